@@ -1,0 +1,1 @@
+//! The durable-flow attribute macros of chem-runtime.

@@ -1,0 +1,91 @@
+//! How a Rust value becomes an artifact and comes back.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Artifact, ArtifactError, ArtifactSource};
+use crate::fingerprint::{canonical_json, to_json};
+
+/// A typed value on its way from one step to the next within a process.
+pub type Handed = Arc<dyn Any + Send + Sync>;
+
+/// An artifact with the artifacts that it refers to, such as a table and its chunks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packed {
+    /// What the step's output is named by.
+    pub root: Artifact,
+    /// What the root's payload refers to by hash, stored in the same transaction.
+    pub parts: Vec<Artifact>,
+}
+
+impl From<Artifact> for Packed {
+    fn from(root: Artifact) -> Self {
+        Self { root, parts: Vec::new() }
+    }
+}
+
+/// A type that steps take and give.
+///
+/// For a type that is nothing but data, implement [`JsonArtifact`], which brings this trait with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be handed from step to step",
+    label = "not an artifact",
+    note = "implement `JsonArtifact` for it: `impl JsonArtifact for {Self} {{ const KIND: &'static str = \"…\"; }}`"
+)]
+pub trait ArtifactValue: Sized + Send + Sync + 'static {
+    /// The kind of artifact that this type is: lower case, a noun.
+    const KIND: &'static str;
+
+    /// The kinds that artifacts of this type can be read as besides their own: molecules read as a table, for one.
+    const READS_AS: &'static [&'static str] = &[];
+
+    /// The value as an artifact.
+    fn pack(&self) -> Result<Packed, ArtifactError>;
+
+    /// The value back from its artifact, which is of this kind or of one that reads as it.
+    fn unpack(root: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError>;
+
+    /// What the next step of the same process is handed. A type that reads as another one hands on what they share.
+    fn hand_on(self: Arc<Self>) -> Handed {
+        self
+    }
+
+    /// Takes what an earlier step handed on, if it is of this type.
+    fn take(handed: &Handed) -> Option<Arc<Self>> {
+        handed.clone().downcast().ok()
+    }
+}
+
+/// A type whose artifact is its serde form.
+///
+/// ```
+/// use chem_runtime::artifact::JsonArtifact;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Histogram { counts: Vec<u64> }
+///
+/// impl JsonArtifact for Histogram {
+///     const KIND: &'static str = "histogram";
+/// }
+/// ```
+pub trait JsonArtifact: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The kind of artifact that this type is: lower case, a noun.
+    const KIND: &'static str;
+}
+
+impl<T: JsonArtifact> ArtifactValue for T {
+    const KIND: &'static str = <T as JsonArtifact>::KIND;
+
+    fn pack(&self) -> Result<Packed, ArtifactError> {
+        let payload = canonical_json(&to_json(self)?)?;
+        Ok(Artifact::from_canonical(<T as JsonArtifact>::KIND, payload).into())
+    }
+
+    fn unpack(root: &Artifact, _: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
+        serde_json::from_str(root.payload_text()).map_err(|error| root.malformed(error))
+    }
+}

@@ -1,0 +1,171 @@
+//! What each kind of event carries.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
+
+/// Whether a step begins a flow, continues it, or acts on the world outside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// Takes no input. The first step of a flow is one, and no other.
+    Source,
+    /// Takes inputs and gives an output.
+    Transform,
+    /// Takes inputs and leaves something outside the flow. Nothing can be wired to it.
+    Sink,
+}
+
+/// The run begins. Carries the whole resolved definition, enough to show, resume or repeat a run whose manifest is
+/// gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlowInitialized {
+    /// The flow's name.
+    pub flow: String,
+    /// Which steps it has, in which order.
+    pub definition_hash: DefinitionHash,
+    /// How many.
+    pub step_count: usize,
+    /// The steps, wired and with their parameters.
+    pub definition: RecordedDefinition,
+    /// What ran it, and where. Part of the record; of no fingerprint.
+    pub environment: Environment,
+}
+
+/// A resolved flow definition as the log holds it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RecordedDefinition {
+    /// What the flow is for, in its author's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The flow's parameters after all overrides.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+    /// The steps in order.
+    pub steps: Vec<RecordedStep>,
+}
+
+/// A step of a recorded definition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedStep {
+    /// Its name in the flow.
+    pub id: String,
+    /// Its step type.
+    pub uses: String,
+    /// The step type's version.
+    pub version: u32,
+    /// Source, transform or sink.
+    pub kind: StepKind,
+    /// For each input port the output that feeds it, as `step` or `step.output`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
+    /// Parameters with their defaults filled in.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+}
+
+/// What ran the flow, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Environment {
+    /// The program's release.
+    #[serde(default)]
+    pub release: String,
+    /// The libraries whose results are part of the run, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub libraries: BTreeMap<String, String>,
+    /// Processor and operating system.
+    #[serde(default)]
+    pub platform: String,
+    /// The directory that relative paths start from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// The manifest's file name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+}
+
+/// A step begins. Carries every component of its fingerprint by itself, so that a difference can be named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepStarted {
+    /// The step's name in the flow.
+    pub step_id: String,
+    /// Its place in the flow, from 0.
+    pub step_index: usize,
+    /// Its step type.
+    pub uses: String,
+    /// The step type's version.
+    pub version: u32,
+    /// The hash of the artifact at each input port.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, ArtifactHash>,
+    /// Parameters as they are hashed: typed, defaulted, and with the content of input files in place of their paths.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+    /// The hash over all of this and the flow's definition.
+    pub fingerprint: Fingerprint,
+}
+
+/// A step has ended well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepFinished {
+    /// The step's name in the flow.
+    pub step_id: String,
+    /// Its place in the flow, from 0.
+    pub step_index: usize,
+    /// The fingerprint with which it started.
+    pub fingerprint: Fingerprint,
+    /// What it put out. The first is the one that a later step takes by default.
+    pub outputs: Vec<OutputRef>,
+}
+
+/// An output of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputRef {
+    /// Which output of the step.
+    pub name: String,
+    /// The artifact's kind.
+    pub kind: String,
+    /// The artifact's name.
+    pub hash: ArtifactHash,
+}
+
+/// A step has failed, and the run with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepFailed {
+    /// The step's name in the flow.
+    pub step_id: String,
+    /// Its place in the flow, from 0.
+    pub step_index: usize,
+    /// The fingerprint with which it started; none if it could not start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// What was wrong.
+    pub error: String,
+    /// What that came from, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+}
+
+/// A step has something to say that is not an output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepSignal {
+    /// The step's name in the flow.
+    pub step_id: String,
+    /// Its place in the flow, from 0.
+    pub step_index: usize,
+    /// What kind of thing it says.
+    pub signal: String,
+    /// The thing.
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// All steps have ended well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlowCompleted {
+    /// The hash over the fingerprints of all steps.
+    pub flow_fingerprint: Fingerprint,
+}

@@ -1,0 +1,253 @@
+//! One text for one JSON value.
+//!
+//! - Object keys stand in the order of their code points, there is no white space, the text is UTF-8.
+//! - A number that is an integer is written as that integer, digit for digit, however it came in: `1`, `1.0` and `1e0`
+//!   are one value, `-0.0` is `0`, and 2^53+1 is not 2^53.
+//! - Any other number is written in the shortest decimal form that reads back to the same `f64`: plain from 1e-5
+//!   upwards (`0.1`, `407.5`), with an exponent below (`5e-324`).
+//! - What a store could not give back unchanged is refused with the path where it stands: U+0000 in a string (JSONB
+//!   has no place for it) and nesting deeper than [`MAX_DEPTH`] (JSON readers stop at 128).
+
+use std::fmt::Write as _;
+
+use serde_json::{Number, Value};
+
+/// The deepest nesting of arrays and objects that a value may have.
+///
+/// An event wraps the values that steps hand it in a few levels of its own, and JSON readers give up at 128.
+pub const MAX_DEPTH: usize = 100;
+
+/// Why a value has no canonical form. `path` is a JSON path such as `$.rows[3].name`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CanonicalError {
+    /// A float that JSON has no number for.
+    #[error("{value} at `{path}` is not a number that JSON can hold; leave a missing value out or write null")]
+    NonFinite {
+        /// Where it stands.
+        path: String,
+        /// `NaN`, `inf` or `-inf`.
+        value: String,
+    },
+    /// A string with U+0000, which PostgreSQL's JSONB cannot hold.
+    #[error("the string at `{path}` contains U+0000, which a store cannot hold")]
+    NulCharacter {
+        /// Where it stands.
+        path: String,
+    },
+    /// Arrays and objects nested deeper than [`MAX_DEPTH`].
+    #[error("the value at `{path}` is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep {
+        /// The first level that is too deep, shortened.
+        path: String,
+    },
+    /// A Rust value that serde cannot turn into JSON, such as a map whose keys are not strings.
+    #[error("the value cannot be written as JSON: {reason}")]
+    NotJson {
+        /// What serde said.
+        reason: String,
+    },
+}
+
+/// The canonical text of `value`.
+pub fn canonical_json(value: &Value) -> Result<String, CanonicalError> {
+    let mut out = String::new();
+    write_value(&mut out, value, &Path::Root, 0)?;
+    Ok(out)
+}
+
+/// Appends a finite `f64` in canonical form; `false`, and nothing appended, for NaN and infinities.
+pub fn write_canonical_f64(out: &mut String, value: f64) -> bool {
+    if !value.is_finite() {
+        return false;
+    }
+    // Writing to a String cannot fail.
+    let _ = if value == 0.0 {
+        write!(out, "0")
+    } else if value.fract() == 0.0 {
+        write!(out, "{value:.0}")
+    } else if value.abs() >= 1e-5 {
+        write!(out, "{value}")
+    } else {
+        write!(out, "{value:e}")
+    };
+    true
+}
+
+/// Appends a string in canonical form; `false`, and nothing appended, if it contains U+0000.
+pub fn write_canonical_str(out: &mut String, text: &str) -> bool {
+    if text.as_bytes().contains(&0) {
+        return false;
+    }
+    out.push('"');
+    let mut plain_from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0x08 => "\\b",
+            0x0c => "\\f",
+            0x00..0x20 => "",
+            _ => continue,
+        };
+        out.push_str(&text[plain_from..at]);
+        if escape.is_empty() {
+            let _ = write!(out, "\\u{byte:04x}");
+        } else {
+            out.push_str(escape);
+        }
+        plain_from = at + 1;
+    }
+    out.push_str(&text[plain_from..]);
+    out.push('"');
+    true
+}
+
+fn write_value(out: &mut String, value: &Value, path: &Path<'_>, depth: usize) -> Result<(), CanonicalError> {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(number) => write_number(out, number, path)?,
+        Value::String(text) => write_string(out, text, path)?,
+        Value::Array(items) => {
+            check_depth(depth, path)?;
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_value(out, item, &Path::Index(path, index), depth + 1)?;
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            check_depth(depth, path)?;
+            // Another crate of the program may switch serde_json's maps to insertion order, so the order is made here.
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| key.as_str());
+            out.push('{');
+            for (index, (key, member)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                let path = Path::Key(path, key);
+                write_string(out, key, &path)?;
+                out.push(':');
+                write_value(out, member, &path, depth + 1)?;
+            }
+            out.push('}');
+        }
+    }
+    Ok(())
+}
+
+fn check_depth(depth: usize, path: &Path<'_>) -> Result<(), CanonicalError> {
+    if depth >= MAX_DEPTH {
+        return Err(CanonicalError::TooDeep { path: path.shortened() });
+    }
+    Ok(())
+}
+
+fn write_string(out: &mut String, text: &str, path: &Path<'_>) -> Result<(), CanonicalError> {
+    if write_canonical_str(out, text) {
+        Ok(())
+    } else {
+        Err(CanonicalError::NulCharacter { path: path.to_string().replace('\0', "\\u0000") })
+    }
+}
+
+fn write_number(out: &mut String, number: &Number, path: &Path<'_>) -> Result<(), CanonicalError> {
+    if let Some(integer) = number.as_u64() {
+        let _ = write!(out, "{integer}");
+    } else if let Some(integer) = number.as_i64() {
+        let _ = write!(out, "{integer}");
+    } else {
+        let float = number.as_f64().unwrap_or(f64::NAN);
+        if !write_canonical_f64(out, float) {
+            return Err(CanonicalError::NonFinite { path: path.to_string(), value: number.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Where a value stands, kept on the stack and only written out when there is something to complain about.
+pub(super) enum Path<'a> {
+    Root,
+    Key(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    fn shortened(&self) -> String {
+        let full = self.to_string();
+        match full.char_indices().nth(60) {
+            Some((cut, _)) => format!("{}…", &full[..cut]),
+            None => full,
+        }
+    }
+}
+
+impl std::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Path::Root => f.write_str("$"),
+            Path::Key(parent, key) => write!(f, "{parent}.{key}"),
+            Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(value: Value, expected: &str) {
+        assert_eq!(canonical_json(&value).unwrap(), expected);
+    }
+
+    #[test]
+    fn integers_print_as_themselves_however_they_are_written() {
+        check(json!([1, 1.0, 1e0]), "[1,1,1]");
+        check(json!(-0.0), "0");
+        check(json!(9_007_199_254_740_993_u64), "9007199254740993");
+        check(json!(u64::MAX), "18446744073709551615");
+        check(json!(i64::MIN), "-9223372036854775808");
+        check(json!(18_446_744_073_709_551_616.0), "18446744073709551616");
+        check(json!(1e22), "10000000000000000000000");
+    }
+
+    #[test]
+    fn fractions_print_in_their_shortest_form() {
+        check(json!([0.1, 0.1 + 0.2, 407.5]), "[0.1,0.30000000000000004,407.5]");
+        check(json!([5e-324, 1e-5, 9.5e-6]), "[5e-324,0.00001,9.5e-6]");
+    }
+
+    #[test]
+    fn keys_stand_in_code_point_order() {
+        check(
+            json!({"\u{10000}": 1, "\u{ffff}": 2, "b": 3, "a": 4}),
+            "{\"a\":4,\"b\":3,\"\u{ffff}\":2,\"\u{10000}\":1}",
+        );
+    }
+
+    #[test]
+    fn strings_escape_only_what_json_demands() {
+        check(json!("a\"\\\n\u{1}é/"), "\"a\\\"\\\\\\n\\u0001é/\"");
+    }
+
+    #[test]
+    fn what_a_store_cannot_hold_is_refused_with_its_path() {
+        let error = canonical_json(&json!({"rows": [{"name": "a\u{0}b"}]})).unwrap_err();
+        assert_eq!(error, CanonicalError::NulCharacter { path: "$.rows[0].name".into() });
+
+        let deepest = (0..MAX_DEPTH - 1).fold(json!([]), |inner, _| json!([inner]));
+        assert!(canonical_json(&deepest).is_ok());
+        assert!(matches!(canonical_json(&json!([deepest])), Err(CanonicalError::TooDeep { .. })));
+    }
+}

@@ -1,0 +1,181 @@
+//! Hashes that say what they are hashes of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+
+/// The number of the rules by which fingerprints are made. It is part of every tagged hash, so that hashes made by
+/// later rules can stand beside those of this one.
+pub const SCHEME: u32 = 1;
+
+/// What a hash is a hash of. The name is part of the hashed bytes: no two kinds can collide.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tag {
+    Artifact,
+    Step,
+    Flow,
+    Definition,
+    CacheKey,
+}
+
+impl Tag {
+    fn name(self) -> &'static str {
+        match self {
+            Tag::Artifact => "artifact",
+            Tag::Step => "step",
+            Tag::Flow => "flow",
+            Tag::Definition => "definition",
+            Tag::CacheKey => "cache-key",
+        }
+    }
+}
+
+/// SHA-256 over `chem NUL scheme NUL tag NUL part NUL part …`. No part but the last may contain NUL.
+pub(crate) fn tagged_sha256(tag: Tag, parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(b"chem\0");
+    hasher.update(SCHEME.to_string());
+    hasher.update(b"\0");
+    hasher.update(tag.name());
+    for part in parts {
+        hasher.update(b"\0");
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// A text that is not 64 lower-case hexadecimal characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a hash: 64 lower-case hexadecimal characters are expected")]
+pub struct ParseHashError(String);
+
+macro_rules! hashes {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The first twelve characters, for tables that a person reads.
+            pub fn short(&self) -> String {
+                self.to_string()[..12].to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseHashError;
+
+            fn from_str(text: &str) -> Result<Self, ParseHashError> {
+                parse_hex(text).map(Self).ok_or_else(|| ParseHashError(text.to_owned()))
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+hashes! {
+    /// Names an artifact: the hash of its kind and canonical payload.
+    ArtifactHash,
+    /// Says what a step did, or a whole flow.
+    Fingerprint,
+    /// Says which steps a flow has, in which order, and nothing else.
+    DefinitionHash,
+    /// Says what a step computes, whatever it is called and whichever flow it stands in.
+    CacheKey,
+    /// Plain SHA-256 of a file's bytes, as `sha256sum` prints it.
+    ContentHash,
+}
+
+impl ContentHash {
+    /// The hash of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The hash of all that `reader` yields, read in pieces, with the number of bytes.
+    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<(Self, u64)> {
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 64 * 1024];
+        let mut length = 0;
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok((Self(hasher.finalize().into()), length)),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    length += count as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_reads_back_from_its_text_and_from_no_other() {
+        let hash = ContentHash::of(b"aspirin");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert!(hash.to_string().to_uppercase().parse::<ContentHash>().is_err());
+        assert!("".parse::<ContentHash>().is_err());
+        assert!("é".repeat(32).parse::<ContentHash>().is_err());
+    }
+
+    #[test]
+    fn the_tag_keeps_kinds_apart() {
+        assert_ne!(tagged_sha256(Tag::Step, &["x"]), tagged_sha256(Tag::Flow, &["x"]));
+        assert_ne!(tagged_sha256(Tag::Step, &["a", "b"]), tagged_sha256(Tag::Step, &["ab"]));
+    }
+}

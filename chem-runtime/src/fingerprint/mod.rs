@@ -1,0 +1,13 @@
+//! Identity: canonical JSON, and the tagged SHA-256 hashes taken over it.
+//!
+//! Everything that is compared between two runs is a hash made here. What goes into each hash is decided by the
+//! layers above; this module knows only how a JSON value becomes bytes and bytes become a hash.
+
+mod canonical;
+mod hash;
+mod non_finite;
+
+pub use canonical::{CanonicalError, MAX_DEPTH, canonical_json, write_canonical_f64, write_canonical_str};
+pub use hash::{ArtifactHash, CacheKey, ContentHash, DefinitionHash, Fingerprint, ParseHashError, SCHEME};
+pub(crate) use hash::{Tag, tagged_sha256};
+pub use non_finite::to_json;

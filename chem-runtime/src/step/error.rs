@@ -1,0 +1,89 @@
+//! Why a step failed, in words for the person who wrote the flow.
+
+use std::error::Error;
+use std::fmt;
+
+/// A step's failure: a message, and what it came from.
+///
+/// Every error type converts into it by `?`. [`StepError::new`] says it in the step's own words, and
+/// [`context`](StepError::context) puts words before a cause.
+pub struct StepError {
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+    interrupted: bool,
+}
+
+impl StepError {
+    /// A failure in the step's own words: lower case, no full stop, values in backticks.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), source: None, interrupted: false }
+    }
+
+    /// A failure with what it came from.
+    pub fn context(message: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { message: message.into(), source: Some(source.into()), interrupted: false }
+    }
+
+    /// What a step returns when it stops because it was asked to. The run is then not failed and can be resumed.
+    pub fn interrupted() -> Self {
+        Self { message: "interrupted".into(), source: None, interrupted: true }
+    }
+
+    /// Whether the step stopped because it was asked to.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// What was wrong, without its causes.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The causes, outermost first, without those that only repeat the message before them.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next: Option<&(dyn Error + 'static)> = self.source.as_deref().map(|source| source as _);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if causes.last().unwrap_or(&self.message) != &text {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        causes
+    }
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.causes().iter().try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+// Like anyhow's, this type is no `Error` itself, so that every error converts into it.
+impl<E: Error + Send + Sync + 'static> From<E> for StepError {
+    fn from(error: E) -> Self {
+        Self { message: error.to_string(), source: Some(Box::new(error)), interrupted: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once_each() {
+        let io = std::io::Error::other("disk on fire");
+        let error = StepError::context("`out.csv` could not be written", io);
+        assert_eq!(format!("{error:?}"), "`out.csv` could not be written: disk on fire");
+        let plain: StepError = std::io::Error::other("disk on fire").into();
+        assert_eq!(format!("{plain:?}"), "disk on fire");
+    }
+}

@@ -1,0 +1,237 @@
+//! Files that steps read and write.
+//!
+//! A file that is read is part of the step's identity by its content: it is hashed when the step starts, and what the
+//! step then reads must have that hash. A file that is written appears whole or not at all.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::error::StepError;
+use super::param::{InvalidParam, ParamType, ParamValue};
+use crate::artifact::JsonArtifact;
+use crate::fingerprint::ContentHash;
+
+/// The directory that a run's relative paths start from, and what is known of the files that it reads.
+#[derive(Debug)]
+pub struct Files {
+    directory: PathBuf,
+    hashes: Mutex<HashMap<PathBuf, ContentHash>>,
+}
+
+impl Files {
+    /// Files relative to `directory`.
+    pub fn relative_to(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), hashes: Mutex::default() }
+    }
+
+    /// The directory that relative paths start from.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where `path` is.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// Hashes the file at `path` and remembers what it was.
+    fn hash(&self, path: &str) -> Result<ContentHash, StepError> {
+        let full = self.resolve(path);
+        let cannot = |error| StepError::context(format!("cannot read `{}`", full.display()), error);
+        let file = std::fs::File::open(&full).map_err(cannot)?;
+        let (hash, _) = ContentHash::of_reader(file).map_err(cannot)?;
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(full, hash);
+        Ok(hash)
+    }
+
+    fn expected(&self, full: &Path) -> Option<ContentHash> {
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(full).copied()
+    }
+}
+
+/// A parameter that names a file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFile(String);
+
+impl InputFile {
+    /// The file at `path`, relative to the manifest unless it is absolute.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self(path.into())
+    }
+
+    /// The path as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The file's bytes, which are those that the step's fingerprint was made from.
+    ///
+    /// # Errors
+    /// Says that the file cannot be read, or that it has changed since the step started.
+    pub fn read(&self, files: &Files) -> Result<Vec<u8>, StepError> {
+        let full = files.resolve(&self.0);
+        let bytes = std::fs::read(&full)
+            .map_err(|error| StepError::context(format!("cannot read `{}`", full.display()), error))?;
+        match files.expected(&full) {
+            Some(expected) if expected != ContentHash::of(&bytes) => Err(StepError::new(format!(
+                "`{}` changed while the step was reading it; run the flow again once it is at rest",
+                full.display()
+            ))),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+impl ParamValue for InputFile {
+    fn ty() -> ParamType {
+        ParamType::InputFile
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        read_path(value, "data/molecules.smi").map(Self)
+    }
+
+    fn write(&self) -> Value {
+        self.0.as_str().into()
+    }
+
+    fn identity(&self, files: &Files) -> Result<Value, StepError> {
+        Ok(json!({ "sha256": files.hash(&self.0)? }))
+    }
+}
+
+/// A parameter that names a file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile(String);
+
+impl OutputFile {
+    /// The file at `path`, relative to the manifest unless it is absolute.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self(path.into())
+    }
+
+    /// The path as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Writes the file: `fill` writes into a new file beside it, which then takes its place at once. Directories that
+    /// are missing are made. If anything fails, what was there before is there still.
+    pub fn write(
+        &self,
+        files: &Files,
+        fill: impl FnOnce(&mut dyn Write) -> Result<(), StepError>,
+    ) -> Result<FileWritten, StepError> {
+        let full = files.resolve(&self.0);
+        let cannot = |error| StepError::context(format!("cannot write `{}`", full.display()), error);
+        if full.is_dir() {
+            return Err(StepError::new(format!("cannot write `{}`: it is a directory", full.display())));
+        }
+        let directory = full.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(directory).map_err(cannot)?;
+        let mut temporary = beside(directory).map_err(cannot)?;
+        let mut writer = std::io::BufWriter::new(temporary.as_file_mut());
+        fill(&mut writer)?;
+        writer.flush().map_err(cannot)?;
+        drop(writer);
+        temporary.as_file().sync_all().map_err(cannot)?;
+        let (sha256, bytes) = std::fs::File::open(temporary.path()).and_then(ContentHash::of_reader).map_err(cannot)?;
+        temporary.persist(&full).map_err(|error| cannot(error.error))?;
+        sync_directory(directory).map_err(cannot)?;
+        Ok(FileWritten { path: self.0.clone(), sha256, bytes })
+    }
+}
+
+/// A new file in `directory` that vanishes unless it is given a name.
+fn beside(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".chem-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // An ordinary file: what others may not do, the process's umask takes away.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}
+
+/// Makes a rename in `directory` survive a loss of power.
+fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { std::fs::File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+impl ParamValue for OutputFile {
+    fn ty() -> ParamType {
+        ParamType::OutputFile
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        read_path(value, "out/table.csv").map(Self)
+    }
+
+    fn write(&self) -> Value {
+        self.0.as_str().into()
+    }
+}
+
+fn read_path(value: &Value, example: &str) -> Result<String, InvalidParam> {
+    let path = String::read(value)
+        .map_err(|error| error.with_help(format!("write a path relative to the manifest, such as `{example}`")))?;
+    if path.trim().is_empty() || path.contains('\0') {
+        return Err(InvalidParam::new("the path is empty or has a NUL character"));
+    }
+    Ok(path)
+}
+
+/// A file that a sink has written: the artifact that it leaves in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileWritten {
+    /// The path as the manifest has it.
+    pub path: String,
+    /// The hash of its content.
+    pub sha256: ContentHash,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl JsonArtifact for FileWritten {
+    const KIND: &'static str = "file";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_after_it_was_hashed_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::relative_to(directory.path());
+        std::fs::write(directory.path().join("a.smi"), "CCO").unwrap();
+        let file = InputFile::new("a.smi");
+        file.identity(&files).unwrap();
+        assert_eq!(file.read(&files).unwrap(), b"CCO");
+        std::fs::write(directory.path().join("a.smi"), "CCN").unwrap();
+        assert!(file.read(&files).unwrap_err().to_string().contains("changed"));
+    }
+
+    #[test]
+    fn a_failed_write_leaves_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::relative_to(directory.path());
+        let out = OutputFile::new("deep/out.csv");
+        let written = out.write(&files, |w| Ok(w.write_all(b"old")?)).unwrap();
+        assert_eq!((written.bytes, written.sha256), (3, ContentHash::of(b"old")));
+        let result = out.write(&files, |w| {
+            w.write_all(b"half")?;
+            Err(StepError::new("no"))
+        });
+        assert!(result.is_err());
+        assert_eq!(std::fs::read(directory.path().join("deep/out.csv")).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(directory.path().join("deep")).unwrap().count(), 1);
+    }
+}

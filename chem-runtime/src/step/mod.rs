@@ -1,0 +1,25 @@
+//! Steps: what a step type is, what one use of it is, and how it runs.
+//!
+//! Most steps are functions under `#[step]`, which turns them into a parameter struct that implements [`Step`] and
+//! registers it. The engine sees only [`StepDefinition`], which can also be implemented by hand. Which steps follow
+//! which is the flow's to know.
+
+mod context;
+mod definition;
+mod error;
+mod file;
+mod param;
+mod port;
+mod registry;
+mod typed;
+
+pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
+pub use definition::{InvalidStepId, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
+pub use error::StepError;
+pub use file::{FileWritten, Files, InputFile, OutputFile};
+pub use param::{InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
+pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepReturn, WithRejects};
+pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
+pub use typed::{Bound, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole};
+
+pub use crate::event::StepKind;

@@ -1,0 +1,154 @@
+//! What flows between steps: input ports, outputs, and the types that step functions use for them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::definition::StepOutput;
+use super::error::StepError;
+use crate::artifact::{ArtifactValue, Table};
+use crate::event::StepKind;
+
+/// The name of the output that a later step takes unless it names another.
+pub const MAIN_OUTPUT: &str = "main";
+
+/// The kind of a port or an output that has not said what it is. It fits every other.
+pub const ANY_KIND: &str = "*";
+
+/// An input of a step type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortSpec {
+    /// The name by which `inputs:` wires it.
+    pub name: &'static str,
+    /// The kind of artifact that it takes.
+    pub kind: &'static str,
+    /// Whether it may be left open.
+    pub optional: bool,
+}
+
+impl PortSpec {
+    /// A required port for anything.
+    pub const ANY: Self = Self { name: "input", kind: ANY_KIND, optional: false };
+
+    /// A port for values of type `T`.
+    pub const fn of<T: ArtifactValue>(name: &'static str, optional: bool) -> Self {
+        Self { name, kind: T::KIND, optional }
+    }
+
+    /// Whether `output` can feed this port.
+    pub fn accepts(&self, output: &OutputSpec) -> bool {
+        self.kind == ANY_KIND
+            || output.kind == ANY_KIND
+            || self.kind == output.kind
+            || output.reads_as.contains(&self.kind)
+    }
+}
+
+/// An output of a step type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputSpec {
+    /// Its name: [`MAIN_OUTPUT`] for the first.
+    pub name: &'static str,
+    /// The kind of artifact that it is.
+    pub kind: &'static str,
+    /// The kinds that it can be read as besides.
+    pub reads_as: &'static [&'static str],
+}
+
+impl OutputSpec {
+    /// A main output of any kind.
+    pub const ANY: Self = Self { name: MAIN_OUTPUT, kind: ANY_KIND, reads_as: &[] };
+
+    /// An output with values of type `T`.
+    pub const fn of<T: ArtifactValue>(name: &'static str) -> Self {
+        Self { name, kind: T::KIND, reads_as: T::READS_AS }
+    }
+}
+
+/// An input of a step function: the value that an earlier step put out. Dereferences to `T`.
+#[derive(Debug)]
+pub struct Input<T>(Arc<T>);
+
+impl<T> Input<T> {
+    /// The value itself, shared.
+    pub fn into_arc(self) -> Arc<T> {
+        self.0
+    }
+}
+
+impl<T> From<Arc<T>> for Input<T> {
+    fn from(value: Arc<T>) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> Clone for Input<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Deref for Input<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What a step function may return inside its `Result`.
+#[diagnostic::on_unimplemented(
+    message = "a step cannot return `{Self}`",
+    label = "not an output",
+    note = "return a type that implements `ArtifactValue` (such as `Table`), `WithRejects<T>`, or `()` from a sink"
+)]
+pub trait StepReturn {
+    /// The outputs, the main one first.
+    const OUTPUTS: &'static [OutputSpec];
+
+    /// Packs the outputs.
+    fn into_outputs(self) -> Result<Vec<StepOutput>, StepError>;
+}
+
+impl<T: ArtifactValue> StepReturn for T {
+    const OUTPUTS: &'static [OutputSpec] = &[OutputSpec::of::<T>(MAIN_OUTPUT)];
+
+    fn into_outputs(self) -> Result<Vec<StepOutput>, StepError> {
+        Ok(vec![StepOutput::of(MAIN_OUTPUT, self)?])
+    }
+}
+
+impl StepReturn for () {
+    const OUTPUTS: &'static [OutputSpec] = &[];
+
+    fn into_outputs(self) -> Result<Vec<StepOutput>, StepError> {
+        Ok(Vec::new())
+    }
+}
+
+/// A main output, and a table of the records that could not be used, as the output `rejects`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WithRejects<T> {
+    /// What could be used.
+    pub kept: T,
+    /// What could not: where each record stood, what it was, and why it was refused.
+    pub rejects: Table,
+}
+
+impl<T: ArtifactValue> StepReturn for WithRejects<T> {
+    const OUTPUTS: &'static [OutputSpec] = &[OutputSpec::of::<T>(MAIN_OUTPUT), OutputSpec::of::<Table>("rejects")];
+
+    fn into_outputs(self) -> Result<Vec<StepOutput>, StepError> {
+        Ok(vec![StepOutput::of(MAIN_OUTPUT, self.kept)?, StepOutput::of("rejects", self.rejects)?])
+    }
+}
+
+impl StepKind {
+    /// `source`, `transform` or `sink`.
+    pub fn name(self) -> &'static str {
+        match self {
+            StepKind::Source => "source",
+            StepKind::Transform => "transform",
+            StepKind::Sink => "sink",
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Step types as Rust types: what `#[step]` generates an implementation of.
+
+use std::fmt::Debug;
+
+use serde_json::{Map, Value};
+
+use super::context::ExecutionContext;
+use super::definition::{StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
+use super::error::StepError;
+use super::file::Files;
+use super::param::{ParamProblem, ParamSpec};
+use super::port::{OutputSpec, PortSpec};
+use crate::event::StepKind;
+
+/// All that is fixed about a step type.
+#[derive(Debug, Clone, Copy)]
+pub struct StepSpec {
+    /// Its name, `family.verb`.
+    pub name: &'static str,
+    /// Raised whenever the same inputs and parameters would give another result.
+    pub version: u32,
+    /// Source, transform or sink.
+    pub kind: StepKind,
+    /// The function's doc comment. Its first line is the summary.
+    pub doc: &'static str,
+    /// What it takes.
+    pub inputs: &'static [PortSpec],
+    /// What it gives, the main output first.
+    pub outputs: &'static [OutputSpec],
+    /// Its parameters.
+    pub params: &'static [ParamSpec],
+    /// The crate, file and line of the function.
+    pub defined_in: (&'static str, &'static str, u32),
+}
+
+impl StepSpec {
+    /// The first line of the doc comment.
+    pub fn summary(&self) -> &'static str {
+        self.doc.trim_start().lines().next().unwrap_or_default().trim()
+    }
+
+    /// Its name and version.
+    pub fn step_type(&self) -> StepTypeRef<'static> {
+        StepTypeRef { name: self.name, version: self.version }
+    }
+
+    /// The parameter called `name`.
+    pub fn param(&self, name: &str) -> Option<&'static ParamSpec> {
+        self.params.iter().find(|param| param.name == name)
+    }
+}
+
+/// A step type with its parameters: the struct that `#[step]` makes of a function.
+pub trait Step: Clone + Debug + Send + Sync + 'static {
+    /// All that is fixed about it.
+    const SPEC: StepSpec;
+
+    /// The kind again, as a type, so that a builder can tell a source from the rest when it is compiled.
+    type Role: Role;
+
+    /// The parameters, read from what a manifest has.
+    ///
+    /// # Errors
+    /// All that is wrong with them at once.
+    fn from_params(params: &Map<String, Value>) -> Result<Self, Vec<ParamProblem>>;
+
+    /// The parameters with defaults filled in and those left out that are nothing.
+    fn to_params(&self) -> Map<String, Value>;
+
+    /// The parameters as they are hashed: see [`StepDefinition::identity`].
+    fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError>;
+
+    /// Does the work.
+    fn run(&self, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError>;
+}
+
+/// A step kind as a type.
+pub trait Role: Send + Sync + 'static {
+    /// The kind.
+    const KIND: StepKind;
+}
+
+/// The role of sources.
+#[derive(Debug, Clone, Copy)]
+pub enum SourceRole {}
+/// The role of transforms.
+#[derive(Debug, Clone, Copy)]
+pub enum TransformRole {}
+/// The role of sinks.
+#[derive(Debug, Clone, Copy)]
+pub enum SinkRole {}
+
+impl Role for SourceRole {
+    const KIND: StepKind = StepKind::Source;
+}
+
+impl Role for TransformRole {
+    const KIND: StepKind = StepKind::Transform;
+}
+
+impl Role for SinkRole {
+    const KIND: StepKind = StepKind::Sink;
+}
+
+/// A role that may begin a flow.
+#[diagnostic::on_unimplemented(
+    message = "a flow cannot begin with this step",
+    label = "the first step has to be a source",
+    note = "a source takes no `Input`; steps that take one are added with `add_step`"
+)]
+pub trait Leads: Role {}
+
+impl Leads for SourceRole {}
+
+/// A role that may stand after the first step.
+#[diagnostic::on_unimplemented(
+    message = "a source cannot stand after the first step",
+    label = "this step takes no input",
+    note = "a flow has one source, its first step; give it to `first_step`"
+)]
+pub trait Follows: Role {}
+
+impl Follows for TransformRole {}
+impl Follows for SinkRole {}
+
+/// A step type with its parameters, under a name in a flow.
+#[derive(Debug, Clone)]
+pub struct Bound<S> {
+    id: StepId,
+    inputs: Vec<(String, String)>,
+    step: S,
+}
+
+impl<S: Step> Bound<S> {
+    /// `step` under the name `id`.
+    pub fn new(id: StepId, step: S) -> Self {
+        Self { id, inputs: Vec::new(), step }
+    }
+
+    /// Wires `port` to the output of an earlier step, as `inputs:` does in a manifest: `from` is the step's id, or
+    /// `id.output`.
+    pub fn input(mut self, port: impl Into<String>, from: impl Into<String>) -> Self {
+        self.inputs.push((port.into(), from.into()));
+        self
+    }
+}
+
+/// Names a step and wires it.
+///
+/// ```
+/// # use chem_runtime::steps::demo::Characters;
+/// use chem_runtime::step::StepExt as _;
+/// let step = Characters {}.named("letters")?.input("text", "seed");
+/// # Ok::<_, chem_runtime::step::InvalidStepId>(())
+/// ```
+pub trait StepExt: Step {
+    /// The step under the name `id`.
+    fn named(self, id: &str) -> Result<Bound<Self>, super::InvalidStepId> {
+        Ok(Bound::new(StepId::new(id)?, self))
+    }
+}
+
+impl<S: Step> StepExt for S {}
+
+/// What a flow can be built from: a parameter struct, which is then named after its step type, or one with a name.
+pub trait IntoStep {
+    /// The kind of step.
+    type Role: Role;
+
+    /// The name it was given, the wiring it was given, and the step, which takes its name from the flow if it has none.
+    fn into_step(self) -> (Option<StepId>, Vec<(String, String)>, Box<dyn FnOnce(StepId) -> Box<dyn StepDefinition>>);
+}
+
+impl<S: Step> IntoStep for S {
+    type Role = S::Role;
+
+    fn into_step(self) -> (Option<StepId>, Vec<(String, String)>, Box<dyn FnOnce(StepId) -> Box<dyn StepDefinition>>) {
+        (None, Vec::new(), Box::new(|id| Box::new(Bound::new(id, self))))
+    }
+}
+
+impl<S: Step> IntoStep for Bound<S> {
+    type Role = S::Role;
+
+    fn into_step(self) -> (Option<StepId>, Vec<(String, String)>, Box<dyn FnOnce(StepId) -> Box<dyn StepDefinition>>) {
+        (Some(self.id.clone()), self.inputs, Box::new(|id| Box::new(Bound::new(id, self.step))))
+    }
+}
+
+impl<S: Step> StepDefinition for Bound<S> {
+    fn id(&self) -> &StepId {
+        &self.id
+    }
+
+    fn kind(&self) -> StepKind {
+        S::SPEC.kind
+    }
+
+    fn step_type(&self) -> StepTypeRef<'_> {
+        S::SPEC.step_type()
+    }
+
+    fn inputs(&self) -> &[PortSpec] {
+        S::SPEC.inputs
+    }
+
+    fn outputs(&self) -> &[OutputSpec] {
+        S::SPEC.outputs
+    }
+
+    fn params(&self) -> Result<Map<String, Value>, StepError> {
+        let params = self.step.to_params();
+        // A parameter struct made in Rust may hold what a manifest could not say, such as NaN. What does not read back
+        // must not be recorded.
+        match S::from_params(&params) {
+            Ok(_) => Ok(params),
+            Err(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                Err(StepError::new(problems.join("; ")))
+            }
+        }
+    }
+
+    fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError> {
+        self.step.identity(files)
+    }
+
+    fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
+        match self.step.run(context) {
+            Ok(outputs) => StepRunResult::success(outputs),
+            Err(error) => StepRunResult::failure(error),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! x
+pub mod demo {
+    /// x
+    #[derive(Debug, Clone)]
+    pub struct Characters {}
+}
