@@ -5,6 +5,7 @@
 extern crate self as chem_runtime;
 
 pub mod artifact;
+pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod flow;
