@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::Handed;
@@ -41,9 +40,8 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn load(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
         let instance = engine.instance_for(flow_id)?;
-        let directory = engine.place.directory.clone().unwrap_or_else(|| PathBuf::from("."));
         let (held, ready, handed) = (Vec::new(), None, HashMap::new());
-        Ok(Self { flow_id, instance, held, ready, handed, files: Files::relative_to(directory) })
+        Ok(Self { flow_id, instance, held, ready, handed, files: engine.place.files() })
     }
 
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
