@@ -95,6 +95,12 @@ impl InputFile {
     }
 }
 
+impl From<&str> for InputFile {
+    fn from(path: &str) -> Self {
+        Self::new(path)
+    }
+}
+
 impl ParamValue for InputFile {
     fn ty() -> ParamType {
         ParamType::InputFile
@@ -171,6 +177,12 @@ fn beside(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 /// Makes a rename in `directory` survive a loss of power.
 fn sync_directory(directory: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+impl From<&str> for OutputFile {
+    fn from(path: &str) -> Self {
+        Self::new(path)
+    }
 }
 
 impl ParamValue for OutputFile {
