@@ -9,21 +9,7 @@ use serde_json::{Map, Value};
 use super::identity::definition_hash;
 use crate::event::{RecordedDefinition, RecordedStep, StepKind};
 use crate::fingerprint::DefinitionHash;
-use crate::step::{InvalidStepId, MAIN_OUTPUT, Registry, StepDefinition, StepId};
-
-/// A step before it is wired: the step, and what its author said of its inputs.
-pub struct PlannedStep {
-    /// The step.
-    pub step: Box<dyn StepDefinition>,
-    /// For some of its ports, the output that feeds it: `step` or `step.output`.
-    pub inputs: Vec<(String, String)>,
-}
-
-impl From<Box<dyn StepDefinition>> for PlannedStep {
-    fn from(step: Box<dyn StepDefinition>) -> Self {
-        Self { step, inputs: Vec::new() }
-    }
-}
+use crate::step::{InvalidStepId, MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
 
 /// Steps in order, wired and checked: what the engine runs.
 #[derive(Clone)]

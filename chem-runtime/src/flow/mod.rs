@@ -10,9 +10,7 @@ mod identity;
 mod instance;
 
 pub use decide::{Decision, decide};
-pub use definition::{
-    FlowDefinition, FlowDefinitionError, FlowStep, OutputAddress, PlannedStep, build_flow_definition_auto,
-};
+pub use definition::{FlowDefinition, FlowDefinitionError, FlowStep, OutputAddress, build_flow_definition_auto};
 pub use evolve::{ReplayError, evolve, replay};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, FlowStatus, StepState, StepStatus};

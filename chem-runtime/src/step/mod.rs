@@ -5,18 +5,22 @@
 //! which is the flow's to know.
 
 mod context;
+mod default;
 mod definition;
 mod error;
 pub mod expression;
 mod file;
 mod nearest;
-mod param;
+pub(crate) mod param;
 mod port;
 mod registry;
 mod typed;
 
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
-pub use definition::{InvalidStepId, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
+pub use default::IntoDefault;
+pub use definition::{
+    InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
+};
 pub use error::StepError;
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
@@ -24,6 +28,8 @@ pub(crate) use nearest::nearest;
 pub use param::{InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
-pub use typed::{Bound, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole};
+pub use typed::{
+    Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
+};
 
 pub use crate::event::StepKind;
