@@ -9,6 +9,7 @@ pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod flow;
+pub mod manifest;
 pub mod prelude;
 pub mod report;
 pub mod step;
