@@ -31,7 +31,10 @@ fn align(raw: &str, value: &str) -> Option<Vec<usize>> {
 fn next(raw: &str, mut at: usize, quote: Option<char>, wanted: char) -> Option<(usize, usize)> {
     loop {
         let rest = &raw[at..];
-        let found = rest.chars().next()?;
+        let Some(found) = rest.chars().next() else {
+            // The line ends of a block that lie behind its last character.
+            return wanted.is_whitespace().then_some((at, at));
+        };
         if found == '\\' && quote == Some('"') {
             let kind = rest[1..].chars().next()?;
             if matches!(kind, '\n' | '\r') {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::authored::{AuthoredStep, Written};
 use super::diagnostic::{Diagnostic, Findings};
+use super::places::place;
 use super::rules::{self, Rule};
 use super::source::{Source, Span};
 use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec, Registry, StepKind, StepSpec, listed};
@@ -41,8 +42,8 @@ pub(super) fn check(
     }
     let mut wiring = Wiring { steps, specs, source, places, used: vec![false; steps.len()], findings };
     wiring.order(registry);
-    for index in 0..steps.len() {
-        if let Some(spec) = specs[index] {
+    for (index, spec) in specs.iter().enumerate() {
+        if let Some(spec) = spec {
             wiring.step(index, spec);
         }
     }
@@ -120,25 +121,28 @@ impl Wiring<'_> {
     /// A port that the manifest wires.
     fn wire(&mut self, index: usize, port: &'static PortSpec, from: &Written) {
         let (name, output) = from.text.split_once('.').unwrap_or((&from.text, MAIN_OUTPUT));
-        let name_span = Span::new(from.span.start, from.span.end);
-        let Some(&place) = self.places.get(name) else {
+        let name_span = place(self.source, from.span, &from.text, &(0..name.len()));
+        let Some(&before) = self.places.get(name) else {
             return self.unknown_step(index, name, name_span);
         };
-        if place >= index {
-            return self.not_earlier(index, place, name, name_span);
+        if before >= index {
+            return self.not_earlier(index, before, name, name_span);
         }
-        self.used[place] = true;
-        let Some(spec) = self.specs[place] else { return };
+        self.used[before] = true;
+        let Some(spec) = self.specs[before] else { return };
         if spec.kind == StepKind::Sink {
             let message = format!("`{name}` is a sink: it hands nothing on");
             let diagnostic = Diagnostic::new(&rules::WIRED_TO_SINK, message, self.source, name_span);
-            let diagnostic = diagnostic.with_secondary(self.source, self.uses(place), "a sink");
+            let diagnostic = diagnostic.with_secondary(self.source, self.uses(before), "a sink");
             self.findings.add(diagnostic.with_help("take the output of the step before it"));
             return;
         }
         match spec.outputs.iter().find(|known| known.name == output) {
-            Some(known) => self.kinds(index, port, place, known, name_span),
-            None => self.unknown_output(spec, place, output, name_span),
+            Some(known) => self.kinds(index, port, before, known, from.span),
+            None => {
+                let output_span = place(self.source, from.span, &from.text, &(name.len() + 1..from.text.len()));
+                self.unknown_output(spec, before, output, output_span);
+            }
         }
     }
 

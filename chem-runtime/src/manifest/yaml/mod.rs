@@ -11,7 +11,6 @@ mod words;
 use serde_json::{Map, Number, Value};
 
 pub(super) use parse::parse;
-pub(super) use scalar::plain;
 
 use super::source::Span;
 

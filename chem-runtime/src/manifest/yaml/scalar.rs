@@ -8,7 +8,7 @@ use super::NodeValue;
 
 /// Why a plain scalar that looks like a number is none.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::manifest) enum BadNumber {
+pub(super) enum BadNumber {
     /// `.nan`.
     NotANumber,
     /// `.inf`, or a float beyond the largest.
@@ -18,7 +18,7 @@ pub(in crate::manifest) enum BadNumber {
 }
 
 /// The value of a plain scalar.
-pub(in crate::manifest) fn plain(text: &str) -> Result<NodeValue, BadNumber> {
+pub(super) fn plain(text: &str) -> Result<NodeValue, BadNumber> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(NodeValue::Null),
         "true" | "True" | "TRUE" => return Ok(NodeValue::Bool(true)),
