@@ -13,7 +13,7 @@ use crate::fingerprint::ArtifactHash;
 use crate::store::{EventStore, StoredArtifacts};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store(shared)?;
+    let store = runs::open_existing_store(shared)?;
     let artifact = find(store.as_ref(), &args.hash)?;
     let table = if args.rows { Some(rows(&artifact, store.as_ref())?) } else { None };
     match (shared.format, table) {
@@ -59,7 +59,11 @@ fn find(store: &dyn EventStore, written: &str) -> Result<Artifact, Failure> {
 
 fn rows(artifact: &Artifact, store: &dyn EventStore) -> Result<Table, Failure> {
     if Table::chunks_of(artifact).is_err() {
-        return Err(Failure::usage(format!("artifact {} is `{}`, which has no rows", artifact.hash(), artifact.kind())));
+        return Err(Failure::usage(format!(
+            "artifact {} is `{}`, which has no rows",
+            artifact.hash(),
+            artifact.kind()
+        )));
     }
     Ok(Table::unpack(artifact, &StoredArtifacts(store))?)
 }
