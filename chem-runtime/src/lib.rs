@@ -9,6 +9,7 @@ pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod flow;
+pub mod records;
 pub mod step;
 pub mod steps;
 pub mod store;
