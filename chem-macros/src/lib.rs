@@ -1,1 +1,47 @@
-//! The durable-flow attribute macros of chem-runtime.
+//! The attribute macros of chem-runtime, which re-exports them. Each is a pipeline: what was written is parsed, checked,
+//! and expanded into a few calls of the runtime.
+
+mod step;
+
+use proc_macro::TokenStream;
+
+/// Makes a step type of a function.
+///
+/// ```ignore
+/// use chem_runtime::prelude::*;
+///
+/// /// Keeps the molecules that weigh at most `max_weight`.
+/// #[step("molecules.lighter_than", version = 1)]
+/// fn lighter_than(
+///     molecules: Input<Molecules>,
+///     /// Upper bound of the molecular weight.
+///     #[param(default = 500.0, min = 0.0, unit = "g/mol")] max_weight: f64,
+/// ) -> Result<Molecules, StepError> {
+///     …
+/// }
+/// ```
+///
+/// The function stays as it is. Beside it stands a struct of its parameters, here `LighterThan { max_weight: f64 }`,
+/// which implements `chem_runtime::step::Step` and is registered under the step type's name. It has the function's
+/// visibility, and `Default` if no parameter has to be given.
+///
+/// # The attribute
+/// - the name, `family.verb`, in lower case;
+/// - `version = 1`: raised whenever the same inputs and parameters would give another result;
+/// - `kind = Sink` for a step that nothing follows. Left out, a function without `Input` is a `Source`, and any other
+///   is a `Transform`.
+///
+/// # The arguments, in any order
+/// - `Input<T>`: an input port, called like the argument. `Option<Input<T>>` is a port that may be left open.
+/// - `&ExecutionContext<'_>`: the run's files, signals, progress and cancellation.
+/// - any other type is a parameter, called like the argument, and its doc comment is its help. `Option<T>` may be left
+///   out. `#[param(…)]` says more: `default`, `min` and `max` of numbers, `one_of = ["a", "b"]` of texts, `unit` and
+///   `example`, the last two as text.
+///
+/// # What it returns
+/// `Result<T, E>`, where `T` is an artifact, `WithRejects` of one, or `()` from a sink, and `E` is `StepError` or
+/// converts into it.
+#[proc_macro_attribute]
+pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    step::expand(attribute.into(), item.into()).into()
+}

@@ -9,7 +9,22 @@ pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod flow;
+pub mod prelude;
 pub mod records;
+pub mod report;
 pub mod step;
 pub mod steps;
 pub mod store;
+
+pub use chem_macros::step;
+
+/// What `#[step]` expands to speaks of these. They are no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+
+    pub use crate::step::param::given;
+
+    /// Parameters by name.
+    pub type Params = serde_json::Map<String, serde_json::Value>;
+}

@@ -1,2 +1,3 @@
-//! x
+//! The `chem` program.
+
 fn main() {}

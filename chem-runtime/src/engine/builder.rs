@@ -138,6 +138,12 @@ impl<Stage> FlowEngineBuilder<Stage> {
         self
     }
 
+    /// The directory that relative paths of files to write start from, if it is not that of the files to read.
+    pub fn output_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.place.outputs = Some(directory.into());
+        self
+    }
+
     /// The file name of the manifest that the definition came from, for the record.
     pub fn manifest(mut self, name: impl Into<String>) -> Self {
         self.place.manifest = Some(name.into());

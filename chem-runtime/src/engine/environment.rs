@@ -3,18 +3,28 @@
 use std::path::PathBuf;
 
 use crate::event::Environment;
-use crate::step::Library;
+use crate::step::{Files, Library};
 
 /// Where a run takes place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunPlace {
     /// The directory that relative paths start from; the working directory if there is none.
     pub directory: Option<PathBuf>,
+    /// The directory that relative paths of files to write start from, if it is another.
+    pub outputs: Option<PathBuf>,
     /// The manifest's file name.
     pub manifest: Option<String>,
 }
 
 impl RunPlace {
+    pub(super) fn files(&self) -> Files {
+        let files = Files::relative_to(self.directory.clone().unwrap_or_else(|| PathBuf::from(".")));
+        match &self.outputs {
+            Some(outputs) => files.writing_to(outputs),
+            None => files,
+        }
+    }
+
     /// What the log records of this program and this place.
     pub(super) fn environment(&self) -> Environment {
         Environment {

@@ -5,15 +5,17 @@
 //! which is the flow's to know.
 
 mod context;
+mod default;
 mod definition;
 mod error;
 mod file;
-mod param;
+pub(crate) mod param;
 mod port;
 mod registry;
 mod typed;
 
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
+pub use default::IntoDefault;
 pub use definition::{
     InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
 };

@@ -253,7 +253,9 @@ impl<'a> ParamReader<'a> {
     }
 
     /// The parameter at `index` of the specs; `None` once there is a problem with it, which is then noted.
-    pub fn read<T: ParamValue>(&mut self, index: usize) -> Option<T> {
+    ///
+    /// `read` is [`ParamValue::read`] of the parameter's type.
+    pub fn read<T>(&mut self, index: usize, read: fn(&Value) -> Result<T, InvalidParam>) -> Option<T> {
         let spec = &self.specs[index];
         let default;
         let value = match (self.values.get(spec.name), spec.default) {
@@ -268,7 +270,7 @@ impl<'a> ParamReader<'a> {
                 return None;
             }
         };
-        match T::read(value).and_then(|read| spec.check(value).map(|()| read)) {
+        match read(value).and_then(|read| spec.check(value).map(|()| read)) {
             Ok(read) => Some(read),
             Err(error) => {
                 self.problems.push(ParamProblem::Invalid { param: spec.name, error });
@@ -277,13 +279,18 @@ impl<'a> ParamReader<'a> {
         }
     }
 
-    /// `value` if everything could be read, or else all that is wrong.
-    pub fn finish<T>(self, value: Option<T>) -> Result<T, Vec<ParamProblem>> {
-        match value {
-            Some(value) if self.problems.is_empty() => Ok(value),
+    /// What `make` makes of the parameters if all of them could be read, or else all that is wrong.
+    pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Vec<ParamProblem>> {
+        match make() {
+            Some(made) if self.problems.is_empty() => Ok(made),
             _ => Err(self.problems),
         }
     }
+}
+
+/// The parameters that are something: one that is nothing is left out, as in a manifest.
+pub fn given<const N: usize>(values: [(&str, Value); N]) -> Map<String, Value> {
+    values.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl ParamValue for bool {

@@ -1,6 +1,3 @@
-//! x
-pub mod demo {
-    /// x
-    #[derive(Debug, Clone)]
-    pub struct Characters {}
-}
+//! The step types that come with the runtime.
+
+pub mod demo;

@@ -5,10 +5,13 @@
 //! or not at all, events and artifacts are never changed, and what a store could not give back unchanged is refused by
 //! all of them alike. What events mean is the flow's to know.
 
+mod admit;
 mod error;
 mod memory;
 mod repository;
+pub mod sqlite;
 mod summary;
+mod url;
 
 use std::sync::Arc;
 
@@ -16,6 +19,7 @@ pub use error::{ErrorClass, StoreError};
 pub use memory::InMemoryEventStore;
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
 pub use summary::FlowSummary;
+pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open};
 
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};

@@ -1,0 +1,80 @@
+//! The attribute: the step type's name, version and kind.
+
+use proc_macro2::Span;
+use syn::{Expr, ExprLit, Lit, LitInt, LitStr};
+
+use super::{Errors, Kind};
+use crate::step::parse::WrittenAttribute;
+
+/// What the attribute says.
+pub(super) struct Header {
+    pub(super) name: LitStr,
+    pub(super) version: u32,
+    /// The kind, if it is written, and where.
+    pub(super) kind: Option<(Kind, Expr)>,
+}
+
+const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
+
+/// Checks all of the attribute, so that all that is wrong with it is told at once.
+pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Option<Header> {
+    let mut options = attribute.options;
+    let name = name(attribute.name, errors);
+    let version = match options.take("version") {
+        Some(value) => version(&value, errors),
+        None if name.is_some() => {
+            errors.push(syn::Error::new(Span::call_site(), format!("the step type has no version: write {EXAMPLE}")));
+            None
+        }
+        None => None,
+    };
+    let kind = options.take("kind").map(|value| kind(value, errors));
+    options.refuse_rest("`version` and `kind`", errors);
+    Some(Header { name: name?, version: version?, kind: kind.map_or(Some(None), |kind| kind.map(Some))? })
+}
+
+fn name(written: Option<Expr>, errors: &mut Errors) -> Option<LitStr> {
+    match written {
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) => {
+            if is_well_formed(&name.value()) {
+                return Some(name);
+            }
+            let form = "a name is `family.verb`: two or more words of lower-case letters, digits and `_`, each of them \
+                        beginning with a letter, with `.` between them";
+            errors.under(&name, format!("`{}` cannot name a step type: {form}", name.value()));
+        }
+        Some(other) => errors.under(other, "the name of a step type is text in quotes, such as `\"molecules.filter\"`"),
+        None => {
+            errors.push(syn::Error::new(Span::call_site(), format!("the step type has no name: write {EXAMPLE}")));
+        }
+    }
+    None
+}
+
+fn is_well_formed(name: &str) -> bool {
+    name.contains('.') && name.split('.').all(super::is_plain_name)
+}
+
+fn version(value: &Expr, errors: &mut Errors) -> Option<u32> {
+    let version = match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) => LitInt::base10_parse(literal).ok().filter(|&one| one > 0),
+        _ => None,
+    };
+    if version.is_none() {
+        errors.under(value, "a version is a whole number from 1 to 4294967295, written as a literal");
+    }
+    version
+}
+
+fn kind(value: Expr, errors: &mut Errors) -> Option<(Kind, Expr)> {
+    let kind = match &value {
+        Expr::Path(path) if path.path.is_ident("Source") => Kind::Source,
+        Expr::Path(path) if path.path.is_ident("Transform") => Kind::Transform,
+        Expr::Path(path) if path.path.is_ident("Sink") => Kind::Sink,
+        _ => {
+            errors.under(value, "a step is of kind `Source`, `Transform` or `Sink`");
+            return None;
+        }
+    };
+    Some((kind, value))
+}

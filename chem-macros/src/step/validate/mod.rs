@@ -1,0 +1,161 @@
+//! What was written makes sense, or is noted as an error under the token that is wrong. What rests on types is left to
+//! the compiler: see `expand.rs`.
+
+mod argument;
+mod attribute;
+mod doc;
+mod param;
+mod signature;
+
+use syn::{Attribute, Expr, Ident, ItemFn, LitStr, Type, Visibility};
+
+use super::Errors;
+use super::parse::{WrittenArgument, WrittenAttribute};
+use attribute::Header;
+pub(super) use param::ParamOptions;
+
+/// A step type that makes sense.
+pub(super) struct StepType<'a> {
+    pub(super) name: LitStr,
+    pub(super) version: u32,
+    pub(super) kind: Kind,
+    pub(super) doc: Doc,
+    pub(super) visibility: &'a Visibility,
+    pub(super) function: &'a Ident,
+    pub(super) arguments: Vec<Argument>,
+    /// The `T` of `Result<T, E>`.
+    pub(super) returns: &'a Type,
+}
+
+/// As `StepKind` of the runtime.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Source,
+    Transform,
+    Sink,
+}
+
+/// Doc comments, as attributes for the generated struct and as text for the help.
+pub(super) struct Doc {
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) text: String,
+}
+
+/// What an argument is for.
+pub(super) enum Argument {
+    Context,
+    Port(Box<Port>),
+    Param(Box<Param>),
+}
+
+/// An argument of type `Input<T>` or `Option<Input<T>>`.
+pub(super) struct Port {
+    pub(super) ident: Ident,
+    /// The `T`.
+    pub(super) artifact: Type,
+    pub(super) optional: bool,
+}
+
+/// A parameter of the step.
+pub(super) struct Param {
+    pub(super) ident: Ident,
+    pub(super) ty: Type,
+    pub(super) doc: Doc,
+    pub(super) options: ParamOptions,
+    /// Whether the type is `Option<…>`.
+    pub(super) optional: bool,
+}
+
+/// The step type, unless something is noted in `errors`.
+pub(super) fn validate<'a>(
+    attribute: Option<WrittenAttribute>,
+    function: &'a ItemFn,
+    arguments: Vec<WrittenArgument>,
+    errors: &mut Errors,
+) -> Option<StepType<'a>> {
+    let header = attribute.and_then(|attribute| attribute::validate(attribute, errors));
+    let name = &function.sig.ident;
+    let doc = doc::of(&function.attrs);
+    if doc.is_none() {
+        errors
+            .under(name, format!("`{name}` has no doc comment: its first line is what `chem steps` says of the step"));
+    }
+    signature::validate(&function.sig, errors);
+    let arguments = argument::validate(arguments, errors);
+    let returns = signature::returned(&function.sig, errors);
+    let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
+    let Header { name, version, kind } = header;
+    let kind = decide_kind(kind, &arguments, errors)?;
+    if kind != Kind::Sink && signature::is_unit(returns) {
+        errors.under(
+            returns,
+            format!("a {} gives something for later steps to take: return it, or say `kind = Sink`", kind.name()),
+        );
+    }
+    let (function, visibility) = (&function.sig.ident, &function.vis);
+    Some(StepType { name, version, kind, doc, visibility, function, arguments, returns })
+}
+
+/// The kind that the arguments make it, which has to agree with the one that is written.
+fn decide_kind(written: Option<(Kind, Expr)>, arguments: &[Argument], errors: &mut Errors) -> Option<Kind> {
+    let ports: Vec<&Port> = arguments.iter().filter_map(Argument::port).collect();
+    let (Some(first), false) = (ports.first(), ports.iter().all(|port| port.optional)) else {
+        if let Some(first) = ports.first() {
+            errors.under(&first.ident, "no input has to be given, so nothing says where the step stands in a flow: make one of them required, as `Input<…>`");
+            return None;
+        }
+        return match written {
+            Some((kind, at)) if kind != Kind::Source => {
+                errors.under(
+                    at,
+                    format!("a {} takes an input: give the function an argument of type `Input<…>`", kind.name()),
+                );
+                None
+            }
+            _ => Some(Kind::Source),
+        };
+    };
+    match written {
+        Some((Kind::Source, at)) => {
+            errors.under(
+                at,
+                format!("a source takes no input, and this function takes `{}`: leave `kind` out", first.ident),
+            );
+            None
+        }
+        Some((kind, _)) => Some(kind),
+        None => Some(Kind::Transform),
+    }
+}
+
+impl Argument {
+    pub(in crate::step) fn port(&self) -> Option<&Port> {
+        match self {
+            Self::Port(port) => Some(port),
+            _ => None,
+        }
+    }
+
+    pub(in crate::step) fn param(&self) -> Option<&Param> {
+        match self {
+            Self::Param(param) => Some(param),
+            _ => None,
+        }
+    }
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Transform => "transform",
+            Self::Sink => "sink",
+        }
+    }
+}
+
+/// Whether `word` begins with a lower-case letter and goes on with lower-case letters, digits and `_`.
+fn is_plain_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_lowercase())
+        && word.chars().all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_')
+}

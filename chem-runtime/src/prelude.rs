@@ -1,0 +1,37 @@
+//! What the author of a step needs: `use chem_runtime::prelude::*;`.
+//!
+//! ```
+//! use chem_runtime::prelude::*;
+//!
+//! /// Names the columns of a table, one a row.
+//! #[step("demo.columns", version = 1)]
+//! fn columns(
+//!     table: Input<Table>,
+//!     /// Whether units are given too.
+//!     #[param(default = false)]
+//!     units: bool,
+//! ) -> Result<Table, StepError> {
+//!     let mut names = TableBuilder::new(vec![Column::new("column", ColumnType::Text)]);
+//!     for column in table.columns() {
+//!         let unit = column.unit.as_deref().filter(|_| units).unwrap_or_default();
+//!         names.push(vec![format!("{} {unit}", column.name).trim().into()]).map_err(StepError::new)?;
+//!     }
+//!     Ok(names.finish()?)
+//! }
+//!
+//! # fn main() {
+//! assert!(!Columns::default().units);
+//! assert_eq!(Columns::SPEC.summary(), "Names the columns of a table, one a row.");
+//! # }
+//! ```
+
+pub use chem_macros::step;
+
+pub use crate::artifact::{
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, JsonArtifact, Packed,
+    Table, TableBuilder,
+};
+pub use crate::step::{
+    ExecutionContext, FileWritten, Input, InputFile, InvalidParam, OutputFile, ParamType, ParamValue, Step, StepError,
+    StepExt, WithRejects,
+};
