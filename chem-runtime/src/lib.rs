@@ -5,6 +5,8 @@
 extern crate self as chem_runtime;
 
 pub mod artifact;
+#[cfg(feature = "chemistry")]
+pub mod chemistry;
 pub mod engine;
 pub mod event;
 pub mod fingerprint;

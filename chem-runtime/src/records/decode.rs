@@ -19,7 +19,7 @@ const MAX_TEXT_BYTES: u64 = 2 << 30;
 pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     let mut text = if bytes.starts_with(&[0x1f, 0x8b]) {
         gunzip(name, &bytes, MAX_TEXT_BYTES)?
-    } else if is_gz(name) {
+    } else if is_gzip_name(name) {
         return Err(StepError::new(format!(
             "`{name}` is not gzip data, though its name ends in `.gz`; is the download complete?"
         )));
@@ -37,13 +37,14 @@ pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
 
 /// What the file called `name` is by its extension, in lower case and looking through `.gz`: `csv` for `a.CSV.gz`.
 pub fn extension(name: &str) -> Option<String> {
-    let name = if is_gz(name) { &name[..name.len() - 3] } else { name };
+    let name = if is_gzip_name(name) { &name[..name.len() - 3] } else { name };
     let file = name.rsplit(['/', '\\']).next()?;
     let (_, extension) = file.rsplit_once('.')?;
     Some(extension.to_ascii_lowercase())
 }
 
-fn is_gz(name: &str) -> bool {
+/// Whether a file called `name` is compressed by its name.
+pub fn is_gzip_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     bytes.len() >= 3 && bytes[bytes.len() - 3..].eq_ignore_ascii_case(b".gz")
 }

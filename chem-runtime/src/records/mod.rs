@@ -10,7 +10,7 @@ mod lines;
 mod parallel;
 mod rejects;
 
-pub use decode::{extension, text_of};
+pub use decode::{extension, is_gzip_name, text_of};
 pub use delimited_reader::{Delimited, Row};
 pub use delimited_writer::write_delimited;
 pub use lines::{Line, lines};
