@@ -37,11 +37,14 @@ extern crate self as chem_runtime;
 
 pub mod artifact;
 pub mod cli;
+#[cfg(feature = "chemistry")]
+pub mod chemistry;
 pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod flow;
 pub mod prelude;
+pub mod records;
 pub mod report;
 pub mod step;
 pub mod steps;

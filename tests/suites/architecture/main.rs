@@ -18,8 +18,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("cli", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report"]),
     ("prelude", &["artifact", "step", "event"]),
     // The wings: steps over what the core hands them.
-    ("steps", &["fingerprint", "artifact", "step", "prelude"]),
-    ("chemistry", &["fingerprint", "artifact", "step", "steps", "prelude"]),
+    ("records", &["fingerprint", "artifact", "step"]),
+    ("steps", &["fingerprint", "artifact", "step", "records", "prelude"]),
+    ("chemistry", &["fingerprint", "artifact", "step", "records", "prelude"]),
 ];
 
 #[test]
