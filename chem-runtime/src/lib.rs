@@ -36,9 +36,9 @@
 extern crate self as chem_runtime;
 
 pub mod artifact;
-pub mod cli;
 #[cfg(feature = "chemistry")]
 pub mod chemistry;
+pub mod cli;
 pub mod engine;
 pub mod event;
 pub mod fingerprint;

@@ -28,7 +28,10 @@ fn run_prints_one_object_and_show_prints_it_again() {
     assert_eq!(run["event_variants"], "ISFSFSGFC");
     let step = &run["steps"][1];
     assert_eq!(keys(step), ["cached", "fingerprint", "id", "outputs", "status", "uses", "version"]);
-    assert_eq!((&step["id"], &step["uses"], &step["version"]), (&"characters".into(), &"demo.characters".into(), &1.into()));
+    assert_eq!(
+        (&step["id"], &step["uses"], &step["version"]),
+        (&"characters".into(), &"demo.characters".into(), &1.into())
+    );
     assert_eq!((&step["status"], &step["cached"]), (&"finished_ok".into(), &false.into()));
     assert_eq!(step["outputs"][0]["kind"], "characters");
     assert_eq!(step["outputs"][0]["hash"].as_str().unwrap().len(), 64);
@@ -56,7 +59,10 @@ fn ls_log_and_artifact_print_json_alone() {
     }
     let hash = run["steps"][0]["outputs"][0]["hash"].as_str().unwrap();
     let artifact = place.chem(&["artifact", &hash[..12], "--format", "json"]).expect(0).json();
-    assert_eq!((&artifact["hash"], &artifact["kind"], &artifact["payload"]), (&hash.into(), &"text".into(), &"CCO".into()));
+    assert_eq!(
+        (&artifact["hash"], &artifact["kind"], &artifact["payload"]),
+        (&hash.into(), &"text".into(), &"CCO".into())
+    );
 }
 
 #[test]
@@ -113,7 +119,12 @@ fn a_reader_that_goes_away_is_no_error() {
     let place = Place::new();
     place.write("slow.yaml", &slow_flow(400, 0));
     place.chem(&["run", "slow.yaml", "-q"]).expect(0);
-    let mut child = place.command(&["log", "@last", "--format", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = place
+        .command(&["log", "@last", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let outcome = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&outcome.stderr), "");

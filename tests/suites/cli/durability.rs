@@ -56,7 +56,10 @@ fn killed_at_any_moment_a_run_ends_with_the_undisturbed_fingerprint() {
             continue; // Killed before anything was recorded.
         }
         let stopped = place.show("@last");
-        let finished: Vec<String> = stopped["steps"].as_array().unwrap().iter()
+        let finished: Vec<String> = stopped["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
             .filter(|step| step["status"] == "finished_ok")
             .map(|step| step["id"].as_str().unwrap().to_owned())
             .collect();
@@ -113,10 +116,8 @@ fn two_processes_share_a_store() {
     let place = Place::new();
     place.write("slow.yaml", &slow_flow(3, 5));
     let children: Vec<Child> = (0..4).map(|_| place.spawn(&["run", "slow.yaml", "-q", "--format", "json"])).collect();
-    let fingerprints: Vec<String> = children
-        .into_iter()
-        .map(|child| outcome(child).expect(0).json()["flow_fingerprint"].to_string())
-        .collect();
+    let fingerprints: Vec<String> =
+        children.into_iter().map(|child| outcome(child).expect(0).json()["flow_fingerprint"].to_string()).collect();
     assert!(fingerprints.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(place.chem(&["ls", "--format", "json"]).json().as_array().unwrap().len(), 4);
 }

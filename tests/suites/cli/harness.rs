@@ -100,7 +100,8 @@ impl Place {
 pub fn slow_flow(slow: usize, wait: u64) -> String {
     let mut manifest = "flow: slow\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: CCO } }\n".to_owned();
     for index in 1..=slow {
-        manifest.push_str(&format!("  - {{ id: s{index}, uses: test.slow, with: {{ wait: {wait}, ran: ran.txt }} }}\n"));
+        manifest
+            .push_str(&format!("  - {{ id: s{index}, uses: test.slow, with: {{ wait: {wait}, ran: ran.txt }} }}\n"));
     }
     manifest
 }

@@ -25,8 +25,7 @@ fn environment_place_and_store_do_not_enter() {
         let place = Place::new();
         place.write("slow.yaml", &slow_flow(2, 0));
         let mut command = place.command(&["run", "slow.yaml", "-q", "--format", "json"]);
-        let outcome: crate::harness::Outcome =
-            command.envs(environment.iter().copied()).output().unwrap().into();
+        let outcome: crate::harness::Outcome = command.envs(environment.iter().copied()).output().unwrap().into();
         assert_eq!(identity(&outcome.expect(0).json()), expected, "{environment:?}");
     }
 
@@ -38,7 +37,11 @@ fn environment_place_and_store_do_not_enter() {
 
 #[test]
 fn spelling_does_not_enter_and_meaning_does() {
-    let manifest = |with: &str| format!("flow: f\nsteps:\n  - id: seed\n    uses: demo.seed\n    with: {with}\n  - id: s\n    uses: test.slow\n    with: {{ wait: 5 }}\n");
+    let manifest = |with: &str| {
+        format!(
+            "flow: f\nsteps:\n  - id: seed\n    uses: demo.seed\n    with: {with}\n  - id: s\n    uses: test.slow\n    with: {{ wait: 5 }}\n"
+        )
+    };
     let run = |text: &str| {
         let place = Place::new();
         place.write("f.yaml", text);

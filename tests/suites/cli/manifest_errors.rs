@@ -15,7 +15,10 @@ fn an_error_has_file_line_column_and_the_underlined_source() {
 #[test]
 fn check_prints_all_problems_as_json() {
     let place = Place::new();
-    place.write("f.yaml", "flow: f\nsteps:\n  - id: seed\n    uses: demo.sead\n  - id: seed\n    uses: demo.characters\n");
+    place.write(
+        "f.yaml",
+        "flow: f\nsteps:\n  - id: seed\n    uses: demo.sead\n  - id: seed\n    uses: demo.characters\n",
+    );
     let found = place.chem(&["check", "f.yaml", "--format", "json"]).expect(2).json();
     let found = found.as_array().unwrap();
     assert!(found.len() >= 2, "{found:?}");
