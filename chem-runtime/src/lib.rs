@@ -1,13 +1,19 @@
 //! Reproducible chemistry flows on an append-only event log.
 
+// The expansion of `#[step]` names this crate from outside, also where it stands inside.
+#[allow(unused_extern_crates)]
 extern crate self as chem_runtime;
 
 pub mod artifact;
+pub mod engine;
 pub mod event;
 pub mod fingerprint;
+pub mod flow;
 pub mod prelude;
+pub mod report;
 pub mod step;
 pub mod steps;
+pub mod store;
 
 pub use chem_macros::step;
 

@@ -118,7 +118,7 @@ hashes! {
 impl ContentHash {
     /// The hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+        Self::from_bytes(Sha256::digest(bytes).into())
     }
 
     /// The hash of all that `reader` yields, read in pieces, with the number of bytes.
@@ -128,7 +128,7 @@ impl ContentHash {
         let mut length = 0;
         loop {
             match reader.read(&mut buffer) {
-                Ok(0) => return Ok((Self(hasher.finalize().into()), length)),
+                Ok(0) => return Ok((Self::from_bytes(hasher.finalize().into()), length)),
                 Ok(count) => {
                     hasher.update(&buffer[..count]);
                     length += count as u64;

@@ -137,6 +137,20 @@ pub trait StepDefinition: Send + Sync {
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult;
 }
 
+/// A step before it is wired: the step, and what its author said of its inputs.
+pub struct PlannedStep {
+    /// The step.
+    pub step: Box<dyn StepDefinition>,
+    /// For some of its ports, the output that feeds it: `step` or `step.output`.
+    pub inputs: Vec<(String, String)>,
+}
+
+impl From<Box<dyn StepDefinition>> for PlannedStep {
+    fn from(step: Box<dyn StepDefinition>) -> Self {
+        Self { step, inputs: Vec::new() }
+    }
+}
+
 /// What came of running a step.
 #[derive(Debug)]
 pub enum StepRunResult {

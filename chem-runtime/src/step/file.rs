@@ -20,28 +20,36 @@ use crate::fingerprint::ContentHash;
 #[derive(Debug)]
 pub struct Files {
     directory: PathBuf,
+    outputs: PathBuf,
     hashes: Mutex<HashMap<PathBuf, ContentHash>>,
 }
 
 impl Files {
     /// Files relative to `directory`.
     pub fn relative_to(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), hashes: Mutex::default() }
+        let directory = directory.into();
+        Self { outputs: directory.clone(), directory, hashes: Mutex::default() }
     }
 
-    /// The directory that relative paths start from.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    /// The same, but what is written goes below `outputs`, as a test wants it.
+    pub fn writing_to(mut self, outputs: impl Into<PathBuf>) -> Self {
+        self.outputs = outputs.into();
+        self
     }
 
-    /// Where `path` is.
-    pub fn resolve(&self, path: &str) -> PathBuf {
+    /// Where a file to read is.
+    pub fn input(&self, path: &str) -> PathBuf {
         self.directory.join(path)
+    }
+
+    /// Where a file to write is.
+    pub fn output(&self, path: &str) -> PathBuf {
+        self.outputs.join(path)
     }
 
     /// Hashes the file at `path` and remembers what it was.
     fn hash(&self, path: &str) -> Result<ContentHash, StepError> {
-        let full = self.resolve(path);
+        let full = self.input(path);
         let cannot = |error| StepError::context(format!("cannot read `{}`", full.display()), error);
         let file = std::fs::File::open(&full).map_err(cannot)?;
         let (hash, _) = ContentHash::of_reader(file).map_err(cannot)?;
@@ -74,7 +82,7 @@ impl InputFile {
     /// # Errors
     /// Says that the file cannot be read, or that it has changed since the step started.
     pub fn read(&self, files: &Files) -> Result<Vec<u8>, StepError> {
-        let full = files.resolve(&self.0);
+        let full = files.input(&self.0);
         let bytes = std::fs::read(&full)
             .map_err(|error| StepError::context(format!("cannot read `{}`", full.display()), error))?;
         match files.expected(&full) {
@@ -133,7 +141,7 @@ impl OutputFile {
         files: &Files,
         fill: impl FnOnce(&mut dyn Write) -> Result<(), StepError>,
     ) -> Result<FileWritten, StepError> {
-        let full = files.resolve(&self.0);
+        let full = files.output(&self.0);
         let cannot = |error| StepError::context(format!("cannot write `{}`", full.display()), error);
         if full.is_dir() {
             return Err(StepError::new(format!("cannot write `{}`: it is a directory", full.display())));

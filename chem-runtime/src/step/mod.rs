@@ -16,12 +16,16 @@ mod typed;
 
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
-pub use definition::{InvalidStepId, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
+pub use definition::{
+    InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
+};
 pub use error::StepError;
 pub use file::{FileWritten, Files, InputFile, OutputFile};
 pub use param::{InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
-pub use typed::{Bound, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole};
+pub use typed::{
+    Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
+};
 
 pub use crate::event::StepKind;

@@ -105,6 +105,13 @@ impl Registry {
         self.by_name.get(name).copied()
     }
 
+    /// The name nearest to one that does not exist, if it is near enough to have been meant.
+    pub fn nearest(&self, name: &str) -> Option<&'static str> {
+        let similarity = |known: &&'static str| strsim::jaro_winkler(known, name);
+        let best = self.by_name.keys().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+        (similarity(&best) > 0.8).then_some(best)
+    }
+
     /// All step types by name.
     pub fn iter(&self) -> impl Iterator<Item = &'static StepRegistration> {
         self.by_name.values().copied()

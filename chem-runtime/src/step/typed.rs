@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use serde_json::{Map, Value};
 
 use super::context::ExecutionContext;
-use super::definition::{StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
+use super::definition::{InvalidStepId, PlannedStep, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
 use super::error::StepError;
 use super::file::Files;
 use super::param::{ParamProblem, ParamSpec};
@@ -75,10 +75,7 @@ pub trait Step: Clone + Debug + Send + Sync + 'static {
 }
 
 /// A step kind as a type.
-pub trait Role: Send + Sync + 'static {
-    /// The kind.
-    const KIND: StepKind;
-}
+pub trait Role: Send + Sync + 'static {}
 
 /// The role of sources.
 #[derive(Debug, Clone, Copy)]
@@ -89,18 +86,14 @@ pub enum TransformRole {}
 /// The role of sinks.
 #[derive(Debug, Clone, Copy)]
 pub enum SinkRole {}
+/// The role of steps whose kind is known only when the flow is built, which then checks it.
+#[derive(Debug, Clone, Copy)]
+pub enum DynamicRole {}
 
-impl Role for SourceRole {
-    const KIND: StepKind = StepKind::Source;
-}
-
-impl Role for TransformRole {
-    const KIND: StepKind = StepKind::Transform;
-}
-
-impl Role for SinkRole {
-    const KIND: StepKind = StepKind::Sink;
-}
+impl Role for SourceRole {}
+impl Role for TransformRole {}
+impl Role for SinkRole {}
+impl Role for DynamicRole {}
 
 /// A role that may begin a flow.
 #[diagnostic::on_unimplemented(
@@ -111,6 +104,7 @@ impl Role for SinkRole {
 pub trait Leads: Role {}
 
 impl Leads for SourceRole {}
+impl Leads for DynamicRole {}
 
 /// A role that may stand after the first step.
 #[diagnostic::on_unimplemented(
@@ -122,6 +116,7 @@ pub trait Follows: Role {}
 
 impl Follows for TransformRole {}
 impl Follows for SinkRole {}
+impl Follows for DynamicRole {}
 
 /// A step type with its parameters, under a name in a flow.
 #[derive(Debug, Clone)]
@@ -162,28 +157,50 @@ pub trait StepExt: Step {
 
 impl<S: Step> StepExt for S {}
 
-/// What a flow can be built from: a parameter struct, which is then named after its step type, or one with a name.
+/// What a flow can be built from: a parameter struct, one with a name, or any boxed [`StepDefinition`].
 pub trait IntoStep {
     /// The kind of step.
     type Role: Role;
 
-    /// The name it was given, the wiring it was given, and the step, which takes its name from the flow if it has none.
-    fn into_step(self) -> (Option<StepId>, Vec<(String, String)>, Box<dyn FnOnce(StepId) -> Box<dyn StepDefinition>>);
+    /// The step, which is named by `name_for` its step type if it has no name yet, and the wiring that it was given.
+    fn into_step(
+        self,
+        name_for: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
+    ) -> Result<PlannedStep, InvalidStepId>;
 }
 
 impl<S: Step> IntoStep for S {
     type Role = S::Role;
 
-    fn into_step(self) -> (Option<StepId>, Vec<(String, String)>, Box<dyn FnOnce(StepId) -> Box<dyn StepDefinition>>) {
-        (None, Vec::new(), Box::new(|id| Box::new(Bound::new(id, self))))
+    fn into_step(
+        self,
+        name_for: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
+    ) -> Result<PlannedStep, InvalidStepId> {
+        let step: Box<dyn StepDefinition> = Box::new(Bound::new(name_for(S::SPEC.name)?, self));
+        Ok(step.into())
     }
 }
 
 impl<S: Step> IntoStep for Bound<S> {
     type Role = S::Role;
 
-    fn into_step(self) -> (Option<StepId>, Vec<(String, String)>, Box<dyn FnOnce(StepId) -> Box<dyn StepDefinition>>) {
-        (Some(self.id.clone()), self.inputs, Box::new(|id| Box::new(Bound::new(id, self.step))))
+    fn into_step(
+        mut self,
+        _: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
+    ) -> Result<PlannedStep, InvalidStepId> {
+        let inputs = std::mem::take(&mut self.inputs);
+        Ok(PlannedStep { step: Box::new(self), inputs })
+    }
+}
+
+impl IntoStep for Box<dyn StepDefinition> {
+    type Role = DynamicRole;
+
+    fn into_step(
+        self,
+        _: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
+    ) -> Result<PlannedStep, InvalidStepId> {
+        Ok(self.into())
     }
 }
 

@@ -1,0 +1,126 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// Run reproducible chemistry flows.
+///
+/// A flow is a YAML manifest: which steps, in which order, with which parameters. A run is recorded event by event in an
+/// append-only log, by default in `.chem/store.db`, so that it can be resumed, shown and compared.
+#[derive(Debug, Parser)]
+#[command(name = "chem", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 good, 1 the run failed or a difference was found, 2 wrong usage or a manifest \
+with errors, 3 the store cannot be used, 4 the run waits for a person, 130 interrupted.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub shared: Shared,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(super) struct Shared {
+    /// Where the log lives: `sqlite:PATH`, `postgres://…` or `memory:`. Without it CHEM_STORE, then DATABASE_URL, then
+    /// `sqlite:.chem/store.db`.
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    pub store: Option<String>,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Say nothing but results and errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more; twice for still more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Human,
+    /// For scripts: stdout holds JSON and nothing else.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Find every problem of manifests without running anything.
+    Check(CheckArgs),
+    /// Check a manifest and run it.
+    Run(RunArgs),
+    /// Go on with a run that was interrupted.
+    Resume(RunIdArgs),
+    /// List the runs in the store, the oldest first.
+    Ls,
+    /// Show a run: its steps, their fingerprints and outputs.
+    Show(RunIdArgs),
+    /// Print the events of a run.
+    Log(RunIdArgs),
+    /// Print an artifact.
+    Artifact(ArtifactArgs),
+    /// List the step types of this program, or explain one.
+    Steps(StepsArgs),
+    /// Print the completion script of a shell.
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The manifests.
+    #[arg(required = true, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The manifest.
+    #[arg(value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Overrides {
+    /// Give one of the flow's params another value.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunIdArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ArtifactArgs {
+    /// The artifact's hash, or the beginning of it.
+    #[arg(value_name = "HASH")]
+    pub hash: String,
+    /// Print all rows of a table: as CSV, or within the JSON.
+    #[arg(long)]
+    pub rows: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StepsArgs {
+    /// The step type to explain.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}

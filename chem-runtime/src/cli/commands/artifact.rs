@@ -1,0 +1,84 @@
+//! `chem artifact`: what a step put out.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::artifact::{Artifact, ArtifactValue as _, Table};
+use crate::cli::args::{ArtifactArgs, Format, Shared};
+use crate::cli::exit::Failure;
+use crate::cli::output;
+use crate::cli::runs;
+use crate::fingerprint::ArtifactHash;
+use crate::store::{EventStore, StoredArtifacts};
+
+pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCode, Failure> {
+    let store = runs::open_store(shared)?;
+    let artifact = find(store.as_ref(), &args.hash)?;
+    let table = if args.rows { Some(rows(&artifact, store.as_ref())?) } else { None };
+    match (shared.format, table) {
+        (Format::Human, Some(table)) => print_csv(&table)?,
+        (Format::Human, None) => {
+            let payload = serde_json::to_string_pretty(&artifact.payload()?).map_err(std::io::Error::from)?;
+            output::print(&format!("{} {}\n{}\n", artifact.kind(), artifact.hash(), output::shown(&payload)))?;
+        }
+        (Format::Json, table) => {
+            let mut object = json!({
+                "hash": artifact.hash(),
+                "kind": artifact.kind(),
+                "payload": artifact.payload()?,
+                "metadata": artifact.metadata(),
+            });
+            if let Some(table) = table {
+                object["rows"] = (0..table.rows()).map(|row| Value::Array(table.row(row))).collect();
+            }
+            output::print_json(&object)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn find(store: &dyn EventStore, written: &str) -> Result<Artifact, Failure> {
+    let unknown = || {
+        Failure::usage(format!("there is no artifact `{written}` in this store"))
+            .with_help("`chem show ID` lists the artifacts of a run")
+    };
+    let hash = match written.parse::<ArtifactHash>() {
+        Ok(hash) => hash,
+        Err(_) => match store.artifacts_with_prefix(&written.to_ascii_lowercase(), 2)?[..] {
+            [only] => only,
+            [] => return Err(unknown()),
+            _ => {
+                let message = format!("`{written}` begins the hashes of several artifacts");
+                return Err(Failure::usage(message).with_help("write more of the hash"));
+            }
+        },
+    };
+    store.artifact(hash)?.ok_or_else(unknown)
+}
+
+fn rows(artifact: &Artifact, store: &dyn EventStore) -> Result<Table, Failure> {
+    if Table::chunks_of(artifact).is_err() {
+        return Err(Failure::usage(format!("artifact {} is `{}`, which has no rows", artifact.hash(), artifact.kind())));
+    }
+    Ok(Table::unpack(artifact, &StoredArtifacts(store))?)
+}
+
+fn print_csv(table: &Table) -> Result<(), Failure> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    let broken = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => Failure::from(error),
+        // Rows come from a table, so that they all have the same length.
+        other => Failure::usage(format!("the rows cannot be printed: {other:?}")),
+    };
+    writer.write_record(table.columns().iter().map(|column| column.name.as_ref())).map_err(broken)?;
+    for row in 0..table.rows() {
+        let cells = table.row(row).into_iter().map(|value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            other => other.to_string(),
+        });
+        writer.write_record(cells).map_err(broken)?;
+    }
+    Ok(writer.flush()?)
+}

@@ -1,0 +1,71 @@
+//! `chem show`: a run, its steps, and what came of them.
+
+use std::process::ExitCode;
+
+use super::ls::status_style;
+use crate::cli::args::{Format, RunIdArgs, Shared};
+use crate::cli::exit::Failure;
+use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
+use crate::cli::runs;
+use crate::flow::{FlowStatus, StepStatus};
+use crate::report::RunReport;
+use crate::store::EventStore;
+
+pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
+    let store = runs::open_store(shared)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    print_report(shared, &RunReport::of(flow_id, &events)?, store.as_ref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a run in the format that was asked for, as `run`, `resume` and `show` do.
+pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &dyn EventStore) -> Result<(), Failure> {
+    if shared.format == Format::Json {
+        return Ok(output::print_json(&report.to_json())?);
+    }
+    let took = report.span.map(|(first, last)| format!(" in {}", output::seconds(last.duration_since(first))));
+    let mut text = format!(
+        "{} {}{}\n",
+        styled(BOLD, &output::shown(&report.flow)),
+        styled(status_style(report.status), report.status.name()),
+        took.unwrap_or_default(),
+    );
+    text.push_str(&format!("run {}\n\n", report.flow_id));
+    text.push_str(&steps_table(report).render());
+    if let Some(fingerprint) = report.flow_fingerprint {
+        text.push_str(&format!("\nflow fingerprint {fingerprint}\n"));
+    }
+    for file in report.files_written(store)? {
+        text.push_str(&format!("wrote {} ({} bytes)\n", output::shown(&file.path), file.bytes));
+    }
+    output::print(&text)?;
+    if let Some((step, message, causes)) = report.failed_step() {
+        output::print_error(&format!("step `{}` failed: {message}", step.id), causes, None);
+    }
+    if report.status == FlowStatus::Interrupted {
+        output::say(&format!("go on with `chem resume {}`", report.flow_id));
+    }
+    Ok(())
+}
+
+fn steps_table(report: &RunReport) -> Table {
+    let mut table = Table::new(&["step", "uses", "status", "fingerprint", "outputs"]);
+    for step in &report.steps {
+        let style = match step.status {
+            StepStatus::FinishedOk => GOOD,
+            StepStatus::Failed => BAD,
+            StepStatus::Running => ODD,
+            StepStatus::Pending => DIM,
+        };
+        let outputs: Vec<String> =
+            step.outputs.iter().map(|output| format!("{} {}", output.kind, output.hash.short())).collect();
+        table.row([
+            (BOLD, step.id.clone()),
+            (DIM, format!("{}@{}", step.uses, step.version)),
+            (style, step.status.name().to_owned()),
+            (DIM, step.fingerprint.map(|fingerprint| fingerprint.short()).unwrap_or_default()),
+            (DIM, outputs.join(", ")),
+        ]);
+    }
+    table
+}

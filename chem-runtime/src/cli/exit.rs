@@ -1,0 +1,143 @@
+//! How the program ends.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use super::output;
+use crate::engine::CoreEngineError;
+use crate::event::FlowId;
+use crate::step::DuplicateStepType;
+use crate::store::{LoadError, StoreError};
+
+/// The exit statuses that are not good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    RunFailed = 1,
+    Usage = 2,
+    Store = 3,
+    Interrupted = 130,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        ExitCode::from(status as u8)
+    }
+}
+
+/// Why a command could not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    status: Status,
+    message: String,
+    causes: Vec<String>,
+    help: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self { status: Status::Usage, message: message.into(), causes: Vec::new(), help: None }
+    }
+
+    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn new(status: Status, error: &(dyn Error + 'static)) -> Self {
+        let mut failure = Self { status, message: error.to_string(), causes: Vec::new(), help: None };
+        let mut next = error.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Many errors repeat their cause in their own message.
+            if !failure.causes.last().unwrap_or(&failure.message).contains(&text) {
+                failure.causes.push(text);
+            }
+            next = cause.source();
+        }
+        failure
+    }
+
+    /// Prints the failure and gives the status to exit with.
+    pub(super) fn report(self) -> ExitCode {
+        output::print_error(&self.message, &self.causes, self.help.as_deref());
+        self.status.into()
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<crate::flow::ReplayError> for Failure {
+    fn from(error: crate::flow::ReplayError) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<crate::artifact::ArtifactError> for Failure {
+    fn from(error: crate::artifact::ArtifactError) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<crate::fingerprint::CanonicalError> for Failure {
+    fn from(error: crate::fingerprint::CanonicalError) -> Self {
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl From<DuplicateStepType> for Failure {
+    fn from(error: DuplicateStepType) -> Self {
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever read our output has seen enough.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl Failure {
+    /// The failure for a run that did not get to its end, other than by a failed step.
+    pub(super) fn of_run(flow_id: FlowId, error: CoreEngineError) -> Self {
+        match error {
+            CoreEngineError::Store(error) => {
+                let conflict = matches!(error, StoreError::Conflict { .. });
+                let failure = Self::from(error);
+                if conflict {
+                    failure.with_help(format!("see how it gets on with `chem log {flow_id}`"))
+                } else {
+                    failure.with_help(format!(
+                        "what was recorded is safe; once the store is back, go on with `chem resume {flow_id}`"
+                    ))
+                }
+            }
+            CoreEngineError::Load(error) => error.into(),
+            CoreEngineError::Interrupted { .. } => {
+                let mut failure = Self::new(Status::Interrupted, &error);
+                failure.message = "interrupted; every finished step is recorded".to_owned();
+                failure.with_help(format!("go on with `chem resume {flow_id}`"))
+            }
+            CoreEngineError::FlowCompleted { .. }
+            | CoreEngineError::Definition(_)
+            | CoreEngineError::Canonical(_) => Self::new(Status::Usage, &error),
+            CoreEngineError::FlowHasFailed { .. }
+            | CoreEngineError::StepFailed { .. }
+            | CoreEngineError::MissingInputs { .. } => Self::new(Status::RunFailed, &error),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The `chem` command line. A program of one's own has it too, with its own steps in:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     chem_runtime::cli::main()
+//! }
+//! ```
+//!
+//! Results go to stdout, messages and progress to stderr. `args` is what was typed; a file under `commands` is what each
+//! command does; `exit` decides the status.
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod progress;
+mod runs;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use exit::Failure;
+
+/// Runs the command line with the step types that are linked into the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_tracing(&arguments);
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let shared = &arguments.shared;
+    match &arguments.command {
+        Command::Check(args) => commands::check::run(shared, args),
+        Command::Run(args) => commands::run::run(shared, args),
+        Command::Resume(args) => commands::resume::run(shared, args),
+        Command::Ls => commands::ls::run(shared),
+        Command::Show(args) => commands::show::run(shared, args),
+        Command::Log(args) => commands::log::run(shared, args),
+        Command::Artifact(args) => commands::artifact::run(shared, args),
+        Command::Steps(args) => commands::steps::run(shared, args),
+        Command::Completions(args) => commands::completions::run(args),
+    }
+}
+
+fn start_tracing(arguments: &Arguments) {
+    use tracing_subscriber::EnvFilter;
+    let default = match arguments.shared.verbose {
+        0 => "off",
+        1 => "chem_runtime=info",
+        2 => "chem_runtime=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    // A program of one's own may have set up tracing before it called us; then that stands.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::stderr_is_styled())
+        .try_init();
+}

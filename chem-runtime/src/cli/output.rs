@@ -1,0 +1,105 @@
+//! Printing: tables, styles, errors. Colour only on a terminal, and not where NO_COLOR says so.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
+
+/// Whether what goes to stderr may have styles.
+pub(super) fn stderr_is_styled() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// `text` in `style`. Streams that show no styles take them out again.
+pub(super) fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Writes results to stdout. A reader that has gone away is an error of kind `BrokenPipe`.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Writes one JSON value and a line end to stdout.
+pub(super) fn print_json(value: &Value) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer(&mut stdout, value)?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
+}
+
+/// Writes a message to stderr. If nobody hears it there is nobody to tell.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Writes an error to stderr the way compilers do: what, why, and what to do.
+pub(super) fn print_error(message: &str, causes: &[String], help: Option<&str>) {
+    let mut text = format!("{}: {}", styled(BAD, "error"), shown(message));
+    for cause in causes {
+        text.push_str(&format!("\n  {} {}", styled(DIM, "because:"), shown(cause)));
+    }
+    if let Some(help) = help {
+        text.push_str(&format!("\n  {} {help}", styled(BOLD, "help:")));
+    }
+    say(&text);
+}
+
+/// Text from files and databases as a terminal may show it: without control characters.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Rows under headings, each column as wide as its widest cell.
+pub(super) struct Table {
+    rows: Vec<Vec<(Style, String)>>,
+}
+
+impl Table {
+    pub(super) fn new(headings: &[&str]) -> Self {
+        Self { rows: vec![headings.iter().map(|heading| (DIM, (*heading).to_owned())).collect()] }
+    }
+
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = (Style, String)>) {
+        self.rows.push(cells.into_iter().map(|(style, cell)| (style, shown(&cell))).collect());
+    }
+
+    pub(super) fn render(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let width = |column| {
+            self.rows.iter().filter_map(|row| row.get(column)).map(|(_, cell)| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            for (column, (style, cell)) in row.iter().enumerate() {
+                text.push_str(&styled(*style, cell));
+                if column + 1 < row.len() {
+                    text.push_str(&" ".repeat(widths[column] - cell.chars().count() + 2));
+                }
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A duration in the unit that suits it.
+pub(super) fn seconds(duration: jiff::SignedDuration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        ..1.0 => format!("{:.0} ms", seconds * 1000.0),
+        ..60.0 => format!("{seconds:.1} s"),
+        ..3600.0 => format!("{:.0} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0),
+        _ => format!("{:.0} h {:.0} min", (seconds / 3600.0).floor(), (seconds / 60.0).floor() % 60.0),
+    }
+}

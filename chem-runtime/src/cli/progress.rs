@@ -1,0 +1,108 @@
+//! How a run gets on: bars on a terminal, plain lines elsewhere, both on stderr.
+
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output::{BAD, BOLD, DIM, GOOD, say, shown, styled};
+use crate::engine::Observer;
+use crate::event::{StepSignal, StepStarted};
+use crate::flow::FlowInstance;
+use crate::step::{Progress, StepId};
+
+/// What a signal's data is shortened to on the screen; the log has all of it.
+const SIGNAL_WIDTH: usize = 160;
+
+/// Tells stderr what the engine does.
+pub(super) struct Watcher {
+    mode: Mode,
+    bar: Mutex<ProgressBar>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Quiet,
+    Lines,
+    Bars,
+}
+
+impl Watcher {
+    pub(super) fn new(quiet: bool) -> Self {
+        let mode = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Mode::Quiet,
+            (false, true) => Mode::Bars,
+            (false, false) => Mode::Lines,
+        };
+        Self { mode, bar: Mutex::new(ProgressBar::hidden()) }
+    }
+
+    fn bar(&self) -> ProgressBar {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn line(&self, text: &str) {
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Lines => say(text),
+            Mode::Bars => self.bar().suspend(|| say(text)),
+        }
+    }
+}
+
+impl Progress for Watcher {
+    fn step_progress(&self, _: &StepId, done: u64, total: Option<u64>) {
+        if self.mode == Mode::Bars {
+            let bar = self.bar();
+            if bar.length() != total
+                && let Some(total) = total
+            {
+                bar.set_length(total);
+                bar.set_style(style("{spinner} {prefix} {bar:24} {human_pos}/{human_len}  {per_sec}  {eta} left"));
+            }
+            bar.set_position(done);
+        }
+    }
+}
+
+impl Observer for Watcher {
+    fn step_starts(&self, instance: &FlowInstance, started: &StepStarted, resumed: bool) {
+        let (number, count) = (started.step_index + 1, instance.steps().len());
+        let again = if resumed { ", which was interrupted" } else { "" };
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Lines => say(&format!("[{number}/{count}] {}: {}@{}{again}", started.step_id, started.uses, started.version)),
+            Mode::Bars => {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                bar.set_style(style("{spinner} {prefix}  {elapsed}"));
+                bar.set_prefix(format!("[{number}/{count}] {}", started.step_id));
+                bar.enable_steady_tick(std::time::Duration::from_millis(120));
+                *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+            }
+        }
+    }
+
+    fn step_signals(&self, signal: &StepSignal) {
+        let data = signal.data.to_string();
+        let data = match data.char_indices().nth(SIGNAL_WIDTH) {
+            Some((cut, _)) => format!("{}…", &data[..cut]),
+            None => data,
+        };
+        self.line(&format!("  {} {} {}", styled(BOLD, &signal.step_id), shown(&signal.signal), styled(DIM, &shown(&data))));
+    }
+
+    fn step_ends(&self, step: &StepId, well: bool) {
+        if self.mode == Mode::Bars {
+            let bar = self.bar();
+            let mark = if well { styled(GOOD, "✓") } else { styled(BAD, "✗") };
+            let elapsed = super::output::seconds(bar.elapsed().try_into().unwrap_or(jiff::SignedDuration::MAX));
+            bar.finish_and_clear();
+            say(&format!("{mark} {step}  {}", styled(DIM, &elapsed)));
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are the literals above; one that were malformed would fall back to the plain bar.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

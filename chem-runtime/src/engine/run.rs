@@ -1,0 +1,333 @@
+//! One run under way: load, decide, do, append, evolve.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{CoreEngineError, FlowEngine};
+use crate::artifact::Handed;
+use crate::event::{
+    FlowCompleted, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepFailed, StepFinished, StepSignal, StepStarted,
+};
+use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, StepIdentity, decide, evolve, flow_fingerprint};
+use crate::step::{
+    ANY_KIND, ExecutionContext, Files, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult,
+};
+use crate::store::{NewEvent, StoredArtifacts};
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// To the end of one step.
+    StepEnds,
+    /// To the end of the run.
+    FlowEnds,
+}
+
+/// A run under way: its state, and what the log does not need to know of it.
+pub(super) struct Session {
+    flow_id: FlowId,
+    instance: FlowInstance,
+    /// Events that have been decided and are not in the store yet.
+    held: Vec<NewEvent>,
+    /// The step that this process has made ready to run, with its inputs.
+    ready: Option<(usize, Inputs)>,
+    /// Typed values that later steps will take.
+    handed: HashMap<OutputAddress, Handed>,
+    files: Files,
+}
+
+impl Session {
+    pub(super) fn load(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
+        let instance = engine.instance_for(flow_id)?;
+        let (held, ready, handed) = (Vec::new(), None, HashMap::new());
+        Ok(Self { flow_id, instance, held, ready, handed, files: engine.place.files() })
+    }
+
+    pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
+        match decide(&self.instance) {
+            Decision::Completed => return Err(CoreEngineError::FlowCompleted { flow_id: self.flow_id }),
+            Decision::Failed(index) => {
+                let (step, (error, _)) = (engine.step_id(index), self.error_of(index));
+                return Err(CoreEngineError::FlowHasFailed { flow_id: self.flow_id, step, error });
+            }
+            _ => {}
+        }
+        let mut ran = false;
+        loop {
+            match decide(&self.instance) {
+                Decision::Initialize => self.hold(engine.initialized()?.into())?,
+                Decision::Complete => self.hold(self.completed().into())?,
+                Decision::Completed => {
+                    self.flush(engine)?;
+                    return Ok(self.instance.clone());
+                }
+                Decision::Failed(index) => {
+                    self.flush(engine)?;
+                    let (step, (error, causes)) = (engine.step_id(index), self.error_of(index));
+                    return Err(CoreEngineError::StepFailed { flow_id: self.flow_id, step, error, causes });
+                }
+                Decision::Start(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
+                    self.flush(engine)?;
+                    return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+                }
+                Decision::Start(_) if ran && until == Until::StepEnds => {
+                    self.flush(engine)?;
+                    return Ok(self.instance.clone());
+                }
+                Decision::Start(index) => {
+                    let event = self.prepare(engine, index)?;
+                    self.hold(event.into())?;
+                }
+                Decision::Execute(index) => {
+                    let resumed = self.ready.as_ref().is_none_or(|(ready, _)| *ready != index);
+                    if resumed && !self.prepare_again(engine, index)? {
+                        continue;
+                    }
+                    self.flush(engine)?;
+                    self.execute(engine, index, resumed)?;
+                    ran = true;
+                }
+            }
+        }
+    }
+
+    /// Takes an event as having happened; the store hears of it with the next [`flush`](Self::flush).
+    fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
+        let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
+        self.instance = evolve(before, &event.kind)?;
+        self.held.push(event);
+        Ok(())
+    }
+
+    /// Appends what is held, in one transaction.
+    fn flush(&mut self, engine: &FlowEngine) -> Result<(), CoreEngineError> {
+        if !self.held.is_empty() {
+            let expected = self.instance.next_position() - self.held.len() as u64;
+            engine.store.append(self.flow_id, expected, &self.held)?;
+            self.held.clear();
+        }
+        Ok(())
+    }
+
+    fn completed(&self) -> FlowEventKind {
+        let fingerprints = self.instance.steps().iter().filter_map(|step| step.fingerprint());
+        FlowEventKind::FlowCompleted(FlowCompleted { flow_fingerprint: flow_fingerprint(fingerprints) })
+    }
+
+    fn error_of(&self, index: usize) -> (String, Vec<String>) {
+        self.instance.steps().get(index).and_then(|step| step.error.clone()).unwrap_or_default()
+    }
+
+    /// Makes the step ready to run: the event says so, or says why it cannot be.
+    fn prepare(&mut self, engine: &FlowEngine, index: usize) -> Result<FlowEventKind, CoreEngineError> {
+        let planned = &engine.definition.steps()[index];
+        let inputs = match self.gather(planned) {
+            Ok(inputs) => inputs,
+            Err(error) => {
+                self.flush(engine)?;
+                return Err(error);
+            }
+        };
+        let step = planned.step();
+        match self.started(engine, step, index, &inputs) {
+            Ok(started) => {
+                self.ready = Some((index, inputs));
+                Ok(FlowEventKind::StepStarted(started))
+            }
+            Err(error) => Ok(self.failed(index, step.id(), &error)),
+        }
+    }
+
+    /// Makes ready a step that an earlier process had started. `false` if that comes out otherwise than it did then,
+    /// because a file has changed or is gone; the event that says so is then held.
+    fn prepare_again(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let event = self.prepare(engine, index)?;
+        match &event {
+            FlowEventKind::StepStarted(now) if self.instance.steps()[index].started.as_ref() == Some(now) => Ok(true),
+            _ => {
+                self.hold(event.into())?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn gather(&self, planned: &FlowStep) -> Result<Inputs, CoreEngineError> {
+        let mut inputs = Inputs::default();
+        for (port, address) in planned.inputs() {
+            let from = &self.instance.steps()[address.step];
+            let Some(output) = from.output(&address.output) else {
+                return Err(CoreEngineError::MissingInputs {
+                    flow_id: self.flow_id,
+                    step: planned.step().id().clone(),
+                    port: port.clone(),
+                    from: format!("{}.{}", from.id, address.output),
+                });
+            };
+            inputs.wire(port, output.hash, self.handed.get(address).cloned());
+        }
+        Ok(inputs)
+    }
+
+    fn started(
+        &self,
+        engine: &FlowEngine,
+        step: &dyn StepDefinition,
+        index: usize,
+        inputs: &Inputs,
+    ) -> Result<StepStarted, StepError> {
+        let (params, inputs) = (step.identity(&self.files)?, inputs.hashes());
+        let step_type = step.step_type();
+        let identity = StepIdentity {
+            step_id: step.id().as_str(),
+            uses: step_type.name,
+            version: step_type.version,
+            inputs: &inputs,
+            params: &params,
+        };
+        let fingerprint = identity.fingerprint(engine.definition.hash())?;
+        Ok(StepStarted {
+            step_id: step.id().to_string(),
+            step_index: index,
+            uses: step_type.name.to_owned(),
+            version: step_type.version,
+            inputs,
+            params,
+            fingerprint,
+        })
+    }
+
+    /// Runs the step and holds what it has to say.
+    fn execute(&mut self, engine: &FlowEngine, index: usize, resumed: bool) -> Result<(), CoreEngineError> {
+        let step = engine.definition.steps()[index].step();
+        let Some((_, inputs)) = self.ready.take() else {
+            return Ok(());
+        };
+        if let Some(started) = &self.instance.steps()[index].started {
+            engine.observer.step_starts(&self.instance, started, resumed);
+        }
+        let artifacts = StoredArtifacts(engine.store.as_ref());
+        let progress = engine.observer.as_ref();
+        let context = ExecutionContext::new(step.id(), &inputs, &artifacts, &self.files, &engine.cancel, progress);
+        let result = catch_unwind(AssertUnwindSafe(|| step.run(&context)))
+            .unwrap_or_else(|panic| StepRunResult::failure(panicked(panic.as_ref())));
+        let (result, own) = match result {
+            StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),
+            StepRunResult::Failure { error, signals } => (Err(error), signals),
+        };
+        if result.as_ref().is_err_and(StepError::is_interrupted) {
+            return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+        }
+        let mut signals = context.take_signals();
+        signals.extend(own);
+        let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
+        engine.observer.step_ends(step.id(), result.is_ok());
+        match result {
+            Ok(outputs) => self.finish(engine, index, step.id(), outputs),
+            Err(error) => self.hold(self.failed(index, step.id(), &error).into()),
+        }
+    }
+
+    /// Holds the step's signals; the inner error is a signal that cannot be stored, which fails the step.
+    fn hold_signals(
+        &mut self,
+        engine: &FlowEngine,
+        index: usize,
+        step: &StepId,
+        signals: Vec<Signal>,
+    ) -> Result<Result<(), StepError>, CoreEngineError> {
+        for Signal { name, data } in signals {
+            let signal = StepSignal { step_id: step.to_string(), step_index: index, signal: name, data };
+            let event = FlowEventKind::StepSignal(signal.clone());
+            if let Err(error) = event.payload_text() {
+                let message = format!("the step's signal `{}` cannot be stored", signal.signal.replace('\0', "\\0"));
+                return Ok(Err(StepError::context(message, error)));
+            }
+            engine.observer.step_signals(&signal);
+            self.hold(event.into())?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn finish(
+        &mut self,
+        engine: &FlowEngine,
+        index: usize,
+        step: &StepId,
+        outputs: Vec<StepOutput>,
+    ) -> Result<(), CoreEngineError> {
+        let Some(fingerprint) = self.instance.steps()[index].fingerprint() else {
+            return Ok(());
+        };
+        let mut finished =
+            StepFinished { step_id: step.to_string(), step_index: index, fingerprint, outputs: Vec::new() };
+        let mut artifacts = Vec::new();
+        for StepOutput { name, packed, handed } in outputs {
+            let (kind, hash) = (packed.root.kind().to_owned(), packed.root.hash());
+            finished.outputs.push(OutputRef { name: name.to_owned(), kind, hash });
+            artifacts.extend(packed.parts);
+            artifacts.push(packed.root);
+            let address = OutputAddress { step: index, output: name.to_owned() };
+            if let Some(value) = handed.filter(|_| engine.last_use.contains_key(&address)) {
+                self.handed.insert(address, value);
+            }
+        }
+        self.handed.retain(|address, _| engine.last_use.get(address).is_some_and(|last| *last > index));
+        self.hold(NewEvent { kind: FlowEventKind::StepFinished(finished), artifacts })
+    }
+
+    fn failed(&self, index: usize, step: &StepId, error: &StepError) -> FlowEventKind {
+        // A message may quote anything; the log must be able to hold it.
+        let storable = |text: &str| text.replace('\0', "\\0");
+        FlowEventKind::StepFailed(StepFailed {
+            step_id: step.to_string(),
+            step_index: index,
+            fingerprint: self.instance.steps().get(index).and_then(|step| step.fingerprint()),
+            error: storable(error.message()),
+            causes: error.causes().iter().map(|cause| storable(cause)).collect(),
+        })
+    }
+}
+
+impl FlowEngine {
+    fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
+        Ok(FlowEventKind::FlowInitialized(FlowInitialized {
+            flow: self.definition.name().unwrap_or(&self.default_name).to_owned(),
+            definition_hash: self.definition.hash(),
+            step_count: self.definition.steps().len(),
+            definition: self.definition.recorded()?,
+            environment: self.place.environment(),
+        }))
+    }
+
+    fn step_id(&self, index: usize) -> StepId {
+        self.definition.steps()[index].step().id().clone()
+    }
+}
+
+/// A step's outputs, if they are those that it declares.
+fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>) -> Result<Vec<StepOutput>, StepError> {
+    for (index, output) in outputs.iter().enumerate() {
+        let Some(declared) = step.outputs().iter().find(|declared| declared.name == output.name) else {
+            return Err(StepError::new(format!("the step put out `{}`, which it does not declare", output.name)));
+        };
+        let kind = output.packed.root.kind();
+        if declared.kind != ANY_KIND && declared.kind != kind {
+            let message = format!("the step put out `{kind}` as `{}`, which is `{}`", output.name, declared.kind);
+            return Err(StepError::new(message));
+        }
+        if outputs[..index].iter().any(|other| other.name == output.name) {
+            return Err(StepError::new(format!("the step put out `{}` twice", output.name)));
+        }
+    }
+    Ok(outputs)
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> StepError {
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    StepError::new(format!("the step panicked: {message}"))
+}

@@ -1,0 +1,40 @@
+//! What happens next.
+
+use super::instance::{FlowInstance, StepStatus};
+
+/// What happens next in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Record that the run begins.
+    Initialize,
+    /// Record that the step at this place starts.
+    Start(usize),
+    /// Run the step at this place, which has started and has not ended.
+    Execute(usize),
+    /// Record that the run is complete.
+    Complete,
+    /// Nothing: the run is complete.
+    Completed,
+    /// Nothing: the step at this place has failed.
+    Failed(usize),
+}
+
+/// What happens next in a run in this state.
+pub fn decide(instance: &FlowInstance) -> Decision {
+    if instance.initialized.is_none() {
+        return Decision::Initialize;
+    }
+    if instance.flow_fingerprint.is_some() {
+        return Decision::Completed;
+    }
+    match instance.current() {
+        None => Decision::Complete,
+        Some((index, step)) => match step.status {
+            StepStatus::Pending => Decision::Start(index),
+            StepStatus::Running => Decision::Execute(index),
+            StepStatus::Failed => Decision::Failed(index),
+            // `current` is the first step that has not finished.
+            StepStatus::FinishedOk => Decision::Complete,
+        },
+    }
+}

@@ -1,0 +1,80 @@
+//! What makes a step what it is, and the hashes over it (DESIGN: identity).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::event::StepStarted;
+use crate::fingerprint::{
+    ArtifactHash, CacheKey, CanonicalError, DefinitionHash, Fingerprint, SCHEME, Tag, canonical_json, tagged_sha256,
+};
+
+/// Every component of a step's fingerprint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepIdentity<'a> {
+    /// The step's name in its flow.
+    pub step_id: &'a str,
+    /// Its step type.
+    pub uses: &'a str,
+    /// The step type's version.
+    pub version: u32,
+    /// The hash of the artifact at each input port.
+    pub inputs: &'a BTreeMap<String, ArtifactHash>,
+    /// Parameters: typed, defaulted, with the content of input files in place of their paths.
+    pub params: &'a Map<String, Value>,
+}
+
+impl<'a> StepIdentity<'a> {
+    /// The identity that an event recorded.
+    pub fn of(started: &'a StepStarted) -> Self {
+        Self {
+            step_id: &started.step_id,
+            uses: &started.uses,
+            version: started.version,
+            inputs: &started.inputs,
+            params: &started.params,
+        }
+    }
+
+    /// The step's fingerprint in a flow with this definition.
+    pub fn fingerprint(&self, definition: DefinitionHash) -> Result<Fingerprint, CanonicalError> {
+        let mut components = self.work();
+        components["step_id"] = self.step_id.into();
+        components["definition_hash"] = definition.to_string().into();
+        Ok(Fingerprint::from_bytes(tagged_sha256(Tag::Step, &[&canonical_json(&components)?])))
+    }
+
+    /// What the step computes, whatever it is called and whichever flow it stands in.
+    pub fn cache_key(&self) -> Result<CacheKey, CanonicalError> {
+        Ok(CacheKey::from_bytes(tagged_sha256(Tag::CacheKey, &[&canonical_json(&self.work())?])))
+    }
+
+    fn work(&self) -> Value {
+        let inputs: Map<String, Value> =
+            self.inputs.iter().map(|(port, hash)| (port.clone(), hash.to_string().into())).collect();
+        json!({
+            "scheme": SCHEME,
+            "uses": self.uses,
+            "version": self.version,
+            "inputs": inputs,
+            "params": self.params,
+        })
+    }
+}
+
+/// The hash of a flow's step ids in order, and of nothing else.
+pub fn definition_hash<'a>(step_ids: impl IntoIterator<Item = &'a str>) -> DefinitionHash {
+    hash_list(Tag::Definition, step_ids.into_iter().map(str::to_owned), DefinitionHash::from_bytes)
+}
+
+/// The hash of the fingerprints of a flow's steps in order.
+pub fn flow_fingerprint(steps: impl IntoIterator<Item = Fingerprint>) -> Fingerprint {
+    hash_list(Tag::Flow, steps.into_iter().map(|step| step.to_string()), Fingerprint::from_bytes)
+}
+
+/// Hashes a list of texts. Step ids and hashes are plain ASCII, so that their JSON form needs no escapes and always
+/// exists.
+fn hash_list<H>(tag: Tag, items: impl Iterator<Item = String>, wrap: fn([u8; 32]) -> H) -> H {
+    let items: Vec<String> = items.map(|item| format!("{:?}", item)).collect();
+    wrap(tagged_sha256(tag, &[&format!("[{}]", items.join(","))]))
+}

@@ -1,0 +1,179 @@
+//! Runs told to people and scripts: the one shape that `chem run`, `show` and `ls` print.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::artifact::ArtifactValue as _;
+use crate::event::{FlowEvent, FlowId, OutputRef, event_variants};
+use crate::fingerprint::{DefinitionHash, Fingerprint};
+use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepStatus, replay};
+use crate::step::FileWritten;
+use crate::store::{EventStore, FlowSummary, StoreError, StoredArtifacts};
+
+/// A run as it is printed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunReport {
+    /// The run.
+    pub flow_id: FlowId,
+    /// The flow's name.
+    pub flow: String,
+    /// How it stands.
+    pub status: FlowStatus,
+    /// One letter for each event.
+    pub event_variants: String,
+    /// Which steps, in which order.
+    pub definition_hash: Option<DefinitionHash>,
+    /// The flow's fingerprint once it is complete.
+    pub flow_fingerprint: Option<Fingerprint>,
+    /// When it began and when its latest event was stored.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// The steps.
+    pub steps: Vec<StepReport>,
+}
+
+/// A step of a run as it is printed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    /// Its name.
+    pub id: String,
+    /// Its step type.
+    pub uses: String,
+    /// The step type's version.
+    pub version: u32,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Its fingerprint once it has started.
+    pub fingerprint: Option<Fingerprint>,
+    /// What it put out.
+    pub outputs: Vec<OutputRef>,
+    /// Why it failed, with the causes.
+    pub error: Option<(String, Vec<String>)>,
+}
+
+impl RunReport {
+    /// The report of the run whose events these are.
+    pub fn of(flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, ReplayError> {
+        let instance = replay(flow_id, events)?;
+        Ok(Self {
+            event_variants: event_variants(events),
+            span: events.first().zip(events.last()).map(|(first, last)| (first.ts, last.ts)),
+            ..Self::of_instance(&instance)
+        })
+    }
+
+    fn of_instance(instance: &FlowInstance) -> Self {
+        let initialized = instance.initialized();
+        let recorded = initialized.map(|initialized| initialized.definition.steps.as_slice()).unwrap_or_default();
+        let steps = recorded.iter().zip(instance.steps()).map(|(recorded, state)| StepReport {
+            id: state.id.clone(),
+            uses: recorded.uses.clone(),
+            version: recorded.version,
+            status: state.status,
+            fingerprint: state.fingerprint(),
+            outputs: state.outputs.clone(),
+            error: state.error.clone(),
+        });
+        Self {
+            flow_id: instance.flow_id(),
+            flow: initialized.map(|initialized| initialized.flow.clone()).unwrap_or_default(),
+            status: instance.status(),
+            event_variants: String::new(),
+            definition_hash: initialized.map(|initialized| initialized.definition_hash),
+            flow_fingerprint: instance.flow_fingerprint(),
+            span: None,
+            steps: steps.collect(),
+        }
+    }
+
+    /// The step that failed, if one did.
+    pub fn failed_step(&self) -> Option<(&StepReport, &str, &[String])> {
+        self.steps.iter().find_map(|step| {
+            let (message, causes) = step.error.as_ref()?;
+            Some((step, message.as_str(), causes.as_slice()))
+        })
+    }
+
+    /// The report as `run` and `show` print it for scripts.
+    pub fn to_json(&self) -> Value {
+        let steps: Vec<Value> = self.steps.iter().map(StepReport::to_json).collect();
+        let error = self
+            .failed_step()
+            .map(|(step, message, causes)| json!({"step": step.id, "message": message, "causes": causes}));
+        let mut object = Map::new();
+        object.insert("flow_id".into(), self.flow_id.to_string().into());
+        object.insert("flow".into(), self.flow.as_str().into());
+        object.insert("status".into(), self.status.name().into());
+        object.insert("event_variants".into(), self.event_variants.as_str().into());
+        object.insert("definition_hash".into(), text(self.definition_hash));
+        object.insert("flow_fingerprint".into(), text(self.flow_fingerprint));
+        object.insert("steps".into(), steps.into());
+        object.insert("error".into(), error.unwrap_or_default());
+        object.into()
+    }
+
+    /// The files that the run's sinks have written, in order.
+    ///
+    /// # Errors
+    /// What the store or an artifact in it has to complain of.
+    pub fn files_written(&self, store: &dyn EventStore) -> Result<Vec<FileWritten>, StoreError> {
+        let mut files = Vec::new();
+        for output in self.steps.iter().flat_map(|step| &step.outputs) {
+            if output.kind == FileWritten::KIND
+                && let Some(artifact) = store.artifact(output.hash)?
+            {
+                files.push(FileWritten::unpack(&artifact, &StoredArtifacts(store)).map_err(StoreError::Artifact)?);
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl StepReport {
+    fn to_json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "uses": self.uses,
+            "version": self.version,
+            "status": self.status.name(),
+            "cached": false,
+            "fingerprint": text(self.fingerprint),
+            "outputs": self.outputs,
+        })
+    }
+}
+
+/// A run of a list, as `ls` prints it for scripts: the report without its steps.
+pub fn summary_json(summary: &FlowSummary) -> Value {
+    let definition_hash = match &summary.first.kind {
+        crate::event::FlowEventKind::FlowInitialized(initialized) => Some(initialized.definition_hash),
+        _ => None,
+    };
+    json!({
+        "flow_id": summary.flow_id().to_string(),
+        "flow": summary.flow(),
+        "status": summary.status().name(),
+        "event_variants": summary.event_variants,
+        "definition_hash": text(definition_hash),
+        "flow_fingerprint": text(summary.flow_fingerprint()),
+    })
+}
+
+/// An event as `log` prints it for scripts.
+///
+/// # Errors
+/// Never for an event that a store has given back.
+pub fn event_json(event: &FlowEvent) -> Result<Value, crate::fingerprint::CanonicalError> {
+    Ok(json!({
+        "seq": event.seq,
+        "flow_id": event.flow_id.to_string(),
+        "position": event.position,
+        "ts": event.ts.to_string(),
+        "event_type": event.kind.event_type(),
+        "payload": event.kind.payload()?,
+    }))
+}
+
+fn text(value: Option<impl Serialize + std::fmt::Display>) -> Value {
+    value.map(|value| value.to_string().into()).unwrap_or_default()
+}

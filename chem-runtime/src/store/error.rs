@@ -1,0 +1,94 @@
+//! What can go wrong with a store, by what can be done about it.
+
+use crate::artifact::ArtifactError;
+use crate::event::{EventError, FlowId};
+use crate::fingerprint::CanonicalError;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else has appended to the run.
+    #[error(
+        "run {flow_id} has moved on: its next position is {found}, and {expected} was expected; another process is running it"
+    )]
+    Conflict {
+        /// The run.
+        flow_id: FlowId,
+        /// Where the writer thought the run was.
+        expected: u64,
+        /// Where it is.
+        found: u64,
+    },
+    /// The event has no canonical form, so that no store could give it back unchanged.
+    #[error("the `{event_type}` event of run {flow_id} cannot be stored")]
+    Refused {
+        /// The run.
+        flow_id: FlowId,
+        /// The event's kind.
+        event_type: &'static str,
+        /// What cannot be stored, and where it stands.
+        source: CanonicalError,
+    },
+    /// A stored event that this program cannot read.
+    #[error("event {position} of run {flow_id} cannot be read")]
+    Event {
+        /// The run.
+        flow_id: FlowId,
+        /// The event's position.
+        position: u64,
+        /// Why.
+        source: EventError,
+    },
+    /// An artifact that is not what it was.
+    #[error(transparent)]
+    Artifact(ArtifactError),
+    /// The store holds something that this program cannot have written.
+    #[error("the store is corrupt: {reason}")]
+    Corrupt {
+        /// What was found.
+        reason: String,
+    },
+    /// The store cannot be used as it is: its address is wrong, its schema is not ours, it may not be written.
+    #[error("{message}")]
+    Unusable {
+        /// What is wrong and what to do.
+        message: String,
+        /// What it came from.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The store failed. Whether it is worth trying again is for [`class`](StoreError::class) to say.
+    #[error("{message}")]
+    Backend {
+        /// What was attempted.
+        message: String,
+        /// Whether the same call may go through later.
+        transient: bool,
+        /// What it came from.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// What can be done about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The same call may go through later.
+    Transient,
+    /// The same call will fail again.
+    Permanent,
+    /// Somebody else was first.
+    Conflict,
+    /// What is stored is not what was stored.
+    Corrupt,
+}
+
+impl StoreError {
+    /// What can be done about it.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Conflict { .. } => ErrorClass::Conflict,
+            Self::Artifact(_) | Self::Event { .. } | Self::Corrupt { .. } => ErrorClass::Corrupt,
+            Self::Backend { transient: true, .. } => ErrorClass::Transient,
+            Self::Refused { .. } | Self::Unusable { .. } | Self::Backend { .. } => ErrorClass::Permanent,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Event stores: where events and artifacts live.
+//!
+//! [`EventStore`] is small: append at an expected position, list, find artifacts, look over the runs. Every store keeps
+//! the same laws, which one suite checks on all of them: positions of a run are contiguous from 0, an append lands whole
+//! or not at all, events and artifacts are never changed, and what a store could not give back unchanged is refused by
+//! all of them alike. What events mean is the flow's to know.
+
+mod error;
+mod memory;
+mod repository;
+mod summary;
+
+use std::sync::Arc;
+
+pub use error::{ErrorClass, StoreError};
+pub use memory::InMemoryEventStore;
+pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
+pub use summary::FlowSummary;
+
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::fingerprint::ArtifactHash;
+
+/// An event to be appended, with the artifacts that it names, which land with it or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    /// What happened.
+    pub kind: FlowEventKind,
+    /// The artifacts that it produced. Those that the store has already are not stored again.
+    pub artifacts: Vec<Artifact>,
+}
+
+impl From<FlowEventKind> for NewEvent {
+    fn from(kind: FlowEventKind) -> Self {
+        Self { kind, artifacts: Vec::new() }
+    }
+}
+
+/// Where events and artifacts live.
+pub trait EventStore: Send + Sync {
+    /// Appends `events` to a run whose next position is `expected`, in one transaction with their artifacts.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the run's next position is another one: somebody else has appended.
+    /// [`StoreError::Refused`] if an event has no canonical form. Nothing is stored in either case.
+    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError>;
+
+    /// All events of a run in order; none if there is no such run.
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError>;
+
+    /// The artifact of this name, checked against it.
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError>;
+
+    /// The hashes of the artifacts whose text begins with `prefix`, at most `limit`, in order.
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError>;
+
+    /// All runs, the oldest first.
+    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError>;
+
+    /// The position that the next event of a run will have.
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
+
+    /// Appends one event, wherever the run has got to. For logs that one writer owns; the engine says where it expects
+    /// the run to be.
+    fn append_kind(&self, flow_id: FlowId, kind: FlowEventKind) -> Result<FlowEvent, StoreError> {
+        let expected = self.next_position(flow_id)?;
+        let mut stored = self.append(flow_id, expected, &[kind.into()])?;
+        stored.pop().ok_or_else(|| StoreError::Corrupt { reason: "the store took an event and returned none".into() })
+    }
+}
+
+impl<S: EventStore + ?Sized> EventStore for Arc<S> {
+    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        (**self).append(flow_id, expected, events)
+    }
+
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+        (**self).list(flow_id)
+    }
+
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+        (**self).artifact(hash)
+    }
+
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+        (**self).artifacts_with_prefix(prefix, limit)
+    }
+
+    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+        (**self).flows()
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+        (**self).next_position(flow_id)
+    }
+}
+
+/// Reads artifacts from an event store.
+pub struct StoredArtifacts<'a>(pub &'a dyn EventStore);
+
+impl ArtifactSource for StoredArtifacts<'_> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
+        match self.0.artifact(hash) {
+            Ok(Some(artifact)) => Ok(artifact),
+            Ok(None) => Err(ArtifactError::Missing { hash }),
+            Err(StoreError::Artifact(error)) => Err(error),
+            Err(error) => Err(ArtifactError::Unavailable { hash, source: Box::new(error) }),
+        }
+    }
+}

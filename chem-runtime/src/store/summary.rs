@@ -1,0 +1,48 @@
+//! A run in a line.
+
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::fingerprint::Fingerprint;
+use crate::flow::FlowStatus;
+
+/// What a list of runs shows of each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlowSummary {
+    /// How the run began.
+    pub first: FlowEvent,
+    /// The latest that happened to it.
+    pub last: FlowEvent,
+    /// One letter for each event, such as `ISFSFC`.
+    pub event_variants: String,
+}
+
+impl FlowSummary {
+    /// The run.
+    pub fn flow_id(&self) -> FlowId {
+        self.first.flow_id
+    }
+
+    /// The flow's name.
+    pub fn flow(&self) -> Option<&str> {
+        match &self.first.kind {
+            FlowEventKind::FlowInitialized(initialized) => Some(&initialized.flow),
+            _ => None,
+        }
+    }
+
+    /// How the run stands.
+    pub fn status(&self) -> FlowStatus {
+        match self.last.kind {
+            FlowEventKind::FlowCompleted(_) => FlowStatus::Completed,
+            FlowEventKind::StepFailed(_) => FlowStatus::Failed,
+            _ => FlowStatus::Interrupted,
+        }
+    }
+
+    /// The flow's fingerprint once the run is complete.
+    pub fn flow_fingerprint(&self) -> Option<Fingerprint> {
+        match &self.last.kind {
+            FlowEventKind::FlowCompleted(completed) => Some(completed.flow_fingerprint),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Steps that count how often they run, and stores that count how often they are asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chem_runtime::artifact::{Artifact, JsonArtifact};
+use chem_runtime::event::{FlowEvent, FlowId};
+use chem_runtime::fingerprint::ArtifactHash;
+use chem_runtime::flow::{FlowDefinition, build_flow_definition_auto};
+use chem_runtime::step::{ExecutionContext, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult};
+use chem_runtime::store::{EventStore, FlowSummary, InMemoryEventStore, NewEvent, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// What the steps of these tests hand on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Number(pub u64);
+
+impl JsonArtifact for Number {
+    const KIND: &'static str = "number";
+}
+
+/// What a counting step does when it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// Adds one to its input.
+    Add,
+    Fail,
+    Panic,
+    /// Ends well and puts nothing out.
+    Nothing,
+    /// Says something that no store can hold.
+    Unstorable,
+}
+
+/// A step that adds one to its input and counts its runs.
+pub struct Counting {
+    id: StepId,
+    kind: StepKind,
+    does: Does,
+    pub runs: Arc<AtomicUsize>,
+}
+
+impl Counting {
+    pub fn new(id: StepId, kind: StepKind, does: Does) -> Self {
+        Self { id, kind, does, runs: Arc::default() }
+    }
+}
+
+impl StepDefinition for Counting {
+    fn id(&self) -> &StepId {
+        &self.id
+    }
+
+    fn kind(&self) -> StepKind {
+        self.kind
+    }
+
+    fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        match self.does {
+            Does::Add => {}
+            Does::Fail => {
+                let cause = std::io::Error::other("no such molecule");
+                return StepRunResult::failure(StepError::context("the library is empty", cause));
+            }
+            Does::Panic => panic!("bug in {}", self.id),
+            Does::Nothing => return StepRunResult::success([]),
+            Does::Unstorable => context.signal("note", &"a\u{0}b").unwrap(),
+        }
+        let before = context.optional_input::<Number>("input").unwrap().map_or(0, |number| number.0);
+        context.signal("sum", &(before + 1)).unwrap();
+        StepRunResult::success([StepOutput::of("main", Number(before + 1)).unwrap()])
+    }
+}
+
+/// A flow of counting steps, a source first, with the counter of each.
+pub fn flow(does: &[Does]) -> (FlowDefinition, Vec<Arc<AtomicUsize>>) {
+    let counters: Vec<Arc<AtomicUsize>> = does.iter().map(|_| Arc::default()).collect();
+    let steps = does.iter().zip(&counters).enumerate().map(|(index, (does, runs))| {
+        let kind = if index == 0 { StepKind::Source } else { StepKind::Transform };
+        let id = StepId::new(format!("s{index}")).unwrap();
+        Box::new(Counting { id, kind, does: *does, runs: runs.clone() }) as Box<dyn StepDefinition>
+    });
+    (build_flow_definition_auto(steps).unwrap(), counters)
+}
+
+/// How often each step ran.
+pub fn runs(counters: &[Arc<AtomicUsize>]) -> Vec<usize> {
+    counters.iter().map(|counter| counter.load(Ordering::SeqCst)).collect()
+}
+
+/// A store that counts, and that loses power at an append.
+pub struct Watched {
+    pub inner: InMemoryEventStore,
+    pub appends: AtomicUsize,
+    pub lists: AtomicUsize,
+    power_loss: Option<PowerLoss>,
+}
+
+/// When the power goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerLoss {
+    /// At the append of this number, before it is stored.
+    Before(usize),
+    /// At the append of this number, after it is stored and before anybody hears of it.
+    After(usize),
+}
+
+impl Watched {
+    pub fn new(power_loss: Option<PowerLoss>) -> Self {
+        Self { inner: InMemoryEventStore::new(), appends: AtomicUsize::new(0), lists: AtomicUsize::new(0), power_loss }
+    }
+}
+
+impl Watched {
+    /// The events of a run, without this counting as a reading of the log.
+    pub fn inner_events(&self, flow_id: FlowId) -> Vec<FlowEvent> {
+        self.inner.list(flow_id).unwrap()
+    }
+}
+
+fn power_lost() -> StoreError {
+    StoreError::Backend {
+        message: "the power is gone".into(),
+        transient: false,
+        source: std::io::Error::other("dark").into(),
+    }
+}
+
+impl EventStore for Watched {
+    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        let number = self.appends.fetch_add(1, Ordering::SeqCst);
+        if self.power_loss == Some(PowerLoss::Before(number)) {
+            return Err(power_lost());
+        }
+        let stored = self.inner.append(flow_id, expected, events)?;
+        if self.power_loss == Some(PowerLoss::After(number)) { Err(power_lost()) } else { Ok(stored) }
+    }
+
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        self.inner.list(flow_id)
+    }
+
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+        self.inner.artifact(hash)
+    }
+
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+        self.inner.artifacts_with_prefix(prefix, limit)
+    }
+
+    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+        self.inner.flows()
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+        self.inner.next_position(flow_id)
+    }
+}

@@ -1,0 +1,74 @@
+//! Power may go at any append, before it or after it. A resumed run ends as an undisturbed one does.
+
+use std::sync::Arc;
+
+use chem_runtime::engine::{CoreEngineError, FlowEngine};
+use chem_runtime::event::{FlowEventKind, FlowId};
+use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+
+use crate::counting::{Does, PowerLoss, Watched, flow, runs};
+
+const STEPS: usize = 5;
+
+fn kinds(store: &dyn EventStore, flow_id: FlowId) -> Vec<FlowEventKind> {
+    store.list(flow_id).unwrap().into_iter().map(|event| event.kind).collect()
+}
+
+#[test]
+fn power_lost_at_any_append_costs_nothing_that_had_finished() {
+    let (definition, _) = flow(&[Does::Add; STEPS]);
+    let undisturbed = Arc::new(Watched::new(None));
+    let engine = FlowEngine::new_with_stores(undisturbed.clone(), InMemoryFlowRepository, definition);
+    engine.run_to_end().unwrap();
+    let expected = kinds(&undisturbed.inner, engine.default_flow());
+
+    for append in 0..=STEPS {
+        for loss in [PowerLoss::Before(append), PowerLoss::After(append)] {
+            let (definition, counters) = flow(&[Does::Add; STEPS]);
+            let store = Arc::new(Watched::new(Some(loss)));
+            let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
+            let flow_id = engine.default_flow();
+            assert!(matches!(engine.run_to_end(), Err(CoreEngineError::Store(_))), "{loss:?}");
+            let finished = kinds(&store.inner, flow_id).iter().filter(|kind| kind.letter() == 'F').count();
+            let before = runs(&counters);
+
+            // A new process: another engine, which knows only the log.
+            let resumed = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+            match resumed.run(flow_id) {
+                Ok(_) => {}
+                // The last append had landed; only its answer was lost.
+                Err(CoreEngineError::FlowCompleted { .. }) => assert_eq!(loss, PowerLoss::After(STEPS)),
+                Err(error) => panic!("{loss:?}: {error}"),
+            }
+            assert_eq!(kinds(&store.inner, flow_id), expected, "{loss:?}");
+            let again: Vec<usize> = runs(&counters).iter().zip(before).map(|(after, before)| after - before).collect();
+            assert!(again[..finished].iter().all(|runs| *runs == 0), "{loss:?}: a finished step ran again: {again:?}");
+            assert!(runs(&counters).iter().all(|runs| (1..=2).contains(runs)), "{loss:?}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_lost_its_store_goes_on_from_the_log() {
+    let (definition, _) = flow(&[Does::Add; STEPS]);
+    let store = Arc::new(Watched::new(Some(PowerLoss::After(2))));
+    let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    assert!(engine.run_to_end().is_err());
+    engine.run_to_end().unwrap();
+    assert_eq!(engine.event_variants().unwrap(), format!("I{}C", "SGF".repeat(STEPS)));
+}
+
+#[test]
+fn two_engines_on_one_run_never_fork_its_log() {
+    let (definition, _) = flow(&[Does::Add; 3]);
+    let store = Arc::new(Watched::new(None));
+    let one = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
+    let other = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    let flow_id = one.default_flow();
+    one.next().unwrap();
+    // The other takes over; the first still believes that it is where it was.
+    other.run(flow_id).unwrap();
+    let error = one.run(flow_id).unwrap_err();
+    assert!(matches!(error, CoreEngineError::Store(chem_runtime::store::StoreError::Conflict { .. })), "{error}");
+    assert_eq!(one.event_variants_for(flow_id).unwrap(), "ISGFSGFSGFC");
+}
