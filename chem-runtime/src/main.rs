@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `chem` program.
+
+fn main() -> std::process::ExitCode {
+    chem_runtime::cli::main()
+}

@@ -105,6 +105,7 @@ impl Session {
         if !self.held.is_empty() {
             let expected = self.instance.next_position() - self.held.len() as u64;
             engine.store.append(self.flow_id, expected, &self.held)?;
+            tracing::debug!(flow_id = %self.flow_id, position = expected, events = self.held.len(), "appended");
             self.held.clear();
         }
         Ok(())
@@ -204,6 +205,7 @@ impl Session {
             return Ok(());
         };
         if let Some(started) = &self.instance.steps()[index].started {
+            tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
             engine.observer.step_starts(&self.instance, started, resumed);
         }
         let artifacts = StoredArtifacts(engine.store.as_ref());
@@ -221,6 +223,7 @@ impl Session {
         let mut signals = context.take_signals();
         signals.extend(own);
         let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
+        tracing::info!(flow_id = %self.flow_id, step = %step.id(), well = result.is_ok(), "step ends");
         engine.observer.step_ends(step.id(), result.is_ok());
         match result {
             Ok(outputs) => self.finish(engine, index, step.id(), outputs),

@@ -113,6 +113,11 @@ macro_rules! each_kind {
                 match self { $(Self::$variant(_) => $letter),* }
             }
 
+            /// The letter of the kind that stores call `event_type`; none if this program does not know it.
+            pub fn letter_of(event_type: &str) -> Option<char> {
+                match event_type { $($name => Some($letter),)* _ => None }
+            }
+
             /// The payload as JSON.
             pub fn payload(&self) -> Result<Value, CanonicalError> {
                 match self { $(Self::$variant(payload) => to_json(payload)),* }

@@ -2,7 +2,7 @@
 
 use crate::artifact::ArtifactError;
 use crate::event::{EventError, FlowId};
-use crate::fingerprint::CanonicalError;
+use crate::fingerprint::{ArtifactHash, CanonicalError};
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,16 @@ pub enum StoreError {
         flow_id: FlowId,
         /// The event's kind.
         event_type: &'static str,
+        /// What cannot be stored, and where it stands.
+        source: CanonicalError,
+    },
+    /// Something of an artifact has no canonical form.
+    #[error("the {part} of artifact {hash} cannot be stored")]
+    RefusedArtifact {
+        /// The artifact.
+        hash: ArtifactHash,
+        /// `kind` or `metadata`.
+        part: &'static str,
         /// What cannot be stored, and where it stands.
         source: CanonicalError,
     },
@@ -88,7 +98,9 @@ impl StoreError {
             Self::Conflict { .. } => ErrorClass::Conflict,
             Self::Artifact(_) | Self::Event { .. } | Self::Corrupt { .. } => ErrorClass::Corrupt,
             Self::Backend { transient: true, .. } => ErrorClass::Transient,
-            Self::Refused { .. } | Self::Unusable { .. } | Self::Backend { .. } => ErrorClass::Permanent,
+            Self::Refused { .. } | Self::RefusedArtifact { .. } | Self::Unusable { .. } | Self::Backend { .. } => {
+                ErrorClass::Permanent
+            }
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
-
+use super::admit::{AdmittedArtifact, admit, now};
 use super::{EventStore, FlowSummary, NewEvent, StoreError};
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId, event_variants};
@@ -48,22 +47,21 @@ impl InMemoryEventStore {
 
 impl EventStore for InMemoryEventStore {
     fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
-        // Stored events read back from their text here as in every other store.
-        let kinds = events.iter().map(|event| round_trip(flow_id, expected, event)).collect::<Result<Vec<_>, _>>()?;
+        let admitted = admit(flow_id, events)?;
         let mut state = self.state();
         let found = state.flows.get(&flow_id).map_or(0, |events| events.len() as u64);
         if found != expected {
             return Err(StoreError::Conflict { flow_id, expected, found });
         }
-        let ts = Timestamp::now();
+        let ts = now();
         let mut stored = Vec::with_capacity(events.len());
-        for (kind, event) in kinds.into_iter().zip(events) {
+        for event in admitted {
             state.seq += 1;
-            for artifact in &event.artifacts {
-                state.artifacts.entry(artifact.hash()).or_insert_with(|| artifact.clone());
+            for AdmittedArtifact { artifact, .. } in event.artifacts {
+                state.artifacts.entry(artifact.hash()).or_insert(artifact);
             }
             let position = expected + stored.len() as u64;
-            stored.push(FlowEvent { seq: state.seq, flow_id, position, ts, kind });
+            stored.push(FlowEvent { seq: state.seq, flow_id, position, ts, kind: event.kind });
         }
         if expected == 0 && !stored.is_empty() {
             state.order.push(flow_id);
@@ -99,14 +97,4 @@ impl EventStore for InMemoryEventStore {
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         Ok(self.state().flows.get(&flow_id).map_or(0, |events| events.len() as u64))
     }
-}
-
-fn round_trip(flow_id: FlowId, expected: u64, event: &NewEvent) -> Result<crate::event::FlowEventKind, StoreError> {
-    let event_type = event.kind.event_type();
-    let payload = event.kind.payload_text().map_err(|source| StoreError::Refused { flow_id, event_type, source })?;
-    crate::event::FlowEventKind::from_stored(event_type, &payload).map_err(|source| StoreError::Event {
-        flow_id,
-        position: expected,
-        source,
-    })
 }

@@ -1,0 +1,219 @@
+//! The embedded store: one SQLite file, durable, without a server.
+//!
+//! The file is in WAL mode with `synchronous = FULL`, so that what an append has acknowledged survives a crash of the
+//! program, of the system and of the power. Several processes can use one store: readers never wait, and writers wait
+//! for each other. How a store is opened stands in `open.rs`, its schema in `migrations/sqlite/`.
+
+mod error;
+mod open;
+mod rows;
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+use self::error::sqlite_error;
+use self::rows::{StoredEvent, insert, next_position};
+use super::admit::admit;
+use super::{EventStore, FlowSummary, NewEvent, StoreError};
+use crate::artifact::Artifact;
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::fingerprint::ArtifactHash;
+
+/// For how long a writer waits for another process before it gives up.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Keeps events and artifacts in an SQLite file.
+///
+/// ```
+/// use chem_runtime::event::FlowId;
+/// use chem_runtime::store::{EventStore, sqlite::SqliteEventStore};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let store = SqliteEventStore::open(directory.path().join(".chem/store.db"))?;
+/// assert_eq!(store.next_position(FlowId::new())?, 0);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SqliteEventStore {
+    path: PathBuf,
+    wait: Duration,
+    connection: Mutex<Connection>,
+}
+
+impl SqliteEventStore {
+    /// The store in the file at `path`. The file and its directory are made if they are missing, and an older schema is
+    /// brought up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] with what to do: the path is a directory, cannot be written, is no store of this
+    /// program, or is one of a later release. [`StoreError::Corrupt`] if the file is damaged.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with_wait(path, WAIT)
+    }
+
+    /// The same with the time that a writer waits for another process before it gives up, 30 seconds otherwise.
+    pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, StoreError> {
+        let (path, connection) = open::open(path.as_ref(), wait)?;
+        Ok(Self { path, wait, connection: Mutex::new(connection) })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic has cut off is rolled back as it is dropped.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, action: &str) -> impl Fn(rusqlite::Error) -> StoreError {
+        move |error| sqlite_error(&self.path, self.wait, action, error)
+    }
+}
+
+impl EventStore for SqliteEventStore {
+    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        let admitted = admit(flow_id, events)?;
+        let failed = self.failed("append to");
+        let mut connection = self.connection();
+        // The write lock is taken before the position is looked up, so that nobody can come between.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        let found = next_position(&transaction, flow_id).map_err(&failed)?;
+        if found != expected {
+            return Err(StoreError::Conflict { flow_id, expected, found });
+        }
+        let stored = insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        Ok(stored)
+    }
+
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE flow_id = ? ORDER BY position",
+            )
+            .map_err(&failed)?;
+        let mut rows = statement.query([flow_id.to_string()]).map_err(&failed)?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+        }
+        Ok(events)
+    }
+
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+        let connection = self.connection();
+        let stored: Option<(String, String, Option<String>)> = connection
+            .prepare_cached("SELECT kind, payload, metadata FROM workflow_step_artifacts WHERE artifact_hash = ?")
+            .and_then(|mut statement| {
+                statement.query_row([hash.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+            })
+            .map_err(self.failed("read"))?;
+        drop(connection);
+        let Some((kind, payload, metadata)) = stored else {
+            return Ok(None);
+        };
+        let metadata = metadata.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
+            StoreError::Corrupt { reason: format!("the metadata of artifact {hash} is not JSON: {error}") }
+        })?;
+        Artifact::from_stored(hash, &kind, &payload, metadata).map(Some).map_err(StoreError::Artifact)
+    }
+
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+        if !prefix.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+            return Ok(Vec::new());
+        }
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                // No hash that begins with the prefix is greater than the prefix and a `g`.
+                "SELECT artifact_hash FROM workflow_step_artifacts
+                 WHERE artifact_hash >= ?1 AND artifact_hash < ?1 || 'g' ORDER BY artifact_hash LIMIT ?2",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![prefix, limit]).map_err(&failed)?;
+        let mut hashes = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let text: String = row.get(0).map_err(&failed)?;
+            hashes.push(text.parse().map_err(|error| StoreError::Corrupt { reason: format!("{error}") })?);
+        }
+        Ok(hashes)
+    }
+
+    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload,
+                        last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload, run.event_types
+                 FROM (SELECT min(seq) AS first_seq, max(seq) AS last_seq,
+                              group_concat(event_type, ' ' ORDER BY position) AS event_types
+                       FROM event_log GROUP BY flow_id) AS run
+                 JOIN event_log AS first ON first.seq = run.first_seq
+                 JOIN event_log AS last ON last.seq = run.last_seq
+                 ORDER BY run.first_seq",
+            )
+            .map_err(&failed)?;
+        let mut rows = statement.query([]).map_err(&failed)?;
+        let mut summaries = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let first = StoredEvent::read(row, 0).map_err(&failed)?.decode()?;
+            let last = StoredEvent::read(row, 6).map_err(&failed)?.decode()?;
+            let event_types: String = row.get(12).map_err(&failed)?;
+            let letter = |event_type| FlowEventKind::letter_of(event_type).unwrap_or('?');
+            let event_variants = event_types.split(' ').map(letter).collect();
+            summaries.push(FlowSummary { first, last, event_variants });
+        }
+        Ok(summaries)
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+        next_position(&self.connection(), flow_id).map_err(self.failed("read"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::event::StepSignal;
+
+    fn signal(data: impl Into<serde_json::Value>) -> FlowEventKind {
+        FlowEventKind::StepSignal(StepSignal {
+            step_id: "a".into(),
+            step_index: 0,
+            signal: "note".into(),
+            data: data.into(),
+        })
+    }
+
+    #[test]
+    fn a_full_disk_is_said_to_be_one_and_what_was_stored_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteEventStore::open(directory.path().join("store.db")).unwrap();
+        let flow_id = FlowId::new();
+        let event = store.append_kind(flow_id, signal("small")).unwrap();
+
+        // As good as a full disk to SQLite: the file may not grow.
+        store.connection().pragma_update(None, "max_page_count", 1).unwrap();
+        let error = store.append_kind(flow_id, signal("big".repeat(10_000))).unwrap_err();
+        assert!(error.to_string().contains("the disk is full"), "{error}: {:?}", error.source());
+        assert_eq!(store.list(flow_id).unwrap(), std::slice::from_ref(&event));
+
+        store.connection().pragma_update(None, "max_page_count", 100_000).unwrap();
+        store.append_kind(flow_id, signal("small again")).unwrap();
+        assert_eq!(store.list(flow_id).unwrap()[0], event);
+        assert_eq!(store.next_position(flow_id).unwrap(), 2);
+    }
+}

@@ -1,0 +1,111 @@
+//! The schema of a store: whose it is, how old it is, and how it is brought up to date.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use refinery::Migration;
+use rusqlite::Connection;
+
+use super::error::OpenError;
+use crate::store::StoreError;
+
+mod embedded {
+    #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
+    refinery::embed_migrations!("../migrations/sqlite");
+}
+
+/// What the first migration writes into the file's header: `chem` in ASCII.
+const APPLICATION_ID: i64 = 0x6368_656d;
+
+/// Where refinery keeps the list of the migrations that were applied.
+const HISTORY: &str = "refinery_schema_history";
+
+/// Brings the schema up to date, or says why that cannot be.
+///
+/// The caller holds the lock that keeps other processes from doing the same.
+pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+    let runner = embedded::migrations::runner();
+    let applied = applied(path, connection)?;
+    check(path, runner.get_migrations(), &applied)?;
+    if runner.get_migrations().iter().all(|known| applied.contains_key(&i64::from(known.version()))) {
+        return Ok(());
+    }
+    // Grouped: refinery otherwise notes a migration in a transaction after the one that made it, and a program killed
+    // between the two could never open the store again.
+    match runner.set_grouped(true).run(connection) {
+        Ok(_) => Ok(()),
+        Err(error) => match std::error::Error::source(&error).and_then(|source| source.downcast_ref()) {
+            Some(rusqlite::Error::SqliteFailure(code, message)) => {
+                Err(rusqlite::Error::SqliteFailure(*code, message.clone()).into())
+            }
+            _ => Err(OpenError::Store(StoreError::Unusable {
+                message: format!("the schema of the store `{}` cannot be brought up to date", path.display()),
+                source: Some(Box::new(error)),
+            })),
+        },
+    }
+}
+
+/// Refuses the database of another program, and leaves it as it is.
+pub(super) fn refuse_foreign(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name NOT IN (?1, 'sqlite_autoindex_' || ?1 || '_1')",
+        [HISTORY],
+        |row| row.get(0),
+    )?;
+    // An opening that was cut off leaves an empty history and nothing else.
+    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(OpenError::unusable(format!(
+        "`{}` is not a store: it is the SQLite database of another program; name another one with `--store sqlite:PATH`",
+        path.display()
+    )))
+}
+
+/// The names and checksums of the migrations that the history lists, by version.
+fn applied(path: &Path, connection: &Connection) -> Result<BTreeMap<i64, (String, String)>, OpenError> {
+    if !connection.table_exists(None, HISTORY)? {
+        return Ok(BTreeMap::new());
+    }
+    let mut statement =
+        connection.prepare(&format!("SELECT version, name, checksum, applied_on FROM {HISTORY} ORDER BY version"))?;
+    let mut rows = statement.query([])?;
+    let mut applied = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let applied_on: String = row.get(3)?;
+        // Refinery panics on a time that it cannot read.
+        if applied_on.parse::<Timestamp>().is_err() {
+            return Err(OpenError::Store(StoreError::Corrupt {
+                reason: format!("the list of migrations in `{}` has `{applied_on}` as a time", path.display()),
+            }));
+        }
+        applied.insert(row.get(0)?, (row.get(1)?, row.get(2)?));
+    }
+    Ok(applied)
+}
+
+/// Refuses a schema that a later release has made, or one that is not what this release made of it.
+fn check(path: &Path, known: &[Migration], applied: &BTreeMap<i64, (String, String)>) -> Result<(), OpenError> {
+    let path = path.display();
+    for (version, (name, checksum)) in applied {
+        let message = match known.iter().find(|known| i64::from(known.version()) == *version) {
+            Some(known) if known.name() == name && known.checksum().to_string() == *checksum => continue,
+            Some(known) => format!(
+                "the schema of the store `{path}` is not the one that this program makes: its migration {version} is `{name}` with checksum {checksum}, here it is `{}` with checksum {}; open it with the program that made it",
+                known.name(),
+                known.checksum()
+            ),
+            None => {
+                let newest = known.iter().map(Migration::version).max().unwrap_or(0);
+                format!(
+                    "the store `{path}` was made by a later release of this program: its schema has version {version} (`{name}`), and this release knows {newest}; use the later release"
+                )
+            }
+        };
+        return Err(OpenError::unusable(message));
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! The address of a store, as text: `sqlite:PATH`, `postgres://…` or `memory:`.
+//!
+//! An address may hold a password. It is never printed: `Display` and `Debug` mask it, and errors name only the part
+//! that is wrong.
+
+mod postgres;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+pub use self::postgres::PostgresUrl;
+use super::sqlite::SqliteEventStore;
+use super::{EventStore, InMemoryEventStore, StoreError};
+
+/// The store of the command line where nothing else is said.
+const DEFAULT: &str = ".chem/store.db";
+
+/// Where events and artifacts live.
+///
+/// ```
+/// use chem_runtime::store::StoreUrl;
+///
+/// let url: StoreUrl = "postgres://ada:secret@db.example/chem".parse()?;
+/// assert_eq!(url.to_string(), "postgres://ada:***@db.example/chem");
+/// # Ok::<_, chem_runtime::store::InvalidStoreUrl>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// `sqlite:PATH`: an SQLite file.
+    Sqlite(PathBuf),
+    /// `postgres://…`: a PostgreSQL database.
+    Postgres(PostgresUrl),
+    /// `memory:`: this process, for as long as it lives.
+    Memory,
+}
+
+/// Why a text is no address of a store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}{reason}; a store is `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `memory:`")]
+pub struct InvalidStoreUrl {
+    /// Where the text came from, with a colon; empty if that is known.
+    origin: String,
+    reason: String,
+}
+
+impl StoreUrl {
+    /// The store that a command uses: what `--store` says, or else `CHEM_STORE`, or else `DATABASE_URL`, or else
+    /// `.chem/store.db` in the working directory. `variable` looks up an environment variable; an empty one is as good
+    /// as none.
+    ///
+    /// # Errors
+    /// Names the place whose text is no address. What comes after it is not tried.
+    pub fn choose(
+        option: Option<&str>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<StoreUrl, InvalidStoreUrl> {
+        if let Some(text) = option {
+            return text.parse().map_err(|error: InvalidStoreUrl| error.found_in("`--store`"));
+        }
+        for name in ["CHEM_STORE", "DATABASE_URL"] {
+            if let Some(text) = variable(name).filter(|text| !text.is_empty()) {
+                return text.parse().map_err(|error: InvalidStoreUrl| error.found_in(&format!("`{name}`")));
+            }
+        }
+        Ok(StoreUrl::Sqlite(DEFAULT.into()))
+    }
+}
+
+/// Opens the store at `url`, and makes it if it is one that can be made.
+///
+/// # Errors
+/// [`StoreError::Unusable`] with what is wrong and what to do.
+pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
+    match url {
+        StoreUrl::Memory => Ok(Arc::new(InMemoryEventStore::new())),
+        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteEventStore::open(path)?)),
+        StoreUrl::Postgres(_) => Err(StoreError::Unusable {
+            message: format!(
+                "this build has no PostgreSQL support, and the store is `{url}`; use a build that has it, or another store"
+            ),
+            source: None,
+        }),
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = InvalidStoreUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStoreUrl> {
+        let Some((scheme, rest)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
+            return Err(InvalidStoreUrl::new(no_scheme(text)));
+        };
+        match scheme.to_ascii_lowercase().as_str() {
+            "sqlite" => sqlite_path(rest).map(Self::Sqlite),
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            "memory" => Err(InvalidStoreUrl::new("`memory:` takes nothing after it")),
+            known @ ("postgres" | "postgresql") => match rest.strip_prefix("//") {
+                Some(place) if !place.is_empty() => Ok(Self::Postgres(PostgresUrl::new(format!("{known}:{rest}")))),
+                _ => Err(InvalidStoreUrl::new(format!("`{known}:` is followed by `//` and a place"))),
+            },
+            _ => Err(InvalidStoreUrl::new(format!("`{scheme}:` is no kind of store"))),
+        }
+    }
+}
+
+/// Whether `text` looks like a scheme. One letter is the drive of a Windows path.
+fn is_scheme(text: &str) -> bool {
+    text.len() > 1 && text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.chars().all(in_scheme)
+}
+
+fn in_scheme(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.')
+}
+
+/// The complaint about a text without a scheme, which is repeated only if it cannot hold a password.
+fn no_scheme(text: &str) -> String {
+    if text.is_empty() {
+        "the address is empty".into()
+    } else if text.contains(['@', '=']) {
+        "the address does not begin with a kind of store".into()
+    } else {
+        format!("`{text}` does not begin with a kind of store; for a file write `sqlite:{text}`")
+    }
+}
+
+/// The path after `sqlite:`, which may be written as a URL's: `sqlite:///tmp/store.db` is `/tmp/store.db`.
+fn sqlite_path(rest: &str) -> Result<PathBuf, InvalidStoreUrl> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() {
+        Err(InvalidStoreUrl::new("`sqlite:` is followed by the path of a file"))
+    } else if path == ":memory:" {
+        Err(InvalidStoreUrl::new("a store in memory is `memory:`"))
+    } else if path.contains(['?', '\0']) {
+        Err(InvalidStoreUrl::new("`sqlite:` takes a path and no options, so the path cannot have a `?` in it"))
+    } else {
+        Ok(path.into())
+    }
+}
+
+impl InvalidStoreUrl {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { origin: String::new(), reason: reason.into() }
+    }
+
+    fn found_in(mut self, origin: &str) -> Self {
+        self.origin = format!("{origin}: ");
+        self
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
+            Self::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> StoreUrl {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn each_kind_of_store_has_its_form() {
+        assert_eq!(parse("memory:"), StoreUrl::Memory);
+        assert_eq!(parse("sqlite:a/b.db"), StoreUrl::Sqlite("a/b.db".into()));
+        assert_eq!(parse("sqlite:///tmp/b.db"), StoreUrl::Sqlite("/tmp/b.db".into()));
+        assert_eq!(parse("sqlite:/tmp/b.db").to_string(), "sqlite:/tmp/b.db");
+        let StoreUrl::Postgres(url) = parse("PostgreSQL://u:p@h/d") else { panic!() };
+        assert_eq!(url.with_password(), "postgresql://u:p@h/d");
+    }
+
+    #[test]
+    fn an_error_names_the_part_that_is_wrong() {
+        for (text, part) in [
+            ("", "is empty"),
+            ("store.db", "write `sqlite:store.db`"),
+            ("C:\\chem\\store.db", "write `sqlite:C:\\chem\\store.db`"),
+            ("mysql://h/d", "`mysql:` is no kind of store"),
+            ("sqlite:", "followed by the path"),
+            ("sqlite::memory:", "is `memory:`"),
+            ("sqlite:a.db?mode=ro", "no options"),
+            ("memory:x", "takes nothing"),
+            ("postgres:h/d", "followed by `//`"),
+            ("postgres://", "followed by `//`"),
+        ] {
+            let error = text.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_option_comes_before_the_environment_and_both_before_the_default() {
+        let both = |name: &str| match name {
+            "CHEM_STORE" => Some("memory:".to_owned()),
+            "DATABASE_URL" => Some("postgres://h/d".to_owned()),
+            _ => None,
+        };
+        assert_eq!(StoreUrl::choose(Some("sqlite:a.db"), both), Ok(StoreUrl::Sqlite("a.db".into())));
+        assert_eq!(StoreUrl::choose(None, both), Ok(StoreUrl::Memory));
+        let one = |name: &str| if name == "CHEM_STORE" { Some(String::new()) } else { both(name) };
+        assert_eq!(StoreUrl::choose(None, one), Ok(parse("postgres://h/d")));
+        assert_eq!(StoreUrl::choose(None, |_| None), Ok(parse("sqlite:.chem/store.db")));
+        let error = StoreUrl::choose(None, |_| Some("mysql://u:hunter2@h/d".to_owned())).unwrap_err().to_string();
+        assert!(error.starts_with("`CHEM_STORE`: `mysql:` is no kind of store"), "{error}");
+    }
+}

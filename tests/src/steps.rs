@@ -1,0 +1,43 @@
+//! Steps that take their time, fail or panic, as no honest step does.
+
+use std::time::{Duration, Instant};
+
+use chem_runtime::prelude::*;
+use chem_runtime::steps::demo::Text;
+
+/// Waits, and adds a mark to the text, leaving a line in a file for each time that it runs.
+#[step("test.slow", version = 1)]
+pub fn slow(
+    text: Input<Text>,
+    context: &ExecutionContext<'_>,
+    /// How long to wait.
+    #[param(default = 20, unit = "ms")]
+    wait: u64,
+    /// The file that gets a line for each run of this step.
+    ran: Option<OutputFile>,
+) -> Result<Text, StepError> {
+    use std::io::Write as _;
+    if let Some(ran) = ran {
+        let path = context.files().output(ran.as_str());
+        writeln!(std::fs::File::options().create(true).append(true).open(path)?, "{}", context.step_id())?;
+    }
+    let until = Instant::now() + Duration::from_millis(wait);
+    while Instant::now() < until {
+        context.check_cancelled()?;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(Text(format!("{}.", text.0)))
+}
+
+/// Fails.
+#[step("test.fail", version = 1)]
+pub fn fail(text: Input<Text>) -> Result<Text, StepError> {
+    let cause = std::io::Error::other("the bottle is empty");
+    Err(StepError::context(format!("nothing can be made of `{}`", text.0), cause))
+}
+
+/// Panics.
+#[step("test.panic", version = 1)]
+pub fn panic(text: Input<Text>) -> Result<Text, StepError> {
+    panic!("a bug met `{}`", text.0)
+}
