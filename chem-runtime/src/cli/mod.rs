@@ -11,8 +11,10 @@
 
 mod args;
 mod commands;
+mod drive;
 mod exit;
 mod output;
+mod panics;
 mod progress;
 mod runs;
 
@@ -27,17 +29,13 @@ use exit::Failure;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_tracing(&arguments);
-    match dispatch(&arguments) {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
-    }
+    panics::guarded(|| dispatch(&arguments).unwrap_or_else(Failure::report))
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shared = &arguments.shared;
     match &arguments.command {
-        Command::Check(args) => commands::check::run(shared, args),
-        Command::Run(args) => commands::run::run(shared, args),
+        Command::Check(_) | Command::Run(_) => unimplemented!(),
         Command::Resume(args) => commands::resume::run(shared, args),
         Command::Ls => commands::ls::run(shared),
         Command::Show(args) => commands::show::run(shared, args),

@@ -15,7 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("engine", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest"]),
     ("report", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
     ("testing", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report"]),
-    ("cli", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report"]),
+    ("cli", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report", "records"]),
     ("prelude", &["artifact", "step", "event"]),
     // The wings: steps over what the core hands them.
     ("records", &["fingerprint", "artifact", "step"]),
