@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chem_runtime::artifact::ColumnType;
-use chem_runtime::chemistry::{DECIMALS, DescribeMolecules, Property};
+use chem_runtime::chemistry::{DescribeMolecules, Property, rounded};
 use serde_json::Value;
 
 use crate::bench::{read, run, table, texts};
@@ -13,11 +13,6 @@ const REFERENCE: &str = include_str!("../../reference/approved-drugs.tsv");
 
 fn drugs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows/data/approved-drugs.csv")
-}
-
-fn rounded(text: &str) -> f64 {
-    let scale = 10_f64.powi(DECIMALS);
-    (text.parse::<f64>().unwrap() * scale).round() / scale
 }
 
 #[test]
@@ -46,7 +41,7 @@ fn every_property_of_every_approved_drug_is_the_reference_library_s() {
         for property in Property::all() {
             let text = expected[property.name];
             let expected = match property.ty {
-                ColumnType::Float => rounded(text).into(),
+                ColumnType::Float => rounded(text.parse().unwrap()).into(),
                 ColumnType::Integer => text.parse::<i64>().unwrap().into(),
                 ColumnType::Text | ColumnType::Boolean => text.into(),
             };
