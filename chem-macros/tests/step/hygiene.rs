@@ -81,9 +81,18 @@ fn a_step_may_stand_inside_a_function() {
 }
 
 mod elsewhere {
-    #[test]
-    fn the_struct_has_the_functions_visibility() {
-        let step = super::Context { reader: 7, ..Default::default() };
-        assert_eq!(step.reader, 7);
+    /// Gives a text.
+    #[chem_runtime::step("hygiene.elsewhere", version = 1)]
+    pub(super) fn visible(
+        /// The text.
+        text: ::std::string::String,
+    ) -> ::core::result::Result<chem_runtime::steps::demo::Text, chem_runtime::step::StepError> {
+        Ok(chem_runtime::steps::demo::Text(text))
     }
+}
+
+#[test]
+fn the_struct_and_its_fields_have_the_functions_visibility() {
+    let step = elsewhere::Visible { text: "x".to_owned() };
+    assert_eq!(elsewhere::visible(step.text).unwrap().0, "x");
 }
