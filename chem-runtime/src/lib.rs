@@ -43,12 +43,15 @@ pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod flow;
+pub mod manifest;
 pub mod prelude;
 pub mod records;
 pub mod report;
 pub mod step;
 pub mod steps;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use chem_macros::step;
 

@@ -38,7 +38,7 @@ pub fn map_records_on<T: Sync, R: Send>(
         context.check_cancelled()?;
         let result = work(record);
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done % REPORT_EVERY == 0 || done == total {
+        if done.is_multiple_of(REPORT_EVERY) || done == total {
             context.progress(done, Some(total));
         }
         Ok(result)

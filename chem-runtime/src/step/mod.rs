@@ -10,7 +10,7 @@ mod definition;
 mod error;
 pub mod expression;
 mod file;
-mod nearest;
+mod names;
 pub(crate) mod param;
 mod port;
 mod registry;
@@ -24,7 +24,7 @@ pub use definition::{
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
-pub(crate) use nearest::nearest;
+pub(crate) use names::{listed, nearest};
 pub use param::{InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};

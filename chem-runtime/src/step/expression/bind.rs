@@ -8,9 +8,9 @@ use cel::common::types::{CelBool, CelDouble, CelInt, CelString, CelUInt};
 use serde_json::Value;
 
 use super::evaluate::{Condition, column_index};
-use super::{Expression, ExpressionError, message};
+use super::{Expression, ExpressionError};
 use crate::artifact::{ColumnData, Table};
-use crate::step::nearest;
+use crate::step::{listed, nearest};
 
 pub(super) fn over<'t>(expression: &Expression, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
     expression.check_bound()?;
@@ -34,7 +34,7 @@ fn no_column(name: &str, table: &Table) -> ExpressionError {
     match nearest(name, names.iter().copied()) {
         Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
         None if names.is_empty() => error.with_help("the table has no columns"),
-        None => error.with_help(format!("there are {}", message::listed(&names))),
+        None => error.with_help(format!("there are {}", listed(&names))),
     }
 }
 

@@ -5,17 +5,6 @@ use cel::{ExecutionError, ParseErrors};
 use super::ExpressionError;
 use super::parse::MAX_DEPTH;
 
-/// `a`, `b` and `c`.
-pub(super) fn listed(names: &[&str]) -> String {
-    const SHOWN: usize = 40;
-    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match quoted.as_slice() {
-        [all @ .., last] if !all.is_empty() && names.len() <= SHOWN => format!("{} and {last}", all.join(", ")),
-        all if names.len() > SHOWN => format!("{} and {} more", all.join(", "), names.len() - SHOWN),
-        all => all.join(", "),
-    }
-}
-
 /// The first error of a parse. Those after it are mostly its echoes.
 pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
     let Some(first) = errors.errors.first() else {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 
 use super::{ExpressionError, evaluate, message};
-use crate::step::nearest;
+use crate::step::{listed, nearest};
 
 /// The longest expression, in bytes.
 pub const MAX_LENGTH: usize = 10_000;
@@ -215,7 +215,7 @@ impl Names<'_> {
                 ExpressionError::new(format!("there is no function `{name}`")).at(self.before_bracket(at.start, &name));
             return Err(match nearest(&name, FUNCTIONS.iter().copied()) {
                 Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
-                None => error.with_help(format!("there are {}", message::listed(FUNCTIONS))),
+                None => error.with_help(format!("there are {}", listed(FUNCTIONS))),
             });
         }
         let on_value = call.target.is_some() && !in_math;

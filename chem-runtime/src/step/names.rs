@@ -1,4 +1,4 @@
-//! The name that was probably meant.
+//! Names in messages: the one that was probably meant, and lists of those that there are.
 
 /// Names longer than this are not compared: nobody means a name by misspelling a paragraph.
 const LONGEST: usize = 64;
@@ -37,6 +37,17 @@ fn slips(name: &str, candidate: &str) -> Option<usize> {
     (distance <= allowed).then_some(distance)
 }
 
+/// `a`, `b` and `c`; the first forty of them if there are more.
+pub(crate) fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 40;
+    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        all if names.len() > SHOWN => format!("{} and {} more", all.join(", "), names.len() - SHOWN),
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        all => all.concat(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +65,12 @@ mod tests {
         ] {
             assert_eq!(nearest(written, known), meant, "{written}");
         }
+    }
+
+    #[test]
+    fn lists_read_as_they_are_spoken() {
+        assert_eq!(listed(&["a"]), "`a`");
+        assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert!(listed(&["x"; 42]).ends_with("`x` and 2 more"));
     }
 }
