@@ -3,6 +3,7 @@
 //! `wrong/` has a manifest for every rule, named after it, and `snapshots/manifest/` what a check says of each. Both
 //! together are the specification of the check. `right/` has manifests without a mistake, with what they resolve to.
 
+mod agreement;
 mod options;
 mod robust;
 mod steps;

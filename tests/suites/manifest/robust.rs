@@ -127,7 +127,7 @@ fn nothing_is_slow_or_deep() {
         let begins: String = text.chars().take(20).collect();
         assert!(!checked.diagnostics.is_empty(), "{begins:?}");
         render(&checked.diagnostics[..checked.diagnostics.len().min(100)], Style::Plain);
-        assert!(took < Duration::from_secs(20), "{begins:?} took {took:?}");
+        assert!(took < Duration::from_secs(60), "{begins:?} took {took:?}");
     }
 }
 
@@ -261,7 +261,7 @@ fn survive(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_it_panic(text in ".{0,200}") {

@@ -73,3 +73,9 @@ pub fn write(
     let _ = (table, path);
     Ok(())
 }
+
+/// Compares a table with another, if there is one.
+#[step("lab.compare", version = 1)]
+pub fn compare(old: Option<Input<Table>>, new: Input<Table>) -> Result<Table, StepError> {
+    Ok(old.map(|old| Table::clone(&old)).unwrap_or_else(|| Table::clone(&new)))
+}
