@@ -1,3 +1,5 @@
-//! What the suites share: step types for tests, and a program that has them besides all others.
+//! What the suites share: step types for tests, a program that has them besides all others, and servers to test with.
 
+#[cfg(all(feature = "postgres", unix))]
+pub mod postgres_server;
 pub mod steps;
