@@ -50,6 +50,8 @@ pub mod report;
 pub mod step;
 pub mod steps;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use chem_macros::step;
 

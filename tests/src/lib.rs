@@ -1,3 +1,7 @@
-//! What the suites share: step types for tests, and a program that has them besides all others.
+//! What the suites share: the stores under test, events and values to put into them, step types for tests, and programs
+//! that are killed.
 
+pub mod events;
 pub mod steps;
+pub mod stores;
+pub mod values;

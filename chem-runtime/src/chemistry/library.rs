@@ -160,7 +160,14 @@ fn reason(error: &SmilesError) -> String {
     {
         said = rest;
     }
-    format!("{about}: {said}")
+    format!("{about}: {}", without_wrapping(said))
+}
+
+/// `AtomId(9)` as `9`.
+fn without_wrapping(said: &str) -> String {
+    let mut parts = said.split("AtomId(");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + &part.replacen(')', "", 1))
 }
 
 #[cfg(test)]
@@ -193,7 +200,7 @@ mod tests {
             ("C1CC", "not a SMILES: unclosed ring index 1"),
             ("C(", "not a SMILES: invalid SMILES syntax at byte 2: unclosed branch"),
             ("hello", "not a SMILES: invalid atom at byte 0: hello"),
-            ("c1cccc1", "not a possible molecule: could not kekulize molecule"),
+            ("c1cc(C)cc1", "not a possible molecule: could not kekulize molecule; remaining atoms: [0, 1, 2, 4, 5]"),
             ("CN(C)(C)(C)C", "not a possible molecule: Explicit valence for atom # 1 N, 5, is greater than permitted"),
         ] {
             let said = Structure::from_smiles(smiles).err().unwrap();

@@ -4,6 +4,7 @@
 //! below them know nothing of this wing.
 
 mod describe;
+mod filter;
 mod library;
 mod limits;
 mod molecules;
@@ -11,8 +12,9 @@ mod property;
 mod read;
 
 pub use describe::{DescribeMolecules, describe_molecules};
+pub use filter::{FilterMolecules, filter_molecules};
 pub use library::{PROVIDER, Structure};
 pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_RING_CLOSURES, MAX_SMILES_BYTES};
 pub use molecules::{Molecules, NotMolecules};
-pub use property::{DECIMALS, Property};
+pub use property::{DECIMALS, Property, rounded};
 pub use read::{ReadMolecules, read_molecules};

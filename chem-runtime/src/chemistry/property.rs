@@ -7,9 +7,9 @@ use crate::artifact::{Column, ColumnType};
 
 /// Numbers become records with so many decimals.
 ///
-/// The library's sums differ in their last bits with the order of the atoms and with the platform's `ln` and `exp`; six
+/// The library's sums differ in their last bits with the order of the atoms and with the platform's `ln` and `exp`. Six
 /// decimals are stable against both, and no model behind these numbers is right beyond the second.
-pub const DECIMALS: i32 = 6;
+pub const DECIMALS: u32 = 6;
 
 /// A property of molecules.
 #[derive(Debug)]
@@ -84,12 +84,19 @@ fn float(value: Option<f64>) -> Value {
     value.map(rounded).into()
 }
 
-/// `value` with [`DECIMALS`] decimals.
-fn rounded(value: f64) -> f64 {
-    let scale = 10f64.powi(DECIMALS);
-    let scaled = (value * scale).round() / scale;
-    // A number too great for the scale has no decimals to drop.
-    if scaled.is_finite() { scaled } else { value }
+/// `value` with [`DECIMALS`] decimals, a five rounded away from zero.
+///
+/// Sums of tabulated masses often lie right between two such numbers, give or take a last bit. So the ninth decimal is
+/// settled first, and the sixth follows from that.
+pub fn rounded(value: f64) -> f64 {
+    const KEPT: f64 = 10_u64.pow(DECIMALS) as f64;
+    let fine = (value * KEPT * 1000.0).round();
+    // A greater number has no ninth decimal that an f64 could hold.
+    if fine.abs() > 2_f64.powi(53) {
+        return value;
+    }
+    let fine = fine as i64;
+    ((fine + 500 * fine.signum()) / 1000) as f64 / KEPT
 }
 
 #[cfg(test)]
@@ -101,8 +108,21 @@ mod tests {
         assert_eq!(float(Some(46.069_000_000_000_01)), Value::from(46.069));
         assert_eq!(float(Some(0.333_333_333)), Value::from(0.333_333));
         assert_eq!(float(Some(f64::MAX)), Value::from(f64::MAX));
+        assert_eq!(float(Some(-0.000_000_1)), Value::from(0.0));
         assert_eq!(float(None), Value::Null);
         assert_eq!(Value::from(None::<i64>), Value::Null);
+    }
+
+    #[test]
+    fn a_last_bit_does_not_move_what_lies_between_two_numbers() {
+        for tie in [248.141_244_5_f64, 324.147_392_5, 0.000_000_5, 1.000_000_5] {
+            let up = rounded(tie.next_up().next_up());
+            assert_eq!(rounded(tie), up);
+            assert_eq!(rounded(tie.next_down().next_down()), up);
+            assert_eq!(rounded(-tie), -up);
+        }
+        assert_eq!(rounded(324.147_392_5), 324.147_393);
+        assert_eq!(rounded(f64::INFINITY), f64::INFINITY);
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub fn main() -> ExitCode {
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shared = &arguments.shared;
     match &arguments.command {
-        Command::Check(_) | Command::Run(_) => unimplemented!(),
+        Command::Check(args) => commands::check::run(shared, args),
+        Command::Run(args) => commands::run::run(shared, args),
         Command::Resume(args) => commands::resume::run(shared, args),
         Command::Ls => commands::ls::run(shared),
         Command::Show(args) => commands::show::run(shared, args),

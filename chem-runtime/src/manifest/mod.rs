@@ -68,6 +68,14 @@ pub struct Origins {
     pub written: Vec<BTreeMap<String, BTreeSet<String>>>,
 }
 
+/// Reads and checks the manifest at `path`, whose relative paths start from the directory that it is in.
+pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked {
+    match Source::read(path) {
+        Ok(source) => check(&source, overrides, registry, path.parent().unwrap_or(Path::new("."))),
+        Err(diagnostic) => Checked { definition: None, diagnostics: vec![*diagnostic], origins: Origins::default() },
+    }
+}
+
 /// Checks a manifest against the step types of `registry`. Paths in it are relative to `directory`.
 ///
 /// Reads nothing but the names of input files, to see that they are there, and writes nothing.

@@ -142,14 +142,16 @@ impl<'a> Delimited<'a> {
 mod tests {
     use super::*;
 
-    fn read(text: &[u8]) -> (Vec<String>, Vec<(u64, Result<Vec<String>, String>)>) {
+    type Said = Result<Vec<String>, String>;
+
+    fn read(text: &[u8]) -> (Vec<String>, Vec<(u64, Said)>) {
         let file = Delimited::new(text, b',').unwrap().unwrap();
         let header = file.header().iter().map(str::to_owned).collect();
         let owned = |cells: StringRecord| cells.iter().map(str::to_owned).collect();
         (header, file.rows().map(|row| (row.line, row.cells.map(owned))).collect())
     }
 
-    fn cells(of: &[&str]) -> Result<Vec<String>, String> {
+    fn cells(of: &[&str]) -> Said {
         Ok(of.iter().map(|cell| (*cell).to_owned()).collect())
     }
 

@@ -68,10 +68,6 @@ impl Place {
         self
     }
 
-    pub fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path().join(path)).unwrap()
-    }
-
     /// The program with these arguments, in this directory and in no other place's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);

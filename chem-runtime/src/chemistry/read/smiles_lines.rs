@@ -35,12 +35,14 @@ fn content(line: &[u8]) -> Result<Content, String> {
 mod tests {
     use super::*;
 
-    fn read_all(text: &[u8]) -> Vec<(u64, Result<(String, Option<String>), String>)> {
+    type Said = Result<(String, Option<String>), String>;
+
+    fn read_all(text: &[u8]) -> Vec<(u64, Said)> {
         let of = |content: Content| (content.smiles, content.name);
         read(text).records.into_iter().map(|record| (record.line, record.content.map(of))).collect()
     }
 
-    fn good(smiles: &str, name: Option<&str>) -> Result<(String, Option<String>), String> {
+    fn good(smiles: &str, name: Option<&str>) -> Said {
         Ok((smiles.to_owned(), name.map(str::to_owned)))
     }
 

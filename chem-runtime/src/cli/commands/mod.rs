@@ -1,9 +1,11 @@
 //! What each command does, one file each.
 
 pub(super) mod artifact;
+pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod log;
 pub(super) mod ls;
 pub(super) mod resume;
+pub(super) mod run;
 pub(super) mod show;
 pub(super) mod steps;
