@@ -1,19 +1,57 @@
 //! Reproducible chemistry flows on an append-only event log.
+//!
+//! A flow is a list of steps, written as a YAML manifest or built in Rust. The [`engine`] runs it and records every fact
+//! in an event [`store`]: in memory, in SQLite, or in PostgreSQL. Every step has a deterministic fingerprint, every flow
+//! an aggregate one, and both are the same however the flow was written and wherever its log lives.
+//!
+//! A step is a function:
+//!
+//! ```
+//! use chem_runtime::engine::FlowEngine;
+//! use chem_runtime::prelude::*;
+//! use chem_runtime::steps::demo::{Seed, Text};
+//!
+//! /// Repeats a text.
+//! #[step("text.repeat", version = 1)]
+//! fn repeat(
+//!     text: Input<Text>,
+//!     /// How often.
+//!     #[param(default = 2, min = 1)]
+//!     times: u32,
+//! ) -> Result<Text, StepError> {
+//!     Ok(Text(text.0.repeat(times as usize)))
+//! }
+//!
+//! let engine = FlowEngine::new().first_step(Seed { text: "CO".into() }).add_step(Repeat { times: 3 }).build()?;
+//! engine.run_to_end()?;
+//! assert_eq!(engine.last_step_output("repeat")?.unwrap().payload_text(), "\"COCOCO\"");
+//! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
+//! ```
+//!
+//! Where to look: [`step`] for writing steps, [`engine`] for running flows, [`store`] for where logs live, [`flow`] for
+//! what events mean, [`fingerprint`] for what makes two runs equal, and [`cli`] for a program of one's own.
 
 // The expansion of `#[step]` names this crate from outside, also where it stands inside.
 #[allow(unused_extern_crates)]
 extern crate self as chem_runtime;
 
 pub mod artifact;
+#[cfg(feature = "chemistry")]
+pub mod chemistry;
+pub mod cli;
 pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod flow;
+pub mod manifest;
 pub mod prelude;
+pub mod records;
 pub mod report;
 pub mod step;
 pub mod steps;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use chem_macros::step;
 

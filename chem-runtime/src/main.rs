@@ -1,3 +1,5 @@
 //! The `chem` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    chem_runtime::cli::main()
+}

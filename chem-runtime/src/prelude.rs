@@ -32,6 +32,6 @@ pub use crate::artifact::{
     Table, TableBuilder,
 };
 pub use crate::step::{
-    ExecutionContext, FileWritten, Input, InputFile, InvalidParam, OutputFile, ParamType, ParamValue, Step, StepError,
-    StepExt, WithRejects,
+    ExecutionContext, Expression, FileWritten, Input, InputFile, InvalidParam, OutputFile, ParamType, ParamValue, Step,
+    StepError, StepExt, WithRejects,
 };

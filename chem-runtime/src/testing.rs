@@ -70,7 +70,7 @@ impl FlowRecord {
         let registry = Registry::linked().expect("step types have names of their own");
         let loaded = manifest::load(manifest, &[], registry);
         let Some(definition) = loaded.definition else {
-            panic!("{}", loaded.render());
+            panic!("{}", manifest::render(&loaded.diagnostics, manifest::Style::Plain));
         };
         let outputs = tempfile::tempdir().expect("a temporary directory can be made");
         let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
@@ -125,7 +125,8 @@ impl FlowRecord {
     /// Which step moved first against `pinned`, and by which component of its fingerprint.
     pub fn first_move(&self, pinned: &Value) -> Option<String> {
         let (before, now) = (started(pinned), started(&self.record));
-        let (before, now) = before.iter().zip(&now).find(|(before, now)| before["fingerprint"] != now["fingerprint"])?;
+        let (before, now) =
+            before.iter().zip(&now).find(|(before, now)| before["fingerprint"] != now["fingerprint"])?;
         let changed: Vec<String> = ["step_id", "uses", "version", "inputs", "params"]
             .iter()
             .filter(|component| before[**component] != now[**component])

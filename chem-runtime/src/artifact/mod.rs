@@ -105,7 +105,7 @@ fn hash_of(kind: &str, payload: &str) -> ArtifactHash {
 }
 
 /// Where artifacts are read from.
-pub trait ArtifactSource {
+pub trait ArtifactSource: Sync {
     /// The artifact named `hash`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::output;
 use crate::engine::CoreEngineError;
 use crate::event::FlowId;
 use crate::step::DuplicateStepType;
-use crate::store::{LoadError, StoreError};
+use crate::store::{InvalidStoreUrl, LoadError, StoreError};
 
 /// The exit statuses that are not good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,10 @@ impl Failure {
         Self { status: Status::Usage, message: message.into(), causes: Vec::new(), help: None }
     }
 
+    pub(super) fn no_store(message: impl Into<String>) -> Self {
+        Self { status: Status::Store, ..Self::usage(message) }
+    }
+
     pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -67,6 +71,12 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<InvalidStoreUrl> for Failure {
+    fn from(error: InvalidStoreUrl) -> Self {
         Self::new(Status::Store, &error)
     }
 }
@@ -132,9 +142,9 @@ impl Failure {
                 failure.message = "interrupted; every finished step is recorded".to_owned();
                 failure.with_help(format!("go on with `chem resume {flow_id}`"))
             }
-            CoreEngineError::FlowCompleted { .. }
-            | CoreEngineError::Definition(_)
-            | CoreEngineError::Canonical(_) => Self::new(Status::Usage, &error),
+            CoreEngineError::FlowCompleted { .. } | CoreEngineError::Definition(_) | CoreEngineError::Canonical(_) => {
+                Self::new(Status::Usage, &error)
+            }
             CoreEngineError::FlowHasFailed { .. }
             | CoreEngineError::StepFailed { .. }
             | CoreEngineError::MissingInputs { .. } => Self::new(Status::RunFailed, &error),

@@ -11,8 +11,10 @@
 
 mod args;
 mod commands;
+mod drive;
 mod exit;
 mod output;
+mod panics;
 mod progress;
 mod runs;
 
@@ -27,10 +29,7 @@ use exit::Failure;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_tracing(&arguments);
-    match dispatch(&arguments) {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
-    }
+    panics::guarded(|| dispatch(&arguments).unwrap_or_else(Failure::report))
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {

@@ -74,19 +74,19 @@ impl Table {
 
     pub(super) fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let width = |column| {
+        let width = |column: usize| {
             self.rows.iter().filter_map(|row| row.get(column)).map(|(_, cell)| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
         for row in &self.rows {
-            for (column, (style, cell)) in row.iter().enumerate() {
+            let filled = row.iter().rposition(|(_, cell)| !cell.is_empty()).map_or(0, |last| last + 1);
+            for (column, (style, cell)) in row[..filled].iter().enumerate() {
                 text.push_str(&styled(*style, cell));
-                if column + 1 < row.len() {
+                if column + 1 < filled {
                     text.push_str(&" ".repeat(widths[column] - cell.chars().count() + 2));
                 }
             }
-            text.truncate(text.trim_end().len());
             text.push('\n');
         }
         text

@@ -71,7 +71,9 @@ impl Observer for Watcher {
         let again = if resumed { ", which was interrupted" } else { "" };
         match self.mode {
             Mode::Quiet => {}
-            Mode::Lines => say(&format!("[{number}/{count}] {}: {}@{}{again}", started.step_id, started.uses, started.version)),
+            Mode::Lines => {
+                say(&format!("[{number}/{count}] {}: {}@{}{again}", started.step_id, started.uses, started.version))
+            }
             Mode::Bars => {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
                 bar.set_style(style("{spinner} {prefix}  {elapsed}"));
@@ -88,7 +90,12 @@ impl Observer for Watcher {
             Some((cut, _)) => format!("{}…", &data[..cut]),
             None => data,
         };
-        self.line(&format!("  {} {} {}", styled(BOLD, &signal.step_id), shown(&signal.signal), styled(DIM, &shown(&data))));
+        self.line(&format!(
+            "  {} {} {}",
+            styled(BOLD, &signal.step_id),
+            shown(&signal.signal),
+            styled(DIM, &shown(&data))
+        ));
     }
 
     fn step_ends(&self, step: &StepId, well: bool) {

@@ -7,13 +7,25 @@ use super::exit::Failure;
 use crate::event::{FlowEvent, FlowId};
 use crate::store::{self, EventStore, StoreUrl};
 
-/// Opens the store that the command line, or else the environment, names.
+/// Opens the store that the command line, or else the environment, names; makes it if it is not there yet.
 pub(super) fn open_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
-    let url = match &shared.store {
-        Some(text) => text.parse::<StoreUrl>()?,
-        None => StoreUrl::from_env()?,
-    };
+    Ok(store::open(&store_url(shared)?)?)
+}
+
+/// The same for commands that only read: a store that is not there is not made.
+pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
+    let url = store_url(shared)?;
+    if let StoreUrl::Sqlite(path) = &url
+        && !path.exists()
+    {
+        return Err(Failure::no_store(format!("there is no store at `{}`", path.display()))
+            .with_help("`chem run MANIFEST` makes one; `--store` names another"));
+    }
     Ok(store::open(&url)?)
+}
+
+fn store_url(shared: &Shared) -> Result<StoreUrl, Failure> {
+    Ok(StoreUrl::choose(shared.store.as_deref(), |name| std::env::var(name).ok())?)
 }
 
 /// The run that `written` means: an id, the beginning of one, or `@last`.
@@ -37,10 +49,10 @@ fn search(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
     match (matching.next(), matching.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => Err(unknown(written)),
-        (Some(first), Some(second)) => {
-            Err(Failure::usage(format!("`{written}` begins the ids of several runs, `{first}` and `{second}` among them"))
-                .with_help("write more of the id"))
-        }
+        (Some(first), Some(second)) => Err(Failure::usage(format!(
+            "`{written}` begins the ids of several runs, `{first}` and `{second}` among them"
+        ))
+        .with_help("write more of the id")),
     }
 }
 

@@ -168,6 +168,18 @@ pub enum FlowDefinitionError {
 }
 
 /// A definition of these steps, each taking the output of the step before it.
+///
+/// ```
+/// use chem_runtime::flow::{FlowDefinitionError, build_flow_definition_auto};
+/// use chem_runtime::step::{StepDefinition, StepExt as _};
+/// use chem_runtime::steps::demo::{Characters, Seed};
+///
+/// let seed = Box::new(Seed { text: "CCO".into() }.named("seed")?) as Box<dyn StepDefinition>;
+/// let split = Box::new(Characters {}.named("split")?) as Box<dyn StepDefinition>;
+/// let definition = build_flow_definition_auto([seed, split])?;
+/// assert_eq!(definition.steps()[1].inputs()["text"].step, 0);
+/// # Ok::<_, FlowDefinitionError>(())
+/// ```
 pub fn build_flow_definition_auto(
     steps: impl IntoIterator<Item = Box<dyn StepDefinition>>,
 ) -> Result<FlowDefinition, FlowDefinitionError> {

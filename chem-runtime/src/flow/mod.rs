@@ -2,6 +2,23 @@
 //!
 //! Everything here is pure. The engine is a loop around [`decide`] and [`evolve`], and [`replay`] is a fold of the
 //! latter. A definition is needed to go on with a run, and never to know its state.
+//!
+//! ```
+//! use chem_runtime::engine::FlowEngine;
+//! use chem_runtime::flow::{Decision, FlowStatus, StepStatus, decide, replay};
+//! use chem_runtime::steps::demo::{Characters, Seed};
+//!
+//! let engine = FlowEngine::new().first_step(Seed { text: "CCO".into() }).add_step(Characters {}).build()?;
+//! engine.run_to_end()?;
+//!
+//! // Any beginning of a log tells a state, and the state says what happens next.
+//! let (flow_id, events) = (engine.default_flow(), engine.events()?);
+//! let after_three = replay(flow_id, &events[..3])?;
+//! assert_eq!(after_three.step("seed").unwrap().status, StepStatus::FinishedOk);
+//! assert_eq!(decide(&after_three), Decision::Start(1));
+//! assert_eq!(replay(flow_id, &events)?.status(), FlowStatus::Completed);
+//! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
+//! ```
 
 mod decide;
 mod definition;

@@ -1,5 +1,7 @@
 //! Runs told to people and scripts: the one shape that `chem run`, `show` and `ls` print.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -28,6 +30,8 @@ pub struct RunReport {
     pub flow_fingerprint: Option<Fingerprint>,
     /// When it began and when its latest event was stored.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// The directory that the run's relative paths start from.
+    pub directory: Option<PathBuf>,
     /// The steps.
     pub steps: Vec<StepReport>,
 }
@@ -82,6 +86,9 @@ impl RunReport {
             definition_hash: initialized.map(|initialized| initialized.definition_hash),
             flow_fingerprint: instance.flow_fingerprint(),
             span: None,
+            directory: initialized
+                .and_then(|initialized| initialized.environment.directory.as_ref())
+                .map(PathBuf::from),
             steps: steps.collect(),
         }
     }

@@ -8,7 +8,9 @@ mod context;
 mod default;
 mod definition;
 mod error;
+pub mod expression;
 mod file;
+mod names;
 pub(crate) mod param;
 mod port;
 mod registry;
@@ -20,8 +22,10 @@ pub use definition::{
     InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
 };
 pub use error::StepError;
+pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
-pub use param::{InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
+pub(crate) use names::{listed, nearest};
+pub use param::{InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use typed::{

@@ -1,6 +1,7 @@
 //! Parameters: what a manifest writes under `with:`, typed.
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use serde_json::{Map, Value};
 
@@ -23,8 +24,10 @@ pub enum ParamType {
     Number,
     /// Text.
     Text,
-    /// Text of a form that has a name, such as `CEL expression`.
+    /// Text of a form that has a name, such as `SMARTS pattern`.
     Formatted(&'static str),
+    /// A condition over the columns of a table: see [`Expression`](super::Expression).
+    Expression,
     /// The path of a file that is read, relative to the manifest.
     InputFile,
     /// The path of a file that is written, relative to the manifest.
@@ -45,6 +48,7 @@ impl std::fmt::Display for ParamType {
             Self::Number => f.write_str("number"),
             Self::Text => f.write_str("text"),
             Self::Formatted(name) => f.write_str(name),
+            Self::Expression => f.write_str("CEL expression"),
             Self::InputFile => f.write_str("input file"),
             Self::OutputFile => f.write_str("output file"),
             Self::List(inner) => write!(f, "list of {inner}"),
@@ -96,7 +100,8 @@ impl ParamSpec {
                 (_, Some(max)) if number > max => format!("at most {max}"),
                 _ => return Ok(()),
             };
-            return Err(InvalidParam::new(format!("`{value}` is out of range: it has to be {bound}")));
+            return Err(InvalidParam::new(format!("`{value}` is out of range: it has to be {bound}"))
+                .of_kind(InvalidKind::Range));
         }
         if let Some(text) = value.as_str()
             && !self.one_of.is_empty()
@@ -104,6 +109,7 @@ impl ParamSpec {
         {
             let allowed: Vec<String> = self.one_of.iter().map(|allowed| format!("`{allowed}`")).collect();
             return Err(InvalidParam::new(format!("`{text}` is not one of the values that it may be"))
+                .of_kind(InvalidKind::Choice)
                 .with_help(format!("use one of {}", allowed.join(", "))));
         }
         Ok(())
@@ -141,6 +147,25 @@ pub struct InvalidParam {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// What kind of trouble it is.
+    pub kind: InvalidKind,
+    /// Where in a text value the trouble is, in bytes; none for all of it.
+    pub at: Option<Range<usize>>,
+}
+
+/// Why a parameter cannot have a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidKind {
+    /// It is of another type.
+    Type,
+    /// It is too small or too great.
+    Range,
+    /// It is not one of the few values that are allowed.
+    Choice,
+    /// It is text that does not have the form that is needed.
+    Form,
+    /// It names a flow parameter that has no value.
+    UnboundParam(String),
 }
 
 /// A step into a nested value.
@@ -153,9 +178,15 @@ pub enum PathPart {
 }
 
 impl InvalidParam {
-    /// A complaint about the value itself.
+    /// A complaint about the form of the value itself.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { path: Vec::new(), message: message.into(), help: None }
+        Self { path: Vec::new(), message: message.into(), help: None, kind: InvalidKind::Form, at: None }
+    }
+
+    /// The same complaint, of another kind.
+    pub fn of_kind(mut self, kind: InvalidKind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// The same with advice.
@@ -170,7 +201,7 @@ impl InvalidParam {
         self
     }
 
-    fn expected(ty: &ParamType, found: &Value) -> Self {
+    pub(crate) fn expected(ty: &ParamType, found: &Value) -> Self {
         let found = match found {
             Value::Null => "nothing".to_owned(),
             Value::Bool(truth) => format!("`{truth}`"),
@@ -179,7 +210,7 @@ impl InvalidParam {
             Value::Array(_) => "a list".to_owned(),
             Value::Object(_) => "a mapping".to_owned(),
         };
-        let error = Self::new(format!("expected {}, found {found}", with_article(ty)));
+        let error = Self::new(format!("expected {}, found {found}", with_article(ty))).of_kind(InvalidKind::Type);
         match (ty, &found) {
             (ParamType::Text, text) if text.starts_with("the number") || text == "`true`" || text == "`false`" => {
                 error.with_help("put it in quotes to make it text")
@@ -354,6 +385,7 @@ macro_rules! integers {
                     InvalidParam::new(format!(
                         "`{integer}` is out of range: it has to be from {} to {}", <$type>::MIN, <$type>::MAX
                     ))
+                    .of_kind(InvalidKind::Range)
                 })
             }
 

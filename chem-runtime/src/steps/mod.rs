@@ -1,3 +1,4 @@
 //! The step types that come with the runtime.
 
 pub mod demo;
+pub mod table;

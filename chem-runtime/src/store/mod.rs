@@ -4,6 +4,25 @@
 //! the same laws, which one suite checks on all of them: positions of a run are contiguous from 0, an append lands whole
 //! or not at all, events and artifacts are never changed, and what a store could not give back unchanged is refused by
 //! all of them alike. What events mean is the flow's to know.
+//!
+//! ```
+//! use chem_runtime::engine::FlowEngine;
+//! use chem_runtime::store::{EventStore, InMemoryEventStore, StoreError};
+//! use chem_runtime::steps::demo::Seed;
+//!
+//! let engine = FlowEngine::new().first_step(Seed { text: "CCO".into() }).build().unwrap();
+//! engine.run_to_end().unwrap();
+//!
+//! // Events written by one store can be appended to another, where they mean the same.
+//! let other = InMemoryEventStore::new();
+//! for event in engine.events().unwrap() {
+//!     other.append_kind(event.flow_id, event.kind)?;
+//! }
+//! // A writer that is wrong about where the run is gets a conflict, and the log never forks.
+//! let again = engine.events().unwrap()[0].clone();
+//! assert!(matches!(other.append(again.flow_id, 0, &[again.kind.into()]), Err(StoreError::Conflict { .. })));
+//! # Ok::<_, StoreError>(())
+//! ```
 
 mod admit;
 mod error;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use chem_runtime::store::{PostgresUrl, StoreUrl};
 use postgres::{Client, NoTls};
 
 /// An empty database that goes when this does.
@@ -30,6 +31,17 @@ impl TestDatabase {
         let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
         let parameters = &rest[rest.find('?').unwrap_or(rest.len())..];
         format!("{scheme}://{authority}/{}{parameters}", self.name)
+    }
+
+    /// Where it is, for a store.
+    ///
+    /// # Panics
+    /// If its server is not a PostgreSQL.
+    pub fn address(&self) -> PostgresUrl {
+        match self.url().parse() {
+            Ok(StoreUrl::Postgres(url)) => url,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// A plain connection to it.

@@ -15,11 +15,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("engine", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest"]),
     ("report", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
     ("testing", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report"]),
-    ("cli", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report"]),
+    ("cli", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report", "records"]),
     ("prelude", &["artifact", "step", "event"]),
     // The wings: steps over what the core hands them.
-    ("steps", &["fingerprint", "artifact", "step", "prelude"]),
-    ("chemistry", &["fingerprint", "artifact", "step", "steps", "prelude"]),
+    ("records", &["fingerprint", "artifact", "step"]),
+    ("steps", &["fingerprint", "artifact", "step", "records", "prelude"]),
+    ("chemistry", &["fingerprint", "artifact", "step", "records", "prelude"]),
 ];
 
 #[test]

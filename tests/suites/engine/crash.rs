@@ -31,6 +31,8 @@ fn power_lost_at_any_append_costs_nothing_that_had_finished() {
             assert!(matches!(engine.run_to_end(), Err(CoreEngineError::Store(_))), "{loss:?}");
             let finished = kinds(&store.inner, flow_id).iter().filter(|kind| kind.letter() == 'F').count();
             let before = runs(&counters);
+            // No step works before the log says that it has started.
+            assert!(before[append.min(STEPS)..].iter().all(|runs| *runs == 0), "{loss:?}: {before:?}");
 
             // A new process: another engine, which knows only the log.
             let resumed = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);

@@ -10,10 +10,11 @@ use crate::cli::exit::Failure;
 use crate::cli::output;
 use crate::cli::runs;
 use crate::fingerprint::ArtifactHash;
+use crate::records::write_delimited;
 use crate::store::{EventStore, StoredArtifacts};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store(shared)?;
+    let store = runs::open_existing_store(shared)?;
     let artifact = find(store.as_ref(), &args.hash)?;
     let table = if args.rows { Some(rows(&artifact, store.as_ref())?) } else { None };
     match (shared.format, table) {
@@ -59,26 +60,18 @@ fn find(store: &dyn EventStore, written: &str) -> Result<Artifact, Failure> {
 
 fn rows(artifact: &Artifact, store: &dyn EventStore) -> Result<Table, Failure> {
     if Table::chunks_of(artifact).is_err() {
-        return Err(Failure::usage(format!("artifact {} is `{}`, which has no rows", artifact.hash(), artifact.kind())));
+        return Err(Failure::usage(format!(
+            "artifact {} is `{}`, which has no rows",
+            artifact.hash(),
+            artifact.kind()
+        )));
     }
     Ok(Table::unpack(artifact, &StoredArtifacts(store))?)
 }
 
 fn print_csv(table: &Table) -> Result<(), Failure> {
-    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
-    let broken = |error: csv::Error| match error.into_kind() {
-        csv::ErrorKind::Io(error) => Failure::from(error),
-        // Rows come from a table, so that they all have the same length.
-        other => Failure::usage(format!("the rows cannot be printed: {other:?}")),
-    };
-    writer.write_record(table.columns().iter().map(|column| column.name.as_ref())).map_err(broken)?;
-    for row in 0..table.rows() {
-        let cells = table.row(row).into_iter().map(|value| match value {
-            Value::Null => String::new(),
-            Value::String(text) => text,
-            other => other.to_string(),
-        });
-        writer.write_record(cells).map_err(broken)?;
-    }
-    Ok(writer.flush()?)
+    let columns: Vec<usize> = (0..table.columns().len()).collect();
+    let mut text = Vec::new();
+    write_delimited(table, &columns, b',', &mut text).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(output::print(&String::from_utf8_lossy(&text))?)
 }

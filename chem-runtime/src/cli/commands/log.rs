@@ -10,7 +10,7 @@ use crate::event::{FlowEvent, FlowEventKind};
 use crate::report::event_json;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store(shared)?;
+    let store = runs::open_existing_store(shared)?;
     let (_, events) = runs::find_run(store.as_ref(), &args.id)?;
     for event in &events {
         match shared.format {

@@ -12,7 +12,7 @@ use crate::flow::FlowStatus;
 use crate::report::summary_json;
 
 pub(in crate::cli) fn run(shared: &Shared) -> Result<ExitCode, Failure> {
-    let flows = runs::open_store(shared)?.flows()?;
+    let flows = runs::open_existing_store(shared)?.flows()?;
     if shared.format == Format::Json {
         output::print_json(&Value::Array(flows.iter().map(summary_json).collect()))?;
         return Ok(ExitCode::SUCCESS);

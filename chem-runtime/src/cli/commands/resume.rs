@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::run::{RunPlan, drive};
 use crate::cli::args::{RunIdArgs, Shared};
+use crate::cli::drive::{RunPlan, drive};
 use crate::cli::exit::Failure;
 use crate::cli::runs;
 use crate::event::FlowEventKind;
@@ -11,7 +11,7 @@ use crate::flow::{FlowDefinition, FlowStatus, replay};
 use crate::step::Registry;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store(shared)?;
+    let store = runs::open_existing_store(shared)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let instance = replay(flow_id, &events)?;
     let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {

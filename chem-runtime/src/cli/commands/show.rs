@@ -1,5 +1,6 @@
 //! `chem show`: a run, its steps, and what came of them.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::ls::status_style;
@@ -12,7 +13,7 @@ use crate::report::RunReport;
 use crate::store::EventStore;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store(shared)?;
+    let store = runs::open_existing_store(shared)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     print_report(shared, &RunReport::of(flow_id, &events)?, store.as_ref())?;
     Ok(ExitCode::SUCCESS)
@@ -36,7 +37,8 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         text.push_str(&format!("\nflow fingerprint {fingerprint}\n"));
     }
     for file in report.files_written(store)? {
-        text.push_str(&format!("wrote {} ({} bytes)\n", output::shown(&file.path), file.bytes));
+        let path = from_here(report.directory.as_deref().unwrap_or(Path::new("")).join(&file.path));
+        text.push_str(&format!("wrote {} ({} bytes)\n", output::shown(&path.display().to_string()), file.bytes));
     }
     output::print(&text)?;
     if let Some((step, message, causes)) = report.failed_step() {
@@ -46,6 +48,12 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         output::say(&format!("go on with `chem resume {}`", report.flow_id));
     }
     Ok(())
+}
+
+/// A path as it is shortest from the working directory.
+fn from_here(path: PathBuf) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)
 }
 
 fn steps_table(report: &RunReport) -> Table {

@@ -58,7 +58,11 @@ fn list(specs: &[&StepSpec]) -> String {
 }
 
 fn page(spec: &StepSpec) -> String {
-    let mut text = format!("{} {}\n\n", styled(BOLD, spec.name), styled(DIM, &format!("version {}, {}", spec.version, spec.kind.name())));
+    let mut text = format!(
+        "{} {}\n\n",
+        styled(BOLD, spec.name),
+        styled(DIM, &format!("version {}, {}", spec.version, spec.kind.name()))
+    );
     text.push_str(&indented(spec.doc));
     let mut section = |title: &str, body: String| {
         if !body.is_empty() {
@@ -98,7 +102,8 @@ fn indented(doc: &str) -> String {
 }
 
 fn step_json(spec: &StepSpec) -> Value {
-    let inputs = spec.inputs.iter().map(|port| json!({"name": port.name, "kind": port.kind, "optional": port.optional}));
+    let inputs =
+        spec.inputs.iter().map(|port| json!({"name": port.name, "kind": port.kind, "optional": port.optional}));
     let outputs = spec.outputs.iter().map(|output| json!({"name": output.name, "kind": output.kind}));
     let params = spec.params.iter().map(|param| {
         json!({

@@ -53,12 +53,7 @@ pub(super) fn sqlite_error(path: &Path, wait: Duration, action: &str, error: rus
             ),
             error,
         ),
-        Some(ErrorCode::NotADatabase) => unusable(
-            format!(
-                "`{path}` is not a store: it is a file of another kind; name another one with `--store sqlite:PATH`"
-            ),
-            error,
-        ),
+        Some(ErrorCode::NotADatabase) => unusable(of_another_kind(&path), error),
         Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt {
             reason: format!(
                 "the file `{path}` is damaged ({error}); put a copy from before in its place, or save what can be read with `sqlite3 {path} .recover`"
@@ -80,4 +75,9 @@ pub(super) fn not_writable(path: &dyn std::fmt::Display) -> String {
     format!(
         "the store `{path}` cannot be opened for writing: allow this user to write the file and its directory, or name another place with `--store sqlite:PATH`"
     )
+}
+
+/// The words for a file that is no SQLite database.
+pub(super) fn of_another_kind(path: &dyn std::fmt::Display) -> String {
+    format!("`{path}` is not a store: it is a file of another kind; name another one with `--store sqlite:PATH`")
 }

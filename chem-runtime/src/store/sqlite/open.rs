@@ -1,12 +1,13 @@
 //! Opening a store: one process at a time, so that two which open a new store at once both succeed.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{OpenError, not_writable, sqlite_error};
+use super::error::{OpenError, not_writable, of_another_kind, sqlite_error};
 use super::schema::{bring_up_to_date, refuse_foreign};
 use crate::store::StoreError;
 
@@ -19,6 +20,7 @@ pub(super) fn open(path: &Path, wait: Duration) -> Result<(PathBuf, Connection),
             format!("the store `{0}` is a directory; name a file in it, such as `sqlite:{0}/store.db`", path.display());
         return Err(StoreError::Unusable { message, source: None });
     }
+    refuse_other_kinds(&path)?;
     make_directory_of(&path)?;
     // Held until this function returns.
     let _lock = lock(&path, wait)?;
@@ -27,6 +29,18 @@ pub(super) fn open(path: &Path, wait: Duration) -> Result<(PathBuf, Connection),
         Err(OpenError::Store(error)) => Err(error),
         Err(OpenError::Sqlite(error)) => Err(sqlite_error(&path, wait, "open", error)),
     }
+}
+
+/// Refuses a file that is no SQLite database, before anything is put beside it.
+fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::new();
+    // What cannot be read here is SQLite's to complain of.
+    let _ = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
+    if start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    Err(StoreError::Unusable { message: of_another_kind(&path.display()), source: None })
 }
 
 fn make_directory_of(path: &Path) -> Result<(), StoreError> {

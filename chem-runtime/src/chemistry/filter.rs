@@ -1,0 +1,32 @@
+//! `molecules.filter`: molecules for which a condition holds.
+
+use serde_json::json;
+
+use super::molecules::Molecules;
+use crate::prelude::*;
+use crate::records::choose_rows;
+
+/// Keeps the molecules for which a condition holds.
+///
+/// The condition is a CEL expression over the columns, such as `molecular_weight <= 500 && logp <= params.max_logp`,
+/// where `params.max_logp` is a parameter of the flow. A molecule for which it cannot be decided, because a value is
+/// missing, is dropped; `logp == null || logp <= 5` keeps it.
+///
+/// The signal `filtered` counts the molecules `kept` and `dropped`, and under `missing` those of the dropped that lack a
+/// value, by column.
+#[step("molecules.filter", version = 1)]
+pub fn filter_molecules(
+    molecules: Input<Molecules>,
+    /// The condition.
+    #[param(example = "molecular_weight <= 500 && logp <= 5")]
+    r#where: Expression,
+    context: &ExecutionContext<'_>,
+) -> Result<Molecules, StepError> {
+    let chosen = choose_rows(context, molecules.table(), &r#where)?;
+    let (kept, all) = (chosen.rows.len(), molecules.len());
+    context.signal("filtered", &json!({ "kept": kept, "dropped": all - kept, "missing": chosen.missing }))?;
+    if kept == all {
+        return Ok(Molecules::clone(&molecules));
+    }
+    Ok(Molecules::new(molecules.table().gather(&chosen.rows))?)
+}

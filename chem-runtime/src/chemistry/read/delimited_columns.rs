@@ -1,0 +1,173 @@
+//! CSV and TSV files: which column is the SMILES, which the name, and what becomes of the others.
+
+use csv::StringRecord;
+use serde_json::Value;
+
+use super::raw::{Content, RawFile, RawRecord, split_smiles};
+use crate::artifact::{Column, ColumnType};
+use crate::chemistry::molecules::PROMISED;
+use crate::records::{Delimited, Row};
+use crate::step::StepError;
+
+/// How the columns of a file are to be understood.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns<'a> {
+    pub(super) smiles: &'a str,
+    pub(super) name: Option<&'a str>,
+    pub(super) numbers: &'a [String],
+    pub(super) delimiter: u8,
+}
+
+pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: Columns<'_>) -> Result<RawFile<'a>, StepError> {
+    let delimited = Delimited::new(text, columns.delimiter)
+        .map_err(|reason| StepError::new(format!("cannot read the columns of `{file}`: {reason}")))?;
+    let Some(delimited) = delimited else {
+        return Ok(RawFile::default());
+    };
+    let plan = Plan::new(file, delimited.header(), columns)?;
+    let more = plan.more.iter().map(|(_, column)| column.clone()).collect();
+    let record = |row: Row<'a>| RawRecord {
+        line: row.line,
+        raw: row.raw,
+        content: row.cells.and_then(|cells| plan.content(&cells)),
+    };
+    Ok(RawFile { more, records: delimited.rows().map(record).collect() })
+}
+
+/// Where the cells of a record go.
+struct Plan {
+    smiles: usize,
+    name: Option<usize>,
+    more: Vec<(usize, Column)>,
+}
+
+impl Plan {
+    fn new(file: &str, header: &StringRecord, columns: Columns<'_>) -> Result<Self, StepError> {
+        let missing = |parameter: &str, column: &str| {
+            let there: Vec<String> = header.iter().map(|name| format!("`{name}`")).collect();
+            StepError::new(format!(
+                "`{file}` has no column `{column}`, which `{parameter}` names; its columns are {}",
+                there.join(", ")
+            ))
+        };
+        let smiles = position(header, columns.smiles).ok_or_else(|| missing("smiles_column", columns.smiles))?;
+        let name = match columns.name {
+            Some(name) => Some(position(header, name).ok_or_else(|| missing("name_column", name))?),
+            None => position(header, "name").filter(|at| *at != smiles),
+        };
+        let numbers: Vec<usize> = columns
+            .numbers
+            .iter()
+            .map(|number| position(header, number).ok_or_else(|| missing("numbers", number)))
+            .collect::<Result<_, _>>()?;
+        let mut more: Vec<(usize, Column)> = Vec::new();
+        for (index, column) in header.iter().enumerate().filter(|(index, _)| *index != smiles && Some(*index) != name) {
+            let taken = PROMISED.iter().any(|(promised, _)| *promised == column);
+            let column = if taken { format!("file_{column}") } else { column.to_owned() };
+            let clashes = more.iter().any(|(_, other)| *other.name == *column);
+            if clashes || taken && header.iter().any(|other| other == column) {
+                return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
+            }
+            let ty = if numbers.contains(&index) { ColumnType::Float } else { ColumnType::Text };
+            more.push((index, Column::new(&column, ty)));
+        }
+        Ok(Self { smiles, name, more })
+    }
+
+    fn content(&self, cells: &StringRecord) -> Result<Content, String> {
+        let cell = |index: usize| cells.get(index).unwrap_or_default();
+        let (smiles, rest) = split_smiles(cell(self.smiles))?;
+        if !rest.is_empty() {
+            return Err(format!("has more than a SMILES where the SMILES stands: `{rest}`"));
+        }
+        let name = self.name.map(cell).filter(|name| !name.is_empty()).map(str::to_owned);
+        let more = self.more.iter().map(|(index, column)| value(column, cell(*index)));
+        Ok(Content { smiles: smiles.to_owned(), name, more: more.collect::<Result<_, _>>()? })
+    }
+}
+
+/// Where the column called `name` is; in other letter case, if just one is.
+fn position(header: &StringRecord, name: &str) -> Option<usize> {
+    if let Some(exact) = header.iter().position(|column| column == name) {
+        return Some(exact);
+    }
+    let mut alike = header.iter().enumerate().filter(|(_, column)| column.eq_ignore_ascii_case(name));
+    match (alike.next(), alike.next()) {
+        (Some((index, _)), None) => Some(index),
+        _ => None,
+    }
+}
+
+fn value(column: &Column, cell: &str) -> Result<Value, String> {
+    match column.ty {
+        _ if cell.is_empty() => Ok(Value::Null),
+        ColumnType::Float => match cell.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number.into()),
+            _ => Err(format!("has `{cell}` in the column `{}`, which is no number", column.name)),
+        },
+        _ => Ok(cell.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: Columns<'static> = Columns { smiles: "smiles", name: None, numbers: &[], delimiter: b',' };
+
+    fn only(text: &str, columns: Columns<'_>) -> (Vec<String>, Result<Content, String>) {
+        let mut file = read("a.csv", text.as_bytes(), columns).unwrap();
+        (file.more.iter().map(|column| column.name.to_string()).collect(), file.records.remove(0).content)
+    }
+
+    fn content(smiles: &str, name: Option<&str>, more: &[Value]) -> Result<Content, String> {
+        Ok(Content { smiles: smiles.to_owned(), name: name.map(str::to_owned), more: more.to_vec() })
+    }
+
+    #[test]
+    fn other_columns_are_kept_as_text_or_as_numbers() {
+        let (more, found) = only("Name,activity,SMILES,note\nethanol,6.50,CCO,\n", USUAL);
+        assert_eq!(more, ["activity", "note"]);
+        assert_eq!(found, content("CCO", Some("ethanol"), &["6.50".into(), Value::Null]));
+        let numbers = ["activity".to_owned()];
+        let (_, found) = only("activity,smiles\n6.50,C\n", Columns { numbers: &numbers, ..USUAL });
+        assert_eq!(found, content("C", None, &[6.5.into()]));
+        for cell in ["n/a", "NaN", "inf", "1,5"] {
+            let (_, found) = only(&format!("activity,smiles\n\"{cell}\",C\n"), Columns { numbers: &numbers, ..USUAL });
+            assert!(found.unwrap_err().contains("no number"), "{cell}");
+        }
+    }
+
+    #[test]
+    fn columns_are_named_by_parameters() {
+        let columns = Columns { smiles: "canonical", name: Some("id"), ..USUAL };
+        let (more, found) = only("id,canonical,smiles,record\nx1,C,CC,9\n", columns);
+        assert_eq!(more, ["file_smiles", "file_record"]);
+        assert_eq!(found, content("C", Some("x1"), &["CC".into(), "9".into()]));
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_an_error_that_names_those_that_are() {
+        for (header, columns) in [
+            ("Molecule;structure", USUAL),
+            ("smiles,SMILE", Columns { name: Some("structure"), ..USUAL }),
+            ("Smiles,SMILES,structure", USUAL),
+            ("smiles,a", Columns { numbers: &["structure".to_owned()], ..USUAL }),
+            ("smiles,record,file_record,structure", USUAL),
+        ] {
+            let said = read("a.csv", header.as_bytes(), columns).unwrap_err().to_string();
+            assert!(said.contains("`a.csv`") && (said.contains("structure") || said.contains("file_record")), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_cell_with_more_than_a_smiles_is_refused() {
+        assert!(only("smiles\nCCO ethanol\n", USUAL).1.unwrap_err().contains("`ethanol`"));
+        assert!(only("smiles\nC[C@H](F)Cl |&1:1|\n", USUAL).1.unwrap_err().contains("CXSMILES"));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_records() {
+        assert!(read("a.csv", b"\r\n", USUAL).unwrap().records.is_empty());
+    }
+}

@@ -1,0 +1,127 @@
+//! `molecules.read`: molecules from a file.
+
+mod delimited_columns;
+mod raw;
+mod smiles_lines;
+
+use serde_json::{Value, json};
+
+use self::delimited_columns::Columns;
+use self::raw::{RawFile, RawRecord};
+use super::library::{PROVIDER, Structure};
+use super::molecules::Molecules;
+use crate::artifact::{Column, ColumnType, TableBuilder};
+use crate::prelude::*;
+use crate::records::{Rejects, extension, map_records, shortened, text_of};
+
+/// Reads molecules from a SMILES, CSV or TSV file, which may be compressed with gzip.
+///
+/// The file's extension says what it is: `.smi`, `.smiles` or `.txt` has a SMILES on each line, then white space and a
+/// name, and lines that begin with `#` are comments; `.csv` and `.tsv` have a line with the names of the columns first.
+/// A `.gz` at the end is looked through.
+///
+/// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
+/// file), then the other columns of a CSV or TSV file: as text, or as numbers if `numbers` names them. A column of the
+/// file that is called like one of the three is kept with `file_` before its name.
+///
+/// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: text that
+/// is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a CXSMILES
+/// extension (which would be lost), or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
+/// characters. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
+#[step("molecules.read", version = 1)]
+#[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
+pub fn read_molecules(
+    /// The file to read.
+    #[param(example = "data/approved-drugs.csv")]
+    path: InputFile,
+    /// What the file is, where its extension does not say it.
+    #[param(one_of = ["smi", "csv", "tsv"])]
+    format: Option<String>,
+    /// The column with the SMILES, in a CSV or TSV file. Letter case matters only where two columns differ by it alone.
+    #[param(default = "smiles")]
+    smiles_column: String,
+    /// The column with the names. Left out, it is `name` if there is one.
+    name_column: Option<String>,
+    /// Columns to read as numbers; an empty cell is then a missing number, and a record with anything else is rejected.
+    #[param(default = [], example = "[pIC50]")]
+    numbers: Vec<String>,
+    /// What separates the cells of a CSV file.
+    #[param(default = ",", one_of = [",", ";", "|"])]
+    delimiter: String,
+    /// Whether a record that cannot be used is kept apart (`reject`) or fails the step (`fail`).
+    #[param(default = "reject", one_of = ["reject", "fail"])]
+    on_error: String,
+    context: &ExecutionContext<'_>,
+) -> Result<WithRejects<Molecules>, StepError> {
+    let file = path.as_str();
+    let separator = delimiter.bytes().next().unwrap_or(b',');
+    let columns =
+        Columns { smiles: &smiles_column, name: name_column.as_deref(), numbers: &numbers, delimiter: separator };
+    let format = format_of(file, format)?;
+    let text = text_of(file, path.read(context.files())?)?;
+    let raw = match format.as_str() {
+        "csv" => delimited_columns::read(file, &text, columns)?,
+        "tsv" => delimited_columns::read(file, &text, Columns { delimiter: b'\t', ..columns })?,
+        _ => smiles_lines::read(&text),
+    };
+    let smiles = map_records(context, &raw.records, canonical_smiles)?;
+    let records = raw.records.len();
+    let WithRejects { kept, rejects } = sort_out(file, raw, smiles, on_error == "fail")?;
+    context.signal("read", &json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() }))?;
+    Ok(WithRejects { kept, rejects })
+}
+
+fn format_of(file: &str, given: Option<String>) -> Result<String, StepError> {
+    if let Some(format) = given {
+        return Ok(format);
+    }
+    match extension(file).as_deref() {
+        Some("smi" | "smiles" | "txt") => Ok("smi".to_owned()),
+        Some(known @ ("csv" | "tsv")) => Ok(known.to_owned()),
+        _ => Err(StepError::new(format!(
+            "the name of `{file}` does not say what it is; write `format: smi`, `csv` or `tsv`"
+        ))),
+    }
+}
+
+fn canonical_smiles(record: &RawRecord<'_>) -> Result<String, String> {
+    let content = record.content.as_ref().map_err(Clone::clone)?;
+    Structure::from_smiles(&content.smiles)?.canonical_smiles()
+}
+
+/// The molecules, and the records that are none.
+fn sort_out(
+    file: &str,
+    raw: RawFile<'_>,
+    smiles: Vec<Result<String, String>>,
+    fail: bool,
+) -> Result<WithRejects<Molecules>, StepError> {
+    let mut columns = vec![
+        Column::new("name", ColumnType::Text),
+        Column::new("smiles", ColumnType::Text).with_provider(PROVIDER),
+        Column::new("record", ColumnType::Integer),
+    ];
+    columns.extend(raw.more);
+    let mut kept = TableBuilder::new(columns);
+    let mut rejects = Rejects::default();
+    for ((record, smiles), number) in raw.records.into_iter().zip(smiles).zip(1_u64..) {
+        let reason = match (record.content, smiles) {
+            (Ok(content), Ok(smiles)) => {
+                let mut row: Vec<Value> = vec![content.name.into(), smiles.into(), number.into()];
+                row.extend(content.more);
+                kept.push(row).map_err(StepError::new)?;
+                continue;
+            }
+            (Err(reason), _) | (_, Err(reason)) => reason,
+        };
+        if fail {
+            let text = shortened(record.raw);
+            return Err(StepError::new(format!(
+                "line {} of `{file}` cannot be used: {reason}; it reads `{text}`, and `on_error: reject` would keep it apart",
+                record.line
+            )));
+        }
+        rejects.push(record.line, number, record.raw, &reason);
+    }
+    Ok(WithRejects { kept: Molecules::new(kept.finish()?)?, rejects: rejects.finish()? })
+}

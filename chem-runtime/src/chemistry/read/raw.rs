@@ -1,0 +1,43 @@
+//! Records as a file has them, before anybody looks at their chemistry.
+
+use serde_json::Value;
+
+use crate::artifact::Column;
+
+/// The records of a file, and the columns that they have besides SMILES and name.
+#[derive(Debug, Default)]
+pub(super) struct RawFile<'a> {
+    pub(super) more: Vec<Column>,
+    pub(super) records: Vec<RawRecord<'a>>,
+}
+
+/// A record and where it stands.
+#[derive(Debug)]
+pub(super) struct RawRecord<'a> {
+    pub(super) line: u64,
+    pub(super) raw: &'a [u8],
+    /// What it says, or why it cannot be used.
+    pub(super) content: Result<Content, String>,
+}
+
+/// What a record says.
+#[derive(Debug, PartialEq)]
+pub(super) struct Content {
+    pub(super) smiles: String,
+    pub(super) name: Option<String>,
+    /// One value for each of the file's other columns.
+    pub(super) more: Vec<Value>,
+}
+
+/// The SMILES that a text begins with, and the rest.
+///
+/// A CXSMILES extension (`|…|` after the SMILES) may say what the SMILES does not, such as that a molecule is racemic.
+/// It is not kept, so a record that has one is refused: half of what it says would be wrong.
+pub(super) fn split_smiles(text: &str) -> Result<(&str, &str), String> {
+    let (smiles, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let rest = rest.trim();
+    if rest.strip_prefix('|').is_some_and(|extension| extension.contains('|')) {
+        return Err("has a CXSMILES extension, which would be lost; take it out if that is right".to_owned());
+    }
+    Ok((smiles, rest))
+}

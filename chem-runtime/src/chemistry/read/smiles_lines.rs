@@ -1,0 +1,71 @@
+//! SMILES files: on each line a SMILES, white space, and the name up to the end of the line.
+//!
+//! Lines with nothing on them are skipped, and so are those that begin with `#`, as no SMILES does. A first line that
+//! begins with the word `smiles`, which is no SMILES either, names the columns and is skipped too.
+
+use super::raw::{Content, RawFile, RawRecord, split_smiles};
+use crate::records::{Line, lines};
+
+pub(super) fn read(text: &[u8]) -> RawFile<'_> {
+    let records = lines(text)
+        .map(|Line { number, text }| Line { number, text: text.trim_ascii() })
+        .filter(|line| !line.text.is_empty() && !line.text.starts_with(b"#"))
+        .enumerate()
+        .filter(|(index, line)| *index > 0 || !is_header(line.text))
+        .map(|(_, line)| RawRecord { line: line.number, raw: line.text, content: content(line.text) })
+        .collect();
+    RawFile { more: Vec::new(), records }
+}
+
+fn is_header(line: &[u8]) -> bool {
+    line.split(u8::is_ascii_whitespace).next().is_some_and(|word| word.eq_ignore_ascii_case(b"smiles"))
+}
+
+fn content(line: &[u8]) -> Result<Content, String> {
+    let text = std::str::from_utf8(line).map_err(|_| "is not UTF-8 text".to_owned())?;
+    if text.contains('\0') {
+        return Err("has the character U+0000, which cannot be stored".to_owned());
+    }
+    let (smiles, name) = split_smiles(text)?;
+    let name = Some(name).filter(|name| !name.is_empty()).map(str::to_owned);
+    Ok(Content { smiles: smiles.to_owned(), name, more: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Said = Result<(String, Option<String>), String>;
+
+    fn read_all(text: &[u8]) -> Vec<(u64, Said)> {
+        let of = |content: Content| (content.smiles, content.name);
+        read(text).records.into_iter().map(|record| (record.line, record.content.map(of))).collect()
+    }
+
+    fn good(smiles: &str, name: Option<&str>) -> Said {
+        Ok((smiles.to_owned(), name.map(str::to_owned)))
+    }
+
+    #[test]
+    fn a_line_is_a_smiles_and_a_name() {
+        let text = b"Smiles id\r\n# drugs\r\nCCO\tethanol, 96 %\r\n\r\n  CCN  \r\nC methane";
+        let expected =
+            [(3, good("CCO", Some("ethanol, 96 %"))), (5, good("CCN", None)), (6, good("C", Some("methane")))];
+        assert_eq!(read_all(text), expected);
+        assert_eq!(read_all(b"CCO a\nsmiles b\n")[1], (2, good("smiles", Some("b"))));
+        assert!(read_all(b"").is_empty());
+    }
+
+    #[test]
+    fn lines_that_cannot_be_used_say_why() {
+        for (line, why) in [
+            (b"CCO\xff name".as_slice(), "UTF-8"),
+            (b"CCO na\0me", "U+0000"),
+            (b"C[C@H](F)Cl |&1:1| racemate", "CXSMILES"),
+        ] {
+            let text = [b"C first\n", line].concat();
+            let records = read_all(&text);
+            assert!(records[1].1.as_ref().is_err_and(|said| said.contains(why)), "{records:?}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `chem check`: every problem of manifests, without running anything.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::cli::args::{CheckArgs, Format, Overrides, Shared};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::output::{self, BOLD, GOOD, styled};
+use crate::flow::FlowDefinition;
+use crate::manifest::{self, Diagnostic, Override, Style};
+use crate::step::Registry;
+
+pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode, Failure> {
+    let checked = args
+        .manifests
+        .iter()
+        .map(|path| read_and_check(path, &args.overrides))
+        .collect::<Result<Vec<CheckedManifest>, Failure>>()?;
+    match shared.format {
+        Format::Json => {
+            let diagnostics = checked.iter().flat_map(|checked| &checked.diagnostics).map(Diagnostic::to_json);
+            output::print_json(&diagnostics.collect::<Value>())?;
+        }
+        Format::Human => {
+            for (path, checked) in args.manifests.iter().zip(&checked) {
+                if !checked.diagnostics.is_empty() {
+                    output::print(&format!("{}\n", manifest::render(&checked.diagnostics, Style::Coloured)))?;
+                }
+                if let Some(definition) = checked.definition.as_ref().filter(|_| !shared.quiet) {
+                    let steps = definition.steps().len();
+                    let path = path.display().to_string();
+                    output::print(&format!("{} {}, {steps} steps\n", styled(GOOD, "ok"), styled(BOLD, &path)))?;
+                }
+            }
+        }
+    }
+    let good = checked.iter().all(|checked| checked.definition.is_some());
+    Ok(if good { ExitCode::SUCCESS } else { Status::Usage.into() })
+}
+
+/// A manifest that was checked.
+pub(in crate::cli) struct CheckedManifest {
+    /// The flow, if there is no error.
+    pub definition: Option<FlowDefinition>,
+    /// The directory that its relative paths start from.
+    pub directory: PathBuf,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl CheckedManifest {
+    /// Prints what was found, for a command that goes on to something else.
+    pub(in crate::cli) fn print_to_stderr(&self) {
+        if !self.diagnostics.is_empty() {
+            output::say(&manifest::render(&self.diagnostics, Style::Coloured));
+        }
+    }
+}
+
+/// Reads the manifest at `path` and checks it.
+pub(in crate::cli) fn read_and_check(path: &Path, overrides: &Overrides) -> Result<CheckedManifest, Failure> {
+    let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
+    let checked = manifest::load(path, &overrides, Registry::linked()?);
+    let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
+    Ok(CheckedManifest { definition: checked.definition, directory, diagnostics: checked.diagnostics })
+}

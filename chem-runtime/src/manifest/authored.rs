@@ -1,0 +1,297 @@
+//! The manifest as it was written: its keys known and of their types, its names well formed. What the names stand for
+//! is not asked here.
+
+use std::collections::HashMap;
+
+use super::diagnostic::{Diagnostic, Findings};
+use super::rules;
+use super::source::{Source, Span};
+use super::yaml::{Key, Node, NodeValue};
+use crate::step::{Registry, StepId, listed};
+
+/// A manifest. What is wrong with it has been reported and is left out.
+#[derive(Debug, Default)]
+pub(super) struct Manifest {
+    pub(super) flow: Option<StepId>,
+    pub(super) description: Option<String>,
+    /// Its parameters; none if they could not be read.
+    pub(super) params: Option<Vec<(Key, Node)>>,
+    pub(super) steps: Vec<AuthoredStep>,
+}
+
+/// A step of a manifest.
+#[derive(Debug)]
+pub(super) struct AuthoredStep {
+    /// Its name; none if that is missing, ill formed, or that of an earlier step.
+    pub(super) id: Option<StepId>,
+    /// Where its name is written, or else where the step begins.
+    pub(super) at: Span,
+    pub(super) uses: Option<Written>,
+    pub(super) inputs: Vec<(Key, Written)>,
+    /// Whether part of its wiring is unknown because it was refused.
+    pub(super) inputs_in_doubt: bool,
+    pub(super) with: Vec<(Key, Node)>,
+    /// The key `with`, if there is one.
+    pub(super) with_key: Option<Span>,
+}
+
+/// Text and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) text: String,
+    pub(super) span: Span,
+}
+
+const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
+const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with"];
+
+type Fields<'n> = HashMap<&'static str, (&'n Key, &'n Node)>;
+
+/// Reads the manifest that `document` is.
+pub(super) fn read(document: Option<&Node>, source: &Source, registry: &Registry, findings: &mut Findings) -> Manifest {
+    let mut reader = Reader { source, registry, findings };
+    let entries = match document.map(|node| (&node.value, node)) {
+        Some((NodeValue::Map(entries), _)) => entries,
+        Some((NodeValue::Invalid, _)) => return Manifest::default(),
+        Some((NodeValue::Null, _)) | None => {
+            let help = "begin with `flow: NAME` and `steps:`";
+            reader.add(&rules::NOT_A_MANIFEST, "the manifest is empty", Span::default(), help);
+            return Manifest::default();
+        }
+        Some((_, node)) => {
+            let message = format!("a manifest is a mapping, and this is {}", node.describe());
+            reader.add(&rules::NOT_A_MANIFEST, message, node.handle(), "begin with `flow: NAME` and `steps:`");
+            return Manifest::default();
+        }
+    };
+    let fields = reader.fields(entries, MANIFEST_KEYS, "a manifest", None);
+    let start = entries.first().map_or(Span::default(), |(key, _)| key.span);
+    let flow = reader.required(&fields, "flow", "the manifest", start).and_then(|node| reader.name(node, "flow"));
+    let description = fields.get("description").and_then(|(_, node)| reader.text(node, "description"));
+    let params = fields.get("params").map_or(Some(Vec::new()), |(_, node)| reader.params(node));
+    let key = fields.get("steps").map_or(start, |(key, _)| key.span);
+    let steps = reader.required(&fields, "steps", "the manifest", start);
+    let steps = steps.map(|node| reader.steps(node, key)).unwrap_or_default();
+    Manifest { flow, description: description.map(|written| written.text), params, steps }
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    registry: &'a Registry,
+    findings: &'a mut Findings,
+}
+
+impl Reader<'_> {
+    fn steps(&mut self, node: &Node, key: Span) -> Vec<AuthoredStep> {
+        let items = match &node.value {
+            NodeValue::List(items) if !items.is_empty() => items,
+            NodeValue::List(_) | NodeValue::Null => {
+                self.add(&rules::NO_STEPS, "a flow needs at least one step", key, "write the first as `- id: …`");
+                return Vec::new();
+            }
+            _ => {
+                self.wrong_type(node, "steps", "a list", "begin each step with `- `");
+                return Vec::new();
+            }
+        };
+        let mut first_uses: HashMap<StepId, Span> = HashMap::new();
+        let mut steps = Vec::new();
+        for item in items {
+            let Some(mut step) = self.step(item) else { continue };
+            if let Some(id) = &step.id {
+                if let Some(first) = first_uses.get(id) {
+                    let message = format!("two steps have the id `{id}`");
+                    self.findings.add(
+                        Diagnostic::new(&rules::DUPLICATE_ID, message, self.source, step.at)
+                            .with_secondary(self.source, *first, "it is taken here")
+                            .with_help("give one of the two another id"),
+                    );
+                    step.id = None;
+                } else {
+                    first_uses.insert(id.clone(), step.at);
+                }
+            }
+            steps.push(step);
+        }
+        steps
+    }
+
+    fn step(&mut self, node: &Node) -> Option<AuthoredStep> {
+        let NodeValue::Map(entries) = &node.value else {
+            self.wrong_type(node, "a step", "a mapping", "write `id:` and `uses:` below each other");
+            return None;
+        };
+        let start = node.handle();
+        let uses = entries.iter().find(|(key, _)| key.name == "uses").map(|(_, node)| node);
+        let fields = self.fields(entries, STEP_KEYS, "a step", uses);
+        let id_node = self.required(&fields, "id", "the step", start);
+        let id = id_node.and_then(|node| self.name(node, "step"));
+        let uses = self.required(&fields, "uses", "the step", id_node.map_or(start, |node| node.span));
+        let uses = uses.and_then(|node| self.text(node, "uses"));
+        let (inputs, inputs_in_doubt) =
+            fields.get("inputs").map(|(_, node)| self.inputs(node)).unwrap_or((Vec::new(), false));
+        let with = fields.get("with");
+        Some(AuthoredStep {
+            id,
+            at: id_node.map_or(start, |node| node.span),
+            uses,
+            inputs,
+            inputs_in_doubt,
+            with: with.map(|(_, node)| self.entries(node, "with", "write `parameter: value`")).unwrap_or_default(),
+            with_key: with.map(|(key, _)| key.span),
+        })
+    }
+
+    /// The wiring, and whether any of it was refused.
+    fn inputs(&mut self, node: &Node) -> (Vec<(Key, Written)>, bool) {
+        let entries = self.entries(node, "inputs", "write `input: step`, or `input: step.output`");
+        let mut in_doubt = !matches!(node.value, NodeValue::Map(_) | NodeValue::Null);
+        let mut inputs = Vec::new();
+        for (port, from) in entries {
+            match self.text(&from, &port.name) {
+                Some(written) => inputs.push((port, written)),
+                None => in_doubt = true,
+            }
+        }
+        (inputs, in_doubt)
+    }
+
+    fn params(&mut self, node: &Node) -> Option<Vec<(Key, Node)>> {
+        let mut params = self.entries(node, "params", "write `name: value`");
+        if !matches!(node.value, NodeValue::Map(_) | NodeValue::Null) {
+            return None;
+        }
+        for (name, value) in &mut params {
+            if !is_identifier(&name.name) {
+                let message = format!("`{}` cannot name a parameter", name.name);
+                let help = "a name has letters, digits and `_`, begins with no digit, and has 64 characters at most";
+                self.add(&rules::BAD_NAME, message, name.span, help);
+            }
+            let scalar = |node: &Node| !matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
+            let fits = match &value.value {
+                NodeValue::List(items) => items.iter().all(scalar),
+                _ => scalar(value),
+            };
+            if !fits {
+                let help = "give it text, a number, true or false, or a list of these";
+                self.wrong_type(value, &name.name, "a value or a list of values", help);
+                value.value = NodeValue::Invalid;
+            }
+        }
+        Some(params)
+    }
+
+    /// What stands under each of the `allowed` keys. A key that is not allowed is reported, and taken for the one that
+    /// was probably meant if that is not there.
+    fn fields<'n>(
+        &mut self,
+        entries: &'n [(Key, Node)],
+        allowed: &'static [&'static str],
+        owner: &str,
+        uses: Option<&Node>,
+    ) -> Fields<'n> {
+        let mut fields = Fields::new();
+        let known = |name: &str| allowed.iter().copied().find(|key| *key == name);
+        for (key, node) in entries {
+            if let Some(name) = known(&key.name) {
+                fields.insert(name, (key, node));
+            }
+        }
+        for (key, node) in entries.iter().filter(|(key, _)| known(&key.name).is_none()) {
+            let meant = self.findings.nearest(&key.name, allowed.iter().copied()).and_then(known);
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if self.is_param(uses, &key.name) => {
+                    format!("`{}` is a parameter: put it under `with:`", key.name)
+                }
+                None => format!("{owner} has the keys {}", listed(allowed)),
+            };
+            self.add(&rules::UNKNOWN_KEY, format!("{owner} has no key `{}`", key.name), key.span, &help);
+            if let Some(meant) = meant {
+                fields.entry(meant).or_insert((key, node));
+            }
+        }
+        fields
+    }
+
+    fn is_param(&self, uses: Option<&Node>, name: &str) -> bool {
+        let Some(NodeValue::Text(uses)) = uses.map(|node| &node.value) else { return false };
+        self.registry.get(uses).is_some_and(|registration| registration.spec().param(name).is_some())
+    }
+
+    fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, owner: &str, at: Span) -> Option<&'n Node> {
+        let found = fields.get(key).map(|(_, node)| *node);
+        if found.is_none() {
+            let message = format!("{owner} has no `{key}`");
+            self.add(&rules::MISSING_KEY, message, at, &format!("add `{key}: …`"));
+        }
+        found
+    }
+
+    fn name(&mut self, node: &Node, what: &str) -> Option<StepId> {
+        let written = self.text(node, if what == "step" { "id" } else { what })?;
+        let id = StepId::new(&written.text).ok();
+        if id.is_none() {
+            let message = format!("`{}` cannot name a {what}", written.text);
+            let form = "a name has lower-case letters, digits, `_` and `-`, begins with a letter, and has 64 characters at most";
+            let help = match name_like(&written.text) {
+                Some(name) => format!("{form}; `{name}` is one"),
+                None => form.to_owned(),
+            };
+            self.add(&rules::BAD_NAME, message, written.span, &help);
+        }
+        id
+    }
+
+    fn text(&mut self, node: &Node, key: &str) -> Option<Written> {
+        if let NodeValue::Text(text) = &node.value {
+            return Some(Written { text: text.clone(), span: node.span });
+        }
+        let help = match node.value {
+            NodeValue::Bool(_) | NodeValue::Number(_) => "put it in quotes to make it text",
+            _ => "write text after the `:`",
+        };
+        self.wrong_type(node, key, "text", help);
+        None
+    }
+
+    /// The entries of a mapping, which may be empty.
+    fn entries(&mut self, node: &Node, key: &str, help: &str) -> Vec<(Key, Node)> {
+        match &node.value {
+            NodeValue::Map(entries) => entries.clone(),
+            NodeValue::Null => Vec::new(),
+            _ => {
+                self.wrong_type(node, key, "a mapping", help);
+                Vec::new()
+            }
+        }
+    }
+
+    fn wrong_type(&mut self, node: &Node, key: &str, expected: &str, help: &str) {
+        if node.value == NodeValue::Invalid {
+            return;
+        }
+        let name = if key.starts_with("a ") { key.to_owned() } else { format!("`{key}`") };
+        let message = format!("{name} has to be {expected}, and this is {}", node.describe());
+        self.add(&rules::WRONG_TYPE, message, node.handle(), help);
+    }
+
+    fn add(&mut self, rule: &'static rules::Rule, message: impl Into<String>, span: Span, help: &str) {
+        self.findings.add(Diagnostic::new(rule, message, self.source, span).with_help(help));
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|next| next.is_ascii_alphanumeric() || next == '_')
+        && name.len() <= 64
+}
+
+/// A name of the right form that reads like `text`.
+fn name_like(text: &str) -> Option<String> {
+    let lower = text.trim().to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
+    StepId::new(words.join("-")).ok().map(String::from)
+}

@@ -1,0 +1,167 @@
+//! Manifests: from the YAML that a person wrote to a flow that can run, or to everything that is wrong with it.
+//!
+//! A check has four stages, named by what is known after each: the text is parsed (`yaml`), the manifest is authored
+//! (its shape is right), its parameters are resolved (overrides and placeholders), and its steps are bound and wired.
+//! Every stage goes on with what the stage before could read, and says nothing of what was reported already, so that
+//! one mistake gives one message and one check gives all of them.
+//!
+//! ```
+//! use chem_runtime::manifest::{Source, Style, check};
+//! use chem_runtime::step::Registry;
+//!
+//! let text = "flow: hello\nsteps:\n  - id: seed\n    uses: demo.sed\n";
+//! let registry = Registry::linked()?;
+//! let checked = check(&Source::new("hello.yaml", text), &[], registry, ".".as_ref());
+//! assert!(checked.definition.is_none());
+//! let message = checked.diagnostics[0].render(Style::Plain);
+//! assert!(message.starts_with("error[E0401]: there is no step type `demo.sed`\n --> hello.yaml:4:11"));
+//! assert!(message.ends_with("= help: did you mean `demo.seed`?"));
+//! # Ok::<_, chem_runtime::step::DuplicateStepType>(())
+//! ```
+
+mod authored;
+mod binding;
+mod diagnostic;
+mod params;
+mod places;
+mod render;
+mod rules;
+mod source;
+mod template;
+mod wiring;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use params::Override;
+pub use render::{Style, render};
+pub use rules::{RULES, Rule};
+pub use source::{MAX_BYTES, Position, Source, Span};
+
+use authored::{AuthoredStep, Manifest};
+use binding::Binder;
+use diagnostic::Findings;
+
+use crate::flow::FlowDefinition;
+use crate::step::{PlannedStep, Registry, StepDefinition, StepRegistration, StepSpec, listed};
+
+/// What a check has found.
+#[derive(Debug)]
+pub struct Checked {
+    /// The flow, if there is no error.
+    pub definition: Option<FlowDefinition>,
+    /// All that is wrong, from the top of the manifest down. Warnings alone do not keep the flow from running.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where the values of the flow come from.
+    pub origins: Origins,
+}
+
+/// Where the values of a flow come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// The parameters of the flow that an override set. The others have the value of the manifest.
+    pub overridden: BTreeSet<String>,
+    /// For each step, the parameters that the manifest gives it, each with the parameters of the flow that it takes up.
+    /// Those that are not here have their defaults.
+    pub written: Vec<BTreeMap<String, BTreeSet<String>>>,
+}
+
+/// Reads and checks the manifest at `path`, whose relative paths start from the directory that it is in.
+pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked {
+    match Source::read(path) {
+        Ok(source) => check(&source, overrides, registry, path.parent().unwrap_or(Path::new("."))),
+        Err(diagnostic) => Checked { definition: None, diagnostics: vec![*diagnostic], origins: Origins::default() },
+    }
+}
+
+/// Checks a manifest against the step types of `registry`. Paths in it are relative to `directory`.
+///
+/// Reads nothing but the names of input files, to see that they are there, and writes nothing.
+pub fn check(source: &Source, overrides: &[Override], registry: &Registry, directory: &Path) -> Checked {
+    let mut findings = Findings::default();
+    let document = yaml::parse(source, &mut findings);
+    // Text that cannot be read to its end would have every key missing that stands after the end.
+    if document.is_none() && findings.has_errors() {
+        return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
+    }
+    let manifest = authored::read(document.as_ref(), source, registry, &mut findings);
+    let Manifest { flow, description, params, steps } = manifest;
+    let mut params = params::resolve(params, overrides, source, &mut findings);
+
+    let types: Vec<_> = steps.iter().map(|step| step_type(step, source, registry, &mut findings)).collect();
+    let specs: Vec<Option<&StepSpec>> = types.iter().map(|found| found.map(StepRegistration::spec)).collect();
+    wiring::check(&steps, &specs, source, registry, &mut findings);
+
+    let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
+    let mut bound: Vec<Option<Box<dyn StepDefinition>>> = Vec::new();
+    let mut binder =
+        Binder { source, directory, params: &mut params, findings: &mut findings, outputs: HashSet::new() };
+    for (step, registration) in steps.iter().zip(types) {
+        let (definition, written) = match registration {
+            Some(registration) => binder.bind(step, registration),
+            None => {
+                binder.fill_only(step);
+                (None, binding::Written::new())
+            }
+        };
+        bound.push(definition);
+        origins.written.push(written);
+    }
+    // A name that was misspelt where it is used would make its parameter look unused.
+    if !findings.has_any(&[&rules::UNKNOWN_PARAM, &rules::BAD_PLACEHOLDER, &rules::EXPRESSION]) {
+        params.warn_of_unused(source, &mut findings);
+    }
+
+    let mut definition = None;
+    if !findings.has_errors() {
+        let planned = steps.iter().zip(bound).filter_map(|(step, bound)| {
+            let inputs = step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
+            Some(PlannedStep { step: bound?, inputs })
+        });
+        match FlowDefinition::new(planned) {
+            Ok(flow_definition) => {
+                let mut named = flow_definition.with_params(params.values());
+                if let Some(flow) = flow {
+                    named = named.with_name(flow);
+                }
+                if let Some(description) = description {
+                    named = named.with_description(description);
+                }
+                definition = Some(named);
+            }
+            // The rules above are meant to be all there are.
+            Err(error) => {
+                let start = document.as_ref().map_or(Span::default(), yaml::Node::handle);
+                findings.add(Diagnostic::new(&rules::NOT_A_FLOW, error.to_string(), source, start));
+            }
+        }
+    }
+    Checked { definition, diagnostics: findings.into_sorted(source), origins }
+}
+
+/// The step type that `step` uses.
+fn step_type(
+    step: &AuthoredStep,
+    source: &Source,
+    registry: &Registry,
+    findings: &mut Findings,
+) -> Option<&'static StepRegistration> {
+    let uses = step.uses.as_ref()?;
+    if let Some(registration) = registry.get(&uses.text) {
+        return Some(registration);
+    }
+    let message = format!("there is no step type `{}`", uses.text);
+    let names: Vec<&str> = registry.iter().map(|registration| registration.spec().name).collect();
+    let family = uses.text.split_once('.').map(|(family, _)| format!("{family}."));
+    let siblings: Vec<&str> =
+        names.iter().copied().filter(|name| family.as_ref().is_some_and(|family| name.starts_with(family))).collect();
+    let help = match findings.nearest(&uses.text, names.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if siblings.is_empty() => "`chem steps` lists them".to_owned(),
+        None => format!("there are {}", listed(&siblings)),
+    };
+    findings.add(Diagnostic::new(&rules::UNKNOWN_STEP_TYPE, message, source, uses.span).with_help(help));
+    None
+}

@@ -1,0 +1,288 @@
+//! What feeds what: the order of the steps, their inputs, and the kinds of artifact between them.
+//!
+//! The rules are those by which [`FlowDefinition::new`](crate::flow::FlowDefinition::new) wires a flow. They are asked
+//! here of all steps, so that one mistake does not hide the next.
+
+use std::collections::HashMap;
+
+use super::authored::{AuthoredStep, Written};
+use super::diagnostic::{Diagnostic, Findings};
+use super::places::place;
+use super::rules::{self, Rule};
+use super::source::{Source, Span};
+use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec, Registry, StepKind, StepSpec, listed};
+
+/// Rules after which the wiring is not known well enough to say that a step is unused.
+const DOUBTS: &[&Rule] = &[
+    &rules::UNKNOWN_STEP_TYPE,
+    &rules::MISSING_KEY,
+    &rules::WRONG_TYPE,
+    &rules::BAD_NAME,
+    &rules::DUPLICATE_ID,
+    &rules::UNKNOWN_STEP,
+    &rules::LATER_STEP,
+    &rules::OWN_STEP,
+    &rules::UNKNOWN_PORT,
+    &rules::OPEN_PORT,
+];
+
+/// Checks the wiring of `steps`, whose types are `specs` as far as they are known.
+pub(super) fn check(
+    steps: &[AuthoredStep],
+    specs: &[Option<&'static StepSpec>],
+    source: &Source,
+    registry: &Registry,
+    findings: &mut Findings,
+) {
+    let mut places = HashMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        if let Some(id) = &step.id {
+            places.entry(id.as_str()).or_insert(index);
+        }
+    }
+    let mut wiring = Wiring { steps, specs, source, places, used: vec![false; steps.len()], findings };
+    wiring.order(registry);
+    for (index, spec) in specs.iter().enumerate() {
+        if let Some(spec) = spec {
+            wiring.step(index, spec);
+        }
+    }
+    wiring.unused();
+}
+
+struct Wiring<'a> {
+    steps: &'a [AuthoredStep],
+    specs: &'a [Option<&'static StepSpec>],
+    source: &'a Source,
+    /// The place of each step by its id.
+    places: HashMap<&'a str, usize>,
+    /// Which steps feed another.
+    used: Vec<bool>,
+    findings: &'a mut Findings,
+}
+
+impl Wiring<'_> {
+    /// The first step is a source, and no other is.
+    fn order(&mut self, registry: &Registry) {
+        let Some(Some(first)) = self.specs.first().copied() else { return };
+        let is_source = |spec: &Option<&StepSpec>| spec.is_some_and(|spec| spec.kind == StepKind::Source);
+        if first.kind != StepKind::Source {
+            let message = format!("a flow begins with a source, and `{}` is a {}", first.name, first.kind.name());
+            let mut diagnostic = Diagnostic::new(&rules::FIRST_NOT_SOURCE, message, self.source, self.uses(0));
+            match self.specs.iter().position(is_source) {
+                Some(later) => {
+                    diagnostic = diagnostic.with_secondary(self.source, self.uses(later), "this is a source");
+                    diagnostic = diagnostic.with_help(format!("put {} first", self.name(later)));
+                }
+                None => {
+                    let sources = registry.iter().map(|registration| registration.spec());
+                    let sources: Vec<&str> =
+                        sources.filter(|spec| spec.kind == StepKind::Source).map(|spec| spec.name).take(5).collect();
+                    if !sources.is_empty() {
+                        diagnostic = diagnostic.with_help(format!("sources are {}", listed(&sources)));
+                    }
+                }
+            }
+            self.findings.add(diagnostic);
+            return;
+        }
+        for index in (1..self.steps.len()).filter(|index| is_source(&self.specs[*index])) {
+            let message = "a source stands after the first step".to_owned();
+            self.findings.add(
+                Diagnostic::new(&rules::SOURCE_AFTER_FIRST, message, self.source, self.uses(index))
+                    .with_label("takes no input")
+                    .with_secondary(self.source, self.uses(0), "the source of this flow")
+                    .with_help("a flow has one source; put the second into a flow of its own"),
+            );
+        }
+    }
+
+    fn step(&mut self, index: usize, spec: &'static StepSpec) {
+        let step = &self.steps[index];
+        let mut in_doubt = step.inputs_in_doubt;
+        for (port, from) in &step.inputs {
+            let Some(port) = spec.inputs.iter().find(|known| known.name == port.name) else {
+                in_doubt = true;
+                self.unknown_port(spec, &port.name, port.span);
+                continue;
+            };
+            self.wire(index, port, from);
+        }
+        // A port that is open is probably the one that was misspelt.
+        if !in_doubt && index > 0 {
+            for (place, port) in spec.inputs.iter().enumerate() {
+                if !step.inputs.iter().any(|(written, _)| written.name == port.name) {
+                    self.left_out(index, spec, port, place == 0);
+                }
+            }
+        }
+    }
+
+    /// A port that the manifest wires.
+    fn wire(&mut self, index: usize, port: &'static PortSpec, from: &Written) {
+        let (name, output) = from.text.split_once('.').unwrap_or((&from.text, MAIN_OUTPUT));
+        let name_span = place(self.source, from.span, &from.text, &(0..name.len()));
+        let Some(&before) = self.places.get(name) else {
+            return self.unknown_step(index, name, name_span);
+        };
+        if before >= index {
+            return self.not_earlier(index, before, name, name_span);
+        }
+        self.used[before] = true;
+        let Some(spec) = self.specs[before] else { return };
+        if spec.kind == StepKind::Sink {
+            let message = format!("`{name}` is a sink: it hands nothing on");
+            let diagnostic = Diagnostic::new(&rules::WIRED_TO_SINK, message, self.source, name_span);
+            let diagnostic = diagnostic.with_secondary(self.source, self.uses(before), "a sink");
+            self.findings.add(diagnostic.with_help("take the output of the step before it"));
+            return;
+        }
+        match spec.outputs.iter().find(|known| known.name == output) {
+            Some(known) => self.kinds(index, port, before, known, from.span),
+            None => {
+                let output_span = place(self.source, from.span, &from.text, &(name.len() + 1..from.text.len()));
+                self.unknown_output(spec, before, output, output_span);
+            }
+        }
+    }
+
+    /// A port that the manifest says nothing of. The first takes what the step before gives, unless it may be left open
+    /// and that step is a sink.
+    fn left_out(&mut self, index: usize, spec: &'static StepSpec, port: &'static PortSpec, first: bool) {
+        let before = self.specs[index - 1];
+        if first && before.is_none_or(|before| before.kind != StepKind::Sink) {
+            self.used[index - 1] = true;
+            if let Some(output) = before.and_then(|before| before.outputs.first()) {
+                self.kinds(index, port, index - 1, output, self.uses(index));
+            }
+            return;
+        }
+        if port.optional {
+            return;
+        }
+        let message = format!("nothing feeds the input `{}` of `{}`", port.name, spec.name);
+        let mut diagnostic = Diagnostic::new(&rules::OPEN_PORT, message, self.source, self.uses(index));
+        if first {
+            diagnostic = diagnostic.with_secondary(
+                self.source,
+                self.uses(index - 1),
+                "the step before is a sink: it hands nothing on",
+            );
+        }
+        let help = format!("add `inputs: {{ {}: … }}` with the step that it takes", port.name);
+        self.findings.add(diagnostic.with_help(help));
+    }
+
+    fn kinds(&mut self, index: usize, port: &PortSpec, from: usize, output: &OutputSpec, span: Span) {
+        if port.accepts(output) {
+            return;
+        }
+        let taken = match output.name {
+            MAIN_OUTPUT => self.name(from),
+            other => format!("the output `{other}` of {}", self.name(from)),
+        };
+        let message = format!("the input `{}` takes `{}`, and {taken} gives `{}`", port.name, port.kind, output.kind);
+        let mut diagnostic = Diagnostic::new(&rules::WRONG_KIND, message, self.source, span)
+            .with_label(format!("takes `{}`", port.kind))
+            .with_secondary(self.source, self.uses(from), format!("gives `{}`", output.kind));
+        let gives = |place: &usize| {
+            self.specs[*place].is_some_and(|spec| {
+                spec.kind != StepKind::Sink && spec.outputs.first().is_some_and(|output| port.accepts(output))
+            })
+        };
+        if let Some(id) = (0..index).rev().find(gives).and_then(|place| self.steps[place].id.as_ref()) {
+            diagnostic = diagnostic.with_help(format!("take it from `{id}`: `inputs: {{ {}: {id} }}`", port.name));
+        }
+        self.findings.add(diagnostic);
+    }
+
+    fn unknown_port(&mut self, spec: &StepSpec, port: &str, span: Span) {
+        let names: Vec<&str> = spec.inputs.iter().map(|port| port.name).collect();
+        let help = match self.findings.nearest(port, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if spec.kind == StepKind::Source => "a source takes no input".to_owned(),
+            None if spec.param(port).is_some() => format!("`{port}` is a parameter: put it under `with:`"),
+            None => format!("its inputs: {}", listed(&names)),
+        };
+        let message = format!("`{}` has no input `{port}`", spec.name);
+        self.findings.add(Diagnostic::new(&rules::UNKNOWN_PORT, message, self.source, span).with_help(help));
+    }
+
+    fn unknown_step(&mut self, index: usize, name: &str, span: Span) {
+        let earlier: Vec<(&str, Span)> =
+            self.steps[..index].iter().filter_map(|step| Some((step.id.as_ref()?.as_str(), step.at))).collect();
+        let message = format!("there is no step `{name}`");
+        let mut diagnostic = Diagnostic::new(&rules::UNKNOWN_STEP, message, self.source, span);
+        match self.findings.nearest(name, earlier.iter().map(|(id, _)| *id)) {
+            Some(meant) => {
+                if let Some((_, at)) = earlier.iter().find(|(id, _)| *id == meant) {
+                    diagnostic = diagnostic.with_secondary(self.source, *at, "this step is meant, perhaps");
+                }
+                diagnostic = diagnostic.with_help(format!("did you mean `{meant}`?"));
+            }
+            None if earlier.is_empty() => {}
+            None => {
+                let names: Vec<&str> = earlier.iter().map(|(id, _)| *id).collect();
+                diagnostic = diagnostic.with_help(format!("the steps before this one: {}", listed(&names)));
+            }
+        }
+        self.findings.add(diagnostic);
+    }
+
+    fn not_earlier(&mut self, index: usize, place: usize, name: &str, span: Span) {
+        let diagnostic = if place == index {
+            let message = format!("`{name}` takes its own output");
+            Diagnostic::new(&rules::OWN_STEP, message, self.source, span)
+                .with_help("take the output of an earlier step")
+        } else {
+            let message = format!("`{name}` runs after this step");
+            Diagnostic::new(&rules::LATER_STEP, message, self.source, span)
+                .with_secondary(self.source, self.steps[place].at, "it stands here")
+                .with_help("steps run in the order in which they stand; put it before this one")
+        };
+        self.findings.add(diagnostic);
+    }
+
+    fn unknown_output(&mut self, spec: &StepSpec, place: usize, output: &str, span: Span) {
+        let names: Vec<&str> = spec.outputs.iter().map(|output| output.name).collect();
+        let message = format!("{} has no output `{output}`", self.name(place));
+        let help = match self.findings.nearest(output, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("its outputs: {}", listed(&names)),
+        };
+        let diagnostic = Diagnostic::new(&rules::UNKNOWN_OUTPUT, message, self.source, span);
+        let label = format!("this is `{}`", spec.name);
+        self.findings.add(diagnostic.with_secondary(self.source, self.uses(place), label).with_help(help));
+    }
+
+    /// Warns of each step but the last and the sinks whose outputs nobody takes.
+    fn unused(&mut self) {
+        if self.findings.has_any(DOUBTS)
+            || self.findings.has_any(&[&rules::FIRST_NOT_SOURCE, &rules::SOURCE_AFTER_FIRST])
+        {
+            return;
+        }
+        for index in 0..self.steps.len().saturating_sub(1) {
+            let gives = self.specs[index].is_some_and(|spec| spec.kind != StepKind::Sink && !spec.outputs.is_empty());
+            if gives && !self.used[index] {
+                let message = format!("no step takes what {} gives", self.name(index));
+                let help = "wire it to a later step, or take it away";
+                let at = self.steps[index].at;
+                self.findings.add(Diagnostic::new(&rules::UNUSED_STEP, message, self.source, at).with_help(help));
+            }
+        }
+    }
+
+    /// Where the step's type is written.
+    fn uses(&self, index: usize) -> Span {
+        self.steps[index].uses.as_ref().map_or(self.steps[index].at, |uses| uses.span)
+    }
+
+    /// The step as a message names it.
+    fn name(&self, index: usize) -> String {
+        match &self.steps[index].id {
+            Some(id) => format!("`{id}`"),
+            None => format!("step {}", index + 1),
+        }
+    }
+}

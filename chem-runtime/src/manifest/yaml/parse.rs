@@ -1,0 +1,292 @@
+//! From text to nodes, by way of the parser's events.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
+
+use super::scalar::{BadNumber, plain};
+use super::{Key, MAX_DEPTH, Node, NodeValue, words};
+use crate::manifest::diagnostic::{Diagnostic, Findings};
+use crate::manifest::rules;
+use crate::manifest::source::{MAX_BYTES, Source, Span};
+
+/// The value of the one document in `source`. `None` if there is none, or if it cannot be read to its end; why is then
+/// in `findings`.
+pub(in crate::manifest) fn parse(source: &Source, findings: &mut Findings) -> Option<Node> {
+    if source.text().len() > MAX_BYTES {
+        let message = format!("the manifest is larger than {} MiB", MAX_BYTES >> 20);
+        findings.add(Diagnostic::new(&rules::TOO_LARGE, message, source, Span::default()));
+        return None;
+    }
+    let mut reader =
+        Reader { events: Parser::new_from_str(source.text()), offsets: Offsets::of(source.text()), source, findings };
+    // An `Err` has said in `findings` why the rest cannot be read.
+    reader.document().unwrap_or_default()
+}
+
+/// Nothing after this can be read.
+struct Stop;
+
+struct Reader<'a> {
+    events: Parser<'a, StrInput<'a>>,
+    offsets: Offsets,
+    source: &'a Source,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Reader<'a> {
+    fn document(&mut self) -> Result<Option<Node>, Stop> {
+        let mut document = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(document),
+                Event::DocumentStart(_) if document.is_some() => {
+                    let message = "a manifest is one document; a second one begins here";
+                    self.add(&rules::SEVERAL_DOCUMENTS, message, span, "take the `---` or `...` away");
+                    return Err(Stop);
+                }
+                Event::DocumentStart(_) => {
+                    let (event, span) = self.next()?;
+                    document = Some(self.node(event, span, 0)?);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Stop> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => {
+                let span = Span::new(self.offsets.byte(span.start.index()), self.offsets.byte(span.end.index()));
+                Ok((event, span))
+            }
+            Some(Err(error)) => {
+                self.syntax(&error);
+                Err(Stop)
+            }
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Stop> {
+        let (anchor, tag) = match &event {
+            Event::Scalar(_, _, anchor, tag) => (*anchor, tag),
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag),
+            _ => (0, &None),
+        };
+        let mut invalid = false;
+        if anchor > 0 {
+            invalid = true;
+            self.add(
+                &rules::ANCHOR,
+                "anchors have no meaning in a manifest",
+                first_line(self.source, span),
+                "write the value out where it is needed, or make it one of `params`",
+            );
+        }
+        if let Some(tag) = tag {
+            invalid = true;
+            let message = format!("the tag `{tag}` has no meaning in a manifest");
+            self.add(
+                &rules::TAG,
+                message,
+                first_line(self.source, span),
+                "take it away; put a value in quotes to make it text",
+            );
+        }
+        let mut node = match event {
+            Event::Scalar(text, style, ..) => self.scalar(text.into_owned(), style, span),
+            Event::SequenceStart(..) => self.list(span, depth)?,
+            Event::MappingStart(..) => self.map(span, depth)?,
+            _ => {
+                self.add(
+                    &rules::ANCHOR,
+                    "aliases have no meaning in a manifest",
+                    span,
+                    "write the value out, or make it one of `params`",
+                );
+                Node { span, value: NodeValue::Invalid }
+            }
+        };
+        if invalid {
+            node.value = NodeValue::Invalid;
+        }
+        Ok(node)
+    }
+
+    fn scalar(&mut self, text: String, style: ScalarStyle, span: Span) -> Node {
+        let span = self.trimmed(style, span);
+        if text.contains('\0') {
+            let help = "take the `\\0` away";
+            self.add(&rules::NUL_CHARACTER, "the text has the character U+0000, which no store can hold", span, help);
+            return Node { span, value: NodeValue::Invalid };
+        }
+        if style != ScalarStyle::Plain {
+            return Node { span, value: NodeValue::Text(text) };
+        }
+        let value = plain(&text).unwrap_or_else(|bad| {
+            let (message, help) = match bad {
+                BadNumber::NotANumber => {
+                    ("`.nan` is not a number that can be compared or stored", "leave the value out")
+                }
+                BadNumber::Infinite => {
+                    ("infinity is not a number that can be stored", "write a number that is large enough")
+                }
+                BadNumber::TooLong => (
+                    "the whole number is too long to be held exactly",
+                    "put it in quotes if it is a name, or write it as `1e20`",
+                ),
+            };
+            self.add(&rules::NUMBER, message, span, help);
+            NodeValue::Invalid
+        });
+        Node { span, value }
+    }
+
+    fn list(&mut self, span: Span, depth: usize) -> Result<Node, Stop> {
+        self.check_depth(span, depth)?;
+        let mut items: Vec<Node> = Vec::new();
+        loop {
+            let (event, end) = self.next()?;
+            if event == Event::SequenceEnd {
+                let end = self.container_end(span, end, b']', items.last().map(|item| item.span.end));
+                return Ok(Node { span: Span::new(span.start, end), value: NodeValue::List(items) });
+            }
+            items.push(self.node(event, end, depth + 1)?);
+        }
+    }
+
+    fn map(&mut self, span: Span, depth: usize) -> Result<Node, Stop> {
+        self.check_depth(span, depth)?;
+        let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut seen: HashMap<String, Span> = HashMap::new();
+        let mut last = span.start;
+        loop {
+            let (event, at) = self.next()?;
+            if event == Event::MappingEnd {
+                let end = self.container_end(span, at, b'}', Some(last));
+                return Ok(Node { span: Span::new(span.start, end), value: NodeValue::Map(entries) });
+            }
+            let key = self.node(event, at, depth + 1)?;
+            let (event, at) = self.next()?;
+            let value = self.node(event, at, depth + 1)?;
+            last = value.span.end.max(key.span.end);
+            let Some(key) = self.key(key) else { continue };
+            if let Some(first) = seen.get(&key.name) {
+                let message = format!("the key `{}` stands twice", key.name);
+                self.findings.add(
+                    Diagnostic::new(&rules::DUPLICATE_KEY, message, self.source, key.span)
+                        .with_secondary(self.source, *first, "it stands here first")
+                        .with_help("take one of the two away"),
+                );
+                continue;
+            }
+            seen.insert(key.name.clone(), key.span);
+            entries.push((key, value));
+        }
+    }
+
+    fn key(&mut self, node: Node) -> Option<Key> {
+        let span = first_line(self.source, node.span);
+        match node.value {
+            NodeValue::Text(name) if name == "<<" => {
+                self.add(&rules::ANCHOR, "merge keys have no meaning in a manifest", span, "write the keys out");
+                None
+            }
+            NodeValue::Text(name) => Some(Key { name, span }),
+            NodeValue::Invalid => None,
+            _ => {
+                let message = format!("a key has to be text, and this is {}", node.describe());
+                self.add(&rules::KEY_NOT_TEXT, message, span, "put it in quotes to make it text");
+                None
+            }
+        }
+    }
+
+    fn check_depth(&mut self, span: Span, depth: usize) -> Result<(), Stop> {
+        if depth < MAX_DEPTH {
+            return Ok(());
+        }
+        let message = format!("values are nested deeper than {MAX_DEPTH} levels");
+        self.add(&rules::TOO_DEEP, message, Span::new(span.start, span.start), "no step needs that");
+        Err(Stop)
+    }
+
+    /// A quoted scalar ends at its quote, though the parser counts the comment after it as well; a block scalar ends at
+    /// its last character that can be seen.
+    fn trimmed(&self, style: ScalarStyle, span: Span) -> Span {
+        let raw = self.source.slice(span);
+        let len = match style {
+            ScalarStyle::SingleQuoted => quoted(raw, '\''),
+            ScalarStyle::DoubleQuoted => quoted(raw, '"'),
+            ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => raw.trim_end().len(),
+        };
+        Span::new(span.start, span.start + len)
+    }
+
+    /// A list or mapping in brackets ends at its bracket, one without brackets at the end of its last value.
+    fn container_end(&self, start: Span, end: Span, bracket: u8, last: Option<usize>) -> usize {
+        if start.end > start.start && self.source.text().as_bytes().get(end.start) == Some(&bracket) {
+            end.start + 1
+        } else {
+            last.unwrap_or(start.end)
+        }
+    }
+
+    fn syntax(&mut self, error: &ScanError) {
+        let start = self.offsets.byte(error.marker().index());
+        self.findings.add(words::diagnose(self.source, start, error.info()));
+    }
+
+    fn add(&mut self, rule: &'static rules::Rule, message: impl Into<String>, span: Span, help: &str) {
+        self.findings.add(Diagnostic::new(rule, message, self.source, span).with_help(help));
+    }
+}
+
+/// The length of the quoted text that `raw` begins with.
+fn quoted(raw: &str, quote: char) -> usize {
+    let mut characters = raw.char_indices().skip(1).peekable();
+    while let Some((at, character)) = characters.next() {
+        if character == '\\' && quote == '"' {
+            characters.next();
+        } else if character == quote {
+            // In single quotes, two of them stand for one.
+            if quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some() {
+                continue;
+            }
+            return at + 1;
+        }
+    }
+    raw.len()
+}
+
+/// `span` up to the end of its first line.
+fn first_line(source: &Source, span: Span) -> Span {
+    let line = source.slice(span).lines().next().unwrap_or_default().trim_end();
+    Span::new(span.start, span.start + line.len())
+}
+
+/// From the parser's count of characters to bytes.
+enum Offsets {
+    /// Every character is a byte.
+    Same(usize),
+    /// The byte at which each character begins, and the length.
+    Table(Vec<usize>),
+}
+
+impl Offsets {
+    fn of(text: &str) -> Self {
+        if text.is_ascii() {
+            return Self::Same(text.len());
+        }
+        Self::Table(text.char_indices().map(|(at, _)| at).chain([text.len()]).collect())
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        match self {
+            Self::Same(len) => character.min(*len),
+            Self::Table(starts) => starts.get(character).or(starts.last()).copied().unwrap_or(0),
+        }
+    }
+}

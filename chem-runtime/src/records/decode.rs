@@ -1,0 +1,128 @@
+//! From the bytes of a file to its text: compression, byte order marks, encodings.
+//!
+//! The text may still hold bytes that are not UTF-8: that is for each record to find out, so that one bad record does
+//! not spoil a file.
+
+use std::io::{ErrorKind, Read};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::step::StepError;
+
+/// A compressed file may grow to this many bytes, 2 GiB, and no further.
+const MAX_TEXT_BYTES: u64 = 2 << 30;
+
+/// The text of the file called `name`: decompressed if it is gzip, without a byte order mark.
+///
+/// # Errors
+/// Says that a compressed file is cut off, damaged or larger than 2 GiB, or that the text is UTF-16.
+pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
+    let mut text = if bytes.starts_with(&[0x1f, 0x8b]) {
+        gunzip(name, &bytes, MAX_TEXT_BYTES)?
+    } else if is_gzip_name(name) {
+        return Err(StepError::new(format!(
+            "`{name}` is not gzip data, though its name ends in `.gz`; is the download complete?"
+        )));
+    } else {
+        bytes
+    };
+    if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
+        return Err(StepError::new(format!("`{name}` is UTF-16 text; save it as UTF-8")));
+    }
+    if text.starts_with(&[0xef, 0xbb, 0xbf]) {
+        text.drain(..3);
+    }
+    Ok(text)
+}
+
+/// What the file called `name` is by its extension, in lower case and looking through `.gz`: `csv` for `a.CSV.gz`.
+pub fn extension(name: &str) -> Option<String> {
+    let name = if is_gzip_name(name) { &name[..name.len() - 3] } else { name };
+    let file = name.rsplit(['/', '\\']).next()?;
+    let (_, extension) = file.rsplit_once('.')?;
+    Some(extension.to_ascii_lowercase())
+}
+
+/// Whether a file called `name` is compressed by its name.
+pub fn is_gzip_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() >= 3 && bytes[bytes.len() - 3..].eq_ignore_ascii_case(b".gz")
+}
+
+fn gunzip(name: &str, bytes: &[u8], limit: u64) -> Result<Vec<u8>, StepError> {
+    let mut text = Vec::new();
+    MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut text).map_err(|error| {
+        let what = match error.kind() {
+            ErrorKind::UnexpectedEof => "its compressed data end too early, so the file is cut off",
+            _ => "its compressed data are damaged",
+        };
+        StepError::context(format!("cannot read `{name}`: {what}"), error)
+    })?;
+    if text.len() as u64 > limit {
+        return Err(StepError::new(format!("`{name}` holds more than {limit} bytes of text; split it into parts")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gz(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn gzip_is_seen_by_its_content_and_may_have_several_members() {
+        let two = [gz(b"CCO\n"), gz(b"CCN\n")].concat();
+        assert_eq!(text_of("a.smi.gz", two.clone()).unwrap(), b"CCO\nCCN\n");
+        assert_eq!(text_of("a.smi", two).unwrap(), b"CCO\nCCN\n");
+        assert_eq!(text_of("a.smi", b"CCO".to_vec()).unwrap(), b"CCO");
+    }
+
+    #[test]
+    fn compressed_files_that_are_cut_off_or_damaged_or_bombs_are_refused() {
+        let whole = gz(b"CCO ethanol\nCCN ethylamine\n");
+        for end in 3..whole.len() {
+            let error = text_of("a.smi.gz", whole[..end].to_vec()).unwrap_err();
+            assert!(error.to_string().contains("`a.smi.gz`"), "{end}: {error}");
+        }
+        let error = text_of("a.smi.gz", whole[..20].to_vec()).unwrap_err();
+        assert!(error.to_string().contains("cut off"), "{error}");
+        let mut damaged = whole.clone();
+        damaged[14] ^= 0x55;
+        assert!(text_of("a.smi.gz", damaged).is_err());
+        assert!(text_of("a.smi.GZ", b"CCO".to_vec()).unwrap_err().to_string().contains("not gzip"));
+        assert!(text_of("a.smi.gz", Vec::new()).is_err());
+        let bomb = gz(&vec![b'C'; 1 << 20]);
+        assert!(gunzip("bomb.gz", &bomb, 1 << 20).is_ok());
+        assert!(gunzip("bomb.gz", &bomb, (1 << 20) - 1).unwrap_err().to_string().contains("more than"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_dropped_and_utf_16_refused() {
+        assert_eq!(text_of("a.csv", b"\xef\xbb\xbfsmiles".to_vec()).unwrap(), b"smiles");
+        assert!(text_of("a.csv", b"\xff\xfes\0".to_vec()).unwrap_err().to_string().contains("UTF-8"));
+    }
+
+    #[test]
+    fn extensions() {
+        for (name, expected) in [
+            ("a.smi", Some("smi")),
+            ("dir.d/a.CSV.GZ", Some("csv")),
+            ("a.b.tsv", Some("tsv")),
+            ("dir.d/a", None),
+            ("a.gz", None),
+            (".gz", None),
+        ] {
+            assert_eq!(extension(name).as_deref(), expected, "{name}");
+        }
+    }
+}

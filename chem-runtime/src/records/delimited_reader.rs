@@ -1,0 +1,200 @@
+//! Comma- and tab-separated text, read record by record.
+//!
+//! The first record names the columns. Cells may be quoted as RFC 4180 has it; white space around a cell is dropped,
+//! and lines with nothing in them are skipped. What is wrong with one record is told with that record, so that the
+//! others can be used.
+
+use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Trim};
+
+use super::lines::line_end;
+
+/// A file of delimited text.
+pub struct Delimited<'a> {
+    text: &'a [u8],
+    reader: Reader<&'a [u8]>,
+    header: StringRecord,
+    at: Position,
+}
+
+/// A record of delimited text.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// It as it stands in the file.
+    pub raw: &'a [u8],
+    /// Its cells, one for each column; or else why it cannot be used.
+    pub cells: Result<StringRecord, String>,
+}
+
+/// A place in the text and its line number.
+#[derive(Clone, Copy)]
+struct Position {
+    byte: usize,
+    line: u64,
+}
+
+impl<'a> Delimited<'a> {
+    /// Begins to read `text`, whose cells are separated by `delimiter`. `None` if the text holds no record at all.
+    ///
+    /// # Errors
+    /// Says what is wrong with the record that names the columns.
+    pub fn new(text: &'a [u8], delimiter: u8) -> Result<Option<Self>, String> {
+        let reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .trim(Trim::All)
+            .from_reader(text);
+        let mut file = Self { text, reader, header: StringRecord::new(), at: Position { byte: 0, line: 1 } };
+        let Some(first) = file.next_record() else {
+            return Ok(None);
+        };
+        let header = first.cells.map_err(|reason| format!("line {}, which names the columns, {reason}", first.line))?;
+        for (index, name) in header.iter().enumerate() {
+            if !name.is_empty() && header.iter().take(index).any(|other| other == name) {
+                return Err(format!("two columns are called `{name}`; rename one of them"));
+            }
+        }
+        // A column without a name, such as the row numbers that some programs write, is called by its place.
+        let named = header.iter().enumerate().map(|(index, name)| match name {
+            "" => format!("column_{}", index + 1),
+            name => name.to_owned(),
+        });
+        file.header = named.collect();
+        Ok(Some(file))
+    }
+
+    /// The names of the columns.
+    pub fn header(&self) -> &StringRecord {
+        &self.header
+    }
+
+    /// The records after the first.
+    pub fn rows(mut self) -> impl Iterator<Item = Row<'a>> {
+        std::iter::from_fn(move || self.next_record())
+    }
+
+    fn next_record(&mut self) -> Option<Row<'a>> {
+        let mut record = ByteRecord::new();
+        loop {
+            // Reading from memory cannot fail, and records of any length are let through.
+            if !self.reader.read_byte_record(&mut record).ok()? {
+                return None;
+            }
+            let blank = record.len() == 1 && record.iter().all(<[u8]>::is_empty);
+            if !blank {
+                break;
+            }
+        }
+        let start = self.start_of(&record);
+        let end =
+            usize::try_from(self.reader.position().byte()).map_or(self.text.len(), |end| end.min(self.text.len()));
+        let raw = self.text[start.byte..end.max(start.byte)].trim_ascii_end();
+        Some(Row { line: start.line, raw, cells: self.cells(record, raw, end) })
+    }
+
+    fn cells(&self, record: ByteRecord, raw: &[u8], end: usize) -> Result<StringRecord, String> {
+        let quotes = raw.iter().filter(|byte| **byte == b'"').count();
+        if end == self.text.len() && quotes % 2 == 1 && raw.contains(&b'\n') {
+            return Err(
+                "has a quotation mark that is never closed, so that all up to the end of the file is one record"
+                    .to_owned(),
+            );
+        }
+        let expected = self.header.len();
+        if expected > 0 && record.len() != expected {
+            let cells = if record.len() == 1 { "cell" } else { "cells" };
+            return Err(format!("has {} {cells} where the header has {expected}", record.len()));
+        }
+        if raw.contains(&0) {
+            return Err("has the character U+0000, which cannot be stored".to_owned());
+        }
+        StringRecord::from_byte_record(record).map_err(|error| {
+            let cell = error.utf8_error().field();
+            match self.header.get(cell) {
+                Some(name) => format!("is not UTF-8 text in the column `{name}`"),
+                None => "is not UTF-8 text".to_owned(),
+            }
+        })
+    }
+
+    /// Where `record` begins. The reader says where the record before it ended, which is before the line ends between
+    /// the two.
+    fn start_of(&mut self, record: &ByteRecord) -> Position {
+        let said = record.position().map_or(0, csv::Position::byte);
+        let said = usize::try_from(said).map_or(self.text.len(), |byte| byte.min(self.text.len()));
+        while self.at.byte < self.text.len() {
+            match line_end(&self.text[self.at.byte..]) {
+                0 if self.at.byte >= said => break,
+                0 => self.at.byte += 1,
+                length => {
+                    self.at.byte += length;
+                    self.at.line += 1;
+                }
+            }
+        }
+        self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Said = Result<Vec<String>, String>;
+
+    fn read(text: &[u8]) -> (Vec<String>, Vec<(u64, Said)>) {
+        let file = Delimited::new(text, b',').unwrap().unwrap();
+        let header = file.header().iter().map(str::to_owned).collect();
+        let owned = |cells: StringRecord| cells.iter().map(str::to_owned).collect();
+        (header, file.rows().map(|row| (row.line, row.cells.map(owned))).collect())
+    }
+
+    fn cells(of: &[&str]) -> Said {
+        Ok(of.iter().map(|cell| (*cell).to_owned()).collect())
+    }
+
+    #[test]
+    fn records_know_the_line_on_which_they_begin() {
+        for end in ["\n", "\r\n"] {
+            let text = ["smiles, name", "", "CCO,\"two", "lines\"", "", "", "CCN,b", "C,"].join(end);
+            let (header, rows) = read(text.as_bytes());
+            assert_eq!(header, ["smiles", "name"]);
+            let two = format!("two{end}lines");
+            assert_eq!(rows, [(3, cells(&["CCO", &two])), (7, cells(&["CCN", "b"])), (8, cells(&["C", ""]))]);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_record_stays_with_it() {
+        let (_, rows) = read(b"smiles,name\nC\nCC,a,b\nC\xff,a\nCC,\xe9\nC\0,a\nC,good\n");
+        let said: Vec<_> = rows.iter().map(|(line, cells)| (*line, cells.as_ref().err().map(String::as_str))).collect();
+        let expected = [
+            (2, Some("has 1 cell where the header has 2")),
+            (3, Some("has 3 cells where the header has 2")),
+            (4, Some("is not UTF-8 text in the column `smiles`")),
+            (5, Some("is not UTF-8 text in the column `name`")),
+            (6, Some("has the character U+0000, which cannot be stored")),
+            (7, None),
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_never_closed_is_told() {
+        let (_, rows) = read(b"smiles,name\nCC,\"a\"\nC,\"b\nCCC,c\n");
+        assert_eq!((rows.len(), rows[1].0), (2, 3));
+        assert!(rows[1].1.as_ref().is_err_and(|reason| reason.contains("never closed")));
+    }
+
+    #[test]
+    fn headers() {
+        assert!(Delimited::new(b"", b',').unwrap().is_none());
+        assert!(Delimited::new(b"\n\r\n", b',').unwrap().is_none());
+        assert!(Delimited::new(b"a,b,a\n", b',').is_err_and(|said| said.contains("`a`")));
+        assert!(Delimited::new(b"a,\xff\n", b',').is_err_and(|said| said.contains("line 1")));
+        assert_eq!(read(b",a\n").0, ["column_1", "a"]);
+        assert_eq!(read(b"only\nC\n\n \nCC\n").1, [(2, cells(&["C"])), (5, cells(&["CC"]))]);
+    }
+}

@@ -1,0 +1,102 @@
+//! A table as comma- or tab-separated text.
+
+use std::io::Write;
+
+use csv::WriterBuilder;
+
+use crate::artifact::{ColumnData, Table};
+use crate::fingerprint::write_canonical_f64;
+use crate::step::StepError;
+
+/// Writes the columns of `table` at the places `columns`, in that order: a line with their names, then a line for each
+/// row.
+///
+/// Cells are quoted where RFC 4180 asks for it. A missing value is an empty cell, a number stands in its shortest form
+/// that reads back to the same number, and lines end with a line feed.
+///
+/// # Errors
+/// Says that the text cannot be written, or that a number is not finite.
+pub fn write_delimited(table: &Table, columns: &[usize], delimiter: u8, out: &mut dyn Write) -> Result<(), StepError> {
+    let mut writer = WriterBuilder::new().delimiter(delimiter).from_writer(out);
+    let chosen = || columns.iter().filter_map(|&index| Some((table.columns().get(index)?, table.data(index)?)));
+    writer.write_record(chosen().map(|(column, _)| column.name.as_bytes()))?;
+    let mut cell = String::new();
+    for row in 0..table.rows() {
+        for (column, data) in chosen() {
+            cell.clear();
+            if !write_cell(data, row, &mut cell) {
+                return Err(StepError::new(format!(
+                    "row {} of the column `{}` is not a finite number",
+                    row + 1,
+                    column.name
+                )));
+            }
+            writer.write_field(&cell)?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+fn write_cell(data: &ColumnData, row: usize, cell: &mut String) -> bool {
+    match data {
+        ColumnData::Text(values) => cell.push_str(values[row].as_deref().unwrap_or_default()),
+        ColumnData::Integer(values) => cell.push_str(&values[row].map(|value| value.to_string()).unwrap_or_default()),
+        ColumnData::Float(values) => return values[row].is_none_or(|value| write_canonical_f64(cell, value)),
+        ColumnData::Boolean(values) => cell.push_str(match values[row] {
+            Some(true) => "true",
+            Some(false) => "false",
+            None => "",
+        }),
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{Column, ColumnType};
+
+    fn written(table: &Table, columns: &[usize], delimiter: u8) -> String {
+        let mut out = Vec::new();
+        write_delimited(table, columns, delimiter, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn sample() -> Table {
+        Table::new([
+            (
+                Column::new("name", ColumnType::Text),
+                ColumnData::Text(vec![Some("1,2-\"x\"".into()), None, Some("a\nb".into())]),
+            ),
+            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![Some(-1), None, Some(2)])),
+            (Column::new("x", ColumnType::Float), ColumnData::Float(vec![Some(46.069), None, Some(-0.0)])),
+            (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), None, Some(false)])),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn cells_are_quoted_where_they_must_be_and_missing_ones_are_empty() {
+        let expected = "name,n,x,ok\n\"1,2-\"\"x\"\"\",-1,46.069,true\n,,,\n\"a\nb\",2,0,false\n";
+        assert_eq!(written(&sample(), &[0, 1, 2, 3], b','), expected);
+    }
+
+    #[test]
+    fn columns_are_chosen_and_ordered() {
+        assert_eq!(written(&sample(), &[2, 1], b'\t'), "x\tn\n46.069\t-1\n\t\n0\t2\n");
+    }
+
+    #[test]
+    fn a_row_of_one_missing_value_is_still_a_line() {
+        assert_eq!(written(&sample(), &[1], b','), "n\n-1\n\"\"\n2\n");
+    }
+
+    #[test]
+    fn nothing_that_is_no_number_is_written() {
+        let column = Column::new("x", ColumnType::Float);
+        let table = Table::new([(column, ColumnData::Float(vec![Some(f64::NAN)]))]).unwrap();
+        assert!(write_delimited(&table, &[0], b',', &mut Vec::new()).is_err());
+    }
+}

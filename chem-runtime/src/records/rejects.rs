@@ -1,0 +1,88 @@
+//! Records that could not be used: where each stood, what it was, and why it was refused.
+
+use serde_json::Value;
+
+use crate::artifact::{Column, ColumnType, Table, TableBuilder, TableError};
+
+/// So many characters of a rejected record are shown.
+const SHOWN: usize = 120;
+
+/// Gathers rejected records into a table with the columns `line`, `record`, `text` and `reason`.
+#[derive(Debug)]
+pub struct Rejects {
+    rows: TableBuilder,
+    count: usize,
+}
+
+impl Default for Rejects {
+    fn default() -> Self {
+        let columns = vec![
+            Column::new("line", ColumnType::Integer),
+            Column::new("record", ColumnType::Integer),
+            Column::new("text", ColumnType::Text),
+            Column::new("reason", ColumnType::Text),
+        ];
+        Self { rows: TableBuilder::new(columns), count: 0 }
+    }
+}
+
+impl Rejects {
+    /// Adds record number `record`, which begins on line `line` of its file and reads `text`.
+    pub fn push(&mut self, line: u64, record: u64, text: &[u8], reason: &str) {
+        let row: Vec<Value> =
+            vec![line.into(), record.into(), shortened(text).into(), reason.replace('\0', "\u{fffd}").into()];
+        // A row of the columns' own types always fits, unless a file has more than i64::MAX lines.
+        if self.rows.push(row).is_ok() {
+            self.count += 1;
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The table.
+    pub fn finish(self) -> Result<Table, TableError> {
+        self.rows.finish()
+    }
+}
+
+/// The first 120 characters of `text`, followed by `…` if there are more. What is not UTF-8, and U+0000, which no
+/// artifact can hold, becomes U+FFFD.
+pub fn shortened(text: &[u8]) -> String {
+    // A character has at most four bytes, and one that is cut in half becomes a replacement past what is shown.
+    let start = &text[..text.len().min(4 * SHOWN + 4)];
+    let lossy = String::from_utf8_lossy(start).replace('\0', "\u{fffd}");
+    match lossy.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &lossy[..end]),
+        None => lossy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reject_says_where_what_and_why() {
+        let mut rejects = Rejects::default();
+        rejects.push(7, 6, b"C1CC\0", "not a SMILES");
+        assert_eq!(rejects.len(), 1);
+        let table = rejects.finish().unwrap();
+        assert_eq!(table.row(0), vec![7.into(), 6.into(), "C1CC\u{fffd}".into(), Value::from("not a SMILES")]);
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(shortened("é".repeat(120).as_bytes()), "é".repeat(120));
+        assert_eq!(shortened("é".repeat(121).as_bytes()), format!("{}…", "é".repeat(120)));
+        assert_eq!(shortened("𝄞".repeat(500).as_bytes()), format!("{}…", "𝄞".repeat(120)));
+        assert_eq!(shortened(b"C\xffC"), "C\u{fffd}C");
+    }
+}

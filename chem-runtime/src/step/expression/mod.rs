@@ -1,0 +1,217 @@
+//! Expressions: conditions over the columns of a table, in the Common Expression Language (CEL).
+//!
+//! An identifier is a column; `row["Mol Weight"]` is a column whose name is no identifier; `params.x` is a parameter of
+//! the flow. The language is CEL's operators, its macros over lists, and the functions of [`FUNCTIONS`]: a list of our
+//! own, so that a new release of the library cannot change what a stored flow means.
+//!
+//! Two things go beyond CEL, and both are about tables. A value may be missing: what cannot be decided without it is
+//! [`Verdict::Missing`], as in SQL, and `column == null` asks for it. And arithmetic may mix whole numbers with others.
+
+mod bind;
+mod evaluate;
+mod message;
+mod parse;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+pub use evaluate::{Condition, Verdict};
+pub use parse::{FUNCTIONS, MAX_DEPTH, MAX_LENGTH};
+
+use self::parse::{Parsed, Reference};
+use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
+use crate::artifact::Table;
+
+/// A CEL expression that is known to parse, with the flow parameters that it names.
+///
+/// ```
+/// use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
+/// use chem_runtime::step::{Expression, Verdict};
+///
+/// let light = Expression::new("molecular_weight <= params.limit")?.with_param("limit", 300)?;
+/// let weights = ColumnData::Float(vec![Some(180.2), Some(407.5), None]);
+/// let table = Table::new([(Column::new("molecular_weight", ColumnType::Float), weights)]).unwrap();
+/// let light = light.over(&table)?;
+/// assert_eq!(light.test(0), Verdict::True);
+/// assert_eq!(light.test(1), Verdict::False);
+/// assert_eq!(light.test(2), Verdict::Missing("molecular_weight"));
+/// # Ok::<_, chem_runtime::step::ExpressionError>(())
+/// ```
+#[derive(Clone)]
+pub struct Expression {
+    cel: Arc<str>,
+    params: BTreeMap<String, Value>,
+    parsed: Arc<Parsed>,
+}
+
+/// What is wrong with an expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ExpressionError {
+    /// What is wrong, in the words of who wrote it.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// The bytes of the expression that it is about.
+    pub at: Option<Range<usize>>,
+    /// The flow parameter that has no value, if that is the trouble.
+    pub unbound: Option<String>,
+}
+
+impl ExpressionError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, at: None, unbound: None }
+    }
+
+    fn at(mut self, at: Range<usize>) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn unbound(reference: &Reference) -> Self {
+        let mut error = Self::new(format!("the parameter `{}` has no value", reference.name)).at(reference.at.clone());
+        error.unbound = Some(reference.name.clone());
+        error
+    }
+}
+
+impl Expression {
+    /// The expression that `cel` says.
+    ///
+    /// # Errors
+    /// Says where and why it does not parse.
+    pub fn new(cel: impl Into<Arc<str>>) -> Result<Self, ExpressionError> {
+        let cel = cel.into();
+        let parsed = Arc::new(parse::parse(&cel)?);
+        Ok(Self { cel, params: BTreeMap::new(), parsed })
+    }
+
+    /// The same expression with a value for `params.NAME`. A parameter that it does not name is not taken up, and so is
+    /// no part of its identity.
+    ///
+    /// # Errors
+    /// Says that the value is neither a scalar nor a list of scalars.
+    pub fn with_param(mut self, name: &str, value: impl Into<Value>) -> Result<Self, ExpressionError> {
+        if self.parsed.params.iter().any(|reference| reference.name == name) {
+            let value = normal(&value.into()).ok_or_else(|| {
+                ExpressionError::new(format!(
+                    "the parameter `{name}` is neither text, number, truth value nor a list of them"
+                ))
+            })?;
+            self.params.insert(name.to_owned(), value);
+        }
+        Ok(self)
+    }
+
+    /// The text of the expression.
+    pub fn as_str(&self) -> &str {
+        &self.cel
+    }
+
+    /// The flow parameters that it names, with their values.
+    pub fn params(&self) -> &BTreeMap<String, Value> {
+        &self.params
+    }
+
+    /// The columns that it names, in the order in which it first names them.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.parsed.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// The expression made ready for the rows of `table`. Testing rows is then cheap, and works from any thread.
+    ///
+    /// # Errors
+    /// Names a column that the table does not have, or a flow parameter without a value.
+    pub fn over<'t>(&self, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
+        bind::over(self, table)
+    }
+
+    fn check_bound(&self) -> Result<(), ExpressionError> {
+        match self.parsed.params.iter().find(|reference| !self.params.contains_key(&reference.name)) {
+            Some(reference) => Err(ExpressionError::unbound(reference)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A parameter's value as expressions see it: `5.0` is the whole number 5 however it was written, so that an expression
+/// means the same before and after its parameters were stored.
+fn normal(value: &Value) -> Option<Value> {
+    match value {
+        Value::Bool(_) | Value::String(_) => Some(value.clone()),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 2f64.powi(63) => {
+                Some((float as i64).into())
+            }
+            _ => Some(value.clone()),
+        },
+        Value::Array(items) if items.iter().all(|item| !item.is_array()) => {
+            items.iter().map(normal).collect::<Option<Vec<_>>>().map(Value::Array)
+        }
+        _ => None,
+    }
+}
+
+// The text and the parameters say all there is; the parsed form follows from the text.
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.cel == other.cel && self.params == other.params
+    }
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Expression").field("cel", &self.cel).field("params", &self.params).finish_non_exhaustive()
+    }
+}
+
+impl ParamValue for Expression {
+    fn ty() -> ParamType {
+        ParamType::Expression
+    }
+
+    /// From the text of an expression that names no flow parameter, or from `{"cel": …, "params": {…}}`.
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        let none = Map::new();
+        let (cel, params) = match value {
+            Value::String(cel) => (cel, &none),
+            Value::Object(members) => match (members.get("cel"), members.get("params")) {
+                (Some(Value::String(cel)), Some(Value::Object(params))) if members.len() == 2 => (cel, params),
+                _ => return Err(InvalidParam::expected(&Self::ty(), value)),
+            },
+            _ => return Err(InvalidParam::expected(&Self::ty(), value)),
+        };
+        let read = || {
+            let mut expression = Self::new(cel.as_str())?;
+            for (name, value) in params {
+                expression = expression.with_param(name, value.clone())?;
+            }
+            expression.check_bound()?;
+            Ok(expression)
+        };
+        read().map_err(|error: ExpressionError| InvalidParam {
+            help: error.help,
+            at: error.at,
+            kind: error.unbound.map_or(InvalidKind::Form, InvalidKind::UnboundParam),
+            ..InvalidParam::new(error.message)
+        })
+    }
+
+    fn write(&self) -> Value {
+        if self.params.is_empty() {
+            return self.cel.as_ref().into();
+        }
+        json!({ "cel": self.cel.as_ref(), "params": self.params })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! What expressions mean, what is refused, and that nothing can make them overflow the stack.
+
+use serde_json::json;
+
+use super::*;
+use crate::artifact::{Column, ColumnData, ColumnType};
+
+/// Three molecules: one with all values, one without a weight, one without a name.
+fn table() -> Table {
+    let text = |values: [Option<&str>; 3]| ColumnData::Text(values.map(|value| value.map(Into::into)).to_vec());
+    Table::new([
+        (Column::new("name", ColumnType::Text), text([Some("aspirin"), Some("x"), None])),
+        (Column::new("weight", ColumnType::Float), ColumnData::Float(vec![Some(180.2), None, Some(500.0)])),
+        (Column::new("atoms", ColumnType::Integer), ColumnData::Integer(vec![Some(13), Some(1), None])),
+        (Column::new("oral", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), Some(false), None])),
+        (Column::new("Mol Weight", ColumnType::Float), ColumnData::Float(vec![Some(1.5), None, None])),
+        (Column::new("int", ColumnType::Integer), ColumnData::Integer(vec![Some(1), None, None])),
+    ])
+    .unwrap()
+}
+
+/// What `cel` says of the three molecules, in short.
+#[track_caller]
+fn verdicts(cel: &str) -> String {
+    let (table, expression) = (table(), Expression::new(cel).unwrap());
+    let condition = expression.over(&table).unwrap();
+    let say = |row| match condition.test(row) {
+        Verdict::True => "yes".to_owned(),
+        Verdict::False => "no".to_owned(),
+        Verdict::Missing(column) => format!("?{column}"),
+        Verdict::Error(message) => message,
+    };
+    [say(0), say(1), say(2)].join(" | ")
+}
+
+#[test]
+fn comparisons_mix_whole_numbers_and_others() {
+    assert_eq!(verdicts("weight <= 500"), "yes | ?weight | yes");
+    assert_eq!(verdicts("weight == 500"), "no | ?weight | yes");
+    assert_eq!(verdicts("13.0 == atoms && atoms in [13.0, 14]"), "yes | no | ?atoms");
+}
+
+#[test]
+fn arithmetic_mixes_them_too() {
+    assert_eq!(verdicts("weight / atoms > 13"), "yes | ?weight | ?atoms");
+    assert_eq!(verdicts("weight + 1 - 2 * atoms < 156"), "yes | ?weight | ?atoms");
+    assert_eq!(verdicts("math.ceil(atoms) == 13 && math.abs(-atoms) == 13"), "yes | no | ?atoms");
+    assert_eq!(verdicts("atoms / 2 == 6 && atoms % 2 == 1"), "yes | no | ?atoms");
+    assert_eq!(verdicts("(oral ? atoms : 2) * 0.5 == 6.5"), "yes | no | ?oral");
+}
+
+#[test]
+fn what_a_missing_value_cannot_change_is_decided() {
+    assert_eq!(verdicts("weight <= 500 || name == 'x'"), "yes | yes | yes");
+    assert_eq!(verdicts("weight > 500 && name != 'x'"), "no | no | no");
+    assert_eq!(verdicts("!(weight > 500)"), "yes | ?weight | yes");
+    assert_eq!(verdicts("name != 'x'"), "yes | no | ?name");
+}
+
+#[test]
+fn one_can_ask_for_a_missing_value() {
+    assert_eq!(verdicts("weight == null"), "no | yes | no");
+    assert_eq!(verdicts("null != name && row['Mol Weight'] != null"), "yes | no | no");
+}
+
+#[test]
+fn columns_may_have_any_name() {
+    assert_eq!(verdicts("row['Mol Weight'] > 1"), "yes | ?Mol Weight | ?Mol Weight");
+    assert_eq!(verdicts("int == 1"), "yes | ?int | ?int");
+    assert_eq!(verdicts("[weight, 1.0].exists(weight, weight == 1.0)"), "yes | ?weight | yes");
+    assert_eq!(verdicts("['aspirin'].exists(n, n == name)"), "yes | no | ?name");
+}
+
+#[test]
+fn what_a_row_cannot_say_is_said_in_words() {
+    assert_eq!(
+        verdicts("name < 5"),
+        "`<` cannot stand between text and a whole number | `<` cannot stand between text and a whole number | ?name"
+    );
+    assert_eq!(verdicts("weight + name == 1"), "`+` cannot stand between a number and text | ?weight | ?name");
+    assert_eq!(
+        verdicts("atoms"),
+        "the expression gives a whole number where true or false is needed | the expression gives a whole number where true or false is needed | ?atoms"
+    );
+    assert_eq!(verdicts("1 / (atoms - 13) == -1"), "a whole number is divided by zero | no | ?atoms");
+    assert_eq!(
+        verdicts("0.0 / 0.0 < weight"),
+        "there is no order between these numbers: one is not a number | ?weight | there is no order between these numbers: one is not a number"
+    );
+    assert_eq!(
+        verdicts("math.round(name) == 1.0"),
+        "`math.round` cannot be applied to text | `math.round` cannot be applied to text | ?name"
+    );
+}
+
+/// What is wrong with `cel`: the part that is underlined, the message, the help.
+#[track_caller]
+fn wrong(cel: &str) -> String {
+    let error = Expression::new(cel).and_then(|expression| expression.over(&table()).map(drop)).unwrap_err();
+    let help = error.help.map(|help| format!(" ({help})")).unwrap_or_default();
+    format!("{}: {}{help}", error.at.map_or(cel, |at| &cel[at]), error.message)
+}
+
+#[test]
+fn mistakes_are_pointed_at() {
+    assert_eq!(wrong("weight <= 5 and oral"), "and: `and` is not expected here (write `&&`)");
+    assert_eq!(wrong("name = 'x'"), "=: `=` has no meaning here (write `==` to compare)");
+    assert_eq!(wrong("weight <="), ": the expression ends where a value is needed");
+    assert_eq!(wrong("(weight < 5"), ": `)` is missing at the end");
+    assert_eq!(wrong("name == 'x"), "': the text that begins here does not end, or has a wrong escape");
+    assert_eq!(
+        wrong("'é' == näme"),
+        "ä: `ä` has no meaning here (a column whose name is no identifier is `row[\"…\"]`)"
+    );
+    assert_eq!(wrong("wieght <= 5"), "wieght: there is no column `wieght` (did you mean `weight`?)");
+    assert_eq!(wrong("sized(name) < 5"), "sized: there is no function `sized` (did you mean `size`?)");
+    assert_eq!(
+        wrong("name . startswith('a')"),
+        "startswith: there is no function `startswith` (did you mean `startsWith`?)"
+    );
+    assert_eq!(wrong("timestamp(name) < 5").split(" (").next().unwrap(), "timestamp: there is no function `timestamp`");
+    assert_eq!(
+        wrong("weight.max < 5"),
+        ".: `.max` has no meaning here (only `params` has members; a column whose name has a dot is `row[\"…\"]`)"
+    );
+    assert_eq!(
+        wrong("name.matches('(')").split(" is not").next().unwrap(),
+        "'(': `matches`: '(' not a valid regex: regex parse error:     (     ^ error: unclosed group"
+    );
+    assert_eq!(wrong("params . limit > 5"), "params . limit: the parameter `limit` has no value");
+    assert_eq!(wrong("params > 5"), "params: `params` is all parameters of the flow (name one: `params.NAME`)");
+    assert_eq!(wrong("if > 5"), "if: `if` is a reserved word (a column of that name is `row[\"if\"]`)");
+    assert_eq!(
+        wrong("atoms > 99999999999999999999"),
+        "99999999999999999999: `99999999999999999999` is too large for a number"
+    );
+    assert_eq!(wrong("{'a': 1} == atoms"), "{: an expression has no use for `{…}`");
+    assert_eq!(wrong(" "), " : the expression is empty (write a condition, such as `logp <= 5`)");
+}
+
+#[test]
+fn only_the_parameters_that_it_names_are_part_of_it() {
+    let expression = Expression::new("weight <= params.limit && name in params.names").unwrap();
+    let expression = expression.with_param("limit", 500.0).unwrap().with_param("other", 1).unwrap();
+    let expression = expression.with_param("names", json!(["aspirin", "x"])).unwrap();
+    let written = expression.write();
+    assert_eq!(written, json!({"cel": expression.as_str(), "params": {"limit": 500, "names": ["aspirin", "x"]}}));
+    assert_eq!(Expression::read(&written).unwrap(), expression);
+    let (table, condition) = (table(), expression);
+    assert_eq!(condition.over(&table).unwrap().test(0), Verdict::True);
+    assert_eq!(Expression::new("weight < 5").unwrap().write(), json!("weight < 5"));
+}
+
+#[test]
+fn a_parameter_without_a_value_is_refused_where_it_stands() {
+    let error = Expression::read(&json!("weight <= params.limit")).unwrap_err();
+    assert_eq!((error.kind, error.at), (InvalidKind::UnboundParam("limit".into()), Some(10..22)));
+}
+
+#[test]
+fn every_function_is_there() {
+    for function in FUNCTIONS {
+        let (call, is_macro) = match *function {
+            "all" | "exists" | "exists_one" => (format!("[1].{function}(x, true)"), true),
+            "filter" | "map" => (format!("[1].{function}(x, true) == []"), true),
+            "math.greatest" | "math.least" => (format!("{function}(1, 2) == 1"), true),
+            "contains" | "endsWith" | "lowerAscii" | "startsWith" | "trim" | "upperAscii" => {
+                (format!("null.{function}(null, null, null) == 1"), false)
+            }
+            _ => (format!("{function}(null, null, null) == 1"), false),
+        };
+        let expression = Expression::new(call.as_str()).unwrap();
+        let table = table();
+        let verdict = expression.over(&table).unwrap().test(0);
+        match verdict {
+            Verdict::True | Verdict::False => assert!(is_macro, "{function}"),
+            Verdict::Error(message) => {
+                assert!(!is_macro && message.contains("cannot be applied"), "{function}: {message}");
+            }
+            Verdict::Missing(_) => panic!("{function}"),
+        }
+    }
+}
+
+#[test]
+fn nothing_overflows_the_stack() {
+    let nested = |open: &str, core: &str, close: &str, n: usize| open.repeat(n) + core + &close.repeat(n);
+    let chain = |link: &str, n: usize| "atoms".to_owned() + &link.repeat(n);
+    for text in [
+        nested("(", "oral", ")", 4_900),
+        nested("!", "oral", "", 9_900),
+        nested("-", "atoms", "", 9_900),
+        nested("!(", "oral", ")", 3_000),
+        nested("[", "1", "]", 4_900),
+        nested("{1:", "1", "}", 2_000),
+        nested("size(", "name", ")", 1_600),
+        nested("[1].exists(x, ", "true", ")", 600),
+        nested("row[", "1", "]", 1_900),
+        nested("oral ? 1 : ", "1", "", 900),
+        "(".repeat(9_999),
+        chain("+1", 4_900),
+        chain(" in [1]", 1_400),
+        chain("[0]", 3_300),
+        chain(".a", 4_900),
+        chain(".f()", 2_400),
+        chain("<1", 4_900),
+    ] {
+        if let Ok(expression) = Expression::new(text.as_str()) {
+            let table = table();
+            if let Ok(condition) = expression.over(&table) {
+                condition.test(0);
+            }
+        }
+    }
+    assert_eq!(verdicts(&chain(" + 1", MAX_DEPTH - 2).replacen("atoms", "20 < atoms", 1)), "yes | yes | ?atoms");
+    let many = vec!["atoms == 13"; 600].join(" || ");
+    assert_eq!(verdicts(&many), "yes | no | ?atoms");
+    assert!(Expression::new("1".repeat(MAX_LENGTH + 1)).is_err());
+}

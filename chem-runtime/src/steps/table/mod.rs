@@ -1,0 +1,5 @@
+//! Steps over tables of any records.
+
+mod write;
+
+pub use write::{WriteTable, write_table};

@@ -1,0 +1,87 @@
+//! `table.write`: a table as a file.
+
+use serde_json::json;
+
+use crate::prelude::*;
+use crate::records::{extension, is_gzip_name, write_delimited};
+
+/// Writes a table to a CSV or TSV file.
+///
+/// The first line has the names of the columns. A missing value is an empty cell; a number stands in its shortest form
+/// that reads back to the same number. Cells are quoted where RFC 4180 asks for it, and lines end with a line feed.
+///
+/// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
+/// `rows` and `columns`.
+#[step("table.write", version = 1, kind = Sink)]
+pub fn write_table(
+    table: Input<Table>,
+    /// The file to write. Directories that are missing are made.
+    #[param(example = "out/leads.csv")]
+    path: OutputFile,
+    /// What to write, where the file's extension does not say it.
+    #[param(one_of = ["csv", "tsv"])]
+    format: Option<String>,
+    /// The columns to write, in this order. Left out, all of them.
+    #[param(example = "[name, smiles, molecular_weight]")]
+    columns: Option<Vec<String>>,
+    context: &ExecutionContext<'_>,
+) -> Result<FileWritten, StepError> {
+    let delimiter = delimiter(path.as_str(), format.as_deref())?;
+    let columns = places(&table, columns.as_deref())?;
+    let written = path.write(context.files(), |out| write_delimited(&table, &columns, delimiter, out))?;
+    context.signal("written", &json!({ "rows": table.rows(), "columns": columns.len() }))?;
+    Ok(written)
+}
+
+fn delimiter(path: &str, format: Option<&str>) -> Result<u8, StepError> {
+    if is_gzip_name(path) {
+        return Err(StepError::new(format!("cannot write `{path}`: `table.write` does not compress; leave out `.gz`")));
+    }
+    let extension = extension(path);
+    match format.or(extension.as_deref()) {
+        Some("csv") => Ok(b','),
+        Some("tsv") => Ok(b'\t'),
+        _ => Err(StepError::new(format!(
+            "the name of `{path}` does not say what to write: end it in `.csv` or `.tsv`, or write `format: csv`"
+        ))),
+    }
+}
+
+/// Where the columns called `names` are; all columns, if none is named.
+fn places(table: &Table, names: Option<&[String]>) -> Result<Vec<usize>, StepError> {
+    let Some(names) = names else {
+        return Ok((0..table.columns().len()).collect());
+    };
+    let place = |name: &String| {
+        table.columns().iter().position(|column| *column.name == **name).ok_or_else(|| {
+            let there: Vec<String> = table.columns().iter().map(|column| format!("`{}`", column.name)).collect();
+            StepError::new(format!("there is no column `{name}` to write; the columns are {}", there.join(", ")))
+        })
+    };
+    names.iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_or_the_format_says_what_to_write() {
+        assert_eq!(delimiter("out/a.CSV", None).unwrap(), b',');
+        assert_eq!(delimiter("out/a.tsv", None).unwrap(), b'\t');
+        assert_eq!(delimiter("out/a.csv", Some("tsv")).unwrap(), b'\t');
+        for (path, format) in [("a.csv.gz", None), ("a.xlsx", None), ("a", None), ("a.gz", Some("csv"))] {
+            assert!(delimiter(path, format).unwrap_err().to_string().contains(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
+        let table = Table::new([column("a"), column("b")]).unwrap();
+        assert_eq!(places(&table, None).unwrap(), [0, 1]);
+        assert_eq!(places(&table, Some(&["b".to_owned()])).unwrap(), [1]);
+        let said = places(&table, Some(&["c".to_owned()])).unwrap_err().to_string();
+        assert!(said.contains("`c`") && said.contains("`a`, `b`"), "{said}");
+    }
+}

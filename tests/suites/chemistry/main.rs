@@ -1,0 +1,12 @@
+//! The chemistry, as a user of its steps sees it.
+//!
+//! - `reference`: every property of every approved drug is RDKit's.
+//! - `spelling`: one molecule has one record, however it was spelt.
+//! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
+//! - `files`: every record of a file is accounted for, whatever the file is.
+
+mod bench;
+mod files;
+mod hostile;
+mod reference;
+mod spelling;

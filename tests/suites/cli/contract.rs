@@ -1,0 +1,162 @@
+//! What scripts build on: exit statuses, JSON, and what goes where.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::harness::{Place, slow_flow};
+
+const DEMO: &str = "flow: demo\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: CCO } }\n  - { id: characters, uses: demo.characters }\n  - { id: count, uses: demo.count }\n";
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn run_prints_one_object_and_show_prints_it_again() {
+    let place = Place::new();
+    place.write("demo.yaml", DEMO);
+    let outcome = place.chem(&["run", "demo.yaml", "--format", "json"]).expect(0);
+    let run = outcome.json();
+    assert_eq!(
+        keys(&run),
+        ["definition_hash", "error", "event_variants", "flow", "flow_fingerprint", "flow_id", "status", "steps"]
+    );
+    assert_eq!((&run["flow"], &run["status"], &run["error"]), (&"demo".into(), &"completed".into(), &Value::Null));
+    assert_eq!(run["event_variants"], "ISFSFSGFC");
+    let step = &run["steps"][1];
+    assert_eq!(keys(step), ["cached", "fingerprint", "id", "outputs", "status", "uses", "version"]);
+    assert_eq!(
+        (&step["id"], &step["uses"], &step["version"]),
+        (&"characters".into(), &"demo.characters".into(), &1.into())
+    );
+    assert_eq!((&step["status"], &step["cached"]), (&"finished_ok".into(), &false.into()));
+    assert_eq!(step["outputs"][0]["kind"], "characters");
+    assert_eq!(step["outputs"][0]["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(place.show("@last"), run);
+    assert_eq!(place.show(run["flow_id"].as_str().unwrap()), run);
+    let prefix = &run["flow_id"].as_str().unwrap()[..30];
+    assert_eq!(place.show(prefix), run);
+}
+
+#[test]
+fn ls_log_and_artifact_print_json_alone() {
+    let place = Place::new();
+    place.write("demo.yaml", DEMO);
+    let run = place.chem(&["run", "demo.yaml", "--format", "json", "-q"]).expect(0).json();
+    let listed = place.chem(&["ls", "--format", "json"]).expect(0).json();
+    let mut summary = run.clone();
+    summary.as_object_mut().unwrap().retain(|key, _| key != "steps" && key != "error");
+    assert_eq!(listed, Value::Array(vec![summary]));
+
+    let events = place.chem(&["log", "@last", "--format", "json"]).expect(0).json_lines();
+    assert_eq!(events.len(), 9);
+    for (position, event) in events.iter().enumerate() {
+        assert_eq!(keys(event), ["event_type", "flow_id", "payload", "position", "seq", "ts"]);
+        assert_eq!(event["position"], position);
+    }
+    let hash = run["steps"][0]["outputs"][0]["hash"].as_str().unwrap();
+    let artifact = place.chem(&["artifact", &hash[..12], "--format", "json"]).expect(0).json();
+    assert_eq!(
+        (&artifact["hash"], &artifact["kind"], &artifact["payload"]),
+        (&hash.into(), &"text".into(), &"CCO".into())
+    );
+}
+
+#[test]
+fn the_exit_status_says_how_it_went() {
+    let place = Place::new();
+    let fail = "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n  - { id: broken, uses: test.fail }\n";
+    place.write("demo.yaml", DEMO).write("fail.yaml", fail).write("panic.yaml", &fail.replace("fail", "panic"));
+    place.write("wrong.yaml", "flow: f\nsteps:\n  - { id: seed, uses: demo.sead }\n");
+
+    let failed = place.chem(&["run", "fail.yaml", "--format", "json"]).expect(1);
+    assert_eq!(failed.json()["status"], "failed");
+    assert_eq!(failed.json()["error"]["message"], "nothing can be made of `hello, flow`");
+    assert_eq!(failed.json()["error"]["causes"][0], "the bottle is empty");
+    let panicked = place.chem(&["run", "panic.yaml"]).expect(1);
+    assert!(panicked.stderr.contains("a bug met `hello, flow`"), "{}", panicked.stderr);
+    assert!(!panicked.stderr.contains("thread"), "{}", panicked.stderr);
+
+    place.chem(&["run", "wrong.yaml"]).expect(2);
+    place.chem(&["run", "absent.yaml"]).expect(2);
+    place.chem(&["run"]).expect(2);
+    place.chem(&["check", "demo.yaml"]).expect(0);
+    place.chem(&["check", "demo.yaml", "wrong.yaml"]).expect(2);
+    place.chem(&["show", "0000"]).expect(2);
+    place.chem(&["resume", "@last"]).expect(2);
+    place.chem(&["artifact", "abc"]).expect(2);
+    place.chem(&["ls", "--store", "mysql://x"]).expect(3);
+    place.chem(&["run", "demo.yaml", "--store", "sqlite:."]).expect(3);
+}
+
+#[test]
+fn nothing_is_written_while_a_manifest_has_an_error() {
+    let place = Place::new();
+    place.write("wrong.yaml", "flow: f\nsteps:\n  - { id: seed, uses: demo.sead }\n");
+    place.chem(&["run", "wrong.yaml"]).expect(2);
+    assert!(!place.path().join(".chem").exists());
+    place.chem(&["ls"]).expect(3);
+    assert!(!place.path().join(".chem").exists(), "a command that reads made a store");
+}
+
+#[test]
+fn results_go_to_stdout_and_messages_to_stderr() {
+    let place = Place::new();
+    place.write("demo.yaml", DEMO);
+    let outcome = place.chem(&["run", "demo.yaml"]).expect(0);
+    assert!(outcome.stdout.contains("completed") && outcome.stdout.contains("flow fingerprint"), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("[2/3] characters: demo.characters@1"), "{}", outcome.stderr);
+    assert!(!outcome.stdout.contains('\u{1b}') && !outcome.stderr.contains('\u{1b}'), "colour without a terminal");
+    let quiet = place.chem(&["run", "demo.yaml", "-q"]).expect(0);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(400, 0));
+    place.chem(&["run", "slow.yaml", "-q"]).expect(0);
+    let mut child = place
+        .command(&["log", "@last", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let outcome = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&outcome.stderr), "");
+    assert!(outcome.status.success());
+}
+
+#[test]
+fn completions_exist_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(Place::new().chem(&["completions", shell]).expect(0).stdout.contains("resume"));
+    }
+}
+
+#[test]
+fn steps_lists_and_explains() {
+    let place = Place::new();
+    let list = place.chem(&["steps"]).expect(0).stdout;
+    assert!(list.contains("demo.seed") && list.contains("test.slow"), "{list}");
+    let page = place.chem(&["steps", "test.slow"]).expect(0).stdout;
+    assert!(page.contains("How long to wait.") && page.contains("in ms") && page.contains("default 20"), "{page}");
+    let unknown = place.chem(&["steps", "demo.sed"]).expect(2).stderr;
+    assert!(unknown.contains("did you mean `demo.seed`?"), "{unknown}");
+}
+
+#[test]
+fn an_id_may_be_shortened_while_it_is_unambiguous() {
+    let place = Place::new();
+    place.write("demo.yaml", DEMO);
+    for _ in 0..2 {
+        place.chem(&["run", "demo.yaml", "-q"]).expect(0);
+    }
+    // Both ids begin with the same milliseconds' upper digits.
+    let ambiguous = place.chem(&["show", "0"]).expect(2).stderr;
+    assert!(ambiguous.contains("several runs"), "{ambiguous}");
+}

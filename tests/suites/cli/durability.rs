@@ -1,0 +1,140 @@
+//! Real kills of real processes.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Outcome, Place, slow_flow};
+
+const STEPS: usize = 6;
+
+/// How often each step has run, by the lines that it left.
+fn runs(place: &Place) -> HashMap<String, usize> {
+    let mut runs = HashMap::new();
+    let text = std::fs::read_to_string(place.path().join("ran.txt")).unwrap_or_default();
+    for step in text.lines() {
+        *runs.entry(step.to_owned()).or_default() += 1;
+    }
+    runs
+}
+
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Waits until the file has so many lines, which says how far the child has got.
+fn wait_for_lines(place: &Place, lines: usize) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while runs(place).values().sum::<usize>() < lines {
+        assert!(Instant::now() < deadline, "the child does not get on");
+        std::thread::yield_now();
+    }
+}
+
+fn outcome(child: Child) -> Outcome {
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn killed_at_any_moment_a_run_ends_with_the_undisturbed_fingerprint() {
+    let undisturbed = Place::new();
+    undisturbed.write("slow.yaml", &slow_flow(STEPS, 5));
+    let expected = undisturbed.chem(&["run", "slow.yaml", "--format", "json", "-q"]).expect(0).json();
+
+    // A different moment of the run in every round, from before its first event to near its end.
+    for round in 0..24_u64 {
+        let place = Place::new();
+        place.write("slow.yaml", &slow_flow(STEPS, 5));
+        let mut child = place.spawn(&["run", "slow.yaml", "-q"]);
+        std::thread::sleep(Duration::from_millis(3 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let runs_in_store = place.chem(&["ls", "--format", "json"]);
+        if runs_in_store.status != 0 || runs_in_store.json().as_array().unwrap().is_empty() {
+            continue; // Killed before anything was recorded.
+        }
+        let stopped = place.show("@last");
+        let finished: Vec<String> = stopped["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|step| step["status"] == "finished_ok")
+            .map(|step| step["id"].as_str().unwrap().to_owned())
+            .collect();
+        let before = runs(&place);
+        if stopped["status"] == "interrupted" {
+            place.chem(&["resume", "@last", "-q"]).expect(0);
+        }
+        let ended = place.show("@last");
+        for key in ["status", "flow_fingerprint", "definition_hash", "event_variants", "steps"] {
+            assert_eq!(ended[key], expected[key], "round {round}");
+        }
+        let after = runs(&place);
+        for step in finished {
+            assert_eq!(after.get(&step), before.get(&step), "round {round}: `{step}` had finished and ran again");
+        }
+    }
+}
+
+#[test]
+fn killed_again_and_again_a_run_still_ends() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(STEPS, 40));
+    let mut child = place.spawn(&["run", "slow.yaml", "-q"]);
+    for kills in 1..=STEPS {
+        wait_for_lines(&place, kills);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        child = place.spawn(&["resume", "@last", "-q"]);
+    }
+    outcome(child).expect(0);
+    let run = place.show("@last");
+    assert_eq!(run["event_variants"], format!("I{}C", "SF".repeat(STEPS + 1)));
+    assert_eq!(place.chem(&["ls", "--format", "json"]).json().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(2, 20_000));
+    let mut child = place.spawn(&["run", "slow.yaml"]);
+    wait_for_lines(&place, 1);
+    interrupt(&child);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+    let run = place.show("@last");
+    assert_eq!((&run["status"], &run["event_variants"]), (&"interrupted".into(), &"ISFS".into()));
+    let advice = format!("chem resume {}", run["flow_id"].as_str().unwrap());
+    assert!(stderr.contains(&advice), "{stderr}");
+}
+
+#[test]
+fn two_processes_share_a_store() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(3, 5));
+    let children: Vec<Child> = (0..4).map(|_| place.spawn(&["run", "slow.yaml", "-q", "--format", "json"])).collect();
+    let fingerprints: Vec<String> =
+        children.into_iter().map(|child| outcome(child).expect(0).json()["flow_fingerprint"].to_string()).collect();
+    assert!(fingerprints.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(place.chem(&["ls", "--format", "json"]).json().as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn two_processes_on_one_run_never_fork_its_log() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(4, 30));
+    let mut child = place.spawn(&["run", "slow.yaml", "-q"]);
+    wait_for_lines(&place, 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resumed: Vec<Child> = (0..2).map(|_| place.spawn(&["resume", "@last", "-q"])).collect();
+    let outcomes: Vec<Outcome> = resumed.into_iter().map(outcome).collect();
+    let ended = outcomes.iter().filter(|outcome| outcome.status == 0).count();
+    assert_eq!(ended, 1, "{outcomes:#?}");
+    let other = outcomes.iter().find(|outcome| outcome.status != 0).unwrap();
+    assert!(other.stderr.contains("another process"), "{other:?}");
+    assert_eq!(place.show("@last")["event_variants"], "ISFSFSFSFSFC");
+}

@@ -1,0 +1,103 @@
+//! A directory of its own with the program in it.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The command line with the steps for tests linked in.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_chem-with-test-steps");
+
+/// A working directory for the program.
+pub struct Place {
+    pub directory: TempDir,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Outcome {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    pub fn expect(self, status: i32) -> Self {
+        assert_eq!(self.status, status, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Stdout as one JSON value.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Stdout as one JSON value a line.
+    #[track_caller]
+    pub fn json_lines(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn write(&self, path: &str, text: &str) -> &Self {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// The program with these arguments, in this directory and in no other place's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        for variable in ["CHEM_STORE", "DATABASE_URL", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    pub fn chem(&self, arguments: &[&str]) -> Outcome {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The run as `show` tells it to scripts.
+    pub fn show(&self, id: &str) -> Value {
+        self.chem(&["show", id, "--format", "json"]).expect(0).json()
+    }
+}
+
+/// A flow of a seed and `slow` steps that wait `wait` milliseconds each and leave a line in `ran.txt`.
+pub fn slow_flow(slow: usize, wait: u64) -> String {
+    let mut manifest = "flow: slow\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: CCO } }\n".to_owned();
+    for index in 1..=slow {
+        manifest
+            .push_str(&format!("  - {{ id: s{index}, uses: test.slow, with: {{ wait: {wait}, ran: ran.txt }} }}\n"));
+    }
+    manifest
+}

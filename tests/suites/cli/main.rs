@@ -1,0 +1,7 @@
+//! The program itself, as a person or a script meets it.
+
+mod contract;
+mod durability;
+mod harness;
+mod identity;
+mod manifest_errors;

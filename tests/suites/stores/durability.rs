@@ -1,0 +1,55 @@
+//! A program is killed while it appends: what it had acknowledged is there, whole, and the store goes on.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use chem_runtime::event::FlowId;
+use chem_runtime::store::EventStore as _;
+use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_tests::events::{artifact, finished, signal};
+
+const KILLS: usize = 20;
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    let run = FlowId::new();
+    let mut acknowledged = 0;
+    for kill in 0..KILLS {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_store-child"))
+            .args(["append", path.to_str().unwrap(), &run.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Killed at another place each time, in the first commit too, and never while it waits for us.
+        for _ in 0..kill % 7 {
+            acknowledged = lines.next().unwrap().unwrap().parse().unwrap();
+        }
+        child.kill().unwrap();
+        for line in lines {
+            acknowledged = line.unwrap().parse().unwrap();
+        }
+        child.wait().unwrap();
+        check(&SqliteEventStore::open(&path).unwrap(), run, acknowledged);
+    }
+    assert!(acknowledged > 0);
+}
+
+/// Everything acknowledged is in the store, commits are whole, and nothing is between them.
+fn check(store: &SqliteEventStore, run: FlowId, acknowledged: u64) {
+    let events = store.list(run).unwrap();
+    assert!(events.len() as u64 >= acknowledged, "{acknowledged} were acknowledged, {} are there", events.len());
+    assert_eq!(events.len() % 2, 0, "a commit is there in half");
+    for (position, event) in (0..).zip(&events) {
+        assert_eq!(event.position, position);
+        if position % 2 == 0 {
+            assert_eq!(event.kind, signal(position));
+        } else {
+            let artifact = artifact(position);
+            assert_eq!(event.kind, finished([artifact.clone()]).kind);
+            assert_eq!(store.artifact(artifact.hash()).unwrap(), Some(artifact));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What an append does.
+
+use chem_runtime::event::FlowId;
+use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_tests::events::{artifact, finished, numbered, one_of_each, signal};
+use chem_tests::stores::Backend;
+
+use super::{batch, everything};
+
+pub(super) fn positions_are_contiguous_from_zero(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    store.append(flow_id, 0, &[numbered(0), numbered(1)]).unwrap();
+    store.append(flow_id, 2, &[numbered(2)]).unwrap();
+    store.append(flow_id, 3, &[numbered(3), numbered(4), numbered(5)]).unwrap();
+    let events = store.list(flow_id).unwrap();
+    assert_eq!(events.iter().map(|event| event.position).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(
+        events.iter().map(|event| event.kind.clone()).collect::<Vec<_>>(),
+        (0..6).map(signal).collect::<Vec<_>>()
+    );
+    assert_eq!(store.next_position(flow_id).unwrap(), 6);
+}
+
+pub(super) fn a_wrong_position_is_a_conflict_and_stores_nothing(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    for next in 0..3 {
+        let before = everything(&store);
+        for wrong in [0, 1, 2, 3, 4, u64::MAX].into_iter().filter(|wrong| *wrong != next) {
+            let error = store.append(flow_id, wrong, &[finished([artifact(1)]), numbered(9)]).unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Conflict);
+            let StoreError::Conflict { flow_id: run, expected, found } = error else { panic!("{error:?}") };
+            assert_eq!((run, expected, found), (flow_id, wrong, next));
+        }
+        assert_eq!(everything(&store), before);
+        store.append(flow_id, next, &[numbered(next)]).unwrap();
+    }
+}
+
+pub(super) fn an_empty_batch_stores_nothing(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    assert_eq!(store.append(flow_id, 0, &[]).unwrap(), []);
+    assert_eq!(store.flows().unwrap(), []);
+    store.append(flow_id, 0, &[numbered(0)]).unwrap();
+    assert_eq!(store.append(flow_id, 1, &[]).unwrap(), []);
+    assert!(matches!(store.append(flow_id, 0, &[]), Err(StoreError::Conflict { found: 1, .. })));
+    assert_eq!(store.list(flow_id).unwrap().len(), 1);
+}
+
+pub(super) fn append_returns_what_list_gives(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    // Numbers that read back in another spelling, and equal values in two spellings.
+    let data = serde_json::json!([1.0, -0.0, 1e16, 5e-324, 0.1 + 0.2, u64::MAX, {"b": 1, "a": 2}]);
+    let mut stored = store.append(flow_id, 0, &[signal(data).into(), numbered(1)]).unwrap();
+    stored.extend(store.append(flow_id, 2, &[finished([artifact(1)])]).unwrap());
+    assert_eq!(store.list(flow_id).unwrap(), stored);
+}
+
+pub(super) fn every_kind_of_event_comes_back(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    store.append(flow_id, 0, &batch(one_of_each())).unwrap();
+    let events = store.list(flow_id).unwrap();
+    assert_eq!(events.iter().map(|event| event.kind.clone()).collect::<Vec<_>>(), one_of_each());
+    assert_eq!(events.len(), chem_runtime::event::FlowEventKind::EVENT_TYPES.len());
+    assert!(events.iter().all(|event| event.flow_id == flow_id));
+}
+
+pub(super) fn seq_grows_over_all_runs(backend: &dyn Backend) {
+    let (store, one, other) = (backend.store(), FlowId::new(), FlowId::new());
+    let mut stored = store.append(one, 0, &[numbered(0), numbered(1)]).unwrap();
+    stored.extend(store.append(other, 0, &[numbered(0)]).unwrap());
+    assert!(store.append(one, 0, &[numbered(9)]).is_err());
+    stored.extend(store.append(one, 2, &[numbered(2)]).unwrap());
+    stored.extend(store.append(other, 1, &[numbered(1)]).unwrap());
+    assert!(stored.windows(2).all(|pair| pair[0].seq < pair[1].seq), "{stored:?}");
+}
+
+pub(super) fn append_kind_goes_on_where_the_run_has_got_to(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    for position in 0..4 {
+        let event = store.append_kind(flow_id, signal(position)).unwrap();
+        assert_eq!((event.flow_id, event.position, event.kind), (flow_id, position, signal(position)));
+    }
+    assert_eq!(store.list(flow_id).unwrap().len(), 4);
+}
+
+pub(super) fn a_run_that_nobody_began_has_no_events(backend: &dyn Backend) {
+    let store = backend.store();
+    store.append(FlowId::new(), 0, &[numbered(0)]).unwrap();
+    assert_eq!(store.list(FlowId::new()).unwrap(), []);
+    assert_eq!(store.next_position(FlowId::new()).unwrap(), 0);
+}

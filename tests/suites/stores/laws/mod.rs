@@ -1,0 +1,102 @@
+//! The laws of event stores, and the macro that runs each of them on every store.
+
+mod append;
+mod artifacts;
+mod concurrency;
+mod durable;
+mod following;
+mod leases;
+mod refusal;
+mod runs;
+
+use chem_runtime::event::FlowEventKind;
+use chem_runtime::store::{EventStore, NewEvent};
+
+macro_rules! laws {
+    ($($(#[$meta:meta])* $store:ident => $backend:ty,)*) => {$(
+        $(#[$meta])*
+        mod $store {
+            laws_of! { $backend:
+                append: [
+                    positions_are_contiguous_from_zero,
+                    a_wrong_position_is_a_conflict_and_stores_nothing,
+                    an_empty_batch_stores_nothing,
+                    append_returns_what_list_gives,
+                    every_kind_of_event_comes_back,
+                    seq_grows_over_all_runs,
+                    append_kind_goes_on_where_the_run_has_got_to,
+                    a_run_that_nobody_began_has_no_events,
+                ]
+                refusal: [
+                    a_value_that_cannot_be_stored_is_refused_with_its_path,
+                    a_refused_event_takes_its_batch_with_it,
+                    metadata_that_cannot_be_stored_is_refused,
+                    refusal_comes_before_conflict,
+                ]
+                artifacts: [
+                    an_artifact_comes_back_whole,
+                    the_first_of_two_artifacts_with_one_name_stays,
+                    a_missing_artifact_is_none,
+                    artifacts_land_with_their_event_or_not_at_all,
+                    artifacts_are_found_by_the_beginning_of_their_hash,
+                    a_large_artifact_comes_back,
+                ]
+                runs: [
+                    runs_are_listed_in_the_order_in_which_they_began,
+                    a_summary_tells_the_first_event_the_last_and_all_letters,
+                ]
+                concurrency: [
+                    of_many_writers_on_one_run_one_wins_each_position,
+                    many_writers_on_many_runs_do_not_disturb_each_other,
+                    two_openings_of_one_store_see_each_other,
+                ]
+                leases: [
+                    the_first_append_takes_the_lease_of_a_new_run,
+                    a_zombie_is_fenced_even_where_nobody_has_written_since,
+                    a_run_whose_holder_is_gone_is_free_at_once,
+                    a_run_that_was_let_go_is_free,
+                    a_run_that_has_ended_is_free,
+                    a_process_takes_back_what_it_holds_itself,
+                    of_many_who_take_a_run_the_last_one_has_it,
+                    a_lease_that_no_store_gave_is_none,
+                ]
+                following: [
+                    every_event_comes_once_and_in_order,
+                    an_empty_log_is_waited_for_and_no_longer_than_asked,
+                    who_waits_is_given_the_next_event,
+                    nothing_is_lost_while_many_write,
+                ]
+                durable: [
+                    what_was_stored_is_there_when_the_store_is_opened_again,
+                    a_store_opened_again_goes_on_where_it_was,
+                ]
+            }
+        }
+    )*};
+}
+
+macro_rules! laws_of {
+    ($backend:ty: $($chapter:ident: [$($law:ident,)*])*) => {$($(
+        #[test]
+        fn $law() {
+            if let Some(backend) = <$backend as chem_tests::stores::Backend>::fresh() {
+                super::$chapter::$law(&backend);
+            }
+        }
+    )*)*};
+}
+
+chem_tests::stores!(laws);
+
+/// Everything that a store tells, to see that nothing was changed by what was refused.
+fn everything(store: &dyn EventStore) -> impl PartialEq + std::fmt::Debug + use<> {
+    let runs = store.flows().unwrap();
+    let events: Vec<_> = runs.iter().flat_map(|run| store.list(run.flow_id()).unwrap()).collect();
+    let hashes = store.artifacts_with_prefix("", usize::MAX).unwrap();
+    let artifacts: Vec<_> = hashes.iter().map(|hash| store.artifact(*hash).unwrap()).collect();
+    (runs, events, artifacts)
+}
+
+fn batch(kinds: impl IntoIterator<Item = FlowEventKind>) -> Vec<NewEvent> {
+    kinds.into_iter().map(NewEvent::from).collect()
+}
