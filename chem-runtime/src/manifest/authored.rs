@@ -24,6 +24,8 @@ pub(super) struct Manifest {
 pub(super) struct AuthoredStep {
     /// Its name; none if that is missing, ill formed, or that of an earlier step.
     pub(super) id: Option<StepId>,
+    /// Its name as it is written, by which other steps may speak of it.
+    pub(super) written_id: Option<String>,
     /// Where its name is written, or else where the step begins.
     pub(super) at: Span,
     pub(super) uses: Option<Written>,
@@ -131,8 +133,13 @@ impl Reader<'_> {
         let (inputs, inputs_in_doubt) =
             fields.get("inputs").map(|(_, node)| self.inputs(node)).unwrap_or((Vec::new(), false));
         let with = fields.get("with");
+        let written_id = id_node.and_then(|node| match &node.value {
+            NodeValue::Text(text) => Some(text.clone()),
+            _ => None,
+        });
         Some(AuthoredStep {
             id,
+            written_id,
             at: id_node.map_or(start, |node| node.span),
             uses,
             inputs,
@@ -167,16 +174,21 @@ impl Reader<'_> {
                 let help = "a name has letters, digits and `_`, begins with no digit, and has 64 characters at most";
                 self.add(&rules::BAD_NAME, message, name.span, help);
             }
-            let scalar = |node: &Node| !matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
-            let fits = match &value.value {
-                NodeValue::List(items) => items.iter().all(scalar),
-                _ => scalar(value),
-            };
-            if !fits {
-                let help = "give it text, a number, true or false, or a list of these";
-                self.wrong_type(value, &name.name, "a value or a list of values", help);
-                value.value = NodeValue::Invalid;
+            let odd = |node: &Node| matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
+            let scalar = "text, a number, or true or false";
+            match &value.value {
+                NodeValue::List(items) => match items.iter().find(|item| odd(item)) {
+                    Some(item) => {
+                        self.wrong_type(item, "a value of a list", scalar, "no parameter holds more than one list")
+                    }
+                    None => continue,
+                },
+                _ if odd(value) => {
+                    self.wrong_type(value, &name.name, scalar, "give it a value, or a list of values");
+                }
+                _ => continue,
             }
+            value.value = NodeValue::Invalid;
         }
         Some(params)
     }
@@ -272,7 +284,10 @@ impl Reader<'_> {
             return;
         }
         let name = if key.starts_with("a ") { key.to_owned() } else { format!("`{key}`") };
-        let message = format!("{name} has to be {expected}, and this is {}", node.describe());
+        let message = match node.value {
+            NodeValue::Null => format!("{name} has no value; it has to be {expected}"),
+            _ => format!("{name} has to be {expected}, and this is {}", node.describe()),
+        };
         self.add(&rules::WRONG_TYPE, message, node.handle(), help);
     }
 

@@ -273,7 +273,16 @@ impl Binder<'_> {
         if let Some((source, span, name)) = place.declared {
             diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
         }
-        let help = error.help.clone().or_else(|| param.unit.map(|unit| format!("its unit is {unit}")));
+        let chosen = match &error.kind {
+            InvalidKind::Choice => {
+                place.text.and_then(|text| self.findings.nearest(&text, param.one_of.iter().copied()))
+            }
+            _ => None,
+        };
+        let help = match chosen {
+            Some(meant) => Some(format!("did you mean `{meant}`?")),
+            None => error.help.clone().or_else(|| param.unit.map(|unit| format!("its unit is {unit}"))),
+        };
         if let Some(help) = help {
             diagnostic = diagnostic.with_help(help);
         }
@@ -284,7 +293,7 @@ impl Binder<'_> {
     fn locate(&self, node: &Node, path: &[PathPart], at: Option<&Range<usize>>) -> Place {
         let (reached, rest) = walk(node, path);
         let NodeValue::Text(text) = &reached.value else {
-            return Place { span: reached.handle(), declared: None };
+            return Place { span: reached.handle(), text: None, declared: None };
         };
         let parts = template::parts(text);
         let value_of =
@@ -301,7 +310,8 @@ impl Binder<'_> {
             }),
             _ => None,
         };
-        Place { span, declared }
+        let text = filled.and_then(|filled| filled.value.as_str().map(str::to_owned));
+        Place { span, text, declared }
     }
 
     /// Sees that the files that the step reads are there. A file that an earlier step writes will be.
@@ -338,7 +348,7 @@ impl Binder<'_> {
             true => format!("`{path}` is a directory"),
             false => format!("there is no file `{path}`"),
         };
-        let help = match similar_file(full) {
+        let help = match similar_file(path, full) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "a path is relative to the manifest".to_owned(),
         };
@@ -354,6 +364,8 @@ impl Binder<'_> {
 /// Where a value is wrong.
 struct Place {
     span: Span,
+    /// What it is after filling in, if it is text.
+    text: Option<String>,
     /// The place of the flow parameter's value that it comes from, and the parameter's name.
     declared: Option<(Source, Span, String)>,
 }
@@ -431,16 +443,17 @@ fn named_params(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A file in the same directory with a name like that of `path`.
-fn similar_file(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
+/// The path of a file in the same directory with a name like that of `path`.
+fn similar_file(path: &str, full: &Path) -> Option<String> {
+    let name = full.file_name()?.to_str()?;
     // A directory of a million files is not searched to its end.
-    let entries = std::fs::read_dir(path.parent()?).ok()?.take(1000);
+    let entries = std::fs::read_dir(full.parent()?).ok()?.take(1000);
     let names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| !name.starts_with('.'))
         .collect();
     let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
     sorted.sort_unstable();
-    crate::step::nearest(name, sorted).map(str::to_owned)
+    let meant = crate::step::nearest(name, sorted)?;
+    Some(Path::new(path).with_file_name(meant).display().to_string())
 }

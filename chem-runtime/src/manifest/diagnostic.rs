@@ -110,8 +110,10 @@ impl Findings {
         if self.found.len() < Self::SUGGESTIONS { crate::step::nearest(name, candidates) } else { None }
     }
 
-    pub(super) fn has_any(&self, rules: &[&'static Rule]) -> bool {
-        self.found.iter().any(|diagnostic| rules.contains(&diagnostic.rule))
+    /// Whether there are errors in any of these groups of rules, the first two digits of their codes.
+    pub(super) fn has_errors_in(&self, groups: &[&str]) -> bool {
+        let is_in = |diagnostic: &&Diagnostic| groups.iter().any(|group| diagnostic.rule.code[1..].starts_with(group));
+        self.found.iter().filter(is_in).any(Diagnostic::is_error)
     }
 
     pub(super) fn has_errors(&self) -> bool {
@@ -121,7 +123,10 @@ impl Findings {
     /// All of them, in the order of their places: those about overrides first, then down the manifest.
     pub(super) fn into_sorted(mut self, manifest: &Source) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| {
-            (diagnostic.primary.source.is(manifest), diagnostic.primary.span, diagnostic.rule.code)
+            let in_manifest = diagnostic.primary.source.is(manifest);
+            // Overrides stay in the order in which they were given.
+            let place = if in_manifest { diagnostic.primary.span } else { Span::default() };
+            (in_manifest, place)
         });
         self.found
     }
