@@ -67,6 +67,9 @@ pub(super) enum Command {
     Artifact(ArtifactArgs),
     /// List the step types of this program, or explain one.
     Steps(StepsArgs),
+    /// Look after the store.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -131,6 +134,16 @@ pub(super) struct StepsArgs {
     /// The step type to explain.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Say which schema the store has, and what is to be applied.
+    Status,
+    /// Bring the schema up to date; make the store if it is not there.
+    Migrate,
+    /// Say which objects of the schema are not as the program made them. Status 1 if there are any.
+    Check,
 }
 
 #[derive(Debug, Args)]

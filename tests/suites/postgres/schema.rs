@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use chem_runtime::fingerprint::ContentHash;
-use chem_runtime::store::postgres::{Drift, DriftKind, PgPool, check, describe};
+use chem_runtime::store::postgres::{PgPool, check, describe};
+use chem_runtime::store::schema::{Drift, DriftKind};
 
 use crate::{pool, store_or_skip};
 

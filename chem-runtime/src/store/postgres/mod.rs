@@ -26,11 +26,11 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use drift::{Drift, DriftKind, check, describe};
+pub use drift::{check, describe};
 pub use lease::LeaseTerms;
 pub use provider::{BorrowedSession, ConnectionProvider, PgPool, PoolProvider, PoolSettings, build_dev_pool_from_env};
 pub use repository::{PgFlowRepository, StoredRunError};
-pub use schema::{SchemaStatus, Version, migrate, status};
+pub use schema::{migrate, status};
 pub use session::{Session, SessionManager};
 pub use settings::PgSettings;
 
