@@ -76,6 +76,9 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     match url {
         StoreUrl::Memory => Ok(Arc::new(InMemoryEventStore::new())),
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteEventStore::open(path)?)),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::PgEventStore::open(url)?)),
+        #[cfg(not(feature = "postgres"))]
         StoreUrl::Postgres(_) => Err(StoreError::Unusable {
             message: format!(
                 "this build has no PostgreSQL support, and the store is `{url}`; use a build that has it, or another store"
