@@ -1,5 +1,5 @@
-//! What the suites share: the stores under test, events and values to put into them, step types for tests, programs that
-//! are killed, and servers to test with.
+//! What the suites share: the stores under test, servers for them, events and values to put into them, step types for
+//! tests, and programs that are killed.
 
 pub mod events;
 #[cfg(all(feature = "postgres", unix))]

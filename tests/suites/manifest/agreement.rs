@@ -6,7 +6,7 @@ use chem_runtime::step::{PlannedStep, Registry, StepId};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::check_text;
+use super::{check_text, codes};
 
 /// Step types with parameters that are right.
 fn step_types() -> Vec<(&'static str, Value)> {
@@ -23,34 +23,28 @@ fn step_types() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// A step: its type, and some of its ports with the step and the output that feed each.
+/// A step: its type, and for some of its ports how many steps back the one is that feeds it, and which output.
 type Drawn = (usize, Vec<(&'static str, usize, &'static str)>);
 
-/// Flows of a few steps that are wired at random, and often rightly: a source comes first in most.
+/// Flows of a few steps, wired at random. Most choices are right ones, so that many flows are, and many nearly.
 fn flows() -> impl Strategy<Value = Vec<Drawn>> {
-    let port = prop::sample::select(vec![
-        "table",
-        "table",
-        "left",
-        "right",
-        "right",
-        "old",
-        "new",
-        "new",
-        "text",
-        "characters",
-        "nothing",
-    ]);
-    let output = prop::sample::select(vec!["", "", "", ".main", ".rejects", ".nothing"]);
-    let wires = prop::collection::btree_map(port, (0usize..7, output), 0..3);
-    let wires = wires.prop_map(|wires| wires.into_iter().map(|(port, (from, output))| (port, from, output)).collect());
-    let step = (0..step_types().len(), wires);
-    (prop::sample::select(vec![0usize, 0, 0, 6, 6, 1]), prop::collection::vec(step, 0..6)).prop_map(
-        |(first, mut steps)| {
-            steps.insert(0, (first, Vec::new()));
-            steps
-        },
-    )
+    let wires = |ports: &'static [&'static str]| {
+        let output = prop_oneof![20 => Just(""), 2 => Just(".main"), 2 => Just(".rejects"), 1 => Just(".nothing")];
+        let back = prop_oneof![20 => Just(1usize), 8 => Just(2), 2 => Just(3), 1 => Just(0), 1 => Just(9)];
+        let wires = prop::collection::btree_map(prop::sample::select(ports), (back, output), 0..3);
+        wires.prop_map(|wires| wires.into_iter().map(|(port, (back, output))| (port, back, output)).collect())
+    };
+    let of_tables = prop_oneof![5 => Just(1usize), 5 => Just(2), 4 => Just(5)]
+        .prop_flat_map(move |of| (Just(of), wires(&["table"])));
+    let joins = (Just(3usize), wires(&["left", "right", "right"]));
+    let compares = (Just(4usize), wires(&["old", "new", "new"]));
+    let odd = (0..step_types().len(), wires(&["text", "characters", "nothing"]));
+    let step = prop_oneof![12 => of_tables, 3 => joins, 6 => compares, 1 => odd];
+    let first = prop::sample::select(vec![0usize, 0, 0, 0, 0, 0, 0, 0, 6, 1]);
+    (first, prop::collection::vec(step, 0..5)).prop_map(|(first, mut steps)| {
+        steps.insert(0, (first, Vec::new()));
+        steps
+    })
 }
 
 /// The flow as its author would write it, and as Rust code would plan it.
@@ -58,8 +52,10 @@ fn both(drawn: &[Drawn]) -> (String, Vec<PlannedStep>) {
     let (mut text, mut planned) = (String::from("flow: drawn\nsteps:\n"), Vec::new());
     for (index, (of, wires)) in drawn.iter().enumerate() {
         let (uses, params) = step_types().swap_remove(*of);
-        let inputs: Vec<(String, String)> =
-            wires.iter().map(|(port, from, output)| (port.to_string(), format!("s{from}{output}"))).collect();
+        let inputs: Vec<(String, String)> = wires
+            .iter()
+            .map(|(port, back, output)| (port.to_string(), format!("s{}{output}", index.wrapping_sub(*back))))
+            .collect();
         let written: Map<String, Value> =
             inputs.iter().map(|(port, from)| (port.clone(), from.as_str().into())).collect();
         text += &format!("  - {{ id: s{index}, uses: {uses}, inputs: {}, with: {params} }}\n", Value::from(written));
@@ -79,6 +75,7 @@ proptest! {
         let (text, planned) = both(&drawn);
         let checked = check_text(&text);
         let said = render(&checked.diagnostics, Style::Plain);
+        prop_assert!(!codes(&checked).contains(&"E0512"), "{}\n{}", text, said);
         match FlowDefinition::new(planned) {
             Ok(flow) => {
                 let recorded = checked.definition.as_ref().map(|definition| definition.recorded().unwrap().steps);
