@@ -8,6 +8,7 @@ use super::{check_with, codes, directory};
 
 /// Rules that no manifest can show, each with the test that shows it.
 const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
+    ("E0001", "robust::a_thousand_problems_are_enough"),
     ("E0101", "robust::a_manifest_that_cannot_be_read_is_named"),
     ("E0102", "robust::bytes_that_are_not_utf8_are_pointed_at"),
     ("E0103", "robust::a_manifest_that_is_too_large_is_not_read"),

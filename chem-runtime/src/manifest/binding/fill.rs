@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Binder;
 use crate::manifest::authored::AuthoredStep;
 use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::places::place;
+use crate::manifest::places::Places;
 use crate::manifest::rules;
 use crate::manifest::source::Span;
 use crate::manifest::template::{self, Filled, Part};
@@ -44,14 +44,14 @@ impl Binder<'_> {
     }
 
     fn fill_text(&mut self, text: &str, span: Span, used: &mut BTreeSet<String>) -> Option<Filled> {
-        let parts = template::parts(text);
+        let (parts, places) = (template::parts(text), Places::new(self.source, span, text));
         let mut good = true;
         for part in &parts {
             match part {
                 Part::Text(_) | Part::Escape(_) => {}
                 Part::Bad { at, message } => {
                     good = false;
-                    let at = place(self.source, span, text, at);
+                    let at = places.of(at);
                     let help = "write `${params.NAME}`, or `$${` for a `${` that stands for itself";
                     self.findings
                         .add(Diagnostic::new(&rules::BAD_PLACEHOLDER, message, self.source, at).with_help(help));
@@ -63,7 +63,7 @@ impl Binder<'_> {
                         Some(param) => good &= param.value.is_some(),
                         None => {
                             good = false;
-                            let at = place(self.source, span, text, at);
+                            let at = places.of(at);
                             self.params.report_unknown(name, self.source, at, self.findings);
                         }
                     }
@@ -78,7 +78,7 @@ impl Binder<'_> {
         match template::fill(text, &parts, value_of) {
             Ok(filled) => Some(filled),
             Err(template::ListInText(name, at)) => {
-                let at = place(self.source, span, text, &at);
+                let at = places.of(&at);
                 let message = format!("the parameter `{name}` is a list, which cannot be put into text");
                 let mut diagnostic = Diagnostic::new(&rules::LIST_IN_TEXT, message, self.source, at);
                 if let Some(param) = self.params.get(&name) {
