@@ -26,7 +26,8 @@ fn pass(text: Input<Text>) -> Result<Text, StepError> {
 }
 
 fn steps(count: usize) -> Vec<Box<dyn StepDefinition>> {
-    let mut steps: Vec<Box<dyn StepDefinition>> = vec![Box::new(Bound::new(StepId::new("seed").unwrap(), Seed { text: "CCO".into() }))];
+    let mut steps: Vec<Box<dyn StepDefinition>> =
+        vec![Box::new(Bound::new(StepId::new("seed").unwrap(), Seed { text: "CCO".into() }))];
     steps.extend((1..count).map(|index| -> Box<dyn StepDefinition> {
         Box::new(Bound::new(StepId::new(format!("s{index}")).unwrap(), Pass {}))
     }));

@@ -16,6 +16,22 @@ use crate::records::map_records;
 ///
 /// A property that cannot be computed for a molecule is missing there. The signal `described` gives the number of
 /// `molecules`, and under `missing` how many lack a property. An InChIKey is computed for at most 500 heavy atoms.
+///
+/// # Example
+/// ```yaml
+/// flow: described-drugs
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: describe
+///     uses: molecules.describe
+///     with: { properties: [molecular_weight, logp, qed] }
+/// ```
+///
+/// # Errors
+/// - The molecules have a column already that is called like one of the properties.
+/// - A property is named twice.
 #[step("molecules.describe", version = 1)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,
