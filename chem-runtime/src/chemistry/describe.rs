@@ -30,8 +30,8 @@ use crate::records::map_records;
 /// ```
 ///
 /// # Errors
-/// - The molecules have a column already that is called like one of the properties.
-/// - A property is named twice.
+/// - None of its own: a property that cannot be computed for a molecule is missing there, and a column that is called like
+///   a property is replaced.
 #[step("molecules.describe", version = 1)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,

@@ -65,6 +65,8 @@ pub(super) enum Command {
     Artifact(ArtifactArgs),
     /// List the step types of this program, or explain one.
     Steps(StepsArgs),
+    /// Write a flow, a step or a project to begin with.
+    New(NewArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -116,6 +118,34 @@ pub(super) struct StepsArgs {
     /// The step type to explain.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    #[command(subcommand)]
+    pub what: NewCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NewCommand {
+    /// Write flows/NAME.yaml, a flow that runs.
+    Flow {
+        /// The flow's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Write a step function with a unit test to src/steps.
+    Step {
+        /// The step type's name, such as `table.head`.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Make a crate with a step, a flow and a snapshot test in a new directory.
+    Project {
+        /// The crate's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

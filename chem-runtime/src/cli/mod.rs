@@ -43,6 +43,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Log(args) => commands::log::run(shared, args),
         Command::Artifact(args) => commands::artifact::run(shared, args),
         Command::Steps(args) => commands::steps::run(shared, args),
+        Command::New(args) => commands::new::run(shared, args),
         Command::Completions(args) => commands::completions::run(args),
     }
 }
