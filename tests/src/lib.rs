@@ -2,6 +2,7 @@
 //! tests, and programs that are killed.
 
 pub mod events;
+pub mod outside;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres_server;
 pub mod steps;

@@ -16,6 +16,22 @@ use crate::records::map_records;
 ///
 /// A property that cannot be computed for a molecule is missing there. The signal `described` gives the number of
 /// `molecules`, and under `missing` how many lack a property. An InChIKey is computed for at most 500 heavy atoms.
+///
+/// # Example
+/// ```yaml
+/// flow: described-drugs
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: describe
+///     uses: molecules.describe
+///     with: { properties: [molecular_weight, logp, qed] }
+/// ```
+///
+/// # Errors
+/// - None of its own: a property that cannot be computed for a molecule is missing there, and a column that is called like
+///   a property is replaced.
 #[step("molecules.describe", version = 1)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,

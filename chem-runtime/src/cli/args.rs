@@ -70,6 +70,8 @@ pub(super) enum Command {
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Write a flow, a step or a project to begin with.
+    New(NewArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -144,6 +146,34 @@ pub(super) enum StoreCommand {
     Migrate,
     /// Say which objects of the schema are not as the program made them. Status 1 if there are any.
     Check,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    #[command(subcommand)]
+    pub what: NewCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NewCommand {
+    /// Write flows/NAME.yaml, a flow that runs.
+    Flow {
+        /// The flow's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Write a step function with a unit test to src/steps.
+    Step {
+        /// The step type's name, such as `table.head`.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Make a crate with a step, a flow and a snapshot test in a new directory.
+    Project {
+        /// The crate's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@
 mod context;
 mod default;
 mod definition;
+mod doc;
 mod error;
 pub mod expression;
 mod file;
@@ -21,6 +22,7 @@ pub use default::IntoDefault;
 pub use definition::{
     InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
 };
+pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};

@@ -5,6 +5,7 @@ pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod log;
 pub(super) mod ls;
+pub(super) mod new;
 pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod show;

@@ -12,6 +12,23 @@ use crate::records::{extension, is_gzip_name, write_delimited};
 ///
 /// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
 /// `rows` and `columns`.
+///
+/// # Example
+/// ```yaml
+/// flow: drugs-as-tsv
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: write
+///     uses: table.write
+///     with: { path: out/drugs.tsv, columns: [name, smiles] }
+/// ```
+///
+/// # Errors
+/// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
+/// - A column of `columns` is not in the table; the message names those that are.
+/// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 1, kind = Sink)]
 pub fn write_table(
     table: Input<Table>,
