@@ -66,12 +66,12 @@ BEGIN
     SELECT array_agg(stored.seq ORDER BY stored.seq) INTO seqs FROM stored;
 
     IF cardinality(artifact_hashes) > 0 THEN
-        -- In the order of their hashes, so that no two calls wait for each other.
+        -- In the order of their hashes, so that no two calls wait for each other. The first of a name stays.
         INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
         SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb, seqs[artifact.event]
         FROM unnest(artifact_events, artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas)
-            AS artifact (event, hash, kind, payload, metadata)
-        ORDER BY artifact.hash
+            WITH ORDINALITY AS artifact (event, hash, kind, payload, metadata, number)
+        ORDER BY artifact.hash, artifact.number
         ON CONFLICT (artifact_hash) DO NOTHING;
     END IF;
 

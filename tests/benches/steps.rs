@@ -48,7 +48,7 @@ fn main() {
     let directory = tempfile::tempdir().unwrap();
     let stores: [(&str, Arc<dyn EventStore>); 2] = [
         ("memory", Arc::new(InMemoryEventStore::new())),
-        ("SQLite", Arc::new(SqliteEventStore::open(&directory.path().join("bench.db")).unwrap())),
+        ("SQLite", Arc::new(SqliteEventStore::open(directory.path().join("bench.db")).unwrap())),
     ];
     for (name, store) in stores {
         let mut rounds: Vec<(f64, f64)> = (0..ROUNDS)

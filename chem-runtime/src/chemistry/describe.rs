@@ -8,7 +8,7 @@ use super::property::Property;
 use crate::prelude::*;
 use crate::records::map_records;
 
-/// Adds properties to molecules, each as a column of its name.
+/// Adds properties to molecules, each as a column of its name, in place of one that is called so already.
 ///
 /// The values agree with RDKit 2026.09.1. Numbers are rounded to six decimals. Donors and acceptors are Lipinski's
 /// counts (hydrogens on N and O; N and O), logP and molar refractivity are Wildman and Crippen's, and rotatable bonds
@@ -30,8 +30,7 @@ use crate::records::map_records;
 /// ```
 ///
 /// # Errors
-/// - None of its own: a property that cannot be computed for a molecule is missing there, and a column that is called like
-///   a property is replaced.
+/// - None of its own: a property that cannot be computed for a molecule is missing there.
 #[step("molecules.describe", version = 1)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,

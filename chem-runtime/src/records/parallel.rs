@@ -113,7 +113,7 @@ mod tests {
         let cancel = CancelToken::default();
         let worked = AtomicU64::new(0);
         let result = with_context(&cancel, &Heard::default(), |context| {
-            map_records(context, &vec![(); 100_000], |()| {
+            map_records(context, &[(); 100_000], |()| {
                 if worked.fetch_add(1, Ordering::Relaxed) == 100 {
                     cancel.cancel();
                 }

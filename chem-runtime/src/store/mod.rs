@@ -33,6 +33,7 @@ mod memory;
 pub mod postgres;
 mod repository;
 mod retry;
+pub mod schema;
 pub mod sqlite;
 mod summary;
 mod url;

@@ -1,7 +1,10 @@
 //! A database of a test's own.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use chem_runtime::store::{PostgresUrl, StoreUrl};
+use postgres::config::Host;
 use postgres::{Client, NoTls};
 
 /// An empty database that goes when this does.
@@ -30,6 +33,35 @@ impl TestDatabase {
         let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
         let parameters = &rest[rest.find('?').unwrap_or(rest.len())..];
         format!("{scheme}://{authority}/{}{parameters}", self.name)
+    }
+
+    /// The socket of its server, if that is one of this machine.
+    pub fn socket(&self) -> Option<PathBuf> {
+        let config: postgres::Config = self.url().parse().ok()?;
+        match config.get_hosts() {
+            [Host::Unix(directory)] => {
+                Some(directory.join(format!(".s.PGSQL.{}", config.get_ports().first().unwrap_or(&5432))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where it is, behind something that listens on a port of 127.0.0.1.
+    pub fn url_through(&self, port: u16) -> String {
+        let (before, name) = self.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a URL");
+        let (start, _) = before.rsplit_once('@').expect("a URL with a user");
+        format!("{start}@127.0.0.1:{port}/{name}")
+    }
+
+    /// Where it is, for a store.
+    ///
+    /// # Panics
+    /// If its server is not a PostgreSQL.
+    pub fn address(&self) -> PostgresUrl {
+        match self.url().parse() {
+            Ok(StoreUrl::Postgres(url)) => url,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// A plain connection to it.

@@ -45,9 +45,9 @@ impl PostgresServer {
         server.begin()
     }
 
-    /// Makes a hot standby of this server, which streams from it.
-    pub fn standby(&self) -> Result<Self, String> {
-        let server = Self::prepare(&self.binaries, self.settings.clone())?;
+    /// Makes a hot standby of this server, which streams from it under the name `standby`.
+    pub fn standby(&self, settings: ServerSettings) -> Result<Self, String> {
+        let server = Self::prepare(&self.binaries, settings)?;
         let mut backup = server.command("pg_basebackup");
         backup.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]);
         backup.args(["--dbname", &format!("{}&application_name=standby", self.libpq_url()), "--pgdata"]);
@@ -79,6 +79,14 @@ impl PostgresServer {
         if let Some((certificate, key)) = self.settings.certificate.clone() {
             self.write("data/server.crt", &certificate, false)?;
             self.write("data/server.key", &key, false)?;
+        }
+        if let Some(authority) = self.settings.client_authority.clone() {
+            self.write("data/clients.crt", &authority, false)?;
+            self.write(
+                "data/pg_hba.conf",
+                "local all all trust\nhostssl all all all trust clientcert=verify-ca\n",
+                false,
+            )?;
         }
         self.restart()?;
         Ok(self)
@@ -175,7 +183,13 @@ impl PostgresServer {
         use std::io::Write as _;
         let path: &Path = &self.directory.join(name);
         let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-        let mut file = std::fs::File::options().create(true).write(true).append(append).open(path).map_err(failed)?;
+        let mut file = std::fs::File::options()
+            .create(true)
+            .append(append)
+            .write(true)
+            .truncate(!append)
+            .open(path)
+            .map_err(failed)?;
         file.write_all(content.as_bytes()).map_err(failed)?;
         use std::os::unix::fs::PermissionsExt as _;
         file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;

@@ -21,6 +21,8 @@ pub struct ServerSettings {
     pub configuration: Vec<(&'static str, String)>,
     /// Certificate and key for TLS, in PEM.
     pub certificate: Option<(String, String)>,
+    /// Whose certificates clients have to show, in PEM.
+    pub client_authority: Option<String>,
 }
 
 impl ServerSettings {
@@ -53,6 +55,9 @@ impl ServerSettings {
         }
         if self.certificate.is_some() {
             lines.push(("ssl", "on".into()));
+        }
+        if self.client_authority.is_some() {
+            lines.push(("ssl_ca_file", "clients.crt".into()));
         }
         lines.extend(self.configuration.iter().cloned());
         lines.into_iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect()

@@ -24,7 +24,8 @@ fn gz(text: &[u8]) -> Vec<u8> {
 #[test]
 fn one_molecule_reads_alike_from_every_kind_of_file() {
     let csv = b"smiles,name\nOCC,ethanol\n".as_slice();
-    let files: [(&str, Vec<u8>, &[(&str, Value)]); 8] = [
+    type File<'a> = (&'a str, Vec<u8>, &'a [(&'a str, Value)]);
+    let files: [File<'_>; 8] = [
         ("a.smi", b"OCC ethanol\n".to_vec(), &[]),
         ("a.SMILES", b"\xef\xbb\xbf# drinks\r\nOCC\tethanol".to_vec(), &[]),
         ("a.csv", csv.to_vec(), &[]),

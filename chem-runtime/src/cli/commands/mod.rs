@@ -10,3 +10,4 @@ pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod show;
 pub(super) mod steps;
+pub(super) mod store;

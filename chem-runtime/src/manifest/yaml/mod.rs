@@ -6,6 +6,7 @@
 
 mod parse;
 mod scalar;
+mod spans;
 mod words;
 
 use serde_json::{Map, Number, Value};

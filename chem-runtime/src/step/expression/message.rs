@@ -4,6 +4,7 @@ use cel::{ExecutionError, ParseErrors};
 
 use super::ExpressionError;
 use super::parse::MAX_DEPTH;
+use super::patterns::MATCHES;
 
 /// The first error of a parse. Those after it are mostly its echoes.
 pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
@@ -134,10 +135,7 @@ pub(super) fn of_evaluation(error: &ExecutionError) -> String {
             "a whole number is divided by zero".into()
         }
         ExecutionError::Overflow(..) => "the result is too large for a whole number".into(),
-        ExecutionError::FunctionError { function, message } if function == "matches" => {
-            let reason = message.rsplit("error: ").next().unwrap_or(message);
-            format!("the pattern is not a regular expression: {reason}")
-        }
+        ExecutionError::FunctionError { function, message } if function == MATCHES => message.clone(),
         ExecutionError::FunctionError { function, message } => format!("`{function}`: {}", message.replace('\n', " ")),
         other => other.to_string().to_lowercase(),
     }
@@ -147,6 +145,7 @@ fn operator(name: &str) -> &str {
     match name {
         "_[_]" => "[…]",
         "@in" => "in",
+        MATCHES => "matches",
         _ => name.trim_matches('_'),
     }
 }

@@ -72,6 +72,16 @@ fn columns_may_have_any_name() {
 }
 
 #[test]
+fn patterns_match_as_they_stand() {
+    assert_eq!(verdicts("name.matches('^a.*n$') && matches(name, 'spi')"), "yes | no | ?name");
+    assert_eq!(verdicts("'x'.matches(name)"), "no | yes | ?name");
+    let many: Vec<String> = (0..20).map(|n| format!("name.matches('a{n}')")).collect();
+    assert_eq!(verdicts(&(many.join(" || ") + " || name.matches('p')")), "yes | no | ?name");
+    let wrong = "`matches` cannot be applied to a whole number, text";
+    assert_eq!(verdicts("atoms.matches('a')"), format!("{wrong} | {wrong} | ?atoms"));
+}
+
+#[test]
 fn what_a_row_cannot_say_is_said_in_words() {
     assert_eq!(
         verdicts("name < 5"),

@@ -116,8 +116,8 @@ pub(super) fn append_large(session: &mut Session, pending: &Pending) -> Result<L
     for (event, seq) in pending.events.iter().zip(&landed.seqs) {
         sorted.extend(event.artifacts.iter().map(|it| (it.artifact.hash().to_string(), it, signed(*seq))));
     }
-    // In the order of their hashes, so that no two calls wait for each other.
-    sorted.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+    // In the order of their hashes, so that no two calls wait for each other. The first of a name stays.
+    sorted.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     sorted.dedup_by(|(a, ..), (b, ..)| a == b);
     let hashes: Vec<&str> = sorted.iter().map(|(hash, ..)| hash.as_str()).collect();
     let stored = transaction.query(&known, &[&hashes])?;

@@ -40,6 +40,14 @@ objects (rank, place, object, sql) AS (
     LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 
     UNION ALL
+    SELECT 2, name || to_char(attnum, '000') || ' sequence', 'owner of sequence ' || sequence.relname,
+           format('ALTER SEQUENCE %I OWNED BY %I.%I;', sequence.relname, name, attname)
+    FROM tables
+    JOIN pg_depend ON refobjid = tables.oid AND classid = 'pg_class'::regclass AND deptype IN ('a', 'i')
+    JOIN pg_class AS sequence ON sequence.oid = objid AND sequence.relkind = 'S'
+    JOIN pg_attribute ON attrelid = tables.oid AND attnum = refobjsubid
+
+    UNION ALL
     SELECT 3, proname::text, 'function ' || proname, replace(pg_get_functiondef(pg_proc.oid), qualifier, '') || ';'
     FROM pg_proc
     JOIN (SELECT DISTINCT qualifier FROM tables) AS store ON quote_ident(pronamespace::regnamespace::text) || '.' = qualifier

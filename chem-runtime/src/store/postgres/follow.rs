@@ -2,8 +2,9 @@
 //!
 //! Sequence numbers are given before the commit, so that an event with a small one can become visible after one with a
 //! greater. Events are therefore read in the order (transaction, number), and only up to the oldest transaction that is
-//! still under way anywhere in the cluster: nothing can come in before that point any more. A transaction that writes
-//! and stays open holds the readers back until it ends; they lose nothing by it.
+//! still under way in this database: nothing can come in before that point any more. A transaction that writes and stays
+//! open holds the readers back until it ends; they lose nothing by it. Those of other databases cannot write here and do
+//! not count, as far as the server lets them be told apart.
 //!
 //! Readers ask again and again, and are not woken by NOTIFY, for which PostgreSQL would let commits pass one at a time.
 
@@ -12,20 +13,34 @@ use super::rows::{event, signed};
 use super::session::Session;
 use crate::store::{Cursor, Followed};
 
-/// Within each era, from the cursor on. In all eras but the last every event is there to be read.
+/// Within each era, from the cursor on. In all eras but the last every event is there to be read; in that, those before
+/// the horizon, which is found within the same snapshot. A standby does not list the transactions that are under way,
+/// and knows no more than the oldest of all databases.
 const FOLLOW: &str = "
+     WITH horizon AS MATERIALIZED (
+         SELECT CASE WHEN pg_is_in_recovery() THEN pg_snapshot_xmin(pg_current_snapshot())
+                     ELSE coalesce(
+                         (SELECT xact FROM pg_snapshot_xip(pg_current_snapshot()) AS xact
+                          WHERE NOT EXISTS (
+                              SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+                              WHERE locktype = 'transactionid' AND transactionid = xact::xid
+                                AND mode = 'ExclusiveLock' AND granted AND datname <> current_database())
+                          ORDER BY xact LIMIT 1),
+                         pg_snapshot_xmax(pg_current_snapshot()))
+                END AS xact
+     )
      SELECT event.*, era.era
      FROM (SELECT era, first_seq, lead(first_seq) OVER (ORDER BY era) AS end_seq FROM delivery_eras) AS era,
           LATERAL (
               SELECT seq, flow_id, position, ts, event_type, payload::text, xact::text::bigint
               FROM event_log
-              WHERE (xact, seq) > (CASE WHEN era.era = $1 THEN $2::text::xid8 ELSE '0'::xid8 END,
-                                   CASE WHEN era.era = $1 THEN $3 ELSE 0 END)
+              WHERE (xact, seq) > (CASE WHEN era.era = $1::bigint THEN $2::text::xid8 ELSE '0'::xid8 END,
+                                   CASE WHEN era.era = $1 THEN $3::bigint ELSE 0 END)
                 AND seq >= era.first_seq
                 AND (seq < era.end_seq
-                     OR era.end_seq IS NULL AND xact < pg_snapshot_xmin(pg_current_snapshot()))
-              ORDER BY xact, seq
-              LIMIT $4
+                     OR era.end_seq IS NULL AND event_log.xact < (SELECT horizon.xact FROM horizon))
+              ORDER BY event_log.xact, seq
+              LIMIT $4::bigint
           ) AS event
      WHERE era.era >= $1
      ORDER BY era.era, event.xact, event.seq

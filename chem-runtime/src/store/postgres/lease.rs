@@ -13,10 +13,21 @@ use crate::event::FlowId;
 use crate::store::lease::LeaseState;
 use crate::store::{Holder, Lease, StoreError, Takeover};
 
-/// A holder who has not shown himself for so long, by the database's clock, is taken to be gone.
-const LAPSES_AFTER_SECONDS: f64 = 60.0;
-/// How often a holder shows himself.
-const SHOWS_EVERY: Duration = Duration::from_secs(15);
+/// By what a holder is known to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTerms {
+    /// How often a holder shows itself.
+    pub shows_every: Duration,
+    /// A holder that has not shown itself for so long, by the database's clock, is taken to be gone.
+    pub lapses_after: Duration,
+}
+
+impl Default for LeaseTerms {
+    /// Every fifteen seconds, and a minute.
+    fn default() -> Self {
+        Self { shows_every: Duration::from_secs(15), lapses_after: Duration::from_secs(60) }
+    }
+}
 
 const READ: &str = "
      SELECT epoch, holder::text, coalesce(renewed_at < clock_timestamp() - make_interval(secs => $2), true),
@@ -36,11 +47,12 @@ pub(super) fn take(
     flow_id: FlowId,
     holder: &Holder,
     takeover: Takeover,
+    terms: LeaseTerms,
 ) -> Result<Lease, Fault> {
     let statement = session.prepared(TAKE)?;
     let holder_text = serde_json::json!(holder).to_string();
     loop {
-        let state = read(session, flow_id)?;
+        let state = read(session, flow_id, terms)?;
         if let Some(state) = &state {
             state.permit(flow_id, holder, takeover)?;
         }
@@ -60,9 +72,9 @@ pub(super) fn release(session: &mut Session, lease: &Lease) -> Result<(), Fault>
     Ok(())
 }
 
-fn read(session: &mut Session, flow_id: FlowId) -> Result<Option<LeaseState>, Fault> {
+fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<LeaseState>, Fault> {
     let statement = session.prepared(READ)?;
-    let Some(row) = session.query_opt(&statement, &[&flow_id.as_uuid(), &LAPSES_AFTER_SECONDS])? else {
+    let Some(row) = session.query_opt(&statement, &[&flow_id.as_uuid(), &terms.lapses_after.as_secs_f64()])? else {
         return Ok(None);
     };
     let holder = serde_json::from_str(row.try_get(1)?).map_err(|error| StoreError::Corrupt {
@@ -109,9 +121,10 @@ impl SignOfLife {
         held.epochs.insert(lease.flow_id, lease.epoch);
         if !held.begun {
             held.begun = true;
-            let (shared, store) = (self.state.clone(), Arc::downgrade(store));
+            let (shared, every, store) = (self.state.clone(), store.terms.shows_every, Arc::downgrade(store));
             // Without the thread the lease lapses in a minute, and the writer is fenced only if another one comes.
-            let begun = std::thread::Builder::new().name("chem-leases".into()).spawn(move || show(&shared, &store));
+            let begun =
+                std::thread::Builder::new().name("chem-leases".into()).spawn(move || show(&shared, every, &store));
             held.begun = begun.is_ok();
         }
     }
@@ -129,10 +142,10 @@ impl Drop for SignOfLife {
     }
 }
 
-fn show(shared: &Shared, store: &Weak<Inner>) {
+fn show(shared: &Shared, every: Duration, store: &Weak<Inner>) {
     let mut held = shared.held();
     loop {
-        let waited = shared.over.wait_timeout_while(held, SHOWS_EVERY, |held| !held.over);
+        let waited = shared.over.wait_timeout_while(held, every, |held| !held.over);
         held = waited.unwrap_or_else(PoisonError::into_inner).0;
         if held.over {
             return;

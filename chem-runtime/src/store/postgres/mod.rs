@@ -26,10 +26,11 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use drift::{Drift, DriftKind, check, describe};
+pub use drift::{check, describe};
+pub use lease::LeaseTerms;
 pub use provider::{BorrowedSession, ConnectionProvider, PgPool, PoolProvider, PoolSettings, build_dev_pool_from_env};
 pub use repository::{PgFlowRepository, StoredRunError};
-pub use schema::{SchemaStatus, Version, migrate, status};
+pub use schema::{migrate, status};
 pub use session::{Session, SessionManager};
 pub use settings::PgSettings;
 
@@ -83,9 +84,19 @@ impl PgEventStore {
     }
 
     /// The same store with another way of trying again.
-    pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
+    pub fn with_retry_policy(self, policy: RetryPolicy) -> Self {
+        self.with(|inner| inner.policy = policy)
+    }
+
+    /// The same store with other terms for the leases that it takes. All processes of a store should have the same.
+    pub fn with_lease_terms(self, terms: LeaseTerms) -> Self {
+        self.with(|inner| inner.terms = terms)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        // Nobody shares the inner part before the first append.
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.policy = policy;
+            change(inner);
         }
         self
     }
@@ -95,6 +106,7 @@ impl PgEventStore {
 struct Inner {
     provider: Box<dyn ConnectionProvider>,
     policy: RetryPolicy,
+    terms: LeaseTerms,
 }
 
 /// What the database said, or what is wrong with what it holds.
@@ -117,7 +129,7 @@ impl From<StoreError> for Fault {
 
 impl Inner {
     fn new(provider: impl ConnectionProvider + 'static) -> Self {
-        Self { provider: Box::new(provider), policy: RetryPolicy::default() }
+        Self { provider: Box::new(provider), policy: RetryPolicy::default(), terms: LeaseTerms::default() }
     }
 
     /// Does `work`, which may be done twice, on a session of its own, until it succeeds or fails for good.
@@ -159,9 +171,9 @@ impl EventStore for PgEventStore {
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
-        let lease = self
-            .inner
-            .with_session("take a run in hand in", |session| lease::take(session, flow_id, holder, takeover))?;
+        let lease = self.inner.with_session("take a run in hand in", |session| {
+            lease::take(session, flow_id, holder, takeover, self.inner.terms)
+        })?;
         self.sign_of_life.holds(&lease, &self.inner);
         Ok(lease)
     }

@@ -10,6 +10,7 @@ use super::follow::{begin_era_if_moved, was_moved};
 use super::provider::PgPool;
 use super::session::Session;
 use crate::store::StoreError;
+use crate::store::schema::{SchemaStatus, Version};
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
@@ -18,46 +19,6 @@ mod embedded {
 
 /// Held while a schema is looked at and changed: refinery takes no lock of its own. The number says `chem` in ASCII.
 const LOCK: i64 = 0x6368_656d;
-
-/// A migration by number and name.
-pub type Version = (u32, String);
-
-/// How the schema of a store stands to this program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaStatus {
-    /// The migrations that were applied.
-    pub applied: Vec<Version>,
-    /// The migrations that this program knows and the store has not seen.
-    pub pending: Vec<Version>,
-    /// Whether the store holds any event.
-    pub has_events: bool,
-    /// What keeps this program from using the store, however it is migrated.
-    pub obstacle: Option<String>,
-}
-
-impl SchemaStatus {
-    /// Whether the store can be used as it is.
-    pub fn is_current(&self) -> bool {
-        self.pending.is_empty() && self.obstacle.is_none()
-    }
-}
-
-impl std::fmt::Display for SchemaStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(obstacle) = &self.obstacle {
-            return f.write_str(obstacle);
-        }
-        match self.applied.last() {
-            None => f.write_str("the database is empty")?,
-            Some((number, name)) => write!(f, "the schema has version {number} ({})", name.replace('_', " "))?,
-        }
-        if self.pending.is_empty() {
-            return f.write_str(", which is the newest");
-        }
-        f.write_str("; to be applied:")?;
-        self.pending.iter().try_for_each(|(number, name)| write!(f, "\n  {number}  {}", name.replace('_', " ")))
-    }
-}
 
 /// How the schema stands.
 pub fn status(pool: &PgPool) -> Result<SchemaStatus, StoreError> {

@@ -12,12 +12,15 @@ use std::sync::Arc;
 use super::append::{self, AT_ONCE, EventRow, Failure, Landed, Pending, Refusal};
 use super::error::is_ambiguous;
 use super::group::{GroupWriter, Ticket};
-use super::read::events_between;
+use super::read::{events_between, next_position};
 use super::session::Session;
 use super::{Fault, Inner};
 use crate::event::{FlowEvent, FlowEventKind};
 use crate::store::admit::Admitted;
 use crate::store::{ErrorClass, StoreError, Writer, with_retry};
+
+/// A position that no run reaches.
+const LONGEST_RUN: u64 = 1 << 60;
 
 /// Appends what was admitted, in one commit, which other runs may share.
 pub(super) fn append(
@@ -28,6 +31,11 @@ pub(super) fn append(
     admitted: Vec<Admitted>,
 ) -> Result<Vec<FlowEvent>, StoreError> {
     let flow_id = writer.flow_id();
+    // No run is so long, and the arithmetic below may rely on that.
+    if expected > LONGEST_RUN {
+        let found = store.with_session("read", |session| next_position(session, flow_id))?;
+        return Err(StoreError::Conflict { flow_id, expected, found });
+    }
     let (mut kinds, mut rows) = (Vec::with_capacity(admitted.len()), Vec::with_capacity(admitted.len()));
     for Admitted { kind, payload, artifacts } in admitted {
         rows.push(EventRow { event_type: kind.event_type(), payload, artifacts });

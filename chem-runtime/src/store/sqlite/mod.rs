@@ -4,6 +4,7 @@
 //! program, of the system and of the power. Several processes can use one store: readers never wait, and writers wait
 //! for each other. How a store is opened stands in `open.rs`, its schema in `migrations/sqlite/`.
 
+mod care;
 mod error;
 mod lease;
 mod open;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use care::{check, migrate, status};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use self::error::sqlite_error;
