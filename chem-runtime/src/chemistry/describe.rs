@@ -30,8 +30,7 @@ use crate::records::map_records;
 /// ```
 ///
 /// # Errors
-/// - None of its own: a property that cannot be computed for a molecule is missing there, and a column that is called like
-///   a property is replaced.
+/// - None of its own: a property that cannot be computed for a molecule is missing there.
 #[step("molecules.describe", version = 1)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,

@@ -71,7 +71,8 @@ pub(super) enum Command {
     #[command(subcommand)]
     Store(StoreCommand),
     /// Write a flow, a step or a project to begin with.
-    New(NewArgs),
+    #[command(subcommand)]
+    New(NewCommand),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -146,12 +147,6 @@ pub(super) enum StoreCommand {
     Migrate,
     /// Say which objects of the schema are not as the program made them. Status 1 if there are any.
     Check,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct NewArgs {
-    #[command(subcommand)]
-    pub what: NewCommand,
 }
 
 #[derive(Debug, Subcommand)]

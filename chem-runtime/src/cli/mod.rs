@@ -44,7 +44,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Artifact(args) => commands::artifact::run(shared, args),
         Command::Steps(args) => commands::steps::run(shared, args),
         Command::Store(command) => commands::store::run(shared, command),
-        Command::New(args) => commands::new::run(shared, args),
+        Command::New(command) => commands::new::run(shared, command),
         Command::Completions(args) => commands::completions::run(args),
     }
 }

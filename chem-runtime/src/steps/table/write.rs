@@ -27,7 +27,7 @@ use crate::records::{extension, is_gzip_name, write_delimited};
 ///
 /// # Errors
 /// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
-/// - A column of `columns` is not in the table; the message names those that are.
+/// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 1, kind = Sink)]
 pub fn write_table(

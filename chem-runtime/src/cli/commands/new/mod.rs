@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::args::{Format, NewArgs, NewCommand, Shared};
+use crate::cli::args::{Format, NewCommand, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, styled};
 use crate::manifest::{self, Source};
@@ -30,8 +30,8 @@ const PROJECT: &[(&str, &str)] = &[
     ("snapshots/flows/repeat.snap", include_str!("../../templates/project/repeat.snap")),
 ];
 
-pub(in crate::cli) fn run(shared: &Shared, args: &NewArgs) -> Result<ExitCode, Failure> {
-    let (written, next) = match &args.what {
+pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitCode, Failure> {
+    let (written, next) = match command {
         NewCommand::Flow { name } => flow(name)?,
         NewCommand::Step { name } => step(name)?,
         NewCommand::Project { name } => project(name)?,
