@@ -1,6 +1,6 @@
 //! JSON values for property tests: ordinary ones, and those that break things.
 
-use chem_runtime::fingerprint::MAX_DEPTH;
+use chem_runtime::fingerprint::{MAX_DEPTH, canonical_json};
 use proptest::collection::vec;
 use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
 use proptest::prelude::*;
@@ -50,22 +50,22 @@ pub fn json() -> impl Strategy<Value = Value> {
         4 => number(),
         4 => text().prop_map(Value::from),
     ];
-    let tree = leaf.prop_recursive(6, 48, 6, |inner| {
+    let tree = leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
-            vec(inner.clone(), 0..6).prop_map(Value::Array),
-            vec((text(), inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
+            vec(inner.clone(), 0..5).prop_map(Value::Array),
+            vec((text(), inner), 0..5).prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     });
     prop_oneof![
         12 => tree.boxed(),
         1 => number().prop_flat_map(|leaf| (1..MAX_DEPTH).prop_map(move |depth| nested(leaf.clone(), depth))).boxed(),
-        1 => (text(), 1_000_usize..20_000).prop_map(|(text, times)| json!([text.repeat(times)])).boxed(),
+        1 => (text(), 100_usize..2_000).prop_map(|(text, times)| json!([text.repeat(times)])).boxed(),
     ]
 }
 
 /// `leaf` inside `depth` arrays and objects.
 pub fn nested(leaf: Value, depth: usize) -> Value {
-    (0..depth).fold(leaf, |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({ "k": inner }) })
+    (0..depth).fold(leaf, |inner, level| if level % 2 == 0 { Value::Array(vec![inner]) } else { json!({ "k": inner }) })
 }
 
 /// One step on the way to a value inside another.
@@ -110,4 +110,9 @@ pub fn plant(planted: Value, way: &[Place]) -> Value {
 pub fn cases(number: u32) -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: number, ..config } }
+}
+
+/// Any value that may stand a few levels down in an event, as a parameter does.
+pub fn shallow() -> impl Strategy<Value = Value> {
+    json().prop_filter("too deep", |value| canonical_json(&json!([[[[value]]]])).is_ok())
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Packed, chunk};
-use crate::fingerprint::{ArtifactHash, CanonicalError, canonical_json, write_canonical_f64, write_canonical_str};
+use crate::fingerprint::{
+    ArtifactHash, CanonicalError, canonical_json, check_length, write_canonical_f64, write_canonical_str,
+};
 
 /// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
 const ROWS: &str = "rows";
@@ -316,8 +318,9 @@ impl Table {
             let start = text.len();
             self.write_row(row, &mut text)?;
             rows += 1;
-            if chunk::ends_after(rows, &text.as_bytes()[start..]) {
+            if chunk::ends_after(rows, text.len(), &text.as_bytes()[start..]) {
                 text.push(']');
+                check_length(&text)?;
                 let capacity = text.len();
                 chunks.push((rows, std::mem::replace(&mut text, String::with_capacity(capacity))));
                 text.push('[');
@@ -326,6 +329,7 @@ impl Table {
         }
         if rows > 0 {
             text.push(']');
+            check_length(&text)?;
             chunks.push((rows, text));
         }
         Ok(chunks)
@@ -461,6 +465,7 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
+    use crate::fingerprint::MAX_LENGTH;
 
     struct Shelf(HashMap<ArtifactHash, Artifact>);
 
@@ -502,6 +507,19 @@ mod tests {
         let new = after.parts.iter().filter(|part| !known.contains(&part.hash())).count();
         assert!(known.len() > 40, "{} chunks", known.len());
         assert!((1..=4).contains(&new), "{new} chunks are new");
+    }
+
+    #[test]
+    fn rows_with_much_in_them_make_more_chunks_and_one_row_has_a_limit() {
+        let texts = |length: usize, rows| {
+            let column = Column::new("block", ColumnType::Text);
+            Table::new([(column, ColumnData::Text(vec![Some("x".repeat(length).into()); rows]))]).unwrap()
+        };
+        let packed = texts(1 << 20, 10).pack().unwrap();
+        assert_eq!(packed.parts.len(), 3);
+        assert!(packed.parts.iter().all(|part| part.payload_text().len() <= 5 << 20));
+        let error = texts(MAX_LENGTH, 1).pack().unwrap_err();
+        assert!(matches!(error, ArtifactError::Canonical(CanonicalError::TooLong { .. })), "{error:?}");
     }
 
     #[test]

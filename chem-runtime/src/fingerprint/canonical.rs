@@ -6,7 +6,8 @@
 //! - Any other number is written in the shortest decimal form that reads back to the same `f64`: plain from 1e-5
 //!   upwards (`0.1`, `407.5`), with an exponent below (`5e-324`).
 //! - What a store could not give back unchanged is refused with the path where it stands: U+0000 in a string (JSONB
-//!   has no place for it) and nesting deeper than [`MAX_DEPTH`] (JSON readers stop at 128).
+//!   has no place for it), nesting deeper than [`MAX_DEPTH`] (JSON readers stop at 128), and a text longer than
+//!   [`MAX_LENGTH`] (JSONB counts elements and bytes).
 
 use std::fmt::Write as _;
 
@@ -16,6 +17,13 @@ use serde_json::{Number, Value};
 ///
 /// An event wraps the values that steps hand it in a few levels of its own, and JSON readers give up at 128.
 pub const MAX_DEPTH: usize = 100;
+
+/// The longest canonical text that a value may have, in bytes.
+///
+/// PostgreSQL builds no JSONB array of more than 2^24 - 1 elements (its working memory would pass 1 GiB). The shortest
+/// text with that many is `[1,1,…]`, one byte short of 32 MiB. Values that grow belong into a table, which is stored in
+/// chunks.
+pub const MAX_LENGTH: usize = 32 << 20;
 
 /// Why a value has no canonical form. `path` is a JSON path such as `$.rows[3].name`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +48,14 @@ pub enum CanonicalError {
         /// The first level that is too deep, shortened.
         path: String,
     },
+    /// A text longer than [`MAX_LENGTH`].
+    #[error(
+        "the value takes {length} bytes as JSON, and {MAX_LENGTH} is the most that a store can hold; hand it on as a table, which is stored in pieces"
+    )]
+    TooLong {
+        /// The length of the text, or of as much of it as was written.
+        length: usize,
+    },
     /// A Rust value that serde cannot turn into JSON, such as a map whose keys are not strings.
     #[error("the value cannot be written as JSON: {reason}")]
     NotJson {
@@ -48,11 +64,31 @@ pub enum CanonicalError {
     },
 }
 
+impl CanonicalError {
+    /// The complaint about the value at `path`, which is long by nature and therefore shortened.
+    pub(super) fn too_deep(path: &str) -> Self {
+        let shortened = match path.char_indices().nth(60) {
+            Some((cut, _)) => format!("{}…", &path[..cut]),
+            None => path.to_owned(),
+        };
+        Self::TooDeep { path: shortened }
+    }
+}
+
 /// The canonical text of `value`.
+///
+/// # Errors
+/// What the value holds that no store could give back unchanged, and where.
 pub fn canonical_json(value: &Value) -> Result<String, CanonicalError> {
     let mut out = String::new();
     write_value(&mut out, value, &Path::Root, 0)?;
+    check_length(&out)?;
     Ok(out)
+}
+
+/// Refuses a canonical text that is too long for a store.
+pub(crate) fn check_length(text: &str) -> Result<(), CanonicalError> {
+    if text.len() > MAX_LENGTH { Err(CanonicalError::TooLong { length: text.len() }) } else { Ok(()) }
 }
 
 /// Appends a finite `f64` in canonical form; `false`, and nothing appended, for NaN and infinities.
@@ -78,6 +114,12 @@ pub fn write_canonical_str(out: &mut String, text: &str) -> bool {
     if text.as_bytes().contains(&0) {
         return false;
     }
+    write_json_str(out, text);
+    true
+}
+
+/// Appends any string as JSON, U+0000 too.
+pub(crate) fn write_json_str(out: &mut String, text: &str) {
     out.push('"');
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -102,7 +144,6 @@ pub fn write_canonical_str(out: &mut String, text: &str) -> bool {
     }
     out.push_str(&text[plain_from..]);
     out.push('"');
-    true
 }
 
 fn write_value(out: &mut String, value: &Value, path: &Path<'_>, depth: usize) -> Result<(), CanonicalError> {
@@ -145,10 +186,7 @@ fn write_value(out: &mut String, value: &Value, path: &Path<'_>, depth: usize) -
 }
 
 fn check_depth(depth: usize, path: &Path<'_>) -> Result<(), CanonicalError> {
-    if depth >= MAX_DEPTH {
-        return Err(CanonicalError::TooDeep { path: path.shortened() });
-    }
-    Ok(())
+    if depth >= MAX_DEPTH { Err(CanonicalError::too_deep(&path.to_string())) } else { Ok(()) }
 }
 
 fn write_string(out: &mut String, text: &str, path: &Path<'_>) -> Result<(), CanonicalError> {
@@ -174,20 +212,10 @@ fn write_number(out: &mut String, number: &Number, path: &Path<'_>) -> Result<()
 }
 
 /// Where a value stands, kept on the stack and only written out when there is something to complain about.
-pub(super) enum Path<'a> {
+enum Path<'a> {
     Root,
     Key(&'a Path<'a>, &'a str),
     Index(&'a Path<'a>, usize),
-}
-
-impl Path<'_> {
-    fn shortened(&self) -> String {
-        let full = self.to_string();
-        match full.char_indices().nth(60) {
-            Some((cut, _)) => format!("{}…", &full[..cut]),
-            None => full,
-        }
-    }
 }
 
 impl std::fmt::Display for Path<'_> {
@@ -249,5 +277,12 @@ mod tests {
         let deepest = (0..MAX_DEPTH - 1).fold(json!([]), |inner, _| json!([inner]));
         assert!(canonical_json(&deepest).is_ok());
         assert!(matches!(canonical_json(&json!([deepest])), Err(CanonicalError::TooDeep { .. })));
+    }
+
+    #[test]
+    fn a_text_has_a_greatest_length() {
+        let longest = "a".repeat(MAX_LENGTH - 2);
+        assert_eq!(canonical_json(&json!(longest)).map(|text| text.len()), Ok(MAX_LENGTH));
+        assert_eq!(canonical_json(&json!(longest + "a")), Err(CanonicalError::TooLong { length: MAX_LENGTH + 1 }));
     }
 }

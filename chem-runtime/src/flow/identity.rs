@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::event::StepStarted;
 use crate::fingerprint::{
     ArtifactHash, CacheKey, CanonicalError, DefinitionHash, Fingerprint, SCHEME, Tag, canonical_json, tagged_sha256,
+    write_json_str,
 };
 
 /// Every component of a step's fingerprint.
@@ -72,9 +73,13 @@ pub fn flow_fingerprint(steps: impl IntoIterator<Item = Fingerprint>) -> Fingerp
     hash_list(Tag::Flow, steps.into_iter().map(|step| step.to_string()), Fingerprint::from_bytes)
 }
 
-/// Hashes a list of texts. Step ids and hashes are plain ASCII, so that their JSON form needs no escapes and always
-/// exists.
+/// Hashes a list of texts as the JSON array that it is.
 fn hash_list<H>(tag: Tag, items: impl Iterator<Item = String>, wrap: fn([u8; 32]) -> H) -> H {
-    let items: Vec<String> = items.map(|item| format!("{:?}", item)).collect();
-    wrap(tagged_sha256(tag, &[&format!("[{}]", items.join(","))]))
+    let mut list = String::from("[");
+    for (index, item) in items.enumerate() {
+        list.push_str(if index == 0 { "" } else { "," });
+        write_json_str(&mut list, &item);
+    }
+    list.push(']');
+    wrap(tagged_sha256(tag, &[&list]))
 }

@@ -350,9 +350,10 @@ impl ParamValue for f64 {
         }
     }
 
-    // A parameter struct made in Rust can hold NaN; `params()` of the typed step refuses it before it gets here.
+    // A parameter struct made in Rust can hold NaN. JSON's null would read back as nothing where that is allowed; as text
+    // it reads back as no number.
     fn write(&self) -> Value {
-        (*self).into()
+        if self.is_finite() { (*self).into() } else { self.to_string().into() }
     }
 }
 

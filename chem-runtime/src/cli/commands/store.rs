@@ -54,10 +54,11 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
 }
 
 fn print(shared: &Shared, json: &Value, text: &str) -> Result<(), Failure> {
-    Ok(match shared.format {
+    match shared.format {
         Format::Json => output::print_json(json)?,
         Format::Human => output::print(&output::shown(text))?,
-    })
+    }
+    Ok(())
 }
 
 fn versions(versions: &[Version]) -> Value {

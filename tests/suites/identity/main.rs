@@ -1,0 +1,18 @@
+//! Identity: the rules that make a hash worth trusting, each as a property.
+//!
+//! - `canonical`: one text for one value, however it is spelled.
+//! - `refusal`: what has no identity is refused, with the path where it stands.
+//! - `stores`: a hash is the same before and after a trip through each store.
+//! - `steps`: what a step's fingerprint and cache key depend on, and what they do not.
+//! - `flows`: what a definition's hash and a flow's fingerprint depend on.
+//! - `params`: parameters are hashed in their typed, defaulted form.
+//! - `scheme`: the hashes of scheme 1, worked out by hand, which must never change.
+
+mod canonical;
+mod flows;
+mod params;
+mod refusal;
+mod scheme;
+mod spelling;
+mod steps;
+mod stores;
