@@ -7,28 +7,34 @@ use proc_macro::TokenStream;
 
 /// Makes a step type of a function.
 ///
-/// ```ignore
+/// ```
 /// use chem_runtime::prelude::*;
 ///
-/// /// Keeps the molecules that weigh at most `max_weight`.
-/// #[step("molecules.lighter_than", version = 1)]
-/// fn lighter_than(
-///     molecules: Input<Molecules>,
-///     /// Upper bound of the molecular weight.
-///     #[param(default = 500.0, min = 0.0, unit = "g/mol")] max_weight: f64,
-/// ) -> Result<Molecules, StepError> {
-///     …
+/// /// Keeps the first rows of a table.
+/// #[step("table.first", version = 1)]
+/// fn first(
+///     table: Input<Table>,
+///     /// How many.
+///     #[param(default = 10, min = 1)] rows: usize,
+/// ) -> Result<Table, StepError> {
+///     let kept: Vec<usize> = (0..table.rows().min(rows)).collect();
+///     Ok(table.gather(&kept))
 /// }
+///
+/// # fn main() {
+/// assert_eq!(First::default(), First { rows: 10 });
+/// assert_eq!(First::SPEC.step_type().to_string(), "table.first@1");
+/// # }
 /// ```
 ///
-/// The function stays as it is. Beside it stands a struct of its parameters, here `LighterThan { max_weight: f64 }`,
-/// which implements `chem_runtime::step::Step` and is registered under the step type's name. It has the function's
+/// The function stays as it is. Beside it stands a struct of its parameters, here `First { rows: usize }`, which
+/// implements `chem_runtime::step::Step` and is registered under the step type's name. It has the function's
 /// visibility, and `Default` if no parameter has to be given.
 ///
 /// # The attribute
 /// - the name, `family.verb`, in lower case;
 /// - `version = 1`: raised whenever the same inputs and parameters would give another result;
-/// - `kind = Sink` for a step that nothing follows. Left out, a function without `Input` is a `Source`, and any other
+/// - `kind = Sink` for a step whose output nothing takes. Left out, a function without `Input` is a `Source`, and any other
 ///   is a `Transform`.
 ///
 /// # The arguments, in any order

@@ -28,7 +28,7 @@
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
 //!
-//! Where to look: [`step`] for writing steps, [`engine`] for running flows, [`store`] for where logs live, [`flow`] for
+//! Where to look: [`mod@step`] for writing steps, [`engine`] for running flows, [`store`] for where logs live, [`flow`] for
 //! what events mean, [`fingerprint`] for what makes two runs equal, and [`cli`] for a program of one's own.
 
 // The expansion of `#[step]` names this crate from outside, also where it stands inside.

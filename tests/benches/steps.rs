@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::flow::build_flow_definition_auto;
 use chem_runtime::prelude::*;
-use chem_runtime::step::{Bound, StepDefinition, StepExt as _, StepId};
+use chem_runtime::step::{Bound, StepDefinition, StepId};
 use chem_runtime::steps::demo::{Seed, Text};
 use chem_runtime::store::sqlite::SqliteEventStore;
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
@@ -26,7 +26,8 @@ fn pass(text: Input<Text>) -> Result<Text, StepError> {
 }
 
 fn steps(count: usize) -> Vec<Box<dyn StepDefinition>> {
-    let mut steps: Vec<Box<dyn StepDefinition>> = vec![Box::new(Seed { text: "CCO".into() }.named("seed").unwrap())];
+    let mut steps: Vec<Box<dyn StepDefinition>> =
+        vec![Box::new(Bound::new(StepId::new("seed").unwrap(), Seed { text: "CCO".into() }))];
     steps.extend((1..count).map(|index| -> Box<dyn StepDefinition> {
         Box::new(Bound::new(StepId::new(format!("s{index}")).unwrap(), Pass {}))
     }));
@@ -47,7 +48,7 @@ fn main() {
     let directory = tempfile::tempdir().unwrap();
     let stores: [(&str, Arc<dyn EventStore>); 2] = [
         ("memory", Arc::new(InMemoryEventStore::new())),
-        ("SQLite", Arc::new(SqliteEventStore::open(&directory.path().join("bench.db")).unwrap())),
+        ("SQLite", Arc::new(SqliteEventStore::open(directory.path().join("bench.db")).unwrap())),
     ];
     for (name, store) in stores {
         let mut rounds: Vec<(f64, f64)> = (0..ROUNDS)

@@ -1,7 +1,10 @@
-//! What the suites share: the stores under test, events and values to put into them, step types for tests, and programs
-//! that are killed.
+//! What the suites share: the stores under test, servers for them, events and values to put into them, step types for
+//! tests, and programs that are killed.
 
 pub mod events;
+pub mod outside;
+#[cfg(all(feature = "postgres", unix))]
+pub mod postgres_server;
 pub mod steps;
 pub mod stores;
 pub mod values;

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+#[cfg(all(feature = "postgres", unix))]
+use chem_runtime::store::postgres::PgEventStore;
 use chem_runtime::store::sqlite::SqliteEventStore;
 use chem_runtime::store::{EventStore, InMemoryEventStore};
 use tempfile::TempDir;
+
+#[cfg(all(feature = "postgres", unix))]
+use crate::postgres_server::{self, TestDatabase};
 
 /// Hands the list of stores to a macro. A new store joins all suites with a line here.
 #[macro_export]
@@ -13,6 +18,8 @@ macro_rules! stores {
         $callback! {
             memory => $crate::stores::Memory,
             sqlite => $crate::stores::Sqlite,
+            #[cfg(all(feature = "postgres", unix))]
+            postgres => $crate::stores::Postgres,
         }
     };
 }
@@ -81,5 +88,29 @@ impl Backend for Sqlite {
 
     fn reopen(&self) -> Option<Arc<dyn EventStore>> {
         Some(Arc::new(SqliteEventStore::open(self.store.path()).unwrap()))
+    }
+}
+
+#[cfg(all(feature = "postgres", unix))]
+pub struct Postgres {
+    store: Arc<PgEventStore>,
+    /// Removed with the test's end.
+    database: TestDatabase,
+}
+
+#[cfg(all(feature = "postgres", unix))]
+impl Backend for Postgres {
+    fn fresh() -> Option<Self> {
+        let database = postgres_server::database()?;
+        let store = Arc::new(PgEventStore::open(&database.address()).unwrap());
+        Some(Self { store, database })
+    }
+
+    fn store(&self) -> Arc<dyn EventStore> {
+        self.store.clone()
+    }
+
+    fn reopen(&self) -> Option<Arc<dyn EventStore>> {
+        Some(Arc::new(PgEventStore::open(&self.database.address()).unwrap()))
     }
 }

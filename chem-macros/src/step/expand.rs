@@ -4,19 +4,20 @@
 //! error at each of these places in the same words under the same tokens, which the compiler prints once.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
 use syn::{Expr, Ident};
 
-use super::validate::{Argument, Doc, Kind, Param, Port, StepType};
+use super::validate::{Argument, Doc, Kind, Param, Port, Returned, StepType};
 
 /// Everything that stands beside the function.
 pub(super) fn expand(step: &StepType<'_>) -> TokenStream {
-    let name = struct_name(step.function);
+    let name = &step.structure;
     let params: Vec<&Param> = step.arguments.iter().filter_map(Argument::param).collect();
-    let structure = structure(step, &name, &params);
-    let default = default(&name, &params);
-    let implementation = implementation(step, &name, &params);
+    let structure = structure(step, &params);
+    let default = default(name, &params);
+    let implementation = implementation(step, &params);
     quote! {
         #structure
         const _: () = {
@@ -29,18 +30,8 @@ pub(super) fn expand(step: &StepType<'_>) -> TokenStream {
     }
 }
 
-/// `lighter_than` becomes `LighterThan`, under whose tokens a clash of names is reported.
-fn struct_name(function: &Ident) -> Ident {
-    let name = function.unraw().to_string();
-    let words = name.split('_').map(|word| {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
-    });
-    Ident::new(&words.collect::<String>(), function.span())
-}
-
-fn structure(step: &StepType<'_>, name: &Ident, params: &[&Param]) -> TokenStream {
-    let (visibility, Doc { attributes, .. }) = (step.visibility, &step.doc);
+fn structure(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
+    let StepType { visibility, structure: name, doc: Doc { attributes, .. }, .. } = step;
     let fields = params.iter().map(|Param { ident, ty, doc, .. }| {
         let attributes = &doc.attributes;
         quote!(#(#attributes)* #visibility #ident: #ty)
@@ -89,18 +80,22 @@ fn default_value(written: &Expr) -> TokenStream {
     match written {
         // Nothing in an empty list tells what it is a list of.
         Expr::Array(list) if list.elems.is_empty() => quote!(::core::default::Default::default()),
-        _ => quote!(::chem_runtime::step::IntoDefault::into_default(#written)),
+        // All at the place of the value, so that an error points at nothing else.
+        _ => quote_spanned! {written.span()=>
+            ::chem_runtime::step::IntoDefault::into_default(#written)
+        },
     }
 }
 
-fn implementation(step: &StepType<'_>, name: &Ident, params: &[&Param]) -> TokenStream {
+fn implementation(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
     let spec = spec(step, params);
     let role = match step.kind {
         Kind::Source => quote!(SourceRole),
         Kind::Transform => quote!(TransformRole),
         Kind::Sink => quote!(SinkRole),
     };
-    let (function, returns) = (step.function, step.returns);
+    let StepType { function, structure: name, returns, .. } = step;
+    let (given, error_arm) = (returns.given, error_arm(returns));
     let arguments = step.arguments.iter().map(argument);
     let idents: Vec<&Ident> = params.iter().map(|param| &param.ident).collect();
     let types: Vec<_> = params.iter().map(|param| &param.ty).collect();
@@ -140,25 +135,39 @@ fn implementation(step: &StepType<'_>, name: &Ident, params: &[&Param]) -> Token
                 &self,
                 context: &::chem_runtime::step::ExecutionContext<'_>,
             ) -> ::core::result::Result<::std::vec::Vec<::chem_runtime::step::StepOutput>, ::chem_runtime::step::StepError> {
-                <#returns as ::chem_runtime::step::StepReturn>::into_outputs(#function(#(#arguments),*)?)
+                match #function(#(#arguments),*) {
+                    ::core::result::Result::Ok(given) => <#given as ::chem_runtime::step::StepReturn>::into_outputs(given),
+                    #error_arm
+                }
             }
         }
     }
 }
 
+/// The arm that makes a `StepError` of the function's error, all at the place of its type, or of the alias that hides it.
+fn error_arm(returns: &Returned<'_>) -> TokenStream {
+    let place = returns.error.unwrap_or(returns.result);
+    let ty = returns.error.map_or_else(|| quote_spanned!(place.span()=> _), ToTokens::to_token_stream);
+    quote_spanned! {place.span()=>
+        ::core::result::Result::Err(error) => ::core::result::Result::Err(
+            <#ty as ::chem_runtime::step::IntoStepError>::into_step_error(error)
+        )
+    }
+}
+
 fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
-    let StepType { name, version, doc: Doc { text: doc, .. }, returns, .. } = step;
+    let StepType { name, version, doc: Doc { text: doc, .. }, returns: Returned { given, .. }, .. } = step;
     let kind = match step.kind {
         Kind::Source => quote!(Source),
         Kind::Transform => quote!(Transform),
         Kind::Sink => quote!(Sink),
     };
-    let ports = step.arguments.iter().filter_map(Argument::port).map(|Port { ident, artifact, optional }| {
+    let ports = step.arguments.iter().filter_map(Argument::port).map(|Port { ident, ty, .. }| {
         let name = ident.unraw().to_string();
         quote!(::chem_runtime::step::PortSpec {
             name: #name,
-            kind: <#artifact as ::chem_runtime::artifact::ArtifactValue>::KIND,
-            optional: #optional,
+            kind: <#ty as ::chem_runtime::step::StepInput>::KIND,
+            optional: <#ty as ::chem_runtime::step::StepInput>::OPTIONAL,
         })
     });
     let params = params.iter().copied().map(param_spec);
@@ -169,7 +178,7 @@ fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
             kind: ::chem_runtime::step::StepKind::#kind,
             doc: #doc,
             inputs: &[#(#ports),*],
-            outputs: <#returns as ::chem_runtime::step::StepReturn>::OUTPUTS,
+            outputs: <#given as ::chem_runtime::step::StepReturn>::OUTPUTS,
             params: &[#(#params),*],
             defined_in: (::core::env!("CARGO_PKG_NAME"), ::core::file!(), ::core::line!()),
         }
@@ -205,7 +214,7 @@ fn param_spec(param: &Param) -> TokenStream {
     }
 }
 
-fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
+fn option(value: Option<impl ToTokens>) -> TokenStream {
     match value {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
@@ -217,10 +226,8 @@ fn argument(argument: &Argument) -> TokenStream {
     match argument {
         Argument::Context => quote_spanned!(Span::mixed_site()=> context),
         Argument::Port(port) => {
-            let Port { ident, artifact, optional } = port.as_ref();
-            let name = ident.unraw().to_string();
-            let method = if *optional { quote!(optional_input) } else { quote!(input) };
-            quote_spanned!(Span::mixed_site()=> context.#method::<#artifact>(#name)?)
+            let (name, ty) = (port.ident.unraw().to_string(), &port.ty);
+            quote_spanned!(Span::mixed_site()=> <#ty as ::chem_runtime::step::StepInput>::take(context, #name)?)
         }
         Argument::Param(param) => {
             let ident = &param.ident;

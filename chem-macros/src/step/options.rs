@@ -18,7 +18,7 @@ impl Options {
             if input.parse::<Option<Token![=]>>()?.is_none() {
                 errors.under(&key, format!("`{key}` has no value: write `{key} = …`"));
             } else {
-                let value: Expr = input.parse()?;
+                let value = ungrouped(input.parse()?);
                 if options.0.iter().any(|(other, _)| *other == key) {
                     errors.under(&key, format!("`{key}` is given twice"));
                 } else {
@@ -43,5 +43,13 @@ impl Options {
         for (key, _) in self.0 {
             errors.under(&key, format!("unknown key `{key}`: the keys are {known}"));
         }
+    }
+}
+
+/// The expression within the invisible group that a `macro_rules` macro puts around it.
+pub(super) fn ungrouped(expression: Expr) -> Expr {
+    match expression {
+        Expr::Group(group) => ungrouped(*group.expr),
+        other => other,
     }
 }

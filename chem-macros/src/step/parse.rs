@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, FnArg, Ident, Item, ItemFn, Meta, Token};
 
 use super::Errors;
-use super::options::Options;
+use super::options::{Options, ungrouped};
 
 /// What stands in the parentheses of `#[step(…)]`.
 pub(super) struct WrittenAttribute {
@@ -53,7 +53,7 @@ pub(super) fn attribute(tokens: TokenStream, errors: &mut Errors) -> Option<Writ
         let mut name = None;
         let begins_with_key = input.peek(Ident) && input.peek2(Token![=]);
         if !begins_with_key && !input.is_empty() {
-            name = Some(input.parse()?);
+            name = Some(ungrouped(input.parse()?));
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }

@@ -77,6 +77,7 @@ pub trait JsonArtifact: Serialize + DeserializeOwned + Send + Sync + 'static {
     const KIND: &'static str;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: JsonArtifact> ArtifactValue for T {
     const KIND: &'static str = <T as JsonArtifact>::KIND;
 

@@ -8,7 +8,7 @@ use super::property::Property;
 use crate::prelude::*;
 use crate::records::map_records;
 
-/// Adds properties to molecules, each as a column of its name.
+/// Adds properties to molecules, each as a column of its name, in place of one that is called so already.
 ///
 /// The values agree with RDKit 2026.09.1. Numbers are rounded to six decimals. Donors and acceptors are Lipinski's
 /// counts (hydrogens on N and O; N and O), logP and molar refractivity are Wildman and Crippen's, and rotatable bonds
@@ -16,6 +16,21 @@ use crate::records::map_records;
 ///
 /// A property that cannot be computed for a molecule is missing there. The signal `described` gives the number of
 /// `molecules`, and under `missing` how many lack a property. An InChIKey is computed for at most 500 heavy atoms.
+///
+/// # Example
+/// ```yaml
+/// flow: described-drugs
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: describe
+///     uses: molecules.describe
+///     with: { properties: [molecular_weight, logp, qed] }
+/// ```
+///
+/// # Errors
+/// - None of its own: a property that cannot be computed for a molecule is missing there.
 #[step("molecules.describe", version = 1)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,

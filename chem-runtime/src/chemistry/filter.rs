@@ -14,6 +14,28 @@ use crate::records::choose_rows;
 ///
 /// The signal `filtered` counts the molecules `kept` and `dropped`, and under `missing` those of the dropped that lack a
 /// value, by column.
+///
+/// # Example
+/// ```yaml
+/// flow: small-drugs
+/// params:
+///   max_weight: 350
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: describe
+///     uses: molecules.describe
+///     with: { properties: [molecular_weight, logp] }
+///   - id: keep
+///     uses: molecules.filter
+///     with: { where: "molecular_weight <= params.max_weight && logp <= 3" }
+/// ```
+///
+/// # Errors
+/// - The condition names a column that the molecules do not have; the message names those that they have.
+/// - The condition compares what cannot be compared, such as a text with a number, or gives something else than true or
+///   false; the message has the row.
 #[step("molecules.filter", version = 1)]
 pub fn filter_molecules(
     molecules: Input<Molecules>,

@@ -219,5 +219,8 @@ mod tests {
         let dummy = Structure::from_smiles("*").unwrap();
         assert_eq!((dummy.inchi_key(), dummy.heavy_atoms()), (None, Some(0)));
         assert_eq!(Structure::from_smiles("[999C]").unwrap().molecular_weight(), None);
+        let many = |atoms: u32| Structure::from_smiles(&vec!["C"; atoms as usize].join(".")).unwrap().inchi_key();
+        assert!(many(MAX_INCHI_KEY_ATOMS).is_some());
+        assert_eq!(many(MAX_INCHI_KEY_ATOMS + 1), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Molecules: reading, describing and choosing them.
 //!
-//! The chemistry itself is the `cosmolkit` library's, which [`library`] alone touches. The engine, the stores and all
+//! The chemistry itself is the `cosmolkit` library's, which `library` alone touches. The engine, the stores and all
 //! below them know nothing of this wing.
 
 mod describe;

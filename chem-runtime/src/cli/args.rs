@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::store::Cursor;
+
 /// Run reproducible chemistry flows.
 ///
 /// A flow is a YAML manifest: which steps, in which order, with which parameters. A run is recorded event by event in an
@@ -59,12 +61,18 @@ pub(super) enum Command {
     Ls,
     /// Show a run: its steps, their fingerprints and outputs.
     Show(RunIdArgs),
-    /// Print the events of a run.
-    Log(RunIdArgs),
+    /// Print the events of a run, or follow those of all runs.
+    Log(LogArgs),
     /// Print an artifact.
     Artifact(ArtifactArgs),
     /// List the step types of this program, or explain one.
     Steps(StepsArgs),
+    /// Look after the store.
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Write a flow, a step or a project to begin with.
+    #[command(subcommand)]
+    New(NewCommand),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -102,6 +110,19 @@ pub(super) struct RunIdArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct LogArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID", required_unless_present = "follow")]
+    pub id: Option<String>,
+    /// Go on as events come: until the run ends, or, without an ID, with the events of all runs until Ctrl-C.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Where an earlier `--follow` had got to, as it said when it was stopped.
+    #[arg(long, value_name = "CURSOR", requires = "follow", conflicts_with = "id")]
+    pub from: Option<Cursor>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ArtifactArgs {
     /// The artifact's hash, or the beginning of it.
     #[arg(value_name = "HASH")]
@@ -116,6 +137,38 @@ pub(super) struct StepsArgs {
     /// The step type to explain.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Say which schema the store has, and what is to be applied.
+    Status,
+    /// Bring the schema up to date; make the store if it is not there.
+    Migrate,
+    /// Say which objects of the schema are not as the program made them. Status 1 if there are any.
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NewCommand {
+    /// Write flows/NAME.yaml, a flow that runs.
+    Flow {
+        /// The flow's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Write a step function with a unit test to src/steps.
+    Step {
+        /// The step type's name, such as `table.head`.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Make a crate with a step, a flow and a snapshot test in a new directory.
+    Project {
+        /// The crate's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

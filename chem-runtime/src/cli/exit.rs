@@ -8,7 +8,7 @@ use super::output;
 use crate::engine::CoreEngineError;
 use crate::event::FlowId;
 use crate::step::DuplicateStepType;
-use crate::store::{InvalidStoreUrl, LoadError, StoreError};
+use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, StoreError};
 
 /// The exit statuses that are not good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Failure {
     pub(super) fn of_run(flow_id: FlowId, error: CoreEngineError) -> Self {
         match error {
             CoreEngineError::Store(error) => {
-                let conflict = matches!(error, StoreError::Conflict { .. });
+                let conflict = error.class() == ErrorClass::Conflict;
                 let failure = Self::from(error);
                 if conflict {
                     failure.with_help(format!("see how it gets on with `chem log {flow_id}`"))

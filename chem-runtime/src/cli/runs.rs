@@ -24,7 +24,8 @@ pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>
     Ok(store::open(&url)?)
 }
 
-fn store_url(shared: &Shared) -> Result<StoreUrl, Failure> {
+/// The address of the store that the command line, or else the environment, names.
+pub(super) fn store_url(shared: &Shared) -> Result<StoreUrl, Failure> {
     Ok(StoreUrl::choose(shared.store.as_deref(), |name| std::env::var(name).ok())?)
 }
 

@@ -49,18 +49,7 @@ impl FlowEngineBuilder<NoSteps> {
 
     /// The flow's source. Anything else does not compile; a boxed step is checked by [`build`](Self::build).
     pub fn first_step<S: IntoStep<Role: Leads>>(self, step: S) -> FlowEngineBuilder<HasSteps> {
-        FlowEngineBuilder {
-            store: self.store,
-            repository: self.repository,
-            place: self.place,
-            cancel: self.cancel,
-            observer: self.observer,
-            name: self.name,
-            steps: self.steps,
-            invalid: self.invalid,
-            stage: PhantomData,
-        }
-        .add(step)
+        self.into_stage().add(step)
     }
 
     /// The engine for a definition that is made already.
@@ -85,22 +74,12 @@ impl FlowEngineBuilder<HasSteps> {
     /// # Errors
     /// [`CoreEngineError::Definition`] says which step does not fit, and why.
     pub fn build(self) -> Result<FlowEngine, CoreEngineError> {
-        if let Some(invalid) = self.invalid {
+        let mut builder = self;
+        if let Some(invalid) = builder.invalid.take() {
             return Err(invalid.into());
         }
-        let definition = FlowDefinition::new(self.steps)?;
-        let builder = FlowEngineBuilder {
-            store: self.store,
-            repository: self.repository,
-            place: self.place,
-            cancel: self.cancel,
-            observer: self.observer,
-            name: self.name,
-            steps: Vec::new(),
-            invalid: None,
-            stage: PhantomData,
-        };
-        Ok(builder.definition(definition))
+        let definition = FlowDefinition::new(std::mem::take(&mut builder.steps))?;
+        Ok(builder.into_stage().definition(definition))
     }
 
     fn add(mut self, step: impl IntoStep) -> Self {
@@ -125,6 +104,11 @@ impl FlowEngineBuilder<HasSteps> {
 }
 
 impl<Stage> FlowEngineBuilder<Stage> {
+    fn into_stage<Next>(self) -> FlowEngineBuilder<Next> {
+        let Self { store, repository, place, cancel, observer, name, steps, invalid, stage: _ } = self;
+        FlowEngineBuilder { store, repository, place, cancel, observer, name, steps, invalid, stage: PhantomData }
+    }
+
     /// Names the flow.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());

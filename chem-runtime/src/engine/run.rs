@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::Handed;
@@ -13,7 +14,7 @@ use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, StepIdentity,
 use crate::step::{
     ANY_KIND, ExecutionContext, Files, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult,
 };
-use crate::store::{NewEvent, StoredArtifacts};
+use crate::store::{EventStore, Holder, Lease, NewEvent, StoredArtifacts, Takeover, Writer};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,9 @@ pub(super) enum Until {
 /// A run under way: its state, and what the log does not need to know of it.
 pub(super) struct Session {
     flow_id: FlowId,
+    store: Arc<dyn EventStore>,
+    /// The right to write the run; none for one that has ended.
+    lease: Option<Lease>,
     instance: FlowInstance,
     /// Events that have been decided and are not in the store yet.
     held: Vec<NewEvent>,
@@ -39,9 +43,22 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn load(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
-        let instance = engine.instance_for(flow_id)?;
-        let (held, ready, handed) = (Vec::new(), None, HashMap::new());
-        Ok(Self { flow_id, instance, held, ready, handed, files: engine.place.files() })
+        let (store, holder) = (engine.store.clone(), Holder::this_process());
+        let mut instance = engine.instance_for(flow_id)?;
+        let lease = match decide(&instance) {
+            Decision::Completed | Decision::Failed(_) => None,
+            Decision::Initialize => Some(Lease::of_new_run(flow_id, holder)),
+            _ => {
+                let lease = store.lease(flow_id, &holder, Takeover::IfFree)?;
+                // Whoever had the run before us may have written until we took it.
+                if store.next_position(flow_id)? != instance.next_position() {
+                    instance = engine.instance_for(flow_id)?;
+                }
+                Some(lease)
+            }
+        };
+        let (held, ready, handed, files) = (Vec::new(), None, HashMap::new(), engine.place.files());
+        Ok(Self { flow_id, store, lease, instance, held, ready, handed, files })
     }
 
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
@@ -59,20 +76,20 @@ impl Session {
                 Decision::Initialize => self.hold(engine.initialized()?.into())?,
                 Decision::Complete => self.hold(self.completed().into())?,
                 Decision::Completed => {
-                    self.flush(engine)?;
+                    self.flush()?;
                     return Ok(self.instance.clone());
                 }
                 Decision::Failed(index) => {
-                    self.flush(engine)?;
+                    self.flush()?;
                     let (step, (error, causes)) = (engine.step_id(index), self.error_of(index));
                     return Err(CoreEngineError::StepFailed { flow_id: self.flow_id, step, error, causes });
                 }
                 Decision::Start(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
-                    self.flush(engine)?;
+                    self.flush()?;
                     return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
                 }
                 Decision::Start(_) if ran && until == Until::StepEnds => {
-                    self.flush(engine)?;
+                    self.flush()?;
                     return Ok(self.instance.clone());
                 }
                 Decision::Start(index) => {
@@ -84,7 +101,7 @@ impl Session {
                     if resumed && !self.prepare_again(engine, index)? {
                         continue;
                     }
-                    self.flush(engine)?;
+                    self.flush()?;
                     self.execute(engine, index, resumed)?;
                     ran = true;
                 }
@@ -101,10 +118,11 @@ impl Session {
     }
 
     /// Appends what is held, in one transaction.
-    fn flush(&mut self, engine: &FlowEngine) -> Result<(), CoreEngineError> {
+    fn flush(&mut self) -> Result<(), CoreEngineError> {
         if !self.held.is_empty() {
             let expected = self.instance.next_position() - self.held.len() as u64;
-            engine.store.append(self.flow_id, expected, &self.held)?;
+            let writer = self.lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
+            self.store.append_as(writer, expected, &self.held)?;
             tracing::debug!(flow_id = %self.flow_id, position = expected, events = self.held.len(), "appended");
             self.held.clear();
         }
@@ -126,7 +144,7 @@ impl Session {
         let inputs = match self.gather(planned) {
             Ok(inputs) => inputs,
             Err(error) => {
-                self.flush(engine)?;
+                self.flush()?;
                 return Err(error);
             }
         };
@@ -289,6 +307,18 @@ impl Session {
             error: storable(error.message()),
             causes: error.causes().iter().map(|cause| storable(cause)).collect(),
         })
+    }
+}
+
+impl Drop for Session {
+    /// Lets go of a run that has not ended, so that another process finds it free.
+    fn drop(&mut self) {
+        let ended = matches!(decide(&self.instance), Decision::Completed | Decision::Failed(_)) && self.held.is_empty();
+        if let Some(lease) = self.lease.as_ref().filter(|_| !ended && self.instance.next_position() > 0)
+            && let Err(error) = self.store.release(lease)
+        {
+            tracing::warn!(flow_id = %self.flow_id, %error, "the run could not be let go of");
+        }
     }
 }
 

@@ -148,6 +148,11 @@ each_kind! {
 }
 
 impl FlowEventKind {
+    /// Whether a run whose last event is of this kind, by its name in the log, goes on no further by itself.
+    pub fn ends_the_run(event_type: &str) -> bool {
+        matches!(event_type, "stepfailed" | "flowcompleted")
+    }
+
     /// The payload as canonical JSON: what stores write.
     pub fn payload_text(&self) -> Result<String, CanonicalError> {
         canonical_json(&self.payload()?)

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::error::FlowDefinitionError;
 use super::identity::definition_hash;
-use crate::event::{RecordedDefinition, RecordedStep, StepKind};
+use super::wiring::{check_place, wire};
+use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::DefinitionHash;
-use crate::step::{InvalidStepId, MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
+use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
 
 /// Steps in order, wired and checked: what the engine runs.
 #[derive(Clone)]
@@ -24,7 +26,7 @@ pub struct FlowDefinition {
 /// A step of a definition.
 #[derive(Clone)]
 pub struct FlowStep {
-    step: Arc<dyn StepDefinition>,
+    pub(super) step: Arc<dyn StepDefinition>,
     inputs: BTreeMap<String, OutputAddress>,
 }
 
@@ -47,124 +49,6 @@ pub struct OutputAddress {
     pub step: usize,
     /// The output's name.
     pub output: String,
-}
-
-/// Why steps do not make a flow.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FlowDefinitionError {
-    /// There are no steps.
-    #[error("a flow needs at least one step")]
-    NoSteps,
-    /// The first step takes inputs.
-    #[error("the first step, `{step}`, is a {kind}; a flow begins with a source", kind = kind.name())]
-    FirstStepNotSource {
-        /// The step.
-        step: StepId,
-        /// What it is.
-        kind: StepKind,
-    },
-    /// A source after the first step.
-    #[error("step `{step}` is a source; only the first step of a flow is one")]
-    SourceAfterFirst {
-        /// The step.
-        step: StepId,
-    },
-    /// Two steps of one name.
-    #[error("two steps are called `{0}`")]
-    DuplicateId(StepId),
-    /// A name that cannot name a step.
-    #[error(transparent)]
-    InvalidId(#[from] InvalidStepId),
-    /// The wiring names a port that the step does not have.
-    #[error("step `{step}` has no input `{port}`")]
-    UnknownPort {
-        /// The step.
-        step: StepId,
-        /// The port.
-        port: String,
-    },
-    /// The wiring names a step that is not before this one.
-    #[error("the input `{port}` of step `{step}` is wired to `{from}`, which is no earlier step")]
-    UnknownStep {
-        /// The step.
-        step: StepId,
-        /// The port.
-        port: String,
-        /// What was written.
-        from: String,
-    },
-    /// The wiring names an output that the earlier step does not have.
-    #[error("the input `{port}` of step `{step}` is wired to `{from}`, and there is no such output")]
-    UnknownOutput {
-        /// The step.
-        step: StepId,
-        /// The port.
-        port: String,
-        /// What was written.
-        from: String,
-    },
-    /// The wiring names a sink.
-    #[error("the input `{port}` of step `{step}` is wired to `{from}`, a sink, which has nothing to hand on")]
-    WiredToSink {
-        /// The step.
-        step: StepId,
-        /// The port.
-        port: String,
-        /// The sink.
-        from: StepId,
-    },
-    /// A required port that nothing feeds.
-    #[error("the input `{port}` of step `{step}` is not wired")]
-    OpenPort {
-        /// The step.
-        step: StepId,
-        /// The port.
-        port: String,
-    },
-    /// An artifact of the wrong kind.
-    #[error("the input `{port}` of step `{step}` takes `{expected}`, and `{from}` gives `{found}`")]
-    WrongKind {
-        /// The step.
-        step: StepId,
-        /// The port.
-        port: String,
-        /// The output that feeds it.
-        from: String,
-        /// What the port takes.
-        expected: String,
-        /// What it would be given.
-        found: String,
-    },
-    /// A step's parameters cannot be recorded.
-    #[error("the parameters of step `{step}` cannot be used: {reason}")]
-    Params {
-        /// The step.
-        step: StepId,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A recorded step whose type is not linked into this program.
-    #[error("step `{step}` uses `{uses}`, which this program does not have; run it with the program that has it")]
-    UnknownStepType {
-        /// The step.
-        step: StepId,
-        /// The step type.
-        uses: String,
-    },
-    /// A recorded step whose type has another version here.
-    #[error(
-        "step `{step}` was recorded with `{uses}@{recorded}`, and this program has `{uses}@{linked}`; go on with the release that recorded it, or run the flow anew"
-    )]
-    OtherVersion {
-        /// The step.
-        step: StepId,
-        /// The step type.
-        uses: String,
-        /// The version of the record.
-        recorded: u32,
-        /// The version of this program.
-        linked: u32,
-    },
 }
 
 /// A definition of these steps, each taking the output of the step before it.
@@ -322,75 +206,4 @@ impl fmt::Debug for FlowDefinition {
             self.steps.iter().map(|step| format!("{}: {}", step.step.id(), step.step.step_type())).collect();
         f.debug_struct("FlowDefinition").field("name", &self.name).field("steps", &steps).finish_non_exhaustive()
     }
-}
-
-fn check_place(step: &dyn StepDefinition, first: bool) -> Result<(), FlowDefinitionError> {
-    match (first, step.kind()) {
-        (true, StepKind::Source) | (false, StepKind::Transform | StepKind::Sink) => Ok(()),
-        (true, kind) => Err(FlowDefinitionError::FirstStepNotSource { step: step.id().clone(), kind }),
-        (false, StepKind::Source) => Err(FlowDefinitionError::SourceAfterFirst { step: step.id().clone() }),
-    }
-}
-
-fn wire(
-    step: &dyn StepDefinition,
-    written: Vec<(String, String)>,
-    earlier: &[FlowStep],
-    places: &HashMap<StepId, usize>,
-) -> Result<BTreeMap<String, OutputAddress>, FlowDefinitionError> {
-    let id = || step.id().clone();
-    let mut inputs = BTreeMap::new();
-    for (port, from) in written {
-        if !step.inputs().iter().any(|spec| spec.name == port) {
-            return Err(FlowDefinitionError::UnknownPort { step: id(), port });
-        }
-        let (name, output) = from.split_once('.').unwrap_or((&from, MAIN_OUTPUT));
-        let place = StepId::new(name).ok().and_then(|name| places.get(&name).copied());
-        let Some(place) = place else {
-            return Err(FlowDefinitionError::UnknownStep { step: id(), port, from });
-        };
-        inputs.insert(port, OutputAddress { step: place, output: output.to_owned() });
-    }
-    // What its author left open at the first port is fed by the step before, unless that is a sink.
-    if let (Some(port), Some(before)) = (step.inputs().first(), earlier.len().checked_sub(1))
-        && !inputs.contains_key(port.name)
-        && !(port.optional && earlier[before].step.kind() == StepKind::Sink)
-    {
-        inputs.insert(port.name.to_owned(), OutputAddress { step: before, output: MAIN_OUTPUT.to_owned() });
-    }
-    for port in step.inputs() {
-        match inputs.get(port.name) {
-            None if port.optional => {}
-            None => return Err(FlowDefinitionError::OpenPort { step: id(), port: port.name.to_owned() }),
-            Some(address) => check_wire(step, port, address, &earlier[address.step])?,
-        }
-    }
-    Ok(inputs)
-}
-
-fn check_wire(
-    step: &dyn StepDefinition,
-    port: &crate::step::PortSpec,
-    address: &OutputAddress,
-    from: &FlowStep,
-) -> Result<(), FlowDefinitionError> {
-    let (id, port_name) = (step.id().clone(), port.name.to_owned());
-    let from_id = from.step.id();
-    if from.step.kind() == StepKind::Sink {
-        return Err(FlowDefinitionError::WiredToSink { step: id, port: port_name, from: from_id.clone() });
-    }
-    let Some(output) = from.step.outputs().iter().find(|output| output.name == address.output) else {
-        let from = format!("{from_id}.{}", address.output);
-        return Err(FlowDefinitionError::UnknownOutput { step: id, port: port_name, from });
-    };
-    if !port.accepts(output) {
-        return Err(FlowDefinitionError::WrongKind {
-            step: id,
-            port: port_name,
-            from: from_id.to_string(),
-            expected: port.kind.to_owned(),
-            found: output.kind.to_owned(),
-        });
-    }
-    Ok(())
 }

@@ -22,12 +22,15 @@
 
 mod decide;
 mod definition;
+mod error;
 mod evolve;
 mod identity;
 mod instance;
+mod wiring;
 
 pub use decide::{Decision, decide};
-pub use definition::{FlowDefinition, FlowDefinitionError, FlowStep, OutputAddress, build_flow_definition_auto};
+pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
+pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, FlowStatus, StepState, StepStatus};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::rules::Rule;
+use super::rules::{self, Rule};
 use super::source::{Source, Span};
 
 /// Whether a flow can run in spite of a diagnostic.
@@ -94,6 +94,7 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     found: Vec<Diagnostic>,
+    errors: usize,
 }
 
 impl Findings {
@@ -101,8 +102,23 @@ impl Findings {
     /// nobody reads more, and the search costs as many comparisons as there are names.
     const SUGGESTIONS: usize = 100;
 
+    /// Whoever is told of a thousand errors is not helped by the next.
+    const MOST: usize = 1_000;
+
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
+        if !diagnostic.is_error() {
+            self.found.push(diagnostic);
+            return;
+        }
+        self.errors += 1;
+        if self.errors <= Self::MOST {
+            self.found.push(diagnostic);
+        } else if self.errors == Self::MOST + 1 {
+            let Label { source, span, .. } = &diagnostic.primary;
+            let message = format!("there are more than {} errors; the others are not listed", Self::MOST);
+            let more = Diagnostic::new(&rules::TOO_MANY, message, source, *span);
+            self.found.push(more.with_help("correct these, and check again"));
+        }
     }
 
     /// The name that was probably meant.
@@ -110,18 +126,23 @@ impl Findings {
         if self.found.len() < Self::SUGGESTIONS { crate::step::nearest(name, candidates) } else { None }
     }
 
-    pub(super) fn has_any(&self, rules: &[&'static Rule]) -> bool {
-        self.found.iter().any(|diagnostic| rules.contains(&diagnostic.rule))
+    /// Whether there are errors in any of these groups of rules, the first two digits of their codes.
+    pub(super) fn has_errors_in(&self, groups: &[&str]) -> bool {
+        let is_in = |diagnostic: &&Diagnostic| groups.iter().any(|group| diagnostic.rule.code[1..].starts_with(group));
+        self.found.iter().filter(is_in).any(Diagnostic::is_error)
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.found.iter().any(Diagnostic::is_error)
+        self.errors > 0
     }
 
     /// All of them, in the order of their places: those about overrides first, then down the manifest.
     pub(super) fn into_sorted(mut self, manifest: &Source) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| {
-            (diagnostic.primary.source.is(manifest), diagnostic.primary.span, diagnostic.rule.code)
+            let in_manifest = diagnostic.primary.source.is(manifest);
+            // Overrides stay in the order in which they were given.
+            let place = if in_manifest { diagnostic.primary.span } else { Span::default() };
+            (in_manifest, place)
         });
         self.found
     }

@@ -1,5 +1,6 @@
 //! Where a part of a text stands in the manifest, which may have written it with quotes, escapes and folded lines.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::source::{Source, Span};
@@ -7,10 +8,29 @@ use super::source::{Source, Span};
 /// The part of the manifest where `part` of `value` stands, a text that is written at `span`. All of `span` if that
 /// cannot be told.
 pub(super) fn place(source: &Source, span: Span, value: &str, part: &Range<usize>) -> Span {
-    let raw = source.slice(span);
-    let Some(offsets) = align(raw, value) else { return span };
-    let at = |offset: usize| offsets.get(offset).copied().unwrap_or(raw.len());
-    Span::new(span.start + at(part.start), span.start + at(part.end))
+    Places::new(source, span, value).of(part)
+}
+
+/// The places of the parts of one text. The text is gone through once, for the first part that is asked for.
+pub(super) struct Places<'a> {
+    raw: &'a str,
+    span: Span,
+    value: &'a str,
+    offsets: OnceCell<Option<Vec<usize>>>,
+}
+
+impl<'a> Places<'a> {
+    /// The places of the parts of `value`, which is written at `span`.
+    pub(super) fn new(source: &'a Source, span: Span, value: &'a str) -> Self {
+        Self { raw: source.slice(span), span, value, offsets: OnceCell::new() }
+    }
+
+    /// The place of `part`.
+    pub(super) fn of(&self, part: &Range<usize>) -> Span {
+        let Some(offsets) = self.offsets.get_or_init(|| align(self.raw, self.value)) else { return self.span };
+        let at = |offset: usize| self.span.start + offsets.get(offset).copied().unwrap_or(self.raw.len());
+        Span::new(at(part.start), at(part.end))
+    }
 }
 
 /// For each byte of `value`, and for its end, where in `raw` it is written.

@@ -25,6 +25,8 @@ macro_rules! rules {
 }
 
 rules! {
+    TOO_MANY = "E0001" Error "there are more errors than are listed";
+
     // The text, and whether it is YAML of the kind that manifests are written in.
     UNREADABLE = "E0101" Error "the manifest cannot be read";
     NOT_UTF8 = "E0102" Error "the manifest is not UTF-8";

@@ -11,7 +11,7 @@ use crate::step::StepError;
 /// Writes the columns of `table` at the places `columns`, in that order: a line with their names, then a line for each
 /// row.
 ///
-/// Cells are quoted where RFC 4180 asks for it. A missing value is an empty cell, a number stands in its shortest form
+/// No columns make an empty text. Cells are quoted where RFC 4180 asks for it. A missing value is an empty cell, a number stands in its shortest form
 /// that reads back to the same number, and lines end with a line feed.
 ///
 /// # Errors
@@ -19,6 +19,9 @@ use crate::step::StepError;
 pub fn write_delimited(table: &Table, columns: &[usize], delimiter: u8, out: &mut dyn Write) -> Result<(), StepError> {
     let mut writer = WriterBuilder::new().delimiter(delimiter).from_writer(out);
     let chosen = || columns.iter().filter_map(|&index| Some((table.columns().get(index)?, table.data(index)?)));
+    if chosen().next().is_none() {
+        return Ok(());
+    }
     writer.write_record(chosen().map(|(column, _)| column.name.as_bytes()))?;
     let mut cell = String::new();
     for row in 0..table.rows() {
@@ -91,6 +94,12 @@ mod tests {
     #[test]
     fn a_row_of_one_missing_value_is_still_a_line() {
         assert_eq!(written(&sample(), &[1], b','), "n\n-1\n\"\"\n2\n");
+    }
+
+    #[test]
+    fn no_columns_make_an_empty_text() {
+        assert_eq!(written(&sample(), &[], b','), "");
+        assert_eq!(written(&Table::default(), &[0], b','), "");
     }
 
     #[test]

@@ -58,3 +58,79 @@ fn workers() -> Result<&'static ThreadPool, StepError> {
     });
     pool.as_ref().map_err(|error| StepError::new(format!("cannot start threads to work on records: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
+    use crate::fingerprint::ArtifactHash;
+    use crate::step::{CancelToken, Files, Inputs, Progress, StepId};
+
+    struct Nothing;
+
+    impl ArtifactSource for Nothing {
+        fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
+            Err(ArtifactError::Missing { hash })
+        }
+    }
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<(u64, Option<u64>)>>);
+
+    impl Progress for Heard {
+        fn step_progress(&self, _: &StepId, done: u64, total: Option<u64>) {
+            self.0.lock().unwrap().push((done, total));
+        }
+    }
+
+    fn with_context<T>(cancel: &CancelToken, heard: &Heard, work: impl FnOnce(&ExecutionContext<'_>) -> T) -> T {
+        let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
+        work(&ExecutionContext::new(&id, &inputs, &Nothing, &files, cancel, heard))
+    }
+
+    #[test]
+    fn results_stand_in_the_order_of_the_records_whatever_the_number_of_threads() {
+        let records: Vec<u64> = (0..5_000).collect();
+        let expected: Vec<u64> = records.iter().map(|record| record * record).collect();
+        let (cancel, heard) = (CancelToken::default(), Heard::default());
+        with_context(&cancel, &heard, |context| {
+            for threads in [1, 2, 7] {
+                let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                assert_eq!(map_records_on(&pool, context, &records, |record| record * record).unwrap(), expected);
+            }
+            assert_eq!(map_records(context, &records, |record| record * record).unwrap(), expected);
+        });
+        let mut reports = heard.0.into_inner().unwrap();
+        reports.sort_unstable();
+        assert_eq!(reports.last(), Some(&(5_000, Some(5_000))));
+        assert_eq!(reports.len(), 4 * 20);
+    }
+
+    #[test]
+    fn a_run_that_is_asked_to_stop_stops() {
+        let cancel = CancelToken::default();
+        let worked = AtomicU64::new(0);
+        let result = with_context(&cancel, &Heard::default(), |context| {
+            map_records(context, &[(); 100_000], |()| {
+                if worked.fetch_add(1, Ordering::Relaxed) == 100 {
+                    cancel.cancel();
+                }
+            })
+        });
+        assert!(result.unwrap_err().is_interrupted());
+        assert!(worked.into_inner() < 100_000);
+    }
+
+    #[test]
+    fn deep_recursion_finds_its_stack() {
+        fn depth(left: u32) -> u32 {
+            let here = std::hint::black_box([left; 1_000]);
+            if left == 0 { here[0] } else { 1 + depth(left - 1) }
+        }
+        let (cancel, heard) = (CancelToken::default(), Heard::default());
+        let found = with_context(&cancel, &heard, |context| map_records(context, &[5_000], |left| depth(*left)));
+        assert_eq!(found.unwrap(), [5_000]);
+    }
+}

@@ -1,4 +1,7 @@
-//! Runs told to people and scripts: the one shape that `chem run`, `show` and `ls` print.
+//! Runs told to people and scripts: the one shape that `chem run`, `show` and `ls` print. What is said of step types is
+//! in `steps`.
+
+mod steps;
 
 use std::path::PathBuf;
 
@@ -12,6 +15,8 @@ use crate::fingerprint::{DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepStatus, replay};
 use crate::step::FileWritten;
 use crate::store::{EventStore, FlowSummary, StoreError, StoredArtifacts};
+
+pub use steps::{family, param_facts, step_reference};
 
 /// A run as it is printed.
 #[derive(Debug, Clone, PartialEq)]

@@ -34,6 +34,7 @@ impl IntoDefault<f64> for i32 {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: From<&'static str>> IntoDefault<T> for &'static str {
     fn into_default(self) -> T {
         self.into()

@@ -74,6 +74,24 @@ impl<E: Error + Send + Sync + 'static> From<E> for StepError {
     }
 }
 
+/// An error that a step function may return: [`StepError`], or one that converts into it.
+#[diagnostic::on_unimplemented(
+    message = "a step cannot fail with `{Self}`",
+    label = "does not convert into `StepError`",
+    note = "return `StepError`, or an error type that implements `std::error::Error`"
+)]
+pub trait IntoStepError {
+    /// The error as the engine takes it.
+    fn into_step_error(self) -> StepError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<StepError>> IntoStepError for E {
+    fn into_step_error(self) -> StepError {
+        self.into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

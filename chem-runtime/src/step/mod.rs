@@ -7,6 +7,7 @@
 mod context;
 mod default;
 mod definition;
+mod doc;
 mod error;
 pub mod expression;
 mod file;
@@ -21,12 +22,13 @@ pub use default::IntoDefault;
 pub use definition::{
     InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
 };
-pub use error::StepError;
+pub use doc::StepDoc;
+pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
 pub(crate) use names::{listed, nearest};
 pub use param::{InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
-pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepReturn, WithRejects};
+pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,

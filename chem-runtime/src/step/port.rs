@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::context::ExecutionContext;
 use super::definition::StepOutput;
 use super::error::StepError;
 use crate::artifact::{ArtifactValue, Table};
@@ -29,9 +30,9 @@ impl PortSpec {
     /// A required port for anything.
     pub const ANY: Self = Self { name: "input", kind: ANY_KIND, optional: false };
 
-    /// A port for values of type `T`.
-    pub const fn of<T: ArtifactValue>(name: &'static str, optional: bool) -> Self {
-        Self { name, kind: T::KIND, optional }
+    /// A port for inputs of type `T`.
+    pub const fn of<T: StepInput>(name: &'static str) -> Self {
+        Self { name, kind: T::KIND, optional: T::OPTIONAL }
     }
 
     /// Whether `output` can feed this port.
@@ -95,6 +96,41 @@ impl<T> Deref for Input<T> {
     }
 }
 
+/// What a step function may take from earlier steps: `Input<T>`, or `Option<Input<T>>` from a port that may be left open.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an input of a step",
+    label = "not an input",
+    note = "take an `Input<T>` or an `Option<Input<T>>`, where `T` implements `ArtifactValue`"
+)]
+pub trait StepInput: Sized {
+    /// The kind of artifact that the port takes.
+    const KIND: &'static str;
+
+    /// Whether the port may be left open.
+    const OPTIONAL: bool;
+
+    /// What is wired to `port`.
+    fn take(context: &ExecutionContext<'_>, port: &str) -> Result<Self, StepError>;
+}
+
+impl<T: ArtifactValue> StepInput for Input<T> {
+    const KIND: &'static str = T::KIND;
+    const OPTIONAL: bool = false;
+
+    fn take(context: &ExecutionContext<'_>, port: &str) -> Result<Self, StepError> {
+        context.input(port)
+    }
+}
+
+impl<T: ArtifactValue> StepInput for Option<Input<T>> {
+    const KIND: &'static str = T::KIND;
+    const OPTIONAL: bool = true;
+
+    fn take(context: &ExecutionContext<'_>, port: &str) -> Result<Self, StepError> {
+        context.optional_input(port)
+    }
+}
+
 /// What a step function may return inside its `Result`.
 #[diagnostic::on_unimplemented(
     message = "a step cannot return `{Self}`",
@@ -109,6 +145,7 @@ pub trait StepReturn {
     fn into_outputs(self) -> Result<Vec<StepOutput>, StepError>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: ArtifactValue> StepReturn for T {
     const OUTPUTS: &'static [OutputSpec] = &[OutputSpec::of::<T>(MAIN_OUTPUT)];
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::context::ExecutionContext;
 use super::definition::{InvalidStepId, PlannedStep, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
+use super::doc::StepDoc;
 use super::error::StepError;
 use super::file::Files;
 use super::param::{ParamProblem, ParamSpec};
@@ -21,7 +22,7 @@ pub struct StepSpec {
     pub version: u32,
     /// Source, transform or sink.
     pub kind: StepKind,
-    /// The function's doc comment. Its first line is the summary.
+    /// The function's doc comment. Its first line is the summary; [`help`](Self::help) takes it apart.
     pub doc: &'static str,
     /// What it takes.
     pub inputs: &'static [PortSpec],
@@ -37,6 +38,11 @@ impl StepSpec {
     /// The first line of the doc comment.
     pub fn summary(&self) -> &'static str {
         self.doc.trim_start().lines().next().unwrap_or_default().trim()
+    }
+
+    /// The doc comment in its parts.
+    pub fn help(&self) -> StepDoc {
+        StepDoc::of(self.doc)
     }
 
     /// Its name and version.

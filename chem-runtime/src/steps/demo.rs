@@ -35,6 +35,18 @@ impl JsonArtifact for CharacterCount {
 }
 
 /// Gives a text.
+///
+/// # Example
+/// ```yaml
+/// flow: a-name
+/// steps:
+///   - id: seed
+///     uses: demo.seed
+///     with: { text: aspirin }
+/// ```
+///
+/// # Errors
+/// - The text has the character U+0000, which no store can hold.
 #[step("demo.seed", version = 1)]
 pub fn seed(
     /// The text to give.
@@ -47,6 +59,20 @@ pub fn seed(
 /// Splits a text into its characters.
 ///
 /// A character is a Unicode scalar value: an accent that is written by itself counts by itself.
+///
+/// # Example
+/// ```yaml
+/// flow: letters
+/// steps:
+///   - id: seed
+///     uses: demo.seed
+///     with: { text: aspirin }
+///   - id: letters
+///     uses: demo.characters
+/// ```
+///
+/// # Errors
+/// - None of its own: every text has characters, if only none.
 #[step("demo.characters", version = 1)]
 pub fn characters(text: Input<Text>) -> Result<CharacterList, StepError> {
     Ok(CharacterList(text.0.chars().collect()))
@@ -56,6 +82,22 @@ pub fn characters(text: Input<Text>) -> Result<CharacterList, StepError> {
 ///
 /// What it prints is a signal of the run, `printed`, with the characters put together as `text` and their number as
 /// `count`.
+///
+/// # Example
+/// ```yaml
+/// flow: how-many-letters
+/// steps:
+///   - id: seed
+///     uses: demo.seed
+///     with: { text: aspirin }
+///   - id: letters
+///     uses: demo.characters
+///   - id: count
+///     uses: demo.count
+/// ```
+///
+/// # Errors
+/// - None of its own.
 #[step("demo.count", version = 1, kind = Sink)]
 pub fn count(characters: Input<CharacterList>, context: &ExecutionContext<'_>) -> Result<CharacterCount, StepError> {
     let count = characters.0.len();

@@ -1,5 +1,6 @@
 //! What can go wrong with a store, by what can be done about it.
 
+use super::lease::Holder;
 use crate::artifact::ArtifactError;
 use crate::event::{EventError, FlowId};
 use crate::fingerprint::{ArtifactHash, CanonicalError};
@@ -18,6 +19,22 @@ pub enum StoreError {
         expected: u64,
         /// Where it is.
         found: u64,
+    },
+    /// The writer's lease has passed to another holder.
+    #[error("this process no longer has run {flow_id} in hand{}", by(.holder.as_ref()))]
+    Fenced {
+        /// The run.
+        flow_id: FlowId,
+        /// Who has it now, if anybody has.
+        holder: Option<Holder>,
+    },
+    /// Another holder has the run in hand.
+    #[error("{holder} is running {flow_id}; wait until it is done, or stop it first")]
+    Held {
+        /// The run.
+        flow_id: FlowId,
+        /// Who.
+        holder: Holder,
     },
     /// The event has no canonical form, so that no store could give it back unchanged.
     #[error("the `{event_type}` event of run {flow_id} cannot be stored")]
@@ -78,6 +95,10 @@ pub enum StoreError {
     },
 }
 
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!("; {holder} has taken it over"))
+}
+
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
@@ -85,7 +106,7 @@ pub enum ErrorClass {
     Transient,
     /// The same call will fail again.
     Permanent,
-    /// Somebody else was first.
+    /// Somebody else was first, or is at it.
     Conflict,
     /// What is stored is not what was stored.
     Corrupt,
@@ -95,7 +116,7 @@ impl StoreError {
     /// What can be done about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Conflict { .. } => ErrorClass::Conflict,
+            Self::Conflict { .. } | Self::Fenced { .. } | Self::Held { .. } => ErrorClass::Conflict,
             Self::Artifact(_) | Self::Event { .. } | Self::Corrupt { .. } => ErrorClass::Corrupt,
             Self::Backend { transient: true, .. } => ErrorClass::Transient,
             Self::Refused { .. } | Self::RefusedArtifact { .. } | Self::Unusable { .. } | Self::Backend { .. } => {

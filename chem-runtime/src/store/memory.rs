@@ -1,10 +1,12 @@
 //! The store in memory: the reference for what every store does, and what tests use.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::admit::{AdmittedArtifact, admit, now};
-use super::{EventStore, FlowSummary, NewEvent, StoreError};
+use super::lease::{LeaseState, check_epoch};
+use super::{Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, Takeover, Writer};
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId, event_variants};
 use crate::fingerprint::ArtifactHash;
@@ -22,15 +24,30 @@ use crate::fingerprint::ArtifactHash;
 #[derive(Debug, Default)]
 pub struct InMemoryEventStore {
     state: Mutex<State>,
+    /// Wakes those who wait for the next event.
+    appended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    seq: u64,
     flows: HashMap<FlowId, Vec<FlowEvent>>,
-    /// The runs in the order in which they began.
-    order: Vec<FlowId>,
+    /// Every event by its run and position, in the order of `seq`, which counts from 1.
+    log: Vec<(FlowId, u64)>,
     artifacts: BTreeMap<ArtifactHash, Artifact>,
+    leases: HashMap<FlowId, HeldLease>,
+}
+
+#[derive(Debug)]
+struct HeldLease {
+    epoch: u64,
+    holder: Holder,
+    released: bool,
+}
+
+impl State {
+    fn events(&self, flow_id: FlowId) -> &[FlowEvent] {
+        self.flows.get(&flow_id).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl InMemoryEventStore {
@@ -46,32 +63,78 @@ impl InMemoryEventStore {
 }
 
 impl EventStore for InMemoryEventStore {
-    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
         let mut state = self.state();
-        let found = state.flows.get(&flow_id).map_or(0, |events| events.len() as u64);
+        let takes = match writer.lease() {
+            Some(lease) if expected == 0 && lease.epoch == 1 && !state.leases.contains_key(&flow_id) => Some(lease),
+            Some(lease) => {
+                let held = state.leases.get(&flow_id).map(|held| (held.epoch, &held.holder));
+                check_epoch(lease, held)?;
+                None
+            }
+            None => None,
+        };
+        let found = state.events(flow_id).len() as u64;
         if found != expected {
             return Err(StoreError::Conflict { flow_id, expected, found });
         }
+        if let Some(lease) = takes {
+            let held = HeldLease { epoch: lease.epoch, holder: lease.holder.clone(), released: false };
+            state.leases.insert(flow_id, held);
+        }
         let ts = now();
         let mut stored = Vec::with_capacity(events.len());
-        for event in admitted {
-            state.seq += 1;
+        for (position, event) in (expected..).zip(admitted) {
+            state.log.push((flow_id, position));
+            let seq = state.log.len() as u64;
             for AdmittedArtifact { artifact, .. } in event.artifacts {
                 state.artifacts.entry(artifact.hash()).or_insert(artifact);
             }
-            let position = expected + stored.len() as u64;
-            stored.push(FlowEvent { seq: state.seq, flow_id, position, ts, kind: event.kind });
-        }
-        if expected == 0 && !stored.is_empty() {
-            state.order.push(flow_id);
+            stored.push(FlowEvent { seq, flow_id, position, ts, kind: event.kind });
         }
         state.flows.entry(flow_id).or_default().extend(stored.iter().cloned());
+        self.appended.notify_all();
         Ok(stored)
     }
 
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+        let mut state = self.state();
+        let last_event_type = state.events(flow_id).last().map(|event| event.kind.event_type().to_owned());
+        let mut epoch = 1;
+        if let Some(held) = state.leases.get(&flow_id) {
+            let (holder_now, lapsed) = (held.holder.clone(), held.released);
+            let known = LeaseState { epoch: held.epoch, holder: holder_now, lapsed, last_event_type };
+            known.permit(flow_id, holder, takeover)?;
+            epoch = held.epoch + 1;
+        }
+        state.leases.insert(flow_id, HeldLease { epoch, holder: holder.clone(), released: false });
+        Ok(Lease { flow_id, epoch, holder: holder.clone() })
+    }
+
+    fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        if let Some(held) = self.state().leases.get_mut(&lease.flow_id).filter(|held| held.epoch == lease.epoch) {
+            held.released = true;
+        }
+        Ok(())
+    }
+
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+        let from = usize::try_from(cursor.seq).unwrap_or(usize::MAX);
+        let nothing_new = |state: &mut State| state.log.len() <= from;
+        let (state, _) =
+            self.appended.wait_timeout_while(self.state(), wait, nothing_new).unwrap_or_else(PoisonError::into_inner);
+        let new = state.log.iter().skip(from).take(limit);
+        let events: Vec<FlowEvent> = new
+            .filter_map(|(flow_id, position)| state.events(*flow_id).get(usize::try_from(*position).ok()?).cloned())
+            .collect();
+        let seq = events.last().map_or(cursor.seq, |last| last.seq);
+        Ok(Followed { events, cursor: Cursor { seq, ..cursor } })
+    }
+
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
-        Ok(self.state().flows.get(&flow_id).cloned().unwrap_or_default())
+        Ok(self.state().events(flow_id).to_vec())
     }
 
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
@@ -86,15 +149,16 @@ impl EventStore for InMemoryEventStore {
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
         let state = self.state();
-        let summary = |flow_id| {
-            let events: &Vec<FlowEvent> = state.flows.get(flow_id)?;
+        let begun = state.log.iter().filter(|(_, position)| *position == 0);
+        let summary = |(flow_id, _): &(FlowId, u64)| {
+            let events = state.events(*flow_id);
             let (first, last) = (events.first()?.clone(), events.last()?.clone());
             Some(FlowSummary { first, last, event_variants: event_variants(events) })
         };
-        Ok(state.order.iter().filter_map(summary).collect())
+        Ok(begun.filter_map(summary).collect())
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
-        Ok(self.state().flows.get(&flow_id).map_or(0, |events| events.len() as u64))
+        Ok(self.state().events(flow_id).len() as u64)
     }
 }

@@ -1,6 +1,6 @@
 //! Event stores: where events and artifacts live.
 //!
-//! [`EventStore`] is small: append at an expected position, list, find artifacts, look over the runs. Every store keeps
+//! [`EventStore`] is small: append at an expected position, list, find artifacts, look over the runs, read on. Every store keeps
 //! the same laws, which one suite checks on all of them: positions of a run are contiguous from 0, an append lands whole
 //! or not at all, events and artifacts are never changed, and what a store could not give back unchanged is refused by
 //! all of them alike. What events mean is the flow's to know.
@@ -26,17 +26,27 @@
 
 mod admit;
 mod error;
+mod follow;
+mod lease;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod repository;
+mod retry;
+pub mod schema;
 pub mod sqlite;
 mod summary;
 mod url;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use error::{ErrorClass, StoreError};
+pub use follow::{Cursor, Followed, Follower, InvalidCursor};
+pub use lease::{Holder, Lease, Takeover, Writer};
 pub use memory::InMemoryEventStore;
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
+pub use retry::{RetryPolicy, with_retry};
 pub use summary::FlowSummary;
 pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open};
 
@@ -64,9 +74,25 @@ pub trait EventStore: Send + Sync {
     /// Appends `events` to a run whose next position is `expected`, in one transaction with their artifacts.
     ///
     /// # Errors
+    /// [`StoreError::Fenced`] if the lease under which the writer writes has passed to another holder.
     /// [`StoreError::Conflict`] if the run's next position is another one: somebody else has appended.
-    /// [`StoreError::Refused`] if an event has no canonical form. Nothing is stored in either case.
-    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError>;
+    /// [`StoreError::Refused`] if an event has no canonical form. Nothing is stored in any of these cases.
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError>;
+
+    /// Takes a run in hand that has begun: later appends under an earlier lease are refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] if another holder has it, and `takeover` does not take it all the same.
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError>;
+
+    /// Lets go of a run, so that whoever comes next finds it free. It is no error if somebody else has it by now.
+    fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// The events of all runs after `cursor`, at most `limit`, in an order that is the same for everybody and in which
+    /// the events of a run stand in theirs. If there are none yet, the first is waited for, for as long as `wait` allows.
+    ///
+    /// Whoever reads on at the cursor that comes back gets every event once.
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError>;
 
     /// All events of a run in order; none if there is no such run.
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError>;
@@ -83,6 +109,11 @@ pub trait EventStore: Send + Sync {
     /// The position that the next event of a run will have.
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
 
+    /// Appends as [`append_as`](Self::append_as) does, under no lease.
+    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        self.append_as(flow_id.into(), expected, events)
+    }
+
     /// Appends one event, wherever the run has got to. For logs that one writer owns; the engine says where it expects
     /// the run to be.
     fn append_kind(&self, flow_id: FlowId, kind: FlowEventKind) -> Result<FlowEvent, StoreError> {
@@ -93,8 +124,20 @@ pub trait EventStore: Send + Sync {
 }
 
 impl<S: EventStore + ?Sized> EventStore for Arc<S> {
-    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
-        (**self).append(flow_id, expected, events)
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        (**self).append_as(writer, expected, events)
+    }
+
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+        (**self).lease(flow_id, holder, takeover)
+    }
+
+    fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        (**self).release(lease)
+    }
+
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+        (**self).follow(cursor, limit, wait)
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

@@ -16,15 +16,19 @@ pub trait FlowRepository: Send + Sync {
         events: &[FlowEvent],
         definition: &FlowDefinition,
     ) -> Result<FlowInstance, LoadError> {
-        let instance = replay(flow_id, events)?;
-        match instance.initialized() {
-            Some(initialized) if initialized.definition_hash != definition.hash() => Err(LoadError::OtherDefinition {
-                flow_id,
-                recorded: initialized.definition_hash,
-                given: definition.hash(),
-            }),
-            _ => Ok(instance),
-        }
+        checked(replay(flow_id, events)?, definition)
+    }
+}
+
+/// The state, if it is the one of a run of `definition`.
+pub(super) fn checked(instance: FlowInstance, definition: &FlowDefinition) -> Result<FlowInstance, LoadError> {
+    match instance.initialized() {
+        Some(initialized) if initialized.definition_hash != definition.hash() => Err(LoadError::OtherDefinition {
+            flow_id: instance.flow_id(),
+            recorded: initialized.definition_hash,
+            given: definition.hash(),
+        }),
+        _ => Ok(instance),
     }
 }
 

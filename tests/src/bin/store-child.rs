@@ -1,26 +1,35 @@
-//! A process of its own on an SQLite store, for the tests that need several, or one to kill.
+//! A process of its own on a store, for the tests that need several, or one to kill. A store is named by its address.
 //!
-//! - `append PATH RUN`: appends to the run for ever, and prints each position once the store has acknowledged it.
-//! - `open PATH RUN`: prints `ready`, waits for the end of its input, then opens the store, appends one event, prints
+//! - `append STORE RUN`: appends to the run for ever, and prints each position once the store has acknowledged it.
+//! - `open STORE RUN`: prints `ready`, waits for the end of its input, then opens the store, appends one event, prints
 //!   `done`.
+//!
+//! - `environment RUN`: does the same with the store that `DATABASE_URL` names, through a pool made from the environment.
 //!
 //! An error is printed on standard error, with its causes, and the status is 1.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::EventStore as _;
-use chem_runtime::store::sqlite::SqliteEventStore;
+#[cfg(feature = "postgres")]
+use chem_runtime::store::postgres;
+use chem_runtime::store::{self, EventStore};
 use chem_tests::events::{artifact, finished, numbered};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["append", path, run] => append(path, run),
-        ["open", path, run] => open(path, run),
-        _ => Err("usage: store-child append|open PATH RUN".into()),
+        ["append", store, run] => append(store, run),
+        ["open", address, run] => when_told(run, || open(address)),
+        #[cfg(feature = "postgres")]
+        ["environment", run] => when_told(run, || {
+            let pool = postgres::build_dev_pool_from_env()?;
+            Ok(Arc::new(postgres::PgEventStore::new(postgres::PoolProvider { pool })))
+        }),
+        _ => Err("usage: store-child append|open STORE RUN, or store-child environment RUN".into()),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     let mut cause: Option<&dyn Error> = Some(error.as_ref());
@@ -31,8 +40,12 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn append(path: &str, run: &str) -> Result<(), Box<dyn Error>> {
-    let store = SqliteEventStore::open(path)?;
+fn open(address: &str) -> Result<Arc<dyn EventStore>, Box<dyn Error>> {
+    Ok(store::open(&address.parse()?)?)
+}
+
+fn append(address: &str, run: &str) -> Result<(), Box<dyn Error>> {
+    let store = open(address)?;
     let run: FlowId = run.parse()?;
     let mut next = store.next_position(run)?;
     loop {
@@ -44,10 +57,13 @@ fn append(path: &str, run: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn open(path: &str, run: &str) -> Result<(), Box<dyn Error>> {
+fn when_told(
+    run: &str,
+    open: impl FnOnce() -> Result<Arc<dyn EventStore>, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new())?;
-    SqliteEventStore::open(path)?.append(run.parse()?, 0, &[numbered(0)])?;
+    open()?.append(run.parse()?, 0, &[numbered(0)])?;
     println!("done");
     Ok(())
 }

@@ -5,3 +5,4 @@ mod durability;
 mod harness;
 mod identity;
 mod manifest_errors;
+mod store;

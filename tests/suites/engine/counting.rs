@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chem_runtime::artifact::{Artifact, JsonArtifact};
 use chem_runtime::event::{FlowEvent, FlowId};
 use chem_runtime::fingerprint::ArtifactHash;
 use chem_runtime::flow::{FlowDefinition, build_flow_definition_auto};
 use chem_runtime::step::{ExecutionContext, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult};
-use chem_runtime::store::{EventStore, FlowSummary, InMemoryEventStore, NewEvent, StoreError};
+use chem_runtime::store::{
+    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, StoreError, Takeover,
+    Writer,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the steps of these tests hand on.
@@ -128,13 +132,25 @@ fn power_lost() -> StoreError {
 }
 
 impl EventStore for Watched {
-    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
         if self.power_loss == Some(PowerLoss::Before(number)) {
             return Err(power_lost());
         }
-        let stored = self.inner.append(flow_id, expected, events)?;
+        let stored = self.inner.append_as(writer, expected, events)?;
         if self.power_loss == Some(PowerLoss::After(number)) { Err(power_lost()) } else { Ok(stored) }
+    }
+
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+        self.inner.lease(flow_id, holder, takeover)
+    }
+
+    fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.inner.release(lease)
+    }
+
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+        self.inner.follow(cursor, limit, wait)
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

@@ -7,27 +7,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use chem_runtime::assert_flow_snapshot;
-use chem_runtime::store::InMemoryEventStore;
-use chem_runtime::store::sqlite::SqliteEventStore;
 
-/// Pins each flow on each store, and knows which flows are pinned.
+/// Pins each flow, on each store, to one record; and knows which flows are pinned.
 macro_rules! flows {
     ($($(#[$condition:meta])* $name:ident = $file:literal;)*) => {
         $(
             $(#[$condition])*
-            mod $name {
-                use super::*;
-
-                #[test]
-                fn in_memory() {
-                    assert_flow_snapshot!(concat!("../flows/", $file), InMemoryEventStore::new());
-                }
-
-                #[test]
-                fn in_sqlite() {
-                    let directory = tempfile::tempdir().unwrap();
-                    let store = SqliteEventStore::open(directory.path().join("store.db")).unwrap();
-                    assert_flow_snapshot!(concat!("../flows/", $file), store);
+            #[test]
+            fn $name() {
+                for (store, backend) in chem_tests::stores::fresh() {
+                    eprintln!("on {store}");
+                    assert_flow_snapshot!(concat!("../flows/", $file), backend.store());
                 }
             }
         )*

@@ -38,6 +38,8 @@ impl Components {
     }
 }
 
+type Change<'a> = Box<dyn Fn(&mut Components) + 'a>;
+
 fn components() -> impl Strategy<Value = Components> {
     let inputs = btree_map("[a-z]{1,4}", (0_u32..100).prop_map(hash::<ArtifactHash>), 2..4);
     let params = btree_map("[a-z]{1,4}", shallow(), 0..4);
@@ -67,7 +69,7 @@ proptest! {
     #[test]
     fn every_other_component_counts_for_the_cache_key_too(base in components(), number in 100_u32..200) {
         let (fingerprint, key) = base.hashes();
-        let mut changes: Vec<Box<dyn Fn(&mut Components)>> = vec![
+        let mut changes: Vec<Change<'_>> = vec![
             Box::new(|it| it.uses.push('x')),
             Box::new(|it| it.version ^= 1),
             Box::new(move |it| *it.inputs.values_mut().next().unwrap() = hash(number)),
@@ -79,10 +81,9 @@ proptest! {
             }),
             Box::new(|it| drop(it.params.insert("another".into(), Value::Null))),
         ];
-        for name in base.params.keys().cloned() {
-            let removed = name.clone();
-            changes.push(Box::new(move |it| it.params[&name] = json!([it.params[&name]])));
-            changes.push(Box::new(move |it| drop(it.params.remove(&removed))));
+        for name in base.params.keys() {
+            changes.push(Box::new(move |it| it.params[name] = json!([it.params[name]])));
+            changes.push(Box::new(move |it| drop(it.params.remove(name))));
         }
         for change in changes {
             let (other, other_key) = base.changed(&change);

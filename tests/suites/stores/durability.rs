@@ -18,7 +18,7 @@ fn what_was_acknowledged_survives_kill_9() {
     let mut acknowledged = 0;
     for kill in 0..KILLS {
         let mut child = Command::new(env!("CARGO_BIN_EXE_store-child"))
-            .args(["append", path.to_str().unwrap(), &run.to_string()])
+            .args(["append", &format!("sqlite:{}", path.display()), &run.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

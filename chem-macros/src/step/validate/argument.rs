@@ -5,7 +5,7 @@ use syn::{FnArg, Ident, Pat, Type, TypeReference};
 
 use super::signature::{generic_argument, ungrouped};
 use super::{Argument, Errors, Param, Port, doc, param};
-use crate::step::parse::WrittenArgument;
+use crate::step::parse::{WrittenArgument, WrittenParam};
 
 /// All arguments in order, or nothing if one of them is wrong.
 pub(super) fn validate(written: Vec<WrittenArgument>, errors: &mut Errors) -> Option<Vec<Argument>> {
@@ -37,66 +37,64 @@ fn argument(written: WrittenArgument, errors: &mut Errors) -> Option<Argument> {
             return None;
         }
     };
-    let role = role(&typed.ty, errors)?;
-    if let (Role::Context | Role::Port { .. }, Some(param)) = (&role, &written.param) {
-        let what = if matches!(role, Role::Context) { "the context" } else { "an input" };
-        errors.under(&param.attribute, format!("{what} is not a parameter: take `#[param]` away"));
-        return None;
-    }
-    if matches!(role, Role::Context) {
-        return Some(Argument::Context);
-    }
-    let ident = name(&typed.pat, errors)?;
-    match role {
-        Role::Port { artifact, optional } => {
-            Some(Argument::Port(Box::new(Port { ident, artifact: artifact.clone(), optional })))
+    match (role(&typed.ty, errors)?, written.param) {
+        (Role::Context, None) => Some(Argument::Context),
+        (Role::Context, Some(param)) => not_a_param("the context", &param, errors),
+        (Role::Port { .. }, Some(param)) => not_a_param("an input", &param, errors),
+        (Role::Port { optional }, None) => {
+            let ident = name(&typed.pat, errors)?;
+            Some(Argument::Port(Box::new(Port { ident, ty: *typed.ty, optional })))
         }
-        _ => {
+        (Role::Param, written_param) => {
+            let ident = name(&typed.pat, errors)?;
             let doc = doc::of(&written.docs);
             if doc.is_none() {
+                let hint = if written_param.is_none() { "; an input from another step is an `Input<…>`" } else { "" };
                 errors.under(
                     &ident,
-                    format!("the parameter `{ident}` has no doc comment: say above it with `///` what it means"),
+                    format!("the parameter `{ident}` has no doc comment: say above it with `///` what it means{hint}"),
                 );
             }
-            let options = written.param.map(|param| param.options).unwrap_or_default();
             let optional = generic_argument(&typed.ty, "Option").is_some();
+            let options = written_param.map(|param| param.options).unwrap_or_default();
             let options = param::validate(&typed.ty, options, errors);
             Some(Argument::Param(Box::new(Param { ident, ty: *typed.ty, doc: doc?, options, optional })))
         }
     }
 }
 
+fn not_a_param(what: &str, param: &WrittenParam, errors: &mut Errors) -> Option<Argument> {
+    errors.under(&param.attribute, format!("{what} is not a parameter: take `#[param]` away"));
+    None
+}
+
 /// What an argument's type makes it.
-enum Role<'a> {
+enum Role {
     Context,
-    Port { artifact: &'a Type, optional: bool },
+    Port { optional: bool },
     Param,
 }
 
-fn role<'a>(ty: &'a Type, errors: &mut Errors) -> Option<Role<'a>> {
+fn role(ty: &Type, errors: &mut Errors) -> Option<Role> {
     match ungrouped(ty) {
-        Type::Reference(reference) => return reference_role(reference, errors),
+        Type::Reference(reference) => reference_role(reference, errors),
         Type::ImplTrait(_) => {
             errors.under(ty, "a step cannot be generic: write the type out");
-            return None;
+            None
         }
         Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "ExecutionContext") => {
             errors.under(ty, "the context is lent to the step: take `&ExecutionContext<'_>`");
-            return None;
+            None
         }
-        _ => {}
-    }
-    if let Some(artifact) = generic_argument(ty, "Input") {
-        return Some(Role::Port { artifact, optional: false });
-    }
-    match generic_argument(ty, "Option").and_then(|inner| generic_argument(inner, "Input")) {
-        Some(artifact) => Some(Role::Port { artifact, optional: true }),
-        None => Some(Role::Param),
+        _ if generic_argument(ty, "Input").is_some() => Some(Role::Port { optional: false }),
+        _ => match generic_argument(ty, "Option").and_then(|inner| generic_argument(inner, "Input")) {
+            Some(_) => Some(Role::Port { optional: true }),
+            None => Some(Role::Param),
+        },
     }
 }
 
-fn reference_role(reference: &TypeReference, errors: &mut Errors) -> Option<Role<'static>> {
+fn reference_role(reference: &TypeReference, errors: &mut Errors) -> Option<Role> {
     let inner = ungrouped(&reference.elem);
     let last = match inner {
         Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),

@@ -39,9 +39,8 @@ fn name(written: Option<Expr>, errors: &mut Errors) -> Option<LitStr> {
             if is_well_formed(&name.value()) {
                 return Some(name);
             }
-            let form = "a name is `family.verb`: two or more words of lower-case letters, digits and `_`, each of them \
-                        beginning with a letter, with `.` between them";
-            errors.under(&name, format!("`{}` cannot name a step type: {form}", name.value()));
+            let form = "words of lower-case letters, digits and `_`, each beginning with a letter";
+            errors.under(&name, format!("`{}` cannot name a step type: write `family.verb`, {form}", name.value()));
         }
         Some(other) => errors.under(other, "the name of a step type is text in quotes, such as `\"molecules.filter\"`"),
         None => {

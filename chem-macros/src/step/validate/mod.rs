@@ -13,6 +13,7 @@ use super::Errors;
 use super::parse::{WrittenArgument, WrittenAttribute};
 use attribute::Header;
 pub(super) use param::ParamOptions;
+pub(super) use signature::Returned;
 
 /// A step type that makes sense.
 pub(super) struct StepType<'a> {
@@ -22,9 +23,10 @@ pub(super) struct StepType<'a> {
     pub(super) doc: Doc,
     pub(super) visibility: &'a Visibility,
     pub(super) function: &'a Ident,
+    /// The name of the struct of its parameters.
+    pub(super) structure: Ident,
     pub(super) arguments: Vec<Argument>,
-    /// The `T` of `Result<T, E>`.
-    pub(super) returns: &'a Type,
+    pub(super) returns: Returned<'a>,
 }
 
 /// As `StepKind` of the runtime.
@@ -51,8 +53,7 @@ pub(super) enum Argument {
 /// An argument of type `Input<T>` or `Option<Input<T>>`.
 pub(super) struct Port {
     pub(super) ident: Ident,
-    /// The `T`.
-    pub(super) artifact: Type,
+    pub(super) ty: Type,
     pub(super) optional: bool,
 }
 
@@ -77,45 +78,48 @@ pub(super) fn validate<'a>(
     let name = &function.sig.ident;
     let doc = doc::of(&function.attrs);
     if doc.is_none() {
-        errors
-            .under(name, format!("`{name}` has no doc comment: its first line is what `chem steps` says of the step"));
+        let message = format!("`{name}` has no doc comment: its first line is what `chem steps` says of the step");
+        errors.under(name, message);
     }
     signature::validate(&function.sig, errors);
+    let structure = signature::structure(&function.sig, errors);
     let arguments = argument::validate(arguments, errors);
     let returns = signature::returned(&function.sig, errors);
     let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
     let Header { name, version, kind } = header;
     let kind = decide_kind(kind, &arguments, errors)?;
-    if kind != Kind::Sink && signature::is_unit(returns) {
-        errors.under(
-            returns,
-            format!("a {} gives something for later steps to take: return it, or say `kind = Sink`", kind.name()),
-        );
+    if kind != Kind::Sink && signature::is_unit(returns.given) {
+        let name = kind.name();
+        let message =
+            format!("a {name} gives something for later steps to take: only a step of `kind = Sink` ends in `()`");
+        errors.under(returns.given, message);
     }
     let (function, visibility) = (&function.sig.ident, &function.vis);
-    Some(StepType { name, version, kind, doc, visibility, function, arguments, returns })
+    Some(StepType { name, version, kind, doc, visibility, function, structure, arguments, returns })
 }
 
 /// The kind that the arguments make it, which has to agree with the one that is written.
 fn decide_kind(written: Option<(Kind, Expr)>, arguments: &[Argument], errors: &mut Errors) -> Option<Kind> {
     let ports: Vec<&Port> = arguments.iter().filter_map(Argument::port).collect();
-    let (Some(first), false) = (ports.first(), ports.iter().all(|port| port.optional)) else {
-        if let Some(first) = ports.first() {
-            errors.under(&first.ident, "no input has to be given, so nothing says where the step stands in a flow: make one of them required, as `Input<…>`");
-            return None;
-        }
+    let Some(first) = ports.first() else {
         return match written {
-            Some((kind, at)) if kind != Kind::Source => {
-                errors.under(
-                    at,
-                    format!("a {} takes an input: give the function an argument of type `Input<…>`", kind.name()),
-                );
+            None | Some((Kind::Source, _)) => Some(Kind::Source),
+            Some((kind, at)) => {
+                let name = kind.name();
+                errors.under(at, format!("a {name} takes an input: give the function an argument of type `Input<…>`"));
                 None
             }
-            _ => Some(Kind::Source),
         };
     };
+    if ports.iter().all(|port| port.optional) {
+        errors.under(
+            &first.ident,
+            "a step without an input is a source: make at least one input required, as `Input<…>`",
+        );
+        return None;
+    }
     match written {
+        None => Some(Kind::Transform),
         Some((Kind::Source, at)) => {
             errors.under(
                 at,
@@ -124,7 +128,6 @@ fn decide_kind(written: Option<(Kind, Expr)>, arguments: &[Argument], errors: &m
             None
         }
         Some((kind, _)) => Some(kind),
-        None => Some(Kind::Transform),
     }
 }
 

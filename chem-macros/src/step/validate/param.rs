@@ -105,7 +105,7 @@ impl Form {
         };
         match path.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
             Some("f64" | "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64") => Self::Number,
-            Some("String" | "InputFile" | "OutputFile") => Self::Text,
+            Some("String" | "InputFile" | "OutputFile" | "Expression") => Self::Text,
             Some("bool") => Self::Neither,
             _ => Self::Unknown,
         }

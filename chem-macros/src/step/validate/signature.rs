@@ -1,6 +1,9 @@
 //! The function's signature, apart from its arguments.
 
-use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::ext::IdentExt as _;
+use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type};
 
 use super::Errors;
 
@@ -25,41 +28,84 @@ pub(super) fn validate(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// The `T` of a return type `Result<T, E>`. The `E` may be left to an alias.
-pub(super) fn returned<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<&'a Type> {
+/// The name of the struct that is made beside the function: `lighter_than` becomes `LighterThan`.
+///
+/// A struct of that name would hide what the signature means by it, and none of the errors that follow would say so.
+pub(super) fn structure(signature: &Signature, errors: &mut Errors) -> Ident {
+    let function = &signature.ident;
+    let name: String = function.unraw().to_string().split('_').map(capitalized).collect();
+    if mentions(signature.to_token_stream(), &name) {
+        let message = format!(
+            "the parameters of `{function}` become a struct called `{name}`, which the signature uses for something else: give the function another name"
+        );
+        errors.under(function, message);
+    }
+    Ident::new(&name, function.span())
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn mentions(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        _ => false,
+    })
+}
+
+/// What a function's return type says.
+pub(in crate::step) struct Returned<'a> {
+    /// All of it.
+    pub(in crate::step) result: &'a Type,
+    /// The `T` of `Result<T, E>`.
+    pub(in crate::step) given: &'a Type,
+    /// The `E`, unless an alias of `Result` hides it.
+    pub(in crate::step) error: Option<&'a Type>,
+}
+
+/// Reads a return type `Result<T, E>` or `Result<T>`.
+pub(super) fn returned<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<Returned<'a>> {
     let ReturnType::Type(_, returned) = &signature.output else {
         errors.under(&signature.ident, "a step returns what it gives: add `-> Result<…, StepError>`");
         return None;
     };
-    let Some(given) = success(returned) else {
+    let mut arguments = generic_arguments(returned, "Result").into_iter();
+    let Some(given) = arguments.next() else {
         errors.under(returned, "a step can fail, so it returns a `Result`: write `Result<…, StepError>`");
         return None;
     };
     match given {
         Type::Reference(_) => errors.under(given, "a step gives a value of its own: return it without the `&`"),
         Type::ImplTrait(_) => errors.under(given, "the output's type has to be named here: `impl` hides it"),
-        _ => return Some(given),
+        _ => return Some(Returned { result: returned, given, error: arguments.next() }),
     }
     None
 }
 
-fn success(ty: &Type) -> Option<&Type> {
-    generic_argument(ty, "Result")
-}
-
 /// The first type argument of `ty`, if the last word of its path is `name`.
 pub(super) fn generic_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
-    let Type::Path(path) = ungrouped(ty) else {
-        return None;
-    };
-    let last = path.path.segments.last().filter(|last| last.ident == name)?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-        return None;
-    };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
+    generic_arguments(ty, name).first().copied()
+}
+
+/// The type arguments of `ty`; none unless the last word of its path is `name`.
+fn generic_arguments<'a>(ty: &'a Type, name: &str) -> Vec<&'a Type> {
+    let last = match ungrouped(ty) {
+        Type::Path(path) => path.path.segments.last(),
         _ => None,
-    })
+    };
+    match last {
+        Some(PathSegment { ident, arguments: PathArguments::AngleBracketed(arguments) }) if ident == name => {
+            let types = arguments.args.iter().filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+            types.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The type within the groups that a `macro_rules` macro puts around it.

@@ -28,6 +28,22 @@ use crate::records::{Rejects, extension, map_records, shortened, text_of};
 /// is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a CXSMILES
 /// extension (which would be lost), or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
 /// characters. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
+///
+/// # Example
+/// ```yaml
+/// flow: drugs
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+/// ```
+///
+/// # Errors
+/// - The file is not there or cannot be read, is not the gzip data that its name promises, or is UTF-16.
+/// - Neither the name of the file nor `format` says what it is.
+/// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
+/// - The file changes while it is read.
+/// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
 #[step("molecules.read", version = 1)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(

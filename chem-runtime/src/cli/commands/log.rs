@@ -1,24 +1,66 @@
-//! `chem log`: the events of a run.
+//! `chem log`: the events of a run, or those of all runs as they come.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use crate::cli::args::{Format, RunIdArgs, Shared};
-use crate::cli::exit::Failure;
+use crate::cli::args::{Format, LogArgs, Shared};
+use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, styled};
-use crate::cli::runs;
+use crate::cli::{drive, runs};
 use crate::event::{FlowEvent, FlowEventKind};
+use crate::flow::{FlowStatus, replay};
 use crate::report::event_json;
+use crate::step::CancelToken;
+use crate::store::{Cursor, EventStore};
 
-pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
-    let (_, events) = runs::find_run(store.as_ref(), &args.id)?;
-    for event in &events {
-        match shared.format {
-            Format::Json => output::print_json(&event_json(event)?)?,
-            Format::Human => output::print(&line(event))?,
-        }
+/// How long one call to the store waits for events. In between it is seen whether Ctrl-C was pressed.
+const WAIT: Duration = Duration::from_millis(250);
+
+pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, Failure> {
+    match &args.id {
+        Some(id) => one_run(shared, id, args.follow),
+        None => all_runs(shared, args.from.unwrap_or(Cursor::START)),
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure> {
+    let store = runs::open_existing_store(shared)?;
+    let (flow_id, mut events) = runs::find_run(store.as_ref(), id)?;
+    let mut printed = 0;
+    loop {
+        events[printed..].iter().try_for_each(|event| print(shared, event, &line(event)))?;
+        printed = events.len();
+        if !follow || replay(flow_id, &events)?.status() != FlowStatus::Interrupted {
+            return Ok(ExitCode::SUCCESS);
+        }
+        while store.next_position(flow_id)? == printed as u64 {
+            std::thread::sleep(WAIT);
+        }
+        events = store.list(flow_id)?;
+    }
+}
+
+fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
+    let store = runs::open_store(shared)?;
+    let stop = CancelToken::default();
+    drive::stop_on_signals(stop.clone(), "");
+    while !stop.is_cancelled() {
+        let followed = store.follow(cursor, 1000, WAIT)?;
+        for event in &followed.events {
+            print(shared, event, &format!("{} {}", styled(DIM, &event.flow_id.to_string()), line(event)))?;
+        }
+        cursor = followed.cursor;
+    }
+    output::say(&format!("go on from here with `chem log --follow --from {cursor}`"));
+    Ok(Status::Interrupted.into())
+}
+
+fn print(shared: &Shared, event: &FlowEvent, line: &str) -> Result<(), Failure> {
+    match shared.format {
+        Format::Json => output::print_json(&event_json(event)?)?,
+        Format::Human => output::print(line)?,
+    }
+    Ok(())
 }
 
 fn line(event: &FlowEvent) -> String {

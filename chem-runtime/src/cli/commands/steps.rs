@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::args::{Format, Shared, StepsArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table, styled};
+use crate::report::{family, param_facts};
 use crate::step::{ParamSpec, Registry, StepSpec};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode, Failure> {
@@ -35,13 +36,11 @@ pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode,
 }
 
 fn list(specs: &[&StepSpec]) -> String {
-    let family = |spec: &StepSpec| spec.name.split('.').next().unwrap_or_default().to_owned();
     let mut text = String::new();
-    let mut rest = specs;
-    while let Some(first) = rest.first() {
-        let members = rest.iter().take_while(|spec| family(spec) == family(first)).count();
-        let mut table = Table::new(&[&family(first), "", ""]);
-        for spec in &rest[..members] {
+    for members in specs.chunk_by(|one, next| family(one) == family(next)) {
+        let title = members.first().map_or("", |spec| family(spec));
+        let mut table = Table::new(&[title, "", ""]);
+        for spec in members {
             table.row([
                 (BOLD, format!("  {}", spec.name)),
                 (DIM, spec.kind.name().to_owned()),
@@ -52,7 +51,6 @@ fn list(specs: &[&StepSpec]) -> String {
             text.push('\n');
         }
         text.push_str(&table.render());
-        rest = &rest[members..];
     }
     text
 }
@@ -63,7 +61,8 @@ fn page(spec: &StepSpec) -> String {
         styled(BOLD, spec.name),
         styled(DIM, &format!("version {}, {}", spec.version, spec.kind.name()))
     );
-    text.push_str(&indented(spec.doc));
+    let help = spec.help();
+    text.push_str(&indented(&help.text));
     let mut section = |title: &str, body: String| {
         if !body.is_empty() {
             text.push_str(&format!("\n{}\n{body}", styled(BOLD, title)));
@@ -76,32 +75,23 @@ fn page(spec: &StepSpec) -> String {
     section("inputs", inputs.collect());
     section("parameters", spec.params.iter().map(param).collect());
     section("outputs", spec.outputs.iter().map(|output| format!("  {}: {}\n", output.name, output.kind)).collect());
+    section("example", help.example.as_deref().map(indented).unwrap_or_default());
+    section("failure modes", help.errors.iter().map(|error| format!("  - {error}\n")).collect());
     text
 }
 
 fn param(param: &ParamSpec) -> String {
-    let mut facts = vec![(param.ty)().to_string()];
-    facts.extend(param.unit.map(|unit| format!("in {unit}")));
-    facts.extend(param.min.map(|min| format!("at least {min}")));
-    facts.extend(param.max.map(|max| format!("at most {max}")));
-    if !param.one_of.is_empty() {
-        facts.push(format!("one of {}", param.one_of.join(", ")));
-    }
-    facts.push(match param.default {
-        Some(default) => format!("default {}", default()),
-        None if param.required() => "required".to_owned(),
-        None => "may be left out".to_owned(),
-    });
-    facts.extend(param.example.map(|example| format!("for example {example}")));
     let doc: String = param.doc.lines().map(|line| format!("      {}\n", line.trim())).collect();
-    format!("  {}: {}\n{doc}", param.name, styled(DIM, &facts.join("; ")))
+    format!("  {}: {}\n{doc}", param.name, styled(DIM, &param_facts(param).join("; ")))
 }
 
-fn indented(doc: &str) -> String {
-    doc.trim().lines().map(|line| format!("  {}\n", line.trim_start_matches(' '))).collect()
+fn indented(text: &str) -> String {
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") };
+    text.lines().map(line).collect()
 }
 
 fn step_json(spec: &StepSpec) -> Value {
+    let help = spec.help();
     let inputs =
         spec.inputs.iter().map(|port| json!({"name": port.name, "kind": port.kind, "optional": port.optional}));
     let outputs = spec.outputs.iter().map(|output| json!({"name": output.name, "kind": output.kind}));
@@ -123,7 +113,9 @@ fn step_json(spec: &StepSpec) -> Value {
         "name": spec.name,
         "version": spec.version,
         "kind": spec.kind.name(),
-        "doc": spec.doc.trim(),
+        "doc": help.text,
+        "example": help.example,
+        "errors": help.errors,
         "inputs": inputs.collect::<Value>(),
         "params": params.collect::<Value>(),
         "outputs": outputs.collect::<Value>(),

@@ -6,6 +6,7 @@
 
 mod parse;
 mod scalar;
+mod spans;
 mod words;
 
 use serde_json::{Map, Number, Value};
@@ -57,13 +58,15 @@ impl Node {
         }
     }
 
-    /// The place to point at for all of it: a mapping's first key rather than the whole mapping.
+    /// The place to point at for all of it. One that is written over many lines is pointed at by its beginning.
     pub(super) fn handle(&self) -> Span {
-        match &self.value {
-            NodeValue::Map(entries) => entries.first().map_or(self.span, |(key, _)| key.span),
-            NodeValue::List(items) => items.first().map_or(self.span, Node::handle),
-            _ => self.span,
-        }
+        let first = match &self.value {
+            NodeValue::Map(entries) => entries.first().map(|(key, _)| key.span),
+            NodeValue::List(items) => items.first().map(Node::handle),
+            _ => None,
+        };
+        // What is in brackets begins before its first value, and is mostly on one line.
+        first.filter(|first| first.start == self.span.start).unwrap_or(self.span)
     }
 
     /// The value as JSON; `None` if any part of it is invalid.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::scalar::{BadNumber, plain};
+use super::spans::{Offsets, first_line, quoted};
 use super::{Key, MAX_DEPTH, Node, NodeValue, words};
 use crate::manifest::diagnostic::{Diagnostic, Findings};
 use crate::manifest::rules;
@@ -18,8 +19,13 @@ pub(in crate::manifest) fn parse(source: &Source, findings: &mut Findings) -> Op
         findings.add(Diagnostic::new(&rules::TOO_LARGE, message, source, Span::default()));
         return None;
     }
-    let mut reader =
-        Reader { events: Parser::new_from_str(source.text()), offsets: Offsets::of(source.text()), source, findings };
+    let mut reader = Reader {
+        events: Parser::new_from_str(source.text()),
+        offsets: Offsets::of(source.text()),
+        source,
+        findings,
+        open: Vec::new(),
+    };
     // An `Err` has said in `findings` why the rest cannot be read.
     reader.document().unwrap_or_default()
 }
@@ -32,6 +38,8 @@ struct Reader<'a> {
     offsets: Offsets,
     source: &'a Source,
     findings: &'a mut Findings,
+    /// For each list and mapping that has not ended, its bracket if it has one.
+    open: Vec<Option<Span>>,
 }
 
 impl<'a> Reader<'a> {
@@ -70,49 +78,40 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Stop> {
-        let (anchor, tag) = match &event {
-            Event::Scalar(_, _, anchor, tag) => (*anchor, tag),
-            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag),
-            _ => (0, &None),
-        };
-        let mut invalid = false;
-        if anchor > 0 {
-            invalid = true;
-            self.add(
-                &rules::ANCHOR,
-                "anchors have no meaning in a manifest",
-                first_line(self.source, span),
-                "write the value out where it is needed, or make it one of `params`",
-            );
-        }
-        if let Some(tag) = tag {
-            invalid = true;
-            let message = format!("the tag `{tag}` has no meaning in a manifest");
-            self.add(
-                &rules::TAG,
-                message,
-                first_line(self.source, span),
-                "take it away; put a value in quotes to make it text",
-            );
-        }
+        let refused = self.refuse_properties(&event, span);
         let mut node = match event {
             Event::Scalar(text, style, ..) => self.scalar(text.into_owned(), style, span),
             Event::SequenceStart(..) => self.list(span, depth)?,
             Event::MappingStart(..) => self.map(span, depth)?,
             _ => {
-                self.add(
-                    &rules::ANCHOR,
-                    "aliases have no meaning in a manifest",
-                    span,
-                    "write the value out, or make it one of `params`",
-                );
+                let help = "write the value out, or make it one of `params`";
+                self.add(&rules::ANCHOR, "aliases have no meaning in a manifest", span, help);
                 Node { span, value: NodeValue::Invalid }
             }
         };
-        if invalid {
+        if refused {
             node.value = NodeValue::Invalid;
         }
         Ok(node)
+    }
+
+    /// Reports an anchor or a tag, and says whether there was one.
+    fn refuse_properties(&mut self, event: &Event<'a>, span: Span) -> bool {
+        let (anchor, tagged) = match event {
+            Event::Scalar(_, _, anchor, tag) => (*anchor > 0, tag.is_some()),
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor > 0, tag.is_some()),
+            _ => (false, false),
+        };
+        let at = first_line(self.source, span);
+        if anchor {
+            let help = "write the value out where it is needed, or make it one of `params`";
+            self.add(&rules::ANCHOR, "anchors have no meaning in a manifest", at, help);
+        }
+        if tagged {
+            let help = "take it away; put a value in quotes to make it text";
+            self.add(&rules::TAG, "tags have no meaning in a manifest", at, help);
+        }
+        anchor || tagged
     }
 
     fn scalar(&mut self, text: String, style: ScalarStyle, span: Span) -> Node {
@@ -145,33 +144,42 @@ impl<'a> Reader<'a> {
     }
 
     fn list(&mut self, span: Span, depth: usize) -> Result<Node, Stop> {
-        self.check_depth(span, depth)?;
+        self.enter(span, depth)?;
         let mut items: Vec<Node> = Vec::new();
         loop {
             let (event, end) = self.next()?;
             if event == Event::SequenceEnd {
-                let end = self.container_end(span, end, b']', items.last().map(|item| item.span.end));
-                return Ok(Node { span: Span::new(span.start, end), value: NodeValue::List(items) });
+                self.open.pop();
+                let whole = self.whole(
+                    span,
+                    end,
+                    b']',
+                    items.first().map(|item| item.span),
+                    items.last().map(|item| item.span),
+                );
+                return Ok(Node { span: whole, value: NodeValue::List(items) });
             }
             items.push(self.node(event, end, depth + 1)?);
         }
     }
 
     fn map(&mut self, span: Span, depth: usize) -> Result<Node, Stop> {
-        self.check_depth(span, depth)?;
+        self.enter(span, depth)?;
         let mut entries: Vec<(Key, Node)> = Vec::new();
         let mut seen: HashMap<String, Span> = HashMap::new();
-        let mut last = span.start;
+        let (mut first, mut last) = (None, None);
         loop {
             let (event, at) = self.next()?;
             if event == Event::MappingEnd {
-                let end = self.container_end(span, at, b'}', Some(last));
-                return Ok(Node { span: Span::new(span.start, end), value: NodeValue::Map(entries) });
+                self.open.pop();
+                let whole = self.whole(span, at, b'}', first, last);
+                return Ok(Node { span: whole, value: NodeValue::Map(entries) });
             }
             let key = self.node(event, at, depth + 1)?;
             let (event, at) = self.next()?;
             let value = self.node(event, at, depth + 1)?;
-            last = value.span.end.max(key.span.end);
+            first = first.or(Some(key.span));
+            last = Some(Span::new(key.span.start, value.span.end.max(key.span.end)));
             let Some(key) = self.key(key) else { continue };
             if let Some(first) = seen.get(&key.name) {
                 let message = format!("the key `{}` stands twice", key.name);
@@ -204,7 +212,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn check_depth(&mut self, span: Span, depth: usize) -> Result<(), Stop> {
+    /// Notes that a list or mapping begins.
+    fn enter(&mut self, span: Span, depth: usize) -> Result<(), Stop> {
+        let bracket = self.source.slice(span).starts_with(['[', '{']);
+        self.open.push(bracket.then(|| Span::new(span.start, span.start + 1)));
         if depth < MAX_DEPTH {
             return Ok(());
         }
@@ -225,68 +236,25 @@ impl<'a> Reader<'a> {
         Span::new(span.start, span.start + len)
     }
 
-    /// A list or mapping in brackets ends at its bracket, one without brackets at the end of its last value.
-    fn container_end(&self, start: Span, end: Span, bracket: u8, last: Option<usize>) -> usize {
+    /// A list or mapping in brackets reaches from one to the other, one without them from its first value to the end of
+    /// its last.
+    fn whole(&self, start: Span, end: Span, bracket: u8, first: Option<Span>, last: Option<Span>) -> Span {
         if start.end > start.start && self.source.text().as_bytes().get(end.start) == Some(&bracket) {
-            end.start + 1
-        } else {
-            last.unwrap_or(start.end)
+            return Span::new(start.start, end.start + 1);
+        }
+        match (first, last) {
+            (Some(first), Some(last)) => Span::new(first.start, last.end),
+            _ => start,
         }
     }
 
     fn syntax(&mut self, error: &ScanError) {
         let start = self.offsets.byte(error.marker().index());
-        self.findings.add(words::diagnose(self.source, start, error.info()));
+        let bracket = self.open.last().copied().flatten();
+        self.findings.add(words::diagnose(self.source, start, error.info(), bracket));
     }
 
     fn add(&mut self, rule: &'static rules::Rule, message: impl Into<String>, span: Span, help: &str) {
         self.findings.add(Diagnostic::new(rule, message, self.source, span).with_help(help));
-    }
-}
-
-/// The length of the quoted text that `raw` begins with.
-fn quoted(raw: &str, quote: char) -> usize {
-    let mut characters = raw.char_indices().skip(1).peekable();
-    while let Some((at, character)) = characters.next() {
-        if character == '\\' && quote == '"' {
-            characters.next();
-        } else if character == quote {
-            // In single quotes, two of them stand for one.
-            if quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some() {
-                continue;
-            }
-            return at + 1;
-        }
-    }
-    raw.len()
-}
-
-/// `span` up to the end of its first line.
-fn first_line(source: &Source, span: Span) -> Span {
-    let line = source.slice(span).lines().next().unwrap_or_default().trim_end();
-    Span::new(span.start, span.start + line.len())
-}
-
-/// From the parser's count of characters to bytes.
-enum Offsets {
-    /// Every character is a byte.
-    Same(usize),
-    /// The byte at which each character begins, and the length.
-    Table(Vec<usize>),
-}
-
-impl Offsets {
-    fn of(text: &str) -> Self {
-        if text.is_ascii() {
-            return Self::Same(text.len());
-        }
-        Self::Table(text.char_indices().map(|(at, _)| at).chain([text.len()]).collect())
-    }
-
-    fn byte(&self, character: usize) -> usize {
-        match self {
-            Self::Same(len) => character.min(*len),
-            Self::Table(starts) => starts.get(character).or(starts.last()).copied().unwrap_or(0),
-        }
     }
 }

@@ -4,28 +4,36 @@ use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::rules;
 use crate::manifest::source::{Source, Span};
 
-/// The diagnostic for `info`, which the parser says at `start`.
-pub(super) fn diagnose(source: &Source, start: usize, info: &str) -> Diagnostic {
+/// The diagnostic for `info`, which the parser says at `start`, within what `bracket` opens.
+pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Option<Span>) -> Diagnostic {
     let text = source.text();
     // At the very end there is nothing to point at; the last character that can be seen will do.
-    let start = if start >= text.trim_end().len() { text.trim_end().len() } else { start };
-    let character = text[start..].chars().next();
-    let line = source.position(start);
-    let before = text[..start].lines().last().unwrap_or_default();
-    let span = Span::new(start, start + character.map_or(0, char::len_utf8));
-    let say = |message: &str, help: &str| Diagnostic::new(&rules::SYNTAX, message, source, span).with_help(help);
-    if info.contains("unknown anchor") {
-        return Diagnostic::new(&rules::ANCHOR, "aliases have no meaning in a manifest", source, span)
-            .with_help("a text that begins with `*` has to be in quotes");
-    }
+    let start = start.min(text.trim_end().len());
+    let begins_line = text[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+    let tab = text[..start].ends_with('\t').then(|| start - 1);
+    let at = |start: usize| Span::new(start, start + text[start..].chars().next().map_or(0, char::len_utf8));
+    let say = |message: &str, help: &str| {
+        let diagnostic = Diagnostic::new(&rules::SYNTAX, message, source, at(start)).with_help(help);
+        match bracket {
+            Some(bracket) => diagnostic.with_secondary(source, bracket, "this is not closed yet"),
+            None => diagnostic,
+        }
+    };
     match info {
-        _ if info.contains("tab") || character == Some('\t') => say("a tab cannot indent", "use spaces"),
+        _ if info.contains("unknown anchor") => {
+            Diagnostic::new(&rules::ANCHOR, "aliases have no meaning in a manifest", source, at(start))
+                .with_help("a text that begins with `*` has to be in quotes")
+        }
+        _ if info.contains("tab") || text[start..].starts_with('\t') => {
+            let span = at(tab.unwrap_or(start));
+            Diagnostic::new(&rules::SYNTAX, "a tab cannot indent", source, span).with_help("use spaces")
+        }
         "mapping values are not allowed in this context" => say(
             "a `:` is not expected here",
             "put a text that contains `: ` in quotes, and check the indentation of this line",
         ),
         "illegal placement of ':' indicator" => {
-            say("a `:` is not expected here", "a `[` or `{` before it may not be closed")
+            say("a `:` is not expected here", "close the bracket before this, or put the text in quotes")
         }
         "while scanning a quoted scalar, found unexpected end of stream" => {
             say("the text in quotes does not end", "close it with the quote that it begins with")
@@ -48,24 +56,19 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str) -> Diagnostic 
         "while parsing a flow mapping, did not find expected ',' or '}'" => {
             say("a `,` or `}` is missing here", "close the `{`, or put a `,` between two entries")
         }
-        "while parsing a block mapping, did not find expected key" => {
-            say("a key is expected here", "write `key: value`, as far in as the keys above it")
-        }
-        "while parsing a block collection, did not find expected '-' indicator" => {
-            say("a `- ` is expected here", "begin each value of the list with `- `, as far in as those above it")
-        }
         "simple key expected" | "simple key expect ':'" => say("a `:` is missing after the key", "write `key: value`"),
         "block sequence entries are not allowed in this context" => {
             say("a list cannot begin here", "put the first `- ` on a line of its own")
         }
-        "found unprintable character" => say("there is a character here that YAML does not allow", "take it away"),
+        "found unprintable character" => say("YAML does not allow this character", "take it away"),
         _ if info.starts_with("unexpected character") => {
-            let shown = character.map(String::from).unwrap_or_default();
+            let shown = text[start..].chars().next().unwrap_or_default();
             say(&format!("a text cannot begin with `{shown}`"), "put it in quotes")
         }
-        _ if line.column > 1 && before.trim().is_empty() => {
-            say(&format!("this line cannot be read: {info}"), "check its indentation")
-        }
-        _ => Diagnostic::new(&rules::SYNTAX, format!("this cannot be read: {info}"), source, span),
+        _ if begins_line => say(
+            "the indentation of this line fits nothing above it",
+            "indent it as far as the keys, or the `- `, that it belongs to",
+        ),
+        _ => Diagnostic::new(&rules::SYNTAX, format!("this cannot be read: {info}"), source, at(start)),
     }
 }

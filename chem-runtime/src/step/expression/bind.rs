@@ -7,7 +7,8 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, ListExpr, Li
 use cel::common::types::{CelBool, CelDouble, CelInt, CelString, CelUInt};
 use serde_json::Value;
 
-use super::evaluate::{Condition, column_index};
+use super::evaluate::Condition;
+use super::idents::{column_index, param_index};
 use super::{Expression, ExpressionError};
 use crate::artifact::{ColumnData, Table};
 use crate::step::{listed, nearest};
@@ -74,7 +75,7 @@ impl Binder<'_> {
     fn bind(&self, node: &mut IdedExpr) -> Option<Number> {
         match &mut node.expr {
             Expr::Ident(name) => {
-                if let Some(index) = name.strip_prefix("@param").and_then(|digits| digits.parse::<usize>().ok())
+                if let Some(index) = param_index(name)
                     && let Some(param) = self.params.get(index)
                 {
                     node.expr = param.clone();

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
+use cel::common::ast::IdedExpr;
 use cel::common::types::{CelBool, CelDouble, CelInt, CelString};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Value};
 
-use super::{ExpressionError, message};
+use super::idents::{column_index, missing_index};
+use super::{message, patterns};
 use crate::artifact::ColumnData;
 
 /// What an expression says of a row.
@@ -63,7 +64,7 @@ impl VariableResolver for Row<'_> {
     /// A missing value is an identifier that means nothing, which the library's `&&` and `||` pass over where the other
     /// side decides.
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        if let Some(index) = variable.strip_prefix(MISSING).and_then(|digits| digits.parse::<usize>().ok()) {
+        if let Some(index) = missing_index(variable) {
             let (_, data) = self.columns.get(index)?;
             return Some(CowVal::owned(CelBool::from(value(data, self.row).is_none())));
         }
@@ -80,44 +81,15 @@ fn value(data: &ColumnData, row: usize) -> Option<CowVal<'_, '_>> {
     }
 }
 
-const COLUMN: &str = "@column";
-const MISSING: &str = "@missing";
-
-/// The identifier that stands for the column at `index`. No expression can spell it.
-pub(super) fn column_ident(index: usize) -> String {
-    format!("{COLUMN}{index}")
-}
-
-/// The identifier that stands for whether the column at `index` has no value.
-pub(super) fn missing_ident(index: usize) -> String {
-    format!("{MISSING}{index}")
-}
-
-/// The index in a [`column_ident`].
-pub(super) fn column_index(ident: &str) -> Option<usize> {
-    ident.strip_prefix(COLUMN)?.parse().ok()
-}
-
 /// The functions that expressions are parsed and evaluated with. `FUNCTIONS` is what of them may be called.
 pub(super) fn environment() -> &'static Arc<Env> {
     static ENVIRONMENT: OnceLock<Arc<Env>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let mut env = Env::stdlib().with_optional_support(false);
-        for extension in [cel::extensions::math, cel::extensions::strings] {
+        for extension in [cel::extensions::math, cel::extensions::strings, patterns::extension] {
             // Fails only where a name is declared twice; `every_function_is_there` would see that.
             drop(extension(&mut env));
         }
         Arc::new(env)
     })
-}
-
-/// Compiles the pattern of a call to `matches`, which is a literal.
-pub(super) fn try_pattern(pattern: &IdedExpr) -> Result<(), ExpressionError> {
-    let text = IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::String(CelString::from(String::new()))) };
-    let call = CallExpr { func_name: "matches".to_owned(), target: Some(Box::new(text)), args: vec![pattern.clone()] };
-    let call = IdedExpr { id: 0, expr: Expr::Call(call) };
-    match Value::resolve(&call, &Context::with_env(environment().clone())) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(ExpressionError::new(message::of_evaluation(&error))),
-    }
 }

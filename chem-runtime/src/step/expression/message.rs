@@ -4,6 +4,7 @@ use cel::{ExecutionError, ParseErrors};
 
 use super::ExpressionError;
 use super::parse::MAX_DEPTH;
+use super::patterns::MATCHES;
 
 /// The first error of a parse. Those after it are mostly its echoes.
 pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
@@ -84,7 +85,12 @@ fn offset(text: &str, (line, column): (isize, isize)) -> usize {
 fn word(rest: &str) -> &str {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-    let end = if end == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { end };
+    let is_double = ["&&", "||", "==", "!=", "<=", ">="].iter().any(|operator| rest.starts_with(operator));
+    let end = match end {
+        0 if is_double => 2,
+        0 => rest.chars().next().map_or(0, char::len_utf8),
+        end => end,
+    };
     &rest[..end]
 }
 
@@ -129,6 +135,7 @@ pub(super) fn of_evaluation(error: &ExecutionError) -> String {
             "a whole number is divided by zero".into()
         }
         ExecutionError::Overflow(..) => "the result is too large for a whole number".into(),
+        ExecutionError::FunctionError { function, message } if function == MATCHES => message.clone(),
         ExecutionError::FunctionError { function, message } => format!("`{function}`: {}", message.replace('\n', " ")),
         other => other.to_string().to_lowercase(),
     }
@@ -138,6 +145,7 @@ fn operator(name: &str) -> &str {
     match name {
         "_[_]" => "[…]",
         "@in" => "in",
+        MATCHES => "matches",
         _ => name.trim_matches('_'),
     }
 }

@@ -9,8 +9,11 @@
 
 mod bind;
 mod evaluate;
+mod idents;
 mod message;
+mod names;
 mod parse;
+mod patterns;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,7 +22,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 pub use evaluate::{Condition, Verdict};
-pub use parse::{FUNCTIONS, MAX_DEPTH, MAX_LENGTH};
+pub use names::FUNCTIONS;
+pub use parse::{MAX_DEPTH, MAX_LENGTH};
 
 use self::parse::{Parsed, Reference};
 use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};

@@ -12,6 +12,23 @@ use crate::records::{extension, is_gzip_name, write_delimited};
 ///
 /// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
 /// `rows` and `columns`.
+///
+/// # Example
+/// ```yaml
+/// flow: drugs-as-tsv
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: write
+///     uses: table.write
+///     with: { path: out/drugs.tsv, columns: [name, smiles] }
+/// ```
+///
+/// # Errors
+/// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
+/// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none.
+/// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 1, kind = Sink)]
 pub fn write_table(
     table: Input<Table>,
@@ -52,6 +69,9 @@ fn places(table: &Table, names: Option<&[String]>) -> Result<Vec<usize>, StepErr
     let Some(names) = names else {
         return Ok((0..table.columns().len()).collect());
     };
+    if names.is_empty() {
+        return Err(StepError::new("`columns` names no column to write; leave it out to write all of them"));
+    }
     let place = |name: &String| {
         table.columns().iter().position(|column| *column.name == **name).ok_or_else(|| {
             let there: Vec<String> = table.columns().iter().map(|column| format!("`{}`", column.name)).collect();
@@ -81,6 +101,7 @@ mod tests {
         let table = Table::new([column("a"), column("b")]).unwrap();
         assert_eq!(places(&table, None).unwrap(), [0, 1]);
         assert_eq!(places(&table, Some(&["b".to_owned()])).unwrap(), [1]);
+        assert!(places(&table, Some(&[])).is_err());
         let said = places(&table, Some(&["c".to_owned()])).unwrap_err().to_string();
         assert!(said.contains("`c`") && said.contains("`a`, `b`"), "{said}");
     }

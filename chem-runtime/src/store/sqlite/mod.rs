@@ -4,7 +4,9 @@
 //! program, of the system and of the power. Several processes can use one store: readers never wait, and writers wait
 //! for each other. How a store is opened stands in `open.rs`, its schema in `migrations/sqlite/`.
 
+mod care;
 mod error;
+mod lease;
 mod open;
 mod rows;
 mod schema;
@@ -13,12 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use care::{check, migrate, status};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use self::error::sqlite_error;
-use self::rows::{StoredEvent, insert, next_position};
+use self::lease::LeaseError;
+use self::rows::{StoredEvent, insert, next_position, signed};
 use super::admit::admit;
-use super::{EventStore, FlowSummary, NewEvent, StoreError};
+use super::follow::poll;
+use super::{Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, Takeover, Writer};
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::ArtifactHash;
@@ -74,15 +79,46 @@ impl SqliteEventStore {
     fn failed(&self, action: &str) -> impl Fn(rusqlite::Error) -> StoreError {
         move |error| sqlite_error(&self.path, self.wait, action, error)
     }
+
+    fn lease_failed(&self, error: LeaseError) -> StoreError {
+        match error {
+            LeaseError::Sqlite(error) => self.failed("append to")(error),
+            LeaseError::Store(error) => error,
+        }
+    }
+
+    /// The events after `cursor`. Writers come one at a time, so that the order of `seq` is the one of their commits.
+    fn read_on(&self, cursor: Cursor, limit: usize) -> Result<Followed, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE seq > ? ORDER BY seq LIMIT ?",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let after = signed(cursor.seq).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after, limit]).map_err(&failed)?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+        }
+        let seq = events.last().map_or(cursor.seq, |last| last.seq);
+        Ok(Followed { events, cursor: Cursor { seq, ..cursor } })
+    }
 }
 
 impl EventStore for SqliteEventStore {
-    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
         let failed = self.failed("append to");
         let mut connection = self.connection();
         // The write lock is taken before the position is looked up, so that nobody can come between.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        if let Some(held) = writer.lease() {
+            lease::check(&transaction, held, expected).map_err(|error| self.lease_failed(error))?;
+        }
         let found = next_position(&transaction, flow_id).map_err(&failed)?;
         if found != expected {
             return Err(StoreError::Conflict { flow_id, expected, found });
@@ -90,6 +126,23 @@ impl EventStore for SqliteEventStore {
         let stored = insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         Ok(stored)
+    }
+
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+        let failed = self.failed("append to");
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        let lease = lease::take(&transaction, flow_id, holder, takeover).map_err(|error| self.lease_failed(error))?;
+        transaction.commit().map_err(&failed)?;
+        Ok(lease)
+    }
+
+    fn release(&self, held: &Lease) -> Result<(), StoreError> {
+        lease::release(&self.connection(), held).map_err(self.failed("append to"))
+    }
+
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+        poll(wait, || self.read_on(cursor, limit))
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

@@ -88,6 +88,7 @@ fn unsigned(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, number))
 }
 
-fn signed(position: u64) -> rusqlite::Result<i64> {
-    i64::try_from(position).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+/// A number as SQLite has it.
+pub(super) fn signed(number: u64) -> rusqlite::Result<i64> {
+    i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }

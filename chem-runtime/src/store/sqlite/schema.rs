@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::error::OpenError;
 use crate::store::StoreError;
+use crate::store::schema::SchemaStatus;
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
@@ -45,6 +46,45 @@ pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Resu
             })),
         },
     }
+}
+
+/// How the schema of the open database stands.
+pub(super) fn read_status(path: &Path, connection: &Connection) -> Result<SchemaStatus, OpenError> {
+    let runner = embedded::migrations::runner();
+    let applied = applied(path, connection)?;
+    let obstacle = match check(path, runner.get_migrations(), &applied) {
+        Ok(()) => None,
+        Err(OpenError::Store(StoreError::Unusable { message, .. })) => Some(message),
+        Err(error) => return Err(error),
+    };
+    let has_events = connection.table_exists(None, "event_log")?
+        && connection.query_row("SELECT EXISTS (SELECT 1 FROM event_log)", [], |row| row.get(0))?;
+    let version = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let pending = runner
+        .get_migrations()
+        .iter()
+        .map(|known| (i64::from(known.version()), known.name().to_owned()))
+        .filter(|(number, _)| !applied.contains_key(number))
+        .map(|(number, name)| (version(number), name))
+        .collect();
+    let applied = applied.into_iter().map(|(number, (name, _))| (version(number), name)).collect();
+    Ok(SchemaStatus { applied, pending, has_events, obstacle })
+}
+
+/// The SQL of every object of the open database, by kind and name.
+pub(super) fn describe(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut statement = connection.prepare(
+        "SELECT type || ' ' || CASE WHEN name = tbl_name THEN name ELSE tbl_name || '.' || name END, sql
+         FROM sqlite_schema WHERE sql IS NOT NULL",
+    )?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The SQL of every object that the migrations make, by kind and name.
+pub(super) fn expected() -> Result<BTreeMap<String, String>, OpenError> {
+    let mut fresh = Connection::open_in_memory()?;
+    bring_up_to_date(Path::new(":memory:"), &mut fresh)?;
+    Ok(describe(&fresh)?)
 }
 
 /// Refuses the database of another program, and leaves it as it is.

@@ -76,13 +76,19 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     match url {
         StoreUrl::Memory => Ok(Arc::new(InMemoryEventStore::new())),
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteEventStore::open(path)?)),
-        StoreUrl::Postgres(_) => Err(StoreError::Unusable {
-            message: format!(
-                "this build has no PostgreSQL support, and the store is `{url}`; use a build that has it, or another store"
-            ),
-            source: None,
-        }),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::PgEventStore::open(url)?)),
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(_) => Err(no_postgres(url)),
     }
+}
+
+#[cfg(not(feature = "postgres"))]
+pub(super) fn no_postgres(url: &StoreUrl) -> StoreError {
+    let message = format!(
+        "this build has no PostgreSQL support, and the store is `{url}`; use a build that has it, or another store"
+    );
+    StoreError::Unusable { message, source: None }
 }
 
 impl FromStr for StoreUrl {

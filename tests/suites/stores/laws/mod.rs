@@ -4,6 +4,8 @@ mod append;
 mod artifacts;
 mod concurrency;
 mod durable;
+mod following;
+mod leases;
 mod refusal;
 mod runs;
 
@@ -47,6 +49,22 @@ macro_rules! laws {
                     of_many_writers_on_one_run_one_wins_each_position,
                     many_writers_on_many_runs_do_not_disturb_each_other,
                     two_openings_of_one_store_see_each_other,
+                ]
+                leases: [
+                    the_first_append_takes_the_lease_of_a_new_run,
+                    a_zombie_is_fenced_even_where_nobody_has_written_since,
+                    a_run_whose_holder_is_gone_is_free_at_once,
+                    a_run_that_was_let_go_is_free,
+                    a_run_that_has_ended_is_free,
+                    a_process_takes_back_what_it_holds_itself,
+                    of_many_who_take_a_run_the_last_one_has_it,
+                    a_lease_that_no_store_gave_is_none,
+                ]
+                following: [
+                    every_event_comes_once_and_in_order,
+                    an_empty_log_is_waited_for_and_no_longer_than_asked,
+                    who_waits_is_given_the_next_event,
+                    nothing_is_lost_while_many_write,
                 ]
                 durable: [
                     what_was_stored_is_there_when_the_store_is_opened_again,

@@ -13,7 +13,7 @@ use super::Place;
 
 fn child(place: &Place, command: &str, run: FlowId) -> Command {
     let mut child = Command::new(env!("CARGO_BIN_EXE_store-child"));
-    child.arg(command).arg(place.path()).arg(run.to_string());
+    child.arg(command).arg(format!("sqlite:{}", place.path().display())).arg(run.to_string());
     child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     child
 }
@@ -108,7 +108,11 @@ fn a_place_that_may_only_be_read_is_said_to_be_one() {
     let root = std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
     let run = || {
         let mut command = Command::new(&program);
-        command.arg("open").arg(place.path()).arg(FlowId::new().to_string()).stdin(Stdio::null());
+        command
+            .arg("open")
+            .arg(format!("sqlite:{}", place.path().display()))
+            .arg(FlowId::new().to_string())
+            .stdin(Stdio::null());
         if root {
             command.uid(65534).gid(65534);
         }
@@ -137,7 +141,7 @@ fn a_file_that_may_not_grow_is_said_to_be_one_and_what_was_stored_stays() {
         .args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$@\"", "sh"])
         .arg(env!("CARGO_BIN_EXE_store-child"))
         .arg("append")
-        .arg(place.path())
+        .arg(format!("sqlite:{}", place.path().display()))
         .arg(run.to_string())
         .output()
         .unwrap();

@@ -1,13 +1,17 @@
 //! The manifest as it was written: its keys known and of their types, its names well formed. What the names stand for
 //! is not asked here.
 
+mod fields;
+
 use std::collections::HashMap;
+
+use fields::Reader;
 
 use super::diagnostic::{Diagnostic, Findings};
 use super::rules;
 use super::source::{Source, Span};
 use super::yaml::{Key, Node, NodeValue};
-use crate::step::{Registry, StepId, listed};
+use crate::step::{Registry, StepId};
 
 /// A manifest. What is wrong with it has been reported and is left out.
 #[derive(Debug, Default)]
@@ -24,6 +28,8 @@ pub(super) struct Manifest {
 pub(super) struct AuthoredStep {
     /// Its name; none if that is missing, ill formed, or that of an earlier step.
     pub(super) id: Option<StepId>,
+    /// Its name as it is written, by which other steps may speak of it.
+    pub(super) written_id: Option<String>,
     /// Where its name is written, or else where the step begins.
     pub(super) at: Span,
     pub(super) uses: Option<Written>,
@@ -44,8 +50,6 @@ pub(super) struct Written {
 
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
 const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with"];
-
-type Fields<'n> = HashMap<&'static str, (&'n Key, &'n Node)>;
 
 /// Reads the manifest that `document` is.
 pub(super) fn read(document: Option<&Node>, source: &Source, registry: &Registry, findings: &mut Findings) -> Manifest {
@@ -73,12 +77,6 @@ pub(super) fn read(document: Option<&Node>, source: &Source, registry: &Registry
     let steps = reader.required(&fields, "steps", "the manifest", start);
     let steps = steps.map(|node| reader.steps(node, key)).unwrap_or_default();
     Manifest { flow, description: description.map(|written| written.text), params, steps }
-}
-
-struct Reader<'a> {
-    source: &'a Source,
-    registry: &'a Registry,
-    findings: &'a mut Findings,
 }
 
 impl Reader<'_> {
@@ -131,8 +129,13 @@ impl Reader<'_> {
         let (inputs, inputs_in_doubt) =
             fields.get("inputs").map(|(_, node)| self.inputs(node)).unwrap_or((Vec::new(), false));
         let with = fields.get("with");
+        let written_id = id_node.and_then(|node| match &node.value {
+            NodeValue::Text(text) => Some(text.clone()),
+            _ => None,
+        });
         Some(AuthoredStep {
             id,
+            written_id,
             at: id_node.map_or(start, |node| node.span),
             uses,
             inputs,
@@ -167,117 +170,23 @@ impl Reader<'_> {
                 let help = "a name has letters, digits and `_`, begins with no digit, and has 64 characters at most";
                 self.add(&rules::BAD_NAME, message, name.span, help);
             }
-            let scalar = |node: &Node| !matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
-            let fits = match &value.value {
-                NodeValue::List(items) => items.iter().all(scalar),
-                _ => scalar(value),
-            };
-            if !fits {
-                let help = "give it text, a number, true or false, or a list of these";
-                self.wrong_type(value, &name.name, "a value or a list of values", help);
-                value.value = NodeValue::Invalid;
+            let odd = |node: &Node| matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
+            let scalar = "text, a number, or true or false";
+            match &value.value {
+                NodeValue::List(items) => match items.iter().find(|item| odd(item)) {
+                    Some(item) => {
+                        self.wrong_type(item, "a value of a list", scalar, "no parameter holds more than one list")
+                    }
+                    None => continue,
+                },
+                _ if odd(value) => {
+                    self.wrong_type(value, &name.name, scalar, "give it a value, or a list of values");
+                }
+                _ => continue,
             }
+            value.value = NodeValue::Invalid;
         }
         Some(params)
-    }
-
-    /// What stands under each of the `allowed` keys. A key that is not allowed is reported, and taken for the one that
-    /// was probably meant if that is not there.
-    fn fields<'n>(
-        &mut self,
-        entries: &'n [(Key, Node)],
-        allowed: &'static [&'static str],
-        owner: &str,
-        uses: Option<&Node>,
-    ) -> Fields<'n> {
-        let mut fields = Fields::new();
-        let known = |name: &str| allowed.iter().copied().find(|key| *key == name);
-        for (key, node) in entries {
-            if let Some(name) = known(&key.name) {
-                fields.insert(name, (key, node));
-            }
-        }
-        for (key, node) in entries.iter().filter(|(key, _)| known(&key.name).is_none()) {
-            let meant = self.findings.nearest(&key.name, allowed.iter().copied()).and_then(known);
-            let help = match meant {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None if self.is_param(uses, &key.name) => {
-                    format!("`{}` is a parameter: put it under `with:`", key.name)
-                }
-                None => format!("{owner} has the keys {}", listed(allowed)),
-            };
-            self.add(&rules::UNKNOWN_KEY, format!("{owner} has no key `{}`", key.name), key.span, &help);
-            if let Some(meant) = meant {
-                fields.entry(meant).or_insert((key, node));
-            }
-        }
-        fields
-    }
-
-    fn is_param(&self, uses: Option<&Node>, name: &str) -> bool {
-        let Some(NodeValue::Text(uses)) = uses.map(|node| &node.value) else { return false };
-        self.registry.get(uses).is_some_and(|registration| registration.spec().param(name).is_some())
-    }
-
-    fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, owner: &str, at: Span) -> Option<&'n Node> {
-        let found = fields.get(key).map(|(_, node)| *node);
-        if found.is_none() {
-            let message = format!("{owner} has no `{key}`");
-            self.add(&rules::MISSING_KEY, message, at, &format!("add `{key}: …`"));
-        }
-        found
-    }
-
-    fn name(&mut self, node: &Node, what: &str) -> Option<StepId> {
-        let written = self.text(node, if what == "step" { "id" } else { what })?;
-        let id = StepId::new(&written.text).ok();
-        if id.is_none() {
-            let message = format!("`{}` cannot name a {what}", written.text);
-            let form = "a name has lower-case letters, digits, `_` and `-`, begins with a letter, and has 64 characters at most";
-            let help = match name_like(&written.text) {
-                Some(name) => format!("{form}; `{name}` is one"),
-                None => form.to_owned(),
-            };
-            self.add(&rules::BAD_NAME, message, written.span, &help);
-        }
-        id
-    }
-
-    fn text(&mut self, node: &Node, key: &str) -> Option<Written> {
-        if let NodeValue::Text(text) = &node.value {
-            return Some(Written { text: text.clone(), span: node.span });
-        }
-        let help = match node.value {
-            NodeValue::Bool(_) | NodeValue::Number(_) => "put it in quotes to make it text",
-            _ => "write text after the `:`",
-        };
-        self.wrong_type(node, key, "text", help);
-        None
-    }
-
-    /// The entries of a mapping, which may be empty.
-    fn entries(&mut self, node: &Node, key: &str, help: &str) -> Vec<(Key, Node)> {
-        match &node.value {
-            NodeValue::Map(entries) => entries.clone(),
-            NodeValue::Null => Vec::new(),
-            _ => {
-                self.wrong_type(node, key, "a mapping", help);
-                Vec::new()
-            }
-        }
-    }
-
-    fn wrong_type(&mut self, node: &Node, key: &str, expected: &str, help: &str) {
-        if node.value == NodeValue::Invalid {
-            return;
-        }
-        let name = if key.starts_with("a ") { key.to_owned() } else { format!("`{key}`") };
-        let message = format!("{name} has to be {expected}, and this is {}", node.describe());
-        self.add(&rules::WRONG_TYPE, message, node.handle(), help);
-    }
-
-    fn add(&mut self, rule: &'static rules::Rule, message: impl Into<String>, span: Span, help: &str) {
-        self.findings.add(Diagnostic::new(rule, message, self.source, span).with_help(help));
     }
 }
 
@@ -286,12 +195,4 @@ fn is_identifier(name: &str) -> bool {
     characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|next| next.is_ascii_alphanumeric() || next == '_')
         && name.len() <= 64
-}
-
-/// A name of the right form that reads like `text`.
-fn name_like(text: &str) -> Option<String> {
-    let lower = text.trim().to_lowercase();
-    let words: Vec<&str> =
-        lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
-    StepId::new(words.join("-")).ok().map(String::from)
 }

@@ -1,0 +1,15 @@
+use chem_runtime::prelude::*;
+
+/// Gives a table.
+#[step("demo.seed", version = 1)]
+fn seed(
+    /// Their number.
+    #[param(default = 1)]
+    #[param(min = 1)]
+    rows: u32,
+) -> Result<Table, StepError> {
+    let _ = rows;
+    Ok(Table::default())
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use chem_runtime::prelude::*;
+
+/// Gives a table.
+#[step("demo.seed", version = 1)]
+fn seed(
+    /// How heavy it is.
+    #[param(unit = g)]
+    weight: f64,
+) -> Result<Table, StepError> {
+    let _ = weight;
+    Ok(Table::default())
+}
+
+fn main() {}

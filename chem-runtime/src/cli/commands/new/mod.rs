@@ -1,0 +1,116 @@
+//! `chem new`: a flow, a step or a project to begin with. Nothing that is there already is touched.
+//!
+//! What is written stands as files under `templates`; `names` says what it may be called.
+
+mod names;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::args::{Format, NewCommand, Shared};
+use crate::cli::exit::Failure;
+use crate::cli::output::{self, BOLD, styled};
+use crate::manifest::{self, Source};
+use crate::step::Registry;
+
+const FLOW: &str = include_str!("../../templates/flow.yaml");
+const STEP: &str = include_str!("../../templates/step.rs.template");
+
+/// The files of a project: where each goes, and what it says.
+const PROJECT: &[(&str, &str)] = &[
+    ("Cargo.toml", include_str!("../../templates/project/Cargo.toml.template")),
+    (".gitignore", include_str!("../../templates/project/gitignore")),
+    ("src/main.rs", include_str!("../../templates/project/main.rs.template")),
+    ("src/steps/mod.rs", include_str!("../../templates/project/steps.rs.template")),
+    ("src/steps/repeat_text.rs", include_str!("../../templates/project/repeat_text.rs.template")),
+    ("flows/repeat.yaml", include_str!("../../templates/project/repeat.yaml")),
+    ("snapshots/flows/repeat.snap", include_str!("../../templates/project/repeat.snap")),
+];
+
+pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitCode, Failure> {
+    let (written, next) = match command {
+        NewCommand::Flow { name } => flow(name)?,
+        NewCommand::Step { name } => step(name)?,
+        NewCommand::Project { name } => project(name)?,
+    };
+    match shared.format {
+        Format::Json => output::print_json(&json!({ "written": written }))?,
+        Format::Human => {
+            let lines: String = written.iter().map(|path| format!("wrote {}\n", path.display())).collect();
+            output::print(&lines)?;
+            if !shared.quiet {
+                output::say(&format!("{} {next}", styled(BOLD, "next:")));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was written, and what to do with it.
+type Written = (Vec<PathBuf>, String);
+
+fn flow(name: &str) -> Result<Written, Failure> {
+    names::check_flow(name)?;
+    let path = Path::new("flows").join(format!("{name}.yaml"));
+    let text = FLOW.replace("{{name}}", name);
+    // Some names, such as `null`, are no text in YAML.
+    let source = Source::new(path.display().to_string(), text.as_str());
+    if manifest::check(&source, &[], Registry::linked()?, Path::new("flows")).definition.is_none() {
+        return Err(Failure::usage(format!("`{name}` cannot name a flow: in YAML it is no text"))
+            .with_help("choose another name"));
+    }
+    write_new(&path, &text)?;
+    let next = format!("`chem run {}`", path.display());
+    Ok((vec![path], next))
+}
+
+fn step(name: &str) -> Result<Written, Failure> {
+    let function = names::function_of_step(name)?;
+    if let Some(registration) = Registry::linked()?.get(name) {
+        let (krate, file, line) = registration.spec().defined_in;
+        return Err(Failure::usage(format!("there is a step type `{name}` already: crate `{krate}` ({file}:{line})"))
+            .with_help("choose another name"));
+    }
+    let path = Path::new("src/steps").join(format!("{function}.rs"));
+    write_new(&path, &STEP.replace("{{name}}", name).replace("{{function}}", &function))?;
+    let next = if Path::new("src/steps/mod.rs").exists() {
+        format!("add `mod {function};` to src/steps/mod.rs, then `cargo test`")
+    } else {
+        format!("name it in your crate, with `mod {function};` in src/steps/mod.rs and `mod steps;` in src/main.rs")
+    };
+    Ok((vec![path], next))
+}
+
+fn project(name: &str) -> Result<Written, Failure> {
+    names::check_project(name)?;
+    let directory = Path::new(name);
+    if directory.symlink_metadata().is_ok() {
+        return Err(already_there(directory));
+    }
+    let mut written = Vec::new();
+    for (file, template) in PROJECT {
+        let path = directory.join(file);
+        write_new(&path, &template.replace("{{name}}", name).replace("{{version}}", env!("CARGO_PKG_VERSION")))?;
+        written.push(path);
+    }
+    Ok((written, format!("`cd {name}`, then `cargo test` and `cargo run -- run flows/repeat.yaml`")))
+}
+
+/// Writes a file that is not there yet, and the directories that it is in.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let cannot = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => already_there(path),
+        _ => Failure::usage(format!("cannot write `{}`: {error}", path.display())),
+    };
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(cannot)?;
+    let mut file = std::fs::File::create_new(path).map_err(cannot)?;
+    file.write_all(text.as_bytes()).map_err(cannot)
+}
+
+fn already_there(path: &Path) -> Failure {
+    Failure::usage(format!("`{}` is there already", path.display()))
+        .with_help("choose another name, or move it out of the way")
+}

@@ -1,0 +1,122 @@
+//! Why steps do not make a flow.
+
+use crate::event::StepKind;
+use crate::step::{InvalidStepId, StepId};
+
+/// Why steps do not make a flow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlowDefinitionError {
+    /// There are no steps.
+    #[error("a flow needs at least one step")]
+    NoSteps,
+    /// The first step takes inputs.
+    #[error("the first step, `{step}`, is a {kind}; a flow begins with a source", kind = kind.name())]
+    FirstStepNotSource {
+        /// The step.
+        step: StepId,
+        /// What it is.
+        kind: StepKind,
+    },
+    /// A source after the first step.
+    #[error("step `{step}` is a source; only the first step of a flow is one")]
+    SourceAfterFirst {
+        /// The step.
+        step: StepId,
+    },
+    /// Two steps of one name.
+    #[error("two steps are called `{0}`")]
+    DuplicateId(StepId),
+    /// A name that cannot name a step.
+    #[error(transparent)]
+    InvalidId(#[from] InvalidStepId),
+    /// The wiring names a port that the step does not have.
+    #[error("step `{step}` has no input `{port}`")]
+    UnknownPort {
+        /// The step.
+        step: StepId,
+        /// The port.
+        port: String,
+    },
+    /// The wiring names a step that is not before this one.
+    #[error("the input `{port}` of step `{step}` is wired to `{from}`, which is no earlier step")]
+    UnknownStep {
+        /// The step.
+        step: StepId,
+        /// The port.
+        port: String,
+        /// What was written.
+        from: String,
+    },
+    /// The wiring names an output that the earlier step does not have.
+    #[error("the input `{port}` of step `{step}` is wired to `{from}`, and there is no such output")]
+    UnknownOutput {
+        /// The step.
+        step: StepId,
+        /// The port.
+        port: String,
+        /// What was written.
+        from: String,
+    },
+    /// The wiring names a sink.
+    #[error("the input `{port}` of step `{step}` is wired to `{from}`, a sink, which has nothing to hand on")]
+    WiredToSink {
+        /// The step.
+        step: StepId,
+        /// The port.
+        port: String,
+        /// The sink.
+        from: StepId,
+    },
+    /// A required port that nothing feeds.
+    #[error("the input `{port}` of step `{step}` is not wired")]
+    OpenPort {
+        /// The step.
+        step: StepId,
+        /// The port.
+        port: String,
+    },
+    /// An artifact of the wrong kind.
+    #[error("the input `{port}` of step `{step}` takes `{expected}`, and `{from}` gives `{found}`")]
+    WrongKind {
+        /// The step.
+        step: StepId,
+        /// The port.
+        port: String,
+        /// The output that feeds it.
+        from: String,
+        /// What the port takes.
+        expected: String,
+        /// What it would be given.
+        found: String,
+    },
+    /// A step's parameters cannot be recorded.
+    #[error("the parameters of step `{step}` cannot be used: {reason}")]
+    Params {
+        /// The step.
+        step: StepId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A recorded step whose type is not linked into this program.
+    #[error("step `{step}` uses `{uses}`, which this program does not have; run it with the program that has it")]
+    UnknownStepType {
+        /// The step.
+        step: StepId,
+        /// The step type.
+        uses: String,
+    },
+    /// A recorded step whose type has another version here.
+    #[error(
+        "step `{step}` was recorded with `{uses}@{recorded}`, and this program has `{uses}@{linked}`; go on with the release that recorded it, or run the flow anew"
+    )]
+    OtherVersion {
+        /// The step.
+        step: StepId,
+        /// The step type.
+        uses: String,
+        /// The version of the record.
+        recorded: u32,
+        /// The version of this program.
+        linked: u32,
+    },
+}

@@ -1,0 +1,100 @@
+//! The parameters of the steps: placeholders filled in, and every value checked by the step type that takes it.
+
+mod files;
+mod fill;
+mod problems;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Map;
+
+use super::authored::AuthoredStep;
+use super::diagnostic::Findings;
+use super::params::Params;
+use super::source::Source;
+use super::yaml::{Node, NodeValue};
+use crate::step::{ParamProblem, ParamSpec, PathPart, StepDefinition, StepId, StepRegistration};
+
+/// For each parameter that the manifest gives a step, the parameters of the flow that it takes up.
+pub(super) type Written = BTreeMap<String, BTreeSet<String>>;
+
+/// Fills in and checks the parameters of steps, one after the other.
+pub(super) struct Binder<'a> {
+    pub(super) source: &'a Source,
+    pub(super) directory: &'a Path,
+    pub(super) params: &'a mut Params,
+    pub(super) findings: &'a mut Findings,
+    /// What the steps so far write.
+    pub(super) outputs: HashSet<PathBuf>,
+}
+
+impl Binder<'_> {
+    /// The step with its parameters, if nothing is wrong with them.
+    pub(super) fn bind(
+        &mut self,
+        step: &AuthoredStep,
+        registration: &'static StepRegistration,
+    ) -> (Option<Box<dyn StepDefinition>>, Written) {
+        let spec = registration.spec();
+        let known: Vec<&str> = spec.params.iter().map(|param| param.name).collect();
+        let (mut values, mut written) = (Map::new(), Written::new());
+        // Each parameter that is given, under the name that was probably meant.
+        let mut given: Vec<(&'static ParamSpec, &Node)> = Vec::new();
+        for (key, node) in &step.with {
+            let mut used = BTreeSet::new();
+            let value = self.fill(node, &mut used);
+            let meant = if known.contains(&key.name.as_str()) {
+                Some(key.name.as_str())
+            } else {
+                let others = known.iter().copied().filter(|name| !step.with.iter().any(|(key, _)| key.name == *name));
+                let meant = self.findings.nearest(&key.name, others);
+                self.unknown_param(step, registration, &key.name, key.span, meant);
+                meant
+            };
+            let Some(param) = meant.and_then(|name| spec.param(name)) else { continue };
+            given.push((param, node));
+            if let Some(mut value) = value {
+                self.give_params(&mut value, &(param.ty)(), &mut used);
+                values.insert(param.name.to_owned(), value);
+            }
+            written.insert(param.name.to_owned(), used);
+        }
+        // The parameters of a step whose id is wrong are checked under another.
+        let id = step.id.clone().or_else(|| StepId::new("step").ok());
+        let bound = id.map(|id| registration.bind(id, &values));
+        let (definition, problems) = match bound {
+            Some(Ok(definition)) => (Some(definition), Vec::new()),
+            Some(Err(problems)) => (None, problems),
+            None => (None, Vec::new()),
+        };
+        for problem in &problems {
+            self.report(problem, step, registration, &given);
+        }
+        for (param, node) in given {
+            let refused = problems
+                .iter()
+                .any(|problem| matches!(problem, ParamProblem::Invalid { param: name, .. } if *name == param.name));
+            if let Some(value) = values.get(param.name).filter(|_| !refused) {
+                self.files(value, &(param.ty)(), node);
+            }
+        }
+        (definition.filter(|_| step.id.is_some()), written)
+    }
+}
+
+/// The node at `path`, or the last one on the way to it with what is left of the path.
+fn walk<'n, 'p>(mut node: &'n Node, mut path: &'p [PathPart]) -> (&'n Node, &'p [PathPart]) {
+    while let Some((part, rest)) = path.split_first() {
+        let inner = match (part, &node.value) {
+            (PathPart::Index(index), NodeValue::List(items)) => items.get(*index),
+            (PathPart::Key(key), NodeValue::Map(entries)) => {
+                entries.iter().find(|(name, _)| name.name == *key).map(|(_, node)| node)
+            }
+            _ => None,
+        };
+        let Some(inner) = inner else { break };
+        (node, path) = (inner, rest);
+    }
+    (node, path)
+}

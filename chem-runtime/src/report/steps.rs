@@ -1,0 +1,94 @@
+//! Step types told to people: what is said of a parameter, and the reference of all step types as Markdown.
+
+use std::fmt::Write as _;
+
+use crate::step::{ParamSpec, ParamType, StepSpec};
+
+/// What stands above the reference.
+const PREAMBLE: &str = "\
+# Step types
+
+What `chem steps NAME` says of each step type that the program brings along. This page is made from the doc comments of
+the step functions; a test keeps it so. The examples run as they stand from the directory [`flows`](../flows).
+";
+
+/// What is known of a parameter's values: type, unit, bounds, and what it is where a manifest leaves it out.
+pub fn param_facts(param: &ParamSpec) -> Vec<String> {
+    let ty = match (param.ty)() {
+        ParamType::Optional(inner) => *inner,
+        ty => ty,
+    };
+    let mut facts = vec![ty.to_string()];
+    facts.extend(param.unit.map(|unit| format!("in {unit}")));
+    facts.extend(param.min.map(|min| format!("at least {min}")));
+    facts.extend(param.max.map(|max| format!("at most {max}")));
+    if !param.one_of.is_empty() {
+        let several = if matches!(ty, ParamType::List(_)) { "each one of" } else { "one of" };
+        facts.push(format!("{several} {}", param.one_of.join(", ")));
+    }
+    facts.push(match param.default {
+        Some(default) => format!("default {}", default()),
+        None if param.required() => "required".to_owned(),
+        None => "may be left out".to_owned(),
+    });
+    facts.extend(param.example.map(|example| format!("for example {example}")));
+    facts
+}
+
+/// The family of a step type: what stands before the dot.
+pub fn family(spec: &StepSpec) -> &'static str {
+    spec.name.split('.').next().unwrap_or_default()
+}
+
+/// The reference of these step types, which are in the order of their names.
+pub fn step_reference(specs: &[&StepSpec]) -> String {
+    let mut page = PREAMBLE.to_owned();
+    page.push_str("\n| step type | kind | what it does |\n|---|---|---|\n");
+    for spec in specs {
+        let (anchor, kind) = (spec.name.replace('.', ""), spec.kind.name());
+        push(&mut page, format_args!("| [`{}`](#{anchor}) | {kind} | {} |\n", spec.name, spec.summary()));
+    }
+    for members in specs.chunk_by(|one, next| family(one) == family(next)) {
+        push(&mut page, format_args!("\n## {}\n", members.first().map_or("", |spec| family(spec))));
+        members.iter().for_each(|spec| entry(&mut page, spec));
+    }
+    page
+}
+
+fn entry(page: &mut String, spec: &StepSpec) {
+    let help = spec.help();
+    push(
+        page,
+        format_args!("\n### `{}`\n\nVersion {}, {}.\n\n{}\n", spec.name, spec.version, spec.kind.name(), help.text),
+    );
+    if !spec.inputs.is_empty() {
+        page.push_str("\nInputs:\n\n");
+        for port in spec.inputs {
+            let optional = if port.optional { ", may be left open" } else { "" };
+            push(page, format_args!("- `{}`: {}{optional}\n", port.name, port.kind));
+        }
+    }
+    if !spec.params.is_empty() {
+        page.push_str("\nParameters:\n\n");
+        for param in spec.params {
+            let doc = param.doc.trim().lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            push(page, format_args!("- `{}`: {}. {doc}\n", param.name, param_facts(param).join("; ")));
+        }
+    }
+    page.push_str("\nOutputs:\n\n");
+    for output in spec.outputs {
+        push(page, format_args!("- `{}`: {}\n", output.name, output.kind));
+    }
+    if let Some(example) = &help.example {
+        push(page, format_args!("\nExample:\n\n```yaml\n{example}```\n"));
+    }
+    if !help.errors.is_empty() {
+        page.push_str("\nFailure modes:\n\n");
+        help.errors.iter().for_each(|error| push(page, format_args!("- {error}\n")));
+    }
+}
+
+fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a `String` cannot fail.
+    let _ = page.write_fmt(text);
+}

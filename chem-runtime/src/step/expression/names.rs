@@ -1,0 +1,263 @@
+//! What the names in an expression stand for: columns, parameters of the flow, functions, and variables of macros.
+
+use std::ops::Range;
+
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
+
+use super::ExpressionError;
+use super::idents::{column_ident, missing_ident, param_ident};
+use super::parse::{Parsed, Reference};
+use super::patterns;
+use crate::step::{listed, nearest};
+
+/// The functions that an expression may call, and the macros over lists.
+pub const FUNCTIONS: &[&str] = &[
+    "all",
+    "bool",
+    "contains",
+    "double",
+    "endsWith",
+    "exists",
+    "exists_one",
+    "filter",
+    "int",
+    "lowerAscii",
+    "map",
+    "matches",
+    "math.abs",
+    "math.ceil",
+    "math.floor",
+    "math.greatest",
+    "math.least",
+    "math.round",
+    "math.sign",
+    "math.sqrt",
+    "math.trunc",
+    "size",
+    "startsWith",
+    "string",
+    "trim",
+    "upperAscii",
+];
+
+/// Those of [`FUNCTIONS`] that are called on a value: `name.contains('x')`.
+const METHODS: &[&str] = &[
+    "all",
+    "contains",
+    "endsWith",
+    "exists",
+    "exists_one",
+    "filter",
+    "lowerAscii",
+    "map",
+    "startsWith",
+    "trim",
+    "upperAscii",
+];
+
+/// Those that are called either way.
+const EITHER: &[&str] = &["matches", "size"];
+
+/// Turns every identifier of `root` into what it stands for.
+pub(super) fn resolve(mut root: IdedExpr, text: &str, info: &SourceInfo) -> Result<Parsed, ExpressionError> {
+    let mut names = Names { text, info, columns: Vec::new(), params: Vec::new(), bound: Vec::new() };
+    names.resolve(&mut root)?;
+    Ok(Parsed { root, columns: names.columns, params: names.params })
+}
+
+struct Names<'a> {
+    text: &'a str,
+    info: &'a SourceInfo,
+    columns: Vec<Reference>,
+    params: Vec<Reference>,
+    bound: Vec<String>,
+}
+
+impl Names<'_> {
+    fn resolve(&mut self, node: &mut IdedExpr) -> Result<(), ExpressionError> {
+        let at = self.at(node.id);
+        match &mut node.expr {
+            Expr::Ident(name) if self.bound.contains(name) => Ok(()),
+            Expr::Ident(name) if name == "params" => {
+                Err(ExpressionError::new("`params` is all parameters of the flow")
+                    .at(at)
+                    .with_help("name one: `params.NAME`"))
+            }
+            Expr::Ident(name) => {
+                let name = std::mem::take(name);
+                node.expr = self.column(name, at);
+                Ok(())
+            }
+            Expr::Select(select) => {
+                let is_params = matches!(&select.operand.expr, Expr::Ident(name) if name == "params") && !select.test;
+                if !is_params {
+                    let what = format!("`.{}` has no meaning here", select.field);
+                    return Err(ExpressionError::new(what)
+                        .at(at)
+                        .with_help("only `params` has members; a column whose name has a dot is `row[\"…\"]`"));
+                }
+                let name = std::mem::take(&mut select.field);
+                let at = self.at(select.operand.id).start..self.after_dot(at.end, &name);
+                node.expr = self.param(name, at);
+                Ok(())
+            }
+            Expr::Call(call) => match row_member(call) {
+                Some(name) => {
+                    node.expr = self.column(name, at);
+                    Ok(())
+                }
+                None => self.call(node, at),
+            },
+            Expr::Comprehension(comprehension) => {
+                let bound = self.bound.len();
+                self.resolve(&mut comprehension.iter_range)?;
+                self.resolve(&mut comprehension.accu_init)?;
+                self.bound.push(comprehension.iter_var.clone());
+                self.bound.extend(comprehension.iter_var2.clone());
+                self.bound.push(comprehension.accu_var.clone());
+                for part in [&mut comprehension.loop_cond, &mut comprehension.loop_step, &mut comprehension.result] {
+                    self.resolve(part)?;
+                }
+                self.bound.truncate(bound);
+                Ok(())
+            }
+            Expr::List(list) => list.elements.iter_mut().try_for_each(|element| self.resolve(element)),
+            Expr::Literal(LiteralValue::Bytes(_)) => {
+                Err(ExpressionError::new("an expression has no use for bytes").at(at).with_help("take the `b` away"))
+            }
+            Expr::Literal(_) => Ok(()),
+            Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
+                Err(ExpressionError::new("an expression has no use for `{…}`").at(at))
+            }
+        }
+    }
+
+    fn call(&mut self, node: &mut IdedExpr, at: Range<usize>) -> Result<(), ExpressionError> {
+        let Expr::Call(call) = &mut node.expr else { return Ok(()) };
+        if let Some((column, negated)) = null_test(call)
+            && !self.bound.contains(&column)
+        {
+            let position = self.column_position(column, at);
+            let test = IdedExpr { id: node.id, expr: Expr::Ident(missing_ident(position)) };
+            node.expr = if negated { negation(test) } else { test.expr };
+            return Ok(());
+        }
+        let in_math =
+            matches!(call.target.as_deref(), Some(IdedExpr { expr: Expr::Ident(name), .. }) if name == "math");
+        let name = if in_math { format!("math.{}", call.func_name) } else { call.func_name.clone() };
+        let operator = name.starts_with(['_', '!', '-', '@']) || name.starts_with("math.@");
+        if !operator && !FUNCTIONS.contains(&name.as_str()) {
+            let error =
+                ExpressionError::new(format!("there is no function `{name}`")).at(self.before_bracket(at.start, &name));
+            return Err(match nearest(&name, FUNCTIONS.iter().copied()) {
+                Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+                None => error.with_help(format!("there are {}", listed(FUNCTIONS))),
+            });
+        }
+        let on_value = call.target.is_some() && !in_math;
+        if !operator && on_value != METHODS.contains(&name.as_str()) && !EITHER.contains(&name.as_str()) {
+            let right = if on_value { format!("{name}(…)") } else { format!("value.{name}(…)") };
+            return Err(ExpressionError::new(format!("`{name}` is not called like this"))
+                .at(self.before_bracket(at.start, &name))
+                .with_help(format!("write `{right}`")));
+        }
+        if name == "matches" {
+            self.check_pattern(call)?;
+            call.args.splice(0..0, call.target.take().map(|target| *target));
+            call.func_name = patterns::MATCHES.to_owned();
+        }
+        if !in_math && let Some(target) = call.target.as_deref_mut() {
+            self.resolve(target)?;
+        }
+        call.args.iter_mut().try_for_each(|argument| self.resolve(argument))
+    }
+
+    /// A pattern that is written out is tried before any row is.
+    fn check_pattern(&self, call: &CallExpr) -> Result<(), ExpressionError> {
+        match call.args.last() {
+            Some(IdedExpr { id, expr: Expr::Literal(LiteralValue::String(pattern)) }) => {
+                patterns::check(pattern.inner()).map_err(|reason| ExpressionError::new(reason).at(self.at(*id)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn column(&mut self, name: String, at: Range<usize>) -> Expr {
+        Expr::Ident(column_ident(self.column_position(name, at)))
+    }
+
+    fn column_position(&mut self, name: String, at: Range<usize>) -> usize {
+        position(&mut self.columns, name, at)
+    }
+
+    fn param(&mut self, name: String, at: Range<usize>) -> Expr {
+        Expr::Ident(param_ident(position(&mut self.params, name, at)))
+    }
+
+    /// Where the node stands. The library's ranges include their last byte.
+    fn at(&self, id: u64) -> Range<usize> {
+        let (start, last) = self.info.offset_for(id).unwrap_or_default();
+        let start = self.text.floor_char_boundary(start as usize);
+        start..self.text.ceil_char_boundary(last as usize + 1).max(start)
+    }
+
+    fn after_dot(&self, dot: usize, field: &str) -> usize {
+        let rest = self.text.get(dot..).unwrap_or_default();
+        let gap = rest.len() - rest.trim_start().len();
+        if rest.trim_start().starts_with(field) { dot + gap + field.len() } else { dot }
+    }
+
+    /// The library says of a call where its bracket opens.
+    fn before_bracket(&self, bracket: usize, name: &str) -> Range<usize> {
+        let before = self.text.get(..bracket).unwrap_or_default().trim_end();
+        match before.strip_suffix(name) {
+            Some(rest) => rest.len()..before.len(),
+            None => bracket..bracket,
+        }
+    }
+}
+
+fn position(references: &mut Vec<Reference>, name: String, at: Range<usize>) -> usize {
+    references.iter().position(|reference| reference.name == name).unwrap_or_else(|| {
+        references.push(Reference { name, at });
+        references.len() - 1
+    })
+}
+
+/// The column in `row["column"]`.
+fn row_member(call: &CallExpr) -> Option<String> {
+    match call.args.as_slice() {
+        [row, IdedExpr { expr: Expr::Literal(LiteralValue::String(column)), .. }]
+            if call.func_name == operators::INDEX && matches!(&row.expr, Expr::Ident(name) if name == "row") =>
+        {
+            Some(column.inner().to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The column in `column == null`, and whether it is `!=`.
+fn null_test(call: &CallExpr) -> Option<(String, bool)> {
+    let negated = match call.func_name.as_str() {
+        operators::EQUALS => false,
+        operators::NOT_EQUALS => true,
+        _ => return None,
+    };
+    let [left, right] = call.args.as_slice() else { return None };
+    let is_null = |node: &IdedExpr| matches!(node.expr, Expr::Literal(LiteralValue::Null));
+    let other = match (is_null(left), is_null(right)) {
+        (true, false) => right,
+        (false, true) => left,
+        _ => return None,
+    };
+    let column = match &other.expr {
+        Expr::Ident(name) if name != "params" => name.clone(),
+        Expr::Call(call) => row_member(call)?,
+        _ => return None,
+    };
+    Some((column, negated))
+}
+
+fn negation(of: IdedExpr) -> Expr {
+    Expr::Call(CallExpr { func_name: operators::LOGICAL_NOT.to_owned(), target: None, args: vec![of] })
+}

@@ -1,0 +1,143 @@
+//! Reading on in the log of all runs.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{EventStore, StoreError};
+use crate::event::FlowEvent;
+
+/// How far somebody has read in the log of a store.
+///
+/// Its text can be kept, and is good for the store that gave it, also after that has been restored from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Cursor {
+    /// How often the store had been moved.
+    pub(super) era: u64,
+    /// The transaction of the last event that was read.
+    pub(super) xact: u64,
+    /// Its place in the store's global order.
+    pub(super) seq: u64,
+}
+
+impl Cursor {
+    /// Before the first event.
+    pub const START: Self = Self { era: 0, xact: 0, seq: 0 };
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.era, self.xact, self.seq)
+    }
+}
+
+/// A text that is no cursor.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no place in a log; take one that the program has printed")]
+pub struct InvalidCursor(String);
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let mut numbers = text.split('-').map(str::parse);
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(era)), Some(Ok(xact)), Some(Ok(seq)), None) => Ok(Self { era, xact, seq }),
+            _ => Err(InvalidCursor(text.to_owned())),
+        }
+    }
+}
+
+/// What was read, and how far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followed {
+    /// The events, in the order in which everybody gets them.
+    pub events: Vec<FlowEvent>,
+    /// Where to read on.
+    pub cursor: Cursor,
+}
+
+/// The events of all runs from a cursor on, without an end: where there are no more, the next one is waited for.
+///
+/// ```
+/// use chem_runtime::event::{FlowEventKind, FlowId, StepSignal};
+/// use chem_runtime::store::{Cursor, EventStore, Follower, InMemoryEventStore};
+///
+/// let store = InMemoryEventStore::new();
+/// let (step_id, signal) = ("a".to_owned(), "note".to_owned());
+/// let note = StepSignal { step_id, step_index: 0, signal, data: 1.into() };
+/// store.append_kind(FlowId::new(), FlowEventKind::StepSignal(note))?;
+/// let first = Follower::new(&store, Cursor::START).next().unwrap()?;
+/// assert_eq!(first.position, 0);
+/// # Ok::<_, chem_runtime::store::StoreError>(())
+/// ```
+pub struct Follower<'a> {
+    store: &'a dyn EventStore,
+    cursor: Cursor,
+    read: std::vec::IntoIter<FlowEvent>,
+}
+
+impl<'a> Follower<'a> {
+    /// The most that is read at once.
+    const BATCH: usize = 1000;
+    /// How long one call waits. The next one follows at once.
+    const WAIT: Duration = Duration::from_secs(60);
+
+    /// The events of `store` after `cursor`.
+    pub fn new(store: &'a dyn EventStore, cursor: Cursor) -> Self {
+        Self { store, cursor, read: Vec::new().into_iter() }
+    }
+}
+
+impl Iterator for Follower<'_> {
+    type Item = Result<FlowEvent, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(event) = self.read.next() {
+                return Some(Ok(event));
+            }
+            match self.store.follow(self.cursor, Self::BATCH, Self::WAIT) {
+                Ok(followed) => {
+                    self.cursor = followed.cursor;
+                    self.read = followed.events.into_iter();
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+/// Asks `read` until it has events or `wait` is over, less and less often. For stores whose writers do not wake their
+/// readers.
+pub(super) fn poll(
+    wait: Duration,
+    mut read: impl FnMut() -> Result<Followed, StoreError>,
+) -> Result<Followed, StoreError> {
+    const LONGEST: Duration = Duration::from_millis(200);
+    let begun = std::time::Instant::now();
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let followed = read()?;
+        let left = wait.saturating_sub(begun.elapsed());
+        if !followed.events.is_empty() || left.is_zero() {
+            return Ok(followed);
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_from_its_text_and_from_no_other() {
+        let cursor = Cursor { era: 1, xact: 735, seq: u64::MAX };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for text in ["", "1", "1-2", "1-2-x", "1-2-3-4", "1--2"] {
+            assert!(text.parse::<Cursor>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Whether the schema of a store is still what the migrations made of it.
+//!
+//! A database is described as a list of objects, each as the SQL that makes it. The description of a fresh store is
+//! checked in as `snapshots/schema.sql`; what differs from it has drifted.
+
+use std::collections::BTreeMap;
+
+use super::error::store_error;
+use super::provider::PgPool;
+use super::schema::status;
+use crate::store::StoreError;
+use crate::store::schema::{Drift, compare};
+
+/// The description of a fresh store.
+const EXPECTED: &str = include_str!("../../../../snapshots/schema.sql");
+
+/// What begins the description of an object.
+const OBJECT: &str = "-- object: ";
+
+/// Everything about the store's tables that a person could have changed, in an order in which it can be made again.
+const DESCRIBE: &str = include_str!("describe.sql");
+
+/// What of the schema of a store has drifted.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if the store has an older or a newer schema, with which this one cannot be compared.
+pub fn check(pool: &PgPool) -> Result<Vec<Drift>, StoreError> {
+    let status = status(pool)?;
+    if !status.is_current() {
+        let message = status.obstacle.clone().unwrap_or_else(|| {
+            format!("the schema of the store `{}` is not the newest; run `chem store migrate` first", pool.shown())
+        });
+        return Err(StoreError::Unusable { message, source: None });
+    }
+    let found = describe(pool)?;
+    Ok(compare(&parse(EXPECTED), &parse(&found)))
+}
+
+/// The schema of a store as SQL, one statement or two for each object.
+pub fn describe(pool: &PgPool) -> Result<String, StoreError> {
+    let failed = |error| store_error(pool.shown(), "read the schema of", error);
+    let mut description = String::from("-- The schema of a store after all migrations, as the program describes it.\n");
+    for row in pool.get()?.query(DESCRIBE, &[]).map_err(failed)? {
+        let (object, sql): (String, String) =
+            row.try_get(0).and_then(|object| Ok((object, row.try_get(1)?))).map_err(failed)?;
+        description.push_str(&format!("\n{OBJECT}{object}\n{}\n", sql.trim_end()));
+    }
+    Ok(description)
+}
+
+/// The objects of a description, by name.
+fn parse(description: &str) -> BTreeMap<String, String> {
+    let objects = description.split(OBJECT).skip(1);
+    objects
+        .filter_map(|object| object.split_once('\n'))
+        .map(|(name, sql)| (name.to_owned(), sql.trim().to_owned()))
+        .collect()
+}

@@ -1,0 +1,139 @@
+//! What PostgreSQL's errors mean for the one who meets them.
+
+use std::io;
+
+use postgres::error::SqlState;
+
+use crate::store::StoreError;
+
+/// A run's next position is another one.
+pub(super) const CONFLICT: &str = "CH001";
+/// A lease has passed to another holder.
+pub(super) const FENCED: &str = "CH002";
+
+/// Whether the same statement may go through later, on this connection or on another one.
+pub(super) fn is_transient(error: &postgres::Error) -> bool {
+    match error.code() {
+        Some(state) => {
+            state.code().starts_with("08")
+                || [
+                    SqlState::T_R_SERIALIZATION_FAILURE,
+                    SqlState::T_R_DEADLOCK_DETECTED,
+                    SqlState::TOO_MANY_CONNECTIONS,
+                    SqlState::ADMIN_SHUTDOWN,
+                    SqlState::CRASH_SHUTDOWN,
+                    SqlState::CANNOT_CONNECT_NOW,
+                    // A primary that has become a standby; the next connection may find the new one.
+                    SqlState::READ_ONLY_SQL_TRANSACTION,
+                ]
+                .contains(state)
+        }
+        None => is_connection_loss(error),
+    }
+}
+
+/// Whether the connection is gone, so that nobody knows what has become of the last statement.
+fn is_connection_loss(error: &postgres::Error) -> bool {
+    if error.is_closed() {
+        return true;
+    }
+    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>()) {
+        // A certificate that is not trusted comes as an input or output error too. It will not be trusted later.
+        Some(error) => !error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        // Connecting took too long.
+        None => error.to_string() == "timeout waiting for server",
+    }
+}
+
+/// Whether `error` leaves it open if the statement took effect.
+pub(super) fn is_ambiguous(error: &postgres::Error) -> bool {
+    match error.code() {
+        Some(state) => {
+            state.code().starts_with("08") || [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].contains(state)
+        }
+        None => is_connection_loss(error),
+    }
+}
+
+/// The store error for `error`, met while the program tried to `action` the store at `shown`.
+pub(super) fn store_error(shown: &str, action: &str, error: postgres::Error) -> StoreError {
+    let transient = is_transient(&error);
+    let message = match advice(&error) {
+        Some(advice) => format!("cannot {action} the store `{shown}`: {advice}"),
+        None => format!("cannot {action} the store `{shown}`"),
+    };
+    match error.code() {
+        Some(state) if is_unusable(state) => StoreError::Unusable { message, source: Some(Box::new(Told(error))) },
+        _ => StoreError::Backend { message, transient, source: Box::new(Told(error)) },
+    }
+}
+
+/// Errors that no call to this store will be spared, until somebody sets it right.
+fn is_unusable(state: &SqlState) -> bool {
+    let class = &state.code()[..2];
+    // Authentication, no such database, no such schema.
+    matches!(class, "28" | "3D" | "3F")
+        || [
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::UNDEFINED_COLUMN,
+            SqlState::UNDEFINED_FUNCTION,
+            SqlState::DISK_FULL,
+        ]
+        .contains(state)
+}
+
+/// What to do about it.
+fn advice(error: &postgres::Error) -> Option<&'static str> {
+    let Some(state) = error.code() else {
+        let error = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
+        return match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+                Some("no server answers there; is it running?")
+            }
+            // The client says this itself, about `target_session_attrs`.
+            io::ErrorKind::PermissionDenied if error.raw_os_error().is_none() => Some("none of its hosts takes writes"),
+            io::ErrorKind::TimedOut => Some("no server has answered in time"),
+            _ => None,
+        };
+    };
+    Some(match state.code() {
+        "28P01" | "28000" => "the server does not accept this user, or the password",
+        "3D000" => "there is no such database; create it first",
+        "42501" => "the user may not do this; ask for the rights on the database and its tables",
+        "42P01" | "42703" | "42883" => "something of its schema is missing; `chem store check` says what",
+        "53100" => "the server's disk is full; all that was stored before is there",
+        "53300" => "the server has no connection to spare",
+        "57014" => "the server gave up, because it took longer than `statement_timeout` allows",
+        "55P03" => "somebody holds a lock on it for longer than `lock_timeout` allows",
+        "54000" => "a value is larger than PostgreSQL can hold",
+        "25006" => "the server is a standby and takes no writes",
+        _ => return None,
+    })
+}
+
+/// PostgreSQL's error, which says no more than `db error` of what the server told, in the server's words.
+#[derive(Debug)]
+pub(super) struct Told(pub(super) postgres::Error);
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_db_error() {
+            Some(told) => {
+                write!(f, "{} (SQLSTATE {})", told.message(), told.code().code())?;
+                told.detail().map_or(Ok(()), |detail| write!(f, ": {detail}"))
+            }
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Told {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.0.as_db_error() {
+            // It has been told.
+            Some(_) => None,
+            None => std::error::Error::source(&self.0),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Who writes a run, as the database has it, and the sign of life that a holder gives.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::rows::signed;
+use super::session::Session;
+use super::{Fault, Inner};
+use crate::event::FlowId;
+use crate::store::lease::LeaseState;
+use crate::store::{Holder, Lease, StoreError, Takeover};
+
+/// By what a holder is known to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTerms {
+    /// How often a holder shows itself.
+    pub shows_every: Duration,
+    /// A holder that has not shown itself for so long, by the database's clock, is taken to be gone.
+    pub lapses_after: Duration,
+}
+
+impl Default for LeaseTerms {
+    /// Every fifteen seconds, and a minute.
+    fn default() -> Self {
+        Self { shows_every: Duration::from_secs(15), lapses_after: Duration::from_secs(60) }
+    }
+}
+
+const READ: &str = "
+     SELECT epoch, holder::text, coalesce(renewed_at < clock_timestamp() - make_interval(secs => $2), true),
+            (SELECT event_type FROM event_log WHERE flow_id = $1 ORDER BY position DESC LIMIT 1)
+     FROM flow_leases WHERE flow_id = $1";
+const TAKE: &str = "SELECT chem_take_lease($1, $2, $3)";
+const RELEASE: &str = "UPDATE flow_leases SET renewed_at = NULL WHERE flow_id = $1 AND epoch = $2";
+const RENEW: &str = "
+     UPDATE flow_leases SET renewed_at = clock_timestamp()
+     FROM unnest($1::uuid[], $2::bigint[]) AS held (flow_id, epoch)
+     WHERE flow_leases.flow_id = held.flow_id AND flow_leases.epoch = held.epoch
+       AND flow_leases.renewed_at IS NOT NULL";
+
+/// Takes a run in hand.
+pub(super) fn take(
+    session: &mut Session,
+    flow_id: FlowId,
+    holder: &Holder,
+    takeover: Takeover,
+    terms: LeaseTerms,
+) -> Result<Lease, Fault> {
+    let statement = session.prepared(TAKE)?;
+    let holder_text = serde_json::json!(holder).to_string();
+    loop {
+        let state = read(session, flow_id, terms)?;
+        if let Some(state) = &state {
+            state.permit(flow_id, holder, takeover)?;
+        }
+        let seen = state.map_or(0, |state| state.epoch);
+        let row = session.query_one(&statement, &[&flow_id.as_uuid(), &signed(seen), &holder_text])?;
+        // If somebody was faster, his claim is looked at anew.
+        if let Some(epoch) = row.try_get::<_, Option<i64>>(0)? {
+            return Ok(Lease { flow_id, epoch: epoch.unsigned_abs(), holder: holder.clone() });
+        }
+    }
+}
+
+/// Lets go of a run, if it is still held under this lease.
+pub(super) fn release(session: &mut Session, lease: &Lease) -> Result<(), Fault> {
+    let statement = session.prepared(RELEASE)?;
+    session.execute(&statement, &[&lease.flow_id.as_uuid(), &signed(lease.epoch)])?;
+    Ok(())
+}
+
+fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<LeaseState>, Fault> {
+    let statement = session.prepared(READ)?;
+    let Some(row) = session.query_opt(&statement, &[&flow_id.as_uuid(), &terms.lapses_after.as_secs_f64()])? else {
+        return Ok(None);
+    };
+    let holder = serde_json::from_str(row.try_get(1)?).map_err(|error| StoreError::Corrupt {
+        reason: format!("the holder of the lease of run {flow_id} cannot be read: {error}"),
+    })?;
+    let epoch: i64 = row.try_get(0)?;
+    Ok(Some(LeaseState {
+        epoch: epoch.unsigned_abs(),
+        holder,
+        lapsed: row.try_get(2)?,
+        last_event_type: row.try_get(3)?,
+    }))
+}
+
+/// Shows, for all runs that a store has in hand, that their holder is there. Begins when there is a first one.
+#[derive(Default)]
+pub(super) struct SignOfLife {
+    state: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    held: Mutex<Held>,
+    over: Condvar,
+}
+
+#[derive(Default)]
+struct Held {
+    epochs: HashMap<FlowId, u64>,
+    begun: bool,
+    over: bool,
+}
+
+impl Shared {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SignOfLife {
+    /// The store has this run in hand.
+    pub(super) fn holds(&self, lease: &Lease, store: &Arc<Inner>) {
+        let mut held = self.state.held();
+        held.epochs.insert(lease.flow_id, lease.epoch);
+        if !held.begun {
+            held.begun = true;
+            let (shared, every, store) = (self.state.clone(), store.terms.shows_every, Arc::downgrade(store));
+            // Without the thread the lease lapses in a minute, and the writer is fenced only if another one comes.
+            let begun =
+                std::thread::Builder::new().name("chem-leases".into()).spawn(move || show(&shared, every, &store));
+            held.begun = begun.is_ok();
+        }
+    }
+
+    /// The store no longer has this run in hand.
+    pub(super) fn lets_go(&self, flow_id: FlowId) {
+        self.state.held().epochs.remove(&flow_id);
+    }
+}
+
+impl Drop for SignOfLife {
+    fn drop(&mut self) {
+        self.state.held().over = true;
+        self.state.over.notify_all();
+    }
+}
+
+fn show(shared: &Shared, every: Duration, store: &Weak<Inner>) {
+    let mut held = shared.held();
+    loop {
+        let waited = shared.over.wait_timeout_while(held, every, |held| !held.over);
+        held = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if held.over {
+            return;
+        }
+        if held.epochs.is_empty() {
+            continue;
+        }
+        let (runs, epochs): (Vec<Uuid>, Vec<i64>) =
+            held.epochs.iter().map(|(flow_id, epoch)| (flow_id.as_uuid(), signed(*epoch))).unzip();
+        drop(held);
+        let Some(store) = store.upgrade() else { return };
+        let renewed = store.with_session("renew the leases in", |session| {
+            let statement = session.prepared(RENEW)?;
+            Ok(session.execute(&statement, &[&runs, &epochs])?)
+        });
+        if let Err(error) = renewed {
+            tracing::warn!(%error, "this process could not show that it still has its runs in hand");
+        }
+        drop(store);
+        held = shared.held();
+    }
+}

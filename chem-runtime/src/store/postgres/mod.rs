@@ -1,0 +1,219 @@
+//! The PostgreSQL store.
+//!
+//! An append is one call of a function in the database, and so one round trip and one commit; writers of one process
+//! that come at the same time share it. What a commit's lost answer may mean, which errors are tried again, and how a
+//! second writer is kept out stands in the files for each. The schema is in `migrations/postgres/`.
+//!
+//! The store blocks. In an asynchronous program call it from a thread that may (`spawn_blocking` and its like).
+
+mod append;
+mod drift;
+mod error;
+mod follow;
+mod group;
+mod lease;
+mod parts;
+mod provider;
+mod read;
+mod repository;
+mod rows;
+mod schema;
+mod session;
+mod settings;
+mod tls;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use drift::{check, describe};
+pub use lease::LeaseTerms;
+pub use provider::{BorrowedSession, ConnectionProvider, PgPool, PoolProvider, PoolSettings, build_dev_pool_from_env};
+pub use repository::{PgFlowRepository, StoredRunError};
+pub use schema::{migrate, status};
+pub use session::{Session, SessionManager};
+pub use settings::PgSettings;
+
+use self::error::{is_ambiguous, store_error};
+use self::group::GroupWriter;
+use self::lease::SignOfLife;
+use super::admit::admit;
+use super::follow::poll;
+use super::{
+    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, PostgresUrl, RetryPolicy, StoreError, Takeover,
+    Writer, with_retry,
+};
+use crate::artifact::Artifact;
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::fingerprint::ArtifactHash;
+
+/// Keeps events and artifacts in a PostgreSQL database.
+///
+/// ```no_run
+/// use chem_runtime::event::FlowId;
+/// use chem_runtime::store::EventStore;
+/// use chem_runtime::store::postgres::{PgEventStore, PoolProvider, build_dev_pool_from_env};
+///
+/// let store = PgEventStore::new(PoolProvider { pool: build_dev_pool_from_env()? });
+/// assert_eq!(store.next_position(FlowId::new())?, 0);
+/// # Ok::<_, chem_runtime::store::StoreError>(())
+/// ```
+pub struct PgEventStore {
+    inner: Arc<Inner>,
+    writer: GroupWriter,
+    sign_of_life: SignOfLife,
+}
+
+impl PgEventStore {
+    /// The store in the database at `url`. An empty database gets the schema; an older schema with events in it does
+    /// not get the newer one before somebody asks for that with [`migrate`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] with what to do: the address is wrong, the server does not let us in, the schema is not
+    /// the one of this program. [`StoreError::Backend`] if no server answers.
+    pub fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let pool = PgPool::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)?;
+        schema::ensure(&pool)?;
+        Ok(Self::new(PoolProvider { pool }))
+    }
+
+    /// The store in the database that `provider` leads to, whose schema is taken to be current.
+    pub fn new(provider: impl ConnectionProvider + 'static) -> Self {
+        let inner = Arc::new(Inner::new(provider));
+        Self { inner, writer: GroupWriter::default(), sign_of_life: SignOfLife::default() }
+    }
+
+    /// The same store with another way of trying again.
+    pub fn with_retry_policy(self, policy: RetryPolicy) -> Self {
+        self.with(|inner| inner.policy = policy)
+    }
+
+    /// The same store with other terms for the leases that it takes. All processes of a store should have the same.
+    pub fn with_lease_terms(self, terms: LeaseTerms) -> Self {
+        self.with(|inner| inner.terms = terms)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        // Nobody shares the inner part before the first append.
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            change(inner);
+        }
+        self
+    }
+}
+
+/// What a store and a repository have in common: connections, and the way of trying again.
+struct Inner {
+    provider: Box<dyn ConnectionProvider>,
+    policy: RetryPolicy,
+    terms: LeaseTerms,
+}
+
+/// What the database said, or what is wrong with what it holds.
+enum Fault {
+    Database(postgres::Error),
+    Store(StoreError),
+}
+
+impl From<postgres::Error> for Fault {
+    fn from(error: postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Inner {
+    fn new(provider: impl ConnectionProvider + 'static) -> Self {
+        Self { provider: Box::new(provider), policy: RetryPolicy::default(), terms: LeaseTerms::default() }
+    }
+
+    /// Does `work`, which may be done twice, on a session of its own, until it succeeds or fails for good.
+    fn with_session<T>(
+        &self,
+        action: &str,
+        mut work: impl FnMut(&mut Session) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        with_retry(&self.policy, |_| {
+            let mut session = self.provider.session()?;
+            work(&mut session).map_err(|fault| match fault {
+                Fault::Store(error) => error,
+                Fault::Database(error) => self.failed(action, error),
+            })
+        })
+    }
+
+    fn failed(&self, action: &str, error: postgres::Error) -> StoreError {
+        if is_ambiguous(&error) {
+            self.provider.lost_one();
+        }
+        store_error(self.provider.shown(), action, error)
+    }
+}
+
+impl EventStore for PgEventStore {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        let admitted = admit(writer.flow_id(), events)?;
+        let stored = write::append(&self.inner, &self.writer, writer, expected, admitted);
+        if let Some(lease) = writer.lease() {
+            let ended = events.last().is_some_and(|last| FlowEventKind::ends_the_run(last.kind.event_type()));
+            match &stored {
+                Ok(_) if !ended => self.sign_of_life.holds(lease, &self.inner),
+                Ok(_) | Err(StoreError::Fenced { .. }) => self.sign_of_life.lets_go(lease.flow_id),
+                Err(_) => {}
+            }
+        }
+        stored
+    }
+
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+        let lease = self.inner.with_session("take a run in hand in", |session| {
+            lease::take(session, flow_id, holder, takeover, self.inner.terms)
+        })?;
+        self.sign_of_life.holds(&lease, &self.inner);
+        Ok(lease)
+    }
+
+    fn release(&self, held: &Lease) -> Result<(), StoreError> {
+        self.sign_of_life.lets_go(held.flow_id);
+        self.inner.with_session("let go of a run in", |session| lease::release(session, held))
+    }
+
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+        poll(wait, || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)))
+    }
+
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+        self.inner.with_session("read", |session| {
+            let mut events = Vec::new();
+            read::events(session, flow_id, |event| {
+                events.push(event);
+                Ok(())
+            })?;
+            Ok(events)
+        })
+    }
+
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+        self.inner.with_session("read", |session| read::artifact(session, hash))
+    }
+
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+        if !prefix.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+            return Ok(Vec::new());
+        }
+        self.inner.with_session("read", |session| read::artifacts_with_prefix(session, prefix, limit))
+    }
+
+    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+        self.inner.with_session("read", read::flows)
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+        self.inner.with_session("read", |session| read::next_position(session, flow_id))
+    }
+}

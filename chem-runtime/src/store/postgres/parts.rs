@@ -1,0 +1,89 @@
+//! The grammar of a `postgres://…` address.
+
+/// The parts of an address, decoded, except for the values of parameters.
+pub(super) struct Parts {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    /// Hosts and ports, of which either may be empty.
+    pub(super) hosts: Vec<(String, String)>,
+    pub(super) database: Option<String>,
+    pub(super) parameters: Vec<(String, String)>,
+}
+
+impl Parts {
+    /// Takes `scheme://user:password@host:port,…/database?name=value&…` apart.
+    ///
+    /// The error repeats nothing that may belong to the password.
+    pub(super) fn split(url: &str) -> Result<Self, String> {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at(end);
+        // An `@` further on ends a user name or a password that was cut off.
+        if rest.contains('@') && !authority.contains('@') {
+            return Err("in a user name or a password write `/` as `%2F`, `?` as `%3F` and `#` as `%23`".into());
+        }
+        let (user_info, host_list) = match authority.rsplit_once('@') {
+            Some((user_info, hosts)) => (Some(user_info), hosts),
+            None => (None, authority),
+        };
+        let (user, password) = match user_info.map(|text| text.split_once(':').unwrap_or((text, ""))) {
+            Some((user, password)) => {
+                (part("user name", user)?, part("password", password)?.filter(|text| !text.is_empty()))
+            }
+            None => (None, None),
+        };
+        let hosts = host_list.split(',').map(host_and_port).collect::<Result<_, _>>()?;
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let database = part("database name", path.trim_start_matches('/'))?;
+        let parameters = query.split('&').filter(|text| !text.is_empty()).map(parameter).collect::<Result<_, _>>()?;
+        Ok(Self { user, password, hosts, database: database.filter(|name| !name.is_empty()), parameters })
+    }
+}
+
+fn part(name: &str, text: &str) -> Result<Option<String>, String> {
+    match decode(text) {
+        Some(text) if text.is_empty() => Ok(None),
+        Some(text) => Ok(Some(text)),
+        None => Err(format!("its {name} is no percent-encoded UTF-8; write `%` as `%25`")),
+    }
+}
+
+fn host_and_port(text: &str) -> Result<(String, String), String> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']').ok_or("one of its hosts has a `[` and no `]`")?;
+            (host, rest.strip_prefix(':').unwrap_or(rest))
+        }
+        None => text.split_once(':').unwrap_or((text, "")),
+    };
+    Ok((part("host", host)?.unwrap_or_default(), port.to_owned()))
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| match decode(text) {
+        Some(name) if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+            format!("its parameter `{name}` has no value")
+        }
+        _ => "one of its parameters has no value".to_owned(),
+    })?;
+    let name = part("list of parameters", name)?.ok_or("one of its parameters has no name")?;
+    Ok((name, value.to_owned()))
+}
+
+/// The text behind percent-encoding; `None` if it is none, or not UTF-8.
+pub(super) fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
+            _ => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    // A hexadecimal digit is less than 16.
+    char::from(digit).to_digit(16).map(|digit| digit as u8)
+}

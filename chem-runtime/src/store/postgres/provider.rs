@@ -1,0 +1,189 @@
+//! Where connections come from.
+
+use std::ops::DerefMut;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::store_error;
+use super::schema;
+use super::session::{FailureKeeper, Session, SessionManager, Sessions};
+use super::settings::PgSettings;
+use crate::store::{PostgresUrl, RetryPolicy, StoreError, StoreUrl, with_retry};
+
+/// A session for as long as it is held.
+pub type BorrowedSession<'a> = Box<dyn DerefMut<Target = Session> + 'a>;
+
+/// Where a store gets its connections from.
+pub trait ConnectionProvider: Send + Sync {
+    /// A session that nobody else uses meanwhile.
+    fn session(&self) -> Result<BorrowedSession<'_>, StoreError>;
+
+    /// Notes that a connection was lost, so that others of its age are tested before they are used again.
+    fn lost_one(&self);
+
+    /// The address of the database, without its password.
+    fn shown(&self) -> &str;
+}
+
+/// How many connections a pool has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// At most so many.
+    pub max_size: u32,
+    /// So many are kept open when there is nothing to do.
+    pub min_idle: u32,
+    /// For how long to wait for a connection.
+    pub wait: Duration,
+}
+
+impl Default for PoolSettings {
+    /// Up to eight connections, made when they are needed, for which a caller waits ten seconds.
+    fn default() -> Self {
+        Self { max_size: 8, min_idle: 0, wait: Duration::from_secs(10) }
+    }
+}
+
+impl PoolSettings {
+    /// The settings in `DATABASE_POOL_MAX`, `DATABASE_POOL_MIN` and `DATABASE_POOL_WAIT` (seconds), where they are set.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] names the variable that is no number, or is out of range.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StoreError> {
+        let default = Self::default();
+        let number = |name: &str, range: std::ops::RangeInclusive<u32>, default: u32| match variable(name) {
+            None => Ok(default),
+            Some(text) if text.is_empty() => Ok(default),
+            Some(text) => text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+                let (least, most) = (range.start(), range.end());
+                unusable(format!("`{name}` is `{text}`, where a number from {least} to {most} is expected"))
+            }),
+        };
+        let max_size = number("DATABASE_POOL_MAX", 1..=1000, default.max_size)?;
+        let min_idle = number("DATABASE_POOL_MIN", 0..=max_size, default.min_idle.min(max_size))?;
+        let wait = number("DATABASE_POOL_WAIT", 1..=3600, 10)?;
+        Ok(Self { max_size, min_idle, wait: Duration::from_secs(wait.into()) })
+    }
+}
+
+/// A pool of connections to one database.
+#[derive(Clone)]
+pub struct PgPool {
+    pool: r2d2::Pool<SessionManager>,
+    sessions: Arc<Sessions>,
+}
+
+impl PgPool {
+    /// A pool for the database at `url`, which is reached once, to see that it can be.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if the address is wrong or the server does not let us in; [`StoreError::Backend`] if no
+    /// server answers.
+    pub fn connect(url: &PostgresUrl, settings: PoolSettings) -> Result<Self, StoreError> {
+        let sessions = Arc::new(Sessions::new(PgSettings::from_url(url)?));
+        // A server that is not there is said to be so at once; one that is about to be gets a few seconds.
+        let policy = RetryPolicy { attempts: 4, within: Duration::from_secs(5), ..RetryPolicy::default() };
+        let first = with_retry(&policy, |_| {
+            sessions.connect().map_err(|error| store_error(&sessions.settings.shown, "connect to", error))
+        })?;
+        sessions.keep(first);
+        let pool = r2d2::Pool::builder()
+            .max_size(settings.max_size)
+            .min_idle(Some(settings.min_idle))
+            .connection_timeout(settings.wait)
+            .error_handler(Box::new(FailureKeeper(sessions.clone())))
+            .build_unchecked(SessionManager(sessions.clone()));
+        Ok(Self { pool, sessions })
+    }
+
+    /// A session from the pool.
+    pub fn get(&self) -> Result<r2d2::PooledConnection<SessionManager>, StoreError> {
+        self.pool.get().map_err(|error| match self.sessions.take_failure() {
+            Some(failure) => store_error(self.shown(), "connect to", failure),
+            None => StoreError::Backend {
+                message: format!("all connections to the store `{}` are in use", self.shown()),
+                transient: true,
+                source: Box::new(error),
+            },
+        })
+    }
+
+    /// The address of the database, without its password.
+    pub fn shown(&self) -> &str {
+        &self.sessions.settings.shown
+    }
+
+    pub(super) fn settings(&self) -> &PgSettings {
+        &self.sessions.settings
+    }
+}
+
+impl std::fmt::Debug for PgPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PgPool({}, {:?})", self.shown(), self.pool.state())
+    }
+}
+
+/// Connections from a pool.
+#[derive(Debug, Clone)]
+pub struct PoolProvider {
+    /// The pool.
+    pub pool: PgPool,
+}
+
+impl ConnectionProvider for PoolProvider {
+    fn session(&self) -> Result<BorrowedSession<'_>, StoreError> {
+        Ok(Box::new(self.pool.get()?))
+    }
+
+    fn lost_one(&self) {
+        self.pool.sessions.lost_one();
+    }
+
+    fn shown(&self) -> &str {
+        self.pool.shown()
+    }
+}
+
+/// A pool for the database that `DATABASE_URL` names, brought to the newest schema. Its size is read from
+/// `DATABASE_POOL_MAX` and `DATABASE_POOL_MIN`.
+///
+/// # Errors
+/// [`StoreError::Unusable`] says what is missing or wrong, [`StoreError::Backend`] that no server answers.
+pub fn build_dev_pool_from_env() -> Result<PgPool, StoreError> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let text = variable("DATABASE_URL").filter(|text| !text.is_empty()).ok_or_else(|| {
+        unusable("`DATABASE_URL` is not set; it names a database, as in `postgres://USER@HOST/DATABASE`".to_owned())
+    })?;
+    let url = match text.parse::<StoreUrl>() {
+        Ok(StoreUrl::Postgres(url)) => url,
+        Ok(other) => return Err(unusable(format!("`DATABASE_URL` names `{other}`, which is no PostgreSQL database"))),
+        Err(error) => return Err(unusable(format!("`DATABASE_URL`: {error}"))),
+    };
+    let pool = PgPool::connect(&url, PoolSettings::from_variables(variable)?)?;
+    schema::migrate(&pool)?;
+    Ok(pool)
+}
+
+fn unusable(message: String) -> StoreError {
+    StoreError::Unusable { message, source: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_pool_comes_from_the_environment() {
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+            PoolSettings::from_variables(move |name| pairs.iter().find(|(key, _)| key == name).map(|(_, v)| v.clone()))
+        };
+        assert_eq!(of(&[]).unwrap(), PoolSettings::default());
+        let small = of(&[("DATABASE_POOL_MAX", "2"), ("DATABASE_POOL_MIN", "1")]).unwrap();
+        assert_eq!((small.max_size, small.min_idle), (2, 1));
+        for (name, value) in [("DATABASE_POOL_MAX", "0"), ("DATABASE_POOL_MAX", "many"), ("DATABASE_POOL_MIN", "9")] {
+            let error = of(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Reading: the events of a run, artifacts, and the list of runs.
+
+use postgres::fallible_iterator::FallibleIterator as _;
+use postgres::types::ToSql;
+
+use super::Fault;
+use super::rows::{event, signed};
+use super::session::Session;
+use crate::artifact::Artifact;
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::fingerprint::ArtifactHash;
+use crate::store::{FlowSummary, StoreError};
+
+const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
+     FROM event_log WHERE flow_id = $1 ORDER BY position";
+const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM event_log WHERE flow_id = $1";
+const ARTIFACT: &str =
+    "SELECT kind, payload::text, metadata::text FROM workflow_step_artifacts WHERE artifact_hash = $1";
+/// In no locale but the plainest may hashes be compared by their order: Danish has `aa` after `z`.
+const ARTIFACTS: &str = "SELECT artifact_hash FROM workflow_step_artifacts
+     WHERE artifact_hash LIKE $1 || '%' ORDER BY artifact_hash COLLATE \"C\" LIMIT $2";
+const FLOWS: &str = "
+     SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
+            last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text, run.event_types
+     FROM (SELECT flow_id, max(position) AS last_position, string_agg(event_type, ' ' ORDER BY position) AS event_types
+           FROM event_log GROUP BY flow_id) AS run
+     JOIN event_log AS first ON first.flow_id = run.flow_id AND first.position = 0
+     JOIN event_log AS last ON last.flow_id = run.flow_id AND last.position = run.last_position
+     ORDER BY first.seq";
+
+/// Hands the events of a run to `each`, in order, while they come in.
+pub(super) fn events(
+    session: &mut Session,
+    flow_id: FlowId,
+    mut each: impl FnMut(FlowEvent) -> Result<(), StoreError>,
+) -> Result<(), Fault> {
+    let statement = session.prepared(EVENTS)?;
+    let mut rows = session.query_raw(&statement, [&flow_id.as_uuid() as &(dyn ToSql + Sync)])?;
+    let mut position = 0;
+    while let Some(row) = rows.next()? {
+        let event = event(&row, 0)?;
+        if event.position != position {
+            return Err(Fault::Store(StoreError::Corrupt {
+                reason: format!("run {flow_id} has event {} where {position} is due", event.position),
+            }));
+        }
+        position += 1;
+        each(event)?;
+    }
+    Ok(())
+}
+
+pub(super) fn next_position(session: &mut Session, flow_id: FlowId) -> Result<u64, Fault> {
+    let statement = session.prepared(NEXT_POSITION)?;
+    let row = session.query_one(&statement, &[&flow_id.as_uuid()])?;
+    Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
+}
+
+pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Option<Artifact>, Fault> {
+    let statement = session.prepared(ARTIFACT)?;
+    let Some(row) = session.query_opt(&statement, &[&hash.to_string()])? else {
+        return Ok(None);
+    };
+    let (kind, payload): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+    let metadata = row.try_get::<_, Option<&str>>(2)?.map(serde_json::from_str).transpose().map_err(|error| {
+        StoreError::Corrupt { reason: format!("the metadata of artifact {hash} is not JSON: {error}") }
+    })?;
+    Ok(Some(Artifact::from_stored(hash, kind, payload, metadata).map_err(StoreError::Artifact)?))
+}
+
+pub(super) fn artifacts_with_prefix(
+    session: &mut Session,
+    prefix: &str,
+    limit: usize,
+) -> Result<Vec<ArtifactHash>, Fault> {
+    let statement = session.prepared(ARTIFACTS)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let hash = |row: &postgres::Row| {
+        let text: &str = row.try_get(0)?;
+        let found = text.parse();
+        Ok(found.map_err(|error| StoreError::Corrupt { reason: format!("an artifact is named `{text}`: {error}") })?)
+    };
+    session.query(&statement, &[&prefix, &limit])?.iter().map(hash).collect()
+}
+
+pub(super) fn flows(session: &mut Session) -> Result<Vec<FlowSummary>, Fault> {
+    let statement = session.prepared(FLOWS)?;
+    let mut rows = session.query_raw(&statement, std::iter::empty::<&(dyn ToSql + Sync)>())?;
+    let mut summaries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (first, last) = (event(&row, 0)?, event(&row, 6)?);
+        let letter = |event_type| FlowEventKind::letter_of(event_type).unwrap_or('?');
+        let event_variants = row.try_get::<_, &str>(12)?.split(' ').map(letter).collect();
+        summaries.push(FlowSummary { first, last, event_variants });
+    }
+    Ok(summaries)
+}
+
+/// The stored events of a run at these positions.
+pub(super) fn events_between(
+    session: &mut Session,
+    flow_id: FlowId,
+    from: u64,
+    count: usize,
+) -> Result<Vec<FlowEvent>, Fault> {
+    let statement = session.prepared(
+        "SELECT seq, flow_id, position, ts, event_type, payload::text
+         FROM event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3",
+    )?;
+    let limit = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = session.query(&statement, &[&flow_id.as_uuid(), &signed(from), &limit])?;
+    rows.iter().map(|row| Ok(event(row, 0)?)).collect()
+}

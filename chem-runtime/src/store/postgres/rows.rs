@@ -1,0 +1,54 @@
+//! Events and artifacts as rows.
+
+use std::error::Error;
+
+use jiff::Timestamp;
+use postgres::Row;
+use postgres::types::{FromSql, Type};
+use uuid::Uuid;
+
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::store::StoreError;
+
+/// Seconds from the beginning of 1970 to that of 2000, from which PostgreSQL counts.
+const EPOCH: i64 = 946_684_800;
+
+/// A TIMESTAMPTZ.
+pub(super) struct Moment(pub(super) Timestamp);
+
+impl<'a> FromSql<'a> for Moment {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        let microseconds = i64::from_be_bytes(raw.try_into()?);
+        let since_1970 = microseconds.checked_add(EPOCH * 1_000_000).ok_or("the time is infinite")?;
+        Ok(Self(Timestamp::from_microsecond(since_1970)?))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::TIMESTAMPTZ
+    }
+}
+
+/// The event in the six columns from `at`: seq, flow_id, position, ts, event_type, payload as text.
+pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, StoreError> {
+    let unreadable =
+        |error: postgres::Error| StoreError::Corrupt { reason: format!("an event cannot be read: {error}") };
+    let seq: i64 = row.try_get(at).map_err(unreadable)?;
+    let flow_id = FlowId::from(row.try_get::<_, Uuid>(at + 1).map_err(unreadable)?);
+    let position = row.try_get::<_, i64>(at + 2).map_err(unreadable)?.unsigned_abs();
+    let Moment(ts) = row.try_get(at + 3).map_err(|error| StoreError::Corrupt {
+        reason: format!("event {position} of run {flow_id} has no time that can be read: {error}"),
+    })?;
+    let event_type: &str = row.try_get(at + 4).map_err(unreadable)?;
+    let payload: &str = row.try_get(at + 5).map_err(unreadable)?;
+    let kind = FlowEventKind::from_stored(event_type, payload).map_err(|source| StoreError::Event {
+        flow_id,
+        position,
+        source,
+    })?;
+    Ok(FlowEvent { seq: seq.unsigned_abs(), flow_id, position, ts, kind })
+}
+
+/// A number as PostgreSQL has it. Positions and numbers of events are far from the end of what it can hold.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

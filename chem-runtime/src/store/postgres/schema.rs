@@ -1,0 +1,177 @@
+//! The schema of a store: how old it is, and how it is brought up to date.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use refinery::Migration;
+
+use super::error::store_error;
+use super::follow::{begin_era_if_moved, was_moved};
+use super::provider::PgPool;
+use super::session::Session;
+use crate::store::StoreError;
+use crate::store::schema::{SchemaStatus, Version};
+
+mod embedded {
+    #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
+    refinery::embed_migrations!("../migrations/postgres");
+}
+
+/// Held while a schema is looked at and changed: refinery takes no lock of its own. The number says `chem` in ASCII.
+const LOCK: i64 = 0x6368_656d;
+
+/// How the schema stands.
+pub fn status(pool: &PgPool) -> Result<SchemaStatus, StoreError> {
+    read_status(&mut *pool.get()?, pool.shown())
+}
+
+/// Brings the schema up to date, and returns the migrations that were applied for it.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if it was made by a later release, or is not what this program's migrations make.
+pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
+    under_lock(pool, |session, status| {
+        refuse_obstacle(status)?;
+        apply(session, status, pool.shown())
+    })
+}
+
+/// Sees to it that the store can be used: a new one, and one that holds no events, is brought up to date without being
+/// asked.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if it holds events and is older, if it was made by a later release, or if it is not what
+/// this program's migrations make.
+pub(super) fn ensure(pool: &PgPool) -> Result<(), StoreError> {
+    let shown = pool.shown();
+    let found = status(pool)?;
+    refuse_obstacle(&found)?;
+    let failed = |error| store_error(shown, "read", error);
+    if found.is_current() && !was_moved(&mut *pool.get()?).map_err(failed)? {
+        return Ok(());
+    }
+    under_lock(pool, |session, status| {
+        refuse_obstacle(status)?;
+        if status.has_events && !status.pending.is_empty() {
+            let version = status.applied.last().map_or(0, |(number, _)| *number);
+            let newest = status.pending.last().map_or(0, |(number, _)| *number);
+            return Err(unusable(format!(
+                "the schema of the store `{shown}` has version {version}, and this program needs {newest}; make a \
+                 backup, then run `chem store migrate`"
+            )));
+        }
+        apply(session, status, shown)?;
+        begin_era_if_moved(session).map_err(failed)
+    })
+}
+
+/// Does `work` while no other process looks at the schema or changes it.
+fn under_lock<T>(
+    pool: &PgPool,
+    work: impl FnOnce(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut session = pool.get()?;
+    let failed = |error| store_error(pool.shown(), "migrate", error);
+    // A migration takes as long as it takes, and so does the one that another process is at.
+    session.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").map_err(failed)?;
+    session.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).map_err(failed)?;
+    let result = read_status(&mut session, pool.shown()).and_then(|status| work(&mut session, &status));
+    // If this fails, the connection is lost and the lock with it.
+    let unlocked = session
+        .batch_execute("RESET statement_timeout; RESET lock_timeout")
+        .and_then(|()| session.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).map(drop))
+        .and_then(|()| session.set_up(pool.settings()));
+    result.and_then(|value| unlocked.map(|()| value).map_err(failed))
+}
+
+fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Vec<Version>, StoreError> {
+    if status.pending.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Grouped: refinery otherwise notes a migration in a transaction after the one that made it, and a program killed
+    // between the two could never open the store again.
+    match embedded::migrations::runner().set_grouped(true).run(&mut **session) {
+        Ok(_) => Ok(status.pending.clone()),
+        Err(error) => Err(StoreError::Unusable {
+            message: format!("the schema of the store `{shown}` cannot be brought up to date"),
+            source: Some(Box::new(error)),
+        }),
+    }
+}
+
+fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, StoreError> {
+    let failed = |error| store_error(shown, "read the schema of", error);
+    let row = session
+        .query_one(
+            "SELECT to_regclass('refinery_schema_history') IS NOT NULL, to_regclass('event_log') IS NOT NULL",
+            &[],
+        )
+        .map_err(failed)?;
+    let (has_history, has_log): (bool, bool) = (row.get(0), row.get(1));
+    let has_events = has_log && session.query_opt("SELECT 1 FROM event_log LIMIT 1", &[]).map_err(failed)?.is_some();
+    let mut applied = BTreeMap::new();
+    if has_history {
+        let query = "SELECT version, name, checksum, applied_on FROM refinery_schema_history ORDER BY version";
+        for row in session.query(query, &[]).map_err(failed)? {
+            let read = || -> Result<(i32, String, String, String), postgres::Error> {
+                Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
+            };
+            let (version, name, checksum, applied_on) = read().map_err(failed)?;
+            // Refinery panics on what it cannot read here.
+            let readable = applied_on.parse::<Timestamp>().is_ok() && checksum.parse::<u64>().is_ok();
+            let version = u32::try_from(version).ok().filter(|_| readable).ok_or_else(|| StoreError::Corrupt {
+                reason: format!("the list of migrations in `{shown}` cannot be read at version {version}"),
+            })?;
+            applied.insert(version, (name, checksum));
+        }
+    }
+    let runner = embedded::migrations::runner();
+    let mut known = runner.get_migrations().clone();
+    known.sort_unstable_by_key(Migration::version);
+    let obstacle = if has_log && applied.is_empty() {
+        Some(format!(
+            "the database `{shown}` has a table `event_log` that is not this program's; name another database, or another schema with `options=-csearch_path%3DSCHEMA`"
+        ))
+    } else {
+        obstacle(shown, &known, &applied)
+    };
+    let pending = known
+        .iter()
+        .map(|known| (known.version().unsigned_abs(), known.name().to_owned()))
+        .filter(|(version, _)| !applied.contains_key(version))
+        .collect();
+    let applied = applied.into_iter().map(|(version, (name, _))| (version, name)).collect();
+    Ok(SchemaStatus { applied, pending, has_events, obstacle })
+}
+
+/// What is wrong with the migrations that were applied.
+fn obstacle(shown: &str, known: &[Migration], applied: &BTreeMap<u32, (String, String)>) -> Option<String> {
+    let newest = known.last().map_or(0, |known| known.version().unsigned_abs());
+    let missing = known.iter().map(|known| known.version().unsigned_abs()).find(|version| {
+        applied.keys().next_back().is_some_and(|newest| version < newest) && !applied.contains_key(version)
+    });
+    if let Some(version) = missing {
+        return Some(format!("the schema of the store `{shown}` lacks migration {version}, and has later ones"));
+    }
+    applied.iter().find_map(|(version, (name, checksum))| {
+        match known.iter().find(|known| known.version().unsigned_abs() == *version) {
+            Some(known) if known.name() == name && known.checksum().to_string() == *checksum => None,
+            Some(known) => Some(format!(
+                "the schema of the store `{shown}` is not the one that this program makes: its migration {version} is `{name}` with checksum {checksum}, here it is `{}` with checksum {}; open it with the program that made it",
+                known.name(),
+                known.checksum()
+            )),
+            None => Some(format!(
+                "the store `{shown}` was made by a later release of this program: its schema has version {version} (`{name}`), and this release knows {newest}; use the later release"
+            )),
+        }
+    })
+}
+
+fn refuse_obstacle(status: &SchemaStatus) -> Result<(), StoreError> {
+    status.obstacle.clone().map_or(Ok(()), |message| Err(unusable(message)))
+}
+
+fn unusable(message: String) -> StoreError {
+    StoreError::Unusable { message, source: None }
+}

@@ -1,0 +1,203 @@
+//! TLS as `sslmode` asks for it, on rustls.
+//!
+//! The modes mean what they mean to PostgreSQL's own programs: `prefer` and `require` encrypt without asking who is at
+//! the other end (`require` with `sslrootcert` asks, as `verify-ca` does), `verify-ca` wants a certificate from a known
+//! authority, and `verify-full` wants it to be one for the host of the address besides.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How much TLS is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsMode {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl TlsMode {
+    pub(super) const NAMES: &'static str = "`disable`, `prefer`, `require`, `verify-ca` or `verify-full`";
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "disable" => Self::Disable,
+            // `allow` would rather do without and can do with it; there is no harm in doing with it first.
+            "allow" | "prefer" => Self::Prefer,
+            "require" => Self::Require,
+            "verify-ca" => Self::VerifyCa,
+            "verify-full" => Self::VerifyFull,
+            _ => return None,
+        })
+    }
+}
+
+/// Whose certificates are trusted.
+#[derive(Debug, Clone)]
+pub(super) enum Roots {
+    /// Those that the operating system trusts.
+    System,
+    /// Those in a file of PEM certificates.
+    File(PathBuf),
+}
+
+/// What a connection needs to do its part.
+#[derive(Clone)]
+pub(super) struct Tls(MakeRustlsConnect);
+
+impl Tls {
+    pub(super) fn new(
+        mode: TlsMode,
+        roots: Option<Roots>,
+        certificate: Option<&Path>,
+        key: Option<&Path>,
+    ) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let check = match (mode, roots) {
+            (TlsMode::VerifyFull, roots) => Check::authority(roots.unwrap_or_else(default_roots), true, &provider)?,
+            (TlsMode::VerifyCa, roots) => Check::authority(roots.unwrap_or_else(default_roots), false, &provider)?,
+            (TlsMode::Require, Some(roots)) => Check::authority(roots, false, &provider)?,
+            _ => Check::Nobody,
+        };
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier { check, provider }));
+        let config = match (certificate, key) {
+            (None, None) => builder.with_no_client_auth(),
+            (Some(certificate), Some(key)) => {
+                let chain = certificates(certificate)?;
+                let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("sslkey", key, &error))?;
+                builder.with_client_auth_cert(chain, key).map_err(|error| format!("its `sslcert`: {error}"))?
+            }
+            _ => return Err("`sslcert` and `sslkey` are only of use together".into()),
+        };
+        Ok(Self(MakeRustlsConnect::new(config)))
+    }
+
+    pub(super) fn connector(&self) -> MakeRustlsConnect {
+        self.0.clone()
+    }
+}
+
+/// As PostgreSQL's own programs have it, `~/.postgresql/root.crt`, and without one what the system trusts.
+fn default_roots() -> Roots {
+    let file = std::env::home_dir().map(|home| home.join(".postgresql/root.crt"));
+    file.filter(|file| file.is_file()).map_or(Roots::System, Roots::File)
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(found) if found.is_empty() => Err(format!("there is no certificate in `{}`", file.display())),
+        Ok(found) => Ok(found),
+        Err(error) => Err(format!("no certificate can be read from `{}`: {error}", file.display())),
+    }
+}
+
+fn unreadable(name: &str, file: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("its `{name}`, `{}`, cannot be read: {error}", file.display())
+}
+
+/// Who has to be at the other end.
+#[derive(Debug)]
+enum Check {
+    /// Anybody.
+    Nobody,
+    /// One with a certificate from a known authority, or one of the known certificates itself.
+    Authority { roots: Vec<CertificateDer<'static>>, verifier: Arc<WebPkiServerVerifier>, name: bool },
+}
+
+impl Check {
+    fn authority(roots: Roots, name: bool, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        let roots = match roots {
+            Roots::File(file) => certificates(&file)?,
+            Roots::System => {
+                let found = rustls_native_certs::load_native_certs();
+                if found.certs.is_empty() {
+                    return Err(
+                        "this system has no list of trusted certificates; name a file with `sslrootcert`".into()
+                    );
+                }
+                found.certs
+            }
+        };
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(roots.iter().cloned());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
+            .build()
+            .map_err(|error| format!("its `sslrootcert` is of no use: {error}"))?;
+        Ok(Self::Authority { roots, verifier, name })
+    }
+}
+
+#[derive(Debug)]
+struct Verifier {
+    check: Check,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Check::Authority { roots, verifier, name } = &self.check else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        // A server with a self-signed certificate is trusted by putting that certificate into the file. There is then
+        // no chain to follow, and what is compared is the certificate as a whole.
+        if roots.iter().any(|root| root == end_entity) {
+            if *name {
+                rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            }
+            return Ok(ServerCertVerified::assertion());
+        }
+        match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // The name is what rustls looks at last.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if !name => Ok(ServerCertVerified::assertion()),
+            result => result,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

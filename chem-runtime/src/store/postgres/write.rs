@@ -1,0 +1,196 @@
+//! Appending through failures.
+//!
+//! A commit whose answer was lost may have happened or not. The append is then made once more: either it goes through,
+//! or the run has moved on, and if what it has moved on by is just what was to be appended, it had happened. Only after
+//! a lost answer is that looked at, for two processes that run the same flow write the same events, and the second of
+//! them shall be told that it is the second.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use super::append::{self, AT_ONCE, EventRow, Failure, Landed, Pending, Refusal};
+use super::error::is_ambiguous;
+use super::group::{GroupWriter, Ticket};
+use super::read::{events_between, next_position};
+use super::session::Session;
+use super::{Fault, Inner};
+use crate::event::{FlowEvent, FlowEventKind};
+use crate::store::admit::Admitted;
+use crate::store::{ErrorClass, StoreError, Writer, with_retry};
+
+/// A position that no run reaches.
+const LONGEST_RUN: u64 = 1 << 60;
+
+/// Appends what was admitted, in one commit, which other runs may share.
+pub(super) fn append(
+    store: &Inner,
+    group: &GroupWriter,
+    writer: Writer<'_>,
+    expected: u64,
+    admitted: Vec<Admitted>,
+) -> Result<Vec<FlowEvent>, StoreError> {
+    let flow_id = writer.flow_id();
+    // No run is so long, and the arithmetic below may rely on that.
+    if expected > LONGEST_RUN {
+        let found = store.with_session("read", |session| next_position(session, flow_id))?;
+        return Err(StoreError::Conflict { flow_id, expected, found });
+    }
+    let (mut kinds, mut rows) = (Vec::with_capacity(admitted.len()), Vec::with_capacity(admitted.len()));
+    for Admitted { kind, payload, artifacts } in admitted {
+        rows.push(EventRow { event_type: kind.event_type(), payload, artifacts });
+        kinds.push(kind);
+    }
+    let pending = Pending { flow_id, expected, lease: writer.lease().cloned(), events: rows };
+    let landed = if pending.size() > AT_ONCE {
+        commit_large(store, &pending)?
+    } else {
+        group.submit(pending, |batch| commit(store, batch))?
+    };
+    let places = (expected..).zip(landed.seqs).zip(kinds);
+    Ok(places.map(|((position, seq), kind)| FlowEvent { seq, flow_id, position, ts: landed.ts, kind }).collect())
+}
+
+/// Commits a batch and tells each of its callers what has come of it.
+fn commit(store: &Inner, batch: &[Arc<Ticket>]) {
+    let mut open: Vec<&Arc<Ticket>> = batch.iter().collect();
+    let mut lost_answer = false;
+    let result = with_retry(&store.policy, |_| {
+        let mut session = store.provider.session()?;
+        while !open.is_empty() {
+            let pending: Vec<&Pending> = open.iter().map(|ticket| &ticket.pending).collect();
+            match append::append(&mut session, &pending) {
+                Ok(landed) => {
+                    for (ticket, landed) in open.drain(..).zip(landed) {
+                        ticket.done(Ok(landed));
+                    }
+                }
+                Err(Failure::Refused(refused)) => refuse(store, &mut session, &mut open, &refused, lost_answer)?,
+                Err(Failure::Database(error)) => {
+                    lost_answer |= is_ambiguous(&error);
+                    return Err(store.failed("append to", error));
+                }
+            }
+        }
+        Ok(())
+    });
+    match result {
+        Ok(()) => {}
+        // It may be the fault of one of them, for which the others need not suffer.
+        Err(error) if error.class() != ErrorClass::Transient && open.len() > 1 => {
+            for ticket in open {
+                commit(store, std::slice::from_ref(ticket));
+            }
+        }
+        Err(error) => match open.as_slice() {
+            [only] => only.done(Err(error)),
+            _ => {
+                let error = Arc::new(error);
+                open.iter().for_each(|ticket| ticket.done(Err(shared(&error))));
+            }
+        },
+    }
+}
+
+/// Tells the callers whose runs were refused, and takes them out of the batch.
+fn refuse(
+    store: &Inner,
+    session: &mut Session,
+    open: &mut Vec<&Arc<Ticket>>,
+    refused: &[Refusal],
+    lost_answer: bool,
+) -> Result<(), StoreError> {
+    let before = open.len();
+    for refusal in refused {
+        let Some(at) = open.iter().position(|ticket| ticket.pending.flow_id == refusal.flow_id) else { continue };
+        let result = outcome(store, session, &open[at].pending, refusal, lost_answer)?;
+        open.swap_remove(at).done(result);
+    }
+    if open.len() < before {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt { reason: "the database refused an append for the sake of a run that is not in it".into() })
+}
+
+/// What a refusal means for the one who wanted to append.
+fn outcome(
+    store: &Inner,
+    session: &mut Session,
+    pending: &Pending,
+    refusal: &Refusal,
+    lost_answer: bool,
+) -> Result<Result<Landed, StoreError>, StoreError> {
+    if lost_answer && refusal.found.is_some() {
+        let stored = events_between(session, pending.flow_id, pending.expected, pending.events.len());
+        let stored = stored.map_err(|fault| match fault {
+            Fault::Store(error) => error,
+            Fault::Database(error) => store.failed("read", error),
+        })?;
+        if let Some(landed) = same_events(pending, &stored) {
+            return Ok(Ok(landed));
+        }
+    }
+    Ok(Err(refusal.error(pending.expected)))
+}
+
+/// Where the events of `pending` are, if they are just those that are stored.
+fn same_events(pending: &Pending, stored: &[FlowEvent]) -> Option<Landed> {
+    let same = |(row, event): (&EventRow, &FlowEvent)| is_same(&event.kind, row);
+    let all = stored.len() == pending.events.len() && pending.events.iter().zip(stored).all(same);
+    let ts = stored.first()?.ts;
+    all.then(|| Landed { seqs: stored.iter().map(|event| event.seq).collect(), ts })
+}
+
+fn is_same(kind: &FlowEventKind, row: &EventRow) -> bool {
+    kind.event_type() == row.event_type && kind.payload_text().is_ok_and(|text| text == row.payload)
+}
+
+/// Commits what is too large to share a commit.
+fn commit_large(store: &Inner, pending: &Pending) -> Result<Landed, StoreError> {
+    let mut lost_answer = false;
+    with_retry(&store.policy, |_| {
+        let mut session = store.provider.session()?;
+        match append::append_large(&mut session, pending) {
+            Ok(landed) => Ok(landed),
+            Err(Failure::Refused(refused)) => {
+                let own = refused.iter().find(|refusal| refusal.flow_id == pending.flow_id);
+                let refusal = own.ok_or_else(|| StoreError::Corrupt {
+                    reason: "the database refused an append for the sake of a run that is not in it".into(),
+                })?;
+                outcome(store, &mut session, pending, refusal, lost_answer)?
+            }
+            Err(Failure::Database(error)) => {
+                lost_answer |= is_ambiguous(&error);
+                Err(store.failed("append to", error))
+            }
+        }
+    })
+}
+
+/// The same error for each of those who shared a commit.
+fn shared(error: &Arc<StoreError>) -> StoreError {
+    let (message, source) = (error.to_string(), Box::new(Cause(error.clone())));
+    match error.as_ref() {
+        StoreError::Unusable { .. } => StoreError::Unusable { message, source: Some(source) },
+        other => StoreError::Backend { message, transient: other.class() == ErrorClass::Transient, source },
+    }
+}
+
+/// What an error came from that several have.
+#[derive(Debug)]
+struct Cause(Arc<StoreError>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => write!(f, "{source}"),
+            None => f.write_str("the store said no more"),
+        }
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()?.source()
+    }
+}

@@ -1,0 +1,136 @@
+//! Trying again what may go through later.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::{ErrorClass, StoreError};
+
+/// How often to try again, and how long to wait in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// How many times to try, the first time included.
+    pub attempts: u32,
+    /// The longest wait before the second attempt. It doubles with every further one.
+    pub first_wait: Duration,
+    /// The longest wait of all.
+    pub longest_wait: Duration,
+    /// No attempt begins later than this after the first.
+    pub within: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// Ten attempts within a minute: enough for a server that restarts, and for a standby that takes over.
+    fn default() -> Self {
+        Self {
+            attempts: 10,
+            first_wait: Duration::from_millis(50),
+            longest_wait: Duration::from_secs(5),
+            within: Duration::from_secs(60),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Does not try again.
+    pub const NEVER: Self =
+        Self { attempts: 1, first_wait: Duration::ZERO, longest_wait: Duration::ZERO, within: Duration::ZERO };
+
+    /// How long to wait after `failed` failures: anything up to the bound, so that writers which failed together do not
+    /// come back together.
+    fn wait(&self, failed: u32) -> Duration {
+        let bound = self.first_wait.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(self.longest_wait);
+        // The low 32 bits of a fresh UUID are random.
+        let random = Uuid::now_v7().as_u128() as u32;
+        bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+/// Does `work` until it succeeds, fails for good, or has failed as often as `policy` allows; the last error is returned.
+/// Only errors of the class [`ErrorClass::Transient`] lead to another attempt. `work` is told how often it has failed.
+///
+/// ```
+/// use chem_runtime::store::{RetryPolicy, StoreError, with_retry};
+///
+/// let result = with_retry(&RetryPolicy::default(), |failed| match failed {
+///     0 => Err(StoreError::Backend { message: "the line is busy".into(), transient: true, source: "busy".into() }),
+///     _ => Ok(failed),
+/// });
+/// assert_eq!(result.unwrap(), 1);
+/// ```
+pub fn with_retry<T>(
+    policy: &RetryPolicy,
+    mut work: impl FnMut(u32) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let begun = Instant::now();
+    let mut failed = 0;
+    loop {
+        match work(failed) {
+            Err(error) if error.class() == ErrorClass::Transient => {
+                failed += 1;
+                let wait = policy.wait(failed);
+                if failed >= policy.attempts || begun.elapsed() + wait > policy.within {
+                    return Err(error);
+                }
+                tracing::debug!(failed, ?wait, error = %error, "the store failed and is asked again");
+                thread::sleep(wait);
+            }
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::FlowId;
+
+    const QUICK: RetryPolicy = RetryPolicy {
+        attempts: 4,
+        first_wait: Duration::from_micros(10),
+        longest_wait: Duration::from_micros(20),
+        within: Duration::from_secs(60),
+    };
+
+    fn backend(transient: bool) -> StoreError {
+        StoreError::Backend { message: "failed".into(), transient, source: "for a test".into() }
+    }
+
+    #[test]
+    fn what_may_go_through_later_is_tried_until_it_does_and_not_longer_than_allowed() {
+        assert_eq!(with_retry(&QUICK, |failed| if failed < 3 { Err(backend(true)) } else { Ok(failed) }).unwrap(), 3);
+        let mut calls = 0;
+        let result: Result<(), _> = with_retry(&QUICK, |_| {
+            calls += 1;
+            Err(backend(true))
+        });
+        assert!(result.is_err());
+        assert_eq!(calls, QUICK.attempts);
+    }
+
+    #[test]
+    fn what_will_fail_again_is_not_tried_again() {
+        let conflict = || StoreError::Conflict { flow_id: FlowId::new(), expected: 0, found: 1 };
+        let corrupt = || StoreError::Corrupt { reason: "a bit fell over".into() };
+        for error in [&(|| backend(false)) as &dyn Fn() -> StoreError, &conflict, &corrupt] {
+            let mut calls = 0;
+            let result: Result<(), _> = with_retry(&QUICK, |_| {
+                calls += 1;
+                Err(error())
+            });
+            assert_eq!((result.unwrap_err().class(), calls), (error().class(), 1));
+        }
+    }
+
+    #[test]
+    fn waits_grow_to_their_bound_and_differ() {
+        let policy = RetryPolicy::default();
+        for failed in 1..100 {
+            assert!(policy.wait(failed) <= policy.longest_wait);
+        }
+        assert!(policy.wait(1) <= policy.first_wait);
+        let waits: std::collections::BTreeSet<_> = (0..20).map(|_| policy.wait(9)).collect();
+        assert!(waits.len() > 1);
+    }
+}

@@ -1,0 +1,69 @@
+//! Looking after a store: the age of its schema, and whether the file is still what it was made.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{OpenError, sqlite_error};
+use super::open::open;
+use super::schema::{describe, expected, read_status, refuse_foreign};
+use super::{SqliteEventStore, WAIT};
+use crate::store::StoreError;
+use crate::store::schema::{Drift, SchemaStatus, Version, compare};
+
+/// How the schema of the store at `path` stands. Changes nothing.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if there is no store.
+pub fn status(path: &Path) -> Result<SchemaStatus, StoreError> {
+    if !path.is_file() {
+        let message = format!("there is no store at `{}`; `chem store migrate` makes one", path.display());
+        return Err(StoreError::Unusable { message, source: None });
+    }
+    let read = || -> Result<SchemaStatus, OpenError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(WAIT)?;
+        refuse_foreign(path, &connection)?;
+        read_status(path, &connection)
+    };
+    read().map_err(|error| match error {
+        OpenError::Store(error) => error,
+        OpenError::Sqlite(error) => sqlite_error(path, WAIT, "read", error),
+    })
+}
+
+/// Brings the schema of the store at `path` up to date, which opening it does, and returns what that applied.
+///
+/// # Errors
+/// As [`SqliteEventStore::open`].
+pub fn migrate(path: &Path) -> Result<Vec<Version>, StoreError> {
+    let before = if path.is_file() { status(path)?.applied } else { Vec::new() };
+    SqliteEventStore::open(path)?;
+    Ok(status(path)?.applied.into_iter().filter(|version| !before.contains(version)).collect())
+}
+
+/// What of the schema of the store at `path` has drifted.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if the file is damaged, and as [`SqliteEventStore::open`].
+pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
+    let found = status(path)?;
+    if !found.is_current() {
+        let message = found.obstacle.unwrap_or_else(|| {
+            format!("the schema of the store `{}` is not the newest; run `chem store migrate` first", path.display())
+        });
+        return Err(StoreError::Unusable { message, source: None });
+    }
+    let (path, connection) = open(path, WAIT)?;
+    let failed = |error| sqlite_error(&path, WAIT, "check", error);
+    let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if verdict != "ok" {
+        let reason = format!("the file `{}` is damaged: {verdict}", path.display());
+        return Err(StoreError::Corrupt { reason });
+    }
+    let expected = expected().map_err(|error| match error {
+        OpenError::Store(error) => error,
+        OpenError::Sqlite(error) => failed(error),
+    })?;
+    Ok(compare(&expected, &describe(&connection).map_err(failed)?))
+}

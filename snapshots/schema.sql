@@ -1,0 +1,230 @@
+-- The schema of a store after all migrations, as the program describes it.
+
+-- object: sequence event_log_seq_seq
+CREATE SEQUENCE event_log_seq_seq AS bigint START 1 INCREMENT 1 MINVALUE 1 MAXVALUE 9223372036854775807 CACHE 1;
+
+-- object: table delivery_eras
+CREATE TABLE delivery_eras ();
+
+-- object: table event_log
+CREATE TABLE event_log ();
+
+-- object: table flow_leases
+CREATE TABLE flow_leases ();
+
+-- object: table workflow_step_artifacts
+CREATE TABLE workflow_step_artifacts ();
+
+-- object: column delivery_eras.era
+ALTER TABLE delivery_eras ADD COLUMN era bigint NOT NULL;
+
+-- object: column delivery_eras.first_seq
+ALTER TABLE delivery_eras ADD COLUMN first_seq bigint NOT NULL;
+
+-- object: column delivery_eras.begun_at
+ALTER TABLE delivery_eras ADD COLUMN begun_at timestamp with time zone DEFAULT now() NOT NULL;
+
+-- object: column event_log.seq
+ALTER TABLE event_log ADD COLUMN seq bigint DEFAULT nextval('event_log_seq_seq'::regclass) NOT NULL;
+
+-- object: owner of sequence event_log_seq_seq
+ALTER SEQUENCE event_log_seq_seq OWNED BY event_log.seq;
+
+-- object: column event_log.flow_id
+ALTER TABLE event_log ADD COLUMN flow_id uuid NOT NULL;
+
+-- object: column event_log.ts
+ALTER TABLE event_log ADD COLUMN ts timestamp with time zone DEFAULT now() NOT NULL;
+
+-- object: column event_log.event_type
+ALTER TABLE event_log ADD COLUMN event_type text NOT NULL;
+
+-- object: column event_log.payload
+ALTER TABLE event_log ADD COLUMN payload jsonb NOT NULL;
+
+-- object: column event_log.position
+ALTER TABLE event_log ADD COLUMN "position" bigint NOT NULL;
+
+-- object: column event_log.xact
+ALTER TABLE event_log ADD COLUMN xact xid8 DEFAULT pg_current_xact_id() NOT NULL;
+
+-- object: column flow_leases.flow_id
+ALTER TABLE flow_leases ADD COLUMN flow_id uuid NOT NULL;
+
+-- object: column flow_leases.epoch
+ALTER TABLE flow_leases ADD COLUMN epoch bigint NOT NULL;
+
+-- object: column flow_leases.holder
+ALTER TABLE flow_leases ADD COLUMN holder jsonb NOT NULL;
+
+-- object: column flow_leases.taken_at
+ALTER TABLE flow_leases ADD COLUMN taken_at timestamp with time zone DEFAULT now() NOT NULL;
+
+-- object: column flow_leases.renewed_at
+ALTER TABLE flow_leases ADD COLUMN renewed_at timestamp with time zone DEFAULT now();
+
+-- object: column workflow_step_artifacts.artifact_hash
+ALTER TABLE workflow_step_artifacts ADD COLUMN artifact_hash text NOT NULL;
+
+-- object: column workflow_step_artifacts.kind
+ALTER TABLE workflow_step_artifacts ADD COLUMN kind text NOT NULL;
+
+-- object: column workflow_step_artifacts.payload
+ALTER TABLE workflow_step_artifacts ADD COLUMN payload jsonb NOT NULL;
+
+-- object: column workflow_step_artifacts.metadata
+ALTER TABLE workflow_step_artifacts ADD COLUMN metadata jsonb;
+
+-- object: column workflow_step_artifacts.produced_in_seq
+ALTER TABLE workflow_step_artifacts ADD COLUMN produced_in_seq bigint NOT NULL;
+
+-- object: function chem_append
+CREATE OR REPLACE FUNCTION chem_append(run_ids uuid[], run_expected bigint[], run_epochs bigint[], run_holders text[], event_runs uuid[], event_positions bigint[], event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[], OUT seqs bigint[], OUT stored_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    refused TEXT;
+BEGIN
+    -- One writer at a time for each run, until its commit. The order is the same for all, so that no two calls wait for
+    -- each other.
+    PERFORM pg_advisory_xact_lock(locks.key)
+    FROM (SELECT DISTINCT uuid_hash_extended(id, 0) AS key FROM unnest(run_ids) AS id ORDER BY key) AS locks;
+
+    IF run_epochs IS NOT NULL THEN
+        INSERT INTO flow_leases (flow_id, epoch, holder)
+        SELECT run.id, 1, run.holder::jsonb
+        FROM unnest(run_ids, run_expected, run_epochs, run_holders) AS run (id, expected, epoch, holder)
+        WHERE run.expected = 0 AND run.epoch = 1
+        ON CONFLICT DO NOTHING;
+
+        SELECT jsonb_agg(jsonb_build_object('flow_id', run.id, 'holder', lease.holder))::text INTO refused
+        FROM unnest(run_ids, run_epochs) AS run (id, epoch)
+        LEFT JOIN flow_leases AS lease ON lease.flow_id = run.id
+        WHERE run.epoch IS NOT NULL AND lease.epoch IS DISTINCT FROM run.epoch;
+        IF refused IS NOT NULL THEN
+            RAISE EXCEPTION 'the lease has passed to another holder' USING ERRCODE = 'CH002', DETAIL = refused;
+        END IF;
+    END IF;
+
+    SELECT jsonb_agg(jsonb_build_object('flow_id', run.id, 'found', log.next))::text INTO refused
+    FROM unnest(run_ids, run_expected) AS run (id, expected),
+        LATERAL (SELECT coalesce(max(position) + 1, 0) AS next FROM event_log WHERE flow_id = run.id) AS log
+    WHERE log.next <> run.expected;
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION 'the run has moved on' USING ERRCODE = 'CH001', DETAIL = refused;
+    END IF;
+
+    WITH stored AS (
+        INSERT INTO event_log (flow_id, position, event_type, payload)
+        SELECT event.run, event.position, event.type, event.payload::jsonb
+        FROM unnest(event_runs, event_positions, event_types, event_payloads) AS event (run, position, type, payload)
+        RETURNING seq
+    )
+    SELECT array_agg(stored.seq ORDER BY stored.seq) INTO seqs FROM stored;
+
+    IF cardinality(artifact_hashes) > 0 THEN
+        -- In the order of their hashes, so that no two calls wait for each other. The first of a name stays.
+        INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+        SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb, seqs[artifact.event]
+        FROM unnest(artifact_events, artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas)
+            WITH ORDINALITY AS artifact (event, hash, kind, payload, metadata, number)
+        ORDER BY artifact.hash, artifact.number
+        ON CONFLICT (artifact_hash) DO NOTHING;
+    END IF;
+
+    stored_at := now();
+END
+$function$
+;
+
+-- object: function chem_refuse_change
+CREATE OR REPLACE FUNCTION chem_refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'CH003';
+END
+$function$
+;
+
+-- object: function chem_take_lease
+CREATE OR REPLACE FUNCTION chem_take_lease(run uuid, seen bigint, new_holder text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    taken BIGINT;
+BEGIN
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(run, 0));
+    IF seen = 0 THEN
+        INSERT INTO flow_leases (flow_id, epoch, holder) VALUES (run, 1, new_holder::jsonb)
+        ON CONFLICT DO NOTHING
+        RETURNING epoch INTO taken;
+    ELSE
+        UPDATE flow_leases
+        SET epoch = seen + 1, holder = new_holder::jsonb, taken_at = now(), renewed_at = now()
+        WHERE flow_id = run AND epoch = seen
+        RETURNING epoch INTO taken;
+    END IF;
+    RETURN taken;
+END
+$function$
+;
+
+-- object: constraint delivery_eras.delivery_eras_era_check
+ALTER TABLE delivery_eras ADD CONSTRAINT delivery_eras_era_check CHECK ((era >= 0));
+
+-- object: constraint delivery_eras.delivery_eras_first_seq_key
+ALTER TABLE delivery_eras ADD CONSTRAINT delivery_eras_first_seq_key UNIQUE (first_seq);
+
+-- object: constraint delivery_eras.delivery_eras_pkey
+ALTER TABLE delivery_eras ADD CONSTRAINT delivery_eras_pkey PRIMARY KEY (era);
+
+-- object: constraint event_log.event_log_event_type_check
+ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check CHECK ((event_type = lower(event_type)));
+
+-- object: constraint event_log.event_log_event_type_check1
+ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check1 CHECK ((event_type = ANY (ARRAY['flowinitialized'::text, 'stepstarted'::text, 'stepfinished'::text, 'stepfailed'::text, 'stepsignal'::text, 'flowcompleted'::text])));
+
+-- object: constraint event_log.event_log_flow_id_position_key
+ALTER TABLE event_log ADD CONSTRAINT event_log_flow_id_position_key UNIQUE (flow_id, "position");
+
+-- object: constraint event_log.event_log_pkey
+ALTER TABLE event_log ADD CONSTRAINT event_log_pkey PRIMARY KEY (seq);
+
+-- object: constraint event_log.event_log_position_check
+ALTER TABLE event_log ADD CONSTRAINT event_log_position_check CHECK (("position" >= 0));
+
+-- object: constraint flow_leases.flow_leases_epoch_check
+ALTER TABLE flow_leases ADD CONSTRAINT flow_leases_epoch_check CHECK ((epoch >= 1));
+
+-- object: constraint flow_leases.flow_leases_pkey
+ALTER TABLE flow_leases ADD CONSTRAINT flow_leases_pkey PRIMARY KEY (flow_id);
+
+-- object: constraint workflow_step_artifacts.workflow_step_artifacts_artifact_hash_check
+ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_artifact_hash_check CHECK ((length(artifact_hash) = 64));
+
+-- object: constraint workflow_step_artifacts.workflow_step_artifacts_pkey
+ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_pkey PRIMARY KEY (artifact_hash);
+
+-- object: constraint workflow_step_artifacts.workflow_step_artifacts_produced_in_seq_fkey
+ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_produced_in_seq_fkey FOREIGN KEY (produced_in_seq) REFERENCES event_log(seq) ON DELETE RESTRICT;
+
+-- object: index event_log_by_delivery
+CREATE INDEX event_log_by_delivery ON event_log USING btree (xact, seq);
+
+-- object: index event_log_by_flow
+CREATE INDEX event_log_by_flow ON event_log USING btree (flow_id, seq);
+
+-- object: index workflow_step_artifacts_by_event
+CREATE INDEX workflow_step_artifacts_by_event ON workflow_step_artifacts USING btree (produced_in_seq);
+
+-- object: trigger event_log.event_log_is_append_only
+CREATE TRIGGER event_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON event_log FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_change();
+ALTER TABLE event_log ENABLE ALWAYS TRIGGER event_log_is_append_only;
+
+-- object: trigger workflow_step_artifacts.workflow_step_artifacts_is_append_only
+CREATE TRIGGER workflow_step_artifacts_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON workflow_step_artifacts FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_change();
+ALTER TABLE workflow_step_artifacts ENABLE ALWAYS TRIGGER workflow_step_artifacts_is_append_only;

@@ -1,0 +1,99 @@
+//! A place outside of the workspace, where the program is in the PATH and a crate of one's own can be built.
+//!
+//! Such a crate names `chem-runtime` by its version. Here a configuration of cargo leads it to the sources beside these
+//! tests, keeps cargo off the network and shares the build directory and the profile of the workspace, so that what is
+//! built already is not built again.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A directory of its own, with the configuration around it.
+pub struct Outside {
+    root: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub struct Said {
+    pub good: bool,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Said {
+    /// Fails unless the command did well.
+    #[track_caller]
+    pub fn well(self) -> Self {
+        assert!(self.good, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl Outside {
+    /// A place where `chem` is the program at `program`, which stands in the build directory.
+    pub fn with(program: &Path) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["bin", "work", ".cargo"] {
+            std::fs::create_dir(root.path().join(directory)).unwrap();
+        }
+        std::fs::copy(program, root.path().join("bin/chem")).unwrap();
+        let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("chem-runtime");
+        let target = program.parent().and_then(Path::parent).unwrap();
+        let config = format!(
+            "[patch.crates-io]\nchem-runtime = {{ path = {runtime:?} }}\n\
+             [build]\ntarget-dir = {target:?}\n\
+             [net]\noffline = true\n\
+             [profile.dev]\ndebug = \"line-tables-only\"\n\
+             [profile.dev.package.\"*\"]\ndebug = false\n\
+             [profile.dev.package.sha2]\nopt-level = 3\n",
+        );
+        std::fs::write(root.path().join(".cargo/config.toml"), config).unwrap();
+        Self { root, variables: Vec::new() }
+    }
+
+    /// The same place with an environment variable.
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Where commands start.
+    pub fn path(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    /// Writes a file and the directories that it is in.
+    pub fn write(&self, path: impl AsRef<Path>, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Gives a command to the shell in the directory `within` this place.
+    pub fn shell(&self, within: impl AsRef<Path>, command: &str) -> Said {
+        let mut paths = vec![self.root.path().join("bin")];
+        paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(self.path().join(within)).stdin(Stdio::null());
+        // What the tests of this workspace run under is not what a person has set.
+        for (name, _) in std::env::vars() {
+            let ours =
+                ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_TARGET_", "CARGO_PROFILE_", "INSTA_", "CHEM_"];
+            let others = ["DATABASE_URL", "RUST_LOG", "CLICOLOR_FORCE", "CARGO_TERM_COLOR"];
+            if ours.iter().any(|prefix| name.starts_with(prefix)) || others.contains(&name.as_str()) {
+                shell.env_remove(name);
+            }
+        }
+        shell.env("PATH", std::env::join_paths(paths).unwrap()).env("NO_COLOR", "1").env("INSTA_UPDATE", "no");
+        shell.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let output = shell.output().unwrap();
+        Said {
+            good: output.status.success(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A PostgreSQL for tests and benchmarks: one that is named by `CHEM_TEST_DATABASE_URL`, or a throw-away one made from
+//! the machine's own binaries.
+//!
+//! A test asks [`database`] for an empty database of its own and returns if there is none; that was said once, loudly.
+//! Tests that break their server start one with [`PostgresServer::start`]. Servers and databases go when their owner
+//! does, also when the test process is killed. What is tested is for the suites to know.
+
+mod binaries;
+mod database;
+mod proxy;
+mod server;
+mod settings;
+mod user;
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+
+pub use binaries::Binaries;
+pub use database::TestDatabase;
+pub use proxy::{Proxy, Traffic};
+pub use server::PostgresServer;
+pub use settings::{Durability, ServerSettings};
+
+/// Names a server on which tests may create databases.
+pub const TEST_DATABASE_URL: &str = "CHEM_TEST_DATABASE_URL";
+/// Set to `1`, a missing server is a failure.
+pub const REQUIRE_POSTGRES: &str = "CHEM_REQUIRE_POSTGRES";
+
+/// An empty database for one test, on the server that all tests of this program share. `None` if there is no server.
+///
+/// # Panics
+/// If the server cannot give one, or if there is no server and `CHEM_REQUIRE_POSTGRES=1` asks for one.
+pub fn database() -> Option<TestDatabase> {
+    if let Ok(url) = std::env::var(TEST_DATABASE_URL) {
+        return Some(TestDatabase::create(&url));
+    }
+    static SHARED: OnceLock<Option<PostgresServer>> = OnceLock::new();
+    let server = SHARED.get_or_init(|| server(ServerSettings::default()));
+    server.as_ref().map(|server| TestDatabase::create(&server.url("postgres")))
+}
+
+/// A server of the caller's own. `None` if the machine has no PostgreSQL to start.
+///
+/// # Panics
+/// If it does not start, or if there is none and `CHEM_REQUIRE_POSTGRES=1` asks for one.
+pub fn server(settings: ServerSettings) -> Option<PostgresServer> {
+    match Binaries::find() {
+        Some(binaries) => match PostgresServer::start(&binaries, settings) {
+            Ok(server) => Some(server),
+            Err(reason) => panic!("PostgreSQL is installed and does not start: {reason}"),
+        },
+        None => {
+            let hint = "install PostgreSQL's server (its `initdb` has to be in `pg_config --bindir`, in PATH, or in \
+                        the distribution's usual place), or set CHEM_TEST_DATABASE_URL";
+            assert!(std::env::var(REQUIRE_POSTGRES).as_deref() != Ok("1"), "no PostgreSQL to test with: {hint}");
+            static SAID: OnceLock<()> = OnceLock::new();
+            SAID.get_or_init(|| {
+                // Written past the capture of the test harness, which would swallow it. Nothing can be done about an
+                // error stream that is closed.
+                let _ = writeln!(std::io::stderr(), "\nSKIPPED: ALL TESTS THAT NEED POSTGRESQL: {hint}\n");
+            });
+            None
+        }
+    }
+}

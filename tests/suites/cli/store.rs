@@ -1,0 +1,84 @@
+//! `chem store`: how old a store is, and whether it is as it was made. And reading on in its log.
+
+use std::io::{BufRead as _, BufReader};
+
+use crate::harness::{Place, slow_flow};
+
+#[test]
+fn a_store_is_made_and_found_current() {
+    let place = Place::new();
+    let missing = place.chem(&["store", "status"]).expect(3);
+    assert!(missing.stderr.contains("chem store migrate"), "{}", missing.stderr);
+    assert!(!place.path().join(".chem").exists());
+    let made = place.chem(&["store", "migrate", "--format", "json"]).expect(0).json();
+    assert_eq!(made[0]["version"], 1);
+    assert_eq!(place.chem(&["store", "migrate", "--format", "json"]).expect(0).json(), serde_json::json!([]));
+    let status = place.chem(&["store", "status", "--format", "json"]).expect(0).json();
+    assert_eq!((&status["applied"], &status["pending"]), (&made, &serde_json::json!([])));
+    assert_eq!(place.chem(&["store", "check", "--format", "json"]).expect(0).json(), serde_json::json!([]));
+}
+
+#[test]
+fn drift_is_named_object_by_object() {
+    let place = Place::new();
+    place.chem(&["store", "migrate"]).expect(0);
+    let change = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
+    change
+        .execute_batch(
+            "DROP TRIGGER event_log_is_never_deleted_from; CREATE TABLE mine (a); ALTER TABLE event_log ADD COLUMN b TEXT",
+        )
+        .unwrap();
+    drop(change);
+    let found = place.chem(&["store", "check", "--format", "json"]).expect(1).json();
+    let named: Vec<(&str, &str)> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|drift| (drift["kind"].as_str().unwrap(), drift["object"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("changed", "table event_log"),
+        ("missing", "trigger event_log.event_log_is_never_deleted_from"),
+        ("extra", "table mine"),
+    ];
+    assert_eq!(named, expected);
+}
+
+#[test]
+fn the_log_of_a_run_is_followed_to_its_end() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(3, 60));
+    let mut run = place.spawn(&["run", "slow.yaml", "-q"]);
+    while place.chem(&["ls", "--format", "json"]).stdout.len() < 10 {}
+    let followed = place.chem(&["log", "@last", "--follow", "--format", "json"]).expect(0).json_lines();
+    assert!(run.wait().unwrap().success());
+    assert_eq!(followed, place.chem(&["log", "@last", "--format", "json"]).expect(0).json_lines());
+    assert_eq!(followed.last().unwrap()["event_type"], "flowcompleted");
+}
+
+#[test]
+fn the_log_of_all_runs_is_followed_and_taken_up_again() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(1, 0));
+    place.chem(&["run", "slow.yaml", "-q"]).expect(0);
+
+    let mut follower = place.spawn(&["log", "--follow", "--format", "json"]);
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    for _ in 0..6 {
+        lines.next().unwrap().unwrap();
+    }
+    let stop = std::process::Command::new("kill").args(["-INT", &follower.id().to_string()]).status().unwrap();
+    assert!(stop.success());
+    let outcome: crate::harness::Outcome = follower.wait_with_output().unwrap().into();
+    let stderr = outcome.expect(130).stderr;
+    let cursor = stderr.trim().trim_end_matches('`').rsplit(' ').next().unwrap().to_owned();
+
+    place.chem(&["run", "slow.yaml", "-q"]).expect(0);
+    let mut follower = place.spawn(&["log", "--follow", "--from", &cursor, "--format", "json"]);
+    let first = BufReader::new(follower.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&first["position"], &first["event_type"]), (&0.into(), &"flowinitialized".into()));
+    assert_eq!(first["flow_id"], place.show("@last")["flow_id"]);
+}

@@ -1,0 +1,87 @@
+//! The check and the flow definition have the same rules of wiring, written for different readers.
+
+use chem_runtime::flow::FlowDefinition;
+use chem_runtime::manifest::{Style, render};
+use chem_runtime::step::{PlannedStep, Registry, StepId};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::{check_text, codes};
+
+/// Step types with parameters that are right.
+fn step_types() -> Vec<(&'static str, Value)> {
+    vec![
+        ("lab.read", json!({"path": "data/drugs.csv"})),
+        ("lab.describe", json!({"properties": ["logp"]})),
+        ("lab.filter", json!({"where": "logp < 5"})),
+        ("lab.join", json!({"on": "name"})),
+        ("lab.compare", json!({})),
+        ("lab.write", json!({"path": "out.csv"})),
+        ("demo.seed", json!({})),
+        ("demo.characters", json!({})),
+        ("demo.count", json!({})),
+    ]
+}
+
+/// A step: its type, and for some of its ports how many steps back the one is that feeds it, and which output.
+type Drawn = (usize, Vec<(&'static str, usize, &'static str)>);
+
+/// Flows of a few steps, wired at random. Most choices are right ones, so that many flows are, and many nearly.
+fn flows() -> impl Strategy<Value = Vec<Drawn>> {
+    let wires = |ports: &'static [&'static str]| {
+        let output = prop_oneof![20 => Just(""), 2 => Just(".main"), 2 => Just(".rejects"), 1 => Just(".nothing")];
+        let back = prop_oneof![20 => Just(1usize), 8 => Just(2), 2 => Just(3), 1 => Just(0), 1 => Just(9)];
+        let wires = prop::collection::btree_map(prop::sample::select(ports), (back, output), 0..3);
+        wires.prop_map(|wires| wires.into_iter().map(|(port, (back, output))| (port, back, output)).collect())
+    };
+    let of_tables = prop_oneof![5 => Just(1usize), 5 => Just(2), 4 => Just(5)]
+        .prop_flat_map(move |of| (Just(of), wires(&["table"])));
+    let joins = (Just(3usize), wires(&["left", "right", "right"]));
+    let compares = (Just(4usize), wires(&["old", "new", "new"]));
+    let odd = (0..step_types().len(), wires(&["text", "characters", "nothing"]));
+    let step = prop_oneof![12 => of_tables, 3 => joins, 6 => compares, 1 => odd];
+    let first = prop::sample::select(vec![0usize, 0, 0, 0, 0, 0, 0, 0, 6, 1]);
+    (first, prop::collection::vec(step, 0..5)).prop_map(|(first, mut steps)| {
+        steps.insert(0, (first, Vec::new()));
+        steps
+    })
+}
+
+/// The flow as its author would write it, and as Rust code would plan it.
+fn both(drawn: &[Drawn]) -> (String, Vec<PlannedStep>) {
+    let (mut text, mut planned) = (String::from("flow: drawn\nsteps:\n"), Vec::new());
+    for (index, (of, wires)) in drawn.iter().enumerate() {
+        let (uses, params) = step_types().swap_remove(*of);
+        let inputs: Vec<(String, String)> = wires
+            .iter()
+            .map(|(port, back, output)| (port.to_string(), format!("s{}{output}", index.wrapping_sub(*back))))
+            .collect();
+        let written: Map<String, Value> =
+            inputs.iter().map(|(port, from)| (port.clone(), from.as_str().into())).collect();
+        text += &format!("  - {{ id: s{index}, uses: {uses}, inputs: {}, with: {params} }}\n", Value::from(written));
+        let registration = Registry::linked().unwrap().get(uses).unwrap();
+        let id = StepId::new(format!("s{index}")).unwrap();
+        let step = registration.bind(id, params.as_object().unwrap()).unwrap();
+        planned.push(PlannedStep { step, inputs });
+    }
+    (text, planned)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_check_accepts_what_a_flow_accepts(drawn in flows()) {
+        let (text, planned) = both(&drawn);
+        let checked = check_text(&text);
+        let said = render(&checked.diagnostics, Style::Plain);
+        prop_assert!(!codes(&checked).contains(&"E0512"), "{}\n{}", text, said);
+        match FlowDefinition::new(planned) {
+            Ok(flow) => {
+                let recorded = checked.definition.as_ref().map(|definition| definition.recorded().unwrap().steps);
+                prop_assert_eq!(recorded, Some(flow.recorded().unwrap().steps), "{}\n{}", text, said);
+            }
+            Err(error) => prop_assert!(checked.definition.is_none(), "{error}\n{text}"),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Answers that are lost, a server that is killed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chem_runtime::event::FlowId;
+use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolProvider, PoolSettings};
+use chem_runtime::store::{ErrorClass, EventStore, Lease, RetryPolicy, StoreError, Takeover};
+use chem_tests::events::{artifact, finished, numbered};
+use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, server};
+
+use crate::{store_or_skip, work};
+
+#[test]
+fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
+    const STEPS: usize = 60;
+    const ENGINES: usize = 4;
+    const KILLS: u64 = 3;
+    let Some(mut server) = server(ServerSettings::durable()) else { return };
+    let store: Arc<dyn EventStore> = Arc::new(PgEventStore::open(&crate::address(&server.url("postgres"))).unwrap());
+    let (expected, run) = (work::undisturbed(STEPS), FlowId::new());
+    let (acknowledged, running) = (AtomicU64::new(0), AtomicU64::new(ENGINES as u64));
+    std::thread::scope(|scope| {
+        for _ in 0..ENGINES {
+            scope.spawn(|| {
+                let ended = work::engine(store.clone(), STEPS).run_to_end();
+                running.fetch_sub(1, Ordering::SeqCst);
+                assert_eq!(ended.unwrap().flow_fingerprint(), Some(expected));
+            });
+        }
+        let witness = scope.spawn(|| {
+            work::witness(&*store, run, |count| {
+                acknowledged.store(count, Ordering::SeqCst);
+                running.load(Ordering::SeqCst) > 0
+            })
+        });
+        for kill in 1..=KILLS {
+            while acknowledged.load(Ordering::SeqCst) < kill * 10 && !witness.is_finished() {
+                std::thread::yield_now();
+            }
+            assert!(running.load(Ordering::SeqCst) > 0, "the runs ended before the server was killed");
+            server.kill();
+            server.restart().unwrap();
+        }
+        let acknowledged = witness.join().unwrap();
+        work::is_whole(&store.list(run).unwrap(), acknowledged);
+    });
+    for run in store.flows().unwrap().iter().filter(|run| run.flow().is_some()) {
+        assert_eq!(run.event_variants, format!("I{}C", "SF".repeat(STEPS + 1)));
+    }
+}
+
+/// A store that is reached through a proxy.
+fn through_proxy() -> Option<(PgEventStore, Proxy, TestDatabase)> {
+    let database = chem_tests::postgres_server::database()?;
+    let proxy = Proxy::start(database.socket()?);
+    let address = crate::address(&database.url_through(proxy.port()));
+    let settings = PoolSettings { max_size: 2, ..PoolSettings::default() };
+    let store = PgEventStore::new(PoolProvider { pool: PgPool::connect(&address, settings).unwrap() });
+    drop(PgEventStore::open(&database.address()).unwrap());
+    Some((store, proxy, database))
+}
+
+#[test]
+fn a_connection_cut_in_the_middle_of_a_commit_neither_loses_an_event_nor_doubles_it() {
+    let Some((store, proxy, _database)) = through_proxy() else { return };
+    let run = FlowId::new();
+    let lease = Lease::of_new_run(run, chem_runtime::store::Holder::this_process());
+    let batch = |position: u64| [numbered(position), finished([artifact(position)])];
+    store.append_as((&lease).into(), 0, &batch(0)).unwrap();
+    for (round, traffic) in (1..).zip([
+        Traffic::LosesNextAnswer,
+        Traffic::LosesNextRequest,
+        Traffic::LosesNextAnswer,
+        Traffic::LosesNextAnswer,
+        Traffic::LosesNextRequest,
+    ]) {
+        proxy.traffic(traffic);
+        let stored = store.append_as((&lease).into(), round * 2, &batch(round)).unwrap();
+        assert_eq!(store.list(run).unwrap()[round as usize * 2..], stored, "{traffic:?}");
+    }
+    assert_eq!(store.next_position(run).unwrap(), 12);
+    // What is read is asked for again, too.
+    for traffic in [Traffic::LosesNextAnswer, Traffic::LosesNextRequest] {
+        proxy.traffic(traffic);
+        assert_eq!(store.list(run).unwrap().len(), 12);
+    }
+}
+
+#[test]
+fn a_lost_answer_excuses_nobody_who_comes_second() {
+    let Some((store, proxy, database)) = through_proxy() else { return };
+    let other = PgEventStore::open(&database.address()).unwrap();
+    let run = FlowId::new();
+    store.append(run, 0, &[numbered(0)]).unwrap();
+    // Another writer has stored something else where the answer was lost, or more.
+    other.append(run, 1, &[numbered(7)]).unwrap();
+    proxy.traffic(Traffic::LosesNextAnswer);
+    assert!(matches!(store.append(run, 1, &[numbered(1)]), Err(StoreError::Conflict { expected: 1, found: 2, .. })));
+    proxy.traffic(Traffic::LosesNextAnswer);
+    assert!(matches!(store.append(run, 1, &[numbered(7), numbered(8)]), Err(StoreError::Conflict { .. })));
+    // The same events from another writer are a conflict where no answer was lost.
+    assert!(matches!(store.append(run, 1, &[numbered(7)]), Err(StoreError::Conflict { .. })));
+
+    // A holder that has lost the run is told so, even if its last append went through before.
+    let run = FlowId::new();
+    let lease = Lease::of_new_run(run, chem_runtime::store::Holder::this_process());
+    store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
+    other.lease(run, &lease.holder, Takeover::Always).unwrap();
+    proxy.traffic(Traffic::LosesNextAnswer);
+    assert!(matches!(store.append_as((&lease).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { .. })));
+    assert_eq!(other.next_position(run).unwrap(), 1);
+}
+
+#[test]
+fn backends_that_are_terminated_are_replaced() {
+    let (store, database) = store_or_skip!();
+    let run = FlowId::new();
+    // Several connections, all of which are dead at once.
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| store.append(FlowId::new(), 0, &[numbered(0)]).unwrap());
+        }
+    });
+    for position in 0..3 {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        database.client().batch_execute(sql).unwrap();
+        store.append(run, position, &[numbered(position)]).unwrap();
+    }
+    work::is_whole(&store.list(run).unwrap(), 3);
+}
+
+#[test]
+fn deadlocks_and_serialization_failures_are_tried_again() {
+    let (store, database) = store_or_skip!();
+    for state in ["40001", "40P01", "57P01", "53300"] {
+        let mut client = database.client();
+        // The database fails twice, and then no more: a sequence is not rolled back.
+        client
+            .batch_execute(&format!(
+                "CREATE SEQUENCE failures;
+                 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN
+                     IF nextval('failures') <= 2 THEN RAISE EXCEPTION 'for a test' USING ERRCODE = '{state}'; END IF;
+                     RETURN NULL;
+                 END $$;
+                 CREATE TRIGGER fails BEFORE INSERT ON event_log FOR EACH STATEMENT EXECUTE FUNCTION fail();"
+            ))
+            .unwrap();
+        let run = FlowId::new();
+        store.append(run, 0, &[numbered(0)]).unwrap();
+        assert_eq!(store.next_position(run).unwrap(), 1);
+        client.batch_execute("DROP TRIGGER fails ON event_log; DROP FUNCTION fail; DROP SEQUENCE failures").unwrap();
+    }
+}
+
+#[test]
+fn trying_again_has_a_limit() {
+    let (store, database) = store_or_skip!();
+    drop(store);
+    let quick = RetryPolicy { attempts: 3, first_wait: Duration::from_millis(1), ..RetryPolicy::default() };
+    let store = PgEventStore::open(&database.address()).unwrap().with_retry_policy(quick);
+    let mut client = database.client();
+    let count = |client: &mut postgres::Client| -> i64 {
+        client.query_one("SELECT last_value FROM failures", &[]).unwrap().get(0)
+    };
+    for (state, attempts, class) in [("40001", 3, ErrorClass::Transient), ("22012", 1, ErrorClass::Permanent)] {
+        client
+            .batch_execute(&format!(
+                "CREATE SEQUENCE failures;
+                 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN PERFORM nextval('failures'); RAISE EXCEPTION 'for a test' USING ERRCODE = '{state}'; END $$;
+                 CREATE TRIGGER fails BEFORE INSERT ON event_log FOR EACH STATEMENT EXECUTE FUNCTION fail();"
+            ))
+            .unwrap();
+        let error = store.append(FlowId::new(), 0, &[numbered(0)]).unwrap_err();
+        assert_eq!((error.class(), count(&mut client)), (class, attempts));
+        assert!(crate::told(&error).contains(&format!("for a test (SQLSTATE {state})")), "{}", crate::told(&error));
+        client.batch_execute("DROP TRIGGER fails ON event_log; DROP FUNCTION fail; DROP SEQUENCE failures").unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_or_does_not_let_us_in_is_said_to_be_so() {
+    let (_store, database) = store_or_skip!();
+    let refused = |address: &str| {
+        let error = PgEventStore::open(&crate::address(address)).err().unwrap();
+        let told = crate::told(&error);
+        assert!(!told.contains("hunter2"), "{told}");
+        told
+    };
+    let told = refused("postgres://u:hunter2@127.0.0.1:1/d");
+    assert!(told.contains("no server answers there; is it running?"), "{told}");
+    let told = refused("postgres://u:hunter2@%2Fno%2Fsuch%2Fdirectory/d");
+    assert!(told.contains("no server answers there"), "{told}");
+    let told = refused(&database.url().replace("chem_test_", "no_such_"));
+    assert!(told.contains("there is no such database; create it first"), "{told}");
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_given_up() {
+    let (_store, database) = store_or_skip!();
+    let url = database.url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let store = PgEventStore::open(&crate::address(&format!("{url}{separator}statement_timeout=50ms"))).unwrap();
+    let run = FlowId::new();
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    transaction.batch_execute("LOCK TABLE event_log").unwrap();
+    let error = store.append(run, 0, &[numbered(0)]).unwrap_err();
+    assert!(error.to_string().contains("longer than `statement_timeout` allows"), "{error}");
+    transaction.rollback().unwrap();
+    store.append(run, 0, &[numbered(0)]).unwrap();
+}

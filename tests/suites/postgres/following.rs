@@ -1,0 +1,146 @@
+//! The log as it grows, while transactions stay open and after the log has moved.
+
+use std::time::Duration;
+
+use chem_runtime::event::FlowId;
+use chem_runtime::store::postgres::PgEventStore;
+use chem_runtime::store::{Cursor, EventStore, Follower};
+use chem_tests::events::numbered;
+use chem_tests::postgres_server::TestDatabase;
+use postgres::Client;
+
+use crate::store_or_skip;
+
+const AT_ONCE: Duration = Duration::ZERO;
+const RAW: &str = r#"INSERT INTO event_log (flow_id, position, event_type, payload)
+    VALUES (gen_random_uuid(), 0, 'stepsignal', '{"step_id":"a","step_index":0,"signal":"raw"}') RETURNING seq"#;
+
+/// The numbers of the events after `cursor`, which moves on.
+fn read_on(store: &dyn EventStore, cursor: &mut Cursor) -> Vec<u64> {
+    let followed = store.follow(*cursor, 1000, AT_ONCE).unwrap();
+    *cursor = followed.cursor;
+    followed.events.iter().map(|event| event.seq).collect()
+}
+
+/// A reader that keeps the greatest number it has seen.
+struct Naive {
+    client: Client,
+    last: i64,
+}
+
+impl Naive {
+    fn new(database: &TestDatabase) -> Self {
+        Self { client: database.client(), last: 0 }
+    }
+
+    fn read_on(&mut self) -> Vec<u64> {
+        let rows = self.client.query("SELECT seq FROM event_log WHERE seq > $1 ORDER BY seq", &[&self.last]).unwrap();
+        let seqs: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+        self.last = seqs.last().copied().unwrap_or(self.last);
+        seqs.into_iter().map(i64::unsigned_abs).collect()
+    }
+}
+
+#[test]
+fn transactions_held_open_cost_a_naive_reader_events_and_this_one_none() {
+    let (store, database) = store_or_skip!();
+    let mut naive = Naive::new(&database);
+    let (mut cursor, mut read, mut naively_read) = (Cursor::START, Vec::new(), Vec::new());
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        // Three transactions take their numbers, and end in the opposite order; others come in between.
+        let mut clients: Vec<Client> = (0..3).map(|_| database.client()).collect();
+        let mut open: Vec<_> = clients.iter_mut().map(|client| client.transaction().unwrap()).collect();
+        for transaction in &mut open {
+            all.push(transaction.query_one(RAW, &[]).unwrap().get::<_, i64>(0).unsigned_abs());
+        }
+        while let Some(last) = open.pop() {
+            all.push(store.append(FlowId::new(), 0, &[numbered(0)]).unwrap()[0].seq);
+            read.extend(read_on(&store, &mut cursor));
+            naively_read.extend(naive.read_on());
+            last.commit().unwrap();
+        }
+        while read.len() < all.len() {
+            read.extend(read_on(&store, &mut cursor));
+        }
+        naively_read.extend(naive.read_on());
+    }
+    all.sort_unstable();
+    let sorted = |mut seqs: Vec<u64>| {
+        seqs.sort_unstable();
+        seqs
+    };
+    assert_eq!(sorted(read.clone()), all, "every event, once");
+    assert!(naively_read.len() < all.len(), "the test holds no transaction open at the right moment");
+    // Whoever comes later gets them in the same order.
+    assert_eq!(read_on(&store, &mut Cursor::default()), read);
+}
+
+#[test]
+fn a_transaction_that_is_rolled_back_leaves_nothing_and_holds_nobody_back_for_longer() {
+    let (store, database) = store_or_skip!();
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    transaction.query_one(RAW, &[]).unwrap();
+    let seq = store.append(FlowId::new(), 0, &[numbered(0)]).unwrap()[0].seq;
+    assert!(read_on(&store, &mut Cursor::default()).is_empty());
+    transaction.rollback().unwrap();
+    let first = Follower::new(&store, Cursor::START).next().unwrap().unwrap();
+    assert_eq!(first.seq, seq);
+}
+
+#[test]
+fn transactions_of_another_database_hold_nobody_back() {
+    let (store, _database) = store_or_skip!();
+    let other = chem_tests::postgres_server::database().unwrap();
+    let mut client = other.client();
+    client.batch_execute("CREATE TABLE busy (id INT)").unwrap();
+    let mut transaction = client.transaction().unwrap();
+    transaction.batch_execute("INSERT INTO busy VALUES (1)").unwrap();
+    let seq = store.append(FlowId::new(), 0, &[numbered(0)]).unwrap()[0].seq;
+    let first = Follower::new(&store, Cursor::START).next().unwrap().unwrap();
+    assert_eq!(first.seq, seq);
+    transaction.rollback().unwrap();
+}
+
+#[test]
+fn a_log_that_was_moved_to_another_cluster_is_delivered_before_what_comes_after() {
+    let (store, database) = store_or_skip!();
+    let (run, other) = (FlowId::new(), FlowId::new());
+    let mut cursor = Cursor::START;
+    for position in 0..3 {
+        store.append(run, position, &[numbered(position)]).unwrap();
+    }
+    let half = Follower::new(&store, cursor).take(3).count();
+    cursor = store.follow(cursor, 2, Duration::from_secs(60)).unwrap().cursor;
+    assert_eq!((half, cursor.to_string().ends_with("-2")), (3, true));
+    drop(store);
+    // As a dump from a cluster that has seen many more transactions leaves it.
+    database
+        .client()
+        .batch_execute(
+            "ALTER TABLE event_log DISABLE TRIGGER ALL;
+             UPDATE event_log SET xact = (xact::text::bigint + 1000000000000)::text::xid8;
+             ALTER TABLE event_log ENABLE TRIGGER ALL;
+             ALTER TABLE event_log ENABLE ALWAYS TRIGGER event_log_is_append_only;",
+        )
+        .unwrap();
+    let moved: u64 = cursor.to_string().split('-').nth(1).unwrap().parse::<u64>().unwrap() + 1_000_000_000_000;
+    let cursor: Cursor = format!("0-{moved}-2").parse().unwrap();
+
+    let store = PgEventStore::open(&database.address()).unwrap();
+    store.append(other, 0, &[numbered(0)]).unwrap();
+    store.append(run, 3, &[numbered(3)]).unwrap();
+    let read: Vec<(FlowId, u64)> = Follower::new(&store, Cursor::START)
+        .take(5)
+        .map(|event| event.map(|event| (event.flow_id, event.position)).unwrap())
+        .collect();
+    assert_eq!(read, [(run, 0), (run, 1), (run, 2), (other, 0), (run, 3)]);
+    // A cursor from before the move is still good.
+    let rest: Vec<u64> = Follower::new(&store, cursor).take(3).map(|event| event.unwrap().position).collect();
+    assert_eq!(rest, [2, 0, 3]);
+    // Opening it again begins no other era.
+    drop(PgEventStore::open(&database.address()).unwrap());
+    let eras: i64 = database.client().query_one("SELECT count(*) FROM delivery_eras", &[]).unwrap().get(0);
+    assert_eq!(eras, 2);
+}

@@ -1,0 +1,109 @@
+//! Who has a run in hand, by the database's clock.
+
+use std::time::Duration;
+
+use chem_runtime::event::FlowId;
+use chem_runtime::store::postgres::{LeaseTerms, PgEventStore};
+use chem_runtime::store::{EventStore as _, Holder, Lease, StoreError, Takeover};
+use chem_tests::events::numbered;
+use postgres::error::SqlState;
+
+use crate::store_or_skip;
+
+fn far_away() -> Holder {
+    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
+}
+
+#[test]
+fn a_holder_that_does_not_show_itself_loses_its_run() {
+    let (store, database) = store_or_skip!();
+    let (run, me) = (FlowId::new(), Holder::this_process());
+    store.append_as((&Lease::of_new_run(run, far_away())).into(), 0, &[numbered(0)]).unwrap();
+    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(StoreError::Held { .. })));
+    let mut client = database.client();
+    let past = |seconds: u32| format!("UPDATE flow_leases SET renewed_at = now() - interval '{seconds} seconds'");
+    client.batch_execute(&past(50)).unwrap();
+    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(StoreError::Held { .. })));
+    client.batch_execute(&past(61)).unwrap();
+    assert_eq!(store.lease(run, &me, Takeover::IfFree).unwrap().epoch, 2);
+}
+
+#[test]
+fn a_store_shows_that_it_has_its_runs_in_hand_until_they_end() {
+    let Some(database) = chem_tests::postgres_server::database() else { return };
+    let terms = LeaseTerms { shows_every: Duration::from_millis(5), ..LeaseTerms::default() };
+    let store = PgEventStore::open(&database.address()).unwrap().with_lease_terms(terms);
+    let (taken, begun, let_go) = (FlowId::new(), FlowId::new(), FlowId::new());
+    store.append(taken, 0, &[numbered(0)]).unwrap();
+    store.lease(taken, &far_away(), Takeover::IfFree).unwrap();
+    for run in [begun, let_go] {
+        store.append_as((&Lease::of_new_run(run, far_away())).into(), 0, &[numbered(0)]).unwrap();
+    }
+    store.release(&Lease::of_new_run(let_go, far_away())).unwrap();
+
+    let mut client = database.client();
+    let shown = |client: &mut postgres::Client, run: FlowId| -> Option<bool> {
+        let sql = "SELECT renewed_at > taken_at FROM flow_leases WHERE flow_id = $1";
+        client.query_one(sql, &[&run.as_uuid()]).unwrap().get(0)
+    };
+    while shown(&mut client, taken) != Some(true) || shown(&mut client, begun) != Some(true) {
+        std::thread::yield_now();
+    }
+    assert_eq!(shown(&mut client, let_go), None);
+}
+
+#[test]
+fn a_zombie_is_refused_by_the_database_with_a_state_of_its_own() {
+    let (store, database) = store_or_skip!();
+    let run = FlowId::new();
+    let zombie = Lease::of_new_run(run, far_away());
+    store.append_as((&zombie).into(), 0, &[numbered(0)]).unwrap();
+    store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
+    // The zombie wakes up in the middle of an append: its statement is all that is left of it.
+    let call = |client: &mut postgres::Client, epoch: i64, position: i64| {
+        let sql = format!(
+            "SELECT chem_append(ARRAY['{run}']::uuid[], ARRAY[{position}], ARRAY[{epoch}], ARRAY[NULL],
+                 ARRAY['{run}']::uuid[], ARRAY[{position}], ARRAY['stepsignal'], ARRAY['{{}}'],
+                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
+        );
+        client.batch_execute(&sql)
+    };
+    let mut client = database.client();
+    let fenced = call(&mut client, 1, 1).unwrap_err();
+    assert_eq!(fenced.code(), Some(&SqlState::from_code("CH002")), "{fenced:?}");
+    let conflict = call(&mut client, 2, 0).unwrap_err();
+    assert_eq!(conflict.code(), Some(&SqlState::from_code("CH001")), "{conflict:?}");
+    assert_eq!(store.next_position(run).unwrap(), 1);
+    call(&mut client, 2, 1).unwrap();
+}
+
+#[test]
+fn who_takes_a_run_waits_for_the_append_that_is_under_way() {
+    let (store, database) = store_or_skip!();
+    let run = FlowId::new();
+    let lease = Lease::of_new_run(run, far_away());
+    store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
+    let mut client = database.client();
+    let mut transaction = client.transaction().unwrap();
+    let append = format!(
+        "SELECT chem_append(ARRAY['{run}']::uuid[], ARRAY[1], ARRAY[1], ARRAY[NULL], ARRAY['{run}']::uuid[], ARRAY[1],
+             ARRAY['stepsignal'], ARRAY['{{\"step_id\":\"a\",\"step_index\":0,\"signal\":\"late\"}}'],
+             '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
+    );
+    transaction.batch_execute(&append).unwrap();
+    std::thread::scope(|scope| {
+        let taker = scope.spawn(|| {
+            let lease = store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
+            (lease.epoch, store.next_position(run).unwrap())
+        });
+        let mut observer = database.client();
+        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        while observer.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
+            std::thread::yield_now();
+        }
+        assert!(!taker.is_finished());
+        transaction.commit().unwrap();
+        // It has the run, and sees all that the one before it has written.
+        assert_eq!(taker.join().unwrap(), (2, 2));
+    });
+}

@@ -1,0 +1,196 @@
+//! How a schema comes about, and which schemas are refused.
+
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+
+use chem_runtime::event::FlowId;
+use chem_runtime::store::postgres::{PgEventStore, migrate, status};
+use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_tests::events::numbered;
+use chem_tests::postgres_server::{TestDatabase, database};
+
+use crate::{pool, store_or_skip};
+
+const V1: &str = include_str!("../../../migrations/postgres/V1__create_event_log_and_artifacts.sql");
+
+fn child(arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_store-child"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[track_caller]
+fn ends_well(child: Child) {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn four_processes_that_start_at_once_on_an_empty_database_all_succeed() {
+    for _ in 0..3 {
+        let Some(database) = database() else { return };
+        let runs: Vec<FlowId> = (0..4).map(|_| FlowId::new()).collect();
+        let mut children: Vec<Child> =
+            runs.iter().map(|run| child(&["open", &database.url(), &run.to_string()])).collect();
+        for child in &mut children {
+            child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
+        }
+        // All of them wait for the end of their input.
+        children.iter_mut().for_each(|child| drop(child.stdin.take()));
+        children.into_iter().for_each(ends_well);
+        let store = PgEventStore::open(&database.address()).unwrap();
+        assert!(runs.iter().all(|run| store.list(*run).unwrap().len() == 1));
+    }
+}
+
+#[test]
+fn a_pool_from_the_environment_brings_the_schema_up_to_date() {
+    let Some(database) = database() else { return };
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_store-child"));
+        command.args(["environment", &FlowId::new().to_string()]).stdin(Stdio::null());
+        command.env_remove("DATABASE_URL").envs(variables.iter().copied()).output().unwrap()
+    };
+    // An older schema is brought up to date too: who builds such a pool has asked for that.
+    let first = V1.replace("CREATE TABLE event_log", "CREATE TABLE first_event_log");
+    assert!(first.contains("first_event_log"));
+    let good = run(&[("DATABASE_URL", &database.url()), ("DATABASE_POOL_MAX", "2")]);
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    assert!(status(&pool(&database)).unwrap().is_current());
+    for (variables, told) in [
+        (&[][..], "`DATABASE_URL` is not set"),
+        (&[("DATABASE_URL", "sqlite:a.db")][..], "`sqlite:a.db`, which is no PostgreSQL database"),
+        (&[("DATABASE_URL", "postgres://u:hunter2@h:port/d")][..], "`port` is `port`"),
+        (
+            &[("DATABASE_URL", database.url().as_str()), ("DATABASE_POOL_MAX", "none")][..],
+            "`DATABASE_POOL_MAX` is `none`",
+        ),
+    ] {
+        let bad = run(variables);
+        let said = String::from_utf8_lossy(&bad.stderr);
+        assert!(!bad.status.success() && said.contains(told) && !said.contains("hunter2"), "{said}");
+    }
+}
+
+/// A database in which the first release has left its schema and, if `events`, two runs.
+fn first_release(events: bool) -> Option<TestDatabase> {
+    let database = database()?;
+    let migrations = pool(&database);
+    migrate(&migrations).unwrap();
+    let mut client = database.client();
+    client
+        .batch_execute("CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version = 1")
+        .unwrap();
+    client
+        .batch_execute(
+            "DROP TABLE event_log, workflow_step_artifacts, delivery_eras, flow_leases;
+             DROP FUNCTION chem_append, chem_take_lease, chem_refuse_change;
+             TRUNCATE refinery_schema_history;
+             INSERT INTO refinery_schema_history SELECT * FROM history;",
+        )
+        .unwrap();
+    client.batch_execute(V1).unwrap();
+    if events {
+        let signal = r#"{"step_id": "a", "step_index": 0, "signal": "note", "data": 1}"#;
+        client
+            .batch_execute(&format!(
+                "INSERT INTO event_log (flow_id, event_type, payload)
+                 SELECT ('00000000-0000-7000-8000-00000000000' || number % 2)::uuid, 'stepsignal', '{signal}'
+                 FROM generate_series(1, 7) AS number"
+            ))
+            .unwrap();
+    }
+    Some(database)
+}
+
+#[test]
+fn an_older_store_without_events_is_brought_up_to_date_without_being_asked() {
+    let Some(database) = first_release(false) else { return };
+    let store = PgEventStore::open(&database.address()).unwrap();
+    store.append(FlowId::new(), 0, &[numbered(0)]).unwrap();
+    assert!(status(&pool(&database)).unwrap().is_current());
+}
+
+#[test]
+fn an_older_store_with_events_is_brought_up_to_date_only_when_asked() {
+    let Some(database) = first_release(true) else { return };
+    let error = PgEventStore::open(&database.address()).err().unwrap();
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+    assert!(error.to_string().contains("run `chem store migrate`"), "{error}");
+
+    let pool = pool(&database);
+    let before = status(&pool).unwrap();
+    assert_eq!((before.applied.len(), before.has_events, before.obstacle), (1, true, None));
+    let applied = migrate(&pool).unwrap();
+    assert_eq!(applied, before.pending);
+    assert_eq!(migrate(&pool).unwrap(), []);
+
+    // What was there has positions now, in its order, and is delivered to followers.
+    let store = PgEventStore::open(&database.address()).unwrap();
+    for (last, count) in [(0, 3), (1, 4)] {
+        let run = format!("00000000-0000-7000-8000-00000000000{last}").parse().unwrap();
+        let events = store.list(run).unwrap();
+        assert_eq!(events.iter().map(|event| event.position).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
+        assert!(events.windows(2).all(|pair| pair[0].seq < pair[1].seq));
+        store.append(run, count, &[numbered(count)]).unwrap();
+    }
+    let followed = store.follow(Default::default(), 100, std::time::Duration::from_secs(60)).unwrap();
+    assert_eq!(followed.events.iter().map(|event| event.seq).take(7).collect::<Vec<_>>(), (1..=7).collect::<Vec<_>>());
+}
+
+#[track_caller]
+fn is_refused(database: &TestDatabase, told: &str) {
+    let pool = pool(database);
+    let errors = [PgEventStore::open(&database.address()).err().unwrap(), migrate(&pool).unwrap_err()];
+    for error in errors {
+        assert!(matches!(error, StoreError::Unusable { .. } | StoreError::Corrupt { .. }), "{error:?}");
+        assert!(error.to_string().contains(told), "{error}");
+    }
+}
+
+#[test]
+fn a_store_of_a_later_release_is_refused() {
+    let (_store, database) = store_or_skip!();
+    database
+        .client()
+        .batch_execute(
+            "INSERT INTO refinery_schema_history SELECT 999, 'keep_gates', applied_on, '1'
+             FROM refinery_schema_history WHERE version = 1",
+        )
+        .unwrap();
+    is_refused(&database, "made by a later release of this program: its schema has version 999 (`keep_gates`)");
+}
+
+#[test]
+fn a_store_with_another_history_is_refused() {
+    let (_store, database) = store_or_skip!();
+    let mut client = database.client();
+    client.batch_execute("UPDATE refinery_schema_history SET checksum = '12345' WHERE version = 3").unwrap();
+    is_refused(&database, "its migration 3 is");
+    client.batch_execute("UPDATE refinery_schema_history SET checksum = 'abc' WHERE version = 3").unwrap();
+    is_refused(&database, "cannot be read at version 3");
+    client.batch_execute("DELETE FROM refinery_schema_history WHERE version = 3").unwrap();
+    is_refused(&database, "lacks migration 3, and has later ones");
+}
+
+#[test]
+fn the_table_of_another_program_is_left_alone() {
+    let Some(database) = database() else { return };
+    let mut client = database.client();
+    client.batch_execute("CREATE TABLE event_log (id INT); INSERT INTO event_log VALUES (1)").unwrap();
+    is_refused(&database, "a table `event_log` that is not this program's");
+    assert_eq!(client.query_one("SELECT count(*) FROM event_log", &[]).unwrap().get::<_, i64>(0), 1);
+}
+
+#[test]
+fn a_store_lives_in_a_schema_of_its_own_where_the_address_says_so() {
+    let Some(database) = database() else { return };
+    database.client().batch_execute("CREATE SCHEMA lab; CREATE TABLE event_log (id INT)").unwrap();
+    let address = crate::address(&format!("{}?options=-c%20search_path%3Dlab", database.url()));
+    let store = PgEventStore::open(&address).unwrap();
+    store.append(FlowId::new(), 0, &[numbered(0)]).unwrap();
+    let pool = chem_runtime::store::postgres::PgPool::connect(&address, Default::default()).unwrap();
+    assert_eq!(chem_runtime::store::postgres::check(&pool).unwrap(), []);
+    let error = PgEventStore::open(&database.address()).err().unwrap();
+    assert_eq!(error.class(), ErrorClass::Permanent);
+}

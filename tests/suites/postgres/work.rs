@@ -1,0 +1,45 @@
+//! Runs to be disturbed.
+
+use std::sync::Arc;
+
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::event::{FlowEvent, FlowId};
+use chem_runtime::fingerprint::Fingerprint;
+use chem_runtime::steps::demo::Seed;
+use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_tests::events::{numbered, signal};
+use chem_tests::steps::Slow;
+
+/// An engine for a flow of a source and `steps` steps that take their time.
+pub fn engine(store: Arc<dyn EventStore>, steps: usize) -> FlowEngine {
+    let mut builder = FlowEngine::builder(store, InMemoryFlowRepository::new()).first_step(Seed { text: "C".into() });
+    for _ in 0..steps {
+        builder = builder.add_step(Slow { wait: 3, ran: None });
+    }
+    builder.build().unwrap()
+}
+
+/// The fingerprint of an undisturbed run.
+pub fn undisturbed(steps: usize) -> Fingerprint {
+    let engine = engine(Arc::new(InMemoryEventStore::new()), steps);
+    engine.run_to_end().unwrap().flow_fingerprint().unwrap()
+}
+
+/// Appends to a run of its own until told to stop, and says how many events the store has acknowledged.
+pub fn witness(store: &dyn EventStore, run: FlowId, goes_on: impl Fn(u64) -> bool) -> u64 {
+    let mut acknowledged = 0;
+    while goes_on(acknowledged) {
+        store.append(run, acknowledged, &[numbered(acknowledged)]).unwrap();
+        acknowledged += 1;
+    }
+    acknowledged
+}
+
+/// Everything that was acknowledged is there, once.
+#[track_caller]
+pub fn is_whole(events: &[FlowEvent], acknowledged: u64) {
+    assert_eq!(events.len() as u64, acknowledged);
+    for (number, event) in (0..).zip(events) {
+        assert_eq!((event.position, &event.kind), (number, &signal(number)));
+    }
+}

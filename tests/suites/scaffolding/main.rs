@@ -1,0 +1,93 @@
+//! What `chem new` writes: it runs, builds and passes its tests as it stands, and takes the place of nothing.
+
+use std::path::Path;
+
+use chem_tests::outside::Outside;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_chem-alone");
+
+fn outside() -> Outside {
+    Outside::with(Path::new(PROGRAM))
+}
+
+#[test]
+fn a_new_flow_runs() {
+    let outside = outside();
+    assert_eq!(outside.shell(".", "chem new flow hello").well().stdout, "wrote flows/hello.yaml\n");
+    let manifest = std::fs::read_to_string(outside.path().join("flows/hello.yaml")).unwrap();
+    assert!(manifest.starts_with("# yaml-language-server: $schema=../schemas/flow.schema.json\nflow: hello\n"));
+    assert_eq!(outside.shell(".", "chem check flows/hello.yaml").well().stdout, "ok flows/hello.yaml, 3 steps\n");
+    outside.shell(".", "chem run flows/hello.yaml").well();
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let outside = outside();
+    for (what, path) in [
+        ("flow kept", "flows/kept.yaml"),
+        ("step table.head", "src/steps/head_table.rs"),
+        ("project kept", "kept/mine"),
+    ] {
+        outside.write(path, "mine");
+        let said = outside.shell(".", &format!("chem new {what}"));
+        assert!(!said.good && said.stderr.contains("is there already"), "{what}: {said:?}");
+        assert_eq!(std::fs::read_to_string(outside.path().join(path)).unwrap(), "mine");
+    }
+    assert_eq!(std::fs::read_dir(outside.path().join("kept")).unwrap().count(), 1);
+}
+
+#[test]
+fn names_are_checked() {
+    let outside = outside();
+    for (what, said_of_it) in [
+        ("flow ../escape", "`../escape` cannot name a flow"),
+        ("flow Leads", "begins with a letter"),
+        ("flow null", "in YAML it is no text"),
+        ("step head", "write `family.verb`"),
+        ("step demo.seed", "there is a step type `demo.seed` already"),
+        ("project a/b", "`a/b` cannot name a project"),
+        ("project match", "such as `match-flows`"),
+    ] {
+        let said = outside.shell(".", &format!("chem new {what}"));
+        assert!(!said.good && said.stderr.contains(said_of_it), "{what}: {said:?}");
+    }
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0, "something was written");
+}
+
+#[test]
+fn what_was_written_is_told_to_scripts() {
+    let said = outside().shell(".", "chem new flow hello --format json").well();
+    assert_eq!(said.stdout, "{\"written\":[\"flows/hello.yaml\"]}\n");
+}
+
+/// As it is generated, and once more with a generated step in it. `CHEM_UPDATE_DOCS=1` writes the template's snapshot anew.
+#[test]
+fn a_new_project_builds_and_passes_its_tests() {
+    let mut outside = outside();
+    let update = std::env::var("CHEM_UPDATE_DOCS").as_deref() == Ok("1");
+    if update {
+        outside = outside.variable("INSTA_UPDATE", "always");
+    }
+    outside.shell(".", "chem new project words").well();
+    outside.shell("words", "cargo fmt --check").well();
+    let tested = outside.shell("words", "cargo test").well();
+    if update {
+        let template = "../chem-runtime/src/cli/templates/project/repeat.snap";
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join(template);
+        std::fs::copy(outside.path().join("words/snapshots/flows/repeat.snap"), template).unwrap();
+    }
+    assert!(tested.stdout.contains("test result: ok. 2 passed"), "{tested:?}");
+    assert!(!tested.stderr.contains("warning"), "{}", tested.stderr);
+
+    let added = outside.shell("words", "chem new step table.head").well();
+    assert!(added.stderr.contains("add `mod head_table;` to src/steps/mod.rs"), "{added:?}");
+    outside.shell("words", "rustfmt --edition 2024 --check src/steps/head_table.rs").well();
+    outside.shell("words", "echo 'mod head_table;' >> src/steps/mod.rs").well();
+    let tested = outside.shell("words", "cargo test").well();
+    assert!(tested.stdout.contains("test result: ok. 3 passed"), "{tested:?}");
+    assert!(!tested.stderr.contains("warning"), "{}", tested.stderr);
+
+    let listed = outside.shell("words", "cargo run -q -- steps").well().stdout;
+    assert!(listed.contains("text.repeat") && listed.contains("table.head"), "{listed}");
+    outside.shell("words", "cargo run -q -- run flows/repeat.yaml").well();
+}

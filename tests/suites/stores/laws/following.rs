@@ -1,0 +1,91 @@
+//! Reading on in the log of all runs.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use chem_runtime::event::{FlowEvent, FlowId};
+use chem_runtime::store::{Cursor, EventStore, Follower};
+use chem_tests::events::{artifact, finished, numbered};
+use chem_tests::stores::Backend;
+
+const AT_ONCE: Duration = Duration::ZERO;
+
+pub(super) fn every_event_comes_once_and_in_order(backend: &dyn Backend) {
+    let (store, runs) = (backend.store(), [FlowId::new(), FlowId::new(), FlowId::new()]);
+    let mut stored = Vec::new();
+    for position in 0..4 {
+        for run in runs {
+            stored.extend(store.append(run, position * 2, &[numbered(0), finished([artifact(1)])]).unwrap());
+        }
+    }
+    let (all, end) = read_all(&*store, Cursor::START, 1000, stored.len());
+    assert_eq!(all, stored);
+    assert_eq!(store.follow(end, 1000, AT_ONCE).unwrap().events, []);
+
+    // In pieces of any size, by way of the cursor's text.
+    for limit in [1, 2, 5, 24] {
+        assert_eq!(read_all(&*store, Cursor::START, limit, stored.len()), (stored.clone(), end));
+    }
+}
+
+/// Reads `count` events after `cursor`. What has just been stored may keep a reader waiting, while other programs have
+/// transactions under way.
+fn read_all(store: &dyn EventStore, mut cursor: Cursor, limit: usize, count: usize) -> (Vec<FlowEvent>, Cursor) {
+    let mut read = Vec::new();
+    while read.len() < count {
+        let followed = store.follow(cursor, limit, Duration::from_secs(60)).unwrap();
+        assert!(!followed.events.is_empty() && followed.events.len() <= limit);
+        read.extend(followed.events);
+        cursor = followed.cursor.to_string().parse().unwrap();
+    }
+    (read, cursor)
+}
+
+pub(super) fn an_empty_log_is_waited_for_and_no_longer_than_asked(backend: &dyn Backend) {
+    let store = backend.store();
+    let begun = Instant::now();
+    let followed = store.follow(Cursor::START, 10, Duration::from_millis(30)).unwrap();
+    assert_eq!((followed.events, followed.cursor), (Vec::new(), Cursor::START));
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+}
+
+pub(super) fn who_waits_is_given_the_next_event(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let read = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| Follower::new(&store, Cursor::START).take(2).collect::<Result<Vec<_>, _>>());
+        store.append(flow_id, 0, &[numbered(0)]).unwrap();
+        store.append(flow_id, 1, &[numbered(1)]).unwrap();
+        reader.join().unwrap().unwrap()
+    });
+    assert_eq!(read, store.list(flow_id).unwrap());
+}
+
+pub(super) fn nothing_is_lost_while_many_write(backend: &dyn Backend) {
+    const WRITERS: u64 = 8;
+    const EVENTS: u64 = 25;
+    let store = backend.store();
+    let runs: Vec<FlowId> = (0..WRITERS).map(|_| FlowId::new()).collect();
+    let read: Vec<FlowEvent> = std::thread::scope(|scope| {
+        let all = usize::try_from(WRITERS * EVENTS).unwrap();
+        let reader = scope.spawn(move || Follower::new(&backend.store(), Cursor::START).take(all).collect());
+        for run in &runs {
+            let store = &store;
+            scope.spawn(move || {
+                for position in 0..EVENTS {
+                    store.append(*run, position, &[numbered(position)]).unwrap();
+                }
+            });
+        }
+        let read: Result<Vec<FlowEvent>, _> = reader.join().unwrap();
+        read.unwrap()
+    });
+    let mut positions: HashMap<FlowId, u64> = HashMap::new();
+    for event in &read {
+        let next = positions.entry(event.flow_id).or_default();
+        assert_eq!(event.position, *next, "run {}", event.flow_id);
+        *next += 1;
+    }
+    assert_eq!(positions.len(), runs.len());
+    // Whoever comes later gets them in the same order.
+    assert_eq!(read_all(&*store, Cursor::START, 7, read.len()).0, read);
+}

@@ -1,0 +1,119 @@
+//! Who may write a run.
+
+use chem_runtime::event::{FlowEventKind, FlowId, StepFailed};
+use chem_runtime::store::{ErrorClass, EventStore as _, Holder, Lease, StoreError, Takeover};
+use chem_tests::events::{artifact, finished, numbered};
+use chem_tests::stores::Backend;
+
+use super::everything;
+
+/// A process on another machine, of which nobody here knows whether it is alive.
+fn far_away() -> Holder {
+    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
+}
+
+/// A process of this machine that has ended: no number is so large.
+fn gone() -> Holder {
+    Holder { pid: 1 << 30, ..Holder::this_process() }
+}
+
+pub(super) fn the_first_append_takes_the_lease_of_a_new_run(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let lease = Lease::of_new_run(flow_id, far_away());
+    store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
+    store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
+    let error = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Conflict);
+    assert!(matches!(&error, StoreError::Held { holder, .. } if *holder == far_away()), "{error:?}");
+    assert!(error.to_string().contains("process 7 on far"), "{error}");
+}
+
+pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let zombie = Lease::of_new_run(flow_id, far_away());
+    store.append_as((&zombie).into(), 0, &[numbered(0)]).unwrap();
+    let lease = store.lease(flow_id, &Holder::this_process(), Takeover::Always).unwrap();
+    assert_eq!(lease.epoch, 2);
+
+    let before = everything(&store);
+    let error = store.append_as((&zombie).into(), 1, &[finished([artifact(1)])]).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Conflict);
+    let StoreError::Fenced { flow_id: run, holder } = error else { panic!("{error:?}") };
+    assert_eq!((run, holder), (flow_id, Some(Holder::this_process())));
+    assert_eq!(everything(&store), before);
+
+    store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
+    // The lease is looked at before the position.
+    assert!(matches!(store.append_as((&zombie).into(), 0, &[numbered(9)]), Err(StoreError::Fenced { .. })));
+    assert!(matches!(store.append_as((&lease).into(), 0, &[numbered(9)]), Err(StoreError::Conflict { .. })));
+    assert_eq!(store.list(flow_id).unwrap().len(), 2);
+}
+
+pub(super) fn a_run_whose_holder_is_gone_is_free_at_once(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    store.append_as((&Lease::of_new_run(flow_id, gone())).into(), 0, &[numbered(0)]).unwrap();
+    let lease = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
+    store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
+}
+
+pub(super) fn a_run_that_was_let_go_is_free(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let lease = Lease::of_new_run(flow_id, far_away());
+    store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
+    store.release(&lease).unwrap();
+    let next = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
+    // Letting go of what somebody else has by now changes nothing.
+    store.release(&lease).unwrap();
+    assert!(matches!(store.lease(flow_id, &far_away(), Takeover::IfFree), Err(StoreError::Held { .. })));
+    store.append_as((&next).into(), 1, &[numbered(1)]).unwrap();
+}
+
+pub(super) fn a_run_that_has_ended_is_free(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let (step_id, step_index, error) = ("a".into(), 0, "no".into());
+    let failed =
+        FlowEventKind::StepFailed(StepFailed { step_id, step_index, fingerprint: None, error, causes: Vec::new() });
+    store.append_as((&Lease::of_new_run(flow_id, far_away())).into(), 0, &[failed.into()]).unwrap();
+    assert_eq!(store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap().epoch, 2);
+}
+
+pub(super) fn a_process_takes_back_what_it_holds_itself(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let lost = Lease::of_new_run(flow_id, far_away());
+    store.append_as((&lost).into(), 0, &[numbered(0)]).unwrap();
+    let lease = store.lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
+    assert!(store.append_as((&lost).into(), 1, &[numbered(1)]).is_err());
+    store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
+}
+
+pub(super) fn of_many_who_take_a_run_the_last_one_has_it(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    store.append(flow_id, 0, &[numbered(0)]).unwrap();
+    let holders: Vec<Holder> = (1..=8).map(|pid| Holder { pid, ..far_away() }).collect();
+    let leases: Vec<Lease> = std::thread::scope(|scope| {
+        let store = &store;
+        let take = |holder| scope.spawn(move || store.lease(flow_id, holder, Takeover::Always).unwrap());
+        let threads: Vec<_> = holders.iter().map(take).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut epochs: Vec<u64> = leases.iter().map(|lease| lease.epoch).collect();
+    epochs.sort_unstable();
+    assert_eq!(epochs, (1..=8).collect::<Vec<_>>());
+    for lease in leases {
+        let stored = store.append_as((&lease).into(), 1, &[numbered(1)]);
+        assert_eq!(stored.is_ok(), lease.epoch == 8, "{lease:?}: {stored:?}");
+    }
+}
+
+pub(super) fn a_lease_that_no_store_gave_is_none(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let invented = Lease { epoch: 5, ..Lease::of_new_run(flow_id, far_away()) };
+    assert!(matches!(store.append_as((&invented).into(), 0, &[numbered(0)]), Err(StoreError::Fenced { .. })));
+    // The lease of a new run is none of a run that has begun without one.
+    store.append(flow_id, 0, &[numbered(0)]).unwrap();
+    let late = Lease::of_new_run(flow_id, far_away());
+    assert!(matches!(store.append_as((&late).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { holder: None, .. })));
+    // Whoever writes under no lease is kept out by the position alone.
+    store.lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
+    store.append(flow_id, 1, &[numbered(1)]).unwrap();
+}
