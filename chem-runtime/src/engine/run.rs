@@ -161,9 +161,11 @@ impl Session {
     /// Makes ready a step that an earlier process had started. `false` if that comes out otherwise than it did then,
     /// because a file has changed or is gone; the event that says so is then held.
     fn prepare_again(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let before = self.instance.steps()[index].fingerprint();
         let event = self.prepare(engine, index)?;
         match &event {
-            FlowEventKind::StepStarted(now) if self.instance.steps()[index].started.as_ref() == Some(now) => Ok(true),
+            // Not compared part by part: a parameter that is 5.0 here reads back from the log as 5.
+            FlowEventKind::StepStarted(now) if before == Some(now.fingerprint) => Ok(true),
             _ => {
                 self.hold(event.into())?;
                 Ok(false)

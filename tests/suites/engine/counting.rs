@@ -14,6 +14,7 @@ use chem_runtime::store::{
     Writer,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 /// What the steps of these tests hand on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +58,11 @@ impl StepDefinition for Counting {
 
     fn kind(&self) -> StepKind {
         self.kind
+    }
+
+    fn params(&self) -> Result<Map<String, Value>, StepError> {
+        // A float that the log writes, and reads back, as the integer that it is.
+        Ok([("limit".to_owned(), json!(5.0))].into_iter().collect())
     }
 
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
