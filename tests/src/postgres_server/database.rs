@@ -35,6 +35,11 @@ impl TestDatabase {
         format!("{scheme}://{authority}/{}{parameters}", self.name)
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The socket of its server, if that is one of this machine.
     pub fn socket(&self) -> Option<PathBuf> {
         let config: postgres::Config = self.url().parse().ok()?;

@@ -50,7 +50,7 @@ impl PostgresServer {
         let server = Self::prepare(&self.binaries, settings)?;
         let mut backup = server.command("pg_basebackup");
         backup.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]);
-        backup.args(["--dbname", &format!("{}&application_name=standby", self.libpq_url()), "--pgdata"]);
+        backup.args(["--dbname", &format!("{}&application_name=standby", self.libpq_url("postgres")), "--pgdata"]);
         server.run(backup.arg(server.data()))?;
         server.begin()
     }
@@ -165,8 +165,8 @@ impl PostgresServer {
     }
 
     /// The connection string that PostgreSQL's own programs take.
-    pub fn libpq_url(&self) -> String {
-        format!("postgresql:///postgres?user=chem&host={}&port={}", self.directory.display(), self.port)
+    pub fn libpq_url(&self, database: &str) -> String {
+        format!("postgresql:///{database}?user=chem&host={}&port={}", self.directory.display(), self.port)
     }
 
     fn data(&self) -> PathBuf {

@@ -1,0 +1,47 @@
+//! What the PostgreSQL store costs against the bare database: `cargo bench -p chem-tests --bench postgres`.
+//!
+//! Starts a server of its own, with fsync on, and measures the store and what it is compared with in turns on that
+//! server, since the machine may be busy with other things. What is printed is the median over the rounds.
+
+mod append;
+mod flows;
+mod replay;
+mod table;
+
+use chem_runtime::store::postgres::PgEventStore;
+use chem_tests::postgres_server::{PostgresServer, ServerSettings, TestDatabase, server};
+
+/// A server in production's settings, with a database for each measurement.
+pub struct Bench {
+    server: PostgresServer,
+}
+
+impl Bench {
+    fn database(&self) -> (TestDatabase, PgEventStore) {
+        let database = TestDatabase::create(&self.server.url("postgres"));
+        let store = PgEventStore::open(&database.address()).unwrap();
+        (database, store)
+    }
+}
+
+fn main() {
+    // Cargo adds `--bench`; anything else is the part of a name.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let settings = ServerSettings::durable().with("max_wal_size", "4GB").with("shared_buffers", "256MB");
+    let Some(server) = server(settings) else { return };
+    let bench = Bench { server };
+    type Measure = fn(&Bench) -> table::Line;
+    let all: [(&str, Measure); 5] = [
+        ("one-after-another", flows::one_after_another),
+        ("at-once", flows::at_once),
+        ("long-against-short", flows::long_against_short),
+        ("replay", replay::replay),
+        ("append", append::append),
+    ];
+    table::head();
+    for (name, measure) in all {
+        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
+            table::print(&measure(&bench));
+        }
+    }
+}
