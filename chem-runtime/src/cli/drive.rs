@@ -39,6 +39,7 @@ pub(super) fn drive(shared: &Shared, store: Arc<dyn EventStore>, plan: RunPlan) 
     let status = match result {
         Ok(_) => ExitCode::SUCCESS,
         Err(CoreEngineError::StepFailed { .. }) => Status::RunFailed.into(),
+        Err(CoreEngineError::Waiting { .. }) => Status::Waiting.into(),
         Err(CoreEngineError::Interrupted { .. }) => Status::Interrupted.into(),
         Err(error) => return Err(Failure::of_run(plan.flow_id, error)),
     };

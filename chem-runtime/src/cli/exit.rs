@@ -16,6 +16,7 @@ pub(super) enum Status {
     RunFailed = 1,
     Usage = 2,
     Store = 3,
+    Waiting = 4,
     Interrupted = 130,
 }
 
@@ -142,6 +143,7 @@ impl Failure {
                 failure.message = "interrupted; every finished step is recorded".to_owned();
                 failure.with_help(format!("go on with `chem resume {flow_id}`"))
             }
+            CoreEngineError::Waiting { .. } => Self::new(Status::Waiting, &error),
             CoreEngineError::FlowCompleted { .. } | CoreEngineError::Definition(_) | CoreEngineError::Canonical(_) => {
                 Self::new(Status::Usage, &error)
             }

@@ -36,6 +36,16 @@ pub enum CoreEngineError {
         /// What that came from, outermost first.
         causes: Vec<String>,
     },
+    /// A person has to decide before the run goes on.
+    #[error("run {flow_id} waits at step `{step}`: {message}")]
+    Waiting {
+        /// The run.
+        flow_id: FlowId,
+        /// The step that has not started.
+        step: StepId,
+        /// What the person is asked.
+        message: String,
+    },
     /// A step that has finished did not put out what a later step takes.
     #[error("step `{step}` cannot start: nothing came out of `{from}` for its input `{port}`")]
     MissingInputs {

@@ -84,6 +84,10 @@ impl Session {
                     let (step, (error, causes)) = (engine.step_id(index), self.error_of(index));
                     return Err(CoreEngineError::StepFailed { flow_id: self.flow_id, step, error, causes });
                 }
+                Decision::Wait(index) => {
+                    self.flush()?;
+                    return Err(self.waiting(engine, index));
+                }
                 Decision::Start(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
                     self.flush()?;
                     return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
@@ -136,6 +140,12 @@ impl Session {
 
     fn error_of(&self, index: usize) -> (String, Vec<String>) {
         self.instance.steps().get(index).and_then(|step| step.error.clone()).unwrap_or_default()
+    }
+
+    fn waiting(&self, engine: &FlowEngine, index: usize) -> CoreEngineError {
+        let question = self.instance.steps().get(index).and_then(|step| step.question.as_ref());
+        let message = question.map(|question| question.message.clone()).unwrap_or_default();
+        CoreEngineError::Waiting { flow_id: self.flow_id, step: engine.step_id(index), message }
     }
 
     /// Makes the step ready to run: the event says so, or says why it cannot be.
@@ -308,6 +318,7 @@ impl Session {
             fingerprint: self.instance.steps().get(index).and_then(|step| step.fingerprint()),
             error: storable(error.message()),
             causes: error.causes().iter().map(|cause| storable(cause)).collect(),
+            transient: false,
         })
     }
 }

@@ -17,6 +17,8 @@ pub enum Decision {
     Completed,
     /// Nothing: the step at this place has failed.
     Failed(usize),
+    /// Nothing until a person has decided whether the step at this place may start.
+    Wait(usize),
 }
 
 /// What happens next in a run in this state.
@@ -33,6 +35,7 @@ pub fn decide(instance: &FlowInstance) -> Decision {
             StepStatus::Pending => Decision::Start(index),
             StepStatus::Running => Decision::Execute(index),
             StepStatus::Failed => Decision::Failed(index),
+            StepStatus::Waiting => Decision::Wait(index),
             // `current` is the first step that has not finished.
             StepStatus::FinishedOk => Decision::Complete,
         },

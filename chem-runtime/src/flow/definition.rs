@@ -187,6 +187,9 @@ impl FlowDefinition {
                 kind: definition.kind(),
                 inputs: step.inputs.iter().map(|(port, from)| (port.clone(), self.written(from))).collect(),
                 params,
+                retry: None,
+                timeout_ms: None,
+                gate: None,
             })
         };
         let steps = self.steps.iter().map(record).collect::<Result<_, _>>()?;

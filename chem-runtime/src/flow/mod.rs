@@ -22,6 +22,7 @@
 
 mod decide;
 mod definition;
+mod divergence;
 mod error;
 mod evolve;
 mod identity;
@@ -30,6 +31,7 @@ mod wiring;
 
 pub use decide::{Decision, decide};
 pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
+pub use divergence::{Change, changes, divergence_hash};
 pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};

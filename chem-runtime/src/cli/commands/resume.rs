@@ -18,7 +18,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode,
         return Err(Failure::usage(format!("run {flow_id} has not begun")));
     };
     match instance.status() {
-        FlowStatus::Interrupted => {}
+        FlowStatus::Interrupted | FlowStatus::Waiting => {}
         FlowStatus::Completed => {
             return Err(Failure::usage(format!("run {flow_id} is complete; there is nothing to resume"))
                 .with_help(format!("`chem show {flow_id}` shows what came of it")));

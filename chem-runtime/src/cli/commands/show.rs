@@ -44,6 +44,9 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     if let Some((step, message, causes)) = report.failed_step() {
         output::print_error(&format!("step `{}` failed: {message}", step.id), causes, None);
     }
+    if let Some(question) = report.question() {
+        output::say(&format!("step `{}` waits for a decision: {}", question.step_id, output::shown(&question.message)));
+    }
     if report.status == FlowStatus::Interrupted {
         output::say(&format!("go on with `chem resume {}`", report.flow_id));
     }
@@ -62,7 +65,7 @@ fn steps_table(report: &RunReport) -> Table {
         let style = match step.status {
             StepStatus::FinishedOk => GOOD,
             StepStatus::Failed => BAD,
-            StepStatus::Running => ODD,
+            StepStatus::Running | StepStatus::Waiting => ODD,
             StepStatus::Pending => DIM,
         };
         let outputs: Vec<String> =
