@@ -35,7 +35,11 @@ use proc_macro::TokenStream;
 /// - the name, `family.verb`, in lower case;
 /// - `version = 1`: raised whenever the same inputs and parameters would give another result;
 /// - `kind = Sink` for a step whose output nothing takes. Left out, a function without `Input` is a `Source`, and any other
-///   is a `Transform`.
+///   is a `Transform`;
+/// - `cache = false` for a step that acts on the world other than by files that it puts out, or that gives another result
+///   every time: a finished result then never stands in for running it again;
+/// - `approximate` for a step whose results need not repeat to the last bit: whoever compares two runs may then give a
+///   tolerance for a column.
 ///
 /// # The arguments, in any order
 /// - `Input<T>`: an input port, called like the argument. `Option<Input<T>>` is a port that may be left open.

@@ -9,7 +9,7 @@ use super::commands::show::print_report;
 use super::exit::{Failure, Status};
 use super::output;
 use super::progress::Watcher;
-use crate::engine::{CoreEngineError, FlowEngine};
+use crate::engine::{CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::FlowId;
 use crate::flow::FlowDefinition;
 use crate::report::RunReport;
@@ -22,6 +22,7 @@ pub(super) struct RunPlan {
     pub definition: FlowDefinition,
     pub directory: PathBuf,
     pub manifest: Option<String>,
+    pub reuse: ReusePolicy,
 }
 
 /// Runs or resumes a run to its end, and prints what came of it.
@@ -31,6 +32,7 @@ pub(super) fn drive(shared: &Shared, store: Arc<dyn EventStore>, plan: RunPlan) 
     let mut builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
         .directory(plan.directory)
         .cancel_token(cancel)
+        .reuse(plan.reuse)
         .observer(Arc::new(Watcher::new(shared.quiet)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);

@@ -4,18 +4,22 @@
 //! until something depends on them being durable, which is the next step's work and the end of the run, so that n steps
 //! cost n+1 commits. What an event means, and what happens next, is the flow's to know.
 
+mod begin;
 mod builder;
 mod environment;
 mod error;
 mod observer;
+mod reuse;
 mod run;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use begin::begin_step;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use error::CoreEngineError;
 pub use observer::{Observer, Unobserved};
+pub use reuse::{ReusePolicy, RunsBecause, Verdict};
 
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId, event_variants};
@@ -65,6 +69,7 @@ pub struct FlowEngine {
     place: RunPlace,
     cancel: CancelToken,
     observer: Arc<dyn Observer>,
+    reuse: ReusePolicy,
     /// Runs between two calls, so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -128,6 +133,7 @@ impl FlowEngine {
             place: builder.place,
             cancel: builder.cancel,
             observer: builder.observer,
+            reuse: builder.reuse,
             sessions: Mutex::default(),
         }
     }

@@ -133,6 +133,12 @@ pub trait StepDefinition: Send + Sync {
         self.params()
     }
 
+    /// Whether a finished result of the same work may stand in for running the step. By default not: a step written by
+    /// hand may share its name with another that does something else.
+    fn is_reusable(&self) -> bool {
+        false
+    }
+
     /// Does the work. A panic is caught and becomes a failure.
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult;
 }

@@ -20,6 +20,8 @@ pub(super) struct StepType<'a> {
     pub(super) name: LitStr,
     pub(super) version: u32,
     pub(super) kind: Kind,
+    pub(super) cache: bool,
+    pub(super) approximate: bool,
     pub(super) doc: Doc,
     pub(super) visibility: &'a Visibility,
     pub(super) function: &'a Ident,
@@ -86,7 +88,7 @@ pub(super) fn validate<'a>(
     let arguments = argument::validate(arguments, errors);
     let returns = signature::returned(&function.sig, errors);
     let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
-    let Header { name, version, kind } = header;
+    let Header { name, version, kind, cache, approximate } = header;
     let kind = decide_kind(kind, &arguments, errors)?;
     if kind != Kind::Sink && signature::is_unit(returns.given) {
         let name = kind.name();
@@ -95,7 +97,7 @@ pub(super) fn validate<'a>(
         errors.under(returns.given, message);
     }
     let (function, visibility) = (&function.sig.ident, &function.vis);
-    Some(StepType { name, version, kind, doc, visibility, function, structure, arguments, returns })
+    Some(StepType { name, version, kind, cache, approximate, doc, visibility, function, structure, arguments, returns })
 }
 
 /// The kind that the arguments make it, which has to agree with the one that is written.

@@ -6,6 +6,7 @@ use crate::cli::args::{RunIdArgs, Shared};
 use crate::cli::drive::{RunPlan, drive};
 use crate::cli::exit::Failure;
 use crate::cli::runs;
+use crate::engine::ReusePolicy;
 use crate::event::FlowEventKind;
 use crate::flow::{FlowDefinition, FlowStatus, replay};
 use crate::step::Registry;
@@ -32,5 +33,6 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode,
         .map_err(|error| Failure::usage(error.to_string()))?;
     let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned());
     let manifest = initialized.environment.manifest.clone();
-    drive(shared, store, RunPlan { flow_id, definition, directory: directory.into(), manifest })
+    let reuse = ReusePolicy::wherever_possible();
+    drive(shared, store, RunPlan { flow_id, definition, directory: directory.into(), manifest, reuse })
 }
