@@ -57,6 +57,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Go on with a run that was interrupted.
     Resume(RunIdArgs),
+    /// Try the step again at which a run has failed, and go on.
+    Retry(RetryArgs),
     /// List the runs in the store, the oldest first.
     Ls,
     /// Show a run: its steps, their fingerprints and outputs.
@@ -107,6 +109,16 @@ pub(super) struct RunIdArgs {
     /// The run: its id, the beginning of it, or `@last` for the newest.
     #[arg(value_name = "ID")]
     pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RetryArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT", default_value = "asked for")]
+    pub reason: String,
 }
 
 #[derive(Debug, Args)]

@@ -144,6 +144,11 @@ impl Failure {
                 failure.with_help(format!("go on with `chem resume {flow_id}`"))
             }
             CoreEngineError::Waiting { .. } => Self::new(Status::Waiting, &error),
+            CoreEngineError::NotFailed { .. } => {
+                Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says how it stands"))
+            }
+            CoreEngineError::NoAttemptsLeft { .. } => Self::new(Status::Usage, &error)
+                .with_help("raise `attempts` in the manifest and run it anew; what has finished is not lost"),
             CoreEngineError::FlowCompleted { .. } | CoreEngineError::Definition(_) | CoreEngineError::Canonical(_) => {
                 Self::new(Status::Usage, &error)
             }

@@ -38,6 +38,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Check(args) => commands::check::run(shared, args),
         Command::Run(args) => commands::run::run(shared, args),
         Command::Resume(args) => commands::resume::run(shared, args),
+        Command::Retry(args) => commands::retry::run(shared, args),
         Command::Ls => commands::ls::run(shared),
         Command::Show(args) => commands::show::run(shared, args),
         Command::Log(args) => commands::log::run(shared, args),

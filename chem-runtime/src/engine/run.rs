@@ -1,20 +1,18 @@
 //! One run under way: load, decide, do, append, evolve.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::attempt::Attempt;
+use super::clock::wait_until;
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::Handed;
 use crate::event::{
     FlowCompleted, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepFailed, StepFinished, StepSignal, StepStarted,
 };
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, StepIdentity, decide, evolve, flow_fingerprint};
-use crate::step::{
-    ANY_KIND, ExecutionContext, Files, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult,
-};
-use crate::store::{EventStore, Holder, Lease, NewEvent, StoredArtifacts, Takeover, Writer};
+use crate::step::{ANY_KIND, Files, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult};
+use crate::store::{EventStore, Holder, Lease, NewEvent, Takeover, Writer};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +36,7 @@ pub(super) struct Session {
     ready: Option<(usize, Inputs)>,
     /// Typed values that later steps will take.
     handed: HashMap<OutputAddress, Handed>,
-    files: Files,
+    files: Arc<Files>,
 }
 
 impl Session {
@@ -57,7 +55,7 @@ impl Session {
                 Some(lease)
             }
         };
-        let (held, ready, handed, files) = (Vec::new(), None, HashMap::new(), engine.place.files());
+        let (held, ready, handed, files) = (Vec::new(), None, HashMap::new(), Arc::new(engine.place.files()));
         Ok(Self { flow_id, store, lease, instance, held, ready, handed, files })
     }
 
@@ -96,7 +94,11 @@ impl Session {
                     self.flush()?;
                     return Ok(self.instance.clone());
                 }
+                Decision::Retry(index) => self.hold(engine.retry_of(&self.instance, index, None)?.into())?,
                 Decision::Start(index) => {
+                    if !self.wait_for(engine, index)? {
+                        return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+                    }
                     let event = self.prepare(engine, index)?;
                     self.hold(event.into())?;
                 }
@@ -113,8 +115,28 @@ impl Session {
         }
     }
 
+    /// Lets the time pass that is to lie before the step's next attempt. `false` if the run is asked to stop meanwhile.
+    fn wait_for(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let Some(begin) = self.instance.steps().get(index).and_then(|step| step.not_before) else { return Ok(true) };
+        self.flush()?;
+        Ok(wait_until(engine.clock.as_ref(), begin, &engine.cancel))
+    }
+
+    /// The state of the run, with what is held.
+    pub(super) fn instance(&self) -> &FlowInstance {
+        &self.instance
+    }
+
+    /// Takes the right to go on with a run that had ended.
+    pub(super) fn take_lease(&mut self) -> Result<(), CoreEngineError> {
+        if self.lease.is_none() {
+            self.lease = Some(self.store.lease(self.flow_id, &Holder::this_process(), Takeover::IfFree)?);
+        }
+        Ok(())
+    }
+
     /// Takes an event as having happened; the store hears of it with the next [`flush`](Self::flush).
-    fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
+    pub(super) fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
         let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
         self.instance = evolve(before, &event.kind)?;
         self.held.push(event);
@@ -230,7 +252,8 @@ impl Session {
 
     /// Runs the step and holds what it has to say.
     fn execute(&mut self, engine: &FlowEngine, index: usize, resumed: bool) -> Result<(), CoreEngineError> {
-        let step = engine.definition.steps()[index].step();
+        let planned = engine.definition.steps()[index].clone();
+        let step = planned.step();
         let Some((_, inputs)) = self.ready.take() else {
             return Ok(());
         };
@@ -238,20 +261,21 @@ impl Session {
             tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
             engine.observer.step_starts(&self.instance, started, resumed);
         }
-        let artifacts = StoredArtifacts(engine.store.as_ref());
-        let progress = engine.observer.as_ref();
-        let context = ExecutionContext::new(step.id(), &inputs, &artifacts, &self.files, &engine.cancel, progress);
-        let result = catch_unwind(AssertUnwindSafe(|| step.run(&context)))
-            .unwrap_or_else(|panic| StepRunResult::failure(panicked(panic.as_ref())));
-        let (result, own) = match result {
+        let attempt = Attempt {
+            step: planned.clone(),
+            inputs,
+            files: self.files.clone(),
+            store: self.store.clone(),
+            observer: engine.observer.clone(),
+            cancel: engine.cancel.clone(),
+        };
+        let (result, signals) = match attempt.make() {
             StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),
             StepRunResult::Failure { error, signals } => (Err(error), signals),
         };
         if result.as_ref().is_err_and(StepError::is_interrupted) {
             return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
         }
-        let mut signals = context.take_signals();
-        signals.extend(own);
         let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
         tracing::info!(flow_id = %self.flow_id, step = %step.id(), well = result.is_ok(), "step ends");
         engine.observer.step_ends(step.id(), result.is_ok());
@@ -318,7 +342,7 @@ impl Session {
             fingerprint: self.instance.steps().get(index).and_then(|step| step.fingerprint()),
             error: storable(error.message()),
             causes: error.causes().iter().map(|cause| storable(cause)).collect(),
-            transient: false,
+            transient: error.is_transient(),
         })
     }
 }
@@ -346,7 +370,7 @@ impl FlowEngine {
         }))
     }
 
-    fn step_id(&self, index: usize) -> StepId {
+    pub(super) fn step_id(&self, index: usize) -> StepId {
         self.definition.steps()[index].step().id().clone()
     }
 }
@@ -367,13 +391,4 @@ fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>) -> Result<
         }
     }
     Ok(outputs)
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> StepError {
-    let message = payload
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    StepError::new(format!("the step panicked: {message}"))
 }

@@ -17,6 +17,8 @@ pub enum Decision {
     Completed,
     /// Nothing: the step at this place has failed.
     Failed(usize),
+    /// Record that the step at this place, which has failed, is to be tried again.
+    Retry(usize),
     /// Nothing until a person has decided whether the step at this place may start.
     Wait(usize),
 }
@@ -34,6 +36,7 @@ pub fn decide(instance: &FlowInstance) -> Decision {
         Some((index, step)) => match step.status {
             StepStatus::Pending => Decision::Start(index),
             StepStatus::Running => Decision::Execute(index),
+            StepStatus::Failed if instance.may_retry(index) => Decision::Retry(index),
             StepStatus::Failed => Decision::Failed(index),
             StepStatus::Waiting => Decision::Wait(index),
             // `current` is the first step that has not finished.

@@ -5,4 +5,5 @@ mod durability;
 mod harness;
 mod identity;
 mod manifest_errors;
+mod retry;
 mod store;

@@ -3,4 +3,6 @@
 mod counting;
 mod crash;
 mod ends;
+mod retry;
 mod shape;
+mod timeout;

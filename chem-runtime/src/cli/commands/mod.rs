@@ -7,6 +7,7 @@ pub(super) mod log;
 pub(super) mod ls;
 pub(super) mod new;
 pub(super) mod resume;
+pub(super) mod retry;
 pub(super) mod run;
 pub(super) mod show;
 pub(super) mod steps;
