@@ -9,7 +9,7 @@ use super::commands::show::print_report;
 use super::exit::{Failure, Status};
 use super::output;
 use super::progress::Watcher;
-use crate::engine::{CoreEngineError, FlowEngine};
+use crate::engine::{Answer, CoreEngineError, FlowEngine};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowDefinition;
 use crate::report::RunReport;
@@ -44,6 +44,8 @@ pub(super) enum Act<'a> {
     Run,
     /// Try the failed step again, for this reason.
     Retry(&'a str),
+    /// Give this answer to the question at the step of this name.
+    Answer(&'a str, &'a Answer),
 }
 
 /// Runs or resumes a run to its end, and prints what came of it.
@@ -66,6 +68,7 @@ pub(super) fn drive(
     let result = match act {
         Act::Run => engine.run(plan.flow_id),
         Act::Retry(reason) => engine.retry(plan.flow_id, reason),
+        Act::Answer(step, answer) => engine.answer(plan.flow_id, step, answer.clone()),
     };
     let status = match result {
         Ok(_) => ExitCode::SUCCESS,

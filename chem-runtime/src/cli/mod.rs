@@ -39,6 +39,8 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Run(args) => commands::run::run(shared, args),
         Command::Resume(args) => commands::resume::run(shared, args),
         Command::Retry(args) => commands::retry::run(shared, args),
+        Command::Approve(args) => commands::answer::approve(shared, args),
+        Command::Reject(args) => commands::answer::reject(shared, args),
         Command::Ls => commands::ls::run(shared),
         Command::Show(args) => commands::show::run(shared, args),
         Command::Log(args) => commands::log::run(shared, args),

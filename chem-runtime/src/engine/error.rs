@@ -62,6 +62,9 @@ pub enum CoreEngineError {
         /// What the person is asked.
         message: String,
     },
+    /// A person's decision was not taken.
+    #[error(transparent)]
+    Gate(#[from] super::GateError),
     /// A step that has finished did not put out what a later step takes.
     #[error("step `{step}` cannot start: nothing came out of `{from}` for its input `{port}`")]
     MissingInputs {

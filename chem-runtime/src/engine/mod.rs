@@ -9,6 +9,7 @@ mod builder;
 mod clock;
 mod environment;
 mod error;
+mod gate;
 mod observer;
 mod retry;
 mod run;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use clock::{Clock, SystemClock};
 pub use error::CoreEngineError;
+pub use gate::{Answer, GateError};
 pub use observer::{Observer, Unobserved};
 
 use crate::artifact::Artifact;

@@ -33,7 +33,7 @@ pub(super) struct Session {
     /// Events that have been decided and are not in the store yet.
     held: Vec<NewEvent>,
     /// The step that this process has made ready to run, with its inputs.
-    ready: Option<(usize, Inputs)>,
+    ready: Option<(usize, FlowStep, Inputs)>,
     /// Typed values that later steps will take.
     handed: HashMap<OutputAddress, Handed>,
     files: Arc<Files>,
@@ -86,16 +86,16 @@ impl Session {
                     self.flush()?;
                     return Err(self.waiting(engine, index));
                 }
-                Decision::Start(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
+                Decision::Start(_) | Decision::Ask(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
                     self.flush()?;
                     return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
                 }
-                Decision::Start(_) if ran && until == Until::StepEnds => {
+                Decision::Start(_) | Decision::Ask(_) if ran && until == Until::StepEnds => {
                     self.flush()?;
                     return Ok(self.instance.clone());
                 }
                 Decision::Retry(index) => self.hold(engine.retry_of(&self.instance, index, None)?.into())?,
-                Decision::Start(index) => {
+                Decision::Ask(index) | Decision::Start(index) => {
                     if !self.wait_for(engine, index)? {
                         return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
                     }
@@ -103,7 +103,7 @@ impl Session {
                     self.hold(event.into())?;
                 }
                 Decision::Execute(index) => {
-                    let resumed = self.ready.as_ref().is_none_or(|(ready, _)| *ready != index);
+                    let resumed = self.ready.as_ref().is_none_or(|(ready, ..)| *ready != index);
                     if resumed && !self.prepare_again(engine, index)? {
                         continue;
                     }
@@ -144,7 +144,7 @@ impl Session {
     }
 
     /// Appends what is held, in one transaction.
-    fn flush(&mut self) -> Result<(), CoreEngineError> {
+    pub(super) fn flush(&mut self) -> Result<(), CoreEngineError> {
         if !self.held.is_empty() {
             let expected = self.instance.next_position() - self.held.len() as u64;
             let writer = self.lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
@@ -170,8 +170,8 @@ impl Session {
         CoreEngineError::Waiting { flow_id: self.flow_id, step: engine.step_id(index), message }
     }
 
-    /// Makes the step ready to run: the event says so, or says why it cannot be.
-    fn prepare(&mut self, engine: &FlowEngine, index: usize) -> Result<FlowEventKind, CoreEngineError> {
+    /// Makes the step ready to run: the event says so, or says why it cannot be, or asks whether it may be.
+    pub(super) fn prepare(&mut self, engine: &FlowEngine, index: usize) -> Result<FlowEventKind, CoreEngineError> {
         let planned = &engine.definition.steps()[index];
         let inputs = match self.gather(planned) {
             Ok(inputs) => inputs,
@@ -180,13 +180,20 @@ impl Session {
                 return Err(error);
             }
         };
-        let step = planned.step();
-        match self.started(engine, step, index, &inputs) {
-            Ok(started) => {
-                self.ready = Some((index, inputs));
+        let started = self.started(engine, planned.step(), index, &inputs);
+        if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
+            return Ok(FlowEventKind::UserInteractionRequested(question));
+        }
+        let approved = self.approved(index, planned);
+        match started
+            .and_then(|_| approved)
+            .and_then(|step| Ok((self.started(engine, step.step(), index, &inputs)?, step)))
+        {
+            Ok((started, step)) => {
+                self.ready = Some((index, step, inputs));
                 Ok(FlowEventKind::StepStarted(started))
             }
-            Err(error) => Ok(self.failed(index, step.id(), &error)),
+            Err(error) => Ok(self.failed(index, planned.step().id(), &error)),
         }
     }
 
@@ -252,11 +259,10 @@ impl Session {
 
     /// Runs the step and holds what it has to say.
     fn execute(&mut self, engine: &FlowEngine, index: usize, resumed: bool) -> Result<(), CoreEngineError> {
-        let planned = engine.definition.steps()[index].clone();
-        let step = planned.step();
-        let Some((_, inputs)) = self.ready.take() else {
+        let Some((_, planned, inputs)) = self.ready.take() else {
             return Ok(());
         };
+        let step = planned.step();
         if let Some(started) = &self.instance.steps()[index].started {
             tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
             engine.observer.step_starts(&self.instance, started, resumed);

@@ -37,6 +37,11 @@ impl FlowStep {
         self.step.as_ref()
     }
 
+    /// The same place in the flow with another step in it, which has the same inputs and outputs.
+    pub(crate) fn with_step(&self, step: Box<dyn StepDefinition>) -> Self {
+        Self { step: step.into(), ..self.clone() }
+    }
+
     /// How it is run.
     pub fn policy(&self) -> &StepPolicy {
         &self.policy

@@ -75,6 +75,12 @@ impl FlowInstance {
         self.initialized.as_ref()?.definition.steps.get(index)
     }
 
+    /// Whether the step at `index`, which is pending, has a gate that nobody has opened.
+    pub(super) fn is_open_question(&self, index: usize) -> bool {
+        self.recorded(index).is_some_and(|step| step.gate.is_some())
+            && self.steps.get(index).is_some_and(|step| step.decision.is_none())
+    }
+
     /// Whether the step at `index`, which has failed, is tried again without a person asking for it.
     pub(super) fn may_retry(&self, index: usize) -> bool {
         let (Some(step), Some(recorded)) = (self.steps.get(index), self.recorded(index)) else { return false };

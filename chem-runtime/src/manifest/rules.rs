@@ -88,6 +88,7 @@ rules! {
     ATTEMPTS = "E0601" Error "the number of attempts is out of range";
     TIME = "E0602" Error "a time does not have the form of one, or is out of range";
     RETRY_ON = "E0603" Error "a step cannot be retried on such failures";
+    GATE_SCHEMA = "E0604" Error "the schema of a gate is no JSON Schema";
 }
 
 #[cfg(test)]

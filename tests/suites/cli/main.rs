@@ -2,6 +2,7 @@
 
 mod contract;
 mod durability;
+mod gates;
 mod harness;
 mod identity;
 mod manifest_errors;

@@ -1,5 +1,6 @@
 //! What each command does, one file each.
 
+pub(super) mod answer;
 pub(super) mod artifact;
 pub(super) mod check;
 pub(super) mod completions;

@@ -52,7 +52,7 @@ pub(super) struct Written {
 }
 
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
-const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout"];
+const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout", "gate"];
 
 /// Reads the manifest that `document` is.
 pub(super) fn read(document: Option<&Node>, source: &Source, registry: &Registry, findings: &mut Findings) -> Manifest {
@@ -135,7 +135,7 @@ impl Reader<'_> {
         let policy = StepPolicy {
             retry: fields.get("retry").and_then(|(_, node)| self.retry(node)),
             timeout_ms: fields.get("timeout").and_then(|(_, node)| self.time(node, "timeout", false)),
-            gate: None,
+            gate: fields.get("gate").and_then(|(_, node)| self.gate(node)),
         };
         let written_id = id_node.and_then(|node| match &node.value {
             NodeValue::Text(text) => Some(text.clone()),

@@ -1,11 +1,15 @@
-//! How a step is run: `retry:` and `timeout:`.
+//! How a step is run: `retry:`, `timeout:` and `gate:`.
 
-use super::Reader;
-use crate::event::{RetryOn, RetryPolicy};
+use serde_json::Value;
+
+use super::fields::Reader;
+use crate::event::{Gate, RetryOn, RetryPolicy};
+use crate::flow::check_schema;
 use crate::manifest::rules;
 use crate::manifest::yaml::{Node, NodeValue};
 
 const RETRY_KEYS: &[&str] = &["attempts", "backoff", "on"];
+const GATE_KEYS: &[&str] = &["message", "schema"];
 
 /// The most attempts that a manifest may allow.
 const MOST_ATTEMPTS: u64 = 100;
@@ -35,6 +39,37 @@ impl Reader<'_> {
             None => Some(RetryOn::default()),
         };
         Some(RetryPolicy { attempts: attempts?, backoff_ms: backoff_ms?, on: on? })
+    }
+
+    /// What a person is asked before the step starts.
+    pub(super) fn gate(&mut self, node: &Node) -> Option<Gate> {
+        let NodeValue::Map(entries) = &node.value else {
+            self.wrong_type(node, "gate", "a mapping", "write `gate: { message: … }`");
+            return None;
+        };
+        let fields = self.fields(entries, GATE_KEYS, "a gate", None);
+        let message = self.required(&fields, "message", "the gate", node.handle());
+        let message = message.and_then(|node| self.text(node, "message")).map(|written| written.text);
+        let schema = match fields.get("schema") {
+            Some((_, node)) => Some(self.schema(node)?),
+            None => None,
+        };
+        Some(Gate { message: message?, schema })
+    }
+
+    /// The JSON Schema of what an approval brings along.
+    fn schema(&mut self, node: &Node) -> Option<Value> {
+        let NodeValue::Map(_) = node.value else {
+            self.wrong_type(node, "schema", "a mapping", "write a JSON Schema: `schema: { type: object, … }`");
+            return None;
+        };
+        let schema = node.to_json()?;
+        if let Err(error) = check_schema(&schema) {
+            let help = "it is a JSON Schema of an object whose members are parameters of the step";
+            self.add(&rules::GATE_SCHEMA, error.to_string(), node.handle(), help);
+            return None;
+        }
+        Some(schema)
     }
 
     fn attempts(&mut self, node: &Node) -> Option<u32> {
