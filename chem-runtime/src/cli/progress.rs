@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::{BAD, BOLD, DIM, GOOD, ODD, say, shown, styled};
 use crate::engine::{Observer, RunsBecause};
-use crate::event::{EventAddress, StepSignal, StepStarted};
+use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
@@ -104,6 +104,13 @@ impl Observer for Watcher {
         if because.is_alarming() {
             self.line(&format!("{}: step `{step}` runs again: {because}", styled(ODD, "warning")));
         }
+    }
+
+    fn retry_scheduled(&self, retry: &RetryScheduled) {
+        let allowed = retry.allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
+        let begin = retry.not_before.map(|begin| format!(" not before {begin:.0}")).unwrap_or_default();
+        let reason = shown(&retry.reason);
+        self.line(&format!("  {} attempt {}{allowed}{begin}: {reason}", styled(BOLD, &retry.step_id), retry.attempt));
     }
 
     fn step_signals(&self, signal: &StepSignal) {

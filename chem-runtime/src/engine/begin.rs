@@ -5,22 +5,20 @@ use std::collections::BTreeMap;
 use crate::event::StepStarted;
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowDefinition, StepIdentity};
-use crate::step::{Files, StepError};
+use crate::step::{Files, StepDefinition, StepError};
 
-/// Every component of the fingerprint of the step at `index`, given the hash of the artifact at each of its ports.
+/// Every component of the fingerprint of `step`, which stands at `index` of the definition, given the hash of the artifact
+/// at each of its ports.
 ///
 /// # Errors
 /// A file that the step reads cannot be read, or a parameter has no canonical form.
-///
-/// # Panics
-/// If the definition has no step at `index`.
 pub fn begin_step(
     definition: &FlowDefinition,
     index: usize,
+    step: &dyn StepDefinition,
     files: &Files,
     inputs: BTreeMap<String, ArtifactHash>,
 ) -> Result<StepStarted, StepError> {
-    let step = definition.steps()[index].step();
     let params = step.identity(files)?;
     let step_type = step.step_type();
     let identity = StepIdentity {

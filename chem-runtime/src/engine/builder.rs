@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::environment::RunPlace;
-use super::{CoreEngineError, FlowEngine, Observer, ReusePolicy, Unobserved};
+use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
 use crate::flow::FlowDefinition;
 use crate::step::{CancelToken, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
 use crate::store::{EventStore, FlowRepository};
@@ -26,6 +26,7 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) cancel: CancelToken,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) reuse: ReusePolicy,
+    pub(super) clock: Arc<dyn Clock>,
     name: Option<String>,
     steps: Vec<PlannedStep>,
     /// The first name that cannot be one; `build` returns it.
@@ -42,6 +43,7 @@ impl FlowEngineBuilder<NoSteps> {
             cancel: CancelToken::default(),
             observer: Arc::new(Unobserved),
             reuse: ReusePolicy::never(),
+            clock: Arc::new(SystemClock),
             name: None,
             steps: Vec::new(),
             invalid: None,
@@ -107,7 +109,7 @@ impl FlowEngineBuilder<HasSteps> {
 
 impl<Stage> FlowEngineBuilder<Stage> {
     fn into_stage<Next>(self) -> FlowEngineBuilder<Next> {
-        let Self { store, repository, place, cancel, observer, reuse, name, steps, invalid, stage: _ } = self;
+        let Self { store, repository, place, cancel, observer, reuse, clock, name, steps, invalid, stage: _ } = self;
         FlowEngineBuilder {
             store,
             repository,
@@ -115,6 +117,7 @@ impl<Stage> FlowEngineBuilder<Stage> {
             cancel,
             observer,
             reuse,
+            clock,
             name,
             steps,
             invalid,
@@ -162,6 +165,12 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// Which finished results of the store stand in for running a step. Unless this is said, none does.
     pub fn reuse(mut self, reuse: ReusePolicy) -> Self {
         self.reuse = reuse;
+        self
+    }
+
+    /// The clock by which the engine waits between two attempts at a step.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 }

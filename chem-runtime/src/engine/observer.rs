@@ -1,7 +1,7 @@
 //! Watching a run from outside the log.
 
 use super::RunsBecause;
-use crate::event::{EventAddress, StepSignal, StepStarted};
+use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
@@ -15,6 +15,9 @@ pub trait Observer: Progress {
 
     /// A step is run although it might have been spared.
     fn step_not_reused(&self, _step: &StepId, _because: &RunsBecause) {}
+
+    /// A step that has failed will be tried again.
+    fn retry_scheduled(&self, _retry: &RetryScheduled) {}
 
     /// A step has something to say.
     fn step_signals(&self, _signal: &StepSignal) {}

@@ -23,7 +23,7 @@ pub use payload::{
     Environment, FlowCompleted, FlowInitialized, OutputRef, RecordedDefinition, RecordedStep, StepFailed, StepFinished,
     StepKind, StepSignal, StepStarted,
 };
-pub use policy::{Gate, RetryOn, RetryPolicy};
+pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
 
 use crate::fingerprint::{CanonicalError, canonical_json, to_json};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::policy::{Gate, RetryPolicy};
+use super::policy::{Gate, RetryPolicy, StepPolicy};
 use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 
 /// Whether a step begins a flow, continues it, or acts on the world outside it.
@@ -75,6 +75,13 @@ pub struct RecordedStep {
     /// What a person has to be asked before it starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+}
+
+impl RecordedStep {
+    /// How it is run.
+    pub fn policy(&self) -> StepPolicy {
+        StepPolicy { retry: self.retry.clone(), timeout_ms: self.timeout_ms, gate: self.gate.clone() }
+    }
 }
 
 /// What ran the flow, and where.

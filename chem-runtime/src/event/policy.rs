@@ -4,6 +4,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// What a manifest says of how a step is run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepPolicy {
+    /// How often it may be tried; once if there is nothing.
+    pub retry: Option<RetryPolicy>,
+    /// For how long an attempt may work, in milliseconds; for ever if there is nothing.
+    pub timeout_ms: Option<u64>,
+    /// What a person has to be asked before it starts.
+    pub gate: Option<Gate>,
+}
+
 /// How often a step may be tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {

@@ -162,10 +162,12 @@ fn try_again(step: &mut StepState, retry: &RetryScheduled) -> Result<(), String>
 }
 
 fn asked(step: &mut StepState, question: &UserInteractionRequested) -> Result<(), String> {
-    if !matches!(step.status, StepStatus::Pending | StepStatus::Waiting) {
+    // A step that had started, and was interrupted, may find its files changed.
+    if !matches!(step.status, StepStatus::Pending | StepStatus::Waiting | StepStatus::Running) {
         return Err(format!("a person is asked about step `{}` while it is {}", step.id, step.status.name()));
     }
     step.status = StepStatus::Waiting;
+    step.started = None;
     step.question = Some(question.clone());
     step.decision = None;
     Ok(())

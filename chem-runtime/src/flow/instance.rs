@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::event::{
-    BranchCreated, EventAddress, FlowId, FlowInitialized, OutputRef, StepStarted, UserInteractionProvided,
-    UserInteractionRequested,
+    BranchCreated, EventAddress, FlowId, FlowInitialized, OutputRef, RecordedStep, StepStarted,
+    UserInteractionProvided, UserInteractionRequested,
 };
 use crate::fingerprint::Fingerprint;
 
@@ -68,6 +68,25 @@ impl FlowInstance {
     /// The first step that has not finished, with its place.
     pub fn current(&self) -> Option<(usize, &StepState)> {
         self.steps.get(self.current).map(|step| (self.current, step))
+    }
+
+    /// The step at `index` as the run recorded it when it began.
+    pub fn recorded(&self, index: usize) -> Option<&RecordedStep> {
+        self.initialized.as_ref()?.definition.steps.get(index)
+    }
+
+    /// Whether the step at `index`, which is pending, has a gate that nobody has opened.
+    pub(super) fn is_open_question(&self, index: usize) -> bool {
+        self.recorded(index).is_some_and(|step| step.gate.is_some())
+            && self.steps.get(index).is_some_and(|step| step.decision.is_none())
+    }
+
+    /// Whether the step at `index`, which has failed, is tried again without a person asking for it.
+    pub(super) fn may_retry(&self, index: usize) -> bool {
+        let (Some(step), Some(recorded)) = (self.steps.get(index), self.recorded(index)) else { return false };
+        let rejected = step.decision.as_ref().is_some_and(|decision| !decision.approved);
+        let policy = recorded.retry.as_ref().filter(|_| !rejected);
+        policy.is_some_and(|policy| policy.again(step.attempt, step.transient))
     }
 
     /// The flow's fingerprint once the run is complete.

@@ -20,6 +20,7 @@
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
 
+mod answer;
 mod decide;
 mod definition;
 mod divergence;
@@ -29,6 +30,7 @@ mod identity;
 mod instance;
 mod wiring;
 
+pub use answer::{AnswerError, check_answer, check_schema};
 pub use decide::{Decision, decide};
 pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
 pub use divergence::{Change, changes, divergence_hash};

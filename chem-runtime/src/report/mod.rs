@@ -133,7 +133,13 @@ impl RunReport {
         object.insert("steps".into(), steps.into());
         object.insert("error".into(), error.unwrap_or_default());
         if let Some(question) = self.question() {
-            let asked = json!({"step": question.step_id, "message": question.message, "schema": question.schema});
+            let asked = json!({
+                "step": question.step_id,
+                "message": question.message,
+                "schema": question.schema,
+                "inputs": question.inputs,
+                "shown": question.shown,
+            });
             object.insert("question".into(), asked);
         }
         object.into()

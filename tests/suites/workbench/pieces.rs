@@ -9,7 +9,7 @@ use chem_runtime::fingerprint::ContentHash;
 use chem_runtime::flow::{FlowDefinition, FlowInstance};
 use chem_runtime::step::{
     ExecutionContext, Files, OutputSpec, PlannedStep, PortSpec, StepDefinition, StepError, StepId, StepKind,
-    StepOutput, StepRunResult, StepTypeRef,
+    StepOutput, StepPolicy, StepRunResult, StepTypeRef,
 };
 use chem_runtime::store::{EventStore, InMemoryFlowRepository};
 use serde::{Deserialize, Serialize};
@@ -108,7 +108,7 @@ pub fn definition(pieces: &[Piece]) -> FlowDefinition {
         let wire = |(port, from): (&PortSpec, &usize)| (port.name.to_owned(), pieces[*from].id.clone());
         let inputs = PORTS.iter().zip(&piece.from).map(wire).collect();
         let made = Made { id: StepId::new(piece.id.clone()).unwrap(), piece: piece.clone() };
-        PlannedStep { step: Box::new(made), inputs }
+        PlannedStep { step: Box::new(made), inputs, policy: StepPolicy::default() }
     });
     FlowDefinition::new(planned).unwrap().with_name("pieces")
 }

@@ -48,7 +48,7 @@ fn told(plan: &Plan) -> String {
             .map(|(port, from)| if step.wiring.len() > 1 { format!("{port}: {from}") } else { from.clone() })
             .collect();
         let style = match &step.action {
-            Action::Run { .. } => ODD,
+            Action::Run { .. } | Action::Ask { .. } => ODD,
             Action::Reuse { .. } => GOOD,
             Action::Fail { .. } => BAD,
             Action::NotReached => DIM,

@@ -8,7 +8,7 @@ use crate::cli::args::{Format, RunIdArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
-use crate::event::FlowId;
+use crate::event::{FlowId, UserInteractionRequested};
 use crate::flow::{FlowStatus, StepStatus};
 use crate::report::RunReport;
 use crate::store::EventStore;
@@ -52,7 +52,7 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         output::print_error(&format!("step `{}` failed: {message}", step.id), causes, None);
     }
     if let Some(question) = report.question() {
-        output::say(&format!("step `{}` waits for a decision: {}", question.step_id, output::shown(&question.message)));
+        output::say(&waits(report, question));
     }
     if report.status == FlowStatus::Interrupted {
         output::say(&format!("go on with `chem resume {}`", report.flow_id));
@@ -71,6 +71,24 @@ fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
         }
     }
     runs
+}
+
+/// What a run waits for, and how to decide.
+fn waits(report: &RunReport, question: &UserInteractionRequested) -> String {
+    let (step, run) = (&question.step_id, report.flow_id);
+    let mut text = format!("step `{step}` waits for a decision: {}", output::shown(&question.message));
+    for (port, hash) in &question.inputs {
+        text.push_str(&format!("\n  {port}: `chem artifact {}`", hash.short()));
+    }
+    let data = match &question.schema {
+        Some(schema) => {
+            text.push_str(&format!("\n  it asks for data: {}", output::shown(&schema.to_string())));
+            " --data JSON"
+        }
+        None => "",
+    };
+    text.push_str(&format!("\n  decide with `chem approve {run} {step}{data}` or `chem reject {run} {step}`"));
+    text
 }
 
 /// A path as it is shortest from the working directory.

@@ -22,7 +22,7 @@ impl PlannedStep {
             Action::Reuse { source: ReusedFrom::Run(source), .. } => (json!(source), &[]),
             Action::Reuse { source: ReusedFrom::Step(step), .. } => (json!({ "step": step }), &[]),
             Action::Run { unless_known, .. } => (Value::Null, unless_known),
-            Action::Fail { .. } | Action::NotReached => (Value::Null, &[]),
+            Action::Fail { .. } | Action::Ask { .. } | Action::NotReached => (Value::Null, &[]),
         };
         json!({
             "id": self.id,

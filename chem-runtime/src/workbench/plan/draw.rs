@@ -15,6 +15,7 @@ pub fn to_dot(plan: &Plan) -> String {
             Action::Reuse { .. } => "style=\"rounded,dashed\"",
             Action::Run { .. } => "style=\"rounded,bold\"",
             Action::Fail { .. } => "style=\"rounded,bold\", color=red",
+            Action::Ask { .. } => "style=\"rounded,bold\", color=orange",
             Action::NotReached => "style=\"rounded,dotted\"",
         };
         let shape = if step.kind == StepKind::Sink { ", shape=note" } else { "" };
@@ -44,7 +45,7 @@ pub fn to_mermaid(plan: &Plan) -> String {
         let _ = writeln!(text, "  {} -->{label} {}", node(step_of(wire)), node(&step.id));
     }
     text.push_str("  classDef run stroke-width:3px\n  classDef reuse stroke-dasharray:4 4\n");
-    text.push_str("  classDef fail stroke:#c00,stroke-width:3px\n  classDef not_reached stroke-dasharray:1 4\n");
+    text.push_str("  classDef fail stroke:#c00,stroke-width:3px\n  classDef ask stroke:#d80,stroke-width:3px\n  classDef not_reached stroke-dasharray:1 4\n");
     text
 }
 

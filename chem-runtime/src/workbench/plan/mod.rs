@@ -114,6 +114,11 @@ pub enum Action {
         /// Why not.
         error: String,
     },
+    /// A person is asked first, and the run waits.
+    Ask {
+        /// The question.
+        message: String,
+    },
     /// The run does not get there.
     NotReached,
 }
@@ -152,6 +157,7 @@ impl Action {
             Self::Reuse { .. } => "reuse",
             Self::Run { .. } => "run",
             Self::Fail { .. } => "fail",
+            Self::Ask { .. } => "ask",
             Self::NotReached => "not_reached",
         }
     }
@@ -163,7 +169,8 @@ impl Action {
             Self::Reuse { source: ReusedFrom::Step(step), .. } => vec![format!("the same as step {step}")],
             Self::Run { because, .. } => because.iter().map(ToString::to_string).collect(),
             Self::Fail { error } => vec![error.clone()],
-            Self::NotReached => vec!["the run fails before".to_owned()],
+            Self::Ask { message } => vec![format!("a person decides: {message}")],
+            Self::NotReached => vec!["the run stops before".to_owned()],
         }
     }
 }
@@ -171,7 +178,10 @@ impl Action {
 impl Plan {
     /// The plan in the form in which flows are compared.
     pub fn facts(&self) -> FlowFacts {
-        let reached = self.steps.iter().filter(|step| !matches!(step.action, Action::Fail { .. } | Action::NotReached));
+        let reached = self
+            .steps
+            .iter()
+            .filter(|step| !matches!(step.action, Action::Fail { .. } | Action::Ask { .. } | Action::NotReached));
         FlowFacts {
             flow_id: None,
             flow: self.flow.clone(),

@@ -107,11 +107,14 @@ impl Walk<'_> {
             inputs: BTreeMap::new(),
             identity: Map::new(),
         };
-        let stopped = self.done.iter().any(|done| matches!(done.step.action, Action::Fail { .. }));
+        let ends = |done: &Done| matches!(done.step.action, Action::Fail { .. } | Action::Ask { .. });
         let mut given = Given::Later(index);
-        if !stopped {
+        if !self.done.iter().any(ends) {
             match self.prepare(index, &mut step) {
-                Ok(at_ports) => given = self.decide(index, &mut step, &at_ports)?,
+                Ok(at_ports) => match &recorded.gate {
+                    Some(gate) => step.action = Action::Ask { message: gate.message.clone() },
+                    None => given = self.decide(index, &mut step, &at_ports)?,
+                },
                 Err(error) => step.action = Action::Fail { error },
             }
         }
@@ -152,7 +155,7 @@ impl Walk<'_> {
         let twin = self.work.get(&work).copied().filter(|_| refusal.is_none());
         let hashes: Option<BTreeMap<String, ArtifactHash>> =
             step.inputs.iter().map(|(port, hash)| Some((port.clone(), (*hash)?))).collect();
-        let begun = hashes.map(|hashes| begin_step(self.definition, index, self.files, hashes));
+        let begun = hashes.map(|hashes| begin_step(self.definition, index, definition, self.files, hashes));
         let started = match begun.transpose() {
             Ok(started) => started,
             Err(error) => {
