@@ -1,78 +1,136 @@
-//! A serializer that walks a value and looks for what JSON cannot hold.
+//! A serializer that writes the canonical text of a typed value in one pass.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::ops::Range;
 
 use serde::Serialize;
-use serde::ser;
+use serde::ser::{self, Error as _};
 
-use super::Stop;
 use super::key::KeyName;
+use super::{Stop, Why};
 use crate::fingerprint::MAX_DEPTH;
+use crate::fingerprint::canonical::{write_canonical_f64, write_canonical_str};
 
-/// Walks a value, produces nothing, and knows where it stands.
-pub(super) struct Scout {
-    path: String,
-    /// How many arrays and objects are around the value at `path`.
+/// How the types begin whose content serde_json alone understands, such as a number of any length.
+const PRIVATE: &str = "$serde_json::private::";
+
+/// Writes a value, and stops at what a store cannot hold. After an error it is of no more use.
+#[derive(Default)]
+pub(super) struct Writer {
+    pub(super) out: String,
+    /// Whether a float was written as the integer that it is, as which it then reads back.
+    pub(super) reshaped: bool,
+    /// How many arrays and objects are around the value that comes next.
     depth: usize,
 }
 
-impl Scout {
-    /// At the root of a value.
-    pub(super) fn new() -> Self {
-        Self { path: String::from("$"), depth: 0 }
-    }
+/// A place in an array or an object.
+enum Place<'a> {
+    Index(usize),
+    Key(&'a str),
+}
 
-    /// Looks at a value inside the one at `path`.
-    fn within<T: Serialize + ?Sized>(&mut self, place: std::fmt::Arguments<'_>, value: &T) -> Result<(), Stop> {
-        let length = self.push(place);
-        value.serialize(&mut *self)?;
-        self.path.truncate(length);
-        Ok(())
-    }
-
-    /// Adds to the path, and says how long it was.
-    fn push(&mut self, place: std::fmt::Arguments<'_>) -> usize {
-        use std::fmt::Write as _;
-        let length = self.path.len();
-        // Writing to a String cannot fail.
-        let _ = self.path.write_fmt(place);
-        length
-    }
-
-    /// Goes into an array or an object at `path`.
-    fn enter(&mut self) -> Result<(), Stop> {
-        if self.depth >= MAX_DEPTH {
-            return Err(Stop::TooDeep { path: self.path.clone() });
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Index(index) => write!(f, "[{index}]"),
+            Place::Key(key) => write!(f, ".{key}"),
         }
-        self.depth += 1;
-        Ok(())
-    }
-
-    fn float(&self, value: f64) -> Result<(), Stop> {
-        if value.is_finite() { Ok(()) } else { Err(Stop::NonFinite { path: self.path.clone(), value }) }
     }
 }
 
-macro_rules! harmless {
+impl Place<'_> {
+    fn around(&self, mut stop: Stop) -> Stop {
+        stop.path.push(self.to_string());
+        stop
+    }
+}
+
+impl Writer {
+    /// Goes into an array or an object.
+    fn enter(&mut self, bracket: char) -> Result<(), Stop> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Why::TooDeep.into());
+        }
+        self.depth += 1;
+        self.out.push(bracket);
+        Ok(())
+    }
+
+    fn leave(&mut self, bracket: char) {
+        self.depth -= 1;
+        self.out.push(bracket);
+    }
+
+    /// Goes into the object that names a variant, up to the variant's content.
+    fn enter_variant(&mut self, variant: &'static str) -> Result<(), Stop> {
+        self.enter('{')?;
+        self.string(variant)?;
+        self.out.push(':');
+        Ok(())
+    }
+
+    fn string(&mut self, text: &str) -> Result<(), Stop> {
+        if write_canonical_str(&mut self.out, text) { Ok(()) } else { Err(Why::Nul.into()) }
+    }
+
+    fn float(&mut self, value: f64) -> Result<(), Stop> {
+        self.reshaped |= value.fract() == 0.0;
+        if write_canonical_f64(&mut self.out, value) { Ok(()) } else { Err(Why::NonFinite(value).into()) }
+    }
+
+    fn integer(&mut self, value: impl fmt::Display) -> Result<(), Stop> {
+        // Writing to a String cannot fail.
+        let _ = write!(self.out, "{value}");
+        Ok(())
+    }
+
+    fn null(&mut self) -> Result<(), Stop> {
+        self.out.push_str("null");
+        Ok(())
+    }
+}
+
+macro_rules! integers {
     ($($method:ident($type:ty)),*) => {
-        $(fn $method(self, _: $type) -> Result<(), Stop> { Ok(()) })*
+        $(fn $method(self, value: $type) -> Result<(), Stop> { self.integer(value) })*
     };
 }
 
-impl<'a> ser::Serializer for &'a mut Scout {
+impl<'a> ser::Serializer for &'a mut Writer {
     type Ok = ();
     type Error = Stop;
-    type SerializeSeq = Inside<'a>;
-    type SerializeTuple = Inside<'a>;
-    type SerializeTupleStruct = Inside<'a>;
-    type SerializeTupleVariant = Inside<'a>;
-    type SerializeMap = Inside<'a>;
-    type SerializeStruct = Inside<'a>;
-    type SerializeStructVariant = Inside<'a>;
+    type SerializeSeq = Elements<'a>;
+    type SerializeTuple = Elements<'a>;
+    type SerializeTupleStruct = Elements<'a>;
+    type SerializeTupleVariant = Elements<'a>;
+    type SerializeMap = Members<'a>;
+    type SerializeStruct = Members<'a>;
+    type SerializeStructVariant = Members<'a>;
 
-    harmless! {
-        serialize_bool(bool), serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64),
-        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_char(char),
-        serialize_str(&str), serialize_bytes(&[u8]), serialize_i128(i128), serialize_u128(u128),
-        serialize_unit_struct(&'static str)
+    integers! {
+        serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64),
+        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64)
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<(), Stop> {
+        if i64::try_from(value).is_ok() || u64::try_from(value).is_ok() {
+            return self.integer(value);
+        }
+        Err(Stop::custom(format_args!("{value} is out of the range of 64-bit integers")))
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<(), Stop> {
+        if u64::try_from(value).is_ok() {
+            return self.integer(value);
+        }
+        Err(Stop::custom(format_args!("{value} is out of the range of 64-bit integers")))
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<(), Stop> {
+        self.out.push_str(if value { "true" } else { "false" });
+        Ok(())
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Stop> {
@@ -83,8 +141,20 @@ impl<'a> ser::Serializer for &'a mut Scout {
         self.float(value)
     }
 
+    fn serialize_char(self, value: char) -> Result<(), Stop> {
+        self.string(value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), Stop> {
+        self.string(value)
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), Stop> {
+        value.serialize(self)
+    }
+
     fn serialize_none(self) -> Result<(), Stop> {
-        Ok(())
+        self.null()
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Stop> {
@@ -92,11 +162,15 @@ impl<'a> ser::Serializer for &'a mut Scout {
     }
 
     fn serialize_unit(self) -> Result<(), Stop> {
-        Ok(())
+        self.null()
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<(), Stop> {
-        Ok(())
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Stop> {
+        self.null()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Stop> {
+        self.string(variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Stop> {
@@ -110,22 +184,22 @@ impl<'a> ser::Serializer for &'a mut Scout {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Stop> {
-        self.enter()?;
-        self.within(format_args!(".{variant}"), value)?;
-        self.depth -= 1;
+        self.enter_variant(variant)?;
+        value.serialize(&mut *self).map_err(|stop| Place::Key(variant).around(stop))?;
+        self.leave('}');
         Ok(())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Inside<'a>, Stop> {
-        Inside::of(self)
+    fn serialize_seq(self, _: Option<usize>) -> Result<Elements<'a>, Stop> {
+        Elements::of(self, None)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Inside<'a>, Stop> {
-        Inside::of(self)
+    fn serialize_tuple(self, _: usize) -> Result<Elements<'a>, Stop> {
+        Elements::of(self, None)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Inside<'a>, Stop> {
-        Inside::of(self)
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Elements<'a>, Stop> {
+        Elements::of(self, None)
     }
 
     fn serialize_tuple_variant(
@@ -134,16 +208,16 @@ impl<'a> ser::Serializer for &'a mut Scout {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Inside<'a>, Stop> {
-        Inside::of_variant(self, variant)
+    ) -> Result<Elements<'a>, Stop> {
+        Elements::of(self, Some(variant))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Inside<'a>, Stop> {
-        Inside::of(self)
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Stop> {
+        Members::of(self, None)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Inside<'a>, Stop> {
-        Inside::of(self)
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Members<'a>, Stop> {
+        if name.starts_with(PRIVATE) { Err(Why::Private.into()) } else { Members::of(self, None) }
     }
 
     fn serialize_struct_variant(
@@ -152,54 +226,128 @@ impl<'a> ser::Serializer for &'a mut Scout {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Inside<'a>, Stop> {
-        Inside::of_variant(self, variant)
+    ) -> Result<Members<'a>, Stop> {
+        Members::of(self, Some(variant))
     }
 }
 
-/// The inside of an array or an object.
-pub(super) struct Inside<'a> {
-    scout: &'a mut Scout,
-    /// How long the path was outside, and how many levels further out that is.
-    outside: (usize, usize),
-    /// The index of the next element of an array.
+/// An array under way.
+pub(super) struct Elements<'a> {
+    writer: &'a mut Writer,
+    /// The variant whose content this is.
+    variant: Option<&'static str>,
     next: usize,
-    /// The key of the next value of a map.
-    key: String,
 }
 
-impl<'a> Inside<'a> {
-    fn of(scout: &'a mut Scout) -> Result<Self, Stop> {
-        let outside = (scout.path.len(), scout.depth);
-        scout.enter()?;
-        Ok(Self { scout, outside, next: 0, key: String::new() })
-    }
-
-    /// The content of a variant, which is inside an object that names the variant.
-    fn of_variant(scout: &'a mut Scout, variant: &str) -> Result<Self, Stop> {
-        let outside = (scout.path.len(), scout.depth);
-        scout.enter()?;
-        scout.push(format_args!(".{variant}"));
-        scout.enter()?;
-        Ok(Self { scout, outside, next: 0, key: String::new() })
+impl<'a> Elements<'a> {
+    fn of(writer: &'a mut Writer, variant: Option<&'static str>) -> Result<Self, Stop> {
+        open(writer, variant, '[')?;
+        Ok(Self { writer, variant, next: 0 })
     }
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
         let index = self.next;
         self.next += 1;
-        self.scout.within(format_args!("[{index}]"), value)
+        if index > 0 {
+            self.writer.out.push(',');
+        }
+        value.serialize(&mut *self.writer).map_err(|stop| within(self.variant, Place::Index(index).around(stop)))
     }
 
-    fn leave(self) -> Result<(), Stop> {
-        self.scout.path.truncate(self.outside.0);
-        self.scout.depth = self.outside.1;
+    fn close(self) -> Result<(), Stop> {
+        close(self.writer, self.variant, ']');
         Ok(())
+    }
+}
+
+/// Opens an array or an object, which may be the content of a variant.
+fn open(writer: &mut Writer, variant: Option<&'static str>, bracket: char) -> Result<(), Stop> {
+    if let Some(variant) = variant {
+        writer.enter_variant(variant)?;
+    }
+    writer.enter(bracket).map_err(|stop| within(variant, stop))
+}
+
+fn close(writer: &mut Writer, variant: Option<&'static str>, bracket: char) {
+    writer.leave(bracket);
+    if variant.is_some() {
+        writer.leave('}');
+    }
+}
+
+fn within(variant: Option<&'static str>, stop: Stop) -> Stop {
+    match variant {
+        Some(variant) => Place::Key(variant).around(stop),
+        None => stop,
+    }
+}
+
+/// An object under way. Its members are written as they come, and put in order at its end.
+pub(super) struct Members<'a> {
+    writer: &'a mut Writer,
+    /// The variant whose content this is.
+    variant: Option<&'static str>,
+    /// Where the members begin in what is written.
+    from: usize,
+    /// Each key, and where its member stands from there.
+    written: Vec<(Cow<'static, str>, Range<usize>)>,
+    in_order: bool,
+    /// The key of a map's next value.
+    key: String,
+}
+
+impl<'a> Members<'a> {
+    fn of(writer: &'a mut Writer, variant: Option<&'static str>) -> Result<Self, Stop> {
+        open(writer, variant, '{')?;
+        let from = writer.out.len();
+        Ok(Self { writer, variant, from, written: Vec::new(), in_order: true, key: String::new() })
+    }
+
+    fn member<T: Serialize + ?Sized>(&mut self, key: Cow<'static, str>, value: &T) -> Result<(), Stop> {
+        if let Some((before, _)) = self.written.last() {
+            self.in_order &= *before < key;
+            self.writer.out.push(',');
+        }
+        let begins = self.writer.out.len() - self.from;
+        self.pair(&key, value).map_err(|stop| within(self.variant, Place::Key(&key).around(stop)))?;
+        self.written.push((key, begins..self.writer.out.len() - self.from));
+        Ok(())
+    }
+
+    fn pair<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
+        self.writer.string(key)?;
+        self.writer.out.push(':');
+        value.serialize(&mut *self.writer)
+    }
+
+    fn close(mut self) -> Result<(), Stop> {
+        if !self.in_order {
+            self.put_in_order();
+        }
+        close(self.writer, self.variant, '}');
+        Ok(())
+    }
+
+    /// Writes the members again in the order of their keys. Of those with one key the last counts.
+    fn put_in_order(&mut self) {
+        let text = self.writer.out.split_off(self.from);
+        self.written.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut members = self.written.iter().peekable();
+        while let Some((key, place)) = members.next() {
+            if members.peek().is_some_and(|(next, _)| next == key) {
+                continue;
+            }
+            if self.writer.out.len() > self.from {
+                self.writer.out.push(',');
+            }
+            self.writer.out.push_str(&text[place.clone()]);
+        }
     }
 }
 
 macro_rules! elements {
     ($($trait:ident::$method:ident),*) => {$(
-        impl ser::$trait for Inside<'_> {
+        impl ser::$trait for Elements<'_> {
             type Ok = ();
             type Error = Stop;
 
@@ -208,7 +356,7 @@ macro_rules! elements {
             }
 
             fn end(self) -> Result<(), Stop> {
-                self.leave()
+                self.close()
             }
         }
     )*};
@@ -221,7 +369,7 @@ elements! {
     SerializeTupleVariant::serialize_field
 }
 
-impl ser::SerializeMap for Inside<'_> {
+impl ser::SerializeMap for Members<'_> {
     type Ok = ();
     type Error = Stop;
 
@@ -231,26 +379,27 @@ impl ser::SerializeMap for Inside<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        self.scout.within(format_args!(".{}", self.key), value)
+        let key = std::mem::take(&mut self.key);
+        self.member(key.into(), value)
     }
 
     fn end(self) -> Result<(), Stop> {
-        self.leave()
+        self.close()
     }
 }
 
 macro_rules! named_members {
     ($($trait:ident),*) => {$(
-        impl ser::$trait for Inside<'_> {
+        impl ser::$trait for Members<'_> {
             type Ok = ();
             type Error = Stop;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Stop> {
-                self.scout.within(format_args!(".{key}"), value)
+                self.member(key.into(), value)
             }
 
             fn end(self) -> Result<(), Stop> {
-                self.leave()
+                self.close()
             }
         }
     )*};
