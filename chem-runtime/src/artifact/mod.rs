@@ -5,6 +5,7 @@
 //! steps hand on. How artifacts are stored is the event store's to know.
 
 mod chunk;
+mod dataset;
 mod table;
 mod value;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use dataset::Dataset;
 pub use table::{Column, ColumnData, ColumnType, Table, TableBuilder, TableError};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 

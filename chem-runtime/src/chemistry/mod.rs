@@ -17,4 +17,4 @@ pub use library::{PROVIDER, Structure};
 pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_RING_CLOSURES, MAX_SMILES_BYTES};
 pub use molecules::{Molecules, NotMolecules};
 pub use property::{DECIMALS, Property, rounded};
-pub use read::{ReadMolecules, read_molecules};
+pub use read::{InlineMolecule, InlineMolecules, ReadMolecules, inline_molecules, read_molecules};

@@ -3,6 +3,7 @@
 //! - `reference`: every property of every approved drug is RDKit's.
 //! - `spelling`: one molecule has one record, however it was spelt.
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
+//! - `tables`: molecules among the steps over tables.
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
 mod bench;
@@ -10,3 +11,4 @@ mod files;
 mod hostile;
 mod reference;
 mod spelling;
+mod tables;

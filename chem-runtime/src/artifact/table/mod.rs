@@ -56,10 +56,7 @@ impl Table {
     pub fn new(columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
         let mut table = Self::default();
         for (column, data) in columns {
-            if table.columns.is_empty() {
-                table.rows = data.len();
-            }
-            table.push(column, Arc::new(data))?;
+            table.add(column, data)?;
         }
         Ok(table)
     }
@@ -67,18 +64,23 @@ impl Table {
     /// The same table with one more column, or with the column of that name replaced.
     pub fn with_column(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
         let mut table = self.clone();
-        if table.columns.is_empty() {
-            table.rows = data.len();
-        }
         match table.position(&column.name) {
             Some(at) => {
                 table.check(&column, &data)?;
                 table.columns[at] = column;
                 table.data[at] = Arc::new(data);
             }
-            None => table.push(column, Arc::new(data))?,
+            None => table.add(column, data)?,
         }
         Ok(table)
+    }
+
+    /// Adds a column behind the others.
+    pub(super) fn add(&mut self, column: Column, data: ColumnData) -> Result<(), TableError> {
+        if self.columns.is_empty() {
+            self.rows = data.len();
+        }
+        self.push(column, Arc::new(data))
     }
 
     /// The rows with these numbers, in this order.

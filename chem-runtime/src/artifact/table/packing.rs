@@ -3,12 +3,14 @@
 //! The chunks' boundaries follow the content (see `chunk`): two tables that differ in one row share all chunks but one
 //! or two.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Column, ColumnData, Table, TableBuilder};
-use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Packed, chunk};
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed, chunk};
 use crate::fingerprint::{ArtifactHash, CanonicalError, canonical_json, check_length};
 
 /// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
@@ -117,6 +119,13 @@ impl ArtifactValue for Table {
             return Err(artifact.malformed(format!("it has {} rows and announces {}", table.rows, root.rows)));
         }
         Ok(table)
+    }
+
+    fn take(handed: &Handed) -> Option<Arc<Self>> {
+        match handed.clone().downcast::<Self>() {
+            Ok(table) => Some(table),
+            Err(other) => Some(other.downcast::<Dataset>().ok()?.table().clone()),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! `molecules.read`: molecules from a file.
 
 mod delimited_columns;
+mod inline;
 mod raw;
 mod smiles_lines;
 
+pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 
 use self::delimited_columns::Columns;
