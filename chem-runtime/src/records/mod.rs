@@ -9,6 +9,7 @@ mod delimited_writer;
 mod filter;
 mod lines;
 mod parallel;
+mod random;
 mod rejects;
 
 pub use decode::{extension, is_gzip_name, text_of};
@@ -16,5 +17,6 @@ pub use delimited_reader::{Delimited, Row};
 pub use delimited_writer::write_delimited;
 pub use filter::{Chosen, choose_rows};
 pub use lines::{Line, lines};
-pub use parallel::{map_records, map_records_on};
+pub use parallel::{map_records, map_records_on, on_workers};
+pub use random::Random;
 pub use rejects::{Rejects, shortened};
