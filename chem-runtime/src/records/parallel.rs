@@ -46,6 +46,11 @@ pub fn map_records_on<T: Sync, R: Send>(
     pool.install(|| records.par_iter().map(one).collect())
 }
 
+/// `work` done on one of the threads that have a deep stack. What it does with `rayon` is spread over all of them.
+pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, StepError> {
+    Ok(workers()?.install(work))
+}
+
 /// The threads that all steps share: as many as there are cores, or as `RAYON_NUM_THREADS` says.
 fn workers() -> Result<&'static ThreadPool, StepError> {
     static WORKERS: OnceLock<Result<ThreadPool, String>> = OnceLock::new();

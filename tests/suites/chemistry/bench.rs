@@ -56,3 +56,11 @@ pub fn integers(table: &Table, column: &str) -> Vec<i64> {
         other => panic!("`{column}` is no column of whole numbers: {other:?}"),
     }
 }
+
+/// The numbers of a column, all of which are there.
+pub fn floats(table: &Table, column: &str) -> Vec<f64> {
+    match table.column(column) {
+        Some((_, ColumnData::Float(values))) => values.iter().map(|value| value.unwrap()).collect(),
+        other => panic!("`{column}` is no column of numbers: {other:?}"),
+    }
+}

@@ -72,8 +72,7 @@ fn the_check_knows_what_a_step_gives_by_what_feeds_it() {
 
 #[test]
 fn a_molecule_in_a_manifest_that_is_none_is_told_with_its_place() {
-    for (text, why) in [("", "no SMILES"), ("C |&1:1|", "CXSMILES"), ("C\0 x", "U+0000"), (&"C".repeat(2000), "atoms")]
-    {
+    for (text, why) in [("", "empty"), ("C |&1:1|", "CXSMILES"), ("C\0 x", "U+0000"), (&"C".repeat(2000), "atoms")] {
         let said = InlineMolecule::read(&json!(text)).unwrap_err();
         assert!(said.message.contains(why), "{said:?}");
     }

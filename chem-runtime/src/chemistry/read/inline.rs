@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::raw::{Content, RawFile, RawRecord};
 use super::{canonical_smiles, smiles_lines, sort_out};
-use crate::chemistry::limits;
+use crate::chemistry::library::Structure;
 use crate::chemistry::molecules::Molecules;
 use crate::prelude::*;
-use crate::records::map_records;
+use crate::records::{map_records, on_workers};
 
 /// Gives molecules that are written in the manifest.
 ///
@@ -82,13 +82,10 @@ impl ParamValue for InlineMolecule {
         ParamType::Formatted("SMILES with a name")
     }
 
-    // Whether it is a molecule takes the deep stack of a step's threads to say.
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let molecule = Self(String::read(value)?);
-        let checked = molecule.content().and_then(|content| match content.smiles.as_str() {
-            "" => Err("no SMILES stands here".to_owned()),
-            smiles => limits::check(smiles),
-        });
+        let checked = on_workers(|| Structure::from_smiles(&molecule.content()?.smiles).map(drop))
+            .map_err(|error| InvalidParam::new(error.to_string()))?;
         match checked {
             Ok(()) => Ok(molecule),
             Err(reason) => Err(InvalidParam::new(reason).with_help("write a SMILES and a name, such as `CCO ethanol`")),

@@ -2,6 +2,7 @@
 
 mod delimited_columns;
 mod inline;
+mod queries;
 mod raw;
 mod smiles_lines;
 
@@ -9,6 +10,7 @@ pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 
 use self::delimited_columns::Columns;
+pub(super) use self::queries::{Query, read_queries};
 use self::raw::{RawFile, RawRecord};
 use super::library::{PROVIDER, Structure};
 use super::molecules::Molecules;
