@@ -42,6 +42,10 @@ pub trait ArtifactValue: Sized + Send + Sync + 'static {
     /// The kinds that artifacts of this type can be read as besides their own: molecules read as a table, for one.
     const READS_AS: &'static [&'static str] = &[];
 
+    /// Whether an output of this type has the kind of what feeds its step's first input, and [`KIND`](Self::KIND) is only
+    /// what an input has to read as: see [`Dataset`](super::Dataset).
+    const KIND_OF_INPUT: bool = false;
+
     /// The value as an artifact.
     fn pack(&self) -> Result<Packed, ArtifactError>;
 
