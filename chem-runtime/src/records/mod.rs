@@ -12,7 +12,7 @@ mod parallel;
 mod rejects;
 
 pub use decode::{extension, is_gzip_name, text_of};
-pub use delimited_reader::{Delimited, Row};
+pub use delimited_reader::{Delimited, Row, header_of};
 pub use delimited_writer::write_delimited;
 pub use filter::{Chosen, choose_rows};
 pub use lines::{Line, lines};

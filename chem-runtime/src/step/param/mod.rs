@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 pub use problem::{InvalidKind, InvalidParam, ParamProblem, PathPart};
 pub use reader::ParamReader;
 
+use super::columns::ColumnReference;
 use super::error::StepError;
 use super::file::Files;
 
@@ -37,6 +38,8 @@ pub enum ParamType {
     Formatted(&'static str),
     /// A condition over the columns of a table: see [`Expression`](super::Expression).
     Expression,
+    /// The name of a column of a table that the step takes: see [`ColumnName`](super::ColumnName).
+    Column,
     /// The path of a file that is read, relative to the manifest.
     InputFile,
     /// The path of a file that is written, relative to the manifest.
@@ -58,6 +61,7 @@ impl std::fmt::Display for ParamType {
             Self::Text => f.write_str("text"),
             Self::Formatted(name) => f.write_str(name),
             Self::Expression => f.write_str("CEL expression"),
+            Self::Column => f.write_str("column name"),
             Self::InputFile => f.write_str("input file"),
             Self::OutputFile => f.write_str("output file"),
             Self::List(inner) => write!(f, "list of {inner}"),
@@ -88,6 +92,8 @@ pub struct ParamSpec {
     pub one_of: &'static [&'static str],
     /// A value for the examples of the help.
     pub example: Option<&'static str>,
+    /// The inputs whose columns it names, if it names any. Left open, that is the step's input if it has just one.
+    pub columns_of: Option<&'static [&'static str]>,
 }
 
 impl ParamSpec {
@@ -156,6 +162,18 @@ pub trait ParamValue: Sized + Clone + Debug + PartialEq + Send + Sync + 'static 
     fn identity(&self, _files: &Files) -> Result<Value, StepError> {
         Ok(self.write())
     }
+
+    /// The columns that it names of a table that the step takes.
+    fn named_columns(&self) -> Vec<ColumnReference> {
+        Vec::new()
+    }
+}
+
+/// The columns that the parameters name, each with its parameter.
+pub fn named_columns<const N: usize>(
+    params: [(&'static str, Vec<ColumnReference>); N],
+) -> Vec<(&'static str, ColumnReference)> {
+    params.into_iter().flat_map(|(param, named)| named.into_iter().map(move |column| (param, column))).collect()
 }
 
 /// The parameters that are something: one that is nothing is left out, as in a manifest.
@@ -183,6 +201,7 @@ mod tests {
             max: Some(9.0),
             one_of: &[],
             example: None,
+            columns_of: None,
         };
         let text =
             ParamSpec { ty: <Vec<BTreeMap<String, String>> as ParamValue>::ty, one_of: &["mean", "median"], ..number };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{InvalidKind, InvalidParam, ParamType, ParamValue, PathPart};
+use crate::step::columns::ColumnReference;
 use crate::step::error::StepError;
 use crate::step::file::Files;
 
@@ -113,6 +114,11 @@ impl<T: ParamValue> ParamValue for Vec<T> {
     fn identity(&self, files: &Files) -> Result<Value, StepError> {
         self.iter().map(|item| item.identity(files)).collect()
     }
+
+    fn named_columns(&self) -> Vec<ColumnReference> {
+        let of_item = |(index, item): (usize, &T)| within(item.named_columns(), PathPart::Index(index));
+        self.iter().enumerate().flat_map(of_item).collect()
+    }
 }
 
 impl<T: ParamValue> ParamValue for Option<T> {
@@ -130,6 +136,10 @@ impl<T: ParamValue> ParamValue for Option<T> {
 
     fn identity(&self, files: &Files) -> Result<Value, StepError> {
         self.as_ref().map_or(Ok(Value::Null), |inner| inner.identity(files))
+    }
+
+    fn named_columns(&self) -> Vec<ColumnReference> {
+        self.as_ref().map(T::named_columns).unwrap_or_default()
     }
 }
 
@@ -154,4 +164,13 @@ impl<T: ParamValue> ParamValue for BTreeMap<String, T> {
     fn identity(&self, files: &Files) -> Result<Value, StepError> {
         self.iter().map(|(key, member)| Ok((key.clone(), member.identity(files)?))).collect()
     }
+
+    fn named_columns(&self) -> Vec<ColumnReference> {
+        self.iter().flat_map(|(key, member)| within(member.named_columns(), PathPart::Key(key.clone()))).collect()
+    }
+}
+
+/// What `columns` names, seen from one level further out.
+fn within(columns: Vec<ColumnReference>, part: PathPart) -> impl Iterator<Item = ColumnReference> {
+    columns.into_iter().map(move |column| column.within(part.clone()))
 }
