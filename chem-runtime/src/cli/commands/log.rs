@@ -8,7 +8,7 @@ use anstyle::Style;
 use crate::cli::args::{Format, LogArgs, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, styled};
-use crate::cli::{drive, runs};
+use crate::cli::{runs, signals};
 use crate::event::{FlowEvent, FlowEventKind, OutputRef};
 use crate::flow::{FlowStatus, replay};
 use crate::report::event_json;
@@ -46,7 +46,7 @@ fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure>
 fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared)?;
     let stop = CancelToken::default();
-    drive::stop_on_signals(stop.clone(), "");
+    signals::stop_on_signals(stop.clone(), "");
     while !stop.is_cancelled() {
         let followed = store.follow(cursor, 1000, WAIT)?;
         for event in &followed.events {
