@@ -107,6 +107,8 @@ pub(super) enum Command {
     Plan(RunArgs),
     /// Say why a step of a run ran: what differs from an earlier run.
     Why(WhyArgs),
+    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless everything is as it was.
+    Verify(VerifyArgs),
     /// Go on with a run that was interrupted.
     Resume(RunIdArgs),
     /// Try the step again at which a run has failed, and go on.
@@ -164,6 +166,17 @@ pub(super) struct Reuse {
     /// Run this step, whatever the store holds. Can be given several times.
     #[arg(long, value_name = "STEP", conflicts_with = "no_cache")]
     pub refresh: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// How far values of this column may lie apart, for steps that declare themselves approximate. Can be given several
+    /// times.
+    #[arg(long, value_name = "COLUMN=NUMBER")]
+    pub tolerance: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -118,6 +118,9 @@ impl From<WorkbenchError> for Failure {
             WorkbenchError::Store(error) => error.into(),
             WorkbenchError::Replay(error) => error.into(),
             WorkbenchError::Engine(CoreEngineError::Store(error)) => error.into(),
+            WorkbenchError::Engine(CoreEngineError::Interrupted { .. }) => {
+                Self { status: Status::Interrupted, ..Self::usage("interrupted") }
+            }
             WorkbenchError::Engine(error) => Self::new(Status::Usage, &error),
         }
     }

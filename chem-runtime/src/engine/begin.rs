@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::event::StepStarted;
-use crate::fingerprint::ArtifactHash;
-use crate::flow::{FlowDefinition, StepIdentity};
+use crate::fingerprint::{ArtifactHash, DefinitionHash};
+use crate::flow::StepIdentity;
 use crate::step::{Files, StepDefinition, StepError};
 
-/// Every component of the fingerprint of `step`, which stands at `index` of the definition, given the hash of the artifact
+/// Every component of the fingerprint of `step`, which stands at `index` of a flow with this definition, given the hash of the artifact
 /// at each of its ports.
 ///
 /// # Errors
 /// A file that the step reads cannot be read, or a parameter has no canonical form.
 pub fn begin_step(
-    definition: &FlowDefinition,
+    definition: DefinitionHash,
     index: usize,
     step: &dyn StepDefinition,
     files: &Files,
@@ -28,7 +28,7 @@ pub fn begin_step(
         inputs: &inputs,
         params: &params,
     };
-    let fingerprint = identity.fingerprint(definition.hash())?;
+    let fingerprint = identity.fingerprint(definition)?;
     Ok(StepStarted {
         step_id: step.id().to_string(),
         step_index: index,

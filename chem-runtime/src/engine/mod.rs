@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod gate;
 mod observer;
+mod repeat;
 mod retry;
 mod reuse;
 mod run;
@@ -25,6 +26,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::CoreEngineError;
 pub use gate::{Answer, GateError};
 pub use observer::{Observer, Unobserved};
+pub use repeat::repeat_step;
 pub use reuse::{ReusePolicy, RunsBecause, Verdict};
 
 use crate::artifact::Artifact;

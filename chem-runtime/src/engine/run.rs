@@ -185,7 +185,7 @@ impl Session {
             }
         };
         let begin =
-            |step: &dyn StepDefinition| begin_step(&engine.definition, index, step, &self.files, inputs.hashes());
+            |step: &dyn StepDefinition| begin_step(engine.definition.hash(), index, step, &self.files, inputs.hashes());
         let started = begin(planned.step());
         if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
             return Ok(FlowEventKind::UserInteractionRequested(question));
@@ -402,7 +402,7 @@ impl FlowEngine {
 }
 
 /// A step's outputs, if they are those that it declares.
-fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>) -> Result<Vec<StepOutput>, StepError> {
+pub(super) fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>) -> Result<Vec<StepOutput>, StepError> {
     for (index, output) in outputs.iter().enumerate() {
         let Some(declared) = step.outputs().iter().find(|declared| declared.name == output.name) else {
             return Err(StepError::new(format!("the step put out `{}`, which it does not declare", output.name)));

@@ -9,11 +9,14 @@ mod difference;
 mod earlier;
 mod facts;
 mod plan;
+mod tables;
+mod verify;
 mod why;
 
 pub use difference::{Difference, differences};
 pub use facts::{FlowFacts, StepFacts};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
+pub use verify::{Fault, Outcome, Place, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 
 use crate::engine::CoreEngineError;

@@ -2,6 +2,7 @@
 //! repeated, and where two part.
 //!
 //! - `pieces`: flows of steps that are made up, every component of which a test can change.
+//! - `verify`: repeated runs, with faults put into the program and into the log.
 //! - `reuse`: which results stand in for running a step, and what the log says of it.
 //! - `plan`: a plan and the run that follows never disagree, and both name the component that changed.
 
@@ -9,3 +10,4 @@ mod pieces;
 mod plan;
 mod reuse;
 mod steps;
+mod verify;

@@ -72,7 +72,7 @@ impl StepDefinition for Made {
     }
 
     fn outputs(&self) -> &[OutputSpec] {
-        &[OutputSpec { name: "main", kind: "word", reads_as: &[] }]
+        &[OutputSpec { kind: "word", ..OutputSpec::ANY }]
     }
 
     fn params(&self) -> Result<Map<String, Value>, StepError> {

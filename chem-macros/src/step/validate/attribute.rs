@@ -1,7 +1,7 @@
 //! The attribute: the step type's name, version and kind, and what may be done with its results.
 
 use proc_macro2::Span;
-use syn::{Expr, ExprLit, Lit, LitInt, LitStr};
+use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr};
 
 use super::{Errors, Kind};
 use crate::step::parse::WrittenAttribute;
@@ -16,6 +16,8 @@ pub(super) struct Header {
     pub(super) cache: bool,
     /// Whether results that are near each other are the same result.
     pub(super) approximate: bool,
+    /// The function that tells the columns of the output.
+    pub(super) columns: Option<ExprPath>,
 }
 
 const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
@@ -35,13 +37,15 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     let kind = options.take("kind").map(|value| kind(value, errors));
     let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
     let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
-    options.refuse_rest("`version`, `kind`, `cache` and `approximate`", errors);
+    let columns = options.take("columns").map(|value| columns(value, errors));
+    options.refuse_rest("`version`, `kind`, `columns`, `cache` and `approximate`", errors);
     Some(Header {
         name: name?,
         version: version?,
         kind: kind.map_or(Some(None), |kind| kind.map(Some))?,
         cache: cache?,
         approximate: approximate?,
+        columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
     })
 }
 
@@ -95,6 +99,16 @@ fn truth(value: &Expr, errors: &mut Errors) -> Option<bool> {
         Expr::Lit(ExprLit { lit: Lit::Bool(literal), .. }) => Some(literal.value),
         other => {
             errors.under(other, "write `true` or `false`");
+            None
+        }
+    }
+}
+
+fn columns(value: Expr, errors: &mut Errors) -> Option<ExprPath> {
+    match value {
+        Expr::Path(path) => Some(path),
+        other => {
+            errors.under(other, "`columns` is the name of a function: `fn(&Step, &ColumnContext<'_>) -> Columns`");
             None
         }
     }

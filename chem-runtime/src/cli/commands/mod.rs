@@ -14,4 +14,5 @@ pub(super) mod run;
 pub(super) mod show;
 pub(super) mod steps;
 pub(super) mod store;
+pub(super) mod verify;
 pub(super) mod why;

@@ -155,7 +155,7 @@ impl Walk<'_> {
         let twin = self.work.get(&work).copied().filter(|_| refusal.is_none());
         let hashes: Option<BTreeMap<String, ArtifactHash>> =
             step.inputs.iter().map(|(port, hash)| Some((port.clone(), (*hash)?))).collect();
-        let begun = hashes.map(|hashes| begin_step(self.definition, index, definition, self.files, hashes));
+        let begun = hashes.map(|hashes| begin_step(self.definition.hash(), index, definition, self.files, hashes));
         let started = match begun.transpose() {
             Ok(started) => started,
             Err(error) => {
