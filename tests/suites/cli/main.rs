@@ -8,3 +8,4 @@ mod identity;
 mod manifest_errors;
 mod retry;
 mod store;
+mod workbench;
