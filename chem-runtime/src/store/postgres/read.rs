@@ -11,7 +11,7 @@ use super::rows::{event, signed};
 use super::session::Session;
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::fingerprint::ArtifactHash;
+use crate::fingerprint::{ArtifactHash, CacheKey};
 use crate::store::{FlowSummary, StoreError};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
@@ -24,6 +24,8 @@ const ARTIFACT: &str =
 /// In no locale but the plainest may hashes be compared by their order: Danish has `aa` after `z`.
 const ARTIFACTS: &str = "SELECT artifact_hash FROM workflow_step_artifacts
      WHERE artifact_hash LIKE $1 || '%' ORDER BY artifact_hash COLLATE \"C\" LIMIT $2";
+const FINISHED: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text FROM event_log
+     WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 ORDER BY seq DESC LIMIT 1";
 const FLOWS: &str = "
      SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
             last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text, run.event_types
@@ -112,6 +114,12 @@ pub(super) fn artifacts_with_prefix(
         Ok(found.map_err(|error| StoreError::Corrupt { reason: format!("an artifact is named `{text}`: {error}") })?)
     };
     session.query(&statement, &[&prefix, &limit])?.iter().map(hash).collect()
+}
+
+pub(super) fn finished(session: &mut Session, key: CacheKey) -> Result<Option<FlowEvent>, Fault> {
+    let statement = session.prepared(FINISHED)?;
+    let row = session.query_opt(&statement, &[&key.to_string()])?;
+    Ok(row.map(|row| event(&row, 0)).transpose()?)
 }
 
 pub(super) fn flows(session: &mut Session) -> Result<Vec<FlowSummary>, Fault> {

@@ -8,6 +8,7 @@ mod following;
 mod leases;
 mod refusal;
 mod runs;
+mod work;
 
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::store::{EventStore, NewEvent};
@@ -66,6 +67,10 @@ macro_rules! laws {
                     an_empty_log_is_waited_for_and_no_longer_than_asked,
                     who_waits_is_given_the_next_event,
                     nothing_is_lost_while_many_write,
+                ]
+                work: [
+                    the_newest_result_of_a_work_is_found,
+                    nothing_but_a_finished_step_is_a_result,
                 ]
                 durable: [
                     what_was_stored_is_there_when_the_store_is_opened_again,
