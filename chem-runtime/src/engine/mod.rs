@@ -5,6 +5,7 @@
 //! cost n+1 commits. What an event means, and what happens next, is the flow's to know.
 
 mod attempt;
+mod branch;
 mod builder;
 mod clock;
 mod environment;
@@ -17,6 +18,7 @@ mod run;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use branch::BranchError;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use clock::{Clock, SystemClock};
 pub use error::CoreEngineError;

@@ -1,5 +1,6 @@
 //! The program itself, as a person or a script meets it.
 
+mod branch;
 mod contract;
 mod durability;
 mod gates;

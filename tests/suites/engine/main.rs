@@ -1,5 +1,6 @@
 //! The engine: what it records, how it ends, and that no loss of power can hurt it.
 
+mod branch;
 mod counting;
 mod crash;
 mod ends;
