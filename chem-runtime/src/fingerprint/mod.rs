@@ -14,3 +14,4 @@ pub use hash::{
 };
 pub(crate) use hash::{Tag, tagged_sha256};
 pub use typed::to_json;
+pub(crate) use typed::{CanonicalText, canonical_text};

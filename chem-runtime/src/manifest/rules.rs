@@ -69,6 +69,7 @@ rules! {
     STEP_PARAM_FORM = "E0407" Error "a parameter of a step does not have the form that it needs";
     EXPRESSION = "E0408" Error "an expression cannot be used";
     NO_SUCH_FILE = "E0409" Error "an input file is not there";
+    UNKNOWN_COLUMN = "E0410" Error "no earlier step produces a column";
 
     // The order of the steps and what feeds what.
     FIRST_NOT_SOURCE = "E0501" Error "the first step is not a source";

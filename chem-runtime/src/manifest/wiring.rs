@@ -15,21 +15,35 @@ use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec, Registry, StepKind, StepSpe
 /// Groups of rules after which the wiring is not known well enough to say that a step is unused.
 const DOUBTS: &[&str] = &["01", "02", "04", "05"];
 
-/// Checks the wiring of `steps`, whose types are `specs` as far as they are known.
+/// What feeds an input of a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Feed {
+    /// The input.
+    pub(super) port: &'static str,
+    /// The place of the step that feeds it.
+    pub(super) from: usize,
+    /// Which output of that step.
+    pub(super) output: &'static str,
+}
+
+/// Checks the wiring of `steps`, whose types are `specs` as far as they are known. Gives for each step what feeds it, as
+/// far as that is known.
 pub(super) fn check(
     steps: &[AuthoredStep],
     specs: &[Option<&'static StepSpec>],
     source: &Source,
     registry: &Registry,
     findings: &mut Findings,
-) {
+) -> Vec<Vec<Feed>> {
     let mut places = HashMap::new();
     for (index, step) in steps.iter().enumerate() {
         if let Some(id) = &step.written_id {
             places.entry(id.as_str()).or_insert(index);
         }
     }
-    let mut wiring = Wiring { steps, specs, source, places, used: vec![false; steps.len()], findings };
+    let (used, fed) = (vec![false; steps.len()], vec![OutputSpec::ANY; steps.len()]);
+    let feeds = vec![Vec::new(); steps.len()];
+    let mut wiring = Wiring { steps, specs, source, places, used, fed, feeds, findings };
     wiring.order(registry);
     for (index, spec) in specs.iter().enumerate() {
         if let Some(spec) = spec {
@@ -37,6 +51,7 @@ pub(super) fn check(
         }
     }
     wiring.unused();
+    wiring.feeds
 }
 
 struct Wiring<'a> {
@@ -47,6 +62,10 @@ struct Wiring<'a> {
     places: HashMap<&'a str, usize>,
     /// Which steps feed another.
     used: Vec<bool>,
+    /// What feeds the first input of each step, as far as the steps were looked at; anything, if it is not known.
+    fed: Vec<OutputSpec>,
+    /// For each step what feeds it.
+    feeds: Vec<Vec<Feed>>,
     findings: &'a mut Findings,
 }
 
@@ -167,7 +186,12 @@ impl Wiring<'_> {
     }
 
     fn kinds(&mut self, index: usize, port: &PortSpec, from: usize, output: &OutputSpec, span: Span) {
-        if port.accepts(output) {
+        let output = output.fed_by(&self.fed[from]);
+        if self.specs[index].is_some_and(|spec| spec.inputs.first().is_some_and(|first| first.name == port.name)) {
+            self.fed[index] = output;
+        }
+        if port.accepts(&output) {
+            self.feeds[index].push(Feed { port: port.name, from, output: output.name });
             return;
         }
         let taken = match output.name {
@@ -180,7 +204,8 @@ impl Wiring<'_> {
             .with_secondary(self.source, self.uses(from), format!("gives `{}`", output.kind));
         let gives = |place: &usize| {
             self.specs[*place].is_some_and(|spec| {
-                spec.kind != StepKind::Sink && spec.outputs.first().is_some_and(|output| port.accepts(output))
+                let main = spec.outputs.first().map(|output| output.fed_by(&self.fed[*place]));
+                spec.kind != StepKind::Sink && main.is_some_and(|output| port.accepts(&output))
             })
         };
         if let Some(id) = (0..index).rev().find(gives).and_then(|place| self.steps[place].id.as_ref()) {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::columns::{ColumnContext, ColumnReference, Columns};
 use super::context::ExecutionContext;
 use super::error::StepError;
 use super::file::Files;
@@ -131,6 +132,16 @@ pub trait StepDefinition: Send + Sync {
     /// of its path.
     fn identity(&self, _files: &Files) -> Result<Map<String, Value>, StepError> {
         self.params()
+    }
+
+    /// The columns of its inputs that its parameters name, each with the parameter. A check sees that they are there.
+    fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
+        Vec::new()
+    }
+
+    /// The columns of its main output, as far as they are known before it runs.
+    fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
+        Columns::Unknown
     }
 
     /// Does the work. A panic is caught and becomes a failure.

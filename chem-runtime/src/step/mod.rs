@@ -4,6 +4,7 @@
 //! registers it. The engine sees only [`StepDefinition`], which can also be implemented by hand. Which steps follow
 //! which is the flow's to know.
 
+mod columns;
 mod context;
 mod default;
 mod definition;
@@ -17,6 +18,7 @@ mod port;
 mod registry;
 mod typed;
 
+pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
 pub use definition::{

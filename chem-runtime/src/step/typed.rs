@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use serde_json::{Map, Value};
 
+use super::columns::{ColumnContext, ColumnReference, Columns};
 use super::context::ExecutionContext;
 use super::definition::{InvalidStepId, PlannedStep, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
 use super::doc::StepDoc;
@@ -75,6 +76,16 @@ pub trait Step: Clone + Debug + Send + Sync + 'static {
 
     /// The parameters as they are hashed: see [`StepDefinition::identity`].
     fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError>;
+
+    /// The columns that its parameters name: see [`StepDefinition::named_columns`].
+    fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
+        Vec::new()
+    }
+
+    /// The columns of its main output: see [`StepDefinition::columns`].
+    fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
+        Columns::Unknown
+    }
 
     /// Does the work.
     fn run(&self, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError>;
@@ -264,6 +275,14 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError> {
         self.step.identity(files)
+    }
+
+    fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
+        self.step.named_columns()
+    }
+
+    fn columns(&self, context: &ColumnContext<'_>) -> Columns {
+        self.step.columns(context)
     }
 
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {

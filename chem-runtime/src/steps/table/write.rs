@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::prelude::*;
-use crate::records::{extension, is_gzip_name, write_delimited};
+use crate::records::{column_places, extension, is_gzip_name, write_delimited};
 
 /// Writes a table to a CSV or TSV file.
 ///
@@ -27,7 +27,8 @@ use crate::records::{extension, is_gzip_name, write_delimited};
 ///
 /// # Errors
 /// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
-/// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none.
+/// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none, or one
+///   twice.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 1, kind = Sink)]
 pub fn write_table(
@@ -40,7 +41,7 @@ pub fn write_table(
     format: Option<String>,
     /// The columns to write, in this order. Left out, all of them.
     #[param(example = "[name, smiles, molecular_weight]")]
-    columns: Option<Vec<String>>,
+    columns: Option<Vec<ColumnName>>,
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let delimiter = delimiter(path.as_str(), format.as_deref())?;
@@ -65,20 +66,14 @@ fn delimiter(path: &str, format: Option<&str>) -> Result<u8, StepError> {
 }
 
 /// Where the columns called `names` are; all columns, if none is named.
-fn places(table: &Table, names: Option<&[String]>) -> Result<Vec<usize>, StepError> {
+fn places(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, StepError> {
     let Some(names) = names else {
         return Ok((0..table.columns().len()).collect());
     };
     if names.is_empty() {
         return Err(StepError::new("`columns` names no column to write; leave it out to write all of them"));
     }
-    let place = |name: &String| {
-        table.columns().iter().position(|column| *column.name == **name).ok_or_else(|| {
-            let there: Vec<String> = table.columns().iter().map(|column| format!("`{}`", column.name)).collect();
-            StepError::new(format!("there is no column `{name}` to write; the columns are {}", there.join(", ")))
-        })
-    };
-    names.iter().map(place).collect()
+    column_places(table, names, "columns")
 }
 
 #[cfg(test)]
@@ -100,9 +95,9 @@ mod tests {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
         let table = Table::new([column("a"), column("b")]).unwrap();
         assert_eq!(places(&table, None).unwrap(), [0, 1]);
-        assert_eq!(places(&table, Some(&["b".to_owned()])).unwrap(), [1]);
+        assert_eq!(places(&table, Some(&["b".into()])).unwrap(), [1]);
         assert!(places(&table, Some(&[])).is_err());
-        let said = places(&table, Some(&["c".to_owned()])).unwrap_err().to_string();
-        assert!(said.contains("`c`") && said.contains("`a`, `b`"), "{said}");
+        let said = places(&table, Some(&["c".into()])).unwrap_err().to_string();
+        assert!(said.contains("`c`") && said.contains("`a` and `b`"), "{said}");
     }
 }
