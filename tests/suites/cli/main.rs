@@ -6,6 +6,7 @@ mod durability;
 mod gates;
 mod harness;
 mod identity;
+mod kills;
 mod manifest_errors;
 mod retry;
 mod store;

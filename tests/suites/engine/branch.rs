@@ -115,6 +115,7 @@ fn power_lost_while_a_branch_is_made_leaves_none_or_all_of_what_it_shares() {
             if engine.branch(branch, parent, "s2", Map::new()).is_ok() {
                 continue;
             }
+            store.light();
             if engine.events_for(branch).unwrap().is_empty() {
                 engine.branch(branch, parent, "s2", Map::new()).unwrap();
             } else {
