@@ -386,7 +386,7 @@ impl Drop for Session {
 }
 
 impl FlowEngine {
-    fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
+    pub(super) fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
         Ok(FlowEventKind::FlowInitialized(FlowInitialized {
             flow: self.definition.name().unwrap_or(&self.default_name).to_owned(),
             definition_hash: self.definition.hash(),
