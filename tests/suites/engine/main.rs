@@ -3,4 +3,5 @@
 mod counting;
 mod crash;
 mod ends;
+mod history;
 mod shape;
