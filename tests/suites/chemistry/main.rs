@@ -5,6 +5,9 @@
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
 //! - `search`: substructures, scaffolds and similarities are RDKit's, and what is alike comes first.
 //! - `picking`: picks are far apart, and members of a cluster near its centre.
+//! - `report`: the page shows what it promises, in a browser, whatever the molecules are called.
+//! - `threads`: results do not depend on the number of threads.
+//! - `trouble`: rubbish, full disks and missing columns are accounted for, and lose nothing.
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
 mod bench;
@@ -12,5 +15,8 @@ mod files;
 mod hostile;
 mod picking;
 mod reference;
+mod report;
 mod search;
 mod spelling;
+mod threads;
+mod trouble;
