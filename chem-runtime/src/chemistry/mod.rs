@@ -33,7 +33,7 @@ pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_RING_CLOSURES, MAX_SMILES_B
 pub use molecules::{Molecules, NotMolecules};
 pub use params::{Smarts, Smiles};
 pub use property::{DECIMALS, Property, rounded};
-pub use read::{ReadMolecules, read_molecules};
+pub use read::{InlineMolecule, InlineMolecules, ReadMolecules, inline_molecules, read_molecules};
 pub use report::{WriteReport, write_report};
 pub use scaffold::{FindScaffolds, find_scaffolds};
 pub use similar::{RankBySimilarity, rank_by_similarity};

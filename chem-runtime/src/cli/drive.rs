@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::args::Shared;
 use super::commands::show::print_report;
 use super::exit::{Failure, Status};
-use super::output;
 use super::progress::Watcher;
+use super::signals;
 use crate::engine::{CoreEngineError, FlowEngine};
 use crate::event::FlowId;
 use crate::flow::FlowDefinition;
@@ -27,7 +27,7 @@ pub(super) struct RunPlan {
 /// Runs or resumes a run to its end, and prints what came of it.
 pub(super) fn drive(shared: &Shared, store: Arc<dyn EventStore>, plan: RunPlan) -> Result<ExitCode, Failure> {
     let cancel = CancelToken::default();
-    stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
+    signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
     let mut builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
         .directory(plan.directory)
         .cancel_token(cancel)
@@ -49,19 +49,4 @@ pub(super) fn drive(shared: &Shared, store: Arc<dyn EventStore>, plan: RunPlan) 
     }
     print_report(shared, &RunReport::of(plan.flow_id, &events)?, store.as_ref())?;
     Ok(status)
-}
-
-/// The first Ctrl-C asks whatever looks at `cancel` to stop; the second does not ask.
-pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
-    let stop = move || {
-        if cancel.is_cancelled() {
-            std::process::exit(i32::from(Status::Interrupted as u8));
-        }
-        cancel.cancel();
-        if !message.is_empty() {
-            output::say(message);
-        }
-    };
-    // A program of one's own may handle signals itself; then it stops its runs as it likes.
-    let _ = ctrlc::try_set_handler(stop);
 }

@@ -17,6 +17,7 @@ mod output;
 mod panics;
 mod progress;
 mod runs;
+mod signals;
 
 use std::process::ExitCode;
 

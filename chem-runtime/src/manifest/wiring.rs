@@ -29,7 +29,8 @@ pub(super) fn check(
             places.entry(id.as_str()).or_insert(index);
         }
     }
-    let mut wiring = Wiring { steps, specs, source, places, used: vec![false; steps.len()], findings };
+    let (used, fed) = (vec![false; steps.len()], vec![OutputSpec::ANY; steps.len()]);
+    let mut wiring = Wiring { steps, specs, source, places, used, fed, findings };
     wiring.order(registry);
     for (index, spec) in specs.iter().enumerate() {
         if let Some(spec) = spec {
@@ -47,6 +48,8 @@ struct Wiring<'a> {
     places: HashMap<&'a str, usize>,
     /// Which steps feed another.
     used: Vec<bool>,
+    /// What feeds the first input of each step, as far as the steps were looked at; anything, if it is not known.
+    fed: Vec<OutputSpec>,
     findings: &'a mut Findings,
 }
 
@@ -167,7 +170,11 @@ impl Wiring<'_> {
     }
 
     fn kinds(&mut self, index: usize, port: &PortSpec, from: usize, output: &OutputSpec, span: Span) {
-        if port.accepts(output) {
+        let output = output.fed_by(&self.fed[from]);
+        if self.specs[index].is_some_and(|spec| spec.inputs.first().is_some_and(|first| first.name == port.name)) {
+            self.fed[index] = output;
+        }
+        if port.accepts(&output) {
             return;
         }
         let taken = match output.name {
@@ -180,7 +187,8 @@ impl Wiring<'_> {
             .with_secondary(self.source, self.uses(from), format!("gives `{}`", output.kind));
         let gives = |place: &usize| {
             self.specs[*place].is_some_and(|spec| {
-                spec.kind != StepKind::Sink && spec.outputs.first().is_some_and(|output| port.accepts(output))
+                let main = spec.outputs.first().map(|output| output.fed_by(&self.fed[*place]));
+                spec.kind != StepKind::Sink && main.is_some_and(|output| port.accepts(&output))
             })
         };
         if let Some(id) = (0..index).rev().find(gives).and_then(|place| self.steps[place].id.as_ref()) {

@@ -3,6 +3,7 @@
 //! - `reference`: every property of every approved drug is RDKit's.
 //! - `spelling`: one molecule has one record, however it was spelt.
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
+//! - `tables`: molecules among the steps over tables.
 //! - `search`: substructures, scaffolds and similarities are RDKit's, and what is alike comes first.
 //! - `picking`: picks are far apart, and members of a cluster near its centre.
 //! - `report`: the page shows what it promises, in a browser, whatever the molecules are called.
@@ -18,5 +19,6 @@ mod reference;
 mod report;
 mod search;
 mod spelling;
+mod tables;
 mod threads;
 mod trouble;

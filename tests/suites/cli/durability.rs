@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::{Outcome, Place, slow_flow};
@@ -19,8 +19,8 @@ fn runs(place: &Place) -> HashMap<String, usize> {
     runs
 }
 
-fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+fn signal(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
 /// Waits until the file has so many lines, which says how far the child has got.
@@ -101,7 +101,7 @@ fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
     place.write("slow.yaml", &slow_flow(2, 20_000));
     let mut child = place.spawn(&["run", "slow.yaml"]);
     wait_for_lines(&place, 1);
-    interrupt(&child);
+    signal(&child, "-INT");
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
@@ -109,6 +109,21 @@ fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
     assert_eq!((&run["status"], &run["event_variants"]), (&"interrupted".into(), &"ISFS".into()));
     let advice = format!("chem resume {}", run["flow_id"].as_str().unwrap());
     assert!(stderr.contains(&advice), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_outlives_its_terminal_still_stops_cleanly_when_it_is_asked_to() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(2, 20_000));
+    let mut command = place.command_through("nohup", &[], &["run", "slow.yaml", "-q"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_lines(&place, 1);
+    signal(&child, "-HUP");
+    assert_eq!(child.try_wait().unwrap(), None);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(place.show("@last")["event_variants"], "ISFS");
 }
 
 #[test]

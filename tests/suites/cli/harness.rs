@@ -70,7 +70,17 @@ impl Place {
 
     /// The program with these arguments, in this directory and in no other place's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.program(Command::new(PROGRAM), arguments)
+    }
+
+    /// The same, started by another program that becomes it.
+    pub fn command_through(&self, program: &str, options: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(options).arg(PROGRAM);
+        self.program(command, arguments)
+    }
+
+    fn program(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         for variable in ["CHEM_STORE", "DATABASE_URL", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(variable);
@@ -82,8 +92,15 @@ impl Place {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// The program at work, which Ctrl-C stops: also where these tests run in the background, whose processes a shell
+    /// has ignore it, and the program honours that.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        let mut command = if cfg!(target_os = "linux") {
+            self.command_through("env", &["--default-signal=INT,TERM,HUP"], arguments)
+        } else {
+            self.command(arguments)
+        };
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// The run as `show` tells it to scripts.

@@ -1,10 +1,12 @@
 //! `molecules.read`: molecules from a file.
 
 mod delimited_columns;
+mod inline;
 mod queries;
 mod raw;
 mod smiles_lines;
 
+pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 
 use self::delimited_columns::Columns;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::args::{Format, LogArgs, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, styled};
-use crate::cli::{drive, runs};
+use crate::cli::{runs, signals};
 use crate::event::{FlowEvent, FlowEventKind};
 use crate::flow::{FlowStatus, replay};
 use crate::report::event_json;
@@ -43,7 +43,7 @@ fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure>
 fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared)?;
     let stop = CancelToken::default();
-    drive::stop_on_signals(stop.clone(), "");
+    signals::stop_on_signals(stop.clone(), "");
     while !stop.is_cancelled() {
         let followed = store.follow(cursor, 1000, WAIT)?;
         for event in &followed.events {

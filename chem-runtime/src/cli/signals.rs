@@ -1,0 +1,49 @@
+//! Ctrl-C and the other ways in which a process is asked to stop.
+
+use super::exit::Status;
+use super::output;
+use crate::step::CancelToken;
+
+/// The first request to stop is passed on to whatever looks at `cancel`; the second ends the process.
+///
+/// Signals that were ignored when the program began stay ignored, so that `nohup` means what it always does.
+pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
+    let stop = move || {
+        if cancel.is_cancelled() {
+            std::process::exit(i32::from(Status::Interrupted as u8));
+        }
+        cancel.cancel();
+        if !message.is_empty() {
+            output::say(message);
+        }
+    };
+    // Without a handler the process is killed by the signal, which loses nothing that had finished.
+    if let Err(error) = on_each(stop) {
+        tracing::warn!(error, "a request to stop will end the program at once");
+    }
+}
+
+#[cfg(unix)]
+fn on_each(stop: impl Fn() + Send + 'static) -> Result<(), String> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    let ignored = ignored_signals();
+    let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut signals = signal_hook::iterator::Signals::new(heeded).map_err(|error| error.to_string())?;
+    let wait = move || signals.forever().for_each(|_| stop());
+    std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// The signals that this process ignores, one bit for each from the first, as Linux tells it; elsewhere none.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(not(unix))]
+fn on_each(stop: impl Fn() + Send + 'static) -> Result<(), String> {
+    ctrlc::try_set_handler(stop).map_err(|error| error.to_string())
+}
