@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use super::cards::name_of;
 use crate::artifact::{ArtifactSource, ArtifactValue as _, ColumnData, Table};
-use crate::event::OutputRef;
 use crate::fingerprint::ArtifactHash;
-use crate::step::{ExecutionContext, History, MAIN_OUTPUT, PastStep, StepError};
+use crate::step::{ExecutionContext, History, MAIN_OUTPUT, OutputRef, PastStep, StepError};
 
 /// So many of the molecules that a step removed are named.
 pub(super) const NAMED: usize = 60;
