@@ -60,7 +60,7 @@ pub use chem_macros::step;
 pub mod __private {
     pub use inventory;
 
-    pub use crate::step::param::given;
+    pub use crate::step::param::{given, named_columns};
 
     /// Parameters by name.
     pub type Params = serde_json::Map<String, serde_json::Value>;

@@ -20,8 +20,10 @@
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
 
+mod answer;
 mod decide;
 mod definition;
+mod divergence;
 mod error;
 mod evolve;
 mod history;
@@ -29,8 +31,10 @@ mod identity;
 mod instance;
 mod wiring;
 
+pub use answer::{AnswerError, check_answer, check_schema};
 pub use decide::{Decision, decide};
 pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
+pub use divergence::{Change, changes, divergence_hash};
 pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
 pub use history::history_of;

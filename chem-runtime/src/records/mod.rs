@@ -19,7 +19,7 @@ mod typing;
 
 pub use columns::{column_place, column_places};
 pub use decode::{extension, is_gzip_name, text_of};
-pub use delimited_reader::{Delimited, Row};
+pub use delimited_reader::{Delimited, Row, header_of};
 pub use delimited_writer::write_delimited;
 pub use filter::{Chosen, choose_rows};
 pub use keys::{Key, is_missing, key_of, order_of};

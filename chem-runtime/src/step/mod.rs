@@ -4,6 +4,7 @@
 //! registers it. The engine sees only [`StepDefinition`], which can also be implemented by hand. Which steps follow
 //! which is the flow's to know.
 
+mod columns;
 mod context;
 mod default;
 mod definition;
@@ -18,6 +19,7 @@ mod port;
 mod registry;
 mod typed;
 
+pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
 pub use definition::{
@@ -36,4 +38,4 @@ pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
 };
 
-pub use crate::event::{OutputRef, StepKind};
+pub use crate::event::{Gate, OutputRef, RetryOn, RetryPolicy, StepKind, StepPolicy};

@@ -3,5 +3,8 @@
 mod counting;
 mod crash;
 mod ends;
+mod gates;
 mod history;
+mod retry;
 mod shape;
+mod timeout;

@@ -1,7 +1,7 @@
 //! The attribute: the step type's name, version and kind.
 
 use proc_macro2::Span;
-use syn::{Expr, ExprLit, Lit, LitInt, LitStr};
+use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr};
 
 use super::{Errors, Kind};
 use crate::step::parse::WrittenAttribute;
@@ -12,6 +12,8 @@ pub(super) struct Header {
     pub(super) version: u32,
     /// The kind, if it is written, and where.
     pub(super) kind: Option<(Kind, Expr)>,
+    /// The function that tells the columns of the output.
+    pub(super) columns: Option<ExprPath>,
 }
 
 const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
@@ -29,8 +31,14 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         None => None,
     };
     let kind = options.take("kind").map(|value| kind(value, errors));
-    options.refuse_rest("`version` and `kind`", errors);
-    Some(Header { name: name?, version: version?, kind: kind.map_or(Some(None), |kind| kind.map(Some))? })
+    let columns = options.take("columns").map(|value| columns(value, errors));
+    options.refuse_rest("`version`, `kind` and `columns`", errors);
+    Some(Header {
+        name: name?,
+        version: version?,
+        kind: kind.map_or(Some(None), |kind| kind.map(Some))?,
+        columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
+    })
 }
 
 fn name(written: Option<Expr>, errors: &mut Errors) -> Option<LitStr> {
@@ -76,4 +84,14 @@ fn kind(value: Expr, errors: &mut Errors) -> Option<(Kind, Expr)> {
         }
     };
     Some((kind, value))
+}
+
+fn columns(value: Expr, errors: &mut Errors) -> Option<ExprPath> {
+    match value {
+        Expr::Path(path) => Some(path),
+        other => {
+            errors.under(other, "`columns` is the name of a function: `fn(&Step, &ColumnContext<'_>) -> Columns`");
+            None
+        }
+    }
 }
