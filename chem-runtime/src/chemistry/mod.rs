@@ -6,6 +6,7 @@
 mod alerts;
 mod butina;
 mod cluster;
+mod deduplicate;
 mod describe;
 mod diverse;
 mod filter;
@@ -16,23 +17,32 @@ mod molecules;
 mod params;
 mod property;
 mod read;
+mod rules;
+mod sample;
 mod scaffold;
 mod similar;
+mod standardize;
 mod substructure;
+mod write;
 
 pub use alerts::{MarkAlerts, mark_alerts};
 pub use cluster::{ClusterMolecules, cluster_molecules};
+pub use deduplicate::{DeduplicateMolecules, deduplicate_molecules};
 pub use describe::{DescribeMolecules, describe_molecules};
 pub use diverse::{PickDiverse, pick_diverse};
 pub use filter::{FilterMolecules, filter_molecules};
 pub use library::{
     Fingerprint, FingerprintKind, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, PROVIDER, Pattern, Structure,
 };
-pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_RING_CLOSURES, MAX_SMILES_BYTES};
+pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES};
 pub use molecules::{Molecules, NotMolecules};
 pub use params::{Smarts, Smiles};
 pub use property::{DECIMALS, Property, rounded};
 pub use read::{InlineMolecule, InlineMolecules, ReadMolecules, inline_molecules, read_molecules};
+pub use rules::{JudgeMolecules, Rule, judge_molecules};
+pub use sample::{SampleMolecules, sample_molecules};
 pub use scaffold::{FindScaffolds, find_scaffolds};
 pub use similar::{RankBySimilarity, rank_by_similarity};
+pub use standardize::{MAX_TAUTOMER_ATOMS, StandardizeMolecules, standardize_molecules};
 pub use substructure::{SelectBySubstructure, select_by_substructure};
+pub use write::{WriteMolecules, write_molecules};

@@ -61,6 +61,14 @@ impl Molecules {
         self.len() == 0
     }
 
+    /// The name of each molecule.
+    pub fn names(&self) -> &[Option<Box<str>>] {
+        match self.0.data(0) {
+            Some(ColumnData::Text(names)) => names,
+            _ => &[],
+        }
+    }
+
     /// The canonical SMILES of each molecule; none of them is missing.
     pub fn smiles(&self) -> &[Option<Box<str>>] {
         match self.0.data(1) {
