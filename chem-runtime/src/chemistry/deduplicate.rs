@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::library::Structure;
+use super::molecule::Molecule;
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::map_records;
@@ -47,9 +47,10 @@ pub fn deduplicate_molecules(
 ) -> Result<Molecules, StepError> {
     let keys: Vec<Option<String>> = match by.as_str() {
         "smiles" => vec![None; molecules.len()],
-        _ => map_records(context, molecules.smiles(), |smiles| {
-            Structure::from_smiles(smiles.as_deref()?).ok()?.inchi_key()
-        })?,
+        _ => {
+            let all: Vec<Molecule<'_>> = molecules.iter().collect();
+            map_records(context, &all, Molecule::inchi_key)?
+        }
     };
     // An InChIKey has 27 characters and two hyphens at places where no SMILES has them.
     let named = keys.iter().zip(molecules.smiles()).map(|(key, smiles)| key.as_deref().or(smiles.as_deref()));

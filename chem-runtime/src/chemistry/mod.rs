@@ -13,8 +13,10 @@ mod filter;
 mod fingerprints;
 mod library;
 mod limits;
+mod molecule;
 mod molecules;
 mod params;
+mod prefer;
 mod property;
 mod read;
 mod rules;
@@ -35,8 +37,10 @@ pub use library::{
     Fingerprint, FingerprintKind, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, PROVIDER, Pattern, Structure,
 };
 pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES};
-pub use molecules::{Molecules, NotMolecules};
+pub use molecule::{MolecularProperty, Molecule, PropertyValue};
+pub use molecules::{MoleculeFamily, Molecules, NotMolecules};
 pub use params::{Smarts, Smiles};
+pub use prefer::{PreferProperties, prefer_properties};
 pub use property::{DECIMALS, Property, rounded};
 pub use read::{InlineMolecule, InlineMolecules, ReadMolecules, inline_molecules, read_molecules};
 pub use rules::{JudgeMolecules, Rule, judge_molecules};
