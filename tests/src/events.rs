@@ -80,6 +80,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             definition: RecordedDefinition {
                 description: Some("Line one.\nLine \"two\".".into()),
                 params: params.clone(),
+                overridden: ["limit".to_owned()].into(),
                 steps: vec![
                     recorded("read", StepKind::Source, &params),
                     RecordedStep {

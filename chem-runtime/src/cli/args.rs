@@ -112,15 +112,17 @@ pub(super) enum Command {
     /// Run the steps of a stored run again and compare all that they put out. Status 1 unless everything is as it was.
     Verify(VerifyArgs),
     /// Go on with a run that was interrupted.
-    Resume(RunIdArgs),
+    Resume(ResumeArgs),
     /// Try the step again at which a run has failed, and go on.
     Retry(RetryArgs),
     /// Let a step start at which a run waits for a decision, and go on.
     Approve(ApproveArgs),
     /// Fail a run at the step at which it waits for a decision.
     Reject(AnswerArgs),
+    /// Run a flow anew from one of its steps, sharing what stands before it with a run that has finished that far.
+    Branch(BranchArgs),
     /// List the runs in the store, the oldest first.
-    Ls,
+    Ls(LsArgs),
     /// Show a run: its steps, their fingerprints and outputs.
     Show(RunIdArgs),
     /// Print the events of a run, or follow those of all runs.
@@ -206,7 +208,7 @@ pub(super) struct WhyArgs {
     pub against: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Overrides {
     /// Give one of the flow's params another value.
     #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -218,6 +220,48 @@ pub(super) struct RunIdArgs {
     /// The run: its id, the beginning of it, or `@last` for the newest.
     #[arg(value_name = "ID")]
     pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    /// If the manifest has changed since the run began, go on with a branch that has the flow as it is now.
+    #[arg(long, conflicts_with = "recorded")]
+    pub adopt: bool,
+    /// Go on with the flow as it was, whatever the manifest says now.
+    #[arg(long, conflicts_with = "manifest")]
+    pub recorded: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BranchArgs {
+    /// The run to branch from: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The first step that is run anew. It and all before it have to be finished.
+    #[arg(long, value_name = "STEP")]
+    pub from: String,
+    #[command(flatten)]
+    pub overrides: BranchOverrides,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BranchOverrides {
+    /// Give one of the flow's params another value, or, as STEP.PARAMETER=VALUE, a parameter of a step.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LsArgs {
+    /// Show branches below the runs that they come from.
+    #[arg(long)]
+    pub tree: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::args::Shared;
 use super::commands::show::print_report;
 use super::exit::{Failure, Status};
@@ -48,6 +50,8 @@ pub(super) enum Act<'a> {
     Retry(&'a str),
     /// Give this answer to the question at the step of this name.
     Answer(&'a str, &'a Answer),
+    /// Begin it as a branch of the run `parent` from the step `from`, for which `set` was set.
+    Branch { parent: FlowId, from: &'a str, set: &'a Map<String, Value> },
 }
 
 /// Runs or resumes a run to its end, and prints what came of it.
@@ -71,6 +75,7 @@ pub(super) fn drive(
     let result = match act {
         Act::Run => engine.run(plan.flow_id),
         Act::Retry(reason) => engine.retry(plan.flow_id, reason),
+        Act::Branch { parent, from, set } => engine.branch(plan.flow_id, parent, from, set.clone()),
         Act::Answer(step, answer) => engine.answer(plan.flow_id, step, answer.clone()),
     };
     let status = match result {

@@ -170,6 +170,8 @@ impl Failure {
             CoreEngineError::Gate(_) => {
                 Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says what the run waits for"))
             }
+            CoreEngineError::Branch(_) => Self::new(Status::Usage, &error)
+                .with_help(format!("`chem show {flow_id}` shows the steps and how they stand")),
             CoreEngineError::NotFailed { .. } => {
                 Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says how it stands"))
             }

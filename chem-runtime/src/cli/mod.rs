@@ -13,6 +13,7 @@ mod args;
 mod commands;
 mod drive;
 mod exit;
+mod family;
 mod output;
 mod panics;
 mod progress;
@@ -46,7 +47,8 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Retry(args) => commands::retry::run(shared, args),
         Command::Approve(args) => commands::answer::approve(shared, args),
         Command::Reject(args) => commands::answer::reject(shared, args),
-        Command::Ls => commands::ls::run(shared),
+        Command::Branch(args) => commands::branch::run(shared, args),
+        Command::Ls(args) => commands::ls::run(shared, args),
         Command::Show(args) => commands::show::run(shared, args),
         Command::Log(args) => commands::log::run(shared, args),
         Command::Artifact(args) => commands::artifact::run(shared, args),

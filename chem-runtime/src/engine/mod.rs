@@ -6,6 +6,7 @@
 
 mod attempt;
 mod begin;
+mod branch;
 mod builder;
 mod clock;
 mod environment;
@@ -21,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use begin::begin_step;
+pub use branch::BranchError;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use clock::{Clock, SystemClock};
 pub use error::CoreEngineError;

@@ -8,12 +8,17 @@ use super::begin::begin_step;
 use super::clock::wait_until;
 use super::reuse::Verdict;
 use super::{CoreEngineError, FlowEngine};
-use crate::artifact::Handed;
+use crate::artifact::{Artifact, ArtifactValue, Handed};
 use crate::event::{
     FlowCompleted, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepFailed, StepFinished, StepReused, StepSignal,
 };
-use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, StepIdentity, decide, evolve, flow_fingerprint};
-use crate::step::{ANY_KIND, Files, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult};
+use crate::fingerprint::{canonical_json, to_json};
+use crate::flow::{
+    Decision, FlowInstance, FlowStep, OutputAddress, StepIdentity, decide, evolve, flow_fingerprint, history_of,
+};
+use crate::step::{
+    ANY_KIND, Files, History, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult,
+};
 use crate::store::{EventStore, Holder, Lease, NewEvent, Takeover, Writer};
 
 /// How far to go.
@@ -36,6 +41,8 @@ pub(super) struct Session {
     held: Vec<NewEvent>,
     /// The step that this process has made ready to run, with its inputs.
     ready: Option<(usize, FlowStep, Inputs)>,
+    /// The history that it takes, which no step has put out.
+    history: Vec<Artifact>,
     /// Typed values that later steps will take.
     handed: HashMap<OutputAddress, Handed>,
     files: Arc<Files>,
@@ -57,8 +64,9 @@ impl Session {
                 Some(lease)
             }
         };
-        let (held, ready, handed, files) = (Vec::new(), None, HashMap::new(), Arc::new(engine.place.files()));
-        Ok(Self { flow_id, store, lease, instance, held, ready, handed, files })
+        let (held, ready, history) = (Vec::new(), None, Vec::new());
+        let (handed, files) = (HashMap::new(), Arc::new(engine.place.files()));
+        Ok(Self { flow_id, store, lease, instance, held, ready, history, handed, files })
     }
 
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
@@ -102,7 +110,7 @@ impl Session {
                         return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
                     }
                     let event = self.prepare(engine, index)?;
-                    self.hold(event.into())?;
+                    self.hold_start(event)?;
                 }
                 Decision::Execute(index) => {
                     let resumed = self.ready.as_ref().is_none_or(|(ready, ..)| *ready != index);
@@ -147,6 +155,12 @@ impl Session {
         Ok(())
     }
 
+    /// Holds what `prepare` made of a step, with the history that the step takes.
+    fn hold_start(&mut self, event: FlowEventKind) -> Result<(), CoreEngineError> {
+        let artifacts = std::mem::take(&mut self.history);
+        self.hold(NewEvent { kind: event, artifacts })
+    }
+
     /// Appends what is held, in one transaction.
     pub(super) fn flush(&mut self) -> Result<(), CoreEngineError> {
         if !self.held.is_empty() {
@@ -177,7 +191,7 @@ impl Session {
     /// Makes the step ready to run: the event says so, or says why it cannot be, or asks whether it may be.
     pub(super) fn prepare(&mut self, engine: &FlowEngine, index: usize) -> Result<FlowEventKind, CoreEngineError> {
         let planned = &engine.definition.steps()[index];
-        let inputs = match self.gather(planned) {
+        let inputs = match self.gather(engine, index) {
             Ok(inputs) => inputs,
             Err(error) => {
                 self.flush()?;
@@ -209,13 +223,14 @@ impl Session {
             // Not compared part by part: a parameter that is 5.0 here reads back from the log as 5.
             FlowEventKind::StepStarted(now) if before == Some(now.fingerprint) => Ok(true),
             _ => {
-                self.hold(event.into())?;
+                self.hold_start(event)?;
                 Ok(false)
             }
         }
     }
 
-    fn gather(&self, planned: &FlowStep) -> Result<Inputs, CoreEngineError> {
+    fn gather(&mut self, engine: &FlowEngine, index: usize) -> Result<Inputs, CoreEngineError> {
+        let planned = &engine.definition.steps()[index];
         let mut inputs = Inputs::default();
         for (port, address) in planned.inputs() {
             let from = &self.instance.steps()[address.step];
@@ -228,6 +243,15 @@ impl Session {
                 });
             };
             inputs.wire(port, output.hash, self.handed.get(address).cloned());
+        }
+        self.history.clear();
+        for port in planned.step().inputs() {
+            if port.kind == <History as ArtifactValue>::KIND && !planned.inputs().contains_key(port.name) {
+                let history = Arc::new(history_of(&engine.definition, &self.instance, index));
+                let artifact = Artifact::from_canonical(port.kind, canonical_json(&to_json(history.as_ref())?)?);
+                inputs.wire(port.name, artifact.hash(), Some(history.hand_on()));
+                self.history.push(artifact);
+            }
         }
         Ok(inputs)
     }
@@ -386,7 +410,7 @@ impl Drop for Session {
 }
 
 impl FlowEngine {
-    fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
+    pub(super) fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
         Ok(FlowEventKind::FlowInitialized(FlowInitialized {
             flow: self.definition.name().unwrap_or(&self.default_name).to_owned(),
             definition_hash: self.definition.hash(),

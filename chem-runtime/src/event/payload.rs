@@ -1,6 +1,6 @@
 //! What each kind of event carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -45,6 +45,9 @@ pub struct RecordedDefinition {
     /// The flow's parameters after all overrides.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// Those of them that were given another value than the manifest says.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overridden: BTreeSet<String>,
     /// The steps in order.
     pub steps: Vec<RecordedStep>,
 }

@@ -157,15 +157,38 @@ impl OutputFile {
         let directory = full.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(directory).map_err(cannot)?;
         let mut temporary = beside(directory).map_err(cannot)?;
-        let mut writer = std::io::BufWriter::new(temporary.as_file_mut());
+        let mut writer = std::io::BufWriter::new(Naming { file: temporary.as_file_mut(), path: &full });
         fill(&mut writer)?;
-        writer.flush().map_err(cannot)?;
+        writer.flush()?;
         drop(writer);
         temporary.as_file().sync_all().map_err(cannot)?;
         let (sha256, bytes) = std::fs::File::open(temporary.path()).and_then(ContentHash::of_reader).map_err(cannot)?;
         temporary.persist(&full).map_err(|error| cannot(error.error))?;
         sync_directory(directory).map_err(cannot)?;
         Ok(FileWritten { path: self.0.clone(), sha256, bytes })
+    }
+}
+
+/// Writes to a file, and says which one it is where that fails: a full disk is noticed in the middle of `fill`, which
+/// does not know the file's name.
+struct Naming<'a> {
+    file: &'a mut std::fs::File,
+    path: &'a Path,
+}
+
+impl Naming<'_> {
+    fn named(&self, error: &std::io::Error) -> std::io::Error {
+        std::io::Error::new(error.kind(), format!("cannot write `{}`: {error}", self.path.display()))
+    }
+}
+
+impl Write for Naming<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.named(&error))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush().map_err(|error| self.named(&error))
     }
 }
 

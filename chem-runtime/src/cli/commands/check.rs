@@ -52,6 +52,12 @@ pub(in crate::cli) struct CheckedManifest {
 }
 
 impl CheckedManifest {
+    /// Whether nothing is wrong but that input files are not there.
+    pub(in crate::cli) fn only_lacks_files(&self) -> bool {
+        let mut errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+        errors.all(|diagnostic| diagnostic.rule == manifest::no_such_file())
+    }
+
     /// Prints what was found, for a command that goes on to something else.
     pub(in crate::cli) fn print_to_stderr(&self) {
         if !self.diagnostics.is_empty() {

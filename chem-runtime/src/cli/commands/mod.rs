@@ -2,6 +2,7 @@
 
 pub(super) mod answer;
 pub(super) mod artifact;
+pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod diff;

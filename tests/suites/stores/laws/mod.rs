@@ -23,6 +23,7 @@ macro_rules! laws {
                     a_wrong_position_is_a_conflict_and_stores_nothing,
                     an_empty_batch_stores_nothing,
                     append_returns_what_list_gives,
+                    a_long_run_is_listed_whole,
                     every_kind_of_event_comes_back,
                     seq_grows_over_all_runs,
                     append_kind_goes_on_where_the_run_has_got_to,
