@@ -39,6 +39,12 @@ fn compare(
     context.signal(&name, &json!([left.rows(), right.map(|right| right.rows())]))
 }
 
+/// Counts, not quite the same every time.
+#[step("kinds.roughly", version = 1, kind = Sink, approximate, cache = false)]
+fn roughly(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<(), StepError> {
+    context.signal("rows", &table.rows())
+}
+
 type IoResult<T> = std::io::Result<T>;
 
 mod alias {
@@ -59,6 +65,12 @@ fn the_arguments_make_the_kind() {
     is::<SourceRole, Numbers>(StepKind::Source);
     is::<TransformRole, Even>(StepKind::Transform);
     is::<SinkRole, Compare>(StepKind::Sink);
+}
+
+#[test]
+fn what_may_be_done_with_results_is_said_in_the_attribute() {
+    assert!(Even::SPEC.cache && !Even::SPEC.approximate);
+    assert!(!Roughly::SPEC.cache && Roughly::SPEC.approximate);
 }
 
 #[test]

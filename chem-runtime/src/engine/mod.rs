@@ -40,6 +40,9 @@ use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowR
 use environment::RunPlace;
 use run::{Session, Until};
 
+/// What a run's flow is called if nobody has given it a name.
+pub const DEFAULT_FLOW_NAME: &str = "flow";
+
 /// Runs the runs of one flow definition against an event store.
 ///
 /// An engine has a default run, with an id of its own, which the methods without an id speak of.
@@ -140,7 +143,7 @@ impl FlowEngine {
             definition,
             last_use,
             default_flow: FlowId::new(),
-            default_name: "flow".to_owned(),
+            default_name: DEFAULT_FLOW_NAME.to_owned(),
             place: builder.place,
             cancel: builder.cancel,
             observer: builder.observer,

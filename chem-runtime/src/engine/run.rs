@@ -247,7 +247,12 @@ impl Session {
         self.history.clear();
         for port in planned.step().inputs() {
             if port.kind == <History as ArtifactValue>::KIND && !planned.inputs().contains_key(port.name) {
-                let history = Arc::new(history_of(&engine.definition, &self.instance, index));
+                let flow = self.instance.initialized().map(|began| began.flow.as_str()).unwrap_or_default();
+                let known = |place: usize| {
+                    let state = &self.instance.steps()[place];
+                    Some((state.started.as_ref()?, state.outputs.as_slice()))
+                };
+                let history = Arc::new(history_of(&engine.definition, flow, index, known));
                 let artifact = Artifact::from_canonical(port.kind, canonical_json(&to_json(history.as_ref())?)?);
                 inputs.wire(port.name, artifact.hash(), Some(history.hand_on()));
                 self.history.push(artifact);

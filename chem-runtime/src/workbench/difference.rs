@@ -65,6 +65,8 @@ pub enum Difference {
         /// Whether it gives something else, as far as that is known: otherwise it is to run, and may.
         changed: bool,
     },
+    /// Its inputs are what they were, and other steps led to them, which it tells of.
+    History,
 }
 
 impl Difference {
@@ -78,13 +80,14 @@ impl Difference {
             Self::File { .. } => "file",
             Self::Wiring { .. } => "wiring",
             Self::Upstream { .. } => "upstream",
+            Self::History => "history",
         }
     }
 
     /// The difference for scripts: `component`, `name`, `before`, `after`, and the words as `text`.
     pub fn to_json(&self) -> Value {
         let (name, before, after) = match self {
-            Self::New => (None, Value::Null, Value::Null),
+            Self::New | Self::History => (None, Value::Null, Value::Null),
             Self::StepType { before, after } => (None, json!(before), json!(after)),
             Self::Version { before, after } => (None, json!(before), json!(after)),
             Self::Parameter { name, before, after } => (Some(name), json!(before), json!(after)),
@@ -126,6 +129,7 @@ impl fmt::Display for Difference {
                 let wire = |wire: &Option<String>| wire.clone().unwrap_or_else(|| "nothing".to_owned());
                 write!(f, "input {port} from {} → {}", wire(before), wire(after))
             }
+            Self::History => f.write_str("the steps that led to its inputs changed"),
             Self::Upstream { step, changed: true, .. } => write!(f, "upstream {step} changed"),
             Self::Upstream { step, changed: false, .. } => write!(f, "upstream {step} runs again"),
         }
@@ -141,6 +145,7 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
         found.push(Difference::Version { before: before.version, after: after.version });
     }
     members("", &before.params, &after.params, &mut found);
+    let mut history = false;
     let ports: BTreeSet<&String> = before.inputs.keys().chain(after.inputs.keys()).collect();
     for port in ports {
         let (was, is) = (before.inputs.get(port), after.inputs.get(port));
@@ -148,6 +153,11 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
             continue;
         }
         let (from, to) = (before.wiring.get(port), after.wiring.get(port));
+        if (from, to) == (None, None) {
+            // No wire: the engine feeds it, with the history of the steps before.
+            history = true;
+            continue;
+        }
         found.push(match to.filter(|_| from == to) {
             Some(wire) => {
                 let (step, changed) = (step_of(wire).to_owned(), is.is_some_and(Option::is_some));
@@ -155,6 +165,10 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
             }
             None => Difference::Wiring { port: port.clone(), before: from.cloned(), after: to.cloned() },
         });
+    }
+    // Where an input is another one too, that says it all.
+    if history && !found.iter().any(|difference| difference.upstream().is_some()) {
+        found.push(Difference::History);
     }
     found
 }

@@ -211,3 +211,66 @@ fn a_step_that_has_failed_before_has_no_result() {
         !matches!(plan.steps[1].action, Action::Run { ref because, .. } if because.contains(&Reason::Differs(Difference::New)))
     );
 }
+
+#[test]
+fn a_file_that_the_run_itself_writes_is_not_taken_for_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = |rows: u32| {
+        format!(
+            "flow: f
+steps:
+  - {{ id: rows, uses: workbench.rows, with: {{ rows: {rows} }} }}
+  - {{ id: one, uses: table.write, inputs: {{ table: rows }}, with: {{ path: a.csv }} }}
+  - {{ id: lines, uses: workbench.lines, inputs: {{ table: rows }}, with: {{ path: a.csv }} }}
+  - {{ id: other, uses: table.write, inputs: {{ table: lines }}, with: {{ path: b.csv }} }}
+"
+        )
+    };
+    follows(&directory, &[(manifest(3), &["run"; 4]), (manifest(3), &["reuse"; 4]), (manifest(4), &["run"; 4])]);
+}
+
+#[test]
+fn a_history_is_known_where_all_that_led_to_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = |max: &str| {
+        format!(
+            "flow: f
+steps:
+  - {{ id: numbers, uses: workbench.random, with: {{ rows: 20 }} }}
+  - {{ id: keep, uses: workbench.keep, with: {{ max: {max} }} }}
+  - {{ id: tale, uses: workbench.tale }}
+"
+        )
+    };
+    // All numbers are below either limit: the table is the same, and the tale is not.
+    let runs = [
+        (manifest("1e15"), ["run", "run", "run"]),
+        (manifest("1e15"), ["reuse", "reuse", "reuse"]),
+        (manifest("2e15"), ["reuse", "run", "run"]),
+    ];
+    follows(&directory, &runs.each_ref().map(|(manifest, expected)| (manifest.clone(), &expected[..])));
+}
+
+/// Runs each manifest after the others, and sees that the plan and the run do what is expected.
+fn follows(directory: &tempfile::TempDir, runs: &[(String, &[&str])]) {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    for (manifest, expected) in runs {
+        let source = chem_runtime::manifest::Source::new("m.yaml", manifest);
+        let registry = chem_runtime::step::Registry::linked().unwrap();
+        let checked = chem_runtime::manifest::check(&source, &[], registry, directory.path());
+        let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+        let (files, policy) = (Files::relative_to(directory.path()), ReusePolicy::wherever_possible());
+        let plan = plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy).unwrap();
+        let actions: Vec<&str> = plan.steps.iter().map(|step| step.action.name()).collect();
+        let reasons: Vec<Vec<String>> = plan.steps.iter().map(|step| step.action.reasons()).collect();
+        assert_eq!(actions, *expected, "{reasons:?}");
+        let repository = chem_runtime::store::InMemoryFlowRepository::new();
+        let engine = chem_runtime::engine::FlowEngine::builder(store.clone(), repository)
+            .directory(directory.path())
+            .reuse(policy)
+            .definition(definition);
+        let instance = engine.run_to_end().unwrap();
+        let reused = |step: &chem_runtime::flow::StepState| if step.reused.is_some() { "reuse" } else { "run" };
+        assert_eq!(instance.steps().iter().map(reused).collect::<Vec<_>>(), *expected);
+    }
+}

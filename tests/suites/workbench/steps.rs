@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use chem_runtime::prelude::*;
+use chem_runtime::step::History;
 
 /// Gives numbered rows.
 #[step("workbench.rows", version = 1)]
@@ -93,4 +94,24 @@ pub fn keep(
 #[step("workbench.act", version = 1, kind = Sink, cache = false)]
 pub fn act(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<(), StepError> {
     context.signal("acted", &table.rows())
+}
+
+/// Counts the lines of a file that an earlier step of the flow has written.
+#[step("workbench.lines", version = 1)]
+pub fn lines(
+    table: Input<Table>,
+    /// The file.
+    path: InputFile,
+    context: &ExecutionContext<'_>,
+) -> Result<Table, StepError> {
+    let count = path.read(context.files())?.iter().filter(|byte| **byte == b'\n').count();
+    context.signal("rows", &table.rows())?;
+    rows(u32::try_from(count)?)
+}
+
+/// Tells which steps led to a table.
+#[step("workbench.tale", version = 1)]
+pub fn tale(table: Input<Table>, history: Option<Input<History>>) -> Result<Table, StepError> {
+    let steps = history.map_or(0, |history| history.steps.len());
+    rows(u32::try_from(table.rows() + steps)?)
 }

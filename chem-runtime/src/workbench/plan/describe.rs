@@ -54,6 +54,9 @@ impl Reason {
     fn to_json(&self) -> Value {
         match self {
             Self::Differs(difference) => difference.to_json(),
+            Self::AfterFile { path, step } => {
+                json!({ "component": "file", "name": path, "after": step, "text": self.to_string() })
+            }
             Self::Engine(because) => json!({ "component": because.name(), "text": because.to_string() }),
         }
     }

@@ -5,6 +5,7 @@
 
 mod describe;
 mod draw;
+mod files;
 mod predict;
 
 use std::collections::BTreeMap;
@@ -139,6 +140,13 @@ pub enum Reason {
     Differs(Difference),
     /// No earlier result can stand in for it.
     Engine(RunsBecause),
+    /// An earlier step of the run writes a file that it reads, or that it has written.
+    AfterFile {
+        /// The file.
+        path: String,
+        /// The step that writes it.
+        step: String,
+    },
 }
 
 impl std::fmt::Display for Reason {
@@ -146,6 +154,7 @@ impl std::fmt::Display for Reason {
         match self {
             Self::Differs(difference) => difference.fmt(f),
             Self::Engine(because) => because.fmt(f),
+            Self::AfterFile { path, step } => write!(f, "file `{path}` is written by step {step}"),
         }
     }
 }

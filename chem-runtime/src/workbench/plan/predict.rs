@@ -1,16 +1,19 @@
 //! The walk over the steps: what is known before the run, and what the engine would decide.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::files::NamedFiles;
 use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
-use crate::engine::{CoreEngineError, ReusePolicy, RunsBecause, Verdict, begin_step};
-use crate::event::{OutputRef, RecordedStep};
+use crate::artifact::ArtifactValue;
+use crate::engine::{CoreEngineError, DEFAULT_FLOW_NAME, ReusePolicy, RunsBecause, Verdict, begin_step};
+use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
-use crate::flow::{FlowDefinition, OutputAddress};
+use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of};
 use crate::manifest::Origins;
-use crate::step::Files;
+use crate::step::{Files, History, PortSpec};
 use crate::store::EventStore;
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
@@ -30,9 +33,19 @@ pub fn plan(
     policy: &ReusePolicy,
 ) -> Result<Plan, WorkbenchError> {
     let recorded = definition.recorded().map_err(CoreEngineError::from)?;
-    let flow = definition.name().unwrap_or_default().to_owned();
+    let flow = definition.name().unwrap_or(DEFAULT_FLOW_NAME).to_owned();
     let earlier = EarlierRuns::of(store, &flow, None)?;
-    let mut walk = Walk { store, definition, files, policy, earlier, done: Vec::new(), work: HashMap::new() };
+    let mut walk = Walk {
+        flow: &flow,
+        store,
+        definition,
+        files,
+        policy,
+        earlier,
+        done: Vec::new(),
+        work: HashMap::new(),
+        written: HashMap::new(),
+    };
     for (index, recorded) in recorded.steps.iter().enumerate() {
         let written = origins.and_then(|origins| origins.written.get(index));
         let param = |(name, value): (&String, &Value)| PlannedParam {
@@ -64,6 +77,7 @@ fn origin<'a>(origins: &Origins, through: impl IntoIterator<Item = &'a String> +
 }
 
 struct Walk<'a> {
+    flow: &'a str,
     store: &'a dyn EventStore,
     definition: &'a FlowDefinition,
     files: &'a Files,
@@ -72,11 +86,15 @@ struct Walk<'a> {
     done: Vec<Done>,
     /// The steps that the run will have finished by then, by the work that they do.
     work: HashMap<String, usize>,
+    /// The files that the run will have written by then, each with the step that does.
+    written: HashMap<PathBuf, String>,
 }
 
 /// A step that has its place in the plan.
 struct Done {
     step: PlannedStep,
+    /// What the log will say that it started with, if that is known.
+    started: Option<StepStarted>,
     given: Given,
 }
 
@@ -108,17 +126,29 @@ impl Walk<'_> {
             identity: Map::new(),
         };
         let ends = |done: &Done| matches!(done.step.action, Action::Fail { .. } | Action::Ask { .. });
-        let mut given = Given::Later(index);
+        let (mut given, mut started) = (Given::Later(index), None);
         if !self.done.iter().any(ends) {
-            match self.prepare(index, &mut step) {
-                Ok(at_ports) => match &recorded.gate {
-                    Some(gate) => step.action = Action::Ask { message: gate.message.clone() },
-                    None => given = self.decide(index, &mut step, &at_ports)?,
-                },
-                Err(error) => step.action = Action::Fail { error },
+            let named = NamedFiles::of(recorded, self.files);
+            if let Some((path, writer)) = named.reads_of(&self.written) {
+                step.action = after_file(path, writer);
+            } else {
+                match self.prepare(index, &mut step) {
+                    Ok(at_ports) => match &recorded.gate {
+                        Some(gate) => step.action = Action::Ask { message: gate.message.clone() },
+                        None => (started, given) = self.decide(index, &mut step, &at_ports)?,
+                    },
+                    Err(error) => step.action = Action::Fail { error },
+                }
+            }
+            if let (Action::Reuse { .. }, Some((path, writer))) = (&step.action, named.writes_over(&self.written)) {
+                step.action = after_file(path, writer);
+                (started, given) = (None, Given::Later(index));
+            }
+            if matches!(step.action, Action::Run { .. }) {
+                named.note(&step.id, &mut self.written);
             }
         }
-        self.done.push(Done { step, given });
+        self.done.push(Done { step, started, given });
         Ok(())
     }
 
@@ -134,13 +164,35 @@ impl Walk<'_> {
                     None => return Err(format!("nothing comes out of `{}.{}`", from.step.id, address.output)),
                 },
             };
-            let hash = if let AtPort::Artifact(hash) = at_port { Some(hash) } else { None };
-            step.inputs.insert(port.clone(), hash);
             at_ports.insert(port.clone(), at_port);
         }
         let definition = self.definition.steps()[index].step();
+        let open =
+            |port: &&PortSpec| port.kind == <History as ArtifactValue>::KIND && !at_ports.contains_key(port.name);
+        if let Some(port) = definition.inputs().iter().find(open) {
+            at_ports.insert(port.name.to_owned(), self.history(index)?);
+        }
+        for (port, at_port) in &at_ports {
+            let hash = if let AtPort::Artifact(hash) = at_port { Some(*hash) } else { None };
+            step.inputs.insert(port.clone(), hash);
+        }
         step.identity = definition.identity(self.files).map_err(|error| told(&error))?;
         Ok(at_ports)
+    }
+
+    /// The history that the engine will feed the step, as far as it is known.
+    fn history(&self, index: usize) -> Result<AtPort, String> {
+        let known = |place: usize| match (&self.done[place].started, &self.done[place].given) {
+            (Some(started), Given::Outputs(outputs)) => Some((started, outputs.as_slice())),
+            _ => None,
+        };
+        if let Some(step) = ancestors_of(self.definition, index).into_iter().find(|place| known(*place).is_none()) {
+            // No other step takes this one's history, as far as can be known.
+            return Ok(AtPort::Later(OutputAddress { step, output: format!("history {index}") }));
+        }
+        let history = history_of(self.definition, self.flow, index, known);
+        let packed = history.pack().map_err(|error| error.to_string())?;
+        Ok(AtPort::Artifact(packed.root.hash()))
     }
 
     fn decide(
@@ -148,7 +200,7 @@ impl Walk<'_> {
         index: usize,
         step: &mut PlannedStep,
         at_ports: &BTreeMap<String, AtPort>,
-    ) -> Result<Given, WorkbenchError> {
+    ) -> Result<(Option<StepStarted>, Given), WorkbenchError> {
         let definition = self.definition.steps()[index].step();
         let work = work(step, at_ports);
         let refusal = self.policy.refusal(definition);
@@ -160,7 +212,7 @@ impl Walk<'_> {
             Ok(started) => started,
             Err(error) => {
                 step.action = Action::Fail { error: told(&error) };
-                return Ok(Given::Later(index));
+                return Ok((None, Given::Later(index)));
             }
         };
         step.fingerprint = started.as_ref().map(|started| started.fingerprint);
@@ -170,7 +222,7 @@ impl Walk<'_> {
         if let Some(twin) = twin {
             let (source, outputs) = (ReusedFrom::Step(self.done[twin].step.id.clone()), Vec::new());
             step.action = Action::Reuse { source, outputs };
-            return Ok(Given::Later(twin));
+            return Ok((started, Given::Later(twin)));
         }
         let verdict = match &started {
             Some(started) => self.policy.judge(self.store, self.files, definition, started)?,
@@ -180,7 +232,7 @@ impl Walk<'_> {
             Verdict::Reuse { source, outputs } => {
                 self.work.retain(|_, known| *known != index);
                 step.action = Action::Reuse { source: ReusedFrom::Run(source), outputs: outputs.clone() };
-                Ok(Given::Outputs(outputs))
+                Ok((started, Given::Outputs(outputs)))
             }
             Verdict::Run(because) => {
                 let later = |at_port: &AtPort| match at_port {
@@ -193,7 +245,7 @@ impl Walk<'_> {
                 };
                 unless_known.dedup();
                 step.action = Action::Run { because: self.reasons(step, because)?, unless_known };
-                Ok(Given::Later(index))
+                Ok((started, Given::Later(index)))
             }
         }
     }
@@ -222,13 +274,19 @@ impl Walk<'_> {
             if let Some(Action::Run { because, .. }) = upstream {
                 *changed |= because.iter().any(|reason| match reason {
                     Reason::Differs(Difference::Upstream { changed, .. }) => *changed,
-                    Reason::Differs(_) => true,
+                    Reason::Differs(_) | Reason::AfterFile { .. } => true,
                     Reason::Engine(_) => false,
                 });
             }
         }
         difference
     }
+}
+
+/// The action for a step whose file is written anew by an earlier one.
+fn after_file(path: PathBuf, writer: &str) -> Action {
+    let because = vec![Reason::AfterFile { path: path.display().to_string(), step: writer.to_owned() }];
+    Action::Run { because, unless_known: vec![writer.to_owned()] }
 }
 
 /// What a step does, as far as it is known before the run: two steps of which this is equal do the same work.

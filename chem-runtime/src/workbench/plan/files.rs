@@ -1,0 +1,61 @@
+//! Files that one step of a flow writes and a later one reads, or writes too: what stands in them is not known before the
+//! run.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::event::RecordedStep;
+use crate::step::{Files, ParamType, Registry};
+
+/// The files that a step names, by what it does with them. Known for registered step types alone.
+#[derive(Debug, Default)]
+pub(super) struct NamedFiles {
+    reads: Vec<PathBuf>,
+    writes: Vec<PathBuf>,
+}
+
+impl NamedFiles {
+    pub(super) fn of(step: &RecordedStep, files: &Files) -> Self {
+        let mut named = Self::default();
+        // A program with two step types of one name does not get here: no manifest of it is checked.
+        let registration = Registry::linked().ok().and_then(|registry| registry.get(&step.uses));
+        for param in registration.map(|found| found.spec().params).unwrap_or_default() {
+            if let Some(value) = step.params.get(param.name) {
+                named.collect(&(param.ty)(), value, files);
+            }
+        }
+        named
+    }
+
+    fn collect(&mut self, ty: &ParamType, value: &Value, files: &Files) {
+        match (ty, value) {
+            (ParamType::InputFile, Value::String(path)) => self.reads.push(files.input(path)),
+            (ParamType::OutputFile, Value::String(path)) => self.writes.push(files.output(path)),
+            (ParamType::Optional(inner), value) => self.collect(inner, value, files),
+            (ParamType::List(inner), Value::Array(values)) => {
+                values.iter().for_each(|value| self.collect(inner, value, files));
+            }
+            (ParamType::Map(inner), Value::Object(members)) => {
+                members.values().for_each(|value| self.collect(inner, value, files));
+            }
+            _ => {}
+        }
+    }
+
+    /// The step of `written` that will have written a file that this one reads.
+    pub(super) fn reads_of<'a>(&self, written: &'a HashMap<PathBuf, String>) -> Option<(PathBuf, &'a String)> {
+        self.reads.iter().find_map(|path| Some((path.clone(), written.get(path)?)))
+    }
+
+    /// The step of `written` that will have written a file that this one writes too.
+    pub(super) fn writes_over<'a>(&self, written: &'a HashMap<PathBuf, String>) -> Option<(PathBuf, &'a String)> {
+        self.writes.iter().find_map(|path| Some((path.clone(), written.get(path)?)))
+    }
+
+    /// Notes that `step`, which names these files, is run.
+    pub(super) fn note(self, step: &str, written: &mut HashMap<PathBuf, String>) {
+        written.extend(self.writes.into_iter().map(|path| (path, step.to_owned())));
+    }
+}
