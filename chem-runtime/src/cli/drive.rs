@@ -11,7 +11,7 @@ use super::commands::show::print_report;
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
 use super::signals;
-use crate::engine::{Answer, CoreEngineError, FlowEngine};
+use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowDefinition;
 use crate::report::RunReport;
@@ -24,6 +24,7 @@ pub(super) struct RunPlan {
     pub definition: FlowDefinition,
     pub directory: PathBuf,
     pub manifest: Option<String>,
+    pub reuse: ReusePolicy,
 }
 
 impl RunPlan {
@@ -35,7 +36,8 @@ impl RunPlan {
         let definition = FlowDefinition::from_recorded(&initialized.flow, &initialized.definition, Registry::linked()?)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
-        Ok(Self { flow_id, definition, directory, manifest: initialized.environment.manifest.clone() })
+        let manifest = initialized.environment.manifest.clone();
+        Ok(Self { flow_id, definition, directory, manifest, reuse: ReusePolicy::wherever_possible() })
     }
 }
 
@@ -64,6 +66,7 @@ pub(super) fn drive(
     let mut builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
         .directory(plan.directory)
         .cancel_token(cancel)
+        .reuse(plan.reuse)
         .observer(Arc::new(Watcher::new(shared.quiet)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::policy::{Gate, RetryPolicy, StepPolicy};
-use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
+use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 
 /// Whether a step begins a flow, continues it, or acts on the world outside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -139,6 +139,10 @@ pub struct StepFinished {
     pub fingerprint: Fingerprint,
     /// What it put out. The first is the one that a later step takes by default.
     pub outputs: Vec<OutputRef>,
+    /// Names the work that was done, so that it is found by whoever is about to do the same; none if it is to be done
+    /// every time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_key: Option<CacheKey>,
 }
 
 /// An output of a step.

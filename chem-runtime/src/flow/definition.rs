@@ -38,6 +38,11 @@ impl FlowStep {
         self.step.as_ref()
     }
 
+    /// A step that stands in no flow.
+    pub(crate) fn alone(step: Box<dyn StepDefinition>) -> Self {
+        Self { step: step.into(), inputs: BTreeMap::new(), policy: StepPolicy::default() }
+    }
+
     /// The same place in the flow with another step in it, which has the same inputs and outputs.
     pub(crate) fn with_step(&self, step: Box<dyn StepDefinition>) -> Self {
         Self { step: step.into(), ..self.clone() }

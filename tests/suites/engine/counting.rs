@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chem_runtime::artifact::{Artifact, JsonArtifact};
 use chem_runtime::event::{FlowEvent, FlowId};
-use chem_runtime::fingerprint::ArtifactHash;
+use chem_runtime::fingerprint::{ArtifactHash, CacheKey};
 use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
     ExecutionContext, PlannedStep, Signal, StepDefinition, StepError, StepId, StepKind, StepOutput, StepPolicy,
@@ -226,6 +226,10 @@ impl EventStore for Watched {
 
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
         self.inner.artifacts_with_prefix(prefix, limit)
+    }
+
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        self.inner.finished(key)
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -10,6 +10,7 @@ mod counting;
 mod crash;
 mod ends;
 mod gates;
+mod history;
 mod retry;
 mod shape;
 mod timeout;

@@ -9,7 +9,7 @@ use crate::cli::args::{CheckArgs, Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, GOOD, styled};
 use crate::flow::FlowDefinition;
-use crate::manifest::{self, Diagnostic, Override, Style};
+use crate::manifest::{self, Diagnostic, Origins, Override, Style};
 use crate::step::Registry;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode, Failure> {
@@ -46,6 +46,8 @@ pub(in crate::cli) struct CheckedManifest {
     pub definition: Option<FlowDefinition>,
     /// The directory that its relative paths start from.
     pub directory: PathBuf,
+    /// Where the values of the flow come from.
+    pub origins: Origins,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -69,5 +71,10 @@ pub(in crate::cli) fn read_and_check(path: &Path, overrides: &Overrides) -> Resu
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
     let checked = manifest::load(path, &overrides, Registry::linked()?);
     let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(CheckedManifest { definition: checked.definition, directory, diagnostics: checked.diagnostics })
+    Ok(CheckedManifest {
+        definition: checked.definition,
+        directory,
+        origins: checked.origins,
+        diagnostics: checked.diagnostics,
+    })
 }
