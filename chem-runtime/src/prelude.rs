@@ -28,8 +28,8 @@
 pub use chem_macros::step;
 
 pub use crate::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, JsonArtifact, Packed,
-    Table, TableBuilder,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Dataset, JsonArtifact,
+    Packed, Table, TableBuilder,
 };
 pub use crate::step::{
     ColumnContext, ColumnName, Columns, ExecutionContext, Expression, FileWritten, Input, InputFile, InvalidParam,

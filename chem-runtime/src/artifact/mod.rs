@@ -5,13 +5,16 @@
 //! steps hand on. How artifacts are stored is the event store's to know.
 
 mod chunk;
+mod dataset;
 mod table;
 mod value;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use dataset::Dataset;
 pub use table::{Column, ColumnData, ColumnType, Table, TableBuilder, TableError};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 
@@ -112,6 +115,12 @@ pub trait ArtifactSource: Sync {
     /// [`ArtifactError::Missing`] if there is none, [`ArtifactError::Corrupt`] if what is there is something else,
     /// [`ArtifactError::Unavailable`] if the source cannot be asked.
     fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError>;
+}
+
+impl ArtifactSource for HashMap<ArtifactHash, Artifact> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
+        self.get(&hash).cloned().ok_or(ArtifactError::Missing { hash })
+    }
 }
 
 /// Why an artifact could not be made or read.

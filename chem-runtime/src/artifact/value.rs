@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Artifact, ArtifactError, ArtifactSource};
-use crate::fingerprint::{canonical_json, to_json};
+use crate::fingerprint::canonical_text;
 
 /// A typed value on its way from one step to the next within a process.
 pub type Handed = Arc<dyn Any + Send + Sync>;
@@ -41,6 +41,10 @@ pub trait ArtifactValue: Sized + Send + Sync + 'static {
 
     /// The kinds that artifacts of this type can be read as besides their own: molecules read as a table, for one.
     const READS_AS: &'static [&'static str] = &[];
+
+    /// Whether an output of this type has the kind of what feeds its step's first input, and [`KIND`](Self::KIND) is only
+    /// what an input has to read as: see [`Dataset`](super::Dataset).
+    const KIND_OF_INPUT: bool = false;
 
     /// The value as an artifact.
     fn pack(&self) -> Result<Packed, ArtifactError>;
@@ -82,7 +86,7 @@ impl<T: JsonArtifact> ArtifactValue for T {
     const KIND: &'static str = <T as JsonArtifact>::KIND;
 
     fn pack(&self) -> Result<Packed, ArtifactError> {
-        let payload = canonical_json(&to_json(self)?)?;
+        let payload = canonical_text(self)?.text;
         Ok(Artifact::from_canonical(<T as JsonArtifact>::KIND, payload).into())
     }
 

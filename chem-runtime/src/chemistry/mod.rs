@@ -1,20 +1,38 @@
-//! Molecules: reading, describing and choosing them.
+//! Molecules: reading, describing, comparing and choosing them.
 //!
 //! The chemistry itself is the `cosmolkit` library's, which `library` alone touches. The engine, the stores and all
 //! below them know nothing of this wing.
 
+mod alerts;
+mod butina;
+mod cluster;
 mod describe;
+mod diverse;
 mod filter;
+mod fingerprints;
 mod library;
 mod limits;
 mod molecules;
+mod params;
 mod property;
 mod read;
+mod scaffold;
+mod similar;
+mod substructure;
 
+pub use alerts::{MarkAlerts, mark_alerts};
+pub use cluster::{ClusterMolecules, cluster_molecules};
 pub use describe::{DescribeMolecules, describe_molecules};
+pub use diverse::{PickDiverse, pick_diverse};
 pub use filter::{FilterMolecules, filter_molecules};
-pub use library::{PROVIDER, Structure};
+pub use library::{
+    Fingerprint, FingerprintKind, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, PROVIDER, Pattern, Structure,
+};
 pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_RING_CLOSURES, MAX_SMILES_BYTES};
 pub use molecules::{Molecules, NotMolecules};
+pub use params::{Smarts, Smiles};
 pub use property::{DECIMALS, Property, rounded};
-pub use read::{ReadMolecules, read_molecules};
+pub use read::{InlineMolecule, InlineMolecules, ReadMolecules, inline_molecules, read_molecules};
+pub use scaffold::{FindScaffolds, find_scaffolds};
+pub use similar::{RankBySimilarity, rank_by_similarity};
+pub use substructure::{SelectBySubstructure, select_by_substructure};

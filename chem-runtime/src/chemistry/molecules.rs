@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, ColumnData, ColumnType, Handed, Packed, Table,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, ColumnData, ColumnType, Dataset, Handed, Packed, Table,
 };
 
 /// The columns that every table of molecules begins with.
@@ -83,12 +83,11 @@ impl ArtifactValue for Molecules {
     }
 
     fn hand_on(self: Arc<Self>) -> Handed {
-        self.0.clone()
+        Arc::new(Dataset::new(Self::KIND, self.0.clone()))
     }
 
     fn take(handed: &Handed) -> Option<Arc<Self>> {
-        let table: Arc<Table> = handed.clone().downcast().ok()?;
-        Self::new(table).ok().map(Arc::new)
+        Self::new(Table::take(handed)?).ok().map(Arc::new)
     }
 }
 

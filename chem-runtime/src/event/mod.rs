@@ -19,7 +19,7 @@ pub use payload::{
     StepKind, StepSignal, StepStarted,
 };
 
-use crate::fingerprint::{CanonicalError, canonical_json, to_json};
+use crate::fingerprint::{CanonicalError, CanonicalText, canonical_text, to_json};
 
 /// Names one run. Version 7 UUIDs: a later run has a greater id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -123,6 +123,11 @@ macro_rules! each_kind {
                 match self { $(Self::$variant(payload) => to_json(payload)),* }
             }
 
+            /// The payload as canonical JSON, with word of whether it reads back as it is.
+            pub(crate) fn stored_form(&self) -> Result<CanonicalText, CanonicalError> {
+                match self { $(Self::$variant(payload) => canonical_text(payload)),* }
+            }
+
             /// The event back from its stored form.
             ///
             /// # Errors
@@ -155,7 +160,7 @@ impl FlowEventKind {
 
     /// The payload as canonical JSON: what stores write.
     pub fn payload_text(&self) -> Result<String, CanonicalError> {
-        canonical_json(&self.payload()?)
+        Ok(self.stored_form()?.text)
     }
 }
 

@@ -12,3 +12,4 @@ pub(crate) use canonical::{check_length, write_json_str};
 pub use hash::{ArtifactHash, CacheKey, ContentHash, DefinitionHash, Fingerprint, ParseHashError, SCHEME};
 pub(crate) use hash::{Tag, tagged_sha256};
 pub use typed::to_json;
+pub(crate) use typed::{CanonicalText, canonical_text};

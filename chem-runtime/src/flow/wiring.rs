@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::definition::{FlowStep, OutputAddress};
 use super::error::FlowDefinitionError;
 use crate::event::StepKind;
-use crate::step::{MAIN_OUTPUT, StepDefinition, StepId};
+use crate::step::{MAIN_OUTPUT, OutputSpec, StepDefinition, StepId};
 
 /// Checks that `step` may stand where it stands.
 pub(super) fn check_place(step: &dyn StepDefinition, first: bool) -> Result<(), FlowDefinitionError> {
@@ -47,28 +47,41 @@ pub(super) fn wire(
         match inputs.get(port.name) {
             None if port.optional => {}
             None => return Err(FlowDefinitionError::OpenPort { step: id(), port: port.name.to_owned() }),
-            Some(address) => check_wire(step, port, address, &earlier[address.step])?,
+            Some(address) => check_wire(step, port, address, earlier)?,
         }
     }
     Ok(inputs)
+}
+
+/// The output at `address`, with the kind that it has where it stands.
+fn given(earlier: &[FlowStep], address: &OutputAddress) -> Option<OutputSpec> {
+    let from = &earlier[address.step];
+    let output = from.step.outputs().iter().find(|output| output.name == address.output)?;
+    if !output.kind_of_input {
+        return Some(*output);
+    }
+    let first = from.step.inputs().first().and_then(|port| from.inputs().get(port.name));
+    let fed = first.and_then(|fed| given(earlier, fed)).unwrap_or(OutputSpec::ANY);
+    Some(output.fed_by(&fed))
 }
 
 fn check_wire(
     step: &dyn StepDefinition,
     port: &crate::step::PortSpec,
     address: &OutputAddress,
-    from: &FlowStep,
+    earlier: &[FlowStep],
 ) -> Result<(), FlowDefinitionError> {
     let (id, port_name) = (step.id().clone(), port.name.to_owned());
+    let from = &earlier[address.step];
     let from_id = from.step.id();
     if from.step.kind() == StepKind::Sink {
         return Err(FlowDefinitionError::WiredToSink { step: id, port: port_name, from: from_id.clone() });
     }
-    let Some(output) = from.step.outputs().iter().find(|output| output.name == address.output) else {
+    let Some(output) = given(earlier, address) else {
         let from = format!("{from_id}.{}", address.output);
         return Err(FlowDefinitionError::UnknownOutput { step: id, port: port_name, from });
     };
-    if !port.accepts(output) {
+    if !port.accepts(&output) {
         return Err(FlowDefinitionError::WrongKind {
             step: id,
             port: port_name,

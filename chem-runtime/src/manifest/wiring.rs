@@ -42,7 +42,8 @@ pub(super) fn check(
         }
     }
     let (used, feeds) = (vec![false; steps.len()], vec![Vec::new(); steps.len()]);
-    let mut wiring = Wiring { steps, specs, source, places, used, feeds, findings };
+    let fed = vec![OutputSpec::ANY; steps.len()];
+    let mut wiring = Wiring { steps, specs, source, places, used, fed, feeds, findings };
     wiring.order(registry);
     for (index, spec) in specs.iter().enumerate() {
         if let Some(spec) = spec {
@@ -61,6 +62,8 @@ struct Wiring<'a> {
     places: HashMap<&'a str, usize>,
     /// Which steps feed another.
     used: Vec<bool>,
+    /// What feeds the first input of each step, as far as the steps were looked at; anything, if it is not known.
+    fed: Vec<OutputSpec>,
     /// For each step what feeds it.
     feeds: Vec<Vec<Feed>>,
     findings: &'a mut Findings,
@@ -183,7 +186,11 @@ impl Wiring<'_> {
     }
 
     fn kinds(&mut self, index: usize, port: &PortSpec, from: usize, output: &OutputSpec, span: Span) {
-        if port.accepts(output) {
+        let output = output.fed_by(&self.fed[from]);
+        if self.specs[index].is_some_and(|spec| spec.inputs.first().is_some_and(|first| first.name == port.name)) {
+            self.fed[index] = output;
+        }
+        if port.accepts(&output) {
             self.feeds[index].push(Feed { port: port.name, from, output: output.name });
             return;
         }
@@ -197,7 +204,8 @@ impl Wiring<'_> {
             .with_secondary(self.source, self.uses(from), format!("gives `{}`", output.kind));
         let gives = |place: &usize| {
             self.specs[*place].is_some_and(|spec| {
-                spec.kind != StepKind::Sink && spec.outputs.first().is_some_and(|output| port.accepts(output))
+                let main = spec.outputs.first().map(|output| output.fed_by(&self.fed[*place]));
+                spec.kind != StepKind::Sink && main.is_some_and(|output| port.accepts(&output))
             })
         };
         if let Some(id) = (0..index).rev().find(gives).and_then(|place| self.steps[place].id.as_ref()) {

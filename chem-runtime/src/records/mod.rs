@@ -3,18 +3,29 @@
 //!
 //! Nothing here knows what a record is about. Steps that read and write files stand on it.
 
+mod columns;
 mod decode;
 mod delimited_reader;
 mod delimited_writer;
 mod filter;
+mod json_lines_reader;
+mod keys;
 mod lines;
 mod parallel;
+mod random;
 mod rejects;
+mod table_reader;
+mod typing;
 
+pub use columns::{column_place, column_places};
 pub use decode::{extension, is_gzip_name, text_of};
 pub use delimited_reader::{Delimited, Row, header_of};
 pub use delimited_writer::write_delimited;
 pub use filter::{Chosen, choose_rows};
+pub use keys::{Key, is_missing, key_of, order_of};
 pub use lines::{Line, lines};
-pub use parallel::{map_records, map_records_on};
+pub use parallel::{map_records, map_records_on, on_workers};
+pub use random::Random;
 pub use rejects::{Rejects, shortened};
+pub use table_reader::{TableFormat, TableText};
+pub use typing::type_name;

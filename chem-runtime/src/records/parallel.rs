@@ -46,6 +46,11 @@ pub fn map_records_on<T: Sync, R: Send>(
     pool.install(|| records.par_iter().map(one).collect())
 }
 
+/// `work` done on one of the threads that have a deep stack. What it does with `rayon` is spread over all of them.
+pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, StepError> {
+    Ok(workers()?.install(work))
+}
+
 /// The threads that all steps share: as many as there are cores, or as `RAYON_NUM_THREADS` says.
 fn workers() -> Result<&'static ThreadPool, StepError> {
     static WORKERS: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
@@ -61,20 +66,11 @@ fn workers() -> Result<&'static ThreadPool, StepError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::sync::Mutex;
 
     use super::*;
-    use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
-    use crate::fingerprint::ArtifactHash;
     use crate::step::{CancelToken, Files, Inputs, Progress, StepId};
-
-    struct Nothing;
-
-    impl ArtifactSource for Nothing {
-        fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
-            Err(ArtifactError::Missing { hash })
-        }
-    }
 
     #[derive(Default)]
     struct Heard(Mutex<Vec<(u64, Option<u64>)>>);
@@ -87,7 +83,7 @@ mod tests {
 
     fn with_context<T>(cancel: &CancelToken, heard: &Heard, work: impl FnOnce(&ExecutionContext<'_>) -> T) -> T {
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
-        work(&ExecutionContext::new(&id, &inputs, &Nothing, &files, cancel, heard))
+        work(&ExecutionContext::new(&id, &inputs, &HashMap::new(), &files, cancel, heard))
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepStatus, replay};
 use crate::step::FileWritten;
 use crate::store::{EventStore, FlowSummary, StoreError, StoredArtifacts};
 
-pub use steps::{family, param_facts, step_reference};
+pub use steps::{family, output_kind, param_facts, step_reference};
 
 /// A run as it is printed.
 #[derive(Debug, Clone, PartialEq)]

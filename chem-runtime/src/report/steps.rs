@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::step::{ParamSpec, ParamType, StepSpec};
+use crate::step::{OutputSpec, ParamSpec, ParamType, StepSpec};
 
 /// What stands above the reference.
 const PREAMBLE: &str = "\
@@ -77,7 +77,7 @@ fn entry(page: &mut String, spec: &StepSpec) {
     }
     page.push_str("\nOutputs:\n\n");
     for output in spec.outputs {
-        push(page, format_args!("- `{}`: {}\n", output.name, output.kind));
+        push(page, format_args!("- `{}`: {}\n", output.name, output_kind(output)));
     }
     if let Some(example) = &help.example {
         push(page, format_args!("\nExample:\n\n```yaml\n{example}```\n"));
@@ -86,6 +86,11 @@ fn entry(page: &mut String, spec: &StepSpec) {
         page.push_str("\nFailure modes:\n\n");
         help.errors.iter().for_each(|error| push(page, format_args!("- {error}\n")));
     }
+}
+
+/// What an output is, in words.
+pub fn output_kind(output: &OutputSpec) -> String {
+    if output.kind_of_input { "of the kind of the first input".to_owned() } else { output.kind.to_owned() }
 }
 
 fn push(page: &mut String, text: std::fmt::Arguments<'_>) {

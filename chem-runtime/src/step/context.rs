@@ -79,7 +79,10 @@ impl<'a> ExecutionContext<'a> {
 
     /// Says something that is not an output. It is stored as a `StepSignal` event before the step's end.
     pub fn signal(&self, name: &str, data: &impl Serialize) -> Result<(), StepError> {
-        let signal = Signal { name: name.to_owned(), data: to_json(data)? };
+        let data = to_json(data).map_err(|error| {
+            StepError::context(format!("the signal `{}` cannot be stored", name.replace('\0', "\\0")), error)
+        })?;
+        let signal = Signal { name: name.to_owned(), data };
         self.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal);
         Ok(())
     }

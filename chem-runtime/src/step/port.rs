@@ -53,15 +53,22 @@ pub struct OutputSpec {
     pub kind: &'static str,
     /// The kinds that it can be read as besides.
     pub reads_as: &'static [&'static str],
+    /// Whether it has the kind of what feeds the step's first input, which `kind` only bounds.
+    pub kind_of_input: bool,
 }
 
 impl OutputSpec {
     /// A main output of any kind.
-    pub const ANY: Self = Self { name: MAIN_OUTPUT, kind: ANY_KIND, reads_as: &[] };
+    pub const ANY: Self = Self { name: MAIN_OUTPUT, kind: ANY_KIND, reads_as: &[], kind_of_input: false };
 
     /// An output with values of type `T`.
     pub const fn of<T: ArtifactValue>(name: &'static str) -> Self {
-        Self { name, kind: T::KIND, reads_as: T::READS_AS }
+        Self { name, kind: T::KIND, reads_as: T::READS_AS, kind_of_input: T::KIND_OF_INPUT }
+    }
+
+    /// The output as it is where `fed` feeds the step's first input.
+    pub fn fed_by(&self, fed: &Self) -> Self {
+        if self.kind_of_input { Self { name: self.name, ..*fed } } else { *self }
     }
 }
 

@@ -111,16 +111,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::fingerprint::ArtifactHash;
     use crate::step::{CancelToken, Files, Inputs, Registry, Silent, StepId, StepOutput};
-
-    struct Nothing;
-
-    impl ArtifactSource for Nothing {
-        fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
-            Err(ArtifactError::Missing { hash })
-        }
-    }
 
     /// Runs one step over what the step before it put out; gives its output and what it signalled.
     fn run(
@@ -129,11 +120,12 @@ mod tests {
         before: Option<StepOutput>,
     ) -> (StepOutput, HashMap<String, serde_json::Value>) {
         let (id, files, cancel) = (StepId::new("it").unwrap(), Files::relative_to("."), CancelToken::default());
+        let nothing = HashMap::new();
         let mut inputs = Inputs::default();
         if let Some(before) = before {
             inputs.wire(port, before.packed.root.hash(), before.handed);
         }
-        let context = ExecutionContext::new(&id, &inputs, &Nothing, &files, &cancel, &Silent);
+        let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
         let output = step.run(&context).unwrap().remove(0);
         (output, context.take_signals().into_iter().map(|signal| (signal.name, signal.data)).collect())
     }

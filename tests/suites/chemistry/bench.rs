@@ -1,21 +1,13 @@
 //! A place to run single steps in.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chem_runtime::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, ColumnData, Table};
+use chem_runtime::artifact::{ArtifactValue, ColumnData, Table};
 use chem_runtime::chemistry::ReadMolecules;
-use chem_runtime::fingerprint::ArtifactHash;
 use chem_runtime::step::{CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepError, StepId, StepOutput};
 use serde_json::{Map, Value};
-
-struct Nothing;
-
-impl ArtifactSource for Nothing {
-    fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
-        Err(ArtifactError::Missing { hash })
-    }
-}
 
 /// Runs `step` in `directory` over what earlier steps put out.
 pub fn run(step: &impl Step, directory: &Path, inputs: &[(&str, &StepOutput)]) -> Result<Vec<StepOutput>, StepError> {
@@ -24,7 +16,7 @@ pub fn run(step: &impl Step, directory: &Path, inputs: &[(&str, &StepOutput)]) -
     for (port, output) in inputs {
         wired.wire(*port, output.packed.root.hash(), output.handed.clone());
     }
-    step.run(&ExecutionContext::new(&id, &wired, &Nothing, &files, &cancel, &Silent))
+    step.run(&ExecutionContext::new(&id, &wired, &HashMap::new(), &files, &cancel, &Silent))
 }
 
 /// `molecules.read` with these parameters and the defaults of the others.
@@ -62,5 +54,13 @@ pub fn integers(table: &Table, column: &str) -> Vec<i64> {
     match table.column(column) {
         Some((_, ColumnData::Integer(values))) => values.iter().map(|value| value.unwrap()).collect(),
         other => panic!("`{column}` is no column of whole numbers: {other:?}"),
+    }
+}
+
+/// The numbers of a column, all of which are there.
+pub fn floats(table: &Table, column: &str) -> Vec<f64> {
+    match table.column(column) {
+        Some((_, ColumnData::Float(values))) => values.iter().map(|value| value.unwrap()).collect(),
+        other => panic!("`{column}` is no column of numbers: {other:?}"),
     }
 }

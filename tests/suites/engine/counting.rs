@@ -8,7 +8,9 @@ use chem_runtime::artifact::{Artifact, JsonArtifact};
 use chem_runtime::event::{FlowEvent, FlowId};
 use chem_runtime::fingerprint::ArtifactHash;
 use chem_runtime::flow::{FlowDefinition, build_flow_definition_auto};
-use chem_runtime::step::{ExecutionContext, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult};
+use chem_runtime::step::{
+    ExecutionContext, Signal, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult,
+};
 use chem_runtime::store::{
     Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, StoreError, Takeover,
     Writer,
@@ -75,7 +77,12 @@ impl StepDefinition for Counting {
             }
             Does::Panic => panic!("bug in {}", self.id),
             Does::Nothing => return StepRunResult::success([]),
-            Does::Unstorable => context.signal("note", &"a\u{0}b").unwrap(),
+            Does::Unstorable => {
+                let error = context.signal("note", &"a\u{0}b").unwrap_err();
+                assert!(error.message().contains("`note`") && error.causes()[0].contains("U+0000"), "{error}");
+                let signals = vec![Signal { name: "note".into(), data: "a\u{0}b".into() }];
+                return StepRunResult::Success { outputs: Vec::new(), signals };
+            }
         }
         let before = context.optional_input::<Number>("input").unwrap().map_or(0, |number| number.0);
         context.signal("sum", &(before + 1)).unwrap();

@@ -1,12 +1,16 @@
 //! `molecules.read`: molecules from a file.
 
 mod delimited_columns;
+mod inline;
+mod queries;
 mod raw;
 mod smiles_lines;
 
+pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 
 use self::delimited_columns::FileColumns;
+pub(super) use self::queries::{Query, read_queries};
 use self::raw::{RawFile, RawRecord};
 use super::library::{PROVIDER, Structure};
 use super::molecules::{Molecules, PROMISED};

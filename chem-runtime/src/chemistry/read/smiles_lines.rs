@@ -21,7 +21,7 @@ fn is_header(line: &[u8]) -> bool {
     line.split(u8::is_ascii_whitespace).next().is_some_and(|word| word.eq_ignore_ascii_case(b"smiles"))
 }
 
-fn content(line: &[u8]) -> Result<Content, String> {
+pub(super) fn content(line: &[u8]) -> Result<Content, String> {
     let text = std::str::from_utf8(line).map_err(|_| "is not UTF-8 text".to_owned())?;
     if text.contains('\0') {
         return Err("has the character U+0000, which cannot be stored".to_owned());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::args::{Format, Shared, StepsArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table, styled};
-use crate::report::{family, param_facts};
+use crate::report::{family, output_kind, param_facts};
 use crate::step::{ParamSpec, Registry, StepSpec};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode, Failure> {
@@ -74,7 +74,10 @@ fn page(spec: &StepSpec) -> String {
     });
     section("inputs", inputs.collect());
     section("parameters", spec.params.iter().map(param).collect());
-    section("outputs", spec.outputs.iter().map(|output| format!("  {}: {}\n", output.name, output.kind)).collect());
+    section(
+        "outputs",
+        spec.outputs.iter().map(|output| format!("  {}: {}\n", output.name, output_kind(output))).collect(),
+    );
     section("example", help.example.as_deref().map(indented).unwrap_or_default());
     section("failure modes", help.errors.iter().map(|error| format!("  - {error}\n")).collect());
     text
@@ -94,7 +97,10 @@ fn step_json(spec: &StepSpec) -> Value {
     let help = spec.help();
     let inputs =
         spec.inputs.iter().map(|port| json!({"name": port.name, "kind": port.kind, "optional": port.optional}));
-    let outputs = spec.outputs.iter().map(|output| json!({"name": output.name, "kind": output.kind}));
+    let outputs = spec
+        .outputs
+        .iter()
+        .map(|output| json!({"name": output.name, "kind": output.kind, "kind_of_input": output.kind_of_input}));
     let params = spec.params.iter().map(|param| {
         json!({
             "name": param.name,

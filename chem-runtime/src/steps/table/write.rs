@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::prelude::*;
-use crate::records::{extension, is_gzip_name, write_delimited};
+use crate::records::{column_places, extension, is_gzip_name, write_delimited};
 
 /// Writes a table to a CSV or TSV file.
 ///
@@ -27,7 +27,8 @@ use crate::records::{extension, is_gzip_name, write_delimited};
 ///
 /// # Errors
 /// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
-/// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none.
+/// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none, or one
+///   twice.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 1, kind = Sink)]
 pub fn write_table(
@@ -72,13 +73,7 @@ fn places(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, Ste
     if names.is_empty() {
         return Err(StepError::new("`columns` names no column to write; leave it out to write all of them"));
     }
-    let place = |name: &ColumnName| {
-        table.columns().iter().position(|column| *column.name == *name.as_str()).ok_or_else(|| {
-            let there: Vec<String> = table.columns().iter().map(|column| format!("`{}`", column.name)).collect();
-            StepError::new(format!("there is no column `{name}` to write; the columns are {}", there.join(", ")))
-        })
-    };
-    names.iter().map(place).collect()
+    column_places(table, names, "columns")
 }
 
 #[cfg(test)]
@@ -103,6 +98,6 @@ mod tests {
         assert_eq!(places(&table, Some(&["b".into()])).unwrap(), [1]);
         assert!(places(&table, Some(&[])).is_err());
         let said = places(&table, Some(&["c".into()])).unwrap_err().to_string();
-        assert!(said.contains("`c`") && said.contains("`a`, `b`"), "{said}");
+        assert!(said.contains("`c`") && said.contains("`a` and `b`"), "{said}");
     }
 }

@@ -1,5 +1,6 @@
 //! Reading: the events of a run, artifacts, and the list of runs.
 
+use postgres::Row;
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::ToSql;
 
@@ -12,7 +13,9 @@ use crate::fingerprint::ArtifactHash;
 use crate::store::{FlowSummary, StoreError};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
-     FROM event_log WHERE flow_id = $1 ORDER BY position";
+     FROM event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
+/// So many events of a run are fetched at once: few round trips, and no log in memory as a whole for its rows' sake.
+const PAGE: usize = 4_096;
 const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM event_log WHERE flow_id = $1";
 const ARTIFACT: &str =
     "SELECT kind, payload::text, metadata::text FROM workflow_step_artifacts WHERE artifact_hash = $1";
@@ -28,26 +31,37 @@ const FLOWS: &str = "
      JOIN event_log AS last ON last.flow_id = run.flow_id AND last.position = run.last_position
      ORDER BY first.seq";
 
-/// Hands the events of a run to `each`, in order, while they come in.
+/// Hands the events of a run to `each`, in order, a page at a time.
 pub(super) fn events(
     session: &mut Session,
     flow_id: FlowId,
     mut each: impl FnMut(FlowEvent) -> Result<(), StoreError>,
 ) -> Result<(), Fault> {
-    let statement = session.prepared(EVENTS)?;
-    let mut rows = session.query_raw(&statement, [&flow_id.as_uuid() as &(dyn ToSql + Sync)])?;
     let mut position = 0;
-    while let Some(row) = rows.next()? {
-        let event = event(&row, 0)?;
-        if event.position != position {
-            return Err(Fault::Store(StoreError::Corrupt {
-                reason: format!("run {flow_id} has event {} where {position} is due", event.position),
-            }));
+    loop {
+        let page = page(session, flow_id, position, PAGE)?;
+        for row in &page {
+            let event = event(row, 0)?;
+            if event.position != position {
+                return Err(Fault::Store(StoreError::Corrupt {
+                    reason: format!("run {flow_id} has event {} where {position} is due", event.position),
+                }));
+            }
+            position += 1;
+            each(event)?;
         }
-        position += 1;
-        each(event)?;
+        // What is appended is only ever added at the end: a page that is not full is the last one.
+        if page.len() < PAGE {
+            return Ok(());
+        }
     }
-    Ok(())
+}
+
+/// The rows of a run from a position on.
+fn page(session: &mut Session, flow_id: FlowId, from: u64, count: usize) -> Result<Vec<Row>, postgres::Error> {
+    let statement = session.prepared(EVENTS)?;
+    let limit = i64::try_from(count).unwrap_or(i64::MAX);
+    session.query(&statement, &[&flow_id.as_uuid(), &signed(from), &limit])
 }
 
 pub(super) fn next_position(session: &mut Session, flow_id: FlowId) -> Result<u64, Fault> {
@@ -75,7 +89,7 @@ pub(super) fn artifacts_with_prefix(
 ) -> Result<Vec<ArtifactHash>, Fault> {
     let statement = session.prepared(ARTIFACTS)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let hash = |row: &postgres::Row| {
+    let hash = |row: &Row| {
         let text: &str = row.try_get(0)?;
         let found = text.parse();
         Ok(found.map_err(|error| StoreError::Corrupt { reason: format!("an artifact is named `{text}`: {error}") })?)
@@ -103,11 +117,5 @@ pub(super) fn events_between(
     from: u64,
     count: usize,
 ) -> Result<Vec<FlowEvent>, Fault> {
-    let statement = session.prepared(
-        "SELECT seq, flow_id, position, ts, event_type, payload::text
-         FROM event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3",
-    )?;
-    let limit = i64::try_from(count).unwrap_or(i64::MAX);
-    let rows = session.query(&statement, &[&flow_id.as_uuid(), &signed(from), &limit])?;
-    rows.iter().map(|row| Ok(event(row, 0)?)).collect()
+    page(session, flow_id, from, count)?.iter().map(|row| Ok(event(row, 0)?)).collect()
 }

@@ -1,0 +1,110 @@
+//! A table and the kind that it came as, for the steps that choose and order rows of any kind.
+
+use std::sync::Arc;
+
+use super::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, Handed, Packed, Table};
+
+/// Rows of any kind of table: molecules that are sorted are molecules still.
+///
+/// A kind that is a table with a promise, such as `molecules`, promises something about its first columns and about each
+/// row by itself. So rows may be chosen, repeated and ordered, and columns may be added behind; what else is made of the
+/// table is a [`Table`] and nothing more. The artifact of an output of this type has the kind of what feeds its step's
+/// first input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    kind: Arc<str>,
+    table: Arc<Table>,
+}
+
+impl Dataset {
+    /// `table`, which keeps what `kind` promises.
+    pub fn new(kind: &str, table: impl Into<Arc<Table>>) -> Self {
+        Self { kind: kind.into(), table: table.into() }
+    }
+
+    /// The kind of its artifact.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The table.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The rows with these numbers, in this order.
+    pub fn gather(&self, rows: &[usize]) -> Self {
+        Self { kind: self.kind.clone(), table: Arc::new(self.table.gather(rows)) }
+    }
+
+    /// The same rows with more columns behind the others.
+    ///
+    /// # Errors
+    /// Names the column that is there already or that has too few or too many values.
+    pub fn with_columns(
+        &self,
+        columns: impl IntoIterator<Item = (Column, ColumnData)>,
+    ) -> Result<Self, super::TableError> {
+        let mut table = self.table.as_ref().clone();
+        for (column, data) in columns {
+            table.add(column, data)?;
+        }
+        Ok(Self { kind: self.kind.clone(), table: Arc::new(table) })
+    }
+}
+
+impl ArtifactValue for Dataset {
+    const KIND: &'static str = Table::KIND;
+    const KIND_OF_INPUT: bool = true;
+
+    fn pack(&self) -> Result<Packed, ArtifactError> {
+        self.table.pack_as(&self.kind)
+    }
+
+    fn unpack(artifact: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
+        Ok(Self::new(artifact.kind(), Table::unpack(artifact, source)?))
+    }
+
+    fn take(handed: &Handed) -> Option<Arc<Self>> {
+        match handed.clone().downcast::<Self>() {
+            Ok(dataset) => Some(dataset),
+            Err(other) => Some(Arc::new(Self::new(Table::KIND, other.downcast::<Table>().ok()?))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::artifact::ColumnType;
+
+    fn numbers(values: &[i64]) -> (Column, ColumnData) {
+        let data = ColumnData::Integer(values.iter().copied().map(Some).collect());
+        (Column::new("n", ColumnType::Integer), data)
+    }
+
+    #[test]
+    fn the_kind_survives_every_way_from_step_to_step() {
+        let of_kind = Arc::new(Dataset::new("numbers", Table::new([numbers(&[3, 1, 2])]).unwrap()));
+        let chosen = Arc::new(of_kind.gather(&[1, 2]));
+        let packed = chosen.pack().unwrap();
+        assert_eq!(packed.root.kind(), "numbers");
+        let shelf: HashMap<_, _> = packed.parts.iter().map(|part| (part.hash(), part.clone())).collect();
+        assert_eq!(Dataset::unpack(&packed.root, &shelf).unwrap(), *chosen);
+        let handed = chosen.clone().hand_on();
+        assert_eq!(Dataset::take(&handed).unwrap(), chosen);
+        assert!(Arc::ptr_eq(&Table::take(&handed).unwrap(), chosen.table()));
+        let plain: Handed = Arc::new(Table::default());
+        assert_eq!(Dataset::take(&plain).unwrap().kind(), "table");
+    }
+
+    #[test]
+    fn columns_come_behind_and_replace_none() {
+        let dataset = Dataset::new("numbers", Table::new([numbers(&[1])]).unwrap());
+        assert!(dataset.with_columns([numbers(&[2])]).is_err());
+        let more = (Column::new("m", ColumnType::Integer), ColumnData::Integer(vec![None]));
+        assert_eq!(dataset.with_columns([more]).unwrap().table().columns()[1].name, "m".into());
+    }
+}

@@ -1,0 +1,68 @@
+//! Tables row by row.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Column, ColumnData, Table, TableError};
+
+/// Builds a table row by row from JSON values.
+#[derive(Debug)]
+pub struct TableBuilder {
+    columns: Vec<Column>,
+    data: Vec<ColumnData>,
+    rows: usize,
+}
+
+impl TableBuilder {
+    /// A table of these columns and no rows yet.
+    pub fn new(columns: Vec<Column>) -> Self {
+        let data = columns.iter().map(|column| ColumnData::empty(column.ty)).collect();
+        Self { columns, data, rows: 0 }
+    }
+
+    /// Adds a row: one value for each column.
+    ///
+    /// # Errors
+    /// Says in words which value does not fit; the row is then not added.
+    pub fn push(&mut self, row: Vec<Value>) -> Result<(), String> {
+        if row.len() != self.columns.len() {
+            return Err(format!("row {} has {} values for {} columns", self.rows, row.len(), self.columns.len()));
+        }
+        for (index, value) in row.into_iter().enumerate() {
+            if let Err(value) = self.data[index].push_json(value) {
+                let (column, rows) = (&self.columns[index], self.rows);
+                self.data[..index].iter_mut().for_each(|data| data.truncate(rows));
+                return Err(format!("row {rows} has {value} in column `{}`, which is {:?}", column.name, column.ty));
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The table.
+    pub fn finish(self) -> Result<Table, TableError> {
+        let mut table = Table { rows: self.rows, ..Table::default() };
+        for (column, data) in self.columns.into_iter().zip(self.data) {
+            table.push(column, Arc::new(data))?;
+        }
+        Ok(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::ColumnType;
+
+    #[test]
+    fn a_row_that_does_not_fit_is_not_added_in_part() {
+        let mut builder =
+            TableBuilder::new(vec![Column::new("a", ColumnType::Integer), Column::new("b", ColumnType::Boolean)]);
+        builder.push(vec![1.into(), true.into()]).unwrap();
+        assert!(builder.push(vec![2.into(), "yes".into()]).is_err());
+        assert!(builder.push(vec![2.into()]).is_err());
+        let table = builder.finish().unwrap();
+        assert_eq!((table.rows(), table.row(0)), (1, vec![1.into(), true.into()]));
+    }
+}

@@ -1,0 +1,164 @@
+//! Tables of records: what most steps take and give.
+//!
+//! In memory a table is a list of typed columns. As an artifact it is a small root (the columns, the number of rows,
+//! the hashes of the chunks) over chunks of some thousand rows that are artifacts of their own: see `packing`.
+
+mod builder;
+mod columns;
+mod packing;
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+pub use builder::TableBuilder;
+pub use columns::{Column, ColumnData, ColumnType};
+
+/// Why columns do not make a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// Two columns have one name.
+    #[error("the table has two columns named `{0}`")]
+    DuplicateColumn(String),
+    /// A column has another number of values than the first.
+    #[error("column `{column}` has {found} values where the table has {expected} rows")]
+    UnevenColumn {
+        /// Its name.
+        column: String,
+        /// The number of rows of the table.
+        expected: usize,
+        /// The number of values of the column.
+        found: usize,
+    },
+    /// A column's values are not of its type.
+    #[error("column `{column}` is declared {declared:?} and holds {found:?}")]
+    WrongType {
+        /// Its name.
+        column: String,
+        /// What it should hold.
+        declared: ColumnType,
+        /// What it holds.
+        found: ColumnType,
+    },
+}
+
+/// An ordered set of records with typed columns.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    columns: Vec<Column>,
+    data: Vec<Arc<ColumnData>>,
+    rows: usize,
+}
+
+impl Table {
+    /// A table of `columns`, each with its values.
+    pub fn new(columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
+        let mut table = Self::default();
+        for (column, data) in columns {
+            table.add(column, data)?;
+        }
+        Ok(table)
+    }
+
+    /// The same table with one more column, or with the column of that name replaced.
+    pub fn with_column(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
+        let mut table = self.clone();
+        match table.position(&column.name) {
+            Some(at) => {
+                table.check(&column, &data)?;
+                table.columns[at] = column;
+                table.data[at] = Arc::new(data);
+            }
+            None => table.add(column, data)?,
+        }
+        Ok(table)
+    }
+
+    /// Adds a column behind the others.
+    pub(super) fn add(&mut self, column: Column, data: ColumnData) -> Result<(), TableError> {
+        if self.columns.is_empty() {
+            self.rows = data.len();
+        }
+        self.push(column, Arc::new(data))
+    }
+
+    /// The rows with these numbers, in this order.
+    pub fn gather(&self, rows: &[usize]) -> Self {
+        Self {
+            columns: self.columns.clone(),
+            data: self.data.par_iter().map(|data| Arc::new(data.gather(rows))).collect(),
+            rows: rows.len(),
+        }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The columns, in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The values of the column at `index`.
+    pub fn data(&self, index: usize) -> Option<&ColumnData> {
+        self.data.get(index).map(Arc::as_ref)
+    }
+
+    /// The column called `name`, with its values.
+    pub fn column(&self, name: &str) -> Option<(&Column, &ColumnData)> {
+        let at = self.position(name)?;
+        Some((&self.columns[at], &self.data[at]))
+    }
+
+    /// Row `row` as JSON values in the order of the columns.
+    pub fn row(&self, row: usize) -> Vec<Value> {
+        self.data.iter().map(|data| data.json(row)).collect()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| &*column.name == name)
+    }
+
+    fn push(&mut self, column: Column, data: Arc<ColumnData>) -> Result<(), TableError> {
+        if self.position(&column.name).is_some() {
+            return Err(TableError::DuplicateColumn(column.name.to_string()));
+        }
+        self.check(&column, &data)?;
+        self.columns.push(column);
+        self.data.push(data);
+        Ok(())
+    }
+
+    fn check(&self, column: &Column, data: &ColumnData) -> Result<(), TableError> {
+        let column_name = || column.name.to_string();
+        if data.ty() != column.ty {
+            return Err(TableError::WrongType { column: column_name(), declared: column.ty, found: data.ty() });
+        }
+        if data.len() != self.rows {
+            return Err(TableError::UnevenColumn { column: column_name(), expected: self.rows, found: data.len() });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_must_fit_together() {
+        let column = |name| Column::new(name, ColumnType::Integer);
+        let one = || ColumnData::Integer(vec![Some(1)]);
+        assert!(matches!(
+            Table::new([(column("a"), one()), (column("a"), one())]),
+            Err(TableError::DuplicateColumn(_))
+        ));
+        let two = ColumnData::Integer(vec![None, None]);
+        assert!(matches!(Table::new([(column("a"), one()), (column("b"), two)]), Err(TableError::UnevenColumn { .. })));
+        let text = ColumnData::Text(vec![None]);
+        assert!(matches!(Table::new([(column("a"), text)]), Err(TableError::WrongType { .. })));
+    }
+}

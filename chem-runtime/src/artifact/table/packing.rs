@@ -1,0 +1,196 @@
+//! Tables as artifacts, and back.
+//!
+//! The chunks' boundaries follow the content (see `chunk`): two tables that differ in one row share all chunks but one
+//! or two.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Column, ColumnData, Table, TableBuilder};
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed, chunk};
+use crate::fingerprint::{ArtifactHash, CanonicalError, canonical_json, check_length};
+
+/// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
+const ROWS: &str = "rows";
+
+/// A table's payload: what its root artifact holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Root {
+    columns: Vec<Column>,
+    rows: usize,
+    chunks: Vec<ChunkRef>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ChunkRef {
+    hash: ArtifactHash,
+    rows: usize,
+}
+
+impl Table {
+    /// Packs the table as an artifact of `kind`, for the types that are tables with a promise.
+    pub fn pack_as(&self, kind: &str) -> Result<Packed, ArtifactError> {
+        let texts = self.chunk_texts()?;
+        let sizes: Vec<usize> = texts.iter().map(|(rows, _)| *rows).collect();
+        let parts: Vec<Artifact> =
+            texts.into_par_iter().map(|(_, text)| Artifact::from_canonical(ROWS, text)).collect();
+        let chunks = parts.iter().zip(sizes).map(|(part, rows)| ChunkRef { hash: part.hash(), rows }).collect();
+        let root = Root { columns: self.columns.clone(), rows: self.rows, chunks };
+        let payload =
+            serde_json::to_value(&root).map_err(|error| CanonicalError::NotJson { reason: error.to_string() })?;
+        Ok(Packed { root: Artifact::from_canonical(kind, canonical_json(&payload)?), parts })
+    }
+
+    /// The hashes of the chunks that a table's root artifact refers to, with their numbers of rows.
+    pub fn chunks_of(root: &Artifact) -> Result<Vec<(ArtifactHash, usize)>, ArtifactError> {
+        let root: Root = serde_json::from_str(root.payload_text()).map_err(|error| root.malformed(error))?;
+        Ok(root.chunks.into_iter().map(|chunk| (chunk.hash, chunk.rows)).collect())
+    }
+
+    /// The text of each chunk, with its number of rows.
+    fn chunk_texts(&self) -> Result<Vec<(usize, String)>, CanonicalError> {
+        let mut chunks = Vec::new();
+        let (mut text, mut rows) = (String::from("["), 0);
+        for row in 0..self.rows {
+            if rows > 0 {
+                text.push(',');
+            }
+            let start = text.len();
+            self.write_row(row, &mut text)?;
+            rows += 1;
+            if chunk::ends_after(rows, text.len(), &text.as_bytes()[start..]) {
+                text.push(']');
+                check_length(&text)?;
+                let capacity = text.len();
+                chunks.push((rows, std::mem::replace(&mut text, String::with_capacity(capacity))));
+                text.push('[');
+                rows = 0;
+            }
+        }
+        if rows > 0 {
+            text.push(']');
+            check_length(&text)?;
+            chunks.push((rows, text));
+        }
+        Ok(chunks)
+    }
+
+    fn write_row(&self, row: usize, out: &mut String) -> Result<(), CanonicalError> {
+        for (index, data) in self.data.iter().enumerate() {
+            out.push(if index == 0 { '[' } else { ',' });
+            if !data.write(row, out) {
+                let path = format!("$.rows[{row}].{}", self.columns[index].name);
+                return Err(match data.as_ref() {
+                    ColumnData::Float(values) => {
+                        CanonicalError::NonFinite { path, value: values[row].unwrap_or(f64::NAN).to_string() }
+                    }
+                    _ => CanonicalError::NulCharacter { path },
+                });
+            }
+        }
+        out.push_str(if self.data.is_empty() { "[]" } else { "]" });
+        Ok(())
+    }
+}
+
+impl ArtifactValue for Table {
+    const KIND: &'static str = "table";
+
+    fn pack(&self) -> Result<Packed, ArtifactError> {
+        self.pack_as(Self::KIND)
+    }
+
+    fn unpack(artifact: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
+        let root: Root = serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))?;
+        let mut builder = TableBuilder::new(root.columns);
+        for chunk in root.chunks {
+            let part = source.artifact(chunk.hash)?;
+            let rows: Vec<Vec<Value>> =
+                serde_json::from_str(part.payload_text()).map_err(|error| part.malformed(error))?;
+            for row in rows {
+                builder.push(row).map_err(|reason| part.malformed(reason))?;
+            }
+        }
+        let table = builder.finish()?;
+        if table.rows != root.rows {
+            return Err(artifact.malformed(format!("it has {} rows and announces {}", table.rows, root.rows)));
+        }
+        Ok(table)
+    }
+
+    fn take(handed: &Handed) -> Option<Arc<Self>> {
+        match handed.clone().downcast::<Self>() {
+            Ok(table) => Some(table),
+            Err(other) => Some(other.downcast::<Dataset>().ok()?.table().clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+    use crate::artifact::ColumnType;
+    use crate::fingerprint::MAX_LENGTH;
+
+    fn numbered(names: impl Iterator<Item = usize>) -> Table {
+        let names: Vec<usize> = names.collect();
+        Table::new([
+            (
+                Column::new("name", ColumnType::Text),
+                ColumnData::Text(names.iter().map(|n| Some(format!("m{n}").into())).collect()),
+            ),
+            (
+                Column::new("mass", ColumnType::Float).with_unit("g/mol"),
+                ColumnData::Float(names.iter().map(|&n| (n % 7 != 0).then_some(n as f64 / 8.0)).collect()),
+            ),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn a_table_comes_back_from_its_artifacts() {
+        let table = numbered(0..5000);
+        let packed = table.pack().unwrap();
+        assert!(packed.parts.len() > 1);
+        let shelf: HashMap<_, _> = packed.parts.iter().map(|part| (part.hash(), part.clone())).collect();
+        assert_eq!(Table::unpack(&packed.root, &shelf).unwrap(), table);
+    }
+
+    #[test]
+    fn one_row_put_into_the_middle_changes_a_handful_of_chunks() {
+        let before = numbered(0..100_000).pack().unwrap();
+        let after = numbered((0..50_000).chain([1_000_000]).chain(50_000..100_000)).pack().unwrap();
+        let known: HashSet<_> = before.parts.iter().map(Artifact::hash).collect();
+        let new = after.parts.iter().filter(|part| !known.contains(&part.hash())).count();
+        assert!(known.len() > 40, "{} chunks", known.len());
+        assert!((1..=4).contains(&new), "{new} chunks are new");
+    }
+
+    #[test]
+    fn rows_with_much_in_them_make_more_chunks_and_one_row_has_a_limit() {
+        let texts = |length: usize, rows| {
+            let column = Column::new("block", ColumnType::Text);
+            Table::new([(column, ColumnData::Text(vec![Some("x".repeat(length).into()); rows]))]).unwrap()
+        };
+        let packed = texts(1 << 20, 10).pack().unwrap();
+        assert_eq!(packed.parts.len(), 3);
+        assert!(packed.parts.iter().all(|part| part.payload_text().len() <= 5 << 20));
+        let error = texts(MAX_LENGTH, 1).pack().unwrap_err();
+        assert!(matches!(error, ArtifactError::Canonical(CanonicalError::TooLong { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn nan_is_refused_and_missing_is_missing() {
+        let column = Column::new("mass", ColumnType::Float);
+        let table = Table::new([(column.clone(), ColumnData::Float(vec![Some(1.0), Some(f64::NAN)]))]).unwrap();
+        let error = table.pack().unwrap_err();
+        assert!(error.to_string().contains("`$.rows[1].mass`"), "{error}");
+        let table = Table::new([(column, ColumnData::Float(vec![None]))]).unwrap();
+        assert_eq!(table.pack().unwrap().parts[0].payload_text(), "[[null]]");
+    }
+}

@@ -1,0 +1,89 @@
+//! `molecules.cluster`: groups of similar molecules. The algorithm is in `butina`.
+
+use serde_json::json;
+
+use super::butina::{Cluster, butina};
+use super::fingerprints::{fingerprints, kind_of};
+use super::library::{Fingerprint, PROVIDER};
+use super::molecules::Molecules;
+use crate::prelude::*;
+use crate::records::on_workers;
+
+/// Groups similar molecules into clusters (Taylor and Butina).
+///
+/// Two molecules are neighbours if Tanimoto's coefficient of their fingerprints, as in `molecules.similar`, is at least
+/// `threshold`. The molecule with the most neighbours is the centre of the first cluster, and its neighbours are the members;
+/// of those left over, the one that had the most neighbours at the beginning is the centre of the next, and so on. Of
+/// molecules with equally many neighbours, the first in the table is taken. <https://doi.org/10.1021/ci9803381>
+///
+/// All molecules are kept, in their order, with three columns more: `cluster`, the number of the cluster from 1 in the order in
+/// which they were made, `cluster_size`, and `centre`, whether the molecule is the centre of its cluster. They are missing
+/// for a molecule without a fingerprint. The signal `clustered` counts the `molecules`, the `clusters`, the `singletons`
+/// and those `undecided`, and has the size of the `largest`.
+///
+/// Memory grows with the number of molecules, not with its square. Time grows with the number of pairs that share a rare
+/// feature, which is few of all pairs unless the threshold is low.
+///
+/// # Example
+/// ```yaml
+/// flow: one-of-each-kind
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: cluster
+///     uses: molecules.cluster
+///     with: { threshold: 0.4 }
+///   - id: centres
+///     uses: molecules.filter
+///     with: { where: "centre" }
+/// ```
+///
+/// # Errors
+/// - None of its own.
+#[step("molecules.cluster", version = 1, columns = columns_after)]
+pub fn cluster_molecules(
+    molecules: Input<Molecules>,
+    /// The least similarity of two neighbours.
+    #[param(default = 0.6, min = 0.05, max = 1)]
+    threshold: f64,
+    /// What similarity is measured by.
+    #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
+    fingerprint: String,
+    context: &ExecutionContext<'_>,
+) -> Result<Molecules, StepError> {
+    let prints = fingerprints(context, &molecules, kind_of(&fingerprint)?)?;
+    let rows: Vec<usize> = (0..prints.len()).filter(|row| prints[*row].is_some()).collect();
+    let prints: Vec<Fingerprint> = prints.into_iter().flatten().collect();
+    let clusters = on_workers(|| butina(context, &prints, threshold))??;
+
+    let mut number = vec![None; molecules.len()];
+    let mut size = number.clone();
+    let mut centre = vec![None; molecules.len()];
+    for (Cluster { members, centre: middle }, index) in clusters.iter().zip(1_i64..) {
+        for member in members {
+            let row = rows[*member];
+            (number[row], size[row], centre[row]) = (Some(index), Some(members.len() as i64), Some(member == middle));
+        }
+    }
+    let sizes = clusters.iter().map(|cluster| cluster.members.len());
+    let said = json!({
+        "molecules": molecules.len(),
+        "clusters": clusters.len(),
+        "singletons": sizes.clone().filter(|size| *size == 1).count(),
+        "largest": sizes.max().unwrap_or(0),
+        "undecided": molecules.len() - rows.len(),
+    });
+    context.signal("clustered", &said)?;
+    let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
+    let table = molecules
+        .table()
+        .with_column(column("cluster", ColumnType::Integer), ColumnData::Integer(number))?
+        .with_column(column("cluster_size", ColumnType::Integer), ColumnData::Integer(size))?
+        .with_column(column("centre", ColumnType::Boolean), ColumnData::Boolean(centre))?;
+    Ok(Molecules::new(table)?)
+}
+
+fn columns_after(_: &ClusterMolecules, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["cluster", "cluster_size", "centre"])
+}

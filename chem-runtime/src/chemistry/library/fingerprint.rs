@@ -1,0 +1,116 @@
+//! Fingerprints: which structural features a molecule has, as bits, and how alike two molecules are by them.
+
+use cosmolkit::{MorganFingerprintParams, MorganGeneratorParams};
+
+use super::{Structure, guarded};
+
+/// The radius of ECFP4: its number is the diameter.
+const ECFP4_RADIUS: u32 = 2;
+
+/// The length of an ECFP4 fingerprint.
+const ECFP4_BITS: u32 = 2048;
+
+/// Which features a fingerprint is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FingerprintKind {
+    /// Environments of atoms up to two bonds away, folded to 2048 bits: RDKit's Morgan fingerprint of radius 2.
+    /// <https://doi.org/10.1021/ci100050t>
+    Ecfp4,
+    /// The 166 public MACCS keys. <https://doi.org/10.1021/ci010132r>
+    Maccs,
+}
+
+impl FingerprintKind {
+    /// The kind that a manifest calls `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "ecfp4" => Some(Self::Ecfp4),
+            "maccs" => Some(Self::Maccs),
+            _ => None,
+        }
+    }
+}
+
+/// A molecule's features as bits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fingerprint {
+    words: Box<[u64]>,
+    ones: u32,
+}
+
+impl Fingerprint {
+    /// The fingerprint with these bits set.
+    pub fn of_bits(bits: impl IntoIterator<Item = u32>) -> Self {
+        let mut words = vec![0; ECFP4_BITS as usize / 64];
+        for bit in bits {
+            if let Some(word) = words.get_mut(bit as usize / 64) {
+                *word |= 1_u64 << (bit % 64);
+            }
+        }
+        let ones = words.iter().map(|word: &u64| word.count_ones()).sum();
+        Self { words: words.into(), ones }
+    }
+
+    /// How many bits are set.
+    pub fn ones(&self) -> u32 {
+        self.ones
+    }
+
+    /// The bits that are set, in order.
+    pub fn bits(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().zip(0_u32..).flat_map(|(word, index)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let bit = (rest != 0).then(|| rest.trailing_zeros())?;
+                rest &= rest - 1;
+                Some(64 * index + bit)
+            })
+        })
+    }
+
+    /// Tanimoto's coefficient: the bits that both have over those that either has, from 0 to 1. Of two fingerprints
+    /// without bits it is 1.
+    pub fn tanimoto(&self, other: &Self) -> f64 {
+        let both: u32 = self.words.iter().zip(&other.words).map(|(a, b)| (a & b).count_ones()).sum();
+        match self.ones + other.ones - both {
+            0 => 1.0,
+            either => f64::from(both) / f64::from(either),
+        }
+    }
+}
+
+impl Structure {
+    /// The fingerprint of this kind; none if the library cannot make it.
+    pub fn fingerprint(&self, kind: FingerprintKind) -> Option<Fingerprint> {
+        let bits = match kind {
+            FingerprintKind::Ecfp4 => {
+                let generator =
+                    MorganGeneratorParams { radius: ECFP4_RADIUS, fp_size: ECFP4_BITS, ..Default::default() };
+                let params = MorganFingerprintParams::from(generator);
+                guarded(|| self.0.fingerprint_morgan_with_params(&params, None).ok())??.on_bits()
+            }
+            FingerprintKind::Maccs => guarded(|| self.0.fingerprint_maccs().ok())??.on_bits(),
+        };
+        Some(Fingerprint::of_bits(bits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_go_in_and_come_out() {
+        let print = Fingerprint::of_bits([0, 63, 64, 2047, 64]);
+        assert_eq!(print.bits().collect::<Vec<_>>(), [0, 63, 64, 2047]);
+        assert_eq!(print.ones(), 4);
+    }
+
+    #[test]
+    fn alike_is_what_is_shared() {
+        let (none, a, b) =
+            (Fingerprint::of_bits([]), Fingerprint::of_bits([1, 2, 3]), Fingerprint::of_bits([2, 3, 70]));
+        assert_eq!((a.tanimoto(&b), b.tanimoto(&a), a.tanimoto(&a)), (0.5, 0.5, 1.0));
+        assert_eq!((none.tanimoto(&none), none.tanimoto(&a)), (1.0, 0.0));
+    }
+}

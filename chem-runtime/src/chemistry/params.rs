@@ -1,0 +1,157 @@
+//! Parameters that are chemistry: a bad one is refused in the manifest, before anything runs.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::library::{Pattern, Structure};
+use crate::records::on_workers;
+use crate::step::{Files, InvalidKind, InvalidParam, ParamType, ParamValue, StepError};
+
+/// A SMARTS pattern. Its text is its identity: two spellings of one pattern are two parameters.
+#[derive(Clone)]
+pub struct Smarts {
+    text: Arc<str>,
+    pattern: Arc<Pattern>,
+}
+
+impl Smarts {
+    /// The pattern that `text` spells.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, InvalidParam> {
+        let read = on_workers(|| Pattern::from_smarts(text)).map_err(|error| InvalidParam::new(error.to_string()))?;
+        match read {
+            Ok(pattern) => Ok(Self { text: text.into(), pattern: Arc::new(pattern) }),
+            Err(error) => {
+                let end = |at: usize| at + text[at..].chars().next().map_or(0, char::len_utf8);
+                Err(InvalidParam { at: error.at.map(|at| at..end(at)), ..InvalidParam::new(error.message) })
+            }
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What it says.
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+}
+
+impl PartialEq for Smarts {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl std::fmt::Debug for Smarts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Smarts").field(&self.text).finish()
+    }
+}
+
+impl ParamValue for Smarts {
+    fn ty() -> ParamType {
+        ParamType::Formatted("SMARTS pattern")
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        Self::new(text(value, "SMARTS pattern", "`[OX2H]`")?)
+    }
+
+    fn write(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
+/// A molecule as a SMILES. Its canonical form is its identity: two spellings of one molecule are one parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smiles {
+    text: Arc<str>,
+    canonical: Arc<str>,
+}
+
+impl Smiles {
+    /// The molecule that `text` spells.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    pub fn new(text: &str) -> Result<Self, InvalidParam> {
+        if text.contains(char::is_whitespace) {
+            let help = "leave out what stands after the SMILES";
+            return Err(InvalidParam::new("a SMILES has no spaces in it").with_help(help));
+        }
+        let canonical = on_workers(|| Structure::from_smiles(text)?.canonical_smiles())
+            .map_err(|error| InvalidParam::new(error.to_string()))?
+            .map_err(InvalidParam::new)?;
+        Ok(Self { text: text.into(), canonical: canonical.into() })
+    }
+
+    /// The text as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The canonical SMILES.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+impl ParamValue for Smiles {
+    fn ty() -> ParamType {
+        ParamType::Formatted("SMILES")
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        Self::new(text(value, "SMILES", "`CC(=O)O`")?)
+    }
+
+    fn write(&self) -> Value {
+        self.as_str().into()
+    }
+
+    fn identity(&self, _: &Files) -> Result<Value, StepError> {
+        Ok(self.canonical().into())
+    }
+}
+
+fn text<'a>(value: &'a Value, what: &str, example: &str) -> Result<&'a str, InvalidParam> {
+    value.as_str().ok_or_else(|| {
+        InvalidParam::new(format!("expected a {what}, found something else"))
+            .of_kind(InvalidKind::Type)
+            .with_help(format!("write a {what} as text, such as {example}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_spellings_of_a_molecule_are_one_parameter() {
+        let files = Files::relative_to(".");
+        let of = |text: &str| Smiles::read(&text.into()).unwrap();
+        assert_eq!(of("OCC").identity(&files).unwrap(), of("C(O)C").identity(&files).unwrap());
+        assert_eq!(of("OCC").write(), Value::from("OCC"));
+        assert_ne!(of("OCC").identity(&files).unwrap(), of("OCN").identity(&files).unwrap());
+    }
+
+    #[test]
+    fn bad_ones_are_refused_with_a_reason() {
+        let said = |error: InvalidParam| (error.kind, error.message);
+        assert_eq!(said(Smiles::read(&5.into()).unwrap_err()).0, InvalidKind::Type);
+        assert_eq!(said(Smarts::read(&Value::Null).unwrap_err()).0, InvalidKind::Type);
+        let (kind, message) = said(Smiles::read(&"C1CC".into()).unwrap_err());
+        assert_eq!(kind, InvalidKind::Form);
+        assert!(message.contains("unclosed ring"), "{message}");
+        assert!(said(Smiles::read(&"CC aspirin".into()).unwrap_err()).1.contains("spaces"));
+        let error = Smarts::read(&"C é".into()).unwrap_err();
+        assert_eq!(error.at, Some(1..2));
+        assert!(Smarts::read(&"[OX2H".into()).is_err());
+    }
+}

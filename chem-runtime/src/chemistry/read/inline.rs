@@ -1,0 +1,102 @@
+//! `molecules.inline`: molecules that stand in the manifest.
+
+use serde_json::Value;
+
+use super::raw::{Content, RawFile, RawRecord};
+use super::{canonical_smiles, smiles_lines, sort_out};
+use crate::chemistry::library::Structure;
+use crate::chemistry::molecules::{Molecules, PROMISED};
+use crate::prelude::*;
+use crate::records::{map_records, on_workers};
+
+/// Gives molecules that are written in the manifest.
+///
+/// Each is written as in a SMILES file: the SMILES, white space, and the name. The molecules have the columns `name`,
+/// `smiles` (canonical, isomeric) and `record` (the place in the list).
+///
+/// # Example
+/// ```yaml
+/// flow: painkillers
+/// steps:
+///   - id: queries
+///     uses: molecules.inline
+///     with:
+///       molecules:
+///         - CC(=O)Oc1ccccc1C(=O)O aspirin
+///         - CC(=O)Nc1ccc(O)cc1 paracetamol
+/// ```
+///
+/// # Errors
+/// - A molecule is not a SMILES or not a possible molecule, or has a CXSMILES extension; the message has its place, its
+///   text and the reason.
+#[step("molecules.inline", version = 1, columns = columns_of_molecules)]
+pub fn inline_molecules(
+    /// The molecules, each a SMILES and, if it has one, a name.
+    #[param(example = "[CCO ethanol, CCN ethylamine]")]
+    molecules: Vec<InlineMolecule>,
+    context: &ExecutionContext<'_>,
+) -> Result<Molecules, StepError> {
+    let records: Vec<RawRecord<'_>> = molecules.iter().map(InlineMolecule::record).collect();
+    let smiles = map_records(context, &records, canonical_smiles)?;
+    if let Some((at, reason)) = smiles.iter().enumerate().find_map(|(at, smiles)| Some((at, smiles.as_ref().err()?))) {
+        let text = molecules[at].as_str();
+        return Err(StepError::new(format!("molecule {}, `{text}`, cannot be used: {reason}", at + 1)));
+    }
+    let raw = RawFile { more: Vec::new(), records };
+    Ok(sort_out("molecules", raw, smiles, true)?.kept)
+}
+
+fn columns_of_molecules(_: &InlineMolecules, _: &ColumnContext<'_>) -> Columns {
+    Columns::known(PROMISED.map(|(name, _)| name))
+}
+
+/// A molecule in a manifest: a SMILES, and after white space a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InlineMolecule(String);
+
+impl InlineMolecule {
+    /// The text of a molecule.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn record(&self) -> RawRecord<'_> {
+        let raw = self.0.trim().as_bytes();
+        RawRecord { line: 0, raw, content: self.content() }
+    }
+
+    fn content(&self) -> Result<Content, String> {
+        smiles_lines::content(self.0.trim().as_bytes())
+    }
+}
+
+impl From<&str> for InlineMolecule {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl ParamValue for InlineMolecule {
+    fn ty() -> ParamType {
+        ParamType::Formatted("SMILES with a name")
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        let molecule = Self(String::read(value)?);
+        let checked = on_workers(|| Structure::from_smiles(&molecule.content()?.smiles).map(drop))
+            .map_err(|error| InvalidParam::new(error.to_string()))?;
+        match checked {
+            Ok(()) => Ok(molecule),
+            Err(reason) => Err(InvalidParam::new(reason).with_help("write a SMILES and a name, such as `CCO ethanol`")),
+        }
+    }
+
+    fn write(&self) -> Value {
+        self.as_str().into()
+    }
+}

@@ -1,0 +1,56 @@
+//! `molecules.scaffold`: what is left of a molecule without its side chains.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::library::{PROVIDER, Structure};
+use super::molecules::Molecules;
+use crate::prelude::*;
+use crate::records::map_records;
+
+/// Adds the Murcko scaffold of each molecule as a column `scaffold`.
+///
+/// The variant is RDKit's (`MurckoScaffold.MurckoScaffoldSmiles`): the rings, the chains between them, and, unlike in
+/// Bemis and Murcko's own frameworks, the atoms that these have by a double bond, so that a ketone in a ring stays one.
+/// Atoms and bonds keep their kinds; stereochemistry is left out. <https://doi.org/10.1021/jm9602928>
+///
+/// A scaffold stands as its canonical SMILES. It is missing for a molecule without a ring, and for one whose scaffold
+/// cannot be made. The signal `scaffolds` counts the `molecules`, the different `scaffolds`, the molecules `without` a ring,
+/// and those `undecided`.
+///
+/// # Example
+/// ```yaml
+/// flow: scaffolds-of-drugs
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: scaffold
+///     uses: molecules.scaffold
+///   - id: with-rings
+///     uses: molecules.filter
+///     with: { where: "scaffold != null" }
+/// ```
+///
+/// # Errors
+/// - None of its own.
+#[step("molecules.scaffold", version = 1, columns = columns_after)]
+pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
+    let found =
+        map_records(context, molecules.smiles(), |smiles| Structure::from_smiles(smiles.as_deref()?).ok()?.scaffold())?;
+    let undecided = found.iter().filter(|found| found.is_none()).count();
+    let without = found.iter().filter(|found| **found == Some(None)).count();
+    let scaffolds: Vec<Option<Box<str>>> = found.into_iter().map(|found| found.flatten().map(Into::into)).collect();
+    let different = scaffolds.iter().flatten().collect::<HashSet<_>>().len();
+    let said = json!({
+        "molecules": molecules.len(), "scaffolds": different, "without": without, "undecided": undecided,
+    });
+    context.signal("scaffolds", &said)?;
+    let column = Column::new("scaffold", ColumnType::Text).with_provider(PROVIDER);
+    Ok(Molecules::new(molecules.table().with_column(column, ColumnData::Text(scaffolds))?)?)
+}
+
+fn columns_after(_: &FindScaffolds, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["scaffold"])
+}

@@ -1,0 +1,111 @@
+//! JSON Lines: on each line an object, whose members are cells.
+
+use std::collections::HashSet;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::lines::{Line, lines};
+
+/// An object of JSON Lines: its members in the order in which they stand.
+pub(super) struct Object(pub(super) Vec<(String, Value)>);
+
+/// A line of JSON Lines.
+pub(super) struct JsonLine<'a> {
+    /// Its number, from 1.
+    pub(super) line: u64,
+    /// It as it stands in the file.
+    pub(super) raw: &'a [u8],
+    /// What it holds, or else why it cannot be used.
+    pub(super) object: Result<Object, String>,
+}
+
+/// The objects of `text`. Lines with nothing on them are skipped.
+pub(super) fn json_lines(text: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
+    lines(text)
+        .map(|Line { number, text }| (number, text.trim_ascii()))
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(line, raw)| JsonLine { line, raw, object: object(raw) })
+}
+
+fn object(text: &[u8]) -> Result<Object, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8 text".to_owned())?;
+    let object: Object = serde_json::from_str(text).map_err(|error| format!("is no JSON object: {}", plain(&error)))?;
+    for (name, value) in &object.0 {
+        let wrong = match value {
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
+            Value::String(text) if text.contains('\0') => "the character U+0000",
+            _ => continue,
+        };
+        return Err(format!("has {wrong} in `{name}`, which no column can hold"));
+    }
+    Ok(object)
+}
+
+/// The error without its line, which is always the first.
+fn plain(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column", " at column")
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let (mut members, mut names) = (Vec::new(), HashSet::new());
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if !names.insert(name.clone()) {
+                        return Err(A::Error::custom(format_args!("`{name}` stands in it twice")));
+                    }
+                    members.push((name, value));
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_keep_the_order_of_their_members_and_their_lines() {
+        let found: Vec<_> = json_lines(b"{\"b\": 1, \"a\": \"x\"}\r\n\n {} \n").collect();
+        assert_eq!(found.iter().map(|line| line.line).collect::<Vec<_>>(), [1, 3]);
+        let members = &found[0].object.as_ref().ok().unwrap().0;
+        assert_eq!(members, &[("b".to_owned(), 1.into()), ("a".to_owned(), "x".into())]);
+    }
+
+    #[test]
+    fn what_is_no_row_says_why() {
+        for (line, why) in [
+            (b"[1]".as_slice(), "an object"),
+            (b"{\"a\": 1", "EOF"),
+            (b"{\"a\": 1}}", "trailing"),
+            (b"{\"a\": NaN}", "expected value"),
+            (b"{\"a\": 1e999}", "out of range"),
+            (b"{\"a\": [1]}", "a list in `a`"),
+            (b"{\"a\": {}}", "an object in `a`"),
+            (b"{\"a\": \"\\u0000\"}", "U+0000"),
+            (b"{\"a\": 1, \"a\": 2}", "twice"),
+            (b"{\"a\": \"\xff\"}", "UTF-8"),
+        ] {
+            let found: Vec<_> = json_lines(line).collect();
+            let said = found[0].object.as_ref().err().unwrap();
+            assert!(said.contains(why), "{said}");
+        }
+        let deep = format!("{{\"a\": {}", "[".repeat(100_000));
+        assert!(json_lines(deep.as_bytes()).next().unwrap().object.is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! Values of a column compared: which are equal, and which comes first.
+
+use std::cmp::Ordering;
+
+use crate::artifact::ColumnData;
+
+/// A value by which rows are grouped and joined. A float that is a whole number equals that number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key<'a> {
+    /// A value that is missing.
+    Missing,
+    /// Text.
+    Text(&'a str),
+    /// A whole number.
+    Integer(i64),
+    /// The bits of a number that is not whole, or too large for 64 bits.
+    Float(u64),
+    /// A truth value.
+    Boolean(bool),
+}
+
+/// The value of `data` in `row` as a key.
+pub fn key_of(data: &ColumnData, row: usize) -> Key<'_> {
+    let key = match data {
+        ColumnData::Text(values) => values[row].as_deref().map(Key::Text),
+        ColumnData::Integer(values) => values[row].map(Key::Integer),
+        ColumnData::Float(values) => values[row].map(float_key),
+        ColumnData::Boolean(values) => values[row].map(Key::Boolean),
+    };
+    key.unwrap_or(Key::Missing)
+}
+
+fn float_key(value: f64) -> Key<'static> {
+    // Up to 2^63 a whole f64 is exactly one i64.
+    let fits = value.fract() == 0.0 && (-(2_f64.powi(63))..2_f64.powi(63)).contains(&value);
+    if fits { Key::Integer(value as i64) } else { Key::Float(value.to_bits()) }
+}
+
+/// The order of two values that are there: numbers by value, text by code points, false before true. `None` where one is
+/// missing.
+pub fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering> {
+    fn both<T>(values: &[Option<T>], one: usize, other: usize) -> Option<(&T, &T)> {
+        Some((values[one].as_ref()?, values[other].as_ref()?))
+    }
+    Some(match data {
+        ColumnData::Text(values) => both(values, one, other).map(|(one, other)| one.cmp(other))?,
+        ColumnData::Integer(values) => both(values, one, other).map(|(one, other)| one.cmp(other))?,
+        // Adding zero makes the two zeros one.
+        ColumnData::Float(values) => {
+            both(values, one, other).map(|(one, other)| (one + 0.0).total_cmp(&(other + 0.0)))?
+        }
+        ColumnData::Boolean(values) => both(values, one, other).map(|(one, other)| one.cmp(other))?,
+    })
+}
+
+/// Whether the value in `row` is missing.
+pub fn is_missing(data: &ColumnData, row: usize) -> bool {
+    key_of(data, row) == Key::Missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_float_is_that_number_and_the_zeros_are_one() {
+        let floats = ColumnData::Float(vec![Some(5.0), Some(5.5), Some(-0.0), None, Some(1e300), Some(0.0)]);
+        let keys: Vec<Key<'_>> = (0..6).map(|row| key_of(&floats, row)).collect();
+        assert_eq!((keys[0], keys[2], keys[3]), (Key::Integer(5), Key::Integer(0), Key::Missing));
+        assert_ne!(keys[1], keys[4]);
+        assert_eq!(order_of(&floats, 2, 5), Some(Ordering::Equal));
+        assert_eq!(order_of(&floats, 0, 1), Some(Ordering::Less));
+        assert_eq!(order_of(&floats, 0, 3), None);
+        let texts = ColumnData::Text(vec![Some("Z".into()), Some("a".into())]);
+        assert_eq!(order_of(&texts, 0, 1), Some(Ordering::Less));
+    }
+}

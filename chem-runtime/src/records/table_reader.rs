@@ -1,0 +1,228 @@
+//! Files of records as tables: columns by name, typed by what stands in them or as they are declared.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::delimited_reader::{Delimited, Row};
+use super::json_lines_reader::{JsonLine, Object, json_lines};
+use super::rejects::{Rejects, shortened};
+use super::typing::{type_name, type_of, typed};
+use crate::artifact::{Column, ColumnType, Table, TableBuilder};
+use crate::step::{StepError, WithRejects, listed};
+
+/// How a text is to be read as a table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableText<'a> {
+    /// What the text is called in messages.
+    pub name: &'a str,
+    /// What it is.
+    pub format: TableFormat,
+    /// The types of the columns that are declared; the others are typed by what stands in them.
+    pub types: &'a BTreeMap<String, ColumnType>,
+    /// The parameter that declares them.
+    pub types_from: &'a str,
+    /// Texts that stand for a missing value, besides nothing at all.
+    pub missing: &'a [String],
+    /// Whether a record that cannot be used is an error. Otherwise it is kept apart.
+    pub strict: bool,
+}
+
+/// What a text of records is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Cells separated by this character, with a first record that names the columns.
+    Delimited(u8),
+    /// An object on each line.
+    JsonLines,
+}
+
+/// A table of JSON Lines has at most so many cells: objects with ever new members make it grow with their square.
+const MAX_CELLS: usize = 100_000_000;
+
+/// A record before its cells are typed: one cell for each column, or why it cannot be used.
+struct Record<'a> {
+    line: u64,
+    raw: &'a [u8],
+    cells: Result<Vec<Value>, String>,
+}
+
+impl TableText<'_> {
+    /// The table, and the records that cannot be used.
+    ///
+    /// # Errors
+    /// Says what is wrong with the columns, or with the first record that cannot be used if none may be left out.
+    pub fn read(&self, text: &[u8]) -> Result<WithRejects<Table>, StepError> {
+        let (names, mut records) = match self.format {
+            TableFormat::Delimited(delimiter) => self.delimited(text, delimiter)?,
+            TableFormat::JsonLines => self.objects(text)?,
+        };
+        if let Some(name) = self.types.keys().find(|name| !names.contains(name)) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let message = format!("`{}` has no column `{name}`, which `{}` names", self.name, self.types_from);
+            return Err(StepError::new(match names.as_slice() {
+                [] => format!("{message}; it has no columns"),
+                names => format!("{message}; its columns are {}", listed(names)),
+            }));
+        }
+        let columns: Vec<Column> = (0..names.len()).map(|index| self.column(&names[index], index, &records)).collect();
+        for record in &mut records {
+            if let Ok(cells) = &mut record.cells
+                && let Err(reason) = type_cells(cells, &columns)
+            {
+                record.cells = Err(reason);
+            }
+        }
+        self.sort_out(columns, records)
+    }
+
+    fn delimited<'t>(&self, text: &'t [u8], delimiter: u8) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
+        let file = Delimited::new(text, delimiter)
+            .map_err(|reason| StepError::new(format!("cannot read the columns of `{}`: {reason}", self.name)))?;
+        let Some(file) = file else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let names = file.header().iter().map(str::to_owned).collect();
+        let cell = |text: &str| {
+            let missing = text.is_empty() || self.missing.iter().any(|missing| missing == text);
+            if missing { Value::Null } else { text.into() }
+        };
+        let record = |Row { line, raw, cells }| Record {
+            line,
+            raw,
+            cells: cells.map(|cells: csv::StringRecord| cells.iter().map(cell).collect()),
+        };
+        Ok((names, file.rows().map(record).collect()))
+    }
+
+    /// The columns of JSON Lines, in the order in which they first appear, and the records. A member that an object does
+    /// not have is missing.
+    fn objects<'t>(&self, text: &'t [u8]) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
+        let lines: Vec<JsonLine<'_>> = json_lines(text).collect();
+        let (mut names, mut places) = (Vec::new(), HashMap::new());
+        for (name, _) in lines.iter().filter_map(|line| line.object.as_ref().ok()).flat_map(|Object(members)| members) {
+            if !places.contains_key(name) {
+                places.insert(name.clone(), names.len());
+                names.push(name.clone());
+            }
+        }
+        if names.len().saturating_mul(lines.len()) > MAX_CELLS {
+            return Err(StepError::new(format!(
+                "`{}` has {} columns in {} records: a table has {MAX_CELLS} cells at most; give the objects fewer members",
+                self.name,
+                names.len(),
+                lines.len()
+            )));
+        }
+        let row = |Object(members): Object| {
+            let mut cells = vec![Value::Null; names.len()];
+            for (name, value) in members {
+                cells[places[&name]] = value;
+            }
+            cells
+        };
+        let record = |JsonLine { line, raw, object }: JsonLine<'t>| Record { line, raw, cells: object.map(row) };
+        let records = lines.into_iter().map(record).collect();
+        Ok((names, records))
+    }
+
+    fn column(&self, name: &str, index: usize, records: &[Record<'_>]) -> Column {
+        let ty = self.types.get(name).copied().unwrap_or_else(|| {
+            let cells = records.iter().filter_map(|record| record.cells.as_ref().ok()?.get(index));
+            type_of(cells, self.format != TableFormat::JsonLines)
+        });
+        Column::new(name, ty)
+    }
+
+    fn sort_out(&self, columns: Vec<Column>, records: Vec<Record<'_>>) -> Result<WithRejects<Table>, StepError> {
+        let (mut kept, mut rejects) = (TableBuilder::new(columns), Rejects::default());
+        for (record, number) in records.into_iter().zip(1_u64..) {
+            match record.cells {
+                Ok(cells) => kept.push(cells).map_err(StepError::new)?,
+                Err(reason) if self.strict => {
+                    let (line, text) = (record.line, shortened(record.raw));
+                    return Err(StepError::new(format!(
+                        "line {line} of `{}` cannot be used: {reason}; it reads `{text}`",
+                        self.name
+                    )));
+                }
+                Err(reason) => rejects.push(record.line, number, record.raw, &reason),
+            }
+        }
+        Ok(WithRejects { kept: kept.finish()?, rejects: rejects.finish()? })
+    }
+}
+
+fn type_cells(cells: &mut [Value], columns: &[Column]) -> Result<(), String> {
+    for (cell, column) in cells.iter_mut().zip(columns) {
+        let Some(value) = typed(cell, column.ty) else {
+            let shown = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
+            return Err(format!("has `{shown}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
+        };
+        *cell = value;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str, format: TableFormat, types: &[(&str, ColumnType)]) -> WithRejects<Table> {
+        let types = types.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect();
+        let missing = ["NA".to_owned()];
+        let how = TableText { name: "a", format, types: &types, types_from: "types", missing: &missing, strict: false };
+        how.read(text.as_bytes()).unwrap()
+    }
+
+    fn rows(table: &Table) -> Value {
+        (0..table.rows()).map(|row| Value::from(table.row(row))).collect()
+    }
+
+    #[test]
+    fn one_table_in_two_formats() {
+        let csv = read("n,x,ok,id\n1,2.5,true,007\n,NA,,x\n", TableFormat::Delimited(b','), &[]);
+        let json = "{\"n\":1,\"x\":2.5,\"ok\":true,\"id\":\"007\"}\n{\"id\":\"x\",\"x\":null}\n";
+        let json = read(json, TableFormat::JsonLines, &[]);
+        assert_eq!(rows(&csv.kept), json!([[1, 2.5, true, "007"], [null, null, null, "x"]]));
+        assert_eq!(csv, json);
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_its_column_is_kept_apart() {
+        let read = read("n\n1\ntwo\n\n3.5\n", TableFormat::Delimited(b','), &[("n", ColumnType::Integer)]);
+        assert_eq!(rows(&read.kept), json!([[1]]));
+        let expected = json!([
+            [3, 2, "two", "has `two` in the column `n`, which is integer"],
+            [5, 3, "3.5", "has `3.5` in the column `n`, which is integer"],
+        ]);
+        assert_eq!(rows(&read.rejects), expected);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_used_does_not_decide_a_type() {
+        let read = read("n,m\n1,2\nx\n", TableFormat::Delimited(b','), &[]);
+        assert_eq!((rows(&read.kept), read.rejects.rows()), (json!([[1, 2]]), 1));
+    }
+
+    #[test]
+    fn what_must_not_be_lost_or_is_not_there_is_an_error() {
+        let types = BTreeMap::from([("m".to_owned(), ColumnType::Float)]);
+        let how = |types, strict| TableText {
+            name: "a.csv",
+            format: TableFormat::Delimited(b','),
+            types,
+            types_from: "types",
+            missing: &[],
+            strict,
+        };
+        let said = how(&types, false).read(b"n\n1\n").unwrap_err().to_string();
+        assert_eq!(said, "`a.csv` has no column `m`, which `types` names; its columns are `n`");
+        let none = BTreeMap::new();
+        let said = how(&none, true).read(b"n\n1\n1,2\n").unwrap_err().to_string();
+        assert!(said.contains("line 3 of `a.csv`") && said.contains("`1,2`"), "{said}");
+        assert_eq!(how(&none, true).read(b"").unwrap().kept, Table::default());
+    }
+}

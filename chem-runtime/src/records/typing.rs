@@ -1,0 +1,211 @@
+//! From the cells of a file to typed values: what the values of a column are, and one value as that type.
+//!
+//! A cell is a JSON value: text as a delimited file has it, or text, a number or a truth value from JSON Lines, or null
+//! where nothing is there.
+
+use serde_json::{Number, Value};
+
+use crate::artifact::ColumnType;
+use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
+
+/// The type that fits all of `cells`. Cells that are all missing are text.
+///
+/// With `spelled`, a text that spells a number or a truth value is one. A number is spelled as people write it: digits
+/// with a leading zero, a plus sign or more digits than fit into 64 bits are a name, and such a column stays text.
+pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: bool) -> ColumnType {
+    let mut common = None;
+    for cell in cells.filter(|cell| !cell.is_null()) {
+        let ty = type_of_one(cell, spelled);
+        common = match (common, ty) {
+            (None, ty) => Some(ty),
+            (Some(before), ty) if before == ty => Some(ty),
+            (Some(Kind::Whole | Kind::LongWhole | Kind::Fraction), Kind::Text | Kind::Truth) => Some(Kind::Text),
+            (Some(Kind::Whole), Kind::LongWhole) | (Some(Kind::LongWhole), Kind::Whole) => Some(Kind::LongWhole),
+            (Some(Kind::Whole), Kind::Fraction) | (Some(Kind::Fraction), Kind::Whole) => Some(Kind::Fraction),
+            _ => Some(Kind::Text),
+        };
+        if common == Some(Kind::Text) {
+            break;
+        }
+    }
+    match common {
+        None | Some(Kind::Text) => ColumnType::Text,
+        Some(Kind::Whole | Kind::LongWhole) => ColumnType::Integer,
+        Some(Kind::Fraction) => ColumnType::Float,
+        Some(Kind::Truth) => ColumnType::Boolean,
+    }
+}
+
+/// What a cell is by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    /// A whole number that a float holds exactly.
+    Whole,
+    /// A whole number of 64 bits that no float holds.
+    LongWhole,
+    Fraction,
+    Truth,
+}
+
+fn type_of_one(cell: &Value, spelled: bool) -> Kind {
+    match cell {
+        Value::Bool(_) => Kind::Truth,
+        Value::Number(number) => kind_of_number(number),
+        Value::String(text) if spelled => match number_spelled(text) {
+            Some(number) => kind_of_number(&number),
+            None if truth_spelled(text).is_some() => Kind::Truth,
+            None => Kind::Text,
+        },
+        _ => Kind::Text,
+    }
+}
+
+fn kind_of_number(number: &Number) -> Kind {
+    match number.as_i64() {
+        Some(whole) if whole.unsigned_abs() <= 1 << 53 => Kind::Whole,
+        Some(_) => Kind::LongWhole,
+        None => Kind::Fraction,
+    }
+}
+
+/// The number that `text` spells.
+fn number_spelled(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let usual = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte))
+        && !(digits.starts_with('0') && digits[1..].starts_with(|next: char| next.is_ascii_digit()));
+    if !usual {
+        return None;
+    }
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse::<i64>().ok().map(Number::from);
+    }
+    Number::from_f64(text.parse().ok()?)
+}
+
+fn truth_spelled(text: &str) -> Option<bool> {
+    match text {
+        _ if text.eq_ignore_ascii_case("true") => Some(true),
+        _ if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// `cell` as a value of type `ty`; `None` if it is none.
+pub(super) fn typed(cell: &Value, ty: ColumnType) -> Option<Value> {
+    match (ty, cell) {
+        (_, Value::Null) => Some(Value::Null),
+        (ColumnType::Text, Value::String(_)) | (ColumnType::Boolean, Value::Bool(_)) => Some(cell.clone()),
+        (ColumnType::Text, Value::Number(_) | Value::Bool(_)) => Some(cell.to_string().into()),
+        (ColumnType::Integer, Value::Number(number)) => whole(number),
+        (ColumnType::Integer, Value::String(text)) => match text.parse::<i64>() {
+            Ok(number) => Some(number.into()),
+            Err(_) => whole(&Number::from_f64(text.parse().ok()?)?),
+        },
+        (ColumnType::Float, Value::Number(number)) => number.as_f64().map(Value::from),
+        (ColumnType::Float, Value::String(text)) => Some(Value::Number(Number::from_f64(text.parse().ok()?)?)),
+        (ColumnType::Boolean, Value::String(text)) => truth_spelled(text).map(Value::from),
+        _ => None,
+    }
+}
+
+/// The whole number that `number` is, however it is written: `5` and `5.0` are one.
+fn whole(number: &Number) -> Option<Value> {
+    if let Some(integer) = number.as_i64() {
+        return Some(integer.into());
+    }
+    let float = number.as_f64()?;
+    (float.fract() == 0.0 && float.abs() <= 2_f64.powi(53)).then(|| (float as i64).into())
+}
+
+impl ParamValue for ColumnType {
+    fn ty() -> ParamType {
+        ParamType::Formatted("column type")
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        match String::read(value)?.as_str() {
+            "text" => Ok(Self::Text),
+            "integer" => Ok(Self::Integer),
+            "float" => Ok(Self::Float),
+            "boolean" => Ok(Self::Boolean),
+            other => Err(InvalidParam::new(format!("`{other}` is no type of column"))
+                .of_kind(InvalidKind::Choice)
+                .with_help("use one of `text`, `integer`, `float`, `boolean`")),
+        }
+    }
+
+    fn write(&self) -> Value {
+        type_name(*self).into()
+    }
+}
+
+/// The name of a column type, as parameters write it.
+pub fn type_name(ty: ColumnType) -> &'static str {
+    match ty {
+        ColumnType::Text => "text",
+        ColumnType::Integer => "integer",
+        ColumnType::Float => "float",
+        ColumnType::Boolean => "boolean",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_column_has_the_type_that_fits_all_its_cells() {
+        use ColumnType::{Boolean, Float, Integer, Text};
+        for (cells, spelled, bare) in [
+            (json!([]), Text, Text),
+            (json!([null]), Text, Text),
+            (json!(["1", null, "-20"]), Integer, Text),
+            (json!(["1", "2.5", "-1e-9"]), Float, Text),
+            (json!(["9007199254740993", "1"]), Integer, Text),
+            (json!(["9007199254740993", "1.5"]), Text, Text),
+            (json!(["99999999999999999999"]), Text, Text),
+            (json!(["007"]), Text, Text),
+            (json!(["0", "0.5", ".5"]), Float, Text),
+            (json!(["+5"]), Text, Text),
+            (json!(["1.2.3"]), Text, Text),
+            (json!(["1e999"]), Text, Text),
+            (json!(["nan"]), Text, Text),
+            (json!(["True", "false"]), Boolean, Text),
+            (json!(["true", "1"]), Text, Text),
+            (json!(["1", "true"]), Text, Text),
+            (json!([1, 2.5, null]), Float, Float),
+            (json!([true, null]), Boolean, Boolean),
+            (json!([1, "a"]), Text, Text),
+        ] {
+            let cells = cells.as_array().unwrap();
+            assert_eq!(type_of(cells.iter(), true), spelled, "{cells:?}");
+            assert_eq!(type_of(cells.iter(), false), bare, "{cells:?}");
+            let all_fit = cells.iter().all(|cell| typed(cell, spelled).is_some());
+            assert!(all_fit, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn a_cell_is_read_as_the_type_that_is_asked_for_or_not_at_all() {
+        use ColumnType::{Boolean, Float, Integer, Text};
+        for (cell, ty, value) in [
+            (json!("007"), Integer, Some(json!(7))),
+            (json!("5.0"), Integer, Some(json!(5))),
+            (json!("5.5"), Integer, None),
+            (json!("5"), Float, Some(json!(5.0))),
+            (json!("inf"), Float, None),
+            (json!("NaN"), Float, None),
+            (json!(5), Text, Some(json!("5"))),
+            (json!("TRUE"), Boolean, Some(json!(true))),
+            (json!("1"), Boolean, None),
+            (json!(1), Boolean, None),
+            (json!(null), Integer, Some(json!(null))),
+        ] {
+            assert_eq!(typed(&cell, ty), value, "{cell} as {ty:?}");
+        }
+    }
+}

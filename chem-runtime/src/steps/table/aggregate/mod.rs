@@ -1,0 +1,169 @@
+//! `table.aggregate`: one row for each group of rows.
+
+mod measure;
+
+use std::collections::HashMap;
+
+pub use measure::{Aggregate, Measure};
+
+use crate::prelude::*;
+use crate::records::{Key, column_place, column_places, key_of};
+
+/// Makes one row of each group of rows, with counts, means and the like.
+///
+/// A group is the rows that are equal in all of the columns `by`; a missing value is a value of its own there. Groups
+/// stand in the order in which the first of their rows stands. Without `by` all rows are one group, even if there are
+/// none.
+///
+/// A measure is written `count`, or as one of `count`, `distinct`, `sum`, `mean`, `median`, `min`, `max`, `std` and
+/// `first` with a column in parentheses; its column is then called `mean_potency`, or what stands after ` as `. Missing
+/// values are left out: `count(potency)` counts the values that there are, `count` the rows, and a mean of no values is
+/// missing. The standard deviation is that of a sample, `n - 1` below, and missing for fewer than two values. Means and
+/// the like keep the unit of their column.
+///
+/// # Example
+/// ```yaml
+/// flow: drugs-by-formula
+/// steps:
+///   - id: read
+///     uses: table.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: formulas
+///     uses: table.aggregate
+///     with:
+///       by: [formula]
+///       values: [count as drugs, min(name) as first_name]
+/// ```
+///
+/// # Errors
+/// - A column that is named is not in the table; the message names those that are.
+/// - A measure of numbers is asked of a column of text or truth values.
+/// - Two columns would have one name, or no measure is given.
+/// - A sum of whole numbers does not fit into 64 bits, or a result is not finite.
+#[step("table.aggregate", version = 1, columns = aggregated)]
+pub fn aggregate_table(
+    table: Input<Table>,
+    /// The columns whose values make the groups.
+    #[param(default = [], example = "[cluster]")]
+    by: Vec<ColumnName>,
+    /// What to tell of each group.
+    #[param(example = "[count, mean(potency), max(potency) as best]")]
+    values: Vec<Aggregate>,
+) -> Result<Table, StepError> {
+    if values.is_empty() {
+        return Err(StepError::new("`values` names nothing to tell of each group; write `values: [count]`"));
+    }
+    let by = column_places(&table, &by, "by")?;
+    let groups = groups(&table, &by);
+    let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
+    let keys = table.gather(&firsts);
+    let mut columns: Vec<(Column, ColumnData)> = Vec::new();
+    for place in by {
+        if let (Some(column), Some(data)) = (keys.columns().get(place), keys.data(place)) {
+            columns.push((column.clone(), data.clone()));
+        }
+    }
+    for value in &values {
+        let place = value.column.as_ref().map(|column| column_place(&table, column, "values")).transpose()?;
+        columns.push(value.over(&table, place, &groups)?);
+    }
+    Ok(Table::new(columns)?)
+}
+
+fn aggregated(step: &AggregateTable, _: &ColumnContext<'_>) -> Columns {
+    let groups = Columns::known(step.by.iter().map(ColumnName::as_str));
+    groups.with(step.values.iter().map(Aggregate::column_name))
+}
+
+/// The rows of each group.
+fn groups(table: &Table, by: &[usize]) -> Vec<Vec<usize>> {
+    if by.is_empty() {
+        return vec![(0..table.rows()).collect()];
+    }
+    let mut places: HashMap<Vec<Key<'_>>, usize> = HashMap::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for row in 0..table.rows() {
+        let key = by.iter().filter_map(|place| table.data(*place)).map(|data| key_of(data, row)).collect();
+        let place = *places.entry(key).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(rows) => rows.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn sample() -> Table {
+        let texts = ["a", "b", "a", "", "b", "a"].map(|text| (!text.is_empty()).then(|| text.into()));
+        let floats = [Some(1.0), Some(4.0), Some(2.0), Some(8.0), None, Some(6.0)];
+        Table::new([
+            (Column::new("g", ColumnType::Text), ColumnData::Text(texts.to_vec())),
+            (Column::new("x", ColumnType::Float).with_unit("nM"), ColumnData::Float(floats.to_vec())),
+            (
+                Column::new("n", ColumnType::Integer),
+                ColumnData::Integer(vec![Some(i64::MAX), None, None, None, None, Some(1)]),
+            ),
+        ])
+        .unwrap()
+    }
+
+    fn aggregate(table: Table, by: &[&str], values: &[&str]) -> Result<Table, String> {
+        let by = by.iter().copied().map(ColumnName::from).collect();
+        let values = values.iter().map(|value| Aggregate::read(&json!(value)).unwrap()).collect();
+        aggregate_table(Arc::new(table).into(), by, values).map_err(|error| error.to_string())
+    }
+
+    fn rows(table: &Table) -> Value {
+        (0..table.rows()).map(|row| Value::from(table.row(row))).collect()
+    }
+
+    #[test]
+    fn groups_stand_where_their_first_row_stands_and_missing_values_are_left_out() {
+        let measures =
+            ["count", "count(x)", "mean(x)", "median(x) as middle", "std(x)", "min(x)", "sum(x)", "first(x)"];
+        let found = aggregate(sample(), &["g"], &measures).unwrap();
+        let names: Vec<&str> = found.columns().iter().map(|column| &*column.name).collect();
+        assert_eq!(names, ["g", "count", "count_x", "mean_x", "middle", "std_x", "min_x", "sum_x", "first_x"]);
+        let units: Vec<_> = found.columns().iter().map(|column| column.unit.is_some()).collect();
+        assert_eq!(units, [false, false, false, true, true, true, true, true, true]);
+        let expected = json!([
+            ["a", 3, 3, 3.0, 2.0, 7.0_f64.sqrt(), 1.0, 9.0, 1.0],
+            ["b", 2, 1, 4.0, 4.0, null, 4.0, 4.0, 4.0],
+            [null, 1, 1, 8.0, 8.0, null, 8.0, 8.0, 8.0],
+        ]);
+        assert_eq!(rows(&found), expected);
+    }
+
+    #[test]
+    fn no_rows_are_one_group_or_none() {
+        let empty = sample().gather(&[]);
+        assert_eq!(
+            rows(&aggregate(empty.clone(), &[], &["count", "mean(x)", "sum(n)", "min(g)"]).unwrap()),
+            json!([[0, null, null, null]])
+        );
+        assert_eq!(aggregate(empty, &["g"], &["count"]).unwrap().rows(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_an_error() {
+        for (by, values, why) in [
+            (&["g"][..], &["mean(g)"][..], "`g` is text"),
+            (&["g"], &["mean(y)"], "`x`"),
+            (&["h"], &["count"], "`h`"),
+            (&["g"], &["count as g"], "`g`"),
+            (&[], &[], "nothing"),
+            (&[], &["sum(n)"], "64 bits"),
+        ] {
+            let said = aggregate(sample(), by, values).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `table.read`: a table from a file.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::prelude::*;
+use crate::records::{TableFormat, TableText, extension, header_of, text_of};
+
+/// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
+///
+/// The file's extension says what it is: `.csv` and `.tsv` have a line with the names of the columns first; `.jsonl` and
+/// `.ndjson` have an object on each line, and a column for each of their members. A `.gz` at the end is looked through.
+///
+/// A column that `types` does not name is typed by what stands in all of its cells: whole numbers (`integer`), numbers
+/// (`float`), `true` and `false` (`boolean`), or else text. Digits with a leading zero, a plus sign or more than 64 bits
+/// are a name, and their column stays text. In JSON Lines only what JSON calls a number is one. An empty cell, `null`, a
+/// member that is left out and a text that stands in `missing` are missing values.
+///
+/// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: a row with
+/// too few or too many cells, bytes that are not UTF-8, a line that is no object or holds a list, or a cell that is not
+/// of its column's declared type. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no
+/// columns.
+///
+/// # Example
+/// ```yaml
+/// flow: drugs-as-a-table
+/// steps:
+///   - id: read
+///     uses: table.read
+///     with:
+///       path: data/approved-drugs.csv
+///       types: { formula: text }
+/// ```
+///
+/// # Errors
+/// - The file is not there or cannot be read, is not the gzip data that its name promises, or is UTF-16.
+/// - Neither the name of the file nor `format` says what it is.
+/// - Two columns have one name, or `types` or `units` names a column that is not there.
+/// - The objects of a JSON Lines file have so many different members that the table would have more than 100,000,000
+///   cells.
+/// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
+#[step("table.read", version = 1, columns = columns_of_file)]
+#[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
+pub fn read_table(
+    /// The file to read.
+    #[param(example = "data/assay.csv")]
+    path: InputFile,
+    /// What the file is, where its extension does not say it.
+    #[param(one_of = ["csv", "tsv", "jsonl"])]
+    format: Option<String>,
+    /// The types of columns: `text`, `integer`, `float` or `boolean` by name. The others are found out.
+    #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
+    types: BTreeMap<String, ColumnType>,
+    /// The units of columns, by name.
+    #[param(default = BTreeMap::new(), example = "{ ic50: nM }")]
+    units: BTreeMap<String, String>,
+    /// Texts that stand for a missing value in a CSV or TSV file.
+    #[param(default = [], example = "[NA, n/a]")]
+    missing: Vec<String>,
+    /// What separates the cells of a CSV file.
+    #[param(default = ",", one_of = [",", ";", "|"])]
+    delimiter: String,
+    /// Whether a record that cannot be used is kept apart (`reject`) or fails the step (`fail`).
+    #[param(default = "reject", one_of = ["reject", "fail"])]
+    on_error: String,
+    context: &ExecutionContext<'_>,
+) -> Result<WithRejects<Table>, StepError> {
+    let name = path.as_str();
+    let separator = delimiter.bytes().next().unwrap_or(b',');
+    let format = format_of(name, format.as_deref(), separator)?;
+    let text = text_of(name, path.read(context.files())?)?;
+    let how =
+        TableText { name, format, types: &types, types_from: "types", missing: &missing, strict: on_error == "fail" };
+    let WithRejects { kept, rejects } = how.read(&text)?;
+    let (kept, rejected) = (with_units(name, kept, &units)?, rejects.rows());
+    let counts = json!({ "records": kept.rows() + rejected, "kept": kept.rows(), "rejected": rejected });
+    context.signal("read", &counts)?;
+    Ok(WithRejects { kept, rejects })
+}
+
+/// Those of a CSV or TSV file are told by its first line; those of JSON Lines by all of it.
+fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
+    let separator = step.delimiter.bytes().next().unwrap_or(b',');
+    let Ok(TableFormat::Delimited(delimiter)) = format_of(step.path.as_str(), step.format.as_deref(), separator) else {
+        return Columns::Unknown;
+    };
+    let header = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter));
+    header.map_or(Columns::Unknown, |header| Columns::known(header.iter()))
+}
+
+/// What the file called `name` is, by the parameter `format` or else by its extension.
+pub(super) fn format_of(name: &str, format: Option<&str>, delimiter: u8) -> Result<TableFormat, StepError> {
+    let extension = extension(name);
+    match format.or(extension.as_deref()) {
+        Some("csv") => Ok(TableFormat::Delimited(delimiter)),
+        Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
+        Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
+        _ => Err(StepError::new(format!(
+            "the name of `{name}` does not say what it is; write `format: csv`, `tsv` or `jsonl`"
+        ))),
+    }
+}
+
+fn with_units(name: &str, mut table: Table, units: &BTreeMap<String, String>) -> Result<Table, StepError> {
+    for (of, unit) in units {
+        let Some((column, data)) = table.column(of) else {
+            return Err(StepError::new(format!("`{name}` has no column `{of}`, which `units` names")));
+        };
+        table = table.with_column(column.clone().with_unit(unit), data.clone())?;
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_or_the_format_says_what_a_file_is() {
+        for (name, format, expected) in [
+            ("a.csv.gz", None, TableFormat::Delimited(b';')),
+            ("a.tsv", None, TableFormat::Delimited(b'\t')),
+            ("a.JSONL", None, TableFormat::JsonLines),
+            ("a.csv", Some("jsonl"), TableFormat::JsonLines),
+        ] {
+            assert_eq!(format_of(name, format, b';').unwrap(), expected, "{name}");
+        }
+        assert!(format_of("a.xlsx", None, b',').unwrap_err().to_string().contains("`a.xlsx`"));
+    }
+
+    #[test]
+    fn units_belong_to_columns_that_are_there() {
+        let column = (Column::new("ic50", ColumnType::Float), ColumnData::Float(vec![Some(3.0)]));
+        let table = Table::new([column]).unwrap();
+        let nanomolar = |column: &str| BTreeMap::from([(column.to_owned(), "nM".to_owned())]);
+        let with = with_units("a.csv", table.clone(), &nanomolar("ic50")).unwrap();
+        assert_eq!(with.columns()[0].unit.as_deref(), Some("nM"));
+        assert!(with_units("a.csv", table, &nanomolar("ki")).unwrap_err().to_string().contains("`ki`"));
+    }
+}

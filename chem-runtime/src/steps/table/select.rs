@@ -1,0 +1,123 @@
+//! `table.select`: some of the columns.
+
+use std::collections::BTreeMap;
+
+use crate::prelude::*;
+use crate::records::{column_place, column_places};
+
+/// Keeps some columns of a table, in the order in which they are named, or drops some; and gives columns other names.
+///
+/// The result is a table, also where the input is molecules: what makes molecules of a table are its first columns.
+/// `rename` speaks of the columns by the names that they had.
+///
+/// # Example
+/// ```yaml
+/// flow: formulas
+/// steps:
+///   - id: read
+///     uses: table.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: select
+///     uses: table.select
+///     with:
+///       columns: [formula, name]
+///       rename: { name: drug }
+/// ```
+///
+/// # Errors
+/// - A column that is named is not in the table, or not among those that are kept; the message names those that there
+///   are. Or a column is named twice.
+/// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`.
+/// - Two columns would have one name.
+#[step("table.select", version = 1, columns = selected)]
+pub fn select_columns(
+    table: Input<Table>,
+    /// The columns to keep, in this order.
+    #[param(example = "[name, potency]")]
+    columns: Option<Vec<ColumnName>>,
+    /// The columns to leave out; the others are kept in their order.
+    #[param(example = "[note]")]
+    drop: Option<Vec<ColumnName>>,
+    /// New names of columns, by the old ones.
+    #[param(default = BTreeMap::new(), example = "{ old: new }")]
+    rename: BTreeMap<String, String>,
+) -> Result<Table, StepError> {
+    let places = match (&columns, &drop) {
+        (Some(_), Some(_)) => {
+            return Err(StepError::new("`columns` says what to keep and `drop` what to leave out; give one of them"));
+        }
+        (None, None) if rename.is_empty() => {
+            return Err(StepError::new("nothing is selected; give `columns`, `drop` or `rename`"));
+        }
+        (Some(columns), None) => column_places(&table, columns, "columns")?,
+        (None, Some(drop)) => {
+            let dropped = column_places(&table, drop, "drop")?;
+            (0..table.columns().len()).filter(|place| !dropped.contains(place)).collect()
+        }
+        (None, None) => (0..table.columns().len()).collect(),
+    };
+    for old in rename.keys() {
+        let place = column_place(&table, old, "rename")?;
+        if !places.contains(&place) {
+            return Err(StepError::new(format!("`rename` speaks of the column `{old}`, which is not kept")));
+        }
+    }
+    let chosen = places.iter().filter_map(|&place| Some((table.columns().get(place)?, table.data(place)?)));
+    let renamed = chosen.map(|(column, data)| {
+        let name = rename.get(&*column.name).map_or_else(|| column.name.clone(), |new| new.as_str().into());
+        (Column { name, ..column.clone() }, data.clone())
+    });
+    // Without columns a table has no rows: there is nothing that could be missing from them.
+    Ok(Table::new(renamed)?)
+}
+
+fn selected(step: &SelectColumns, context: &ColumnContext<'_>) -> Columns {
+    let kept = match (&step.columns, &step.drop) {
+        (Some(columns), _) => Columns::known(columns.iter().map(ColumnName::as_str)),
+        (None, Some(drop)) => context.first_input().without(drop),
+        (None, None) => context.first_input(),
+    };
+    let Columns::Known(kept) = kept else { return Columns::Unknown };
+    Columns::known(kept.into_iter().map(|name| step.rename.get(&*name).map_or(name, |new| new.as_str().into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn select(columns: Option<&[&str]>, drop: Option<&[&str]>, rename: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));
+        let table = Arc::new(Table::new([column("a"), column("b"), column("c")]).unwrap());
+        let owned = |names: Option<&[&str]>| names.map(|names| names.iter().copied().map(ColumnName::from).collect());
+        let rename = rename.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();
+        let selected = select_columns(table.into(), owned(columns), owned(drop), rename);
+        let names = |table: Table| table.columns().iter().map(|column| column.name.to_string()).collect();
+        selected.map(names).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn columns_are_kept_dropped_and_renamed() {
+        assert_eq!(select(Some(&["c", "a"]), None, &[]).unwrap(), ["c", "a"]);
+        assert_eq!(select(None, Some(&["b"]), &[]).unwrap(), ["a", "c"]);
+        assert_eq!(select(None, None, &[("a", "b"), ("b", "a")]).unwrap(), ["b", "a", "c"]);
+        assert_eq!(select(Some(&["c"]), None, &[("c", "x")]).unwrap(), ["x"]);
+        assert!(select(None, Some(&["a", "b", "c"]), &[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (said, why) in [
+            (select(Some(&["a"]), Some(&["b"]), &[]), "one of them"),
+            (select(None, None, &[]), "nothing is selected"),
+            (select(Some(&["d"]), None, &[]), "`a`, `b` and `c`"),
+            (select(Some(&["a", "a"]), None, &[]), "twice"),
+            (select(Some(&["a"]), None, &[("b", "x")]), "not kept"),
+            (select(None, None, &[("d", "x")]), "`rename`"),
+            (select(None, None, &[("a", "b")]), "`b`"),
+        ] {
+            assert!(said.as_ref().is_err_and(|said| said.contains(why)), "{said:?}");
+        }
+    }
+}
