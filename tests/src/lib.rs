@@ -5,6 +5,7 @@ pub mod events;
 pub mod outside;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres_server;
+pub mod released;
 pub mod steps;
 pub mod stores;
 pub mod values;

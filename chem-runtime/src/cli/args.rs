@@ -57,6 +57,12 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Go on with a run that was interrupted.
     Resume(RunIdArgs),
+    /// Try the step again at which a run has failed, and go on.
+    Retry(RetryArgs),
+    /// Let a step start at which a run waits for a decision, and go on.
+    Approve(ApproveArgs),
+    /// Fail a run at the step at which it waits for a decision.
+    Reject(AnswerArgs),
     /// List the runs in the store, the oldest first.
     Ls,
     /// Show a run: its steps, their fingerprints and outputs.
@@ -107,6 +113,41 @@ pub(super) struct RunIdArgs {
     /// The run: its id, the beginning of it, or `@last` for the newest.
     #[arg(value_name = "ID")]
     pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RetryArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT", default_value = "asked for")]
+    pub reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+    /// What the gate asks for: a JSON object with parameters of the step, which it then starts with.
+    #[arg(long, value_name = "JSON")]
+    pub data: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AnswerArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The step.
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The fingerprint that was shown, or the beginning of it: the decision then counts for no other.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub shown: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::output;
-use crate::engine::CoreEngineError;
+use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
 use crate::step::DuplicateStepType;
 use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, StoreError};
@@ -16,6 +16,7 @@ pub(super) enum Status {
     RunFailed = 1,
     Usage = 2,
     Store = 3,
+    Waiting = 4,
     Interrupted = 130,
 }
 
@@ -142,6 +143,17 @@ impl Failure {
                 failure.message = "interrupted; every finished step is recorded".to_owned();
                 failure.with_help(format!("go on with `chem resume {flow_id}`"))
             }
+            CoreEngineError::Waiting { .. } => Self::new(Status::Waiting, &error),
+            CoreEngineError::Gate(GateError::Changed { .. }) => Self::new(Status::Waiting, &error)
+                .with_help(format!("`chem show {flow_id}` shows what there is now; then decide again")),
+            CoreEngineError::Gate(_) => {
+                Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says what the run waits for"))
+            }
+            CoreEngineError::NotFailed { .. } => {
+                Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says how it stands"))
+            }
+            CoreEngineError::NoAttemptsLeft { .. } => Self::new(Status::Usage, &error)
+                .with_help("raise `attempts` in the manifest and run it anew; what has finished is not lost"),
             CoreEngineError::FlowCompleted { .. } | CoreEngineError::Definition(_) | CoreEngineError::Canonical(_) => {
                 Self::new(Status::Usage, &error)
             }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::{BAD, BOLD, DIM, GOOD, say, shown, styled};
 use crate::engine::Observer;
-use crate::event::{StepSignal, StepStarted};
+use crate::event::{RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
@@ -82,6 +82,13 @@ impl Observer for Watcher {
                 *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
             }
         }
+    }
+
+    fn retry_scheduled(&self, retry: &RetryScheduled) {
+        let allowed = retry.allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
+        let begin = retry.not_before.map(|begin| format!(" not before {begin:.0}")).unwrap_or_default();
+        let reason = shown(&retry.reason);
+        self.line(&format!("  {} attempt {}{allowed}{begin}: {reason}", styled(BOLD, &retry.step_id), retry.attempt));
     }
 
     fn step_signals(&self, signal: &StepSignal) {

@@ -4,17 +4,23 @@
 //! until something depends on them being durable, which is the next step's work and the end of the run, so that n steps
 //! cost n+1 commits. What an event means, and what happens next, is the flow's to know.
 
+mod attempt;
 mod builder;
+mod clock;
 mod environment;
 mod error;
+mod gate;
 mod observer;
+mod retry;
 mod run;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
+pub use clock::{Clock, SystemClock};
 pub use error::CoreEngineError;
+pub use gate::{Answer, GateError};
 pub use observer::{Observer, Unobserved};
 
 use crate::artifact::Artifact;
@@ -65,6 +71,7 @@ pub struct FlowEngine {
     place: RunPlace,
     cancel: CancelToken,
     observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
     /// Runs between two calls, so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -128,6 +135,7 @@ impl FlowEngine {
             place: builder.place,
             cancel: builder.cancel,
             observer: builder.observer,
+            clock: builder.clock,
             sessions: Mutex::default(),
         }
     }
@@ -241,14 +249,18 @@ impl FlowEngine {
 
     fn drive(&self, flow_id: FlowId, until: Until) -> Result<FlowInstance, CoreEngineError> {
         let kept = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow_id);
-        let mut session = match kept {
+        let session = match kept {
             Some(session) => session,
             None => Session::load(self, flow_id)?,
         };
+        self.drive_session(session, until)
+    }
+
+    fn drive_session(&self, mut session: Session, until: Until) -> Result<FlowInstance, CoreEngineError> {
         // A session that met an error is let go: the log knows better what has happened.
         let instance = session.drive(self, until)?;
         if instance.flow_fingerprint().is_none() {
-            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(flow_id, session);
+            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(instance.flow_id(), session);
         }
         Ok(instance)
     }

@@ -1,6 +1,6 @@
 //! Watching a run from outside the log.
 
-use crate::event::{StepSignal, StepStarted};
+use crate::event::{RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
@@ -8,6 +8,9 @@ use crate::step::{Progress, StepId};
 pub trait Observer: Progress {
     /// A step begins to work; `resumed` if an earlier process had started it.
     fn step_starts(&self, _instance: &FlowInstance, _started: &StepStarted, _resumed: bool) {}
+
+    /// A step that has failed will be tried again.
+    fn retry_scheduled(&self, _retry: &RetryScheduled) {}
 
     /// A step has something to say.
     fn step_signals(&self, _signal: &StepSignal) {}

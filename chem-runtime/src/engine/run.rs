@@ -1,20 +1,18 @@
 //! One run under way: load, decide, do, append, evolve.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::attempt::Attempt;
+use super::clock::wait_until;
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::Handed;
 use crate::event::{
     FlowCompleted, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepFailed, StepFinished, StepSignal, StepStarted,
 };
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, StepIdentity, decide, evolve, flow_fingerprint};
-use crate::step::{
-    ANY_KIND, ExecutionContext, Files, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult,
-};
-use crate::store::{EventStore, Holder, Lease, NewEvent, StoredArtifacts, Takeover, Writer};
+use crate::step::{ANY_KIND, Files, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult};
+use crate::store::{EventStore, Holder, Lease, NewEvent, Takeover, Writer};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +33,10 @@ pub(super) struct Session {
     /// Events that have been decided and are not in the store yet.
     held: Vec<NewEvent>,
     /// The step that this process has made ready to run, with its inputs.
-    ready: Option<(usize, Inputs)>,
+    ready: Option<(usize, FlowStep, Inputs)>,
     /// Typed values that later steps will take.
     handed: HashMap<OutputAddress, Handed>,
-    files: Files,
+    files: Arc<Files>,
 }
 
 impl Session {
@@ -57,7 +55,7 @@ impl Session {
                 Some(lease)
             }
         };
-        let (held, ready, handed, files) = (Vec::new(), None, HashMap::new(), engine.place.files());
+        let (held, ready, handed, files) = (Vec::new(), None, HashMap::new(), Arc::new(engine.place.files()));
         Ok(Self { flow_id, store, lease, instance, held, ready, handed, files })
     }
 
@@ -84,20 +82,28 @@ impl Session {
                     let (step, (error, causes)) = (engine.step_id(index), self.error_of(index));
                     return Err(CoreEngineError::StepFailed { flow_id: self.flow_id, step, error, causes });
                 }
-                Decision::Start(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
+                Decision::Wait(index) => {
+                    self.flush()?;
+                    return Err(self.waiting(engine, index));
+                }
+                Decision::Start(_) | Decision::Ask(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
                     self.flush()?;
                     return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
                 }
-                Decision::Start(_) if ran && until == Until::StepEnds => {
+                Decision::Start(_) | Decision::Ask(_) if ran && until == Until::StepEnds => {
                     self.flush()?;
                     return Ok(self.instance.clone());
                 }
-                Decision::Start(index) => {
+                Decision::Retry(index) => self.hold(engine.retry_of(&self.instance, index, None)?.into())?,
+                Decision::Ask(index) | Decision::Start(index) => {
+                    if !self.wait_for(engine, index)? {
+                        return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+                    }
                     let event = self.prepare(engine, index)?;
                     self.hold(event.into())?;
                 }
                 Decision::Execute(index) => {
-                    let resumed = self.ready.as_ref().is_none_or(|(ready, _)| *ready != index);
+                    let resumed = self.ready.as_ref().is_none_or(|(ready, ..)| *ready != index);
                     if resumed && !self.prepare_again(engine, index)? {
                         continue;
                     }
@@ -109,8 +115,28 @@ impl Session {
         }
     }
 
+    /// Lets the time pass that is to lie before the step's next attempt. `false` if the run is asked to stop meanwhile.
+    fn wait_for(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let Some(begin) = self.instance.steps().get(index).and_then(|step| step.not_before) else { return Ok(true) };
+        self.flush()?;
+        Ok(wait_until(engine.clock.as_ref(), begin, &engine.cancel))
+    }
+
+    /// The state of the run, with what is held.
+    pub(super) fn instance(&self) -> &FlowInstance {
+        &self.instance
+    }
+
+    /// Takes the right to go on with a run that had ended.
+    pub(super) fn take_lease(&mut self) -> Result<(), CoreEngineError> {
+        if self.lease.is_none() {
+            self.lease = Some(self.store.lease(self.flow_id, &Holder::this_process(), Takeover::IfFree)?);
+        }
+        Ok(())
+    }
+
     /// Takes an event as having happened; the store hears of it with the next [`flush`](Self::flush).
-    fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
+    pub(super) fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
         let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
         self.instance = evolve(before, &event.kind)?;
         self.held.push(event);
@@ -118,7 +144,7 @@ impl Session {
     }
 
     /// Appends what is held, in one transaction.
-    fn flush(&mut self) -> Result<(), CoreEngineError> {
+    pub(super) fn flush(&mut self) -> Result<(), CoreEngineError> {
         if !self.held.is_empty() {
             let expected = self.instance.next_position() - self.held.len() as u64;
             let writer = self.lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
@@ -138,8 +164,14 @@ impl Session {
         self.instance.steps().get(index).and_then(|step| step.error.clone()).unwrap_or_default()
     }
 
-    /// Makes the step ready to run: the event says so, or says why it cannot be.
-    fn prepare(&mut self, engine: &FlowEngine, index: usize) -> Result<FlowEventKind, CoreEngineError> {
+    fn waiting(&self, engine: &FlowEngine, index: usize) -> CoreEngineError {
+        let question = self.instance.steps().get(index).and_then(|step| step.question.as_ref());
+        let message = question.map(|question| question.message.clone()).unwrap_or_default();
+        CoreEngineError::Waiting { flow_id: self.flow_id, step: engine.step_id(index), message }
+    }
+
+    /// Makes the step ready to run: the event says so, or says why it cannot be, or asks whether it may be.
+    pub(super) fn prepare(&mut self, engine: &FlowEngine, index: usize) -> Result<FlowEventKind, CoreEngineError> {
         let planned = &engine.definition.steps()[index];
         let inputs = match self.gather(planned) {
             Ok(inputs) => inputs,
@@ -148,13 +180,20 @@ impl Session {
                 return Err(error);
             }
         };
-        let step = planned.step();
-        match self.started(engine, step, index, &inputs) {
-            Ok(started) => {
-                self.ready = Some((index, inputs));
+        let started = self.started(engine, planned.step(), index, &inputs);
+        if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
+            return Ok(FlowEventKind::UserInteractionRequested(question));
+        }
+        let approved = self.approved(index, planned);
+        match started
+            .and_then(|_| approved)
+            .and_then(|step| Ok((self.started(engine, step.step(), index, &inputs)?, step)))
+        {
+            Ok((started, step)) => {
+                self.ready = Some((index, step, inputs));
                 Ok(FlowEventKind::StepStarted(started))
             }
-            Err(error) => Ok(self.failed(index, step.id(), &error)),
+            Err(error) => Ok(self.failed(index, planned.step().id(), &error)),
         }
     }
 
@@ -220,28 +259,29 @@ impl Session {
 
     /// Runs the step and holds what it has to say.
     fn execute(&mut self, engine: &FlowEngine, index: usize, resumed: bool) -> Result<(), CoreEngineError> {
-        let step = engine.definition.steps()[index].step();
-        let Some((_, inputs)) = self.ready.take() else {
+        let Some((_, planned, inputs)) = self.ready.take() else {
             return Ok(());
         };
+        let step = planned.step();
         if let Some(started) = &self.instance.steps()[index].started {
             tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
             engine.observer.step_starts(&self.instance, started, resumed);
         }
-        let artifacts = StoredArtifacts(engine.store.as_ref());
-        let progress = engine.observer.as_ref();
-        let context = ExecutionContext::new(step.id(), &inputs, &artifacts, &self.files, &engine.cancel, progress);
-        let result = catch_unwind(AssertUnwindSafe(|| step.run(&context)))
-            .unwrap_or_else(|panic| StepRunResult::failure(panicked(panic.as_ref())));
-        let (result, own) = match result {
+        let attempt = Attempt {
+            step: planned.clone(),
+            inputs,
+            files: self.files.clone(),
+            store: self.store.clone(),
+            observer: engine.observer.clone(),
+            cancel: engine.cancel.clone(),
+        };
+        let (result, signals) = match attempt.make() {
             StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),
             StepRunResult::Failure { error, signals } => (Err(error), signals),
         };
         if result.as_ref().is_err_and(StepError::is_interrupted) {
             return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
         }
-        let mut signals = context.take_signals();
-        signals.extend(own);
         let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
         tracing::info!(flow_id = %self.flow_id, step = %step.id(), well = result.is_ok(), "step ends");
         engine.observer.step_ends(step.id(), result.is_ok());
@@ -308,6 +348,7 @@ impl Session {
             fingerprint: self.instance.steps().get(index).and_then(|step| step.fingerprint()),
             error: storable(error.message()),
             causes: error.causes().iter().map(|cause| storable(cause)).collect(),
+            transient: error.is_transient(),
         })
     }
 }
@@ -335,7 +376,7 @@ impl FlowEngine {
         }))
     }
 
-    fn step_id(&self, index: usize) -> StepId {
+    pub(super) fn step_id(&self, index: usize) -> StepId {
         self.definition.steps()[index].step().id().clone()
     }
 }
@@ -356,13 +397,4 @@ fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>) -> Result<
         }
     }
     Ok(outputs)
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> StepError {
-    let message = payload
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    StepError::new(format!("the step panicked: {message}"))
 }

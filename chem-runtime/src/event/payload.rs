@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::policy::{Gate, RetryPolicy, StepPolicy};
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 
 /// Whether a step begins a flow, continues it, or acts on the world outside it.
@@ -65,6 +66,22 @@ pub struct RecordedStep {
     /// Parameters with their defaults filled in.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// How often it may be tried; once if there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
+    /// For how long an attempt may work, in milliseconds; for ever if there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// What a person has to be asked before it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+}
+
+impl RecordedStep {
+    /// How it is run.
+    pub fn policy(&self) -> StepPolicy {
+        StepPolicy { retry: self.retry.clone(), timeout_ms: self.timeout_ms, gate: self.gate.clone() }
+    }
 }
 
 /// What ran the flow, and where.
@@ -147,6 +164,9 @@ pub struct StepFailed {
     /// What that came from, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
+    /// Whether another attempt may do better, as far as the step knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transient: bool,
 }
 
 /// A step has something to say that is not an output.

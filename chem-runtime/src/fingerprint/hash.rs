@@ -17,6 +17,7 @@ pub(crate) enum Tag {
     Flow,
     Definition,
     CacheKey,
+    Divergence,
 }
 
 impl Tag {
@@ -27,6 +28,7 @@ impl Tag {
             Tag::Flow => "flow",
             Tag::Definition => "definition",
             Tag::CacheKey => "cache-key",
+            Tag::Divergence => "divergence",
         }
     }
 }
@@ -122,6 +124,8 @@ hashes! {
     DefinitionHash,
     /// Says what a step computes, whatever it is called and whichever flow it stands in.
     CacheKey,
+    /// Says what differs between a branch and the run that it branches from.
+    DivergenceHash,
     /// Plain SHA-256 of a file's bytes, as `sha256sum` prints it.
     ContentHash,
 }

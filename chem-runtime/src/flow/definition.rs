@@ -11,7 +11,7 @@ use super::identity::definition_hash;
 use super::wiring::{check_place, wire};
 use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::DefinitionHash;
-use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
+use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId, StepPolicy};
 
 /// Steps in order, wired and checked: what the engine runs.
 #[derive(Clone)]
@@ -28,12 +28,23 @@ pub struct FlowDefinition {
 pub struct FlowStep {
     pub(super) step: Arc<dyn StepDefinition>,
     inputs: BTreeMap<String, OutputAddress>,
+    policy: StepPolicy,
 }
 
 impl FlowStep {
     /// The step.
     pub fn step(&self) -> &dyn StepDefinition {
         self.step.as_ref()
+    }
+
+    /// The same place in the flow with another step in it, which has the same inputs and outputs.
+    pub(crate) fn with_step(&self, step: Box<dyn StepDefinition>) -> Self {
+        Self { step: step.into(), ..self.clone() }
+    }
+
+    /// How it is run.
+    pub fn policy(&self) -> &StepPolicy {
+        &self.policy
     }
 
     /// For each wired port the output that feeds it.
@@ -77,14 +88,14 @@ impl FlowDefinition {
         let mut wired: Vec<FlowStep> = Vec::new();
         let mut places: HashMap<StepId, usize> = HashMap::new();
         for planned in steps {
-            let PlannedStep { step, inputs } = planned;
+            let PlannedStep { step, inputs, policy } = planned;
             check_place(step.as_ref(), wired.is_empty())?;
             if places.contains_key(step.id()) {
                 return Err(FlowDefinitionError::DuplicateId(step.id().clone()));
             }
             let inputs = wire(step.as_ref(), inputs, &wired, &places)?;
             places.insert(step.id().clone(), wired.len());
-            wired.push(FlowStep { step: step.into(), inputs });
+            wired.push(FlowStep { step: step.into(), inputs, policy });
         }
         if wired.is_empty() {
             return Err(FlowDefinitionError::NoSteps);
@@ -120,7 +131,8 @@ impl FlowDefinition {
                     step: id,
                     reason: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
                 })?;
-            Ok(PlannedStep { step: bound, inputs: step.inputs.clone().into_iter().collect() })
+            let inputs = step.inputs.clone().into_iter().collect();
+            Ok(PlannedStep { step: bound, inputs, policy: step.policy() })
         });
         let mut definition = Self::new(steps.collect::<Result<Vec<_>, _>>()?)?;
         definition.name = Some(flow.to_owned());
@@ -187,6 +199,9 @@ impl FlowDefinition {
                 kind: definition.kind(),
                 inputs: step.inputs.iter().map(|(port, from)| (port.clone(), self.written(from))).collect(),
                 params,
+                retry: step.policy.retry.clone(),
+                timeout_ms: step.policy.timeout_ms,
+                gate: step.policy.gate.clone(),
             })
         };
         let steps = self.steps.iter().map(record).collect::<Result<_, _>>()?;

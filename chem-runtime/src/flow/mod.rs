@@ -20,16 +20,20 @@
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
 
+mod answer;
 mod decide;
 mod definition;
+mod divergence;
 mod error;
 mod evolve;
 mod identity;
 mod instance;
 mod wiring;
 
+pub use answer::{AnswerError, check_answer, check_schema};
 pub use decide::{Decision, decide};
 pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
+pub use divergence::{Change, changes, divergence_hash};
 pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};

@@ -126,7 +126,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     if !findings.has_errors() {
         let planned = steps.iter().zip(bound).filter_map(|(step, bound)| {
             let inputs = step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
-            Some(PlannedStep { step: bound?, inputs })
+            Some(PlannedStep { step: bound?, inputs, policy: step.policy.clone() })
         });
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {

@@ -126,17 +126,25 @@ impl Inputs {
 
 /// Asks a run to stop. Clones ask the same run.
 #[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken {
+    asked: Arc<AtomicBool>,
+    parent: Option<Arc<CancelToken>>,
+}
 
 impl CancelToken {
+    /// A token for a part of the run: it is asked to stop when the run is, and can be asked by itself.
+    pub fn child(&self) -> Self {
+        Self { asked: Arc::default(), parent: Some(Arc::new(self.clone())) }
+    }
+
     /// Asks.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was asked.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
     }
 }
 

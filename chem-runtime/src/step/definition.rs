@@ -11,7 +11,7 @@ use super::error::StepError;
 use super::file::Files;
 use super::port::{OutputSpec, PortSpec};
 use crate::artifact::{ArtifactValue, Handed, Packed};
-use crate::event::StepKind;
+use crate::event::{StepKind, StepPolicy};
 
 /// A step's name in its flow: a lower-case letter, then lower-case letters, digits, `_` and `-`, 64 at most.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -154,11 +154,13 @@ pub struct PlannedStep {
     pub step: Box<dyn StepDefinition>,
     /// For some of its ports, the output that feeds it: `step` or `step.output`.
     pub inputs: Vec<(String, String)>,
+    /// How it is run: no part of any fingerprint.
+    pub policy: StepPolicy,
 }
 
 impl From<Box<dyn StepDefinition>> for PlannedStep {
     fn from(step: Box<dyn StepDefinition>) -> Self {
-        Self { step, inputs: Vec::new() }
+        Self { step, inputs: Vec::new(), policy: StepPolicy::default() }
     }
 }
 

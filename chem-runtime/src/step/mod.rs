@@ -36,4 +36,4 @@ pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
 };
 
-pub use crate::event::StepKind;
+pub use crate::event::{Gate, RetryOn, RetryPolicy, StepKind, StepPolicy};

@@ -12,7 +12,7 @@ use super::error::StepError;
 use super::file::Files;
 use super::param::{ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
-use crate::event::StepKind;
+use crate::event::{StepKind, StepPolicy};
 
 /// All that is fixed about a step type.
 #[derive(Debug, Clone, Copy)]
@@ -140,19 +140,26 @@ impl Follows for DynamicRole {}
 pub struct Bound<S> {
     id: StepId,
     inputs: Vec<(String, String)>,
+    policy: StepPolicy,
     step: S,
 }
 
 impl<S: Step> Bound<S> {
     /// `step` under the name `id`.
     pub fn new(id: StepId, step: S) -> Self {
-        Self { id, inputs: Vec::new(), step }
+        Self { id, inputs: Vec::new(), policy: StepPolicy::default(), step }
     }
 
     /// Wires `port` to the output of an earlier step, as `inputs:` does in a manifest: `from` is the step's id, or
     /// `id.output`.
     pub fn input(mut self, port: impl Into<String>, from: impl Into<String>) -> Self {
         self.inputs.push((port.into(), from.into()));
+        self
+    }
+
+    /// How the step is run, as `retry:`, `timeout:` and `gate:` say in a manifest.
+    pub fn policy(mut self, policy: StepPolicy) -> Self {
+        self.policy = policy;
         self
     }
 }
@@ -205,8 +212,19 @@ impl<S: Step> IntoStep for Bound<S> {
         mut self,
         _: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
     ) -> Result<PlannedStep, InvalidStepId> {
-        let inputs = std::mem::take(&mut self.inputs);
-        Ok(PlannedStep { step: Box::new(self), inputs })
+        let (inputs, policy) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.policy));
+        Ok(PlannedStep { step: Box::new(self), inputs, policy })
+    }
+}
+
+impl IntoStep for PlannedStep {
+    type Role = DynamicRole;
+
+    fn into_step(
+        self,
+        _: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
+    ) -> Result<PlannedStep, InvalidStepId> {
+        Ok(self)
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod contract;
 mod durability;
+mod gates;
 mod harness;
 mod identity;
 mod manifest_errors;
+mod retry;
 mod store;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use chem_runtime::artifact::{Artifact, JsonArtifact};
 use chem_runtime::event::{FlowEvent, FlowId};
 use chem_runtime::fingerprint::ArtifactHash;
-use chem_runtime::flow::{FlowDefinition, build_flow_definition_auto};
+use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
-    ExecutionContext, Signal, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult,
+    ExecutionContext, PlannedStep, Signal, StepDefinition, StepError, StepId, StepKind, StepOutput, StepPolicy,
+    StepRunResult,
 };
 use chem_runtime::store::{
     Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, StoreError, Takeover,
@@ -37,6 +38,12 @@ pub enum Does {
     Nothing,
     /// Says something that no store can hold.
     Unstorable,
+    /// Fails in a way that may pass, for the first so many runs.
+    Busy(usize),
+    /// Works until it is asked to stop.
+    Endless,
+    /// Works for ever, whatever it is asked.
+    Deaf,
 }
 
 /// A step that adds one to its input and counts its runs.
@@ -68,8 +75,21 @@ impl StepDefinition for Counting {
     }
 
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
-        self.runs.fetch_add(1, Ordering::SeqCst);
+        let earlier = self.runs.fetch_add(1, Ordering::SeqCst);
         match self.does {
+            Does::Busy(times) if earlier < times => {
+                return StepRunResult::failure(StepError::new("the server is busy").transient());
+            }
+            Does::Busy(_) => {}
+            Does::Endless => loop {
+                if let Err(error) = context.check_cancelled() {
+                    return StepRunResult::failure(error);
+                }
+                std::thread::yield_now();
+            },
+            Does::Deaf => loop {
+                std::thread::park();
+            },
             Does::Add => {}
             Does::Fail => {
                 let cause = std::io::Error::other("no such molecule");
@@ -92,13 +112,19 @@ impl StepDefinition for Counting {
 
 /// A flow of counting steps, a source first, with the counter of each.
 pub fn flow(does: &[Does]) -> (FlowDefinition, Vec<Arc<AtomicUsize>>) {
+    flow_under(does, &StepPolicy::default())
+}
+
+/// The same with all steps run as `policy` says.
+pub fn flow_under(does: &[Does], policy: &StepPolicy) -> (FlowDefinition, Vec<Arc<AtomicUsize>>) {
     let counters: Vec<Arc<AtomicUsize>> = does.iter().map(|_| Arc::default()).collect();
     let steps = does.iter().zip(&counters).enumerate().map(|(index, (does, runs))| {
         let kind = if index == 0 { StepKind::Source } else { StepKind::Transform };
         let id = StepId::new(format!("s{index}")).unwrap();
-        Box::new(Counting { id, kind, does: *does, runs: runs.clone() }) as Box<dyn StepDefinition>
+        let step: Box<dyn StepDefinition> = Box::new(Counting { id, kind, does: *does, runs: runs.clone() });
+        PlannedStep { policy: policy.clone(), ..step.into() }
     });
-    (build_flow_definition_auto(steps).unwrap(), counters)
+    (FlowDefinition::new(steps).unwrap(), counters)
 }
 
 /// How often each step ran.

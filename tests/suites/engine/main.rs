@@ -3,4 +3,7 @@
 mod counting;
 mod crash;
 mod ends;
+mod gates;
+mod retry;
 mod shape;
+mod timeout;

@@ -43,6 +43,6 @@ pub(in crate::cli) fn status_style(status: FlowStatus) -> anstyle::Style {
     match status {
         FlowStatus::Completed => output::GOOD,
         FlowStatus::Failed => output::BAD,
-        FlowStatus::Interrupted => output::ODD,
+        FlowStatus::Interrupted | FlowStatus::Waiting => output::ODD,
     }
 }

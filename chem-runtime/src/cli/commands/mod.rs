@@ -1,5 +1,6 @@
 //! What each command does, one file each.
 
+pub(super) mod answer;
 pub(super) mod artifact;
 pub(super) mod check;
 pub(super) mod completions;
@@ -7,6 +8,7 @@ pub(super) mod log;
 pub(super) mod ls;
 pub(super) mod new;
 pub(super) mod resume;
+pub(super) mod retry;
 pub(super) mod run;
 pub(super) mod show;
 pub(super) mod steps;
