@@ -186,7 +186,7 @@ ALTER TABLE delivery_eras ADD CONSTRAINT delivery_eras_pkey PRIMARY KEY (era);
 ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check CHECK ((event_type = lower(event_type)));
 
 -- object: constraint event_log.event_log_event_type_check1
-ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check1 CHECK ((event_type = ANY (ARRAY['flowinitialized'::text, 'stepstarted'::text, 'stepfinished'::text, 'stepfailed'::text, 'stepsignal'::text, 'flowcompleted'::text])));
+ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check1 CHECK ((event_type = ANY (ARRAY['flowinitialized'::text, 'stepstarted'::text, 'stepfinished'::text, 'stepfailed'::text, 'stepsignal'::text, 'flowcompleted'::text, 'stepreused'::text, 'retryscheduled'::text, 'branchcreated'::text, 'userinteractionrequested'::text, 'userinteractionprovided'::text])));
 
 -- object: constraint event_log.event_log_flow_id_position_key
 ALTER TABLE event_log ADD CONSTRAINT event_log_flow_id_position_key UNIQUE (flow_id, "position");
@@ -211,6 +211,9 @@ ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_pkey 
 
 -- object: constraint workflow_step_artifacts.workflow_step_artifacts_produced_in_seq_fkey
 ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_produced_in_seq_fkey FOREIGN KEY (produced_in_seq) REFERENCES event_log(seq) ON DELETE RESTRICT;
+
+-- object: index event_log_by_cache_key
+CREATE INDEX event_log_by_cache_key ON event_log USING btree (((payload ->> 'cache_key'::text)), seq) WHERE (event_type = 'stepfinished'::text);
 
 -- object: index event_log_by_delivery
 CREATE INDEX event_log_by_delivery ON event_log USING btree (xact, seq);

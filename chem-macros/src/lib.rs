@@ -35,14 +35,22 @@ use proc_macro::TokenStream;
 /// - the name, `family.verb`, in lower case;
 /// - `version = 1`: raised whenever the same inputs and parameters would give another result;
 /// - `kind = Sink` for a step whose output nothing takes. Left out, a function without `Input` is a `Source`, and any other
-///   is a `Transform`.
+///   is a `Transform`;
+/// - `columns = function`, where the output is a table whose columns can be told before the step runs: a
+///   `fn(&First, &ColumnContext<'_>) -> Columns`. A check then finds names of columns that later steps spell wrong.
+///   `chem_runtime::step::same_columns` is one for steps that keep the columns of their first input;
+/// - `cache = false` for a step that acts on the world other than by files that it puts out, or that gives another result
+///   every time: a finished result then never stands in for running it again;
+/// - `approximate` for a step whose results need not repeat to the last bit: whoever compares two runs may then give a
+///   tolerance for a column.
 ///
 /// # The arguments, in any order
 /// - `Input<T>`: an input port, called like the argument. `Option<Input<T>>` is a port that may be left open.
 /// - `&ExecutionContext<'_>`: the run's files, signals, progress and cancellation.
 /// - any other type is a parameter, called like the argument, and its doc comment is its help. `Option<T>` may be left
 ///   out. `#[param(…)]` says more: `default`, `min` and `max` of numbers, `one_of = ["a", "b"]` of texts, `unit` and
-///   `example`, the last two as text.
+///   `example`, the last two as text. `columns_of = "port"` or `["left", "right"]` tells whose columns a `ColumnName` or
+///   an `Expression` names, where a step has several inputs; with one input it is that one's, unless `columns_of = []`.
 ///
 /// # What it returns
 /// `Result<T, E>`, where `T` is an artifact, `WithRejects` of one, or `()` from a sink, and `E` is `StepError` or

@@ -52,6 +52,7 @@ pub mod steps;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod workbench;
 
 pub use chem_macros::step;
 
@@ -60,7 +61,7 @@ pub use chem_macros::step;
 pub mod __private {
     pub use inventory;
 
-    pub use crate::step::param::given;
+    pub use crate::step::param::{given, named_columns};
 
     /// Parameters by name.
     pub type Params = serde_json::Map<String, serde_json::Value>;

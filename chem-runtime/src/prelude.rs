@@ -32,6 +32,6 @@ pub use crate::artifact::{
     Packed, Table, TableBuilder,
 };
 pub use crate::step::{
-    ExecutionContext, Expression, FileWritten, Input, InputFile, InvalidParam, OutputFile, ParamType, ParamValue, Step,
-    StepError, StepExt, WithRejects,
+    ColumnContext, ColumnName, Columns, ExecutionContext, Expression, FileWritten, Input, InputFile, InvalidParam,
+    OutputFile, ParamType, ParamValue, Step, StepError, StepExt, WithRejects,
 };

@@ -2,10 +2,11 @@
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::{
-    Environment, FlowCompleted, FlowEventKind, FlowInitialized, OutputRef, RecordedDefinition, RecordedStep,
-    StepFailed, StepFinished, StepKind, StepSignal, StepStarted,
+    BranchCreated, Environment, EventAddress, FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Gate, OutputRef,
+    RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, StepFailed, StepFinished, StepKind,
+    StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
 };
-use chem_runtime::fingerprint::{ArtifactHash, Fingerprint};
+use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint};
 use chem_runtime::flow::definition_hash;
 use chem_runtime::store::NewEvent;
 use serde_json::{Map, Value, json};
@@ -45,9 +46,23 @@ pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
     };
     let outputs = artifacts.iter().enumerate().map(output).collect();
     let fingerprint = hash(7);
-    let kind =
-        FlowEventKind::StepFinished(StepFinished { step_id: "read".into(), step_index: 0, fingerprint, outputs });
+    let kind = FlowEventKind::StepFinished(StepFinished {
+        step_id: "read".into(),
+        step_index: 0,
+        fingerprint,
+        outputs,
+        cache_key: None,
+    });
     NewEvent { kind, artifacts }
+}
+
+/// The end of a step that did the work named `key`, with what it put out.
+pub fn finished_work(key: CacheKey, artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
+    let mut event = finished(artifacts);
+    if let FlowEventKind::StepFinished(finished) = &mut event.kind {
+        finished.cache_key = Some(key);
+    }
+    event
 }
 
 /// One event of each kind, with every field filled.
@@ -65,10 +80,14 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             definition: RecordedDefinition {
                 description: Some("Line one.\nLine \"two\".".into()),
                 params: params.clone(),
+                overridden: ["limit".to_owned()].into(),
                 steps: vec![
                     recorded("read", StepKind::Source, &params),
                     RecordedStep {
                         inputs: [("table".to_owned(), "read".to_owned())].into(),
+                        retry: Some(RetryPolicy { attempts: 3, backoff_ms: 1500, on: RetryOn::Any }),
+                        timeout_ms: Some(60_000),
+                        gate: Some(Gate { message: "Go on?".into(), schema: Some(json!({"type": "object"})) }),
                         ..recorded("keep", StepKind::Sink, &Map::new())
                     },
                 ],
@@ -95,6 +114,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             step_index: 1,
             fingerprint,
             outputs: vec![OutputRef { name: "main".into(), kind: "molecules".into(), hash: hash(4) }],
+            cache_key: Some(hash(5)),
         }),
         FlowEventKind::StepFailed(StepFailed {
             step_id: "keep".into(),
@@ -102,10 +122,54 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             fingerprint: Some(fingerprint),
             error: "line 3: `C1CC` does not close".into(),
             causes: vec!["ring 1 is open".into(), String::new()],
+            transient: true,
         }),
         signal(json!({"deep": [[{"er": -0.5}]], "empty": {}, "none": null})),
+        FlowEventKind::StepReused(StepReused {
+            step_id: "keep".into(),
+            step_index: 1,
+            fingerprint,
+            outputs: vec![OutputRef { name: "main".into(), kind: "molecules".into(), hash: hash(4) }],
+            source: EventAddress { flow_id: another_run(), position: 12 },
+        }),
+        FlowEventKind::RetryScheduled(RetryScheduled {
+            step_id: "keep".into(),
+            step_index: 1,
+            attempt: 2,
+            allowed: Some(3),
+            reason: "the server was busy".into(),
+            not_before: Some("2026-11-23T21:20:00.123456Z".parse().unwrap()),
+        }),
+        FlowEventKind::BranchCreated(BranchCreated {
+            parent: another_run(),
+            root: another_run(),
+            step_id: "keep".into(),
+            step_index: 1,
+            set: [("limit".to_owned(), json!(0.5))].into_iter().collect(),
+            divergence: hash(5),
+        }),
+        FlowEventKind::UserInteractionRequested(UserInteractionRequested {
+            step_id: "keep".into(),
+            step_index: 1,
+            message: "Is this the \"right\" library?".into(),
+            schema: Some(json!({"type": "object", "required": ["limit"]})),
+            inputs: [("table".to_owned(), hash(2))].into(),
+            shown: fingerprint,
+        }),
+        FlowEventKind::UserInteractionProvided(UserInteractionProvided {
+            step_id: "keep".into(),
+            step_index: 1,
+            approved: true,
+            data: Some(json!({"limit": 0.1 + 0.2})),
+            reason: Some("looked at it".into()),
+            shown: fingerprint,
+        }),
         FlowEventKind::FlowCompleted(FlowCompleted { flow_fingerprint: fingerprint }),
     ]
+}
+
+fn another_run() -> FlowId {
+    "019b0000-0000-7000-8000-000000000001".parse().unwrap()
 }
 
 fn recorded(id: &str, kind: StepKind, params: &Map<String, Value>) -> RecordedStep {
@@ -116,5 +180,8 @@ fn recorded(id: &str, kind: StepKind, params: &Map<String, Value>) -> RecordedSt
         kind,
         inputs: Default::default(),
         params: params.clone(),
+        retry: None,
+        timeout_ms: None,
+        gate: None,
     }
 }

@@ -29,6 +29,26 @@ pub fn slow(
     Ok(Text(format!("{}.", text.0)))
 }
 
+/// Fails in a way that may pass, for the first so many runs, and leaves a line in a file for each.
+#[step("test.busy", version = 1)]
+pub fn busy(
+    text: Input<Text>,
+    context: &ExecutionContext<'_>,
+    /// How often it fails.
+    #[param(default = 1)]
+    times: u64,
+    /// The file that gets a line for each run of this step.
+    tried: OutputFile,
+) -> Result<Text, StepError> {
+    use std::io::Write as _;
+    let path = context.files().output(tried.as_str());
+    writeln!(std::fs::File::options().create(true).append(true).open(&path)?, "{}", context.step_id())?;
+    if std::fs::read_to_string(path)?.lines().count() as u64 <= times {
+        return Err(StepError::new("the server is busy").transient());
+    }
+    Ok(Text(text.0.clone()))
+}
+
 /// Fails.
 #[step("test.fail", version = 1)]
 pub fn fail(text: Input<Text>) -> Result<Text, StepError> {

@@ -7,7 +7,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, Ident};
+use syn::{Expr, ExprPath, Ident};
 
 use super::validate::{Argument, Doc, Kind, Param, Port, Returned, StepType};
 
@@ -101,6 +101,7 @@ fn implementation(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
     let types: Vec<_> = params.iter().map(|param| &param.ty).collect();
     let names: Vec<String> = idents.iter().map(|ident| ident.unraw().to_string()).collect();
     let indices = 0..params.len();
+    let columns = step.columns.as_ref().map(columns);
     // At this span, the names of variables are the expansion's own, whatever the author's arguments are called.
     quote_spanned! {Span::mixed_site()=>
         impl ::chem_runtime::step::Step for #name {
@@ -131,6 +132,14 @@ fn implementation(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
                 ]))
             }
 
+            fn named_columns(&self) -> ::std::vec::Vec<(&'static str, ::chem_runtime::step::ColumnReference)> {
+                ::chem_runtime::__private::named_columns([
+                    #((#names, <#types as ::chem_runtime::step::ParamValue>::named_columns(&self.#idents))),*
+                ])
+            }
+
+            #columns
+
             fn run(
                 &self,
                 context: &::chem_runtime::step::ExecutionContext<'_>,
@@ -140,6 +149,15 @@ fn implementation(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
                     #error_arm
                 }
             }
+        }
+    }
+}
+
+/// The method that hands over to the author's function, all at the place of its name.
+fn columns(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn columns(&self, context: &::chem_runtime::step::ColumnContext<'_>) -> ::chem_runtime::step::Columns {
+            #function(self, context)
         }
     }
 }
@@ -156,7 +174,8 @@ fn error_arm(returns: &Returned<'_>) -> TokenStream {
 }
 
 fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
-    let StepType { name, version, doc: Doc { text: doc, .. }, returns: Returned { given, .. }, .. } = step;
+    let StepType { name, version, cache, approximate, doc: Doc { text: doc, .. }, .. } = step;
+    let given = step.returns.given;
     let kind = match step.kind {
         Kind::Source => quote!(Source),
         Kind::Transform => quote!(Transform),
@@ -176,6 +195,8 @@ fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
             name: #name,
             version: #version,
             kind: ::chem_runtime::step::StepKind::#kind,
+            cache: #cache,
+            approximate: #approximate,
             doc: #doc,
             inputs: &[#(#ports),*],
             outputs: <#given as ::chem_runtime::step::StepReturn>::OUTPUTS,
@@ -199,6 +220,7 @@ fn param_spec(param: &Param) -> TokenStream {
         option(options.example.as_ref()),
         option(options.unit.as_ref()),
     ];
+    let columns_of = option(options.columns_of.as_ref().map(|ports| quote!(&[#(#ports),*])));
     quote! {
         ::chem_runtime::step::ParamSpec {
             name: #name,
@@ -210,6 +232,7 @@ fn param_spec(param: &Param) -> TokenStream {
             max: #max,
             one_of: &[#(#one_of),*],
             example: #example,
+            columns_of: #columns_of,
         }
     }
 }

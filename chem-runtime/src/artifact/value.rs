@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Artifact, ArtifactError, ArtifactSource};
-use crate::fingerprint::{canonical_json, to_json};
+use crate::fingerprint::canonical_text;
 
 /// A typed value on its way from one step to the next within a process.
 pub type Handed = Arc<dyn Any + Send + Sync>;
@@ -86,7 +86,7 @@ impl<T: JsonArtifact> ArtifactValue for T {
     const KIND: &'static str = <T as JsonArtifact>::KIND;
 
     fn pack(&self) -> Result<Packed, ArtifactError> {
-        let payload = canonical_json(&to_json(self)?)?;
+        let payload = canonical_text(self)?.text;
         Ok(Artifact::from_canonical(<T as JsonArtifact>::KIND, payload).into())
     }
 

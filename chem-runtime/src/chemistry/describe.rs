@@ -31,7 +31,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own: a property that cannot be computed for a molecule is missing there.
-#[step("molecules.describe", version = 1)]
+#[step("molecules.describe", version = 1, columns = with_properties)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,
     /// The properties to add.
@@ -62,6 +62,10 @@ pub fn describe_molecules(
     }
     context.signal("described", &json!({ "molecules": molecules.len(), "missing": missing }))?;
     Ok(Molecules::new(table)?)
+}
+
+fn with_properties(step: &DescribeMolecules, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(step.properties.iter().map(String::as_str))
 }
 
 /// The value of each property, null where there is none.

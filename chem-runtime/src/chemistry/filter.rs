@@ -5,6 +5,7 @@ use serde_json::json;
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::choose_rows;
+use crate::step::same_columns;
 
 /// Keeps the molecules for which a condition holds.
 ///
@@ -36,7 +37,7 @@ use crate::records::choose_rows;
 /// - The condition names a column that the molecules do not have; the message names those that they have.
 /// - The condition compares what cannot be compared, such as a text with a number, or gives something else than true or
 ///   false; the message has the row.
-#[step("molecules.filter", version = 1)]
+#[step("molecules.filter", version = 1, columns = same_columns)]
 pub fn filter_molecules(
     molecules: Input<Molecules>,
     /// The condition.

@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::args::Shared;
 use super::commands::show::print_report;
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
 use super::signals;
-use crate::engine::{CoreEngineError, FlowEngine};
-use crate::event::FlowId;
+use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowDefinition;
 use crate::report::RunReport;
-use crate::step::CancelToken;
+use crate::step::{CancelToken, Registry};
 use crate::store::{EventStore, InMemoryFlowRepository};
 
 /// What is to be run, and where.
@@ -22,23 +24,64 @@ pub(super) struct RunPlan {
     pub definition: FlowDefinition,
     pub directory: PathBuf,
     pub manifest: Option<String>,
+    pub reuse: ReusePolicy,
+}
+
+impl RunPlan {
+    /// The plan of a run that has begun, as its log tells it.
+    pub(super) fn stored(flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, Failure> {
+        let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
+            return Err(Failure::usage(format!("run {flow_id} has not begun")));
+        };
+        let definition = FlowDefinition::from_recorded(&initialized.flow, &initialized.definition, Registry::linked()?)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
+        let manifest = initialized.environment.manifest.clone();
+        Ok(Self { flow_id, definition, directory, manifest, reuse: ReusePolicy::wherever_possible() })
+    }
+}
+
+/// What is to be done with a run before it goes on to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act<'a> {
+    /// Nothing.
+    Run,
+    /// Try the failed step again, for this reason.
+    Retry(&'a str),
+    /// Give this answer to the question at the step of this name.
+    Answer(&'a str, &'a Answer),
+    /// Begin it as a branch of the run `parent` from the step `from`, for which `set` was set.
+    Branch { parent: FlowId, from: &'a str, set: &'a Map<String, Value> },
 }
 
 /// Runs or resumes a run to its end, and prints what came of it.
-pub(super) fn drive(shared: &Shared, store: Arc<dyn EventStore>, plan: RunPlan) -> Result<ExitCode, Failure> {
+pub(super) fn drive(
+    shared: &Shared,
+    store: Arc<dyn EventStore>,
+    plan: RunPlan,
+    act: Act<'_>,
+) -> Result<ExitCode, Failure> {
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
     let mut builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
         .directory(plan.directory)
         .cancel_token(cancel)
+        .reuse(plan.reuse)
         .observer(Arc::new(Watcher::new(shared.quiet)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);
     }
-    let result = builder.definition(plan.definition).run(plan.flow_id);
+    let engine = builder.definition(plan.definition);
+    let result = match act {
+        Act::Run => engine.run(plan.flow_id),
+        Act::Retry(reason) => engine.retry(plan.flow_id, reason),
+        Act::Branch { parent, from, set } => engine.branch(plan.flow_id, parent, from, set.clone()),
+        Act::Answer(step, answer) => engine.answer(plan.flow_id, step, answer.clone()),
+    };
     let status = match result {
         Ok(_) => ExitCode::SUCCESS,
         Err(CoreEngineError::StepFailed { .. }) => Status::RunFailed.into(),
+        Err(CoreEngineError::Waiting { .. }) => Status::Waiting.into(),
         Err(CoreEngineError::Interrupted { .. }) => Status::Interrupted.into(),
         Err(error) => return Err(Failure::of_run(plan.flow_id, error)),
     };

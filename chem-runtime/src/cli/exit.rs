@@ -5,10 +5,11 @@ use std::io;
 use std::process::ExitCode;
 
 use super::output;
-use crate::engine::CoreEngineError;
+use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
-use crate::step::DuplicateStepType;
+use crate::step::{DuplicateStepType, listed};
 use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, StoreError};
+use crate::workbench::WorkbenchError;
 
 /// The exit statuses that are not good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub(super) enum Status {
     RunFailed = 1,
     Usage = 2,
     Store = 3,
+    Waiting = 4,
     Interrupted = 130,
 }
 
@@ -105,6 +107,25 @@ impl From<crate::fingerprint::CanonicalError> for Failure {
     }
 }
 
+impl From<WorkbenchError> for Failure {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::NoSuchStep { ref known, .. } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                Self::new(Status::Usage, &error).with_help(format!("it has {}", listed(&known)))
+            }
+            WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
+            WorkbenchError::Store(error) => error.into(),
+            WorkbenchError::Replay(error) => error.into(),
+            WorkbenchError::Engine(CoreEngineError::Store(error)) => error.into(),
+            WorkbenchError::Engine(CoreEngineError::Interrupted { .. }) => {
+                Self { status: Status::Interrupted, ..Self::usage("interrupted") }
+            }
+            WorkbenchError::Engine(error) => Self::new(Status::Usage, &error),
+        }
+    }
+}
+
 impl From<DuplicateStepType> for Failure {
     fn from(error: DuplicateStepType) -> Self {
         Self::new(Status::Usage, &error)
@@ -142,6 +163,19 @@ impl Failure {
                 failure.message = "interrupted; every finished step is recorded".to_owned();
                 failure.with_help(format!("go on with `chem resume {flow_id}`"))
             }
+            CoreEngineError::Waiting { .. } => Self::new(Status::Waiting, &error),
+            CoreEngineError::Gate(GateError::Changed { .. }) => Self::new(Status::Waiting, &error)
+                .with_help(format!("`chem show {flow_id}` shows what there is now; then decide again")),
+            CoreEngineError::Gate(_) => {
+                Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says what the run waits for"))
+            }
+            CoreEngineError::Branch(_) => Self::new(Status::Usage, &error)
+                .with_help(format!("`chem show {flow_id}` shows the steps and how they stand")),
+            CoreEngineError::NotFailed { .. } => {
+                Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says how it stands"))
+            }
+            CoreEngineError::NoAttemptsLeft { .. } => Self::new(Status::Usage, &error)
+                .with_help("raise `attempts` in the manifest and run it anew; what has finished is not lost"),
             CoreEngineError::FlowCompleted { .. } | CoreEngineError::Definition(_) | CoreEngineError::Canonical(_) => {
                 Self::new(Status::Usage, &error)
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::environment::RunPlace;
-use super::{CoreEngineError, FlowEngine, Observer, Unobserved};
+use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
 use crate::flow::FlowDefinition;
 use crate::step::{CancelToken, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
 use crate::store::{EventStore, FlowRepository};
@@ -25,6 +25,8 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) place: RunPlace,
     pub(super) cancel: CancelToken,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) reuse: ReusePolicy,
+    pub(super) clock: Arc<dyn Clock>,
     name: Option<String>,
     steps: Vec<PlannedStep>,
     /// The first name that cannot be one; `build` returns it.
@@ -40,6 +42,8 @@ impl FlowEngineBuilder<NoSteps> {
             place: RunPlace::default(),
             cancel: CancelToken::default(),
             observer: Arc::new(Unobserved),
+            reuse: ReusePolicy::never(),
+            clock: Arc::new(SystemClock),
             name: None,
             steps: Vec::new(),
             invalid: None,
@@ -105,8 +109,20 @@ impl FlowEngineBuilder<HasSteps> {
 
 impl<Stage> FlowEngineBuilder<Stage> {
     fn into_stage<Next>(self) -> FlowEngineBuilder<Next> {
-        let Self { store, repository, place, cancel, observer, name, steps, invalid, stage: _ } = self;
-        FlowEngineBuilder { store, repository, place, cancel, observer, name, steps, invalid, stage: PhantomData }
+        let Self { store, repository, place, cancel, observer, reuse, clock, name, steps, invalid, stage: _ } = self;
+        FlowEngineBuilder {
+            store,
+            repository,
+            place,
+            cancel,
+            observer,
+            reuse,
+            clock,
+            name,
+            steps,
+            invalid,
+            stage: PhantomData,
+        }
     }
 
     /// Names the flow.
@@ -143,6 +159,18 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// Who watches the engine's runs.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
+        self
+    }
+
+    /// Which finished results of the store stand in for running a step. Unless this is said, none does.
+    pub fn reuse(mut self, reuse: ReusePolicy) -> Self {
+        self.reuse = reuse;
+        self
+    }
+
+    /// The clock by which the engine waits between two attempts at a step.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 }

@@ -36,6 +36,38 @@ pub enum CoreEngineError {
         /// What that came from, outermost first.
         causes: Vec<String>,
     },
+    /// The run was to be tried again, and no step of it has failed.
+    #[error("no step of run {flow_id} has failed")]
+    NotFailed {
+        /// The run.
+        flow_id: FlowId,
+    },
+    /// The step that failed has had all its attempts.
+    #[error("step `{step}` has had the {allowed} attempts that its `retry:` allows")]
+    NoAttemptsLeft {
+        /// The run.
+        flow_id: FlowId,
+        /// The step.
+        step: StepId,
+        /// How many attempts there may be.
+        allowed: u32,
+    },
+    /// A person has to decide before the run goes on.
+    #[error("run {flow_id} waits at step `{step}`: {message}")]
+    Waiting {
+        /// The run.
+        flow_id: FlowId,
+        /// The step that has not started.
+        step: StepId,
+        /// What the person is asked.
+        message: String,
+    },
+    /// The run cannot branch from the other.
+    #[error(transparent)]
+    Branch(#[from] super::BranchError),
+    /// A person's decision was not taken.
+    #[error(transparent)]
+    Gate(#[from] super::GateError),
     /// A step that has finished did not put out what a later step takes.
     #[error("step `{step}` cannot start: nothing came out of `{from}` for its input `{port}`")]
     MissingInputs {

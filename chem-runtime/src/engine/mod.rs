@@ -4,18 +4,32 @@
 //! until something depends on them being durable, which is the next step's work and the end of the run, so that n steps
 //! cost n+1 commits. What an event means, and what happens next, is the flow's to know.
 
+mod attempt;
+mod begin;
+mod branch;
 mod builder;
+mod clock;
 mod environment;
 mod error;
+mod gate;
 mod observer;
+mod repeat;
+mod retry;
+mod reuse;
 mod run;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use begin::begin_step;
+pub use branch::BranchError;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
+pub use clock::{Clock, SystemClock};
 pub use error::CoreEngineError;
+pub use gate::{Answer, GateError};
 pub use observer::{Observer, Unobserved};
+pub use repeat::repeat_step;
+pub use reuse::{ReusePolicy, RunsBecause, Verdict};
 
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId, event_variants};
@@ -65,6 +79,8 @@ pub struct FlowEngine {
     place: RunPlace,
     cancel: CancelToken,
     observer: Arc<dyn Observer>,
+    reuse: ReusePolicy,
+    clock: Arc<dyn Clock>,
     /// Runs between two calls, so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -128,6 +144,8 @@ impl FlowEngine {
             place: builder.place,
             cancel: builder.cancel,
             observer: builder.observer,
+            reuse: builder.reuse,
+            clock: builder.clock,
             sessions: Mutex::default(),
         }
     }
@@ -241,14 +259,18 @@ impl FlowEngine {
 
     fn drive(&self, flow_id: FlowId, until: Until) -> Result<FlowInstance, CoreEngineError> {
         let kept = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow_id);
-        let mut session = match kept {
+        let session = match kept {
             Some(session) => session,
             None => Session::load(self, flow_id)?,
         };
+        self.drive_session(session, until)
+    }
+
+    fn drive_session(&self, mut session: Session, until: Until) -> Result<FlowInstance, CoreEngineError> {
         // A session that met an error is let go: the log knows better what has happened.
         let instance = session.drive(self, until)?;
         if instance.flow_fingerprint().is_none() {
-            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(flow_id, session);
+            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(instance.flow_id(), session);
         }
         Ok(instance)
     }

@@ -4,7 +4,10 @@
 //! that a run's state is rebuilt without the code of its steps. What has been released stays readable for ever: fields
 //! are added with a default, and never renamed or removed.
 
+mod interaction;
+mod lineage;
 mod payload;
+mod policy;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,12 +17,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use interaction::{UserInteractionProvided, UserInteractionRequested};
+pub use lineage::{BranchCreated, EventAddress, RetryScheduled, StepReused};
 pub use payload::{
     Environment, FlowCompleted, FlowInitialized, OutputRef, RecordedDefinition, RecordedStep, StepFailed, StepFinished,
     StepKind, StepSignal, StepStarted,
 };
+pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
 
-use crate::fingerprint::{CanonicalError, canonical_json, to_json};
+use crate::fingerprint::{CanonicalError, CanonicalText, canonical_text, to_json};
 
 /// Names one run. Version 7 UUIDs: a later run has a greater id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,6 +100,16 @@ pub enum FlowEventKind {
     StepSignal(StepSignal),
     /// All steps have ended well.
     FlowCompleted(FlowCompleted),
+    /// A step has ended well without being run.
+    StepReused(StepReused),
+    /// A step that has failed is to be tried again.
+    RetryScheduled(RetryScheduled),
+    /// The run goes its own way from a step of another run.
+    BranchCreated(BranchCreated),
+    /// The run waits for a person.
+    UserInteractionRequested(UserInteractionRequested),
+    /// A person has decided.
+    UserInteractionProvided(UserInteractionProvided),
 }
 
 /// Applies a macro-like body to the payload of any kind.
@@ -123,6 +139,11 @@ macro_rules! each_kind {
                 match self { $(Self::$variant(payload) => to_json(payload)),* }
             }
 
+            /// The payload as canonical JSON, with word of whether it reads back as it is.
+            pub(crate) fn stored_form(&self) -> Result<CanonicalText, CanonicalError> {
+                match self { $(Self::$variant(payload) => canonical_text(payload)),* }
+            }
+
             /// The event back from its stored form.
             ///
             /// # Errors
@@ -145,17 +166,22 @@ each_kind! {
     StepFailed = "stepfailed", 'X';
     StepSignal = "stepsignal", 'G';
     FlowCompleted = "flowcompleted", 'C';
+    StepReused = "stepreused", 'H';
+    RetryScheduled = "retryscheduled", 'R';
+    BranchCreated = "branchcreated", 'B';
+    UserInteractionRequested = "userinteractionrequested", 'U';
+    UserInteractionProvided = "userinteractionprovided", 'P';
 }
 
 impl FlowEventKind {
     /// Whether a run whose last event is of this kind, by its name in the log, goes on no further by itself.
     pub fn ends_the_run(event_type: &str) -> bool {
-        matches!(event_type, "stepfailed" | "flowcompleted")
+        matches!(event_type, "stepfailed" | "flowcompleted" | "userinteractionrequested")
     }
 
     /// The payload as canonical JSON: what stores write.
     pub fn payload_text(&self) -> Result<String, CanonicalError> {
-        canonical_json(&self.payload()?)
+        Ok(self.stored_form()?.text)
     }
 }
 

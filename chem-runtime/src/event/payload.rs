@@ -1,11 +1,12 @@
 //! What each kind of event carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
+use super::policy::{Gate, RetryPolicy, StepPolicy};
+use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 
 /// Whether a step begins a flow, continues it, or acts on the world outside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +45,9 @@ pub struct RecordedDefinition {
     /// The flow's parameters after all overrides.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// Those of them that were given another value than the manifest says.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overridden: BTreeSet<String>,
     /// The steps in order.
     pub steps: Vec<RecordedStep>,
 }
@@ -65,6 +69,22 @@ pub struct RecordedStep {
     /// Parameters with their defaults filled in.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// How often it may be tried; once if there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
+    /// For how long an attempt may work, in milliseconds; for ever if there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// What a person has to be asked before it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+}
+
+impl RecordedStep {
+    /// How it is run.
+    pub fn policy(&self) -> StepPolicy {
+        StepPolicy { retry: self.retry.clone(), timeout_ms: self.timeout_ms, gate: self.gate.clone() }
+    }
 }
 
 /// What ran the flow, and where.
@@ -119,6 +139,10 @@ pub struct StepFinished {
     pub fingerprint: Fingerprint,
     /// What it put out. The first is the one that a later step takes by default.
     pub outputs: Vec<OutputRef>,
+    /// Names the work that was done, so that it is found by whoever is about to do the same; none if it is to be done
+    /// every time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_key: Option<CacheKey>,
 }
 
 /// An output of a step.
@@ -147,6 +171,9 @@ pub struct StepFailed {
     /// What that came from, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
+    /// Whether another attempt may do better, as far as the step knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transient: bool,
 }
 
 /// A step has something to say that is not an output.

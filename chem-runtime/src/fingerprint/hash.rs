@@ -17,6 +17,7 @@ pub(crate) enum Tag {
     Flow,
     Definition,
     CacheKey,
+    Divergence,
 }
 
 impl Tag {
@@ -27,6 +28,7 @@ impl Tag {
             Tag::Flow => "flow",
             Tag::Definition => "definition",
             Tag::CacheKey => "cache-key",
+            Tag::Divergence => "divergence",
         }
     }
 }
@@ -69,7 +71,7 @@ macro_rules! hashes {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(as_text(&hex(&self.0)))
             }
         }
 
@@ -89,14 +91,25 @@ macro_rules! hashes {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(as_text(&hex(&self.0)))
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                struct Text;
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("64 lower-case hexadecimal characters")
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Text)
             }
         }
     )*};
@@ -111,6 +124,8 @@ hashes! {
     DefinitionHash,
     /// Says what a step computes, whatever it is called and whichever flow it stands in.
     CacheKey,
+    /// Says what differs between a branch and the run that it branches from.
+    DivergenceHash,
     /// Plain SHA-256 of a file's bytes, as `sha256sum` prints it.
     ContentHash,
 }
@@ -138,6 +153,22 @@ impl ContentHash {
             }
         }
     }
+}
+
+/// The 64 characters of a hash.
+fn hex(bytes: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    digits
+}
+
+fn as_text(digits: &[u8; 64]) -> &str {
+    // They are ASCII.
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 fn parse_hex(text: &str) -> Option<[u8; 32]> {

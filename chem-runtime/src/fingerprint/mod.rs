@@ -9,6 +9,9 @@ mod typed;
 
 pub use canonical::{CanonicalError, MAX_DEPTH, MAX_LENGTH, canonical_json, write_canonical_f64, write_canonical_str};
 pub(crate) use canonical::{check_length, write_json_str};
-pub use hash::{ArtifactHash, CacheKey, ContentHash, DefinitionHash, Fingerprint, ParseHashError, SCHEME};
+pub use hash::{
+    ArtifactHash, CacheKey, ContentHash, DefinitionHash, DivergenceHash, Fingerprint, ParseHashError, SCHEME,
+};
 pub(crate) use hash::{Tag, tagged_sha256};
 pub use typed::to_json;
+pub(crate) use typed::{CanonicalText, canonical_text};

@@ -1,6 +1,6 @@
 //! Flow definitions: steps in order, wired and checked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::identity::definition_hash;
 use super::wiring::{check_place, wire};
 use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::DefinitionHash;
-use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
+use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId, StepPolicy};
 
 /// Steps in order, wired and checked: what the engine runs.
 #[derive(Clone)]
@@ -19,6 +19,7 @@ pub struct FlowDefinition {
     name: Option<String>,
     description: Option<String>,
     params: Map<String, Value>,
+    overridden: BTreeSet<String>,
     steps: Vec<FlowStep>,
     hash: DefinitionHash,
 }
@@ -28,12 +29,28 @@ pub struct FlowDefinition {
 pub struct FlowStep {
     pub(super) step: Arc<dyn StepDefinition>,
     inputs: BTreeMap<String, OutputAddress>,
+    policy: StepPolicy,
 }
 
 impl FlowStep {
     /// The step.
     pub fn step(&self) -> &dyn StepDefinition {
         self.step.as_ref()
+    }
+
+    /// A step that stands in no flow.
+    pub(crate) fn alone(step: Box<dyn StepDefinition>) -> Self {
+        Self { step: step.into(), inputs: BTreeMap::new(), policy: StepPolicy::default() }
+    }
+
+    /// The same place in the flow with another step in it, which has the same inputs and outputs.
+    pub(crate) fn with_step(&self, step: Box<dyn StepDefinition>) -> Self {
+        Self { step: step.into(), ..self.clone() }
+    }
+
+    /// How it is run.
+    pub fn policy(&self) -> &StepPolicy {
+        &self.policy
     }
 
     /// For each wired port the output that feeds it.
@@ -77,20 +94,20 @@ impl FlowDefinition {
         let mut wired: Vec<FlowStep> = Vec::new();
         let mut places: HashMap<StepId, usize> = HashMap::new();
         for planned in steps {
-            let PlannedStep { step, inputs } = planned;
+            let PlannedStep { step, inputs, policy } = planned;
             check_place(step.as_ref(), wired.is_empty())?;
             if places.contains_key(step.id()) {
                 return Err(FlowDefinitionError::DuplicateId(step.id().clone()));
             }
             let inputs = wire(step.as_ref(), inputs, &wired, &places)?;
             places.insert(step.id().clone(), wired.len());
-            wired.push(FlowStep { step: step.into(), inputs });
+            wired.push(FlowStep { step: step.into(), inputs, policy });
         }
         if wired.is_empty() {
             return Err(FlowDefinitionError::NoSteps);
         }
         let hash = definition_hash(wired.iter().map(|step| step.step.id().as_str()));
-        Ok(Self { name: None, description: None, params: Map::new(), steps: wired, hash })
+        Ok(Self { name: None, description: None, params: Map::new(), overridden: BTreeSet::new(), steps: wired, hash })
     }
 
     /// The definition that a run recorded, with the step types of `registry`.
@@ -120,12 +137,14 @@ impl FlowDefinition {
                     step: id,
                     reason: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
                 })?;
-            Ok(PlannedStep { step: bound, inputs: step.inputs.clone().into_iter().collect() })
+            let inputs = step.inputs.clone().into_iter().collect();
+            Ok(PlannedStep { step: bound, inputs, policy: step.policy() })
         });
         let mut definition = Self::new(steps.collect::<Result<Vec<_>, _>>()?)?;
         definition.name = Some(flow.to_owned());
         definition.description.clone_from(&recorded.description);
         definition.params.clone_from(&recorded.params);
+        definition.overridden.clone_from(&recorded.overridden);
         Ok(definition)
     }
 
@@ -144,6 +163,12 @@ impl FlowDefinition {
     /// The same definition with the flow's parameters after all overrides, for the record.
     pub fn with_params(mut self, params: Map<String, Value>) -> Self {
         self.params = params;
+        self
+    }
+
+    /// The same definition with the names of those parameters that were given another value than the manifest says.
+    pub fn with_overridden(mut self, overridden: BTreeSet<String>) -> Self {
+        self.overridden = overridden;
         self
     }
 
@@ -187,10 +212,18 @@ impl FlowDefinition {
                 kind: definition.kind(),
                 inputs: step.inputs.iter().map(|(port, from)| (port.clone(), self.written(from))).collect(),
                 params,
+                retry: step.policy.retry.clone(),
+                timeout_ms: step.policy.timeout_ms,
+                gate: step.policy.gate.clone(),
             })
         };
         let steps = self.steps.iter().map(record).collect::<Result<_, _>>()?;
-        Ok(RecordedDefinition { description: self.description.clone(), params: self.params.clone(), steps })
+        Ok(RecordedDefinition {
+            description: self.description.clone(),
+            params: self.params.clone(),
+            overridden: self.overridden.clone(),
+            steps,
+        })
     }
 
     /// An address as a manifest writes it.

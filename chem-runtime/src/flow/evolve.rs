@@ -1,7 +1,11 @@
 //! What an event means for the state of a run.
 
 use super::instance::{FlowInstance, StepState, StepStatus};
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{
+    FlowEvent, FlowEventKind, FlowId, FlowInitialized, OutputRef, RetryScheduled, UserInteractionProvided,
+    UserInteractionRequested,
+};
+use crate::fingerprint::Fingerprint;
 
 /// A log that no run of this program could have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,50 +52,58 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
         return Err("there is an event after the end of the run".into());
     }
     if let FlowEventKind::FlowInitialized(initialized) = event {
-        if instance.initialized.is_some() {
-            return Err("the run begins a second time".into());
-        }
-        if initialized.step_count != initialized.definition.steps.len() {
-            return Err("the recorded definition has another number of steps than it says".into());
-        }
-        instance.steps = initialized.definition.steps.iter().map(|step| StepState::pending(&step.id)).collect();
-        instance.initialized = Some(initialized.clone());
-        return Ok(());
+        return begin(instance, initialized);
     }
     if instance.initialized.is_none() {
         return Err("the run has not begun".into());
     }
     match event {
         FlowEventKind::FlowInitialized(_) => {}
+        FlowEventKind::BranchCreated(branch) => {
+            if instance.events != 1 {
+                return Err("the run branches from another after it has gone on by itself".into());
+            }
+            if instance.steps.get(branch.step_index).is_none_or(|step| step.id != branch.step_id) {
+                return Err(format!("the run branches at step `{}`, which it does not have there", branch.step_id));
+            }
+            instance.branch = Some(branch.clone());
+        }
+        FlowEventKind::UserInteractionRequested(question) => {
+            asked(current(instance, question.step_index, &question.step_id)?, question)?;
+        }
+        FlowEventKind::UserInteractionProvided(decision) => {
+            answered(current(instance, decision.step_index, &decision.step_id)?, decision)?;
+        }
         FlowEventKind::StepStarted(started) => {
             let step = current(instance, started.step_index, &started.step_id)?;
-            match step.status {
-                StepStatus::Pending | StepStatus::Running => {
-                    step.status = StepStatus::Running;
-                    step.started = Some(started.clone());
-                }
-                StepStatus::Failed | StepStatus::FinishedOk => {
-                    return Err(format!("step `{}` starts after it has ended", step.id));
-                }
+            if !matches!(step.status, StepStatus::Pending | StepStatus::Running) {
+                return Err(format!("step `{}` starts while it is {}", step.id, step.status.name()));
             }
+            step.status = StepStatus::Running;
+            step.started = Some(started.clone());
         }
         FlowEventKind::StepFinished(finished) => {
             let step = current(instance, finished.step_index, &finished.step_id)?;
-            expect_running(step)?;
-            if step.fingerprint() != Some(finished.fingerprint) {
-                return Err(format!("step `{}` ends with another fingerprint than it started with", step.id));
-            }
-            step.status = StepStatus::FinishedOk;
-            step.outputs = finished.outputs.clone();
+            end_well(step, finished.fingerprint, &finished.outputs)?;
+            instance.current += 1;
+        }
+        FlowEventKind::StepReused(reused) => {
+            let step = current(instance, reused.step_index, &reused.step_id)?;
+            end_well(step, reused.fingerprint, &reused.outputs)?;
+            step.reused = Some(reused.source);
             instance.current += 1;
         }
         FlowEventKind::StepFailed(failed) => {
             let step = current(instance, failed.step_index, &failed.step_id)?;
             if !matches!(step.status, StepStatus::Pending | StepStatus::Running) {
-                return Err(format!("step `{}` fails after it has ended", step.id));
+                return Err(format!("step `{}` fails while it is {}", step.id, step.status.name()));
             }
             step.status = StepStatus::Failed;
             step.error = Some((failed.error.clone(), failed.causes.clone()));
+            step.transient = failed.transient;
+        }
+        FlowEventKind::RetryScheduled(retry) => {
+            try_again(current(instance, retry.step_index, &retry.step_id)?, retry)?;
         }
         FlowEventKind::StepSignal(signal) => {
             expect_running(current(instance, signal.step_index, &signal.step_id)?)?;
@@ -103,6 +115,77 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
             instance.flow_fingerprint = Some(completed.flow_fingerprint);
         }
     }
+    Ok(())
+}
+
+fn begin(instance: &mut FlowInstance, initialized: &FlowInitialized) -> Result<(), String> {
+    if instance.initialized.is_some() {
+        return Err("the run begins a second time".into());
+    }
+    if initialized.step_count != initialized.definition.steps.len() {
+        return Err("the recorded definition has another number of steps than it says".into());
+    }
+    instance.steps = initialized.definition.steps.iter().map(|step| StepState::pending(&step.id)).collect();
+    instance.initialized = Some(initialized.clone());
+    Ok(())
+}
+
+fn end_well(step: &mut StepState, fingerprint: Fingerprint, outputs: &[OutputRef]) -> Result<(), String> {
+    expect_running(step)?;
+    if step.fingerprint() != Some(fingerprint) {
+        return Err(format!("step `{}` ends with another fingerprint than it started with", step.id));
+    }
+    step.status = StepStatus::FinishedOk;
+    step.outputs = outputs.to_vec();
+    Ok(())
+}
+
+/// A failed step is pending again: nothing of the failed attempt is left but its number, and what a person has approved.
+fn try_again(step: &mut StepState, retry: &RetryScheduled) -> Result<(), String> {
+    if step.status != StepStatus::Failed {
+        return Err(format!("step `{}` is to be tried again while it is {}", step.id, step.status.name()));
+    }
+    if retry.attempt != step.attempt.saturating_add(1) {
+        return Err(format!("attempt {} of step `{}` comes after attempt {}", retry.attempt, step.id, step.attempt));
+    }
+    if let Some(allowed) = retry.allowed.filter(|allowed| retry.attempt > *allowed) {
+        return Err(format!("attempt {} of step `{}` is one more than the {allowed} allowed", retry.attempt, step.id));
+    }
+    *step = StepState {
+        attempt: retry.attempt,
+        not_before: retry.not_before,
+        question: step.question.take(),
+        decision: step.decision.take().filter(|decision| decision.approved),
+        ..StepState::pending(&step.id)
+    };
+    Ok(())
+}
+
+fn asked(step: &mut StepState, question: &UserInteractionRequested) -> Result<(), String> {
+    // A step that had started, and was interrupted, may find its files changed.
+    if !matches!(step.status, StepStatus::Pending | StepStatus::Waiting | StepStatus::Running) {
+        return Err(format!("a person is asked about step `{}` while it is {}", step.id, step.status.name()));
+    }
+    step.status = StepStatus::Waiting;
+    step.started = None;
+    step.question = Some(question.clone());
+    step.decision = None;
+    Ok(())
+}
+
+fn answered(step: &mut StepState, decision: &UserInteractionProvided) -> Result<(), String> {
+    let shown = step.question.as_ref().map(|question| question.shown);
+    if step.status != StepStatus::Waiting || shown != Some(decision.shown) {
+        return Err(format!("the decision on step `{}` answers no question that was asked last", step.id));
+    }
+    if decision.approved {
+        step.status = StepStatus::Pending;
+    } else {
+        step.status = StepStatus::Failed;
+        let why = decision.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        step.error = Some((format!("rejected{why}"), Vec::new()));
+    }
+    step.decision = Some(decision.clone());
     Ok(())
 }
 

@@ -1,6 +1,11 @@
 //! The state of a run, as its events tell it.
 
-use crate::event::{FlowId, FlowInitialized, OutputRef, StepStarted};
+use jiff::Timestamp;
+
+use crate::event::{
+    BranchCreated, EventAddress, FlowId, FlowInitialized, OutputRef, RecordedStep, StepStarted,
+    UserInteractionProvided, UserInteractionRequested,
+};
 use crate::fingerprint::Fingerprint;
 
 /// The state of a run. Made by [`replay`](super::replay) from events and from nothing else.
@@ -9,6 +14,7 @@ pub struct FlowInstance {
     pub(super) flow_id: FlowId,
     pub(super) events: u64,
     pub(super) initialized: Option<FlowInitialized>,
+    pub(super) branch: Option<BranchCreated>,
     pub(super) steps: Vec<StepState>,
     /// The first step that has not finished.
     pub(super) current: usize,
@@ -18,7 +24,15 @@ pub struct FlowInstance {
 impl FlowInstance {
     /// A run that has no events yet.
     pub fn new(flow_id: FlowId) -> Self {
-        Self { flow_id, events: 0, initialized: None, steps: Vec::new(), current: 0, flow_fingerprint: None }
+        Self {
+            flow_id,
+            events: 0,
+            initialized: None,
+            branch: None,
+            steps: Vec::new(),
+            current: 0,
+            flow_fingerprint: None,
+        }
     }
 
     /// The run's id.
@@ -36,6 +50,11 @@ impl FlowInstance {
         self.initialized.as_ref()
     }
 
+    /// Where the run branched from another; none if it did not.
+    pub fn branch(&self) -> Option<&BranchCreated> {
+        self.branch.as_ref()
+    }
+
     /// The steps in order; empty before the first event.
     pub fn steps(&self) -> &[StepState] {
         &self.steps
@@ -51,6 +70,25 @@ impl FlowInstance {
         self.steps.get(self.current).map(|step| (self.current, step))
     }
 
+    /// The step at `index` as the run recorded it when it began.
+    pub fn recorded(&self, index: usize) -> Option<&RecordedStep> {
+        self.initialized.as_ref()?.definition.steps.get(index)
+    }
+
+    /// Whether the step at `index`, which is pending, has a gate that nobody has opened.
+    pub(super) fn is_open_question(&self, index: usize) -> bool {
+        self.recorded(index).is_some_and(|step| step.gate.is_some())
+            && self.steps.get(index).is_some_and(|step| step.decision.is_none())
+    }
+
+    /// Whether the step at `index`, which has failed, is tried again without a person asking for it.
+    pub(super) fn may_retry(&self, index: usize) -> bool {
+        let (Some(step), Some(recorded)) = (self.steps.get(index), self.recorded(index)) else { return false };
+        let rejected = step.decision.as_ref().is_some_and(|decision| !decision.approved);
+        let policy = recorded.retry.as_ref().filter(|_| !rejected);
+        policy.is_some_and(|policy| policy.again(step.attempt, step.transient))
+    }
+
     /// The flow's fingerprint once the run is complete.
     pub fn flow_fingerprint(&self) -> Option<Fingerprint> {
         self.flow_fingerprint
@@ -63,6 +101,7 @@ impl FlowInstance {
         }
         match self.current() {
             Some((_, step)) if step.status == StepStatus::Failed => FlowStatus::Failed,
+            Some((_, step)) if step.status == StepStatus::Waiting => FlowStatus::Waiting,
             _ => FlowStatus::Interrupted,
         }
     }
@@ -79,13 +118,37 @@ pub struct StepState {
     pub started: Option<StepStarted>,
     /// What it put out; empty until it has finished.
     pub outputs: Vec<OutputRef>,
+    /// The end of the step in another run whose outputs it took over instead of working.
+    pub reused: Option<EventAddress>,
     /// Why it failed, with the causes.
     pub error: Option<(String, Vec<String>)>,
+    /// Whether it failed in a way that may pass.
+    pub transient: bool,
+    /// The number of the attempt that it is at, from 1.
+    pub attempt: u32,
+    /// The attempt does not begin before.
+    pub not_before: Option<Timestamp>,
+    /// What a person was last asked before it starts.
+    pub question: Option<UserInteractionRequested>,
+    /// What that person decided.
+    pub decision: Option<UserInteractionProvided>,
 }
 
 impl StepState {
     pub(super) fn pending(id: &str) -> Self {
-        Self { id: id.to_owned(), status: StepStatus::Pending, started: None, outputs: Vec::new(), error: None }
+        Self {
+            id: id.to_owned(),
+            status: StepStatus::Pending,
+            started: None,
+            outputs: Vec::new(),
+            reused: None,
+            error: None,
+            transient: false,
+            attempt: 1,
+            not_before: None,
+            question: None,
+            decision: None,
+        }
     }
 
     /// The step's fingerprint; none while it is pending.
@@ -104,6 +167,8 @@ impl StepState {
 pub enum StepStatus {
     /// Not started.
     Pending,
+    /// Not started: a person has to decide first.
+    Waiting,
     /// Started and not ended: it runs now, or the process that ran it is gone.
     Running,
     /// Ended well.
@@ -117,6 +182,7 @@ impl StepStatus {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Waiting => "waiting",
             Self::Running => "running",
             Self::FinishedOk => "finished_ok",
             Self::Failed => "failed",
@@ -131,7 +197,9 @@ pub enum FlowStatus {
     Completed,
     /// A step has failed.
     Failed,
-    /// Neither: it runs now, or it can be resumed.
+    /// A person has to decide before it goes on.
+    Waiting,
+    /// None of these: it runs now, or it can be resumed.
     Interrupted,
 }
 
@@ -141,6 +209,7 @@ impl FlowStatus {
         match self {
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Waiting => "waiting",
             Self::Interrupted => "interrupted",
         }
     }

@@ -20,17 +20,23 @@
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
 
+mod answer;
 mod decide;
 mod definition;
+mod divergence;
 mod error;
 mod evolve;
+mod history;
 mod identity;
 mod instance;
 mod wiring;
 
+pub use answer::{AnswerError, check_answer, check_schema};
 pub use decide::{Decision, decide};
 pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
+pub use divergence::{Change, changes, divergence_hash};
 pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
+pub use history::history_of;
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, FlowStatus, StepState, StepStatus};

@@ -41,11 +41,11 @@ pub use rules::{RULES, Rule};
 pub use source::{MAX_BYTES, Position, Source, Span};
 
 use authored::{AuthoredStep, Manifest};
-use binding::Binder;
+use binding::{Binder, ColumnsSoFar};
 use diagnostic::Findings;
 
 use crate::flow::FlowDefinition;
-use crate::step::{PlannedStep, Registry, StepDefinition, StepRegistration, StepSpec, listed};
+use crate::step::{Columns, PlannedStep, Registry, StepDefinition, StepRegistration, StepSpec, listed};
 
 /// What a check has found.
 #[derive(Debug)]
@@ -68,6 +68,11 @@ pub struct Origins {
     pub written: Vec<BTreeMap<String, BTreeSet<String>>>,
 }
 
+/// The rule that an input file is there: the one that a manifest can break by itself, without being changed.
+pub fn no_such_file() -> &'static Rule {
+    &rules::NO_SUCH_FILE
+}
+
 /// Reads and checks the manifest at `path`, whose relative paths start from the directory that it is in.
 pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked {
     match Source::read(path) {
@@ -78,7 +83,8 @@ pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked
 
 /// Checks a manifest against the step types of `registry`. Paths in it are relative to `directory`.
 ///
-/// Reads nothing but the names of input files, to see that they are there, and writes nothing.
+/// Of input files it reads no more than the first lines, to see that they are there and which columns they have. It
+/// writes nothing.
 pub fn check(source: &Source, overrides: &[Override], registry: &Registry, directory: &Path) -> Checked {
     let mut findings = Findings::default();
     let document = yaml::parse(source, &mut findings);
@@ -92,17 +98,24 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
 
     let types: Vec<_> = steps.iter().map(|step| step_type(step, source, registry, &mut findings)).collect();
     let specs: Vec<Option<&StepSpec>> = types.iter().map(|found| found.map(StepRegistration::spec)).collect();
-    wiring::check(&steps, &specs, source, registry, &mut findings);
+    let feeds = wiring::check(&steps, &specs, source, registry, &mut findings);
 
     let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
     let mut bound: Vec<Option<Box<dyn StepDefinition>>> = Vec::new();
-    let mut binder =
-        Binder { source, directory, params: &mut params, findings: &mut findings, outputs: HashSet::new() };
-    for (step, registration) in steps.iter().zip(types) {
+    let mut binder = Binder {
+        source,
+        directory,
+        params: &mut params,
+        findings: &mut findings,
+        outputs: HashSet::new(),
+        columns: ColumnsSoFar::new(&steps),
+    };
+    for ((step, registration), feeds) in steps.iter().zip(types).zip(&feeds) {
         let (definition, written) = match registration {
-            Some(registration) => binder.bind(step, registration),
+            Some(registration) => binder.bind(step, registration, feeds),
             None => {
                 binder.fill_only(step);
+                binder.columns.add(Columns::Unknown);
                 (None, binding::Written::new())
             }
         };
@@ -118,11 +131,12 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     if !findings.has_errors() {
         let planned = steps.iter().zip(bound).filter_map(|(step, bound)| {
             let inputs = step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
-            Some(PlannedStep { step: bound?, inputs })
+            Some(PlannedStep { step: bound?, inputs, policy: step.policy.clone() })
         });
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {
-                let mut named = flow_definition.with_params(params.values());
+                let overridden = params.overridden().clone();
+                let mut named = flow_definition.with_params(params.values()).with_overridden(overridden);
                 if let Some(flow) = flow {
                     named = named.with_name(flow);
                 }

@@ -69,6 +69,7 @@ rules! {
     STEP_PARAM_FORM = "E0407" Error "a parameter of a step does not have the form that it needs";
     EXPRESSION = "E0408" Error "an expression cannot be used";
     NO_SUCH_FILE = "E0409" Error "an input file is not there";
+    UNKNOWN_COLUMN = "E0410" Error "no earlier step produces a column";
 
     // The order of the steps and what feeds what.
     FIRST_NOT_SOURCE = "E0501" Error "the first step is not a source";
@@ -83,6 +84,12 @@ rules! {
     WRONG_KIND = "E0510" Error "an input is fed the wrong kind of artifact";
     UNUSED_STEP = "W0511" Warning "no step takes what a step gives";
     NOT_A_FLOW = "E0512" Error "the steps do not make a flow";
+
+    // How a step is run.
+    ATTEMPTS = "E0601" Error "the number of attempts is out of range";
+    TIME = "E0602" Error "a time does not have the form of one, or is out of range";
+    RETRY_ON = "E0603" Error "a step cannot be retried on such failures";
+    GATE_SCHEMA = "E0604" Error "the schema of a gate is no JSON Schema";
 }
 
 #[cfg(test)]

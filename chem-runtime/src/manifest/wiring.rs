@@ -15,14 +15,26 @@ use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec, Registry, StepKind, StepSpe
 /// Groups of rules after which the wiring is not known well enough to say that a step is unused.
 const DOUBTS: &[&str] = &["01", "02", "04", "05"];
 
-/// Checks the wiring of `steps`, whose types are `specs` as far as they are known.
+/// What feeds an input of a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Feed {
+    /// The input.
+    pub(super) port: &'static str,
+    /// The place of the step that feeds it.
+    pub(super) from: usize,
+    /// Which output of that step.
+    pub(super) output: &'static str,
+}
+
+/// Checks the wiring of `steps`, whose types are `specs` as far as they are known. Gives for each step what feeds it, as
+/// far as that is known.
 pub(super) fn check(
     steps: &[AuthoredStep],
     specs: &[Option<&'static StepSpec>],
     source: &Source,
     registry: &Registry,
     findings: &mut Findings,
-) {
+) -> Vec<Vec<Feed>> {
     let mut places = HashMap::new();
     for (index, step) in steps.iter().enumerate() {
         if let Some(id) = &step.written_id {
@@ -30,7 +42,8 @@ pub(super) fn check(
         }
     }
     let (used, fed) = (vec![false; steps.len()], vec![OutputSpec::ANY; steps.len()]);
-    let mut wiring = Wiring { steps, specs, source, places, used, fed, findings };
+    let feeds = vec![Vec::new(); steps.len()];
+    let mut wiring = Wiring { steps, specs, source, places, used, fed, feeds, findings };
     wiring.order(registry);
     for (index, spec) in specs.iter().enumerate() {
         if let Some(spec) = spec {
@@ -38,6 +51,7 @@ pub(super) fn check(
         }
     }
     wiring.unused();
+    wiring.feeds
 }
 
 struct Wiring<'a> {
@@ -50,6 +64,8 @@ struct Wiring<'a> {
     used: Vec<bool>,
     /// What feeds the first input of each step, as far as the steps were looked at; anything, if it is not known.
     fed: Vec<OutputSpec>,
+    /// For each step what feeds it.
+    feeds: Vec<Vec<Feed>>,
     findings: &'a mut Findings,
 }
 
@@ -175,6 +191,7 @@ impl Wiring<'_> {
             self.fed[index] = output;
         }
         if port.accepts(&output) {
+            self.feeds[index].push(Feed { port: port.name, from, output: output.name });
             return;
         }
         let taken = match output.name {

@@ -23,9 +23,10 @@ pub fn column_place(table: &Table, name: &str, parameter: &str) -> Result<usize,
 ///
 /// # Errors
 /// As for one; or a column is named twice.
-pub fn column_places(table: &Table, names: &[String], parameter: &str) -> Result<Vec<usize>, StepError> {
+pub fn column_places(table: &Table, names: &[impl AsRef<str>], parameter: &str) -> Result<Vec<usize>, StepError> {
     let mut places = Vec::with_capacity(names.len());
     for name in names {
+        let name = name.as_ref();
         let place = column_place(table, name, parameter)?;
         if places.contains(&place) {
             return Err(StepError::new(format!("`{parameter}` names the column `{name}` twice")));

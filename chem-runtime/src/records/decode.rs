@@ -35,6 +35,22 @@ pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     Ok(text)
 }
 
+/// The text with which a file begins whose first bytes are `bytes`; `None` if it is not UTF-8 or damaged. It is cut off
+/// somewhere, as they are.
+pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {
+    const BYTES: u64 = 64 << 10;
+    let text = if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut text = Vec::new();
+        match MultiGzDecoder::new(bytes.as_slice()).take(BYTES).read_to_end(&mut text) {
+            Err(error) if error.kind() != ErrorKind::UnexpectedEof => return None,
+            _ => text,
+        }
+    } else {
+        bytes
+    };
+    text_of("", text).ok()
+}
+
 /// What the file called `name` is by its extension, in lower case and looking through `.gz`: `csv` for `a.CSV.gz`.
 pub fn extension(name: &str) -> Option<String> {
     let name = if is_gzip_name(name) { &name[..name.len() - 3] } else { name };
@@ -104,6 +120,17 @@ mod tests {
         let bomb = gz(&vec![b'C'; 1 << 20]);
         assert!(gunzip("bomb.gz", &bomb, 1 << 20).is_ok());
         assert!(gunzip("bomb.gz", &bomb, (1 << 20) - 1).unwrap_err().to_string().contains("more than"));
+    }
+
+    #[test]
+    fn a_text_may_be_cut_off_where_its_beginning_will_do() {
+        let header = b"\xef\xbb\xbfsmiles,name\n";
+        assert_eq!(beginning_of_text(header.to_vec()).unwrap(), b"smiles,name\n");
+        let random: Vec<u8> = (0..20_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut cut = gz(&[&header[..], &random].concat());
+        cut.truncate(cut.len() / 2);
+        assert!(beginning_of_text(cut).unwrap().starts_with(b"smiles,name\n"));
+        assert_eq!(beginning_of_text(b"\xff\xfes\0".to_vec()), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Trim};
 
+use super::decode::beginning_of_text;
 use super::lines::line_end;
 
 /// A file of delimited text.
@@ -14,6 +15,14 @@ pub struct Delimited<'a> {
     reader: Reader<&'a [u8]>,
     header: StringRecord,
     at: Position,
+}
+
+/// The names of the columns of a file that begins with the bytes `beginning`; `None` if those do not tell.
+pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
+    let text = beginning_of_text(beginning)?;
+    // The last line may be cut off.
+    let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
+    Some(Delimited::new(&text[..lines], delimiter).ok()??.header)
 }
 
 /// A record of delimited text.
@@ -179,6 +188,18 @@ mod tests {
             (7, None),
         ];
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn the_beginning_of_a_file_tells_its_columns_or_nothing() {
+        let columns =
+            |text: &str| header_of(text.into(), b',').map(|header| header.iter().map(str::to_owned).collect());
+        let two = Some(vec!["smiles".to_owned(), "a b".to_owned()]);
+        assert_eq!(columns("smiles, a b\nC,"), two);
+        assert_eq!(columns("\nsmiles,\"a b\"\r\nC,\"x\ny"), two);
+        for text in ["", "smiles,na", "smiles,\"a\nb", "smiles,smiles\n"] {
+            assert_eq!(columns(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod typing;
 
 pub use columns::{column_place, column_places};
 pub use decode::{extension, is_gzip_name, text_of};
-pub use delimited_reader::{Delimited, Row};
+pub use delimited_reader::{Delimited, Row, header_of};
 pub use delimited_writer::write_delimited;
 pub use filter::{Chosen, choose_rows};
 pub use json_lines_writer::write_json_lines;

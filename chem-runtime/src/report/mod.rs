@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::artifact::ArtifactValue as _;
-use crate::event::{FlowEvent, FlowId, OutputRef, event_variants};
+use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRequested, event_variants};
 use crate::fingerprint::{DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepStatus, replay};
 use crate::step::FileWritten;
@@ -56,8 +56,12 @@ pub struct StepReport {
     pub fingerprint: Option<Fingerprint>,
     /// What it put out.
     pub outputs: Vec<OutputRef>,
+    /// The `StepFinished` whose outputs it took over, if it was not run itself.
+    pub reused: Option<EventAddress>,
     /// Why it failed, with the causes.
     pub error: Option<(String, Vec<String>)>,
+    /// What a person is asked before it starts, while that is open.
+    pub question: Option<UserInteractionRequested>,
 }
 
 impl RunReport {
@@ -81,7 +85,9 @@ impl RunReport {
             status: state.status,
             fingerprint: state.fingerprint(),
             outputs: state.outputs.clone(),
+            reused: state.reused,
             error: state.error.clone(),
+            question: state.question.clone().filter(|_| state.status == StepStatus::Waiting),
         });
         Self {
             flow_id: instance.flow_id(),
@@ -106,6 +112,11 @@ impl RunReport {
         })
     }
 
+    /// What a person has to decide before the run goes on.
+    pub fn question(&self) -> Option<&UserInteractionRequested> {
+        self.steps.iter().find_map(|step| step.question.as_ref())
+    }
+
     /// The report as `run` and `show` print it for scripts.
     pub fn to_json(&self) -> Value {
         let steps: Vec<Value> = self.steps.iter().map(StepReport::to_json).collect();
@@ -121,6 +132,16 @@ impl RunReport {
         object.insert("flow_fingerprint".into(), text(self.flow_fingerprint));
         object.insert("steps".into(), steps.into());
         object.insert("error".into(), error.unwrap_or_default());
+        if let Some(question) = self.question() {
+            let asked = json!({
+                "step": question.step_id,
+                "message": question.message,
+                "schema": question.schema,
+                "inputs": question.inputs,
+                "shown": question.shown,
+            });
+            object.insert("question".into(), asked);
+        }
         object.into()
     }
 
@@ -130,7 +151,8 @@ impl RunReport {
     /// What the store or an artifact in it has to complain of.
     pub fn files_written(&self, store: &dyn EventStore) -> Result<Vec<FileWritten>, StoreError> {
         let mut files = Vec::new();
-        for output in self.steps.iter().flat_map(|step| &step.outputs) {
+        let ran = self.steps.iter().filter(|step| step.reused.is_none());
+        for output in ran.flat_map(|step| &step.outputs) {
             if output.kind == FileWritten::KIND
                 && let Some(artifact) = store.artifact(output.hash)?
             {
@@ -148,7 +170,7 @@ impl StepReport {
             "uses": self.uses,
             "version": self.version,
             "status": self.status.name(),
-            "cached": false,
+            "cached": self.reused.is_some(),
             "fingerprint": text(self.fingerprint),
             "outputs": self.outputs,
         })

@@ -79,7 +79,10 @@ impl<'a> ExecutionContext<'a> {
 
     /// Says something that is not an output. It is stored as a `StepSignal` event before the step's end.
     pub fn signal(&self, name: &str, data: &impl Serialize) -> Result<(), StepError> {
-        let signal = Signal { name: name.to_owned(), data: to_json(data)? };
+        let data = to_json(data).map_err(|error| {
+            StepError::context(format!("the signal `{}` cannot be stored", name.replace('\0', "\\0")), error)
+        })?;
+        let signal = Signal { name: name.to_owned(), data };
         self.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal);
         Ok(())
     }
@@ -123,17 +126,25 @@ impl Inputs {
 
 /// Asks a run to stop. Clones ask the same run.
 #[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken {
+    asked: Arc<AtomicBool>,
+    parent: Option<Arc<CancelToken>>,
+}
 
 impl CancelToken {
+    /// A token for a part of the run: it is asked to stop when the run is, and can be asked by itself.
+    pub fn child(&self) -> Self {
+        Self { asked: Arc::default(), parent: Some(Arc::new(self.clone())) }
+    }
+
     /// Asks.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was asked.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
     }
 }
 

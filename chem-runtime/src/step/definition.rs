@@ -5,12 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::columns::{ColumnContext, ColumnReference, Columns};
 use super::context::ExecutionContext;
 use super::error::StepError;
 use super::file::Files;
 use super::port::{OutputSpec, PortSpec};
 use crate::artifact::{ArtifactValue, Handed, Packed};
-use crate::event::StepKind;
+use crate::event::{StepKind, StepPolicy};
 
 /// A step's name in its flow: a lower-case letter, then lower-case letters, digits, `_` and `-`, 64 at most.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,6 +134,22 @@ pub trait StepDefinition: Send + Sync {
         self.params()
     }
 
+    /// Whether a finished result of the same work may stand in for running the step. By default not: a step written by
+    /// hand may share its name with another that does something else.
+    fn is_reusable(&self) -> bool {
+        false
+    }
+
+    /// The columns of its inputs that its parameters name, each with the parameter. A check sees that they are there.
+    fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
+        Vec::new()
+    }
+
+    /// The columns of its main output, as far as they are known before it runs.
+    fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
+        Columns::Unknown
+    }
+
     /// Does the work. A panic is caught and becomes a failure.
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult;
 }
@@ -143,11 +160,13 @@ pub struct PlannedStep {
     pub step: Box<dyn StepDefinition>,
     /// For some of its ports, the output that feeds it: `step` or `step.output`.
     pub inputs: Vec<(String, String)>,
+    /// How it is run: no part of any fingerprint.
+    pub policy: StepPolicy,
 }
 
 impl From<Box<dyn StepDefinition>> for PlannedStep {
     fn from(step: Box<dyn StepDefinition>) -> Self {
-        Self { step, inputs: Vec::new() }
+        Self { step, inputs: Vec::new(), policy: StepPolicy::default() }
     }
 }
 

@@ -11,22 +11,41 @@ pub struct StepError {
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
     interrupted: bool,
+    transient: bool,
 }
 
 impl StepError {
     /// A failure in the step's own words: lower case, no full stop, values in backticks.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None, interrupted: false }
+        Self { message: message.into(), source: None, interrupted: false, transient: false }
     }
 
     /// A failure with what it came from.
     pub fn context(message: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { message: message.into(), source: Some(source.into()), interrupted: false }
+        Self { source: Some(source.into()), ..Self::new(message) }
     }
 
     /// What a step returns when it stops because it was asked to. The run is then not failed and can be resumed.
     pub fn interrupted() -> Self {
-        Self { message: "interrupted".into(), source: None, interrupted: true }
+        Self { interrupted: true, ..Self::new("interrupted") }
+    }
+
+    /// Says that the failure may pass: the same work may succeed a little later, as where a server was busy. Where the
+    /// manifest has a `retry:` for the step, it is then tried again.
+    ///
+    /// ```
+    /// use chem_runtime::step::StepError;
+    ///
+    /// assert!(StepError::new("the licence server is busy").transient().is_transient());
+    /// ```
+    pub fn transient(mut self) -> Self {
+        self.transient = true;
+        self
+    }
+
+    /// Whether the failure may pass.
+    pub fn is_transient(&self) -> bool {
+        self.transient
     }
 
     /// Whether the step stopped because it was asked to.
@@ -70,7 +89,7 @@ impl fmt::Debug for StepError {
 // Like anyhow's, this type is no `Error` itself, so that every error converts into it.
 impl<E: Error + Send + Sync + 'static> From<E> for StepError {
     fn from(error: E) -> Self {
-        Self { message: error.to_string(), source: Some(Box::new(error)), interrupted: false }
+        Self::context(error.to_string(), error)
     }
 }
 

@@ -4,6 +4,7 @@
 //! registers it. The engine sees only [`StepDefinition`], which can also be implemented by hand. Which steps follow
 //! which is the flow's to know.
 
+mod columns;
 mod context;
 mod default;
 mod definition;
@@ -11,12 +12,14 @@ mod doc;
 mod error;
 pub mod expression;
 mod file;
+mod history;
 mod names;
 pub(crate) mod param;
 mod port;
 mod registry;
 mod typed;
 
+pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
 pub use definition::{
@@ -26,6 +29,7 @@ pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
+pub use history::{History, PastInput, PastStep};
 pub(crate) use names::{listed, nearest};
 pub use param::{InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepInput, StepReturn, WithRejects};
@@ -34,4 +38,4 @@ pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
 };
 
-pub use crate::event::StepKind;
+pub use crate::event::{Gate, OutputRef, RetryOn, RetryPolicy, StepKind, StepPolicy};

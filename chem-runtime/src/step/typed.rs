@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use serde_json::{Map, Value};
 
+use super::columns::{ColumnContext, ColumnReference, Columns};
 use super::context::ExecutionContext;
 use super::definition::{InvalidStepId, PlannedStep, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
 use super::doc::StepDoc;
@@ -11,7 +12,7 @@ use super::error::StepError;
 use super::file::Files;
 use super::param::{ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
-use crate::event::StepKind;
+use crate::event::{StepKind, StepPolicy};
 
 /// All that is fixed about a step type.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,11 @@ pub struct StepSpec {
     pub version: u32,
     /// Source, transform or sink.
     pub kind: StepKind,
+    /// Whether a finished result may stand in for running the step again. Not for one that acts on the world other than
+    /// by the files that it puts out.
+    pub cache: bool,
+    /// Whether results that are near each other count as the same, by a tolerance that whoever compares them gives.
+    pub approximate: bool,
     /// The function's doc comment. Its first line is the summary; [`help`](Self::help) takes it apart.
     pub doc: &'static str,
     /// What it takes.
@@ -76,6 +82,16 @@ pub trait Step: Clone + Debug + Send + Sync + 'static {
     /// The parameters as they are hashed: see [`StepDefinition::identity`].
     fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError>;
 
+    /// The columns that its parameters name: see [`StepDefinition::named_columns`].
+    fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
+        Vec::new()
+    }
+
+    /// The columns of its main output: see [`StepDefinition::columns`].
+    fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
+        Columns::Unknown
+    }
+
     /// Does the work.
     fn run(&self, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError>;
 }
@@ -129,19 +145,26 @@ impl Follows for DynamicRole {}
 pub struct Bound<S> {
     id: StepId,
     inputs: Vec<(String, String)>,
+    policy: StepPolicy,
     step: S,
 }
 
 impl<S: Step> Bound<S> {
     /// `step` under the name `id`.
     pub fn new(id: StepId, step: S) -> Self {
-        Self { id, inputs: Vec::new(), step }
+        Self { id, inputs: Vec::new(), policy: StepPolicy::default(), step }
     }
 
     /// Wires `port` to the output of an earlier step, as `inputs:` does in a manifest: `from` is the step's id, or
     /// `id.output`.
     pub fn input(mut self, port: impl Into<String>, from: impl Into<String>) -> Self {
         self.inputs.push((port.into(), from.into()));
+        self
+    }
+
+    /// How the step is run, as `retry:`, `timeout:` and `gate:` say in a manifest.
+    pub fn policy(mut self, policy: StepPolicy) -> Self {
+        self.policy = policy;
         self
     }
 }
@@ -194,8 +217,19 @@ impl<S: Step> IntoStep for Bound<S> {
         mut self,
         _: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
     ) -> Result<PlannedStep, InvalidStepId> {
-        let inputs = std::mem::take(&mut self.inputs);
-        Ok(PlannedStep { step: Box::new(self), inputs })
+        let (inputs, policy) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.policy));
+        Ok(PlannedStep { step: Box::new(self), inputs, policy })
+    }
+}
+
+impl IntoStep for PlannedStep {
+    type Role = DynamicRole;
+
+    fn into_step(
+        self,
+        _: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
+    ) -> Result<PlannedStep, InvalidStepId> {
+        Ok(self)
     }
 }
 
@@ -231,6 +265,10 @@ impl<S: Step> StepDefinition for Bound<S> {
         S::SPEC.outputs
     }
 
+    fn is_reusable(&self) -> bool {
+        S::SPEC.cache
+    }
+
     fn params(&self) -> Result<Map<String, Value>, StepError> {
         let params = self.step.to_params();
         // A parameter struct made in Rust may hold what a manifest could not say, such as NaN. What does not read back
@@ -246,6 +284,14 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError> {
         self.step.identity(files)
+    }
+
+    fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
+        self.step.named_columns()
+    }
+
+    fn columns(&self, context: &ColumnContext<'_>) -> Columns {
+        self.step.columns(context)
     }
 
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{NewEvent, StoreError};
 use crate::artifact::Artifact;
 use crate::event::{FlowEventKind, FlowId};
-use crate::fingerprint::{CanonicalError, canonical_json};
+use crate::fingerprint::{CanonicalError, CanonicalText, canonical_json};
 
 /// An event that may be stored.
 pub(super) struct Admitted {
@@ -40,9 +40,13 @@ pub(super) fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted
 fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, StoreError> {
     let event_type = event.kind.event_type();
     let refused = |source| StoreError::Refused { flow_id, event_type, source };
-    let payload = event.kind.payload_text().map_err(refused)?;
-    let kind = FlowEventKind::from_stored(event_type, &payload)
-        .map_err(|error| refused(CanonicalError::NotJson { reason: error.to_string() }))?;
+    let CanonicalText { text: payload, reads_back } = event.kind.stored_form().map_err(refused)?;
+    let kind = if reads_back {
+        event.kind.clone()
+    } else {
+        FlowEventKind::from_stored(event_type, &payload)
+            .map_err(|error| refused(CanonicalError::NotJson { reason: error.to_string() }))?
+    };
     let artifacts = event.artifacts.iter().map(admit_artifact).collect::<Result<_, _>>()?;
     Ok(Admitted { kind, payload, artifacts })
 }

@@ -31,9 +31,11 @@ impl FlowSummary {
 
     /// How the run stands.
     pub fn status(&self) -> FlowStatus {
-        match self.last.kind {
+        match &self.last.kind {
             FlowEventKind::FlowCompleted(_) => FlowStatus::Completed,
             FlowEventKind::StepFailed(_) => FlowStatus::Failed,
+            FlowEventKind::UserInteractionProvided(decision) if !decision.approved => FlowStatus::Failed,
+            FlowEventKind::UserInteractionRequested(_) => FlowStatus::Waiting,
             _ => FlowStatus::Interrupted,
         }
     }

@@ -9,6 +9,9 @@
 //! - `tables`: molecules among the steps over tables.
 //! - `search`: substructures, scaffolds and similarities are RDKit's, and what is alike comes first.
 //! - `picking`: picks are far apart, and members of a cluster near its centre.
+//! - `report`: the page shows what it promises, in a browser, whatever the molecules are called.
+//! - `threads`: results do not depend on the number of threads.
+//! - `trouble`: rubbish, full disks and missing columns are accounted for, and lose nothing.
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
 mod bench;
@@ -17,8 +20,11 @@ mod hostile;
 mod picking;
 mod preparing;
 mod reference;
+mod report;
 mod sd_files;
 mod search;
 mod spelling;
 mod standard;
 mod tables;
+mod threads;
+mod trouble;

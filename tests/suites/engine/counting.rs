@@ -1,14 +1,17 @@
 //! Steps that count how often they run, and stores that count how often they are asked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chem_runtime::artifact::{Artifact, JsonArtifact};
 use chem_runtime::event::{FlowEvent, FlowId};
-use chem_runtime::fingerprint::ArtifactHash;
-use chem_runtime::flow::{FlowDefinition, build_flow_definition_auto};
-use chem_runtime::step::{ExecutionContext, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult};
+use chem_runtime::fingerprint::{ArtifactHash, CacheKey};
+use chem_runtime::flow::FlowDefinition;
+use chem_runtime::step::{
+    ExecutionContext, PlannedStep, Signal, StepDefinition, StepError, StepId, StepKind, StepOutput, StepPolicy,
+    StepRunResult,
+};
 use chem_runtime::store::{
     Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, StoreError, Takeover,
     Writer,
@@ -35,6 +38,12 @@ pub enum Does {
     Nothing,
     /// Says something that no store can hold.
     Unstorable,
+    /// Fails in a way that may pass, for the first so many runs.
+    Busy(usize),
+    /// Works until it is asked to stop.
+    Endless,
+    /// Works for ever, whatever it is asked.
+    Deaf,
 }
 
 /// A step that adds one to its input and counts its runs.
@@ -66,8 +75,21 @@ impl StepDefinition for Counting {
     }
 
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
-        self.runs.fetch_add(1, Ordering::SeqCst);
+        let earlier = self.runs.fetch_add(1, Ordering::SeqCst);
         match self.does {
+            Does::Busy(times) if earlier < times => {
+                return StepRunResult::failure(StepError::new("the server is busy").transient());
+            }
+            Does::Busy(_) => {}
+            Does::Endless => loop {
+                if let Err(error) = context.check_cancelled() {
+                    return StepRunResult::failure(error);
+                }
+                std::thread::yield_now();
+            },
+            Does::Deaf => loop {
+                std::thread::park();
+            },
             Does::Add => {}
             Does::Fail => {
                 let cause = std::io::Error::other("no such molecule");
@@ -75,7 +97,12 @@ impl StepDefinition for Counting {
             }
             Does::Panic => panic!("bug in {}", self.id),
             Does::Nothing => return StepRunResult::success([]),
-            Does::Unstorable => context.signal("note", &"a\u{0}b").unwrap(),
+            Does::Unstorable => {
+                let error = context.signal("note", &"a\u{0}b").unwrap_err();
+                assert!(error.message().contains("`note`") && error.causes()[0].contains("U+0000"), "{error}");
+                let signals = vec![Signal { name: "note".into(), data: "a\u{0}b".into() }];
+                return StepRunResult::Success { outputs: Vec::new(), signals };
+            }
         }
         let before = context.optional_input::<Number>("input").unwrap().map_or(0, |number| number.0);
         context.signal("sum", &(before + 1)).unwrap();
@@ -85,13 +112,19 @@ impl StepDefinition for Counting {
 
 /// A flow of counting steps, a source first, with the counter of each.
 pub fn flow(does: &[Does]) -> (FlowDefinition, Vec<Arc<AtomicUsize>>) {
+    flow_under(does, &StepPolicy::default())
+}
+
+/// The same with all steps run as `policy` says.
+pub fn flow_under(does: &[Does], policy: &StepPolicy) -> (FlowDefinition, Vec<Arc<AtomicUsize>>) {
     let counters: Vec<Arc<AtomicUsize>> = does.iter().map(|_| Arc::default()).collect();
     let steps = does.iter().zip(&counters).enumerate().map(|(index, (does, runs))| {
         let kind = if index == 0 { StepKind::Source } else { StepKind::Transform };
         let id = StepId::new(format!("s{index}")).unwrap();
-        Box::new(Counting { id, kind, does: *does, runs: runs.clone() }) as Box<dyn StepDefinition>
+        let step: Box<dyn StepDefinition> = Box::new(Counting { id, kind, does: *does, runs: runs.clone() });
+        PlannedStep { policy: policy.clone(), ..step.into() }
     });
-    (build_flow_definition_auto(steps).unwrap(), counters)
+    (FlowDefinition::new(steps).unwrap(), counters)
 }
 
 /// How often each step ran.
@@ -99,12 +132,13 @@ pub fn runs(counters: &[Arc<AtomicUsize>]) -> Vec<usize> {
     counters.iter().map(|counter| counter.load(Ordering::SeqCst)).collect()
 }
 
-/// A store that counts, and that loses power at an append.
+/// A store that counts, and that loses power at an append; from then on it does nothing until the power is back.
 pub struct Watched {
-    pub inner: InMemoryEventStore,
+    pub inner: Arc<dyn EventStore>,
     pub appends: AtomicUsize,
     pub lists: AtomicUsize,
     power_loss: Option<PowerLoss>,
+    dark: AtomicBool,
 }
 
 /// When the power goes.
@@ -118,11 +152,29 @@ pub enum PowerLoss {
 
 impl Watched {
     pub fn new(power_loss: Option<PowerLoss>) -> Self {
-        Self { inner: InMemoryEventStore::new(), appends: AtomicUsize::new(0), lists: AtomicUsize::new(0), power_loss }
+        Self::on(Arc::new(InMemoryEventStore::new()), power_loss)
     }
-}
 
-impl Watched {
+    /// The same on another store.
+    pub fn on(inner: Arc<dyn EventStore>, power_loss: Option<PowerLoss>) -> Self {
+        let (appends, lists) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { inner, appends, lists, power_loss, dark: AtomicBool::new(false) }
+    }
+
+    /// The power is back.
+    pub fn light(&self) {
+        self.dark.store(false, Ordering::SeqCst);
+    }
+
+    fn see(&self) -> Result<(), StoreError> {
+        if self.dark.load(Ordering::SeqCst) { Err(power_lost()) } else { Ok(()) }
+    }
+
+    fn lose(&self) -> StoreError {
+        self.dark.store(true, Ordering::SeqCst);
+        power_lost()
+    }
+
     /// The events of a run, without this counting as a reading of the log.
     pub fn inner_events(&self, flow_id: FlowId) -> Vec<FlowEvent> {
         self.inner.list(flow_id).unwrap()
@@ -139,19 +191,22 @@ fn power_lost() -> StoreError {
 
 impl EventStore for Watched {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        self.see()?;
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
         if self.power_loss == Some(PowerLoss::Before(number)) {
-            return Err(power_lost());
+            return Err(self.lose());
         }
         let stored = self.inner.append_as(writer, expected, events)?;
-        if self.power_loss == Some(PowerLoss::After(number)) { Err(power_lost()) } else { Ok(stored) }
+        if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(stored) }
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+        self.see()?;
         self.inner.lease(flow_id, holder, takeover)
     }
 
     fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.see()?;
         self.inner.release(lease)
     }
 
@@ -160,6 +215,7 @@ impl EventStore for Watched {
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+        self.see()?;
         self.lists.fetch_add(1, Ordering::SeqCst);
         self.inner.list(flow_id)
     }
@@ -170,6 +226,10 @@ impl EventStore for Watched {
 
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
         self.inner.artifacts_with_prefix(prefix, limit)
+    }
+
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        self.inner.finished(key)
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

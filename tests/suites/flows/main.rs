@@ -30,6 +30,16 @@ flows! {
     demo = "demo.yaml";
     #[cfg(feature = "chemistry")]
     oral_leads = "oral-leads.yaml";
+    #[cfg(feature = "chemistry")]
+    nsaid_search = "nsaid-search.yaml";
+    #[cfg(feature = "chemistry")]
+    diverse_set = "diverse-set.yaml";
+    #[cfg(feature = "chemistry")]
+    families = "families.yaml";
+    #[cfg(feature = "chemistry")]
+    screen = "screen.yaml";
+    #[cfg(feature = "chemistry")]
+    alert_triage = "alert-triage.yaml";
 }
 
 /// Flows that need a program which is not everywhere cannot be pinned; the check looks at all but the program.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::{FlowEventKind, FlowId, StepStarted};
+use chem_runtime::fingerprint::canonical_json;
 use chem_runtime::flow::{StepIdentity, definition_hash};
 use chem_runtime::store::{EventStore as _, NewEvent};
 use chem_tests::events::{hash, signal};
@@ -60,9 +61,13 @@ fn an_event_keeps_its_payload(backend: &dyn Backend) {
     let trip = |values: Vec<_>| {
         let (flow_id, kinds): (_, Vec<FlowEventKind>) = (FlowId::new(), values.into_iter().map(signal).collect());
         let batch: Vec<NewEvent> = kinds.iter().cloned().map(NewEvent::from).collect();
-        store.append(flow_id, 0, &batch).unwrap();
-        for (event, kind) in store.list(flow_id).unwrap().iter().zip(&kinds) {
+        let returned = store.append(flow_id, 0, &batch).unwrap();
+        let listed = store.list(flow_id).unwrap();
+        // Debug tells -0.0 from 0 and 5.0 from 5, which `==` does not.
+        prop_assert_eq!(format!("{returned:?}"), format!("{listed:?}"));
+        for (event, kind) in listed.iter().zip(&kinds) {
             prop_assert_eq!(event.kind.payload_text(), kind.payload_text());
+            prop_assert_eq!(kind.payload_text(), canonical_json(&kind.payload().unwrap()));
         }
         Ok(())
     };

@@ -62,7 +62,7 @@ fn both(drawn: &[Drawn]) -> (String, Vec<PlannedStep>) {
         let registration = Registry::linked().unwrap().get(uses).unwrap();
         let id = StepId::new(format!("s{index}")).unwrap();
         let step = registration.bind(id, params.as_object().unwrap()).unwrap();
-        planned.push(PlannedStep { step, inputs });
+        planned.push(PlannedStep { step, inputs, policy: Default::default() });
     }
     (text, planned)
 }

@@ -1,6 +1,7 @@
 //! Steps that do nothing and have every kind of port and parameter.
 
 use chem_runtime::prelude::*;
+use chem_runtime::step::same_columns;
 
 /// Reads a table.
 #[step("lab.read", version = 1)]
@@ -78,4 +79,68 @@ pub fn write(
 #[step("lab.compare", version = 1)]
 pub fn compare(old: Option<Input<Table>>, new: Input<Table>) -> Result<Table, StepError> {
     Ok(old.map(|old| Table::clone(&old)).unwrap_or_else(|| Table::clone(&new)))
+}
+
+/// Makes a table with these columns.
+#[step("lab.make", version = 1, columns = columns_made)]
+pub fn make_table(
+    /// Their names.
+    columns: Vec<String>,
+) -> Result<WithRejects<Table>, StepError> {
+    let _ = columns;
+    Ok(WithRejects { kept: Table::default(), rejects: Table::default() })
+}
+
+fn columns_made(step: &MakeTable, _: &ColumnContext<'_>) -> Columns {
+    Columns::known(step.columns.iter().map(String::as_str))
+}
+
+/// Puts a column after another.
+#[step("lab.add", version = 1, columns = columns_with_one_more)]
+pub fn add_column(
+    table: Input<Table>,
+    /// The column to add.
+    column: String,
+    /// The column that it stands after.
+    #[param(default = "name")]
+    after: ColumnName,
+) -> Result<Table, StepError> {
+    let _ = (column, after);
+    Ok(Table::clone(&table))
+}
+
+fn columns_with_one_more(step: &AddColumn, context: &ColumnContext<'_>) -> Columns {
+    context.input("table").with([step.column.as_str()])
+}
+
+/// Marks the rows for which conditions hold.
+#[step("lab.mark", version = 1, columns = same_columns)]
+pub fn mark_rows(
+    table: Input<Table>,
+    /// The conditions, by mark.
+    marks: std::collections::BTreeMap<String, Expression>,
+    /// A condition over columns that the step makes itself.
+    #[param(columns_of = [])]
+    also: Option<Expression>,
+) -> Result<Table, StepError> {
+    let _ = (marks, also);
+    Ok(Table::clone(&table))
+}
+
+/// Matches the rows of two tables.
+#[step("lab.match", version = 1)]
+pub fn match_tables(
+    left: Input<Table>,
+    right: Input<Table>,
+    /// Columns that both have.
+    #[param(columns_of = ["left", "right"])]
+    on: Vec<ColumnName>,
+    /// A column that the right table has.
+    #[param(columns_of = "right")]
+    value: ColumnName,
+    /// A column of one or the other.
+    note: Option<ColumnName>,
+) -> Result<Table, StepError> {
+    let _ = (right, on, value, note);
+    Ok(Table::clone(&left))
 }

@@ -2,12 +2,14 @@
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::postgres::{PgEventStore, migrate, status};
+use chem_runtime::store::postgres::{PgEventStore, check, migrate, status};
 use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::{TestDatabase, database};
+use chem_tests::released::{POSTGRES_V6, still_works};
 
 use crate::{pool, store_or_skip};
 
@@ -72,27 +74,32 @@ fn a_pool_from_the_environment_brings_the_schema_up_to_date() {
     }
 }
 
-/// A database in which the first release has left its schema and, if `events`, two runs.
-fn first_release(events: bool) -> Option<TestDatabase> {
+/// A database in which an early release has left its schema: the objects that `migrations` make, and their history.
+fn older(migrations: &[&str]) -> Option<TestDatabase> {
     let database = database()?;
-    let migrations = pool(&database);
-    migrate(&migrations).unwrap();
+    migrate(&pool(&database)).unwrap();
     let mut client = database.client();
     client
-        .batch_execute("CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version = 1")
-        .unwrap();
-    client
-        .batch_execute(
-            "DROP TABLE event_log, workflow_step_artifacts, delivery_eras, flow_leases;
+        .batch_execute(&format!(
+            "CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version <= {};
+             DROP TABLE event_log, workflow_step_artifacts, delivery_eras, flow_leases;
              DROP FUNCTION chem_append, chem_take_lease, chem_refuse_change;
              TRUNCATE refinery_schema_history;
              INSERT INTO refinery_schema_history SELECT * FROM history;",
-        )
+            migrations.len()
+        ))
         .unwrap();
-    client.batch_execute(V1).unwrap();
+    migrations.iter().for_each(|migration| client.batch_execute(migration).unwrap());
+    Some(database)
+}
+
+/// A database in which the first release has left its schema and, if `events`, two runs.
+fn first_release(events: bool) -> Option<TestDatabase> {
+    let database = older(&[V1])?;
     if events {
         let signal = r#"{"step_id": "a", "step_index": 0, "signal": "note", "data": 1}"#;
-        client
+        database
+            .client()
             .batch_execute(&format!(
                 "INSERT INTO event_log (flow_id, event_type, payload)
                  SELECT ('00000000-0000-7000-8000-00000000000' || number % 2)::uuid, 'stepsignal', '{signal}'
@@ -101,6 +108,29 @@ fn first_release(events: bool) -> Option<TestDatabase> {
             .unwrap();
     }
     Some(database)
+}
+
+#[test]
+fn the_runs_of_a_store_of_version_6_replay_and_go_on() {
+    macro_rules! migration {
+        ($name:literal) => {
+            include_str!(concat!("../../../migrations/postgres/", $name, ".sql"))
+        };
+    }
+    let migrations = [
+        V1,
+        migration!("V2__number_events_within_their_flow"),
+        migration!("V3__refuse_update_delete_and_truncate"),
+        migration!("V4__record_the_order_of_delivery"),
+        migration!("V5__lease_runs_to_their_writers"),
+        migration!("V6__append_at_an_expected_position"),
+    ];
+    let Some(database) = older(&migrations) else { return };
+    database.client().batch_execute(POSTGRES_V6).unwrap();
+    assert!(PgEventStore::open(&database.address()).is_err(), "it was brought up to date without being asked");
+    migrate(&pool(&database)).unwrap();
+    assert_eq!(check(&pool(&database)).unwrap(), []);
+    still_works(Arc::new(PgEventStore::open(&database.address()).unwrap()));
 }
 
 #[test]

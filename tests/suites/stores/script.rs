@@ -1,7 +1,7 @@
 //! One script of operations, good and bad, on every store: each answers alike, and the logs are equal in the end.
 
 use chem_runtime::artifact::Artifact;
-use chem_runtime::event::{FlowEvent, FlowId};
+use chem_runtime::event::{FlowEvent, FlowEventKind, FlowId};
 use chem_runtime::store::{EventStore, NewEvent, StoreError};
 use chem_tests::events::{artifact, finished, one_of_each, signal};
 use chem_tests::values::{cases, json};
@@ -33,7 +33,7 @@ enum Entry {
 
 fn append() -> impl Strategy<Value = Append> {
     let entry = prop_oneof![
-        4 => (0_usize..6).prop_map(Entry::OfKind),
+        4 => (0..FlowEventKind::EVENT_TYPES.len()).prop_map(Entry::OfKind),
         4 => json().prop_map(Entry::Signal),
         4 => vec((0_u64..8, option::weighted(0.3, json())), 0..4).prop_map(Entry::Finished),
         1 => Just(Entry::Unstorable),

@@ -7,7 +7,8 @@ mod doc;
 mod param;
 mod signature;
 
-use syn::{Attribute, Expr, Ident, ItemFn, LitStr, Type, Visibility};
+use syn::ext::IdentExt as _;
+use syn::{Attribute, Expr, ExprPath, Ident, ItemFn, LitStr, Type, Visibility};
 
 use super::Errors;
 use super::parse::{WrittenArgument, WrittenAttribute};
@@ -20,6 +21,10 @@ pub(super) struct StepType<'a> {
     pub(super) name: LitStr,
     pub(super) version: u32,
     pub(super) kind: Kind,
+    pub(super) cache: bool,
+    pub(super) approximate: bool,
+    /// The function that tells the columns of the output.
+    pub(super) columns: Option<ExprPath>,
     pub(super) doc: Doc,
     pub(super) visibility: &'a Visibility,
     pub(super) function: &'a Ident,
@@ -86,7 +91,8 @@ pub(super) fn validate<'a>(
     let arguments = argument::validate(arguments, errors);
     let returns = signature::returned(&function.sig, errors);
     let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
-    let Header { name, version, kind } = header;
+    let Header { name, version, kind, columns, cache, approximate } = header;
+    check_columns_of(&arguments, errors);
     let kind = decide_kind(kind, &arguments, errors)?;
     if kind != Kind::Sink && signature::is_unit(returns.given) {
         let name = kind.name();
@@ -95,7 +101,30 @@ pub(super) fn validate<'a>(
         errors.under(returns.given, message);
     }
     let (function, visibility) = (&function.sig.ident, &function.vis);
-    Some(StepType { name, version, kind, doc, visibility, function, structure, arguments, returns })
+    Some(StepType {
+        name,
+        version,
+        kind,
+        columns,
+        cache,
+        approximate,
+        doc,
+        visibility,
+        function,
+        structure,
+        arguments,
+        returns,
+    })
+}
+
+/// Columns are those of an input.
+fn check_columns_of(arguments: &[Argument], errors: &mut Errors) {
+    let ports: Vec<String> =
+        arguments.iter().filter_map(Argument::port).map(|port| port.ident.unraw().to_string()).collect();
+    let named = arguments.iter().filter_map(Argument::param).filter_map(|param| param.options.columns_of.as_ref());
+    for name in named.flatten().filter(|name| !ports.contains(&name.value())) {
+        errors.under(name, format!("the function has no input `{}`", name.value()));
+    }
 }
 
 /// The kind that the arguments make it, which has to agree with the one that is written.

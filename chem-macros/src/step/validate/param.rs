@@ -15,6 +15,8 @@ pub(in crate::step) struct ParamOptions {
     pub(in crate::step) one_of: Vec<LitStr>,
     pub(in crate::step) example: Option<LitStr>,
     pub(in crate::step) unit: Option<LitStr>,
+    /// The inputs whose columns it names.
+    pub(in crate::step) columns_of: Option<Vec<LitStr>>,
 }
 
 /// Checks the keys against each other, and against the parameter's type where it has a name that is known.
@@ -53,8 +55,9 @@ pub(super) fn validate(ty: &Type, mut options: Options, errors: &mut Errors) -> 
         text
     };
     let (example, unit) = (text("example"), text("unit"));
-    options.refuse_rest("`default`, `min`, `max`, `one_of`, `example` and `unit`", errors);
-    let options = ParamOptions { default, min, max, one_of, example, unit };
+    let columns_of = options.take("columns_of").map(|written| columns_of(&written, errors));
+    options.refuse_rest("`default`, `min`, `max`, `one_of`, `example`, `unit` and `columns_of`", errors);
+    let options = ParamOptions { default, min, max, one_of, example, unit, columns_of };
     if let Some(default) = &options.default {
         options.check(default, errors);
     }
@@ -105,7 +108,7 @@ impl Form {
         };
         match path.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
             Some("f64" | "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64") => Self::Number,
-            Some("String" | "InputFile" | "OutputFile" | "Expression") => Self::Text,
+            Some("String" | "InputFile" | "OutputFile" | "Expression" | "ColumnName") => Self::Text,
             Some("bool") => Self::Neither,
             _ => Self::Unknown,
         }
@@ -132,6 +135,18 @@ fn one_of(written: &Expr, form: Form, errors: &mut Errors) -> Vec<LitStr> {
             Vec::new()
         }
     }
+}
+
+fn columns_of(written: &Expr, errors: &mut Errors) -> Vec<LitStr> {
+    let ports: Option<Vec<LitStr>> = match written {
+        Expr::Array(list) => list.elems.iter().map(|item| literal_text(item).cloned()).collect(),
+        one => literal_text(one).cloned().map(|port| vec![port]),
+    };
+    ports.unwrap_or_else(|| {
+        errors
+            .under(written, "`columns_of` is the name of an input, or a list of them, such as `[\"left\", \"right\"]`");
+        Vec::new()
+    })
 }
 
 /// The number that a literal is, with its sign.

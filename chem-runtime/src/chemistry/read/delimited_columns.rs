@@ -11,14 +11,14 @@ use crate::step::StepError;
 
 /// How the columns of a file are to be understood.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Columns<'a> {
+pub(super) struct FileColumns<'a> {
     pub(super) smiles: &'a str,
     pub(super) name: Option<&'a str>,
     pub(super) numbers: &'a [String],
     pub(super) delimiter: u8,
 }
 
-pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: Columns<'_>) -> Result<RawFile<'a>, StepError> {
+pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> Result<RawFile<'a>, StepError> {
     let delimited = Delimited::new(text, columns.delimiter)
         .map_err(|reason| StepError::new(format!("cannot read the columns of `{file}`: {reason}")))?;
     let Some(delimited) = delimited else {
@@ -34,6 +34,13 @@ pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: Columns<'_>) -> Resu
     Ok(RawFile { more, records: delimited.rows().map(record).collect() })
 }
 
+/// The columns that the molecules of the file called `file` get besides those of all molecules; `None` if `header` does
+/// not have what the parameters name.
+pub(super) fn more(file: &str, header: &StringRecord, columns: FileColumns<'_>) -> Option<Vec<Box<str>>> {
+    let plan = Plan::new(file, header, columns).ok()?;
+    Some(plan.more.into_iter().map(|(_, column)| (*column.name).into()).collect())
+}
+
 /// Where the cells of a record go.
 struct Plan {
     smiles: usize,
@@ -42,7 +49,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(file: &str, header: &StringRecord, columns: Columns<'_>) -> Result<Self, StepError> {
+    fn new(file: &str, header: &StringRecord, columns: FileColumns<'_>) -> Result<Self, StepError> {
         let missing = |parameter: &str, column: &str| {
             let there: Vec<String> = header.iter().map(|name| format!("`{name}`")).collect();
             StepError::new(format!(
@@ -113,9 +120,9 @@ pub(super) fn value(column: &Column, cell: &str) -> Result<Value, String> {
 mod tests {
     use super::*;
 
-    const USUAL: Columns<'static> = Columns { smiles: "smiles", name: None, numbers: &[], delimiter: b',' };
+    const USUAL: FileColumns<'static> = FileColumns { smiles: "smiles", name: None, numbers: &[], delimiter: b',' };
 
-    fn only(text: &str, columns: Columns<'_>) -> (Vec<String>, Result<Content, String>) {
+    fn only(text: &str, columns: FileColumns<'_>) -> (Vec<String>, Result<Content, String>) {
         let mut file = read("a.csv", text.as_bytes(), columns).unwrap();
         (file.more.iter().map(|column| column.name.to_string()).collect(), file.records.remove(0).content)
     }
@@ -134,17 +141,18 @@ mod tests {
         assert_eq!(more, ["activity", "note"]);
         assert_eq!(found, content("CCO", Some("ethanol"), &["6.50".into(), Value::Null]));
         let numbers = ["activity".to_owned()];
-        let (_, found) = only("activity,smiles\n6.50,C\n", Columns { numbers: &numbers, ..USUAL });
+        let (_, found) = only("activity,smiles\n6.50,C\n", FileColumns { numbers: &numbers, ..USUAL });
         assert_eq!(found, content("C", None, &[6.5.into()]));
         for cell in ["n/a", "NaN", "inf", "1,5"] {
-            let (_, found) = only(&format!("activity,smiles\n\"{cell}\",C\n"), Columns { numbers: &numbers, ..USUAL });
+            let (_, found) =
+                only(&format!("activity,smiles\n\"{cell}\",C\n"), FileColumns { numbers: &numbers, ..USUAL });
             assert!(found.unwrap_err().contains("no number"), "{cell}");
         }
     }
 
     #[test]
     fn columns_are_named_by_parameters() {
-        let columns = Columns { smiles: "canonical", name: Some("id"), ..USUAL };
+        let columns = FileColumns { smiles: "canonical", name: Some("id"), ..USUAL };
         let (more, found) = only("id,canonical,smiles,record\nx1,C,CC,9\n", columns);
         assert_eq!(more, ["file_smiles", "file_record"]);
         assert_eq!(found, content("C", Some("x1"), &["CC".into(), "9".into()]));
@@ -154,9 +162,9 @@ mod tests {
     fn a_column_that_is_not_there_is_an_error_that_names_those_that_are() {
         for (header, columns) in [
             ("Molecule;structure", USUAL),
-            ("smiles,SMILE", Columns { name: Some("structure"), ..USUAL }),
+            ("smiles,SMILE", FileColumns { name: Some("structure"), ..USUAL }),
             ("Smiles,SMILES,structure", USUAL),
-            ("smiles,a", Columns { numbers: &["structure".to_owned()], ..USUAL }),
+            ("smiles,a", FileColumns { numbers: &["structure".to_owned()], ..USUAL }),
             ("smiles,record,file_record,structure", USUAL),
         ] {
             let said = read("a.csv", header.as_bytes(), columns).unwrap_err().to_string();

@@ -10,14 +10,14 @@ mod smiles_lines;
 pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 
-use self::delimited_columns::Columns;
+use self::delimited_columns::FileColumns;
 pub(super) use self::queries::{Query, read_queries};
 use self::raw::{RawFile, RawRecord};
 use super::library::PROVIDER;
-use super::molecules::Molecules;
+use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::prelude::*;
-use crate::records::{Rejects, extension, map_records, shortened, text_of};
+use crate::records::{Rejects, extension, header_of, map_records, shortened, text_of};
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
@@ -51,7 +51,7 @@ use crate::records::{Rejects, extension, map_records, shortened, text_of};
 /// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
 /// - The file changes while it is read.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("molecules.read", version = 1)]
+#[step("molecules.read", version = 1, columns = columns_of_molecules)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.
@@ -77,14 +77,16 @@ pub fn read_molecules(
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<Molecules>, StepError> {
     let file = path.as_str();
-    let separator = delimiter.bytes().next().unwrap_or(b',');
-    let columns =
-        Columns { smiles: &smiles_column, name: name_column.as_deref(), numbers: &numbers, delimiter: separator };
     let format = format_of(file, format)?;
+    let columns = FileColumns {
+        smiles: &smiles_column,
+        name: name_column.as_deref(),
+        numbers: &numbers,
+        delimiter: separator(&format, &delimiter),
+    };
     let text = text_of(file, path.read(context.files())?)?;
     let raw = match format.as_str() {
-        "csv" => delimited_columns::read(file, &text, columns)?,
-        "tsv" => delimited_columns::read(file, &text, Columns { delimiter: b'\t', ..columns })?,
+        "csv" | "tsv" => delimited_columns::read(file, &text, columns)?,
         "sdf" => sd_records::read(file, &text, name_column.as_deref(), &numbers)?,
         _ => smiles_lines::read(&text),
     };
@@ -93,6 +95,35 @@ pub fn read_molecules(
     let WithRejects { kept, rejects } = sort_out(file, raw, smiles, on_error == "fail")?;
     context.signal("read", &json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() }))?;
     Ok(WithRejects { kept, rejects })
+}
+
+/// The columns that the molecules will have. Those of a CSV or TSV file are told by its first line.
+fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Columns {
+    let file = step.path.as_str();
+    let promised = Columns::known(PROMISED.map(|(name, _)| name));
+    let Ok(format) = format_of(file, step.format.clone()) else { return Columns::Unknown };
+    match format.as_str() {
+        "smi" => return promised,
+        // Each record of an SD file has data of its own.
+        "sdf" => return Columns::Unknown,
+        _ => {}
+    }
+    let columns = FileColumns {
+        smiles: &step.smiles_column,
+        name: step.name_column.as_deref(),
+        numbers: &step.numbers,
+        delimiter: separator(&format, &step.delimiter),
+    };
+    let header = context.beginning(&step.path).and_then(|beginning| header_of(beginning, columns.delimiter));
+    match header.and_then(|header| delimited_columns::more(file, &header, columns)) {
+        Some(more) => promised.with(more),
+        None => Columns::Unknown,
+    }
+}
+
+/// What separates the cells of a file in this format, which for CSV the parameter says.
+fn separator(format: &str, delimiter: &str) -> u8 {
+    if format == "tsv" { b'\t' } else { delimiter.bytes().next().unwrap_or(b',') }
 }
 
 fn format_of(file: &str, given: Option<String>) -> Result<String, StepError> {

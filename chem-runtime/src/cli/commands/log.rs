@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anstyle::Style;
+
 use crate::cli::args::{Format, LogArgs, Shared};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, styled};
+use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, styled};
 use crate::cli::{runs, signals};
-use crate::event::{FlowEvent, FlowEventKind};
+use crate::event::{FlowEvent, FlowEventKind, OutputRef};
 use crate::flow::{FlowStatus, replay};
 use crate::report::event_json;
 use crate::step::CancelToken;
@@ -30,7 +32,8 @@ fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure>
     loop {
         events[printed..].iter().try_for_each(|event| print(shared, event, &line(event)))?;
         printed = events.len();
-        if !follow || replay(flow_id, &events)?.status() != FlowStatus::Interrupted {
+        // A run that waits for a person will go on.
+        if !follow || !matches!(replay(flow_id, &events)?.status(), FlowStatus::Interrupted | FlowStatus::Waiting) {
             return Ok(ExitCode::SUCCESS);
         }
         while store.next_position(flow_id)? == printed as u64 {
@@ -64,7 +67,15 @@ fn print(shared: &Shared, event: &FlowEvent, line: &str) -> Result<(), Failure> 
 }
 
 fn line(event: &FlowEvent) -> String {
-    let (style, what) = match &event.kind {
+    let (style, what) = told(&event.kind);
+    let ts = event.ts.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
+    let place = format!("{:>5} {ts} {}", event.position, event.kind.letter());
+    format!("{} {}\n", styled(DIM, &place), styled(style, &output::shown(&what)))
+}
+
+/// What happened, and how that looks.
+fn told(kind: &FlowEventKind) -> (Style, String) {
+    match kind {
         FlowEventKind::FlowInitialized(it) => {
             (BOLD, format!("{} begins: {} steps, definition {}", it.flow, it.step_count, it.definition_hash.short()))
         }
@@ -73,20 +84,38 @@ fn line(event: &FlowEvent) -> String {
             let inputs = if inputs.is_empty() { String::new() } else { format!(" with {}", inputs.join(", ")) };
             (DIM, format!("{} starts: {}@{}{inputs}", it.step_id, it.uses, it.version))
         }
-        FlowEventKind::StepFinished(it) => {
-            let outputs: Vec<String> =
-                it.outputs.iter().map(|output| format!("{} {}", output.kind, output.hash.short())).collect();
-            let outputs = if outputs.is_empty() { String::new() } else { format!(": {}", outputs.join(", ")) };
-            (GOOD, format!("{} finished{outputs}", it.step_id))
+        FlowEventKind::StepFinished(it) => (GOOD, format!("{} finished{}", it.step_id, outputs(&it.outputs))),
+        FlowEventKind::StepReused(it) => {
+            let source = format!("event {} of run {}", it.source.position, it.source.flow_id);
+            (GOOD, format!("{} reused from {source}{}", it.step_id, outputs(&it.outputs)))
         }
         FlowEventKind::StepFailed(it) => {
             let causes: String = it.causes.iter().map(|cause| format!(": {cause}")).collect();
             (BAD, format!("{} failed: {}{causes}", it.step_id, it.error))
         }
+        FlowEventKind::RetryScheduled(it) => {
+            let allowed = it.allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
+            let begin = it.not_before.map(|begin| format!(", not before {begin:.0}")).unwrap_or_default();
+            (
+                ODD,
+                format!("{} is to be tried again (attempt {}{allowed}{begin}): {}", it.step_id, it.attempt, it.reason),
+            )
+        }
         FlowEventKind::StepSignal(it) => (DIM, format!("{} says {} {}", it.step_id, it.signal, it.data)),
+        FlowEventKind::BranchCreated(it) => (BOLD, format!("branches from run {} at {}", it.parent, it.step_id)),
+        FlowEventKind::UserInteractionRequested(it) => (ODD, format!("{} waits: {}", it.step_id, it.message)),
+        FlowEventKind::UserInteractionProvided(it) => {
+            let (style, verb) = if it.approved { (GOOD, "approved") } else { (BAD, "rejected") };
+            let data = it.data.as_ref().map(|data| format!(" with {data}")).unwrap_or_default();
+            let reason = it.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            (style, format!("{} {verb}{data}{reason}", it.step_id))
+        }
         FlowEventKind::FlowCompleted(it) => (BOLD, format!("complete: flow fingerprint {}", it.flow_fingerprint)),
-    };
-    let ts = event.ts.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
-    let place = format!("{:>5} {ts} {}", event.position, event.kind.letter());
-    format!("{} {}\n", styled(DIM, &place), styled(style, &output::shown(&what)))
+    }
+}
+
+fn outputs(outputs: &[OutputRef]) -> String {
+    let outputs: Vec<String> =
+        outputs.iter().map(|output| format!("{} {}", output.kind, output.hash.short())).collect();
+    if outputs.is_empty() { String::new() } else { format!(": {}", outputs.join(", ")) }
 }

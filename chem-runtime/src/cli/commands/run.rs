@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::check::read_and_check;
 use crate::cli::args::{RunArgs, Shared};
-use crate::cli::drive::{RunPlan, drive};
+use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::runs;
 use crate::event::FlowId;
@@ -15,7 +15,13 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());
     };
+    let reuse = runs::reuse_policy(&args.reuse, &definition)?;
     let store = runs::open_store(shared)?;
     let manifest = args.manifest.file_name().map(|name| name.to_string_lossy().into_owned());
-    drive(shared, store, RunPlan { flow_id: FlowId::new(), definition, directory: checked.directory, manifest })
+    drive(
+        shared,
+        store,
+        RunPlan { flow_id: FlowId::new(), definition, directory: checked.directory, manifest, reuse },
+        Act::Run,
+    )
 }

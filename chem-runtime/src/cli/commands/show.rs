@@ -8,6 +8,7 @@ use crate::cli::args::{Format, RunIdArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
+use crate::event::{FlowId, UserInteractionRequested};
 use crate::flow::{FlowStatus, StepStatus};
 use crate::report::RunReport;
 use crate::store::EventStore;
@@ -33,6 +34,12 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     );
     text.push_str(&format!("run {}\n\n", report.flow_id));
     text.push_str(&steps_table(report).render());
+    for (run, steps) in reused(report) {
+        let steps = steps.join(", ");
+        let source = if run == report.flow_id { "this run".to_owned() } else { format!("run {run}") };
+        text.push_str(&format!("\nreused from {source}: {steps}"));
+    }
+    text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
     if let Some(fingerprint) = report.flow_fingerprint {
         text.push_str(&format!("\nflow fingerprint {fingerprint}\n"));
     }
@@ -44,10 +51,44 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     if let Some((step, message, causes)) = report.failed_step() {
         output::print_error(&format!("step `{}` failed: {message}", step.id), causes, None);
     }
+    if let Some(question) = report.question() {
+        output::say(&waits(report, question));
+    }
     if report.status == FlowStatus::Interrupted {
         output::say(&format!("go on with `chem resume {}`", report.flow_id));
     }
     Ok(())
+}
+
+/// The steps that were not run, by the run that they were taken from.
+fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
+    let mut runs: Vec<(FlowId, Vec<&str>)> = Vec::new();
+    for step in &report.steps {
+        let Some(source) = step.reused else { continue };
+        match runs.iter_mut().find(|(run, _)| *run == source.flow_id) {
+            Some((_, steps)) => steps.push(&step.id),
+            None => runs.push((source.flow_id, vec![&step.id])),
+        }
+    }
+    runs
+}
+
+/// What a run waits for, and how to decide.
+fn waits(report: &RunReport, question: &UserInteractionRequested) -> String {
+    let (step, run) = (&question.step_id, report.flow_id);
+    let mut text = format!("step `{step}` waits for a decision: {}", output::shown(&question.message));
+    for (port, hash) in &question.inputs {
+        text.push_str(&format!("\n  {port}: `chem artifact {}`", hash.short()));
+    }
+    let data = match &question.schema {
+        Some(schema) => {
+            text.push_str(&format!("\n  it asks for data: {}", output::shown(&schema.to_string())));
+            " --data JSON"
+        }
+        None => "",
+    };
+    text.push_str(&format!("\n  decide with `chem approve {run} {step}{data}` or `chem reject {run} {step}`"));
+    text
 }
 
 /// A path as it is shortest from the working directory.
@@ -62,7 +103,7 @@ fn steps_table(report: &RunReport) -> Table {
         let style = match step.status {
             StepStatus::FinishedOk => GOOD,
             StepStatus::Failed => BAD,
-            StepStatus::Running => ODD,
+            StepStatus::Running | StepStatus::Waiting => ODD,
             StepStatus::Pending => DIM,
         };
         let outputs: Vec<String> =

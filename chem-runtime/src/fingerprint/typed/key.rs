@@ -1,11 +1,11 @@
 //! The text of a map's key.
 
 use serde::Serialize;
-use serde::ser::{self, Impossible};
+use serde::ser::{self, Error as _, Impossible};
 
 use super::Stop;
 
-/// The name of a map's key. Whether JSON can have such a key is serde_json's to say; here it only names a place.
+/// The text of a map's key, as serde_json has it.
 pub(super) struct KeyName;
 
 macro_rules! printed {
@@ -28,7 +28,15 @@ impl ser::Serializer for KeyName {
     printed! {
         serialize_bool(bool), serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64),
         serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_char(char),
-        serialize_str(&str), serialize_i128(i128), serialize_u128(u128), serialize_f32(f32), serialize_f64(f64)
+        serialize_str(&str)
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<String, Stop> {
+        if value.is_finite() { serde_json::to_string(&value).map_err(Stop::custom) } else { Err(not_a_key()) }
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<String, Stop> {
+        if value.is_finite() { serde_json::to_string(&value).map_err(Stop::custom) } else { Err(not_a_key()) }
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Result<String, Stop> {
@@ -111,5 +119,5 @@ impl ser::Serializer for KeyName {
 }
 
 fn not_a_key() -> Stop {
-    Stop::Custom("a map has a key that is not a string".into())
+    Stop::custom("a map has a key that is not a string")
 }

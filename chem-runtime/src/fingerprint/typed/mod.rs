@@ -1,47 +1,104 @@
 //! Typed values to JSON without losing a NaN.
 //!
 //! serde_json writes NaN and the infinities as `null` without a word, and follows a value as deep as the stack allows and
-//! further. [`to_json`] walks the value first with a serializer that produces nothing, and stops at the first float that
-//! JSON cannot hold and at the first value that is nested too deep.
+//! further. A serializer of our own writes the canonical text in one pass, and stops at the first value that a store
+//! cannot hold and at the first that is nested too deep.
 
 mod key;
-mod scout;
+mod writer;
 
 use serde::{Serialize, ser};
 use serde_json::Value;
 
-use self::scout::Scout;
-use super::canonical::CanonicalError;
+use self::writer::Writer;
+use super::canonical::{CanonicalError, canonical_json, check_length};
+
+/// A canonical text made of a typed value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CanonicalText {
+    /// The text.
+    pub(crate) text: String,
+    /// Whether the value is sure to read back from it as it is. It is not if a float stands in it as an integer.
+    pub(crate) reads_back: bool,
+}
+
+/// The canonical text of `value`: that of its JSON, without making the JSON first.
+///
+/// # Errors
+/// As [`to_json`] and [`canonical_json`] have them.
+pub(crate) fn canonical_text<T: Serialize + ?Sized>(value: &T) -> Result<CanonicalText, CanonicalError> {
+    let mut writer = Writer::default();
+    match value.serialize(&mut writer) {
+        Ok(()) => {
+            check_length(&writer.out)?;
+            Ok(CanonicalText { text: writer.out, reads_back: !writer.reshaped })
+        }
+        Err(Stop { why: Why::Private, .. }) => {
+            Ok(CanonicalText { text: canonical_json(&by_serde_json(value)?)?, reads_back: false })
+        }
+        Err(stop) => Err(stop.into()),
+    }
+}
 
 /// `value` as JSON.
 ///
 /// # Errors
-/// [`CanonicalError::NonFinite`] with the path of the first NaN or infinity, [`CanonicalError::TooDeep`] with that of the
-/// first value below [`MAX_DEPTH`](super::MAX_DEPTH), [`CanonicalError::NotJson`] for what JSON has no form for.
+/// [`CanonicalError::NonFinite`] with the path of the first NaN or infinity, [`CanonicalError::NulCharacter`] with that of
+/// the first string that no store can hold, [`CanonicalError::TooDeep`] with that of the first value below
+/// [`MAX_DEPTH`](super::MAX_DEPTH), [`CanonicalError::NotJson`] for what JSON has no form for.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Value, CanonicalError> {
-    match value.serialize(&mut Scout::new()) {
-        Ok(()) => serde_json::to_value(value).map_err(|error| CanonicalError::NotJson { reason: error.to_string() }),
-        Err(Stop::NonFinite { path, value }) => Err(CanonicalError::NonFinite { path, value: value.to_string() }),
-        Err(Stop::TooDeep { path }) => Err(CanonicalError::too_deep(&path)),
-        Err(Stop::Custom(reason)) => Err(CanonicalError::NotJson { reason }),
+    match value.serialize(&mut Writer::default()) {
+        Ok(()) | Err(Stop { why: Why::Private, .. }) => by_serde_json(value),
+        Err(stop) => Err(stop.into()),
     }
 }
 
-/// Why the walk stopped.
+fn by_serde_json<T: Serialize + ?Sized>(value: &T) -> Result<Value, CanonicalError> {
+    serde_json::to_value(value).map_err(|error| CanonicalError::NotJson { reason: error.to_string() })
+}
+
+/// Why the writer stopped, and where.
 #[derive(Debug)]
-enum Stop {
-    NonFinite { path: String, value: f64 },
-    TooDeep { path: String },
+struct Stop {
+    /// The steps of the path, the innermost first.
+    path: Vec<String>,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    NonFinite(f64),
+    Nul,
+    TooDeep,
+    /// A type that only serde_json knows how to write.
+    Private,
     Custom(String),
+}
+
+impl From<Why> for Stop {
+    fn from(why: Why) -> Self {
+        Self { path: Vec::new(), why }
+    }
+}
+
+impl From<Stop> for CanonicalError {
+    fn from(stop: Stop) -> Self {
+        let path: String = std::iter::once("$").chain(stop.path.iter().rev().map(String::as_str)).collect();
+        match stop.why {
+            Why::NonFinite(value) => Self::NonFinite { path, value: value.to_string() },
+            Why::Nul => Self::NulCharacter { path: path.replace('\0', "\\u0000") },
+            Why::TooDeep => Self::too_deep(&path),
+            Why::Private => {
+                Self::NotJson { reason: format!("the value at `{path}` is of a type private to serde_json") }
+            }
+            Why::Custom(reason) => Self::NotJson { reason },
+        }
+    }
 }
 
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Stop::NonFinite { path, value } => write!(f, "{value} at {path}"),
-            Stop::TooDeep { path } => write!(f, "too deep at {path}"),
-            Stop::Custom(reason) => f.write_str(reason),
-        }
+        write!(f, "{:?}", self.why)
     }
 }
 
@@ -49,7 +106,7 @@ impl std::error::Error for Stop {}
 
 impl ser::Error for Stop {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Stop::Custom(message.to_string())
+        Why::Custom(message.to_string()).into()
     }
 }
 
@@ -60,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::fingerprint::{MAX_DEPTH, canonical_json};
+    use crate::fingerprint::MAX_DEPTH;
 
     #[derive(Serialize)]
     struct Row {
@@ -128,5 +185,92 @@ mod tests {
         let endless = (0..2_000).fold(json!(1), |inner, _| Value::Array(vec![inner]));
         let Err(CanonicalError::TooDeep { path }) = to_json(&endless) else { panic!() };
         assert!(path.starts_with("$[0][0]") && path.ends_with('…'), "{path}");
+    }
+
+    #[test]
+    fn a_nul_is_refused_with_the_path_where_it_stands_in_keys_too() {
+        let refused = |value: Value, path: &str| {
+            assert_eq!(to_json(&value), Err(CanonicalError::NulCharacter { path: path.into() }));
+            assert_eq!(canonical_json(&value), Err(CanonicalError::NulCharacter { path: path.into() }));
+        };
+        refused(json!({"rows": ["a", "b\0"]}), "$.rows[1]");
+        refused(json!({"rows": {"a\0": 1}}), "$.rows.a\\u0000");
+    }
+
+    #[test]
+    fn the_text_of_a_typed_value_is_that_of_its_json() {
+        #[derive(Serialize)]
+        enum Shape {
+            Unit,
+            One(f32),
+            Pair(u8, i64),
+            Named { z: Option<bool>, a: char },
+        }
+        #[derive(Serialize)]
+        struct Marker;
+        #[derive(Serialize)]
+        struct All {
+            z: (Shape, Shape, Shape, Shape),
+            b: BTreeMap<u64, f64>,
+            a: Option<Marker>,
+            #[serde(flatten)]
+            rest: BTreeMap<&'static str, Value>,
+            huge: i128,
+        }
+        let all = All {
+            z: (Shape::Unit, Shape::One(0.1), Shape::Pair(7, i64::MIN), Shape::Named { z: None, a: 'é' }),
+            b: [(10, 2.5), (9, -0.0), (2, 1e300)].into(),
+            a: Some(Marker),
+            rest: [("aa", json!({"y": [], "x": {}})), ("\u{10000}", json!(1)), ("\u{ffff}", json!("\n"))].into(),
+            huge: u64::MAX.into(),
+        };
+        struct Keys;
+        impl Serialize for Keys {
+            fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use ser::SerializeMap as _;
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_entry(&1.0, "f64")?;
+                map.serialize_entry(&0.1_f32, "f32")?;
+                map.serialize_entry(&true, "bool")?;
+                map.serialize_entry(&'c', "char")?;
+                map.serialize_entry(&-5, "i32")?;
+                map.end()
+            }
+        }
+        let keys = canonical_json(&serde_json::to_value(Keys).unwrap()).unwrap();
+        assert_eq!(canonical_text(&Keys).map(|written| written.text), Ok(keys));
+        let written = canonical_text(&all).unwrap();
+        assert_eq!(written.text, canonical_json(&serde_json::to_value(&all).unwrap()).unwrap());
+        assert!(!written.reads_back, "-0.0 is written as 0");
+        assert!(canonical_text(&json!({"a": [1, 0.5, -3, "x", null]})).unwrap().reads_back);
+        assert!(canonical_text(&i128::MAX).is_err() && canonical_text(&u128::MAX).is_err());
+    }
+
+    #[test]
+    fn of_two_members_with_one_key_the_last_counts() {
+        struct Twice;
+        impl Serialize for Twice {
+            fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map([("b", 1), ("a", 2), ("b", 3)])
+            }
+        }
+        assert_eq!(canonical_text(&Twice).unwrap().text, r#"{"a":2,"b":3}"#);
+        assert_eq!(canonical_json(&to_json(&Twice).unwrap()).unwrap(), r#"{"a":2,"b":3}"#);
+    }
+
+    #[test]
+    fn what_only_serde_json_can_write_is_left_to_it() {
+        /// What a number is if another crate of the program has switched on numbers of any length.
+        struct Long;
+        impl Serialize for Long {
+            fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use ser::SerializeStruct as _;
+                let mut number = serializer.serialize_struct("$serde_json::private::Number", 1)?;
+                number.serialize_field("$serde_json::private::Number", "1")?;
+                number.end()
+            }
+        }
+        let text = canonical_json(&serde_json::to_value([Long]).unwrap()).unwrap();
+        assert_eq!(canonical_text(&[Long]), Ok(CanonicalText { text, reads_back: false }));
     }
 }

@@ -2,6 +2,7 @@
 //! is not asked here.
 
 mod fields;
+mod policy;
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use super::diagnostic::{Diagnostic, Findings};
 use super::rules;
 use super::source::{Source, Span};
 use super::yaml::{Key, Node, NodeValue};
-use crate::step::{Registry, StepId};
+use crate::step::{Registry, StepId, StepPolicy};
 
 /// A manifest. What is wrong with it has been reported and is left out.
 #[derive(Debug, Default)]
@@ -39,6 +40,8 @@ pub(super) struct AuthoredStep {
     pub(super) with: Vec<(Key, Node)>,
     /// The key `with`, if there is one.
     pub(super) with_key: Option<Span>,
+    /// How it is run.
+    pub(super) policy: StepPolicy,
 }
 
 /// Text and where it stands.
@@ -49,7 +52,7 @@ pub(super) struct Written {
 }
 
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
-const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with"];
+const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout", "gate"];
 
 /// Reads the manifest that `document` is.
 pub(super) fn read(document: Option<&Node>, source: &Source, registry: &Registry, findings: &mut Findings) -> Manifest {
@@ -129,6 +132,11 @@ impl Reader<'_> {
         let (inputs, inputs_in_doubt) =
             fields.get("inputs").map(|(_, node)| self.inputs(node)).unwrap_or((Vec::new(), false));
         let with = fields.get("with");
+        let policy = StepPolicy {
+            retry: fields.get("retry").and_then(|(_, node)| self.retry(node)),
+            timeout_ms: fields.get("timeout").and_then(|(_, node)| self.time(node, "timeout", false)),
+            gate: fields.get("gate").and_then(|(_, node)| self.gate(node)),
+        };
         let written_id = id_node.and_then(|node| match &node.value {
             NodeValue::Text(text) => Some(text.clone()),
             _ => None,
@@ -142,6 +150,7 @@ impl Reader<'_> {
             inputs_in_doubt,
             with: with.map(|(_, node)| self.entries(node, "with", "write `parameter: value`")).unwrap_or_default(),
             with_key: with.map(|(key, _)| key.span),
+            policy,
         })
     }
 

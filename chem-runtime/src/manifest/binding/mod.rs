@@ -1,5 +1,6 @@
 //! The parameters of the steps: placeholders filled in, and every value checked by the step type that takes it.
 
+mod columns;
 mod files;
 mod fill;
 mod problems;
@@ -13,8 +14,10 @@ use super::authored::AuthoredStep;
 use super::diagnostic::Findings;
 use super::params::Params;
 use super::source::Source;
+use super::wiring::Feed;
 use super::yaml::{Node, NodeValue};
 use crate::step::{ParamProblem, ParamSpec, PathPart, StepDefinition, StepId, StepRegistration};
+pub(super) use columns::ColumnsSoFar;
 
 /// For each parameter that the manifest gives a step, the parameters of the flow that it takes up.
 pub(super) type Written = BTreeMap<String, BTreeSet<String>>;
@@ -27,7 +30,11 @@ pub(super) struct Binder<'a> {
     pub(super) findings: &'a mut Findings,
     /// What the steps so far write.
     pub(super) outputs: HashSet<PathBuf>,
+    pub(super) columns: ColumnsSoFar<'a>,
 }
+
+/// The parameters that a manifest gives a step, each under the name that was probably meant.
+type Given<'n> = Vec<(&'static ParamSpec, &'n Node)>;
 
 impl Binder<'_> {
     /// The step with its parameters, if nothing is wrong with them.
@@ -35,12 +42,12 @@ impl Binder<'_> {
         &mut self,
         step: &AuthoredStep,
         registration: &'static StepRegistration,
+        feeds: &[Feed],
     ) -> (Option<Box<dyn StepDefinition>>, Written) {
         let spec = registration.spec();
         let known: Vec<&str> = spec.params.iter().map(|param| param.name).collect();
         let (mut values, mut written) = (Map::new(), Written::new());
-        // Each parameter that is given, under the name that was probably meant.
-        let mut given: Vec<(&'static ParamSpec, &Node)> = Vec::new();
+        let mut given = Given::new();
         for (key, node) in &step.with {
             let mut used = BTreeSet::new();
             let value = self.fill(node, &mut used);
@@ -71,6 +78,9 @@ impl Binder<'_> {
         for problem in &problems {
             self.report(problem, step, registration, &given);
         }
+        let columns =
+            definition.as_deref().map(|definition| self.columns(step, registration, definition, &given, feeds));
+        self.columns.add(columns.unwrap_or_default());
         for (param, node) in given {
             let refused = problems
                 .iter()

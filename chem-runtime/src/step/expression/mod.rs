@@ -26,6 +26,7 @@ pub use names::FUNCTIONS;
 pub use parse::{MAX_DEPTH, MAX_LENGTH};
 
 use self::parse::{Parsed, Reference};
+use super::columns::ColumnReference;
 use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
 use crate::artifact::Table;
 
@@ -214,6 +215,11 @@ impl ParamValue for Expression {
             return self.cel.as_ref().into();
         }
         json!({ "cel": self.cel.as_ref(), "params": self.params })
+    }
+
+    fn named_columns(&self) -> Vec<ColumnReference> {
+        let columns = self.parsed.columns.iter().cloned();
+        columns.map(|Reference { name, at }| ColumnReference { name, path: Vec::new(), at: Some(at) }).collect()
     }
 }
 

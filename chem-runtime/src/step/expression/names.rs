@@ -102,8 +102,8 @@ impl Names<'_> {
                 Ok(())
             }
             Expr::Call(call) => match row_member(call) {
-                Some(name) => {
-                    node.expr = self.column(name, at);
+                Some((name, id)) => {
+                    node.expr = self.column(name, self.at(id));
                     Ok(())
                 }
                 None => self.call(node, at),
@@ -134,10 +134,10 @@ impl Names<'_> {
 
     fn call(&mut self, node: &mut IdedExpr, at: Range<usize>) -> Result<(), ExpressionError> {
         let Expr::Call(call) = &mut node.expr else { return Ok(()) };
-        if let Some((column, negated)) = null_test(call)
+        if let Some((column, id, negated)) = null_test(call)
             && !self.bound.contains(&column)
         {
-            let position = self.column_position(column, at);
+            let position = self.column_position(column, self.at(id));
             let test = IdedExpr { id: node.id, expr: Expr::Ident(missing_ident(position)) };
             node.expr = if negated { negation(test) } else { test.expr };
             return Ok(());
@@ -224,20 +224,20 @@ fn position(references: &mut Vec<Reference>, name: String, at: Range<usize>) -> 
     })
 }
 
-/// The column in `row["column"]`.
-fn row_member(call: &CallExpr) -> Option<String> {
+/// The column in `row["column"]`, and the node that names it.
+fn row_member(call: &CallExpr) -> Option<(String, u64)> {
     match call.args.as_slice() {
-        [row, IdedExpr { expr: Expr::Literal(LiteralValue::String(column)), .. }]
+        [row, IdedExpr { expr: Expr::Literal(LiteralValue::String(column)), id }]
             if call.func_name == operators::INDEX && matches!(&row.expr, Expr::Ident(name) if name == "row") =>
         {
-            Some(column.inner().to_owned())
+            Some((column.inner().to_owned(), *id))
         }
         _ => None,
     }
 }
 
-/// The column in `column == null`, and whether it is `!=`.
-fn null_test(call: &CallExpr) -> Option<(String, bool)> {
+/// The column in `column == null`, the node that names it, and whether it is `!=`.
+fn null_test(call: &CallExpr) -> Option<(String, u64, bool)> {
     let negated = match call.func_name.as_str() {
         operators::EQUALS => false,
         operators::NOT_EQUALS => true,
@@ -250,12 +250,12 @@ fn null_test(call: &CallExpr) -> Option<(String, bool)> {
         (false, true) => left,
         _ => return None,
     };
-    let column = match &other.expr {
-        Expr::Ident(name) if name != "params" => name.clone(),
+    let (column, id) = match &other.expr {
+        Expr::Ident(name) if name != "params" => (name.clone(), other.id),
         Expr::Call(call) => row_member(call)?,
         _ => return None,
     };
-    Some((column, negated))
+    Some((column, id, negated))
 }
 
 fn negation(of: IdedExpr) -> Expr {

@@ -22,7 +22,7 @@ pub const MAX_DEPTH: usize = 24;
 const PARSER_STACK: usize = 64 << 20;
 
 /// A name in an expression, and the bytes where it stands first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reference {
     pub(super) name: String,
     pub(super) at: Range<usize>,

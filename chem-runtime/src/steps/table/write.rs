@@ -45,7 +45,7 @@ pub fn write_table(
     format: Option<String>,
     /// The columns to write, in this order. Left out, all of them.
     #[param(example = "[name, smiles, molecular_weight]")]
-    columns: Option<Vec<String>>,
+    columns: Option<Vec<ColumnName>>,
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let format = written_format(path.as_str(), format.as_deref())?;
@@ -86,7 +86,7 @@ fn written_format(path: &str, format: Option<&str>) -> Result<Written, StepError
 }
 
 /// Where the columns called `names` are; all columns, if none is named.
-fn places(table: &Table, names: Option<&[String]>) -> Result<Vec<usize>, StepError> {
+fn places(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, StepError> {
     let Some(names) = names else {
         return Ok((0..table.columns().len()).collect());
     };
@@ -116,9 +116,9 @@ mod tests {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
         let table = Table::new([column("a"), column("b")]).unwrap();
         assert_eq!(places(&table, None).unwrap(), [0, 1]);
-        assert_eq!(places(&table, Some(&["b".to_owned()])).unwrap(), [1]);
+        assert_eq!(places(&table, Some(&["b".into()])).unwrap(), [1]);
         assert!(places(&table, Some(&[])).is_err());
-        let said = places(&table, Some(&["c".to_owned()])).unwrap_err().to_string();
+        let said = places(&table, Some(&["c".into()])).unwrap_err().to_string();
         assert!(said.contains("`c`") && said.contains("`a` and `b`"), "{said}");
     }
 }

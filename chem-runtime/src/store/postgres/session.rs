@@ -32,10 +32,12 @@ impl Session {
     /// Sets what the store relies on, whatever the server or the database has as its default.
     pub(super) fn set_up(&mut self, settings: &PgSettings) -> Result<(), postgres::Error> {
         // An append waits for the one before it, and then has to see what that one stored. And what is acknowledged is
-        // on the disk; a setting that asks for more than that is left as it is.
+        // on the disk; a setting that asks for more than that is left as it is. The statements are few and know their
+        // indexes: to plan an append anew for the length of its arrays takes longer than the append.
         let mut setup = String::from(
             "SET default_transaction_isolation = 'read committed';
              SET client_min_messages = 'warning';
+             SET plan_cache_mode = 'force_generic_plan';
              SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit') = 'off';",
         );

@@ -32,6 +32,16 @@ pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Resu
     if runner.get_migrations().iter().all(|known| applied.contains_key(&i64::from(known.version()))) {
         return Ok(());
     }
+    // A migration that makes the log anew drops the old one, which the artifacts refer to. The pragma does nothing within
+    // a transaction, so that no migration can say this.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let applied = apply(path, connection);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    applied
+}
+
+fn apply(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+    let runner = embedded::migrations::runner();
     // Grouped: refinery otherwise notes a migration in a transaction after the one that made it, and a program killed
     // between the two could never open the store again.
     match runner.set_grouped(true).run(connection) {

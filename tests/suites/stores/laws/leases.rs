@@ -71,8 +71,14 @@ pub(super) fn a_run_that_was_let_go_is_free(backend: &dyn Backend) {
 pub(super) fn a_run_that_has_ended_is_free(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let (step_id, step_index, error) = ("a".into(), 0, "no".into());
-    let failed =
-        FlowEventKind::StepFailed(StepFailed { step_id, step_index, fingerprint: None, error, causes: Vec::new() });
+    let failed = FlowEventKind::StepFailed(StepFailed {
+        step_id,
+        step_index,
+        fingerprint: None,
+        error,
+        causes: Vec::new(),
+        transient: false,
+    });
     store.append_as((&Lease::of_new_run(flow_id, far_away())).into(), 0, &[failed.into()]).unwrap();
     assert_eq!(store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap().epoch, 2);
 }

@@ -36,7 +36,7 @@ pub(super) fn a_summary_tells_the_first_event_the_last_and_all_letters(backend: 
 
     let summaries = store.flows().unwrap();
     let letters: Vec<&str> = summaries.iter().map(|summary| summary.event_variants.as_str()).collect();
-    assert_eq!(letters, ["ISFXGC", "ISG", "ISX"]);
+    assert_eq!(letters, ["ISFXGHRBUPC", "ISG", "ISX"]);
     for summary in &summaries {
         let events = store.list(summary.flow_id()).unwrap();
         assert_eq!((Some(&summary.first), Some(&summary.last)), (events.first(), events.last()));

@@ -3,6 +3,7 @@
 mod append_only;
 mod files;
 mod processes;
+mod released;
 
 use std::path::PathBuf;
 

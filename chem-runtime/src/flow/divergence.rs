@@ -1,0 +1,159 @@
+//! What differs between two recorded definitions, named part by part.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::event::{RecordedDefinition, RecordedStep};
+use crate::fingerprint::{CanonicalError, DivergenceHash, Tag, canonical_json, tagged_sha256, to_json};
+
+/// A part of a step that one definition has otherwise than another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// The step.
+    pub step: String,
+    /// Which part of it: `step`, `place`, `uses`, `version`, `parameter x` or `input x`.
+    pub part: String,
+    /// What the first definition has; none if the part is not there.
+    pub before: Option<Value>,
+    /// What the second definition has; none if the part is not there.
+    pub after: Option<Value>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, part, before, after } = self;
+        match (part.as_str(), before, after) {
+            ("step", None, _) => write!(f, "step `{step}` is new"),
+            ("step", _, _) => write!(f, "step `{step}` is gone"),
+            ("place", Some(before), Some(after)) => write!(f, "step `{step}` has moved from place {before} to {after}"),
+            (_, Some(before), Some(after)) => write!(f, "step `{step}`: {part} {before} → {after}"),
+            (_, None, Some(after)) => write!(f, "step `{step}`: {part} is new: {after}"),
+            (_, Some(before), None) => write!(f, "step `{step}`: {part} is gone; it was {before}"),
+            (_, None, None) => write!(f, "step `{step}`: {part}"),
+        }
+    }
+}
+
+/// What of the steps of `before` is otherwise in `after`, in the order of the steps. What is no part of any fingerprint is
+/// left out: descriptions, retries, timeouts and gates.
+pub fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
+    let whole = |step: &RecordedStep| Some(Value::String(format!("{}@{}", step.uses, step.version)));
+    let mut found = Vec::new();
+    for (place, step) in after.steps.iter().enumerate() {
+        let mut add = |part: String, before, after| found.push(Change { step: step.id.clone(), part, before, after });
+        let Some((was_at, was)) = before.steps.iter().enumerate().find(|(_, was)| was.id == step.id) else {
+            add("step".into(), None, whole(step));
+            continue;
+        };
+        if was_at != place {
+            add("place".into(), Some(was_at.into()), Some(place.into()));
+        }
+        if was.uses != step.uses {
+            add("uses".into(), Some(was.uses.clone().into()), Some(step.uses.clone().into()));
+        }
+        if was.version != step.version {
+            add("version".into(), Some(was.version.into()), Some(step.version.into()));
+        }
+        let texts = |inputs: &BTreeMap<String, String>| -> BTreeMap<String, Value> {
+            inputs.iter().map(|(port, from)| (port.clone(), from.clone().into())).collect()
+        };
+        for (port, before, after) in differing(&texts(&was.inputs), &texts(&step.inputs)) {
+            add(format!("input {port}"), before, after);
+        }
+        let values = |step: &RecordedStep| step.params.clone().into_iter().collect::<BTreeMap<_, _>>();
+        for (name, before, after) in differing(&values(was), &values(step)) {
+            add(format!("parameter {name}"), before, after);
+        }
+    }
+    for gone in before.steps.iter().filter(|step| after.steps.iter().all(|kept| kept.id != step.id)) {
+        found.push(Change { step: gone.id.clone(), part: "step".into(), before: whole(gone), after: None });
+    }
+    found
+}
+
+/// The hash of what differs. The same changes have the same hash, whichever runs they were made to.
+pub fn divergence_hash(changes: &[Change]) -> Result<DivergenceHash, CanonicalError> {
+    let text = canonical_json(&to_json(&changes)?)?;
+    Ok(DivergenceHash::from_bytes(tagged_sha256(Tag::Divergence, &[&text])))
+}
+
+/// The entries of two maps that are not equal, by name. Numbers are compared as they are hashed: 5 and 5.0 are one.
+fn differing(
+    before: &BTreeMap<String, Value>,
+    after: &BTreeMap<String, Value>,
+) -> Vec<(String, Option<Value>, Option<Value>)> {
+    let same = |one: Option<&Value>, other: Option<&Value>| match (one, other) {
+        (Some(one), Some(other)) => {
+            one == other || canonical_json(one).is_ok_and(|one| Ok(one) == canonical_json(other))
+        }
+        (one, other) => one == other,
+    };
+    let added = after.keys().filter(|name| !before.contains_key(*name));
+    let names = before.keys().chain(added);
+    names
+        .filter(|name| !same(before.get(*name), after.get(*name)))
+        .map(|name| (name.clone(), before.get(name).cloned(), after.get(name).cloned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::StepKind;
+
+    fn step(id: &str, params: Value) -> RecordedStep {
+        let params = params.as_object().cloned().unwrap_or_default();
+        RecordedStep {
+            id: id.into(),
+            uses: "demo.x".into(),
+            version: 1,
+            kind: StepKind::Transform,
+            inputs: BTreeMap::new(),
+            params,
+            retry: None,
+            timeout_ms: None,
+            gate: None,
+        }
+    }
+
+    fn told(before: &[RecordedStep], after: &[RecordedStep]) -> Vec<String> {
+        let definition = |steps: &[RecordedStep]| RecordedDefinition { steps: steps.to_vec(), ..Default::default() };
+        changes(&definition(before), &definition(after)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_part_that_differs_is_named_and_nothing_else() {
+        let (a, b) = (step("a", json!({"limit": 400, "keep": 1})), step("b", json!({})));
+        assert_eq!(told(&[a.clone(), b.clone()], &[a.clone(), b.clone()]), [""; 0]);
+        let other = step("a", json!({"limit": 500.5, "keep": 1.0, "more": true}));
+        assert_eq!(
+            told(std::slice::from_ref(&a), std::slice::from_ref(&other)),
+            ["step `a`: parameter limit 400 → 500.5", "step `a`: parameter more is new: true"]
+        );
+        let rewired = RecordedStep { inputs: [("in".into(), "b".into())].into(), version: 2, ..a.clone() };
+        assert_eq!(told(&[a.clone()], &[rewired]), ["step `a`: version 1 → 2", "step `a`: input in is new: \"b\""]);
+        assert_eq!(
+            told(&[a.clone(), b.clone()], &[b.clone(), step("c", json!({}))]),
+            ["step `b` has moved from place 1 to 0", "step `c` is new", "step `a` is gone"]
+        );
+        let patient = RecordedStep { timeout_ms: Some(5), ..a.clone() };
+        assert_eq!(told(&[a], &[patient]), [""; 0]);
+    }
+
+    #[test]
+    fn the_hash_depends_on_what_differs() {
+        let before = RecordedDefinition { steps: vec![step("a", json!({"limit": 1}))], ..Default::default() };
+        let hash = |limit: f64| {
+            let after = RecordedDefinition { steps: vec![step("a", json!({"limit": limit}))], ..Default::default() };
+            divergence_hash(&changes(&before, &after)).unwrap()
+        };
+        assert_eq!(hash(1.0), divergence_hash(&[]).unwrap());
+        assert_ne!(hash(2.0), hash(1.0));
+        assert_ne!(hash(2.0), hash(3.0));
+    }
+}

@@ -1,0 +1,60 @@
+//! Reading the parameters of a step.
+
+use serde_json::{Map, Value};
+
+use super::{InvalidParam, ParamProblem, ParamSpec};
+
+/// Reads the parameters of a step and gathers all that is wrong with them. Used by what `#[step]` generates.
+#[derive(Debug)]
+pub struct ParamReader<'a> {
+    specs: &'a [ParamSpec],
+    values: &'a Map<String, Value>,
+    problems: Vec<ParamProblem>,
+}
+
+impl<'a> ParamReader<'a> {
+    /// Begins to read `values` as the parameters that `specs` describes.
+    pub fn new(specs: &'a [ParamSpec], values: &'a Map<String, Value>) -> Self {
+        let problems = values
+            .keys()
+            .filter(|key| !specs.iter().any(|spec| spec.name == *key))
+            .map(|key| ParamProblem::Unknown { param: key.clone() })
+            .collect();
+        Self { specs, values, problems }
+    }
+
+    /// The parameter at `index` of the specs; `None` once there is a problem with it, which is then noted.
+    ///
+    /// `read` is [`ParamValue::read`] of the parameter's type.
+    pub fn read<T>(&mut self, index: usize, read: fn(&Value) -> Result<T, InvalidParam>) -> Option<T> {
+        let spec = &self.specs[index];
+        let default;
+        let value = match (self.values.get(spec.name), spec.default) {
+            (Some(value), _) => value,
+            (None, Some(make)) => {
+                default = make();
+                &default
+            }
+            (None, None) if !spec.required() => &Value::Null,
+            (None, None) => {
+                self.problems.push(ParamProblem::Missing { param: spec.name });
+                return None;
+            }
+        };
+        match read(value).and_then(|read| spec.check(value).map(|()| read)) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                self.problems.push(ParamProblem::Invalid { param: spec.name, error });
+                None
+            }
+        }
+    }
+
+    /// What `make` makes of the parameters if all of them could be read, or else all that is wrong.
+    pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Vec<ParamProblem>> {
+        match make() {
+            Some(made) if self.problems.is_empty() => Ok(made),
+            _ => Err(self.problems),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Stores as earlier releases left them, and what has to be true of them for ever.
+
+use std::sync::Arc;
+
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::event::{FlowId, event_variants};
+use chem_runtime::flow::{FlowDefinition, FlowStatus, replay};
+use chem_runtime::step::Registry;
+use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+
+/// The SQL that makes a store of version 2 of the embedded schema.
+pub const SQLITE_V2: &str = include_str!("../released/sqlite-v2.sql");
+
+/// The SQL that fills a store of version 6 of the PostgreSQL schema.
+pub const POSTGRES_V6: &str = include_str!("../released/postgres-v6.sql");
+
+/// The runs in either of them, how they stand, and their letters.
+pub const RUNS: [(&str, FlowStatus, &str); 3] = [
+    ("01a20a54-b3f4-750a-b103-55322ccad5ce", FlowStatus::Completed, "ISFSFSGFC"),
+    ("01a20a54-b451-7403-b071-1bdba4c1d3ac", FlowStatus::Interrupted, "ISFS"),
+    ("01a20a54-c0de-7403-b071-1bdba4c1d3ac", FlowStatus::Failed, "ISX"),
+];
+
+/// The flow fingerprint of the complete run.
+pub const COMPLETE: &str = "e02b93f049790dc1a61af786c1be7aef099c75233c1de4da0ea2748f155d2723";
+
+/// The flow fingerprint that the interrupted run would have come to.
+pub const INTERRUPTED: &str = "65e316dfc61eb3d5203c10fd69ee107ea3b54033a84d6158f07f44a56b58fa29";
+
+/// Checks that the runs replay, that their artifacts are there, and that the interrupted one goes on to its end.
+pub fn still_works(store: Arc<dyn EventStore>) {
+    let id = |run: usize| -> FlowId { RUNS[run].0.parse().unwrap() };
+    for (run, (_, status, letters)) in RUNS.iter().enumerate() {
+        let events = store.list(id(run)).unwrap();
+        assert_eq!(event_variants(&events), *letters);
+        let instance = replay(id(run), &events).unwrap();
+        assert_eq!(instance.status(), *status);
+        for output in instance.steps().iter().flat_map(|step| &step.outputs) {
+            assert!(store.artifact(output.hash).unwrap().is_some(), "{output:?}");
+        }
+        // What those releases wrote is written the same now, to the byte.
+        for event in &events {
+            let text = event.kind.payload_text().unwrap();
+            assert!([SQLITE_V2, POSTGRES_V6].iter().all(|sql| sql.contains(&text.replace('\'', "''"))), "{text}");
+        }
+    }
+    let complete = replay(id(0), &store.list(id(0)).unwrap()).unwrap();
+    assert_eq!(complete.flow_fingerprint().unwrap().to_string(), COMPLETE);
+
+    let begun = replay(id(1), &store.list(id(1)).unwrap()).unwrap();
+    let initialized = begun.initialized().unwrap();
+    let registry = Registry::linked().unwrap();
+    let definition = FlowDefinition::from_recorded(&initialized.flow, &initialized.definition, registry).unwrap();
+    let engine = FlowEngine::new_with_stores(store, InMemoryFlowRepository::new(), definition);
+    let resumed = engine.run(id(1)).unwrap();
+    assert_eq!(resumed.flow_fingerprint().unwrap().to_string(), INTERRUPTED);
+}

@@ -1,0 +1,166 @@
+//! Gates: a run that waits for a person, and what the person's decision counts for.
+
+use std::sync::Arc;
+
+use chem_runtime::engine::{Answer, CoreEngineError, FlowEngine, GateError};
+use chem_runtime::event::{FlowEventKind, FlowId};
+use chem_runtime::fingerprint::Fingerprint;
+use chem_runtime::flow::{FlowDefinition, FlowStatus};
+use chem_runtime::step::{Gate, Registry, StepExt as _, StepPolicy};
+use chem_runtime::steps::demo::{Characters, Count, Seed};
+use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, NewEvent};
+use chem_tests::stores::fresh;
+use serde_json::{Value, json};
+
+/// A flow whose first step has a gate that may give it another text, and whose last has one without data.
+fn gated() -> FlowDefinition {
+    let schema = json!({
+        "type": "object",
+        "properties": {"text": {"type": "string"}},
+        "additionalProperties": false,
+    });
+    let gate = |message: &str, schema: Option<Value>| StepPolicy {
+        gate: Some(Gate { message: message.into(), schema }),
+        ..StepPolicy::default()
+    };
+    let engine = FlowEngine::new()
+        .first_step(Seed { text: "CCO".into() }.named("seed").unwrap().policy(gate("which text?", Some(schema))))
+        .add_step(Characters {}.named("characters").unwrap())
+        .add_step(Count {}.named("count").unwrap().policy(gate("count them?", None)))
+        .build()
+        .unwrap();
+    engine.definition().clone()
+}
+
+fn ungated(text: &str) -> Fingerprint {
+    let engine = FlowEngine::new()
+        .first_step(Seed { text: text.into() })
+        .add_step(Characters {})
+        .add_step(Count {})
+        .build()
+        .unwrap();
+    engine.run_to_end().unwrap();
+    engine.flow_fingerprint().unwrap().unwrap()
+}
+
+fn engine_on(store: &Arc<dyn EventStore>) -> FlowEngine {
+    FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, gated())
+}
+
+fn yes(data: Option<Value>) -> Answer {
+    Answer { approved: true, data, ..Answer::default() }
+}
+
+#[track_caller]
+fn waits_at<T>(result: Result<T, CoreEngineError>, step: &str, message: &str) {
+    match result {
+        Err(CoreEngineError::Waiting { step: at, message: asked, .. }) => {
+            assert_eq!((at.as_str(), asked.as_str()), (step, message));
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("the run went on"),
+    }
+}
+
+#[test]
+fn a_run_waits_at_each_gate_and_goes_on_from_there_in_any_process_on_any_store() {
+    for (name, backend) in fresh() {
+        let store = backend.store();
+        let first = engine_on(&store);
+        let flow_id = first.default_flow();
+        waits_at(first.run(flow_id), "seed", "which text?");
+        assert_eq!(first.instance_for(flow_id).unwrap().status(), FlowStatus::Waiting, "{name}");
+        assert_eq!(store.flows().unwrap()[0].status(), FlowStatus::Waiting, "{name}");
+        // To look again changes nothing, and nobody holds the run meanwhile.
+        waits_at(engine_on(&store).run(flow_id), "seed", "which text?");
+        waits_at(engine_on(&store).answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
+        engine_on(&store).answer(flow_id, "count", yes(None)).unwrap();
+        assert_eq!(first.event_variants_for(flow_id).unwrap(), "IUPSFSFUPSGFC", "{name}");
+        assert_eq!(first.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("CCO")), "{name}");
+    }
+}
+
+#[test]
+fn what_an_approval_brings_along_has_the_fingerprints_of_a_manifest_that_says_so() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let engine = engine_on(&store);
+    let flow_id = engine.default_flow();
+    waits_at(engine.run(flow_id), "seed", "which text?");
+    waits_at(engine.answer(flow_id, "seed", yes(Some(json!({"text": "c1ccccc1"})))), "count", "count them?");
+    engine.answer(flow_id, "count", yes(None)).unwrap();
+    assert_eq!(engine.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("c1ccccc1")));
+    assert_ne!(ungated("c1ccccc1"), ungated("CCO"));
+}
+
+#[test]
+fn a_rejected_run_has_failed_and_may_be_asked_about_again() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let engine = engine_on(&store);
+    let flow_id = engine.default_flow();
+    waits_at(engine.run(flow_id), "seed", "which text?");
+    let no = Answer { reason: Some("the wrong library".into()), ..Answer::default() };
+    let instance = engine.answer(flow_id, "seed", no).unwrap();
+    assert_eq!(instance.status(), FlowStatus::Failed);
+    assert_eq!(store.flows().unwrap()[0].status(), FlowStatus::Failed);
+    assert_eq!(instance.step("seed").unwrap().error.as_ref().unwrap().0, "rejected: the wrong library");
+    assert!(matches!(engine.run(flow_id), Err(CoreEngineError::FlowHasFailed { .. })));
+    waits_at(engine.retry(flow_id, "it is the right one"), "seed", "which text?");
+    assert_eq!(engine.event_variants_for(flow_id).unwrap(), "IUPRU");
+}
+
+#[test]
+fn an_answer_that_does_not_fit_is_not_taken() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let engine = engine_on(&store);
+    let flow_id = engine.default_flow();
+    waits_at(engine.run(flow_id), "seed", "which text?");
+    let refused = |step: &str, answer: Answer| match engine.answer(flow_id, step, answer) {
+        Err(CoreEngineError::Gate(error)) => error,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was taken"),
+    };
+    assert!(matches!(refused("count", yes(None)), GateError::NotAsked { .. }));
+    assert!(matches!(refused("seed", yes(None)), GateError::Answer(_)));
+    assert!(matches!(refused("seed", yes(Some(json!({"text": 3})))), GateError::Answer(_)));
+    assert!(matches!(refused("seed", yes(Some(json!({"txt": "C"})))), GateError::Answer(_)));
+    let other = Answer { shown: Some("0000".into()), ..yes(Some(json!({}))) };
+    assert!(matches!(refused("seed", other), GateError::Changed { .. }));
+    assert_eq!(engine.event_variants_for(flow_id).unwrap(), "IU");
+    let shown = engine.instance_for(flow_id).unwrap().step("seed").unwrap().question.as_ref().unwrap().shown;
+    let right = Answer { shown: Some(shown.short()), ..yes(Some(json!({}))) };
+    waits_at(engine.answer(flow_id, "seed", right), "count", "count them?");
+    // Not even one that was asked before.
+    assert!(matches!(refused("seed", yes(Some(json!({})))), GateError::NotAsked { .. }));
+    assert!(matches!(refused("count", yes(Some(json!({})))), GateError::Answer(_)));
+}
+
+#[test]
+fn a_run_parked_by_an_earlier_release_goes_on_in_this_one() {
+    let before: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let parked = engine_on(&before);
+    waits_at(parked.run_to_end(), "seed", "which text?");
+
+    // The same log as another release, on another machine, would have written it.
+    let mut events: Vec<NewEvent> = Vec::new();
+    for event in parked.events().unwrap() {
+        let kind = match event.kind {
+            FlowEventKind::FlowInitialized(mut begun) => {
+                begun.environment.release = "0.0.9".into();
+                begun.environment.platform = "aarch64-macos".into();
+                FlowEventKind::FlowInitialized(begun)
+            }
+            kind => kind,
+        };
+        events.push(kind.into());
+    }
+    let (store, flow_id) = (Arc::new(InMemoryEventStore::new()), FlowId::new());
+    store.append(flow_id, 0, &events).unwrap();
+    let log = store.list(flow_id).unwrap();
+    let FlowEventKind::FlowInitialized(begun) = &log[0].kind else { panic!("{log:?}") };
+    let registry = Registry::linked().unwrap();
+    let definition = FlowDefinition::from_recorded(&begun.flow, &begun.definition, registry).unwrap();
+    let engine = FlowEngine::new_with_stores(store, InMemoryFlowRepository, definition);
+    waits_at(engine.answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
+    engine.answer(flow_id, "count", yes(None)).unwrap();
+    assert_eq!(engine.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("CCO")));
+}

@@ -1,0 +1,58 @@
+//! Stores of earlier releases.
+
+use std::sync::Arc;
+
+use chem_runtime::store::schema::check;
+use chem_runtime::store::{EventStore as _, StoreUrl};
+use chem_tests::released::{RUNS, SQLITE_V2, still_works};
+
+use super::Place;
+
+/// The store as release 0.1.0 left it.
+fn released() -> Place {
+    let place = Place::new();
+    place.raw().execute_batch(SQLITE_V2).unwrap();
+    place
+}
+
+#[test]
+fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
+    let place = released();
+    let rows = |query: &str| -> Vec<String> {
+        let raw = place.raw();
+        let mut statement = raw.prepare(query).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        let mut texts = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            let value = |column| format!("{:?}", row.get_ref_unwrap(column));
+            texts.push((0..columns).map(value).collect::<Vec<_>>().join("|"));
+        }
+        texts
+    };
+    let queries = [
+        "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log ORDER BY seq",
+        "SELECT * FROM workflow_step_artifacts ORDER BY artifact_hash",
+        "SELECT * FROM flow_leases ORDER BY flow_id",
+        "SELECT seq FROM sqlite_sequence WHERE name = 'event_log'",
+    ];
+    let before = queries.map(rows);
+    assert_eq!(before[0].len(), 16);
+
+    let store = place.open().unwrap();
+    assert_eq!(queries.map(rows), before);
+    assert_eq!(rows("PRAGMA foreign_key_check"), [""; 0]);
+    assert_eq!(check(&StoreUrl::Sqlite(place.path())).unwrap(), []);
+    // It refuses what it did before, and goes on counting where it was.
+    for statement in ["UPDATE event_log SET payload = '{}'", "DELETE FROM event_log WHERE seq = 16"] {
+        assert!(place.raw().execute_batch(statement).unwrap_err().to_string().contains("is append-only"));
+    }
+    let run = RUNS[1].0.parse().unwrap();
+    assert!(store.append(run, 3, &[chem_tests::events::numbered(1)]).is_err());
+    assert_eq!(store.append(run, 4, &[chem_tests::events::numbered(1)]).unwrap()[0].seq, 17);
+}
+
+#[test]
+fn the_runs_of_a_store_of_version_2_replay_and_go_on() {
+    still_works(Arc::new(released().open().unwrap()));
+}
