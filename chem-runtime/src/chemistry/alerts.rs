@@ -37,7 +37,7 @@ use crate::records::{lines, map_records, on_workers, shortened, text_of};
 /// # Errors
 /// - The file cannot be read, or has no alerts.
 /// - A line has no name or a pattern that is no SMARTS, or two have one name; the message names the line.
-#[step("molecules.alerts", version = 1)]
+#[step("molecules.alerts", version = 1, columns = columns_after)]
 pub fn mark_alerts(
     molecules: Input<Molecules>,
     /// The file of alerts, plain or compressed with gzip.
@@ -72,6 +72,10 @@ pub fn mark_alerts(
     let said = json!({ "molecules": molecules.len(), "marked": marked, "undecided": undecided, "by_alert": by_alert });
     context.signal("alerted", &said)?;
     Ok(Molecules::new(table)?)
+}
+
+fn columns_after(_: &MarkAlerts, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["alert_count", "alerts"])
 }
 
 struct Alert {

@@ -41,7 +41,7 @@ use crate::records::on_workers;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.cluster", version = 1)]
+#[step("molecules.cluster", version = 1, columns = columns_after)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
     /// The least similarity of two neighbours.
@@ -82,4 +82,8 @@ pub fn cluster_molecules(
         .with_column(column("cluster_size", ColumnType::Integer), ColumnData::Integer(size))?
         .with_column(column("centre", ColumnType::Boolean), ColumnData::Boolean(centre))?;
     Ok(Molecules::new(table)?)
+}
+
+fn columns_after(_: &ClusterMolecules, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["cluster", "cluster_size", "centre"])
 }

@@ -36,7 +36,7 @@ use crate::records::{Random, on_workers};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.diverse", version = 1)]
+#[step("molecules.diverse", version = 1, columns = columns_after)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// How many to pick.
@@ -66,6 +66,10 @@ pub fn pick_diverse(
     let column = Column::new("distance", ColumnType::Float).with_provider(PROVIDER);
     let table = molecules.table().gather(&kept).with_column(column, ColumnData::Float(distances))?;
     Ok(Molecules::new(table)?)
+}
+
+fn columns_after(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["distance"])
 }
 
 struct Pick {

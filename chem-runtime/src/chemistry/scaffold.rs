@@ -35,7 +35,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.scaffold", version = 1)]
+#[step("molecules.scaffold", version = 1, columns = columns_after)]
 pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
     let found =
         map_records(context, molecules.smiles(), |smiles| Structure::from_smiles(smiles.as_deref()?).ok()?.scaffold())?;
@@ -49,4 +49,8 @@ pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_
     context.signal("scaffolds", &said)?;
     let column = Column::new("scaffold", ColumnType::Text).with_provider(PROVIDER);
     Ok(Molecules::new(molecules.table().with_column(column, ColumnData::Text(scaffolds))?)?)
+}
+
+fn columns_after(_: &FindScaffolds, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["scaffold"])
 }

@@ -30,7 +30,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.substructure", version = 1)]
+#[step("molecules.substructure", version = 1, columns = crate::step::same_columns)]
 pub fn select_by_substructure(
     molecules: Input<Molecules>,
     /// The pattern.

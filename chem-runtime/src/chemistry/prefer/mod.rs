@@ -56,7 +56,7 @@ pub fn prefer_properties(
     property: String,
     /// The columns that hold it, the most trusted first.
     #[param(example = "[measured_logp, logp]")]
-    from: Vec<String>,
+    from: Vec<ColumnName>,
     /// How one value is made of several.
     #[param(default = "first", one_of = ["first", "mean", "median", "agree"])]
     policy: String,
@@ -115,8 +115,8 @@ pub fn prefer_properties(
 }
 
 /// What the columns `from` say of a molecule.
-fn candidates<'a>(molecule: Molecule<'a>, from: &[String]) -> Vec<MolecularProperty<'a>> {
-    from.iter().filter_map(|name| molecule.property(name)).collect()
+fn candidates<'a>(molecule: Molecule<'a>, from: &[ColumnName]) -> Vec<MolecularProperty<'a>> {
+    from.iter().filter_map(|name| molecule.property(name.as_str())).collect()
 }
 
 /// The unit that the columns share, if they do.
@@ -165,7 +165,7 @@ mod tests {
 
     fn decided(policy: Policy) -> Vec<Choice> {
         let molecules = molecules();
-        let from = ["measured", "a", "b"].map(str::to_owned);
+        let from = ["measured", "a", "b"].map(ColumnName::from);
         molecules.iter().map(|molecule| policy.decide(&candidates(molecule, &from))).collect()
     }
 
