@@ -7,7 +7,7 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowEventKind, StepKind};
 use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
-    ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepRunResult,
+    ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepPolicy, StepRunResult,
 };
 use chem_runtime::store::{EventStore, InMemoryFlowRepository};
 
@@ -52,6 +52,7 @@ fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
     let step = |id: &str, kind, ports: &[PortSpec], from: Option<&str>| PlannedStep {
         step: Box::new(Told { id: StepId::new(id).unwrap(), kind, ports: ports.to_vec(), heard: heard.clone() }),
         inputs: from.map(|from| ("input".to_owned(), from.to_owned())).into_iter().collect(),
+        policy: StepPolicy::default(),
     };
     let steps = [
         step("a", StepKind::Source, &[], None),
