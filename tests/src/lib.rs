@@ -1,6 +1,7 @@
-//! What the suites share: the stores under test, servers for them, events and values to put into them, step types for
+//! What the suites share: the stores under test, servers for them, a browser, events and values to put into them, step types for
 //! tests, and programs that are killed.
 
+pub mod browser;
 pub mod events;
 pub mod outside;
 #[cfg(all(feature = "postgres", unix))]

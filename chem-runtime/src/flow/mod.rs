@@ -26,6 +26,7 @@ mod definition;
 mod divergence;
 mod error;
 mod evolve;
+mod history;
 mod identity;
 mod instance;
 mod wiring;
@@ -36,5 +37,6 @@ pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definit
 pub use divergence::{Change, changes, divergence_hash};
 pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
+pub use history::history_of;
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, FlowStatus, StepState, StepStatus};

@@ -12,6 +12,7 @@ mod doc;
 mod error;
 pub mod expression;
 mod file;
+mod history;
 mod names;
 pub(crate) mod param;
 mod port;
@@ -28,6 +29,7 @@ pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
+pub use history::{History, PastInput, PastStep};
 pub(crate) use names::{listed, nearest};
 pub use param::{
     InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
@@ -39,4 +41,4 @@ pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
 };
 
-pub use crate::event::{Gate, RetryOn, RetryPolicy, StepKind, StepPolicy};
+pub use crate::event::{Gate, OutputRef, RetryOn, RetryPolicy, StepKind, StepPolicy};

@@ -6,6 +6,7 @@
 mod append;
 mod flows;
 mod replay;
+#[path = "../table.rs"]
 mod table;
 
 use chem_runtime::store::postgres::PgEventStore;

@@ -108,11 +108,8 @@ fn filtering_drops_what_is_missing_and_writing_takes_molecules_as_a_table() {
     let strong = FilterMolecules { r#where: Expression::new("pIC50 > 5").unwrap() };
     let kept = run(&strong, directory.path(), &[("molecules", &read[0])]).unwrap();
     assert_eq!(texts(&table(&kept[0]), "name"), ["strong, 1"]);
-    let write = WriteTable {
-        path: "out/a.csv".into(),
-        format: None,
-        columns: Some(vec!["name".to_owned(), "pIC50".to_owned()]),
-    };
+    let write =
+        WriteTable { path: "out/a.csv".into(), format: None, columns: Some(vec!["name".into(), "pIC50".into()]) };
     run(&write, directory.path(), &[("table", &kept[0])]).unwrap();
     assert_eq!(std::fs::read_to_string(directory.path().join("out/a.csv")).unwrap(), "name,pIC50\n\"strong, 1\",8\n");
     let unknown = FilterMolecules { r#where: Expression::new("pIC5 > 5").unwrap() };

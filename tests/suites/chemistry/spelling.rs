@@ -1,12 +1,31 @@
 //! Ten random spellings of a molecule give one record. `tests/reference/rdkit_spellings.py` wrote them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chem_runtime::chemistry::{DescribeMolecules, Property};
 use serde_json::Value;
 
 use crate::bench::{read, run, table};
+
+/// What later steps do follows from the artifact that reading gives, so that nothing they give can differ either.
+#[test]
+fn ten_files_that_spell_the_same_molecules_differently_are_one_artifact() {
+    let spellings = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/spellings.smi"));
+    let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in spellings.unwrap().lines() {
+        by_name.entry(line.split_once('\t').unwrap().1.to_owned()).or_default().push(line.to_owned());
+    }
+    let hashes: BTreeSet<_> = (0..10)
+        .map(|spelling| {
+            let directory = tempfile::tempdir().unwrap();
+            let file: String = by_name.values().map(|lines| format!("{}\n", lines[spelling])).collect();
+            std::fs::write(directory.path().join("a.smi"), file).unwrap();
+            run(&read("a.smi", &[]), directory.path(), &[]).unwrap()[0].packed.root.hash().to_string()
+        })
+        .collect();
+    assert_eq!(hashes.len(), 1, "{hashes:?}");
+}
 
 #[test]
 fn ten_spellings_of_a_molecule_are_one_record() {

@@ -30,6 +30,30 @@ flows! {
     demo = "demo.yaml";
     #[cfg(feature = "chemistry")]
     oral_leads = "oral-leads.yaml";
+    #[cfg(feature = "chemistry")]
+    nsaid_search = "nsaid-search.yaml";
+    #[cfg(feature = "chemistry")]
+    diverse_set = "diverse-set.yaml";
+    #[cfg(feature = "chemistry")]
+    families = "families.yaml";
+    #[cfg(feature = "chemistry")]
+    screen = "screen.yaml";
+    #[cfg(feature = "chemistry")]
+    alert_triage = "alert-triage.yaml";
+}
+
+/// Flows that need a program which is not everywhere cannot be pinned; the check looks at all but the program.
+#[cfg(feature = "chemistry")]
+#[test]
+fn flows_that_need_rdkit_pass_the_check() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows/rdkit");
+    let manifests = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let manifests: Vec<_> = manifests.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    assert!(!manifests.is_empty());
+    for path in manifests {
+        let checked = chem_runtime::manifest::load(&path, &[], chem_runtime::step::Registry::linked().unwrap());
+        assert!(checked.diagnostics.is_empty(), "{}: {:?}", path.display(), checked.diagnostics);
+    }
 }
 
 #[test]

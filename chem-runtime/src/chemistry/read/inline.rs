@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::raw::{Content, RawFile, RawRecord};
 use super::{canonical_smiles, smiles_lines, sort_out};
-use crate::chemistry::library::Structure;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{map_records, on_workers};
@@ -88,7 +87,7 @@ impl ParamValue for InlineMolecule {
 
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let molecule = Self(String::read(value)?);
-        let checked = on_workers(|| Structure::from_smiles(&molecule.content()?.smiles).map(drop))
+        let checked = on_workers(|| molecule.content()?.structure.canonical_smiles().map(drop))
             .map_err(|error| InvalidParam::new(error.to_string()))?;
         match checked {
             Ok(()) => Ok(molecule),

@@ -1,0 +1,157 @@
+//! Distributions as histograms: the molecules of the report over those that the values were computed for.
+
+use super::html::{counted, number, words};
+use crate::artifact::{Column, ColumnData, ColumnType};
+
+const WIDTH: f64 = 360.0;
+const HEIGHT: f64 = 136.0;
+/// The bars leave room below for the numbers.
+const BASE: f64 = 108.0;
+const TOP: f64 = 8.0;
+const LABELS: f64 = 127.0;
+
+/// About so many bars.
+const BARS: f64 = 24.0;
+
+/// The numbers of a column that are there; none if it has no numbers.
+pub(super) fn numbers(data: &ColumnData) -> Option<Vec<f64>> {
+    match data {
+        ColumnData::Integer(values) => Some(values.iter().flatten().map(|value| *value as f64).collect()),
+        ColumnData::Float(values) => Some(values.iter().flatten().copied().collect()),
+        ColumnData::Text(_) | ColumnData::Boolean(_) => None,
+    }
+}
+
+/// A histogram of `now`, in front of one of `before` if that is given; nothing where there are no values.
+pub(super) fn histogram(column: &Column, now: &[f64], before: Option<&[f64]>) -> Option<String> {
+    let scale = Scale::over(column.ty, before.unwrap_or(now).iter().chain(now))?;
+    let bars = |values: &[f64]| {
+        let mut bars = vec![0_usize; scale.bars];
+        for value in values {
+            bars[scale.bar_of(*value)] += 1;
+        }
+        bars
+    };
+    let (front, back) = (bars(now), before.map(bars));
+    let most = front.iter().chain(back.iter().flatten()).copied().max().unwrap_or(1).max(1);
+    let drawn = |bars: &[usize], class: &str| -> String {
+        let width = WIDTH / scale.bars as f64;
+        let bar = |(index, count): (usize, &usize)| {
+            let height = (BASE - TOP) * *count as f64 / most as f64;
+            let (x, y) = (index as f64 * width + 0.5, BASE - height);
+            let width = (width - 1.0).max(0.5);
+            format!("<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>")
+        };
+        bars.iter().enumerate().filter(|(_, count)| **count > 0).map(bar).collect()
+    };
+    let back = back.map(|back| drawn(&back, "before")).unwrap_or_default();
+    let front = drawn(&front, "now");
+
+    let name = words(&column.name);
+    let unit = column.unit.as_deref().map(|unit| format!(" <span class=\"unit\">{}</span>", super::html::escape(unit)));
+    let [from, middle, to] = scale.ticks();
+    let told = match median(now) {
+        Some((least, median, greatest)) => {
+            let molecules = counted(now.len(), "molecule", "molecules");
+            format!("{molecules}, from {} to {}, median {}", number(least), number(greatest), number(median))
+        }
+        None => "no molecule has a value".to_owned(),
+    };
+    Some(format!(
+        "<figure class=\"plot\"><figcaption><h3>{name}{}</h3><p>{told}</p></figcaption>\
+         <svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Histogram of {name}: {told}\">{back}{front}\
+         <line class=\"axis\" x1=\"0\" y1=\"{BASE}\" x2=\"{WIDTH}\" y2=\"{BASE}\"/>\
+         <text x=\"0\" y=\"{LABELS}\">{from}</text>\
+         <text x=\"180\" y=\"{LABELS}\" class=\"middle\">{middle}</text>\
+         <text x=\"{WIDTH}\" y=\"{LABELS}\" class=\"end\">{to}</text></svg></figure>",
+        unit.unwrap_or_default()
+    ))
+}
+
+/// The least, the middle and the greatest.
+fn median(values: &[f64]) -> Option<(f64, f64, f64)> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (first, last) = (*sorted.first()?, *sorted.last()?);
+    let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+    Some((first, below + (above - below) / 2.0, last))
+}
+
+/// Bars of equal width that begin and end at round numbers.
+#[derive(Debug, PartialEq)]
+struct Scale {
+    from: f64,
+    step: f64,
+    bars: usize,
+    /// Whether each bar is for one whole number.
+    each: bool,
+}
+
+impl Scale {
+    fn over<'a>(ty: ColumnType, values: impl Iterator<Item = &'a f64>) -> Option<Self> {
+        let (least, greatest) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), value| {
+            (least.min(*value), greatest.max(*value))
+        });
+        if !(greatest - least).is_finite() {
+            return None;
+        }
+        let whole = ty == ColumnType::Integer;
+        let smallest = if whole { 1.0 } else { (least.abs().max(greatest.abs()) * 1e-9).max(1e-9) };
+        let rough = ((greatest - least) / BARS).max(smallest);
+        let power = 10_f64.powf(rough.log10().floor());
+        let round = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power);
+        let step = round.into_iter().find(|step| *step >= rough * (1.0 - 1e-9)).unwrap_or(rough);
+        let from = (least / step).floor() * step;
+        // Of whole numbers that have a bar each, the greatest too has one of its own.
+        let each = whole && step < 1.5;
+        let bars = ((greatest - from) / step - 1e-9).ceil() as usize + usize::from(each);
+        Some(Self { from, step, bars: bars.max(1), each })
+    }
+
+    fn bar_of(&self, value: f64) -> usize {
+        (((value - self.from) / self.step).floor() as usize).min(self.bars - 1)
+    }
+
+    fn end(&self) -> f64 {
+        self.from + self.step * self.bars as f64
+    }
+
+    /// What stands below the left end, the middle and the right end.
+    fn ticks(&self) -> [String; 3] {
+        let (from, end) = (self.from, if self.each { self.end() - 1.0 } else { self.end() });
+        let middle = (from + end) / 2.0;
+        let none = self.bars == 1 || (self.each && middle.fract() != 0.0);
+        let last = if self.each && self.bars == 1 { String::new() } else { number(end) };
+        [number(from), if none { String::new() } else { number(middle) }, last]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_begin_and_end_at_round_numbers() {
+        let over = |ty, values: &[f64]| Scale::over(ty, values.iter());
+        let weights = over(ColumnType::Float, &[151.2, 498.7]).unwrap();
+        assert_eq!((weights.from, weights.step, weights.end()), (140.0, 20.0, 500.0));
+        assert_eq!(over(ColumnType::Integer, &[0.0, 7.0]), Some(Scale { from: 0.0, step: 1.0, bars: 8, each: true }));
+        assert_eq!(over(ColumnType::Integer, &[3.0]).unwrap().bars, 1);
+        assert_eq!(over(ColumnType::Float, &[]), None);
+        for values in [[0.0, 0.0], [-1e-300, 1e-300], [1e300, 1.000_000_1e300], [-1e15, 1e-15], [0.1, 0.3]] {
+            let scale = over(ColumnType::Float, &values).unwrap();
+            assert!((1..=40).contains(&scale.bars), "{values:?}: {scale:?}");
+            assert!(values.iter().all(|value| scale.bar_of(*value) < scale.bars));
+        }
+        assert_eq!(over(ColumnType::Float, &[-f64::MAX, f64::MAX]), None);
+    }
+
+    #[test]
+    fn every_value_is_in_a_bar() {
+        let column = Column::new("a<b", ColumnType::Float).with_unit("g/mol");
+        let plot = histogram(&column, &[1.0, 2.0, 2.0], Some(&[1.0, 2.0, 2.0, 9.0])).unwrap();
+        assert!(plot.contains("Histogram of a&lt;b: 3 molecules, from 1 to 2, median 2"), "{plot}");
+        assert_eq!((plot.matches("class=\"now\"").count(), plot.matches("class=\"before\"").count()), (2, 3));
+        assert_eq!(histogram(&column, &[], None), None);
+    }
+}

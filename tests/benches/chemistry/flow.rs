@@ -1,0 +1,147 @@
+//! The flow that is measured: molecules read and described by eight properties.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnData, ColumnType, Table};
+use chem_runtime::chemistry::{DescribeMolecules, Property, ReadMolecules, Structure};
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::records::{map_records, on_workers};
+use chem_runtime::step::{CancelToken, ExecutionContext, Files, Inputs, Silent, Step as _, StepId};
+use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, StoredArtifacts};
+use serde_json::json;
+
+use crate::table::{Line, Target, median};
+use crate::{bare, library};
+
+/// So many molecules are worked on where time is measured, …
+const SOME: usize = 6_080;
+/// … and so many where memory is.
+pub const MANY: usize = 100_000;
+const ROUNDS: usize = 5;
+
+fn seconds(work: impl FnOnce()) -> f64 {
+    let begun = Instant::now();
+    work();
+    begun.elapsed().as_secs_f64()
+}
+
+/// Runs the flow over the lines, with its log in a new SQLite store.
+fn run(directory: &Path, lines: &[String]) -> Duration {
+    std::fs::write(directory.join("library.smi"), lines.join("\n")).unwrap();
+    let store = directory.join("log.db");
+    let _ = std::fs::remove_file(&store);
+    let store: Arc<dyn EventStore> = Arc::new(SqliteEventStore::open(store).unwrap());
+    let read = ReadMolecules::from_params(json!({ "path": "library.smi" }).as_object().unwrap()).unwrap();
+    let begun = Instant::now();
+    let engine = FlowEngine::builder(store, InMemoryFlowRepository::new())
+        .directory(directory)
+        .first_step(read)
+        .add_step(DescribeMolecules { properties: bare::PROPERTIES.map(str::to_owned).to_vec() })
+        .build()
+        .unwrap();
+    engine.run_to_end().unwrap();
+    begun.elapsed()
+}
+
+/// The flow's rate against the cores times that of a bare loop on one of them.
+pub fn throughput() -> Line {
+    let (directory, lines) = (tempfile::tempdir().unwrap(), library::lines(SOME));
+    let cores = std::thread::available_parallelism().unwrap().get() as f64;
+    let rate = |seconds: f64| SOME as f64 / seconds;
+    let rounds = (0..ROUNDS).map(|_| {
+        let ours = rate(run(directory.path(), &lines).as_secs_f64());
+        let one = rate(seconds(|| on_workers(|| lines.iter().for_each(|line| bare::describe(line))).unwrap()));
+        (ours, cores * one)
+    });
+    let (ours, bare) = median(rounds.collect());
+    Line {
+        work: "molecules read and described by 8 properties".to_owned(),
+        store: format!("{ours:.0}/s"),
+        bare: format!("{bare:.0}/s: {cores} cores times a bare loop on one"),
+        ratio: ours / bare,
+        target: Target::AtLeast(0.9),
+    }
+}
+
+/// The part of the flow's time that is not chemistry: reading, tables, hashing, storing, events. The chemistry alone is
+/// what the two steps do for each molecule, spread over the cores as they spread it.
+pub fn share() -> Line {
+    let (directory, lines) = (tempfile::tempdir().unwrap(), library::lines(SOME));
+    let properties: Vec<&Property> = bare::PROPERTIES.iter().map(|name| Property::named(name).unwrap()).collect();
+    let (id, inputs, files) = (StepId::new("alone").unwrap(), Inputs::default(), Files::relative_to("."));
+    let (cancel, store) = (CancelToken::default(), InMemoryEventStore::new());
+    let artifacts = StoredArtifacts(&store);
+    let context = ExecutionContext::new(&id, &inputs, &artifacts, &files, &cancel, &Silent);
+    let alone = || {
+        let smiles = map_records(&context, &lines, |line| {
+            let smiles = line.split(' ').next().unwrap_or_default();
+            Structure::from_smiles(smiles).unwrap().canonical_smiles().unwrap()
+        });
+        let described = map_records(&context, &smiles.unwrap(), |smiles| {
+            let structure = Structure::from_smiles(smiles).unwrap();
+            properties.iter().map(|property| property.of(&structure)).collect::<Vec<_>>()
+        });
+        std::hint::black_box(described.unwrap());
+    };
+    let rounds = (0..ROUNDS).map(|_| {
+        let whole = run(directory.path(), &lines).as_secs_f64();
+        (whole - seconds(alone), whole)
+    });
+    let (runtime, whole) = median(rounds.collect());
+    Line {
+        work: format!("the runtime's part of reading and describing {SOME} molecules"),
+        store: format!("{:.0} ms", runtime * 1e3),
+        bare: format!("{:.0} ms: the whole flow, its log in SQLite", whole * 1e3),
+        ratio: runtime / whole,
+        target: Target::AtMost(0.15),
+    }
+}
+
+/// Million bytes a second that a dataset of molecules takes to become artifacts.
+pub fn hashing() -> f64 {
+    let lines = library::lines(MANY);
+    let column = |name, ty| Column::new(name, ty);
+    let words = |index: usize| {
+        let pick = move |line: &String| Some(line.splitn(2, ' ').nth(index).unwrap_or_default().into());
+        ColumnData::Text(lines.iter().map(pick).collect())
+    };
+    let number =
+        |scale: f64| ColumnData::Float((0..MANY).map(|row| Some((row as f64 * scale * 1e6).round() / 1e6)).collect());
+    let whole = |modulus: usize| ColumnData::Integer((0..MANY).map(|row| Some((row % modulus) as i64)).collect());
+    let table = Table::new([
+        (column("name", ColumnType::Text), words(1)),
+        (column("smiles", ColumnType::Text), words(0)),
+        (column("record", ColumnType::Integer), whole(MANY)),
+        (column("molecular_weight", ColumnType::Float), number(0.001_234_567)),
+        (column("logp", ColumnType::Float), number(0.000_054_321)),
+        (column("tpsa", ColumnType::Float), number(0.000_7)),
+        (column("fraction_csp3", ColumnType::Float), number(0.000_009_9)),
+        (column("hbd", ColumnType::Integer), whole(7)),
+        (column("hba", ColumnType::Integer), whole(11)),
+        (column("rotatable_bonds", ColumnType::Integer), whole(13)),
+        (column("rings", ColumnType::Integer), whole(5)),
+    ])
+    .unwrap();
+    let rounds = (0..ROUNDS).map(|_| {
+        let begun = Instant::now();
+        let packed = table.pack().unwrap();
+        let seconds = begun.elapsed().as_secs_f64();
+        let bytes: usize = packed.parts.iter().map(|part| part.payload_text().len()).sum();
+        (bytes as f64 / 1e6, seconds)
+    });
+    let (megabytes, seconds) = median(rounds.collect());
+    megabytes / seconds
+}
+
+/// The greatest memory that this process has had by the end of a flow over [`MANY`] molecules, MiB.
+pub fn memory() -> f64 {
+    let directory = tempfile::tempdir().unwrap();
+    run(directory.path(), &library::lines(MANY));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system tells the peak of memory");
+    peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}

@@ -1,0 +1,67 @@
+//! What the runtime costs on top of the chemistry: `cargo bench -p chem-tests --bench chemistry`.
+//!
+//! The library is the approved drugs of `flows/data`, over and over up to the number that each measurement wants, or the
+//! SMILES file that `CHEM_BENCH_LIBRARY` names. What is compared takes turns, since the machine may be busy with other
+//! things; what is printed is the median over the rounds. Memory, and what has to have one core, is measured in a process
+//! of its own, which this program starts from itself.
+
+mod bare;
+mod flow;
+mod library;
+#[path = "../table.rs"]
+mod table;
+
+use std::process::Command;
+
+use table::{Line, Target};
+
+/// What a process of its own is to measure.
+const PART: &str = "CHEM_BENCH_PART";
+
+fn main() {
+    match std::env::var(PART).as_deref() {
+        Ok("hashing") => return println!("{}", flow::hashing()),
+        Ok("memory") => return println!("{}", flow::memory()),
+        _ => {}
+    }
+    // Cargo adds `--bench`; anything else is the part of a name.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let all: [(&str, fn() -> Line); 4] =
+        [("throughput", flow::throughput), ("share", flow::share), ("hashing", hashing), ("memory", memory)];
+    table::head();
+    for (name, measure) in all {
+        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
+            table::print(&measure());
+        }
+    }
+}
+
+fn hashing() -> Line {
+    let rate = part("hashing", "1");
+    Line {
+        work: "canonical JSON and SHA-256 of a dataset, one core".to_owned(),
+        store: format!("{rate:.0} MB/s"),
+        bare: "150 MB/s".to_owned(),
+        ratio: rate / 150.0,
+        target: Target::AtLeast(1.0),
+    }
+}
+
+fn memory() -> Line {
+    let peak = part("memory", "0");
+    Line {
+        work: format!("{} molecules read, described by 8 properties, kept in SQLite", flow::MANY),
+        store: format!("{peak:.0} MiB at the peak"),
+        bare: "1024 MiB".to_owned(),
+        ratio: peak / 1024.0,
+        target: Target::AtMost(1.0),
+    }
+}
+
+/// What a process of its own measures, with so many threads; 0 for as many as there are cores.
+fn part(name: &str, threads: &str) -> f64 {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program).env(PART, name).env("RAYON_NUM_THREADS", threads).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}

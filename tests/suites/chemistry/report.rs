@@ -1,0 +1,191 @@
+//! The report: what it shows, that it is safe to open, and that its fingerprint covers what it says.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chem_runtime::chemistry::{FilterMolecules, ReadMolecules, WriteReport};
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::event::FlowEventKind;
+use chem_runtime::step::{Expression, Step as _, StepExt as _};
+use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_tests::browser;
+use serde_json::{Value, json};
+
+/// Names that would do harm in a page that took them for more than text.
+const HOSTILE: &str = "smiles,name,activity
+CC(=O)Oc1ccccc1C(=O)O,\"<script>document.title='owned'</script><img src=x onerror=alert(1)>\",7
+CCO,\"\"\" onmouseover=\"\"alert(1)\",6
+c1ccccc1,</article></main><h1>gone</h1>,5
+CCN,,4
+CCCl,heavy &amp; dull,1
+CCBr,javascript:alert(1),1
+C1CC,<b>broken</b>,9
+CN(C)(C)(C)C,five bonds,9
+";
+
+fn engine(store: Arc<dyn EventStore>, directory: &Path, limit: &str) -> FlowEngine {
+    let read = json!({ "path": "a.csv", "numbers": ["activity"] });
+    let read = ReadMolecules::from_params(read.as_object().unwrap()).unwrap();
+    let title = Some("</title><script>document.title='owned'</script>".to_owned());
+    let report = json!({ "path": "a.html", "title": title, "notes": "a <i>note</i>" });
+    let report = WriteReport::from_params(report.as_object().unwrap()).unwrap();
+    std::fs::write(directory.join("a.csv"), HOSTILE).unwrap();
+    FlowEngine::builder(store, InMemoryFlowRepository::new())
+        .directory(directory)
+        .first_step(read.named("read").unwrap())
+        .add_step(FilterMolecules { r#where: Expression::new(limit).unwrap() }.named("active").unwrap())
+        .add_step(report.named("report").unwrap())
+        .build()
+        .unwrap()
+}
+
+fn page(limit: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    engine(Arc::new(InMemoryEventStore::new()), directory.path(), limit).run_to_end().unwrap();
+    std::fs::read_to_string(directory.path().join("a.html")).unwrap()
+}
+
+#[test]
+fn the_page_tells_what_was_read_removed_and_refused_and_how_to_repeat_it() {
+    let page = page("activity >= 4");
+    for told in [
+        "<li><strong>4</strong> molecules</li><li><strong>8</strong> read</li>",
+        "<li><strong>2</strong> removed</li><li><strong>2</strong> refused</li>",
+        "<strong>2 removed</strong>",
+        "<bdi>heavy &amp;amp; dull</bdi>, <bdi>javascript:alert(1)</bdi>",
+        "activity &gt;= 4",
+        "2 records refused",
+        "unclosed ring",
+        "is greater than permitted",
+        "uses: molecules.filter",
+        "Histogram of activity: 4 molecules, from 4 to 7, median 5.5",
+    ] {
+        assert!(page.contains(told), "the page does not have {told}");
+    }
+    assert_eq!(page.matches("<article").count(), 4);
+}
+
+#[test]
+fn names_stay_text_and_nothing_is_loaded() {
+    let page = page("activity >= 0");
+    let outside = ["src=\"http", "href=\"http", "url(", "@import"];
+    let foreign = ["<script", "<b>broken", "<h1>gone", "onmouseover=\"alert", "<img src=x", "<i>note"];
+    for never in outside.into_iter().chain(foreign) {
+        assert!(!page.contains(never), "the page has {never}");
+    }
+    assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
+}
+
+#[test]
+fn the_same_flow_writes_the_same_page_and_says_nothing_of_place_and_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = || {
+        engine(Arc::new(InMemoryEventStore::new()), directory.path(), "activity >= 4").run_to_end().unwrap();
+        std::fs::read_to_string(directory.path().join("a.html")).unwrap()
+    };
+    let (one, other) = (write(), page("activity >= 4"));
+    assert_eq!(one, other);
+    assert!(!one.contains(&directory.path().display().to_string()));
+}
+
+#[test]
+fn the_fingerprint_covers_what_the_page_tells_of_earlier_steps() {
+    // Both conditions let the same molecules through, so only the history differs.
+    let fingerprints = ["activity >= 4", "activity > 3.5"].map(|limit| {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine(Arc::new(InMemoryEventStore::new()), directory.path(), limit);
+        engine.run_to_end().unwrap();
+        let events = engine.events().unwrap();
+        let mut started = events.iter().filter_map(|event| match &event.kind {
+            FlowEventKind::StepStarted(started) if started.step_id == "report" => Some(started.clone()),
+            _ => None,
+        });
+        let started = started.next().unwrap();
+        // What it was told is in the store, under the hash that the log has.
+        let history = engine.event_store().artifact(started.inputs["history"]).unwrap().unwrap().payload().unwrap();
+        assert_eq!(history["steps"][1]["params"]["where"], Value::from(limit));
+        assert_eq!(history["steps"].as_array().unwrap().len(), 2);
+        (started.inputs["molecules"], started.fingerprint)
+    });
+    assert_eq!(fingerprints[0].0, fingerprints[1].0);
+    assert_ne!(fingerprints[0].1, fingerprints[1].1);
+}
+
+#[test]
+fn a_column_that_cannot_be_shown_is_one_clear_error() {
+    let directory = tempfile::tempdir().unwrap();
+    for (key, value, words) in
+        [("properties", "mass", ["`mass`", "`activity`"]), ("plots", "name", ["`name`", "`activity`"])]
+    {
+        let params = json!({ "path": "b.html", key: [value] });
+        let report = WriteReport::from_params(params.as_object().unwrap()).unwrap();
+        std::fs::write(directory.path().join("a.csv"), HOSTILE).unwrap();
+        let read = crate::bench::read("a.csv", &[("numbers", json!(["activity"]))]);
+        let molecules = crate::bench::run(&read, directory.path(), &[]).unwrap().remove(0);
+        let said = crate::bench::run(&report, directory.path(), &[("molecules", &molecules)]).unwrap_err().to_string();
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!directory.path().join("b.html").exists());
+    }
+}
+
+/// Opens the report in a frame and says what a reader would see. Its own scripts may run; those of the report may not.
+const LOOK: &str = r#"<!doctype html><title>look</title>
+<iframe id="report" src="a.html" width="1200" height="900"></iframe><pre id="seen"></pre>
+<script>
+window.onload = async () => {
+  const frame = document.getElementById("report"), page = frame.contentDocument, seen = {};
+  await Promise.all([...page.images].map((image) => image.decode().catch(() => null)));
+  const all = (selector) => [...page.querySelectorAll(selector)];
+  seen.title = page.title;
+  seen.headings = all("h1").map((heading) => heading.textContent);
+  seen.names = all(".card h3").map((heading) => heading.textContent);
+  seen.pictures = [...page.images].filter((image) => image.complete && image.naturalWidth === 280 && image.alt).length;
+  seen.bars = all("rect.now").filter((bar) => bar.getBoundingClientRect().height > 1).length;
+  seen.dangling = all("a").map((link) => link.getAttribute("href")).filter((href) => !page.querySelector(href));
+  seen.loaded = frame.contentWindow.performance.getEntriesByType("resource")
+    .map((resource) => resource.name).filter((name) => !name.startsWith("data:"));
+  seen.scripts = page.scripts.length;
+  seen.handlers = all("*").filter((element) => [...element.attributes].some((at) => at.name.startsWith("on"))).length;
+  const widths = {};
+  for (const width of [1200, 700, 380]) {
+    frame.width = width;
+    const root = page.documentElement;
+    widths[width] = root.scrollWidth <= root.clientWidth;
+  }
+  seen.fits = widths;
+  seen.small = all("p, dd, dt, h3, li, td").filter((element) =>
+    element.textContent.trim() && parseFloat(frame.contentWindow.getComputedStyle(element).fontSize) < 11).length;
+  document.getElementById("seen").textContent = "SEEN" + JSON.stringify(seen) + "END";
+};
+</script>"#;
+
+#[test]
+fn a_browser_shows_it_whole_and_runs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    engine(Arc::new(InMemoryEventStore::new()), directory.path(), "activity >= 4").run_to_end().unwrap();
+    std::fs::write(directory.path().join("look.html"), LOOK).unwrap();
+    let Some(document) = browser::document(&directory.path().join("look.html")) else { return };
+    let seen = document.split("<pre id=\"seen\">SEEN").nth(1).and_then(|rest| rest.split("END</pre>").next());
+    let seen = seen.unwrap_or_else(|| panic!("the page was not looked at: {document}"));
+    let seen = seen.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    let seen: Value = serde_json::from_str(&seen).unwrap();
+    let expected = json!({
+        "title": "</title><script>document.title='owned'</script>",
+        "headings": ["</title><script>document.title='owned'</script>"],
+        "names": [
+            "<script>document.title='owned'</script><img src=x onerror=alert(1)>",
+            "\" onmouseover=\"alert(1)",
+            "</article></main><h1>gone</h1>",
+            "CCN",
+        ],
+        "pictures": 4,
+        "bars": 4,
+        "dangling": [],
+        "loaded": [],
+        "scripts": 0,
+        "handlers": 0,
+        "fits": { "1200": true, "700": true, "380": true },
+        "small": 0,
+    });
+    assert_eq!(seen, expected);
+}

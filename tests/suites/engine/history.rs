@@ -1,0 +1,107 @@
+//! A step that takes the history is told of the steps that its input came from, and of no others.
+
+use std::sync::{Arc, Mutex};
+
+use chem_runtime::artifact::Artifact;
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::event::{FlowEventKind, StepKind};
+use chem_runtime::flow::FlowDefinition;
+use chem_runtime::step::{
+    ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepRunResult,
+};
+use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+
+use crate::counting::{PowerLoss, Watched};
+
+/// Puts out its name, and keeps the history that it was given.
+struct Told {
+    id: StepId,
+    kind: StepKind,
+    ports: Vec<PortSpec>,
+    heard: Arc<Mutex<Vec<History>>>,
+}
+
+impl StepDefinition for Told {
+    fn id(&self) -> &StepId {
+        &self.id
+    }
+
+    fn kind(&self) -> StepKind {
+        self.kind
+    }
+
+    fn inputs(&self) -> &[PortSpec] {
+        &self.ports
+    }
+
+    fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
+        match context.optional_input::<History>("history") {
+            Ok(Some(history)) => self.heard.lock().unwrap().push(History::clone(&history)),
+            Ok(None) => {}
+            Err(error) => return StepRunResult::failure(error),
+        }
+        let output = Artifact::new("text", &self.id.as_str().into()).unwrap();
+        StepRunResult::success([StepOutput::main(output.into())])
+    }
+}
+
+/// `a`, then `b` and `c` that both take `a`, then `d` that takes `c` and the history.
+fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let history = PortSpec { name: "history", kind: "history", optional: true };
+    let step = |id: &str, kind, ports: &[PortSpec], from: Option<&str>| PlannedStep {
+        step: Box::new(Told { id: StepId::new(id).unwrap(), kind, ports: ports.to_vec(), heard: heard.clone() }),
+        inputs: from.map(|from| ("input".to_owned(), from.to_owned())).into_iter().collect(),
+    };
+    let steps = [
+        step("a", StepKind::Source, &[], None),
+        step("b", StepKind::Transform, &[PortSpec::ANY], Some("a")),
+        step("c", StepKind::Transform, &[PortSpec::ANY], Some("a")),
+        step("d", StepKind::Sink, &[PortSpec::ANY, history], Some("c")),
+    ];
+    (FlowDefinition::new(steps).unwrap(), heard)
+}
+
+#[test]
+fn the_history_is_that_of_the_input_and_an_artifact_of_the_run() {
+    let (definition, heard) = flow();
+    let engine = FlowEngine::new_with_definition(definition);
+    engine.run_to_end().unwrap();
+    let history = heard.lock().unwrap().pop().unwrap();
+    let ids: Vec<&str> = history.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(ids, ["a", "c"]);
+    assert_eq!(history.steps[1].inputs["input"].step, "a");
+    let state = engine.instance_for(engine.default_flow()).unwrap();
+    for step in &history.steps {
+        let state = state.step(&step.id).unwrap();
+        assert_eq!((Some(step.fingerprint), &step.outputs), (state.fingerprint(), &state.outputs));
+    }
+    let hash = state.step("d").unwrap().started.as_ref().unwrap().inputs["history"];
+    let stored = engine.event_store().artifact(hash).unwrap().unwrap();
+    assert_eq!(stored.payload().unwrap(), serde_json::to_value(&history).unwrap());
+}
+
+#[test]
+fn a_resumed_run_is_told_the_same() {
+    let (definition, heard) = flow();
+    let undisturbed = FlowEngine::new_with_definition(definition);
+    undisturbed.run_to_end().unwrap();
+    let expected = heard.lock().unwrap().pop().unwrap();
+    let kinds = |engine: &FlowEngine, flow_id| -> Vec<FlowEventKind> {
+        engine.events_for(flow_id).unwrap().into_iter().map(|event| event.kind).collect()
+    };
+    let log = kinds(&undisturbed, undisturbed.default_flow());
+    for append in 0..4 {
+        for loss in [PowerLoss::Before(append), PowerLoss::After(append)] {
+            let (definition, heard) = flow();
+            let store: Arc<dyn EventStore> = Arc::new(Watched::new(Some(loss)));
+            let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
+            let flow_id = engine.default_flow();
+            engine.run_to_end().unwrap_err();
+            let resumed = FlowEngine::new_with_stores(store, InMemoryFlowRepository, definition);
+            resumed.run(flow_id).unwrap();
+            assert!(heard.lock().unwrap().iter().all(|history| *history == expected), "{loss:?}");
+            assert_eq!(kinds(&resumed, flow_id), log, "{loss:?}");
+        }
+    }
+}
