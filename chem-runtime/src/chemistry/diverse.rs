@@ -9,6 +9,7 @@ use super::molecules::Molecules;
 use super::property::rounded;
 use crate::prelude::*;
 use crate::records::{Random, on_workers};
+use crate::step::{ColumnContext, Columns};
 
 /// Picks molecules that are as different from each other as can be (MaxMin).
 ///
@@ -36,7 +37,7 @@ use crate::records::{Random, on_workers};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.diverse", version = 1)]
+#[step("molecules.diverse", version = 1, columns = with_distance)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// How many to pick.
@@ -66,6 +67,10 @@ pub fn pick_diverse(
     let column = Column::new("distance", ColumnType::Float).with_provider(PROVIDER);
     let table = molecules.table().gather(&kept).with_column(column, ColumnData::Float(distances))?;
     Ok(Molecules::new(table)?)
+}
+
+fn with_distance(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["distance"])
 }
 
 struct Pick {

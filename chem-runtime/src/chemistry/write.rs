@@ -51,7 +51,7 @@ pub fn write_molecules(
     format: Option<String>,
     /// The columns that become data of an SD file, in this order. Left out, all but `name`, `smiles` and `record`.
     #[param(example = "[molecular_weight, logp]")]
-    columns: Option<Vec<String>>,
+    columns: Option<Vec<ColumnName>>,
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let sd = is_sd(path.as_str(), format.as_deref())?;

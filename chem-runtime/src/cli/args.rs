@@ -131,6 +131,8 @@ pub(super) enum Command {
     Artifact(ArtifactArgs),
     /// List the step types of this program, or explain one.
     Steps(StepsArgs),
+    /// Print the JSON Schema of manifests, from which editors complete step types and parameters.
+    Schema(SchemaArgs),
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -144,8 +146,11 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     /// The manifests.
-    #[arg(required = true, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "explain", value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub manifests: Vec<PathBuf>,
+    /// Explain the rule with this code, such as E0410, with an example of what is wrong and of what is right.
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["manifests", "set"])]
+    pub explain: Option<String>,
     #[command(flatten)]
     pub overrides: Overrides,
 }
@@ -327,6 +332,13 @@ pub(super) struct StepsArgs {
     /// The step type to explain.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Write it to this file, such as schemas/flow.schema.json, which the first line of a new flow names.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

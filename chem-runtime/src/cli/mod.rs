@@ -53,6 +53,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Log(args) => commands::log::run(shared, args),
         Command::Artifact(args) => commands::artifact::run(shared, args),
         Command::Steps(args) => commands::steps::run(shared, args),
+        Command::Schema(args) => commands::schema::run(shared, args),
         Command::Store(command) => commands::store::run(shared, command),
         Command::New(command) => commands::new::run(shared, command),
         Command::Completions(args) => commands::completions::run(args),

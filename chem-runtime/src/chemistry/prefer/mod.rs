@@ -47,7 +47,7 @@ use crate::records::{column_places, type_name};
 /// - A column of `from` does not hold numbers.
 /// - Two columns of `from` have different units, unless `units` is `ignore`.
 /// - There is a column called as `property` says already, or that with `_from`.
-#[step("properties.prefer", version = 1)]
+#[step("properties.prefer", version = 1, columns = columns_after)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn prefer_properties(
     molecules: Input<Molecules>,
@@ -56,7 +56,7 @@ pub fn prefer_properties(
     property: String,
     /// The columns that hold it, the most trusted first.
     #[param(example = "[measured_logp, logp]")]
-    from: Vec<String>,
+    from: Vec<ColumnName>,
     /// How one value is made of several.
     #[param(default = "first", one_of = ["first", "mean", "median", "agree"])]
     policy: String,
@@ -114,9 +114,13 @@ pub fn prefer_properties(
     Ok(molecules.with_columns(more)?)
 }
 
+fn columns_after(step: &PreferProperties, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with([step.property.clone(), format!("{}_from", step.property)])
+}
+
 /// What the columns `from` say of a molecule.
-fn candidates<'a>(molecule: Molecule<'a>, from: &[String]) -> Vec<MolecularProperty<'a>> {
-    from.iter().filter_map(|name| molecule.property(name)).collect()
+fn candidates<'a>(molecule: Molecule<'a>, from: &[ColumnName]) -> Vec<MolecularProperty<'a>> {
+    from.iter().filter_map(|name| molecule.property(name.as_str())).collect()
 }
 
 /// The unit that the columns share, if they do.
@@ -165,7 +169,7 @@ mod tests {
 
     fn decided(policy: Policy) -> Vec<Choice> {
         let molecules = molecules();
-        let from = ["measured", "a", "b"].map(str::to_owned);
+        let from = ["measured", "a", "b"].map(ColumnName::from);
         molecules.iter().map(|molecule| policy.decide(&candidates(molecule, &from))).collect()
     }
 

@@ -15,7 +15,7 @@ use self::html::escape;
 use self::past::{Passage, passages};
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
-use crate::step::History;
+use crate::step::{ColumnName, History};
 
 /// So many columns are shown on a card, and so many plotted, unless the manifest names them.
 const COLUMNS: usize = 8;
@@ -66,11 +66,11 @@ pub fn write_report(
     /// What to say below the title.
     notes: Option<String>,
     /// The columns to show with each molecule. Left out, the first eight after `record`.
-    #[param(example = "[molecular_weight, logp]")]
-    properties: Option<Vec<String>>,
+    #[param(example = "[molecular_weight, logp]", columns_of = "molecules")]
+    properties: Option<Vec<ColumnName>>,
     /// The columns to plot. Left out, the first eight with numbers after `record`.
-    #[param(example = "[molecular_weight, logp]")]
-    plots: Option<Vec<String>>,
+    #[param(example = "[molecular_weight, logp]", columns_of = "molecules")]
+    plots: Option<Vec<ColumnName>>,
     /// How many molecules to draw at most, from the first.
     #[param(default = 60, min = 0, max = 1000)]
     limit: u64,
@@ -103,15 +103,15 @@ pub fn write_report(
 /// The places of the columns called `names`, which have to be of a fitting type; left out, the first that are.
 fn columns(
     table: &Table,
-    names: Option<&[String]>,
+    names: Option<&[ColumnName]>,
     fits: impl Fn(ColumnType) -> bool,
 ) -> Result<Vec<usize>, StepError> {
     let fitting = || (0..table.columns().len()).filter(|index| fits(table.columns()[*index].ty));
     let Some(names) = names else {
         return Ok(fitting().filter(|index| *index >= PROMISED.len()).take(COLUMNS).collect());
     };
-    let place = |name: &String| {
-        fitting().find(|index| *table.columns()[*index].name == **name).ok_or_else(|| {
+    let place = |name: &ColumnName| {
+        fitting().find(|index| *table.columns()[*index].name == *name.as_str()).ok_or_else(|| {
             let there: Vec<String> = fitting().map(|index| format!("`{}`", table.columns()[index].name)).collect();
             StepError::new(format!(
                 "there is no column `{name}` to show here; those that will do are {}",

@@ -13,6 +13,7 @@ pub(super) mod plan;
 pub(super) mod resume;
 pub(super) mod retry;
 pub(super) mod run;
+pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod steps;
 pub(super) mod store;

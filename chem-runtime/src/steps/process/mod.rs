@@ -66,7 +66,7 @@ pub fn run_process(
     files: BTreeMap<String, InputFile>,
     /// The columns to send, in this order. Left out, all of them.
     #[param(example = "[name, smiles]")]
-    columns: Option<Vec<String>>,
+    columns: Option<Vec<ColumnName>>,
     /// How the table is sent.
     #[param(default = "jsonl", one_of = ["jsonl", "csv"])]
     send: String,
