@@ -7,7 +7,7 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowEventKind, StepKind};
 use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
-    ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepPolicy, StepRunResult,
+    ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepRunResult,
 };
 use chem_runtime::store::InMemoryFlowRepository;
 
@@ -53,7 +53,6 @@ fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
         step: Box::new(Told { id: StepId::new(id).unwrap(), kind, ports: ports.to_vec(), heard: heard.clone() }),
         inputs: from.map(|from| ("input".to_owned(), from.to_owned())).into_iter().collect(),
         policy: Default::default(),
-        policy: StepPolicy::default(),
     };
     let steps = [
         step("a", StepKind::Source, &[], None),
