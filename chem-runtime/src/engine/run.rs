@@ -441,7 +441,8 @@ pub(super) fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>)
             return Err(StepError::new(format!("the step put out `{}`, which it does not declare", output.name)));
         };
         let kind = output.packed.root.kind();
-        if declared.kind != ANY_KIND && declared.kind != kind {
+        // What has the kind of its input has it by its type; see `Dataset`.
+        if declared.kind != ANY_KIND && !declared.kind_of_input && declared.kind != kind {
             let message = format!("the step put out `{kind}` as `{}`, which is `{}`", output.name, declared.kind);
             return Err(StepError::new(message));
         }

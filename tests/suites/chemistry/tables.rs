@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chem_runtime::chemistry::{InlineMolecule, InlineMolecules};
+use chem_runtime::engine::FlowEngine;
 use chem_runtime::manifest::{self, Checked};
 use chem_runtime::step::{ParamValue as _, Registry, Step as _, StepOutput};
 use chem_runtime::steps::table::{JoinTable, ReadTable, SelectColumns, SortTable, TopRows, WriteTable};
@@ -64,6 +65,10 @@ fn the_check_knows_what_a_step_gives_by_what_feeds_it() {
     let describe = "  - { id: describe, uses: molecules.describe }\n";
     let good = checked(&[read, sort, top, describe].concat());
     assert!(good.diagnostics.is_empty() && good.definition.is_some(), "{:?}", good.diagnostics);
+    let engine = FlowEngine::new_with_definition(good.definition.unwrap());
+    engine.run_to_end().unwrap();
+    let kind = |step: &str| engine.last_step_output(step).unwrap().unwrap().kind().to_owned();
+    assert_eq!(["read", "sort", "top", "describe"].map(kind), ["molecules"; 4]);
     let bad = checked(&[read, select, sort, describe].concat());
     let said: Vec<&str> = bad.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
     assert_eq!(said, ["the input `molecules` takes `molecules`, and `sort` gives `table`"]);
