@@ -212,6 +212,9 @@ ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_pkey 
 -- object: constraint workflow_step_artifacts.workflow_step_artifacts_produced_in_seq_fkey
 ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_produced_in_seq_fkey FOREIGN KEY (produced_in_seq) REFERENCES event_log(seq) ON DELETE RESTRICT;
 
+-- object: index event_log_by_cache_key
+CREATE INDEX event_log_by_cache_key ON event_log USING btree (((payload ->> 'cache_key'::text)), seq) WHERE (event_type = 'stepfinished'::text);
+
 -- object: index event_log_by_delivery
 CREATE INDEX event_log_by_delivery ON event_log USING btree (xact, seq);
 

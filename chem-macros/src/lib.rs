@@ -38,7 +38,11 @@ use proc_macro::TokenStream;
 ///   is a `Transform`;
 /// - `columns = function`, where the output is a table whose columns can be told before the step runs: a
 ///   `fn(&First, &ColumnContext<'_>) -> Columns`. A check then finds names of columns that later steps spell wrong.
-///   `chem_runtime::step::same_columns` is one for steps that keep the columns of their first input.
+///   `chem_runtime::step::same_columns` is one for steps that keep the columns of their first input;
+/// - `cache = false` for a step that acts on the world other than by files that it puts out, or that gives another result
+///   every time: a finished result then never stands in for running it again;
+/// - `approximate` for a step whose results need not repeat to the last bit: whoever compares two runs may then give a
+///   tolerance for a column.
 ///
 /// # The arguments, in any order
 /// - `Input<T>`: an input port, called like the argument. `Option<Input<T>>` is a port that may be left open.

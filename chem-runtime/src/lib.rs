@@ -52,6 +52,7 @@ pub mod steps;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod workbench;
 
 pub use chem_macros::step;
 

@@ -6,7 +6,7 @@ use chem_runtime::event::{
     RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, StepFailed, StepFinished, StepKind,
     StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
 };
-use chem_runtime::fingerprint::{ArtifactHash, Fingerprint};
+use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint};
 use chem_runtime::flow::definition_hash;
 use chem_runtime::store::NewEvent;
 use serde_json::{Map, Value, json};
@@ -46,9 +46,23 @@ pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
     };
     let outputs = artifacts.iter().enumerate().map(output).collect();
     let fingerprint = hash(7);
-    let kind =
-        FlowEventKind::StepFinished(StepFinished { step_id: "read".into(), step_index: 0, fingerprint, outputs });
+    let kind = FlowEventKind::StepFinished(StepFinished {
+        step_id: "read".into(),
+        step_index: 0,
+        fingerprint,
+        outputs,
+        cache_key: None,
+    });
     NewEvent { kind, artifacts }
+}
+
+/// The end of a step that did the work named `key`, with what it put out.
+pub fn finished_work(key: CacheKey, artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
+    let mut event = finished(artifacts);
+    if let FlowEventKind::StepFinished(finished) = &mut event.kind {
+        finished.cache_key = Some(key);
+    }
+    event
 }
 
 /// One event of each kind, with every field filled.
@@ -66,6 +80,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             definition: RecordedDefinition {
                 description: Some("Line one.\nLine \"two\".".into()),
                 params: params.clone(),
+                overridden: ["limit".to_owned()].into(),
                 steps: vec![
                     recorded("read", StepKind::Source, &params),
                     RecordedStep {
@@ -99,6 +114,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             step_index: 1,
             fingerprint,
             outputs: vec![OutputRef { name: "main".into(), kind: "molecules".into(), hash: hash(4) }],
+            cache_key: Some(hash(5)),
         }),
         FlowEventKind::StepFailed(StepFailed {
             step_id: "keep".into(),

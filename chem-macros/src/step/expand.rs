@@ -174,7 +174,8 @@ fn error_arm(returns: &Returned<'_>) -> TokenStream {
 }
 
 fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
-    let StepType { name, version, doc: Doc { text: doc, .. }, returns: Returned { given, .. }, .. } = step;
+    let StepType { name, version, cache, approximate, doc: Doc { text: doc, .. }, .. } = step;
+    let given = step.returns.given;
     let kind = match step.kind {
         Kind::Source => quote!(Source),
         Kind::Transform => quote!(Transform),
@@ -194,6 +195,8 @@ fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
             name: #name,
             version: #version,
             kind: ::chem_runtime::step::StepKind::#kind,
+            cache: #cache,
+            approximate: #approximate,
             doc: #doc,
             inputs: &[#(#ports),*],
             outputs: <#given as ::chem_runtime::step::StepReturn>::OUTPUTS,

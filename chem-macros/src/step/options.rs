@@ -10,15 +10,17 @@ use super::Errors;
 pub(super) struct Options(Vec<(Ident, Expr)>);
 
 impl Options {
-    /// Reads pairs up to the end of `input`, and notes each that has no value or is there twice.
-    pub(super) fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Self> {
+    /// Reads pairs up to the end of `input`, and notes each that has no value or is there twice. A key of `flags` that
+    /// stands alone is true.
+    pub(super) fn parse(input: ParseStream<'_>, flags: &[&str], errors: &mut Errors) -> syn::Result<Self> {
         let mut options = Self::default();
         while !input.is_empty() {
             let key: Ident = input.parse()?;
-            if input.parse::<Option<Token![=]>>()?.is_none() {
+            let given = input.parse::<Option<Token![=]>>()?.is_some();
+            if !given && !flags.iter().any(|flag| key == flag) {
                 errors.under(&key, format!("`{key}` has no value: write `{key} = …`"));
             } else {
-                let value = ungrouped(input.parse()?);
+                let value = if given { ungrouped(input.parse()?) } else { syn::parse_quote!(true) };
                 if options.0.iter().any(|(other, _)| *other == key) {
                     errors.under(&key, format!("`{key}` is given twice"));
                 } else {

@@ -58,7 +58,7 @@ pub(super) fn attribute(tokens: TokenStream, errors: &mut Errors) -> Option<Writ
                 input.parse::<Token![,]>()?;
             }
         }
-        Ok(WrittenAttribute { name, options: Options::parse(input, errors)? })
+        Ok(WrittenAttribute { name, options: Options::parse(input, &["approximate"], errors)? })
     };
     match parse.parse2(tokens) {
         Ok(attribute) => Some(attribute),
@@ -91,7 +91,7 @@ fn written(argument: &mut FnArg, errors: &mut Errors) -> WrittenArgument {
 fn options(attribute: &Attribute, errors: &mut Errors) -> Options {
     let options = match &attribute.meta {
         Meta::Path(_) => return Options::default(),
-        Meta::List(list) => list.parse_args_with(|input: ParseStream<'_>| Options::parse(input, errors)),
+        Meta::List(list) => list.parse_args_with(|input: ParseStream<'_>| Options::parse(input, &[], errors)),
         Meta::NameValue(pair) => Err(syn::Error::new_spanned(pair, "write `#[param(key = value)]`")),
     };
     options.unwrap_or_else(|error| {

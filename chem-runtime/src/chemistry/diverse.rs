@@ -9,7 +9,6 @@ use super::molecules::Molecules;
 use super::property::rounded;
 use crate::prelude::*;
 use crate::records::{Random, on_workers};
-use crate::step::{ColumnContext, Columns};
 
 /// Picks molecules that are as different from each other as can be (MaxMin).
 ///
@@ -37,7 +36,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.diverse", version = 1, columns = with_distance)]
+#[step("molecules.diverse", version = 1, columns = columns_after)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// How many to pick.
@@ -69,7 +68,7 @@ pub fn pick_diverse(
     Ok(Molecules::new(table)?)
 }
 
-fn with_distance(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
+fn columns_after(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["distance"])
 }
 

@@ -5,8 +5,10 @@
 
 mod depict;
 mod fingerprint;
+mod mol_block;
 mod pattern;
 mod scaffold;
+mod standard;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,6 +16,7 @@ use cosmolkit::{Molecule, SmilesError};
 
 pub use self::fingerprint::{Fingerprint, FingerprintKind};
 pub use self::pattern::{MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, Pattern};
+pub(super) use self::standard::ChargedAtom;
 use super::limits::{self, MAX_INCHI_KEY_ATOMS};
 use crate::step::Library;
 

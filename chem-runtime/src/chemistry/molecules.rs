@@ -3,20 +3,27 @@
 use std::sync::Arc;
 
 use crate::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, ColumnData, ColumnType, Dataset, Handed, Packed, Table,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Dataset, Handed, Packed,
+    Table, TableError,
 };
+
+use super::molecule::Molecule;
+use crate::fingerprint::ArtifactHash;
 
 /// The columns that every table of molecules begins with.
 pub(super) const PROMISED: [(&str, ColumnType); 3] =
     [("name", ColumnType::Text), ("smiles", ColumnType::Text), ("record", ColumnType::Integer)];
 
-/// A table whose rows are molecules.
+/// A family of molecules: ordered, frozen, and hashed as an artifact. In memory a table whose rows are [`Molecule`]s.
 ///
 /// Its first columns are `name` (text, may be missing), `smiles` (the canonical isomeric SMILES, never missing) and
 /// `record` (the number of the record in the file that the molecule was read from, from 1). Others follow as steps add
 /// them. A step that takes a [`Table`] takes molecules too, and is handed the same table, not a copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Molecules(Arc<Table>);
+
+/// The name by which chemists call [`Molecules`].
+pub type MoleculeFamily = Molecules;
 
 /// A table that is not one of molecules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +58,25 @@ impl Molecules {
         &self.0
     }
 
+    /// The molecules, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Molecule<'_>> {
+        (0..self.len()).map(|row| Molecule::in_row(self, row))
+    }
+
+    /// The hash of the artifact that the molecules are: it covers every molecule, their order, and all that is known of
+    /// them.
+    pub fn hash(&self) -> Result<ArtifactHash, ArtifactError> {
+        Ok(self.pack()?.root.hash())
+    }
+
+    /// The same molecules with more columns behind the others.
+    ///
+    /// # Errors
+    /// Names the column that is there already or that has too few or too many values.
+    pub fn with_columns(&self, columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
+        Ok(Self(Dataset::new(Self::KIND, self.0.clone()).with_columns(columns)?.table().clone()))
+    }
+
     /// How many molecules there are.
     pub fn len(&self) -> usize {
         self.0.rows()
@@ -59,6 +85,14 @@ impl Molecules {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The name of each molecule.
+    pub fn names(&self) -> &[Option<Box<str>>] {
+        match self.0.data(0) {
+            Some(ColumnData::Text(names)) => names,
+            _ => &[],
+        }
     }
 
     /// The canonical SMILES of each molecule; none of them is missing.
@@ -94,7 +128,6 @@ impl ArtifactValue for Molecules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Column;
 
     fn table(smiles: Option<&str>) -> Table {
         Table::new([

@@ -7,7 +7,6 @@ use super::molecules::Molecules;
 use super::params::Smarts;
 use crate::prelude::*;
 use crate::records::map_records;
-use crate::step::same_columns;
 
 /// Keeps the molecules in which a substructure occurs, or drops them.
 ///
@@ -31,7 +30,7 @@ use crate::step::same_columns;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.substructure", version = 1, columns = same_columns)]
+#[step("molecules.substructure", version = 1, columns = crate::step::same_columns)]
 pub fn select_by_substructure(
     molecules: Input<Molecules>,
     /// The pattern.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::store::Cursor;
@@ -30,8 +30,14 @@ pub(super) struct Shared {
     #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
     pub store: Option<String>,
     /// How results are printed.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    #[arg(long = "format", global = true, value_enum, default_value_t = Written::Human, value_name = "FORMAT")]
+    written_format: Written,
+    /// What was written, as all commands but `plan` take it.
+    #[arg(skip)]
     pub format: Format,
+    /// The language in which `plan` draws, if it is to.
+    #[arg(skip)]
+    pub drawing: Option<Drawing>,
     /// Say nothing but results and errors.
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -40,31 +46,81 @@ pub(super) struct Shared {
     pub verbose: u8,
 }
 
-/// How results are printed.
+/// How results are printed, as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+enum Written {
     /// For people.
     Human,
     /// For scripts: stdout holds JSON and nothing else.
     Json,
+    /// A graph for Graphviz (`chem plan` alone).
+    Dot,
+    /// A graph for Markdown (`chem plan` alone).
+    Mermaid,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For scripts: stdout holds JSON and nothing else.
+    Json,
+}
+
+/// The languages that graphs are drawn in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drawing {
+    Dot,
+    Mermaid,
+}
+
+impl Arguments {
+    /// What was typed, with the format settled.
+    ///
+    /// # Errors
+    /// A format that the command does not have.
+    pub(super) fn settled(mut self) -> Result<Self, clap::Error> {
+        let shared = &mut self.shared;
+        (shared.format, shared.drawing) = match shared.written_format {
+            Written::Human => (Format::Human, None),
+            Written::Json => (Format::Json, None),
+            Written::Dot => (Format::Human, Some(Drawing::Dot)),
+            Written::Mermaid => (Format::Human, Some(Drawing::Mermaid)),
+        };
+        if shared.drawing.is_some() && !matches!(self.command, Command::Plan(_)) {
+            let message = "only `chem plan` draws graphs: write `--format human` or `--format json`";
+            return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
+        }
+        Ok(self)
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Find every problem of manifests without running anything.
     Check(CheckArgs),
-    /// Check a manifest and run it.
+    /// Check a manifest and run it. A step whose result is in the store is not run again.
     Run(RunArgs),
+    /// Say what running a manifest would do, step by step, and why. Runs and writes nothing.
+    Plan(RunArgs),
+    /// Say why a step of a run ran: what differs from an earlier run.
+    Why(WhyArgs),
+    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless everything is as it was.
+    Verify(VerifyArgs),
     /// Go on with a run that was interrupted.
-    Resume(RunIdArgs),
+    Resume(ResumeArgs),
     /// Try the step again at which a run has failed, and go on.
     Retry(RetryArgs),
     /// Let a step start at which a run waits for a decision, and go on.
     Approve(ApproveArgs),
     /// Fail a run at the step at which it waits for a decision.
     Reject(AnswerArgs),
+    /// Run a flow anew from one of its steps, sharing what stands before it with a run that has finished that far.
+    Branch(BranchArgs),
     /// List the runs in the store, the oldest first.
-    Ls,
+    Ls(LsArgs),
     /// Show a run: its steps, their fingerprints and outputs.
     Show(RunIdArgs),
     /// Print the events of a run, or follow those of all runs.
@@ -99,9 +155,46 @@ pub(super) struct RunArgs {
     pub manifest: PathBuf,
     #[command(flatten)]
     pub overrides: Overrides,
+    #[command(flatten)]
+    pub reuse: Reuse,
+}
+
+/// Which finished results stand in for running a step.
+#[derive(Debug, Args)]
+pub(super) struct Reuse {
+    /// Run every step, whatever the store holds.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Run this step, whatever the store holds. Can be given several times.
+    #[arg(long, value_name = "STEP", conflicts_with = "no_cache")]
+    pub refresh: Vec<String>,
 }
 
 #[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// How far values of this column may lie apart, for steps that declare themselves approximate. Can be given several
+    /// times.
+    #[arg(long, value_name = "COLUMN=NUMBER")]
+    pub tolerance: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WhyArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The step.
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// The run to compare with, by its id. Left out, the nearest earlier run of the flow.
+    #[arg(long, value_name = "ID")]
+    pub against: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
 pub(super) struct Overrides {
     /// Give one of the flow's params another value.
     #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -113,6 +206,48 @@ pub(super) struct RunIdArgs {
     /// The run: its id, the beginning of it, or `@last` for the newest.
     #[arg(value_name = "ID")]
     pub id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    /// If the manifest has changed since the run began, go on with a branch that has the flow as it is now.
+    #[arg(long, conflicts_with = "recorded")]
+    pub adopt: bool,
+    /// Go on with the flow as it was, whatever the manifest says now.
+    #[arg(long, conflicts_with = "manifest")]
+    pub recorded: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BranchArgs {
+    /// The run to branch from: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The first step that is run anew. It and all before it have to be finished.
+    #[arg(long, value_name = "STEP")]
+    pub from: String,
+    #[command(flatten)]
+    pub overrides: BranchOverrides,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BranchOverrides {
+    /// Give one of the flow's params another value, or, as STEP.PARAMETER=VALUE, a parameter of a step.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LsArgs {
+    /// Show branches below the runs that they come from.
+    #[arg(long)]
+    pub tree: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::args::Shared;
 use super::commands::show::print_report;
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
 use super::signals;
-use crate::engine::{Answer, CoreEngineError, FlowEngine};
+use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowDefinition;
 use crate::report::RunReport;
@@ -22,6 +24,7 @@ pub(super) struct RunPlan {
     pub definition: FlowDefinition,
     pub directory: PathBuf,
     pub manifest: Option<String>,
+    pub reuse: ReusePolicy,
 }
 
 impl RunPlan {
@@ -33,7 +36,8 @@ impl RunPlan {
         let definition = FlowDefinition::from_recorded(&initialized.flow, &initialized.definition, Registry::linked()?)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
-        Ok(Self { flow_id, definition, directory, manifest: initialized.environment.manifest.clone() })
+        let manifest = initialized.environment.manifest.clone();
+        Ok(Self { flow_id, definition, directory, manifest, reuse: ReusePolicy::wherever_possible() })
     }
 }
 
@@ -46,6 +50,8 @@ pub(super) enum Act<'a> {
     Retry(&'a str),
     /// Give this answer to the question at the step of this name.
     Answer(&'a str, &'a Answer),
+    /// Begin it as a branch of the run `parent` from the step `from`, for which `set` was set.
+    Branch { parent: FlowId, from: &'a str, set: &'a Map<String, Value> },
 }
 
 /// Runs or resumes a run to its end, and prints what came of it.
@@ -60,6 +66,7 @@ pub(super) fn drive(
     let mut builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
         .directory(plan.directory)
         .cancel_token(cancel)
+        .reuse(plan.reuse)
         .observer(Arc::new(Watcher::new(shared.quiet)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);
@@ -68,6 +75,7 @@ pub(super) fn drive(
     let result = match act {
         Act::Run => engine.run(plan.flow_id),
         Act::Retry(reason) => engine.retry(plan.flow_id, reason),
+        Act::Branch { parent, from, set } => engine.branch(plan.flow_id, parent, from, set.clone()),
         Act::Answer(step, answer) => engine.answer(plan.flow_id, step, answer.clone()),
     };
     let status = match result {

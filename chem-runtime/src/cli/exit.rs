@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use super::output;
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
-use crate::step::DuplicateStepType;
+use crate::step::{DuplicateStepType, listed};
 use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, StoreError};
+use crate::workbench::WorkbenchError;
 
 /// The exit statuses that are not good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,25 @@ impl From<crate::fingerprint::CanonicalError> for Failure {
     }
 }
 
+impl From<WorkbenchError> for Failure {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::NoSuchStep { ref known, .. } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                Self::new(Status::Usage, &error).with_help(format!("it has {}", listed(&known)))
+            }
+            WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
+            WorkbenchError::Store(error) => error.into(),
+            WorkbenchError::Replay(error) => error.into(),
+            WorkbenchError::Engine(CoreEngineError::Store(error)) => error.into(),
+            WorkbenchError::Engine(CoreEngineError::Interrupted { .. }) => {
+                Self { status: Status::Interrupted, ..Self::usage("interrupted") }
+            }
+            WorkbenchError::Engine(error) => Self::new(Status::Usage, &error),
+        }
+    }
+}
+
 impl From<DuplicateStepType> for Failure {
     fn from(error: DuplicateStepType) -> Self {
         Self::new(Status::Usage, &error)
@@ -149,6 +169,8 @@ impl Failure {
             CoreEngineError::Gate(_) => {
                 Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says what the run waits for"))
             }
+            CoreEngineError::Branch(_) => Self::new(Status::Usage, &error)
+                .with_help(format!("`chem show {flow_id}` shows the steps and how they stand")),
             CoreEngineError::NotFailed { .. } => {
                 Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says how it stands"))
             }

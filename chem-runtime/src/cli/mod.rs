@@ -13,6 +13,7 @@ mod args;
 mod commands;
 mod drive;
 mod exit;
+mod family;
 mod output;
 mod panics;
 mod progress;
@@ -28,7 +29,7 @@ use exit::Failure;
 
 /// Runs the command line with the step types that are linked into the program.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse().settled().unwrap_or_else(|error| error.exit());
     start_tracing(&arguments);
     panics::guarded(|| dispatch(&arguments).unwrap_or_else(Failure::report))
 }
@@ -38,11 +39,15 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match &arguments.command {
         Command::Check(args) => commands::check::run(shared, args),
         Command::Run(args) => commands::run::run(shared, args),
+        Command::Plan(args) => commands::plan::run(shared, args),
+        Command::Verify(args) => commands::verify::run(shared, args),
+        Command::Why(args) => commands::why::run(shared, args),
         Command::Resume(args) => commands::resume::run(shared, args),
         Command::Retry(args) => commands::retry::run(shared, args),
         Command::Approve(args) => commands::answer::approve(shared, args),
         Command::Reject(args) => commands::answer::reject(shared, args),
-        Command::Ls => commands::ls::run(shared),
+        Command::Branch(args) => commands::branch::run(shared, args),
+        Command::Ls(args) => commands::ls::run(shared, args),
         Command::Show(args) => commands::show::run(shared, args),
         Command::Log(args) => commands::log::run(shared, args),
         Command::Artifact(args) => commands::artifact::run(shared, args),

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{BAD, BOLD, DIM, GOOD, say, shown, styled};
-use crate::engine::Observer;
-use crate::event::{RetryScheduled, StepSignal, StepStarted};
+use super::output::{BAD, BOLD, DIM, GOOD, ODD, say, shown, styled};
+use crate::engine::{Observer, RunsBecause};
+use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
@@ -81,6 +81,28 @@ impl Observer for Watcher {
                 bar.enable_steady_tick(std::time::Duration::from_millis(120));
                 *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
             }
+        }
+    }
+
+    fn step_reused(&self, instance: &FlowInstance, started: &StepStarted, source: EventAddress) {
+        let (number, count) = (started.step_index + 1, instance.steps().len());
+        let source = if source.flow_id == instance.flow_id() {
+            "from earlier in this run".to_owned()
+        } else {
+            format!("from run {}", source.flow_id)
+        };
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Lines => say(&format!("[{number}/{count}] {}: reused {source}", started.step_id)),
+            Mode::Bars => {
+                say(&format!("{} {}  {}", styled(GOOD, "✓"), started.step_id, styled(DIM, &format!("reused {source}"))))
+            }
+        }
+    }
+
+    fn step_not_reused(&self, step: &StepId, because: &RunsBecause) {
+        if because.is_alarming() {
+            self.line(&format!("{}: step `{step}` runs again: {because}", styled(ODD, "warning")));
         }
     }
 

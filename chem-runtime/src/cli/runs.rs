@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::args::Shared;
+use super::args::{Reuse, Shared};
 use super::exit::Failure;
+use crate::engine::ReusePolicy;
 use crate::event::{FlowEvent, FlowId};
+use crate::flow::FlowDefinition;
+use crate::step::listed;
 use crate::store::{self, EventStore, StoreUrl};
 
 /// Opens the store that the command line, or else the environment, names; makes it if it is not there yet.
@@ -22,6 +25,32 @@ pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>
             .with_help("`chem run MANIFEST` makes one; `--store` names another"));
     }
     Ok(store::open(&url)?)
+}
+
+/// The store that the command line, or else the environment, names, if it is there.
+pub(super) fn store_if_there(shared: &Shared) -> Result<Option<Arc<dyn EventStore>>, Failure> {
+    let url = store_url(shared)?;
+    if matches!(&url, StoreUrl::Sqlite(path) if !path.exists()) {
+        return Ok(None);
+    }
+    Ok(Some(store::open(&url)?))
+}
+
+/// Which finished results stand in for running a step of `definition`.
+pub(super) fn reuse_policy(reuse: &Reuse, definition: &FlowDefinition) -> Result<ReusePolicy, Failure> {
+    if reuse.no_cache {
+        return Ok(ReusePolicy::never());
+    }
+    let known: Vec<&str> = definition.steps().iter().map(|step| step.step().id().as_str()).collect();
+    let mut policy = ReusePolicy::wherever_possible();
+    for step in &reuse.refresh {
+        if !known.contains(&step.as_str()) {
+            return Err(Failure::usage(format!("the flow has no step `{step}` to refresh"))
+                .with_help(format!("it has {}", listed(&known))));
+        }
+        policy = policy.refreshing(step);
+    }
+    Ok(policy)
 }
 
 /// The address of the store that the command line, or else the environment, names.

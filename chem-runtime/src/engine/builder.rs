@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::environment::RunPlace;
-use super::{Clock, CoreEngineError, FlowEngine, Observer, SystemClock, Unobserved};
+use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
 use crate::flow::FlowDefinition;
 use crate::step::{CancelToken, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
 use crate::store::{EventStore, FlowRepository};
@@ -25,6 +25,7 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) place: RunPlace,
     pub(super) cancel: CancelToken,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) reuse: ReusePolicy,
     pub(super) clock: Arc<dyn Clock>,
     name: Option<String>,
     steps: Vec<PlannedStep>,
@@ -41,6 +42,7 @@ impl FlowEngineBuilder<NoSteps> {
             place: RunPlace::default(),
             cancel: CancelToken::default(),
             observer: Arc::new(Unobserved),
+            reuse: ReusePolicy::never(),
             clock: Arc::new(SystemClock),
             name: None,
             steps: Vec::new(),
@@ -107,13 +109,14 @@ impl FlowEngineBuilder<HasSteps> {
 
 impl<Stage> FlowEngineBuilder<Stage> {
     fn into_stage<Next>(self) -> FlowEngineBuilder<Next> {
-        let Self { store, repository, place, cancel, observer, clock, name, steps, invalid, stage: _ } = self;
+        let Self { store, repository, place, cancel, observer, reuse, clock, name, steps, invalid, stage: _ } = self;
         FlowEngineBuilder {
             store,
             repository,
             place,
             cancel,
             observer,
+            reuse,
             clock,
             name,
             steps,
@@ -156,6 +159,12 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// Who watches the engine's runs.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
+        self
+    }
+
+    /// Which finished results of the store stand in for running a step. Unless this is said, none does.
+    pub fn reuse(mut self, reuse: ReusePolicy) -> Self {
+        self.reuse = reuse;
         self
     }
 

@@ -62,6 +62,9 @@ pub enum CoreEngineError {
         /// What the person is asked.
         message: String,
     },
+    /// The run cannot branch from the other.
+    #[error(transparent)]
+    Branch(#[from] super::BranchError),
     /// A person's decision was not taken.
     #[error(transparent)]
     Gate(#[from] super::GateError),

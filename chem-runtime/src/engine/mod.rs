@@ -5,23 +5,31 @@
 //! cost n+1 commits. What an event means, and what happens next, is the flow's to know.
 
 mod attempt;
+mod begin;
+mod branch;
 mod builder;
 mod clock;
 mod environment;
 mod error;
 mod gate;
 mod observer;
+mod repeat;
 mod retry;
+mod reuse;
 mod run;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use begin::begin_step;
+pub use branch::BranchError;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use clock::{Clock, SystemClock};
 pub use error::CoreEngineError;
 pub use gate::{Answer, GateError};
 pub use observer::{Observer, Unobserved};
+pub use repeat::repeat_step;
+pub use reuse::{ReusePolicy, RunsBecause, Verdict};
 
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId, event_variants};
@@ -71,6 +79,7 @@ pub struct FlowEngine {
     place: RunPlace,
     cancel: CancelToken,
     observer: Arc<dyn Observer>,
+    reuse: ReusePolicy,
     clock: Arc<dyn Clock>,
     /// Runs between two calls, so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
@@ -135,6 +144,7 @@ impl FlowEngine {
             place: builder.place,
             cancel: builder.cancel,
             observer: builder.observer,
+            reuse: builder.reuse,
             clock: builder.clock,
             sessions: Mutex::default(),
         }

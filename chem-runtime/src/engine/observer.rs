@@ -1,6 +1,7 @@
 //! Watching a run from outside the log.
 
-use crate::event::{RetryScheduled, StepSignal, StepStarted};
+use super::RunsBecause;
+use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
@@ -8,6 +9,12 @@ use crate::step::{Progress, StepId};
 pub trait Observer: Progress {
     /// A step begins to work; `resumed` if an earlier process had started it.
     fn step_starts(&self, _instance: &FlowInstance, _started: &StepStarted, _resumed: bool) {}
+
+    /// A step is spared: what it put out in another run, or earlier in this one, stands.
+    fn step_reused(&self, _instance: &FlowInstance, _started: &StepStarted, _source: EventAddress) {}
+
+    /// A step is run although it might have been spared.
+    fn step_not_reused(&self, _step: &StepId, _because: &RunsBecause) {}
 
     /// A step that has failed will be tried again.
     fn retry_scheduled(&self, _retry: &RetryScheduled) {}

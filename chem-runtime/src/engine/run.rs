@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attempt::Attempt;
+use super::begin::begin_step;
 use super::clock::wait_until;
+use super::reuse::Verdict;
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::{Artifact, ArtifactValue, Handed};
 use crate::event::{
-    FlowCompleted, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepFailed, StepFinished, StepSignal, StepStarted,
+    FlowCompleted, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepFailed, StepFinished, StepReused, StepSignal,
 };
 use crate::fingerprint::{canonical_json, to_json};
 use crate::flow::{
@@ -115,8 +117,10 @@ impl Session {
                     if resumed && !self.prepare_again(engine, index)? {
                         continue;
                     }
-                    self.flush()?;
-                    self.execute(engine, index, resumed)?;
+                    if !self.reuse(engine, index)? {
+                        self.flush()?;
+                        self.execute(engine, index, resumed)?;
+                    }
                     ran = true;
                 }
             }
@@ -194,15 +198,14 @@ impl Session {
                 return Err(error);
             }
         };
-        let started = self.started(engine, planned.step(), index, &inputs);
+        let begin =
+            |step: &dyn StepDefinition| begin_step(engine.definition.hash(), index, step, &self.files, inputs.hashes());
+        let started = begin(planned.step());
         if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
             return Ok(FlowEventKind::UserInteractionRequested(question));
         }
         let approved = self.approved(index, planned);
-        match started
-            .and_then(|_| approved)
-            .and_then(|step| Ok((self.started(engine, step.step(), index, &inputs)?, step)))
-        {
+        match started.and_then(|_| approved).and_then(|step| Ok((begin(step.step())?, step))) {
             Ok((started, step)) => {
                 self.ready = Some((index, step, inputs));
                 Ok(FlowEventKind::StepStarted(started))
@@ -253,32 +256,38 @@ impl Session {
         Ok(inputs)
     }
 
-    fn started(
-        &self,
-        engine: &FlowEngine,
-        step: &dyn StepDefinition,
-        index: usize,
-        inputs: &Inputs,
-    ) -> Result<StepStarted, StepError> {
-        let (params, inputs) = (step.identity(&self.files)?, inputs.hashes());
-        let step_type = step.step_type();
-        let identity = StepIdentity {
-            step_id: step.id().as_str(),
-            uses: step_type.name,
-            version: step_type.version,
-            inputs: &inputs,
-            params: &params,
+    /// Spares the step if a finished result stands in for running it; the event that says so is then held.
+    fn reuse(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let step = engine.definition.steps()[index].step();
+        if engine.reuse.refusal(step).is_some() {
+            return Ok(false);
+        }
+        // A step of this run may have done the same work, and the store has to know of it.
+        if self.held.iter().any(|event| matches!(event.kind, FlowEventKind::StepFinished(_))) {
+            self.flush()?;
+        }
+        let Some(started) = self.instance.steps()[index].started.as_ref() else {
+            return Ok(false);
         };
-        let fingerprint = identity.fingerprint(engine.definition.hash())?;
-        Ok(StepStarted {
-            step_id: step.id().to_string(),
-            step_index: index,
-            uses: step_type.name.to_owned(),
-            version: step_type.version,
-            inputs,
-            params,
-            fingerprint,
-        })
+        match engine.reuse.judge(self.store.as_ref(), &self.files, step, started)? {
+            Verdict::Run(because) => {
+                if because.is_alarming() {
+                    tracing::warn!(flow_id = %self.flow_id, step = %step.id(), %because, "an earlier result is of no use");
+                }
+                engine.observer.step_not_reused(step.id(), &because);
+                Ok(false)
+            }
+            Verdict::Reuse { source, outputs } => {
+                tracing::info!(flow_id = %self.flow_id, step = %step.id(), source = %source.flow_id, "step reused");
+                engine.observer.step_reused(&self.instance, started, source);
+                let (step_id, fingerprint) = (step.id().to_string(), started.fingerprint);
+                self.ready = None;
+                self.forget_used(engine, index);
+                let reused = StepReused { step_id, step_index: index, fingerprint, outputs, source };
+                self.hold(FlowEventKind::StepReused(reused).into())?;
+                Ok(true)
+            }
+        }
     }
 
     /// Runs the step and holds what it has to say.
@@ -343,11 +352,17 @@ impl Session {
         step: &StepId,
         outputs: Vec<StepOutput>,
     ) -> Result<(), CoreEngineError> {
-        let Some(fingerprint) = self.instance.steps()[index].fingerprint() else {
+        let Some(started) = &self.instance.steps()[index].started else {
             return Ok(());
         };
-        let mut finished =
-            StepFinished { step_id: step.to_string(), step_index: index, fingerprint, outputs: Vec::new() };
+        let reusable = engine.definition.steps()[index].step().is_reusable();
+        let mut finished = StepFinished {
+            step_id: step.to_string(),
+            step_index: index,
+            fingerprint: started.fingerprint,
+            outputs: Vec::new(),
+            cache_key: reusable.then(|| StepIdentity::of(started).cache_key()).transpose()?,
+        };
         let mut artifacts = Vec::new();
         for StepOutput { name, packed, handed } in outputs {
             let (kind, hash) = (packed.root.kind().to_owned(), packed.root.hash());
@@ -359,8 +374,13 @@ impl Session {
                 self.handed.insert(address, value);
             }
         }
-        self.handed.retain(|address, _| engine.last_use.get(address).is_some_and(|last| *last > index));
+        self.forget_used(engine, index);
         self.hold(NewEvent { kind: FlowEventKind::StepFinished(finished), artifacts })
+    }
+
+    /// Lets go of the typed values that no step after the one at `index` takes.
+    fn forget_used(&mut self, engine: &FlowEngine, index: usize) {
+        self.handed.retain(|address, _| engine.last_use.get(address).is_some_and(|last| *last > index));
     }
 
     fn failed(&self, index: usize, step: &StepId, error: &StepError) -> FlowEventKind {
@@ -390,7 +410,7 @@ impl Drop for Session {
 }
 
 impl FlowEngine {
-    fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
+    pub(super) fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
         Ok(FlowEventKind::FlowInitialized(FlowInitialized {
             flow: self.definition.name().unwrap_or(&self.default_name).to_owned(),
             definition_hash: self.definition.hash(),
@@ -406,7 +426,7 @@ impl FlowEngine {
 }
 
 /// A step's outputs, if they are those that it declares.
-fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>) -> Result<Vec<StepOutput>, StepError> {
+pub(super) fn check_outputs(step: &dyn StepDefinition, outputs: Vec<StepOutput>) -> Result<Vec<StepOutput>, StepError> {
     for (index, output) in outputs.iter().enumerate() {
         let Some(declared) = step.outputs().iter().find(|declared| declared.name == output.name) else {
             return Err(StepError::new(format!("the step put out `{}`, which it does not declare", output.name)));

@@ -1,12 +1,12 @@
 //! What each kind of event carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::policy::{Gate, RetryPolicy, StepPolicy};
-use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
+use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 
 /// Whether a step begins a flow, continues it, or acts on the world outside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct RecordedDefinition {
     /// The flow's parameters after all overrides.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// Those of them that were given another value than the manifest says.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overridden: BTreeSet<String>,
     /// The steps in order.
     pub steps: Vec<RecordedStep>,
 }
@@ -136,6 +139,10 @@ pub struct StepFinished {
     pub fingerprint: Fingerprint,
     /// What it put out. The first is the one that a later step takes by default.
     pub outputs: Vec<OutputRef>,
+    /// Names the work that was done, so that it is found by whoever is about to do the same; none if it is to be done
+    /// every time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_key: Option<CacheKey>,
 }
 
 /// An output of a step.

@@ -1,6 +1,6 @@
 //! Flow definitions: steps in order, wired and checked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ pub struct FlowDefinition {
     name: Option<String>,
     description: Option<String>,
     params: Map<String, Value>,
+    overridden: BTreeSet<String>,
     steps: Vec<FlowStep>,
     hash: DefinitionHash,
 }
@@ -35,6 +36,11 @@ impl FlowStep {
     /// The step.
     pub fn step(&self) -> &dyn StepDefinition {
         self.step.as_ref()
+    }
+
+    /// A step that stands in no flow.
+    pub(crate) fn alone(step: Box<dyn StepDefinition>) -> Self {
+        Self { step: step.into(), inputs: BTreeMap::new(), policy: StepPolicy::default() }
     }
 
     /// The same place in the flow with another step in it, which has the same inputs and outputs.
@@ -101,7 +107,7 @@ impl FlowDefinition {
             return Err(FlowDefinitionError::NoSteps);
         }
         let hash = definition_hash(wired.iter().map(|step| step.step.id().as_str()));
-        Ok(Self { name: None, description: None, params: Map::new(), steps: wired, hash })
+        Ok(Self { name: None, description: None, params: Map::new(), overridden: BTreeSet::new(), steps: wired, hash })
     }
 
     /// The definition that a run recorded, with the step types of `registry`.
@@ -138,6 +144,7 @@ impl FlowDefinition {
         definition.name = Some(flow.to_owned());
         definition.description.clone_from(&recorded.description);
         definition.params.clone_from(&recorded.params);
+        definition.overridden.clone_from(&recorded.overridden);
         Ok(definition)
     }
 
@@ -156,6 +163,12 @@ impl FlowDefinition {
     /// The same definition with the flow's parameters after all overrides, for the record.
     pub fn with_params(mut self, params: Map<String, Value>) -> Self {
         self.params = params;
+        self
+    }
+
+    /// The same definition with the names of those parameters that were given another value than the manifest says.
+    pub fn with_overridden(mut self, overridden: BTreeSet<String>) -> Self {
+        self.overridden = overridden;
         self
     }
 
@@ -205,7 +218,12 @@ impl FlowDefinition {
             })
         };
         let steps = self.steps.iter().map(record).collect::<Result<_, _>>()?;
-        Ok(RecordedDefinition { description: self.description.clone(), params: self.params.clone(), steps })
+        Ok(RecordedDefinition {
+            description: self.description.clone(),
+            params: self.params.clone(),
+            overridden: self.overridden.clone(),
+            steps,
+        })
     }
 
     /// An address as a manifest writes it.

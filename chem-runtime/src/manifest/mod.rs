@@ -68,6 +68,11 @@ pub struct Origins {
     pub written: Vec<BTreeMap<String, BTreeSet<String>>>,
 }
 
+/// The rule that an input file is there: the one that a manifest can break by itself, without being changed.
+pub fn no_such_file() -> &'static Rule {
+    &rules::NO_SUCH_FILE
+}
+
 /// Reads and checks the manifest at `path`, whose relative paths start from the directory that it is in.
 pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked {
     match Source::read(path) {
@@ -130,7 +135,8 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         });
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {
-                let mut named = flow_definition.with_params(params.values());
+                let overridden = params.overridden().clone();
+                let mut named = flow_definition.with_params(params.values()).with_overridden(overridden);
                 if let Some(flow) = flow {
                     named = named.with_name(flow);
                 }

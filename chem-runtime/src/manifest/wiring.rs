@@ -41,8 +41,8 @@ pub(super) fn check(
             places.entry(id.as_str()).or_insert(index);
         }
     }
-    let (used, fed) = (vec![false; steps.len()], vec![OutputSpec::ANY; steps.len()]);
-    let feeds = vec![Vec::new(); steps.len()];
+    let (used, feeds) = (vec![false; steps.len()], vec![Vec::new(); steps.len()]);
+    let fed = vec![OutputSpec::ANY; steps.len()];
     let mut wiring = Wiring { steps, specs, source, places, used, fed, feeds, findings };
     wiring.order(registry);
     for (index, spec) in specs.iter().enumerate() {

@@ -29,6 +29,15 @@ impl Default for Rejects {
 impl Rejects {
     /// Adds record number `record`, which begins on line `line` of its file and reads `text`.
     pub fn push(&mut self, line: u64, record: u64, text: &[u8], reason: &str) {
+        self.add(Some(line), Some(record), text, reason);
+    }
+
+    /// Adds a record that stands in no file: it has no line, and perhaps no number.
+    pub fn push_record(&mut self, record: Option<u64>, text: &[u8], reason: &str) {
+        self.add(None, record, text, reason);
+    }
+
+    fn add(&mut self, line: Option<u64>, record: Option<u64>, text: &[u8], reason: &str) {
         let row: Vec<Value> =
             vec![line.into(), record.into(), shortened(text).into(), reason.replace('\0', "\u{fffd}").into()];
         // A row of the columns' own types always fits, unless a file has more than i64::MAX lines.

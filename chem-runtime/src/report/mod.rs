@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::artifact::ArtifactValue as _;
-use crate::event::{FlowEvent, FlowId, OutputRef, UserInteractionRequested, event_variants};
+use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRequested, event_variants};
 use crate::fingerprint::{DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepStatus, replay};
 use crate::step::FileWritten;
@@ -56,8 +56,8 @@ pub struct StepReport {
     pub fingerprint: Option<Fingerprint>,
     /// What it put out.
     pub outputs: Vec<OutputRef>,
-    /// Whether it took over what another run of it had put out.
-    pub cached: bool,
+    /// The `StepFinished` whose outputs it took over, if it was not run itself.
+    pub reused: Option<EventAddress>,
     /// Why it failed, with the causes.
     pub error: Option<(String, Vec<String>)>,
     /// What a person is asked before it starts, while that is open.
@@ -85,7 +85,7 @@ impl RunReport {
             status: state.status,
             fingerprint: state.fingerprint(),
             outputs: state.outputs.clone(),
-            cached: state.reused.is_some(),
+            reused: state.reused,
             error: state.error.clone(),
             question: state.question.clone().filter(|_| state.status == StepStatus::Waiting),
         });
@@ -151,7 +151,8 @@ impl RunReport {
     /// What the store or an artifact in it has to complain of.
     pub fn files_written(&self, store: &dyn EventStore) -> Result<Vec<FileWritten>, StoreError> {
         let mut files = Vec::new();
-        for output in self.steps.iter().flat_map(|step| &step.outputs) {
+        let ran = self.steps.iter().filter(|step| step.reused.is_none());
+        for output in ran.flat_map(|step| &step.outputs) {
             if output.kind == FileWritten::KIND
                 && let Some(artifact) = store.artifact(output.hash)?
             {
@@ -169,7 +170,7 @@ impl StepReport {
             "uses": self.uses,
             "version": self.version,
             "status": self.status.name(),
-            "cached": self.cached,
+            "cached": self.reused.is_some(),
             "fingerprint": text(self.fingerprint),
             "outputs": self.outputs,
         })

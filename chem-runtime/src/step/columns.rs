@@ -126,6 +126,11 @@ pub struct ColumnReference {
 }
 
 impl ColumnReference {
+    /// All of a value names the column `name`.
+    pub fn to(name: &str) -> Self {
+        Self { name: name.to_owned(), path: Vec::new(), at: None }
+    }
+
     /// The same, seen from one level further out.
     pub fn within(mut self, part: PathPart) -> Self {
         self.path.insert(0, part);
@@ -189,6 +194,6 @@ impl ParamValue for ColumnName {
     }
 
     fn named_columns(&self) -> Vec<ColumnReference> {
-        vec![ColumnReference { name: self.0.to_string(), path: Vec::new(), at: None }]
+        vec![ColumnReference::to(&self.0)]
     }
 }

@@ -134,6 +134,12 @@ pub trait StepDefinition: Send + Sync {
         self.params()
     }
 
+    /// Whether a finished result of the same work may stand in for running the step. By default not: a step written by
+    /// hand may share its name with another that does something else.
+    fn is_reusable(&self) -> bool {
+        false
+    }
+
     /// The columns of its inputs that its parameters name, each with the parameter. A check sees that they are there.
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
         Vec::new()

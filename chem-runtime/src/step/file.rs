@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ use crate::fingerprint::ContentHash;
 pub struct Files {
     directory: PathBuf,
     outputs: PathBuf,
+    /// Whether what is written goes elsewhere than where the flow says.
+    elsewhere: bool,
     hashes: Mutex<HashMap<PathBuf, ContentHash>>,
 }
 
@@ -28,12 +30,13 @@ impl Files {
     /// Files relative to `directory`.
     pub fn relative_to(directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
-        Self { outputs: directory.clone(), directory, hashes: Mutex::default() }
+        Self { outputs: directory.clone(), directory, elsewhere: false, hashes: Mutex::default() }
     }
 
     /// The same, but what is written goes below `outputs`, as a test wants it.
     pub fn writing_to(mut self, outputs: impl Into<PathBuf>) -> Self {
         self.outputs = outputs.into();
+        self.elsewhere = true;
         self
     }
 
@@ -42,9 +45,14 @@ impl Files {
         self.directory.join(path)
     }
 
-    /// Where a file to write is.
+    /// Where a file to write is. Where what is written goes elsewhere, nothing leads out of there: neither an absolute path
+    /// nor `..`.
     pub fn output(&self, path: &str) -> PathBuf {
-        self.outputs.join(path)
+        if !self.elsewhere {
+            return self.outputs.join(path);
+        }
+        let normal = |part: &Component<'_>| matches!(part, Component::Normal(_));
+        self.outputs.join(Path::new(path).components().filter(normal).collect::<PathBuf>())
     }
 
     /// Hashes the file at `path` and remembers what it was.
@@ -260,6 +268,15 @@ mod tests {
         assert_eq!(file.read(&files).unwrap(), b"CCO");
         std::fs::write(directory.path().join("a.smi"), "CCN").unwrap();
         assert!(file.read(&files).unwrap_err().to_string().contains("changed"));
+    }
+
+    #[test]
+    fn what_is_written_elsewhere_stays_there() {
+        let files = Files::relative_to("/flows").writing_to("/elsewhere");
+        for (path, expected) in [("out/a.csv", "out/a.csv"), ("/tmp/a.csv", "tmp/a.csv"), ("../../a.csv", "a.csv")] {
+            assert_eq!(files.output(path), Path::new("/elsewhere").join(expected));
+        }
+        assert_eq!(Files::relative_to("/flows").output("/tmp/a.csv"), Path::new("/tmp/a.csv"));
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub struct StepSpec {
     pub version: u32,
     /// Source, transform or sink.
     pub kind: StepKind,
+    /// Whether a finished result may stand in for running the step again. Not for one that acts on the world other than
+    /// by the files that it puts out.
+    pub cache: bool,
+    /// Whether results that are near each other count as the same, by a tolerance that whoever compares them gives.
+    pub approximate: bool,
     /// The function's doc comment. Its first line is the summary; [`help`](Self::help) takes it apart.
     pub doc: &'static str,
     /// What it takes.
@@ -258,6 +263,10 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn outputs(&self) -> &[OutputSpec] {
         S::SPEC.outputs
+    }
+
+    fn is_reusable(&self) -> bool {
+        S::SPEC.cache
     }
 
     fn params(&self) -> Result<Map<String, Value>, StepError> {

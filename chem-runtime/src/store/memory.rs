@@ -8,8 +8,8 @@ use super::admit::{AdmittedArtifact, admit, now};
 use super::lease::{LeaseState, check_epoch};
 use super::{Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, Takeover, Writer};
 use crate::artifact::Artifact;
-use crate::event::{FlowEvent, FlowId, event_variants};
-use crate::fingerprint::ArtifactHash;
+use crate::event::{FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
+use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// Keeps events and artifacts for as long as it lives.
 ///
@@ -34,6 +34,8 @@ struct State {
     /// Every event by its run and position, in the order of `seq`, which counts from 1.
     log: Vec<(FlowId, u64)>,
     artifacts: BTreeMap<ArtifactHash, Artifact>,
+    /// The newest `StepFinished` of each cache key, by its run and position.
+    finished: HashMap<CacheKey, (FlowId, u64)>,
     leases: HashMap<FlowId, HeldLease>,
 }
 
@@ -92,6 +94,9 @@ impl EventStore for InMemoryEventStore {
             for AdmittedArtifact { artifact, .. } in event.artifacts {
                 state.artifacts.entry(artifact.hash()).or_insert(artifact);
             }
+            if let FlowEventKind::StepFinished(StepFinished { cache_key: Some(key), .. }) = &event.kind {
+                state.finished.insert(*key, (flow_id, position));
+            }
             stored.push(FlowEvent { seq, flow_id, position, ts, kind: event.kind });
         }
         state.flows.entry(flow_id).or_default().extend(stored.iter().cloned());
@@ -145,6 +150,13 @@ impl EventStore for InMemoryEventStore {
         let state = self.state();
         let matching = state.artifacts.keys().filter(|hash| hash.to_string().starts_with(prefix));
         Ok(matching.take(limit).copied().collect())
+    }
+
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        let state = self.state();
+        let event =
+            |(flow_id, position): &(FlowId, u64)| state.events(*flow_id).get(usize::try_from(*position).ok()?).cloned();
+        Ok(state.finished.get(&key).and_then(event))
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

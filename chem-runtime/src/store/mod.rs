@@ -52,7 +52,7 @@ pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open};
 
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::fingerprint::ArtifactHash;
+use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// An event to be appended, with the artifacts that it names, which land with it or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +103,9 @@ pub trait EventStore: Send + Sync {
     /// The hashes of the artifacts whose text begins with `prefix`, at most `limit`, in order.
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError>;
 
+    /// The newest `StepFinished` that carries this cache key, of all runs.
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError>;
+
     /// All runs, the oldest first.
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError>;
 
@@ -150,6 +153,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
         (**self).artifacts_with_prefix(prefix, limit)
+    }
+
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        (**self).finished(key)
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -3,6 +3,9 @@
 //! - `reference`: every property of every approved drug is RDKit's.
 //! - `spelling`: one molecule has one record, however it was spelt.
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
+//! - `preparing`: each molecule once, some of them, judged by rules, with one value for each property.
+//! - `sd_files`: what is drawn is the molecule that RDKit sees, and what is written is read back.
+//! - `standard`: standard forms are RDKit's.
 //! - `tables`: molecules among the steps over tables.
 //! - `search`: substructures, scaffolds and similarities are RDKit's, and what is alike comes first.
 //! - `picking`: picks are far apart, and members of a cluster near its centre.
@@ -15,10 +18,13 @@ mod bench;
 mod files;
 mod hostile;
 mod picking;
+mod preparing;
 mod reference;
 mod report;
+mod sd_files;
 mod search;
 mod spelling;
+mod standard;
 mod tables;
 mod threads;
 mod trouble;

@@ -93,4 +93,8 @@ fn a_table_comes_back_from_the_file_that_it_was_written_to() {
     assert_eq!(std::fs::read_to_string(directory.path().join("b.csv")).unwrap(), text);
     let again = run(&read("b.csv"), directory.path(), &[]).unwrap();
     assert_eq!(again[0].packed.root, first[0].packed.root);
+    let write = WriteTable::from_params(&params(json!({ "path": "b.jsonl" }))).unwrap();
+    run(&write, directory.path(), &[("table", &first[0])]).unwrap();
+    let again = run(&read("b.jsonl"), directory.path(), &[]).unwrap();
+    assert_eq!(again[0].packed.root, first[0].packed.root);
 }

@@ -1,4 +1,4 @@
-//! Real kills of real processes.
+//! Real kills of real processes, and signals. Kills at random moments stand in `kills`.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -34,48 +34,6 @@ fn wait_for_lines(place: &Place, lines: usize) {
 
 fn outcome(child: Child) -> Outcome {
     child.wait_with_output().unwrap().into()
-}
-
-#[test]
-fn killed_at_any_moment_a_run_ends_with_the_undisturbed_fingerprint() {
-    let undisturbed = Place::new();
-    undisturbed.write("slow.yaml", &slow_flow(STEPS, 5));
-    let expected = undisturbed.chem(&["run", "slow.yaml", "--format", "json", "-q"]).expect(0).json();
-
-    // A different moment of the run in every round, from before its first event to near its end.
-    for round in 0..24_u64 {
-        let place = Place::new();
-        place.write("slow.yaml", &slow_flow(STEPS, 5));
-        let mut child = place.spawn(&["run", "slow.yaml", "-q"]);
-        std::thread::sleep(Duration::from_millis(3 * round));
-        child.kill().unwrap();
-        child.wait().unwrap();
-
-        let runs_in_store = place.chem(&["ls", "--format", "json"]);
-        if runs_in_store.status != 0 || runs_in_store.json().as_array().unwrap().is_empty() {
-            continue; // Killed before anything was recorded.
-        }
-        let stopped = place.show("@last");
-        let finished: Vec<String> = stopped["steps"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|step| step["status"] == "finished_ok")
-            .map(|step| step["id"].as_str().unwrap().to_owned())
-            .collect();
-        let before = runs(&place);
-        if stopped["status"] == "interrupted" {
-            place.chem(&["resume", "@last", "-q"]).expect(0);
-        }
-        let ended = place.show("@last");
-        for key in ["status", "flow_fingerprint", "definition_hash", "event_variants", "steps"] {
-            assert_eq!(ended[key], expected[key], "round {round}");
-        }
-        let after = runs(&place);
-        for step in finished {
-            assert_eq!(after.get(&step), before.get(&step), "round {round}: `{step}` had finished and ran again");
-        }
-    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The program itself, as a person or a script meets it.
 
+mod branch;
 mod contract;
 mod durability;
 mod gates;
 mod harness;
 mod identity;
+mod kills;
 mod manifest_errors;
 mod retry;
 mod store;

@@ -26,6 +26,12 @@ fn the_tutorial_does_what_it_says() {
     });
 }
 
+#[test]
+fn the_page_on_running_does_what_it_says() {
+    let page = std::fs::read_to_string(in_repository("docs/running.md")).unwrap();
+    follow(&page, outside(), |_, value| Some(value.to_owned()));
+}
+
 #[cfg(feature = "chemistry")]
 mod readme {
     use super::*;

@@ -1,12 +1,12 @@
 //! Steps that count how often they run, and stores that count how often they are asked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chem_runtime::artifact::{Artifact, JsonArtifact};
 use chem_runtime::event::{FlowEvent, FlowId};
-use chem_runtime::fingerprint::ArtifactHash;
+use chem_runtime::fingerprint::{ArtifactHash, CacheKey};
 use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
     ExecutionContext, PlannedStep, Signal, StepDefinition, StepError, StepId, StepKind, StepOutput, StepPolicy,
@@ -132,12 +132,13 @@ pub fn runs(counters: &[Arc<AtomicUsize>]) -> Vec<usize> {
     counters.iter().map(|counter| counter.load(Ordering::SeqCst)).collect()
 }
 
-/// A store that counts, and that loses power at an append.
+/// A store that counts, and that loses power at an append; from then on it does nothing until the power is back.
 pub struct Watched {
-    pub inner: InMemoryEventStore,
+    pub inner: Arc<dyn EventStore>,
     pub appends: AtomicUsize,
     pub lists: AtomicUsize,
     power_loss: Option<PowerLoss>,
+    dark: AtomicBool,
 }
 
 /// When the power goes.
@@ -151,11 +152,29 @@ pub enum PowerLoss {
 
 impl Watched {
     pub fn new(power_loss: Option<PowerLoss>) -> Self {
-        Self { inner: InMemoryEventStore::new(), appends: AtomicUsize::new(0), lists: AtomicUsize::new(0), power_loss }
+        Self::on(Arc::new(InMemoryEventStore::new()), power_loss)
     }
-}
 
-impl Watched {
+    /// The same on another store.
+    pub fn on(inner: Arc<dyn EventStore>, power_loss: Option<PowerLoss>) -> Self {
+        let (appends, lists) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { inner, appends, lists, power_loss, dark: AtomicBool::new(false) }
+    }
+
+    /// The power is back.
+    pub fn light(&self) {
+        self.dark.store(false, Ordering::SeqCst);
+    }
+
+    fn see(&self) -> Result<(), StoreError> {
+        if self.dark.load(Ordering::SeqCst) { Err(power_lost()) } else { Ok(()) }
+    }
+
+    fn lose(&self) -> StoreError {
+        self.dark.store(true, Ordering::SeqCst);
+        power_lost()
+    }
+
     /// The events of a run, without this counting as a reading of the log.
     pub fn inner_events(&self, flow_id: FlowId) -> Vec<FlowEvent> {
         self.inner.list(flow_id).unwrap()
@@ -172,19 +191,22 @@ fn power_lost() -> StoreError {
 
 impl EventStore for Watched {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+        self.see()?;
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
         if self.power_loss == Some(PowerLoss::Before(number)) {
-            return Err(power_lost());
+            return Err(self.lose());
         }
         let stored = self.inner.append_as(writer, expected, events)?;
-        if self.power_loss == Some(PowerLoss::After(number)) { Err(power_lost()) } else { Ok(stored) }
+        if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(stored) }
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+        self.see()?;
         self.inner.lease(flow_id, holder, takeover)
     }
 
     fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.see()?;
         self.inner.release(lease)
     }
 
@@ -193,6 +215,7 @@ impl EventStore for Watched {
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+        self.see()?;
         self.lists.fetch_add(1, Ordering::SeqCst);
         self.inner.list(flow_id)
     }
@@ -203,6 +226,10 @@ impl EventStore for Watched {
 
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
         self.inner.artifacts_with_prefix(prefix, limit)
+    }
+
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        self.inner.finished(key)
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -165,6 +165,7 @@ fn power_lost_at_any_append_of_a_run_with_retries_changes_nothing() {
             let Err(error) = first.run(flow_id) else { continue };
             assert!(matches!(error, CoreEngineError::Store(_)), "{loss:?}: {error}");
             drop(first);
+            store.light();
             let resumed = engine(definition);
             match resumed.run(flow_id) {
                 Ok(_) | Err(CoreEngineError::FlowCompleted { .. }) => {}

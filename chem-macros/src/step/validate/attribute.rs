@@ -1,4 +1,4 @@
-//! The attribute: the step type's name, version and kind.
+//! The attribute: the step type's name, version and kind, and what may be done with its results.
 
 use proc_macro2::Span;
 use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr};
@@ -12,6 +12,10 @@ pub(super) struct Header {
     pub(super) version: u32,
     /// The kind, if it is written, and where.
     pub(super) kind: Option<(Kind, Expr)>,
+    /// Whether a finished result may stand in for running the step again.
+    pub(super) cache: bool,
+    /// Whether results that are near each other are the same result.
+    pub(super) approximate: bool,
     /// The function that tells the columns of the output.
     pub(super) columns: Option<ExprPath>,
 }
@@ -31,12 +35,16 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         None => None,
     };
     let kind = options.take("kind").map(|value| kind(value, errors));
+    let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
+    let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
     let columns = options.take("columns").map(|value| columns(value, errors));
-    options.refuse_rest("`version`, `kind` and `columns`", errors);
+    options.refuse_rest("`version`, `kind`, `columns`, `cache` and `approximate`", errors);
     Some(Header {
         name: name?,
         version: version?,
         kind: kind.map_or(Some(None), |kind| kind.map(Some))?,
+        cache: cache?,
+        approximate: approximate?,
         columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
     })
 }
@@ -84,6 +92,16 @@ fn kind(value: Expr, errors: &mut Errors) -> Option<(Kind, Expr)> {
         }
     };
     Some((kind, value))
+}
+
+fn truth(value: &Expr, errors: &mut Errors) -> Option<bool> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(literal), .. }) => Some(literal.value),
+        other => {
+            errors.under(other, "write `true` or `false`");
+            None
+        }
+    }
 }
 
 fn columns(value: Expr, errors: &mut Errors) -> Option<ExprPath> {

@@ -21,6 +21,8 @@ pub(super) struct StepType<'a> {
     pub(super) name: LitStr,
     pub(super) version: u32,
     pub(super) kind: Kind,
+    pub(super) cache: bool,
+    pub(super) approximate: bool,
     /// The function that tells the columns of the output.
     pub(super) columns: Option<ExprPath>,
     pub(super) doc: Doc,
@@ -89,7 +91,7 @@ pub(super) fn validate<'a>(
     let arguments = argument::validate(arguments, errors);
     let returns = signature::returned(&function.sig, errors);
     let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
-    let Header { name, version, kind, columns } = header;
+    let Header { name, version, kind, columns, cache, approximate } = header;
     check_columns_of(&arguments, errors);
     let kind = decide_kind(kind, &arguments, errors)?;
     if kind != Kind::Sink && signature::is_unit(returns.given) {
@@ -99,7 +101,20 @@ pub(super) fn validate<'a>(
         errors.under(returns.given, message);
     }
     let (function, visibility) = (&function.sig.ident, &function.vis);
-    Some(StepType { name, version, kind, columns, doc, visibility, function, structure, arguments, returns })
+    Some(StepType {
+        name,
+        version,
+        kind,
+        columns,
+        cache,
+        approximate,
+        doc,
+        visibility,
+        function,
+        structure,
+        arguments,
+        returns,
+    })
 }
 
 /// Columns are those of an input.

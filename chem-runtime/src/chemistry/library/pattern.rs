@@ -57,6 +57,13 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The pattern as the library has it.
+    pub(super) fn query(&self) -> &QueryGraph {
+        &self.0
+    }
+}
+
 impl Structure {
     /// Whether the pattern occurs in the structure, stereochemistry left out of account; none if the library cannot
     /// tell.

@@ -3,7 +3,7 @@
 use csv::StringRecord;
 use serde_json::Value;
 
-use super::raw::{Content, RawFile, RawRecord, split_smiles};
+use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
 use crate::artifact::{Column, ColumnType};
 use crate::chemistry::molecules::PROMISED;
 use crate::records::{Delimited, Row};
@@ -89,7 +89,7 @@ impl Plan {
         }
         let name = self.name.map(cell).filter(|name| !name.is_empty()).map(str::to_owned);
         let more = self.more.iter().map(|(index, column)| value(column, cell(*index)));
-        Ok(Content { smiles: smiles.to_owned(), name, more: more.collect::<Result<_, _>>()? })
+        Ok(Content { structure: Spelling::Smiles(smiles.to_owned()), name, more: more.collect::<Result<_, _>>()? })
     }
 }
 
@@ -105,7 +105,7 @@ fn position(header: &StringRecord, name: &str) -> Option<usize> {
     }
 }
 
-fn value(column: &Column, cell: &str) -> Result<Value, String> {
+pub(super) fn value(column: &Column, cell: &str) -> Result<Value, String> {
     match column.ty {
         _ if cell.is_empty() => Ok(Value::Null),
         ColumnType::Float => match cell.parse::<f64>() {
@@ -128,7 +128,11 @@ mod tests {
     }
 
     fn content(smiles: &str, name: Option<&str>, more: &[Value]) -> Result<Content, String> {
-        Ok(Content { smiles: smiles.to_owned(), name: name.map(str::to_owned), more: more.to_vec() })
+        Ok(Content {
+            structure: Spelling::Smiles(smiles.to_owned()),
+            name: name.map(str::to_owned),
+            more: more.to_vec(),
+        })
     }
 
     #[test]

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::raw::{Content, RawFile, RawRecord};
 use super::{canonical_smiles, smiles_lines, sort_out};
-use crate::chemistry::library::Structure;
-use crate::chemistry::molecules::Molecules;
+use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{map_records, on_workers};
 
@@ -29,7 +28,7 @@ use crate::records::{map_records, on_workers};
 /// # Errors
 /// - A molecule is not a SMILES or not a possible molecule, or has a CXSMILES extension; the message has its place, its
 ///   text and the reason.
-#[step("molecules.inline", version = 1)]
+#[step("molecules.inline", version = 1, columns = columns_of_molecules)]
 pub fn inline_molecules(
     /// The molecules, each a SMILES and, if it has one, a name.
     #[param(example = "[CCO ethanol, CCN ethylamine]")]
@@ -44,6 +43,10 @@ pub fn inline_molecules(
     }
     let raw = RawFile { more: Vec::new(), records };
     Ok(sort_out("molecules", raw, smiles, true)?.kept)
+}
+
+fn columns_of_molecules(_: &InlineMolecules, _: &ColumnContext<'_>) -> Columns {
+    Columns::known(PROMISED.map(|(name, _)| name))
 }
 
 /// A molecule in a manifest: a SMILES, and after white space a name.
@@ -84,7 +87,7 @@ impl ParamValue for InlineMolecule {
 
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let molecule = Self(String::read(value)?);
-        let checked = on_workers(|| Structure::from_smiles(&molecule.content()?.smiles).map(drop))
+        let checked = on_workers(|| molecule.content()?.structure.canonical_smiles().map(drop))
             .map_err(|error| InvalidParam::new(error.to_string()))?;
         match checked {
             Ok(()) => Ok(molecule),

@@ -4,6 +4,7 @@ mod delimited_columns;
 mod inline;
 mod queries;
 mod raw;
+mod sd_records;
 mod smiles_lines;
 
 pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
@@ -12,26 +13,28 @@ use serde_json::{Value, json};
 use self::delimited_columns::FileColumns;
 pub(super) use self::queries::{Query, read_queries};
 use self::raw::{RawFile, RawRecord};
-use super::library::{PROVIDER, Structure};
+use super::library::PROVIDER;
 use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::prelude::*;
 use crate::records::{Rejects, extension, header_of, map_records, shortened, text_of};
 
-/// Reads molecules from a SMILES, CSV or TSV file, which may be compressed with gzip.
+/// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
 /// The file's extension says what it is: `.smi`, `.smiles` or `.txt` has a SMILES on each line, then white space and a
 /// name, and lines that begin with `#` are comments; `.csv` and `.tsv` have a line with the names of the columns first.
-/// A `.gz` at the end is looked through.
+/// `.sdf` and `.sd` have a mol block for each molecule, V2000 or V3000, data under names, and a line `$$$$`. A `.gz` at the
+/// end is looked through.
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
-/// file), then the other columns of a CSV or TSV file: as text, or as numbers if `numbers` names them. A column of the
-/// file that is called like one of the three is kept with `file_` before its name.
+/// file), then the other columns of a CSV or TSV file, or the data of an SD file in the order in which their names first
+/// appear: as text, or as numbers if `numbers` names them. A column of the file that is called like one of the three is
+/// kept with `file_` before its name. In an SD file the first line of a record is its name.
 ///
 /// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: text that
 /// is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a CXSMILES
-/// extension (which would be lost), or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
-/// characters. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
+/// extension (which would be lost), a record of an SD file that is cut off or a query, or a molecule beyond the limits of
+/// 1,000 atoms, 150 ring closures and 20,000 characters. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
 ///
 /// # Example
 /// ```yaml
@@ -55,12 +58,12 @@ pub fn read_molecules(
     #[param(example = "data/approved-drugs.csv")]
     path: InputFile,
     /// What the file is, where its extension does not say it.
-    #[param(one_of = ["smi", "csv", "tsv"])]
+    #[param(one_of = ["smi", "csv", "tsv", "sdf"])]
     format: Option<String>,
     /// The column with the SMILES, in a CSV or TSV file. Letter case matters only where two columns differ by it alone.
     #[param(default = "smiles")]
     smiles_column: String,
-    /// The column with the names. Left out, it is `name` if there is one.
+    /// The column with the names. Left out, it is `name` if there is one; in an SD file, the first line of a record.
     name_column: Option<String>,
     /// Columns to read as numbers; an empty cell is then a missing number, and a record with anything else is rejected.
     #[param(default = [], example = "[pIC50]")]
@@ -84,6 +87,7 @@ pub fn read_molecules(
     let text = text_of(file, path.read(context.files())?)?;
     let raw = match format.as_str() {
         "csv" | "tsv" => delimited_columns::read(file, &text, columns)?,
+        "sdf" => sd_records::read(file, &text, name_column.as_deref(), &numbers)?,
         _ => smiles_lines::read(&text),
     };
     let smiles = map_records(context, &raw.records, canonical_smiles)?;
@@ -98,8 +102,11 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
     let file = step.path.as_str();
     let promised = Columns::known(PROMISED.map(|(name, _)| name));
     let Ok(format) = format_of(file, step.format.clone()) else { return Columns::Unknown };
-    if format == "smi" {
-        return promised;
+    match format.as_str() {
+        "smi" => return promised,
+        // Each record of an SD file has data of its own.
+        "sdf" => return Columns::Unknown,
+        _ => {}
     }
     let columns = FileColumns {
         smiles: &step.smiles_column,
@@ -125,16 +132,17 @@ fn format_of(file: &str, given: Option<String>) -> Result<String, StepError> {
     }
     match extension(file).as_deref() {
         Some("smi" | "smiles" | "txt") => Ok("smi".to_owned()),
+        Some("sdf" | "sd") => Ok("sdf".to_owned()),
         Some(known @ ("csv" | "tsv")) => Ok(known.to_owned()),
         _ => Err(StepError::new(format!(
-            "the name of `{file}` does not say what it is; write `format: smi`, `csv` or `tsv`"
+            "the name of `{file}` does not say what it is; write `format: smi`, `csv`, `tsv` or `sdf`"
         ))),
     }
 }
 
 fn canonical_smiles(record: &RawRecord<'_>) -> Result<String, String> {
     let content = record.content.as_ref().map_err(Clone::clone)?;
-    Structure::from_smiles(&content.smiles)?.canonical_smiles()
+    content.structure.canonical_smiles()
 }
 
 /// The molecules, and the records that are none.

@@ -2,7 +2,6 @@
 
 use super::raw::{RawFile, RawRecord};
 use super::{delimited_columns, smiles_lines};
-use crate::chemistry::library::Structure;
 use crate::records::{extension, on_workers, shortened, text_of};
 use crate::step::{ExecutionContext, InputFile, StepError};
 
@@ -36,7 +35,7 @@ pub(in crate::chemistry) fn read_queries(
 
 fn query(file: &str, record: RawRecord<'_>) -> Result<Query, StepError> {
     let molecule = record.content.and_then(|content| {
-        let smiles = Structure::from_smiles(&content.smiles)?.canonical_smiles()?;
+        let smiles = content.structure.canonical_smiles()?;
         Ok(Query { name: content.name.unwrap_or_else(|| smiles.clone()), smiles })
     });
     molecule.map_err(|reason| {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::artifact::Column;
+use crate::chemistry::library::Structure;
 
 /// The records of a file, and the columns that they have besides SMILES and name.
 #[derive(Debug, Default)]
@@ -23,10 +24,34 @@ pub(super) struct RawRecord<'a> {
 /// What a record says.
 #[derive(Debug, PartialEq)]
 pub(super) struct Content {
-    pub(super) smiles: String,
+    pub(super) structure: Spelling,
     pub(super) name: Option<String>,
     /// One value for each of the file's other columns.
     pub(super) more: Vec<Value>,
+}
+
+/// How a record spells its structure.
+#[derive(Debug, PartialEq)]
+pub(super) enum Spelling {
+    Smiles(String),
+    MolBlock(String),
+}
+
+impl Spelling {
+    /// The canonical SMILES.
+    ///
+    /// # Errors
+    /// Says why there is no such molecule.
+    pub(super) fn canonical_smiles(&self) -> Result<String, String> {
+        match self {
+            Self::Smiles(smiles) => Structure::from_smiles(smiles)?.canonical_smiles(),
+            // By way of a SMILES, so that what was drawn is held to the same limits and gives the same record.
+            Self::MolBlock(block) => {
+                let smiles = Structure::from_mol_block(block)?.canonical_smiles()?;
+                Structure::from_smiles(&smiles)?.canonical_smiles()
+            }
+        }
+    }
 }
 
 /// The SMILES that a text begins with, and the rest.

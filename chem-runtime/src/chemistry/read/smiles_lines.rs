@@ -3,7 +3,7 @@
 //! Lines with nothing on them are skipped, and so are those that begin with `#`, as no SMILES does. A first line that
 //! begins with the word `smiles`, which is no SMILES either, names the columns and is skipped too.
 
-use super::raw::{Content, RawFile, RawRecord, split_smiles};
+use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
 use crate::records::{Line, lines};
 
 pub(super) fn read(text: &[u8]) -> RawFile<'_> {
@@ -28,7 +28,7 @@ pub(super) fn content(line: &[u8]) -> Result<Content, String> {
     }
     let (smiles, name) = split_smiles(text)?;
     let name = Some(name).filter(|name| !name.is_empty()).map(str::to_owned);
-    Ok(Content { smiles: smiles.to_owned(), name, more: Vec::new() })
+    Ok(Content { structure: Spelling::Smiles(smiles.to_owned()), name, more: Vec::new() })
 }
 
 #[cfg(test)]
@@ -38,7 +38,10 @@ mod tests {
     type Said = Result<(String, Option<String>), String>;
 
     fn read_all(text: &[u8]) -> Vec<(u64, Said)> {
-        let of = |content: Content| (content.smiles, content.name);
+        let of = |content: Content| match content.structure {
+            Spelling::Smiles(smiles) => (smiles, content.name),
+            Spelling::MolBlock(block) => panic!("a mol block in a SMILES file: {block}"),
+        };
         read(text).records.into_iter().map(|record| (record.line, record.content.map(of))).collect()
     }
 

@@ -9,7 +9,7 @@ use crate::cli::args::{CheckArgs, Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, GOOD, styled};
 use crate::flow::FlowDefinition;
-use crate::manifest::{self, Diagnostic, Override, Style};
+use crate::manifest::{self, Diagnostic, Origins, Override, Style};
 use crate::step::Registry;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode, Failure> {
@@ -46,10 +46,18 @@ pub(in crate::cli) struct CheckedManifest {
     pub definition: Option<FlowDefinition>,
     /// The directory that its relative paths start from.
     pub directory: PathBuf,
+    /// Where the values of the flow come from.
+    pub origins: Origins,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl CheckedManifest {
+    /// Whether nothing is wrong but that input files are not there.
+    pub(in crate::cli) fn only_lacks_files(&self) -> bool {
+        let mut errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+        errors.all(|diagnostic| diagnostic.rule == manifest::no_such_file())
+    }
+
     /// Prints what was found, for a command that goes on to something else.
     pub(in crate::cli) fn print_to_stderr(&self) {
         if !self.diagnostics.is_empty() {
@@ -63,5 +71,10 @@ pub(in crate::cli) fn read_and_check(path: &Path, overrides: &Overrides) -> Resu
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
     let checked = manifest::load(path, &overrides, Registry::linked()?);
     let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(CheckedManifest { definition: checked.definition, directory, diagnostics: checked.diagnostics })
+    Ok(CheckedManifest {
+        definition: checked.definition,
+        directory,
+        origins: checked.origins,
+        diagnostics: checked.diagnostics,
+    })
 }

@@ -1,20 +1,25 @@
 //! `chem ls`: the runs of a store.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::cli::args::{Format, Shared};
+use crate::cli::args::{Format, LsArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table};
 use crate::cli::runs;
+use crate::event::{BranchCreated, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::report::summary_json;
+use crate::store::{EventStore, FlowSummary};
 
-pub(in crate::cli) fn run(shared: &Shared) -> Result<ExitCode, Failure> {
-    let flows = runs::open_existing_store(shared)?.flows()?;
+pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
+    let store = runs::open_existing_store(shared)?;
+    let flows = store.flows()?;
+    let rows = if args.tree { families(store.as_ref(), &flows)? } else { flows.iter().map(Row::alone).collect() };
     if shared.format == Format::Json {
-        output::print_json(&Value::Array(flows.iter().map(summary_json).collect()))?;
+        output::print_json(&Value::Array(rows.iter().map(Row::to_json).collect()))?;
         return Ok(ExitCode::SUCCESS);
     }
     if flows.is_empty() {
@@ -22,12 +27,14 @@ pub(in crate::cli) fn run(shared: &Shared) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(&["run", "flow", "status", "began", "took", "flow fingerprint"]);
-    for flow in &flows {
+    for Row { flow, depth, branch } in &rows {
         let took = flow.last.ts.duration_since(flow.first.ts);
         let fingerprint = flow.flow_fingerprint().map(|fingerprint| fingerprint.short()).unwrap_or_default();
+        let indent = if *depth == 0 { String::new() } else { format!("{}└ ", "  ".repeat(depth - 1)) };
+        let from = branch.as_ref().map(|branch| format!(" from {}", branch.step_id)).unwrap_or_default();
         table.row([
-            (BOLD, flow.flow_id().to_string()),
-            (BOLD, flow.flow().unwrap_or("?").to_owned()),
+            (BOLD, format!("{indent}{}", flow.flow_id())),
+            (BOLD, format!("{}{from}", flow.flow().unwrap_or("?"))),
             (status_style(flow.status()), flow.status().name().to_owned()),
             (DIM, flow.first.ts.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
             (DIM, output::seconds(took)),
@@ -36,6 +43,60 @@ pub(in crate::cli) fn run(shared: &Shared) -> Result<ExitCode, Failure> {
     }
     output::print(&table.render())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A run and its place in its family.
+struct Row<'a> {
+    flow: &'a FlowSummary,
+    depth: usize,
+    branch: Option<BranchCreated>,
+}
+
+impl<'a> Row<'a> {
+    fn alone(flow: &'a FlowSummary) -> Self {
+        Self { flow, depth: 0, branch: None }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut object = summary_json(self.flow);
+        if let Some(branch) = &self.branch {
+            object["branch"] = json!({"parent": branch.parent, "root": branch.root, "from": branch.step_id});
+        }
+        object
+    }
+}
+
+/// The runs with each branch after the run that it comes from.
+fn families<'a>(store: &dyn EventStore, flows: &'a [FlowSummary]) -> Result<Vec<Row<'a>>, Failure> {
+    let mut branches: HashMap<FlowId, Vec<Row<'a>>> = HashMap::new();
+    let mut roots = Vec::new();
+    for flow in flows {
+        let mut row = Row::alone(flow);
+        if flow.event_variants.starts_with("IB") {
+            row.branch = store.list(flow.flow_id())?.into_iter().nth(1).and_then(|event| match event.kind {
+                FlowEventKind::BranchCreated(branch) => Some(branch),
+                _ => None,
+            });
+        }
+        match &row.branch {
+            Some(branch) => branches.entry(branch.parent).or_default().push(row),
+            None => roots.push(row),
+        }
+    }
+    let mut rows = Vec::new();
+    // Not by recursion: a chain of branches may be long.
+    let mut open: Vec<Row<'a>> = roots.into_iter().rev().collect();
+    loop {
+        let Some(row) = open.pop() else {
+            // What comes from runs that this store does not have.
+            let Some(parent) = branches.keys().next().copied() else { return Ok(rows) };
+            open.extend(branches.remove(&parent).into_iter().flatten().rev());
+            continue;
+        };
+        let children = branches.remove(&row.flow.flow_id()).into_iter().flatten().rev();
+        open.extend(children.map(|child| Row { depth: row.depth + 1, ..child }));
+        rows.push(row);
+    }
 }
 
 /// The style of a run's status wherever it is printed.

@@ -2,14 +2,18 @@
 
 pub(super) mod answer;
 pub(super) mod artifact;
+pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod log;
 pub(super) mod ls;
 pub(super) mod new;
+pub(super) mod plan;
 pub(super) mod resume;
 pub(super) mod retry;
 pub(super) mod run;
 pub(super) mod show;
 pub(super) mod steps;
 pub(super) mod store;
+pub(super) mod verify;
+pub(super) mod why;

@@ -1,14 +1,23 @@
 //! `chem resume`: goes on with a run that was interrupted, from its recorded definition.
+//!
+//! A manifest that has changed meanwhile is told of and not taken up by the way: `--recorded` goes on with the flow as
+//! it was, `--adopt` with a branch that has the flow as it is now.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use crate::cli::args::{RunIdArgs, Shared};
+use serde_json::Map;
+
+use crate::cli::args::{ResumeArgs, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
+use crate::cli::family::{self, Manifest};
 use crate::cli::runs;
-use crate::flow::{FlowStatus, replay};
+use crate::event::{FlowEvent, FlowId};
+use crate::flow::{Change, FlowDefinition, FlowInstance, FlowStatus, StepStatus, replay};
+use crate::store::EventStore;
 
-pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_existing_store(shared)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let instance = replay(flow_id, &events)?;
@@ -24,5 +33,49 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode,
             )));
         }
     }
+    if !args.recorded
+        && let Some(begun) = instance.initialized()
+    {
+        let go_on = format!("`chem resume {flow_id} --recorded` goes on with the flow as it was");
+        match family::compare(begun, args.manifest.as_deref())? {
+            Manifest::AsRecorded => {}
+            Manifest::Wrong => {
+                return Err(Failure::usage("the manifest of this run has errors now").with_help(go_on));
+            }
+            Manifest::Changed(definition, changes) if args.adopt => {
+                return adopt(shared, store, (flow_id, &events, &instance), *definition, &changes);
+            }
+            Manifest::Changed(_, changes) => {
+                let what = family::listed(&changes);
+                let message = format!("the manifest of this run has changed since it began{what}");
+                return Err(
+                    Failure::usage(message).with_help(format!("{go_on}, and `--adopt` with a branch as it is now"))
+                );
+            }
+        }
+    }
     drive(shared, store, RunPlan::stored(flow_id, &events)?, Act::Run)
+}
+
+/// Goes on in a branch that has the flow of the manifest as it is now, from the first step that has not finished or has
+/// changed.
+fn adopt(
+    shared: &Shared,
+    store: Arc<dyn EventStore>,
+    (parent, events, instance): (FlowId, &[FlowEvent], &FlowInstance),
+    definition: FlowDefinition,
+    changes: &[Change],
+) -> Result<ExitCode, Failure> {
+    let shared_with = |index: usize, id: &str| {
+        let state = instance.steps().get(index).filter(|state| state.id == id);
+        state.is_some_and(|state| state.status == StepStatus::FinishedOk)
+            && !changes.iter().any(|change| change.step == id)
+    };
+    let ids: Vec<&str> = definition.steps().iter().map(|step| step.step().id().as_str()).collect();
+    let first = ids.iter().enumerate().position(|(index, id)| !shared_with(index, id));
+    // A flow of which steps were only taken away runs its last step again.
+    let from = first.or(ids.len().checked_sub(1)).map(|index| ids[index].to_owned()).unwrap_or_default();
+    let stored = RunPlan::stored(parent, events)?;
+    let plan = RunPlan { flow_id: FlowId::new(), definition, ..stored };
+    drive(shared, store, plan, Act::Branch { parent, from: &from, set: &Map::new() })
 }

@@ -15,12 +15,13 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());
     };
+    let reuse = runs::reuse_policy(&args.reuse, &definition)?;
     let store = runs::open_store(shared)?;
     let manifest = args.manifest.file_name().map(|name| name.to_string_lossy().into_owned());
     drive(
         shared,
         store,
-        RunPlan { flow_id: FlowId::new(), definition, directory: checked.directory, manifest },
+        RunPlan { flow_id: FlowId::new(), definition, directory: checked.directory, manifest, reuse },
         Act::Run,
     )
 }

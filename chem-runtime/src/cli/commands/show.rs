@@ -8,7 +8,7 @@ use crate::cli::args::{Format, RunIdArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
-use crate::event::UserInteractionRequested;
+use crate::event::{FlowId, UserInteractionRequested};
 use crate::flow::{FlowStatus, StepStatus};
 use crate::report::RunReport;
 use crate::store::EventStore;
@@ -34,6 +34,12 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     );
     text.push_str(&format!("run {}\n\n", report.flow_id));
     text.push_str(&steps_table(report).render());
+    for (run, steps) in reused(report) {
+        let steps = steps.join(", ");
+        let source = if run == report.flow_id { "this run".to_owned() } else { format!("run {run}") };
+        text.push_str(&format!("\nreused from {source}: {steps}"));
+    }
+    text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
     if let Some(fingerprint) = report.flow_fingerprint {
         text.push_str(&format!("\nflow fingerprint {fingerprint}\n"));
     }
@@ -52,6 +58,19 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         output::say(&format!("go on with `chem resume {}`", report.flow_id));
     }
     Ok(())
+}
+
+/// The steps that were not run, by the run that they were taken from.
+fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
+    let mut runs: Vec<(FlowId, Vec<&str>)> = Vec::new();
+    for step in &report.steps {
+        let Some(source) = step.reused else { continue };
+        match runs.iter_mut().find(|(run, _)| *run == source.flow_id) {
+            Some((_, steps)) => steps.push(&step.id),
+            None => runs.push((source.flow_id, vec![&step.id])),
+        }
+    }
+    runs
 }
 
 /// What a run waits for, and how to decide.

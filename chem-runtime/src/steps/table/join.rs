@@ -48,16 +48,16 @@ const MAX_ROWS: usize = 20_000_000;
 /// - Columns that are to be equal hold values of types that never are, such as text and numbers.
 /// - The file cannot be read, or has a record that cannot be used.
 /// - The result would have more than 20,000,000 rows.
-#[step("table.join", version = 1)]
+#[step("table.join", version = 1, columns = columns_of_join)]
 pub fn join_table(
     left: Input<Dataset>,
     right: Option<Input<Table>>,
     /// The columns in which rows have to be equal.
-    #[param(example = "[name]")]
-    on: Vec<String>,
+    #[param(example = "[name]", columns_of = "left")]
+    on: Vec<ColumnName>,
     /// What these columns are called in the right table, if they have other names there.
-    #[param(example = "[compound]")]
-    right_on: Option<Vec<String>>,
+    #[param(example = "[compound]", columns_of = "right")]
+    right_on: Option<Vec<ColumnName>>,
     /// What becomes of rows of the left table that match, and of those that do not.
     #[param(default = "inner", one_of = ["inner", "left", "semi", "anti"])]
     how: String,
@@ -94,12 +94,20 @@ pub fn join_table(
     }
 }
 
+/// Where the left table loses rows and nothing else, its columns are known.
+fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> crate::step::Columns {
+    match step.how.as_str() {
+        "semi" | "anti" => context.input("left"),
+        _ => crate::step::Columns::Unknown,
+    }
+}
+
 /// The table in `file`, of which the columns that have to be equal are read as what they are on the left.
 fn read_file(
     file: &InputFile,
     left: &Table,
-    on: &[String],
-    right_on: &[String],
+    on: &[ColumnName],
+    right_on: &[ColumnName],
     context: &ExecutionContext<'_>,
 ) -> Result<Table, StepError> {
     let name = file.as_str();
@@ -107,7 +115,8 @@ fn read_file(
         StepError::new(format!("`{name}` is not called `.csv`, `.tsv` or `.jsonl`; read it by `table.read`"))
     })?;
     let text = text_of(name, file.read(context.files())?)?;
-    let typed = on.iter().zip(right_on).filter_map(|(on, right_on)| Some((right_on.clone(), left.column(on)?.0.ty)));
+    let typed = on.iter().zip(right_on);
+    let typed = typed.filter_map(|(on, right)| Some((right.to_string(), left.column(on.as_str())?.0.ty)));
     let types: BTreeMap<String, ColumnType> = typed.collect();
     let how = TableText { name, format, types: &types, types_from: "right_on", missing: &[], strict: true };
     Ok(how.read(&text)?.kept)
@@ -128,7 +137,7 @@ struct Matches {
 }
 
 impl Columns {
-    fn find(left: &Table, right: &Table, on: &[String], right_on: &[String]) -> Result<Self, StepError> {
+    fn find(left: &Table, right: &Table, on: &[ColumnName], right_on: &[ColumnName]) -> Result<Self, StepError> {
         if on.is_empty() || on.len() != right_on.len() {
             return Err(StepError::new(format!(
                 "`on` names {} columns and `right_on` {}; name as many in both, and at least one",
@@ -243,7 +252,7 @@ mod tests {
     }
 
     fn columns() -> Columns {
-        Columns::find(left().table(), &right(), &["id".to_owned()], &["key".to_owned()]).unwrap()
+        Columns::find(left().table(), &right(), &["id".into()], &["key".into()]).unwrap()
     }
 
     fn joined(keep_all: bool) -> (Vec<String>, Value) {
@@ -280,7 +289,7 @@ mod tests {
     #[test]
     fn columns_that_can_never_be_equal_are_refused() {
         let find = |on: &[&str], right_on: &[&str]| {
-            let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let owned = |names: &[&str]| names.iter().copied().map(ColumnName::from).collect::<Vec<_>>();
             Columns::find(left().table(), &right(), &owned(on), &owned(right_on)).err().map(|error| error.to_string())
         };
         assert!(find(&["x"], &["key"]).unwrap().contains("`x` is text on the left and `key` is float on the right"));
@@ -293,7 +302,7 @@ mod tests {
     #[test]
     fn a_join_that_multiplies_is_stopped_before_it_does() {
         let same = Table::new([(Column::new("k", ColumnType::Integer), ColumnData::Integer(vec![Some(1); 5_000]))]);
-        let (same, on) = (same.unwrap(), ["k".to_owned()]);
+        let (same, on) = (same.unwrap(), ["k".into()]);
         let columns = Columns::find(&same, &same, &on, &on).unwrap();
         let matches = columns.matches(&same, &same);
         let said = columns.joined(&Dataset::new("table", same.clone()), &same, &matches, false).unwrap_err();

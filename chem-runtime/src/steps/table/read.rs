@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::prelude::*;
-use crate::records::{TableFormat, TableText, extension, text_of};
+use crate::records::{TableFormat, TableText, extension, header_of, text_of};
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
 ///
@@ -40,7 +40,7 @@ use crate::records::{TableFormat, TableText, extension, text_of};
 /// - The objects of a JSON Lines file have so many different members that the table would have more than 100,000,000
 ///   cells.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("table.read", version = 1)]
+#[step("table.read", version = 1, columns = columns_of_file)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read.
@@ -77,6 +77,16 @@ pub fn read_table(
     let counts = json!({ "records": kept.rows() + rejected, "kept": kept.rows(), "rejected": rejected });
     context.signal("read", &counts)?;
     Ok(WithRejects { kept, rejects })
+}
+
+/// Those of a CSV or TSV file are told by its first line; those of JSON Lines by all of it.
+fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
+    let separator = step.delimiter.bytes().next().unwrap_or(b',');
+    let Ok(TableFormat::Delimited(delimiter)) = format_of(step.path.as_str(), step.format.as_deref(), separator) else {
+        return Columns::Unknown;
+    };
+    let header = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter));
+    header.map_or(Columns::Unknown, |header| Columns::known(header.iter()))
 }
 
 /// What the file called `name` is, by the parameter `format` or else by its extension.

@@ -29,15 +29,15 @@ use crate::records::{column_place, column_places};
 ///   are. Or a column is named twice.
 /// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`.
 /// - Two columns would have one name.
-#[step("table.select", version = 1)]
+#[step("table.select", version = 1, columns = selected)]
 pub fn select_columns(
     table: Input<Table>,
     /// The columns to keep, in this order.
     #[param(example = "[name, potency]")]
-    columns: Option<Vec<String>>,
+    columns: Option<Vec<ColumnName>>,
     /// The columns to leave out; the others are kept in their order.
     #[param(example = "[note]")]
-    drop: Option<Vec<String>>,
+    drop: Option<Vec<ColumnName>>,
     /// New names of columns, by the old ones.
     #[param(default = BTreeMap::new(), example = "{ old: new }")]
     rename: BTreeMap<String, String>,
@@ -71,6 +71,16 @@ pub fn select_columns(
     Ok(Table::new(renamed)?)
 }
 
+fn selected(step: &SelectColumns, context: &ColumnContext<'_>) -> Columns {
+    let kept = match (&step.columns, &step.drop) {
+        (Some(columns), _) => Columns::known(columns.iter().map(ColumnName::as_str)),
+        (None, Some(drop)) => context.first_input().without(drop),
+        (None, None) => context.first_input(),
+    };
+    let Columns::Known(kept) = kept else { return Columns::Unknown };
+    Columns::known(kept.into_iter().map(|name| step.rename.get(&*name).map_or(name, |new| new.as_str().into())))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -80,7 +90,7 @@ mod tests {
     fn select(columns: Option<&[&str]>, drop: Option<&[&str]>, rename: &[(&str, &str)]) -> Result<Vec<String>, String> {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));
         let table = Arc::new(Table::new([column("a"), column("b"), column("c")]).unwrap());
-        let owned = |names: Option<&[&str]>| names.map(|names| names.iter().map(ToString::to_string).collect());
+        let owned = |names: Option<&[&str]>| names.map(|names| names.iter().copied().map(ColumnName::from).collect());
         let rename = rename.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();
         let selected = select_columns(table.into(), owned(columns), owned(drop), rename);
         let names = |table: Table| table.columns().iter().map(|column| column.name.to_string()).collect();

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::prelude::*;
 use crate::records::{column_place, is_missing, order_of};
+use crate::step::{ColumnReference, same_columns};
 
 /// Sorts the rows of a table, or molecules, by one column or several.
 ///
@@ -27,7 +28,7 @@ use crate::records::{column_place, is_missing, order_of};
 ///
 /// # Errors
 /// - A column that `by` names is not in the table; the message names those that are. Or `by` names none.
-#[step("table.sort", version = 1)]
+#[step("table.sort", version = 1, columns = same_columns)]
 pub fn sort_table(
     table: Input<Dataset>,
     /// The columns to sort by, the most important first. A column is sorted from small to great; ` desc` after its name
@@ -110,6 +111,10 @@ impl ParamValue for SortKey {
             (false, true) => format!("{} asc", self.column).into(),
             (false, false) => self.column.as_str().into(),
         }
+    }
+
+    fn named_columns(&self) -> Vec<ColumnReference> {
+        vec![ColumnReference::to(&self.column)]
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::sort::compare;
 use crate::prelude::*;
 use crate::records::{Key, column_place, column_places, is_missing, key_of};
+use crate::step::same_columns;
 
 /// Keeps the rows of a table, or the molecules, with the highest or lowest values of a column.
 ///
@@ -31,12 +32,12 @@ use crate::records::{Key, column_place, column_places, is_missing, key_of};
 ///
 /// # Errors
 /// - A column that `by` or `per` names is not in the table; the message names those that are.
-#[step("table.top", version = 1)]
+#[step("table.top", version = 1, columns = same_columns)]
 pub fn top_rows(
     table: Input<Dataset>,
     /// The column that ranks the rows.
     #[param(example = "potency")]
-    by: String,
+    by: ColumnName,
     /// How many rows to keep, of each group if there are groups.
     #[param(min = 1, example = "10")]
     count: usize,
@@ -45,14 +46,14 @@ pub fn top_rows(
     order: String,
     /// Columns by which the rows are grouped.
     #[param(default = [], example = "[cluster]")]
-    per: Vec<String>,
+    per: Vec<ColumnName>,
     /// Whether rows that are equal to the last one kept are cut off (`cut`) or kept as well (`keep`).
     #[param(default = "cut", one_of = ["cut", "keep"])]
     ties: String,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
     let all = table.table();
-    let ranked = rank(all, column_place(all, &by, "by")?, order == "highest");
+    let ranked = rank(all, column_place(all, by.as_str(), "by")?, order == "highest");
     let kept = best(all, &ranked, &column_places(all, &per, "per")?, count, ties == "keep");
     let missing = all.rows() - ranked.rows.len();
     context.signal("ranked", &json!({ "kept": kept.len(), "dropped": all.rows() - kept.len(), "missing": missing }))?;

@@ -3,12 +3,14 @@
 use serde_json::json;
 
 use crate::prelude::*;
-use crate::records::{column_places, extension, is_gzip_name, write_delimited};
+use crate::records::{TableFormat, column_places, extension, is_gzip_name, write_delimited, write_json_lines};
 
-/// Writes a table to a CSV or TSV file.
+/// Writes a table to a CSV, TSV or JSON Lines file.
 ///
-/// The first line has the names of the columns. A missing value is an empty cell; a number stands in its shortest form
-/// that reads back to the same number. Cells are quoted where RFC 4180 asks for it, and lines end with a line feed.
+/// In CSV and TSV the first line has the names of the columns, a missing value is an empty cell, and cells are quoted
+/// where RFC 4180 asks for it. In JSON Lines (`.jsonl`, `.ndjson`) each row is an object on a line of its own, and a
+/// missing value is `null`. A number stands in its shortest form that reads back to the same number, and lines end with a
+/// line feed.
 ///
 /// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
 /// `rows` and `columns`.
@@ -37,30 +39,34 @@ pub fn write_table(
     #[param(example = "out/leads.csv")]
     path: OutputFile,
     /// What to write, where the file's extension does not say it.
-    #[param(one_of = ["csv", "tsv"])]
+    #[param(one_of = ["csv", "tsv", "jsonl"])]
     format: Option<String>,
     /// The columns to write, in this order. Left out, all of them.
     #[param(example = "[name, smiles, molecular_weight]")]
     columns: Option<Vec<ColumnName>>,
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
-    let delimiter = delimiter(path.as_str(), format.as_deref())?;
+    let format = written_format(path.as_str(), format.as_deref())?;
     let columns = places(&table, columns.as_deref())?;
-    let written = path.write(context.files(), |out| write_delimited(&table, &columns, delimiter, out))?;
+    let written = path.write(context.files(), |out| match format {
+        TableFormat::Delimited(delimiter) => write_delimited(&table, &columns, delimiter, out),
+        TableFormat::JsonLines => write_json_lines(&table, &columns, out),
+    })?;
     context.signal("written", &json!({ "rows": table.rows(), "columns": columns.len() }))?;
     Ok(written)
 }
 
-fn delimiter(path: &str, format: Option<&str>) -> Result<u8, StepError> {
+fn written_format(path: &str, format: Option<&str>) -> Result<TableFormat, StepError> {
     if is_gzip_name(path) {
         return Err(StepError::new(format!("cannot write `{path}`: `table.write` does not compress; leave out `.gz`")));
     }
     let extension = extension(path);
     match format.or(extension.as_deref()) {
-        Some("csv") => Ok(b','),
-        Some("tsv") => Ok(b'\t'),
+        Some("csv") => Ok(TableFormat::Delimited(b',')),
+        Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
+        Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
         _ => Err(StepError::new(format!(
-            "the name of `{path}` does not say what to write: end it in `.csv` or `.tsv`, or write `format: csv`"
+            "the name of `{path}` does not say what to write: end it in `.csv`, `.tsv` or `.jsonl`, or write `format: csv`"
         ))),
     }
 }
@@ -82,11 +88,12 @@ mod tests {
 
     #[test]
     fn the_name_or_the_format_says_what_to_write() {
-        assert_eq!(delimiter("out/a.CSV", None).unwrap(), b',');
-        assert_eq!(delimiter("out/a.tsv", None).unwrap(), b'\t');
-        assert_eq!(delimiter("out/a.csv", Some("tsv")).unwrap(), b'\t');
+        assert_eq!(written_format("out/a.CSV", None).unwrap(), TableFormat::Delimited(b','));
+        assert_eq!(written_format("out/a.tsv", None).unwrap(), TableFormat::Delimited(b'\t'));
+        assert_eq!(written_format("out/a.csv", Some("jsonl")).unwrap(), TableFormat::JsonLines);
+        assert_eq!(written_format("out/a.ndjson", None).unwrap(), TableFormat::JsonLines);
         for (path, format) in [("a.csv.gz", None), ("a.xlsx", None), ("a", None), ("a.gz", Some("csv"))] {
-            assert!(delimiter(path, format).unwrap_err().to_string().contains(path), "{path}");
+            assert!(written_format(path, format).unwrap_err().to_string().contains(path), "{path}");
         }
     }
 

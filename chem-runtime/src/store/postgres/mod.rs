@@ -45,7 +45,7 @@ use super::{
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::fingerprint::ArtifactHash;
+use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// Keeps events and artifacts in a PostgreSQL database.
 ///
@@ -207,6 +207,10 @@ impl EventStore for PgEventStore {
             return Ok(Vec::new());
         }
         self.inner.with_session("read", |session| read::artifacts_with_prefix(session, prefix, limit))
+    }
+
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        self.inner.with_session("read", |session| read::finished(session, key))
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -1,5 +1,7 @@
 //! Reading: the events of a run, artifacts, and the list of runs.
 
+use std::sync::mpsc;
+
 use postgres::Row;
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::ToSql;
@@ -9,19 +11,21 @@ use super::rows::{event, signed};
 use super::session::Session;
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::fingerprint::ArtifactHash;
+use crate::fingerprint::{ArtifactHash, CacheKey};
 use crate::store::{FlowSummary, StoreError};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
      FROM event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
-/// So many events of a run are fetched at once: few round trips, and no log in memory as a whole for its rows' sake.
-const PAGE: usize = 4_096;
+/// So many events of a run are fetched at once.
+const PAGE: usize = 1_024;
 const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM event_log WHERE flow_id = $1";
 const ARTIFACT: &str =
     "SELECT kind, payload::text, metadata::text FROM workflow_step_artifacts WHERE artifact_hash = $1";
 /// In no locale but the plainest may hashes be compared by their order: Danish has `aa` after `z`.
 const ARTIFACTS: &str = "SELECT artifact_hash FROM workflow_step_artifacts
      WHERE artifact_hash LIKE $1 || '%' ORDER BY artifact_hash COLLATE \"C\" LIMIT $2";
+const FINISHED: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text FROM event_log
+     WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 ORDER BY seq DESC LIMIT 1";
 const FLOWS: &str = "
      SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
             last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text, run.event_types
@@ -31,16 +35,15 @@ const FLOWS: &str = "
      JOIN event_log AS last ON last.flow_id = run.flow_id AND last.position = run.last_position
      ORDER BY first.seq";
 
-/// Hands the events of a run to `each`, in order, a page at a time.
+/// Hands the events of a run to `each`, in order. While those of one page are read from their rows, the next is fetched.
 pub(super) fn events(
     session: &mut Session,
     flow_id: FlowId,
     mut each: impl FnMut(FlowEvent) -> Result<(), StoreError>,
 ) -> Result<(), Fault> {
     let mut position = 0;
-    loop {
-        let page = page(session, flow_id, position, PAGE)?;
-        for row in &page {
+    let mut take = |page: &[Row]| {
+        for row in page {
             let event = event(row, 0)?;
             if event.position != position {
                 return Err(Fault::Store(StoreError::Corrupt {
@@ -50,11 +53,27 @@ pub(super) fn events(
             position += 1;
             each(event)?;
         }
-        // What is appended is only ever added at the end: a page that is not full is the last one.
-        if page.len() < PAGE {
-            return Ok(());
-        }
+        Ok(())
+    };
+    let first = page(session, flow_id, 0, PAGE)?;
+    if first.len() < PAGE {
+        return take(&first);
     }
+    std::thread::scope(|scope| {
+        let (sender, pages) = mpsc::sync_channel(1);
+        scope.spawn(move || {
+            for from in (PAGE as u64..).step_by(PAGE) {
+                let page = page(session, flow_id, from, PAGE);
+                // Events are only ever added at the end: a page that is not full is the last one.
+                let last = page.as_ref().map_or(true, |rows| rows.len() < PAGE);
+                if sender.send(page).is_err() || last {
+                    return;
+                }
+            }
+        });
+        take(&first)?;
+        pages.iter().try_for_each(|page| take(&page?))
+    })
 }
 
 /// The rows of a run from a position on.
@@ -95,6 +114,12 @@ pub(super) fn artifacts_with_prefix(
         Ok(found.map_err(|error| StoreError::Corrupt { reason: format!("an artifact is named `{text}`: {error}") })?)
     };
     session.query(&statement, &[&prefix, &limit])?.iter().map(hash).collect()
+}
+
+pub(super) fn finished(session: &mut Session, key: CacheKey) -> Result<Option<FlowEvent>, Fault> {
+    let statement = session.prepared(FINISHED)?;
+    let row = session.query_opt(&statement, &[&key.to_string()])?;
+    Ok(row.map(|row| event(&row, 0)).transpose()?)
 }
 
 pub(super) fn flows(session: &mut Session) -> Result<Vec<FlowSummary>, Fault> {

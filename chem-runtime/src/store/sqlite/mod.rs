@@ -26,7 +26,7 @@ use super::follow::poll;
 use super::{Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, Takeover, Writer};
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::fingerprint::ArtifactHash;
+use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// For how long a writer waits for another process before it gives up.
 const WAIT: Duration = Duration::from_secs(30);
@@ -200,6 +200,22 @@ impl EventStore for SqliteEventStore {
             hashes.push(text.parse().map_err(|error| StoreError::Corrupt { reason: format!("{error}") })?);
         }
         Ok(hashes)
+    }
+
+    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let stored = connection
+            .prepare_cached(
+                // As the index has it, word by word.
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log
+                 WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ? ORDER BY seq DESC LIMIT 1",
+            )
+            .and_then(|mut statement| {
+                statement.query_row([key.to_string()], |row| StoredEvent::read(row, 0)).optional()
+            })
+            .map_err(failed)?;
+        stored.map(StoredEvent::decode).transpose()
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -89,3 +89,12 @@ pub(super) fn a_run_that_nobody_began_has_no_events(backend: &dyn Backend) {
     assert_eq!(store.list(FlowId::new()).unwrap(), []);
     assert_eq!(store.next_position(FlowId::new()).unwrap(), 0);
 }
+
+/// Long enough for a store that fetches events in pieces to need several, with and without a rest.
+pub(super) fn a_long_run_is_listed_whole(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let mut stored = store.append(flow_id, 0, &(0..4_096).map(numbered).collect::<Vec<_>>()).unwrap();
+    assert_eq!(store.list(flow_id).unwrap(), stored);
+    stored.extend(store.append(flow_id, 4_096, &[numbered(4_096)]).unwrap());
+    assert_eq!(store.list(flow_id).unwrap(), stored);
+}

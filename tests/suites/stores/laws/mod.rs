@@ -8,6 +8,7 @@ mod following;
 mod leases;
 mod refusal;
 mod runs;
+mod work;
 
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::store::{EventStore, NewEvent};
@@ -22,6 +23,7 @@ macro_rules! laws {
                     a_wrong_position_is_a_conflict_and_stores_nothing,
                     an_empty_batch_stores_nothing,
                     append_returns_what_list_gives,
+                    a_long_run_is_listed_whole,
                     every_kind_of_event_comes_back,
                     seq_grows_over_all_runs,
                     append_kind_goes_on_where_the_run_has_got_to,
@@ -65,6 +67,10 @@ macro_rules! laws {
                     an_empty_log_is_waited_for_and_no_longer_than_asked,
                     who_waits_is_given_the_next_event,
                     nothing_is_lost_while_many_write,
+                ]
+                work: [
+                    the_newest_result_of_a_work_is_found,
+                    nothing_but_a_finished_step_is_a_result,
                 ]
                 durable: [
                     what_was_stored_is_there_when_the_store_is_opened_again,

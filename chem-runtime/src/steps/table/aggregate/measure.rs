@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::prelude::*;
 use crate::records::{is_missing, key_of, order_of, type_name};
+use crate::step::ColumnReference;
 
 /// A measure of a column, under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,14 @@ impl Measure {
 }
 
 impl Aggregate {
+    /// The name of the column that tells it.
+    pub(super) fn column_name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| match &self.column {
+            Some(column) => format!("{}_{column}", self.measure.name()),
+            None => self.measure.name().to_owned(),
+        })
+    }
+
     /// The column that tells it of each of `groups` of rows, where `place` is that of the column which it is about.
     pub(super) fn over(
         &self,
@@ -73,10 +82,7 @@ impl Aggregate {
         groups: &[Vec<usize>],
     ) -> Result<(Column, ColumnData), StepError> {
         let of = place.and_then(|place| Some((&table.columns()[place], table.data(place)?)));
-        let name = self.name.clone().unwrap_or_else(|| match &self.column {
-            Some(column) => format!("{}_{column}", self.measure.name()),
-            None => self.measure.name().to_owned(),
-        });
+        let name = self.column_name();
         let Some((column, data)) = of else {
             let counts = groups.iter().map(|rows| Some(rows.len() as i64)).collect();
             return Ok((Column::new(&name, ColumnType::Integer), ColumnData::Integer(counts)));
@@ -228,6 +234,10 @@ impl ParamValue for Aggregate {
             text.push_str(&format!(" as {name}"));
         }
         text.into()
+    }
+
+    fn named_columns(&self) -> Vec<ColumnReference> {
+        self.column.iter().map(|column| ColumnReference::to(column)).collect()
     }
 }
 

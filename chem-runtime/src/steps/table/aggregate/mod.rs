@@ -40,12 +40,12 @@ use crate::records::{Key, column_place, column_places, key_of};
 /// - A measure of numbers is asked of a column of text or truth values.
 /// - Two columns would have one name, or no measure is given.
 /// - A sum of whole numbers does not fit into 64 bits, or a result is not finite.
-#[step("table.aggregate", version = 1)]
+#[step("table.aggregate", version = 1, columns = aggregated)]
 pub fn aggregate_table(
     table: Input<Table>,
     /// The columns whose values make the groups.
     #[param(default = [], example = "[cluster]")]
-    by: Vec<String>,
+    by: Vec<ColumnName>,
     /// What to tell of each group.
     #[param(example = "[count, mean(potency), max(potency) as best]")]
     values: Vec<Aggregate>,
@@ -68,6 +68,11 @@ pub fn aggregate_table(
         columns.push(value.over(&table, place, &groups)?);
     }
     Ok(Table::new(columns)?)
+}
+
+fn aggregated(step: &AggregateTable, _: &ColumnContext<'_>) -> Columns {
+    let groups = Columns::known(step.by.iter().map(ColumnName::as_str));
+    groups.with(step.values.iter().map(Aggregate::column_name))
 }
 
 /// The rows of each group.
@@ -111,7 +116,7 @@ mod tests {
     }
 
     fn aggregate(table: Table, by: &[&str], values: &[&str]) -> Result<Table, String> {
-        let by = by.iter().map(ToString::to_string).collect();
+        let by = by.iter().copied().map(ColumnName::from).collect();
         let values = values.iter().map(|value| Aggregate::read(&json!(value)).unwrap()).collect();
         aggregate_table(Arc::new(table).into(), by, values).map_err(|error| error.to_string())
     }

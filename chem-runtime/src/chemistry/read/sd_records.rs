@@ -1,0 +1,250 @@
+//! SD files: mol blocks, each with data under names, and a line `$$$$` after each record.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::delimited_columns::value;
+use super::raw::{Content, RawFile, RawRecord, Spelling};
+use crate::artifact::{Column, ColumnType};
+use crate::chemistry::molecules::PROMISED;
+use crate::records::{Line, lines};
+use crate::step::{StepError, listed};
+
+/// The molecules of an SD file have at most so many values: records with ever new names make them grow with their square.
+const MAX_VALUES: usize = 100_000_000;
+
+/// A record before the columns of the file are known.
+struct SdRecord<'a> {
+    line: u64,
+    title: &'a [u8],
+    content: Result<SdContent<'a>, String>,
+}
+
+/// The parts of a record.
+struct SdContent<'a> {
+    title: &'a str,
+    block: String,
+    data: Vec<(&'a str, String)>,
+}
+
+/// The records of `text`. The name of a molecule is what the first line of its block says, or what stands in the data
+/// under `name`; data under a name of `numbers` are numbers.
+pub(super) fn read<'a>(
+    file: &str,
+    text: &'a [u8],
+    name: Option<&str>,
+    numbers: &[String],
+) -> Result<RawFile<'a>, StepError> {
+    let records = records(text);
+    let mut names: Vec<&str> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (field, _) in records.iter().filter_map(|record| record.content.as_ref().ok()).flat_map(|content| &content.data)
+    {
+        if !places.contains_key(field) {
+            places.insert(field, names.len());
+            names.push(field);
+        }
+    }
+    if names.len().saturating_mul(records.len()) > MAX_VALUES {
+        let (count, records) = (names.len(), records.len());
+        return Err(StepError::new(format!(
+            "`{file}` has data under {count} names in {records} records: {MAX_VALUES} values are allowed"
+        )));
+    }
+    let wanted =
+        numbers.iter().map(|number| ("numbers", number.as_str())).chain(name.map(|name| ("name_column", name)));
+    for (parameter, wanted) in wanted {
+        if !places.contains_key(wanted) {
+            return Err(StepError::new(format!(
+                "no record of `{file}` has data under `{wanted}`, which `{parameter}` names; there are {}",
+                if names.is_empty() { "no data".to_owned() } else { listed(&names) }
+            )));
+        }
+    }
+    let more = columns(file, &names, name, numbers)?;
+    let finished = |record: SdRecord<'a>| RawRecord {
+        line: record.line,
+        raw: record.title,
+        content: record.content.and_then(|content| finish(content, name, &more)),
+    };
+    let records = records.into_iter().map(finished).collect();
+    Ok(RawFile { more: more.into_iter().map(|(_, column)| column).collect(), records })
+}
+
+/// The column for each name of the data but that of the molecules' names.
+fn columns<'a>(
+    file: &str,
+    names: &[&'a str],
+    name: Option<&str>,
+    numbers: &[String],
+) -> Result<Vec<(&'a str, Column)>, StepError> {
+    let mut columns: Vec<(&str, Column)> = Vec::new();
+    for field in names.iter().copied().filter(|field| Some(*field) != name) {
+        let taken = PROMISED.iter().any(|(promised, _)| *promised == field);
+        let column = if taken { format!("file_{field}") } else { field.to_owned() };
+        if names.contains(&column.as_str()) && taken {
+            return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
+        }
+        let number = numbers.iter().any(|number| number == field);
+        let ty = if number { ColumnType::Float } else { ColumnType::Text };
+        columns.push((field, Column::new(&column, ty)));
+    }
+    Ok(columns)
+}
+
+fn finish(content: SdContent<'_>, name: Option<&str>, more: &[(&str, Column)]) -> Result<Content, String> {
+    let SdContent { title, block, data } = content;
+    let field = |wanted: &str| data.iter().find(|(field, _)| *field == wanted).map_or("", |(_, value)| value.as_str());
+    let name = name.map_or(title, field);
+    let more: Vec<Value> =
+        more.iter().map(|(wanted, column)| value(column, field(wanted))).collect::<Result<_, _>>()?;
+    let name = Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
+    Ok(Content { structure: Spelling::MolBlock(block), name, more })
+}
+
+/// The records of `text`. What stands after the last `$$$$` is a record too, unless it is blank: one that is cut off.
+fn records(text: &[u8]) -> Vec<SdRecord<'_>> {
+    let (mut found, mut record): (Vec<SdRecord<'_>>, Vec<Line<'_>>) = (Vec::new(), Vec::new());
+    for line in lines(text) {
+        if line.text.starts_with(b"$$$$") {
+            found.extend(sd_record(&record, true));
+            record.clear();
+        } else {
+            record.push(line);
+        }
+    }
+    if record.iter().any(|line| !line.text.trim_ascii().is_empty()) {
+        found.extend(sd_record(&record, false));
+    }
+    found
+}
+
+fn sd_record<'a>(lines: &[Line<'a>], ended: bool) -> Option<SdRecord<'a>> {
+    let first = lines.first()?;
+    let content = if ended { content(lines) } else { Err(cut_off(lines)) };
+    Some(SdRecord { line: first.number, title: first.text.trim_ascii(), content })
+}
+
+fn cut_off(lines: &[Line<'_>]) -> String {
+    let before =
+        if lines.iter().any(is_end) { "the `$$$$` that ends the record" } else { "the `M  END` of its mol block" };
+    format!("is cut off: the file ends before {before}")
+}
+
+fn is_end(line: &Line<'_>) -> bool {
+    line.text.trim_ascii_end() == b"M  END"
+}
+
+fn content<'a>(lines: &[Line<'a>]) -> Result<SdContent<'a>, String> {
+    let text = |line: &Line<'a>| std::str::from_utf8(line.text).map_err(|_| "is not UTF-8 text".to_owned());
+    if lines.iter().any(|line| line.text.contains(&0)) {
+        return Err("has the character U+0000, which cannot be stored".to_owned());
+    }
+    let end = lines.iter().position(is_end).ok_or("has no `M  END` at the end of its mol block")?;
+    let (mut block, mut title) = (String::new(), "");
+    for (at, line) in lines[..=end].iter().enumerate() {
+        // The title may be in an old encoding without harm to the structure.
+        let line = if at == 0 { text(line)? } else { std::str::from_utf8(line.text).unwrap_or_default() };
+        if at == 0 {
+            title = line;
+        }
+        block.push_str(line);
+        block.push('\n');
+    }
+    let mut data: Vec<(&str, String)> = Vec::new();
+    let mut rest = lines[end + 1..].iter();
+    while let Some(line) = rest.next() {
+        let header = text(line)?;
+        if header.trim().is_empty() {
+            continue;
+        }
+        let name = header.strip_prefix('>').and_then(|header| header.split_once('<')?.1.rsplit_once('>'));
+        let Some((name, _)) = name.filter(|(name, _)| !name.trim().is_empty()) else {
+            return Err(format!("has the line {}, which is no header `> <NAME>` of data", line.number));
+        };
+        let mut lines: Vec<&str> = Vec::new();
+        for line in rest.by_ref().map(text) {
+            match line? {
+                "" => break,
+                line => lines.push(line),
+            }
+        }
+        if data.iter().any(|(other, _)| *other == name.trim()) {
+            return Err(format!("has data under `{}` twice", name.trim()));
+        }
+        data.push((name.trim(), lines.join("\n").trim().to_owned()));
+    }
+    Ok(SdContent { title, block, data })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: &str =
+        "methane\n  x\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 C   0  0\nM  END\n";
+
+    fn read_all(text: &str, name: Option<&str>, numbers: &[&str]) -> (Vec<String>, Vec<Result<Content, String>>) {
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let file = read("a.sdf", text.as_bytes(), name, &numbers).unwrap();
+        let columns = file.more.iter().map(|column| column.name.to_string()).collect();
+        (columns, file.records.into_iter().map(|record| record.content).collect())
+    }
+
+    fn record(data: &str) -> String {
+        format!("{BLOCK}{data}$$$$\n")
+    }
+
+    #[test]
+    fn data_become_columns_in_the_order_in_which_their_names_appear() {
+        let text = record("> <ic50>  (1)\n5.5\n\n>  <note> x\ntwo\nlines\n\n") + &record("> <name>\nmarsh gas\n\n");
+        let (columns, records) = read_all(&text, None, &["ic50"]);
+        assert_eq!(columns, ["ic50", "note", "file_name"]);
+        let [one, two] = records.try_into().map(|all: [_; 2]| all.map(Result::unwrap)).unwrap();
+        assert_eq!(
+            (one.name.as_deref(), one.more),
+            (Some("methane"), vec![5.5.into(), "two\nlines".into(), Value::Null])
+        );
+        assert_eq!(two.more, [Value::Null, Value::Null, "marsh gas".into()]);
+        let (columns, records) = read_all(&text, Some("name"), &[]);
+        assert_eq!(columns, ["ic50", "note"]);
+        assert_eq!(records[1].as_ref().unwrap().name.as_deref(), Some("marsh gas"));
+        assert_eq!(records[0].as_ref().unwrap().name, None);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_anywhere_has_no_half_record() {
+        let text = record("> <a>\n1\n\n") + &record("> <a>\n2\n\n");
+        let one = record("> <a>\n1\n\n").len();
+        for end in one + 1..text.len() - 2 {
+            let (_, records) = read_all(&text[..end], None, &[]);
+            assert!(records[0].is_ok());
+            match records.get(1) {
+                None => assert!(text[one..end].trim().is_empty()),
+                Some(second) => {
+                    assert!(second.as_ref().is_err_and(|said| said.contains("cut off")), "{end}: {second:?}")
+                }
+            }
+        }
+        assert_eq!(read_all(&text, None, &[]).1.len(), 2);
+        assert_eq!(read_all(&(text + "\n \n"), None, &[]).1.len(), 2);
+    }
+
+    #[test]
+    fn records_that_cannot_be_used_say_why() {
+        for (text, why) in [
+            ("$$$$\nx\n$$$$\n".to_owned(), "M  END"),
+            (record("<a>\n1\n\n"), "header"),
+            (record("> <>\n1\n\n"), "header"),
+            (record("> <a>\n1\n\n> <a>\n2\n\n"), "twice"),
+            (record("> <a>\n\0\n\n"), "U+0000"),
+        ] {
+            let (_, records) = read_all(&text, None, &[]);
+            assert!(records.last().unwrap().as_ref().is_err_and(|said| said.contains(why)), "{records:?}");
+        }
+        let numbers = ["b".to_owned()];
+        let said = read("a.sdf", record("> <a>\n1\n\n").as_bytes(), None, &numbers).unwrap_err().to_string();
+        assert!(said.contains("`b`") && said.contains("`a`"), "{said}");
+    }
+}

@@ -1,0 +1,82 @@
+//! `molecules.rules`: rules of thumb, and which of their conditions a molecule breaks.
+
+mod rule;
+
+use serde_json::{Map, json};
+
+pub use rule::Rule;
+
+use super::library::{PROVIDER, Structure};
+use super::molecules::Molecules;
+use crate::prelude::*;
+use crate::records::map_records;
+
+/// Says of molecules which rules of thumb they keep, and what they break.
+///
+/// For each rule a column of its name says whether the molecule keeps it, and a second one, such as `lipinski_broken`,
+/// which conditions are broken, as `molecular_weight > 500; logp > 5`; it is missing where none is. The ends of a range
+/// belong to it.
+///
+/// - `lipinski`: molecular weight at most 500 g/mol, logP at most 5, at most 5 donors and 10 acceptors; one of the four
+///   may be broken (Lipinski 1997, doi:10.1016/S0169-409X(96)00423-1)
+/// - `veber`: at most 10 rotatable bonds, polar surface at most 140 Å² (Veber 2002, doi:10.1021/jm020017n)
+/// - `ghose`: molecular weight from 160 to 480 g/mol, logP from -0.4 to 5.6, molar refractivity from 40 to 130 cm³/mol,
+///   from 20 to 70 atoms with hydrogens (Ghose 1999, doi:10.1021/cc9800071)
+/// - `egan`: logP at most 5.88, polar surface at most 131.6 Å² (Egan 2000, doi:10.1021/jm000292e)
+/// - `lead_like`: molecular weight at most 450 g/mol, logP from -3.5 to 4.5, at most 4 rings, 10 rotatable bonds, 5 donors
+///   and 8 acceptors (Oprea 2002, doi:10.3390/70100051)
+///
+/// The values are those of `molecules.describe`, whose own columns are not needed. The authors computed logP in other
+/// ways; here it is Wildman and Crippen's. Where a property cannot be computed and would decide, whether the rule is kept
+/// is missing. The signal `judged` gives the number of `molecules`, and under `broken` how many break each rule.
+///
+/// # Example
+/// ```yaml
+/// flow: rule-of-five
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: rules
+///     uses: molecules.rules
+///     with: { rules: [lipinski, veber] }
+///   - id: keep
+///     uses: molecules.filter
+///     with: { where: lipinski && veber }
+/// ```
+///
+/// # Errors
+/// - None of its own.
+#[step("molecules.rules", version = 1)]
+pub fn judge_molecules(
+    molecules: Input<Molecules>,
+    /// The rules.
+    #[param(
+        default = ["lipinski", "veber", "ghose", "egan", "lead_like"],
+        one_of = ["lipinski", "veber", "ghose", "egan", "lead_like"],
+    )]
+    rules: Vec<String>,
+    context: &ExecutionContext<'_>,
+) -> Result<Molecules, StepError> {
+    let known = |name: &String| Rule::named(name).ok_or_else(|| StepError::new(format!("there is no rule `{name}`")));
+    let rules: Vec<&Rule> = rules.iter().map(known).collect::<Result<_, _>>()?;
+    let verdicts = map_records(context, molecules.smiles(), |smiles| {
+        let structure = Structure::from_smiles(smiles.as_deref()?).ok()?;
+        Some(rules.iter().map(|rule| rule.judge(&structure)).collect::<Vec<_>>())
+    })?;
+    let mut table = molecules.table().as_ref().clone();
+    let mut counts = Map::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let of_rule = || verdicts.iter().map(|verdicts| verdicts.as_ref()?.get(index));
+        let kept: Vec<Option<bool>> = of_rule().map(|verdict| verdict?.kept).collect();
+        let broken = of_rule().map(|verdict| verdict.filter(|verdict| !verdict.broken.is_empty()));
+        let broken = broken.map(|verdict| Some(verdict?.broken.join("; ").into())).collect();
+        counts.insert(rule.name.to_owned(), kept.iter().filter(|kept| **kept == Some(false)).count().into());
+        let column = |name: &str, ty| Column::new(name, ty).with_provider(PROVIDER);
+        table = table
+            .with_column(column(rule.name, ColumnType::Boolean), ColumnData::Boolean(kept))?
+            .with_column(column(&format!("{}_broken", rule.name), ColumnType::Text), ColumnData::Text(broken))?;
+    }
+    context.signal("judged", &json!({ "molecules": molecules.len(), "broken": counts }))?;
+    Ok(Molecules::new(table)?)
+}

@@ -1,0 +1,91 @@
+//! `molecules.sample`: some of the molecules, by lot.
+
+use serde_json::json;
+
+use super::molecules::Molecules;
+use crate::prelude::*;
+use crate::records::Random;
+
+/// Draws molecules by lot, without putting any back.
+///
+/// Every molecule is as likely to be drawn as any other, and those that are drawn keep their order. The same seed draws
+/// the same rows of as many, in every release and on every machine: the numbers are SplitMix64's, and the rows are gone
+/// through once, each drawn with the chance that is left for it (Knuth, The Art of Computer Programming 2, 3.4.2,
+/// algorithm S).
+///
+/// The signal `sampled` counts the molecules `kept` and `dropped`.
+///
+/// # Example
+/// ```yaml
+/// flow: ten-drugs
+/// steps:
+///   - id: read
+///     uses: molecules.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: sample
+///     uses: molecules.sample
+///     with: { count: 10, seed: 7 }
+/// ```
+///
+/// # Errors
+/// - Both `count` and `fraction` are given, or none of them.
+#[step("molecules.sample", version = 1)]
+pub fn sample_molecules(
+    molecules: Input<Molecules>,
+    /// How many to draw; all, if there are fewer.
+    #[param(example = "1000")]
+    count: Option<usize>,
+    /// Which share to draw, rounded to the nearest number of molecules.
+    #[param(min = 0.0, max = 1.0, example = "0.1")]
+    fraction: Option<f64>,
+    /// Another seed draws other molecules.
+    #[param(default = 0)]
+    seed: u64,
+    context: &ExecutionContext<'_>,
+) -> Result<Molecules, StepError> {
+    let all = molecules.len();
+    let count = match (count, fraction) {
+        (Some(count), None) => count.min(all),
+        (None, Some(fraction)) => ((fraction * all as f64).round() as usize).min(all),
+        _ => return Err(StepError::new("give either `count` or `fraction`, to say how many molecules to draw")),
+    };
+    let kept = drawn(all, count, seed);
+    context.signal("sampled", &json!({ "kept": kept.len(), "dropped": all - kept.len() }))?;
+    Ok(Molecules::new(molecules.table().gather(&kept))?)
+}
+
+/// `count` of the numbers below `all`, in order.
+fn drawn(all: usize, count: usize, seed: u64) -> Vec<usize> {
+    let mut random = Random::seeded(seed);
+    let mut left = count;
+    let draw = |row: &usize| {
+        let taken = random.below((all - row) as u64) < left as u64;
+        left -= usize::from(taken);
+        taken
+    };
+    (0..all).filter(draw).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_seed_draws_never_moves() {
+        assert_eq!(drawn(20, 5, 0), [2, 3, 5, 6, 18]);
+        assert_eq!(drawn(20, 5, 1), [8, 9, 12, 18, 19]);
+        assert_eq!(drawn(5, 5, 3), [0, 1, 2, 3, 4]);
+        assert!(drawn(5, 0, 3).is_empty() && drawn(0, 0, 3).is_empty());
+    }
+
+    #[test]
+    fn every_row_is_drawn_about_as_often() {
+        let mut times = [0_u32; 10];
+        for seed in 0..2_000 {
+            let rows = drawn(10, 3, seed);
+            assert_eq!(rows.len(), 3);
+            rows.iter().for_each(|row| times[*row] += 1);
+        }
+        assert!(times.iter().all(|times| (520..680).contains(times)), "{times:?}");
+    }
+}

@@ -1,0 +1,179 @@
+//! `molecules.standardize`: one form for the molecules that a record may hold in several.
+
+mod charge;
+mod fragment;
+mod spelling;
+
+use serde_json::{Map, Value, json};
+
+use super::library::{PROVIDER, Structure};
+use super::molecules::{Molecules, PROMISED};
+use crate::prelude::*;
+use crate::records::{Rejects, map_records};
+
+/// A canonical tautomer is looked for in molecules of at most so many heavy atoms: how long it takes grows with the cube
+/// of their number.
+pub const MAX_TAUTOMER_ATOMS: i64 = 150;
+
+/// Brings molecules into a standard form: the largest fragment, without charges, as its canonical tautomer.
+///
+/// The operations are done in this order, whatever order they are written in: `largest_fragment` drops counter-ions and
+/// solvents (it keeps the molecule with the most atoms, hydrogens among them; of several the heaviest; of those the one
+/// whose SMILES comes first). `neutralize` takes charges away by adding and removing hydrogens, as far as they are not
+/// needed to balance one that cannot be taken away, such as that of a quaternary nitrogen. `canonical_tautomer` chooses
+/// one of the tautomers, and drops stereochemistry at atoms that take part in it; it is not done by default, since it
+/// takes long and changes what a chemist sees. The results are those of RDKit 2026.09.1's `rdMolStandardize`.
+///
+/// Two columns are added: `changes` names the operations that changed the molecule, separated by `, `, and
+/// `original_smiles` has its SMILES before; both are missing where nothing changed. Columns that were computed from the
+/// molecules before, such as those of `molecules.describe`, are left out, since they speak of other molecules.
+///
+/// A molecule that cannot be brought into the form is kept apart in the output `rejects`, with its record, SMILES and the
+/// reason. The signal `standardized` counts `molecules`, `rejected`, and under `changed` each operation that changed one.
+///
+/// # Example
+/// ```yaml
+/// flow: parents
+/// steps:
+///   - id: salts
+///     uses: molecules.inline
+///     with:
+///       molecules:
+///         - "[Na+].CC(=O)Oc1ccccc1C(=O)[O-] sodium acetylsalicylate"
+///         - Cl.CNCCC(c1ccccc1)Oc1ccc(C(F)(F)F)cc1 fluoxetine hydrochloride
+///   - id: standardize
+///     uses: molecules.standardize
+/// ```
+///
+/// # Errors
+/// - No operation is named.
+#[step("molecules.standardize", version = 1)]
+pub fn standardize_molecules(
+    molecules: Input<Molecules>,
+    /// What to do.
+    #[param(
+        default = ["largest_fragment", "neutralize"],
+        one_of = ["largest_fragment", "neutralize", "canonical_tautomer"],
+    )]
+    operations: Vec<String>,
+    context: &ExecutionContext<'_>,
+) -> Result<WithRejects<Molecules>, StepError> {
+    let operations = Operation::named(&operations);
+    if operations.is_empty() {
+        return Err(StepError::new("`operations` names nothing to do"));
+    }
+    let forms = map_records(context, molecules.smiles(), |smiles| {
+        standardized(smiles.as_deref().unwrap_or_default(), &operations)
+    })?;
+    let mut changed: Map<String, Value> = operations.iter().map(|one| (one.name().to_owned(), 0.into())).collect();
+    for operation in forms.iter().flatten().flat_map(|form| &form.changes) {
+        if let Some(count) = changed.get_mut(operation.name()) {
+            *count = (count.as_u64().unwrap_or_default() + 1).into();
+        }
+    }
+    let given = assemble(&molecules, forms)?;
+    let counts = json!({ "molecules": molecules.len(), "rejected": given.rejects.rows(), "changed": changed });
+    context.signal("standardized", &counts)?;
+    Ok(given)
+}
+
+/// What can be done to a molecule, in the order in which it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    LargestFragment,
+    Neutralize,
+    CanonicalTautomer,
+}
+
+impl Operation {
+    const ALL: [Self; 3] = [Self::LargestFragment, Self::Neutralize, Self::CanonicalTautomer];
+
+    fn named(names: &[String]) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|one| names.iter().any(|name| name == one.name())).collect()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::LargestFragment => "largest_fragment",
+            Self::Neutralize => "neutralize",
+            Self::CanonicalTautomer => "canonical_tautomer",
+        }
+    }
+
+    /// The SMILES after the operation; `None` if it changes nothing.
+    fn done_to(self, smiles: &str) -> Result<Option<String>, String> {
+        let after = match self {
+            Self::LargestFragment => fragment::largest(smiles)?.map(Structure::from_smiles),
+            // What is no possible molecule without its charge, such as hexafluorophosphate, keeps it.
+            Self::Neutralize => {
+                let neutral = charge::neutralized(smiles, &Structure::from_smiles(smiles)?)?;
+                neutral.and_then(|neutral| Structure::from_smiles(&neutral).ok()).map(Ok)
+            }
+            Self::CanonicalTautomer => {
+                let structure = Structure::from_smiles(smiles)?;
+                if let Some(atoms) = structure.heavy_atoms().filter(|atoms| *atoms > MAX_TAUTOMER_ATOMS) {
+                    return Err(format!(
+                        "has {atoms} heavy atoms, and tautomers are looked for in at most {MAX_TAUTOMER_ATOMS}"
+                    ));
+                }
+                Some(structure.canonical_tautomer())
+            }
+        };
+        let Some(after) = after else { return Ok(None) };
+        let after = after?.canonical_smiles()?;
+        Ok((after != smiles).then_some(after))
+    }
+}
+
+/// The standard form of a molecule.
+struct Form {
+    smiles: String,
+    changes: Vec<Operation>,
+}
+
+fn standardized(smiles: &str, operations: &[Operation]) -> Result<Form, String> {
+    let mut form = Form { smiles: smiles.to_owned(), changes: Vec::new() };
+    for operation in operations {
+        if let Some(after) = operation.done_to(&form.smiles)? {
+            form.smiles = after;
+            form.changes.push(*operation);
+        }
+    }
+    Ok(form)
+}
+
+fn assemble(before: &Molecules, forms: Vec<Result<Form, String>>) -> Result<WithRejects<Molecules>, StepError> {
+    let table = before.table();
+    let records = match table.data(2) {
+        Some(ColumnData::Integer(records)) => records.as_slice(),
+        _ => &[],
+    };
+    let (mut kept, mut rejects) = (Vec::new(), Rejects::default());
+    let (mut smiles, mut changes, mut originals) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, form) in forms.into_iter().enumerate() {
+        let original = before.smiles()[row].clone();
+        match form {
+            Ok(form) => {
+                kept.push(row);
+                let names: Vec<&str> = form.changes.iter().map(|operation| operation.name()).collect();
+                changes.push((!names.is_empty()).then(|| names.join(", ").into()));
+                originals.push(original.filter(|_| !names.is_empty()));
+                smiles.push(Some(form.smiles.into()));
+            }
+            Err(reason) => {
+                let record = records.get(row).copied().flatten().and_then(|record| u64::try_from(record).ok());
+                rejects.push_record(record, original.as_deref().unwrap_or_default().as_bytes(), &reason);
+            }
+        }
+    }
+    let rows = table.gather(&kept);
+    let stays = |(place, column): &(usize, &Column)| *place < PROMISED.len() || column.provider.is_none();
+    let columns = rows.columns().iter().enumerate().filter(stays);
+    let columns = columns.filter_map(|(place, column)| Some((column.clone(), rows.data(place)?.clone())));
+    let text = |name: &str| Column::new(name, ColumnType::Text).with_provider(PROVIDER);
+    let standard = Table::new(columns)?
+        .with_column(text("smiles"), ColumnData::Text(smiles))?
+        .with_column(text("changes"), ColumnData::Text(changes))?
+        .with_column(Column::new("original_smiles", ColumnType::Text), ColumnData::Text(originals))?;
+    Ok(WithRejects { kept: Molecules::new(standard)?, rejects: rejects.finish()? })
+}

@@ -1,0 +1,97 @@
+//! `chem plan`: what running a manifest would do.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::check::read_and_check;
+use crate::cli::args::{Drawing, Format, RunArgs, Shared};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
+use crate::cli::runs;
+use crate::step::Files;
+use crate::store::{EventStore, InMemoryEventStore};
+use crate::workbench::{self, Action, Origin, Plan, PlannedParam, to_dot, to_mermaid};
+
+pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
+    let checked = read_and_check(&args.manifest, &args.overrides)?;
+    checked.print_to_stderr();
+    let Some(definition) = checked.definition else {
+        return Ok(Status::Usage.into());
+    };
+    let policy = runs::reuse_policy(&args.reuse, &definition)?;
+    let store: Arc<dyn EventStore> = match runs::store_if_there(shared)? {
+        Some(store) => store,
+        // What `run` would begin with.
+        None => Arc::new(InMemoryEventStore::new()),
+    };
+    let files = Files::relative_to(checked.directory);
+    let plan = workbench::plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy)?;
+    match (shared.drawing, shared.format) {
+        (Some(Drawing::Dot), _) => output::print(&to_dot(&plan))?,
+        (Some(Drawing::Mermaid), _) => output::print(&to_mermaid(&plan))?,
+        (None, Format::Json) => output::print_json(&plan.to_json())?,
+        (None, Format::Human) => output::print(&told(&plan))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(plan: &Plan) -> String {
+    let count = |name: &str| plan.steps.iter().filter(|step| step.action.name() == name).count();
+    let (run, reuse) = (count("run"), count("reuse"));
+    let flow = styled(BOLD, &output::shown(&plan.flow));
+    let mut text = format!("{flow}: {} steps, {run} to run, {reuse} to reuse\n\n", plan.steps.len());
+    let mut steps = Table::new(&["step", "uses", "takes", "action", "why"]);
+    for step in &plan.steps {
+        let takes: Vec<String> = step
+            .wiring
+            .iter()
+            .map(|(port, from)| if step.wiring.len() > 1 { format!("{port}: {from}") } else { from.clone() })
+            .collect();
+        let style = match &step.action {
+            Action::Run { .. } | Action::Ask { .. } => ODD,
+            Action::Reuse { .. } => GOOD,
+            Action::Fail { .. } => BAD,
+            Action::NotReached => DIM,
+        };
+        let mut why = step.action.reasons().join("; ");
+        if let Action::Run { unless_known, .. } = &step.action
+            && !unless_known.is_empty()
+        {
+            why.push_str(&format!(" (reused if what {} gives is known)", unless_known.join(" and ")));
+        }
+        steps.row([
+            (BOLD, step.id.clone()),
+            (DIM, format!("{}@{}", step.uses, step.version)),
+            (DIM, takes.join(", ")),
+            (style, step.action.name().replace('_', " ")),
+            (anstyle::Style::new(), why),
+        ]);
+    }
+    text.push_str(&steps.render());
+    let mut params = Table::new(&["parameter", "value", "from"]);
+    for param in &plan.params {
+        params.row(row("", param));
+    }
+    for step in &plan.steps {
+        for param in &step.params {
+            params.row(row(&format!("{}.", step.id), param));
+        }
+    }
+    text.push('\n');
+    text.push_str(&params.render());
+    text
+}
+
+fn row(of: &str, param: &PlannedParam) -> [(anstyle::Style, String); 3] {
+    let name = |param: &String| format!("params.{param}");
+    let through = |params: &[String]| params.iter().map(name).collect::<Vec<_>>().join(", ");
+    let from = match &param.origin {
+        Origin::Default => "default".to_owned(),
+        Origin::File(params) if params.is_empty() => "file".to_owned(),
+        Origin::File(params) => format!("file, {}", through(params)),
+        Origin::Set(params) if of.is_empty() => format!("--set {}", params.join(" ")),
+        Origin::Set(params) => format!("--set, {}", through(params)),
+    };
+    let name = if of.is_empty() { format!("params.{}", param.name) } else { format!("{of}{}", param.name) };
+    [(BOLD, name), (anstyle::Style::new(), param.value.to_string()), (DIM, from)]
+}

@@ -1,0 +1,71 @@
+//! `chem verify`: whether a stored run can be repeated.
+
+use std::process::ExitCode;
+
+use crate::cli::args::{Format, Shared, VerifyArgs};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
+use crate::cli::{runs, signals};
+use crate::flow::replay;
+use crate::step::{CancelToken, Registry};
+use crate::workbench::{self, Outcome, Tolerances, Verification};
+
+pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let tolerances = args.tolerance.iter().map(|text| tolerance(text)).collect::<Result<Tolerances, Failure>>()?;
+    let store = runs::open_existing_store(shared)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let cancel = CancelToken::default();
+    signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
+    let outputs = tempfile::tempdir()?;
+    let instance = replay(flow_id, &events)?;
+    let verification = workbench::verify(&store, &instance, Registry::linked()?, &tolerances, outputs.path(), &cancel)?;
+    match shared.format {
+        Format::Json => output::print_json(&verification.to_json())?,
+        Format::Human => output::print(&told(&verification))?,
+    }
+    Ok(if verification.is_verified() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
+}
+
+fn tolerance(text: &str) -> Result<(String, f64), Failure> {
+    let parts = text.split_once('=').map(|(column, value)| (column.trim(), value.trim().parse::<f64>()));
+    match parts {
+        Some((column, Ok(value))) if !column.is_empty() && value >= 0.0 && value.is_finite() => {
+            Ok((column.to_owned(), value))
+        }
+        _ => Err(Failure::usage(format!("`{text}` is no tolerance"))
+            .with_help("write `--tolerance COLUMN=NUMBER`, such as `--tolerance logp=1e-6`")),
+    }
+}
+
+fn told(verification: &Verification) -> String {
+    let mut table = Table::new(&["step", "uses", "outcome", ""]);
+    for step in &verification.steps {
+        let (style, words) = match &step.outcome {
+            Outcome::Verified { within } if within.is_empty() => (GOOD, String::new()),
+            Outcome::Verified { within } => {
+                let off: Vec<String> = within.iter().map(|(column, off)| format!("{column} off by {off}")).collect();
+                (GOOD, off.join(", "))
+            }
+            Outcome::Differs(fault) => (BAD, fault.to_string()),
+            Outcome::NotRepeatable { reason } => (ODD, reason.clone()),
+            Outcome::NotFinished => (DIM, String::new()),
+        };
+        table.row([
+            (BOLD, step.step.clone()),
+            (DIM, format!("{}@{}", step.uses, step.version)),
+            (style, step.outcome.name().replace('_', " ")),
+            (anstyle::Style::new(), words),
+        ]);
+    }
+    let (verified, all) = (verification.verified(), verification.steps.len());
+    let mut text = table.render();
+    text.push_str(&format!("\n{verified} of {all} steps verified\n"));
+    if let Some(fault) = &verification.flow_fault {
+        text.push_str(&format!("{}\n", styled(BAD, fault)));
+    }
+    if let Some((step, fault)) = verification.first_fault() {
+        let first = format!("first difference: step {}, {fault}", step.step);
+        text.push_str(&format!("{}\n", styled(BAD, &output::shown(&first))));
+    }
+    text
+}

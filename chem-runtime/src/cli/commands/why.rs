@@ -1,0 +1,50 @@
+//! `chem why`: why a step of a run ran.
+
+use std::process::ExitCode;
+
+use crate::cli::args::{Format, Shared, WhyArgs};
+use crate::cli::exit::Failure;
+use crate::cli::output::{self, BOLD, DIM, styled};
+use crate::cli::runs;
+use crate::flow::replay;
+use crate::workbench::{self, Difference, Why};
+
+pub(in crate::cli) fn run(shared: &Shared, args: &WhyArgs) -> Result<ExitCode, Failure> {
+    let store = runs::open_existing_store(shared)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let against = match &args.against {
+        Some(against) => Some(runs::find_run(store.as_ref(), against)?.0),
+        None => None,
+    };
+    let why = workbench::why(store.as_ref(), &replay(flow_id, &events)?, &args.step, against)?;
+    match shared.format {
+        Format::Json => output::print_json(&why.to_json())?,
+        Format::Human => output::print(&output::shown(&told(&why)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(why: &Why) -> String {
+    let step = styled(BOLD, &why.step);
+    let mut text = match &why.reused_from {
+        Some(source) => format!("{step} was not run: its result is that of run {}\n", source.flow_id),
+        None if why.differences.is_empty() => format!("{step} ran, and nothing about it had changed\n"),
+        None => format!("{step} ran: {}\n", words(&why.differences)),
+    };
+    if why.reused_from.is_some() && !why.differences.is_empty() {
+        text.push_str(&format!("  it differs: {}\n", words(&why.differences)));
+    }
+    for (upstream, differences) in &why.upstream {
+        let words = if differences.is_empty() { "nothing changed".to_owned() } else { words(differences) };
+        text.push_str(&format!("  {upstream}: {words}\n"));
+    }
+    match why.against {
+        Some(against) => text.push_str(&format!("{}\n", styled(DIM, &format!("against run {against}")))),
+        None => text.push_str(&format!("{}\n", styled(DIM, "no earlier run of this flow has the step"))),
+    }
+    text
+}
+
+fn words(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

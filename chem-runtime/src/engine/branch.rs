@@ -1,0 +1,128 @@
+//! Branches: a new run that takes over the finished beginning of another, and goes its own way from there.
+//!
+//! What is shared is shared by reference: for each step the branch records that it started, with the very components of
+//! its parent's, and that it ended by reusing what an event of an earlier run put out. No artifact is copied.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::run::{Session, Until};
+use super::{CoreEngineError, FlowEngine};
+use crate::event::{
+    BranchCreated, EventAddress, FlowEvent, FlowEventKind, FlowId, RecordedStep, StepReused, StepStarted,
+};
+use crate::flow::{Change, FlowInstance, StepIdentity, StepStatus, changes, divergence_hash, replay};
+
+/// Why a run cannot branch.
+#[derive(Debug, thiserror::Error)]
+pub enum BranchError {
+    /// The flow has no such step.
+    #[error("the flow has no step `{step}`")]
+    UnknownStep {
+        /// What was given as one.
+        step: String,
+    },
+    /// A step that would be shared, or branched from, has not finished.
+    #[error("step `{step}` of run {parent} is {}, and has to be finished", .status.name())]
+    NotFinished {
+        /// The run that was to be branched from.
+        parent: FlowId,
+        /// The step.
+        step: String,
+        /// Where it stands.
+        status: StepStatus,
+    },
+    /// A step that would be shared is another one in the branch.
+    #[error("what stands before step `{from}` would be shared, and is not the same: {change}")]
+    SharedStepChanged {
+        /// The step that was to be branched from.
+        from: String,
+        /// The first difference.
+        change: Change,
+    },
+}
+
+impl FlowEngine {
+    /// Runs `branch`, a new run of this engine's definition that shares the steps of `parent` before the step `from`, to
+    /// its end. `set` is what was set for it, for the record.
+    ///
+    /// # Errors
+    /// [`CoreEngineError::Branch`] if a step before `from` has not finished in `parent` or is another one here, and what
+    /// [`run`](Self::run) lists.
+    pub fn branch(
+        &self,
+        branch: FlowId,
+        parent: FlowId,
+        from: &str,
+        set: Map<String, Value>,
+    ) -> Result<FlowInstance, CoreEngineError> {
+        let events = self.store.list(parent)?;
+        let origin = replay(parent, &events)?;
+        let definition = self.definition.recorded()?;
+        let unknown = || BranchError::UnknownStep { step: from.to_owned() };
+        let step_index = definition.steps.iter().position(|step| step.id == from).ok_or_else(unknown)?;
+        let Some(begun) = origin.initialized() else { return Err(unknown().into()) };
+
+        let changes = changes(&begun.definition, &definition);
+        for (index, step) in definition.steps[..step_index].iter().enumerate() {
+            if let Some(change) = changes.iter().find(|change| change.step == step.id) {
+                return Err(BranchError::SharedStepChanged { from: from.to_owned(), change: change.clone() }.into());
+            }
+            let status = origin.steps().get(index).map_or(StepStatus::Pending, |state| state.status);
+            if status != StepStatus::FinishedOk {
+                return Err(BranchError::NotFinished { parent, step: step.id.clone(), status }.into());
+            }
+        }
+        let created = BranchCreated {
+            parent,
+            root: origin.branch().map_or(parent, |branch| branch.root),
+            step_id: from.to_owned(),
+            step_index,
+            set,
+            divergence: divergence_hash(&changes)?,
+        };
+        let mut session = Session::load(self, branch)?;
+        session.hold(self.initialized()?.into())?;
+        session.hold(FlowEventKind::BranchCreated(created).into())?;
+        let ends = ends(&events);
+        for (index, step) in definition.steps[..step_index].iter().enumerate() {
+            let Some(shared) = self.shared(&origin, index, step, &ends)? else { continue };
+            shared.into_iter().try_for_each(|event| session.hold(event.into()))?;
+        }
+        self.drive_session(session, Until::FlowEnds)
+    }
+
+    /// The start and the end of a step that the branch shares with `origin`.
+    fn shared(
+        &self,
+        origin: &FlowInstance,
+        index: usize,
+        step: &RecordedStep,
+        ends: &HashMap<usize, EventAddress>,
+    ) -> Result<Option<[FlowEventKind; 2]>, CoreEngineError> {
+        let state = origin.steps().get(index);
+        let Some((state, started)) = state.and_then(|state| Some((state, state.started.as_ref()?))) else {
+            return Ok(None);
+        };
+        let Some(source) = ends.get(&index).copied() else { return Ok(None) };
+        // Other steps after it make another definition, which is part of every fingerprint.
+        let fingerprint = StepIdentity::of(started).fingerprint(self.definition.hash())?;
+        let step_id = step.id.clone();
+        let reused = StepReused { step_id, step_index: index, fingerprint, outputs: state.outputs.clone(), source };
+        let started = StepStarted { fingerprint, ..started.clone() };
+        Ok(Some([FlowEventKind::StepStarted(started), FlowEventKind::StepReused(reused)]))
+    }
+}
+
+/// For each step that has ended well, the event by which it did: that of the run in which it worked.
+fn ends(events: &[FlowEvent]) -> HashMap<usize, EventAddress> {
+    let end = |event: &FlowEvent| match &event.kind {
+        FlowEventKind::StepFinished(finished) => {
+            Some((finished.step_index, EventAddress { flow_id: event.flow_id, position: event.position }))
+        }
+        FlowEventKind::StepReused(reused) => Some((reused.step_index, reused.source)),
+        _ => None,
+    };
+    events.iter().filter_map(end).collect()
+}

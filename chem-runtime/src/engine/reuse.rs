@@ -1,0 +1,212 @@
+//! Whether a finished result may stand in for running a step. The loop asks before it runs a step, and a plan asks to
+//! say what the loop will do: there is one answer, and it is given here.
+//!
+//! What is compared is the step's work (its type and version, inputs and parameters), not its name or its flow. A result
+//! counts only if every artifact of it can be read, and every file that it left is still there as it was.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::CoreEngineError;
+use crate::artifact::{ArtifactError, ArtifactSource as _, ArtifactValue as _, Table};
+use crate::event::{EventAddress, FlowEventKind, OutputRef, StepStarted};
+use crate::fingerprint::{ArtifactHash, ContentHash};
+use crate::flow::StepIdentity;
+use crate::step::{FileWritten, Files, StepDefinition, StepKind};
+use crate::store::{EventStore, StoredArtifacts};
+
+/// Which steps may be spared by what is finished already. By default none: an engine runs what it is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReusePolicy {
+    wherever_possible: bool,
+    refreshed: BTreeSet<String>,
+}
+
+impl ReusePolicy {
+    /// Every step is run.
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    /// A step whose result is in the store is not run again.
+    pub fn wherever_possible() -> Self {
+        Self { wherever_possible: true, refreshed: BTreeSet::new() }
+    }
+
+    /// The same, but the step called `step` is run.
+    pub fn refreshing(mut self, step: impl Into<String>) -> Self {
+        self.refreshed.insert(step.into());
+        self
+    }
+
+    /// Why `step` is run whatever the store holds; nothing if that is for the store to decide.
+    pub fn refusal(&self, step: &dyn StepDefinition) -> Option<RunsBecause> {
+        if !self.wherever_possible {
+            Some(RunsBecause::NothingIsReused)
+        } else if self.refreshed.contains(step.id().as_str()) {
+            Some(RunsBecause::Refreshed)
+        } else if !step.is_reusable() {
+            Some(RunsBecause::NotReusable)
+        } else if step.kind() == StepKind::Sink && step.outputs().is_empty() {
+            Some(RunsBecause::LeavesNothing)
+        } else {
+            None
+        }
+    }
+
+    /// What is to be done about a step that would start as `started` says.
+    ///
+    /// # Errors
+    /// What the store has to complain of, other than of the artifacts of an earlier result: these make it no result.
+    pub fn judge(
+        &self,
+        store: &dyn EventStore,
+        files: &Files,
+        step: &dyn StepDefinition,
+        started: &StepStarted,
+    ) -> Result<Verdict, CoreEngineError> {
+        if let Some(refusal) = self.refusal(step) {
+            return Ok(Verdict::Run(refusal));
+        }
+        let key = StepIdentity::of(started).cache_key()?;
+        let Some(event) = store.finished(key)? else {
+            return Ok(Verdict::Run(RunsBecause::NoResult));
+        };
+        let source = EventAddress { flow_id: event.flow_id, position: event.position };
+        let FlowEventKind::StepFinished(finished) = event.kind else {
+            return Ok(Verdict::Run(RunsBecause::NoResult));
+        };
+        for output in &finished.outputs {
+            if let Some(spoilt) = spoilt(store, files, output)? {
+                return Ok(Verdict::Run(spoilt));
+            }
+        }
+        Ok(Verdict::Reuse { source, outputs: finished.outputs })
+    }
+}
+
+/// What is to be done about a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// What is finished already stands.
+    Reuse {
+        /// The `StepFinished` of the run in which the step worked.
+        source: EventAddress,
+        /// What it put out.
+        outputs: Vec<OutputRef>,
+    },
+    /// It is run.
+    Run(RunsBecause),
+}
+
+/// Why a step is run rather than spared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunsBecause {
+    /// Whoever runs the flow wants every step run.
+    NothingIsReused,
+    /// Whoever runs the flow wants this step run.
+    Refreshed,
+    /// The step's author says that no result stands in for running it.
+    NotReusable,
+    /// It is a sink that puts nothing out: that it was run once says nothing of what is there now.
+    LeavesNothing,
+    /// No run has finished this work.
+    NoResult,
+    /// A file that it wrote is gone.
+    FileMissing {
+        /// The path as the flow has it.
+        path: String,
+    },
+    /// A file that it wrote is not as it was.
+    FileChanged {
+        /// The path as the flow has it.
+        path: String,
+    },
+    /// An artifact of the result is not in the store.
+    ArtifactMissing {
+        /// The artifact.
+        hash: ArtifactHash,
+    },
+    /// An artifact of the result cannot be read.
+    ArtifactCorrupt {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl RunsBecause {
+    /// The reason as scripts read it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NothingIsReused => "nothing_is_reused",
+            Self::Refreshed => "refreshed",
+            Self::NotReusable => "not_reusable",
+            Self::LeavesNothing => "leaves_nothing",
+            Self::NoResult => "no_result",
+            Self::FileMissing { .. } => "file_missing",
+            Self::FileChanged { .. } => "file_changed",
+            Self::ArtifactMissing { .. } => "artifact_missing",
+            Self::ArtifactCorrupt { .. } => "artifact_corrupt",
+        }
+    }
+
+    /// Whether something is wrong with the store.
+    pub fn is_alarming(&self) -> bool {
+        matches!(self, Self::ArtifactMissing { .. } | Self::ArtifactCorrupt { .. })
+    }
+}
+
+impl fmt::Display for RunsBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingIsReused => f.write_str("nothing is reused"),
+            Self::Refreshed => f.write_str("to be run again"),
+            Self::NotReusable => f.write_str("a step of this type is always run"),
+            Self::LeavesNothing => f.write_str("a sink that puts nothing out is always run"),
+            Self::NoResult => f.write_str("no run has finished it"),
+            Self::FileMissing { path } => write!(f, "output file `{path}` is missing"),
+            Self::FileChanged { path } => write!(f, "output file `{path}` was changed"),
+            Self::ArtifactMissing { hash } => write!(f, "artifact {hash} of its result is missing"),
+            Self::ArtifactCorrupt { reason } => write!(f, "its result cannot be read: {reason}"),
+        }
+    }
+}
+
+/// What is wrong with an output of an earlier result.
+fn spoilt(store: &dyn EventStore, files: &Files, output: &OutputRef) -> Result<Option<RunsBecause>, CoreEngineError> {
+    match read(store, output) {
+        Ok(None) => Ok(None),
+        Ok(Some(written)) => Ok(file_is_not(files, &written)),
+        Err(ArtifactError::Missing { hash }) => Ok(Some(RunsBecause::ArtifactMissing { hash })),
+        Err(ArtifactError::Unavailable { source, .. }) => match source.downcast() {
+            Ok(error) => Err(CoreEngineError::Store(*error)),
+            Err(error) => Ok(Some(RunsBecause::ArtifactCorrupt { reason: error.to_string() })),
+        },
+        Err(error) => Ok(Some(RunsBecause::ArtifactCorrupt { reason: error.to_string() })),
+    }
+}
+
+/// Reads all of an output, the chunks of a table too. Gives the file that it stands for, if it does.
+fn read(store: &dyn EventStore, output: &OutputRef) -> Result<Option<FileWritten>, ArtifactError> {
+    let source = StoredArtifacts(store);
+    let root = source.artifact(output.hash)?;
+    if root.kind() == FileWritten::KIND {
+        return FileWritten::unpack(&root, &source).map(Some);
+    }
+    // Only tables are more than their root.
+    for (chunk, _) in Table::chunks_of(&root).unwrap_or_default() {
+        source.artifact(chunk)?;
+    }
+    Ok(None)
+}
+
+fn file_is_not(files: &Files, written: &FileWritten) -> Option<RunsBecause> {
+    let path = written.path.clone();
+    let Ok(file) = std::fs::File::open(files.output(&path)) else {
+        return Some(RunsBecause::FileMissing { path });
+    };
+    match ContentHash::of_reader(file) {
+        Ok((hash, _)) if hash == written.sha256 => None,
+        _ => Some(RunsBecause::FileChanged { path }),
+    }
+}

@@ -1,0 +1,79 @@
+//! A table as JSON Lines.
+
+use std::io::Write;
+
+use crate::artifact::{ColumnData, Table};
+use crate::fingerprint::{canonical_json, write_canonical_f64, write_canonical_str};
+use crate::step::StepError;
+
+/// Writes the columns of `table` at the places `columns`: for each row a line with an object, whose members stand in that
+/// order. A missing value is `null`; a number stands in its shortest form that reads back to the same number.
+///
+/// # Errors
+/// Says that the text cannot be written, or that a value has no form in JSON: a number that is not finite, or text with
+/// the character U+0000.
+pub fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
+    let chosen: Vec<(String, &ColumnData)> = columns
+        .iter()
+        .filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?)))
+        .map(|(column, data)| Ok((canonical_json(&(*column.name).into())?, data)))
+        .collect::<Result<_, StepError>>()?;
+    let mut line = String::new();
+    for row in 0..table.rows() {
+        line.clear();
+        for (index, (name, data)) in chosen.iter().enumerate() {
+            line.push(if index == 0 { '{' } else { ',' });
+            line.push_str(name);
+            line.push(':');
+            if !write_value(data, row, &mut line) {
+                return Err(StepError::new(format!("row {} of the column {name} cannot be written as JSON", row + 1)));
+            }
+        }
+        line.push_str(if chosen.is_empty() { "{}\n" } else { "}\n" });
+        out.write_all(line.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn write_value(data: &ColumnData, row: usize, out: &mut String) -> bool {
+    match data {
+        ColumnData::Text(values) => match values[row].as_deref() {
+            Some(text) => return write_canonical_str(out, text),
+            None => out.push_str("null"),
+        },
+        ColumnData::Float(values) => match values[row] {
+            Some(value) => return write_canonical_f64(out, value),
+            None => out.push_str("null"),
+        },
+        ColumnData::Integer(_) | ColumnData::Boolean(_) => out.push_str(&data.json(row).to_string()),
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{Column, ColumnType};
+
+    #[test]
+    fn rows_are_objects_in_the_order_of_the_columns() {
+        let texts = ColumnData::Text(vec![Some("a\n\"b\"".into()), None]);
+        let table = Table::new([
+            (Column::new("z", ColumnType::Integer), ColumnData::Integer(vec![Some(i64::MIN), None])),
+            (Column::new("a \"b\"", ColumnType::Text), texts),
+            (Column::new("x", ColumnType::Float), ColumnData::Float(vec![Some(0.1), Some(2.0)])),
+            (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), None])),
+        ])
+        .unwrap();
+        let mut out = Vec::new();
+        write_json_lines(&table, &[0, 1, 2, 3], &mut out).unwrap();
+        let expected = "{\"z\":-9223372036854775808,\"a \\\"b\\\"\":\"a\\n\\\"b\\\"\",\"x\":0.1,\"ok\":true}\n\
+                        {\"z\":null,\"a \\\"b\\\"\":null,\"x\":2,\"ok\":null}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        let mut none = Vec::new();
+        write_json_lines(&table, &[], &mut none).unwrap();
+        assert_eq!(none, b"{}\n{}\n");
+        let nan = Table::new([(Column::new("x", ColumnType::Float), ColumnData::Float(vec![Some(f64::NAN)]))]).unwrap();
+        assert!(write_json_lines(&nan, &[0], &mut Vec::new()).unwrap_err().to_string().contains("row 1"));
+    }
+}

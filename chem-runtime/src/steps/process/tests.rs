@@ -1,0 +1,158 @@
+//! Programs that answer, fail, hang and leave others behind.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::RunProcess;
+use crate::artifact::{ArtifactValue, Column, ColumnData, ColumnType, Table};
+use crate::step::{CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepError, StepId};
+
+fn step(params: Value) -> RunProcess {
+    let mut all = Map::from_iter([("version".to_owned(), json!("it@1"))]);
+    all.extend(params.as_object().unwrap().clone());
+    RunProcess::from_params(&all).unwrap()
+}
+
+fn shell(script: &str) -> RunProcess {
+    step(json!({ "command": ["sh", "-c", script], "timeout": 60 }))
+}
+
+fn table(rows: usize) -> Table {
+    let names = (0..rows).map(|row| Some(format!("n{row}").into())).collect();
+    Table::new([
+        (Column::new("name", ColumnType::Text), ColumnData::Text(names)),
+        (Column::new("mass", ColumnType::Float).with_unit("g"), ColumnData::Float(vec![Some(1.5); rows])),
+    ])
+    .unwrap()
+}
+
+/// What the program answers to a table of so many rows, and what was signalled.
+fn answer_in(
+    directory: &Path,
+    step: &RunProcess,
+    rows: usize,
+    cancel: &CancelToken,
+) -> (Result<Arc<Table>, StepError>, HashMap<String, Value>) {
+    let table = table(rows);
+    let (id, nothing, files) = (StepId::new("it").unwrap(), HashMap::new(), Files::relative_to(directory));
+    let mut inputs = Inputs::default();
+    inputs.wire("table", table.pack().unwrap().root.hash(), Some(Arc::new(table).hand_on()));
+    let context = ExecutionContext::new(&id, &inputs, &nothing, &files, cancel, &Silent);
+    let result = step.run(&context).map(|outputs| Table::take(outputs[0].handed.as_ref().unwrap()).unwrap());
+    (result, context.take_signals().into_iter().map(|signal| (signal.name, signal.data)).collect())
+}
+
+fn answer(step: &RunProcess, rows: usize) -> (Result<Arc<Table>, StepError>, HashMap<String, Value>) {
+    answer_in(Path::new("."), step, rows, &CancelToken::default())
+}
+
+#[test]
+fn what_a_program_hands_back_unchanged_is_the_same_table() {
+    for format in ["jsonl", "csv"] {
+        let (found, signals) = answer(&step(json!({ "command": ["cat"], "send": format, "receive": format })), 3000);
+        assert_eq!(*found.unwrap(), table(3000), "{format}");
+        assert_eq!(signals["answered"], json!({ "sent": 3000, "received": 3000 }));
+        assert!(!signals.contains_key("stderr"));
+    }
+}
+
+#[test]
+fn new_columns_name_what_computed_them_and_files_stand_for_themselves() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("answer.jsonl"), "{\"name\": \"a\", \"logp\": 2}\n").unwrap();
+    let params = json!({
+        "command": ["sh", "-c", "cat \"$1\"; pwd >&2", "sh", "{data}"],
+        "files": { "data": "answer.jsonl" },
+        "types": { "logp": "float" },
+    });
+    let (found, signals) = answer_in(directory.path(), &step(params.clone()), 1, &CancelToken::default());
+    let found = found.unwrap();
+    assert_eq!(found.row(0), [json!("a"), json!(2.0)]);
+    let providers: Vec<_> = found.columns().iter().map(|column| column.provider.as_deref()).collect();
+    assert_eq!(providers, [None, Some("it@1")]);
+    let told = signals["stderr"]["text"].as_str().unwrap().to_owned();
+    assert_eq!(Path::new(&told).canonicalize().unwrap(), directory.path().canonicalize().unwrap());
+
+    let identity = || step(params.clone()).identity(&Files::relative_to(directory.path())).unwrap();
+    let before = identity();
+    std::fs::write(directory.path().join("answer.jsonl"), "{}").unwrap();
+    assert_ne!(identity(), before);
+}
+
+#[test]
+fn a_program_that_fails_fails_the_step_with_what_it_said() {
+    let (found, signals) = answer(&shell("echo one >&2; echo two >&2; exit 3"), 1);
+    assert_eq!(found.unwrap_err().to_string(), "`sh` ended with status 3; it said: one / two");
+    assert_eq!(signals["stderr"], json!({ "text": "one\ntwo" }));
+    for (script, why) in [
+        ("exit 1", "said nothing"),
+        ("kill -9 $$", "was killed"),
+        ("echo no table", "line 1 of `the output of `sh``"),
+        ("printf '\\0' >&2; exit 1", "\u{fffd}"),
+    ] {
+        let said = answer(&shell(script), 1).0.unwrap_err().to_string();
+        assert!(said.contains(why), "{said}");
+    }
+    let long = answer(&shell("i=0; while [ $i -lt 3000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1"), 1);
+    assert!(long.0.unwrap_err().to_string().ends_with("line 2998 / line 2999"));
+    assert!(long.1["stderr"]["text"].as_str().unwrap().len() <= 8 << 10);
+}
+
+#[test]
+fn what_cannot_be_started_is_told() {
+    for (command, why) in [
+        (json!(["no-such-program-as-this"]), "cannot start `no-such-program-as-this`"),
+        (json!(["./no/such/program"]), "cannot start"),
+        (json!([]), "no program"),
+    ] {
+        let said = answer(&step(json!({ "command": command })), 1).0.unwrap_err().to_string();
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn a_program_need_not_read_what_it_is_given() {
+    let (found, _) = answer(&step(json!({ "command": ["true"] })), 100_000);
+    assert_eq!(*found.unwrap(), Table::default());
+}
+
+#[test]
+fn what_a_program_leaves_running_does_not_hold_the_step_up() {
+    let (found, _) = answer(&shell("sleep 1000 & echo '{\"pid\": '$!'}'"), 1);
+    assert!(is_gone(found.unwrap().row(0)[0].as_i64().unwrap()));
+}
+
+#[test]
+fn a_program_that_hangs_is_killed_with_all_that_it_started() {
+    let directory = tempfile::tempdir().unwrap();
+    let command = json!(["sh", "-c", "sleep 1000 & echo $! > pid; wait"]);
+    let hanging = step(json!({ "command": command, "timeout": 1 }));
+    let said = answer_in(directory.path(), &hanging, 1, &CancelToken::default()).0.unwrap_err().to_string();
+    assert_eq!(said, "`sh` ran for longer than its timeout of 1 s and was killed");
+    let pid = std::fs::read_to_string(directory.path().join("pid")).unwrap();
+    assert!(is_gone(pid.trim().parse().unwrap()));
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_stops_its_program() {
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let (found, _) = answer_in(Path::new("."), &shell("sleep 1000"), 1, &cancel);
+    assert!(found.unwrap_err().is_interrupted());
+}
+
+/// Whether a process has ended, also if nobody has asked for its status yet. Waits for it, for a minute at most.
+fn is_gone(pid: i64) -> bool {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while std::time::Instant::now() < until {
+        let state = std::process::Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
+        let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
+        if state.is_empty() || state.starts_with('Z') {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,308 @@
+//! What differs between two uses of a step, named by the component of its identity.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::facts::{StepFacts, step_of};
+
+/// How much of a value is shown in words; JSON has all of it.
+const SHOWN: usize = 60;
+
+/// One component of a step's identity that is not what it was.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// There was no such step.
+    New,
+    /// It uses another step type.
+    StepType {
+        /// The step type that it used.
+        before: String,
+        /// The one that it uses.
+        after: String,
+    },
+    /// The step type has another version.
+    Version {
+        /// The version that it had.
+        before: u32,
+        /// The one that it has.
+        after: u32,
+    },
+    /// A parameter has another value. The name of one within another is a path, such as `limits.max`.
+    Parameter {
+        /// Its name.
+        name: String,
+        /// Its value before; none if it was left out.
+        before: Option<Value>,
+        /// Its value now; none if it is left out.
+        after: Option<Value>,
+    },
+    /// A file that it reads has another content.
+    File {
+        /// The parameter that names the file.
+        name: String,
+        /// The SHA-256 of the content that it had.
+        before: String,
+        /// That of the content that it has.
+        after: String,
+    },
+    /// An input comes from elsewhere, and is another artifact.
+    Wiring {
+        /// The port.
+        port: String,
+        /// What fed it; none if it was open.
+        before: Option<String>,
+        /// What feeds it; none if it is open.
+        after: Option<String>,
+    },
+    /// An input comes from the step that it came from before, which gives something else.
+    Upstream {
+        /// The port.
+        port: String,
+        /// The step that feeds it.
+        step: String,
+        /// Whether it gives something else, as far as that is known: otherwise it is to run, and may.
+        changed: bool,
+    },
+}
+
+impl Difference {
+    /// Which component it is, as scripts read it.
+    pub fn component(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::StepType { .. } => "step_type",
+            Self::Version { .. } => "version",
+            Self::Parameter { .. } => "parameter",
+            Self::File { .. } => "file",
+            Self::Wiring { .. } => "wiring",
+            Self::Upstream { .. } => "upstream",
+        }
+    }
+
+    /// The difference for scripts: `component`, `name`, `before`, `after`, and the words as `text`.
+    pub fn to_json(&self) -> Value {
+        let (name, before, after) = match self {
+            Self::New => (None, Value::Null, Value::Null),
+            Self::StepType { before, after } => (None, json!(before), json!(after)),
+            Self::Version { before, after } => (None, json!(before), json!(after)),
+            Self::Parameter { name, before, after } => (Some(name), json!(before), json!(after)),
+            Self::File { name, before, after } => (Some(name), json!(before), json!(after)),
+            Self::Wiring { port, before, after } => (Some(port), json!(before), json!(after)),
+            Self::Upstream { port, step, .. } => (Some(port), Value::Null, json!(step)),
+        };
+        json!({
+            "component": self.component(),
+            "name": name,
+            "before": before,
+            "after": after,
+            "text": self.to_string(),
+        })
+    }
+
+    /// The step that it points on to: the cause lies there, or before it.
+    pub fn upstream(&self) -> Option<&str> {
+        match self {
+            Self::Upstream { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New => f.write_str("new"),
+            Self::StepType { before, after } => write!(f, "step type {before} → {after}"),
+            Self::Version { before, after } => write!(f, "step version {before} → {after}"),
+            Self::Parameter { name, before, after } => {
+                write!(f, "parameter {name} {} → {}", shown(before.as_ref()), shown(after.as_ref()))
+            }
+            Self::File { name, before, after } => {
+                write!(f, "input {name}: file changed (sha {}… → {}…)", short(before), short(after))
+            }
+            Self::Wiring { port, before, after } => {
+                let wire = |wire: &Option<String>| wire.clone().unwrap_or_else(|| "nothing".to_owned());
+                write!(f, "input {port} from {} → {}", wire(before), wire(after))
+            }
+            Self::Upstream { step, changed: true, .. } => write!(f, "upstream {step} changed"),
+            Self::Upstream { step, changed: false, .. } => write!(f, "upstream {step} runs again"),
+        }
+    }
+}
+
+/// Every component in which `after` is not what `before` was. None if they do the same work.
+pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
+    let mut found = Vec::new();
+    if before.uses != after.uses {
+        found.push(Difference::StepType { before: before.uses.clone(), after: after.uses.clone() });
+    } else if before.version != after.version {
+        found.push(Difference::Version { before: before.version, after: after.version });
+    }
+    members("", &before.params, &after.params, &mut found);
+    let ports: BTreeSet<&String> = before.inputs.keys().chain(after.inputs.keys()).collect();
+    for port in ports {
+        let (was, is) = (before.inputs.get(port), after.inputs.get(port));
+        if was == is && was.is_some_and(Option::is_some) {
+            continue;
+        }
+        let (from, to) = (before.wiring.get(port), after.wiring.get(port));
+        found.push(match to.filter(|_| from == to) {
+            Some(wire) => {
+                let (step, changed) = (step_of(wire).to_owned(), is.is_some_and(Option::is_some));
+                Difference::Upstream { port: port.clone(), step, changed }
+            }
+            None => Difference::Wiring { port: port.clone(), before: from.cloned(), after: to.cloned() },
+        });
+    }
+    found
+}
+
+fn members(within: &str, before: &Map<String, Value>, after: &Map<String, Value>, found: &mut Vec<Difference>) {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        let path = if within.is_empty() { name.clone() } else { format!("{within}.{name}") };
+        values(path, before.get(name), after.get(name), found);
+    }
+}
+
+fn values(name: String, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
+    if same(before, after) {
+        return;
+    }
+    if let (Some(before), Some(after)) = (before.and_then(content_of), after.and_then(content_of)) {
+        found.push(Difference::File { name, before: before.to_owned(), after: after.to_owned() });
+        return;
+    }
+    if let (Some((was, with)), Some((is, now))) = (before.and_then(expression), after.and_then(expression)) {
+        if was != is {
+            found.push(Difference::Parameter { name, before: Some(was.into()), after: Some(is.into()) });
+        } else {
+            // What changed is a parameter of the flow, by the name that it has there.
+            members("", &with, &now, found);
+        }
+        return;
+    }
+    match (before, after) {
+        (Some(Value::Object(before)), Some(Value::Object(after))) => members(&name, before, after, found),
+        (Some(Value::Array(was)), Some(Value::Array(is))) if was.len() == is.len() => {
+            for (index, (was, is)) in was.iter().zip(is).enumerate() {
+                values(format!("{name}[{index}]"), Some(was), Some(is), found);
+            }
+        }
+        _ => found.push(Difference::Parameter { name, before: before.cloned(), after: after.cloned() }),
+    }
+}
+
+/// Whether two values hash to the same: `5` and `5.0` are one.
+fn same(before: Option<&Value>, after: Option<&Value>) -> bool {
+    let text = |value: &Value| crate::fingerprint::canonical_json(value).ok();
+    before == after || matches!((before, after), (Some(before), Some(after)) if text(before) == text(after))
+}
+
+/// The hash of a file's content, if that is what stands in place of the file.
+fn content_of(value: &Value) -> Option<&str> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    members.get("sha256")?.as_str()
+}
+
+/// The text of an expression and the parameters of the flow that it names, if the value can be one.
+fn expression(value: &Value) -> Option<(&str, Map<String, Value>)> {
+    match value {
+        Value::String(cel) => Some((cel, Map::new())),
+        Value::Object(members) if members.len() == 2 => {
+            Some((members.get("cel")?.as_str()?, members.get("params")?.as_object()?.clone()))
+        }
+        _ => None,
+    }
+}
+
+fn shown(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "nothing".to_owned() };
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+/// For each step that `first` points back to, however far, what differs in it: the way to the cause.
+pub(super) fn chain(
+    first: &[Difference],
+    of: impl Fn(&str) -> Option<Vec<Difference>>,
+) -> BTreeMap<String, Vec<Difference>> {
+    let mut found = BTreeMap::new();
+    let mut open: Vec<String> = first.iter().filter_map(Difference::upstream).map(str::to_owned).collect();
+    while let Some(step) = open.pop() {
+        if let Some(differences) = (!found.contains_key(&step)).then(|| of(&step)).flatten() {
+            open.extend(differences.iter().filter_map(Difference::upstream).map(str::to_owned));
+            found.insert(step, differences);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(params: Value) -> StepFacts {
+        StepFacts {
+            id: "keep".into(),
+            uses: "test.keep".into(),
+            version: 1,
+            wiring: [("table".to_owned(), "read.rejects".to_owned())].into(),
+            inputs: [("table".to_owned(), Some(format!("{:064x}", 1).parse().unwrap()))].into(),
+            params: params.as_object().unwrap().clone(),
+            outputs: Vec::new(),
+        }
+    }
+
+    fn told(before: &StepFacts, after: &StepFacts) -> Vec<String> {
+        differences(before, after).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_component_is_named_in_words() {
+        let before = step(json!({"max": 400, "same": 5.0}));
+        let hash = |number: u32| Some(format!("{number:064x}").parse().unwrap());
+        assert_eq!(told(&before, &step(json!({"max": 500, "same": 5}))), ["parameter max 400 → 500"]);
+        assert_eq!(told(&before, &step(json!({"same": 5}))), ["parameter max 400 → nothing"]);
+        let mut after = before.clone();
+        after.version = 2;
+        assert_eq!(told(&before, &after), ["step version 1 → 2"]);
+        after.uses = "test.drop".into();
+        assert_eq!(told(&before, &after), ["step type test.keep → test.drop"]);
+        let mut after = before.clone();
+        after.inputs.insert("table".into(), hash(2));
+        assert_eq!(told(&before, &after), ["upstream read changed"]);
+        after.inputs.insert("table".into(), None);
+        assert_eq!(told(&before, &after), ["upstream read runs again"]);
+        after.wiring.insert("table".into(), "other".into());
+        assert_eq!(told(&before, &after), ["input table from read.rejects → other"]);
+        // The same artifact by another way is no difference: it does not change what the step does.
+        after.inputs.insert("table".into(), hash(1));
+        assert_eq!(told(&before, &after), [""; 0]);
+    }
+
+    #[test]
+    fn files_and_parameters_within_others_are_named_by_themselves() {
+        let file = |number: u32| json!({"path": {"sha256": format!("{number:064x}")}, "at": {"low": [1, number]}});
+        assert_eq!(
+            told(&step(file(1)), &step(file(2))),
+            ["parameter at.low[1] 1 → 2", "input path: file changed (sha 000000000000… → 000000000000…)"]
+        );
+        let expression = |limit: u32| json!({"where": {"cel": "mw < params.limit", "params": {"limit": limit}}});
+        assert_eq!(told(&step(expression(400)), &step(expression(500))), ["parameter limit 400 → 500"]);
+        let other = json!({"where": "mw < 400"});
+        assert_eq!(
+            told(&step(expression(400)), &step(other)),
+            ["parameter where \"mw < params.limit\" → \"mw < 400\""]
+        );
+    }
+}

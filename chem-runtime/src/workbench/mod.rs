@@ -1,0 +1,55 @@
+//! Looking into runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), and
+//! where two part (`diff`).
+//!
+//! All of it rests on one comparison: a step's log says every component of its identity, so that a difference can be
+//! named. What a run is, and whether a result may stand in for running a step, is the engine's to know; how answers look
+//! on a terminal is the command line's.
+
+mod difference;
+mod earlier;
+mod facts;
+mod plan;
+mod tables;
+mod verify;
+mod why;
+
+pub use difference::{Difference, differences};
+pub use facts::{FlowFacts, StepFacts};
+pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
+pub use verify::{Fault, Outcome, Place, StepVerification, Tolerances, Verification, verify};
+pub use why::{Why, why};
+
+use crate::engine::CoreEngineError;
+use crate::event::FlowId;
+use crate::flow::ReplayError;
+use crate::store::StoreError;
+
+/// Why a question about runs has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkbenchError {
+    /// The run's flow has no such step.
+    #[error("the flow has no step `{step}`")]
+    NoSuchStep {
+        /// What was asked for.
+        step: String,
+        /// The steps that there are.
+        known: Vec<String>,
+    },
+    /// The step has not started in this run.
+    #[error("step `{step}` has not started in run {flow_id}")]
+    NotStarted {
+        /// The step.
+        step: String,
+        /// The run.
+        flow_id: FlowId,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A log does not tell the state of a run.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The engine cannot say what it would do.
+    #[error(transparent)]
+    Engine(#[from] CoreEngineError),
+}

@@ -1,0 +1,72 @@
+//! A plan for scripts.
+
+use serde_json::{Map, Value, json};
+
+use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
+
+impl Plan {
+    /// The plan as `chem plan` prints it for scripts.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "flow": self.flow,
+            "definition_hash": self.definition_hash,
+            "params": params(&self.params),
+            "steps": self.steps.iter().map(PlannedStep::to_json).collect::<Value>(),
+        })
+    }
+}
+
+impl PlannedStep {
+    fn to_json(&self) -> Value {
+        let (reused_from, unless_known): (Value, &[String]) = match &self.action {
+            Action::Reuse { source: ReusedFrom::Run(source), .. } => (json!(source), &[]),
+            Action::Reuse { source: ReusedFrom::Step(step), .. } => (json!({ "step": step }), &[]),
+            Action::Run { unless_known, .. } => (Value::Null, unless_known),
+            Action::Fail { .. } | Action::Ask { .. } | Action::NotReached => (Value::Null, &[]),
+        };
+        json!({
+            "id": self.id,
+            "uses": self.uses,
+            "version": self.version,
+            "kind": self.kind.name(),
+            "inputs": self.wiring,
+            "params": params(&self.params),
+            "fingerprint": self.fingerprint,
+            "action": self.action.name(),
+            "why": self.action.why(),
+            "reused_from": reused_from,
+            "unless_known": unless_known,
+        })
+    }
+}
+
+impl Action {
+    /// Why, component by component.
+    fn why(&self) -> Value {
+        match self {
+            Self::Run { because, .. } => because.iter().map(Reason::to_json).collect(),
+            other => other.reasons().into_iter().map(|text| json!({ "component": null, "text": text })).collect(),
+        }
+    }
+}
+
+impl Reason {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Differs(difference) => difference.to_json(),
+            Self::Engine(because) => json!({ "component": because.name(), "text": because.to_string() }),
+        }
+    }
+}
+
+fn params(params: &[PlannedParam]) -> Value {
+    let param = |param: &PlannedParam| {
+        let through = match &param.origin {
+            Origin::Default => &[],
+            Origin::File(through) | Origin::Set(through) => through.as_slice(),
+        };
+        let told = json!({ "value": param.value, "from": param.origin.name(), "through": through });
+        (param.name.clone(), told)
+    };
+    Value::Object(params.iter().map(param).collect::<Map<String, Value>>())
+}

@@ -1,0 +1,253 @@
+//! The walk over the steps: what is known before the run, and what the engine would decide.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value, json};
+
+use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
+use crate::engine::{CoreEngineError, ReusePolicy, RunsBecause, Verdict, begin_step};
+use crate::event::{OutputRef, RecordedStep};
+use crate::fingerprint::{ArtifactHash, canonical_json};
+use crate::flow::{FlowDefinition, OutputAddress};
+use crate::manifest::Origins;
+use crate::step::Files;
+use crate::store::EventStore;
+use crate::workbench::WorkbenchError;
+use crate::workbench::difference::{Difference, differences};
+use crate::workbench::earlier::EarlierRuns;
+
+/// What a run of `definition` on `store` would do under `policy`, with relative paths as `files` has them.
+///
+/// `origins` says where parameters come from; without it, as for a flow that was built in Rust, all count as written.
+///
+/// # Errors
+/// What the store has to complain of.
+pub fn plan(
+    store: &dyn EventStore,
+    definition: &FlowDefinition,
+    origins: Option<&Origins>,
+    files: &Files,
+    policy: &ReusePolicy,
+) -> Result<Plan, WorkbenchError> {
+    let recorded = definition.recorded().map_err(CoreEngineError::from)?;
+    let flow = definition.name().unwrap_or_default().to_owned();
+    let earlier = EarlierRuns::of(store, &flow, None)?;
+    let mut walk = Walk { store, definition, files, policy, earlier, done: Vec::new(), work: HashMap::new() };
+    for (index, recorded) in recorded.steps.iter().enumerate() {
+        let written = origins.and_then(|origins| origins.written.get(index));
+        let param = |(name, value): (&String, &Value)| PlannedParam {
+            name: name.clone(),
+            value: value.clone(),
+            origin: match (origins, written.and_then(|written| written.get(name))) {
+                (Some(origins), Some(through)) => origin(origins, through),
+                (Some(_), None) => Origin::Default,
+                (None, _) => Origin::File(Vec::new()),
+            },
+        };
+        let params = recorded.params.iter().map(param).collect();
+        walk.step(index, recorded, params)?;
+    }
+    let param = |(name, value): (&String, &Value)| {
+        let set = origins.is_some_and(|origins| origins.overridden.contains(name));
+        let origin = if set { Origin::Set(vec![name.clone()]) } else { Origin::File(Vec::new()) };
+        PlannedParam { name: name.clone(), value: value.clone(), origin }
+    };
+    let params = recorded.params.iter().map(param).collect();
+    let steps = walk.done.into_iter().map(|done| done.step).collect();
+    Ok(Plan { flow, definition_hash: definition.hash(), params, steps })
+}
+
+fn origin<'a>(origins: &Origins, through: impl IntoIterator<Item = &'a String> + Clone) -> Origin {
+    let set: Vec<String> =
+        through.clone().into_iter().filter(|name| origins.overridden.contains(*name)).cloned().collect();
+    if set.is_empty() { Origin::File(through.into_iter().cloned().collect()) } else { Origin::Set(set) }
+}
+
+struct Walk<'a> {
+    store: &'a dyn EventStore,
+    definition: &'a FlowDefinition,
+    files: &'a Files,
+    policy: &'a ReusePolicy,
+    earlier: EarlierRuns<'a>,
+    done: Vec<Done>,
+    /// The steps that the run will have finished by then, by the work that they do.
+    work: HashMap<String, usize>,
+}
+
+/// A step that has its place in the plan.
+struct Done {
+    step: PlannedStep,
+    given: Given,
+}
+
+/// What is known of what a step gives.
+enum Given {
+    Outputs(Vec<OutputRef>),
+    /// What the step at this place will give in the run.
+    Later(usize),
+}
+
+/// What is known of what stands at a port.
+enum AtPort {
+    Artifact(ArtifactHash),
+    Later(OutputAddress),
+}
+
+impl Walk<'_> {
+    fn step(&mut self, index: usize, recorded: &RecordedStep, params: Vec<PlannedParam>) -> Result<(), WorkbenchError> {
+        let mut step = PlannedStep {
+            id: recorded.id.clone(),
+            uses: recorded.uses.clone(),
+            version: recorded.version,
+            kind: recorded.kind,
+            wiring: recorded.inputs.clone(),
+            params,
+            fingerprint: None,
+            action: Action::NotReached,
+            inputs: BTreeMap::new(),
+            identity: Map::new(),
+        };
+        let ends = |done: &Done| matches!(done.step.action, Action::Fail { .. } | Action::Ask { .. });
+        let mut given = Given::Later(index);
+        if !self.done.iter().any(ends) {
+            match self.prepare(index, &mut step) {
+                Ok(at_ports) => match &recorded.gate {
+                    Some(gate) => step.action = Action::Ask { message: gate.message.clone() },
+                    None => given = self.decide(index, &mut step, &at_ports)?,
+                },
+                Err(error) => step.action = Action::Fail { error },
+            }
+        }
+        self.done.push(Done { step, given });
+        Ok(())
+    }
+
+    /// Fills in what is known of the step's identity. The error is what keeps it from starting.
+    fn prepare(&self, index: usize, step: &mut PlannedStep) -> Result<BTreeMap<String, AtPort>, String> {
+        let mut at_ports = BTreeMap::new();
+        for (port, address) in self.definition.steps()[index].inputs() {
+            let from = &self.done[address.step];
+            let at_port = match &from.given {
+                Given::Later(later) => AtPort::Later(OutputAddress { step: *later, output: address.output.clone() }),
+                Given::Outputs(outputs) => match outputs.iter().find(|output| output.name == address.output) {
+                    Some(output) => AtPort::Artifact(output.hash),
+                    None => return Err(format!("nothing comes out of `{}.{}`", from.step.id, address.output)),
+                },
+            };
+            let hash = if let AtPort::Artifact(hash) = at_port { Some(hash) } else { None };
+            step.inputs.insert(port.clone(), hash);
+            at_ports.insert(port.clone(), at_port);
+        }
+        let definition = self.definition.steps()[index].step();
+        step.identity = definition.identity(self.files).map_err(|error| told(&error))?;
+        Ok(at_ports)
+    }
+
+    fn decide(
+        &mut self,
+        index: usize,
+        step: &mut PlannedStep,
+        at_ports: &BTreeMap<String, AtPort>,
+    ) -> Result<Given, WorkbenchError> {
+        let definition = self.definition.steps()[index].step();
+        let work = work(step, at_ports);
+        let refusal = self.policy.refusal(definition);
+        let twin = self.work.get(&work).copied().filter(|_| refusal.is_none());
+        let hashes: Option<BTreeMap<String, ArtifactHash>> =
+            step.inputs.iter().map(|(port, hash)| Some((port.clone(), (*hash)?))).collect();
+        let begun = hashes.map(|hashes| begin_step(self.definition.hash(), index, definition, self.files, hashes));
+        let started = match begun.transpose() {
+            Ok(started) => started,
+            Err(error) => {
+                step.action = Action::Fail { error: told(&error) };
+                return Ok(Given::Later(index));
+            }
+        };
+        step.fingerprint = started.as_ref().map(|started| started.fingerprint);
+        if definition.is_reusable() {
+            self.work.entry(work).or_insert(index);
+        }
+        if let Some(twin) = twin {
+            let (source, outputs) = (ReusedFrom::Step(self.done[twin].step.id.clone()), Vec::new());
+            step.action = Action::Reuse { source, outputs };
+            return Ok(Given::Later(twin));
+        }
+        let verdict = match &started {
+            Some(started) => self.policy.judge(self.store, self.files, definition, started)?,
+            None => Verdict::Run(refusal.clone().unwrap_or(RunsBecause::NoResult)),
+        };
+        match verdict {
+            Verdict::Reuse { source, outputs } => {
+                self.work.retain(|_, known| *known != index);
+                step.action = Action::Reuse { source: ReusedFrom::Run(source), outputs: outputs.clone() };
+                Ok(Given::Outputs(outputs))
+            }
+            Verdict::Run(because) => {
+                let later = |at_port: &AtPort| match at_port {
+                    AtPort::Later(address) => Some(self.done[address.step].step.id.clone()),
+                    AtPort::Artifact(_) => None,
+                };
+                let mut unless_known: Vec<String> = match refusal {
+                    Some(_) => Vec::new(),
+                    None => at_ports.values().filter_map(later).collect(),
+                };
+                unless_known.dedup();
+                step.action = Action::Run { because: self.reasons(step, because)?, unless_known };
+                Ok(Given::Later(index))
+            }
+        }
+    }
+
+    /// What is said of a step that is run: what differs from the nearest earlier run, or else what the engine says.
+    fn reasons(&self, step: &PlannedStep, because: RunsBecause) -> Result<Vec<Reason>, WorkbenchError> {
+        if !matches!(because, RunsBecause::NoResult | RunsBecause::NotReusable | RunsBecause::LeavesNothing) {
+            return Ok(vec![Reason::Engine(because)]);
+        }
+        let found = match self.earlier.with_step(&step.id)? {
+            None => vec![Difference::New],
+            Some(run) => run.step(&step.id).map(|before| differences(before, &step.facts())).unwrap_or_default(),
+        };
+        let mut reasons: Vec<Reason> =
+            found.into_iter().map(|difference| Reason::Differs(self.settled(difference))).collect();
+        if reasons.is_empty() || because != RunsBecause::NoResult {
+            reasons.push(Reason::Engine(because));
+        }
+        Ok(reasons)
+    }
+
+    /// A step that runs because of a difference is taken to give something else.
+    fn settled(&self, mut difference: Difference) -> Difference {
+        if let Difference::Upstream { step, changed, .. } = &mut difference {
+            let upstream = self.done.iter().find(|done| done.step.id == *step).map(|done| &done.step.action);
+            if let Some(Action::Run { because, .. }) = upstream {
+                *changed |= because.iter().any(|reason| match reason {
+                    Reason::Differs(Difference::Upstream { changed, .. }) => *changed,
+                    Reason::Differs(_) => true,
+                    Reason::Engine(_) => false,
+                });
+            }
+        }
+        difference
+    }
+}
+
+/// What a step does, as far as it is known before the run: two steps of which this is equal do the same work.
+fn work(step: &PlannedStep, at_ports: &BTreeMap<String, AtPort>) -> String {
+    let inputs: Map<String, Value> = at_ports
+        .iter()
+        .map(|(port, at_port)| {
+            let at_port = match at_port {
+                AtPort::Artifact(hash) => json!(hash),
+                AtPort::Later(OutputAddress { step, output }) => json!([step, output]),
+            };
+            (port.clone(), at_port)
+        })
+        .collect();
+    let work = json!({"uses": step.uses, "version": step.version, "inputs": inputs, "params": step.identity});
+    // What has no canonical form cannot start, and is nobody's equal.
+    canonical_json(&work).unwrap_or_else(|_| step.id.clone())
+}
+
+fn told(error: &crate::step::StepError) -> String {
+    std::iter::once(error.message().to_owned()).chain(error.causes()).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,168 @@
+//! Whether what a step puts out now is what it put out then, and where it first is not.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Fault, Place, Tolerances};
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
+use crate::event::OutputRef;
+use crate::fingerprint::ArtifactHash;
+use crate::step::StepOutput;
+use crate::store::{EventStore, StoreError, StoredArtifacts};
+use crate::workbench::tables::{Row, TableRoot, first_difference, rows_of};
+
+/// What came of comparing.
+pub(super) enum Compared {
+    /// They are the same, but for what a tolerance allows.
+    Same {
+        /// By how much values were off at most; by column.
+        within: BTreeMap<String, f64>,
+    },
+    Differs(Fault),
+    /// What was put out then cannot be read any more.
+    Unreadable(String),
+}
+
+/// Compares all outputs of a step.
+pub(super) fn outputs(
+    store: &Arc<dyn EventStore>,
+    was: &[OutputRef],
+    is: &[StepOutput],
+    tolerances: &Tolerances,
+) -> Result<Compared, StoreError> {
+    let before: Vec<String> = was.iter().map(|output| output.name.clone()).collect();
+    let after: Vec<String> = is.iter().map(|output| output.name.to_owned()).collect();
+    if before != after {
+        return Ok(Compared::Differs(Fault::Outputs { was: before, is: after }));
+    }
+    let mut within = BTreeMap::new();
+    for (was, is) in was.iter().zip(is) {
+        let now = is.packed.root.hash();
+        if was.hash == now {
+            continue;
+        }
+        let stored = StoredArtifacts(store.as_ref());
+        let found = stored.artifact(was.hash).and_then(|root| artifact(&stored, &root, is, tolerances, &mut within));
+        let place = match found {
+            Ok(None) => continue,
+            Ok(Some(place)) => place,
+            Err(ArtifactError::Unavailable { source, .. }) => match source.downcast() {
+                Ok(error) => return Err(*error),
+                Err(error) => return Ok(Compared::Unreadable(error.to_string())),
+            },
+            Err(error) => return Ok(Compared::Unreadable(format!("what it put out cannot be read: {error}"))),
+        };
+        let fault = Fault::Artifact { output: was.name.clone(), was: was.hash, is: now, place };
+        return Ok(Compared::Differs(fault));
+    }
+    Ok(Compared::Same { within })
+}
+
+/// The chunks that a step has just put out.
+struct Fresh<'a>(HashMap<ArtifactHash, &'a Artifact>);
+
+impl ArtifactSource for Fresh<'_> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
+        self.0.get(&hash).map(|artifact| (*artifact).clone()).ok_or(ArtifactError::Missing { hash })
+    }
+}
+
+/// The first place in which two artifacts of different names differ; none if a tolerance allows all that differs.
+fn artifact(
+    stored: &dyn ArtifactSource,
+    was: &Artifact,
+    is: &StepOutput,
+    tolerances: &Tolerances,
+    within: &mut BTreeMap<String, f64>,
+) -> Result<Option<Place>, ArtifactError> {
+    let whole = |field: &str, was: Value, is: Value| Some(Place { record: None, field: field.to_owned(), was, is });
+    let now = &is.packed.root;
+    if was.kind() != now.kind() {
+        return Ok(whole("kind", was.kind().into(), now.kind().into()));
+    }
+    let (Some(before), Some(after)) = (TableRoot::of(was), TableRoot::of(now)) else {
+        let found = first_difference(&was.payload()?, &now.payload()?);
+        return Ok(found.and_then(|(field, was, is)| whole(&field, was, is)));
+    };
+    if before.columns != after.columns {
+        let columns = |root: &TableRoot| serde_json::to_value(&root.columns).unwrap_or_default();
+        let found = first_difference(&columns(&before), &columns(&after));
+        return Ok(found.and_then(|(path, was, is)| whole(&path.replacen('$', "columns", 1), was, is)));
+    }
+    let fresh = Fresh(is.packed.parts.iter().map(|part| (part.hash(), part)).collect());
+    let (mut old, mut new) = (Reader::new(&before, stored), Reader::new(&after, &fresh));
+    let mut record = 0;
+    loop {
+        // Chunks that are the same on both sides are passed over without reading them.
+        while let Some(rows) = old.passes_with(&mut new) {
+            record += rows;
+        }
+        let (was, is) = match (old.next()?, new.next()?) {
+            (Some(was), Some(is)) => (was, is),
+            (None, None) => return Ok(None),
+            _ => return Ok(whole("records", before.rows.into(), after.rows.into())),
+        };
+        for (index, (was, is)) in was.into_iter().zip(is).enumerate() {
+            if was == is {
+                continue;
+            }
+            let field = before.column(index);
+            match off_by(&was, &is).zip(tolerances.get(&field)) {
+                Some((off, tolerance)) if off <= *tolerance => {
+                    let most = within.entry(field).or_insert(off);
+                    *most = most.max(off);
+                }
+                _ => return Ok(Some(Place { record: Some(record), field, was, is })),
+            }
+        }
+        record += 1;
+    }
+}
+
+/// How far two numbers lie apart.
+fn off_by(was: &Value, is: &Value) -> Option<f64> {
+    Some((was.as_f64()? - is.as_f64()?).abs())
+}
+
+/// Reads a table row by row.
+struct Reader<'a> {
+    root: &'a TableRoot,
+    source: &'a dyn ArtifactSource,
+    chunk: usize,
+    rows: std::vec::IntoIter<Row>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(root: &'a TableRoot, source: &'a dyn ArtifactSource) -> Self {
+        Self { root, source, chunk: 0, rows: Vec::new().into_iter() }
+    }
+
+    /// Passes over the chunk that both are about to read, if it is the same; gives its number of rows.
+    fn passes_with(&mut self, other: &mut Self) -> Option<usize> {
+        if self.rows.len() > 0 || other.rows.len() > 0 {
+            return None;
+        }
+        let (mine, theirs) = (self.root.chunks.get(self.chunk)?, other.root.chunks.get(other.chunk)?);
+        if mine != theirs {
+            return None;
+        }
+        self.chunk += 1;
+        other.chunk += 1;
+        Some(mine.rows)
+    }
+
+    fn next(&mut self) -> Result<Option<Row>, ArtifactError> {
+        loop {
+            if let Some(row) = self.rows.next() {
+                return Ok(Some(row));
+            }
+            let Some(chunk) = self.root.chunks.get(self.chunk) else {
+                return Ok(None);
+            };
+            self.rows = rows_of(self.source, *chunk)?.into_iter();
+            self.chunk += 1;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `chem branch`, `chem ls --tree`, and runs whose manifest has changed meanwhile.
+
+use crate::harness::{Outcome, Place};
+
+const FLOW: &str = "flow: family
+params: { text: CCO, wait: 0 }
+steps:
+  - { id: seed, uses: demo.seed, with: { text: \"${params.text}\" } }
+  - { id: slow, uses: test.slow, with: { wait: \"${params.wait}\", ran: ran.txt } }
+  - { id: characters, uses: demo.characters }
+";
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("family.yaml", FLOW);
+    place
+}
+
+fn ran(place: &Place) -> usize {
+    std::fs::read_to_string(place.path().join("ran.txt")).unwrap_or_default().lines().count()
+}
+
+fn run(place: &Place, arguments: &[&str]) -> serde_json::Value {
+    place.chem(&[arguments, &["--format", "json"]].concat()).expect(0).json()
+}
+
+#[test]
+fn a_branch_with_nothing_changed_converges_and_one_with_a_change_is_the_run_that_has_it() {
+    let place = place();
+    let parent = run(&place, &["run", "family.yaml"]);
+    let id = parent["flow_id"].as_str().unwrap();
+    let same = run(&place, &["branch", id, "--from", "slow"]);
+    assert_eq!(same["flow_fingerprint"], parent["flow_fingerprint"]);
+    assert_eq!(same["event_variants"], "IBSHSFSFC");
+    assert_eq!((&same["steps"][0]["cached"], &same["steps"][1]["cached"]), (&true.into(), &false.into()));
+    assert_eq!(ran(&place), 2);
+
+    // A parameter of the flow, through the manifest; and one of a step, which needs none.
+    let expected = run(&place, &["run", "family.yaml", "--set", "wait=1"]);
+    let by_flow = run(&place, &["branch", id, "--from", "slow", "--set", "wait=1"]);
+    std::fs::remove_file(place.path().join("family.yaml")).unwrap();
+    let by_step = run(&place, &["branch", id, "--from", "slow", "--set", "slow.wait=1"]);
+    assert_ne!(expected["flow_fingerprint"], parent["flow_fingerprint"]);
+    for branch in [&by_flow, &by_step] {
+        assert_eq!(branch["flow_fingerprint"], expected["flow_fingerprint"]);
+        assert_eq!(branch["event_variants"], "IBSHSFSFC");
+    }
+    let gone = place.chem(&["branch", id, "--from", "slow", "--set", "wait=1"]).expect(2);
+    assert!(gone.stderr.contains("manifest is gone") && gone.stderr.contains("STEP.PARAMETER"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_branch_that_makes_no_sense_is_refused() {
+    let place = place();
+    place.chem(&["run", "family.yaml"]).expect(0);
+    let refused = |arguments: &[&str], told: &str| {
+        let outcome = place.chem(&[&["branch", "@last"], arguments].concat()).expect(2);
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    };
+    refused(&["--from", "sed"], "the flow has no step `sed`");
+    refused(&["--from", "characters", "--set", "wait=1"], "step `slow`: parameter wait 0 → 1");
+    refused(&["--from", "slow", "--set", "wait"], "does not set anything");
+    refused(&["--from", "slow", "--set", "slw.wait=1"], "no step `slw`");
+    refused(&["--from", "slow", "--set", "slow.wait=soon"], "wait");
+    refused(&["--from", "slow", "--set", "wiat=1"], "branch cannot be made");
+    assert_eq!(place.chem(&["ls", "--format", "json"]).json().as_array().unwrap().len(), 1);
+    let failing = FLOW.replace("demo.characters", "test.fail");
+    place.write("failing.yaml", &failing);
+    place.chem(&["run", "failing.yaml"]).expect(1);
+    refused(&["--from", "characters"], "is failed, and has to be finished");
+}
+
+#[test]
+fn families_of_runs_are_shown_as_trees() {
+    let place = place();
+    let first = run(&place, &["run", "family.yaml"]);
+    let second = run(&place, &["run", "family.yaml"]);
+    let id = |run: &serde_json::Value| run["flow_id"].as_str().unwrap().to_owned();
+    let branch = run(&place, &["branch", &id(&first), "--from", "slow"]);
+    let twig = run(&place, &["branch", &id(&branch), "--from", "characters"]);
+    let other = run(&place, &["branch", &id(&first), "--from", "seed"]);
+    let tree = run(&place, &["ls", "--tree"]);
+    let order: Vec<&str> = tree.as_array().unwrap().iter().map(|run| run["flow_id"].as_str().unwrap()).collect();
+    assert_eq!(order, [id(&first), id(&branch), id(&twig), id(&other), id(&second)]);
+    assert_eq!(tree[2]["branch"], serde_json::json!({"parent": id(&branch), "root": id(&first), "from": "characters"}));
+    let shown = place.chem(&["ls", "--tree"]).expect(0).stdout;
+    assert!(shown.contains(&format!("  └ {}", id(&twig))) && shown.contains("family from characters"), "{shown}");
+}
+
+/// An interrupted run of the flow: killed within its second step.
+fn interrupted(place: &Place) {
+    place.write("family.yaml", &FLOW.replace("wait: 0", "wait: 600000"));
+    let mut child = place.spawn(&["run", "family.yaml", "-q"]);
+    while ran(place) == 0 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_run_whose_manifest_has_changed_is_refused_and_adopted_when_asked() {
+    let place = place();
+    let expected = run(&place, &["run", "family.yaml", "--set", "wait=2"]);
+    std::fs::remove_file(place.path().join("ran.txt")).unwrap();
+    interrupted(&place);
+    let before = place.show("@last");
+    place.write("family.yaml", &FLOW.replace("wait: 0", "wait: 2"));
+    let refused: Outcome = place.chem(&["resume", "@last"]).expect(2);
+    assert!(refused.stderr.contains("step `slow`: parameter wait 600000 → 2"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--adopt") && refused.stderr.contains("--recorded"), "{}", refused.stderr);
+    assert_eq!(place.show("@last")["event_variants"], before["event_variants"]);
+
+    let adopted = run(&place, &["resume", "@last", "--adopt"]);
+    assert_eq!(adopted["event_variants"], "IBSHSFSFC");
+    assert_eq!(adopted["flow_fingerprint"], expected["flow_fingerprint"]);
+    // The run itself is as it was.
+    let id = before["flow_id"].as_str().unwrap();
+    assert_eq!(place.show(id)["status"], "interrupted");
+}
+
+#[test]
+fn an_adopted_manifest_may_have_other_steps() {
+    let place = place();
+    interrupted(&place);
+    let longer = FLOW.replace("demo.characters }", "demo.characters }\n  - { id: count, uses: demo.count }");
+    place.write("family.yaml", &longer);
+    let refused = place.chem(&["resume", "@last"]).expect(2);
+    assert!(refused.stderr.contains("step `count` is new"), "{}", refused.stderr);
+    let adopted = run(&place, &["resume", "@last", "--adopt"]);
+    let expected = run(&place, &["run", "family.yaml"]);
+    assert_eq!(adopted["event_variants"], "IBSHSFSFSGFC");
+    assert_eq!(adopted["flow_fingerprint"], expected["flow_fingerprint"]);
+}
+
+#[test]
+fn what_changes_no_fingerprint_does_not_keep_a_run_from_going_on() {
+    let place = Place::new();
+    place.write("family.yaml", FLOW);
+    let mut child = place.spawn(&["run", "family.yaml", "-q", "--set", "wait=60"]);
+    while ran(&place) == 0 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Another default for what was set by hand, other words, another layout.
+    let other = FLOW.replace("wait: 0 }", "wait: 5 }\ndescription: a family\n# Patience.");
+    place.write("elsewhere/moved.yaml", &other);
+    std::fs::remove_file(place.path().join("family.yaml")).unwrap();
+    let resumed = run(&place, &["resume", "@last", "--manifest", "elsewhere/moved.yaml"]);
+    assert_eq!(resumed["event_variants"], "ISFSFSFC");
+}
+
+#[test]
+fn a_manifest_that_is_gone_does_not_keep_a_run_from_going_on() {
+    let place = place();
+    interrupted(&place);
+    place.write("family.yaml", "flow: [");
+    let wrong = place.chem(&["resume", "@last"]).expect(2);
+    assert!(wrong.stderr.contains("has errors now") && wrong.stderr.contains("E0104"), "{}", wrong.stderr);
+    std::fs::remove_file(place.path().join("family.yaml")).unwrap();
+    let mut child = place.spawn(&["resume", "@last", "-q"]);
+    while ran(&place) == 1 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

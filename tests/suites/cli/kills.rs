@@ -1,0 +1,138 @@
+//! Two hundred kills of the real program at random moments, on a store that all runs share. Each run then ends with the
+//! fingerprint of an undisturbed one, and no step that had finished has run twice.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::event::{FlowId, event_variants};
+use chem_runtime::flow::{FlowStatus, StepStatus, replay};
+use chem_runtime::manifest;
+use chem_runtime::step::Registry;
+use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+
+use crate::harness::{Place, slow_flow};
+
+const KILLS: usize = 200;
+const STEPS: usize = 4;
+
+/// Numbers without a pattern, the same in every run of the test.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `end`: splitmix64.
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+/// How often each step has run in the directory of a run, by the lines that it left.
+fn ran(directory: &Path) -> HashMap<String, usize> {
+    let mut runs = HashMap::new();
+    for step in std::fs::read_to_string(directory.join("ran.txt")).unwrap_or_default().lines() {
+        *runs.entry(step.to_owned()).or_default() += 1;
+    }
+    runs
+}
+
+/// What the run comes to if nobody disturbs it: its letters and its fingerprint.
+fn undisturbed(manifest: &Path, outputs: &Path) -> (String, String) {
+    let definition = manifest::load(manifest, &[], Registry::linked().unwrap()).definition.unwrap();
+    let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository)
+        .output_directory(outputs)
+        .definition(definition);
+    engine.run_to_end().unwrap();
+    (engine.event_variants().unwrap(), engine.flow_fingerprint().unwrap().unwrap().to_string())
+}
+
+fn survives(address: &str, store: &Arc<dyn EventStore>) {
+    let begun = Instant::now();
+    let mut dice = Dice(6);
+    // About how long a whole run takes here, found out as it goes.
+    let mut whole = Duration::from_millis(300);
+    let (mut kills, mut runs) = (0, 0);
+    while kills < KILLS {
+        runs += 1;
+        let (place, elsewhere) = (Place::new(), Place::new());
+        // Another text for every run, so that none can take over what another has finished.
+        let flow = slow_flow(STEPS, 3).replace("text: CCO", &format!("text: run {runs}"));
+        place.write("slow.yaml", &flow);
+        let expected = undisturbed(&place.path().join("slow.yaml"), elsewhere.path());
+        let known: Vec<FlowId> = store.flows().unwrap().iter().map(|flow| flow.flow_id()).collect();
+        let mut run: Option<FlowId> = None;
+        loop {
+            let (finished, before) = match run {
+                Some(run) => (finished(store.as_ref(), run), ran(place.path())),
+                None => Default::default(),
+            };
+            let id = run.map(|run| run.to_string());
+            let command = match &id {
+                Some(id) => ["resume", id.as_str()],
+                None => ["run", "slow.yaml"],
+            };
+            let mut child = place.spawn(&[&command[..], &["-q", "--store", address]].concat());
+            // One in four is let be, so that runs end.
+            let spared = dice.below(4) == 0 || kills == KILLS;
+            if spared {
+                let began = Instant::now();
+                let output = child.wait_with_output().unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                whole = whole.min(began.elapsed().max(Duration::from_millis(20)));
+            } else {
+                std::thread::sleep(Duration::from_micros(dice.below(whole.as_micros() as u64 * 5 / 4)));
+                kills += usize::from(child.try_wait().unwrap().is_none());
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
+            let after = ran(place.path());
+            for step in finished {
+                assert_eq!(after.get(&step), before.get(&step), "`{step}` had finished and ran again");
+            }
+            run = run.or_else(|| store.flows().unwrap().iter().map(|it| it.flow_id()).find(|id| !known.contains(id)));
+            let Some(run) = run else { continue };
+            let events = store.list(run).unwrap();
+            let instance = replay(run, &events).unwrap();
+            match instance.status() {
+                FlowStatus::Interrupted => assert!(!spared, "it ended without an end"),
+                FlowStatus::Completed => {
+                    let found = (event_variants(&events), instance.flow_fingerprint().unwrap().to_string());
+                    assert_eq!(found, expected);
+                    break;
+                }
+                status => panic!("{status:?}: {events:?}"),
+            }
+        }
+    }
+    eprintln!("{kills} kills over {runs} runs in {:.1?}", begun.elapsed());
+}
+
+/// The steps of the run that have finished.
+fn finished(store: &dyn EventStore, run: FlowId) -> Vec<String> {
+    let instance = replay(run, &store.list(run).unwrap()).unwrap();
+    let finished = instance.steps().iter().filter(|step| step.status == StepStatus::FinishedOk);
+    finished.map(|step| step.id.clone()).collect()
+}
+
+#[test]
+fn two_hundred_kills_on_sqlite() {
+    let place = Place::new();
+    let path = place.path().join("store.db");
+    let store: Arc<dyn EventStore> = Arc::new(SqliteEventStore::open(&path).unwrap());
+    survives(&format!("sqlite:{}", path.display()), &store);
+}
+
+#[cfg(all(feature = "postgres", unix))]
+#[test]
+fn two_hundred_kills_on_postgres() {
+    use chem_runtime::store::postgres::PgEventStore;
+    let Some(database) = chem_tests::postgres_server::database() else { return };
+    let store: Arc<dyn EventStore> = Arc::new(PgEventStore::open(&database.address()).unwrap());
+    survives(&database.url(), &store);
+}

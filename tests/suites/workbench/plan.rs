@@ -1,0 +1,213 @@
+//! Plans, and the runs that follow.
+
+use std::sync::Arc;
+
+use chem_runtime::engine::ReusePolicy;
+use chem_runtime::step::Files;
+use chem_runtime::store::{EventStore, InMemoryEventStore};
+use chem_runtime::workbench::{Action, Difference, Plan, Reason, ReusedFrom, plan, why};
+use chem_tests::values::cases;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::pieces::{Piece, definition, row, run};
+
+fn planned(store: &Arc<dyn EventStore>, pieces: &[Piece], policy: &ReusePolicy) -> Plan {
+    plan(store.as_ref(), &definition(pieces), None, &Files::relative_to("."), policy).unwrap()
+}
+
+/// Any flow of pieces: each after the first takes one or two earlier steps.
+fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+    let piece = (any::<[proptest::sample::Index; 2]>(), 1..3_usize, 1..3_u32, 1..3_u32, any::<bool>(), 0..8_u8);
+    vec(piece, 1..8).prop_map(|pieces| {
+        let piece = |(index, (from, ports, number, file, dull, rest)): (usize, (_, _, _, _, _, u8))| {
+            let from: [proptest::sample::Index; 2] = from;
+            let from = if index == 0 { Vec::new() } else { from[..ports].iter().map(|at| at.index(index)).collect() };
+            Piece { number, file, dull, reusable: rest > 0, ..Piece::new(index, from) }
+        };
+        pieces.into_iter().enumerate().map(piece).collect()
+    })
+}
+
+/// A component that can be changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Change {
+    Parameter,
+    File,
+    Version,
+    StepType,
+    Wiring,
+    Insert,
+    Nothing,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    use Change::*;
+    proptest::sample::select(vec![Parameter, File, Version, StepType, Wiring, Insert, Nothing])
+}
+
+/// Makes the change at `at`, if it can be made there, and says how it is to be told.
+fn make(change: Change, pieces: &mut Vec<Piece>, at: usize) -> Option<String> {
+    let earlier: Vec<String> = pieces.iter().map(|piece| piece.id.clone()).collect();
+    let piece = &mut pieces[at];
+    Some(match change {
+        Change::Parameter => {
+            piece.number += 100;
+            format!("parameter number {} → {}", piece.number - 100, piece.number)
+        }
+        Change::File => {
+            piece.file += 100;
+            "input library: file changed".to_owned()
+        }
+        Change::Version => {
+            piece.version = 2;
+            "step version 1 → 2".to_owned()
+        }
+        Change::StepType => {
+            piece.uses = "made.otherwise".to_owned();
+            "step type made.up → made.otherwise".to_owned()
+        }
+        Change::Wiring => {
+            let from = *piece.from.first()?;
+            let other = (0..at).find(|other| *other != from)?;
+            piece.from[0] = other;
+            format!("input a from {} → {}", earlier[from], earlier[other])
+        }
+        Change::Insert => {
+            let from = if at == 0 { 0 } else { at - 1 };
+            pieces.push(Piece { id: "new".to_owned(), number: 77, ..Piece::new(0, vec![from]) });
+            "new".to_owned()
+        }
+        Change::Nothing => return None,
+    })
+}
+
+/// Whether the change is what is named, and all that is.
+fn is_named(named: &[String], told: &str, change: Change) -> bool {
+    match named {
+        [named] => named.starts_with(told),
+        // Wired to a step that gives the same, a step does what it did before.
+        [] => change == Change::Wiring,
+        _ => false,
+    }
+}
+
+/// Runs what was planned and compares, step by step.
+fn agrees(plan: &Plan, store: &Arc<dyn EventStore>, pieces: &[Piece], policy: &ReusePolicy) {
+    let (instance, _) = run(store, pieces, policy.clone());
+    for (step, state) in plan.steps.iter().zip(instance.steps()) {
+        match (&step.action, state.reused) {
+            (Action::Reuse { source: ReusedFrom::Run(source), outputs }, Some(reused)) => {
+                assert_eq!((source, outputs), (&reused, &state.outputs));
+            }
+            (Action::Reuse { source: ReusedFrom::Step(twin), .. }, Some(_)) => {
+                assert_eq!(instance.step(twin).unwrap().outputs, state.outputs);
+            }
+            (Action::Run { .. }, None) => {}
+            // What comes before it gave something that was worked on before.
+            (Action::Run { unless_known, .. }, Some(_)) if !unless_known.is_empty() => {}
+            (action, reused) => panic!("{}: planned {action:?}, and then {reused:?}\n{pieces:#?}", step.id),
+        }
+        if step.fingerprint.is_some() {
+            assert_eq!(step.fingerprint, state.fingerprint());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn plan_and_run_never_disagree_and_name_the_one_component_that_changed(
+        base in pieces(), change in change(), at in any::<proptest::sample::Index>(), refreshed in proptest::option::of(0..9_usize),
+    ) {
+        let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+        let mut policy = ReusePolicy::wherever_possible();
+        agrees(&planned(&store, &base, &policy), &store, &base, &policy);
+
+        let mut pieces = base.clone();
+        let mut at = at.index(base.len());
+        let told = make(change, &mut pieces, at);
+        if change == Change::Insert {
+            at = base.len();
+        }
+        if let Some(refreshed) = refreshed {
+            policy = policy.refreshing(format!("s{refreshed}"));
+        }
+        let plan = planned(&store, &pieces, &policy);
+        for (index, step) in plan.steps.iter().enumerate() {
+            let Action::Run { because, .. } = &step.action else { continue };
+            let named: Vec<String> = because.iter().filter_map(|reason| match reason {
+                Reason::Differs(difference) if difference.upstream().is_none() => Some(difference.to_string()),
+                _ => None,
+            }).collect();
+            let asked_for = refreshed.is_some_and(|refreshed| step.id == format!("s{refreshed}"));
+            match &told {
+                Some(told) if index == at && !asked_for => {
+                    prop_assert!(is_named(&named, told, change), "{named:?} for {told}");
+                }
+                _ => prop_assert_eq!(&named, &[""; 0], "{}", step.id),
+            }
+        }
+        agrees(&plan, &store, &pieces, &policy);
+
+        // Of the run that is over, `why` says the same.
+        let last = store.flows().unwrap().last().unwrap().flow_id();
+        let instance = chem_runtime::flow::replay(last, &store.list(last).unwrap()).unwrap();
+        for (index, piece) in pieces.iter().enumerate() {
+            let found = why(store.as_ref(), &instance, &piece.id, None).unwrap().differences;
+            let own: Vec<String> =
+                found.iter().filter(|one| one.upstream().is_none()).map(ToString::to_string).collect();
+            match &told {
+                Some(told) if index == at => {
+                    prop_assert!(is_named(&own, told, change), "{own:?} for {told}");
+                }
+                _ => prop_assert_eq!(own, [""; 0], "{}", piece.id),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_is_followed_downstream_and_to_its_cause() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let mut pieces = row(4);
+    run(&store, &pieces, ReusePolicy::wherever_possible());
+    pieces[1].number = 2;
+    let policy = ReusePolicy::wherever_possible();
+    let reasons = |plan: &Plan| plan.steps.iter().map(|step| step.action.reasons().join("; ")).collect::<Vec<_>>();
+    let plan = planned(&store, &pieces, &policy);
+    assert_eq!(reasons(&plan)[1..], ["parameter number 1 → 2", "upstream s1 changed", "upstream s2 changed"]);
+    assert!(matches!(&plan.steps[3].action, Action::Run { unless_known, .. } if unless_known[..] == ["s2"]));
+    let (instance, _) = run(&store, &pieces, policy.clone());
+    let found = why(store.as_ref(), &instance, "s3", None).unwrap();
+    assert_eq!(found.differences[0].to_string(), "upstream s2 changed");
+    assert_eq!(found.upstream["s1"][0].to_string(), "parameter number 1 → 2");
+
+    let again = planned(&store, &pieces, &policy.refreshing("s1"));
+    assert_eq!(reasons(&again)[1..], ["to be run again", "upstream s1 runs again", "upstream s2 runs again"]);
+    let never = planned(&store, &pieces, &ReusePolicy::never());
+    assert_eq!(reasons(&never), ["nothing is reused"; 4]);
+}
+
+#[test]
+fn a_step_that_has_failed_before_has_no_result() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let manifest = "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n  - { id: broken, uses: test.fail }\n";
+    let source = chem_runtime::manifest::Source::new("m.yaml", manifest);
+    let registry = chem_runtime::step::Registry::linked().unwrap();
+    let checked = chem_runtime::manifest::check(&source, &[], registry, ".".as_ref());
+    let definition = checked.definition.unwrap();
+    let repository = chem_runtime::store::InMemoryFlowRepository::new();
+    let engine = chem_runtime::engine::FlowEngine::new_with_stores(store.clone(), repository, definition.clone());
+    engine.run_to_end().unwrap_err();
+    let files = Files::relative_to(".");
+    let plan =
+        plan(store.as_ref(), &definition, Some(&checked.origins), &files, &ReusePolicy::wherever_possible()).unwrap();
+    let actions: Vec<&str> = plan.steps.iter().map(|step| step.action.name()).collect();
+    assert_eq!(actions, ["reuse", "run"]);
+    assert_eq!(plan.steps[1].action.reasons(), ["no run has finished it"]);
+    assert!(
+        !matches!(plan.steps[1].action, Action::Run { ref because, .. } if because.contains(&Reason::Differs(Difference::New)))
+    );
+}

@@ -1,0 +1,96 @@
+//! Steps of these suites.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use chem_runtime::prelude::*;
+
+/// Gives numbered rows.
+#[step("workbench.rows", version = 1)]
+pub fn rows(
+    /// How many.
+    #[param(default = 10)]
+    rows: u32,
+) -> Result<Table, StepError> {
+    let numbers = (0..i64::from(rows)).map(Some).collect();
+    Ok(Table::new([(Column::new("number", ColumnType::Integer), ColumnData::Integer(numbers))])?)
+}
+
+/// Tells how many rows there are, and puts nothing out.
+#[step("workbench.tell", version = 1, kind = Sink)]
+pub fn tell(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<(), StepError> {
+    context.signal("rows", &table.rows())
+}
+
+/// A fault that a step of these suites has from now on, as a program with a bug would.
+pub static FAULT: AtomicU8 = AtomicU8::new(NONE);
+
+pub const NONE: u8 = 0;
+pub const ONE_ULP: u8 = 1;
+pub const ORDER: u8 = 2;
+pub const SEED: u8 = 3;
+pub const FAILS: u8 = 4;
+
+/// Gives random numbers.
+#[step("workbench.random", version = 1)]
+pub fn random(
+    /// Where the numbers begin.
+    #[param(default = 1)]
+    seed: u32,
+    /// How many.
+    #[param(default = 3000)]
+    rows: u32,
+) -> Result<Table, StepError> {
+    table(seed, rows)
+}
+
+/// Gives random numbers, as a computation does whose last bits depend on the machine.
+#[step("workbench.rough", version = 1, approximate)]
+pub fn rough(
+    /// Where the numbers begin.
+    #[param(default = 1)]
+    seed: u32,
+) -> Result<Table, StepError> {
+    table(seed, 3000)
+}
+
+fn table(seed: u32, rows: u32) -> Result<Table, StepError> {
+    let fault = FAULT.load(Ordering::SeqCst);
+    let mut state = u64::from(seed) + u64::from(fault == SEED);
+    let mut values: Vec<f64> = (0..rows)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / 1e6
+        })
+        .collect();
+    match fault {
+        ONE_ULP => values[2000] = values[2000].next_up(),
+        ORDER => values.swap(1000, 1001),
+        FAILS => return Err(StepError::new("it is Monday")),
+        _ => {}
+    }
+    let numbers = (0..i64::from(rows)).map(Some).collect();
+    Ok(Table::new([
+        (Column::new("number", ColumnType::Integer), ColumnData::Integer(numbers)),
+        (Column::new("value", ColumnType::Float), ColumnData::Float(values.into_iter().map(Some).collect())),
+    ])?)
+}
+
+/// Keeps the rows whose value is at most a limit.
+#[step("workbench.keep", version = 1)]
+pub fn keep(
+    table: Input<Table>,
+    /// The limit.
+    max: f64,
+) -> Result<Table, StepError> {
+    let Some((_, ColumnData::Float(values))) = table.column("value") else {
+        return Err(StepError::new("there are no values"));
+    };
+    let rows: Vec<usize> = (0..values.len()).filter(|&row| values[row].is_some_and(|value| value <= max)).collect();
+    Ok(table.gather(&rows))
+}
+
+/// Acts on the world.
+#[step("workbench.act", version = 1, kind = Sink, cache = false)]
+pub fn act(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<(), StepError> {
+    context.signal("acted", &table.rows())
+}
