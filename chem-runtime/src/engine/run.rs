@@ -8,16 +8,15 @@ use super::begin::begin_step;
 use super::clock::wait_until;
 use super::reuse::Verdict;
 use super::{CoreEngineError, FlowEngine};
-use crate::artifact::{Artifact, ArtifactValue, Handed};
+use crate::artifact::{Artifact, ArtifactValue as _, Handed};
 use crate::event::{
     FlowCompleted, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepFailed, StepFinished, StepReused, StepSignal,
 };
-use crate::fingerprint::{canonical_json, to_json};
 use crate::flow::{
     Decision, FlowInstance, FlowStep, OutputAddress, StepIdentity, decide, evolve, flow_fingerprint, history_of,
 };
 use crate::step::{
-    ANY_KIND, Files, History, Inputs, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult,
+    ANY_KIND, Files, Inputs, PortSpec, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult,
 };
 use crate::store::{EventStore, Holder, Lease, NewEvent, Takeover, Writer};
 
@@ -245,13 +244,13 @@ impl Session {
             inputs.wire(port, output.hash, self.handed.get(address).cloned());
         }
         self.history.clear();
-        for port in planned.step().inputs() {
-            if port.kind == <History as ArtifactValue>::KIND && !planned.inputs().contains_key(port.name) {
-                let history = Arc::new(history_of(&engine.definition, &self.instance, index));
-                let artifact = Artifact::from_canonical(port.kind, canonical_json(&to_json(history.as_ref())?)?);
-                inputs.wire(port.name, artifact.hash(), Some(history.hand_on()));
-                self.history.push(artifact);
-            }
+        let open = |port: &&PortSpec| port.takes_history() && !planned.inputs().contains_key(port.name);
+        if let Some(port) = planned.step().inputs().iter().find(open)
+            && let Some(history) = history_of(&engine.definition, &self.instance, index)
+        {
+            let artifact = history.artifact()?;
+            inputs.wire(port.name, artifact.hash(), Some(Arc::new(history).hand_on()));
+            self.history.push(artifact);
         }
         Ok(inputs)
     }

@@ -37,6 +37,6 @@ pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definit
 pub use divergence::{Change, changes, divergence_hash};
 pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
-pub use history::history_of;
+pub use history::{Finished, history_before, history_of};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, FlowStatus, StepState, StepStatus};

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::artifact::JsonArtifact;
+use super::port::PortSpec;
+use crate::artifact::{Artifact, JsonArtifact};
 use crate::event::OutputRef;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{CanonicalError, Fingerprint, canonical_json, to_json};
 
 /// The steps that a step's inputs come from, directly or by way of others, in the order of the flow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,14 @@ impl JsonArtifact for History {
 }
 
 impl History {
+    /// The history as the artifact that a step is given.
+    ///
+    /// # Errors
+    /// A parameter or a name has no canonical form.
+    pub fn artifact(&self) -> Result<Artifact, CanonicalError> {
+        Ok(Artifact::from_canonical(<Self as JsonArtifact>::KIND, canonical_json(&to_json(self)?)?))
+    }
+
     /// The step called `id`.
     pub fn step(&self, id: &str) -> Option<&PastStep> {
         self.steps.iter().find(|step| step.id == id)
@@ -64,6 +73,13 @@ impl History {
     /// What fed a port.
     pub fn output(&self, input: &PastInput) -> Option<&OutputRef> {
         self.step(&input.step)?.output(&input.output)
+    }
+}
+
+impl PortSpec {
+    /// Whether the engine feeds this port with the history, unless a manifest feeds it.
+    pub fn takes_history(&self) -> bool {
+        self.kind == <History as JsonArtifact>::KIND
     }
 }
 

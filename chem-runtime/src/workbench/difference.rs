@@ -65,6 +65,11 @@ pub enum Difference {
         /// Whether it gives something else, as far as that is known: otherwise it is to run, and may.
         changed: bool,
     },
+    /// What the engine tells the step of those before it.
+    History {
+        /// The port.
+        port: String,
+    },
 }
 
 impl Difference {
@@ -78,6 +83,7 @@ impl Difference {
             Self::File { .. } => "file",
             Self::Wiring { .. } => "wiring",
             Self::Upstream { .. } => "upstream",
+            Self::History { .. } => "history",
         }
     }
 
@@ -91,6 +97,7 @@ impl Difference {
             Self::File { name, before, after } => (Some(name), json!(before), json!(after)),
             Self::Wiring { port, before, after } => (Some(port), json!(before), json!(after)),
             Self::Upstream { port, step, .. } => (Some(port), Value::Null, json!(step)),
+            Self::History { port } => (Some(port), Value::Null, Value::Null),
         };
         json!({
             "component": self.component(),
@@ -128,6 +135,7 @@ impl fmt::Display for Difference {
             }
             Self::Upstream { step, changed: true, .. } => write!(f, "upstream {step} changed"),
             Self::Upstream { step, changed: false, .. } => write!(f, "upstream {step} runs again"),
+            Self::History { .. } => f.write_str("the steps that led to it changed"),
         }
     }
 }
@@ -153,6 +161,8 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
                 let (step, changed) = (step_of(wire).to_owned(), is.is_some_and(Option::is_some));
                 Difference::Upstream { port: port.clone(), step, changed }
             }
+            // No manifest feeds it, so that the engine does.
+            None if from.is_none() && to.is_none() => Difference::History { port: port.clone() },
             None => Difference::Wiring { port: port.clone(), before: from.cloned(), after: to.cloned() },
         });
     }

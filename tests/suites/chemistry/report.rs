@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chem_runtime::chemistry::{FilterMolecules, ReadMolecules, WriteReport};
-use chem_runtime::engine::FlowEngine;
+use chem_runtime::engine::{FlowEngine, ReusePolicy};
 use chem_runtime::event::FlowEventKind;
-use chem_runtime::step::{Expression, Step as _, StepExt as _};
+use chem_runtime::step::{Expression, Files, Step as _, StepExt as _};
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::workbench::plan;
 use chem_tests::browser;
 use serde_json::{Value, json};
 
@@ -32,9 +33,11 @@ fn engine(store: Arc<dyn EventStore>, directory: &Path, limit: &str) -> FlowEngi
     std::fs::write(directory.join("a.csv"), HOSTILE).unwrap();
     FlowEngine::builder(store, InMemoryFlowRepository::new())
         .directory(directory)
+        .reuse(ReusePolicy::wherever_possible())
         .first_step(read.named("read").unwrap())
         .add_step(FilterMolecules { r#where: Expression::new(limit).unwrap() }.named("active").unwrap())
         .add_step(report.named("report").unwrap())
+        .name("potent")
         .build()
         .unwrap()
 }
@@ -109,6 +112,27 @@ fn the_fingerprint_covers_what_the_page_tells_of_earlier_steps() {
     });
     assert_eq!(fingerprints[0].0, fingerprints[1].0);
     assert_ne!(fingerprints[0].1, fingerprints[1].1);
+}
+
+#[test]
+fn a_plan_knows_the_fingerprint_of_a_report_when_it_knows_what_the_report_will_tell() {
+    let directory = tempfile::tempdir().unwrap();
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let planned = |limit| {
+        let engine = engine(store.clone(), directory.path(), limit);
+        let files = Files::relative_to(directory.path());
+        let plan = plan(store.as_ref(), engine.definition(), None, &files, &ReusePolicy::wherever_possible()).unwrap();
+        let report = plan.steps.into_iter().next_back().unwrap();
+        (report.fingerprint, engine)
+    };
+    let (unknown, first) = planned("activity >= 4");
+    assert_eq!(unknown, None);
+    let state = first.run_to_end().unwrap();
+    let (known, again) = planned("activity >= 4");
+    assert_eq!(known, state.step("report").unwrap().fingerprint());
+    assert_eq!(known, again.run_to_end().unwrap().step("report").unwrap().fingerprint());
+    // The condition is another one, and nobody knows yet that it lets the same molecules through.
+    assert_eq!(planned("activity > 3.5").0, None);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
     ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepPolicy, StepRunResult,
 };
-use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+use chem_runtime::store::InMemoryFlowRepository;
 
 use crate::counting::{PowerLoss, Watched};
 
@@ -95,10 +95,11 @@ fn a_resumed_run_is_told_the_same() {
     for append in 0..4 {
         for loss in [PowerLoss::Before(append), PowerLoss::After(append)] {
             let (definition, heard) = flow();
-            let store: Arc<dyn EventStore> = Arc::new(Watched::new(Some(loss)));
+            let store = Arc::new(Watched::new(Some(loss)));
             let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
             let flow_id = engine.default_flow();
             engine.run_to_end().unwrap_err();
+            store.light();
             let resumed = FlowEngine::new_with_stores(store, InMemoryFlowRepository, definition);
             resumed.run(flow_id).unwrap();
             assert!(heard.lock().unwrap().iter().all(|history| *history == expected), "{loss:?}");

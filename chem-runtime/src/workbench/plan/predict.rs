@@ -8,9 +8,9 @@ use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom}
 use crate::engine::{CoreEngineError, ReusePolicy, RunsBecause, Verdict, begin_step};
 use crate::event::{OutputRef, RecordedStep};
 use crate::fingerprint::{ArtifactHash, canonical_json};
-use crate::flow::{FlowDefinition, OutputAddress};
+use crate::flow::{Finished, FlowDefinition, OutputAddress, history_before};
 use crate::manifest::Origins;
-use crate::step::Files;
+use crate::step::{Files, History};
 use crate::store::EventStore;
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
@@ -139,8 +139,25 @@ impl Walk<'_> {
             at_ports.insert(port.clone(), at_port);
         }
         let definition = self.definition.steps()[index].step();
+        for port in definition.inputs() {
+            if port.takes_history() && !at_ports.contains_key(port.name) {
+                let history = self.history(index).map(|history| history.artifact()).transpose();
+                let hash = history.map_err(|error| error.to_string())?.map(|artifact| artifact.hash());
+                step.inputs.insert(port.name.to_owned(), hash);
+                at_ports.extend(hash.map(|hash| (port.name.to_owned(), AtPort::Artifact(hash))));
+            }
+        }
         step.identity = definition.identity(self.files).map_err(|error| told(&error))?;
         Ok(at_ports)
+    }
+
+    /// What led to the step, if all of that is known.
+    fn history(&self, index: usize) -> Option<History> {
+        let flow = self.definition.name().unwrap_or_default();
+        history_before(self.definition, flow, index, |place| {
+            let Done { step, given: Given::Outputs(outputs) } = self.done.get(place)? else { return None };
+            Some(Finished { params: step.identity.clone(), fingerprint: step.fingerprint?, outputs: outputs.clone() })
+        })
     }
 
     fn decide(
