@@ -107,6 +107,8 @@ pub(super) enum Command {
     Plan(RunArgs),
     /// Say why a step of a run ran: what differs from an earlier run.
     Why(WhyArgs),
+    /// Compare two runs, or a run and a manifest. Status 1 if there is a difference.
+    Diff(DiffArgs),
     /// Run the steps of a stored run again and compare all that they put out. Status 1 unless everything is as it was.
     Verify(VerifyArgs),
     /// Go on with a run that was interrupted.
@@ -173,6 +175,18 @@ pub(super) struct Reuse {
     /// Run this step, whatever the store holds. Can be given several times.
     #[arg(long, value_name = "STEP", conflicts_with = "no_cache")]
     pub refresh: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The run to compare with: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub before: String,
+    /// The run to compare, by its id, or a manifest.
+    #[arg(value_name = "ID|MANIFEST", value_hint = ValueHint::FilePath)]
+    pub after: String,
+    #[command(flatten)]
+    pub overrides: Overrides,
 }
 
 #[derive(Debug, Args)]

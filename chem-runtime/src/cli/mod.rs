@@ -40,6 +40,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Check(args) => commands::check::run(shared, args),
         Command::Run(args) => commands::run::run(shared, args),
         Command::Plan(args) => commands::plan::run(shared, args),
+        Command::Diff(args) => commands::diff::run(shared, args),
         Command::Verify(args) => commands::verify::run(shared, args),
         Command::Why(args) => commands::why::run(shared, args),
         Command::Resume(args) => commands::resume::run(shared, args),

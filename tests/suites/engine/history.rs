@@ -7,9 +7,9 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowEventKind, StepKind};
 use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
-    ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepRunResult,
+    ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepPolicy, StepRunResult,
 };
-use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+use chem_runtime::store::InMemoryFlowRepository;
 
 use crate::counting::{PowerLoss, Watched};
 
@@ -52,6 +52,8 @@ fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
     let step = |id: &str, kind, ports: &[PortSpec], from: Option<&str>| PlannedStep {
         step: Box::new(Told { id: StepId::new(id).unwrap(), kind, ports: ports.to_vec(), heard: heard.clone() }),
         inputs: from.map(|from| ("input".to_owned(), from.to_owned())).into_iter().collect(),
+        policy: Default::default(),
+        policy: StepPolicy::default(),
     };
     let steps = [
         step("a", StepKind::Source, &[], None),
@@ -94,10 +96,11 @@ fn a_resumed_run_is_told_the_same() {
     for append in 0..4 {
         for loss in [PowerLoss::Before(append), PowerLoss::After(append)] {
             let (definition, heard) = flow();
-            let store: Arc<dyn EventStore> = Arc::new(Watched::new(Some(loss)));
+            let store = Arc::new(Watched::new(Some(loss)));
             let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
             let flow_id = engine.default_flow();
             engine.run_to_end().unwrap_err();
+            store.light();
             let resumed = FlowEngine::new_with_stores(store, InMemoryFlowRepository, definition);
             resumed.run(flow_id).unwrap();
             assert!(heard.lock().unwrap().iter().all(|history| *history == expected), "{loss:?}");

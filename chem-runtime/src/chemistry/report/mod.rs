@@ -15,7 +15,7 @@ use self::html::escape;
 use self::past::{Passage, passages};
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
-use crate::step::History;
+use crate::step::{ColumnName, History};
 
 /// So many columns are shown on a card, and so many plotted, unless the manifest names them.
 const COLUMNS: usize = 8;

@@ -5,6 +5,7 @@ pub(super) mod artifact;
 pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod completions;
+pub(super) mod diff;
 pub(super) mod log;
 pub(super) mod ls;
 pub(super) mod new;
