@@ -364,6 +364,9 @@ pub(super) enum NewCommand {
         /// The step type's name, such as `table.head`.
         #[arg(value_name = "NAME")]
         name: String,
+        /// What kind of step: what a flow begins with, what takes and gives, or what takes alone.
+        #[arg(long, value_enum, default_value_t = NewStep::Transform)]
+        kind: NewStep,
     },
     /// Make a crate with a step, a flow and a snapshot test in a new directory.
     Project {
@@ -371,6 +374,17 @@ pub(super) enum NewCommand {
         #[arg(value_name = "NAME")]
         name: String,
     },
+}
+
+/// What `chem new step` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum NewStep {
+    /// Makes a table out of nothing but its parameters.
+    Source,
+    /// Takes a table and gives another.
+    Transform,
+    /// Takes a table and writes a file.
+    Sink,
 }
 
 #[derive(Debug, Args)]

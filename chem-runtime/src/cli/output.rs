@@ -43,9 +43,17 @@ pub(super) fn say(text: &str) {
 
 /// Writes an error to stderr the way compilers do: what, why, and what to do.
 pub(super) fn print_error(message: &str, causes: &[String], help: Option<&str>) {
+    print_error_with(message, causes, &[], help);
+}
+
+/// The same, with notes that each have a name, on what it happened to.
+pub(super) fn print_error_with(message: &str, causes: &[String], notes: &[(&str, String)], help: Option<&str>) {
     let mut text = format!("{}: {}", styled(BAD, "error"), shown(message));
     for cause in causes {
         text.push_str(&format!("\n  {} {}", styled(DIM, "because:"), shown(cause)));
+    }
+    for (name, note) in notes {
+        text.push_str(&format!("\n  {} {}", styled(DIM, &format!("{name}:")), shown(note)));
     }
     if let Some(help) = help {
         text.push_str(&format!("\n  {} {help}", styled(BOLD, "help:")));

@@ -50,6 +50,8 @@ pub struct StepReport {
     pub uses: String,
     /// The step type's version.
     pub version: u32,
+    /// Its parameters, defaulted.
+    pub params: Map<String, Value>,
     /// Where it stands.
     pub status: StepStatus,
     /// Its fingerprint once it has started.
@@ -82,6 +84,7 @@ impl RunReport {
             id: state.id.clone(),
             uses: recorded.uses.clone(),
             version: recorded.version,
+            params: recorded.params.clone(),
             status: state.status,
             fingerprint: state.fingerprint(),
             outputs: state.outputs.clone(),

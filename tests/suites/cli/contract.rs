@@ -72,6 +72,16 @@ fn the_exit_status_says_how_it_went() {
     place.write("demo.yaml", DEMO).write("fail.yaml", fail).write("panic.yaml", &fail.replace("fail", "panic"));
     place.write("wrong.yaml", "flow: f\nsteps:\n  - { id: seed, uses: demo.sead }\n");
 
+    let said = place.chem(&["run", "fail.yaml", "-q"]).expect(1).stderr;
+    for line in [
+        "error: step `broken` failed: nothing can be made of `hello, flow`\n",
+        "\n  because: the bottle is empty\n",
+        "\n  step type: test.fail@1\n",
+        "\n  parameters: none\n",
+        "`chem retry ",
+    ] {
+        assert!(said.contains(line), "{line:?} is not in\n{said}");
+    }
     let failed = place.chem(&["run", "fail.yaml", "--format", "json"]).expect(1);
     assert_eq!(failed.json()["status"], "failed");
     assert_eq!(failed.json()["error"]["message"], "nothing can be made of `hello, flow`");

@@ -88,9 +88,15 @@ fn a_new_project_builds_and_passes_its_tests() {
     let added = outside.shell("words", "chem new step table.head").well();
     assert!(added.stderr.contains("add `mod head_table;` to src/steps/mod.rs"), "{added:?}");
     outside.shell("words", "rustfmt --edition 2024 --check src/steps/head_table.rs").well();
-    outside.shell("words", "echo 'mod head_table;' >> src/steps/mod.rs").well();
+    outside.shell("words", "chem new step table.count --kind source").well();
+    outside.shell("words", "chem new step table.shape_2d --kind sink").well();
+    outside
+        .shell("words", "rustfmt --edition 2024 --check src/steps/count_table.rs src/steps/shape_2d_table.rs")
+        .well();
+    let modules = "printf 'mod count_table;\\nmod head_table;\\nmod shape_2d_table;\\n' >> src/steps/mod.rs";
+    outside.shell("words", modules).well();
     let tested = outside.shell("words", "cargo test").well();
-    assert!(tested.stdout.contains("test result: ok. 3 passed"), "{tested:?}");
+    assert!(tested.stdout.contains("test result: ok. 5 passed"), "{tested:?}");
     assert!(!tested.stderr.contains("warning"), "{}", tested.stderr);
 
     let listed = outside.shell("words", "cargo run -q -- steps").well().stdout;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::{Map, Value};
+
 use super::ls::status_style;
 use crate::cli::args::{Format, RunIdArgs, Shared};
 use crate::cli::exit::Failure;
@@ -49,7 +51,14 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     }
     output::print(&text)?;
     if let Some((step, message, causes)) = report.failed_step() {
-        output::print_error(&format!("step `{}` failed: {message}", step.id), causes, None);
+        let message = format!("step `{}` failed: {message}", step.id);
+        let help = format!(
+            "once the cause is gone, go on with `chem retry {}`; after a change of the manifest, run it again: finished \
+             steps that are the same are not repeated",
+            report.flow_id
+        );
+        let notes = [("step type", format!("{}@{}", step.uses, step.version)), ("parameters", with(&step.params))];
+        output::print_error_with(&message, causes, &notes, Some(&help));
     }
     if let Some(question) = report.question() {
         output::say(&waits(report, question));
@@ -58,6 +67,29 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         output::say(&format!("go on with `chem resume {}`", report.flow_id));
     }
     Ok(())
+}
+
+/// Parameters as a manifest would have them, each shortened to what one reads.
+fn with(params: &Map<String, Value>) -> String {
+    const SHOWN: usize = 200;
+    let one = |(name, value): (&String, &Value)| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            // An expression, beside the parameters of the flow that it names.
+            Value::Object(members) if members.contains_key("cel") => {
+                members.values().map(ToString::to_string).collect::<Vec<_>>().join(", with ")
+            }
+            value => value.to_string(),
+        };
+        match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{name}: {}…", &text[..end]),
+            None => format!("{name}: {text}"),
+        }
+    };
+    match params.is_empty() {
+        true => "none".to_owned(),
+        false => params.iter().map(one).collect::<Vec<_>>().join("; "),
+    }
 }
 
 /// The steps that were not run, by the run that they were taken from.

@@ -11,14 +11,16 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::schema;
-use crate::cli::args::{Format, NewCommand, Shared};
+use crate::cli::args::{Format, NewCommand, NewStep, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, styled};
 use crate::manifest::{self, Source};
 use crate::step::Registry;
 
 const FLOW: &str = include_str!("../../templates/flow.yaml");
-const STEP: &str = include_str!("../../templates/step.rs.template");
+const SOURCE: &str = include_str!("../../templates/step/source.rs.template");
+const TRANSFORM: &str = include_str!("../../templates/step/transform.rs.template");
+const SINK: &str = include_str!("../../templates/step/sink.rs.template");
 
 /// The files of a project: where each goes, and what it says.
 const PROJECT: &[(&str, &str)] = &[
@@ -34,7 +36,7 @@ const PROJECT: &[(&str, &str)] = &[
 pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitCode, Failure> {
     let (written, next) = match command {
         NewCommand::Flow { name } => flow(name)?,
-        NewCommand::Step { name } => step(name)?,
+        NewCommand::Step { name, kind } => step(name, *kind)?,
         NewCommand::Project { name } => project(name)?,
     };
     match shared.format {
@@ -75,7 +77,7 @@ fn flow(name: &str) -> Result<Written, Failure> {
     Ok((written, next))
 }
 
-fn step(name: &str) -> Result<Written, Failure> {
+fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
     let function = names::function_of_step(name)?;
     if let Some(registration) = Registry::linked()?.get(name) {
         let (krate, file, line) = registration.spec().defined_in;
@@ -83,7 +85,14 @@ fn step(name: &str) -> Result<Written, Failure> {
             .with_help("choose another name"));
     }
     let path = Path::new("src/steps").join(format!("{function}.rs"));
-    write_new(&path, &STEP.replace("{{name}}", name).replace("{{function}}", &function))?;
+    let template = match kind {
+        NewStep::Source => SOURCE,
+        NewStep::Transform => TRANSFORM,
+        NewStep::Sink => SINK,
+    };
+    let structure = names::structure_of_function(&function);
+    let text = template.replace("{{name}}", name).replace("{{function}}", &function);
+    write_new(&path, &text.replace("{{structure}}", &structure))?;
     let next = if Path::new("src/steps/mod.rs").exists() {
         format!("add `mod {function};` to src/steps/mod.rs, then `cargo test`")
     } else {

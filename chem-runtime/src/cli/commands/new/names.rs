@@ -115,6 +115,15 @@ pub(super) fn function_of_step(name: &str) -> Result<String, Failure> {
     }
 }
 
+/// The struct that `#[step]` makes beside a function: `FilterMolecules` for `filter_molecules`.
+pub(super) fn structure_of_function(function: &str) -> String {
+    let capitalized = |word: &str| {
+        let mut characters = word.chars();
+        characters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(characters).collect::<String>()
+    };
+    function.split('_').map(capitalized).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +134,7 @@ mod tests {
             [("table.head", "head_table"), ("self.type", "type_self"), ("a1.b_2.c", "b_2_c_a1"), ("as.as", "as_as")]
         {
             assert_eq!(function_of_step(name).unwrap(), function);
+            assert!(!structure_of_function(function).contains('_'));
         }
         for name in ["", ".", "head", "table.", ".head", "Table.head", "table.he-ad", "table.1st", "a/b.c", "a..b"] {
             assert!(function_of_step(name).is_err(), "{name}");
