@@ -69,8 +69,8 @@ fn the_arguments_make_the_kind() {
 
 #[test]
 fn what_may_be_done_with_results_is_said_in_the_attribute() {
-    assert!(Even::SPEC.cache && !Even::SPEC.approximate);
-    assert!(!Roughly::SPEC.cache && Roughly::SPEC.approximate);
+    assert_eq!((Even::SPEC.cache, Even::SPEC.approximate), (true, false));
+    assert_eq!((Roughly::SPEC.cache, Roughly::SPEC.approximate), (false, true));
 }
 
 #[test]
