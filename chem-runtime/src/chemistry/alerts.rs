@@ -6,6 +6,7 @@ use super::library::{PROVIDER, Pattern, Structure};
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::{lines, map_records, on_workers, shortened, text_of};
+use crate::step::{ColumnContext, Columns};
 
 /// Marks the molecules in which structural alerts occur, with the alerts' names.
 ///
@@ -37,7 +38,7 @@ use crate::records::{lines, map_records, on_workers, shortened, text_of};
 /// # Errors
 /// - The file cannot be read, or has no alerts.
 /// - A line has no name or a pattern that is no SMARTS, or two have one name; the message names the line.
-#[step("molecules.alerts", version = 1, columns = columns_after)]
+#[step("molecules.alerts", version = 1, columns = with_alerts)]
 pub fn mark_alerts(
     molecules: Input<Molecules>,
     /// The file of alerts, plain or compressed with gzip.
@@ -74,7 +75,7 @@ pub fn mark_alerts(
     Ok(Molecules::new(table)?)
 }
 
-fn columns_after(_: &MarkAlerts, context: &ColumnContext<'_>) -> Columns {
+fn with_alerts(_: &MarkAlerts, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["alert_count", "alerts"])
 }
 

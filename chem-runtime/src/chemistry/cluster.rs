@@ -8,6 +8,7 @@ use super::library::{Fingerprint, PROVIDER};
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::on_workers;
+use crate::step::{ColumnContext, Columns};
 
 /// Groups similar molecules into clusters (Taylor and Butina).
 ///
@@ -41,7 +42,7 @@ use crate::records::on_workers;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.cluster", version = 1, columns = columns_after)]
+#[step("molecules.cluster", version = 1, columns = with_clusters)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
     /// The least similarity of two neighbours.
@@ -84,6 +85,6 @@ pub fn cluster_molecules(
     Ok(Molecules::new(table)?)
 }
 
-fn columns_after(_: &ClusterMolecules, context: &ColumnContext<'_>) -> Columns {
+fn with_clusters(_: &ClusterMolecules, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["cluster", "cluster_size", "centre"])
 }

@@ -34,7 +34,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.deduplicate", version = 1)]
+#[step("molecules.deduplicate", version = 1, columns = columns_after)]
 pub fn deduplicate_molecules(
     molecules: Input<Molecules>,
     /// What is the same for two records of one molecule.
@@ -59,6 +59,10 @@ pub fn deduplicate_molecules(
     let table = molecules.table().gather(&kept);
     let copies = copies.into_iter().map(Some).collect();
     Ok(Molecules::new(table.with_column(Column::new("copies", ColumnType::Integer), ColumnData::Integer(copies))?)?)
+}
+
+fn columns_after(_: &DeduplicateMolecules, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(["copies"])
 }
 
 /// The rows of the first of equal keys, or of the last, in the order of the rows; and how many there were of each.

@@ -9,6 +9,7 @@ use super::molecules::Molecules;
 use super::property::rounded;
 use crate::prelude::*;
 use crate::records::{Random, on_workers};
+use crate::step::{ColumnContext, Columns};
 
 /// Picks molecules that are as different from each other as can be (MaxMin).
 ///
@@ -36,7 +37,7 @@ use crate::records::{Random, on_workers};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.diverse", version = 1, columns = columns_after)]
+#[step("molecules.diverse", version = 1, columns = with_distance)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// How many to pick.
@@ -68,7 +69,7 @@ pub fn pick_diverse(
     Ok(Molecules::new(table)?)
 }
 
-fn columns_after(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
+fn with_distance(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["distance"])
 }
 

@@ -29,7 +29,7 @@ use crate::records::Random;
 ///
 /// # Errors
 /// - Both `count` and `fraction` are given, or none of them.
-#[step("molecules.sample", version = 1)]
+#[step("molecules.sample", version = 1, columns = crate::step::same_columns)]
 pub fn sample_molecules(
     molecules: Input<Molecules>,
     /// How many to draw; all, if there are fewer.

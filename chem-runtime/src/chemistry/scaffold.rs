@@ -8,6 +8,7 @@ use super::library::{PROVIDER, Structure};
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::map_records;
+use crate::step::{ColumnContext, Columns};
 
 /// Adds the Murcko scaffold of each molecule as a column `scaffold`.
 ///
@@ -35,7 +36,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.scaffold", version = 1, columns = columns_after)]
+#[step("molecules.scaffold", version = 1, columns = with_scaffold)]
 pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
     let found =
         map_records(context, molecules.smiles(), |smiles| Structure::from_smiles(smiles.as_deref()?).ok()?.scaffold())?;
@@ -51,6 +52,6 @@ pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_
     Ok(Molecules::new(molecules.table().with_column(column, ColumnData::Text(scaffolds))?)?)
 }
 
-fn columns_after(_: &FindScaffolds, context: &ColumnContext<'_>) -> Columns {
+fn with_scaffold(_: &FindScaffolds, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["scaffold"])
 }

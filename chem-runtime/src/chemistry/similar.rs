@@ -10,6 +10,7 @@ use super::property::rounded;
 use super::read::{Query, read_queries};
 use crate::prelude::*;
 use crate::records::{map_records, on_workers};
+use crate::step::{ColumnContext, Columns};
 
 /// Ranks molecules by how similar they are to given ones, and keeps the most similar.
 ///
@@ -38,7 +39,7 @@ use crate::records::{map_records, on_workers};
 /// # Errors
 /// - Neither `queries` nor `path` names a molecule.
 /// - The file cannot be read, or one of its records is no molecule; the message names the line.
-#[step("molecules.similar", version = 1, columns = columns_after)]
+#[step("molecules.similar", version = 1, columns = with_similarity)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
     /// Molecules to compare with.
@@ -96,7 +97,7 @@ pub fn rank_by_similarity(
     Ok(Molecules::new(table)?)
 }
 
-fn columns_after(_: &RankBySimilarity, context: &ColumnContext<'_>) -> Columns {
+fn with_similarity(_: &RankBySimilarity, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["similarity", "similar_to"])
 }
 

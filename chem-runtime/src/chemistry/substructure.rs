@@ -7,6 +7,7 @@ use super::molecules::Molecules;
 use super::params::Smarts;
 use crate::prelude::*;
 use crate::records::map_records;
+use crate::step::same_columns;
 
 /// Keeps the molecules in which a substructure occurs, or drops them.
 ///
@@ -30,7 +31,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.substructure", version = 1, columns = crate::step::same_columns)]
+#[step("molecules.substructure", version = 1, columns = same_columns)]
 pub fn select_by_substructure(
     molecules: Input<Molecules>,
     /// The pattern.

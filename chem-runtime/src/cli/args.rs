@@ -107,6 +107,8 @@ pub(super) enum Command {
     Plan(RunArgs),
     /// Say why a step of a run ran: what differs from an earlier run.
     Why(WhyArgs),
+    /// Compare two runs, or a run and a manifest. Status 1 if there is a difference.
+    Diff(DiffArgs),
     /// Run the steps of a stored run again and compare all that they put out. Status 1 unless everything is as it was.
     Verify(VerifyArgs),
     /// Go on with a run that was interrupted.
@@ -129,6 +131,8 @@ pub(super) enum Command {
     Artifact(ArtifactArgs),
     /// List the step types of this program, or explain one.
     Steps(StepsArgs),
+    /// Print the JSON Schema of manifests, from which editors complete step types and parameters.
+    Schema(SchemaArgs),
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -142,8 +146,11 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     /// The manifests.
-    #[arg(required = true, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "explain", value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub manifests: Vec<PathBuf>,
+    /// Explain the rule with this code, such as E0410, with an example of what is wrong and of what is right.
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["manifests", "set"])]
+    pub explain: Option<String>,
     #[command(flatten)]
     pub overrides: Overrides,
 }
@@ -168,6 +175,18 @@ pub(super) struct Reuse {
     /// Run this step, whatever the store holds. Can be given several times.
     #[arg(long, value_name = "STEP", conflicts_with = "no_cache")]
     pub refresh: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The run to compare with: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub before: String,
+    /// The run to compare, by its id, or a manifest.
+    #[arg(value_name = "ID|MANIFEST", value_hint = ValueHint::FilePath)]
+    pub after: String,
+    #[command(flatten)]
+    pub overrides: Overrides,
 }
 
 #[derive(Debug, Args)]
@@ -313,6 +332,13 @@ pub(super) struct StepsArgs {
     /// The step type to explain.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Write it to this file, such as schemas/flow.schema.json, which the first line of a new flow names.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -117,6 +117,7 @@ impl From<WorkbenchError> for Failure {
             WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
             WorkbenchError::Store(error) => error.into(),
             WorkbenchError::Replay(error) => error.into(),
+            WorkbenchError::Artifact(error) => error.into(),
             WorkbenchError::Engine(CoreEngineError::Store(error)) => error.into(),
             WorkbenchError::Engine(CoreEngineError::Interrupted { .. }) => {
                 Self { status: Status::Interrupted, ..Self::usage("interrupted") }

@@ -39,7 +39,7 @@ pub enum BranchError {
         /// The step that was to be branched from.
         from: String,
         /// The first difference.
-        change: Change,
+        change: Box<Change>,
     },
 }
 
@@ -67,7 +67,8 @@ impl FlowEngine {
         let changes = changes(&begun.definition, &definition);
         for (index, step) in definition.steps[..step_index].iter().enumerate() {
             if let Some(change) = changes.iter().find(|change| change.step == step.id) {
-                return Err(BranchError::SharedStepChanged { from: from.to_owned(), change: change.clone() }.into());
+                let change = Box::new(change.clone());
+                return Err(BranchError::SharedStepChanged { from: from.to_owned(), change }.into());
             }
             let status = origin.steps().get(index).map_or(StepStatus::Pending, |state| state.status);
             if status != StepStatus::FinishedOk {

@@ -126,17 +126,17 @@ impl Session {
         })
     }
 
-    /// The step at `index` as it was approved: with the parameters that the approval brought along.
-    pub(super) fn approved(&self, index: usize, planned: &FlowStep) -> Result<FlowStep, StepError> {
+    /// The step at `index` with the parameters that its approval brought along; none if there are none.
+    pub(super) fn approved(&self, index: usize, planned: &FlowStep) -> Result<Option<FlowStep>, StepError> {
         let decision = self.instance().steps().get(index).and_then(|step| step.decision.as_ref());
         with_params(planned, decision.and_then(|decision| decision.data.as_ref()))
     }
 }
 
-/// The step with these parameters in place of its own.
-fn with_params(planned: &FlowStep, data: Option<&Value>) -> Result<FlowStep, StepError> {
+/// The step with these parameters in place of its own; none if there are none.
+fn with_params(planned: &FlowStep, data: Option<&Value>) -> Result<Option<FlowStep>, StepError> {
     let Some(data) = data.and_then(Value::as_object).filter(|data| !data.is_empty()) else {
-        return Ok(planned.clone());
+        return Ok(None);
     };
     let step = planned.step();
     let step_type = step.step_type();
@@ -149,5 +149,5 @@ fn with_params(planned: &FlowStep, data: Option<&Value>) -> Result<FlowStep, Ste
     let bound = registration
         .bind(step.id().clone(), &params)
         .map_err(|problems| StepError::new(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
-    Ok(planned.with_step(bound))
+    Ok(Some(planned.with_step(bound)))
 }

@@ -203,8 +203,12 @@ impl Session {
         if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
             return Ok(FlowEventKind::UserInteractionRequested(question));
         }
-        let approved = self.approved(index, planned);
-        match started.and_then(|_| approved).and_then(|step| Ok((begin(step.step())?, step))) {
+        // What is set anew has to be hashed anew; otherwise the files that it reads are read once.
+        let ready = started.and_then(|started| match self.approved(index, planned)? {
+            Some(step) => Ok((begin(step.step())?, step)),
+            None => Ok((started, planned.clone())),
+        });
+        match ready {
             Ok((started, step)) => {
                 self.ready = Some((index, step, inputs));
                 Ok(FlowEventKind::StepStarted(started))

@@ -136,7 +136,10 @@ mod tests {
             ["step `a`: parameter limit 400 → 500.5", "step `a`: parameter more is new: true"]
         );
         let rewired = RecordedStep { inputs: [("in".into(), "b".into())].into(), version: 2, ..a.clone() };
-        assert_eq!(told(&[a.clone()], &[rewired]), ["step `a`: version 1 → 2", "step `a`: input in is new: \"b\""]);
+        assert_eq!(
+            told(std::slice::from_ref(&a), &[rewired]),
+            ["step `a`: version 1 → 2", "step `a`: input in is new: \"b\""]
+        );
         assert_eq!(
             told(&[a.clone(), b.clone()], &[b.clone(), step("c", json!({}))]),
             ["step `b` has moved from place 1 to 0", "step `c` is new", "step `a` is gone"]

@@ -26,6 +26,7 @@ mod params;
 mod places;
 mod render;
 mod rules;
+mod schema;
 mod source;
 mod template;
 mod wiring;
@@ -38,6 +39,7 @@ pub use diagnostic::{Diagnostic, Label, Severity};
 pub use params::Override;
 pub use render::{Style, render};
 pub use rules::{RULES, Rule};
+pub use schema::json_schema;
 pub use source::{MAX_BYTES, Position, Source, Span};
 
 use authored::{AuthoredStep, Manifest};

@@ -1,8 +1,10 @@
 //! The table of rules: every code that a check can report.
 //!
-//! A code is for ever: scripts and searches rely on it. A rule that is no longer needed leaves its number behind.
+//! A code is for ever: scripts and searches rely on it. A rule that is no longer needed leaves its number behind. Each
+//! rule has a page in `docs/diagnostics`, with an example of what is wrong and of what is right.
 
 use super::diagnostic::Severity;
+use crate::step::nearest;
 
 /// A rule of the check.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,11 +15,33 @@ pub struct Rule {
     pub severity: Severity,
     /// What is wrong when it speaks.
     pub title: &'static str,
+    /// What `chem check --explain` says of it: its page, in Markdown.
+    pub page: &'static str,
+}
+
+impl Rule {
+    /// The rule with this code, in either letter case.
+    pub fn named(code: &str) -> Option<&'static Self> {
+        RULES.iter().copied().find(|rule| rule.code.eq_ignore_ascii_case(code))
+    }
+
+    /// The rule whose code was probably meant: one with the same number, or a slip of the pen away.
+    pub fn nearest(code: &str) -> Option<&'static Self> {
+        let number = code.trim_start_matches(|first: char| !first.is_ascii_digit());
+        let same_number =
+            RULES.iter().copied().find(|rule| rule.code[1..].trim_start_matches('0') == number.trim_start_matches('0'));
+        same_number.or_else(|| Self::named(nearest(code, RULES.iter().map(|rule| rule.code))?))
+    }
 }
 
 macro_rules! rules {
     ($($name:ident = $code:literal $severity:ident $title:literal;)*) => {
-        $(pub(super) static $name: Rule = Rule { code: $code, severity: Severity::$severity, title: $title };)*
+        $(pub(super) static $name: Rule = Rule {
+            code: $code,
+            severity: Severity::$severity,
+            title: $title,
+            page: include_str!(concat!("../../../docs/diagnostics/", $code, ".md")),
+        };)*
 
         /// All rules, by code.
         pub static RULES: &[&Rule] = &[$(&$name),*];
@@ -106,5 +130,18 @@ mod tests {
             let letter = if rule.severity == Severity::Error { 'E' } else { 'W' };
             assert!(rule.code.starts_with(letter) && rule.code.len() == 5, "{}", rule.code);
         }
+    }
+
+    #[test]
+    fn a_code_is_found_however_it_is_written_and_the_nearest_is_suggested() {
+        assert_eq!(Rule::named("e0410"), Some(&UNKNOWN_COLUMN));
+        for (written, meant) in
+            [("W0410", Some("E0410")), ("410", Some("E0410")), ("E041", Some("E0410")), ("E0140", Some("E0410"))]
+        {
+            assert_eq!(Rule::named(written), None);
+            assert_eq!(Rule::nearest(written).map(|rule| rule.code), meant, "{written}");
+        }
+        assert_eq!(Rule::nearest("nonsense"), None);
+        assert_eq!(Rule::nearest(""), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Columns found by their names.
 
 use crate::artifact::Table;
-use crate::step::{ColumnName, StepError, listed};
+use crate::step::{StepError, listed};
 
 /// Where the column called `name` is in `table`.
 ///
@@ -23,9 +23,10 @@ pub fn column_place(table: &Table, name: &str, parameter: &str) -> Result<usize,
 ///
 /// # Errors
 /// As for one; or a column is named twice.
-pub fn column_places(table: &Table, names: &[ColumnName], parameter: &str) -> Result<Vec<usize>, StepError> {
+pub fn column_places(table: &Table, names: &[impl AsRef<str>], parameter: &str) -> Result<Vec<usize>, StepError> {
     let mut places = Vec::with_capacity(names.len());
-    for name in names.iter().map(ColumnName::as_str) {
+    for name in names {
+        let name = name.as_ref();
         let place = column_place(table, name, parameter)?;
         if places.contains(&place) {
             return Err(StepError::new(format!("`{parameter}` names the column `{name}` twice")));
@@ -45,7 +46,7 @@ mod tests {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
         let table = Table::new([column("activity"), column("b")]).unwrap();
         let places = |names: &[&str]| {
-            let names: Vec<ColumnName> = names.iter().copied().map(ColumnName::from).collect();
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             column_places(&table, &names, "columns").map_err(|error| error.to_string())
         };
         assert_eq!(places(&["b", "activity"]), Ok(vec![1, 0]));

@@ -13,6 +13,8 @@ mod json_lines_writer;
 mod keys;
 mod lines;
 mod parallel;
+#[cfg(feature = "parquet")]
+mod parquet_writer;
 mod random;
 mod rejects;
 mod table_reader;
@@ -27,6 +29,8 @@ pub use json_lines_writer::write_json_lines;
 pub use keys::{Key, is_missing, key_of, order_of};
 pub use lines::{Line, lines};
 pub use parallel::{map_records, map_records_on, on_workers};
+#[cfg(feature = "parquet")]
+pub use parquet_writer::write_parquet;
 pub use random::Random;
 pub use rejects::{Rejects, shortened};
 pub use table_reader::{TableFormat, TableText};

@@ -31,7 +31,10 @@ pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
 pub use history::{History, PastInput, PastStep};
 pub(crate) use names::{listed, nearest};
-pub use param::{InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart};
+pub use param::{
+    InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
+    PositiveNumber,
+};
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use typed::{

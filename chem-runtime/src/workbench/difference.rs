@@ -169,6 +169,13 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
     found
 }
 
+/// The parameters of a flow that are not what they were.
+pub(super) fn params(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Difference> {
+    let mut found = Vec::new();
+    members("", before, after, &mut found);
+    found
+}
+
 fn members(within: &str, before: &Map<String, Value>, after: &Map<String, Value>, found: &mut Vec<Difference>) {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for name in names {

@@ -5,6 +5,7 @@
 //! named. What a run is, and whether a result may stand in for running a step, is the engine's to know; how answers look
 //! on a terminal is the command line's.
 
+mod diff;
 mod difference;
 mod earlier;
 mod facts;
@@ -13,12 +14,14 @@ mod tables;
 mod verify;
 mod why;
 
+pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
 pub use difference::{Difference, differences};
 pub use facts::{FlowFacts, StepFacts};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
 pub use verify::{Fault, Outcome, Place, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 
+use crate::artifact::ArtifactError;
 use crate::engine::CoreEngineError;
 use crate::event::FlowId;
 use crate::flow::ReplayError;
@@ -46,6 +49,9 @@ pub enum WorkbenchError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An artifact could not be asked for.
+    #[error(transparent)]
+    Artifact(ArtifactError),
     /// A log does not tell the state of a run.
     #[error(transparent)]
     Replay(#[from] ReplayError),

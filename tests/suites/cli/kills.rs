@@ -77,13 +77,16 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
                 Some(id) => ["resume", id.as_str()],
                 None => ["run", "slow.yaml"],
             };
+            // A server may take up the last append of a process after that was killed, and after we have looked.
             let mut child = place.spawn(&[&command[..], &["-q", "--store", address]].concat());
             // One in four is let be, so that runs end.
             let spared = dice.below(4) == 0 || kills == KILLS;
             if spared {
                 let began = Instant::now();
                 let output = child.wait_with_output().unwrap();
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                // Unless that last append was the end of the run.
+                let ended = || run.is_some_and(|run| status(store.as_ref(), run) == FlowStatus::Completed);
+                assert!(output.status.success() || ended(), "{}", String::from_utf8_lossy(&output.stderr));
                 whole = whole.min(began.elapsed().max(Duration::from_millis(20)));
             } else {
                 std::thread::sleep(Duration::from_micros(dice.below(whole.as_micros() as u64 * 5 / 4)));
@@ -102,7 +105,9 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
             match instance.status() {
                 FlowStatus::Interrupted => assert!(!spared, "it ended without an end"),
                 FlowStatus::Completed => {
-                    let found = (event_variants(&events), instance.flow_fingerprint().unwrap().to_string());
+                    // If nobody saw the run until then, the next one takes over what it had finished.
+                    let letters = event_variants(&events).replace('H', "F");
+                    let found = (letters, instance.flow_fingerprint().unwrap().to_string());
                     assert_eq!(found, expected);
                     break;
                 }
@@ -111,6 +116,10 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
         }
     }
     eprintln!("{kills} kills over {runs} runs in {:.1?}", begun.elapsed());
+}
+
+fn status(store: &dyn EventStore, run: FlowId) -> FlowStatus {
+    replay(run, &store.list(run).unwrap()).unwrap().status()
 }
 
 /// The steps of the run that have finished.

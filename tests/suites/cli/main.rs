@@ -10,3 +10,4 @@ mod kills;
 mod manifest_errors;
 mod retry;
 mod store;
+mod workbench;

@@ -4,6 +4,7 @@
 //! `CHEM_UPDATE_DOCS=1 cargo test -p chem-tests --test docs` writes them anew.
 
 mod console;
+mod diagnostics;
 mod generated;
 mod pages;
 mod steps;

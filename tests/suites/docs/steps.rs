@@ -71,8 +71,18 @@ fn the_reference_is_current() {
     crate::generated::assert_current("docs/steps.md", &chem_runtime::report::step_reference(&specs()));
 }
 
+#[cfg(feature = "chemistry")]
+#[test]
+fn the_schema_is_current() {
+    let built_in = |registration: &&'static chem_runtime::step::StepRegistration| {
+        registration.spec().defined_in.0 == "chem-runtime"
+    };
+    let registry = Registry::of(Registry::linked().unwrap().iter().filter(built_in)).unwrap();
+    crate::generated::assert_current("schemas/flow.schema.json", &format!("{:#}\n", manifest::json_schema(&registry)));
+}
+
 /// Copies the files: all of a file, but for a CSV file its first forty records.
-fn copy_beginnings(from: &Path, to: &Path) {
+pub fn copy_beginnings(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));

@@ -6,6 +6,7 @@
 mod agreement;
 mod options;
 mod robust;
+mod schema;
 mod steps;
 mod table;
 

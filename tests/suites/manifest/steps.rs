@@ -144,3 +144,20 @@ pub fn match_tables(
     let _ = (right, on, value, note);
     Ok(Table::clone(&left))
 }
+
+/// Takes rows at random.
+#[step("lab.sample", version = 1)]
+pub fn sample_rows(
+    table: Input<Table>,
+    /// How many rows come for each that is taken.
+    #[param(example = "2.5")]
+    every: PositiveNumber,
+    /// Rows whose name fits are left out.
+    except: Option<Pattern>,
+    /// Weights, by kind.
+    #[param(min = 0, max = 1, default = std::collections::BTreeMap::new())]
+    weights: std::collections::BTreeMap<String, f64>,
+) -> Result<Table, StepError> {
+    let _ = (every, except, weights);
+    Ok(Table::clone(&table))
+}

@@ -13,11 +13,17 @@ fn outside() -> Outside {
 #[test]
 fn a_new_flow_runs() {
     let outside = outside();
-    assert_eq!(outside.shell(".", "chem new flow hello").well().stdout, "wrote flows/hello.yaml\n");
+    let said = outside.shell(".", "chem new flow hello").well();
+    assert_eq!(said.stdout, "wrote flows/hello.yaml\nwrote schemas/flow.schema.json\n");
     let manifest = std::fs::read_to_string(outside.path().join("flows/hello.yaml")).unwrap();
     assert!(manifest.starts_with("# yaml-language-server: $schema=../schemas/flow.schema.json\nflow: hello\n"));
     assert_eq!(outside.shell(".", "chem check flows/hello.yaml").well().stdout, "ok flows/hello.yaml, 3 steps\n");
     outside.shell(".", "chem run flows/hello.yaml").well();
+    let printed = outside.shell(".", "chem schema").well().stdout;
+    assert_eq!(std::fs::read_to_string(outside.path().join("schemas/flow.schema.json")).unwrap(), printed);
+    // One that is there stays: it may be that of a program with more steps.
+    outside.write("schemas/flow.schema.json", "mine");
+    assert_eq!(outside.shell(".", "chem new flow another").well().stdout, "wrote flows/another.yaml\n");
 }
 
 #[test]
@@ -57,7 +63,7 @@ fn names_are_checked() {
 #[test]
 fn what_was_written_is_told_to_scripts() {
     let said = outside().shell(".", "chem new flow hello --format json").well();
-    assert_eq!(said.stdout, "{\"written\":[\"flows/hello.yaml\"]}\n");
+    assert_eq!(said.stdout, "{\"written\":[\"flows/hello.yaml\",\"schemas/flow.schema.json\"]}\n");
 }
 
 /// As it is generated, and once more with a generated step in it. `CHEM_UPDATE_DOCS=1` writes the template's snapshot anew.
@@ -90,4 +96,7 @@ fn a_new_project_builds_and_passes_its_tests() {
     let listed = outside.shell("words", "cargo run -q -- steps").well().stdout;
     assert!(listed.contains("text.repeat") && listed.contains("table.head"), "{listed}");
     outside.shell("words", "cargo run -q -- run flows/repeat.yaml").well();
+    outside.shell("words", "cargo run -q -- schema --output schemas/flow.schema.json").well();
+    let schema = std::fs::read_to_string(outside.path().join("words/schemas/flow.schema.json")).unwrap();
+    assert!(schema.contains("\"text.repeat\""), "{schema}");
 }

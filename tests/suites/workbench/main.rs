@@ -1,11 +1,13 @@
 //! What is asked of runs: whether a step may be spared, what a run would do, why a step ran, whether a run can be
 //! repeated, and where two part.
 //!
+//! - `diff`: what lies between two runs, found without reading what is equal.
 //! - `pieces`: flows of steps that are made up, every component of which a test can change.
 //! - `verify`: repeated runs, with faults put into the program and into the log.
 //! - `reuse`: which results stand in for running a step, and what the log says of it.
 //! - `plan`: a plan and the run that follows never disagree, and both name the component that changed.
 
+mod diff;
 mod pieces;
 mod plan;
 mod reuse;

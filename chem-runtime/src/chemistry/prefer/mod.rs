@@ -47,7 +47,7 @@ use crate::records::{column_places, type_name};
 /// - A column of `from` does not hold numbers.
 /// - Two columns of `from` have different units, unless `units` is `ignore`.
 /// - There is a column called as `property` says already, or that with `_from`.
-#[step("properties.prefer", version = 1)]
+#[step("properties.prefer", version = 1, columns = columns_after)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn prefer_properties(
     molecules: Input<Molecules>,
@@ -112,6 +112,10 @@ pub fn prefer_properties(
     let source = Column::new(&format!("{property}_from"), ColumnType::Text);
     let more = [(Column { unit, ..column }, ColumnData::Float(values)), (source, ColumnData::Text(sources))];
     Ok(molecules.with_columns(more)?)
+}
+
+fn columns_after(step: &PreferProperties, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with([step.property.clone(), format!("{}_from", step.property)])
 }
 
 /// What the columns `from` say of a molecule.

@@ -111,7 +111,7 @@ fn columns(
         return Ok(fitting().filter(|index| *index >= PROMISED.len()).take(COLUMNS).collect());
     };
     let place = |name: &ColumnName| {
-        fitting().find(|index| *table.columns()[*index].name == *name.as_ref()).ok_or_else(|| {
+        fitting().find(|index| *table.columns()[*index].name == *name.as_str()).ok_or_else(|| {
             let there: Vec<String> = fitting().map(|index| format!("`{}`", table.columns()[index].name)).collect();
             StepError::new(format!(
                 "there is no column `{name}` to show here; those that will do are {}",

@@ -47,7 +47,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.rules", version = 1)]
+#[step("molecules.rules", version = 1, columns = columns_after)]
 pub fn judge_molecules(
     molecules: Input<Molecules>,
     /// The rules.
@@ -79,4 +79,8 @@ pub fn judge_molecules(
     }
     context.signal("judged", &json!({ "molecules": molecules.len(), "broken": counts }))?;
     Ok(Molecules::new(table)?)
+}
+
+fn columns_after(step: &JudgeMolecules, context: &ColumnContext<'_>) -> Columns {
+    context.first_input().with(step.rules.iter().flat_map(|rule| [rule.clone(), format!("{rule}_broken")]))
 }

@@ -1,18 +1,21 @@
-//! `chem check`: every problem of manifests, without running anything.
+//! `chem check`: every problem of manifests, without running anything; and what each rule of the check means.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::args::{CheckArgs, Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, GOOD, styled};
 use crate::flow::FlowDefinition;
-use crate::manifest::{self, Diagnostic, Origins, Override, Style};
+use crate::manifest::{self, Diagnostic, Origins, Override, Rule, Style};
 use crate::step::Registry;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode, Failure> {
+    if let Some(code) = &args.explain {
+        return explain(shared, code);
+    }
     let checked = args
         .manifests
         .iter()
@@ -38,6 +41,26 @@ pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode,
     }
     let good = checked.iter().all(|checked| checked.definition.is_some());
     Ok(if good { ExitCode::SUCCESS } else { Status::Usage.into() })
+}
+
+fn explain(shared: &Shared, code: &str) -> Result<ExitCode, Failure> {
+    let Some(rule) = Rule::named(code) else {
+        let failure = Failure::usage(format!("there is no rule `{code}`"));
+        return Err(match Rule::nearest(code) {
+            Some(meant) => failure.with_help(format!("did you mean `{}`, {}?", meant.code, meant.title)),
+            None => failure.with_help("a code is printed with each error, as in `error[E0410]`"),
+        });
+    };
+    match shared.format {
+        Format::Json => output::print_json(&json!({
+            "code": rule.code,
+            "severity": rule.severity,
+            "title": rule.title,
+            "page": rule.page,
+        }))?,
+        Format::Human => output::print(rule.page)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A manifest that was checked.

@@ -19,7 +19,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &WhyArgs) -> Result<ExitCode, F
     let why = workbench::why(store.as_ref(), &replay(flow_id, &events)?, &args.step, against)?;
     match shared.format {
         Format::Json => output::print_json(&why.to_json())?,
-        Format::Human => output::print(&output::shown(&told(&why)))?,
+        Format::Human => output::print(&told(&why))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -46,5 +46,5 @@ fn told(why: &Why) -> String {
 }
 
 fn words(differences: &[Difference]) -> String {
-    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    output::shown(&differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }

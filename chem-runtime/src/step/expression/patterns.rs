@@ -7,6 +7,8 @@ use cel::common::value::CowVal;
 use cel::{DeclarationError, Env, ExecutionError};
 use regex::Regex;
 
+use crate::step::param::regular_expression;
+
 /// The name of our own `matches`, which takes the text and the pattern.
 pub(super) const MATCHES: &str = "@matches";
 
@@ -44,10 +46,7 @@ fn with_compiled<T>(pattern: &str, then: impl FnOnce(&Regex) -> T) -> Result<T, 
         if let Some(at) = compiled.iter().position(|regex| regex.as_str() == pattern) {
             return Ok(then(&compiled[at]));
         }
-        let regex = Regex::new(pattern).map_err(|error| {
-            let whole = error.to_string();
-            format!("the pattern is not a regular expression: {}", whole.rsplit("error: ").next().unwrap_or(&whole))
-        })?;
+        let regex = regular_expression(pattern)?;
         if compiled.len() == KEPT {
             compiled.remove(0);
         }

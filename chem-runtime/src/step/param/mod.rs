@@ -1,8 +1,9 @@
 //! Parameters: what a manifest writes under `with:`, typed.
 //!
-//! Here is what a parameter may be. `problem` says what can be wrong with one, `reader` reads those of a step, and
-//! `values` has the types that every program knows.
+//! Here is what a parameter may be. `problem` says what can be wrong with one, `reader` reads those of a step, and `values` and
+//! `forms` have the types that every program knows.
 
+mod forms;
 mod problem;
 mod reader;
 mod values;
@@ -11,6 +12,8 @@ use std::fmt::Debug;
 
 use serde_json::{Map, Value};
 
+pub(super) use forms::regular_expression;
+pub use forms::{Pattern, PositiveNumber};
 pub use problem::{InvalidKind, InvalidParam, ParamProblem, PathPart};
 pub use reader::ParamReader;
 
@@ -32,12 +35,16 @@ pub enum ParamType {
     },
     /// A finite number.
     Number,
+    /// A finite number greater than zero.
+    PositiveNumber,
     /// Text.
     Text,
     /// Text of a form that has a name, such as `SMARTS pattern`.
     Formatted(&'static str),
     /// A condition over the columns of a table: see [`Expression`](super::Expression).
     Expression,
+    /// A regular expression.
+    Pattern,
     /// The name of a column of a table that the step takes: see [`ColumnName`](super::ColumnName).
     Column,
     /// The path of a file that is read, relative to the manifest.
@@ -58,9 +65,11 @@ impl std::fmt::Display for ParamType {
             Self::Boolean => f.write_str("true or false"),
             Self::Integer { .. } => f.write_str("whole number"),
             Self::Number => f.write_str("number"),
+            Self::PositiveNumber => f.write_str("number greater than 0"),
             Self::Text => f.write_str("text"),
             Self::Formatted(name) => f.write_str(name),
             Self::Expression => f.write_str("CEL expression"),
+            Self::Pattern => f.write_str("regular expression"),
             Self::Column => f.write_str("column name"),
             Self::InputFile => f.write_str("input file"),
             Self::OutputFile => f.write_str("output file"),

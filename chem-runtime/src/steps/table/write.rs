@@ -5,12 +5,13 @@ use serde_json::json;
 use crate::prelude::*;
 use crate::records::{TableFormat, column_places, extension, is_gzip_name, write_delimited, write_json_lines};
 
-/// Writes a table to a CSV, TSV or JSON Lines file.
+/// Writes a table to a CSV, TSV, JSON Lines or Parquet file.
 ///
 /// In CSV and TSV the first line has the names of the columns, a missing value is an empty cell, and cells are quoted
 /// where RFC 4180 asks for it. In JSON Lines (`.jsonl`, `.ndjson`) each row is an object on a line of its own, and a
 /// missing value is `null`. A number stands in its shortest form that reads back to the same number, and lines end with a
-/// line feed.
+/// line feed. A Parquet file (`.parquet`) holds the same table in columns, not compressed, with units and providers in its
+/// metadata.
 ///
 /// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
 /// `rows` and `columns`.
@@ -31,6 +32,7 @@ use crate::records::{TableFormat, column_places, extension, is_gzip_name, write_
 /// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
 /// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none, or one
 ///   twice.
+/// - A Parquet file would have no column, or the program was built without the feature `parquet`.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 1, kind = Sink)]
 pub fn write_table(
@@ -39,7 +41,7 @@ pub fn write_table(
     #[param(example = "out/leads.csv")]
     path: OutputFile,
     /// What to write, where the file's extension does not say it.
-    #[param(one_of = ["csv", "tsv", "jsonl"])]
+    #[param(one_of = ["csv", "tsv", "jsonl", "parquet"])]
     format: Option<String>,
     /// The columns to write, in this order. Left out, all of them.
     #[param(example = "[name, smiles, molecular_weight]")]
@@ -49,24 +51,36 @@ pub fn write_table(
     let format = written_format(path.as_str(), format.as_deref())?;
     let columns = places(&table, columns.as_deref())?;
     let written = path.write(context.files(), |out| match format {
-        TableFormat::Delimited(delimiter) => write_delimited(&table, &columns, delimiter, out),
-        TableFormat::JsonLines => write_json_lines(&table, &columns, out),
+        Written::Text(TableFormat::Delimited(delimiter)) => write_delimited(&table, &columns, delimiter, out),
+        Written::Text(TableFormat::JsonLines) => write_json_lines(&table, &columns, out),
+        #[cfg(feature = "parquet")]
+        Written::Parquet => crate::records::write_parquet(&table, &columns, out),
+        #[cfg(not(feature = "parquet"))]
+        Written::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
     })?;
     context.signal("written", &json!({ "rows": table.rows(), "columns": columns.len() }))?;
     Ok(written)
 }
 
-fn written_format(path: &str, format: Option<&str>) -> Result<TableFormat, StepError> {
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Text(TableFormat),
+    Parquet,
+}
+
+fn written_format(path: &str, format: Option<&str>) -> Result<Written, StepError> {
     if is_gzip_name(path) {
         return Err(StepError::new(format!("cannot write `{path}`: `table.write` does not compress; leave out `.gz`")));
     }
     let extension = extension(path);
     match format.or(extension.as_deref()) {
-        Some("csv") => Ok(TableFormat::Delimited(b',')),
-        Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
-        Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
+        Some("csv") => Ok(Written::Text(TableFormat::Delimited(b','))),
+        Some("tsv") => Ok(Written::Text(TableFormat::Delimited(b'\t'))),
+        Some("jsonl" | "ndjson") => Ok(Written::Text(TableFormat::JsonLines)),
+        Some("parquet") => Ok(Written::Parquet),
         _ => Err(StepError::new(format!(
-            "the name of `{path}` does not say what to write: end it in `.csv`, `.tsv` or `.jsonl`, or write `format: csv`"
+            "the name of `{path}` does not say what to write: end it in `.csv`, `.tsv`, `.jsonl` or `.parquet`, or write `format: csv`"
         ))),
     }
 }
@@ -88,10 +102,10 @@ mod tests {
 
     #[test]
     fn the_name_or_the_format_says_what_to_write() {
-        assert_eq!(written_format("out/a.CSV", None).unwrap(), TableFormat::Delimited(b','));
-        assert_eq!(written_format("out/a.tsv", None).unwrap(), TableFormat::Delimited(b'\t'));
-        assert_eq!(written_format("out/a.csv", Some("jsonl")).unwrap(), TableFormat::JsonLines);
-        assert_eq!(written_format("out/a.ndjson", None).unwrap(), TableFormat::JsonLines);
+        assert_eq!(written_format("out/a.CSV", None).unwrap(), Written::Text(TableFormat::Delimited(b',')));
+        assert_eq!(written_format("out/a.tsv", None).unwrap(), Written::Text(TableFormat::Delimited(b'\t')));
+        assert_eq!(written_format("out/a.csv", Some("jsonl")).unwrap(), Written::Text(TableFormat::JsonLines));
+        assert_eq!(written_format("out/a.parquet", None).unwrap(), Written::Parquet);
         for (path, format) in [("a.csv.gz", None), ("a.xlsx", None), ("a", None), ("a.gz", Some("csv"))] {
             assert!(written_format(path, format).unwrap_err().to_string().contains(path), "{path}");
         }

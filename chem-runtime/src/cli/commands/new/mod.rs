@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::schema;
 use crate::cli::args::{Format, NewCommand, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, styled};
@@ -63,8 +64,15 @@ fn flow(name: &str) -> Result<Written, Failure> {
             .with_help("choose another name"));
     }
     write_new(&path, &text)?;
-    let next = format!("`chem run {}`", path.display());
-    Ok((vec![path], next))
+    let mut written = vec![path];
+    // The first line of the flow names it; one that is there may be that of another program, with other steps.
+    let schema = Path::new("schemas/flow.schema.json");
+    if !schema.exists() {
+        write_new(schema, &schema::text()?)?;
+        written.push(schema.to_owned());
+    }
+    let next = format!("`chem run flows/{name}.yaml`");
+    Ok((written, next))
 }
 
 fn step(name: &str) -> Result<Written, Failure> {
@@ -96,7 +104,13 @@ fn project(name: &str) -> Result<Written, Failure> {
         write_new(&path, &template.replace("{{name}}", name).replace("{{version}}", env!("CARGO_PKG_VERSION")))?;
         written.push(path);
     }
-    Ok((written, format!("`cd {name}`, then `cargo test` and `cargo run -- run flows/repeat.yaml`")))
+    Ok((
+        written,
+        format!(
+            "`cd {name}`, then `cargo test` and `cargo run -- run flows/repeat.yaml`; \
+         `cargo run -- schema --output schemas/flow.schema.json` lets editors complete its steps"
+        ),
+    ))
 }
 
 /// Writes a file that is not there yet, and the directories that it is in.

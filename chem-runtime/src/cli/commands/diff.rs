@@ -1,0 +1,115 @@
+//! `chem diff`: two runs side by side, or a run and a manifest.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::check::read_and_check;
+use crate::cli::args::{DiffArgs, Format, Shared};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
+use crate::cli::runs;
+use crate::engine::ReusePolicy;
+use crate::flow::replay;
+use crate::step::Files;
+use crate::store::{EventStore, StoredArtifacts};
+use crate::workbench::{self, Change, Comparison, Difference, FlowFacts, RecordDifference, Side};
+
+pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, Failure> {
+    let store = runs::open_existing_store(shared)?;
+    let before = run_facts(store.as_ref(), &args.before)?;
+    let path = Path::new(&args.after);
+    let after = if path.is_file() {
+        let checked = read_and_check(path, &args.overrides)?;
+        checked.print_to_stderr();
+        let Some(definition) = checked.definition else {
+            return Ok(Status::Usage.into());
+        };
+        let (files, policy) = (Files::relative_to(checked.directory), ReusePolicy::wherever_possible());
+        workbench::plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy)?.facts()
+    } else if args.overrides.set.is_empty() {
+        run_facts(store.as_ref(), &args.after)?
+    } else {
+        return Err(Failure::usage(format!("`--set` is for a manifest, and there is no file `{}`", args.after)));
+    };
+    let comparison = workbench::diff(&StoredArtifacts(store.as_ref()), &before, &after)?;
+    match shared.format {
+        Format::Json => output::print_json(&comparison.to_json())?,
+        Format::Human => output::print(&told(&comparison))?,
+    }
+    Ok(if comparison.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
+}
+
+fn run_facts(store: &dyn EventStore, id: &str) -> Result<FlowFacts, Failure> {
+    let (flow_id, events) = runs::find_run(store, id)?;
+    Ok(FlowFacts::of_run(&replay(flow_id, &events)?))
+}
+
+fn told(comparison: &Comparison) -> String {
+    let side = |side: &Side| {
+        let run = side.flow_id.map_or_else(|| "as the manifest has it".to_owned(), |run| format!("run {run}"));
+        format!("{} {run}", styled(BOLD, &output::shown(&side.flow)))
+    };
+    let mut text = format!("{}\n{}\n\n", side(&comparison.before), side(&comparison.after));
+    if comparison.is_empty() {
+        text.push_str(&format!("{}\n", styled(GOOD, "no difference")));
+        return text;
+    }
+    let mut line = |what: &str, of: String| text.push_str(&format!("{} {of}\n", styled(DIM, what)));
+    if !comparison.added.is_empty() {
+        line("steps added:", comparison.added.join(", "));
+    }
+    if !comparison.removed.is_empty() {
+        line("steps removed:", comparison.removed.join(", "));
+    }
+    if comparison.reordered {
+        line("steps:", "in another order".to_owned());
+    }
+    if !comparison.params.is_empty() {
+        line("flow:", output::shown(&words(&comparison.params)));
+    }
+    if let Some(parted) = comparison.parted() {
+        let why =
+            if parted.why.is_empty() { "it does the same and gives something else".into() } else { words(&parted.why) };
+        line("parted at", format!("{}: {}", styled(BOLD, &parted.step), output::shown(&why)));
+    }
+    let mut table = Table::new(&["step", "output", "added", "removed", "changed", ""]);
+    for step in &comparison.steps {
+        let name = (BOLD, step.step.clone());
+        if step.outputs.is_empty() {
+            let plain = || (DIM, String::new());
+            table.row([name.clone(), plain(), plain(), plain(), plain(), (DIM, words(&step.why))]);
+        }
+        for output in &step.outputs {
+            let (counts, words) = match &output.change {
+                Change::Records(records) => {
+                    ([records.added, records.removed, records.changed].map(|count| count.to_string()), of(records))
+                }
+                Change::Value { path, before, after } => (Default::default(), format!("{path}: {before} → {after}")),
+                Change::OneSided => (Default::default(), "only one of the two has it".to_owned()),
+                Change::Unreadable(reason) => (Default::default(), reason.clone()),
+            };
+            let [added, removed, changed] = counts;
+            let output = (DIM, output.output.clone());
+            table.row([name.clone(), output, (GOOD, added), (BAD, removed), (ODD, changed), (DIM, words)]);
+        }
+    }
+    text.push('\n');
+    text.push_str(&table.render());
+    text
+}
+
+/// What there is to say of records beside their numbers.
+fn of(records: &RecordDifference) -> String {
+    let mut words: Vec<String> =
+        records.by_column.iter().map(|(column, count)| format!("{column} in {count}")).collect();
+    words.extend(records.columns_added.iter().map(|column| format!("column {column} added")));
+    words.extend(records.columns_removed.iter().map(|column| format!("column {column} removed")));
+    if records.reordered {
+        words.push("the same records in another order".to_owned());
+    }
+    words.join(", ")
+}
+
+fn words(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,33 @@
+//! `chem schema`: the JSON Schema of manifests, for editors.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::args::{Format, SchemaArgs, Shared};
+use crate::cli::exit::Failure;
+use crate::cli::output;
+use crate::manifest;
+use crate::step::Registry;
+
+pub(in crate::cli) fn run(shared: &Shared, args: &SchemaArgs) -> Result<ExitCode, Failure> {
+    let text = text()?;
+    let Some(path) = &args.output else {
+        output::print(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let cannot = |error| Failure::usage(format!("cannot write `{}`: {error}", path.display()));
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(cannot)?;
+    std::fs::write(path, text).map_err(cannot)?;
+    match shared.format {
+        Format::Json => output::print_json(&json!({ "written": [path] }))?,
+        Format::Human => output::print(&format!("wrote {}\n", path.display()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The schema of manifests with the step types of this program, as a file has it.
+pub(super) fn text() -> Result<String, Failure> {
+    Ok(format!("{:#}\n", manifest::json_schema(Registry::linked()?)))
+}

@@ -1,0 +1,147 @@
+//! The JSON Schema (2020-12) of manifests, from which editors complete and check what is written.
+//!
+//! It says what can be said of a manifest without looking further than one step: keys, names, step types, and the
+//! parameters of each. It allows everything that a check allows. What feeds what, which parameters of the flow there are
+//! and whether a text can be read as what it should be stays with the check.
+
+mod values;
+
+use serde_json::{Map, Value, json};
+
+use crate::event::RetryOn;
+use crate::step::{Registry, StepKind, StepSpec};
+
+/// The form of the names of flows and steps: see [`StepId`](crate::step::StepId).
+const NAME: &str = "^[a-z][a-z0-9_-]{0,63}$";
+
+/// The schema of manifests that use the step types of `registry`.
+///
+/// ```
+/// use chem_runtime::manifest::json_schema;
+/// use chem_runtime::step::Registry;
+///
+/// let schema = json_schema(Registry::linked()?);
+/// assert_eq!(schema["required"], serde_json::json!(["flow", "steps"]));
+/// # Ok::<_, chem_runtime::step::DuplicateStepType>(())
+/// ```
+pub fn json_schema(registry: &Registry) -> Value {
+    let specs: Vec<&StepSpec> = registry.iter().map(|registration| registration.spec()).collect();
+    let sources: Vec<&str> = specs.iter().filter(|spec| spec.kind == StepKind::Source).map(|spec| spec.name).collect();
+    let source = json!({ "properties": { "uses": { "enum": sources } } });
+    let mut definitions = Map::new();
+    definitions.insert("step".to_owned(), step(&specs));
+    definitions.extend(values::definitions());
+    for spec in &specs {
+        definitions.insert(spec.name.to_owned(), values::step_type(spec));
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "chem flow",
+        "description": "A manifest of `chem`: which steps, in which order, with which parameters.",
+        "type": "object",
+        "required": ["flow", "steps"],
+        "additionalProperties": false,
+        "properties": {
+            "flow": described(name(), "The flow's name: lower-case letters, digits, `_` and `-`, 64 characters at most."),
+            "description": { "description": "What the flow is for.", "type": "string" },
+            "params": params(),
+            "steps": {
+                "description": "The steps, in the order in which they run. The first is a source.",
+                "type": "array",
+                "minItems": 1,
+                "items": { "$ref": "#/$defs/step" },
+                // An editor that knows none but older drafts passes over this, and takes nothing right for wrong.
+                "prefixItems": [{ "allOf": [{ "$ref": "#/$defs/step" }, source] }],
+                "contains": source,
+                "maxContains": 1,
+            },
+        },
+        "$defs": definitions,
+    })
+}
+
+fn step(specs: &[&StepSpec]) -> Value {
+    // As an editor offers them.
+    let names: Vec<Value> =
+        specs.iter().map(|spec| json!({ "const": spec.name, "description": spec.summary() })).collect();
+    let by_type: Vec<Value> = specs
+        .iter()
+        .map(|spec| {
+            json!({
+                "if": { "properties": { "uses": { "const": spec.name } }, "required": ["uses"] },
+                "then": { "$ref": format!("#/$defs/{}", spec.name) },
+            })
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "required": ["id", "uses"],
+        "additionalProperties": false,
+        "properties": {
+            "id": described(name(), "The step's name in this flow, by which later steps speak of it."),
+            "uses": { "description": "The step type. `chem steps` lists them.", "oneOf": names },
+            "inputs": {
+                "description": "What feeds the step: `input: step`, or `input: step.output`. Left out, the step before.",
+                "type": ["object", "null"],
+                "additionalProperties": { "type": "string" },
+            },
+            "with": { "description": "The step's parameters.", "type": ["object", "null"] },
+            "retry": retry(),
+            "timeout": described(time(), "How long the step may take, such as `10m`. Left out, as long as it needs."),
+            "gate": gate(),
+        },
+        "allOf": by_type,
+    })
+}
+
+fn retry() -> Value {
+    json!({
+        "description": "How often the step is tried before it has failed.",
+        "type": "object",
+        "required": ["attempts"],
+        "additionalProperties": false,
+        "properties": {
+            "attempts": { "description": "How often in all.", "type": "integer", "minimum": 1, "maximum": 100 },
+            "backoff": described(time(), "How long to wait before the second attempt, such as `2s`."),
+            "on": { "description": "Which failures are tried again.", "enum": RetryOn::NAMES },
+        },
+    })
+}
+
+fn gate() -> Value {
+    json!({
+        "description": "What a person is asked before the step runs.",
+        "type": "object",
+        "required": ["message"],
+        "additionalProperties": false,
+        "properties": {
+            "message": { "description": "The question.", "type": "string" },
+            "schema": { "description": "The JSON Schema of what an approval brings along.", "type": "object" },
+        },
+    })
+}
+
+fn time() -> Value {
+    json!({ "type": "string", "pattern": r"^\+?[0-9]+(ms|s|m|h)$" })
+}
+
+/// The parameters of a flow: texts, numbers, truth values, and lists of them.
+fn params() -> Value {
+    let scalar = ["string", "number", "boolean"];
+    json!({
+        "description": "Parameters of the flow, each with its value. A step takes one up as `${params.NAME}`, an \
+                        expression as `params.NAME`, and `--set NAME=VALUE` gives it another value.",
+        "type": ["object", "null"],
+        "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$" },
+        "additionalProperties": { "anyOf": [{ "type": scalar }, { "type": "array", "items": { "type": scalar } }] },
+    })
+}
+
+fn name() -> Value {
+    json!({ "type": "string", "pattern": NAME })
+}
+
+fn described(mut schema: Value, description: impl Into<String>) -> Value {
+    schema["description"] = description.into().into();
+    schema
+}

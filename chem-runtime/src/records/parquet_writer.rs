@@ -1,0 +1,166 @@
+//! A table as an Apache Parquet file: <https://parquet.apache.org/docs/file-format/>.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use parquet::basic::{LogicalType, Repetition, Type as Physical};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::types::{Type, TypePtr};
+
+use crate::artifact::{Column, ColumnData, ColumnType, Table};
+use crate::step::StepError;
+
+/// A row group has so many rows, the last perhaps fewer.
+const GROUP_ROWS: usize = 1 << 17;
+
+/// Writes the columns of `table` at the places `columns`, in that order. Each may hold nulls, which missing values are:
+/// text is a UTF-8 byte array, whole numbers are INT64, numbers DOUBLE, truth values BOOLEAN. Units and providers stand
+/// in the file's metadata, as `unit:NAME` and `provider:NAME`. The same table always makes the same bytes.
+///
+/// # Errors
+/// Says that the file cannot be written, or that there is no column to write.
+pub fn write_parquet(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
+    let chosen: Vec<(&Column, &ColumnData)> =
+        columns.iter().filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?))).collect();
+    if chosen.is_empty() {
+        return Err(StepError::new("a Parquet file has at least one column, and there is none to write"));
+    }
+    let mut file = Vec::new();
+    encode(&chosen, table.rows(), &mut file).map_err(|error| StepError::context("cannot write Parquet", error))?;
+    out.write_all(&file)?;
+    Ok(())
+}
+
+fn encode(columns: &[(&Column, &ColumnData)], rows: usize, file: &mut Vec<u8>) -> Result<(), ParquetError> {
+    let fields = columns.iter().map(|(column, _)| field(column)).collect::<Result<Vec<TypePtr>, _>>()?;
+    let schema = Type::group_type_builder("table").with_fields(fields).build()?;
+    let about = |what: &str, column: &Column, text: &Option<String>| {
+        text.as_ref().map(|text| KeyValue { key: format!("{what}:{}", column.name), value: Some(text.clone()) })
+    };
+    let notes: Vec<KeyValue> = columns
+        .iter()
+        .flat_map(|(column, _)| [about("unit", column, &column.unit), about("provider", column, &column.provider)])
+        .flatten()
+        .collect();
+    let properties = WriterProperties::builder()
+        // Not the library's name and version: another release of it is no other file.
+        .set_created_by("chem".to_owned())
+        .set_key_value_metadata((!notes.is_empty()).then_some(notes))
+        .build();
+    let mut writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
+    let mut start = 0;
+    while start < rows {
+        let end = rows.min(start + GROUP_ROWS);
+        let mut group = writer.next_row_group()?;
+        for (_, data) in columns {
+            if let Some(mut column) = group.next_column()? {
+                match data {
+                    ColumnData::Text(values) => {
+                        let bytes = |text: &Box<str>| ByteArray::from(text.as_bytes().to_vec());
+                        write::<ByteArrayType, _>(&mut column, &values[start..end], bytes)?;
+                    }
+                    ColumnData::Integer(values) => write::<Int64Type, _>(&mut column, &values[start..end], |v| *v)?,
+                    ColumnData::Float(values) => write::<DoubleType, _>(&mut column, &values[start..end], |v| *v)?,
+                    ColumnData::Boolean(values) => write::<BoolType, _>(&mut column, &values[start..end], |v| *v)?,
+                }
+                column.close()?;
+            }
+        }
+        group.close()?;
+        start = end;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+fn field(column: &Column) -> Result<TypePtr, ParquetError> {
+    let (physical, logical) = match column.ty {
+        ColumnType::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        ColumnType::Integer => (Physical::INT64, None),
+        ColumnType::Float => (Physical::DOUBLE, None),
+        ColumnType::Boolean => (Physical::BOOLEAN, None),
+    };
+    let builder = Type::primitive_type_builder(&column.name, physical).with_repetition(Repetition::OPTIONAL);
+    Ok(Arc::new(builder.with_logical_type(logical).build()?))
+}
+
+/// Writes the values that are there, and for each row whether one is.
+fn write<D: DataType, T>(
+    column: &mut SerializedColumnWriter<'_>,
+    values: &[Option<T>],
+    encode: impl Fn(&T) -> D::T,
+) -> Result<(), ParquetError> {
+    let there: Vec<D::T> = values.iter().flatten().map(encode).collect();
+    let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
+    column.typed::<D>().write_batch(&there, Some(&levels), None)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    use super::*;
+
+    fn sample() -> Table {
+        let float = Column::new("x", ColumnType::Float).with_unit("nM").with_provider("it@1");
+        Table::new([
+            (Column::new("t", ColumnType::Text), ColumnData::Text(vec![Some("é".into()), None, Some("".into())])),
+            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![None, Some(i64::MIN), Some(3)])),
+            (float, ColumnData::Float(vec![Some(0.1), Some(-2.0), None])),
+            (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), None, Some(false)])),
+        ])
+        .unwrap()
+    }
+
+    fn written(table: &Table, columns: &[usize]) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_parquet(table, columns, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_is_the_same_every_time() {
+        let file = written(&sample(), &[3, 0, 1, 2]);
+        assert_eq!(file, written(&sample(), &[3, 0, 1, 2]));
+        let reader = SerializedFileReader::new(stored(file)).unwrap();
+        let rows: Vec<Vec<(String, Field)>> = reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(|row| row.unwrap().get_column_iter().map(|(name, field)| (name.clone(), field.clone())).collect())
+            .collect();
+        let named = |row: [Field; 4]| ["ok", "t", "n", "x"].map(str::to_owned).into_iter().zip(row).collect::<Vec<_>>();
+        let text = |text: &str| Field::Str(text.to_owned());
+        assert_eq!(rows[0], named([Field::Bool(true), text("é"), Field::Null, Field::Double(0.1)]));
+        assert_eq!(rows[1], named([Field::Null, Field::Null, Field::Long(i64::MIN), Field::Double(-2.0)]));
+        assert_eq!(rows[2], named([Field::Bool(false), text(""), Field::Long(3), Field::Null]));
+        let notes = reader.metadata().file_metadata().key_value_metadata().unwrap();
+        let notes: Vec<_> = notes.iter().map(|note| (note.key.as_str(), note.value.as_deref())).collect();
+        assert_eq!(notes, [("unit:x", Some("nM")), ("provider:x", Some("it@1"))]);
+    }
+
+    #[test]
+    fn many_rows_make_several_groups_and_none_make_a_file() {
+        let values = (0..GROUP_ROWS as i64 + 5).map(Some).collect();
+        let table = Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(values))]).unwrap();
+        let reader = SerializedFileReader::new(stored(written(&table, &[0]))).unwrap();
+        assert_eq!((reader.num_row_groups(), reader.metadata().file_metadata().num_rows()), (2, GROUP_ROWS as i64 + 5));
+        let empty = SerializedFileReader::new(stored(written(&table.gather(&[]), &[0]))).unwrap();
+        assert_eq!(empty.metadata().file_metadata().num_rows(), 0);
+        assert!(write_parquet(&table, &[], &mut Vec::new()).unwrap_err().to_string().contains("at least one column"));
+    }
+
+    /// A file with these bytes.
+    fn stored(file: Vec<u8>) -> std::fs::File {
+        use std::io::Seek as _;
+        let mut temporary = tempfile::tempfile().unwrap();
+        temporary.write_all(&file).unwrap();
+        temporary.rewind().unwrap();
+        temporary
+    }
+}

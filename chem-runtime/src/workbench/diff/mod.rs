@@ -1,0 +1,204 @@
+//! `chem diff`: two runs side by side, or a run and what a manifest would do.
+//!
+//! First what was asked for (the definition and the parameters), then the first step in which the two part and the
+//! component that made them, then what that did to the outputs. `records` compares tables by their chunks and reads only
+//! those that differ; `describe` says it in JSON.
+
+mod describe;
+mod records;
+
+use serde_json::{Map, Value};
+
+pub use records::{Example, RecordDifference};
+
+use super::WorkbenchError;
+use super::difference::{Difference, differences, params};
+use super::facts::{FlowFacts, StepFacts};
+use super::tables::{TableRoot, first_difference};
+use crate::artifact::ArtifactSource;
+use crate::event::{FlowId, OutputRef};
+use crate::fingerprint::{ArtifactHash, Fingerprint};
+
+/// Two flows side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The one that is compared with.
+    pub before: Side,
+    /// The one that is compared.
+    pub after: Side,
+    /// Steps that only the second has.
+    pub added: Vec<String>,
+    /// Steps that only the first has.
+    pub removed: Vec<String>,
+    /// Whether the steps that both have stand in another order.
+    pub reordered: bool,
+    /// The parameters of the flow that differ.
+    pub params: Vec<Difference>,
+    /// The steps that differ, in the order of the second. The first of them is where the two part.
+    pub steps: Vec<StepComparison>,
+}
+
+/// One of two flows that are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// The run; none for what a manifest would do.
+    pub flow_id: Option<FlowId>,
+    /// The flow's name.
+    pub flow: String,
+    /// The flow's fingerprint, if it is complete.
+    pub flow_fingerprint: Option<Fingerprint>,
+}
+
+/// A step that is not the same in both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepComparison {
+    /// The step.
+    pub step: String,
+    /// The components that differ; none if it does the same work and gives something else.
+    pub why: Vec<Difference>,
+    /// What that did to its outputs, as far as both are known.
+    pub outputs: Vec<OutputComparison>,
+}
+
+/// An output that is not the same in both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputComparison {
+    /// The output.
+    pub output: String,
+    /// The artifact of the first; none if it has none.
+    pub before: Option<ArtifactHash>,
+    /// That of the second; none if it has none.
+    pub after: Option<ArtifactHash>,
+    /// What lies between them.
+    pub change: Change,
+}
+
+/// What lies between two artifacts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Records of a table.
+    Records(RecordDifference),
+    /// A value, first at this path.
+    Value {
+        /// Where.
+        path: String,
+        /// What the first has.
+        before: Value,
+        /// What the second has.
+        after: Value,
+    },
+    /// Only one of the two has it.
+    OneSided,
+    /// It cannot be read.
+    Unreadable(String),
+}
+
+impl Comparison {
+    /// Whether there is no difference at all.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && !self.reordered
+            && self.params.is_empty()
+            && self.steps.is_empty()
+    }
+
+    /// The first step in which the two part.
+    pub fn parted(&self) -> Option<&StepComparison> {
+        self.steps.first()
+    }
+}
+
+/// Compares `after` with `before`; the artifacts of both are read from `source`.
+///
+/// # Errors
+/// What the store has to complain of, other than of an artifact.
+pub fn diff(source: &dyn ArtifactSource, before: &FlowFacts, after: &FlowFacts) -> Result<Comparison, WorkbenchError> {
+    let only = |these: &FlowFacts, those: &FlowFacts| -> Vec<String> {
+        these.step_ids.iter().filter(|id| !those.step_ids.contains(id)).cloned().collect()
+    };
+    let common = |these: &FlowFacts, those: &FlowFacts| -> Vec<String> {
+        these.step_ids.iter().filter(|id| those.step_ids.contains(id)).cloned().collect()
+    };
+    let mut steps = Vec::new();
+    for step in &after.steps {
+        let earlier = before.step(&step.id);
+        let why = earlier.map_or_else(|| vec![Difference::New], |earlier| differences(earlier, step));
+        let outputs = match earlier {
+            Some(earlier) => outputs(source, earlier, step)?,
+            None => Vec::new(),
+        };
+        if !why.is_empty() || !outputs.is_empty() {
+            steps.push(StepComparison { step: step.id.clone(), why, outputs });
+        }
+    }
+    Ok(Comparison {
+        before: Side::of(before),
+        after: Side::of(after),
+        added: only(after, before),
+        removed: only(before, after),
+        reordered: common(before, after) != common(after, before),
+        params: params(&before.params, &after.params),
+        steps,
+    })
+}
+
+impl Side {
+    fn of(facts: &FlowFacts) -> Self {
+        Self { flow_id: facts.flow_id, flow: facts.flow.clone(), flow_fingerprint: facts.flow_fingerprint }
+    }
+}
+
+/// The outputs that differ. A step whose outputs are not known, or are not there yet, has none.
+fn outputs(
+    source: &dyn ArtifactSource,
+    before: &StepFacts,
+    after: &StepFacts,
+) -> Result<Vec<OutputComparison>, WorkbenchError> {
+    if before.outputs.is_empty() || after.outputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    let of = |outputs: &[OutputRef], name: &str| outputs.iter().find(|output| output.name == name).map(|it| it.hash);
+    for output in &after.outputs {
+        let (was, is) = (of(&before.outputs, &output.name), output.hash);
+        if was == Some(is) {
+            continue;
+        }
+        let change = match was {
+            Some(was) => compare(source, was, is)?,
+            None => Change::OneSided,
+        };
+        found.push(OutputComparison { output: output.name.clone(), before: was, after: Some(is), change });
+    }
+    for output in before.outputs.iter().filter(|output| of(&after.outputs, &output.name).is_none()) {
+        let (output, was) = (output.name.clone(), Some(output.hash));
+        found.push(OutputComparison { output, before: was, after: None, change: Change::OneSided });
+    }
+    Ok(found)
+}
+
+/// What lies between two artifacts of different names.
+fn compare(source: &dyn ArtifactSource, was: ArtifactHash, is: ArtifactHash) -> Result<Change, WorkbenchError> {
+    let read = || {
+        let (was, is) = (source.artifact(was)?, source.artifact(is)?);
+        if let (Some(before), Some(after)) = (TableRoot::of(&was), TableRoot::of(&is)) {
+            return records::compare(source, &before, &after).map(Change::Records);
+        }
+        let whole = |before: &str, after: &str| (String::from("kind"), before.into(), after.into());
+        let (path, before, after) = match first_difference(&was.payload()?, &is.payload()?) {
+            Some(found) => found,
+            None => whole(was.kind(), is.kind()),
+        };
+        Ok(Change::Value { path, before, after })
+    };
+    read().or_else(|error| match error {
+        crate::artifact::ArtifactError::Unavailable { .. } => Err(WorkbenchError::Artifact(error)),
+        error => Ok(Change::Unreadable(error.to_string())),
+    })
+}
+
+/// A row as an object, for scripts.
+fn record(columns: &[String], row: &[Value]) -> Value {
+    Value::Object(columns.iter().cloned().zip(row.iter().cloned()).collect::<Map<String, Value>>())
+}
