@@ -60,8 +60,9 @@ fn encode(columns: &[(&Column, &ColumnData)], rows: usize, file: &mut Vec<u8>) -
             if let Some(mut column) = group.next_column()? {
                 match data {
                     ColumnData::Text(values) => {
-                        let bytes = |text: &Box<str>| ByteArray::from(text.as_bytes().to_vec());
-                        write::<ByteArrayType, _>(&mut column, &values[start..end], bytes)?;
+                        write::<ByteArrayType, _>(&mut column, &values[start..end], |text| {
+                            ByteArray::from(text.as_bytes().to_vec())
+                        })?;
                     }
                     ColumnData::Integer(values) => write::<Int64Type, _>(&mut column, &values[start..end], |v| *v)?,
                     ColumnData::Float(values) => write::<DoubleType, _>(&mut column, &values[start..end], |v| *v)?,

@@ -1,7 +1,8 @@
 //! `process.run`: a program of any language as a step.
 
 mod child;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 use std::collections::BTreeMap;
