@@ -22,7 +22,10 @@ pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
     let text = beginning_of_text(beginning)?;
     // The last line may be cut off.
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
-    Some(Delimited::new(&text[..lines], delimiter).ok()??.header)
+    let read = Delimited::new(&text[..lines], delimiter).ok()??;
+    // A quotation mark without its other half: the header goes on after the last line.
+    let quotes = text[..read.at.byte].iter().filter(|byte| **byte == b'"').count();
+    (quotes % 2 == 0).then_some(read.header)
 }
 
 /// A record of delimited text.

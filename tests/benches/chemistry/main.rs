@@ -26,7 +26,8 @@ fn main() {
     }
     // Cargo adds `--bench`; anything else is the part of a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let all: [(&str, fn() -> Line); 4] =
+    type Measure = fn() -> Line;
+    let all: [(&str, Measure); 4] =
         [("throughput", flow::throughput), ("share", flow::share), ("hashing", hashing), ("memory", memory)];
     table::head();
     for (name, measure) in all {
