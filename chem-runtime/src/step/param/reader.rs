@@ -25,7 +25,7 @@ impl<'a> ParamReader<'a> {
 
     /// The parameter at `index` of the specs; `None` once there is a problem with it, which is then noted.
     ///
-    /// `read` is [`ParamValue::read`] of the parameter's type.
+    /// `read` is [`ParamValue::read`](super::ParamValue::read) of the parameter's type.
     pub fn read<T>(&mut self, index: usize, read: fn(&Value) -> Result<T, InvalidParam>) -> Option<T> {
         let spec = &self.specs[index];
         let default;
