@@ -24,7 +24,8 @@ pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
     let read = Delimited::new(&text[..lines], delimiter).ok()??;
     // A quotation mark without its other half: the header goes on after the last line.
-    let quotes = text[..read.at.byte].iter().filter(|byte| **byte == b'"').count();
+    let end = usize::try_from(read.reader.position().byte()).ok()?;
+    let quotes = text.get(..end)?.iter().filter(|byte| **byte == b'"').count();
     (quotes % 2 == 0).then_some(read.header)
 }
 
