@@ -134,3 +134,18 @@ fn verify_and_diff_say_by_their_status_whether_all_is_as_it_was() {
     assert!(human.contains("parted at seed: parameter text \"CCO\" → \"CCS\""), "{human}");
     place.chem(&["diff", id, "@last", "--set", "text=C"]).expect(2);
 }
+
+#[test]
+fn a_diff_tells_which_records_differ_and_how() {
+    let place = Place::new();
+    place.write("t.yaml", "flow: t\nsteps:\n  - { id: read, uses: table.read, with: { path: t.csv } }\n");
+    place.write("t.csv", "name,weight\na,1\nb,2\nc,3\n");
+    place.chem(&["run", "t.yaml", "-q"]).expect(0);
+    let before = place.show("@last")["flow_id"].as_str().unwrap().to_owned();
+    place.write("t.csv", "name,weight\na,1\nb,5\nd,3\n");
+    place.chem(&["run", "t.yaml", "-q"]).expect(0);
+    let told = place.chem(&["diff", &before, "@last"]).expect(1).stdout;
+    for line in ["read.main", "  - c", "  + d", "  ~ b: weight 2 → 5"] {
+        assert!(told.lines().any(|told| told == line), "{line} is not in\n{told}");
+    }
+}

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::check::read_and_check;
 use crate::cli::args::{DiffArgs, Format, Shared};
 use crate::cli::exit::{Failure, Status};
@@ -12,7 +14,7 @@ use crate::engine::ReusePolicy;
 use crate::flow::replay;
 use crate::step::Files;
 use crate::store::{EventStore, StoredArtifacts};
-use crate::workbench::{self, Change, Comparison, Difference, FlowFacts, RecordDifference, Side};
+use crate::workbench::{self, Change, Comparison, Difference, Example, FlowFacts, RecordDifference, Side};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_existing_store(shared)?;
@@ -95,7 +97,50 @@ fn told(comparison: &Comparison) -> String {
     }
     text.push('\n');
     text.push_str(&table.render());
+    for step in &comparison.steps {
+        for output in &step.outputs {
+            if let Change::Records(records) = &output.change {
+                text.push_str(&examples(&format!("{}.{}", step.step, output.output), records));
+            }
+        }
+    }
     text
+}
+
+/// Some of the records that differ, a line each.
+fn examples(of: &str, records: &RecordDifference) -> String {
+    let mut text = String::new();
+    if records.examples.is_empty() {
+        return text;
+    }
+    text.push_str(&format!("\n{}\n", styled(BOLD, of)));
+    for example in &records.examples {
+        let line = match example {
+            Example::Added(record) => format!("{} {}", styled(GOOD, "+"), name_of(record)),
+            Example::Removed(record) => format!("{} {}", styled(BAD, "-"), name_of(record)),
+            Example::Changed(key, columns) => {
+                let change =
+                    |(column, (before, after)): (&String, &(Value, Value))| format!("{column} {before} → {after}");
+                let changes = columns.iter().map(change).collect::<Vec<_>>().join(", ");
+                format!("{} {}: {}", styled(ODD, "~"), name_of(key), output::shown(&changes))
+            }
+        };
+        text.push_str(&format!("  {line}\n"));
+    }
+    let more = (records.added + records.removed + records.changed).saturating_sub(records.examples.len());
+    if more > 0 {
+        text.push_str(&format!("  {}\n", styled(DIM, &format!("and {more} more"))));
+    }
+    text
+}
+
+/// What a person calls a record: its `name`, or else all of it.
+fn name_of(record: &Value) -> String {
+    let name = match record.get("name").unwrap_or(record) {
+        Value::String(name) => name.clone(),
+        other => other.to_string(),
+    };
+    output::shown(&name)
 }
 
 /// What there is to say of records beside their numbers.

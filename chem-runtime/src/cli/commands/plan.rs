@@ -68,7 +68,7 @@ fn told(plan: &Plan) -> String {
         ]);
     }
     text.push_str(&steps.render());
-    let mut params = Table::new(&["parameter", "value", "from"]);
+    let mut params = Table::new(&["parameter", "from", "value"]);
     for param in &plan.params {
         params.row(row("", param));
     }
@@ -93,5 +93,5 @@ fn row(of: &str, param: &PlannedParam) -> [(anstyle::Style, String); 3] {
         Origin::Set(params) => format!("--set, {}", through(params)),
     };
     let name = if of.is_empty() { format!("params.{}", param.name) } else { format!("{of}{}", param.name) };
-    [(BOLD, name), (anstyle::Style::new(), param.value.to_string()), (DIM, from)]
+    [(BOLD, name), (DIM, from), (anstyle::Style::new(), param.value.to_string())]
 }
