@@ -96,21 +96,58 @@ pub fn write_canonical_f64(out: &mut String, value: f64) -> bool {
     if !value.is_finite() {
         return false;
     }
-    // Writing to a String cannot fail.
-    let _ = if value == 0.0 {
-        write!(out, "0")
-    } else if value.fract() == 0.0 {
-        write!(out, "{value:.0}")
-    } else if value.abs() >= 1e-5 {
-        write!(out, "{value}")
-    } else {
-        write!(out, "{value:e}")
-    };
+    if !write_short_decimal(out, value) {
+        // Writing to a String cannot fail.
+        let _ = if value == 0.0 {
+            write!(out, "0")
+        } else if value.fract() == 0.0 {
+            write!(out, "{value:.0}")
+        } else if value.abs() >= 1e-5 {
+            write!(out, "{value}")
+        } else {
+            write!(out, "{value:e}")
+        };
+    }
+    true
+}
+
+/// Appends a number of at most six decimals and fifteen digits, which is what most measured values are; `false`, and
+/// nothing appended, for any other.
+///
+/// No two decimals of so few digits are read as one `f64`. So if the quotient below, which is rounded as a decimal is
+/// when it is read, is the value, its digits are the shortest that read back to it.
+fn write_short_decimal(out: &mut String, value: f64) -> bool {
+    const SCALE: u64 = 1_000_000;
+    let scaled = (value.abs() * 1e6).round();
+    if !(10.0..1e15).contains(&scaled) || scaled / 1e6 != value.abs() {
+        return false;
+    }
+    let digits = scaled as u64;
+    if value < 0.0 {
+        out.push('-');
+    }
+    let mut integer = itoa::Buffer::new();
+    out.push_str(integer.format(digits / SCALE));
+    let fraction = digits % SCALE;
+    if fraction > 0 {
+        out.push('.');
+        // A one before the decimals keeps the zeros at their beginning.
+        let decimals = integer.format(SCALE + fraction).trim_end_matches('0');
+        out.push_str(decimals.get(1..).unwrap_or_default());
+    }
     true
 }
 
 /// Appends a string in canonical form; `false`, and nothing appended, if it contains U+0000.
 pub fn write_canonical_str(out: &mut String, text: &str) -> bool {
+    // Looked through without a way out, which is faster than to stop at the first.
+    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return true;
+    }
     if text.as_bytes().contains(&0) {
         return false;
     }
@@ -199,9 +236,9 @@ fn write_string(out: &mut String, text: &str, path: &Path<'_>) -> Result<(), Can
 
 fn write_number(out: &mut String, number: &Number, path: &Path<'_>) -> Result<(), CanonicalError> {
     if let Some(integer) = number.as_u64() {
-        let _ = write!(out, "{integer}");
+        out.push_str(itoa::Buffer::new().format(integer));
     } else if let Some(integer) = number.as_i64() {
-        let _ = write!(out, "{integer}");
+        out.push_str(itoa::Buffer::new().format(integer));
     } else {
         let float = number.as_f64().unwrap_or(f64::NAN);
         if !write_canonical_f64(out, float) {

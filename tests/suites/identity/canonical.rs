@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use chem_runtime::fingerprint::canonical_json;
+use chem_runtime::fingerprint::{canonical_json, write_canonical_f64};
 use chem_tests::values::{cases, finite, json, number, text};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
@@ -122,4 +122,25 @@ proptest! {
 fn by_code_point(a: &str, b: &str) -> Ordering {
     let points = |text: &str| text.chars().map(u32::from).collect::<Vec<_>>();
     points(a).cmp(&points(b))
+}
+
+/// Numbers of few digits are written by a shorter way, to the same text.
+#[test]
+fn a_number_of_few_digits_has_the_text_that_any_number_has() {
+    let slowly = |value: f64| match value {
+        0.0 => "0".to_owned(),
+        whole if whole.fract() == 0.0 => format!("{whole:.0}"),
+        small if small.abs() < 1e-5 => format!("{small:e}"),
+        _ => format!("{value}"),
+    };
+    let few = (-2_000_000_000_000_000_i64..2_000_000_000_000_000, 0..9_i32);
+    let few = few.prop_map(|(digits, decimals)| digits as f64 / 10_f64.powi(decimals));
+    let small = (-30_000_i64..30_000).prop_map(|digits| digits as f64 / 1e7);
+    let any = any::<f64>().prop_filter("a finite number", |value| value.is_finite());
+    proptest!(ProptestConfig::with_cases(20_000), |(value in prop_oneof![few, small, any])| {
+        let mut text = String::new();
+        prop_assert!(write_canonical_f64(&mut text, value));
+        prop_assert_eq!(&text, &slowly(value));
+        prop_assert_eq!(text.parse::<f64>().unwrap(), value);
+    });
 }

@@ -157,15 +157,13 @@ impl ColumnData {
 
     /// Writes the value in `row` as canonical JSON; false if it has no such form.
     pub(super) fn write(&self, row: usize, out: &mut String) -> bool {
-        use std::fmt::Write as _;
         match self {
             Self::Text(values) => match &values[row] {
                 Some(text) => return write_canonical_str(out, text),
                 None => out.push_str("null"),
             },
             Self::Integer(values) => match values[row] {
-                // Writing to a String cannot fail.
-                Some(value) => drop(write!(out, "{value}")),
+                Some(value) => out.push_str(itoa::Buffer::new().format(value)),
                 None => out.push_str("null"),
             },
             Self::Float(values) => match values[row] {
