@@ -78,7 +78,7 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
                 None => ["run", "slow.yaml"],
             };
             // A server may take up the last append of a process after that was killed, and after we have looked.
-            let mut child = place.spawn(&[&command[..], &["-q", "--store", address]].concat());
+            let mut child = place.spawn(&[&command[..], &["-q", "--format", "json", "--store", address]].concat());
             // One in four is let be, so that runs end.
             let spared = dice.below(4) == 0 || kills == KILLS;
             if spared {
@@ -87,6 +87,11 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
                 // Unless that last append was the end of the run.
                 let ended = || run.is_some_and(|run| status(store.as_ref(), run) == FlowStatus::Completed);
                 assert!(output.status.success() || ended(), "{}", String::from_utf8_lossy(&output.stderr));
+                // A run that nobody saw until now may have come up beside the one that has just ended.
+                run = run.or_else(|| {
+                    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+                    Some(printed["flow_id"].as_str().unwrap().parse().unwrap())
+                });
                 whole = whole.min(began.elapsed().max(Duration::from_millis(20)));
             } else {
                 std::thread::sleep(Duration::from_micros(dice.below(whole.as_micros() as u64 * 5 / 4)));
