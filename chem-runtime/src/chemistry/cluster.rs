@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::butina::{Cluster, butina};
-use super::fingerprints::{fingerprints, kind_of};
-use super::library::{Fingerprint, PROVIDER};
+use super::fingerprints::fingerprinted;
+use super::library::PROVIDER;
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::on_workers;
@@ -53,9 +53,7 @@ pub fn cluster_molecules(
     fingerprint: String,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let prints = fingerprints(context, &molecules, kind_of(&fingerprint)?)?;
-    let rows: Vec<usize> = (0..prints.len()).filter(|row| prints[*row].is_some()).collect();
-    let prints: Vec<Fingerprint> = prints.into_iter().flatten().collect();
+    let (rows, prints) = fingerprinted(context, &molecules, &fingerprint)?;
     let clusters = on_workers(|| butina(context, &prints, threshold))??;
 
     let mut number = vec![None; molecules.len()];

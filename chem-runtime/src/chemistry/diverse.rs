@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::fingerprints::{fingerprints, kind_of};
+use super::fingerprints::fingerprinted;
 use super::library::{Fingerprint, PROVIDER};
 use super::molecules::Molecules;
 use super::property::rounded;
@@ -51,10 +51,8 @@ pub fn pick_diverse(
     fingerprint: String,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let prints = fingerprints(context, &molecules, kind_of(&fingerprint)?)?;
-    let rows: Vec<usize> = (0..prints.len()).filter(|row| prints[*row].is_some()).collect();
-    let undecided = prints.len() - rows.len();
-    let prints: Vec<Fingerprint> = prints.into_iter().flatten().collect();
+    let (rows, prints) = fingerprinted(context, &molecules, &fingerprint)?;
+    let undecided = molecules.len() - rows.len();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(prints.len());
     let picks = on_workers(|| max_min(context, &prints, count, seed))??;
 

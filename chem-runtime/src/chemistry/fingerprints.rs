@@ -14,6 +14,16 @@ pub(super) fn fingerprints(
     map_records(context, molecules.smiles(), |smiles| fingerprint(smiles.as_deref()?, kind))
 }
 
+/// The molecules that have a fingerprint of the kind called `kind`: their rows, and their fingerprints in the same order.
+pub(super) fn fingerprinted(
+    context: &ExecutionContext<'_>,
+    molecules: &Molecules,
+    kind: &str,
+) -> Result<(Vec<usize>, Vec<Fingerprint>), StepError> {
+    let prints = fingerprints(context, molecules, kind_of(kind)?)?;
+    Ok(prints.into_iter().enumerate().filter_map(|(row, print)| Some((row, print?))).unzip())
+}
+
 pub(super) fn fingerprint(smiles: &str, kind: FingerprintKind) -> Option<Fingerprint> {
     Structure::from_smiles(smiles).ok()?.fingerprint(kind)
 }
