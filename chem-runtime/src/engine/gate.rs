@@ -78,7 +78,7 @@ impl FlowEngine {
         match session.prepare(self, index)? {
             FlowEventKind::UserInteractionRequested(now) if now.shown == question.shown => {}
             event => {
-                session.hold(event.into())?;
+                session.hold_start(event)?;
                 session.flush()?;
                 return Err(changed().into());
             }

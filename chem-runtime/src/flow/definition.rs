@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use super::error::FlowDefinitionError;
 use super::identity::definition_hash;
 use super::wiring::{check_place, wire};
+use crate::artifact::ArtifactValue;
 use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::DefinitionHash;
-use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId, StepPolicy};
+use crate::step::{History, MAIN_OUTPUT, PlannedStep, PortSpec, Registry, StepDefinition, StepId, StepPolicy};
 
 /// Steps in order, wired and checked: what the engine runs.
 #[derive(Clone)]
@@ -56,6 +57,12 @@ impl FlowStep {
     /// For each wired port the output that feeds it.
     pub fn inputs(&self) -> &BTreeMap<String, OutputAddress> {
         &self.inputs
+    }
+
+    /// The port that the engine feeds, with what led to the step; none if the step does not ask for that.
+    pub fn history_port(&self) -> Option<&PortSpec> {
+        let unwired = |port: &&PortSpec| !self.inputs.contains_key(port.name);
+        self.step.inputs().iter().filter(unwired).find(|port| port.kind == <History as ArtifactValue>::KIND)
     }
 }
 

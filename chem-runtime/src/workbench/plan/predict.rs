@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::files::NamedFiles;
 use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
-use crate::artifact::ArtifactValue;
+use crate::artifact::ArtifactValue as _;
 use crate::engine::{CoreEngineError, DEFAULT_FLOW_NAME, ReusePolicy, RunsBecause, Verdict, begin_step};
 use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
 use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of};
 use crate::manifest::Origins;
-use crate::step::{Files, History, PortSpec};
+use crate::step::Files;
 use crate::store::EventStore;
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
@@ -166,17 +166,15 @@ impl Walk<'_> {
             };
             at_ports.insert(port.clone(), at_port);
         }
-        let definition = self.definition.steps()[index].step();
-        let open =
-            |port: &&PortSpec| port.kind == <History as ArtifactValue>::KIND && !at_ports.contains_key(port.name);
-        if let Some(port) = definition.inputs().iter().find(open) {
+        let planned = &self.definition.steps()[index];
+        if let Some(port) = planned.history_port() {
             at_ports.insert(port.name.to_owned(), self.history(index)?);
         }
         for (port, at_port) in &at_ports {
             let hash = if let AtPort::Artifact(hash) = at_port { Some(*hash) } else { None };
             step.inputs.insert(port.clone(), hash);
         }
-        step.identity = definition.identity(self.files).map_err(|error| told(&error))?;
+        step.identity = planned.step().identity(self.files).map_err(|error| told(&error))?;
         Ok(at_ports)
     }
 

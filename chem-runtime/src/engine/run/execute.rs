@@ -1,0 +1,174 @@
+//! Doing a step's work, or sparing it, and what the log hears of that.
+
+use super::Session;
+use crate::engine::attempt::Attempt;
+use crate::engine::reuse::Verdict;
+use crate::engine::{CoreEngineError, FlowEngine};
+use crate::event::{FlowEventKind, OutputRef, StepFailed, StepFinished, StepReused, StepSignal};
+use crate::flow::{OutputAddress, StepIdentity};
+use crate::step::{ANY_KIND, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult};
+use crate::store::NewEvent;
+
+impl Session {
+    /// Spares the step if a finished result stands in for running it; the event that says so is then held.
+    pub(super) fn reuse(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let step = engine.definition.steps()[index].step();
+        if engine.reuse.refusal(step).is_some() {
+            return Ok(false);
+        }
+        // A step of this run may have done the same work, and the store has to know of it.
+        if self.held.iter().any(|event| matches!(event.kind, FlowEventKind::StepFinished(_))) {
+            self.flush()?;
+        }
+        let Some(started) = self.instance.steps()[index].started.as_ref() else {
+            return Ok(false);
+        };
+        match engine.reuse.judge(self.store.as_ref(), &self.files, step, started)? {
+            Verdict::Run(because) => {
+                if because.is_alarming() {
+                    tracing::warn!(flow_id = %self.flow_id, step = %step.id(), %because, "an earlier result is of no use");
+                }
+                engine.observer.step_not_reused(step.id(), &because);
+                Ok(false)
+            }
+            Verdict::Reuse { source, outputs } => {
+                tracing::info!(flow_id = %self.flow_id, step = %step.id(), source = %source.flow_id, "step reused");
+                engine.observer.step_reused(&self.instance, started, source);
+                let (step_id, fingerprint) = (step.id().to_string(), started.fingerprint);
+                self.ready = None;
+                self.forget_used(engine, index);
+                let reused = StepReused { step_id, step_index: index, fingerprint, outputs, source };
+                self.hold(FlowEventKind::StepReused(reused).into())?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Runs the step and holds what it has to say.
+    pub(super) fn execute(&mut self, engine: &FlowEngine, index: usize, resumed: bool) -> Result<(), CoreEngineError> {
+        let Some((_, planned, inputs)) = self.ready.take() else {
+            return Ok(());
+        };
+        let step = planned.step();
+        if let Some(started) = &self.instance.steps()[index].started {
+            tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
+            engine.observer.step_starts(&self.instance, started, resumed);
+        }
+        let attempt = Attempt {
+            step: planned.clone(),
+            inputs,
+            files: self.files.clone(),
+            store: self.store.clone(),
+            observer: engine.observer.clone(),
+            cancel: engine.cancel.clone(),
+        };
+        let (result, signals) = match attempt.make() {
+            StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),
+            StepRunResult::Failure { error, signals } => (Err(error), signals),
+        };
+        if result.as_ref().is_err_and(StepError::is_interrupted) {
+            return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+        }
+        let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
+        tracing::info!(flow_id = %self.flow_id, step = %step.id(), well = result.is_ok(), "step ends");
+        engine.observer.step_ends(step.id(), result.is_ok());
+        match result {
+            Ok(outputs) => self.finish(engine, index, step.id(), outputs),
+            Err(error) => self.hold(self.failed(index, step.id(), &error).into()),
+        }
+    }
+
+    /// Holds the step's signals; the inner error is a signal that cannot be stored, which fails the step.
+    fn hold_signals(
+        &mut self,
+        engine: &FlowEngine,
+        index: usize,
+        step: &StepId,
+        signals: Vec<Signal>,
+    ) -> Result<Result<(), StepError>, CoreEngineError> {
+        for Signal { name, data } in signals {
+            let signal = StepSignal { step_id: step.to_string(), step_index: index, signal: name, data };
+            let event = FlowEventKind::StepSignal(signal.clone());
+            if let Err(error) = event.payload_text() {
+                let message = format!("the step's signal `{}` cannot be stored", signal.signal.replace('\0', "\\0"));
+                return Ok(Err(StepError::context(message, error)));
+            }
+            engine.observer.step_signals(&signal);
+            self.hold(event.into())?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn finish(
+        &mut self,
+        engine: &FlowEngine,
+        index: usize,
+        step: &StepId,
+        outputs: Vec<StepOutput>,
+    ) -> Result<(), CoreEngineError> {
+        let Some(started) = &self.instance.steps()[index].started else {
+            return Ok(());
+        };
+        let reusable = engine.definition.steps()[index].step().is_reusable();
+        let mut finished = StepFinished {
+            step_id: step.to_string(),
+            step_index: index,
+            fingerprint: started.fingerprint,
+            outputs: Vec::new(),
+            cache_key: reusable.then(|| StepIdentity::of(started).cache_key()).transpose()?,
+        };
+        let mut artifacts = Vec::new();
+        for StepOutput { name, packed, handed } in outputs {
+            let (kind, hash) = (packed.root.kind().to_owned(), packed.root.hash());
+            finished.outputs.push(OutputRef { name: name.to_owned(), kind, hash });
+            artifacts.extend(packed.parts);
+            artifacts.push(packed.root);
+            let address = OutputAddress { step: index, output: name.to_owned() };
+            if let Some(value) = handed.filter(|_| engine.last_use.contains_key(&address)) {
+                self.handed.insert(address, value);
+            }
+        }
+        self.forget_used(engine, index);
+        self.hold(NewEvent { kind: FlowEventKind::StepFinished(finished), artifacts })
+    }
+
+    /// Lets go of the typed values that no step after the one at `index` takes.
+    fn forget_used(&mut self, engine: &FlowEngine, index: usize) {
+        self.handed.retain(|address, _| engine.last_use.get(address).is_some_and(|last| *last > index));
+    }
+
+    pub(super) fn failed(&self, index: usize, step: &StepId, error: &StepError) -> FlowEventKind {
+        // A message may quote anything; the log must be able to hold it.
+        let storable = |text: &str| text.replace('\0', "\\0");
+        FlowEventKind::StepFailed(StepFailed {
+            step_id: step.to_string(),
+            step_index: index,
+            fingerprint: self.instance.steps().get(index).and_then(|step| step.fingerprint()),
+            error: storable(error.message()),
+            causes: error.causes().iter().map(|cause| storable(cause)).collect(),
+            transient: error.is_transient(),
+        })
+    }
+}
+
+/// A step's outputs, if they are those that it declares.
+pub(in crate::engine) fn check_outputs(
+    step: &dyn StepDefinition,
+    outputs: Vec<StepOutput>,
+) -> Result<Vec<StepOutput>, StepError> {
+    for (index, output) in outputs.iter().enumerate() {
+        let Some(declared) = step.outputs().iter().find(|declared| declared.name == output.name) else {
+            return Err(StepError::new(format!("the step put out `{}`, which it does not declare", output.name)));
+        };
+        let kind = output.packed.root.kind();
+        // What has the kind of its input has it by its type; see `Dataset`.
+        if declared.kind != ANY_KIND && !declared.kind_of_input && declared.kind != kind {
+            let message = format!("the step put out `{kind}` as `{}`, which is `{}`", output.name, declared.kind);
+            return Err(StepError::new(message));
+        }
+        if outputs[..index].iter().any(|other| other.name == output.name) {
+            return Err(StepError::new(format!("the step put out `{}` twice", output.name)));
+        }
+    }
+    Ok(outputs)
+}

@@ -1,0 +1,213 @@
+//! One run under way: load, decide, do, append, evolve. How a step is made ready and how it is done stand in files of
+//! their own.
+
+mod execute;
+mod prepare;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(super) use self::execute::check_outputs;
+use super::clock::wait_until;
+use super::{CoreEngineError, FlowEngine};
+use crate::artifact::{Artifact, Handed};
+use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized};
+use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve, flow_fingerprint};
+use crate::step::{Files, Inputs, StepId};
+use crate::store::{EventStore, Holder, Lease, NewEvent, Takeover, Writer};
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// To the end of one step.
+    StepEnds,
+    /// To the end of the run.
+    FlowEnds,
+}
+
+/// A run under way: its state, and what the log does not need to know of it.
+pub(super) struct Session {
+    flow_id: FlowId,
+    store: Arc<dyn EventStore>,
+    /// The right to write the run; none for one that has ended.
+    lease: Option<Lease>,
+    instance: FlowInstance,
+    /// Events that have been decided and are not in the store yet.
+    held: Vec<NewEvent>,
+    /// The step that this process has made ready to run, with its inputs.
+    ready: Option<(usize, FlowStep, Inputs)>,
+    /// The history that it takes, which no step has put out.
+    history: Vec<Artifact>,
+    /// Typed values that later steps will take.
+    handed: HashMap<OutputAddress, Handed>,
+    files: Arc<Files>,
+}
+
+impl Session {
+    pub(super) fn load(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
+        let (store, holder) = (engine.store.clone(), Holder::this_process());
+        let mut instance = engine.instance_for(flow_id)?;
+        let lease = match decide(&instance) {
+            Decision::Completed | Decision::Failed(_) => None,
+            Decision::Initialize => Some(Lease::of_new_run(flow_id, holder)),
+            _ => {
+                let lease = store.lease(flow_id, &holder, Takeover::IfFree)?;
+                // Whoever had the run before us may have written until we took it.
+                if store.next_position(flow_id)? != instance.next_position() {
+                    instance = engine.instance_for(flow_id)?;
+                }
+                Some(lease)
+            }
+        };
+        let (held, ready, history) = (Vec::new(), None, Vec::new());
+        let (handed, files) = (HashMap::new(), Arc::new(engine.place.files()));
+        Ok(Self { flow_id, store, lease, instance, held, ready, history, handed, files })
+    }
+
+    pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
+        match decide(&self.instance) {
+            Decision::Completed => return Err(CoreEngineError::FlowCompleted { flow_id: self.flow_id }),
+            Decision::Failed(index) => {
+                let (step, (error, _)) = (engine.step_id(index), self.error_of(index));
+                return Err(CoreEngineError::FlowHasFailed { flow_id: self.flow_id, step, error });
+            }
+            _ => {}
+        }
+        let mut ran = false;
+        loop {
+            match decide(&self.instance) {
+                Decision::Initialize => self.hold(engine.initialized()?.into())?,
+                Decision::Complete => self.hold(self.completed().into())?,
+                Decision::Completed => {
+                    self.flush()?;
+                    return Ok(self.instance.clone());
+                }
+                Decision::Failed(index) => {
+                    self.flush()?;
+                    let (step, (error, causes)) = (engine.step_id(index), self.error_of(index));
+                    return Err(CoreEngineError::StepFailed { flow_id: self.flow_id, step, error, causes });
+                }
+                Decision::Wait(index) => {
+                    self.flush()?;
+                    return Err(self.waiting(engine, index));
+                }
+                Decision::Start(_) | Decision::Ask(_) | Decision::Execute(_) if engine.cancel.is_cancelled() => {
+                    self.flush()?;
+                    return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+                }
+                Decision::Start(_) | Decision::Ask(_) if ran && until == Until::StepEnds => {
+                    self.flush()?;
+                    return Ok(self.instance.clone());
+                }
+                Decision::Retry(index) => self.hold(engine.retry_of(&self.instance, index, None)?.into())?,
+                Decision::Ask(index) | Decision::Start(index) => {
+                    if !self.wait_for(engine, index)? {
+                        return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+                    }
+                    let event = self.prepare(engine, index)?;
+                    self.hold_start(event)?;
+                }
+                Decision::Execute(index) => {
+                    let resumed = self.ready.as_ref().is_none_or(|(ready, ..)| *ready != index);
+                    if resumed && !self.prepare_again(engine, index)? {
+                        continue;
+                    }
+                    if !self.reuse(engine, index)? {
+                        self.flush()?;
+                        self.execute(engine, index, resumed)?;
+                    }
+                    ran = true;
+                }
+            }
+        }
+    }
+
+    /// Lets the time pass that is to lie before the step's next attempt. `false` if the run is asked to stop meanwhile.
+    fn wait_for(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let Some(begin) = self.instance.steps().get(index).and_then(|step| step.not_before) else { return Ok(true) };
+        self.flush()?;
+        Ok(wait_until(engine.clock.as_ref(), begin, &engine.cancel))
+    }
+
+    /// The state of the run, with what is held.
+    pub(super) fn instance(&self) -> &FlowInstance {
+        &self.instance
+    }
+
+    /// Takes the right to go on with a run that had ended.
+    pub(super) fn take_lease(&mut self) -> Result<(), CoreEngineError> {
+        if self.lease.is_none() {
+            self.lease = Some(self.store.lease(self.flow_id, &Holder::this_process(), Takeover::IfFree)?);
+        }
+        Ok(())
+    }
+
+    /// Takes an event as having happened; the store hears of it with the next [`flush`](Self::flush).
+    pub(super) fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
+        let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
+        self.instance = evolve(before, &event.kind)?;
+        self.held.push(event);
+        Ok(())
+    }
+
+    /// Holds what `prepare` made of a step, with the history that the step takes.
+    pub(super) fn hold_start(&mut self, event: FlowEventKind) -> Result<(), CoreEngineError> {
+        let artifacts = std::mem::take(&mut self.history);
+        self.hold(NewEvent { kind: event, artifacts })
+    }
+
+    /// Appends what is held, in one transaction.
+    pub(super) fn flush(&mut self) -> Result<(), CoreEngineError> {
+        if !self.held.is_empty() {
+            let expected = self.instance.next_position() - self.held.len() as u64;
+            let writer = self.lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
+            self.store.append_as(writer, expected, &self.held)?;
+            tracing::debug!(flow_id = %self.flow_id, position = expected, events = self.held.len(), "appended");
+            self.held.clear();
+        }
+        Ok(())
+    }
+
+    fn completed(&self) -> FlowEventKind {
+        let fingerprints = self.instance.steps().iter().filter_map(|step| step.fingerprint());
+        FlowEventKind::FlowCompleted(FlowCompleted { flow_fingerprint: flow_fingerprint(fingerprints) })
+    }
+
+    fn error_of(&self, index: usize) -> (String, Vec<String>) {
+        self.instance.steps().get(index).and_then(|step| step.error.clone()).unwrap_or_default()
+    }
+
+    fn waiting(&self, engine: &FlowEngine, index: usize) -> CoreEngineError {
+        let question = self.instance.steps().get(index).and_then(|step| step.question.as_ref());
+        let message = question.map(|question| question.message.clone()).unwrap_or_default();
+        CoreEngineError::Waiting { flow_id: self.flow_id, step: engine.step_id(index), message }
+    }
+}
+
+impl Drop for Session {
+    /// Lets go of a run that has not ended, so that another process finds it free.
+    fn drop(&mut self) {
+        let ended = matches!(decide(&self.instance), Decision::Completed | Decision::Failed(_)) && self.held.is_empty();
+        if let Some(lease) = self.lease.as_ref().filter(|_| !ended && self.instance.next_position() > 0)
+            && let Err(error) = self.store.release(lease)
+        {
+            tracing::warn!(flow_id = %self.flow_id, %error, "the run could not be let go of");
+        }
+    }
+}
+
+impl FlowEngine {
+    pub(super) fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
+        Ok(FlowEventKind::FlowInitialized(FlowInitialized {
+            flow: self.definition.name().unwrap_or(&self.default_name).to_owned(),
+            definition_hash: self.definition.hash(),
+            step_count: self.definition.steps().len(),
+            definition: self.definition.recorded()?,
+            environment: self.place.environment(),
+        }))
+    }
+
+    pub(super) fn step_id(&self, index: usize) -> StepId {
+        self.definition.steps()[index].step().id().clone()
+    }
+}

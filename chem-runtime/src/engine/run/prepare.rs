@@ -1,0 +1,93 @@
+//! Making a step ready: its inputs, its fingerprint, and whether a person has to be asked first.
+
+use std::sync::Arc;
+
+use super::Session;
+use crate::artifact::{Artifact, ArtifactValue as _};
+use crate::engine::begin::begin_step;
+use crate::engine::{CoreEngineError, FlowEngine};
+use crate::event::FlowEventKind;
+use crate::fingerprint::canonical_text;
+use crate::flow::history_of;
+use crate::step::{Inputs, StepDefinition};
+
+impl Session {
+    /// Makes the step ready to run: the event says so, or says why it cannot be, or asks whether it may be.
+    pub(in crate::engine) fn prepare(
+        &mut self,
+        engine: &FlowEngine,
+        index: usize,
+    ) -> Result<FlowEventKind, CoreEngineError> {
+        let planned = &engine.definition.steps()[index];
+        let inputs = match self.gather(engine, index) {
+            Ok(inputs) => inputs,
+            Err(error) => {
+                self.flush()?;
+                return Err(error);
+            }
+        };
+        let begin =
+            |step: &dyn StepDefinition| begin_step(engine.definition.hash(), index, step, &self.files, inputs.hashes());
+        let started = begin(planned.step());
+        if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
+            return Ok(FlowEventKind::UserInteractionRequested(question));
+        }
+        // What is set anew has to be hashed anew; otherwise the files that it reads are read once.
+        let ready = started.and_then(|started| match self.approved(index, planned)? {
+            Some(step) => Ok((begin(step.step())?, step)),
+            None => Ok((started, planned.clone())),
+        });
+        match ready {
+            Ok((started, step)) => {
+                self.ready = Some((index, step, inputs));
+                Ok(FlowEventKind::StepStarted(started))
+            }
+            Err(error) => Ok(self.failed(index, planned.step().id(), &error)),
+        }
+    }
+
+    /// Makes ready a step that an earlier process had started. `false` if that comes out otherwise than it did then,
+    /// because a file has changed or is gone; the event that says so is then held.
+    pub(super) fn prepare_again(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
+        let before = self.instance.steps()[index].fingerprint();
+        let event = self.prepare(engine, index)?;
+        match &event {
+            // Not compared part by part: a parameter that is 5.0 here reads back from the log as 5.
+            FlowEventKind::StepStarted(now) if before == Some(now.fingerprint) => Ok(true),
+            _ => {
+                self.hold_start(event)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn gather(&mut self, engine: &FlowEngine, index: usize) -> Result<Inputs, CoreEngineError> {
+        let planned = &engine.definition.steps()[index];
+        let mut inputs = Inputs::default();
+        for (port, address) in planned.inputs() {
+            let from = &self.instance.steps()[address.step];
+            let Some(output) = from.output(&address.output) else {
+                return Err(CoreEngineError::MissingInputs {
+                    flow_id: self.flow_id,
+                    step: planned.step().id().clone(),
+                    port: port.clone(),
+                    from: format!("{}.{}", from.id, address.output),
+                });
+            };
+            inputs.wire(port, output.hash, self.handed.get(address).cloned());
+        }
+        self.history.clear();
+        if let Some(port) = planned.history_port() {
+            let flow = self.instance.initialized().map(|began| began.flow.as_str()).unwrap_or_default();
+            let known = |place: usize| {
+                let state = &self.instance.steps()[place];
+                Some((state.started.as_ref()?, state.outputs.as_slice()))
+            };
+            let history = Arc::new(history_of(&engine.definition, flow, index, known));
+            let artifact = Artifact::from_canonical(port.kind, canonical_text(history.as_ref())?.text);
+            inputs.wire(port.name, artifact.hash(), Some(history.hand_on()));
+            self.history.push(artifact);
+        }
+        Ok(inputs)
+    }
+}
