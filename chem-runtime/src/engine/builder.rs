@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::environment::RunPlace;
 use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
 use crate::flow::FlowDefinition;
+use crate::manifest::{IncludedFlow, IncludedFlowError};
 use crate::step::{CancelToken, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
 use crate::store::{EventStore, FlowRepository};
 
@@ -63,6 +64,16 @@ impl FlowEngineBuilder<NoSteps> {
             None => definition,
         };
         FlowEngine::assemble(self, definition)
+    }
+
+    /// An engine for a flow that is part of the program, with the directory that its relative paths start from.
+    ///
+    /// # Errors
+    /// What is wrong with the manifest, with the step types that are linked into the program.
+    pub fn included(self, flow: &IncludedFlow) -> Result<FlowEngine, IncludedFlowError> {
+        let definition = flow.definition()?;
+        let name = flow.path().file_name().unwrap_or_default().to_string_lossy();
+        Ok(self.directory(flow.directory()).manifest(name).definition(definition))
     }
 }
 
