@@ -16,7 +16,7 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowDefinition;
 use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
-use crate::store::{EventStore, InMemoryFlowRepository};
+use crate::store::{EventStore, InMemoryFlowRepository, Takeover};
 
 /// What is to be run, and where.
 pub(super) struct RunPlan {
@@ -25,6 +25,7 @@ pub(super) struct RunPlan {
     pub directory: PathBuf,
     pub manifest: Option<String>,
     pub reuse: ReusePolicy,
+    pub takeover: Takeover,
 }
 
 impl RunPlan {
@@ -37,7 +38,8 @@ impl RunPlan {
             .map_err(|error| Failure::usage(error.to_string()))?;
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
         let manifest = initialized.environment.manifest.clone();
-        Ok(Self { flow_id, definition, directory, manifest, reuse: ReusePolicy::wherever_possible() })
+        let (reuse, takeover) = (ReusePolicy::wherever_possible(), Takeover::IfFree);
+        Ok(Self { flow_id, definition, directory, manifest, reuse, takeover })
     }
 }
 
@@ -67,6 +69,7 @@ pub(super) fn drive(
         .directory(plan.directory)
         .cancel_token(cancel)
         .reuse(plan.reuse)
+        .takeover(plan.takeover)
         .observer(Arc::new(Watcher::new(shared.quiet)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);

@@ -19,7 +19,7 @@ impl FlowEngine {
             _ => return Err(CoreEngineError::NotFailed { flow_id }),
         };
         let event = self.retry_of(session.instance(), index, Some(reason))?;
-        session.take_lease()?;
+        session.take_lease(self)?;
         session.hold(event.into())?;
         self.drive_session(session, Until::FlowEnds)
     }

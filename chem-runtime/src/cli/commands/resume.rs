@@ -15,7 +15,7 @@ use crate::cli::family::{self, Manifest};
 use crate::cli::runs;
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::{Change, FlowDefinition, FlowInstance, FlowStatus, StepStatus, replay};
-use crate::store::EventStore;
+use crate::store::{EventStore, Takeover};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_existing_store(shared)?;
@@ -54,7 +54,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
             }
         }
     }
-    drive(shared, store, RunPlan::stored(flow_id, &events)?, Act::Run)
+    let takeover = if args.take_over { Takeover::Always } else { Takeover::IfFree };
+    drive(shared, store, RunPlan { takeover, ..RunPlan::stored(flow_id, &events)? }, Act::Run)
 }
 
 /// Goes on in a branch that has the flow of the manifest as it is now, from the first step that has not finished or has
