@@ -110,9 +110,12 @@ impl From<crate::fingerprint::CanonicalError> for Failure {
 impl From<WorkbenchError> for Failure {
     fn from(error: WorkbenchError) -> Self {
         match error {
-            WorkbenchError::NoSuchStep { ref known, .. } => {
+            WorkbenchError::NoSuchStep { ref known, .. } | WorkbenchError::NoSuchColumn { ref known, .. } => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                Self::new(Status::Usage, &error).with_help(format!("it has {}", listed(&known)))
+                Self::new(Status::Usage, &error).with_help(match known.is_empty() {
+                    true => "it has none".to_owned(),
+                    false => format!("it has {}", listed(&known)),
+                })
             }
             WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
             WorkbenchError::Store(error) => error.into(),
