@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(super) use self::execute::check_outputs;
-use super::clock::wait_until;
+use super::clock::{after, wait_until};
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::{Artifact, Handed};
 use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized};
@@ -127,8 +127,14 @@ impl Session {
 
     /// Lets the time pass that is to lie before the step's next attempt. `false` if the run is asked to stop meanwhile.
     fn wait_for(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
-        let Some(begin) = self.instance.steps().get(index).and_then(|step| step.not_before) else { return Ok(true) };
+        let Some(step) = self.instance.steps().get(index) else { return Ok(true) };
+        let (Some(begin), attempt) = (step.not_before, step.attempt) else { return Ok(true) };
         self.flush()?;
+        // The time was set by the clock of whoever met the failure, which may have been wrong. No wait is longer than the
+        // manifest says.
+        let policy = self.instance.recorded(index).and_then(|step| step.retry.as_ref());
+        let longest = policy.map_or(0, |policy| policy.wait_ms(attempt));
+        let begin = begin.min(after(engine.clock.now(), longest));
         Ok(wait_until(engine.clock.as_ref(), begin, &engine.cancel))
     }
 
