@@ -246,6 +246,8 @@ pub(super) struct ResumeArgs {
     /// cannot be seen to be, as in another container; the step that it was at is run again.
     #[arg(long)]
     pub take_over: bool,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -258,6 +260,8 @@ pub(super) struct BranchArgs {
     pub from: String,
     #[command(flatten)]
     pub overrides: BranchOverrides,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +286,11 @@ pub(super) struct RetryArgs {
     /// Why, for the record.
     #[arg(long, value_name = "TEXT", default_value = "asked for")]
     pub reason: String,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -291,6 +300,11 @@ pub(super) struct ApproveArgs {
     /// What the gate asks for: a JSON object with parameters of the step, which it then starts with.
     #[arg(long, value_name = "JSON")]
     pub data: Option<String>,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
