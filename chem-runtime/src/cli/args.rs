@@ -109,7 +109,8 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Compare two runs, or a run and a manifest. Status 1 if there is a difference.
     Diff(DiffArgs),
-    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless everything is as it was.
+    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless every step has finished and
+    /// everything is as it was.
     Verify(VerifyArgs),
     /// Go on with a run that was interrupted.
     Resume(ResumeArgs),
@@ -241,6 +242,12 @@ pub(super) struct ResumeArgs {
     /// Go on with the flow as it was, whatever the manifest says now.
     #[arg(long, conflicts_with = "manifest")]
     pub recorded: bool,
+    /// Take the run from the process that has it in hand, which can then write no more of it. For one that is gone and
+    /// cannot be seen to be, as in another container; the step that it was at is run again.
+    #[arg(long)]
+    pub take_over: bool,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -253,6 +260,8 @@ pub(super) struct BranchArgs {
     pub from: String,
     #[command(flatten)]
     pub overrides: BranchOverrides,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -277,6 +286,11 @@ pub(super) struct RetryArgs {
     /// Why, for the record.
     #[arg(long, value_name = "TEXT", default_value = "asked for")]
     pub reason: String,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -286,6 +300,11 @@ pub(super) struct ApproveArgs {
     /// What the gate asks for: a JSON object with parameters of the step, which it then starts with.
     #[arg(long, value_name = "JSON")]
     pub data: Option<String>,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]

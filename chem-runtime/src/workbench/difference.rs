@@ -68,6 +68,11 @@ pub enum Difference {
     },
     /// Its inputs are what they were, and other steps led to them, which it tells of.
     History,
+    /// Both runs have it, and it has started in one of them alone.
+    Started {
+        /// Whether in the second.
+        after: bool,
+    },
 }
 
 impl Difference {
@@ -82,6 +87,7 @@ impl Difference {
             Self::Wiring { .. } => "wiring",
             Self::Upstream { .. } => "upstream",
             Self::History => "history",
+            Self::Started { .. } => "started",
         }
     }
 
@@ -89,6 +95,7 @@ impl Difference {
     pub fn to_json(&self) -> Value {
         let (name, before, after) = match self {
             Self::New | Self::History => (None, Value::Null, Value::Null),
+            Self::Started { after } => (None, json!(!after), json!(after)),
             Self::StepType { before, after } => (None, json!(before), json!(after)),
             Self::Version { before, after } => (None, json!(before), json!(after)),
             Self::Parameter { name, before, after } => (Some(name), json!(before), json!(after)),
@@ -131,6 +138,8 @@ impl fmt::Display for Difference {
                 write!(f, "input {port} from {} → {}", wire(before), wire(after))
             }
             Self::History => f.write_str("the steps that led to its inputs changed"),
+            Self::Started { after: true } => f.write_str("had not started"),
+            Self::Started { after: false } => f.write_str("has not started"),
             Self::Upstream { step, changed: true, .. } => write!(f, "upstream {step} changed"),
             Self::Upstream { step, changed: false, .. } => write!(f, "upstream {step} runs again"),
         }
