@@ -69,6 +69,31 @@ fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
     assert!(stderr.contains(&advice), "{stderr}");
 }
 
+/// The chemistry library has a handler of Ctrl-C of its own, under which its searches end early and find too little.
+#[cfg(all(feature = "chemistry", target_os = "linux"))]
+#[test]
+fn ctrl_c_in_the_middle_of_chemistry_stops_it_and_changes_no_number() {
+    let place = Place::new();
+    let molecules = "CC(=O)Nc1ccc(O)cc1C(=O)NCc1ccccc1\n".repeat(1_500);
+    place.write("many.smi", &molecules);
+    place.write(
+        "logp.yaml",
+        "flow: logp\nsteps:\n  - { id: read, uses: molecules.read, with: { path: many.smi } }\n  \
+         - { id: describe, uses: molecules.describe, with: { properties: [logp] } }\n",
+    );
+    let mut child = place.spawn(&["run", "logp.yaml"]);
+    let begun = || place.chem(&["show", "@last", "--format", "json"]).stdout.contains("ISGFS");
+    while !begun() {
+        assert_eq!(child.try_wait().unwrap(), None, "the step was done before it was seen to begin");
+    }
+    signal(&child, "-INT");
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+    assert!(!stderr.contains("interrupted, result may not"), "{stderr}");
+    assert_eq!(place.show("@last")["event_variants"], "ISGFS");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_that_outlives_its_terminal_still_stops_cleanly_when_it_is_asked_to() {
