@@ -14,7 +14,7 @@ use crate::artifact::{Artifact, Handed};
 use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized};
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve, flow_fingerprint};
 use crate::step::{Files, Inputs, StepId};
-use crate::store::{EventStore, Holder, Lease, NewEvent, Writer};
+use crate::store::{EventStore, Holder, Lease, NewEvent, StoreError, Writer};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +47,12 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn load(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
-        let (store, holder) = (engine.store.clone(), Holder::this_process());
         let mut instance = engine.instance_for(flow_id)?;
         let lease = match decide(&instance) {
             Decision::Completed | Decision::Failed(_) => None,
-            Decision::Initialize => Some(Lease::of_new_run(flow_id, holder)),
+            Decision::Initialize => Some(Lease::of_new_run(flow_id, Holder::this_process())),
             _ => {
+                let (store, holder) = (&engine.store, Holder::this_process());
                 let lease = store.lease(flow_id, &holder, engine.takeover)?;
                 // Whoever had the run before us may have written until we took it.
                 if store.next_position(flow_id)? != instance.next_position() {
@@ -61,10 +61,26 @@ impl Session {
                 Some(lease)
             }
         };
-        let in_hand = lease.is_some() && instance.next_position() > 0;
+        Ok(Self::of(engine, instance, lease))
+    }
+
+    /// A run of which nothing is stored, as far as this process can know.
+    pub(super) fn begin(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
+        let instance = engine.repository.load(flow_id, &[], &engine.definition)?;
+        Ok(Self::of(engine, instance, Some(Lease::of_new_run(flow_id, Holder::this_process()))))
+    }
+
+    fn of(engine: &FlowEngine, instance: FlowInstance, lease: Option<Lease>) -> Self {
+        let (store, flow_id) = (engine.store.clone(), instance.flow_id());
         let (held, ready, history) = (Vec::new(), None, Vec::new());
         let (handed, files) = (HashMap::new(), Arc::new(engine.place.files()));
-        Ok(Self { flow_id, store, lease, in_hand, instance, held, ready, history, handed, files })
+        let in_hand = lease.is_some() && instance.next_position() > 0;
+        Self { flow_id, store, lease, in_hand, instance, held, ready, history, handed, files }
+    }
+
+    /// Whether this session may write the run: not one that has ended, nor one that somebody else has begun.
+    pub(super) fn may_write(&self) -> bool {
+        self.lease.is_some()
     }
 
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
@@ -174,7 +190,12 @@ impl Session {
             let writer = self.lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
             // An append that fails may have landed all the same.
             self.in_hand = self.lease.is_some();
-            self.store.append_as(writer, expected, &self.held)?;
+            let stored = self.store.append_as(writer, expected, &self.held);
+            if expected == 0 && matches!(stored, Err(StoreError::Conflict { .. } | StoreError::Fenced { .. })) {
+                // The run's first lease is the one of him who has begun it, and not ours to let go of.
+                (self.lease, self.in_hand) = (None, false);
+            }
+            stored?;
             self.in_hand &= goes_on;
             tracing::debug!(flow_id = %self.flow_id, position = expected, events = self.held.len(), "appended");
             self.held.clear();
