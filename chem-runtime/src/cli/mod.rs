@@ -22,14 +22,12 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use args::{Arguments, Command};
 use exit::Failure;
 
 /// Runs the command line with the step types that are linked into the program.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse().settled().unwrap_or_else(|error| error.exit());
+    let arguments = Arguments::typed();
     start_tracing(&arguments);
     panics::guarded(|| dispatch(&arguments).unwrap_or_else(Failure::report))
 }
