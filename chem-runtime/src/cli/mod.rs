@@ -24,8 +24,6 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use args::{Arguments, Command};
 use exit::Failure;
 
@@ -36,7 +34,7 @@ use exit::Failure;
 pub fn main() -> ExitCode {
     #[cfg(unix)]
     interrupts::take();
-    let arguments = Arguments::parse().settled().unwrap_or_else(|error| error.exit());
+    let arguments = Arguments::typed();
     start_tracing(&arguments);
     panics::guarded(|| dispatch(&arguments).unwrap_or_else(Failure::report))
 }
