@@ -37,7 +37,7 @@ use crate::event::{FlowEvent, FlowId, event_variants};
 use crate::fingerprint::Fingerprint;
 use crate::flow::{FlowDefinition, FlowInstance, OutputAddress, build_flow_definition_auto};
 use crate::step::{CancelToken, MAIN_OUTPUT, StepDefinition};
-use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowRepository};
+use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowRepository, Takeover};
 use environment::RunPlace;
 use run::{Session, Until};
 
@@ -87,6 +87,7 @@ pub struct FlowEngine {
     observer: Arc<dyn Observer>,
     reuse: ReusePolicy,
     clock: Arc<dyn Clock>,
+    takeover: Takeover,
     /// Runs between two calls, so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -153,6 +154,7 @@ impl FlowEngine {
             observer: builder.observer,
             reuse: builder.reuse,
             clock: builder.clock,
+            takeover: builder.takeover,
             sessions: Mutex::default(),
         }
     }

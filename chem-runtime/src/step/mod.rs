@@ -13,24 +13,23 @@ mod error;
 pub mod expression;
 mod file;
 mod history;
-mod names;
 pub(crate) mod param;
 mod port;
 mod registry;
 mod typed;
 
+pub(crate) use chem_manifest::names::{listed, nearest};
+#[doc(inline)]
+pub use chem_manifest::{InvalidStepId, StepId};
 pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
-pub use definition::{
-    InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
-};
+pub use definition::{PlannedStep, Signal, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
 pub use history::{History, PastInput, PastStep};
-pub(crate) use names::{listed, nearest};
 pub use param::{
     InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
     PositiveNumber,

@@ -5,6 +5,7 @@ mod contract;
 mod durability;
 mod gates;
 mod harness;
+mod help;
 mod identity;
 mod kills;
 mod manifest_errors;

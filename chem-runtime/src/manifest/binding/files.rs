@@ -1,13 +1,12 @@
 //! The files that steps read: whether they are there.
 
+use chem_manifest::yaml::Node;
+use chem_manifest::{Diagnostic, rules};
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::{Binder, walk};
-use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::rules;
-use crate::manifest::yaml::Node;
 use crate::step::{ParamType, PathPart, nearest};
 
 impl Binder<'_> {

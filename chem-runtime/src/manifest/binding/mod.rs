@@ -5,17 +5,16 @@ mod files;
 mod fill;
 mod problems;
 
+use chem_manifest::authored::AuthoredStep;
+use chem_manifest::params::Params;
+use chem_manifest::yaml::{Node, NodeValue};
+use chem_manifest::{Findings, Source};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Map;
 
-use super::authored::AuthoredStep;
-use super::diagnostic::Findings;
-use super::params::Params;
-use super::source::Source;
 use super::wiring::Feed;
-use super::yaml::{Node, NodeValue};
 use crate::step::{ParamProblem, ParamSpec, PathPart, StepDefinition, StepId, StepRegistration};
 pub(super) use columns::ColumnsSoFar;
 
