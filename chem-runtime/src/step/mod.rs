@@ -36,7 +36,7 @@ pub use param::{
     PositiveNumber,
 };
 pub(crate) use place::place_of;
-pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepInput, StepReturn, WithRejects};
+pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,

@@ -34,6 +34,18 @@ fn the_next_command_works_as_it_is_printed() {
     assert!(!place.path().join(".chem").exists(), "an advised command made a store of its own");
 }
 
+#[cfg(feature = "chemistry")]
+#[test]
+fn refused_records_are_told_with_where_they_are() {
+    let place = Place::new();
+    place.write("a.smi", "CCO ethanol\nC1CC broken\nnonsense\n");
+    place.write("read.yaml", "flow: r\nsteps:\n  - { id: read, uses: molecules.read, with: { path: a.smi } }\n");
+    let told = place.chem(&["run", "read.yaml"]).expect(0).stdout;
+    assert!(told.contains("read refused 2 of 3 records: "), "{told}");
+    let rejects = follow(&place, &told, "artifact").expect(0).stdout;
+    assert!(rejects.contains("C1CC broken") && rejects.contains("nonsense"), "{rejects}");
+}
+
 #[test]
 fn a_store_that_ends_with_the_program_is_not_gone_back_to() {
     let place = Place::new();

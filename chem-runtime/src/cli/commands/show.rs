@@ -12,8 +12,9 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
 use crate::event::{FlowId, UserInteractionRequested};
+use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
-use crate::report::RunReport;
+use crate::report::{Refused, RunReport};
 use crate::store::EventStore;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
@@ -49,6 +50,11 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     for file in report.files_written(store)? {
         let path = from_here(report.directory.as_deref().unwrap_or(Path::new("")).join(&file.path));
         text.push_str(&format!("wrote {} ({} bytes)\n", output::shown(&path.display().to_string()), file.bytes));
+    }
+    for Refused { step, records, used, table } in report.refused(store)? {
+        let all = records + used;
+        text.push_str(&format!("{step} refused {records} of {all} records: "));
+        text.push_str(&format!("{}\n", which_and_why(shared, table)));
     }
     output::print(&text)?;
     if let Some((step, message, causes)) = report.failed_step() {
@@ -100,6 +106,12 @@ fn with(params: &Map<String, Value>) -> String {
         true => "none".to_owned(),
         false => params.iter().map(one).collect::<Vec<_>>().join("; "),
     }
+}
+
+/// Where the refused records are to be seen.
+fn which_and_why(shared: &Shared, table: ArtifactHash) -> String {
+    let how = format!("`chem artifact {} --rows` says which and why", table.short());
+    advised(shared, &how).unwrap_or_else(|| format!("artifact {}", table.short()))
 }
 
 /// The steps that were not run, by the run that they were taken from.
