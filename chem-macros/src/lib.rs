@@ -1,6 +1,7 @@
-//! The attribute macros of chem-runtime, which re-exports them. Each is a pipeline: what was written is parsed, checked,
-//! and expanded into a few calls of the runtime.
+//! The macros of chem-runtime, which re-exports them. Each is a pipeline: what was written is parsed, checked, and
+//! expanded into a few calls of the runtime.
 
+mod flow;
 mod step;
 
 use proc_macro::TokenStream;
@@ -58,4 +59,29 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
     step::expand(attribute.into(), item.into()).into()
+}
+
+/// Takes a manifest into the program, checked when the crate is compiled.
+///
+/// ```
+/// use chem_runtime::engine::FlowEngine;
+/// use chem_runtime::include_flow;
+/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+///
+/// let flow = include_flow!("../flows/demo.yaml");
+/// let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository).included(&flow)?;
+/// engine.run_to_end()?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The path is that of a file, from the directory of the crate's `Cargo.toml`. What is wrong with the manifest is an error
+/// of the compiler, with the line and column of the YAML: its syntax, its keys and their types, its names, its
+/// placeholders, and which step each input names. What only the linked step types know (their names, ports, parameters and
+/// columns) is checked by `chem check`, and when the flow is used.
+///
+/// It expands to a `chem_runtime::manifest::IncludedFlow`.
+#[proc_macro]
+pub fn include_flow(input: TokenStream) -> TokenStream {
+    let path = syn::parse_macro_input!(input as syn::LitStr);
+    flow::expand(&path).into()
 }

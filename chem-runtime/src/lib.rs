@@ -54,7 +54,7 @@ pub mod store;
 pub mod testing;
 pub mod workbench;
 
-pub use chem_macros::step;
+pub use chem_macros::{include_flow, step};
 
 /// What `#[step]` expands to speaks of these. They are no part of the interface.
 #[doc(hidden)]

@@ -4,7 +4,11 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
-use super::output;
+use serde_json::json;
+
+use super::advice::advised;
+use super::args::{Format, Shared};
+use super::output::{self, CannotPrint};
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
 use crate::step::{DuplicateStepType, listed};
@@ -18,6 +22,7 @@ pub(super) enum Status {
     Usage = 2,
     Store = 3,
     Waiting = 4,
+    Output = 5,
     Interrupted = 130,
 }
 
@@ -65,8 +70,13 @@ impl Failure {
     }
 
     /// Prints the failure and gives the status to exit with.
-    pub(super) fn report(self) -> ExitCode {
-        output::print_error(&self.message, &self.causes, self.help.as_deref());
+    pub(super) fn report(self, shared: &Shared) -> ExitCode {
+        let help = self.help.as_deref().and_then(|help| advised(shared, help));
+        if shared.format == Format::Json && self.status != Status::Output {
+            // The failure is what counts, also where nobody can be told of it.
+            let _ = output::print_json(&json!({"error": self.message, "causes": self.causes, "help": help}));
+        }
+        output::print_error(&self.message, &self.causes, help.as_deref());
         self.status.into()
     }
 }
@@ -110,9 +120,12 @@ impl From<crate::fingerprint::CanonicalError> for Failure {
 impl From<WorkbenchError> for Failure {
     fn from(error: WorkbenchError) -> Self {
         match error {
-            WorkbenchError::NoSuchStep { ref known, .. } => {
+            WorkbenchError::NoSuchStep { ref known, .. } | WorkbenchError::NoSuchColumn { ref known, .. } => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                Self::new(Status::Usage, &error).with_help(format!("it has {}", listed(&known)))
+                Self::new(Status::Usage, &error).with_help(match known.is_empty() {
+                    true => "it has none".to_owned(),
+                    false => format!("it has {}", listed(&known)),
+                })
             }
             WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
             WorkbenchError::Store(error) => error.into(),
@@ -135,11 +148,17 @@ impl From<DuplicateStepType> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl From<CannotPrint> for Failure {
+    fn from(CannotPrint(error): CannotPrint) -> Self {
         // Whoever read our output has seen enough.
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
-        Self::new(Status::Usage, &error)
+        Self { status: Status::Output, ..Self::usage(format!("cannot write to standard output: {error}")) }
     }
 }
 
@@ -149,8 +168,14 @@ impl Failure {
         match error {
             CoreEngineError::Store(error) => {
                 let conflict = error.class() == ErrorClass::Conflict;
+                let held = matches!(error, StoreError::Held { .. });
                 let failure = Self::from(error);
-                if conflict {
+                if held {
+                    failure.with_help(format!(
+                        "see how it gets on with `chem log {flow_id}`; if it is gone, as with a container that was started \
+                         anew, `chem resume {flow_id} --take-over` takes the run from it"
+                    ))
+                } else if conflict {
                     failure.with_help(format!("see how it gets on with `chem log {flow_id}`"))
                 } else {
                     failure.with_help(format!(
@@ -167,6 +192,10 @@ impl Failure {
             CoreEngineError::Waiting { .. } => Self::new(Status::Waiting, &error),
             CoreEngineError::Gate(GateError::Changed { .. }) => Self::new(Status::Waiting, &error)
                 .with_help(format!("`chem show {flow_id}` shows what there is now; then decide again")),
+            CoreEngineError::Gate(GateError::CannotStart { ref step, .. }) => {
+                let help = format!("put it right and approve again, or `chem reject {flow_id} {step}`");
+                Self::new(Status::Waiting, &error).with_help(help)
+            }
             CoreEngineError::Gate(_) => {
                 Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says what the run waits for"))
             }

@@ -9,6 +9,7 @@
 //! Results go to stdout, messages and progress to stderr. `args` is what was typed; a file under `commands` is what each
 //! command does; `exit` decides the status.
 
+mod advice;
 mod args;
 mod commands;
 mod drive;
@@ -24,8 +25,6 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use args::{Arguments, Command};
 use exit::Failure;
 
@@ -36,9 +35,9 @@ use exit::Failure;
 pub fn main() -> ExitCode {
     #[cfg(unix)]
     interrupts::take();
-    let arguments = Arguments::parse().settled().unwrap_or_else(|error| error.exit());
+    let arguments = Arguments::typed();
     start_tracing(&arguments);
-    panics::guarded(|| dispatch(&arguments).unwrap_or_else(Failure::report))
+    panics::guarded(|| dispatch(&arguments).unwrap_or_else(|failure: Failure| failure.report(&arguments.shared)))
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::environment::RunPlace;
 use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
 use crate::flow::FlowDefinition;
+use crate::manifest::{IncludedFlow, IncludedFlowError};
 use crate::step::{CancelToken, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
-use crate::store::{EventStore, FlowRepository};
+use crate::store::{EventStore, FlowRepository, Takeover};
 
 /// A builder that waits for its source.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) reuse: ReusePolicy,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) takeover: Takeover,
     name: Option<String>,
     steps: Vec<PlannedStep>,
     /// The first name that cannot be one; `build` returns it.
@@ -44,6 +46,7 @@ impl FlowEngineBuilder<NoSteps> {
             observer: Arc::new(Unobserved),
             reuse: ReusePolicy::never(),
             clock: Arc::new(SystemClock),
+            takeover: Takeover::IfFree,
             name: None,
             steps: Vec::new(),
             invalid: None,
@@ -63,6 +66,16 @@ impl FlowEngineBuilder<NoSteps> {
             None => definition,
         };
         FlowEngine::assemble(self, definition)
+    }
+
+    /// An engine for a flow that is part of the program, with the directory that its relative paths start from.
+    ///
+    /// # Errors
+    /// What is wrong with the manifest, with the step types that are linked into the program.
+    pub fn included(self, flow: &IncludedFlow) -> Result<FlowEngine, IncludedFlowError> {
+        let definition = flow.definition()?;
+        let name = flow.path().file_name().unwrap_or_default().to_string_lossy();
+        Ok(self.directory(flow.directory()).manifest(name).definition(definition))
     }
 }
 
@@ -109,7 +122,8 @@ impl FlowEngineBuilder<HasSteps> {
 
 impl<Stage> FlowEngineBuilder<Stage> {
     fn into_stage<Next>(self) -> FlowEngineBuilder<Next> {
-        let Self { store, repository, place, cancel, observer, reuse, clock, name, steps, invalid, stage: _ } = self;
+        let Self { store, repository, place, cancel, observer, reuse, clock, takeover, name, steps, invalid, stage: _ } =
+            self;
         FlowEngineBuilder {
             store,
             repository,
@@ -118,6 +132,7 @@ impl<Stage> FlowEngineBuilder<Stage> {
             observer,
             reuse,
             clock,
+            takeover,
             name,
             steps,
             invalid,
@@ -165,6 +180,13 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// Which finished results of the store stand in for running a step. Unless this is said, none does.
     pub fn reuse(mut self, reuse: ReusePolicy) -> Self {
         self.reuse = reuse;
+        self
+    }
+
+    /// When to take a run that another process has in hand. Unless this is said, only if that process is known to be gone,
+    /// or has let go of it.
+    pub fn takeover(mut self, takeover: Takeover) -> Self {
+        self.takeover = takeover;
         self
     }
 

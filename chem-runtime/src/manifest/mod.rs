@@ -1,7 +1,8 @@
 //! Manifests: from the YAML that a person wrote to a flow that can run, or to everything that is wrong with it.
 //!
-//! A check has four stages, named by what is known after each: the text is parsed (`yaml`), the manifest is authored
-//! (its shape is right), its parameters are resolved (overrides and placeholders), and its steps are bound and wired.
+//! A check has four stages, named by what is known after each: the text is parsed, the manifest is authored (its shape is
+//! right), its parameters are resolved (overrides and placeholders), and its steps are bound and wired. What the text
+//! tells by itself is the matter of [`chem_manifest`]; this module knows step types and the disk.
 //! Every stage goes on with what the stage before could read, and says nothing of what was reported already, so that
 //! one mistake gives one message and one check gives all of them.
 //!
@@ -19,35 +20,28 @@
 //! # Ok::<_, chem_runtime::step::DuplicateStepType>(())
 //! ```
 
-mod authored;
 mod binding;
-mod diagnostic;
-mod params;
-mod places;
-mod render;
-mod rules;
+mod included;
+mod policy;
 mod schema;
-mod source;
 mod template;
 mod wiring;
-mod yaml;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-pub use diagnostic::{Diagnostic, Label, Severity};
-pub use params::Override;
-pub use render::{Style, render};
-pub use rules::{RULES, Rule};
+use binding::{Binder, ColumnsSoFar, FilesSoFar};
+use chem_manifest::authored::{AuthoredStep, Manifest};
+#[doc(inline)]
+pub use chem_manifest::{
+    Diagnostic, Label, MAX_BYTES, Override, Position, RULES, Rule, Severity, Source, Span, Style, render,
+};
+use chem_manifest::{Findings, params, rules};
+pub use included::{IncludedFlow, IncludedFlowError};
 pub use schema::json_schema;
-pub use source::{MAX_BYTES, Position, Source, Span};
-
-use authored::{AuthoredStep, Manifest};
-use binding::{Binder, ColumnsSoFar};
-use diagnostic::Findings;
 
 use crate::flow::FlowDefinition;
-use crate::step::{Columns, PlannedStep, Registry, StepDefinition, StepRegistration, StepSpec, listed};
+use crate::step::{Columns, PlannedStep, Registry, StepDefinition, StepPolicy, StepRegistration, StepSpec, listed};
 
 /// What a check has found.
 #[derive(Debug)]
@@ -89,12 +83,10 @@ pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked
 /// writes nothing.
 pub fn check(source: &Source, overrides: &[Override], registry: &Registry, directory: &Path) -> Checked {
     let mut findings = Findings::default();
-    let document = yaml::parse(source, &mut findings);
-    // Text that cannot be read to its end would have every key missing that stands after the end.
-    if document.is_none() && findings.has_errors() {
+    let is_param = |uses: &str, name: &str| registry.get(uses).is_some_and(|found| found.spec().param(name).is_some());
+    let Some((manifest, start)) = chem_manifest::read(source, &is_param, &mut findings) else {
         return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
-    }
-    let manifest = authored::read(document.as_ref(), source, registry, &mut findings);
+    };
     let Manifest { flow, description, params, steps } = manifest;
     let mut params = params::resolve(params, overrides, source, &mut findings);
 
@@ -109,14 +101,14 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         directory,
         params: &mut params,
         findings: &mut findings,
-        outputs: HashSet::new(),
+        files: FilesSoFar::default(),
         columns: ColumnsSoFar::new(&steps),
     };
     for ((step, registration), feeds) in steps.iter().zip(types).zip(&feeds) {
         let (definition, written) = match registration {
             Some(registration) => binder.bind(step, registration, feeds),
             None => {
-                binder.fill_only(step);
+                binder.check_only(step);
                 binder.columns.add(Columns::Unknown);
                 (None, binding::Written::new())
             }
@@ -124,6 +116,8 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         bound.push(definition);
         origins.written.push(written);
     }
+    let policies: Vec<StepPolicy> =
+        steps.iter().map(|step| policy::read(&step.policy, source, &mut findings)).collect();
     // A name that was misspelt where it is used would make its parameter look unused.
     if !findings.has_errors_in(&["01", "02", "03", "04"]) {
         params.warn_of_unused(source, &mut findings);
@@ -131,9 +125,9 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
 
     let mut definition = None;
     if !findings.has_errors() {
-        let planned = steps.iter().zip(bound).filter_map(|(step, bound)| {
+        let planned = steps.iter().zip(bound).zip(policies).filter_map(|((step, bound), policy)| {
             let inputs = step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
-            Some(PlannedStep { step: bound?, inputs, policy: step.policy.clone() })
+            Some(PlannedStep { step: bound?, inputs, policy })
         });
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {
@@ -149,7 +143,6 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
             }
             // The rules above are meant to be all there are.
             Err(error) => {
-                let start = document.as_ref().map_or(Span::default(), yaml::Node::handle);
                 findings.add(Diagnostic::new(&rules::NOT_A_FLOW, error.to_string(), source, start));
             }
         }

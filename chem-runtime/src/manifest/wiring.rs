@@ -3,13 +3,10 @@
 //! The rules are those by which [`FlowDefinition::new`](crate::flow::FlowDefinition::new) wires a flow. They are asked
 //! here of all steps, so that one mistake does not hide the next.
 
-use std::collections::HashMap;
+use chem_manifest::authored::AuthoredStep;
+use chem_manifest::links::{Link, Links};
+use chem_manifest::{Diagnostic, Findings, Source, Span, rules};
 
-use super::authored::{AuthoredStep, Written};
-use super::diagnostic::{Diagnostic, Findings};
-use super::places::place;
-use super::rules;
-use super::source::{Source, Span};
 use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec, Registry, StepKind, StepSpec, listed};
 
 /// Groups of rules after which the wiring is not known well enough to say that a step is unused.
@@ -35,19 +32,15 @@ pub(super) fn check(
     registry: &Registry,
     findings: &mut Findings,
 ) -> Vec<Vec<Feed>> {
-    let mut places = HashMap::new();
-    for (index, step) in steps.iter().enumerate() {
-        if let Some(id) = &step.written_id {
-            places.entry(id.as_str()).or_insert(index);
-        }
-    }
     let (used, feeds) = (vec![false; steps.len()], vec![Vec::new(); steps.len()]);
     let fed = vec![OutputSpec::ANY; steps.len()];
-    let mut wiring = Wiring { steps, specs, source, places, used, fed, feeds, findings };
+    let links = Links::new(steps, source);
+    let mut wiring = Wiring { steps, specs, source, links, used, fed, feeds, findings };
     wiring.order(registry);
     for (index, spec) in specs.iter().enumerate() {
-        if let Some(spec) = spec {
-            wiring.step(index, spec);
+        match spec {
+            Some(spec) => wiring.step(index, spec),
+            None => wiring.step_of_unknown_type(index),
         }
     }
     wiring.unused();
@@ -58,8 +51,7 @@ struct Wiring<'a> {
     steps: &'a [AuthoredStep],
     specs: &'a [Option<&'static StepSpec>],
     source: &'a Source,
-    /// The place of each step by its id.
-    places: HashMap<&'a str, usize>,
+    links: Links<'a>,
     /// Which steps feed another.
     used: Vec<bool>,
     /// What feeds the first input of each step, as far as the steps were looked at; anything, if it is not known.
@@ -105,6 +97,15 @@ impl Wiring<'_> {
         }
     }
 
+    /// A step whose ports are not known: the steps that it names are there all the same.
+    fn step_of_unknown_type(&mut self, index: usize) {
+        for (_, from) in &self.steps[index].inputs {
+            if let Some(link) = self.links.find(index, from, self.findings) {
+                self.used[link.from] = true;
+            }
+        }
+    }
+
     fn step(&mut self, index: usize, spec: &'static StepSpec) {
         let step = &self.steps[index];
         let mut in_doubt = step.inputs_in_doubt;
@@ -114,7 +115,9 @@ impl Wiring<'_> {
                 self.unknown_port(spec, &port.name, port.span);
                 continue;
             };
-            self.wire(index, port, from);
+            if let Some(link) = self.links.find(index, from, self.findings) {
+                self.wire(index, port, &link, from.span);
+            }
         }
         // A port that is open is probably the one that was misspelt.
         if !in_doubt && index > 0 {
@@ -126,34 +129,24 @@ impl Wiring<'_> {
         }
     }
 
-    /// A port that the manifest wires.
-    fn wire(&mut self, index: usize, port: &'static PortSpec, from: &Written) {
-        // A name that has a dot is wrong, which has been said, and is still a name.
-        let (name, output) = match from.text.split_once('.') {
-            Some(parts) if !self.places.contains_key(from.text.as_str()) => parts,
-            _ => (from.text.as_str(), MAIN_OUTPUT),
-        };
-        let name_span = place(self.source, from.span, &from.text, &(0..name.len()));
-        let Some(&before) = self.places.get(name) else {
-            return self.unknown_step(index, name, name_span);
-        };
-        if before >= index {
-            return self.not_earlier(index, before, name, name_span);
-        }
+    /// A port that the manifest wires, with what is written there.
+    fn wire(&mut self, index: usize, port: &'static PortSpec, link: &Link, written: Span) {
+        let before = link.from;
         self.used[before] = true;
         let Some(spec) = self.specs[before] else { return };
         if spec.kind == StepKind::Sink {
-            let message = format!("`{name}` is a sink: it hands nothing on");
-            let diagnostic = Diagnostic::new(&rules::WIRED_TO_SINK, message, self.source, name_span);
+            let message = format!("{} is a sink: it hands nothing on", self.name(before));
+            let diagnostic = Diagnostic::new(&rules::WIRED_TO_SINK, message, self.source, link.at);
             let diagnostic = diagnostic.with_secondary(self.source, self.uses(before), "a sink");
             self.findings.add(diagnostic.with_help("take the output of the step before it"));
             return;
         }
+        let output = link.output.as_ref().map_or(MAIN_OUTPUT, |output| &output.text);
         match spec.outputs.iter().find(|known| known.name == output) {
-            Some(known) => self.kinds(index, port, before, known, from.span),
+            Some(known) => self.kinds(index, port, before, known, written),
             None => {
-                let output_span = place(self.source, from.span, &from.text, &(name.len() + 1..from.text.len()));
-                self.unknown_output(spec, before, output, output_span);
+                let at = link.output.as_ref().map_or(link.at, |output| output.span);
+                self.unknown_output(spec, before, output, at);
             }
         }
     }
@@ -224,41 +217,6 @@ impl Wiring<'_> {
         };
         let message = format!("`{}` has no input `{port}`", spec.name);
         self.findings.add(Diagnostic::new(&rules::UNKNOWN_PORT, message, self.source, span).with_help(help));
-    }
-
-    fn unknown_step(&mut self, index: usize, name: &str, span: Span) {
-        let earlier: Vec<(&str, Span)> =
-            self.steps[..index].iter().filter_map(|step| Some((step.id.as_ref()?.as_str(), step.at))).collect();
-        let message = format!("there is no step `{name}`");
-        let mut diagnostic = Diagnostic::new(&rules::UNKNOWN_STEP, message, self.source, span);
-        match self.findings.nearest(name, earlier.iter().map(|(id, _)| *id)) {
-            Some(meant) => {
-                if let Some((_, at)) = earlier.iter().find(|(id, _)| *id == meant) {
-                    diagnostic = diagnostic.with_secondary(self.source, *at, "this step is meant, perhaps");
-                }
-                diagnostic = diagnostic.with_help(format!("did you mean `{meant}`?"));
-            }
-            None if earlier.is_empty() => {}
-            None => {
-                let names: Vec<&str> = earlier.iter().map(|(id, _)| *id).collect();
-                diagnostic = diagnostic.with_help(format!("the steps before this one: {}", listed(&names)));
-            }
-        }
-        self.findings.add(diagnostic);
-    }
-
-    fn not_earlier(&mut self, index: usize, place: usize, name: &str, span: Span) {
-        let diagnostic = if place == index {
-            let message = format!("`{name}` takes its own output");
-            Diagnostic::new(&rules::OWN_STEP, message, self.source, span)
-                .with_help("take the output of an earlier step")
-        } else {
-            let message = format!("`{name}` runs after this step");
-            Diagnostic::new(&rules::LATER_STEP, message, self.source, span)
-                .with_secondary(self.source, self.steps[place].at, "it stands here")
-                .with_help("steps run in the order in which they stand; put it before this one")
-        };
-        self.findings.add(diagnostic);
     }
 
     fn unknown_output(&mut self, spec: &StepSpec, place: usize, output: &str, span: Span) {

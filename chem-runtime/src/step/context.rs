@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chem_manifest::StepId;
 use serde::Serialize;
 
-use super::definition::{Signal, StepId};
+use super::definition::Signal;
 use super::error::StepError;
 use super::file::Files;
 use super::port::Input;

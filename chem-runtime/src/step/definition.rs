@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use chem_manifest::StepId;
 use serde_json::{Map, Value};
 
 use super::columns::{ColumnContext, ColumnReference, Columns};
@@ -12,55 +12,6 @@ use super::file::Files;
 use super::port::{OutputSpec, PortSpec};
 use crate::artifact::{ArtifactValue, Handed, Packed};
 use crate::event::{StepKind, StepPolicy};
-
-/// A step's name in its flow: a lower-case letter, then lower-case letters, digits, `_` and `-`, 64 at most.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct StepId(String);
-
-impl StepId {
-    /// The id, if `text` has the form of one.
-    pub fn new(text: impl Into<String>) -> Result<Self, InvalidStepId> {
-        let text = text.into();
-        let mut characters = text.chars();
-        let well_formed = characters.next().is_some_and(|first| first.is_ascii_lowercase())
-            && characters.all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_' || next == '-')
-            && text.len() <= 64;
-        if well_formed { Ok(Self(text)) } else { Err(InvalidStepId(text)) }
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for StepId {
-    type Error = InvalidStepId;
-
-    fn try_from(text: String) -> Result<Self, InvalidStepId> {
-        Self::new(text)
-    }
-}
-
-impl From<StepId> for String {
-    fn from(id: StepId) -> Self {
-        id.0
-    }
-}
-
-/// A text that cannot name a step.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` cannot name a step: a name starts with a lower-case letter, goes on with lower-case letters, digits, `_` or `-`, and has 64 characters at most"
-)]
-pub struct InvalidStepId(pub String);
 
 /// A step type's name and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

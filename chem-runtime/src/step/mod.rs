@@ -13,28 +13,29 @@ mod error;
 pub mod expression;
 mod file;
 mod history;
-mod names;
 pub(crate) mod param;
+mod place;
 mod port;
 mod registry;
 mod typed;
 
+pub(crate) use chem_manifest::names::{listed, nearest};
+#[doc(inline)]
+pub use chem_manifest::{InvalidStepId, StepId};
 pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
-pub use definition::{
-    InvalidStepId, PlannedStep, Signal, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef,
-};
+pub use definition::{PlannedStep, Signal, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
 pub use history::{History, PastInput, PastStep};
-pub(crate) use names::{listed, nearest};
 pub use param::{
     InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
     PositiveNumber,
 };
+pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use typed::{

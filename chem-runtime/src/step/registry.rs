@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use chem_manifest::StepId;
+use chem_manifest::names::nearest;
 use serde_json::{Map, Value};
 
-use super::definition::{StepDefinition, StepId};
+use super::definition::StepDefinition;
 use super::param::ParamProblem;
 use super::typed::{Bound, Step, StepSpec};
 
@@ -107,9 +109,7 @@ impl Registry {
 
     /// The name nearest to one that does not exist, if it is near enough to have been meant.
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
-        let similarity = |known: &&'static str| strsim::jaro_winkler(known, name);
-        let best = self.by_name.keys().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
-        (similarity(&best) > 0.8).then_some(best)
+        nearest(name, self.by_name.keys().copied())
     }
 
     /// All step types by name.

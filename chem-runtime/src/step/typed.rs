@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
+use chem_manifest::{InvalidStepId, StepId};
 use serde_json::{Map, Value};
 
 use super::columns::{ColumnContext, ColumnReference, Columns};
 use super::context::ExecutionContext;
-use super::definition::{InvalidStepId, PlannedStep, StepDefinition, StepId, StepOutput, StepRunResult, StepTypeRef};
+use super::definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 use super::doc::StepDoc;
 use super::error::StepError;
 use super::file::Files;

@@ -136,3 +136,36 @@ fn two_processes_on_one_run_never_fork_its_log() {
     assert!(other.stderr.contains("is running") || other.stderr.contains("in hand"), "{other:?}");
     assert_eq!(place.show("@last")["event_variants"], "ISFSFSFSFSFC");
 }
+
+/// Says in the store of `place` that the process which has the last run in hand was in another place, as it is written.
+#[cfg(target_os = "linux")]
+fn move_holder(place: &Place, elsewhere: impl Fn(&str) -> String) {
+    let store = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
+    let now: String =
+        store.query_row("SELECT json_extract(holder, '$.place') FROM flow_leases", [], |row| row.get(0)).unwrap();
+    let changed = store.execute("UPDATE flow_leases SET holder = json_set(holder, '$.place', ?)", [elsewhere(&now)]);
+    assert_eq!(changed.unwrap(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_goes_on_after_its_machine_was_started_anew_and_in_another_container_when_asked() {
+    for (elsewhere, free) in [("0000/pid:[1]", true), ("start/pid:[1]", false)] {
+        let place = Place::new();
+        place.write("slow.yaml", &slow_flow(1, 600_000));
+        let mut child = place.spawn(&["run", "slow.yaml", "-q"]);
+        wait_for_lines(&place, 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        move_holder(&place, |now| elsewhere.replace("start", now.split('/').next().unwrap()));
+        if !free {
+            let held = place.chem(&["resume", "@last"]).expect(3);
+            assert!(held.stderr.contains("is running") && held.stderr.contains("--take-over"), "{}", held.stderr);
+        }
+        let more: &[&str] = if free { &[] } else { &["--take-over"] };
+        let mut child = place.spawn(&[&["resume", "@last", "-q"], more].concat());
+        wait_for_lines(&place, 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

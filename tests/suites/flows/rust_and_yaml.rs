@@ -1,12 +1,14 @@
-//! A flow built in Rust and the same flow as a manifest are one flow.
+//! A flow built in Rust, the same flow as a manifest, and that manifest as part of a program are one flow.
 
 use std::path::Path;
 
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
-use chem_runtime::manifest;
+use chem_runtime::include_flow;
+use chem_runtime::manifest::{self, IncludedFlow, IncludedFlowError};
 use chem_runtime::step::{Registry, StepExt as _};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
+use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
 
 fn fingerprints(engine: &FlowEngine) -> Vec<String> {
     engine.run_to_end().unwrap();
@@ -41,4 +43,39 @@ fn they_have_the_same_fingerprints() {
     assert_eq!(expected.len(), 4);
     assert_eq!(fingerprints(&named_by_type), expected);
     assert_eq!(fingerprints(&named_by_hand), expected);
+}
+
+fn included(flow: &IncludedFlow, outputs: &Path) -> FlowEngine {
+    let builder = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository);
+    builder.output_directory(outputs).included(flow).unwrap()
+}
+
+#[test]
+fn a_flow_that_is_part_of_the_program_is_the_flow_of_its_manifest() {
+    let mut flows = vec![include_flow!("../flows/demo.yaml")];
+    if cfg!(feature = "chemistry") {
+        flows.push(include_flow!("../flows/oral-leads.yaml"));
+    }
+    for flow in flows {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(flow.path());
+        let outputs = tempfile::tempdir().unwrap();
+        let loaded = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository)
+            .directory(path.parent().unwrap())
+            .output_directory(outputs.path())
+            .definition(manifest::load(&path, &[], Registry::linked().unwrap()).definition.unwrap());
+        let elsewhere = tempfile::tempdir().unwrap();
+        assert_eq!(fingerprints(&included(&flow, elsewhere.path())), fingerprints(&loaded), "{}", path.display());
+    }
+}
+
+#[test]
+fn an_included_flow_takes_parameters_and_refuses_wrong_ones_as_the_check_does() {
+    let flow = include_flow!("../flows/demo.yaml");
+    let engine = included(&flow.clone().set("text", "abc"), Path::new("."));
+    engine.run_to_end().unwrap();
+    assert_eq!(engine.last_step_output("count").unwrap().unwrap().payload_text(), r#"{"characters":3}"#);
+
+    let refused = flow.set("txt", "abc").definition().unwrap_err();
+    assert!(matches!(&refused, IncludedFlowError::Invalid(found) if found[0].rule.code == "E0306"));
+    assert!(refused.to_string().starts_with("error[E0306]: the flow has no parameter `txt`\n --> --set:1:1"));
 }

@@ -2,15 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-
-use crate::cli::args::{Arguments, CompletionsArgs};
+use crate::cli::args::{self, CompletionsArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output;
 
-pub(in crate::cli) fn run(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn run(asked: &CompletionsArgs) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "chem", &mut script);
+    clap_complete::generate(asked.shell, &mut args::command(), "chem", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use super::check::read_and_check;
-use crate::cli::args::{DiffArgs, Format, Shared};
+use crate::cli::args::{DiffArgs, Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
@@ -21,14 +21,14 @@ pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, 
     let before = run_facts(store.as_ref(), &args.before)?;
     let path = Path::new(&args.after);
     let after = if path.is_file() {
-        let checked = read_and_check(path, &args.overrides)?;
-        checked.print_to_stderr();
+        let checked = read_and_check(path, &Overrides { set: args.set.clone() })?;
+        checked.print(shared)?;
         let Some(definition) = checked.definition else {
             return Ok(Status::Usage.into());
         };
         let (files, policy) = (Files::relative_to(checked.directory), ReusePolicy::wherever_possible());
         workbench::plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy)?.facts()
-    } else if args.overrides.set.is_empty() {
+    } else if args.set.is_empty() {
         run_facts(store.as_ref(), &args.after)?
     } else {
         return Err(Failure::usage(format!("`--set` is for a manifest, and there is no file `{}`", args.after)));
@@ -65,6 +65,12 @@ fn told(comparison: &Comparison) -> String {
     }
     if comparison.reordered {
         line("steps:", "in another order".to_owned());
+    }
+    if let Some((before, after)) = comparison.statuses() {
+        line("status:", format!("{} → {}", before.name(), after.name()));
+    }
+    if let Some((before, after)) = comparison.fingerprints().filter(|_| comparison.steps.is_empty()) {
+        line("flow fingerprint:", format!("{before} → {after}"));
     }
     if !comparison.params.is_empty() {
         line("flow:", output::shown(&words(&comparison.params)));

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value};
 
 use super::ls::status_style;
+use crate::cli::advice::advised;
 use crate::cli::args::{Format, RunIdArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
@@ -58,13 +59,22 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
             report.flow_id
         );
         let notes = [("step type", format!("{}@{}", step.uses, step.version)), ("parameters", with(&step.params))];
-        output::print_error_with(&message, causes, &notes, Some(&help));
+        output::print_error_with(&message, causes, &notes, advised(shared, &help).as_deref());
     }
     if let Some(question) = report.question() {
-        output::say(&waits(report, question));
+        let (step, message) = (&question.step_id, output::shown(&question.message));
+        output::say(&format!("step `{step}` waits for a decision: {message}"));
+        match advised(shared, &to_decide(report.flow_id, question)) {
+            Some(how) => output::say(&how),
+            None => {
+                output::say("  this store ends with the program, so that nobody can decide; `--store` names another")
+            }
+        }
     }
-    if report.status == FlowStatus::Interrupted {
-        output::say(&format!("go on with `chem resume {}`", report.flow_id));
+    if report.status == FlowStatus::Interrupted
+        && let Some(how) = advised(shared, &format!("go on with `chem resume {}`", report.flow_id))
+    {
+        output::say(&how);
     }
     Ok(())
 }
@@ -105,21 +115,24 @@ fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
     runs
 }
 
-/// What a run waits for, and how to decide.
-fn waits(report: &RunReport, question: &UserInteractionRequested) -> String {
-    let (step, run) = (&question.step_id, report.flow_id);
-    let mut text = format!("step `{step}` waits for a decision: {}", output::shown(&question.message));
+/// What there is to decide on, and how that is done.
+fn to_decide(run: FlowId, question: &UserInteractionRequested) -> String {
+    let (step, shown) = (&question.step_id, question.shown.short());
+    let mut text = String::new();
     for (port, hash) in &question.inputs {
-        text.push_str(&format!("\n  {port}: `chem artifact {}`", hash.short()));
+        text.push_str(&format!("  {port}: `chem artifact {}`\n", hash.short()));
     }
     let data = match &question.schema {
         Some(schema) => {
-            text.push_str(&format!("\n  it asks for data: {}", output::shown(&schema.to_string())));
+            text.push_str(&format!("  it asks for data: {}\n", output::shown(&schema.to_string())));
             " --data JSON"
         }
         None => "",
     };
-    text.push_str(&format!("\n  decide with `chem approve {run} {step}{data}` or `chem reject {run} {step}`"));
+    text.push_str(&format!("  fingerprint {shown}\n"));
+    text.push_str(&format!(
+        "  decide with `chem approve {run} {step}{data} --shown {shown}` or `chem reject {run} {step}`"
+    ));
     text
 }
 

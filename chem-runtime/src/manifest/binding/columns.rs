@@ -1,11 +1,10 @@
 //! The columns that parameters name: whether an earlier step produces them.
 
+use chem_manifest::authored::AuthoredStep;
+use chem_manifest::{Diagnostic, rules};
 use std::collections::HashMap;
 
 use super::{Binder, Given};
-use crate::manifest::authored::AuthoredStep;
-use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::rules;
 use crate::manifest::wiring::Feed;
 use crate::step::{
     ColumnContext, ColumnReference, Columns, MAIN_OUTPUT, ParamSpec, StepDefinition, StepId, StepRegistration, listed,
@@ -78,7 +77,7 @@ impl Binder<'_> {
                 }
             }
         }
-        definition.columns(&ColumnContext::new(&inputs, self.directory, &self.outputs))
+        definition.columns(&ColumnContext::new(&inputs, self.directory, self.files.written()))
     }
 
     fn unknown_column(

@@ -1,17 +1,14 @@
 //! What step types say of their parameters, at the place in the manifest that it is about.
 
+use chem_manifest::authored::AuthoredStep;
+use chem_manifest::places::place;
+use chem_manifest::template::{Part, parts};
+use chem_manifest::yaml::{Node, NodeValue};
+use chem_manifest::{Diagnostic, Rule, Source, Span, rules};
 use std::ops::Range;
 
-use serde_json::Value;
-
 use super::{Binder, walk};
-use crate::manifest::authored::AuthoredStep;
-use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::places::place;
-use crate::manifest::rules::{self, Rule};
-use crate::manifest::source::{Source, Span};
-use crate::manifest::template::{self, Part};
-use crate::manifest::yaml::{Node, NodeValue};
+use crate::manifest::template;
 use crate::step::{InvalidKind, InvalidParam, ParamProblem, ParamSpec, ParamType, PathPart, StepRegistration, listed};
 
 /// Where a value is wrong.
@@ -119,10 +116,8 @@ impl Binder<'_> {
         let NodeValue::Text(text) = &reached.value else {
             return Place { span: reached.handle(), text: None, declared: None };
         };
-        let parts = template::parts(text);
-        let value_of =
-            |name: &str| self.params.get(name).and_then(|param| param.value.as_ref()).unwrap_or(&Value::Null);
-        let filled = template::fill(text, &parts, value_of).ok();
+        let parts = parts(text);
+        let filled = template::fill(text, &parts, |name| self.params.get(name)?.value.as_ref());
         let span = match (at, &filled) {
             (Some(at), Some(filled)) => place(self.source, reached.span, text, &filled.origin(at)),
             _ => reached.span,

@@ -1,11 +1,9 @@
 //! What may stand under `inputs:` and `with:` of a step, by its type.
 
+use chem_manifest::{Findings, Source, yaml};
 use serde_json::{Map, Value, json};
 
 use super::described;
-use crate::manifest::diagnostic::Findings;
-use crate::manifest::source::Source;
-use crate::manifest::yaml;
 use crate::step::{ParamSpec, ParamType, StepSpec};
 
 /// A placeholder, by itself or in a text. What is between its braces is looked at by the check.

@@ -12,6 +12,7 @@ use postgres::config::{ChannelBinding, Config, LoadBalanceHosts, SslMode, Target
 
 use super::parts::{Parts, decode};
 use super::tls::{Roots, Tls, TlsMode};
+use crate::step::nearest;
 use crate::store::{PostgresUrl, StoreError};
 
 /// Where the socket of a local server usually is.
@@ -231,8 +232,7 @@ const KNOWN: &[&str] = &[
 ];
 
 fn unknown(name: &str) -> String {
-    let near = KNOWN.iter().max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
-    match near.filter(|near| strsim::jaro(name, near) > 0.8) {
+    match nearest(name, KNOWN.iter().copied()) {
         Some(near) => format!("it has an unknown parameter `{name}`; did you mean `{near}`?"),
         None => format!("it has an unknown parameter `{name}`; the known ones are {}", KNOWN.join(", ")),
     }

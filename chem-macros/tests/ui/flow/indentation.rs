@@ -1,0 +1,3 @@
+fn main() {
+    let _ = chem_runtime::include_flow!("flows/indentation.yaml");
+}

@@ -1,0 +1,134 @@
+//! The keys of a mapping and the types of what stands under them.
+
+use std::collections::HashMap;
+
+use super::Written;
+use crate::diagnostic::{Diagnostic, Findings};
+use crate::names::listed;
+use crate::rules;
+use crate::source::{Source, Span};
+use crate::step_id::StepId;
+use crate::yaml::{Key, Node, NodeValue};
+
+/// What stands under each key.
+pub(super) type Fields<'n> = HashMap<&'static str, (&'n Key, &'n Node)>;
+
+/// Takes mappings apart, and reports what does not fit.
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
+    /// Whether the step type of the first name has a parameter of the second.
+    pub(super) is_param: &'a dyn Fn(&str, &str) -> bool,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Reader<'_> {
+    /// What stands under each of the `allowed` keys. A key that is not allowed is reported, and taken for the one that
+    /// was probably meant if that is not there.
+    pub(super) fn fields<'n>(
+        &mut self,
+        entries: &'n [(Key, Node)],
+        allowed: &'static [&'static str],
+        owner: &str,
+        uses: Option<&Node>,
+    ) -> Fields<'n> {
+        let mut fields = Fields::new();
+        let known = |name: &str| allowed.iter().copied().find(|key| *key == name);
+        for (key, node) in entries {
+            if let Some(name) = known(&key.name) {
+                fields.insert(name, (key, node));
+            }
+        }
+        for (key, node) in entries.iter().filter(|(key, _)| known(&key.name).is_none()) {
+            let meant = self.findings.nearest(&key.name, allowed.iter().copied()).and_then(known);
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if self.is_param(uses, &key.name) => {
+                    format!("`{}` is a parameter: put it under `with:`", key.name)
+                }
+                None => format!("{owner} has the keys {}", listed(allowed)),
+            };
+            self.add(&rules::UNKNOWN_KEY, format!("{owner} has no key `{}`", key.name), key.span, &help);
+            if let Some(meant) = meant {
+                fields.entry(meant).or_insert((key, node));
+            }
+        }
+        fields
+    }
+
+    fn is_param(&self, uses: Option<&Node>, name: &str) -> bool {
+        let Some(NodeValue::Text(uses)) = uses.map(|node| &node.value) else { return false };
+        (self.is_param)(uses, name)
+    }
+
+    pub(super) fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, owner: &str, at: Span) -> Option<&'n Node> {
+        let found = fields.get(key).map(|(_, node)| *node);
+        if found.is_none() {
+            let message = format!("{owner} has no `{key}`");
+            self.add(&rules::MISSING_KEY, message, at, &format!("add `{key}: …`"));
+        }
+        found
+    }
+
+    pub(super) fn name(&mut self, node: &Node, what: &str) -> Option<StepId> {
+        let written = self.text(node, if what == "step" { "id" } else { what })?;
+        let id = StepId::new(&written.text).ok();
+        if id.is_none() {
+            let message = format!("`{}` cannot name a {what}", written.text);
+            let form = "a name has lower-case letters, digits, `_` and `-`, begins with a letter, and has 64 characters at most";
+            let help = match name_like(&written.text) {
+                Some(name) => format!("{form}; `{name}` is one"),
+                None => form.to_owned(),
+            };
+            self.add(&rules::BAD_NAME, message, written.span, &help);
+        }
+        id
+    }
+
+    pub(super) fn text(&mut self, node: &Node, key: &str) -> Option<Written> {
+        if let NodeValue::Text(text) = &node.value {
+            return Some(Written { text: text.clone(), span: node.span });
+        }
+        let help = match node.value {
+            NodeValue::Bool(_) | NodeValue::Number(_) => "put it in quotes to make it text",
+            _ => "write text after the `:`",
+        };
+        self.wrong_type(node, key, "text", help);
+        None
+    }
+
+    /// The entries of a mapping, which may be empty.
+    pub(super) fn entries(&mut self, node: &Node, key: &str, help: &str) -> Vec<(Key, Node)> {
+        match &node.value {
+            NodeValue::Map(entries) => entries.clone(),
+            NodeValue::Null => Vec::new(),
+            _ => {
+                self.wrong_type(node, key, "a mapping", help);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn wrong_type(&mut self, node: &Node, key: &str, expected: &str, help: &str) {
+        if node.value == NodeValue::Invalid {
+            return;
+        }
+        let name = if key.starts_with("a ") { key.to_owned() } else { format!("`{key}`") };
+        let message = match node.value {
+            NodeValue::Null => format!("{name} has no value; it has to be {expected}"),
+            _ => format!("{name} has to be {expected}, and this is {}", node.describe()),
+        };
+        self.add(&rules::WRONG_TYPE, message, node.handle(), help);
+    }
+
+    pub(super) fn add(&mut self, rule: &'static rules::Rule, message: impl Into<String>, span: Span, help: &str) {
+        self.findings.add(Diagnostic::new(rule, message, self.source, span).with_help(help));
+    }
+}
+
+/// A name of the right form that reads like `text`.
+fn name_like(text: &str) -> Option<String> {
+    let lower = text.trim().to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
+    StepId::new(words.join("-")).ok().map(String::from)
+}

@@ -1,0 +1,222 @@
+//! The manifest as it was written: its keys known and of their types, its names well formed. What the names stand for
+//! is not asked here.
+
+mod fields;
+mod policy;
+
+use std::collections::HashMap;
+
+use fields::Reader;
+pub use policy::{Gate, Policy, Retry, RetryOn};
+
+use crate::diagnostic::{Diagnostic, Findings};
+use crate::rules;
+use crate::source::{Source, Span};
+use crate::step_id::StepId;
+use crate::yaml::{Key, Node, NodeValue};
+
+/// A manifest. What is wrong with it has been reported and is left out.
+#[derive(Debug, Default)]
+pub struct Manifest {
+    /// The name of the flow.
+    pub flow: Option<StepId>,
+    /// What the flow is for.
+    pub description: Option<String>,
+    /// Its parameters; none if they could not be read.
+    pub params: Option<Vec<(Key, Node)>>,
+    /// Its steps in order.
+    pub steps: Vec<AuthoredStep>,
+}
+
+/// A step of a manifest.
+#[derive(Debug)]
+pub struct AuthoredStep {
+    /// Its name; none if that is missing, ill formed, or that of an earlier step.
+    pub id: Option<StepId>,
+    /// Its name as it is written, by which other steps may speak of it.
+    pub written_id: Option<String>,
+    /// Where its name is written, or else where the step begins.
+    pub at: Span,
+    /// The name of its step type.
+    pub uses: Option<Written>,
+    /// What its inputs are wired to: `step`, or `step.output`.
+    pub inputs: Vec<(Key, Written)>,
+    /// Whether part of its wiring is unknown because it was refused.
+    pub inputs_in_doubt: bool,
+    /// Its parameters.
+    pub with: Vec<(Key, Node)>,
+    /// The key `with`, if there is one.
+    pub with_key: Option<Span>,
+    /// How it is run.
+    pub policy: Policy,
+}
+
+/// Text and where it stands.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The text, without the quotes that it may be written in.
+    pub text: String,
+    /// The place.
+    pub span: Span,
+}
+
+const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
+const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout", "gate"];
+
+/// Reads the manifest that `document` is. `is_param` tells whether the step type of the first name has a parameter of
+/// the second, as far as step types are known.
+pub fn read(
+    document: Option<&Node>,
+    source: &Source,
+    is_param: &dyn Fn(&str, &str) -> bool,
+    findings: &mut Findings,
+) -> Manifest {
+    let mut reader = Reader { source, is_param, findings };
+    let entries = match document.map(|node| (&node.value, node)) {
+        Some((NodeValue::Map(entries), _)) => entries,
+        Some((NodeValue::Invalid, _)) => return Manifest::default(),
+        Some((NodeValue::Null, _)) | None => {
+            let help = "begin with `flow: NAME` and `steps:`";
+            reader.add(&rules::NOT_A_MANIFEST, "the manifest is empty", Span::default(), help);
+            return Manifest::default();
+        }
+        Some((_, node)) => {
+            let message = format!("a manifest is a mapping, and this is {}", node.describe());
+            reader.add(&rules::NOT_A_MANIFEST, message, node.handle(), "begin with `flow: NAME` and `steps:`");
+            return Manifest::default();
+        }
+    };
+    let fields = reader.fields(entries, MANIFEST_KEYS, "a manifest", None);
+    let start = entries.first().map_or(Span::default(), |(key, _)| key.span);
+    let flow = reader.required(&fields, "flow", "the manifest", start).and_then(|node| reader.name(node, "flow"));
+    let description = fields.get("description").and_then(|(_, node)| reader.text(node, "description"));
+    let params = fields.get("params").map_or(Some(Vec::new()), |(_, node)| reader.params(node));
+    let key = fields.get("steps").map_or(start, |(key, _)| key.span);
+    let steps = reader.required(&fields, "steps", "the manifest", start);
+    let steps = steps.map(|node| reader.steps(node, key)).unwrap_or_default();
+    Manifest { flow, description: description.map(|written| written.text), params, steps }
+}
+
+impl Reader<'_> {
+    fn steps(&mut self, node: &Node, key: Span) -> Vec<AuthoredStep> {
+        let items = match &node.value {
+            NodeValue::List(items) if !items.is_empty() => items,
+            NodeValue::List(_) | NodeValue::Null => {
+                self.add(&rules::NO_STEPS, "a flow needs at least one step", key, "write the first as `- id: …`");
+                return Vec::new();
+            }
+            _ => {
+                self.wrong_type(node, "steps", "a list", "begin each step with `- `");
+                return Vec::new();
+            }
+        };
+        let mut first_uses: HashMap<StepId, Span> = HashMap::new();
+        let mut steps = Vec::new();
+        for item in items {
+            let Some(mut step) = self.step(item) else { continue };
+            if let Some(id) = &step.id {
+                if let Some(first) = first_uses.get(id) {
+                    let message = format!("two steps have the id `{id}`");
+                    self.findings.add(
+                        Diagnostic::new(&rules::DUPLICATE_ID, message, self.source, step.at)
+                            .with_secondary(self.source, *first, "it is taken here")
+                            .with_help("give one of the two another id"),
+                    );
+                    step.id = None;
+                } else {
+                    first_uses.insert(id.clone(), step.at);
+                }
+            }
+            steps.push(step);
+        }
+        steps
+    }
+
+    fn step(&mut self, node: &Node) -> Option<AuthoredStep> {
+        let NodeValue::Map(entries) = &node.value else {
+            self.wrong_type(node, "a step", "a mapping", "write `id:` and `uses:` below each other");
+            return None;
+        };
+        let start = node.handle();
+        let uses = entries.iter().find(|(key, _)| key.name == "uses").map(|(_, node)| node);
+        let fields = self.fields(entries, STEP_KEYS, "a step", uses);
+        let id_node = self.required(&fields, "id", "the step", start);
+        let id = id_node.and_then(|node| self.name(node, "step"));
+        let uses = self.required(&fields, "uses", "the step", id_node.map_or(start, |node| node.span));
+        let uses = uses.and_then(|node| self.text(node, "uses"));
+        let (inputs, inputs_in_doubt) =
+            fields.get("inputs").map(|(_, node)| self.inputs(node)).unwrap_or((Vec::new(), false));
+        let with = fields.get("with");
+        let policy = Policy {
+            retry: fields.get("retry").and_then(|(_, node)| self.retry(node)),
+            timeout_ms: fields.get("timeout").and_then(|(_, node)| self.time(node, "timeout", false)),
+            gate: fields.get("gate").and_then(|(_, node)| self.gate(node)),
+        };
+        let written_id = id_node.and_then(|node| match &node.value {
+            NodeValue::Text(text) => Some(text.clone()),
+            _ => None,
+        });
+        Some(AuthoredStep {
+            id,
+            written_id,
+            at: id_node.map_or(start, |node| node.span),
+            uses,
+            inputs,
+            inputs_in_doubt,
+            with: with.map(|(_, node)| self.entries(node, "with", "write `parameter: value`")).unwrap_or_default(),
+            with_key: with.map(|(key, _)| key.span),
+            policy,
+        })
+    }
+
+    /// The wiring, and whether any of it was refused.
+    fn inputs(&mut self, node: &Node) -> (Vec<(Key, Written)>, bool) {
+        let entries = self.entries(node, "inputs", "write `input: step`, or `input: step.output`");
+        let mut in_doubt = !matches!(node.value, NodeValue::Map(_) | NodeValue::Null);
+        let mut inputs = Vec::new();
+        for (port, from) in entries {
+            match self.text(&from, &port.name) {
+                Some(written) => inputs.push((port, written)),
+                None => in_doubt = true,
+            }
+        }
+        (inputs, in_doubt)
+    }
+
+    fn params(&mut self, node: &Node) -> Option<Vec<(Key, Node)>> {
+        let mut params = self.entries(node, "params", "write `name: value`");
+        if !matches!(node.value, NodeValue::Map(_) | NodeValue::Null) {
+            return None;
+        }
+        for (name, value) in &mut params {
+            if !is_identifier(&name.name) {
+                let message = format!("`{}` cannot name a parameter", name.name);
+                let help = "a name has letters, digits and `_`, begins with no digit, and has 64 characters at most";
+                self.add(&rules::BAD_NAME, message, name.span, help);
+            }
+            let odd = |node: &Node| matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
+            let scalar = "text, a number, or true or false";
+            match &value.value {
+                NodeValue::List(items) => match items.iter().find(|item| odd(item)) {
+                    Some(item) => {
+                        self.wrong_type(item, "a value of a list", scalar, "no parameter holds more than one list")
+                    }
+                    None => continue,
+                },
+                _ if odd(value) => {
+                    self.wrong_type(value, &name.name, scalar, "give it a value, or a list of values");
+                }
+                _ => continue,
+            }
+            value.value = NodeValue::Invalid;
+        }
+        Some(params)
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|next| next.is_ascii_alphanumeric() || next == '_')
+        && name.len() <= 64
+}

@@ -1,0 +1,90 @@
+//! Diagnostics as people read them, in the manner of rustc.
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::source::{Source, Span};
+
+/// Whether text for a terminal has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Style {
+    /// Text alone.
+    #[default]
+    Plain,
+    /// With ANSI colours.
+    Coloured,
+}
+
+/// The longest text that is shown around one label, or from the first to the last of several, in bytes.
+const LONGEST_SHOWN: usize = 1 << 16;
+
+impl Diagnostic {
+    /// The diagnostic with the lines that it is about, underlined.
+    pub fn render(&self, style: Style) -> String {
+        let level = match self.rule.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(&self.message).id(self.rule.code));
+        for source in self.sources() {
+            let labels =
+                || std::iter::once(&self.primary).chain(&self.secondary).filter(|label| label.source.is(source));
+            let together: Vec<&Label> = labels().collect();
+            if lines_of(source, &together).0.len() <= LONGEST_SHOWN {
+                group = self.show(group, source, &together);
+            } else {
+                group = labels().fold(group, |group, label| self.show(group, source, &[label]));
+            }
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        }
+        let renderer = match style {
+            Style::Plain => Renderer::plain(),
+            Style::Coloured => Renderer::styled(),
+        };
+        renderer.render(&[group])
+    }
+
+    /// The sources that it points into, that of the primary label first.
+    fn sources(&self) -> Vec<&Source> {
+        let mut sources = vec![&self.primary.source];
+        for label in &self.secondary {
+            if !sources.iter().any(|source| source.is(&label.source)) {
+                sources.push(&label.source);
+            }
+        }
+        sources
+    }
+
+    /// Adds the lines of `source` that `labels` are on, and those between them; of a line that nobody would read, its
+    /// place.
+    fn show<'a>(&'a self, group: Group<'a>, source: &'a Source, labels: &[&'a Label]) -> Group<'a> {
+        let (lines, start, number) = lines_of(source, labels);
+        if lines.len() > LONGEST_SHOWN {
+            let place = labels.first().map_or(start, |label| label.span.start);
+            let place = source.position(place);
+            return group.element(Origin::path(source.name()).line(place.line).char_column(place.column));
+        }
+        let annotations = labels.iter().map(|label| {
+            let kind =
+                if std::ptr::eq(*label, &self.primary) { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let at = |offset: usize| lines.floor_char_boundary(offset.saturating_sub(start).min(lines.len()));
+            let words = (!label.text.is_empty()).then_some(label.text.as_str());
+            kind.span(at(label.span.start)..at(label.span.end)).label(words)
+        });
+        let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(lines);
+        group.element(snippet.line_start(number).path(source.name()).annotations(annotations))
+    }
+}
+
+/// The lines from the first of `labels` to the last: their text, where that begins, and the number of the first.
+fn lines_of<'a>(source: &'a Source, labels: &[&Label]) -> (&'a str, usize, usize) {
+    let whole = labels.iter().map(|label| label.span).reduce(|a, b| Span::new(a.start.min(b.start), a.end.max(b.end)));
+    source.lines_around(whole.unwrap_or_default())
+}
+
+/// All of `diagnostics`, each with its source, with an empty line between two.
+pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
+    diagnostics.iter().map(|diagnostic| diagnostic.render(style) + "\n").collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,76 @@
+//! What was typed for the commands that take neither a manifest nor a run.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StepsArgs {
+    /// The step type to explain.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SchemaArgs {
+    /// Write it to this file, such as schemas/flow.schema.json, which the first line of a new flow names.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum StoreCommand {
+    /// Say which schema the store has, and what is to be applied.
+    Status,
+    /// Bring the schema up to date; make the store if it is not there.
+    Migrate,
+    /// Say which objects of the schema are not as the program made them. Status 1 if there are any.
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum NewCommand {
+    /// Write flows/NAME.yaml, a flow that runs.
+    Flow {
+        /// The flow's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Write a step function with a unit test to src/steps.
+    Step {
+        /// The step type's name, such as `table.head`.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// What kind of step: what a flow begins with, what takes and gives, or what takes alone.
+        #[arg(long, value_enum, default_value_t = NewStep::Transform)]
+        kind: NewStep,
+    },
+    /// Make a crate with a step, a flow and a snapshot test in a new directory.
+    Project {
+        /// The crate's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Take chem-runtime from the directory of its sources, and not from the package registry.
+        #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+        runtime: Option<PathBuf>,
+    },
+}
+
+/// What `chem new step` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum NewStep {
+    /// Makes a table out of nothing but its parameters.
+    Source,
+    /// Takes a table and gives another.
+    Transform,
+    /// Takes a table and writes a file.
+    Sink,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}

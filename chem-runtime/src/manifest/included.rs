@@ -1,0 +1,86 @@
+//! Flows that are part of a program.
+
+use std::path::{Path, PathBuf};
+
+use super::{Checked, Diagnostic, Override, Source, Style, check, render};
+use crate::flow::FlowDefinition;
+use crate::step::{DuplicateStepType, Registry};
+
+/// A manifest that [`include_flow!`](crate::include_flow) took into the program.
+///
+/// ```
+/// use chem_runtime::engine::FlowEngine;
+/// use chem_runtime::include_flow;
+/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+///
+/// let flow = include_flow!("../flows/demo.yaml").set("text", "CCO");
+/// let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository).included(&flow)?;
+/// engine.run_to_end()?;
+/// assert_eq!(engine.last_step_output("count")?.unwrap().payload_text(), r#"{"characters":3}"#);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct IncludedFlow {
+    source: Source,
+    directory: PathBuf,
+    overrides: Vec<Override>,
+}
+
+/// Why an included flow cannot run in this program.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IncludedFlowError {
+    /// Two crates of the program have a step type of the same name.
+    #[error(transparent)]
+    StepTypes(#[from] DuplicateStepType),
+    /// The manifest is no flow with the step types of this program, or with the parameters that it was given. The message
+    /// is that of `chem check`.
+    #[error("{}", render(.0, Style::Plain).trim_end())]
+    Invalid(Vec<Diagnostic>),
+}
+
+impl IncludedFlow {
+    /// What the macro expands to.
+    #[doc(hidden)]
+    pub fn new(crate_directory: &str, path: &str, text: &str) -> Self {
+        let mut directory = PathBuf::from(crate_directory).join(path);
+        directory.pop();
+        Self { source: Source::new(path, text), directory, overrides: Vec::new() }
+    }
+
+    /// The same with a value for a parameter of the flow, written as after `--set NAME=`.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.overrides.push(Override::new(format!("{name}={value}")));
+        self
+    }
+
+    /// The same with its relative paths starting from `directory`, and not from where the manifest was when the program
+    /// was compiled.
+    pub fn in_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = directory.into();
+        self
+    }
+
+    /// The path of the manifest, as the macro was given it.
+    pub fn path(&self) -> &Path {
+        Path::new(self.source.name())
+    }
+
+    /// Where relative paths of the manifest start from.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Checks the manifest against the step types of `registry`, as [`check`] does.
+    pub fn check(&self, registry: &Registry) -> Checked {
+        check(&self.source, &self.overrides, registry, &self.directory)
+    }
+
+    /// The flow, of step types that are linked into the program.
+    ///
+    /// # Errors
+    /// Everything that is wrong, if anything is.
+    pub fn definition(&self) -> Result<FlowDefinition, IncludedFlowError> {
+        let checked = self.check(Registry::linked()?);
+        checked.definition.ok_or(IncludedFlowError::Invalid(checked.diagnostics))
+    }
+}
