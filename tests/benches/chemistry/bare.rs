@@ -9,8 +9,7 @@ pub const PROPERTIES: [&str; 8] =
     ["molecular_weight", "logp", "tpsa", "hbd", "hba", "rotatable_bonds", "rings", "fraction_csp3"];
 
 /// A molecule's canonical SMILES and its eight properties.
-pub fn describe(line: &str) {
-    let smiles = line.split(' ').next().unwrap_or_default();
+pub fn describe(smiles: &str) {
     let Ok(molecule) = Molecule::from_smiles(smiles) else { return };
     let _ = black_box(molecule.to_smiles());
     let _ = black_box((

@@ -5,10 +5,15 @@ use std::path::Path;
 /// `count` lines of SMILES and name.
 pub fn lines(count: usize) -> Vec<String> {
     let given: Vec<String> = match std::env::var_os("CHEM_BENCH_LIBRARY") {
-        Some(path) => std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect(),
+        Some(path) => std::fs::read_to_string(path).unwrap().lines().map(|line| line.replace('\t', " ")).collect(),
         None => drugs(),
     };
     (0..count).map(|index| format!("{} copy {}", given[index % given.len()], index / given.len())).collect()
+}
+
+/// The SMILES of a line.
+pub fn smiles(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
 }
 
 fn drugs() -> Vec<String> {

@@ -8,6 +8,7 @@
 mod bare;
 mod flow;
 mod library;
+mod stages;
 #[path = "../table.rs"]
 mod table;
 
@@ -27,13 +28,21 @@ fn main() {
     // Cargo adds `--bench`; anything else is the part of a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     type Measure = fn() -> Line;
-    let all: [(&str, Measure); 4] =
-        [("throughput", flow::throughput), ("share", flow::share), ("hashing", hashing), ("memory", memory)];
+    let all: [(&str, Measure); 5] = [
+        ("throughput", flow::throughput),
+        ("work", flow::work),
+        ("share", flow::share),
+        ("hashing", hashing),
+        ("memory", memory),
+    ];
     table::head();
     for (name, measure) in all {
         if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
             table::print(&measure());
         }
+    }
+    if wanted.is_empty() || wanted.iter().any(|wanted| "stages".contains(wanted.as_str())) {
+        stages::print();
     }
 }
 
