@@ -118,7 +118,7 @@ fn read(file: &str, text: &[u8]) -> Result<Vec<Alert>, StepError> {
 
 /// The numbers of the alerts that occur; none if one cannot be told.
 fn occurring(smiles: &str, alerts: &[Alert]) -> Option<Vec<usize>> {
-    let structure = Structure::from_smiles(smiles).ok()?;
+    let structure = Structure::from_canonical(smiles).ok()?;
     let mut found = Vec::new();
     for (index, alert) in alerts.iter().enumerate() {
         if structure.has(&alert.pattern)? {

@@ -38,8 +38,9 @@ use crate::step::{ColumnContext, Columns};
 /// - None of its own.
 #[step("molecules.scaffold", version = 2, columns = with_scaffold)]
 pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
-    let found =
-        map_records(context, molecules.smiles(), |smiles| Structure::from_smiles(smiles.as_deref()?).ok()?.scaffold())?;
+    let found = map_records(context, molecules.smiles(), |smiles| {
+        Structure::from_canonical(smiles.as_deref()?).ok()?.scaffold()
+    })?;
     let undecided = found.iter().filter(|found| found.is_none()).count();
     let without = found.iter().filter(|found| **found == Some(None)).count();
     let scaffolds: Vec<Option<Box<str>>> = found.into_iter().map(|found| found.flatten().map(Into::into)).collect();

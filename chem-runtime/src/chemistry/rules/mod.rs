@@ -61,7 +61,7 @@ pub fn judge_molecules(
     let known = |name: &String| Rule::named(name).ok_or_else(|| StepError::new(format!("there is no rule `{name}`")));
     let rules: Vec<&Rule> = rules.iter().map(known).collect::<Result<_, _>>()?;
     let verdicts = map_records(context, molecules.smiles(), |smiles| {
-        let structure = Structure::from_smiles(smiles.as_deref()?).ok()?;
+        let structure = Structure::from_canonical(smiles.as_deref()?).ok()?;
         Some(rules.iter().map(|rule| rule.judge(&structure)).collect::<Vec<_>>())
     })?;
     let mut table = molecules.table().as_ref().clone();
