@@ -95,6 +95,8 @@ rules! {
     EXPRESSION = "E0408" Error "an expression cannot be used";
     NO_SUCH_FILE = "E0409" Error "an input file is not there";
     UNKNOWN_COLUMN = "E0410" Error "no earlier step produces a column";
+    WRITES_OVER_INPUT = "E0411" Error "a step writes over a file that the flow reads";
+    WRITTEN_TWICE = "E0412" Error "two sinks write one file";
 
     // The order of the steps and what feeds what.
     FIRST_NOT_SOURCE = "E0501" Error "the first step is not a source";

@@ -4,7 +4,11 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
-use super::output;
+use serde_json::json;
+
+use super::advice::advised;
+use super::args::{Format, Shared};
+use super::output::{self, CannotPrint};
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
 use crate::step::{DuplicateStepType, listed};
@@ -18,6 +22,7 @@ pub(super) enum Status {
     Usage = 2,
     Store = 3,
     Waiting = 4,
+    Output = 5,
     Interrupted = 130,
 }
 
@@ -65,8 +70,13 @@ impl Failure {
     }
 
     /// Prints the failure and gives the status to exit with.
-    pub(super) fn report(self) -> ExitCode {
-        output::print_error(&self.message, &self.causes, self.help.as_deref());
+    pub(super) fn report(self, shared: &Shared) -> ExitCode {
+        let help = self.help.as_deref().and_then(|help| advised(shared, help));
+        if shared.format == Format::Json && self.status != Status::Output {
+            // The failure is what counts, also where nobody can be told of it.
+            let _ = output::print_json(&json!({"error": self.message, "causes": self.causes, "help": help}));
+        }
+        output::print_error(&self.message, &self.causes, help.as_deref());
         self.status.into()
     }
 }
@@ -138,11 +148,17 @@ impl From<DuplicateStepType> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl From<CannotPrint> for Failure {
+    fn from(CannotPrint(error): CannotPrint) -> Self {
         // Whoever read our output has seen enough.
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
-        Self::new(Status::Usage, &error)
+        Self { status: Status::Output, ..Self::usage(format!("cannot write to standard output: {error}")) }
     }
 }
 

@@ -9,6 +9,7 @@
 //! Results go to stdout, messages and progress to stderr. `args` is what was typed; a file under `commands` is what each
 //! command does; `exit` decides the status.
 
+mod advice;
 mod args;
 mod commands;
 mod drive;
@@ -36,7 +37,7 @@ pub fn main() -> ExitCode {
     interrupts::take();
     let arguments = Arguments::typed();
     start_tracing(&arguments);
-    panics::guarded(|| dispatch(&arguments).unwrap_or_else(Failure::report))
+    panics::guarded(|| dispatch(&arguments).unwrap_or_else(|failure: Failure| failure.report(&arguments.shared)))
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {

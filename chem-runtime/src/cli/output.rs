@@ -21,19 +21,21 @@ pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Writes results to stdout. A reader that has gone away is an error of kind `BrokenPipe`.
-pub(super) fn print(text: &str) -> io::Result<()> {
+/// Results that stdout did not take. A reader that has gone away is an error of kind `BrokenPipe`.
+#[derive(Debug)]
+pub(super) struct CannotPrint(pub(super) io::Error);
+
+/// Writes results to stdout.
+pub(super) fn print(text: &str) -> Result<(), CannotPrint> {
     let mut stdout = anstream::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CannotPrint)
 }
 
 /// Writes one JSON value and a line end to stdout.
-pub(super) fn print_json(value: &Value) -> io::Result<()> {
+pub(super) fn print_json(value: &Value) -> Result<(), CannotPrint> {
     let mut stdout = io::stdout().lock();
-    serde_json::to_writer(&mut stdout, value)?;
-    stdout.write_all(b"\n")?;
-    stdout.flush()
+    let written = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
+    written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()).map_err(CannotPrint)
 }
 
 /// Writes a message to stderr. If nobody hears it there is nobody to tell.

@@ -27,10 +27,10 @@ mod schema;
 mod template;
 mod wiring;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use binding::{Binder, ColumnsSoFar};
+use binding::{Binder, ColumnsSoFar, FilesSoFar};
 use chem_manifest::authored::{AuthoredStep, Manifest};
 #[doc(inline)]
 pub use chem_manifest::{
@@ -101,7 +101,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         directory,
         params: &mut params,
         findings: &mut findings,
-        outputs: HashSet::new(),
+        files: FilesSoFar::default(),
         columns: ColumnsSoFar::new(&steps),
     };
     for ((step, registration), feeds) in steps.iter().zip(types).zip(&feeds) {

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::artifact::ArtifactValue as _;
+use crate::artifact::{ArtifactValue as _, Table};
 use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRequested, event_variants};
-use crate::fingerprint::{DefinitionHash, Fingerprint};
+use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
-use crate::step::FileWritten;
+use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
 use crate::store::{EventStore, FlowSummary, StoreError, StoredArtifacts};
 
 pub use steps::{family, output_kind, param_facts, step_reference};
@@ -163,6 +163,44 @@ impl RunReport {
             }
         }
         Ok(files)
+    }
+}
+
+/// The records that a step could not use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused<'a> {
+    /// The step.
+    pub step: &'a str,
+    /// How many there are.
+    pub records: usize,
+    /// How many it could use.
+    pub used: usize,
+    /// The table of them, with the reasons.
+    pub table: ArtifactHash,
+}
+
+impl RunReport {
+    /// The records that were refused, by the steps that refused any.
+    ///
+    /// # Errors
+    /// What the store or an artifact in it has to complain of.
+    pub fn refused(&self, store: &dyn EventStore) -> Result<Vec<Refused<'_>>, StoreError> {
+        let rows = |output: &OutputRef| -> Result<usize, StoreError> {
+            let Some(root) = store.artifact(output.hash)? else { return Ok(0) };
+            // Only tables have chunks.
+            Ok(Table::chunks_of(&root).map_or(0, |chunks| chunks.iter().map(|(_, rows)| rows).sum()))
+        };
+        let mut refused = Vec::new();
+        for step in &self.steps {
+            let output = |name: &str| step.outputs.iter().find(|output| output.name == name);
+            let Some(table) = output(REJECTS).filter(|table| table.kind == Table::KIND) else { continue };
+            let records = rows(table)?;
+            if records > 0 {
+                let used = output(MAIN_OUTPUT).map_or(Ok(0), rows)?;
+                refused.push(Refused { step: &step.id, records, used, table: table.hash });
+            }
+        }
+        Ok(refused)
     }
 }
 

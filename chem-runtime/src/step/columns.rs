@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::file::InputFile;
 use super::param::{InvalidParam, ParamType, ParamValue, PathPart};
+use super::place::place_of;
 
 /// The columns of a table, as far as they are known before the flow runs.
 ///
@@ -79,7 +80,7 @@ pub struct ColumnContext<'a> {
 
 impl<'a> ColumnContext<'a> {
     /// For a step that is fed `inputs`, by the names of its ports, in a flow whose paths start from `directory` and whose
-    /// earlier steps write the files `written`.
+    /// earlier steps write the files `written`, as absolute paths without links.
     pub fn new(inputs: &'a [(&'a str, Columns)], directory: &'a Path, written: &'a HashSet<PathBuf>) -> Self {
         Self { inputs, directory, written }
     }
@@ -100,7 +101,7 @@ impl<'a> ColumnContext<'a> {
         const BYTES: u64 = 64 << 10;
         let path = self.directory.join(file.as_str());
         // A pipe would be waited for, and what is taken out of it be gone.
-        if self.written.contains(&path) || !path.is_file() {
+        if !path.is_file() || self.written.contains(&place_of(&path)) {
             return None;
         }
         let mut beginning = Vec::new();

@@ -14,6 +14,7 @@ pub mod expression;
 mod file;
 mod history;
 pub(crate) mod param;
+mod place;
 mod port;
 mod registry;
 mod typed;
@@ -34,7 +35,8 @@ pub use param::{
     InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
     PositiveNumber,
 };
-pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, StepInput, StepReturn, WithRejects};
+pub(crate) use place::place_of;
+pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,

@@ -169,6 +169,9 @@ impl StepReturn for () {
     }
 }
 
+/// The output with the records that a step could not use.
+pub const REJECTS: &str = "rejects";
+
 /// A main output, and a table of the records that could not be used, as the output `rejects`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WithRejects<T> {
@@ -179,10 +182,10 @@ pub struct WithRejects<T> {
 }
 
 impl<T: ArtifactValue> StepReturn for WithRejects<T> {
-    const OUTPUTS: &'static [OutputSpec] = &[OutputSpec::of::<T>(MAIN_OUTPUT), OutputSpec::of::<Table>("rejects")];
+    const OUTPUTS: &'static [OutputSpec] = &[OutputSpec::of::<T>(MAIN_OUTPUT), OutputSpec::of::<Table>(REJECTS)];
 
     fn into_outputs(self) -> Result<Vec<StepOutput>, StepError> {
-        Ok(vec![StepOutput::of(MAIN_OUTPUT, self.kept)?, StepOutput::of("rejects", self.rejects)?])
+        Ok(vec![StepOutput::of(MAIN_OUTPUT, self.kept)?, StepOutput::of(REJECTS, self.rejects)?])
     }
 }
 

@@ -11,4 +11,5 @@ mod kills;
 mod manifest_errors;
 mod retry;
 mod store;
+mod trouble;
 mod workbench;

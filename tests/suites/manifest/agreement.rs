@@ -51,7 +51,10 @@ fn flows() -> impl Strategy<Value = Vec<Drawn>> {
 fn both(drawn: &[Drawn]) -> (String, Vec<PlannedStep>) {
     let (mut text, mut planned) = (String::from("flow: drawn\nsteps:\n"), Vec::new());
     for (index, (of, wires)) in drawn.iter().enumerate() {
-        let (uses, params) = step_types().swap_remove(*of);
+        let (uses, mut params) = step_types().swap_remove(*of);
+        if uses == "lab.write" {
+            params["path"] = format!("out/{index}.csv").into();
+        }
         let inputs: Vec<(String, String)> = wires
             .iter()
             .map(|(port, back, output)| (port.to_string(), format!("s{}{output}", index.wrapping_sub(*back))))

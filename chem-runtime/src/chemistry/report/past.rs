@@ -7,7 +7,7 @@ use super::cards::name_of;
 use crate::artifact::{ArtifactSource, ArtifactValue as _, ColumnData, Table};
 use crate::fingerprint::ArtifactHash;
 use crate::records::is_missing;
-use crate::step::{ExecutionContext, Expression, History, MAIN_OUTPUT, OutputRef, PastStep, StepError};
+use crate::step::{ExecutionContext, Expression, History, MAIN_OUTPUT, OutputRef, PastStep, REJECTS, StepError};
 
 /// So many of the molecules that a step removed are named.
 pub(super) const NAMED: usize = 60;
@@ -53,7 +53,7 @@ pub(super) fn passages<'a>(
             removed = gone.iter().take(NAMED).map(|row| name_of(&input, *row)).collect();
             without = missing(step, &input, &gone);
         }
-        let rejects = match step.output("rejects") {
+        let rejects = match step.output(REJECTS) {
             Some(rejects) if shelf.rows(rejects)?.is_some_and(|rows| rows > 0) => Some(shelf.table(rejects)?),
             _ => None,
         };

@@ -22,7 +22,8 @@ pub(super) use tools::{CompletionsArgs, NewCommand, NewStep, SchemaArgs, StepsAr
 #[derive(Debug, Parser)]
 #[command(name = "chem", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 good, 1 the run failed or a difference was found, 2 wrong usage or a manifest \
-with errors, 3 the store cannot be used, 4 the run waits for a person, 130 interrupted.")]
+with errors, 3 the store cannot be used, 4 the run waits for a person, 5 standard output \
+cannot be written to, 130 interrupted.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub shared: Shared,

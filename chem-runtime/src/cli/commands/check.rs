@@ -81,7 +81,18 @@ impl CheckedManifest {
         errors.all(|diagnostic| diagnostic.rule == manifest::no_such_file())
     }
 
-    /// Prints what was found, for a command that goes on to something else.
+    /// Prints what was found, for a command that goes on to something else if there is a flow. Scripts are told what keeps
+    /// it from that as `chem check` tells them.
+    pub(in crate::cli) fn print(&self, shared: &Shared) -> Result<(), Failure> {
+        if self.definition.is_none() && shared.format == Format::Json {
+            output::print_json(&self.diagnostics.iter().map(Diagnostic::to_json).collect())?;
+        } else {
+            self.print_to_stderr();
+        }
+        Ok(())
+    }
+
+    /// Prints what was found to stderr.
     pub(in crate::cli) fn print_to_stderr(&self) {
         if !self.diagnostics.is_empty() {
             output::say(&manifest::render(&self.diagnostics, Style::Coloured));

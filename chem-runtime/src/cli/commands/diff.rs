@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, 
     let path = Path::new(&args.after);
     let after = if path.is_file() {
         let checked = read_and_check(path, &Overrides { set: args.set.clone() })?;
-        checked.print_to_stderr();
+        checked.print(shared)?;
         let Some(definition) = checked.definition else {
             return Ok(Status::Usage.into());
         };

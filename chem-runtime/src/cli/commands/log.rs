@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 
+use crate::cli::advice::advised;
 use crate::cli::args::{Format, LogArgs, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, styled};
@@ -54,7 +55,9 @@ fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
         }
         cursor = followed.cursor;
     }
-    output::say(&format!("go on from here with `chem log --follow --from {cursor}`"));
+    if let Some(how) = advised(shared, &format!("go on from here with `chem log --follow --from {cursor}`")) {
+        output::say(&how);
+    }
     Ok(Status::Interrupted.into())
 }
 

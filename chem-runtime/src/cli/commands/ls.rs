@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::cli::advice::advised;
 use crate::cli::args::{Format, LsArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table};
@@ -23,7 +24,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
         return Ok(ExitCode::SUCCESS);
     }
     if flows.is_empty() {
-        output::say("there are no runs in this store yet; `chem run MANIFEST` makes one");
+        let hint = advised(shared, "`chem run MANIFEST` makes one").map(|how| format!("; {how}")).unwrap_or_default();
+        output::say(&format!("there are no runs in this store yet{hint}"));
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(&["run", "flow", "status", "began", "took", "flow fingerprint"]);

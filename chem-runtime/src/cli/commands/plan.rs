@@ -14,7 +14,7 @@ use crate::workbench::{self, Action, Origin, Plan, PlannedParam, to_dot, to_merm
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
     let checked = read_and_check(&args.manifest, &args.overrides)?;
-    checked.print_to_stderr();
+    checked.print(shared)?;
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());
     };

@@ -12,7 +12,7 @@ use crate::store::Takeover;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
     let checked = read_and_check(&args.manifest, &args.overrides)?;
-    checked.print_to_stderr();
+    checked.print(shared)?;
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());
     };

@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use serde_json::{Map, Value};
 
 use super::ls::status_style;
+use crate::cli::advice::advised;
 use crate::cli::args::{Format, RunIdArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
 use crate::event::{FlowId, UserInteractionRequested};
+use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
-use crate::report::RunReport;
+use crate::report::{Refused, RunReport};
 use crate::store::EventStore;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
@@ -49,6 +51,11 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         let path = from_here(report.directory.as_deref().unwrap_or(Path::new("")).join(&file.path));
         text.push_str(&format!("wrote {} ({} bytes)\n", output::shown(&path.display().to_string()), file.bytes));
     }
+    for Refused { step, records, used, table } in report.refused(store)? {
+        let all = records + used;
+        text.push_str(&format!("{step} refused {records} of {all} records: "));
+        text.push_str(&format!("{}\n", which_and_why(shared, table)));
+    }
     output::print(&text)?;
     if let Some((step, message, causes)) = report.failed_step() {
         let message = format!("step `{}` failed: {message}", step.id);
@@ -58,13 +65,22 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
             report.flow_id
         );
         let notes = [("step type", format!("{}@{}", step.uses, step.version)), ("parameters", with(&step.params))];
-        output::print_error_with(&message, causes, &notes, Some(&help));
+        output::print_error_with(&message, causes, &notes, advised(shared, &help).as_deref());
     }
     if let Some(question) = report.question() {
-        output::say(&waits(report, question));
+        let (step, message) = (&question.step_id, output::shown(&question.message));
+        output::say(&format!("step `{step}` waits for a decision: {message}"));
+        match advised(shared, &to_decide(report.flow_id, question)) {
+            Some(how) => output::say(&how),
+            None => {
+                output::say("  this store ends with the program, so that nobody can decide; `--store` names another")
+            }
+        }
     }
-    if report.status == FlowStatus::Interrupted {
-        output::say(&format!("go on with `chem resume {}`", report.flow_id));
+    if report.status == FlowStatus::Interrupted
+        && let Some(how) = advised(shared, &format!("go on with `chem resume {}`", report.flow_id))
+    {
+        output::say(&how);
     }
     Ok(())
 }
@@ -92,6 +108,12 @@ fn with(params: &Map<String, Value>) -> String {
     }
 }
 
+/// Where the refused records are to be seen.
+fn which_and_why(shared: &Shared, table: ArtifactHash) -> String {
+    let how = format!("`chem artifact {} --rows` says which and why", table.short());
+    advised(shared, &how).unwrap_or_else(|| format!("artifact {}", table.short()))
+}
+
 /// The steps that were not run, by the run that they were taken from.
 fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
     let mut runs: Vec<(FlowId, Vec<&str>)> = Vec::new();
@@ -105,21 +127,24 @@ fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
     runs
 }
 
-/// What a run waits for, and how to decide.
-fn waits(report: &RunReport, question: &UserInteractionRequested) -> String {
-    let (step, run) = (&question.step_id, report.flow_id);
-    let mut text = format!("step `{step}` waits for a decision: {}", output::shown(&question.message));
+/// What there is to decide on, and how that is done.
+fn to_decide(run: FlowId, question: &UserInteractionRequested) -> String {
+    let (step, shown) = (&question.step_id, question.shown.short());
+    let mut text = String::new();
     for (port, hash) in &question.inputs {
-        text.push_str(&format!("\n  {port}: `chem artifact {}`", hash.short()));
+        text.push_str(&format!("  {port}: `chem artifact {}`\n", hash.short()));
     }
     let data = match &question.schema {
         Some(schema) => {
-            text.push_str(&format!("\n  it asks for data: {}", output::shown(&schema.to_string())));
+            text.push_str(&format!("  it asks for data: {}\n", output::shown(&schema.to_string())));
             " --data JSON"
         }
         None => "",
     };
-    text.push_str(&format!("\n  decide with `chem approve {run} {step}{data}` or `chem reject {run} {step}`"));
+    text.push_str(&format!("  fingerprint {shown}\n"));
+    text.push_str(&format!(
+        "  decide with `chem approve {run} {step}{data} --shown {shown}` or `chem reject {run} {step}`"
+    ));
     text
 }
 

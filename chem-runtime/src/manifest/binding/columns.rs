@@ -77,7 +77,7 @@ impl Binder<'_> {
                 }
             }
         }
-        definition.columns(&ColumnContext::new(&inputs, self.directory, &self.outputs))
+        definition.columns(&ColumnContext::new(&inputs, self.directory, self.files.written()))
     }
 
     fn unknown_column(

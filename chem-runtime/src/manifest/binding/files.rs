@@ -1,50 +1,119 @@
-//! The files that steps read: whether they are there.
+//! The files that steps read and write: whether what is read is there, and whether what is written spoils another file of
+//! the flow.
 
 use chem_manifest::yaml::Node;
-use chem_manifest::{Diagnostic, rules};
-use std::path::Path;
+use chem_manifest::{Diagnostic, Rule, Span, rules};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::{Binder, walk};
-use crate::step::{ParamType, PathPart, nearest};
+use crate::step::{ParamType, PathPart, StepKind, nearest, place_of};
 
-impl Binder<'_> {
-    /// Sees that the files that the step reads are there. A file that an earlier step writes will be.
-    pub(super) fn files(&mut self, value: &Value, ty: &ParamType, node: &Node) {
+/// The files of the steps so far, by their places.
+#[derive(Default)]
+pub(in crate::manifest) struct FilesSoFar {
+    written: HashSet<PathBuf>,
+    /// Where the manifest names each that a sink writes.
+    writers: HashMap<PathBuf, Span>,
+    /// Where the manifest names each that is read and was not written before.
+    readers: HashMap<PathBuf, Span>,
+}
+
+impl FilesSoFar {
+    /// Those that are written.
+    pub(super) fn written(&self) -> &HashSet<PathBuf> {
+        &self.written
+    }
+}
+
+/// The files that one step names.
+#[derive(Default)]
+pub(super) struct NamedFiles<'n> {
+    reads: Vec<(String, &'n Node)>,
+    writes: Vec<(String, &'n Node)>,
+}
+
+impl<'n> NamedFiles<'n> {
+    /// Adds those in `value`, which stands at `node`.
+    pub(super) fn collect(&mut self, value: &Value, ty: &ParamType, node: &'n Node) {
         match (ty, value) {
-            (ParamType::InputFile, Value::String(path)) => {
-                let full = self.directory.join(path);
-                if !full.is_file() && !self.outputs.contains(&full) {
-                    self.no_such_file(path, &full, node);
-                }
-            }
-            (ParamType::OutputFile, Value::String(path)) => {
-                self.outputs.insert(self.directory.join(path));
-            }
-            (ParamType::Optional(inner), value) => self.files(value, inner, node),
+            (ParamType::InputFile, Value::String(path)) => self.reads.push((path.clone(), node)),
+            (ParamType::OutputFile, Value::String(path)) => self.writes.push((path.clone(), node)),
+            (ParamType::Optional(inner), value) => self.collect(value, inner, node),
             (ParamType::List(inner), Value::Array(values)) => {
                 for (index, value) in values.iter().enumerate() {
                     let (node, _) = walk(node, &[PathPart::Index(index)]);
-                    self.files(value, inner, node);
+                    self.collect(value, inner, node);
                 }
             }
             (ParamType::Map(inner), Value::Object(members)) => {
                 for (key, value) in members {
                     let (node, _) = walk(node, &[PathPart::Key(key.clone())]);
-                    self.files(value, inner, node);
+                    self.collect(value, inner, node);
                 }
             }
             _ => {}
         }
     }
+}
+
+impl Binder<'_> {
+    /// Sees that the files that a step reads are there, and that it writes over no other. A file that an earlier step
+    /// writes will be there.
+    pub(super) fn name_files(&mut self, named: &NamedFiles<'_>, kind: StepKind) {
+        for (path, node) in &named.reads {
+            let full = self.directory.join(path);
+            let place = place_of(&full);
+            if self.files.written.contains(&place) {
+                continue;
+            }
+            if !full.is_file() {
+                self.no_such_file(path, &full, node);
+            }
+            let span = self.locate(node, &[], None).span;
+            self.files.readers.entry(place).or_insert(span);
+        }
+        for (path, node) in &named.writes {
+            let place = place_of(&self.directory.join(path));
+            if let Some(reader) = self.files.readers.get(&place).copied() {
+                let message = format!("`{path}` is a file that the flow reads, and this step writes over it");
+                self.spoiled(&rules::WRITES_OVER_INPUT, message, node, (reader, "it is read here"));
+            } else if let (StepKind::Sink, Some(writer)) = (kind, self.files.writers.get(&place).copied()) {
+                let message = format!("`{path}` is a file that the flow has written already");
+                self.spoiled(&rules::WRITTEN_TWICE, message, node, (writer, "it is written here first"));
+            }
+            // Other steps than sinks may have reasons to add to one file.
+            if kind == StepKind::Sink {
+                let span = self.locate(node, &[], None).span;
+                self.files.writers.entry(place.clone()).or_insert(span);
+            }
+            self.files.written.insert(place);
+        }
+    }
+
+    fn spoiled(&mut self, rule: &'static Rule, message: String, node: &Node, (other, label): (Span, &str)) {
+        let place = self.locate(node, &[], None);
+        let mut diagnostic = Diagnostic::new(rule, message, self.source, place.span);
+        if other != place.span {
+            diagnostic = diagnostic.with_secondary(self.source, other, label);
+        }
+        if let Some((source, span, name)) = place.declared {
+            diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
+        }
+        self.findings.add(diagnostic.with_help("write to a file of another name"));
+    }
 
     fn no_such_file(&mut self, path: &str, full: &Path, node: &Node) {
         let message = match full.is_dir() {
             true => format!("`{path}` is a directory"),
+            // A device, or a pipe: what it gives cannot be read twice, and a step's input is hashed before it is read.
+            false if full.exists() => format!("`{path}` is no regular file"),
             false => format!("there is no file `{path}`"),
         };
         let help = match similar_file(path, full) {
+            _ if full.exists() && !full.is_dir() => "copy what it gives into a file, and name that".to_owned(),
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "a path is relative to the manifest".to_owned(),
         };

@@ -9,14 +9,16 @@ use chem_manifest::authored::AuthoredStep;
 use chem_manifest::params::Params;
 use chem_manifest::yaml::{Node, NodeValue};
 use chem_manifest::{Findings, Source};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Map;
 
 use super::wiring::Feed;
 use crate::step::{ParamProblem, ParamSpec, PathPart, StepDefinition, StepId, StepRegistration};
 pub(super) use columns::ColumnsSoFar;
+pub(super) use files::FilesSoFar;
+use files::NamedFiles;
 
 /// For each parameter that the manifest gives a step, the parameters of the flow that it takes up.
 pub(super) type Written = BTreeMap<String, BTreeSet<String>>;
@@ -27,8 +29,7 @@ pub(super) struct Binder<'a> {
     pub(super) directory: &'a Path,
     pub(super) params: &'a mut Params,
     pub(super) findings: &'a mut Findings,
-    /// What the steps so far write.
-    pub(super) outputs: HashSet<PathBuf>,
+    pub(super) files: FilesSoFar,
     pub(super) columns: ColumnsSoFar<'a>,
 }
 
@@ -80,14 +81,16 @@ impl Binder<'_> {
         let columns =
             definition.as_deref().map(|definition| self.columns(step, registration, definition, &given, feeds));
         self.columns.add(columns.unwrap_or_default());
+        let mut named = NamedFiles::default();
         for (param, node) in given {
             let refused = problems
                 .iter()
                 .any(|problem| matches!(problem, ParamProblem::Invalid { param: name, .. } if *name == param.name));
             if let Some(value) = values.get(param.name).filter(|_| !refused) {
-                self.files(value, &(param.ty)(), node);
+                named.collect(value, &(param.ty)(), node);
             }
         }
+        self.name_files(&named, spec.kind);
         (definition.filter(|_| step.id.is_some()), written)
     }
 }

@@ -1,0 +1,98 @@
+//! The commands that messages advise, as they work where they are read: with the `--store` that this one was given.
+
+use super::args::Shared;
+use crate::store::StoreUrl;
+
+/// The commands that work on a store.
+const ON_A_STORE: [&str; 14] = [
+    "run", "resume", "retry", "approve", "reject", "branch", "ls", "show", "log", "artifact", "why", "verify", "diff",
+    "store",
+];
+
+/// `text` with each command in backticks that works on a store told which one; nothing where what it advises cannot be
+/// done, since the store ends with the program.
+pub(super) fn advised(shared: &Shared, text: &str) -> Option<String> {
+    let url = super::runs::store_url(shared);
+    if matches!(url, Ok(StoreUrl::Memory)) && commands(text).next().is_some() {
+        return None;
+    }
+    let (Some(_), Ok(url)) = (&shared.store, url) else { return Some(text.to_owned()) };
+    let option = format!(" --store {}", quoted(&without_password(&url)));
+    let mut told = String::new();
+    let mut from = 0;
+    for end in commands(text) {
+        told.push_str(&text[from..end]);
+        told.push_str(&option);
+        from = end;
+    }
+    told.push_str(&text[from..]);
+    Some(told)
+}
+
+/// Where each command in backticks that works on a store ends.
+fn commands(text: &str) -> impl Iterator<Item = usize> {
+    text.match_indices("`chem ").filter_map(move |(start, begin)| {
+        let command = &text[start + begin.len()..];
+        let end = command.find('`')?;
+        let word = command[..end].split(' ').next().unwrap_or_default();
+        ON_A_STORE.contains(&word).then_some(start + begin.len() + end)
+    })
+}
+
+/// The address as a person may type it again. A password comes from the environment or is asked for.
+fn without_password(url: &StoreUrl) -> String {
+    // What is printed has `***` where something may be secret.
+    let shown = url.to_string().replace(":***@", "@");
+    match shown.split_once('?') {
+        Some((place, options)) if options.contains("***") => {
+            let kept: Vec<&str> = options.split('&').filter(|option| !option.ends_with("***")).collect();
+            if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) }
+        }
+        _ => shown,
+    }
+}
+
+/// The word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_alphanumeric() || "-_./:@=,+%".contains(character);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::Arguments;
+
+    fn told(store: &str, text: &str) -> Option<String> {
+        advised(&Arguments::parse_from(["chem", "ls", "--store", store]).shared, text)
+    }
+
+    #[test]
+    fn a_command_names_the_store_that_was_given() {
+        assert_eq!(
+            told("sqlite:my.db", "`chem show 1` says why; `chem retry 1` tries again").unwrap(),
+            "`chem show 1 --store sqlite:my.db` says why; `chem retry 1 --store sqlite:my.db` tries again"
+        );
+        assert_eq!(told("sqlite:my.db", "`chem steps` lists them").unwrap(), "`chem steps` lists them");
+        assert_eq!(told("sqlite:my db", "`chem ls`").unwrap(), "`chem ls --store 'sqlite:my db'`");
+    }
+
+    #[test]
+    fn a_password_is_left_out() {
+        for (url, option) in [
+            ("postgres://ada:secret@h/d", "postgres://ada@h/d"),
+            ("postgres://ada@h/d?password=secret", "postgres://ada@h/d"),
+            ("postgres://ada@h/d?password=secret&sslmode=require", "'postgres://ada@h/d?sslmode=require'"),
+        ] {
+            assert_eq!(told(url, "`chem ls`").unwrap(), format!("`chem ls --store {option}`"));
+        }
+    }
+
+    #[test]
+    fn nothing_is_advised_for_a_store_that_is_gone() {
+        assert_eq!(told("memory:", "go on with `chem resume 1`"), None);
+        assert_eq!(told("memory:", "did you mean `demo.seed`?").unwrap(), "did you mean `demo.seed`?");
+    }
+}

@@ -1,0 +1,97 @@
+//! What is said when a command cannot do what it was asked: what to do next, in words that work where they are read, and
+//! in JSON for scripts.
+
+use serde_json::json;
+
+use crate::harness::{Outcome, Place};
+
+const FAILS: &str = "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n  - { id: broken, uses: test.fail }\n";
+const GATED: &str = "flow: g\nsteps:\n  - { id: seed, uses: demo.seed, gate: { message: Go on? } }\n";
+
+/// The command that `said` advises, without its program.
+fn advised(said: &str, command: &str) -> Vec<String> {
+    let (_, rest) = said.split_once(&format!("`chem {command} ")).unwrap_or_else(|| panic!("{said}"));
+    let (rest, _) = rest.split_once('`').unwrap();
+    std::iter::once(command).chain(rest.split(' ')).map(str::to_owned).collect()
+}
+
+fn follow(place: &Place, said: &str, command: &str) -> Outcome {
+    let arguments = advised(said, command);
+    place.chem(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_next_command_works_as_it_is_printed() {
+    let place = Place::new();
+    place.write("fail.yaml", FAILS).write("gated.yaml", GATED);
+    let failed = place.chem(&["--store", "sqlite:my.db", "run", "fail.yaml"]).expect(1).stderr;
+    assert!(follow(&place, &failed, "retry").expect(1).stderr.contains("step `broken` failed"));
+    let refused = place.chem(&["resume", "@last", "--store", "sqlite:my.db"]).expect(2).stderr;
+    follow(&place, &refused, "show").expect(0);
+
+    let waits = place.chem(&["run", "gated.yaml", "--store", "sqlite:my.db"]).expect(4).stderr;
+    assert!(follow(&place, &waits, "approve").expect(0).stdout.contains("completed"));
+    assert!(!place.path().join(".chem").exists(), "an advised command made a store of its own");
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn refused_records_are_told_with_where_they_are() {
+    let place = Place::new();
+    place.write("a.smi", "CCO ethanol\nC1CC broken\nnonsense\n");
+    place.write("read.yaml", "flow: r\nsteps:\n  - { id: read, uses: molecules.read, with: { path: a.smi } }\n");
+    let told = place.chem(&["run", "read.yaml"]).expect(0).stdout;
+    assert!(told.contains("read refused 2 of 3 records: "), "{told}");
+    let rejects = follow(&place, &told, "artifact").expect(0).stdout;
+    assert!(rejects.contains("C1CC broken") && rejects.contains("nonsense"), "{rejects}");
+}
+
+#[test]
+fn a_store_that_ends_with_the_program_is_not_gone_back_to() {
+    let place = Place::new();
+    place.write("fail.yaml", FAILS).write("gated.yaml", GATED);
+    let failed = place.chem(&["run", "fail.yaml", "--store", "memory:"]).expect(1).stderr;
+    assert!(failed.contains("step `broken` failed") && !failed.contains("chem retry"), "{failed}");
+    let waits = place.chem(&["run", "gated.yaml", "--store", "memory:"]).expect(4).stderr;
+    assert!(waits.contains("nobody can decide") && !waits.contains("chem approve"), "{waits}");
+}
+
+#[test]
+fn the_fingerprint_that_a_decision_counts_for_is_shown() {
+    let place = Place::new();
+    place.write("gated.yaml", GATED);
+    let waits = place.chem(&["run", "gated.yaml"]).expect(4).stderr;
+    let arguments = advised(&waits, "approve");
+    let shown = &arguments[arguments.iter().position(|word| word == "--shown").unwrap() + 1];
+    assert!(waits.contains(&format!("\n  fingerprint {shown}\n")), "{waits}");
+    assert!(place.show("@last")["question"]["shown"].as_str().unwrap().starts_with(shown.as_str()));
+    follow(&place, &waits, "approve").expect(0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_no_wrong_usage() {
+    let place = Place::new();
+    place.write("demo.yaml", "flow: demo\nsteps:\n  - { id: seed, uses: demo.seed }\n");
+    for arguments in [&["run", "demo.yaml"][..], &["steps"], &["ls", "--format", "json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let outcome: Outcome = place.command(arguments).stdout(full).output().unwrap().into();
+        let stderr = outcome.expect(5).stderr;
+        assert!(stderr.contains("error: cannot write to standard output: "), "{stderr}");
+    }
+}
+
+#[test]
+fn scripts_are_told_in_json() {
+    let place = Place::new();
+    place.write("wrong.yaml", "flow: f\nsteps:\n  - { id: seed, uses: demo.sead }\n");
+    let checked = place.chem(&["check", "wrong.yaml", "--format", "json"]).expect(2).json();
+    assert_eq!(checked[0]["code"], "E0401");
+    for command in ["run", "plan"] {
+        assert_eq!(place.chem(&[command, "wrong.yaml", "--format", "json"]).expect(2).json(), checked);
+    }
+    place.chem(&["store", "migrate"]).expect(0);
+    let failure = place.chem(&["show", "zzz", "--format", "json"]).expect(2).json();
+    let help = "`chem ls` lists the runs; `--store` says which store";
+    assert_eq!(failure, json!({ "error": "there is no run `zzz` in this store", "causes": [], "help": help }));
+}
