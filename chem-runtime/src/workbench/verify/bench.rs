@@ -1,0 +1,165 @@
+//! One step of a stored run, repeated: bound as the run recorded it, started with what it was given then, and compared.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::compare::{self, Compared};
+use super::{Fault, Outcome, Tolerances};
+use crate::engine::{CoreEngineError, begin_step, repeat_step};
+use crate::event::{RecordedStep, StepStarted, UserInteractionProvided};
+use crate::fingerprint::DefinitionHash;
+use crate::flow::{FlowInstance, StepState, StepStatus, replay};
+use crate::step::{CancelToken, Files, Registry, StepDefinition, StepId};
+use crate::store::EventStore;
+use crate::workbench::WorkbenchError;
+use crate::workbench::difference::{Difference, differences};
+use crate::workbench::facts::StepFacts;
+use crate::workbench::tables::TableRoot;
+
+/// What every step is verified with.
+pub(super) struct Bench<'a> {
+    pub(super) store: &'a Arc<dyn EventStore>,
+    pub(super) instance: &'a FlowInstance,
+    pub(super) registry: &'a Registry,
+    pub(super) tolerances: &'a Tolerances,
+    pub(super) definition: DefinitionHash,
+    pub(super) files: Arc<Files>,
+    pub(super) cancel: &'a CancelToken,
+}
+
+impl Bench<'_> {
+    /// Refuses a tolerance that could never count, as one for a column that is misspelt.
+    pub(super) fn check_tolerances(&self) -> Result<(), WorkbenchError> {
+        if self.tolerances.is_empty() {
+            return Ok(());
+        }
+        let mut columns = BTreeSet::new();
+        for output in self.instance.steps().iter().flat_map(|step| &step.outputs) {
+            // What cannot be read may have any columns; its step will be said to be not repeatable.
+            let Ok(Some(root)) = self.store.artifact(output.hash) else { return Ok(()) };
+            if let Some(table) = TableRoot::of(&root) {
+                columns.extend(table.columns.into_iter().map(|column| column.name.to_string()));
+            }
+        }
+        match self.tolerances.keys().find(|column| !columns.contains(*column)) {
+            Some(column) => {
+                Err(WorkbenchError::NoSuchColumn { column: column.clone(), known: columns.into_iter().collect() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What comes of repeating the step at `index`.
+    pub(super) fn step(
+        &self,
+        recorded: &RecordedStep,
+        (index, state): (usize, &StepState),
+        facts: Option<&StepFacts>,
+    ) -> Result<Outcome, WorkbenchError> {
+        let (Some(started), Some(facts), StepStatus::FinishedOk) = (&state.started, facts, state.status) else {
+            return Ok(Outcome::NotFinished);
+        };
+        let approved = decision_on(self.store.as_ref(), self.instance, index)?.and_then(|decision| decision.data);
+        let (step, approximate) = match self.bind(recorded, approved) {
+            Ok(bound) => bound,
+            Err(reason) => return Ok(Outcome::NotRepeatable { reason }),
+        };
+        let now =
+            match begin_step(self.definition, started.step_index, step.as_ref(), &self.files, started.inputs.clone()) {
+                Ok(now) => now,
+                Err(error) => return Ok(Outcome::NotRepeatable { reason: told(&error) }),
+            };
+        if let Some(outcome) = starts_otherwise(started, &now, facts) {
+            return Ok(outcome);
+        }
+        for hash in started.inputs.values() {
+            if !matches!(self.store.artifact(*hash), Ok(Some(_))) {
+                return Ok(Outcome::NotRepeatable { reason: format!("its input, artifact {hash}, cannot be read") });
+            }
+        }
+        let repeated = repeat_step(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
+        let outputs = match repeated {
+            Ok(outputs) => outputs,
+            Err(error) if error.is_interrupted() => {
+                return Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into());
+            }
+            Err(error) => return Ok(Outcome::Differs(Fault::Fails { error: told(&error) })),
+        };
+        let none = Tolerances::new();
+        let tolerances = if approximate { self.tolerances } else { &none };
+        Ok(match compare::outputs(self.store, &state.outputs, &outputs, tolerances)? {
+            Compared::Same { within } => Outcome::Verified { within },
+            Compared::Differs(fault) => Outcome::Differs(fault),
+            Compared::Unreadable(reason) => Outcome::NotRepeatable { reason },
+        })
+    }
+
+    /// The step of the record, and whether it is approximate; or why it cannot be run.
+    fn bind(
+        &self,
+        recorded: &RecordedStep,
+        approved: Option<Value>,
+    ) -> Result<(Box<dyn StepDefinition>, bool), String> {
+        let (uses, version) = (&recorded.uses, recorded.version);
+        let Some(registration) = self.registry.get(uses) else {
+            return Err(format!("this program has no step type `{uses}`"));
+        };
+        let spec = registration.spec();
+        if spec.version != version {
+            return Err(format!("it ran as `{uses}@{version}`, and this program has `{uses}@{}`", spec.version));
+        }
+        if !spec.cache {
+            return Err("a step of this type acts on the world, or gives another result every time".to_owned());
+        }
+        let mut params = recorded.params.clone();
+        // What a person gave with an approval stands in place of what the manifest says.
+        if let Some(Value::Object(data)) = approved {
+            params.extend(data);
+        }
+        let id = StepId::new(recorded.id.clone()).map_err(|error| error.to_string())?;
+        let step = registration.bind(id, &params).map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            format!("its recorded parameters are no longer taken: {}", problems.join("; "))
+        })?;
+        Ok((step, spec.approximate))
+    }
+}
+
+/// What a person decided on the step at `index`: in the run itself or, where a branch shares the step, in the run that it
+/// branched from.
+fn decision_on(
+    store: &dyn EventStore,
+    run: &FlowInstance,
+    index: usize,
+) -> Result<Option<UserInteractionProvided>, WorkbenchError> {
+    let mut parent: Option<FlowInstance> = None;
+    loop {
+        let run = parent.as_ref().unwrap_or(run);
+        if let Some(decision) = run.steps().get(index).and_then(|step| step.decision.clone()) {
+            return Ok(Some(decision));
+        }
+        let Some(branch) = run.branch().filter(|branch| index < branch.step_index) else { return Ok(None) };
+        parent = Some(replay(branch.parent, &store.list(branch.parent)?)?);
+    }
+}
+
+/// What is to be said of a step that does not start as it did; nothing if it does.
+fn starts_otherwise(was: &StepStarted, is: &StepStarted, facts: &StepFacts) -> Option<Outcome> {
+    if was.fingerprint == is.fingerprint {
+        return None;
+    }
+    let now = StepFacts { params: is.params.clone(), uses: is.uses.clone(), version: is.version, ..facts.clone() };
+    let found = differences(facts, &now);
+    let file = |difference: &Difference| matches!(difference, Difference::File { .. });
+    if !found.is_empty() && found.iter().all(file) {
+        let words: Vec<String> = found.iter().map(ToString::to_string).collect();
+        return Some(Outcome::NotRepeatable { reason: words.join("; ") });
+    }
+    Some(Outcome::Differs(Fault::Fingerprint { differences: found, was: was.fingerprint, is: is.fingerprint }))
+}
+
+fn told(error: &crate::step::StepError) -> String {
+    std::iter::once(error.message().to_owned()).chain(error.causes()).collect::<Vec<_>>().join(": ")
+}
