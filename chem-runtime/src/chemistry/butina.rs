@@ -1,9 +1,10 @@
 //! Taylor and Butina's clustering of fingerprints, in memory that grows with their number and not with its square.
 //!
 //! Nobody's neighbours are kept: they are found once to be counted, and again for the few that become centres. They are
-//! found without looking at all pairs. Two fingerprints whose Tanimoto coefficient is at least t share at least t times
-//! the bits of either. So if the bits of each are put in one order, rare ones first, the two share one among the first
-//! of each, as many as may miss and one more: an index of those gives all that may be neighbours, and few others.
+//! found without comparing all pairs. Two fingerprints whose Tanimoto coefficient is at least t share at least s bits, t
+//! times those of either. So if those of one that are common in the library are left aside, s - l of them, the two share
+//! at least l of the others: counting those by an index of who has which bit gives all that may be neighbours, and few
+//! others. The greater l is, the fewer; the smaller, the less there is to count.
 
 use std::collections::HashMap;
 
@@ -33,10 +34,10 @@ pub(super) fn butina(
     let counts: Vec<usize> = (0..groups.prints.len())
         .into_par_iter()
         .map_init(
-            || Seen::new(groups.prints.len()),
-            |seen, group| {
+            || Shared::new(groups.prints.len()),
+            |shared, group| {
                 context.check_cancelled()?;
-                let count = index.neighbours(group, seen).iter().map(|other| groups.members[*other].len()).sum();
+                let count = index.neighbours(group, shared).iter().map(|other| groups.members[*other].len()).sum();
                 let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
                 if done.is_multiple_of(256) || done == all {
                     context.progress(done, Some(all));
@@ -48,7 +49,7 @@ pub(super) fn butina(
 
     let mut order: Vec<usize> = (0..counts.len()).collect();
     order.sort_by_key(|group| (std::cmp::Reverse(counts[*group]), groups.members[*group][0]));
-    let (mut taken, mut seen) = (vec![false; counts.len()], Seen::new(counts.len()));
+    let (mut taken, mut shared) = (vec![false; counts.len()], Shared::new(counts.len()));
     let mut clusters = Vec::new();
     for group in order {
         if taken[group] {
@@ -56,7 +57,7 @@ pub(super) fn butina(
         }
         context.check_cancelled()?;
         let mut members = Vec::new();
-        for other in index.neighbours(group, &mut seen) {
+        for other in index.neighbours(group, &mut shared) {
             if !std::mem::replace(&mut taken[other], true) {
                 members.extend(&groups.members[other]);
             }
@@ -90,81 +91,72 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// Which fingerprints have a bit among the first of their bits, rare ones first.
+/// Who has which bit.
 struct Index<'a> {
     prints: &'a [&'a Fingerprint],
     threshold: f64,
-    /// The first bits of each.
-    first: Vec<Vec<u32>>,
-    having: HashMap<u32, Vec<usize>>,
+    /// The places by the number of bits, fewest first. Their ranks are what the lists below hold.
+    by_ones: Vec<usize>,
+    /// For each bit the ranks of those that have it, in order.
+    having: HashMap<u32, Vec<u32>>,
 }
 
 impl<'a> Index<'a> {
     fn of(prints: &'a [&'a Fingerprint], threshold: f64) -> Self {
-        let mut often: HashMap<u32, usize> = HashMap::new();
-        for bit in prints.iter().flat_map(|print| print.bits()) {
-            *often.entry(bit).or_default() += 1;
-        }
-        let first_of = |print: &&Fingerprint| {
-            let mut bits: Vec<u32> = print.bits().collect();
-            bits.sort_by_key(|bit| (often.get(bit).copied(), *bit));
-            // A little less than what has to be shared, so that a last bit of the product does not matter.
-            let shared = (threshold * f64::from(print.ones()) - 1e-6).ceil().max(1.0) as usize;
-            bits.truncate((bits.len() + 1).saturating_sub(shared));
-            bits
-        };
-        let first: Vec<Vec<u32>> = prints.par_iter().map(first_of).collect();
-        let mut having: HashMap<u32, Vec<usize>> = HashMap::new();
-        for (place, bits) in first.iter().enumerate() {
-            for bit in bits {
-                having.entry(*bit).or_default().push(place);
+        let mut by_ones: Vec<usize> = (0..prints.len()).collect();
+        by_ones.sort_by_key(|place| prints[*place].ones());
+        let mut having: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (rank, place) in (0_u32..).zip(&by_ones) {
+            for bit in prints[*place].bits() {
+                having.entry(bit).or_default().push(rank);
             }
         }
-        Self { prints, threshold, first, having }
+        Self { prints, threshold, by_ones, having }
     }
 
     /// The neighbours of `place`, itself among them, in no order that means anything.
-    fn neighbours(&self, place: usize, seen: &mut Seen) -> Vec<usize> {
+    fn neighbours(&self, place: usize, shared: &mut Shared) -> Vec<usize> {
         let print = self.prints[place];
-        seen.begin();
-        let mut found = vec![place];
-        seen.first_time(place);
-        for bit in &self.first[place] {
-            for &other in self.having.get(bit).map_or(&[][..], Vec::as_slice) {
-                if seen.first_time(other) && self.close(print, self.prints[other]) {
-                    found.push(other);
-                }
+        let ones = f64::from(print.ones());
+        // Bounds that are a little wide, so that a last bit of a product does not matter.
+        let least = (self.threshold * ones - 1e-6).ceil().max(1.0);
+        let most = ones / self.threshold + 1e-6;
+        let rank_of = |bound: f64| self.by_ones.partition_point(|place| f64::from(self.prints[*place].ones()) < bound);
+        let (from, to) = (rank_of(least), rank_of(most.floor() + 1.0));
+
+        let enough = (least as usize / 4).max(1);
+        let mut bits: Vec<(&[u32], u32)> =
+            print.bits().filter_map(|bit| Some((self.having.get(&bit)?.as_slice(), bit))).collect();
+        bits.sort_by_key(|(having, bit)| (having.len(), *bit));
+        bits.truncate((bits.len() + enough).saturating_sub(least as usize));
+
+        let counts = shared.none(to.saturating_sub(from));
+        for (having, _) in bits {
+            let start = having.partition_point(|rank| (*rank as usize) < from);
+            for rank in having[start..].iter().map(|rank| *rank as usize).take_while(|rank| *rank < to) {
+                counts[rank - from] += 1;
             }
         }
-        found
-    }
-
-    fn close(&self, a: &Fingerprint, b: &Fingerprint) -> bool {
-        let (less, more) = (a.ones().min(b.ones()), a.ones().max(b.ones()));
-        f64::from(less) >= self.threshold * f64::from(more) - 1e-6 && a.tanimoto(b) >= self.threshold
+        let may_be = counts.iter().enumerate().filter(|(_, count)| usize::from(**count) >= enough);
+        let others = may_be.map(|(at, _)| self.by_ones[from + at]).filter(|other| *other != place);
+        let close = others.filter(|other| print.tanimoto(self.prints[*other]) >= self.threshold);
+        std::iter::once(place).chain(close).collect()
     }
 }
 
-/// What was looked at already in this round.
-struct Seen {
-    round: u32,
-    last: Vec<u32>,
-}
+/// How many bits are shared with each of a range of fingerprints: room that is used again.
+struct Shared(Vec<u16>);
 
-impl Seen {
-    fn new(places: usize) -> Self {
-        Self { round: 0, last: vec![0; places] }
+impl Shared {
+    fn new(most: usize) -> Self {
+        Self(vec![0; most])
     }
 
-    fn begin(&mut self) {
-        self.round = self.round.checked_add(1).unwrap_or_else(|| {
-            self.last.fill(0);
-            1
-        });
-    }
-
-    fn first_time(&mut self, place: usize) -> bool {
-        std::mem::replace(&mut self.last[place], self.round) != self.round
+    /// For so many fingerprints, none yet.
+    fn none(&mut self, many: usize) -> &mut [u16] {
+        let counts = &mut self.0[..many];
+        counts.fill(0);
+        counts
     }
 }
 
