@@ -87,17 +87,27 @@ DECLARE
     refused TEXT;
 BEGIN
     -- One writer at a time for each run, until its commit. The order is the same for all, so that no two calls wait for
-    -- each other.
-    PERFORM pg_advisory_xact_lock(locks.key)
-    FROM (SELECT DISTINCT uuid_hash_extended(id, 0) AS key FROM unnest(run_ids) AS id ORDER BY key) AS locks;
+    -- each other. The lock of a single run that is free is taken by an expression, without a statement.
+    IF cardinality(run_ids) > 1 OR NOT pg_try_advisory_xact_lock(uuid_hash_extended(run_ids[1], 0)) THEN
+        PERFORM pg_advisory_xact_lock(locks.key)
+        FROM (SELECT DISTINCT uuid_hash_extended(id, 0) AS key FROM unnest(run_ids) AS id ORDER BY key) AS locks;
+    END IF;
 
-    IF run_epochs IS NOT NULL THEN
+    IF run_epochs IS NOT NULL AND 0 = ANY (run_expected) THEN
         INSERT INTO flow_leases (flow_id, epoch, holder)
         SELECT run.id, 1, run.holder::jsonb
         FROM unnest(run_ids, run_expected, run_epochs, run_holders) AS run (id, expected, epoch, holder)
         WHERE run.expected = 0 AND run.epoch = 1
         ON CONFLICT DO NOTHING;
+    END IF;
 
+    -- Whether any is refused; only then, which of them.
+    IF EXISTS (
+        SELECT FROM unnest(run_ids, run_expected, run_epochs) AS run (id, expected, epoch)
+        WHERE run.expected <> coalesce((SELECT max(position) + 1 FROM event_log WHERE flow_id = run.id), 0)
+           OR (run.epoch IS NOT NULL
+               AND run.epoch IS DISTINCT FROM (SELECT lease.epoch FROM flow_leases AS lease WHERE flow_id = run.id))
+    ) THEN
         SELECT jsonb_agg(jsonb_build_object('flow_id', run.id, 'holder', lease.holder))::text INTO refused
         FROM unnest(run_ids, run_epochs) AS run (id, epoch)
         LEFT JOIN flow_leases AS lease ON lease.flow_id = run.id
@@ -105,31 +115,31 @@ BEGIN
         IF refused IS NOT NULL THEN
             RAISE EXCEPTION 'the lease has passed to another holder' USING ERRCODE = 'CH002', DETAIL = refused;
         END IF;
+
+        SELECT jsonb_agg(jsonb_build_object('flow_id', run.id, 'found', log.next))::text INTO refused
+        FROM unnest(run_ids, run_expected) AS run (id, expected),
+            LATERAL (SELECT coalesce(max(position) + 1, 0) AS next FROM event_log WHERE flow_id = run.id) AS log
+        WHERE log.next <> run.expected;
+        IF refused IS NOT NULL THEN
+            RAISE EXCEPTION 'the run has moved on' USING ERRCODE = 'CH001', DETAIL = refused;
+        END IF;
     END IF;
 
-    SELECT jsonb_agg(jsonb_build_object('flow_id', run.id, 'found', log.next))::text INTO refused
-    FROM unnest(run_ids, run_expected) AS run (id, expected),
-        LATERAL (SELECT coalesce(max(position) + 1, 0) AS next FROM event_log WHERE flow_id = run.id) AS log
-    WHERE log.next <> run.expected;
-    IF refused IS NOT NULL THEN
-        RAISE EXCEPTION 'the run has moved on' USING ERRCODE = 'CH001', DETAIL = refused;
-    END IF;
-
+    -- The numbers come in the order of the events.
     WITH stored AS (
         INSERT INTO event_log (flow_id, position, event_type, payload)
         SELECT event.run, event.position, event.type, event.payload::jsonb
         FROM unnest(event_runs, event_positions, event_types, event_payloads) AS event (run, position, type, payload)
         RETURNING seq
     )
-    SELECT array_agg(stored.seq ORDER BY stored.seq) INTO seqs FROM stored;
+    SELECT array_agg(stored.seq) INTO seqs FROM stored;
 
     IF cardinality(artifact_hashes) > 0 THEN
-        -- In the order of their hashes, so that no two calls wait for each other. The first of a name stays.
+        -- The first of a name stays.
         INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
         SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb, seqs[artifact.event]
         FROM unnest(artifact_events, artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas)
-            WITH ORDINALITY AS artifact (event, hash, kind, payload, metadata, number)
-        ORDER BY artifact.hash, artifact.number
+            AS artifact (event, hash, kind, payload, metadata)
         ON CONFLICT (artifact_hash) DO NOTHING;
     END IF;
 

@@ -123,6 +123,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             error: "line 3: `C1CC` does not close".into(),
             causes: vec!["ring 1 is open".into(), String::new()],
             transient: true,
+            left_behind: false,
         }),
         signal(json!({"deep": [[{"er": -0.5}]], "empty": {}, "none": null})),
         FlowEventKind::StepReused(StepReused {

@@ -38,7 +38,7 @@ use crate::step::{ColumnContext, Columns};
 /// # Errors
 /// - The file cannot be read, or has no alerts.
 /// - A line has no name or a pattern that is no SMARTS, or two have one name; the message names the line.
-#[step("molecules.alerts", version = 1, columns = with_alerts)]
+#[step("molecules.alerts", version = 2, columns = with_alerts)]
 pub fn mark_alerts(
     molecules: Input<Molecules>,
     /// The file of alerts, plain or compressed with gzip.
@@ -68,8 +68,8 @@ pub fn mark_alerts(
     let table = molecules.table();
     let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
     let table = table
-        .with_column(column("alert_count", ColumnType::Integer), ColumnData::Integer(counts))?
-        .with_column(column("alerts", ColumnType::Text), ColumnData::Text(names.collect()))?;
+        .with_result(column("alert_count", ColumnType::Integer), ColumnData::Integer(counts))?
+        .with_result(column("alerts", ColumnType::Text), ColumnData::Text(names.collect()))?;
     let said = json!({ "molecules": molecules.len(), "marked": marked, "undecided": undecided, "by_alert": by_alert });
     context.signal("alerted", &said)?;
     Ok(Molecules::new(table)?)
@@ -118,7 +118,7 @@ fn read(file: &str, text: &[u8]) -> Result<Vec<Alert>, StepError> {
 
 /// The numbers of the alerts that occur; none if one cannot be told.
 fn occurring(smiles: &str, alerts: &[Alert]) -> Option<Vec<usize>> {
-    let structure = Structure::from_smiles(smiles).ok()?;
+    let structure = Structure::from_canonical(smiles).ok()?;
     let mut found = Vec::new();
     for (index, alert) in alerts.iter().enumerate() {
         if structure.has(&alert.pattern)? {

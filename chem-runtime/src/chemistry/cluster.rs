@@ -42,7 +42,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.cluster", version = 1, columns = with_clusters)]
+#[step("molecules.cluster", version = 2, columns = with_clusters)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
     /// The least similarity of two neighbours.
@@ -77,9 +77,9 @@ pub fn cluster_molecules(
     let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
     let table = molecules
         .table()
-        .with_column(column("cluster", ColumnType::Integer), ColumnData::Integer(number))?
-        .with_column(column("cluster_size", ColumnType::Integer), ColumnData::Integer(size))?
-        .with_column(column("centre", ColumnType::Boolean), ColumnData::Boolean(centre))?;
+        .with_result(column("cluster", ColumnType::Integer), ColumnData::Integer(number))?
+        .with_result(column("cluster_size", ColumnType::Integer), ColumnData::Integer(size))?
+        .with_result(column("centre", ColumnType::Boolean), ColumnData::Boolean(centre))?;
     Ok(Molecules::new(table)?)
 }
 

@@ -70,7 +70,9 @@ fn with_properties(step: &DescribeMolecules, context: &ColumnContext<'_>) -> Col
 
 /// The value of each property, null where there is none.
 fn describe(smiles: Option<&str>, properties: &[&Property]) -> Vec<Value> {
-    match smiles.map(Structure::from_smiles) {
+    let needs_stereo = properties.iter().any(|property| property.needs_stereo);
+    let parse = if needs_stereo { Structure::from_smiles } else { Structure::from_canonical };
+    match smiles.map(parse) {
         Some(Ok(structure)) => properties.iter().map(|property| property.of(&structure)).collect(),
         _ => vec![Value::Null; properties.len()],
     }

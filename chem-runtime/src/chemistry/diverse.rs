@@ -37,7 +37,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.diverse", version = 1, columns = with_distance)]
+#[step("molecules.diverse", version = 2, columns = with_distance)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// How many to pick.
@@ -63,7 +63,7 @@ pub fn pick_diverse(
     let said = json!({ "kept": kept.len(), "dropped": dropped, "undecided": undecided, "distance": least });
     context.signal("picked", &said)?;
     let column = Column::new("distance", ColumnType::Float).with_provider(PROVIDER);
-    let table = molecules.table().gather(&kept).with_column(column, ColumnData::Float(distances))?;
+    let table = molecules.table().gather(&kept).with_result(column, ColumnData::Float(distances))?;
     Ok(Molecules::new(table)?)
 }
 

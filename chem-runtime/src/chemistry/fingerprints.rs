@@ -25,7 +25,7 @@ pub(super) fn fingerprinted(
 }
 
 pub(super) fn fingerprint(smiles: &str, kind: FingerprintKind) -> Option<Fingerprint> {
-    Structure::from_smiles(smiles).ok()?.fingerprint(kind)
+    Structure::from_canonical(smiles).ok()?.fingerprint(kind)
 }
 
 /// The kind that a parameter names.

@@ -3,6 +3,7 @@
 //! Hostile input meets its limits here (see [`limits`]), and a panic of the library becomes a refusal or a missing
 //! value. The library's recursion needs the deep stacks of [`records::map_records`](crate::records::map_records).
 
+mod canonical;
 mod depict;
 mod fingerprint;
 mod mol_block;

@@ -37,7 +37,8 @@ pub enum NotMolecules {
 }
 
 impl Molecules {
-    /// `table` as molecules, if it has what they promise. The SMILES are taken to be canonical.
+    /// `table` as molecules, if it has what they promise. The SMILES are taken to be canonical, as
+    /// [`Structure::canonical_smiles`](super::Structure::canonical_smiles) writes them: the steps rely on it.
     pub fn new(table: impl Into<Arc<Table>>) -> Result<Self, NotMolecules> {
         let table = table.into();
         for (index, (name, ty)) in PROMISED.into_iter().enumerate() {

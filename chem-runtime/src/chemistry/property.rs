@@ -20,6 +20,8 @@ pub struct Property {
     pub ty: ColumnType,
     /// Their unit.
     pub unit: Option<&'static str>,
+    /// Whether it depends on stereochemistry.
+    pub needs_stereo: bool,
     compute: fn(&Structure) -> Value,
 }
 
@@ -39,7 +41,7 @@ static ALL: &[Property] = &[
     Property::float("fraction_csp3", None, |s| float(s.fraction_csp3())),
     Property::integer("formal_charge", |s| s.formal_charge().into()),
     Property::float("qed", None, |s| float(s.qed())),
-    Property::text("inchi_key", |s| s.inchi_key().into()),
+    Property { needs_stereo: true, ..Property::text("inchi_key", |s| s.inchi_key().into()) },
 ];
 
 impl Property {
@@ -49,15 +51,15 @@ impl Property {
     }
 
     const fn float(name: &'static str, unit: Option<&'static str>, compute: fn(&Structure) -> Value) -> Self {
-        Self { name, ty: ColumnType::Float, unit, compute }
+        Self { name, ty: ColumnType::Float, unit, needs_stereo: false, compute }
     }
 
     const fn integer(name: &'static str, compute: fn(&Structure) -> Value) -> Self {
-        Self { name, ty: ColumnType::Integer, unit: None, compute }
+        Self { name, ty: ColumnType::Integer, unit: None, needs_stereo: false, compute }
     }
 
     const fn text(name: &'static str, compute: fn(&Structure) -> Value) -> Self {
-        Self { name, ty: ColumnType::Text, unit: None, compute }
+        Self { name, ty: ColumnType::Text, unit: None, needs_stereo: false, compute }
     }
 
     /// The property called `name`.

@@ -36,10 +36,11 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.scaffold", version = 1, columns = with_scaffold)]
+#[step("molecules.scaffold", version = 2, columns = with_scaffold)]
 pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
-    let found =
-        map_records(context, molecules.smiles(), |smiles| Structure::from_smiles(smiles.as_deref()?).ok()?.scaffold())?;
+    let found = map_records(context, molecules.smiles(), |smiles| {
+        Structure::from_canonical(smiles.as_deref()?).ok()?.scaffold()
+    })?;
     let undecided = found.iter().filter(|found| found.is_none()).count();
     let without = found.iter().filter(|found| **found == Some(None)).count();
     let scaffolds: Vec<Option<Box<str>>> = found.into_iter().map(|found| found.flatten().map(Into::into)).collect();
@@ -49,7 +50,7 @@ pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_
     });
     context.signal("scaffolds", &said)?;
     let column = Column::new("scaffold", ColumnType::Text).with_provider(PROVIDER);
-    Ok(Molecules::new(molecules.table().with_column(column, ColumnData::Text(scaffolds))?)?)
+    Ok(Molecules::new(molecules.table().with_result(column, ColumnData::Text(scaffolds))?)?)
 }
 
 fn with_scaffold(_: &FindScaffolds, context: &ColumnContext<'_>) -> Columns {

@@ -9,7 +9,7 @@ use super::params::Smiles;
 use super::property::rounded;
 use super::read::{Query, read_queries};
 use crate::prelude::*;
-use crate::records::{map_records, on_workers};
+use crate::records::{RecordFile, map_records, on_workers};
 use crate::step::{ColumnContext, Columns};
 
 /// Ranks molecules by how similar they are to given ones, and keeps the most similar.
@@ -39,14 +39,14 @@ use crate::step::{ColumnContext, Columns};
 /// # Errors
 /// - Neither `queries` nor `path` names a molecule.
 /// - The file cannot be read, or one of its records is no molecule; the message names the line.
-#[step("molecules.similar", version = 1, columns = with_similarity, check = can_compare)]
+#[step("molecules.similar", version = 2, columns = with_similarity, check = can_compare)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
     /// Molecules to compare with.
     #[param(default = [], example = "[\"CC(=O)Oc1ccccc1C(=O)O\"]")]
     queries: Vec<Smiles>,
     /// A file with molecules to compare with: SMILES and names, or CSV or TSV with a column `smiles`.
-    path: Option<InputFile>,
+    path: Option<RecordFile>,
     /// What similarity is measured by.
     #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
     fingerprint: String,
@@ -90,8 +90,8 @@ pub fn rank_by_similarity(
     let table = molecules
         .table()
         .gather(&rows)
-        .with_column(column("similarity", ColumnType::Float), ColumnData::Float(similarity))?
-        .with_column(column("similar_to", ColumnType::Text), ColumnData::Text(similar_to))?;
+        .with_result(column("similarity", ColumnType::Float), ColumnData::Float(similarity))?
+        .with_result(column("similar_to", ColumnType::Text), ColumnData::Text(similar_to))?;
     Ok(Molecules::new(table)?)
 }
 

@@ -44,7 +44,7 @@ pub fn select_by_substructure(
 ) -> Result<Molecules, StepError> {
     let wanted = action == "keep";
     let found = map_records(context, molecules.smiles(), |smiles| {
-        Structure::from_smiles(smiles.as_deref()?).ok()?.has(smarts.pattern())
+        Structure::from_canonical(smiles.as_deref()?).ok()?.has(smarts.pattern())
     })?;
     let kept: Vec<usize> =
         found.iter().enumerate().filter(|(_, found)| **found == Some(wanted)).map(|(row, _)| row).collect();

@@ -1,22 +1,22 @@
 //! Running a run to its end, for the commands that do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::args::Shared;
+use super::args::{Reuse, Shared};
 use super::commands::show::print_report;
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
-use super::signals;
+use super::{runs, signals};
 use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowDefinition;
 use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
-use crate::store::{EventStore, InMemoryFlowRepository};
+use crate::store::{EventStore, InMemoryFlowRepository, Takeover};
 
 /// What is to be run, and where.
 pub(super) struct RunPlan {
@@ -25,6 +25,7 @@ pub(super) struct RunPlan {
     pub directory: PathBuf,
     pub manifest: Option<String>,
     pub reuse: ReusePolicy,
+    pub takeover: Takeover,
 }
 
 impl RunPlan {
@@ -37,7 +38,20 @@ impl RunPlan {
             .map_err(|error| Failure::usage(error.to_string()))?;
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
         let manifest = initialized.environment.manifest.clone();
-        Ok(Self { flow_id, definition, directory, manifest, reuse: ReusePolicy::wherever_possible() })
+        let (reuse, takeover) = (ReusePolicy::wherever_possible(), Takeover::IfFree);
+        Ok(Self { flow_id, definition, directory, manifest, reuse, takeover })
+    }
+
+    /// The same in the directory of the manifest at `path`.
+    pub(super) fn at(self, path: &Path) -> Result<Self, Failure> {
+        let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
+        let manifest = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(Self { directory, manifest, ..self })
+    }
+
+    /// The same with the finished results taken over that `reuse` leaves.
+    pub(super) fn reusing(self, reuse: &Reuse) -> Result<Self, Failure> {
+        Ok(Self { reuse: runs::reuse_policy(reuse, &self.definition)?, ..self })
     }
 }
 
@@ -67,6 +81,7 @@ pub(super) fn drive(
         .directory(plan.directory)
         .cancel_token(cancel)
         .reuse(plan.reuse)
+        .takeover(plan.takeover)
         .observer(Arc::new(Watcher::new(shared.quiet)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);

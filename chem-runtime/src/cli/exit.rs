@@ -120,9 +120,12 @@ impl From<crate::fingerprint::CanonicalError> for Failure {
 impl From<WorkbenchError> for Failure {
     fn from(error: WorkbenchError) -> Self {
         match error {
-            WorkbenchError::NoSuchStep { ref known, .. } => {
+            WorkbenchError::NoSuchStep { ref known, .. } | WorkbenchError::NoSuchColumn { ref known, .. } => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                Self::new(Status::Usage, &error).with_help(format!("it has {}", listed(&known)))
+                Self::new(Status::Usage, &error).with_help(match known.is_empty() {
+                    true => "it has none".to_owned(),
+                    false => format!("it has {}", listed(&known)),
+                })
             }
             WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
             WorkbenchError::Store(error) => error.into(),
@@ -165,8 +168,14 @@ impl Failure {
         match error {
             CoreEngineError::Store(error) => {
                 let conflict = error.class() == ErrorClass::Conflict;
+                let held = matches!(error, StoreError::Held { .. });
                 let failure = Self::from(error);
-                if conflict {
+                if held {
+                    failure.with_help(format!(
+                        "see how it gets on with `chem log {flow_id}`; if it is gone, as with a container that was started \
+                         anew, `chem resume {flow_id} --take-over` takes the run from it"
+                    ))
+                } else if conflict {
                     failure.with_help(format!("see how it gets on with `chem log {flow_id}`"))
                 } else {
                     failure.with_help(format!(
@@ -183,6 +192,10 @@ impl Failure {
             CoreEngineError::Waiting { .. } => Self::new(Status::Waiting, &error),
             CoreEngineError::Gate(GateError::Changed { .. }) => Self::new(Status::Waiting, &error)
                 .with_help(format!("`chem show {flow_id}` shows what there is now; then decide again")),
+            CoreEngineError::Gate(GateError::CannotStart { ref step, .. }) => {
+                let help = format!("put it right and approve again, or `chem reject {flow_id} {step}`");
+                Self::new(Status::Waiting, &error).with_help(help)
+            }
             CoreEngineError::Gate(_) => {
                 Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says what the run waits for"))
             }

@@ -6,18 +6,59 @@ use serde_json::{Map, Value};
 
 use super::args::Overrides;
 use super::commands::check::{CheckedManifest, read_and_check};
+use super::drive::RunPlan;
 use super::exit::Failure;
 use crate::event::{FlowInitialized, RecordedDefinition};
 use crate::fingerprint::canonical_json;
-use crate::flow::{Change, FlowDefinition, changes};
+use crate::flow::{Change, FlowDefinition, FlowDefinitionError, FlowInstance, changes, policy_changes, replay};
 use crate::step::Registry;
+use crate::store::EventStore;
+
+/// A run as it began, beside which a manifest is laid.
+pub(super) struct Begun<'a> {
+    recorded: &'a FlowInitialized,
+    /// The parameters of steps that were set for it, or for a run that it branches from, as `STEP.PARAMETER`. No manifest
+    /// has them.
+    set: Map<String, Value>,
+}
+
+impl<'a> Begun<'a> {
+    /// How the run with this state began.
+    pub(super) fn of(store: &dyn EventStore, instance: &'a FlowInstance) -> Result<Self, Failure> {
+        let not_begun = || Failure::usage(format!("run {} has not begun", instance.flow_id()));
+        let recorded = instance.initialized().ok_or_else(not_begun)?;
+        let mut sets = Vec::new();
+        let mut branch = instance.branch().cloned();
+        while let Some(created) = branch {
+            branch = replay(created.parent, &store.list(created.parent)?)?.branch().cloned();
+            sets.push(created.set);
+        }
+        // What was set for a later branch stands in place of what was set before.
+        let set = sets.into_iter().rev().flatten().filter(|(name, _)| name.contains('.')).collect();
+        Ok(Self { recorded, set })
+    }
+
+    /// `definition` with the parameters of its steps that were set for this run.
+    fn with_own(&self, definition: FlowDefinition) -> Result<FlowDefinition, Failure> {
+        if self.set.is_empty() {
+            return Ok(definition);
+        }
+        let usage = |error: FlowDefinitionError| Failure::usage(error.to_string());
+        let mut recorded = definition.recorded().map_err(usage)?;
+        for (name, value) in &self.set {
+            let Some((step_id, param)) = name.split_once('.') else { continue };
+            if let Some(step) = recorded.steps.iter_mut().find(|step| step.id == step_id) {
+                step.params.insert(param.to_owned(), value.clone());
+            }
+        }
+        let name = definition.name().unwrap_or(&self.recorded.flow);
+        FlowDefinition::from_recorded(name, &recorded, Registry::linked()?).map_err(usage)
+    }
+}
 
 /// The flow that a run recorded, with `set` changed: parameters of the flow, as `NAME=VALUE`, and of its steps, as
 /// `STEP.PARAMETER=VALUE`. The latter need no manifest.
-pub(super) fn with_set(
-    begun: &FlowInitialized,
-    set: &[String],
-) -> Result<(FlowDefinition, Map<String, Value>), Failure> {
+pub(super) fn with_set(begun: &Begun<'_>, set: &[String]) -> Result<(FlowDefinition, Map<String, Value>), Failure> {
     let mut of_flow = Vec::new();
     let mut of_steps = Vec::new();
     for given in set {
@@ -30,7 +71,8 @@ pub(super) fn with_set(
             None => of_flow.push(given.clone()),
         }
     }
-    let mut recorded = if of_flow.is_empty() { begun.definition.clone() } else { from_manifest(begun, &of_flow)? };
+    let mut recorded =
+        if of_flow.is_empty() { begun.recorded.definition.clone() } else { from_manifest(begun, &of_flow)? };
     let mut changed = Map::new();
     for (name, value) in of_flow.iter().filter_map(|given| given.split_once('=')) {
         changed.insert(name.to_owned(), scalar(value));
@@ -42,7 +84,7 @@ pub(super) fn with_set(
         step.params.insert(param.to_owned(), scalar(value));
         changed.insert(format!("{step_id}.{param}"), scalar(value));
     }
-    let definition = FlowDefinition::from_recorded(&begun.flow, &recorded, Registry::linked()?)
+    let definition = FlowDefinition::from_recorded(&begun.recorded.flow, &recorded, Registry::linked()?)
         .map_err(|error| Failure::usage(error.to_string()))?;
     Ok((definition, changed))
 }
@@ -53,25 +95,32 @@ fn scalar(text: &str) -> Value {
 }
 
 /// The definition that the run's manifest gives with these parameters of the flow, if it gives the recorded one without.
-fn from_manifest(begun: &FlowInitialized, set: &[String]) -> Result<RecordedDefinition, Failure> {
+fn from_manifest(begun: &Begun<'_>, set: &[String]) -> Result<RecordedDefinition, Failure> {
     let by_step = "set the parameter of the step itself: `--set STEP.PARAMETER=VALUE`";
     let Some(path) = manifest_path(begun).filter(|path| path.exists()) else {
         let message = "the run's manifest is gone, which says where a parameter of the flow is used";
         return Err(Failure::usage(message).with_help(by_step));
     };
-    let now = check_as(begun, &path, &[])?;
-    let recorded = now.definition.as_ref().map(FlowDefinition::recorded).transpose();
-    let recorded = recorded.map_err(|error| Failure::usage(error.to_string()))?;
-    let differences = recorded.map(|now| changes(&begun.definition, &now)).unwrap_or_default();
-    if now.definition.is_none() || !differences.is_empty() {
-        let message = format!("`{}` is not what it was when the run began{}", path.display(), listed(&differences));
-        return Err(Failure::usage(message).with_help(by_step));
+    let differences = match check_as(begun, &path, &[])?.definition {
+        Some(now) => changes(&begun.recorded.definition, &recorded(&begun.with_own(now)?)?),
+        None => return Err(Failure::usage(has_changed(&path, &[])).with_help(by_step)),
+    };
+    if !differences.is_empty() {
+        return Err(Failure::usage(has_changed(&path, &differences)).with_help(by_step));
     }
     let checked = check_as(begun, &path, set)?;
     checked.print_to_stderr();
     let definition =
         checked.definition.ok_or_else(|| Failure::usage("the branch cannot be made of these parameters"))?;
+    recorded(&begun.with_own(definition)?)
+}
+
+fn recorded(definition: &FlowDefinition) -> Result<RecordedDefinition, Failure> {
     definition.recorded().map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn has_changed(path: &Path, changes: &[Change]) -> String {
+    format!("`{}` is not what it was when the run began{}", path.display(), listed(changes))
 }
 
 /// What has become of the manifest of a run since it began.
@@ -79,13 +128,20 @@ pub(super) enum Manifest {
     /// It gives what the run recorded, or is gone.
     AsRecorded,
     /// It gives something else.
-    Changed(Box<FlowDefinition>, Vec<Change>),
+    Changed {
+        /// What it gives.
+        definition: Box<FlowDefinition>,
+        /// What of it is another step, or another flow.
+        changes: Vec<Change>,
+        /// What of it is only run otherwise.
+        policies: Vec<Change>,
+    },
     /// It has errors, which have been printed.
     Wrong,
 }
 
 /// Compares the manifest at `path`, or else where it was, with what the run recorded.
-pub(super) fn compare(begun: &FlowInitialized, path: Option<&Path>) -> Result<Manifest, Failure> {
+pub(super) fn compare(begun: &Begun<'_>, path: Option<&Path>) -> Result<Manifest, Failure> {
     let path = match path {
         Some(path) => path.to_owned(),
         None => match manifest_path(begun).filter(|path| path.exists()) {
@@ -102,9 +158,24 @@ pub(super) fn compare(begun: &FlowInitialized, path: Option<&Path>) -> Result<Ma
         checked.print_to_stderr();
         return Ok(Manifest::Wrong);
     };
-    let now = definition.recorded().map_err(|error| Failure::usage(error.to_string()))?;
-    let found = changes(&begun.definition, &now);
-    Ok(if found.is_empty() { Manifest::AsRecorded } else { Manifest::Changed(Box::new(definition), found) })
+    let definition = begun.with_own(definition)?;
+    let (then, now) = (&begun.recorded.definition, recorded(&definition)?);
+    let (changes, policies) = (changes(then, &now), policy_changes(then, &now));
+    if changes.is_empty() && policies.is_empty() {
+        return Ok(Manifest::AsRecorded);
+    }
+    Ok(Manifest::Changed { definition: Box::new(definition), changes, policies })
+}
+
+/// `plan` in the place of the manifest at `path`, if one is given, which has to give what the run recorded.
+pub(super) fn moved(begun: &Begun<'_>, plan: RunPlan, path: Option<&Path>) -> Result<RunPlan, Failure> {
+    let Some(path) = path else { return Ok(plan) };
+    match compare(begun, Some(path))? {
+        Manifest::AsRecorded => plan.at(path),
+        Manifest::Changed { changes, .. } if changes.is_empty() => plan.at(path),
+        Manifest::Changed { changes, .. } => Err(Failure::usage(has_changed(path, &changes))),
+        Manifest::Wrong => Err(Failure::usage(format!("`{}` has errors", path.display()))),
+    }
 }
 
 /// The changes as lines of a message.
@@ -112,16 +183,17 @@ pub(super) fn listed(changes: &[Change]) -> String {
     changes.iter().map(|change| format!("\n  {change}")).collect()
 }
 
-fn manifest_path(begun: &FlowInitialized) -> Option<PathBuf> {
-    let environment = &begun.environment;
+fn manifest_path(begun: &Begun<'_>) -> Option<PathBuf> {
+    let environment = &begun.recorded.environment;
     Some(Path::new(environment.directory.as_ref()?).join(environment.manifest.as_ref()?))
 }
 
 /// The manifest at `path` with the parameters that were set when the run began, and then `set`.
-fn check_as(begun: &FlowInitialized, path: &Path, set: &[String]) -> Result<CheckedManifest, Failure> {
+fn check_as(begun: &Begun<'_>, path: &Path, set: &[String]) -> Result<CheckedManifest, Failure> {
     let mut overrides = Overrides::default();
-    for name in &begun.definition.overridden {
-        if let Some(value) = begun.definition.params.get(name) {
+    let definition = &begun.recorded.definition;
+    for name in &definition.overridden {
+        if let Some(value) = definition.params.get(name) {
             overrides.set.push(format!("{name}={}", canonical_json(value)?));
         }
     }

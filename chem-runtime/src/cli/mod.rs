@@ -15,6 +15,8 @@ mod commands;
 mod drive;
 mod exit;
 mod family;
+#[cfg(unix)]
+mod interrupts;
 mod output;
 mod panics;
 mod progress;
@@ -27,7 +29,12 @@ use args::{Arguments, Command};
 use exit::Failure;
 
 /// Runs the command line with the step types that are linked into the program.
+///
+/// On Unix, SIGINT is blocked from here on in this thread and in those that it starts, and a thread waits for it: call this
+/// first, before there are other threads.
 pub fn main() -> ExitCode {
+    #[cfg(unix)]
+    interrupts::take();
     let arguments = Arguments::typed();
     start_tracing(&arguments);
     panics::guarded(|| dispatch(&arguments).unwrap_or_else(|failure: Failure| failure.report(&arguments.shared)))

@@ -1,4 +1,4 @@
-//! Ctrl-C and the other ways in which a process is asked to stop.
+//! Ctrl-C and the other ways in which a process is asked to stop. How Ctrl-C comes here is in `interrupts`.
 
 use super::exit::Status;
 use super::output;
@@ -24,11 +24,12 @@ pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
 }
 
 #[cfg(unix)]
-fn on_each(stop: impl Fn() + Send + 'static) -> Result<(), String> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+fn on_each(stop: impl Fn() + Clone + Send + Sync + 'static) -> Result<(), String> {
+    use signal_hook::consts::{SIGHUP, SIGTERM};
 
+    super::interrupts::on_interrupt(stop.clone());
     let ignored = ignored_signals();
-    let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let heeded = [SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let mut signals = signal_hook::iterator::Signals::new(heeded).map_err(|error| error.to_string())?;
     let wait = move || signals.forever().for_each(|_| stop());
     std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| error.to_string())?;
@@ -37,7 +38,7 @@ fn on_each(stop: impl Fn() + Send + 'static) -> Result<(), String> {
 
 /// The signals that this process ignores, one bit for each from the first, as Linux tells it; elsewhere none.
 #[cfg(unix)]
-fn ignored_signals() -> u64 {
+pub(super) fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)

@@ -86,7 +86,7 @@ impl Attempt {
             Err(RecvTimeoutError::Disconnected) => lost(),
             Err(RecvTimeoutError::Timeout) => {
                 let left = "it does not stop when it is asked to, and was left behind; it is not tried again by itself";
-                StepRunResult::failure(StepError::new(format!("{late}; {left}")))
+                StepRunResult::failure(StepError::new(format!("{late}; {left}")).left_behind())
             }
         }
     }

@@ -47,6 +47,9 @@ impl FlowEngine {
     /// Runs `branch`, a new run of this engine's definition that shares the steps of `parent` before the step `from`, to
     /// its end. `set` is what was set for it, for the record.
     ///
+    /// Where this definition has other steps than the parent's, a step that takes the history is not the same in both: if
+    /// one stands before `from`, the branch begins there.
+    ///
     /// # Errors
     /// [`CoreEngineError::Branch`] if a step before `from` has not finished in `parent` or is another one here, and what
     /// [`run`](Self::run) lists.
@@ -61,8 +64,13 @@ impl FlowEngine {
         let origin = replay(parent, &events)?;
         let definition = self.definition.recorded()?;
         let unknown = || BranchError::UnknownStep { step: from.to_owned() };
-        let step_index = definition.steps.iter().position(|step| step.id == from).ok_or_else(unknown)?;
+        let asked = definition.steps.iter().position(|step| step.id == from).ok_or_else(unknown)?;
         let Some(begun) = origin.initialized() else { return Err(unknown().into()) };
+        // Where the flow has other steps, every fingerprint is another one, and a history tells of fingerprints.
+        let changed = |index: usize| self.definition.steps()[index].history_port().is_some();
+        let other = begun.definition_hash != self.definition.hash();
+        let step_index = (0..asked).find(|index| other && changed(*index)).unwrap_or(asked);
+        let first = definition.steps[step_index].id.as_str();
 
         let changes = changes(&begun.definition, &definition);
         for (index, step) in definition.steps[..step_index].iter().enumerate() {
@@ -78,7 +86,7 @@ impl FlowEngine {
         let created = BranchCreated {
             parent,
             root: origin.branch().map_or(parent, |branch| branch.root),
-            step_id: from.to_owned(),
+            step_id: first.to_owned(),
             step_index,
             set,
             divergence: divergence_hash(&changes)?,

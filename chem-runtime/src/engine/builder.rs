@@ -9,7 +9,7 @@ use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClo
 use crate::flow::FlowDefinition;
 use crate::manifest::{IncludedFlow, IncludedFlowError};
 use crate::step::{CancelToken, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
-use crate::store::{EventStore, FlowRepository};
+use crate::store::{EventStore, FlowRepository, Takeover};
 
 /// A builder that waits for its source.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) reuse: ReusePolicy,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) takeover: Takeover,
     name: Option<String>,
     steps: Vec<PlannedStep>,
     /// The first name that cannot be one; `build` returns it.
@@ -45,6 +46,7 @@ impl FlowEngineBuilder<NoSteps> {
             observer: Arc::new(Unobserved),
             reuse: ReusePolicy::never(),
             clock: Arc::new(SystemClock),
+            takeover: Takeover::IfFree,
             name: None,
             steps: Vec::new(),
             invalid: None,
@@ -120,7 +122,8 @@ impl FlowEngineBuilder<HasSteps> {
 
 impl<Stage> FlowEngineBuilder<Stage> {
     fn into_stage<Next>(self) -> FlowEngineBuilder<Next> {
-        let Self { store, repository, place, cancel, observer, reuse, clock, name, steps, invalid, stage: _ } = self;
+        let Self { store, repository, place, cancel, observer, reuse, clock, takeover, name, steps, invalid, stage: _ } =
+            self;
         FlowEngineBuilder {
             store,
             repository,
@@ -129,6 +132,7 @@ impl<Stage> FlowEngineBuilder<Stage> {
             observer,
             reuse,
             clock,
+            takeover,
             name,
             steps,
             invalid,
@@ -176,6 +180,13 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// Which finished results of the store stand in for running a step. Unless this is said, none does.
     pub fn reuse(mut self, reuse: ReusePolicy) -> Self {
         self.reuse = reuse;
+        self
+    }
+
+    /// When to take a run that another process has in hand. Unless this is said, only if that process is known to be gone,
+    /// or has let go of it.
+    pub fn takeover(mut self, takeover: Takeover) -> Self {
+        self.takeover = takeover;
         self
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::run::{Session, Until};
 use super::{CoreEngineError, FlowEngine};
-use crate::event::{FlowEventKind, FlowId, StepStarted, UserInteractionProvided, UserInteractionRequested};
+use crate::event::{FlowEventKind, FlowId, StepFailed, StepStarted, UserInteractionProvided, UserInteractionRequested};
 use crate::flow::{AnswerError, Decision, FlowInstance, FlowStep, check_answer, decide};
 use crate::step::{Registry, StepError};
 
@@ -43,6 +43,14 @@ pub enum GateError {
         /// The step.
         step: String,
     },
+    /// The step could not start as things are, so that there is nothing to approve.
+    #[error("step `{step}` could not start as things are, and is not approved: {reason}")]
+    CannotStart {
+        /// The step.
+        step: String,
+        /// What it lacks.
+        reason: String,
+    },
     /// The data are not what was asked for.
     #[error(transparent)]
     Answer(#[from] AnswerError),
@@ -60,8 +68,8 @@ impl FlowEngine {
     /// Takes a person's decision on the step at which the run waits. After an approval the run goes on to its end.
     ///
     /// # Errors
-    /// [`CoreEngineError::Gate`] if the decision does not count, and nothing is then recorded but, where the inputs have
-    /// changed, the question anew; and after an approval what [`run`](Self::run) lists.
+    /// [`CoreEngineError::Gate`] if the decision does not count, and nothing is then recorded but, where the inputs of what
+    /// is approved have changed, the question anew; and after an approval what [`run`](Self::run) lists.
     pub fn answer(&self, flow_id: FlowId, step: &str, answer: Answer) -> Result<FlowInstance, CoreEngineError> {
         let not_asked = || GateError::NotAsked { flow_id, step: step.to_owned() };
         let mut session = Session::load(self, flow_id)?;
@@ -74,13 +82,20 @@ impl FlowEngine {
         if shown.is_some_and(|shown| !question.shown.to_string().starts_with(&shown)) {
             return Err(changed().into());
         }
-        // What there is to decide on now, asked anew, is what was asked, unless it has changed.
-        match session.prepare(self, index)? {
-            FlowEventKind::UserInteractionRequested(now) if now.shown == question.shown => {}
-            event => {
-                session.hold_start(event)?;
-                session.flush()?;
-                return Err(changed().into());
+        // What there is to decide on now, asked anew, is what was asked, unless it has changed. What is rejected need not
+        // be there any more.
+        if approved {
+            match session.prepare(self, index)? {
+                FlowEventKind::UserInteractionRequested(now) if now.shown == question.shown => {}
+                FlowEventKind::StepFailed(StepFailed { error, causes, .. }) => {
+                    let reason = [&[error][..], &causes].concat().join(": ");
+                    return Err(GateError::CannotStart { step: step.to_owned(), reason }.into());
+                }
+                event => {
+                    session.hold_start(event)?;
+                    session.flush()?;
+                    return Err(changed().into());
+                }
             }
         }
         if approved || data.is_some() {

@@ -19,6 +19,7 @@ mod reuse;
 mod run;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use begin::begin_step;
@@ -36,7 +37,7 @@ use crate::event::{FlowEvent, FlowId, event_variants};
 use crate::fingerprint::Fingerprint;
 use crate::flow::{FlowDefinition, FlowInstance, OutputAddress, build_flow_definition_auto};
 use crate::step::{CancelToken, MAIN_OUTPUT, StepDefinition};
-use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowRepository};
+use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowRepository, Takeover};
 use environment::RunPlace;
 use run::{Session, Until};
 
@@ -78,12 +79,15 @@ pub struct FlowEngine {
     /// For each output that a later step takes, the last step that does: until then its typed value is kept.
     last_use: HashMap<OutputAddress, usize>,
     default_flow: FlowId,
+    /// The id of the default run was made here, and nothing has been done with it yet.
+    default_is_new: AtomicBool,
     default_name: String,
     place: RunPlace,
     cancel: CancelToken,
     observer: Arc<dyn Observer>,
     reuse: ReusePolicy,
     clock: Arc<dyn Clock>,
+    takeover: Takeover,
     /// Runs between two calls, so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -143,12 +147,14 @@ impl FlowEngine {
             definition,
             last_use,
             default_flow: FlowId::new(),
+            default_is_new: AtomicBool::new(true),
             default_name: DEFAULT_FLOW_NAME.to_owned(),
             place: builder.place,
             cancel: builder.cancel,
             observer: builder.observer,
             reuse: builder.reuse,
             clock: builder.clock,
+            takeover: builder.takeover,
             sessions: Mutex::default(),
         }
     }
@@ -166,6 +172,7 @@ impl FlowEngine {
     /// Makes `flow_id` the run that the methods without an id speak of.
     pub fn set_default_flow(&mut self, flow_id: FlowId) {
         self.default_flow = flow_id;
+        self.default_is_new = AtomicBool::new(false);
     }
 
     /// The run that the methods without an id speak of.
@@ -262,19 +269,32 @@ impl FlowEngine {
 
     fn drive(&self, flow_id: FlowId, until: Until) -> Result<FlowInstance, CoreEngineError> {
         let kept = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow_id);
-        let session = match kept {
-            Some(session) => session,
-            None => Session::load(self, flow_id)?,
-        };
-        self.drive_session(session, until)
+        if let Some(session) = kept {
+            return self.drive_session(session, until);
+        }
+        // The log of a run that has just been named here is not asked for. If the id was given away and somebody has
+        // begun the run, the first append tells, before any step has worked.
+        if flow_id == self.default_flow && self.default_is_new.swap(false, Ordering::Relaxed) {
+            let mut session = Session::begin(self, flow_id)?;
+            match session.drive(self, until) {
+                Err(_) if !session.may_write() => {}
+                result => return result.map(|instance| self.keep(session, instance)),
+            }
+        }
+        self.drive_session(Session::load(self, flow_id)?, until)
     }
 
     fn drive_session(&self, mut session: Session, until: Until) -> Result<FlowInstance, CoreEngineError> {
         // A session that met an error is let go: the log knows better what has happened.
         let instance = session.drive(self, until)?;
+        Ok(self.keep(session, instance))
+    }
+
+    /// Keeps the session of a run that has not ended.
+    fn keep(&self, session: Session, instance: FlowInstance) -> FlowInstance {
         if instance.flow_fingerprint().is_none() {
             self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(instance.flow_id(), session);
         }
-        Ok(instance)
+        instance
     }
 }

@@ -19,7 +19,7 @@ impl FlowEngine {
             _ => return Err(CoreEngineError::NotFailed { flow_id }),
         };
         let event = self.retry_of(session.instance(), index, Some(reason))?;
-        session.take_lease()?;
+        session.take_lease(self)?;
         session.hold(event.into())?;
         self.drive_session(session, Until::FlowEnds)
     }
@@ -36,7 +36,10 @@ impl FlowEngine {
         let (attempt, error) = instance
             .steps()
             .get(index)
-            .map(|step| (step.attempt.saturating_add(1), step.error.clone().unwrap_or_default().0))
+            .map(|step| {
+                let attempt = step.attempt.saturating_add(u32::from(!step.is_rejected()));
+                (attempt, step.error.clone().unwrap_or_default().0)
+            })
             .unwrap_or_default();
         let allowed = policy.map(|policy| policy.attempts);
         if let Some(allowed) = allowed.filter(|allowed| attempt > *allowed) {

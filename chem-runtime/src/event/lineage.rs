@@ -39,7 +39,8 @@ pub struct RetryScheduled {
     pub step_id: String,
     /// Its place in the flow, from 0.
     pub step_index: usize,
-    /// The number of the attempt to come: 2 for the first retry.
+    /// The number of the attempt to come: 2 for the first retry. After a rejection it is what it was, since the step was
+    /// not attempted.
     pub attempt: u32,
     /// How many attempts there may be; none if nobody has set a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -174,6 +174,10 @@ pub struct StepFailed {
     /// Whether another attempt may do better, as far as the step knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transient: bool,
+    /// Whether the step was left behind when its time was up, and may be working still. It is then tried again by nobody
+    /// but a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_behind: bool,
 }
 
 /// A step has something to say that is not an output.

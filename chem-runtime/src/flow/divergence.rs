@@ -14,7 +14,8 @@ use crate::fingerprint::{CanonicalError, DivergenceHash, Tag, canonical_json, ta
 pub struct Change {
     /// The step.
     pub step: String,
-    /// Which part of it: `step`, `place`, `uses`, `version`, `parameter x` or `input x`.
+    /// Which part of it: `step`, `place`, `uses`, `version`, `parameter x` or `input x`; and, of how it is run, `retry`,
+    /// `timeout_ms` or `gate`.
     pub part: String,
     /// What the first definition has; none if the part is not there.
     pub before: Option<Value>,
@@ -70,6 +71,24 @@ pub fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<C
     }
     for gone in before.steps.iter().filter(|step| after.steps.iter().all(|kept| kept.id != step.id)) {
         found.push(Change { step: gone.id.clone(), part: "step".into(), before: whole(gone), after: None });
+    }
+    found
+}
+
+/// What of how the steps of both are run is otherwise in `after`: retries, timeouts and gates, which are part of no
+/// fingerprint.
+pub fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
+    let policy = |step: &RecordedStep| -> BTreeMap<String, Value> {
+        let retry = step.retry.as_ref().and_then(|retry| serde_json::to_value(retry).ok());
+        let gate = step.gate.as_ref().and_then(|gate| serde_json::to_value(gate).ok());
+        let parts = [("retry", retry), ("timeout_ms", step.timeout_ms.map(Value::from)), ("gate", gate)];
+        parts.into_iter().filter_map(|(part, value)| Some((part.to_owned(), value?))).collect()
+    };
+    let mut found = Vec::new();
+    for step in &after.steps {
+        let Some(was) = before.steps.iter().find(|was| was.id == step.id) else { continue };
+        let differing = differing(&policy(was), &policy(step)).into_iter();
+        found.extend(differing.map(|(part, before, after)| Change { step: step.id.clone(), part, before, after }));
     }
     found
 }
@@ -145,7 +164,14 @@ mod tests {
             ["step `b` has moved from place 1 to 0", "step `c` is new", "step `a` is gone"]
         );
         let patient = RecordedStep { timeout_ms: Some(5), ..a.clone() };
-        assert_eq!(told(&[a], &[patient]), [""; 0]);
+        assert_eq!(told(std::slice::from_ref(&a), std::slice::from_ref(&patient)), [""; 0]);
+        let definition = |step: &RecordedStep| RecordedDefinition { steps: vec![step.clone()], ..Default::default() };
+        let policies = |before: &RecordedStep, after: &RecordedStep| -> Vec<String> {
+            policy_changes(&definition(before), &definition(after)).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(policies(&a, &patient), ["step `a`: timeout_ms is new: 5"]);
+        assert_eq!(policies(&patient, &a), ["step `a`: timeout_ms is gone; it was 5"]);
+        assert_eq!(policies(&a, &other), [""; 0]);
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
             step.status = StepStatus::Failed;
             step.error = Some((failed.error.clone(), failed.causes.clone()));
             step.transient = failed.transient;
+            step.left_behind = failed.left_behind;
         }
         FlowEventKind::RetryScheduled(retry) => {
             try_again(current(instance, retry.step_index, &retry.step_id)?, retry)?;
@@ -145,7 +146,9 @@ fn try_again(step: &mut StepState, retry: &RetryScheduled) -> Result<(), String>
     if step.status != StepStatus::Failed {
         return Err(format!("step `{}` is to be tried again while it is {}", step.id, step.status.name()));
     }
-    if retry.attempt != step.attempt.saturating_add(1) {
+    // A rejected step was not attempted, and its number stays; earlier releases counted it all the same.
+    let next = step.attempt.saturating_add(1);
+    if retry.attempt != next && !(step.is_rejected() && retry.attempt == step.attempt) {
         return Err(format!("attempt {} of step `{}` comes after attempt {}", retry.attempt, step.id, step.attempt));
     }
     if let Some(allowed) = retry.allowed.filter(|allowed| retry.attempt > *allowed) {

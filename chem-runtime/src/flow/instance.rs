@@ -84,8 +84,7 @@ impl FlowInstance {
     /// Whether the step at `index`, which has failed, is tried again without a person asking for it.
     pub(super) fn may_retry(&self, index: usize) -> bool {
         let (Some(step), Some(recorded)) = (self.steps.get(index), self.recorded(index)) else { return false };
-        let rejected = step.decision.as_ref().is_some_and(|decision| !decision.approved);
-        let policy = recorded.retry.as_ref().filter(|_| !rejected);
+        let policy = recorded.retry.as_ref().filter(|_| !step.is_rejected() && !step.left_behind);
         policy.is_some_and(|policy| policy.again(step.attempt, step.transient))
     }
 
@@ -124,6 +123,8 @@ pub struct StepState {
     pub error: Option<(String, Vec<String>)>,
     /// Whether it failed in a way that may pass.
     pub transient: bool,
+    /// Whether it was left behind when it failed, and may be working still.
+    pub left_behind: bool,
     /// The number of the attempt that it is at, from 1.
     pub attempt: u32,
     /// The attempt does not begin before.
@@ -144,6 +145,7 @@ impl StepState {
             reused: None,
             error: None,
             transient: false,
+            left_behind: false,
             attempt: 1,
             not_before: None,
             question: None,
@@ -154,6 +156,11 @@ impl StepState {
     /// The step's fingerprint; none while it is pending.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.started.as_ref().map(|started| started.fingerprint)
+    }
+
+    /// Whether a person has decided that it does not start.
+    pub fn is_rejected(&self) -> bool {
+        self.decision.as_ref().is_some_and(|decision| !decision.approved)
     }
 
     /// The output called `name`.

@@ -34,7 +34,7 @@ mod wiring;
 pub use answer::{AnswerError, check_answer, check_schema};
 pub use decide::{Decision, decide};
 pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
-pub use divergence::{Change, changes, divergence_hash};
+pub use divergence::{Change, changes, divergence_hash, policy_changes};
 pub use error::FlowDefinitionError;
 pub use evolve::{ReplayError, evolve, replay};
 pub use history::{ancestors_of, history_of};

@@ -16,6 +16,7 @@ mod parallel;
 #[cfg(feature = "parquet")]
 mod parquet_writer;
 mod random;
+mod record_file;
 mod rejects;
 mod table_reader;
 mod typing;
@@ -32,6 +33,7 @@ pub use parallel::{map_records, map_records_on, on_workers};
 #[cfg(feature = "parquet")]
 pub use parquet_writer::write_parquet;
 pub use random::Random;
+pub use record_file::RecordFile;
 pub use rejects::{Rejects, shortened};
 pub use table_reader::{TableFormat, TableText};
 pub use typing::type_name;

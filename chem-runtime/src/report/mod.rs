@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::artifact::ArtifactValue as _;
 use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRequested, event_variants};
 use crate::fingerprint::{DefinitionHash, Fingerprint};
-use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepStatus, replay};
+use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
 use crate::step::FileWritten;
 use crate::store::{EventStore, FlowSummary, StoreError, StoredArtifacts};
 
@@ -50,7 +50,7 @@ pub struct StepReport {
     pub uses: String,
     /// The step type's version.
     pub version: u32,
-    /// Its parameters, defaulted.
+    /// Its parameters, defaulted, with what an approval brought along in place of what the manifest says.
     pub params: Map<String, Value>,
     /// Where it stands.
     pub status: StepStatus,
@@ -84,7 +84,7 @@ impl RunReport {
             id: state.id.clone(),
             uses: recorded.uses.clone(),
             version: recorded.version,
-            params: recorded.params.clone(),
+            params: params_of(&recorded.params, state),
             status: state.status,
             fingerprint: state.fingerprint(),
             outputs: state.outputs.clone(),
@@ -178,6 +178,12 @@ impl StepReport {
             "outputs": self.outputs,
         })
     }
+}
+
+fn params_of(recorded: &Map<String, Value>, state: &StepState) -> Map<String, Value> {
+    let approved = state.decision.as_ref().filter(|decision| decision.approved);
+    let given = approved.and_then(|decision| decision.data.as_ref()?.as_object()).into_iter().flatten();
+    recorded.iter().chain(given).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// A run of a list, as `ls` prints it for scripts: the report without its steps.

@@ -12,12 +12,13 @@ pub struct StepError {
     source: Option<Box<dyn Error + Send + Sync>>,
     interrupted: bool,
     transient: bool,
+    left_behind: bool,
 }
 
 impl StepError {
     /// A failure in the step's own words: lower case, no full stop, values in backticks.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None, interrupted: false, transient: false }
+        Self { message: message.into(), source: None, interrupted: false, transient: false, left_behind: false }
     }
 
     /// A failure with what it came from.
@@ -41,6 +42,17 @@ impl StepError {
     pub fn transient(mut self) -> Self {
         self.transient = true;
         self
+    }
+
+    /// Says that the step may be working still, so that another attempt would work beside it.
+    pub(crate) fn left_behind(mut self) -> Self {
+        self.left_behind = true;
+        self
+    }
+
+    /// Whether the step may be working still.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        self.left_behind
     }
 
     /// Whether the failure may pass.

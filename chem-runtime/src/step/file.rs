@@ -85,6 +85,13 @@ impl InputFile {
         &self.0
     }
 
+    /// The SHA-256 of a file's content, if `identity` is what stands for a file in the identity of a step.
+    pub fn content_in(identity: &Value) -> Option<&str> {
+        let members = identity.as_object()?;
+        let more = members.keys().any(|name| name != "sha256" && name != "extension");
+        members.get("sha256").filter(|_| !more)?.as_str()
+    }
+
     /// The file's bytes, which are those that the step's fingerprint was made from.
     ///
     /// # Errors

@@ -36,6 +36,16 @@ impl Holder {
     pub fn is_gone(&self) -> bool {
         self.place == place::place() && !place::is_alive(self.pid, self.started)
     }
+
+    /// Whether the process belongs to an earlier start of this machine, and so is gone.
+    ///
+    /// The machine is known by its name, which another one may have too. So this is to be asked only where all writers
+    /// are on one machine, as those of a file are.
+    pub(super) fn is_of_an_earlier_start(&self) -> bool {
+        let start = |place: &str| place.split_once('/').map(|(start, _)| start.to_owned());
+        let (then, now) = (start(&self.place), start(&place::place()));
+        self.host == place::host() && then.zip(now).is_some_and(|(then, now)| then != now)
+    }
 }
 
 impl fmt::Display for Holder {
@@ -163,22 +173,52 @@ mod place {
         }
     }
 
-    /// When a process began, in the clock ticks of Linux; `None` elsewhere, and if there is no such process.
+    /// When a process began, in the clock ticks of Linux; `None` if that is not told.
     pub(super) fn started(pid: u32) -> Option<u64> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is a name in parentheses, which may hold anything. The time is the 22nd, and a process that
-        // has ended and waits to be noticed is in state Z.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        (fields.first() != Some(&"Z")).then(|| fields.get(19)?.parse().ok())?
+        match seen(stat(pid).as_deref()) {
+            Seen::Began(began) => Some(began),
+            Seen::Ended | Seen::Nothing => None,
+        }
     }
 
     pub(super) fn is_alive(pid: u32, began: u64) -> bool {
-        if fs::exists("/proc/self/stat").unwrap_or(false) {
-            return started(pid) == Some(began);
+        is_alive_by(stat(pid).as_deref(), pid, began)
+    }
+
+    /// Whether a process is alive of which Linux tells `stat`. That it tells nothing may be because processes of other
+    /// users are hidden; then a signal that is not sent says whether there is one of this number.
+    pub(super) fn is_alive_by(stat: Option<&str>, pid: u32, began: u64) -> bool {
+        match seen(stat) {
+            Seen::Began(at) => at == began,
+            Seen::Ended => false,
+            Seen::Nothing => {
+                let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+                // A process that may not be sent a signal is alive.
+                pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+            }
         }
-        let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-        // A process that may not be sent a signal is alive.
-        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+    }
+
+    fn stat(pid: u32) -> Option<String> {
+        fs::read_to_string(format!("/proc/{pid}/stat")).ok()
+    }
+
+    enum Seen {
+        Began(u64),
+        Ended,
+        Nothing,
+    }
+
+    fn seen(stat: Option<&str>) -> Seen {
+        // The second field is a name in parentheses, which may hold anything. The time is the 22nd, and a process that
+        // has ended and waits to be noticed is in state Z.
+        let Some((_, fields)) = stat.and_then(|stat| stat.rsplit_once(')')) else { return Seen::Nothing };
+        let mut fields = fields.split_whitespace();
+        match (fields.next(), fields.nth(18).map(str::parse)) {
+            (Some("Z"), _) => Seen::Ended,
+            (_, Some(Ok(began))) => Seen::Began(began),
+            _ => Seen::Nothing,
+        }
     }
 }
 
@@ -219,6 +259,30 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(other.is_gone());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_is_hidden_is_not_taken_to_be_gone() {
+        let me = std::process::id();
+        assert!(place::is_alive_by(None, me, 7));
+        assert!(!place::is_alive_by(None, 1 << 30, 7));
+        let told = |state: &str| format!("7 (a) b) {state} {}42 0", "0 ".repeat(18));
+        assert!(place::is_alive_by(Some(&told("S")), me, 42));
+        assert!(!place::is_alive_by(Some(&told("S")), me, 43));
+        assert!(!place::is_alive_by(Some(&told("Z")), me, 42));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_of_an_earlier_start_is_told_from_one_of_another_container() {
+        let me = Holder::this_process();
+        let (start, _) = me.place.split_once('/').unwrap();
+        let before = Holder { place: "0000/pid:[1]".into(), ..me.clone() };
+        assert!(before.is_of_an_earlier_start());
+        assert!(!Holder { host: "far".into(), ..before }.is_of_an_earlier_start());
+        assert!(!Holder { place: format!("{start}/pid:[1]"), ..me.clone() }.is_of_an_earlier_start());
+        assert!(!me.is_of_an_earlier_start());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::facts::{StepFacts, step_of};
+use crate::step::InputFile;
 
 /// How much of a value is shown in words; JSON has all of it.
 const SHOWN: usize = 60;
@@ -67,6 +68,11 @@ pub enum Difference {
     },
     /// Its inputs are what they were, and other steps led to them, which it tells of.
     History,
+    /// Both runs have it, and it has started in one of them alone.
+    Started {
+        /// Whether in the second.
+        after: bool,
+    },
 }
 
 impl Difference {
@@ -81,6 +87,7 @@ impl Difference {
             Self::Wiring { .. } => "wiring",
             Self::Upstream { .. } => "upstream",
             Self::History => "history",
+            Self::Started { .. } => "started",
         }
     }
 
@@ -88,6 +95,7 @@ impl Difference {
     pub fn to_json(&self) -> Value {
         let (name, before, after) = match self {
             Self::New | Self::History => (None, Value::Null, Value::Null),
+            Self::Started { after } => (None, json!(!after), json!(after)),
             Self::StepType { before, after } => (None, json!(before), json!(after)),
             Self::Version { before, after } => (None, json!(before), json!(after)),
             Self::Parameter { name, before, after } => (Some(name), json!(before), json!(after)),
@@ -130,6 +138,8 @@ impl fmt::Display for Difference {
                 write!(f, "input {port} from {} → {}", wire(before), wire(after))
             }
             Self::History => f.write_str("the steps that led to its inputs changed"),
+            Self::Started { after: true } => f.write_str("had not started"),
+            Self::Started { after: false } => f.write_str("has not started"),
             Self::Upstream { step, changed: true, .. } => write!(f, "upstream {step} changed"),
             Self::Upstream { step, changed: false, .. } => write!(f, "upstream {step} runs again"),
         }
@@ -192,7 +202,9 @@ fn values(name: String, before: Option<&Value>, after: Option<&Value>, found: &m
     if same(before, after) {
         return;
     }
-    if let (Some(before), Some(after)) = (before.and_then(content_of), after.and_then(content_of)) {
+    if let (Some(before), Some(after)) = (before.and_then(InputFile::content_in), after.and_then(InputFile::content_in))
+        && before != after
+    {
         found.push(Difference::File { name, before: before.to_owned(), after: after.to_owned() });
         return;
     }
@@ -220,12 +232,6 @@ fn values(name: String, before: Option<&Value>, after: Option<&Value>, found: &m
 fn same(before: Option<&Value>, after: Option<&Value>) -> bool {
     let text = |value: &Value| crate::fingerprint::canonical_json(value).ok();
     before == after || matches!((before, after), (Some(before), Some(after)) if text(before) == text(after))
-}
-
-/// The hash of a file's content, if that is what stands in place of the file.
-fn content_of(value: &Value) -> Option<&str> {
-    let members = value.as_object().filter(|members| members.len() == 1)?;
-    members.get("sha256")?.as_str()
 }
 
 /// The text of an expression and the parameters of the flow that it names, if the value can be one.
@@ -318,6 +324,8 @@ mod tests {
             told(&step(file(1)), &step(file(2))),
             ["parameter at.low[1] 1 → 2", "input path: file changed (sha 000000000000… → 000000000000…)"]
         );
+        let called = |extension: &str| json!({"path": {"sha256": "ab", "extension": extension}});
+        assert_eq!(told(&step(called("csv")), &step(called("txt"))), ["parameter path.extension \"csv\" → \"txt\""]);
         let expression = |limit: u32| json!({"where": {"cel": "mw < params.limit", "params": {"limit": limit}}});
         assert_eq!(told(&step(expression(400)), &step(expression(500))), ["parameter limit 400 → 500"]);
         let other = json!({"where": "mw < 400"});

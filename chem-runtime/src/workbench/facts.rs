@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::event::{FlowId, OutputRef, RecordedStep};
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
-use crate::flow::{FlowInstance, StepState};
+use crate::flow::{FlowInstance, FlowStatus, StepState};
 
 /// A flow, with those of its steps that have started.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub struct FlowFacts {
     pub flow_id: Option<FlowId>,
     /// The flow's name.
     pub flow: String,
+    /// How the run stands; none for a plan.
+    pub status: Option<FlowStatus>,
     /// Which steps, in which order.
     pub definition_hash: Option<DefinitionHash>,
     /// The flow's parameters after all overrides.
@@ -55,6 +57,7 @@ impl FlowFacts {
         Self {
             flow_id: Some(instance.flow_id()),
             flow: initialized.map(|it| it.flow.clone()).unwrap_or_default(),
+            status: Some(instance.status()),
             definition_hash: initialized.map(|it| it.definition_hash),
             params: initialized.map(|it| it.definition.params.clone()).unwrap_or_default(),
             step_ids: recorded.iter().map(|step| step.id.clone()).collect(),

@@ -46,6 +46,14 @@ pub enum WorkbenchError {
         /// The run.
         flow_id: FlowId,
     },
+    /// There is a tolerance for a column that no table of the run has.
+    #[error("no table of this run has a column `{column}`")]
+    NoSuchColumn {
+        /// What was given as one.
+        column: String,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

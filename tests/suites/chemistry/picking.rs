@@ -46,6 +46,20 @@ fn each_pick_is_the_furthest_from_those_before() {
 }
 
 #[test]
+fn what_came_with_the_data_is_never_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.csv"), "smiles,cluster\nCCO,x\nCCN,y\n").unwrap();
+    let molecules = run(&read("a.csv", &[]), directory.path(), &[]).unwrap().remove(0);
+    let cluster = ClusterMolecules { threshold: 0.5, fingerprint: "ecfp4".to_owned() };
+    let refused = run(&cluster, directory.path(), &[("molecules", &molecules)]).unwrap_err();
+    assert!(refused.to_string().contains("the data came with a column `cluster`"), "{refused}");
+    // What the step itself has worked out may be worked out anew.
+    let once = run(&cluster, &data(), &[("molecules", &drugs())]).unwrap().remove(0);
+    let twice = run(&cluster, &data(), &[("molecules", &once)]).unwrap().remove(0);
+    assert_eq!(table(&once), table(&twice));
+}
+
+#[test]
 fn a_seed_always_picks_the_same_and_another_seed_others() {
     let drugs = drugs();
     assert_eq!(integers(&pick(&drugs, 5, 0), "record"), [112, 60, 172, 11, 9]);

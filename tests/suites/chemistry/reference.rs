@@ -20,9 +20,14 @@ fn every_property_of_every_approved_drug_is_the_reference_library_s() {
     let directory = drugs().parent().unwrap().to_owned();
     let outputs = run(&read("approved-drugs.csv", &[]), &directory, &[]).unwrap();
     assert_eq!(table(&outputs[1]).rows(), 0);
-    let properties = Property::all().iter().map(|property| property.name.to_owned()).collect();
-    let described =
-        run(&DescribeMolecules { properties }, &directory, &[("molecules", &outputs[0])]).unwrap().remove(0);
+    // Those that need stereochemistry by themselves: with them, the others would go by the longer way too.
+    let (with, without): (Vec<&Property>, Vec<&Property>) =
+        Property::all().iter().partition(|property| property.needs_stereo);
+    let describe = |properties: Vec<&Property>, molecules: &_| {
+        let properties = properties.iter().map(|property| property.name.to_owned()).collect();
+        run(&DescribeMolecules { properties }, &directory, &[("molecules", molecules)]).unwrap().remove(0)
+    };
+    let described = describe(with, &describe(without, &outputs[0]));
     let described = table(&described);
 
     let mut lines = REFERENCE.lines();

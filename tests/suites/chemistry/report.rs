@@ -66,6 +66,16 @@ fn the_page_tells_what_was_read_removed_and_refused_and_how_to_repeat_it() {
 }
 
 #[test]
+fn the_page_says_of_how_many_removed_molecules_nothing_was_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = engine(Arc::new(InMemoryEventStore::new()), directory.path(), "activity >= 4");
+    std::fs::write(directory.path().join("a.csv"), "smiles,activity\nC,9\nCC,1\nCCC,\nCCCC,\n").unwrap();
+    engine.run_to_end().unwrap();
+    let page = std::fs::read_to_string(directory.path().join("a.html")).unwrap();
+    assert!(page.contains("<strong>3 removed</strong>, 2 of them without `activity`"), "{page}");
+}
+
+#[test]
 fn names_stay_text_and_nothing_is_loaded() {
     let page = page("activity >= 0");
     let outside = ["src=\"http", "href=\"http", "url(", "@import"];

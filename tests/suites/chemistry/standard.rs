@@ -91,6 +91,20 @@ fn each_change_is_recorded_and_what_spoke_of_other_molecules_is_left_out() {
 }
 
 #[test]
+fn what_an_earlier_step_changed_is_not_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.smi"), "Cl.CC[NH3+] salt\nCC[NH3+] ion\nCC plain\n").unwrap();
+    let molecules = run(&read("a.smi", &[]), directory.path(), &[]).unwrap().remove(0);
+    let parents = standardized(&molecules, &["largest_fragment"]).remove(0);
+    let neutral = standardized(&parents, &["neutralize"]).remove(0);
+    let again = table(&standardized(&neutral, &["neutralize"]).remove(0));
+    let told = |row: usize| again.row(row)[3..].to_vec();
+    assert_eq!(told(0), [json!("largest_fragment, neutralize"), json!("CC[NH3+].Cl")]);
+    assert_eq!(told(1), [json!("neutralize"), json!("CC[NH3+]")]);
+    assert_eq!(told(2), [Value::Null, Value::Null]);
+}
+
+#[test]
 fn a_molecule_without_a_standard_form_is_accounted_for() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("a.smi"), format!("CC ethane\n{} long\n", "C".repeat(151))).unwrap();

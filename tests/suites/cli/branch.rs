@@ -96,12 +96,45 @@ fn families_of_runs_are_shown_as_trees() {
 /// An interrupted run of the flow: killed within its second step.
 fn interrupted(place: &Place) {
     place.write("family.yaml", &FLOW.replace("wait: 0", "wait: 600000"));
-    let mut child = place.spawn(&["run", "family.yaml", "-q"]);
-    while ran(place) == 0 {
+    killed_at_work(place, &["run", "family.yaml", "-q"], "ran.txt");
+}
+
+/// Kills the program with these arguments when one more line stands in the file `ran`.
+fn killed_at_work(place: &Place, arguments: &[&str], ran: &str) {
+    let lines = || std::fs::read_to_string(place.path().join(ran)).unwrap_or_default().lines().count();
+    let before = lines();
+    let mut child = place.spawn(arguments);
+    while lines() == before {
         std::thread::yield_now();
     }
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn what_was_set_for_a_step_of_a_branch_is_no_change_of_the_manifest() {
+    let place = place();
+    let first = run(&place, &["run", "family.yaml"]);
+    let branch = ["branch", first["flow_id"].as_str().unwrap(), "--from", "slow", "--set", "slow.wait=300"];
+    killed_at_work(&place, &[&branch[..], &["-q"]].concat(), "ran.txt");
+    let resumed = run(&place, &["resume", "@last"]);
+    assert_eq!(letters(&resumed), "IBSHSFSFC");
+    // Nor is it lost where a parameter of the flow is set beside it, or the manifest is adopted.
+    let both = run(&place, &["branch", "@last", "--from", "seed", "--set", "text=CCN"]);
+    let expected = run(&place, &["run", "family.yaml", "--set", "text=CCN", "--set", "wait=300"]);
+    assert_eq!(both["flow_fingerprint"], expected["flow_fingerprint"]);
+    assert_ne!(both["flow_fingerprint"], first["flow_fingerprint"]);
+}
+
+#[test]
+fn a_project_that_was_moved_is_resumed_where_it_is_now() {
+    let place = Place::new();
+    place.write("one/family.yaml", &FLOW.replace("wait: 0", "wait: 300"));
+    killed_at_work(&place, &["run", "one/family.yaml", "-q"], "one/ran.txt");
+    std::fs::rename(place.path().join("one"), place.path().join("two")).unwrap();
+    let resumed = run(&place, &["resume", "@last", "--manifest", "two/family.yaml"]);
+    assert_eq!(resumed["event_variants"], "ISFSFSFC");
+    assert_eq!(std::fs::read_to_string(place.path().join("two/ran.txt")).unwrap().lines().count(), 2);
 }
 
 #[test]

@@ -69,6 +69,31 @@ fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
     assert!(stderr.contains(&advice), "{stderr}");
 }
 
+/// The chemistry library has a handler of Ctrl-C of its own, under which its searches end early and find too little.
+#[cfg(all(feature = "chemistry", target_os = "linux"))]
+#[test]
+fn ctrl_c_in_the_middle_of_chemistry_stops_it_and_changes_no_number() {
+    let place = Place::new();
+    let molecules = "CC(=O)Nc1ccc(O)cc1C(=O)NCc1ccccc1\n".repeat(1_500);
+    place.write("many.smi", &molecules);
+    place.write(
+        "logp.yaml",
+        "flow: logp\nsteps:\n  - { id: read, uses: molecules.read, with: { path: many.smi } }\n  \
+         - { id: describe, uses: molecules.describe, with: { properties: [logp] } }\n",
+    );
+    let mut child = place.spawn(&["run", "logp.yaml"]);
+    let begun = || place.chem(&["show", "@last", "--format", "json"]).stdout.contains("ISGFS");
+    while !begun() {
+        assert_eq!(child.try_wait().unwrap(), None, "the step was done before it was seen to begin");
+    }
+    signal(&child, "-INT");
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+    assert!(!stderr.contains("interrupted, result may not"), "{stderr}");
+    assert_eq!(place.show("@last")["event_variants"], "ISGFS");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_that_outlives_its_terminal_still_stops_cleanly_when_it_is_asked_to() {
@@ -110,4 +135,37 @@ fn two_processes_on_one_run_never_fork_its_log() {
     let other = outcomes.iter().find(|outcome| outcome.status != 0).unwrap();
     assert!(other.stderr.contains("is running") || other.stderr.contains("in hand"), "{other:?}");
     assert_eq!(place.show("@last")["event_variants"], "ISFSFSFSFSFC");
+}
+
+/// Says in the store of `place` that the process which has the last run in hand was in another place, as it is written.
+#[cfg(target_os = "linux")]
+fn move_holder(place: &Place, elsewhere: impl Fn(&str) -> String) {
+    let store = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
+    let now: String =
+        store.query_row("SELECT json_extract(holder, '$.place') FROM flow_leases", [], |row| row.get(0)).unwrap();
+    let changed = store.execute("UPDATE flow_leases SET holder = json_set(holder, '$.place', ?)", [elsewhere(&now)]);
+    assert_eq!(changed.unwrap(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_goes_on_after_its_machine_was_started_anew_and_in_another_container_when_asked() {
+    for (elsewhere, free) in [("0000/pid:[1]", true), ("start/pid:[1]", false)] {
+        let place = Place::new();
+        place.write("slow.yaml", &slow_flow(1, 600_000));
+        let mut child = place.spawn(&["run", "slow.yaml", "-q"]);
+        wait_for_lines(&place, 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        move_holder(&place, |now| elsewhere.replace("start", now.split('/').next().unwrap()));
+        if !free {
+            let held = place.chem(&["resume", "@last"]).expect(3);
+            assert!(held.stderr.contains("is running") && held.stderr.contains("--take-over"), "{}", held.stderr);
+        }
+        let more: &[&str] = if free { &[] } else { &["--take-over"] };
+        let mut child = place.spawn(&[&["resume", "@last", "-q"], more].concat());
+        wait_for_lines(&place, 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

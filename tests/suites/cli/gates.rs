@@ -89,3 +89,84 @@ steps:
     place.chem(&["approve", "@last", "read"]).expect(0);
     assert_eq!(place.show("@last")["event_variants"], "IUUPSGFC");
 }
+
+#[test]
+fn what_is_not_to_be_reused_is_not_after_a_gate_either() {
+    let place = Place::new();
+    let plain = GATED.split("    gate:").next().unwrap().to_owned()
+        + "    with: { text: CCO }\n  - { id: characters, uses: demo.characters }\n";
+    place.write("plain.yaml", &plain).write("gated.yaml", GATED);
+    place.chem(&["run", "plain.yaml", "-q"]).expect(0);
+    let (seed, characters) = (["seed", "--data", "{\"text\": \"CCO\"}"], ["characters"]);
+    let approve = |more: &[&str]| {
+        place.chem(&["run", "gated.yaml", "-q"]).expect(4);
+        place.chem(&[&["approve", "@last", "-q"], &seed[..], more].concat()).expect(4);
+        place.chem(&[&["approve", "@last", "-q"], &characters[..], more].concat()).expect(0);
+        place.show("@last")["event_variants"].clone()
+    };
+    assert_eq!(approve(&[]), "IUPSHUPSHC");
+    assert_eq!(approve(&["--no-cache"]), "IUPSFUPSFC");
+    assert_eq!(approve(&["--refresh", "characters"]), "IUPSHUPSFC");
+    for command in [&["approve", "@last", "seed"][..], &["retry", "@last"], &["branch", "@last", "--from", "seed"]] {
+        let refused = place.chem(&[command, &["--refresh", "sed"]].concat()).expect(2);
+        assert!(refused.stderr.contains("no step `sed` to refresh"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_failure_after_an_approval_shows_what_was_approved() {
+    let place = Place::new();
+    let manifest = "flow: busy
+steps:
+  - { id: seed, uses: demo.seed }
+  - id: ask
+    uses: test.busy
+    with: { times: 1, tried: tried.txt }
+    gate: { message: How often?, schema: { type: object } }
+";
+    place.write("busy.yaml", manifest);
+    place.chem(&["run", "busy.yaml", "-q"]).expect(4);
+    let failed = place.chem(&["approve", "@last", "ask", "--data", "{\"times\": 77}"]).expect(1);
+    assert!(failed.stderr.contains("times: 77") && !failed.stderr.contains("times: 1"), "{}", failed.stderr);
+}
+
+#[test]
+fn a_gate_that_the_manifest_no_longer_has_is_told_of_and_adopted_when_asked() {
+    let place = Place::new();
+    let gated = "flow: gated
+steps:
+  - { id: seed, uses: demo.seed, with: { text: CCO } }
+  - { id: characters, uses: demo.characters, gate: { message: Go on? } }
+";
+    place.write("gated.yaml", gated);
+    place.chem(&["run", "gated.yaml", "-q"]).expect(4);
+    place.write("gated.yaml", &gated.replace(", gate: { message: Go on? }", ", timeout: 5s"));
+    let waits = place.chem(&["resume", "@last"]).expect(4);
+    for told in ["step `characters`: gate is gone", "step `characters`: timeout_ms is new: 5000", "--adopt"] {
+        assert!(waits.stderr.contains(told), "{}", waits.stderr);
+    }
+    place.chem(&["resume", "@last", "--adopt", "-q"]).expect(0);
+    assert_eq!(place.show("@last")["event_variants"], "IBSHSFC");
+}
+
+#[test]
+fn a_project_that_was_moved_goes_on_where_its_manifest_is_now() {
+    let place = Place::new();
+    let manifest = "flow: moved
+steps:
+  - { id: read, uses: table.read, with: { path: in.csv }, gate: { message: This one? } }
+  - { id: write, uses: table.write, with: { path: out.csv } }
+";
+    let moved = |from: &str, to: &str| std::fs::rename(place.path().join(from), place.path().join(to)).unwrap();
+    place.write("one/flow.yaml", manifest).write("one/in.csv", "name\na\n");
+    place.chem(&["run", "one/flow.yaml", "-q"]).expect(4);
+    moved("one", "two");
+    let gone = place.chem(&["approve", "@last", "read"]).expect(4);
+    assert!(gone.stderr.contains("could not start") && gone.stderr.contains("in.csv"), "{}", gone.stderr);
+    let other = manifest.replace("out.csv", "other.csv");
+    place.write("other.yaml", &other).write("in.csv", "name\na\n");
+    let refused = place.chem(&["approve", "@last", "read", "--manifest", "other.yaml"]).expect(2);
+    assert!(refused.stderr.contains("step `write`: parameter path"), "{}", refused.stderr);
+    place.chem(&["approve", "@last", "read", "--manifest", "two/flow.yaml", "-q"]).expect(0);
+    assert!(place.path().join("two/out.csv").exists());
+}

@@ -122,6 +122,9 @@ fn verify_and_diff_say_by_their_status_whether_all_is_as_it_was() {
     let wrong = place.chem(&["verify", id, "--tolerance", "logp"]).expect(2);
     assert!(wrong.stderr.contains("`logp` is no tolerance"), "{}", wrong.stderr);
 
+    let none = place.chem(&["verify", id, "--tolerance", "nocol=1"]).expect(2);
+    assert!(none.stderr.contains("no table of this run has a column `nocol`"), "{}", none.stderr);
+
     run(&place, &[]);
     place.chem(&["diff", id, "@last"]).expect(0);
     place.chem(&["diff", id, "demo.yaml"]).expect(0);
@@ -148,4 +151,24 @@ fn a_diff_tells_which_records_differ_and_how() {
     for line in ["read.main", "  - c", "  + d", "  ~ b: weight 2 → 5"] {
         assert!(told.lines().any(|told| told == line), "{line} is not in\n{told}");
     }
+}
+
+#[test]
+fn a_run_that_failed_is_not_verified_and_differs_from_one_that_did_not() {
+    let place = Place::new();
+    let busy = "flow: busy
+steps:
+  - { id: seed, uses: demo.seed, with: { text: CCO } }
+  - { id: ask, uses: test.busy, with: { times: 1, tried: tried.txt } }
+  - { id: characters, uses: demo.characters }
+";
+    place.write("busy.yaml", busy);
+    place.chem(&["run", "busy.yaml", "-q"]).expect(1);
+    let failed = place.show("@last")["flow_id"].as_str().unwrap().to_owned();
+    let verified = place.chem(&["verify", &failed]).expect(1);
+    assert!(verified.stdout.ends_with("1 of 3 steps verified\n"), "{}", verified.stdout);
+    place.chem(&["run", "busy.yaml", "-q"]).expect(0);
+    let diff = place.chem(&["diff", "@last", &failed]).expect(1).stdout;
+    assert!(diff.contains("status: completed → failed") && diff.contains("has not started"), "{diff}");
+    place.chem(&["diff", &failed, "@last"]).expect(1);
 }

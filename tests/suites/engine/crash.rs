@@ -77,3 +77,23 @@ fn two_engines_on_one_run_never_fork_its_log() {
     assert_eq!(error.class(), ErrorClass::Conflict, "{error}");
     assert_eq!(one.event_variants_for(flow_id).unwrap(), "ISGFSGFSGFC");
 }
+
+#[test]
+fn a_run_that_began_elsewhere_under_this_engines_id_is_gone_on_with() {
+    for steps_before in 0..=3 {
+        let (definition, counters) = flow(&[Does::Add; 3]);
+        let store = Arc::new(Watched::new(None));
+        let engine = || FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
+        let (here, mut elsewhere) = (engine(), engine());
+        elsewhere.set_default_flow(here.default_flow());
+        (0..steps_before).for_each(|_| drop(elsewhere.next().unwrap()));
+        drop(elsewhere);
+        let ended = here.run_to_end();
+        match steps_before {
+            3 => assert!(matches!(ended, Err(CoreEngineError::FlowCompleted { .. })), "{ended:?}"),
+            _ => drop(ended.unwrap()),
+        }
+        assert_eq!(here.event_variants().unwrap(), "ISGFSGFSGFC");
+        assert_eq!(runs(&counters), [1; 3], "after {steps_before} steps elsewhere");
+    }
+}

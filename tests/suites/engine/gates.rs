@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use chem_runtime::engine::{Answer, CoreEngineError, FlowEngine, GateError};
-use chem_runtime::event::{FlowEventKind, FlowId};
+use chem_runtime::event::{FlowEventKind, FlowId, RetryScheduled};
 use chem_runtime::fingerprint::Fingerprint;
 use chem_runtime::flow::{FlowDefinition, FlowStatus};
-use chem_runtime::step::{Gate, Registry, StepExt as _, StepPolicy};
+use chem_runtime::manifest::{Source, check};
+use chem_runtime::step::{Gate, Registry, RetryOn, RetryPolicy, StepExt as _, StepPolicy};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, NewEvent};
+use chem_runtime::store::{EventStore, Holder, InMemoryEventStore, InMemoryFlowRepository, NewEvent, Takeover};
 use chem_tests::stores::fresh;
 use serde_json::{Value, json};
 
@@ -106,6 +107,86 @@ fn a_rejected_run_has_failed_and_may_be_asked_about_again() {
     assert!(matches!(engine.run(flow_id), Err(CoreEngineError::FlowHasFailed { .. })));
     waits_at(engine.retry(flow_id, "it is the right one"), "seed", "which text?");
     assert_eq!(engine.event_variants_for(flow_id).unwrap(), "IUPRU");
+}
+
+#[test]
+fn a_rejection_is_no_attempt() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let gate = Some(Gate { message: "go on?".into(), schema: None });
+    let retry = Some(RetryPolicy { attempts: 1, backoff_ms: 0, on: RetryOn::Transient });
+    let policy = StepPolicy { gate, retry, ..StepPolicy::default() };
+    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
+        .first_step(Seed { text: "CCO".into() }.named("seed").unwrap().policy(policy))
+        .build()
+        .unwrap();
+    let flow_id = engine.default_flow();
+    waits_at(engine.run(flow_id), "seed", "go on?");
+    for _ in 0..2 {
+        engine.answer(flow_id, "seed", Answer::default()).unwrap();
+        waits_at(engine.retry(flow_id, "look again"), "seed", "go on?");
+    }
+    engine.answer(flow_id, "seed", Answer::default()).unwrap();
+
+    // A log of an earlier release, which counted a rejection, is read as it is.
+    let counted = RetryScheduled {
+        step_id: "seed".into(),
+        step_index: 0,
+        attempt: 2,
+        allowed: None,
+        reason: "look again".into(),
+        not_before: None,
+    };
+    store.append_kind(flow_id, FlowEventKind::RetryScheduled(counted)).unwrap();
+    assert_eq!(engine.instance_for(flow_id).unwrap().step("seed").unwrap().attempt, 2);
+}
+
+/// Another process, which nobody here can see.
+fn far_away() -> Holder {
+    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
+}
+
+#[test]
+fn nobody_has_a_rejected_run_in_hand() {
+    for (name, backend) in fresh() {
+        let store = backend.store();
+        let engine = engine_on(&store);
+        let flow_id = engine.default_flow();
+        waits_at(engine.run(flow_id), "seed", "which text?");
+        engine.answer(flow_id, "seed", Answer::default()).unwrap();
+        assert!(store.lease(flow_id, &far_away(), Takeover::IfFree).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_step_whose_file_is_gone_is_not_approved_and_may_be_rejected() {
+    for (name, backend) in fresh() {
+        let (store, directory) = (backend.store(), tempfile::tempdir().unwrap());
+        let file = directory.path().join("in.csv");
+        std::fs::write(&file, "name\na\n").unwrap();
+        let manifest = "flow: gated
+steps:
+  - { id: read, uses: table.read, with: { path: in.csv }, gate: { message: This one? } }
+";
+        let registry = Registry::linked().unwrap();
+        let checked = check(&Source::new("m.yaml", manifest), &[], registry, directory.path());
+        let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
+            .directory(directory.path())
+            .definition(checked.definition.unwrap());
+        let flow_id = engine.default_flow();
+        waits_at(engine.run(flow_id), "read", "This one?");
+        std::fs::remove_file(&file).unwrap();
+        match engine.answer(flow_id, "read", yes(None)) {
+            Err(CoreEngineError::Gate(GateError::CannotStart { step, reason })) => {
+                assert!(step == "read" && reason.contains("in.csv"), "{name}: {reason}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        assert_eq!(engine.event_variants_for(flow_id).unwrap(), "IU", "{name}");
+        let lease = store.lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
+        store.release(&lease).unwrap();
+        let rejected = engine.answer(flow_id, "read", Answer::default()).unwrap();
+        assert_eq!(rejected.status(), FlowStatus::Failed, "{name}");
+    }
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::engine::FlowEngine;
-use chem_runtime::event::{FlowEventKind, StepKind};
+use chem_runtime::event::{FlowEventKind, FlowId, StepKind};
 use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
     ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepPolicy, StepRunResult,
 };
-use chem_runtime::store::InMemoryFlowRepository;
+use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
 
 use crate::counting::{PowerLoss, Watched};
 
@@ -47,6 +47,11 @@ impl StepDefinition for Told {
 
 /// `a`, then `b` and `c` that both take `a`, then `d` that takes `c` and the history.
 fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
+    flow_and(&[])
+}
+
+/// The same with more steps after it, which take `a`.
+fn flow_and(more: &[&str]) -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let history = PortSpec { name: "history", kind: "history", optional: true };
     let step = |id: &str, kind, ports: &[PortSpec], from: Option<&str>| PlannedStep {
@@ -60,7 +65,8 @@ fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
         step("c", StepKind::Transform, &[PortSpec::ANY], Some("a")),
         step("d", StepKind::Sink, &[PortSpec::ANY, history], Some("c")),
     ];
-    (FlowDefinition::new(steps).unwrap(), heard)
+    let more = more.iter().map(|id| step(id, StepKind::Transform, &[PortSpec::ANY], Some("a")));
+    (FlowDefinition::new(steps.into_iter().chain(more)).unwrap(), heard)
 }
 
 #[test]
@@ -106,4 +112,21 @@ fn a_resumed_run_is_told_the_same() {
             assert_eq!(kinds(&resumed, flow_id), log, "{loss:?}");
         }
     }
+}
+
+#[test]
+fn a_branch_with_other_steps_begins_at_the_step_that_takes_the_history() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let engine = |more: &[&str]| FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, flow_and(more).0);
+    let (short, long) = (engine(&["e"]), engine(&["e", "f"]));
+    let parent = short.default_flow();
+    short.run(parent).unwrap();
+    long.run_to_end().unwrap();
+    let (same, longer) = (FlowId::new(), FlowId::new());
+    short.branch(same, parent, "e", Default::default()).unwrap();
+    assert_eq!(short.event_variants_for(same).unwrap(), "IBSHSHSHSHSFC");
+    let instance = long.branch(longer, parent, "e", Default::default()).unwrap();
+    assert_eq!(instance.branch().unwrap().step_id, "d");
+    assert_eq!(long.event_variants_for(longer).unwrap(), "IBSHSHSHSFSFSFC");
+    assert_eq!(instance.flow_fingerprint(), long.flow_fingerprint().unwrap());
 }

@@ -149,6 +149,24 @@ fn a_wait_ends_when_the_run_is_asked_to_stop_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_wait_that_a_wrong_clock_has_set_is_no_longer_than_the_manifest_says() {
+    let (definition, _) = flow_under(&[Does::Busy(1)], &patient(2, RetryOn::Transient));
+    let cancel = CancelToken::default();
+    // It is asked to stop while it waits, and the clock that set the wait was years ahead.
+    let ahead = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100_000);
+    let clock = Arc::new(TestClock { now: Mutex::new(ahead), stop: Some((ahead, cancel.clone())) });
+    let store = Arc::new(Watched::new(None));
+    let builder = || FlowEngine::builder(store.clone(), InMemoryFlowRepository);
+    let engine = builder().clock(clock).cancel_token(cancel).definition(definition.clone());
+    let flow_id = engine.default_flow();
+    assert!(matches!(engine.run(flow_id), Err(CoreEngineError::Interrupted { .. })));
+    drop(engine);
+    let right = Arc::new(TestClock::new());
+    builder().clock(right.clone()).definition(definition).run(flow_id).unwrap();
+    assert_eq!(right.seconds(), 10);
+}
+
+#[test]
 fn power_lost_at_any_append_of_a_run_with_retries_changes_nothing() {
     let does = [Does::Busy(1), Does::Add, Does::Busy(2)];
     let policy = patient(3, RetryOn::Transient);

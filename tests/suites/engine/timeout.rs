@@ -34,12 +34,19 @@ fn a_step_that_takes_too_long_is_stopped_and_may_be_tried_again() {
 }
 
 #[test]
-fn a_step_that_does_not_stop_is_left_behind_and_not_tried_again() {
-    let (definition, counters) = flow_under(&[Does::Deaf], &within(20, 3));
-    let engine = FlowEngine::new_with_definition(definition);
-    let Err(CoreEngineError::StepFailed { error, .. }) = engine.run_to_end() else { panic!("the run has to fail") };
-    assert!(error.contains("did not end within 20ms") && error.contains("was left behind"), "{error}");
-    assert_eq!((engine.event_variants().unwrap().as_str(), runs(&counters)), ("ISX", vec![1]));
+fn a_step_that_does_not_stop_is_left_behind_and_not_tried_again_beside_itself() {
+    for on in [RetryOn::Transient, RetryOn::Any] {
+        let retry = Some(RetryPolicy { attempts: 3, backoff_ms: 0, on });
+        let (definition, counters) = flow_under(&[Does::Deaf], &StepPolicy { retry, ..within(20, 3) });
+        let engine = FlowEngine::new_with_definition(definition);
+        let Err(CoreEngineError::StepFailed { error, .. }) = engine.run_to_end() else { panic!("the run has to fail") };
+        assert!(error.contains("did not end within 20ms") && error.contains("was left behind"), "{error}");
+        assert_eq!((engine.event_variants().unwrap().as_str(), runs(&counters)), ("ISX", vec![1]), "{on:?}");
+        // The log says so, for whoever goes on with the run.
+        let state = engine.instance_for(engine.default_flow()).unwrap();
+        assert!(state.steps()[0].left_behind, "{on:?}");
+        assert!(matches!(engine.run_to_end(), Err(CoreEngineError::FlowHasFailed { .. })));
+    }
 }
 
 #[test]

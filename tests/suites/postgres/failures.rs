@@ -51,6 +51,35 @@ fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
     }
 }
 
+#[test]
+fn a_session_may_be_idle_for_as_long_as_a_step_works() {
+    let (_, database) = store_or_skip!();
+    let mut client = database.client();
+    let version: i32 = client.query_one("SELECT current_setting('server_version_num')::integer", &[]).unwrap().get(0);
+    if version < 140_000 {
+        return;
+    }
+    let limit = format!("ALTER DATABASE \"{}\" SET idle_session_timeout = '1h'", database.name());
+    client.batch_execute(&limit).unwrap();
+    let settings = PoolSettings { max_size: 1, ..PoolSettings::default() };
+    let pool = PgPool::connect(&database.address(), settings).unwrap();
+    let store = PgEventStore::new(PoolProvider { pool: pool.clone() });
+    let run = FlowId::new();
+    store.append(run, 0, &[numbered(0)]).unwrap();
+    let mut session = pool.get().unwrap();
+    assert_eq!(session.query_one("SHOW idle_session_timeout", &[]).unwrap().get::<_, String>(0), "0");
+
+    // A pool in between may set it all the same: a session that was ended so is another lost connection.
+    let process: i32 = session.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    session.batch_execute("SET idle_session_timeout = '1ms'").unwrap();
+    drop(session);
+    let ended = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1";
+    while !client.query_one(ended, &[&process]).unwrap().get::<_, bool>(0) {
+        std::thread::yield_now();
+    }
+    store.append(run, 1, &[numbered(1)]).unwrap();
+}
+
 /// A store that is reached through a proxy.
 fn through_proxy() -> Option<(PgEventStore, Proxy, TestDatabase)> {
     let database = chem_tests::postgres_server::database()?;

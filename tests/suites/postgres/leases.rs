@@ -1,6 +1,6 @@
 //! Who has a run in hand, by the database's clock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{LeaseTerms, PgEventStore};
@@ -50,6 +50,26 @@ fn a_store_shows_that_it_has_its_runs_in_hand_until_they_end() {
         std::thread::yield_now();
     }
     assert_eq!(shown(&mut client, let_go), None);
+}
+
+#[test]
+fn an_old_writer_in_the_same_process_does_not_silence_the_new_one() {
+    let Some(database) = chem_tests::postgres_server::database() else { return };
+    let terms = LeaseTerms { shows_every: Duration::from_millis(5), ..LeaseTerms::default() };
+    let store = PgEventStore::open(&database.address()).unwrap().with_lease_terms(terms);
+    let run = FlowId::new();
+    let old = Lease::of_new_run(run, far_away());
+    store.append_as((&old).into(), 0, &[numbered(0)]).unwrap();
+    store.lease(run, &far_away(), Takeover::Always).unwrap();
+    assert!(matches!(store.append_as((&old).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { .. })));
+    store.release(&old).unwrap();
+    let mut client = database.client();
+    client.batch_execute("UPDATE flow_leases SET renewed_at = taken_at").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !client.query_one("SELECT renewed_at > taken_at FROM flow_leases", &[]).unwrap().get::<_, bool>(0) {
+        assert!(Instant::now() < deadline, "the new writer does not show itself");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

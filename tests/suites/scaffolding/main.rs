@@ -17,8 +17,9 @@ fn a_new_flow_runs() {
     assert_eq!(said.stdout, "wrote flows/hello.yaml\nwrote schemas/flow.schema.json\n");
     let manifest = std::fs::read_to_string(outside.path().join("flows/hello.yaml")).unwrap();
     assert!(manifest.starts_with("# yaml-language-server: $schema=../schemas/flow.schema.json\nflow: hello\n"));
-    assert_eq!(outside.shell(".", "chem check flows/hello.yaml").well().stdout, "ok flows/hello.yaml, 3 steps\n");
+    assert_eq!(outside.shell(".", "chem check flows/hello.yaml").well().stdout, "ok flows/hello.yaml, 4 steps\n");
     outside.shell(".", "chem run flows/hello.yaml").well();
+    assert!(outside.path().join("flows/out/hello.csv").exists());
     let printed = outside.shell(".", "chem schema").well().stdout;
     assert_eq!(std::fs::read_to_string(outside.path().join("schemas/flow.schema.json")).unwrap(), printed);
     // One that is there stays: it may be that of a program with more steps.
@@ -64,6 +65,19 @@ fn names_are_checked() {
 fn what_was_written_is_told_to_scripts() {
     let said = outside().shell(".", "chem new flow hello --format json").well();
     assert_eq!(said.stdout, "{\"written\":[\"flows/hello.yaml\",\"schemas/flow.schema.json\"]}\n");
+}
+
+#[test]
+fn a_project_takes_the_runtime_from_its_sources_if_it_is_told_where_they_are() {
+    let outside = outside();
+    let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).join("../chem-runtime");
+    let refused = outside.shell(".", &format!("chem new project words --runtime {}/src", runtime.display()));
+    assert!(!refused.good && refused.stderr.contains("is not the directory of chem-runtime's sources"), "{refused:?}");
+    assert!(!outside.path().join("words").exists());
+    outside.shell(".", &format!("chem new project words --runtime {}", runtime.display())).well();
+    let manifest = std::fs::read_to_string(outside.path().join("words/Cargo.toml")).unwrap();
+    let named = format!("chem-runtime = {{ path = {:?},", runtime.canonicalize().unwrap());
+    assert_eq!(manifest.matches(&named).count(), 2, "{manifest}");
 }
 
 /// As it is generated, and once more with a generated step in it. `CHEM_UPDATE_DOCS=1` writes the template's snapshot anew.

@@ -7,8 +7,9 @@ use chem_runtime::artifact::{
 };
 use chem_runtime::event::OutputRef;
 use chem_runtime::fingerprint::ArtifactHash;
+use chem_runtime::flow::FlowStatus;
 use chem_runtime::store::{InMemoryEventStore, StoredArtifacts};
-use chem_runtime::workbench::{Change, Comparison, Example, FlowFacts, RecordDifference, StepFacts, diff};
+use chem_runtime::workbench::{Change, Comparison, Difference, Example, FlowFacts, RecordDifference, StepFacts, diff};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -54,6 +55,7 @@ fn flow(output: ArtifactHash, max: u32) -> FlowFacts {
     FlowFacts {
         flow_id: None,
         flow: "f".into(),
+        status: None,
         definition_hash: None,
         params: Default::default(),
         step_ids: vec!["keep".into()],
@@ -163,4 +165,34 @@ fn what_is_no_table_or_cannot_be_read_is_said_to_be_so() {
     assert_eq!(change(&one, &other, &shelf), expected);
     let empty = InMemoryEventStore::new();
     assert!(matches!(change(&one, &other, &StoredArtifacts(&empty)), Change::Unreadable(_)));
+}
+
+#[test]
+fn a_run_that_has_not_got_as_far_is_not_the_same() {
+    let shelf = Shelf::default();
+    let numbered = |number: u32| format!("{number:064x}");
+    let complete = {
+        let flow = flow(numbered(1).parse().unwrap(), 1);
+        let fingerprint = Some(numbered(2).parse().unwrap());
+        FlowFacts { status: Some(FlowStatus::Completed), flow_fingerprint: fingerprint, ..flow }
+    };
+    let mut failed = FlowFacts { status: Some(FlowStatus::Failed), flow_fingerprint: None, ..complete.clone() };
+    failed.steps[0].outputs.clear();
+    let pending = FlowFacts { status: Some(FlowStatus::Interrupted), steps: Vec::new(), ..failed.clone() };
+    let planned = FlowFacts { status: None, ..failed.clone() };
+    let told = |before: &FlowFacts, after: &FlowFacts| diff(&shelf, before, after).unwrap();
+
+    for (before, after) in [(&complete, &failed), (&failed, &complete)] {
+        let comparison = told(before, after);
+        assert!(!comparison.is_empty() && comparison.statuses().is_some());
+        assert_eq!(comparison.steps[0].outputs[0].change, Change::OneSided);
+    }
+    assert_eq!(told(&complete, &pending).steps[0].why, [Difference::Started { after: false }]);
+    assert_eq!(told(&pending, &complete).steps[0].why, [Difference::Started { after: true }]);
+    let mut meddled = complete.clone();
+    meddled.flow_fingerprint = Some(numbered(3).parse().unwrap());
+    assert!(!told(&complete, &meddled).is_empty());
+    // What a plan does not know is no difference, nor is a run beside itself.
+    assert!(told(&complete, &planned).is_empty());
+    assert!([&complete, &failed, &pending].iter().all(|run| told(run, run).is_empty()));
 }

@@ -30,6 +30,8 @@ pub const ONE_ULP: u8 = 1;
 pub const ORDER: u8 = 2;
 pub const SEED: u8 = 3;
 pub const FAILS: u8 = 4;
+/// Ctrl-C is pressed while the step works.
+pub const STOPS: u8 = 5;
 
 /// Gives random numbers.
 #[step("workbench.random", version = 1)]
@@ -66,6 +68,7 @@ fn table(seed: u32, rows: u32) -> Result<Table, StepError> {
     match fault {
         ONE_ULP => values[2000] = values[2000].next_up(),
         ORDER => values.swap(1000, 1001),
+        STOPS => return Err(StepError::interrupted()),
         FAILS => return Err(StepError::new("it is Monday")),
         _ => {}
     }

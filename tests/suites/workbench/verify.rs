@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chem_runtime::engine::FlowEngine;
+use chem_runtime::engine::{Answer, CoreEngineError, FlowEngine};
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::flow::{FlowInstance, replay};
+use chem_runtime::flow::{FlowDefinition, FlowInstance, FlowStatus, replay};
 use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{CancelToken, Registry, StepRegistration};
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, NewEvent};
-use chem_runtime::workbench::{Difference, Fault, Outcome, Tolerances, Verification, verify};
+use chem_runtime::workbench::{Difference, Fault, Outcome, Tolerances, Verification, WorkbenchError, verify};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::steps::{FAILS, FAULT, NONE, ONE_ULP, ORDER, SEED};
+use crate::steps::{FAILS, FAULT, NONE, ONE_ULP, ORDER, SEED, STOPS};
 
 /// A run and where it was. One at a time: a fault is a fault of the whole program.
 struct Case {
@@ -36,6 +36,13 @@ steps:
 }
 
 fn case(manifest: &str) -> Case {
+    let case = begun(manifest);
+    assert_eq!(case.instance.status(), FlowStatus::Completed);
+    case
+}
+
+/// The same for a run that may end in any way.
+fn begun(manifest: &str) -> Case {
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     FAULT.store(NONE, std::sync::atomic::Ordering::SeqCst);
     let directory = tempfile::tempdir().unwrap();
@@ -46,7 +53,8 @@ fn case(manifest: &str) -> Case {
     let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
         .directory(directory.path())
         .definition(definition);
-    let instance = engine.run_to_end().unwrap();
+    let _how = engine.run_to_end();
+    let instance = engine.instance_for(engine.default_flow()).unwrap();
     Case { store, instance, directory, _alone: alone }
 }
 
@@ -219,5 +227,65 @@ fn a_file_that_is_gone_or_another_is_named() {
         let Outcome::NotRepeatable { reason } = &verification.steps[0].outcome else { panic!("{verification:#?}") };
         assert!(reason.contains(if change.is_some() { "input path: file changed" } else { "cannot read" }), "{reason}");
         assert!(!verification.is_verified());
+    }
+}
+
+#[test]
+fn a_run_whose_steps_have_not_all_finished_is_not_verified() {
+    let waiting = "flow: f
+steps:
+  - { id: numbers, uses: workbench.random, with: { rows: 10 } }
+  - { id: keep, uses: workbench.keep, with: { max: 4000000000 }, gate: { message: Go on? } }
+";
+    let verification = begun(waiting).verify();
+    assert_eq!(outcomes(&verification), ["verified", "not_finished"]);
+    assert!(!verification.is_verified() && verification.first_fault().is_none());
+}
+
+#[test]
+fn a_repetition_that_is_stopped_within_a_step_has_no_outcome() {
+    let case = case("flow: f\nsteps:\n  - { id: numbers, uses: workbench.random, with: { rows: 10 } }\n");
+    FAULT.store(STOPS, std::sync::atomic::Ordering::SeqCst);
+    let (outputs, cancel) = (tempfile::tempdir().unwrap(), CancelToken::default());
+    let registry = Registry::linked().unwrap();
+    let stopped = verify(&case.store, &case.instance, registry, &Tolerances::new(), outputs.path(), &cancel);
+    FAULT.store(NONE, std::sync::atomic::Ordering::SeqCst);
+    assert!(matches!(stopped, Err(WorkbenchError::Engine(CoreEngineError::Interrupted { .. }))), "{stopped:?}");
+}
+
+#[test]
+fn a_tolerance_for_a_column_that_no_table_has_is_refused() {
+    let case = case(&manifest("workbench.rough"));
+    let (outputs, cancel) = (tempfile::tempdir().unwrap(), CancelToken::default());
+    let tolerances: Tolerances = [("valu".to_owned(), 1.0)].into();
+    let registry = Registry::linked().unwrap();
+    let refused = verify(&case.store, &case.instance, registry, &tolerances, outputs.path(), &cancel);
+    let Err(WorkbenchError::NoSuchColumn { column, known }) = refused else { panic!("{refused:?}") };
+    assert_eq!((column.as_str(), known), ("valu", vec!["number".to_owned(), "value".to_owned()]));
+}
+
+#[test]
+fn a_branch_of_a_gated_run_is_verified_with_what_was_approved_there() {
+    let text = "flow: f
+steps:
+  - id: numbers
+    uses: workbench.random
+    with: { rows: 10 }
+    gate: { message: How many?, schema: { type: object } }
+  - { id: keep, uses: workbench.keep, with: { max: 4000000000 } }
+";
+    let case = begun(text);
+    let (parent, branch, twig) = (case.instance.flow_id(), FlowId::new(), FlowId::new());
+    let recorded = &case.instance.initialized().unwrap().definition;
+    let definition = FlowDefinition::from_recorded("f", recorded, Registry::linked().unwrap()).unwrap();
+    let engine = FlowEngine::new_with_stores(case.store.clone(), InMemoryFlowRepository, definition);
+    let data = Some(json!({"rows": 20}));
+    engine.answer(parent, "numbers", Answer { approved: true, data, ..Answer::default() }).unwrap();
+    engine.branch(branch, parent, "keep", Default::default()).unwrap();
+    engine.branch(twig, branch, "keep", Default::default()).unwrap();
+    for run in [parent, branch, twig] {
+        let instance = engine.instance_for(run).unwrap();
+        let verification = case.verify_with(&instance, Registry::linked().unwrap(), &Tolerances::new());
+        assert!(verification.is_verified(), "{verification:#?}");
     }
 }

@@ -31,6 +31,11 @@ pub enum TableError {
         /// The number of values of the column.
         found: usize,
     },
+    /// A step would put what it has worked out in place of what came with the data.
+    #[error(
+        "the data came with a column `{0}`, which this step would replace by its own; rename it in the file that it is from"
+    )]
+    Taken(String),
     /// A column's values are not of its type.
     #[error("column `{column}` is declared {declared:?} and holds {found:?}")]
     WrongType {
@@ -73,6 +78,15 @@ impl Table {
             None => table.add(column, data)?,
         }
         Ok(table)
+    }
+
+    /// The same table with one more column that a step has worked out, by the provider that it names. It takes the place
+    /// of one that was worked out before, and not of one that came with the data.
+    pub fn with_result(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
+        match self.column(&column.name) {
+            Some((there, _)) if there.provider.is_none() => Err(TableError::Taken(column.name.to_string())),
+            _ => self.with_column(column, data),
+        }
     }
 
     /// Adds a column behind the others.

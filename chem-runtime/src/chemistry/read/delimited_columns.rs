@@ -15,6 +15,8 @@ pub(super) struct FileColumns<'a> {
     pub(super) smiles: &'a str,
     pub(super) name: Option<&'a str>,
     pub(super) numbers: &'a [String],
+    /// What stands for a missing value, besides nothing.
+    pub(super) missing: &'a [String],
     pub(super) delimiter: u8,
 }
 
@@ -29,7 +31,7 @@ pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> 
     let record = |row: Row<'a>| RawRecord {
         line: row.line,
         raw: row.raw,
-        content: row.cells.and_then(|cells| plan.content(&cells)),
+        content: row.cells.and_then(|cells| plan.content(&cells, columns.missing)),
     };
     Ok(RawFile { more, records: delimited.rows().map(record).collect() })
 }
@@ -81,14 +83,14 @@ impl Plan {
         Ok(Self { smiles, name, more })
     }
 
-    fn content(&self, cells: &StringRecord) -> Result<Content, String> {
+    fn content(&self, cells: &StringRecord, missing: &[String]) -> Result<Content, String> {
         let cell = |index: usize| cells.get(index).unwrap_or_default();
         let (smiles, rest) = split_smiles(cell(self.smiles))?;
         if !rest.is_empty() {
             return Err(format!("has more than a SMILES where the SMILES stands: `{rest}`"));
         }
         let name = self.name.map(cell).filter(|name| !name.is_empty()).map(str::to_owned);
-        let more = self.more.iter().map(|(index, column)| value(column, cell(*index)));
+        let more = self.more.iter().map(|(index, column)| value(column, cell(*index), missing));
         Ok(Content { structure: Spelling::Smiles(smiles.to_owned()), name, more: more.collect::<Result<_, _>>()? })
     }
 }
@@ -105,9 +107,9 @@ pub(super) fn position(header: &StringRecord, name: &str) -> Option<usize> {
     }
 }
 
-pub(super) fn value(column: &Column, cell: &str) -> Result<Value, String> {
+pub(super) fn value(column: &Column, cell: &str, missing: &[String]) -> Result<Value, String> {
     match column.ty {
-        _ if cell.is_empty() => Ok(Value::Null),
+        _ if cell.is_empty() || missing.iter().any(|missing| missing == cell) => Ok(Value::Null),
         ColumnType::Float => match cell.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number.into()),
             _ => Err(format!("has `{cell}` in the column `{}`, which is no number", column.name)),
@@ -120,7 +122,8 @@ pub(super) fn value(column: &Column, cell: &str) -> Result<Value, String> {
 mod tests {
     use super::*;
 
-    const USUAL: FileColumns<'static> = FileColumns { smiles: "smiles", name: None, numbers: &[], delimiter: b',' };
+    const USUAL: FileColumns<'static> =
+        FileColumns { smiles: "smiles", name: None, numbers: &[], missing: &[], delimiter: b',' };
 
     fn only(text: &str, columns: FileColumns<'_>) -> (Vec<String>, Result<Content, String>) {
         let mut file = read("a.csv", text.as_bytes(), columns).unwrap();
@@ -148,6 +151,17 @@ mod tests {
                 only(&format!("activity,smiles\n\"{cell}\",C\n"), FileColumns { numbers: &numbers, ..USUAL });
             assert!(found.unwrap_err().contains("no number"), "{cell}");
         }
+    }
+
+    #[test]
+    fn what_stands_for_a_missing_value_is_one() {
+        let (numbers, missing) = (["activity".to_owned()], ["NA".to_owned(), ">10".to_owned()]);
+        let columns = FileColumns { numbers: &numbers, missing: &missing, ..USUAL };
+        for cell in ["NA", ">10", ""] {
+            let (_, found) = only(&format!("activity,smiles,note\n{cell},C,{cell}\n"), columns);
+            assert_eq!(found, content("C", None, &[Value::Null, Value::Null]), "{cell}");
+        }
+        assert!(only("activity,smiles\nna,C\n", columns).1.unwrap_err().contains("`na`"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::library::PROVIDER;
 use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::prelude::*;
-use crate::records::{Rejects, extension, header_of, map_records, shortened, text_of};
+use crate::records::{RecordFile, Rejects, extension, header_of, map_records, shortened, text_of};
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
@@ -53,12 +53,12 @@ use crate::records::{Rejects, extension, header_of, map_records, shortened, text
 /// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
 /// - The file changes while it is read.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("molecules.read", version = 1, columns = columns_of_molecules, check = columns_are_there)]
+#[step("molecules.read", version = 2, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.
     #[param(example = "data/approved-drugs.csv")]
-    path: InputFile,
+    path: RecordFile,
     /// What the file is, where its extension does not say it.
     #[param(one_of = ["smi", "csv", "tsv", "sdf"])]
     format: Option<String>,
@@ -67,9 +67,13 @@ pub fn read_molecules(
     smiles_column: String,
     /// The column with the names. Left out, it is `name` if there is one; in an SD file, the first line of a record.
     name_column: Option<String>,
-    /// Columns to read as numbers; an empty cell is then a missing number, and a record with anything else is rejected.
+    /// Columns to read as numbers; an empty cell is then a missing number, and a record with anything else that `missing`
+    /// does not name is rejected.
     #[param(default = [], example = "[pIC50]")]
     numbers: Vec<String>,
+    /// Texts that stand for a missing value in the columns that are kept.
+    #[param(default = [], example = "[NA, n/a]")]
+    missing: Vec<String>,
     /// What separates the cells of a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
@@ -84,12 +88,13 @@ pub fn read_molecules(
         smiles: &smiles_column,
         name: name_column.as_deref(),
         numbers: &numbers,
+        missing: &missing,
         delimiter: separator(&format, &delimiter),
     };
     let text = text_of(file, path.read(context.files())?)?;
     let raw = match format.as_str() {
         "csv" | "tsv" => delimited_columns::read(file, &text, columns)?,
-        "sdf" => sd_records::read(file, &text, name_column.as_deref(), &numbers)?,
+        "sdf" => sd_records::read(file, &text, name_column.as_deref(), &numbers, &missing)?,
         _ => smiles_lines::read(&text),
     };
     let smiles = map_records(context, &raw.records, canonical_smiles)?;
@@ -114,6 +119,7 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
         smiles: &step.smiles_column,
         name: step.name_column.as_deref(),
         numbers: &step.numbers,
+        missing: &step.missing,
         delimiter: separator(&format, &step.delimiter),
     };
     let header = context.beginning(&step.path).and_then(|beginning| header_of(beginning, columns.delimiter));

@@ -24,7 +24,13 @@ pub(in crate::chemistry) fn read_queries(
 ) -> Result<Vec<Query>, StepError> {
     let name = file.as_str();
     let text = text_of(name, file.read(context.files())?)?;
-    let columns = |delimiter| delimited_columns::FileColumns { smiles: "smiles", name: None, numbers: &[], delimiter };
+    let columns = |delimiter| delimited_columns::FileColumns {
+        smiles: "smiles",
+        name: None,
+        numbers: &[],
+        missing: &[],
+        delimiter,
+    };
     let raw: RawFile<'_> = match extension(name).as_deref() {
         Some("csv") => delimited_columns::read(name, &text, columns(b','))?,
         Some("tsv") => delimited_columns::read(name, &text, columns(b'\t'))?,

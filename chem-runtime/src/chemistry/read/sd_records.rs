@@ -35,6 +35,7 @@ pub(super) fn read<'a>(
     text: &'a [u8],
     name: Option<&str>,
     numbers: &[String],
+    missing: &[String],
 ) -> Result<RawFile<'a>, StepError> {
     let records = records(text);
     let mut names: Vec<&str> = Vec::new();
@@ -66,7 +67,7 @@ pub(super) fn read<'a>(
     let finished = |record: SdRecord<'a>| RawRecord {
         line: record.line,
         raw: record.title,
-        content: record.content.and_then(|content| finish(content, name, &more)),
+        content: record.content.and_then(|content| finish(content, name, &more, missing)),
     };
     let records = records.into_iter().map(finished).collect();
     Ok(RawFile { more: more.into_iter().map(|(_, column)| column).collect(), records })
@@ -93,12 +94,17 @@ fn columns<'a>(
     Ok(columns)
 }
 
-fn finish(content: SdContent<'_>, name: Option<&str>, more: &[(&str, Column)]) -> Result<Content, String> {
+fn finish(
+    content: SdContent<'_>,
+    name: Option<&str>,
+    more: &[(&str, Column)],
+    missing: &[String],
+) -> Result<Content, String> {
     let SdContent { title, block, data } = content;
     let field = |wanted: &str| data.iter().find(|(field, _)| *field == wanted).map_or("", |(_, value)| value.as_str());
     let name = name.map_or(title, field);
     let more: Vec<Value> =
-        more.iter().map(|(wanted, column)| value(column, field(wanted))).collect::<Result<_, _>>()?;
+        more.iter().map(|(wanted, column)| value(column, field(wanted), missing)).collect::<Result<_, _>>()?;
     let name = Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
     Ok(Content { structure: Spelling::MolBlock(block), name, more })
 }
@@ -187,7 +193,7 @@ mod tests {
 
     fn read_all(text: &str, name: Option<&str>, numbers: &[&str]) -> (Vec<String>, Vec<Result<Content, String>>) {
         let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        let file = read("a.sdf", text.as_bytes(), name, &numbers).unwrap();
+        let file = read("a.sdf", text.as_bytes(), name, &numbers, &[]).unwrap();
         let columns = file.more.iter().map(|column| column.name.to_string()).collect();
         (columns, file.records.into_iter().map(|record| record.content).collect())
     }
@@ -244,7 +250,7 @@ mod tests {
             assert!(records.last().unwrap().as_ref().is_err_and(|said| said.contains(why)), "{records:?}");
         }
         let numbers = ["b".to_owned()];
-        let said = read("a.sdf", record("> <a>\n1\n\n").as_bytes(), None, &numbers).unwrap_err().to_string();
+        let said = read("a.sdf", record("> <a>\n1\n\n").as_bytes(), None, &numbers, &[]).unwrap_err().to_string();
         assert!(said.contains("`b`") && said.contains("`a`"), "{said}");
     }
 }

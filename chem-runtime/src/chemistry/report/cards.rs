@@ -30,6 +30,7 @@ pub(super) fn cards(
     let told = match molecules.len() {
         0 => "No molecule is left.".to_owned(),
         all if all == drawn => format!("{}, in the order of the table.", counted(all, "molecule", "molecules")),
+        all if drawn == 0 => format!("{}, none of them drawn.", counted(all, "molecule", "molecules")),
         all => format!("The first {drawn} of {all} molecules, in the order of the table."),
     };
     Ok(format!(

@@ -54,7 +54,7 @@ const STYLE: &str = include_str!("style.css");
 /// - A column of `properties` or `plots` is not in the table, or one of `plots` has no numbers; the message names those
 ///   that will do.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("report.write", version = 1, kind = Sink)]
+#[step("report.write", version = 2, kind = Sink)]
 pub fn write_report(
     molecules: Input<Molecules>,
     history: Option<Input<History>>,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::cards::name_of;
 use crate::artifact::{ArtifactSource, ArtifactValue as _, ColumnData, Table};
 use crate::fingerprint::ArtifactHash;
-use crate::step::{ExecutionContext, History, MAIN_OUTPUT, OutputRef, PastStep, StepError};
+use crate::records::is_missing;
+use crate::step::{ExecutionContext, Expression, History, MAIN_OUTPUT, OutputRef, PastStep, StepError};
 
 /// So many of the molecules that a step removed are named.
 pub(super) const NAMED: usize = 60;
@@ -20,6 +21,8 @@ pub(super) struct Passage<'a> {
     pub(super) went: usize,
     /// What some of those that did not are called.
     pub(super) removed: Vec<String>,
+    /// For each column that its condition names, how many of the removed molecules have no value there.
+    pub(super) without: Vec<(String, usize)>,
     /// The records that it refused.
     pub(super) rejects: Option<Arc<Table>>,
 }
@@ -43,18 +46,18 @@ pub(super) fn passages<'a>(
                 break;
             }
         }
-        let removed = match came {
-            Some((input, rows)) if rows > went => {
-                let (input, output) = (shelf.table(input)?, shelf.table(main)?);
-                removed(&input, &output)
-            }
-            _ => Vec::new(),
-        };
+        let (mut removed, mut without) = (Vec::new(), Vec::new());
+        if let Some((input, _)) = came.filter(|(_, rows)| *rows > went) {
+            let (input, output) = (shelf.table(input)?, shelf.table(main)?);
+            let gone = gone(&input, &output);
+            removed = gone.iter().take(NAMED).map(|row| name_of(&input, *row)).collect();
+            without = missing(step, &input, &gone);
+        }
         let rejects = match step.output("rejects") {
             Some(rejects) if shelf.rows(rejects)?.is_some_and(|rows| rows > 0) => Some(shelf.table(rejects)?),
             _ => None,
         };
-        passages.push(Passage { step, came: came.map(|(_, rows)| rows), went, removed, rejects });
+        passages.push(Passage { step, came: came.map(|(_, rows)| rows), went, removed, without, rejects });
     }
     Ok(passages)
 }
@@ -78,9 +81,23 @@ pub(super) fn before(
     Ok(None)
 }
 
-/// What the rows of `input` that are not in `output` are called, told apart by the record that each came from. Nothing
-/// for tables without records.
-fn removed(input: &Table, output: &Table) -> Vec<String> {
+/// For each column of `input` that the condition of `step` names, how many of the rows `gone` have no value there: a
+/// condition that cannot be known to hold does not keep its row.
+fn missing(step: &PastStep, input: &Table, gone: &[usize]) -> Vec<(String, usize)> {
+    let condition = step.params.get("where");
+    let cel = condition.and_then(|condition| condition.get("cel").unwrap_or(condition).as_str());
+    let Some(condition) = cel.and_then(|cel| Expression::new(cel).ok()) else { return Vec::new() };
+    let counted = |name: &str| {
+        let (_, data) = input.column(name)?;
+        let missing = gone.iter().filter(|row| is_missing(data, **row)).count();
+        (missing > 0).then(|| (name.to_owned(), missing))
+    };
+    condition.columns().filter_map(counted).collect()
+}
+
+/// The rows of `input` that are not in `output`, told apart by the record that each came from. None for tables without
+/// records.
+fn gone(input: &Table, output: &Table) -> Vec<usize> {
     let records = |table: &Table| match table.column("record") {
         Some((_, ColumnData::Integer(records))) => Some(records.clone()),
         _ => None,
@@ -88,7 +105,7 @@ fn removed(input: &Table, output: &Table) -> Vec<String> {
     let (Some(before), Some(after)) = (records(input), records(output)) else { return Vec::new() };
     let after: HashSet<Option<i64>> = after.into_iter().collect();
     let gone = before.iter().enumerate().filter(|(_, record)| !after.contains(*record));
-    gone.take(NAMED).map(|(row, _)| name_of(input, row)).collect()
+    gone.map(|(row, _)| row).collect()
 }
 
 /// Tables by their artifacts. The last one is kept, since one step's output is the next one's input.

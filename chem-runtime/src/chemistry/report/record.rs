@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::html::{SHOWN, clipped, counted, escape, shown, words};
 use super::past::{NAMED, Passage};
 use crate::artifact::Table;
+use crate::step::InputFile;
 use crate::step::{History, PastStep};
 
 /// So many refused records of a step are shown.
@@ -26,12 +27,15 @@ pub(super) fn way(passages: &[Passage<'_>]) -> String {
 }
 
 fn passed(passage: &Passage<'_>, most: usize) -> String {
-    let Passage { step, came, went, removed, rejects } = passage;
+    let Passage { step, came, went, removed, without, rejects } = passage;
     let refused = rejects.as_ref().map_or(0, |rejects| rejects.rows());
     let gone = came.map_or(0, |came| came.saturating_sub(*went));
     let mut told = Vec::new();
     if gone > 0 {
-        told.push(format!("<strong>{gone} removed</strong>"));
+        let without = without.iter().map(|(column, rows)| format!("{rows} of them without `{}`", escape(column)));
+        told.push(
+            std::iter::once(format!("<strong>{gone} removed</strong>")).chain(without).collect::<Vec<_>>().join(", "),
+        );
     }
     if refused > 0 {
         told.push(format!("<a href=\"#rejects\">{}</a>", counted(refused, "record refused", "records refused")));
@@ -69,7 +73,7 @@ fn params(step: &PastStep) -> String {
 
 /// A parameter as it is hashed, as one would say it.
 fn param_value(value: &Value) -> String {
-    if let Some(hash) = file(value) {
+    if let Some(hash) = InputFile::content_in(value) {
         return format!("file {}…", hash.get(..16).unwrap_or(hash));
     }
     match value {
@@ -86,12 +90,6 @@ fn param_value(value: &Value) -> String {
         }
         other => shown(other).unwrap_or_else(|| "–".to_owned()),
     }
-}
-
-/// The SHA-256 of the file that a parameter names, as it is hashed.
-fn file(value: &Value) -> Option<&str> {
-    let members = value.as_object().filter(|members| members.len() == 1)?;
-    members.get("sha256")?.as_str()
 }
 
 /// The section with the records that were refused; nothing if there are none.
@@ -169,7 +167,11 @@ fn manifest(history: &History, report: &str) -> String {
         }
         steps.push_str("    with:\n");
         for (name, value) in &step.params {
-            steps.push_str(&match (file(value), value.get("cel"), value.get("params").and_then(Value::as_object)) {
+            steps.push_str(&match (
+                InputFile::content_in(value),
+                value.get("cel"),
+                value.get("params").and_then(Value::as_object),
+            ) {
                 (Some(hash), ..) => format!("      {name}: FILE  # its SHA-256 is {hash}\n"),
                 (None, Some(cel), Some(params)) => {
                     flow_params.extend(params.clone());

@@ -47,7 +47,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.rules", version = 1, columns = columns_after)]
+#[step("molecules.rules", version = 2, columns = columns_after)]
 pub fn judge_molecules(
     molecules: Input<Molecules>,
     /// The rules.
@@ -61,7 +61,7 @@ pub fn judge_molecules(
     let known = |name: &String| Rule::named(name).ok_or_else(|| StepError::new(format!("there is no rule `{name}`")));
     let rules: Vec<&Rule> = rules.iter().map(known).collect::<Result<_, _>>()?;
     let verdicts = map_records(context, molecules.smiles(), |smiles| {
-        let structure = Structure::from_smiles(smiles.as_deref()?).ok()?;
+        let structure = Structure::from_canonical(smiles.as_deref()?).ok()?;
         Some(rules.iter().map(|rule| rule.judge(&structure)).collect::<Vec<_>>())
     })?;
     let mut table = molecules.table().as_ref().clone();
@@ -74,8 +74,8 @@ pub fn judge_molecules(
         counts.insert(rule.name.to_owned(), kept.iter().filter(|kept| **kept == Some(false)).count().into());
         let column = |name: &str, ty| Column::new(name, ty).with_provider(PROVIDER);
         table = table
-            .with_column(column(rule.name, ColumnType::Boolean), ColumnData::Boolean(kept))?
-            .with_column(column(&format!("{}_broken", rule.name), ColumnType::Text), ColumnData::Text(broken))?;
+            .with_result(column(rule.name, ColumnType::Boolean), ColumnData::Boolean(kept))?
+            .with_result(column(&format!("{}_broken", rule.name), ColumnType::Text), ColumnData::Text(broken))?;
     }
     context.signal("judged", &json!({ "molecules": molecules.len(), "broken": counts }))?;
     Ok(Molecules::new(table)?)

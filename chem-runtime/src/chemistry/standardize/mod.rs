@@ -25,7 +25,8 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 /// takes long and changes what a chemist sees. The results are those of RDKit 2026.09.1's `rdMolStandardize`.
 ///
 /// Two columns are added: `changes` names the operations that changed the molecule, separated by `, `, and
-/// `original_smiles` has its SMILES before; both are missing where nothing changed. Columns that were computed from the
+/// `original_smiles` has its SMILES before; both are missing where nothing changed. Molecules that were standardized before
+/// keep what those two say, and further operations are put behind the earlier ones. Other columns that were computed from the
 /// molecules before, such as those of `molecules.describe`, are left out, since they speak of other molecules.
 ///
 /// A molecule that cannot be brought into the form is kept apart in the output `rejects`, with its record, SMILES and the
@@ -47,7 +48,7 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 ///
 /// # Errors
 /// - No operation is named.
-#[step("molecules.standardize", version = 1, check = can_standardize)]
+#[step("molecules.standardize", version = 2, check = can_standardize)]
 pub fn standardize_molecules(
     molecules: Input<Molecules>,
     /// What to do.
@@ -154,6 +155,11 @@ fn assemble(before: &Molecules, forms: Vec<Result<Form, String>>) -> Result<With
         Some(ColumnData::Integer(records)) => records.as_slice(),
         _ => &[],
     };
+    // What an earlier step of this type said of a molecule.
+    let earlier = |column: &str, row: usize| match table.column(column) {
+        Some((column, ColumnData::Text(said))) if column.provider.is_some() => said[row].clone(),
+        _ => None,
+    };
     let (mut kept, mut rejects) = (Vec::new(), Rejects::default());
     let (mut smiles, mut changes, mut originals) = (Vec::new(), Vec::new(), Vec::new());
     for (row, form) in forms.into_iter().enumerate() {
@@ -161,9 +167,11 @@ fn assemble(before: &Molecules, forms: Vec<Result<Form, String>>) -> Result<With
         match form {
             Ok(form) => {
                 kept.push(row);
-                let names: Vec<&str> = form.changes.iter().map(|operation| operation.name()).collect();
+                let (done, first) = (earlier("changes", row), earlier("original_smiles", row));
+                let now = form.changes.iter().map(|operation| operation.name());
+                let names: Vec<&str> = done.as_deref().into_iter().chain(now).collect();
+                originals.push(first.or(original).filter(|_| !names.is_empty()));
                 changes.push((!names.is_empty()).then(|| names.join(", ").into()));
-                originals.push(original.filter(|_| !names.is_empty()));
                 smiles.push(Some(form.smiles.into()));
             }
             Err(reason) => {
@@ -179,7 +187,7 @@ fn assemble(before: &Molecules, forms: Vec<Result<Form, String>>) -> Result<With
     let text = |name: &str| Column::new(name, ColumnType::Text).with_provider(PROVIDER);
     let standard = Table::new(columns)?
         .with_column(text("smiles"), ColumnData::Text(smiles))?
-        .with_column(text("changes"), ColumnData::Text(changes))?
-        .with_column(Column::new("original_smiles", ColumnType::Text), ColumnData::Text(originals))?;
+        .with_result(text("changes"), ColumnData::Text(changes))?
+        .with_result(text("original_smiles"), ColumnData::Text(originals))?;
     Ok(WithRejects { kept: Molecules::new(standard)?, rejects: rejects.finish()? })
 }

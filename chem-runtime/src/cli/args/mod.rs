@@ -158,7 +158,8 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Compare two runs, or a run and a manifest. Status 1 if there is a difference.
     Diff(DiffArgs),
-    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless everything is as it was.
+    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless every step has finished and
+    /// everything is as it was.
     Verify(VerifyArgs),
     /// Go on with a run that was interrupted.
     Resume(ResumeArgs),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::Reuse;
 use crate::store::Cursor;
 
 #[derive(Debug, Args)]
@@ -81,6 +82,12 @@ pub(in crate::cli) struct ResumeArgs {
     /// Go on with the flow as it was, whatever the manifest says now.
     #[arg(long, conflicts_with = "manifest")]
     pub recorded: bool,
+    /// Take the run from the process that has it in hand, which can then write no more of it. For one that is gone and
+    /// cannot be seen to be, as in another container; the step that it was at is run again.
+    #[arg(long)]
+    pub take_over: bool,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +98,11 @@ pub(in crate::cli) struct RetryArgs {
     /// Why, for the record.
     #[arg(long, value_name = "TEXT", default_value = "asked for")]
     pub reason: String,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +112,11 @@ pub(in crate::cli) struct ApproveArgs {
     /// What the gate asks for: a JSON object with parameters of the step, which it then starts with.
     #[arg(long, value_name = "JSON")]
     pub data: Option<String>,
+    /// The run's manifest, where it is no longer where it was.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +145,8 @@ pub(in crate::cli) struct BranchArgs {
     pub from: String,
     #[command(flatten)]
     pub overrides: BranchOverrides,
+    #[command(flatten)]
+    pub reuse: Reuse,
 }
 
 #[derive(Debug, Args)]

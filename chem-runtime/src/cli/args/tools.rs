@@ -51,6 +51,9 @@ pub(in crate::cli) enum NewCommand {
         /// The crate's name.
         #[arg(value_name = "NAME")]
         name: String,
+        /// Take chem-runtime from the directory of its sources, and not from the package registry.
+        #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+        runtime: Option<PathBuf>,
     },
 }
 

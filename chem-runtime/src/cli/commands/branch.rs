@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use crate::cli::args::{BranchArgs, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
-use crate::cli::{family, runs};
+use crate::cli::family::{self, Begun};
+use crate::cli::runs;
 use crate::engine::{BranchError, CoreEngineError};
 use crate::event::FlowId;
 use crate::flow::{StepStatus, replay};
@@ -14,9 +15,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode
     let store = runs::open_existing_store(shared)?;
     let (parent, events) = runs::find_run(store.as_ref(), &args.id)?;
     let instance = replay(parent, &events)?;
-    let Some(begun) = instance.initialized() else {
-        return Err(Failure::usage(format!("run {parent} has not begun")));
-    };
+    let begun = Begun::of(store.as_ref(), &instance)?;
     let refused = |error: BranchError| Failure::of_run(parent, CoreEngineError::from(error));
     let Some(step) = instance.step(&args.from) else {
         return Err(refused(BranchError::UnknownStep { step: args.from.clone() }));
@@ -25,7 +24,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode
         let (step, status) = (step.id.clone(), step.status);
         return Err(refused(BranchError::NotFinished { parent, step, status }));
     }
-    let (definition, set) = family::with_set(begun, &args.overrides.set)?;
+    let (definition, set) = family::with_set(&begun, &args.overrides.set)?;
     let plan = RunPlan { flow_id: FlowId::new(), definition, ..RunPlan::stored(parent, &events)? };
-    drive(shared, store, plan, Act::Branch { parent, from: &args.from, set: &set })
+    drive(shared, store, plan.reusing(&args.reuse)?, Act::Branch { parent, from: &args.from, set: &set })
 }

@@ -69,6 +69,12 @@ fn told(comparison: &Comparison) -> String {
     if comparison.reordered {
         line("steps:", "in another order".to_owned());
     }
+    if let Some((before, after)) = comparison.statuses() {
+        line("status:", format!("{} → {}", before.name(), after.name()));
+    }
+    if let Some((before, after)) = comparison.fingerprints().filter(|_| comparison.steps.is_empty()) {
+        line("flow fingerprint:", format!("{before} → {after}"));
+    }
     if !comparison.params.is_empty() {
         line("flow:", output::shown(&words(&comparison.params)));
     }

@@ -1,7 +1,8 @@
 //! `chem resume`: goes on with a run that was interrupted, from its recorded definition.
 //!
 //! A manifest that has changed meanwhile is told of and not taken up by the way: `--recorded` goes on with the flow as
-//! it was, `--adopt` with a branch that has the flow as it is now.
+//! it was, `--adopt` with a branch that has the flow as it is now. What changes no step, as a timeout, keeps no run from
+//! going on.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,11 +12,11 @@ use serde_json::Map;
 use crate::cli::args::{ResumeArgs, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
-use crate::cli::family::{self, Manifest};
-use crate::cli::runs;
-use crate::event::{FlowEvent, FlowId};
-use crate::flow::{Change, FlowDefinition, FlowInstance, FlowStatus, StepStatus, replay};
-use crate::store::EventStore;
+use crate::cli::family::{self, Begun, Manifest};
+use crate::cli::{output, runs};
+use crate::event::FlowId;
+use crate::flow::{Change, FlowInstance, FlowStatus, StepStatus, replay};
+use crate::store::{EventStore, Takeover};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_existing_store(shared)?;
@@ -33,20 +34,29 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
             )));
         }
     }
-    if !args.recorded
-        && let Some(begun) = instance.initialized()
-    {
+    let begun = Begun::of(store.as_ref(), &instance)?;
+    let mut plan = RunPlan::stored(flow_id, &events)?;
+    if let Some(manifest) = &args.manifest {
+        plan = plan.at(manifest)?;
+    }
+    if !args.recorded {
         let go_on = format!("`chem resume {flow_id} --recorded` goes on with the flow as it was");
-        match family::compare(begun, args.manifest.as_deref())? {
+        match family::compare(&begun, args.manifest.as_deref())? {
             Manifest::AsRecorded => {}
             Manifest::Wrong => {
                 return Err(Failure::usage("the manifest of this run has errors now").with_help(go_on));
             }
-            Manifest::Changed(definition, changes) if args.adopt => {
-                return adopt(shared, store, (flow_id, &events, &instance), *definition, &changes);
+            Manifest::Changed { definition, changes, .. } if args.adopt => {
+                let plan = RunPlan { flow_id: FlowId::new(), definition: *definition, ..plan }.reusing(&args.reuse)?;
+                return adopt(shared, store, &instance, plan, &changes);
             }
-            Manifest::Changed(_, changes) => {
-                let what = family::listed(&changes);
+            Manifest::Changed { changes, policies, .. } if changes.is_empty() => output::say(&format!(
+                "the manifest of this run has its steps run otherwise since it began, which is not taken up{}\n  \
+                 `chem resume {flow_id} --adopt` goes on with a branch as it is now",
+                family::listed(&policies)
+            )),
+            Manifest::Changed { changes, policies, .. } => {
+                let what = family::listed(&[changes, policies].concat());
                 let message = format!("the manifest of this run has changed since it began{what}");
                 return Err(
                     Failure::usage(message).with_help(format!("{go_on}, and `--adopt` with a branch as it is now"))
@@ -54,7 +64,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
             }
         }
     }
-    drive(shared, store, RunPlan::stored(flow_id, &events)?, Act::Run)
+    let takeover = if args.take_over { Takeover::Always } else { Takeover::IfFree };
+    drive(shared, store, RunPlan { takeover, ..plan }.reusing(&args.reuse)?, Act::Run)
 }
 
 /// Goes on in a branch that has the flow of the manifest as it is now, from the first step that has not finished or has
@@ -62,8 +73,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
 fn adopt(
     shared: &Shared,
     store: Arc<dyn EventStore>,
-    (parent, events, instance): (FlowId, &[FlowEvent], &FlowInstance),
-    definition: FlowDefinition,
+    instance: &FlowInstance,
+    plan: RunPlan,
     changes: &[Change],
 ) -> Result<ExitCode, Failure> {
     let shared_with = |index: usize, id: &str| {
@@ -71,11 +82,9 @@ fn adopt(
         state.is_some_and(|state| state.status == StepStatus::FinishedOk)
             && !changes.iter().any(|change| change.step == id)
     };
-    let ids: Vec<&str> = definition.steps().iter().map(|step| step.step().id().as_str()).collect();
+    let ids: Vec<&str> = plan.definition.steps().iter().map(|step| step.step().id().as_str()).collect();
     let first = ids.iter().enumerate().position(|(index, id)| !shared_with(index, id));
     // A flow of which steps were only taken away runs its last step again.
     let from = first.or(ids.len().checked_sub(1)).map(|index| ids[index].to_owned()).unwrap_or_default();
-    let stored = RunPlan::stored(parent, events)?;
-    let plan = RunPlan { flow_id: FlowId::new(), definition, ..stored };
-    drive(shared, store, plan, Act::Branch { parent, from: &from, set: &Map::new() })
+    drive(shared, store, plan, Act::Branch { parent: instance.flow_id(), from: &from, set: &Map::new() })
 }

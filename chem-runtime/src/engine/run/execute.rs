@@ -147,6 +147,7 @@ impl Session {
             error: storable(error.message()),
             causes: error.causes().iter().map(|cause| storable(cause)).collect(),
             transient: error.is_transient(),
+            left_behind: error.is_left_behind(),
         })
     }
 }

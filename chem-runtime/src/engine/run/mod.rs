@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(super) use self::execute::check_outputs;
-use super::clock::wait_until;
+use super::clock::{after, wait_until};
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::{Artifact, Handed};
 use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized};
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve, flow_fingerprint};
 use crate::step::{Files, Inputs, StepId};
-use crate::store::{EventStore, Holder, Lease, NewEvent, Takeover, Writer};
+use crate::store::{EventStore, Holder, Lease, NewEvent, StoreError, Writer};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(super) struct Session {
     store: Arc<dyn EventStore>,
     /// The right to write the run; none for one that has ended.
     lease: Option<Lease>,
+    /// Whether the store may have that lease as one of a run that goes on, so that it has to be released.
+    in_hand: bool,
     instance: FlowInstance,
     /// Events that have been decided and are not in the store yet.
     held: Vec<NewEvent>,
@@ -45,13 +47,13 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn load(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
-        let (store, holder) = (engine.store.clone(), Holder::this_process());
         let mut instance = engine.instance_for(flow_id)?;
         let lease = match decide(&instance) {
             Decision::Completed | Decision::Failed(_) => None,
-            Decision::Initialize => Some(Lease::of_new_run(flow_id, holder)),
+            Decision::Initialize => Some(Lease::of_new_run(flow_id, Holder::this_process())),
             _ => {
-                let lease = store.lease(flow_id, &holder, Takeover::IfFree)?;
+                let (store, holder) = (&engine.store, Holder::this_process());
+                let lease = store.lease(flow_id, &holder, engine.takeover)?;
                 // Whoever had the run before us may have written until we took it.
                 if store.next_position(flow_id)? != instance.next_position() {
                     instance = engine.instance_for(flow_id)?;
@@ -59,9 +61,26 @@ impl Session {
                 Some(lease)
             }
         };
+        Ok(Self::of(engine, instance, lease))
+    }
+
+    /// A run of which nothing is stored, as far as this process can know.
+    pub(super) fn begin(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
+        let instance = engine.repository.load(flow_id, &[], &engine.definition)?;
+        Ok(Self::of(engine, instance, Some(Lease::of_new_run(flow_id, Holder::this_process()))))
+    }
+
+    fn of(engine: &FlowEngine, instance: FlowInstance, lease: Option<Lease>) -> Self {
+        let (store, flow_id) = (engine.store.clone(), instance.flow_id());
         let (held, ready, history) = (Vec::new(), None, Vec::new());
         let (handed, files) = (HashMap::new(), Arc::new(engine.place.files()));
-        Ok(Self { flow_id, store, lease, instance, held, ready, history, handed, files })
+        let in_hand = lease.is_some() && instance.next_position() > 0;
+        Self { flow_id, store, lease, in_hand, instance, held, ready, history, handed, files }
+    }
+
+    /// Whether this session may write the run: not one that has ended, nor one that somebody else has begun.
+    pub(super) fn may_write(&self) -> bool {
+        self.lease.is_some()
     }
 
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
@@ -124,8 +143,14 @@ impl Session {
 
     /// Lets the time pass that is to lie before the step's next attempt. `false` if the run is asked to stop meanwhile.
     fn wait_for(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
-        let Some(begin) = self.instance.steps().get(index).and_then(|step| step.not_before) else { return Ok(true) };
+        let Some(step) = self.instance.steps().get(index) else { return Ok(true) };
+        let (Some(begin), attempt) = (step.not_before, step.attempt) else { return Ok(true) };
         self.flush()?;
+        // The time was set by the clock of whoever met the failure, which may have been wrong. No wait is longer than the
+        // manifest says.
+        let policy = self.instance.recorded(index).and_then(|step| step.retry.as_ref());
+        let longest = policy.map_or(0, |policy| policy.wait_ms(attempt));
+        let begin = begin.min(after(engine.clock.now(), longest));
         Ok(wait_until(engine.clock.as_ref(), begin, &engine.cancel))
     }
 
@@ -135,9 +160,10 @@ impl Session {
     }
 
     /// Takes the right to go on with a run that had ended.
-    pub(super) fn take_lease(&mut self) -> Result<(), CoreEngineError> {
+    pub(super) fn take_lease(&mut self, engine: &FlowEngine) -> Result<(), CoreEngineError> {
         if self.lease.is_none() {
-            self.lease = Some(self.store.lease(self.flow_id, &Holder::this_process(), Takeover::IfFree)?);
+            self.lease = Some(self.store.lease(self.flow_id, &Holder::this_process(), engine.takeover)?);
+            self.in_hand = true;
         }
         Ok(())
     }
@@ -158,10 +184,19 @@ impl Session {
 
     /// Appends what is held, in one transaction.
     pub(super) fn flush(&mut self) -> Result<(), CoreEngineError> {
-        if !self.held.is_empty() {
+        if let Some(last) = self.held.last() {
+            let goes_on = !FlowEventKind::ends_the_run(last.kind.event_type());
             let expected = self.instance.next_position() - self.held.len() as u64;
             let writer = self.lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
-            self.store.append_as(writer, expected, &self.held)?;
+            // An append that fails may have landed all the same.
+            self.in_hand = self.lease.is_some();
+            let stored = self.store.append_as(writer, expected, &self.held);
+            if expected == 0 && matches!(stored, Err(StoreError::Conflict { .. } | StoreError::Fenced { .. })) {
+                // The run's first lease is the one of him who has begun it, and not ours to let go of.
+                (self.lease, self.in_hand) = (None, false);
+            }
+            stored?;
+            self.in_hand &= goes_on;
             tracing::debug!(flow_id = %self.flow_id, position = expected, events = self.held.len(), "appended");
             self.held.clear();
         }
@@ -187,8 +222,7 @@ impl Session {
 impl Drop for Session {
     /// Lets go of a run that has not ended, so that another process finds it free.
     fn drop(&mut self) {
-        let ended = matches!(decide(&self.instance), Decision::Completed | Decision::Failed(_)) && self.held.is_empty();
-        if let Some(lease) = self.lease.as_ref().filter(|_| !ended && self.instance.next_position() > 0)
+        if let Some(lease) = self.lease.as_ref().filter(|_| self.in_hand)
             && let Err(error) = self.store.release(lease)
         {
             tracing::warn!(flow_id = %self.flow_id, %error, "the run could not be let go of");

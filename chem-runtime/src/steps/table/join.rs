@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::read::format_of;
 use crate::prelude::*;
-use crate::records::{Key, TableFormat, TableText, column_places, header_of, key_of, text_of, type_name};
+use crate::records::{Key, RecordFile, TableFormat, TableText, column_places, header_of, key_of, text_of, type_name};
 use crate::step::PathPart;
 
 /// A joined table has at most so many rows: two tables in which all rows have one value would multiply.
@@ -49,7 +49,7 @@ const MAX_ROWS: usize = 20_000_000;
 /// - Columns that are to be equal hold values of types that never are, such as text and numbers.
 /// - The file cannot be read, or has a record that cannot be used.
 /// - The result would have more than 20,000,000 rows.
-#[step("table.join", version = 1, columns = columns_of_join, check = can_join)]
+#[step("table.join", version = 2, columns = columns_of_join, check = can_join)]
 pub fn join_table(
     left: Input<Dataset>,
     right: Option<Input<Table>>,
@@ -64,7 +64,7 @@ pub fn join_table(
     how: String,
     /// A file with the right table, where no step gives it.
     #[param(example = "data/assay.csv")]
-    file: Option<InputFile>,
+    file: Option<RecordFile>,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
     one_right_side(right.is_some(), file.is_some())?;

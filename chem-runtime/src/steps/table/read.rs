@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::prelude::*;
-use crate::records::{TableFormat, TableText, extension, header_of, text_of};
+use crate::records::{RecordFile, TableFormat, TableText, extension, header_of, text_of};
 use crate::step::PathPart;
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
@@ -41,12 +41,12 @@ use crate::step::PathPart;
 /// - The objects of a JSON Lines file have so many different members that the table would have more than 100,000,000
 ///   cells.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("table.read", version = 1, columns = columns_of_file, check = columns_are_there)]
+#[step("table.read", version = 2, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read.
     #[param(example = "data/assay.csv")]
-    path: InputFile,
+    path: RecordFile,
     /// What the file is, where its extension does not say it.
     #[param(one_of = ["csv", "tsv", "jsonl"])]
     format: Option<String>,

@@ -189,6 +189,8 @@ fn execute(
             }
         }
     }
+    // The order is the same for all callers, so that no two of them wait for each other; the first of a name stays.
+    artifacts.sort_by(|(_, a, _), (_, b, _)| a.cmp(b));
     let artifact_events: Vec<i32> = artifacts.iter().map(|(event, ..)| *event).collect();
     let hashes: Vec<&str> = artifacts.iter().map(|(_, hash, _)| hash.as_str()).collect();
     let kinds: Vec<&str> = artifacts.iter().map(|(.., it)| it.artifact.kind()).collect();

@@ -11,11 +11,15 @@ pub(super) const CONFLICT: &str = "CH001";
 /// A lease has passed to another holder.
 pub(super) const FENCED: &str = "CH002";
 
+/// The server has ended a session that was idle for longer than `idle_session_timeout` allows.
+const IDLE_SESSION_TIMEOUT: &str = "57P05";
+
 /// Whether the same statement may go through later, on this connection or on another one.
 pub(super) fn is_transient(error: &postgres::Error) -> bool {
     match error.code() {
         Some(state) => {
             state.code().starts_with("08")
+                || state.code() == IDLE_SESSION_TIMEOUT
                 || [
                     SqlState::T_R_SERIALIZATION_FAILURE,
                     SqlState::T_R_DEADLOCK_DETECTED,
@@ -49,7 +53,9 @@ fn is_connection_loss(error: &postgres::Error) -> bool {
 pub(super) fn is_ambiguous(error: &postgres::Error) -> bool {
     match error.code() {
         Some(state) => {
-            state.code().starts_with("08") || [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].contains(state)
+            state.code().starts_with("08")
+                || state.code() == IDLE_SESSION_TIMEOUT
+                || [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].contains(state)
         }
         None => is_connection_loss(error),
     }

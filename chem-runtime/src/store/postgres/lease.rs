@@ -129,9 +129,12 @@ impl SignOfLife {
         }
     }
 
-    /// The store no longer has this run in hand.
-    pub(super) fn lets_go(&self, flow_id: FlowId) {
-        self.state.held().epochs.remove(&flow_id);
+    /// The store no longer has a run in hand under this lease. It may have it under a later one.
+    pub(super) fn lets_go(&self, lease: &Lease) {
+        let mut held = self.state.held();
+        if held.epochs.get(&lease.flow_id) == Some(&lease.epoch) {
+            held.epochs.remove(&lease.flow_id);
+        }
     }
 }
 

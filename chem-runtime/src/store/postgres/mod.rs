@@ -163,7 +163,7 @@ impl EventStore for PgEventStore {
             let ended = events.last().is_some_and(|last| FlowEventKind::ends_the_run(last.kind.event_type()));
             match &stored {
                 Ok(_) if !ended => self.sign_of_life.holds(lease, &self.inner),
-                Ok(_) | Err(StoreError::Fenced { .. }) => self.sign_of_life.lets_go(lease.flow_id),
+                Ok(_) | Err(StoreError::Fenced { .. }) => self.sign_of_life.lets_go(lease),
                 Err(_) => {}
             }
         }
@@ -179,7 +179,7 @@ impl EventStore for PgEventStore {
     }
 
     fn release(&self, held: &Lease) -> Result<(), StoreError> {
-        self.sign_of_life.lets_go(held.flow_id);
+        self.sign_of_life.lets_go(held);
         self.inner.with_session("let go of a run in", |session| lease::release(session, held))
     }
 

@@ -33,13 +33,16 @@ impl Session {
     pub(super) fn set_up(&mut self, settings: &PgSettings) -> Result<(), postgres::Error> {
         // An append waits for the one before it, and then has to see what that one stored. And what is acknowledged is
         // on the disk; a setting that asks for more than that is left as it is. The statements are few and know their
-        // indexes: to plan an append anew for the length of its arrays takes longer than the append.
+        // indexes: to plan an append anew for the length of its arrays takes longer than the append. While a step works,
+        // its run's session is idle for as long as that takes.
         let mut setup = String::from(
             "SET default_transaction_isolation = 'read committed';
              SET client_min_messages = 'warning';
              SET plan_cache_mode = 'force_generic_plan';
              SELECT set_config('synchronous_commit', 'on', false)
-             WHERE current_setting('synchronous_commit') = 'off';",
+             WHERE current_setting('synchronous_commit') = 'off';
+             SELECT set_config('idle_session_timeout', '0', false)
+             WHERE current_setting('server_version_num')::integer >= 140000;",
         );
         for (name, limit) in
             [("statement_timeout", settings.statement_timeout), ("lock_timeout", settings.lock_timeout)]
@@ -87,6 +90,8 @@ impl Sessions {
     pub(super) fn connect(&self) -> Result<Session, postgres::Error> {
         let tested_after = self.lost.load(Ordering::Acquire);
         let client = self.settings.config.connect(self.settings.tls.connector())?;
+        // A failure of an earlier time is not why a later caller gets no session.
+        drop(self.take_failure());
         let mut session = Session { client, statements: HashMap::new(), tested_after };
         session.set_up(&self.settings)?;
         Ok(session)

@@ -71,12 +71,14 @@ fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, 
         )?
         .query_row([flow_id.to_string()], row)
         .optional()?;
-    let Some((epoch, holder, lapsed, last_event_type)) = found else {
+    let Some((epoch, holder, released, last_event_type)) = found else {
         return Ok(None);
     };
-    let holder = serde_json::from_str(&holder).map_err(|error| StoreError::Corrupt {
+    let holder: Holder = serde_json::from_str(&holder).map_err(|error| StoreError::Corrupt {
         reason: format!("the holder of the lease of run {flow_id} cannot be read: {error}"),
     })?;
+    // Whoever writes the file has its memory in common with the others, and so the machine.
+    let lapsed = released || holder.is_of_an_earlier_start();
     Ok(Some(LeaseState { epoch: epoch.unsigned_abs(), holder, lapsed, last_event_type }))
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Change, Comparison, Difference, Example, OutputComparison, RecordDifference, Side, StepComparison};
+use crate::flow::FlowStatus;
 
 impl Comparison {
     /// The comparison as `chem diff` prints it for scripts.
@@ -32,6 +33,7 @@ impl Side {
         json!({
             "flow_id": self.flow_id.map(|flow_id| flow_id.to_string()),
             "flow": self.flow,
+            "status": self.status.map(FlowStatus::name),
             "flow_fingerprint": self.flow_fingerprint,
         })
     }

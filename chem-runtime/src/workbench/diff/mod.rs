@@ -18,6 +18,7 @@ use super::tables::{TableRoot, first_difference};
 use crate::artifact::ArtifactSource;
 use crate::event::{FlowId, OutputRef};
 use crate::fingerprint::{ArtifactHash, Fingerprint};
+use crate::flow::FlowStatus;
 
 /// Two flows side by side.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,8 @@ pub struct Side {
     pub flow_id: Option<FlowId>,
     /// The flow's name.
     pub flow: String,
+    /// How the run stands; none for what a manifest would do.
+    pub status: Option<FlowStatus>,
     /// The flow's fingerprint, if it is complete.
     pub flow_fingerprint: Option<Fingerprint>,
 }
@@ -101,6 +104,18 @@ impl Comparison {
             && !self.reordered
             && self.params.is_empty()
             && self.steps.is_empty()
+            && self.statuses().is_none()
+            && self.fingerprints().is_none()
+    }
+
+    /// How the two runs stand, if not alike.
+    pub fn statuses(&self) -> Option<(FlowStatus, FlowStatus)> {
+        self.before.status.zip(self.after.status).filter(|(before, after)| before != after)
+    }
+
+    /// The fingerprints of the two flows, if both are complete and have not the same.
+    pub fn fingerprints(&self) -> Option<(Fingerprint, Fingerprint)> {
+        self.before.flow_fingerprint.zip(self.after.flow_fingerprint).filter(|(before, after)| before != after)
     }
 
     /// The first step in which the two part.
@@ -121,15 +136,20 @@ pub fn diff(source: &dyn ArtifactSource, before: &FlowFacts, after: &FlowFacts) 
         these.step_ids.iter().filter(|id| those.step_ids.contains(id)).cloned().collect()
     };
     let mut steps = Vec::new();
-    for step in &after.steps {
-        let earlier = before.step(&step.id);
-        let why = earlier.map_or_else(|| vec![Difference::New], |earlier| differences(earlier, step));
-        let outputs = match earlier {
-            Some(earlier) => outputs(source, earlier, step)?,
-            None => Vec::new(),
+    for id in &after.step_ids {
+        let (why, outputs) = match (before.step(id), after.step(id)) {
+            (Some(earlier), Some(step)) => {
+                let ran = before.status.is_some() && after.status.is_some();
+                (differences(earlier, step), outputs(source, earlier, step, ran)?)
+            }
+            (None, Some(_)) if before.step_ids.contains(id) => (vec![Difference::Started { after: true }], Vec::new()),
+            (None, Some(_)) => (vec![Difference::New], Vec::new()),
+            // A plan does not know all about every step that it reaches.
+            (Some(_), None) if after.status.is_some() => (vec![Difference::Started { after: false }], Vec::new()),
+            (_, None) => (Vec::new(), Vec::new()),
         };
         if !why.is_empty() || !outputs.is_empty() {
-            steps.push(StepComparison { step: step.id.clone(), why, outputs });
+            steps.push(StepComparison { step: id.clone(), why, outputs });
         }
     }
     Ok(Comparison {
@@ -145,17 +165,23 @@ pub fn diff(source: &dyn ArtifactSource, before: &FlowFacts, after: &FlowFacts) 
 
 impl Side {
     fn of(facts: &FlowFacts) -> Self {
-        Self { flow_id: facts.flow_id, flow: facts.flow.clone(), flow_fingerprint: facts.flow_fingerprint }
+        Self {
+            flow_id: facts.flow_id,
+            flow: facts.flow.clone(),
+            status: facts.status,
+            flow_fingerprint: facts.flow_fingerprint,
+        }
     }
 }
 
-/// The outputs that differ. A step whose outputs are not known, or are not there yet, has none.
+/// The outputs that differ. Where not both have `ran`, those of a step that has none are not known.
 fn outputs(
     source: &dyn ArtifactSource,
     before: &StepFacts,
     after: &StepFacts,
+    ran: bool,
 ) -> Result<Vec<OutputComparison>, WorkbenchError> {
-    if before.outputs.is_empty() || after.outputs.is_empty() {
+    if !ran && (before.outputs.is_empty() || after.outputs.is_empty()) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();

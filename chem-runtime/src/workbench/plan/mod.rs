@@ -194,6 +194,7 @@ impl Plan {
         FlowFacts {
             flow_id: None,
             flow: self.flow.clone(),
+            status: None,
             definition_hash: Some(self.definition_hash),
             params: self.params.iter().map(|param| (param.name.clone(), param.value.clone())).collect(),
             step_ids: self.steps.iter().map(|step| step.id.clone()).collect(),

@@ -8,7 +8,7 @@
 mod compare;
 mod describe;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,10 +16,11 @@ use serde_json::Value;
 use super::WorkbenchError;
 use super::difference::{Difference, differences};
 use super::facts::{FlowFacts, StepFacts};
+use super::tables::TableRoot;
 use crate::engine::{CoreEngineError, begin_step, repeat_step};
-use crate::event::{FlowId, RecordedStep, StepStarted};
+use crate::event::{FlowId, RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
-use crate::flow::{FlowInstance, StepState, StepStatus, definition_hash, flow_fingerprint};
+use crate::flow::{FlowInstance, StepState, StepStatus, definition_hash, flow_fingerprint, replay};
 use crate::step::{CancelToken, Files, Registry, StepDefinition, StepId};
 use crate::store::EventStore;
 use compare::Compared;
@@ -136,10 +137,9 @@ impl Verification {
         self.steps.iter().filter(|step| matches!(step.outcome, Outcome::Verified { .. })).count()
     }
 
-    /// Whether all that finished is verified.
+    /// Whether every step is verified. One that has not finished is not: there is nothing that it could be held to.
     pub fn is_verified(&self) -> bool {
-        let good = |step: &StepVerification| matches!(step.outcome, Outcome::Verified { .. } | Outcome::NotFinished);
-        self.flow_fault.is_none() && self.verified() > 0 && self.steps.iter().all(good)
+        self.flow_fault.is_none() && !self.steps.is_empty() && self.verified() == self.steps.len()
     }
 }
 
@@ -147,7 +147,8 @@ impl Verification {
 /// they write goes below `outputs`.
 ///
 /// # Errors
-/// What the store has to complain of, and [`CoreEngineError::Interrupted`] if `cancel` asks to stop.
+/// What the store has to complain of, [`CoreEngineError::Interrupted`] if `cancel` asks to stop, and
+/// [`WorkbenchError::NoSuchColumn`] if there is a tolerance for a column that no table of the run has.
 pub fn verify(
     store: &Arc<dyn EventStore>,
     instance: &FlowInstance,
@@ -162,7 +163,8 @@ pub fn verify(
     let recorded = initialized.map(|it| it.definition.steps.as_slice()).unwrap_or_default();
     let definition = definition_hash(recorded.iter().map(|step| step.id.as_str()));
     let files = Arc::new(Files::relative_to(directory).writing_to(outputs));
-    let bench = Bench { store, registry, tolerances, definition, files, cancel };
+    let bench = Bench { store, instance, registry, tolerances, definition, files, cancel };
+    bench.check_tolerances()?;
     let mut steps = Vec::new();
     for (recorded, state) in recorded.iter().zip(instance.steps()) {
         if cancel.is_cancelled() {
@@ -172,7 +174,7 @@ pub fn verify(
             step: recorded.id.clone(),
             uses: recorded.uses.clone(),
             version: recorded.version,
-            outcome: bench.step(recorded, state, facts.step(&recorded.id))?,
+            outcome: bench.step(recorded, (steps.len(), state), facts.step(&recorded.id))?,
         });
     }
     let fingerprint = flow_fingerprint(instance.steps().iter().filter_map(StepState::fingerprint));
@@ -189,6 +191,7 @@ pub fn verify(
 /// What every step is verified with.
 struct Bench<'a> {
     store: &'a Arc<dyn EventStore>,
+    instance: &'a FlowInstance,
     registry: &'a Registry,
     tolerances: &'a Tolerances,
     definition: DefinitionHash,
@@ -197,16 +200,38 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Refuses a tolerance that could never count, as one for a column that is misspelt.
+    fn check_tolerances(&self) -> Result<(), WorkbenchError> {
+        if self.tolerances.is_empty() {
+            return Ok(());
+        }
+        let mut columns = BTreeSet::new();
+        for output in self.instance.steps().iter().flat_map(|step| &step.outputs) {
+            // What cannot be read may have any columns; its step will be said to be not repeatable.
+            let Ok(Some(root)) = self.store.artifact(output.hash) else { return Ok(()) };
+            if let Some(table) = TableRoot::of(&root) {
+                columns.extend(table.columns.into_iter().map(|column| column.name.to_string()));
+            }
+        }
+        match self.tolerances.keys().find(|column| !columns.contains(*column)) {
+            Some(column) => {
+                Err(WorkbenchError::NoSuchColumn { column: column.clone(), known: columns.into_iter().collect() })
+            }
+            None => Ok(()),
+        }
+    }
+
     fn step(
         &self,
         recorded: &RecordedStep,
-        state: &StepState,
+        (index, state): (usize, &StepState),
         facts: Option<&StepFacts>,
     ) -> Result<Outcome, WorkbenchError> {
         let (Some(started), Some(facts), StepStatus::FinishedOk) = (&state.started, facts, state.status) else {
             return Ok(Outcome::NotFinished);
         };
-        let (step, approximate) = match self.bind(recorded, state) {
+        let approved = decision_on(self.store.as_ref(), self.instance, index)?.and_then(|decision| decision.data);
+        let (step, approximate) = match self.bind(recorded, approved) {
             Ok(bound) => bound,
             Err(reason) => return Ok(Outcome::NotRepeatable { reason }),
         };
@@ -226,7 +251,9 @@ impl Bench<'_> {
         let repeated = repeat_step(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
         let outputs = match repeated {
             Ok(outputs) => outputs,
-            Err(error) if error.is_interrupted() => return Ok(Outcome::NotFinished),
+            Err(error) if error.is_interrupted() => {
+                return Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into());
+            }
             Err(error) => return Ok(Outcome::Differs(Fault::Fails { error: told(&error) })),
         };
         let none = Tolerances::new();
@@ -239,7 +266,11 @@ impl Bench<'_> {
     }
 
     /// The step of the record, and whether it is approximate; or why it cannot be run.
-    fn bind(&self, recorded: &RecordedStep, state: &StepState) -> Result<(Box<dyn StepDefinition>, bool), String> {
+    fn bind(
+        &self,
+        recorded: &RecordedStep,
+        approved: Option<Value>,
+    ) -> Result<(Box<dyn StepDefinition>, bool), String> {
         let (uses, version) = (&recorded.uses, recorded.version);
         let Some(registration) = self.registry.get(uses) else {
             return Err(format!("this program has no step type `{uses}`"));
@@ -253,8 +284,8 @@ impl Bench<'_> {
         }
         let mut params = recorded.params.clone();
         // What a person gave with an approval stands in place of what the manifest says.
-        if let Some(Value::Object(data)) = state.decision.as_ref().and_then(|decision| decision.data.as_ref()) {
-            params.extend(data.clone());
+        if let Some(Value::Object(data)) = approved {
+            params.extend(data);
         }
         let id = StepId::new(recorded.id.clone()).map_err(|error| error.to_string())?;
         let step = registration.bind(id, &params).map_err(|problems| {
@@ -262,6 +293,24 @@ impl Bench<'_> {
             format!("its recorded parameters are no longer taken: {}", problems.join("; "))
         })?;
         Ok((step, spec.approximate))
+    }
+}
+
+/// What a person decided on the step at `index`: in the run itself or, where a branch shares the step, in the run that it
+/// branched from.
+fn decision_on(
+    store: &dyn EventStore,
+    run: &FlowInstance,
+    index: usize,
+) -> Result<Option<UserInteractionProvided>, WorkbenchError> {
+    let mut parent: Option<FlowInstance> = None;
+    loop {
+        let run = parent.as_ref().unwrap_or(run);
+        if let Some(decision) = run.steps().get(index).and_then(|step| step.decision.clone()) {
+            return Ok(Some(decision));
+        }
+        let Some(branch) = run.branch().filter(|branch| index < branch.step_index) else { return Ok(None) };
+        parent = Some(replay(branch.parent, &store.list(branch.parent)?)?);
     }
 }
 

@@ -78,6 +78,7 @@ pub(super) fn a_run_that_has_ended_is_free(backend: &dyn Backend) {
         error,
         causes: Vec::new(),
         transient: false,
+        left_behind: false,
     });
     store.append_as((&Lease::of_new_run(flow_id, far_away())).into(), 0, &[failed.into()]).unwrap();
     assert_eq!(store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap().epoch, 2);

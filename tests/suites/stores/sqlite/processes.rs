@@ -7,6 +7,8 @@ use std::time::Duration;
 use chem_runtime::event::FlowId;
 use chem_runtime::store::sqlite::SqliteEventStore;
 use chem_runtime::store::{ErrorClass, EventStore as _};
+#[cfg(target_os = "linux")]
+use chem_runtime::store::{Holder, Lease, StoreError, Takeover};
 use chem_tests::events::numbered;
 
 use super::Place;
@@ -58,6 +60,20 @@ fn a_process_killed_while_it_makes_a_store_leaves_one_that_opens() {
         place.open().unwrap().append(FlowId::new(), 0, &[numbered(0)]).unwrap();
     }
     assert!(unfinished > 0, "no process was killed in time");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_whose_machine_was_started_anew_is_free_and_one_of_another_container_is_not() {
+    let (place, flow_id, me) = (Place::new(), FlowId::new(), Holder::this_process());
+    let store = place.open().unwrap();
+    let (start, _) = me.place.split_once('/').unwrap();
+    let other = |place: String| Holder { place, pid: 1, ..me.clone() };
+    let hidden = Lease::of_new_run(flow_id, other(format!("{start}/pid:[1]")));
+    store.append_as((&hidden).into(), 0, &[numbered(0)]).unwrap();
+    assert!(matches!(store.lease(flow_id, &me, Takeover::IfFree), Err(StoreError::Held { .. })));
+    store.lease(flow_id, &other("0000/pid:[1]".into()), Takeover::Always).unwrap();
+    assert_eq!(store.lease(flow_id, &me, Takeover::IfFree).unwrap().epoch, 3);
 }
 
 #[test]

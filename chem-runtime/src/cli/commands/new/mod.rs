@@ -17,7 +17,9 @@ use crate::cli::output::{self, BOLD, styled};
 use crate::manifest::{self, Source};
 use crate::step::Registry;
 
-const FLOW: &str = include_str!("../../templates/flow.yaml");
+/// The first flow of a program that has the chemistry, and of one that has not.
+const MOLECULES_FLOW: &str = include_str!("../../templates/molecules_flow.yaml");
+const TEXT_FLOW: &str = include_str!("../../templates/text_flow.yaml");
 const SOURCE: &str = include_str!("../../templates/step/source.rs.template");
 const TRANSFORM: &str = include_str!("../../templates/step/transform.rs.template");
 const SINK: &str = include_str!("../../templates/step/sink.rs.template");
@@ -37,7 +39,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitC
     let (written, next) = match command {
         NewCommand::Flow { name } => flow(name)?,
         NewCommand::Step { name, kind } => step(name, *kind)?,
-        NewCommand::Project { name } => project(name)?,
+        NewCommand::Project { name, runtime } => project(name, runtime.as_deref())?,
     };
     match shared.format {
         Format::Json => output::print_json(&json!({ "written": written }))?,
@@ -58,7 +60,8 @@ type Written = (Vec<PathBuf>, String);
 fn flow(name: &str) -> Result<Written, Failure> {
     names::check_flow(name)?;
     let path = Path::new("flows").join(format!("{name}.yaml"));
-    let text = FLOW.replace("{{name}}", name);
+    let has_chemistry = Registry::linked()?.get("molecules.inline").is_some();
+    let text = if has_chemistry { MOLECULES_FLOW } else { TEXT_FLOW }.replace("{{name}}", name);
     // Some names, such as `null`, are no text in YAML.
     let source = Source::new(path.display().to_string(), text.as_str());
     if manifest::check(&source, &[], Registry::linked()?, Path::new("flows")).definition.is_none() {
@@ -101,16 +104,20 @@ fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
     Ok((vec![path], next))
 }
 
-fn project(name: &str) -> Result<Written, Failure> {
+fn project(name: &str, runtime: Option<&Path>) -> Result<Written, Failure> {
     names::check_project(name)?;
     let directory = Path::new(name);
     if directory.symlink_metadata().is_ok() {
         return Err(already_there(directory));
     }
+    let source = match runtime {
+        Some(sources) => format!("path = {}", toml_text(&sources_of_runtime(sources)?)),
+        None => format!("version = {}", toml_text(env!("CARGO_PKG_VERSION"))),
+    };
     let mut written = Vec::new();
     for (file, template) in PROJECT {
         let path = directory.join(file);
-        write_new(&path, &template.replace("{{name}}", name).replace("{{version}}", env!("CARGO_PKG_VERSION")))?;
+        write_new(&path, &template.replace("{{name}}", name).replace("{{runtime}}", &source))?;
         written.push(path);
     }
     Ok((
@@ -120,6 +127,27 @@ fn project(name: &str) -> Result<Written, Failure> {
          `cargo run -- schema --output schemas/flow.schema.json` lets editors complete its steps"
         ),
     ))
+}
+
+/// The directory of the sources of chem-runtime, from the root.
+fn sources_of_runtime(sources: &Path) -> Result<String, Failure> {
+    let refused = |why: &str| {
+        Failure::usage(format!("`{}` is not the directory of chem-runtime's sources: {why}", sources.display()))
+            .with_help("name the directory that has its Cargo.toml: `--runtime ../chem/chem-runtime`")
+    };
+    let manifest = std::fs::read_to_string(sources.join("Cargo.toml"));
+    match manifest.map(|manifest| manifest.contains("name = \"chem-runtime\"")) {
+        Ok(true) => {}
+        Ok(false) => return Err(refused("its Cargo.toml is that of another crate")),
+        Err(error) => return Err(refused(&error.to_string())),
+    }
+    let full = sources.canonicalize().map_err(|error| refused(&error.to_string()))?;
+    full.into_os_string().into_string().map_err(|_| refused("its path is not UTF-8"))
+}
+
+/// `text` as TOML has it: its basic strings have the escapes of JSON.
+fn toml_text(text: &str) -> String {
+    json!(text).to_string()
 }
 
 /// Writes a file that is not there yet, and the directories that it is in.

@@ -82,8 +82,10 @@ pub(super) fn check_flow(name: &str) -> Result<(), Failure> {
 pub(super) fn check_project(name: &str) -> Result<(), Failure> {
     plain(name, "project")?;
     if NO_CRATES.contains(&name) {
-        return Err(Failure::usage(format!("`{name}` cannot name a project: Rust has another use for it"))
-            .with_help(format!("choose another name, such as `{name}-flows`")));
+        return Err(Failure::usage(format!(
+            "`{name}` cannot name a project: Rust, or this program, has another use for it"
+        ))
+        .with_help(format!("choose another name, such as `{name}-flows`")));
     }
     Ok(())
 }
