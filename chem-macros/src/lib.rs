@@ -40,6 +40,8 @@ use proc_macro::TokenStream;
 /// - `columns = function`, where the output is a table whose columns can be told before the step runs: a
 ///   `fn(&First, &ColumnContext<'_>) -> Columns`. A check then finds names of columns that later steps spell wrong.
 ///   `chem_runtime::step::same_columns` is one for steps that keep the columns of their first input;
+/// - `check = function`, where parameters that are right one by one may not go together: a
+///   `fn(&First, &ColumnContext<'_>) -> Vec<Misfit>` that tells what would keep the step from succeeding;
 /// - `cache = false` for a step that acts on the world other than by files that it puts out, or that gives another result
 ///   every time: a finished result then never stands in for running it again;
 /// - `approximate` for a step whose results need not repeat to the last bit: whoever compares two runs may then give a

@@ -134,6 +134,11 @@ impl Findings {
         self.found.iter().filter(is_in).any(Diagnostic::is_error)
     }
 
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// Whether there are errors.
     pub fn has_errors(&self) -> bool {
         self.errors > 0

@@ -28,7 +28,7 @@ pub mod yaml;
 
 use std::collections::BTreeSet;
 
-use authored::Manifest;
+use authored::{Manifest, NoStepTypes, StepTypes};
 pub use diagnostic::{Diagnostic, Findings, Label, Severity};
 use links::Links;
 pub use params::Override;
@@ -38,28 +38,25 @@ pub use source::{MAX_BYTES, Position, Source, Span};
 pub use step_id::{InvalidStepId, StepId};
 
 /// Reads the manifest in `source`: what it says, and where it begins. `None` if its text cannot be read to its end, or
-/// every key would be called missing that stands after that. What is wrong goes to `findings`.
-///
-/// `is_param` tells whether the step type of the first name has a parameter of the second, as far as step types are known.
-pub fn read(
-    source: &Source,
-    is_param: &dyn Fn(&str, &str) -> bool,
-    findings: &mut Findings,
-) -> Option<(Manifest, Span)> {
+/// every key would be called missing that stands after that. What is wrong goes to `findings`, with advice from `types`.
+pub fn read(source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Option<(Manifest, Span)> {
     let document = yaml::parse(source, findings);
     if document.is_none() && findings.has_errors() {
         return None;
     }
     let start = document.as_ref().map_or(Span::default(), yaml::Node::handle);
-    Some((authored::read(document.as_ref(), source, is_param, findings), start))
+    Some((authored::read(document.as_ref(), source, types, findings), start))
 }
 
 /// All that is wrong with the manifest in `source`, from the top down, as far as its text tells: its syntax, its shape,
 /// its names, its placeholders, and which step each input names.
 pub fn check(source: &Source) -> Vec<Diagnostic> {
     let mut findings = Findings::default();
-    if let Some((manifest, _)) = read(source, &|_, _| false, &mut findings) {
+    if let Some((manifest, _)) = read(source, &NoStepTypes, &mut findings) {
         let mut params = params::resolve(manifest.params, &[], source, &mut findings);
+        for message in manifest.steps.iter().filter_map(|step| Some(&step.policy.gate.as_ref()?.message)) {
+            params.check(message, source, &mut BTreeSet::new(), &mut findings);
+        }
         for (_, node) in manifest.steps.iter().flat_map(|step| &step.with) {
             params.check(node, source, &mut BTreeSet::new(), &mut findings);
             params.mark_named(node);

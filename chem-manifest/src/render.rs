@@ -3,6 +3,7 @@
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::rules;
 use crate::source::{Source, Span};
 
 /// Whether text for a terminal has colours.
@@ -60,6 +61,10 @@ impl Diagnostic {
     /// Adds the lines of `source` that `labels` are on, and those between them; of a line that nobody would read, its
     /// place.
     fn show<'a>(&'a self, group: Group<'a>, source: &'a Source, labels: &[&'a Label]) -> Group<'a> {
+        if self.rule == &rules::UNREADABLE {
+            // There is no text to show.
+            return group.element(Origin::path(source.name()));
+        }
         let (lines, start, number) = lines_of(source, labels);
         if lines.len() > LONGEST_SHOWN {
             let place = labels.first().map_or(start, |label| label.span.start);

@@ -97,6 +97,7 @@ rules! {
     UNKNOWN_COLUMN = "E0410" Error "no earlier step produces a column";
     WRITES_OVER_INPUT = "E0411" Error "a step writes over a file that the flow reads";
     WRITTEN_TWICE = "E0412" Error "two sinks write one file";
+    CANNOT_SUCCEED = "E0413" Error "a step cannot succeed with these parameters";
 
     // The order of the steps and what feeds what.
     FIRST_NOT_SOURCE = "E0501" Error "the first step is not a source";

@@ -102,6 +102,7 @@ fn implementation(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
     let names: Vec<String> = idents.iter().map(|ident| ident.unraw().to_string()).collect();
     let indices = 0..params.len();
     let columns = step.columns.as_ref().map(columns);
+    let check = step.check.as_ref().map(check);
     // At this span, the names of variables are the expansion's own, whatever the author's arguments are called.
     quote_spanned! {Span::mixed_site()=>
         impl ::chem_runtime::step::Step for #name {
@@ -140,6 +141,8 @@ fn implementation(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
 
             #columns
 
+            #check
+
             fn run(
                 &self,
                 context: &::chem_runtime::step::ExecutionContext<'_>,
@@ -157,6 +160,17 @@ fn implementation(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
 fn columns(function: &ExprPath) -> TokenStream {
     quote_spanned! {function.span()=>
         fn columns(&self, context: &::chem_runtime::step::ColumnContext<'_>) -> ::chem_runtime::step::Columns {
+            #function(self, context)
+        }
+    }
+}
+
+fn check(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn check(
+            &self,
+            context: &::chem_runtime::step::ColumnContext<'_>,
+        ) -> ::std::vec::Vec<::chem_runtime::step::Misfit> {
             #function(self, context)
         }
     }

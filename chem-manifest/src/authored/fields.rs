@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Written;
+use super::{StepTypes, Written};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::names::listed;
 use crate::rules;
@@ -16,8 +16,7 @@ pub(super) type Fields<'n> = HashMap<&'static str, (&'n Key, &'n Node)>;
 /// Takes mappings apart, and reports what does not fit.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
-    /// Whether the step type of the first name has a parameter of the second.
-    pub(super) is_param: &'a dyn Fn(&str, &str) -> bool,
+    pub(super) types: &'a dyn StepTypes,
     pub(super) findings: &'a mut Findings,
 }
 
@@ -57,7 +56,7 @@ impl Reader<'_> {
 
     fn is_param(&self, uses: Option<&Node>, name: &str) -> bool {
         let Some(NodeValue::Text(uses)) = uses.map(|node| &node.value) else { return false };
-        (self.is_param)(uses, name)
+        self.types.is_param(uses, name)
     }
 
     pub(super) fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, owner: &str, at: Span) -> Option<&'n Node> {

@@ -51,6 +51,28 @@ pub struct AuthoredStep {
     pub policy: Policy,
 }
 
+/// What advice needs to know of step types.
+pub trait StepTypes {
+    /// Whether the step type called `uses` has a parameter `name`.
+    fn is_param(&self, uses: &str, name: &str) -> bool;
+
+    /// The name of the first input of the step type called `uses`.
+    fn first_input(&self, uses: &str) -> Option<&str>;
+}
+
+/// Where no step types are known.
+pub struct NoStepTypes;
+
+impl StepTypes for NoStepTypes {
+    fn is_param(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
+    fn first_input(&self, _: &str) -> Option<&str> {
+        None
+    }
+}
+
 /// Text and where it stands.
 #[derive(Debug, Clone)]
 pub struct Written {
@@ -63,15 +85,9 @@ pub struct Written {
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
 const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout", "gate"];
 
-/// Reads the manifest that `document` is. `is_param` tells whether the step type of the first name has a parameter of
-/// the second, as far as step types are known.
-pub fn read(
-    document: Option<&Node>,
-    source: &Source,
-    is_param: &dyn Fn(&str, &str) -> bool,
-    findings: &mut Findings,
-) -> Manifest {
-    let mut reader = Reader { source, is_param, findings };
+/// Reads the manifest that `document` is.
+pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Manifest {
+    let mut reader = Reader { source, types, findings };
     let entries = match document.map(|node| (&node.value, node)) {
         Some((NodeValue::Map(entries), _)) => entries,
         Some((NodeValue::Invalid, _)) => return Manifest::default(),
@@ -145,7 +161,7 @@ impl Reader<'_> {
         let uses = self.required(&fields, "uses", "the step", id_node.map_or(start, |node| node.span));
         let uses = uses.and_then(|node| self.text(node, "uses"));
         let (inputs, inputs_in_doubt) =
-            fields.get("inputs").map(|(_, node)| self.inputs(node)).unwrap_or((Vec::new(), false));
+            fields.get("inputs").map(|(_, node)| self.inputs(node, uses.as_ref())).unwrap_or((Vec::new(), false));
         let with = fields.get("with");
         let policy = Policy {
             retry: fields.get("retry").and_then(|(_, node)| self.retry(node)),
@@ -170,8 +186,13 @@ impl Reader<'_> {
     }
 
     /// The wiring, and whether any of it was refused.
-    fn inputs(&mut self, node: &Node) -> (Vec<(Key, Written)>, bool) {
-        let entries = self.entries(node, "inputs", "write `input: step`, or `input: step.output`");
+    fn inputs(&mut self, node: &Node, uses: Option<&Written>) -> (Vec<(Key, Written)>, bool) {
+        let port = uses.and_then(|uses| self.types.first_input(&uses.text)).unwrap_or("input");
+        let help = match &node.value {
+            NodeValue::Text(from) => format!("name the input that takes it: `inputs: {{ {port}: {from} }}`"),
+            _ => format!("write `inputs: {{ {port}: step }}`, or `inputs: {{ {port}: step.output }}`"),
+        };
+        let entries = self.entries(node, "inputs", &help);
         let mut in_doubt = !matches!(node.value, NodeValue::Map(_) | NodeValue::Null);
         let mut inputs = Vec::new();
         for (port, from) in entries {

@@ -67,8 +67,8 @@ impl RetryOn {
 /// What a person is asked before a step starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
-    /// The question.
-    pub message: String,
+    /// The question: text, in which there may be placeholders.
+    pub message: Node,
     /// The JSON Schema of what the answer brings along, and where it stands.
     pub schema: Option<(Value, Span)>,
 }
@@ -102,7 +102,7 @@ impl Reader<'_> {
         };
         let fields = self.fields(entries, GATE_KEYS, "a gate", None);
         let message = self.required(&fields, "message", "the gate", node.handle());
-        let message = message.and_then(|node| self.text(node, "message")).map(|written| written.text);
+        let message = message.filter(|node| self.text(node, "message").is_some()).cloned();
         let schema = match fields.get("schema") {
             Some((_, node)) => Some(self.schema(node)?),
             None => None,
@@ -121,7 +121,13 @@ impl Reader<'_> {
 
     fn attempts(&mut self, node: &Node) -> Option<u32> {
         let NodeValue::Number(number) = &node.value else {
-            self.wrong_type(node, "attempts", "a whole number", "count the first attempt too");
+            let help = match &node.value {
+                NodeValue::Text(text) if text.contains("${") => {
+                    "no placeholder is filled in here: write the number itself"
+                }
+                _ => "count the first attempt too",
+            };
+            self.wrong_type(node, "attempts", "a whole number", help);
             return None;
         };
         let attempts = number.as_u64().filter(|attempts| (1..=MOST_ATTEMPTS).contains(attempts));
@@ -166,6 +172,7 @@ impl Reader<'_> {
         if time.is_none() {
             let message = format!("`{text}` is no time that `{key}` can have");
             let help = match unit {
+                _ if text.contains("${") => "no placeholder is filled in here: write the time itself",
                 None => help,
                 Some(_) if may_be_none => "it may be from `0s` to 30 days, which is `720h`, in whole numbers",
                 Some(_) => "it may be from `1ms` to 30 days, which is `720h`, in whole numbers",

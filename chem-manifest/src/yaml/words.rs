@@ -19,6 +19,10 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Optio
             None => diagnostic,
         }
     };
+    if let Some((span, quoted)) = bracketed(text, start) {
+        return Diagnostic::new(&rules::SYNTAX, "a list ends here, and something follows it", source, span)
+            .with_help(format!("a text that begins with `[` has to be in quotes: `{quoted}`"));
+    }
     match info {
         _ if info.contains("unknown anchor") => {
             Diagnostic::new(&rules::ANCHOR, "aliases have no meaning in a manifest", source, at(start))
@@ -70,5 +74,43 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Optio
             "indent it as far as the keys, or the `- `, that it belongs to",
         ),
         _ => Diagnostic::new(&rules::SYNTAX, format!("this cannot be read: {info}"), source, at(start)),
+    }
+}
+
+/// The value around `start` that begins with a `[` and was probably meant as text, such as `[Na+].[Cl-] salt` or `[#6]`:
+/// something stands behind its bracket, or a `#` in it. Its place, and the text in quotes.
+fn bracketed(text: &str, start: usize) -> Option<(Span, String)> {
+    // The parser may notice only at the next line.
+    let lines = [start, text[..start].trim_end().len()];
+    lines.into_iter().find_map(|at| {
+        let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let line = text[begin..].lines().next().unwrap_or_default();
+        let value = value_of(line);
+        let offset = begin + line.len() - value.len();
+        let value = value.trim_end();
+        let meant = value.starts_with('[')
+            && !value.contains(['\'', '"', ','])
+            && match value.find(']') {
+                Some(close) => !value[close + 1..].trim().is_empty() || value[..close].contains('#'),
+                None => false,
+            };
+        meant.then(|| (Span::new(offset, offset + value.len()), format!("'{value}'")))
+    })
+}
+
+/// What stands in a line of a block after its keys and dashes.
+fn value_of(line: &str) -> &str {
+    let mut rest = line.trim_start();
+    loop {
+        let after_dash = rest.strip_prefix("- ").map(str::trim_start);
+        let after_key = || {
+            let (key, value) = rest.split_once(": ")?;
+            let is_key = key.chars().all(|next| next.is_alphanumeric() || next == '_' || next == '-');
+            is_key.then(|| value.trim_start())
+        };
+        match after_dash.or_else(after_key) {
+            Some(inner) => rest = inner,
+            None => return rest,
+        }
     }
 }

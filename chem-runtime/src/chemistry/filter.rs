@@ -10,7 +10,8 @@ use crate::step::same_columns;
 /// Keeps the molecules for which a condition holds.
 ///
 /// The condition is a CEL expression over the columns, such as `molecular_weight <= 500 && logp <= params.max_logp`,
-/// where `params.max_logp` is a parameter of the flow. A molecule for which it cannot be decided, because a value is
+/// where `params.max_logp` is a parameter of the flow. A column whose name is no identifier, such as `Mol Weight`, is
+/// written `row["Mol Weight"]`. A molecule for which it cannot be decided, because a value is
 /// missing, is dropped; `logp == null || logp <= 5` keeps it.
 ///
 /// The signal `filtered` counts the molecules `kept` and `dropped`, and under `missing` those of the dropped that lack a

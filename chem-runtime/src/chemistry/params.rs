@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::library::{Pattern, Structure};
 use crate::records::on_workers;
-use crate::step::{Files, InvalidKind, InvalidParam, ParamType, ParamValue, StepError};
+use crate::step::{Files, InvalidParam, ParamType, ParamValue, StepError};
 
 /// A SMARTS pattern. Its text is its identity: two spellings of one pattern are two parameters.
 #[derive(Clone)]
@@ -120,17 +120,20 @@ impl ParamValue for Smiles {
     }
 }
 
-fn text<'a>(value: &'a Value, what: &str, example: &str) -> Result<&'a str, InvalidParam> {
+fn text<'a>(value: &'a Value, what: &'static str, example: &str) -> Result<&'a str, InvalidParam> {
     value.as_str().ok_or_else(|| {
-        InvalidParam::new(format!("expected a {what}, found something else"))
-            .of_kind(InvalidKind::Type)
-            .with_help(format!("write a {what} as text, such as {example}"))
+        let error = InvalidParam::expected(&ParamType::Formatted(what), value);
+        match error.help {
+            Some(_) => error,
+            None => error.with_help(format!("write a {what} as text, such as {example}")),
+        }
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::step::InvalidKind;
 
     #[test]
     fn two_spellings_of_a_molecule_are_one_parameter() {

@@ -29,7 +29,7 @@ use crate::records::Random;
 ///
 /// # Errors
 /// - Both `count` and `fraction` are given, or none of them.
-#[step("molecules.sample", version = 1, columns = crate::step::same_columns)]
+#[step("molecules.sample", version = 1, columns = crate::step::same_columns, check = can_sample)]
 pub fn sample_molecules(
     molecules: Input<Molecules>,
     /// How many to draw; all, if there are fewer.
@@ -44,14 +44,31 @@ pub fn sample_molecules(
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
     let all = molecules.len();
-    let count = match (count, fraction) {
-        (Some(count), None) => count.min(all),
-        (None, Some(fraction)) => ((fraction * all as f64).round() as usize).min(all),
-        _ => return Err(StepError::new("give either `count` or `fraction`, to say how many molecules to draw")),
+    let count = match share(count, fraction)? {
+        Share::Count(count) => count.min(all),
+        Share::Fraction(fraction) => ((fraction * all as f64).round() as usize).min(all),
     };
     let kept = drawn(all, count, seed);
     context.signal("sampled", &json!({ "kept": kept.len(), "dropped": all - kept.len() }))?;
     Ok(Molecules::new(molecules.table().gather(&kept))?)
+}
+
+/// How many to draw.
+enum Share {
+    Count(usize),
+    Fraction(f64),
+}
+
+fn share(count: Option<usize>, fraction: Option<f64>) -> Result<Share, Misfit> {
+    match (count, fraction) {
+        (Some(count), None) => Ok(Share::Count(count)),
+        (None, Some(fraction)) => Ok(Share::Fraction(fraction)),
+        _ => Err(Misfit::new("count", "give either `count` or `fraction`, to say how many molecules to draw")),
+    }
+}
+
+fn can_sample(step: &SampleMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    share(step.count, step.fraction).err().into_iter().collect()
 }
 
 /// `count` of the numbers below `all`, in order.

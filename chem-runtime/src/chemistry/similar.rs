@@ -39,7 +39,7 @@ use crate::step::{ColumnContext, Columns};
 /// # Errors
 /// - Neither `queries` nor `path` names a molecule.
 /// - The file cannot be read, or one of its records is no molecule; the message names the line.
-#[step("molecules.similar", version = 2, columns = with_similarity)]
+#[step("molecules.similar", version = 2, columns = with_similarity, check = can_compare)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
     /// Molecules to compare with.
@@ -65,9 +65,7 @@ pub fn rank_by_similarity(
         queries.extend(read_queries(context, path)?);
     }
     if queries.is_empty() {
-        return Err(StepError::new(
-            "there is no molecule to compare with: name one in `queries` or in the file `path`",
-        ));
+        return Err(no_query().into());
     }
     let prints = on_workers(|| queries.iter().map(|query| print_of(query, kind)).collect::<Result<Vec<_>, _>>())??;
 
@@ -95,6 +93,14 @@ pub fn rank_by_similarity(
         .with_result(column("similarity", ColumnType::Float), ColumnData::Float(similarity))?
         .with_result(column("similar_to", ColumnType::Text), ColumnData::Text(similar_to))?;
     Ok(Molecules::new(table)?)
+}
+
+fn no_query() -> Misfit {
+    Misfit::new("queries", "there is no molecule to compare with: name one in `queries` or in the file `path`")
+}
+
+fn can_compare(step: &RankBySimilarity, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    if step.queries.is_empty() && step.path.is_none() { vec![no_query()] } else { Vec::new() }
 }
 
 fn with_similarity(_: &RankBySimilarity, context: &ColumnContext<'_>) -> Columns {

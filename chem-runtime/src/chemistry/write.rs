@@ -40,7 +40,7 @@ const AT_A_TIME: usize = 4096;
 /// - For an SD file: the chemistry library cannot draw a molecule; or a value has an empty line in it, or a line that
 ///   begins with `$$$$`, or a column's name has a `<`, a `>` or a line end, which would read back as something else.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("molecules.write", version = 1, kind = Sink)]
+#[step("molecules.write", version = 1, kind = Sink, check = can_write)]
 pub fn write_molecules(
     molecules: Input<Molecules>,
     /// The file to write. Directories that are missing are made.
@@ -68,17 +68,26 @@ pub fn write_molecules(
     Ok(written)
 }
 
-fn is_sd(path: &str, format: Option<&str>) -> Result<bool, StepError> {
+fn can_write(step: &WriteMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let format = is_sd(step.path.as_str(), step.format.as_deref()).err();
+    format.into_iter().chain(step.columns.as_ref().and_then(|columns| Misfit::twice("columns", columns))).collect()
+}
+
+fn is_sd(path: &str, format: Option<&str>) -> Result<bool, Misfit> {
     if is_gzip_name(path) {
-        return Err(StepError::new(format!("cannot write `{path}`: it would not be compressed; leave out `.gz`")));
+        let message = format!("cannot write `{path}`: it would not be compressed; leave out `.gz`");
+        return Err(Misfit::new("path", message));
     }
     let extension = extension(path);
     match format.or(extension.as_deref()) {
         Some("sdf" | "sd") => Ok(true),
         Some("smi" | "smiles") => Ok(false),
-        _ => Err(StepError::new(format!(
-            "the name of `{path}` does not say what to write: end it in `.smi` or `.sdf`, or write `format: smi`"
-        ))),
+        _ => Err(Misfit::new(
+            "path",
+            format!(
+                "the name of `{path}` does not say what to write: end it in `.smi` or `.sdf`, or write `format: smi`"
+            ),
+        )),
     }
 }
 

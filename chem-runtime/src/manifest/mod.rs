@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use binding::{Binder, ColumnsSoFar, FilesSoFar};
-use chem_manifest::authored::{AuthoredStep, Manifest};
+use chem_manifest::authored::{AuthoredStep, Manifest, StepTypes};
 #[doc(inline)]
 pub use chem_manifest::{
     Diagnostic, Label, MAX_BYTES, Override, Position, RULES, Rule, Severity, Source, Span, Style, render,
@@ -83,8 +83,7 @@ pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked
 /// writes nothing.
 pub fn check(source: &Source, overrides: &[Override], registry: &Registry, directory: &Path) -> Checked {
     let mut findings = Findings::default();
-    let is_param = |uses: &str, name: &str| registry.get(uses).is_some_and(|found| found.spec().param(name).is_some());
-    let Some((manifest, start)) = chem_manifest::read(source, &is_param, &mut findings) else {
+    let Some((manifest, start)) = chem_manifest::read(source, registry, &mut findings) else {
         return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
     };
     let Manifest { flow, description, params, steps } = manifest;
@@ -92,7 +91,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
 
     let types: Vec<_> = steps.iter().map(|step| step_type(step, source, registry, &mut findings)).collect();
     let specs: Vec<Option<&StepSpec>> = types.iter().map(|found| found.map(StepRegistration::spec)).collect();
-    let feeds = wiring::check(&steps, &specs, source, registry, &mut findings);
+    let wired = wiring::check(&steps, &specs, source, registry, &mut findings);
 
     let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
     let mut bound: Vec<Option<Box<dyn StepDefinition>>> = Vec::new();
@@ -102,14 +101,14 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         params: &mut params,
         findings: &mut findings,
         files: FilesSoFar::default(),
-        columns: ColumnsSoFar::new(&steps),
+        columns: ColumnsSoFar::new(&steps, &wired.outputs),
     };
-    for ((step, registration), feeds) in steps.iter().zip(types).zip(&feeds) {
+    for ((step, registration), feeds) in steps.iter().zip(types).zip(&wired.feeds) {
         let (definition, written) = match registration {
             Some(registration) => binder.bind(step, registration, feeds),
             None => {
                 binder.check_only(step);
-                binder.columns.add(Columns::Unknown);
+                binder.columns.add(Columns::Unknown, false);
                 (None, binding::Written::new())
             }
         };
@@ -117,7 +116,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         origins.written.push(written);
     }
     let policies: Vec<StepPolicy> =
-        steps.iter().map(|step| policy::read(&step.policy, source, &mut findings)).collect();
+        steps.iter().map(|step| policy::read(&step.policy, &mut params, source, &mut findings)).collect();
     // A name that was misspelt where it is used would make its parameter look unused.
     if !findings.has_errors_in(&["01", "02", "03", "04"]) {
         params.warn_of_unused(source, &mut findings);
@@ -148,6 +147,16 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         }
     }
     Checked { definition, diagnostics: findings.into_sorted(source), origins }
+}
+
+impl StepTypes for Registry {
+    fn is_param(&self, uses: &str, name: &str) -> bool {
+        self.get(uses).is_some_and(|found| found.spec().param(name).is_some())
+    }
+
+    fn first_input(&self, uses: &str) -> Option<&str> {
+        self.get(uses)?.spec().inputs.first().map(|port| port.name)
+    }
 }
 
 /// The step type that `step` uses.

@@ -1,13 +1,18 @@
 //! How a step is run, from what the manifest says to what the log records.
 
-use chem_manifest::authored::{self, Policy};
-use chem_manifest::{Diagnostic, Findings, Source, rules};
+use std::collections::BTreeSet;
 
+use chem_manifest::authored::{self, Policy};
+use chem_manifest::params::Params;
+use chem_manifest::{Diagnostic, Findings, Source, rules};
+use serde_json::Value;
+
+use super::binding::filled;
 use crate::flow::check_schema;
 use crate::step::{Gate, RetryOn, RetryPolicy, StepPolicy};
 
-/// The policy that `written` is. A schema that is none goes to `findings`.
-pub(super) fn read(written: &Policy, source: &Source, findings: &mut Findings) -> StepPolicy {
+/// The policy that `written` is. A schema that is none, and a placeholder that cannot be filled in, goes to `findings`.
+pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findings: &mut Findings) -> StepPolicy {
     let retry = written.retry.as_ref().map(|retry| RetryPolicy {
         attempts: retry.attempts,
         backoff_ms: retry.backoff_ms,
@@ -24,7 +29,13 @@ pub(super) fn read(written: &Policy, source: &Source, findings: &mut Findings) -
             }
             schema.clone()
         });
-        Gate { message: gate.message.clone(), schema }
+        let can_be_filled = params.check(&gate.message, source, &mut BTreeSet::new(), findings);
+        let message = match filled(&gate.message, params).filter(|_| can_be_filled) {
+            Some(Value::String(text)) => text,
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
+        Gate { message, schema }
     });
     StepPolicy { retry, timeout_ms: written.timeout_ms, gate }
 }

@@ -23,15 +23,22 @@ pub(super) struct Feed {
     pub(super) output: &'static str,
 }
 
-/// Checks the wiring of `steps`, whose types are `specs` as far as they are known. Gives for each step what feeds it, as
-/// far as that is known.
+/// What is known of how the steps are wired.
+pub(super) struct Wired {
+    /// For each step what feeds it.
+    pub(super) feeds: Vec<Vec<Feed>>,
+    /// For each step its main output, of the kind that it has there.
+    pub(super) outputs: Vec<Option<OutputSpec>>,
+}
+
+/// Checks the wiring of `steps`, whose types are `specs` as far as they are known.
 pub(super) fn check(
     steps: &[AuthoredStep],
     specs: &[Option<&'static StepSpec>],
     source: &Source,
     registry: &Registry,
     findings: &mut Findings,
-) -> Vec<Vec<Feed>> {
+) -> Wired {
     let (used, feeds) = (vec![false; steps.len()], vec![Vec::new(); steps.len()]);
     let fed = vec![OutputSpec::ANY; steps.len()];
     let links = Links::new(steps, source);
@@ -44,7 +51,8 @@ pub(super) fn check(
         }
     }
     wiring.unused();
-    wiring.feeds
+    let outputs = (0..steps.len()).map(|place| wiring.main_output(place)).collect();
+    Wired { feeds: wiring.feeds, outputs }
 }
 
 struct Wiring<'a> {
@@ -195,16 +203,17 @@ impl Wiring<'_> {
         let mut diagnostic = Diagnostic::new(&rules::WRONG_KIND, message, self.source, span)
             .with_label(format!("takes `{}`", port.kind))
             .with_secondary(self.source, self.uses(from), format!("gives `{}`", output.kind));
-        let gives = |place: &usize| {
-            self.specs[*place].is_some_and(|spec| {
-                let main = spec.outputs.first().map(|output| output.fed_by(&self.fed[*place]));
-                spec.kind != StepKind::Sink && main.is_some_and(|output| port.accepts(&output))
-            })
-        };
+        let gives = |place: &usize| self.main_output(*place).is_some_and(|output| port.accepts(&output));
         if let Some(id) = (0..index).rev().find(gives).and_then(|place| self.steps[place].id.as_ref()) {
             diagnostic = diagnostic.with_help(format!("take it from `{id}`: `inputs: {{ {}: {id} }}`", port.name));
         }
         self.findings.add(diagnostic);
+    }
+
+    /// The main output of the step at `place`, if it has one that can be wired.
+    fn main_output(&self, place: usize) -> Option<OutputSpec> {
+        let spec = self.specs[place].filter(|spec| spec.kind != StepKind::Sink)?;
+        spec.outputs.first().map(|output| output.fed_by(&self.fed[place]))
     }
 
     fn unknown_port(&mut self, spec: &StepSpec, port: &str, span: Span) {

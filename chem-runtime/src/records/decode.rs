@@ -69,6 +69,7 @@ fn gunzip(name: &str, bytes: &[u8], limit: u64) -> Result<Vec<u8>, StepError> {
     let mut text = Vec::new();
     MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut text).map_err(|error| {
         let what = match error.kind() {
+            _ if something_follows(bytes) => "something that is not compressed stands behind its compressed data",
             ErrorKind::UnexpectedEof => "its compressed data end too early, so the file is cut off",
             _ => "its compressed data are damaged",
         };
@@ -78,6 +79,18 @@ fn gunzip(name: &str, bytes: &[u8], limit: u64) -> Result<Vec<u8>, StepError> {
         return Err(StepError::new(format!("`{name}` holds more than {limit} bytes of text; split it into parts")));
     }
     Ok(text)
+}
+
+/// Whether whole compressed data are followed by something else.
+fn something_follows(mut bytes: &[u8]) -> bool {
+    while bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut member = flate2::bufread::GzDecoder::new(bytes);
+        if std::io::copy(&mut member, &mut std::io::sink()).is_err() {
+            return false;
+        }
+        bytes = member.into_inner();
+    }
+    !bytes.is_empty()
 }
 
 #[cfg(test)]
@@ -93,6 +106,16 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_stands_behind_compressed_data_is_told_from_a_file_that_is_cut_off() {
+        let said = |bytes: Vec<u8>| text_of("a.smi.gz", bytes).unwrap_err().to_string();
+        for behind in [&b"x"[..], b"something else"] {
+            assert!(said([&gz(b"CCO\n")[..], behind].concat()).contains("something that is not compressed"));
+        }
+        let whole = gz(b"CCO\n");
+        assert!(said(whole[..whole.len() - 3].to_vec()).contains("cut off"));
     }
 
     #[test]

@@ -73,26 +73,31 @@ impl Columns {
 /// What a step may look at to say which columns its output will have, besides its parameters.
 #[derive(Debug)]
 pub struct ColumnContext<'a> {
-    inputs: &'a [(&'a str, Columns)],
+    inputs: &'a [(&'a str, Option<Columns>)],
     directory: &'a Path,
     written: &'a HashSet<PathBuf>,
 }
 
 impl<'a> ColumnContext<'a> {
-    /// For a step that is fed `inputs`, by the names of its ports, in a flow whose paths start from `directory` and whose
+    /// For a step that is fed `inputs`, by the names of its ports, with nothing for one that is left open, in a flow whose paths start from `directory` and whose
     /// earlier steps write the files `written`, as absolute paths without links.
-    pub fn new(inputs: &'a [(&'a str, Columns)], directory: &'a Path, written: &'a HashSet<PathBuf>) -> Self {
+    pub fn new(inputs: &'a [(&'a str, Option<Columns>)], directory: &'a Path, written: &'a HashSet<PathBuf>) -> Self {
         Self { inputs, directory, written }
     }
 
     /// The columns of the table that feeds `port`.
     pub fn input(&self, port: &str) -> Columns {
-        self.inputs.iter().find(|(name, _)| *name == port).map(|(_, columns)| columns.clone()).unwrap_or_default()
+        self.inputs.iter().find(|(name, _)| *name == port).and_then(|(_, columns)| columns.clone()).unwrap_or_default()
     }
 
     /// The columns of the table that feeds the step's first port.
     pub fn first_input(&self) -> Columns {
-        self.inputs.first().map(|(_, columns)| columns.clone()).unwrap_or_default()
+        self.inputs.first().and_then(|(_, columns)| columns.clone()).unwrap_or_default()
+    }
+
+    /// Whether something is wired to `port`.
+    pub fn is_wired(&self, port: &str) -> bool {
+        self.inputs.iter().any(|(name, columns)| *name == port && columns.is_some())
     }
 
     /// The first 64 KiB of a file that is there already, or all of a shorter one. `None` for one that cannot be read,

@@ -9,6 +9,7 @@ use super::columns::{ColumnContext, ColumnReference, Columns};
 use super::context::ExecutionContext;
 use super::error::StepError;
 use super::file::Files;
+use super::misfit::Misfit;
 use super::port::{OutputSpec, PortSpec};
 use crate::artifact::{ArtifactValue, Handed, Packed};
 use crate::event::{StepKind, StepPolicy};
@@ -99,6 +100,11 @@ pub trait StepDefinition: Send + Sync {
     /// The columns of its main output, as far as they are known before it runs.
     fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
         Columns::Unknown
+    }
+
+    /// What would keep it from succeeding, as far as that can be told before it runs. A check of a manifest reports it.
+    fn check(&self, _context: &ColumnContext<'_>) -> Vec<Misfit> {
+        Vec::new()
     }
 
     /// Does the work. A panic is caught and becomes a failure.

@@ -13,6 +13,7 @@ mod error;
 pub mod expression;
 mod file;
 mod history;
+mod misfit;
 pub(crate) mod param;
 mod place;
 mod port;
@@ -31,6 +32,7 @@ pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
 pub use history::{History, PastInput, PastStep};
+pub use misfit::Misfit;
 pub use param::{
     InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
     PositiveNumber,

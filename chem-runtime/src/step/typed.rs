@@ -11,6 +11,7 @@ use super::definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, 
 use super::doc::StepDoc;
 use super::error::StepError;
 use super::file::Files;
+use super::misfit::Misfit;
 use super::param::{ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use crate::event::{StepKind, StepPolicy};
@@ -91,6 +92,11 @@ pub trait Step: Clone + Debug + Send + Sync + 'static {
     /// The columns of its main output: see [`StepDefinition::columns`].
     fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
         Columns::Unknown
+    }
+
+    /// What keeps it from succeeding: see [`StepDefinition::check`].
+    fn check(&self, _context: &ColumnContext<'_>) -> Vec<Misfit> {
+        Vec::new()
     }
 
     /// Does the work.
@@ -293,6 +299,10 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn columns(&self, context: &ColumnContext<'_>) -> Columns {
         self.step.columns(context)
+    }
+
+    fn check(&self, context: &ColumnContext<'_>) -> Vec<Misfit> {
+        self.step.check(context)
     }
 
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {

@@ -1,5 +1,6 @@
 //! The chemistry, as a user of its steps sees it.
 //!
+//! - `checks`: the check knows what these steps cannot do.
 //! - `reference`: every property of every approved drug is RDKit's.
 //! - `spelling`: one molecule has one record, however it was spelt.
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
@@ -15,6 +16,7 @@
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
 mod bench;
+mod checks;
 mod files;
 mod hostile;
 mod picking;

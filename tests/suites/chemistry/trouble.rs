@@ -107,10 +107,10 @@ fn run(directory: &Path, read: &str, write: &str, shell: &str) -> Output {
         .unwrap()
 }
 
-/// The one error that it said, having failed the run.
-fn error(output: &Output) -> String {
+/// The one error that it said, having ended with this status.
+fn error(output: &Output, status: i32) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(status), "{said}");
     assert_eq!(said.lines().filter(|line| line.starts_with("error")).count(), 1, "{said}");
     said
 }
@@ -128,7 +128,7 @@ fn a_full_disk_is_one_error_and_leaves_no_half_written_file() {
         let drugs: String = (0..2_000).map(|index| format!("CC(=O)Nc1ccccc1 molecule {index}\n")).collect();
         std::fs::write(directory.path().join("a.smi"), drugs).unwrap();
         std::fs::write(directory.path().join(name), "what was there before").unwrap();
-        let said = error(&run(directory.path(), "{ path: a.smi }", write, FULL));
+        let said = error(&run(directory.path(), "{ path: a.smi }", write, FULL), 1);
         assert!(said.contains(&format!("cannot write `{}", directory.path().join(name).display())), "{said}");
         assert!(said.contains("too large"), "{said}");
         assert_eq!(std::fs::read_to_string(directory.path().join(name)).unwrap(), "what was there before");
@@ -146,12 +146,12 @@ fn a_directory_in_the_way_and_a_missing_column_are_one_error_each() {
     std::fs::create_dir(directory.path().join("out.csv")).unwrap();
     std::fs::write(directory.path().join("a.csv"), "id,structure\n1,CCO\n").unwrap();
     std::fs::write(directory.path().join("b.csv"), "id,smiles\n1,CCO\n").unwrap();
-    for (read, write, words) in [
-        ("{ path: b.csv }", "uses: report.write, with: { path: out.html }", ["out.html", "it is a directory"]),
-        ("{ path: b.csv }", "uses: table.write, with: { path: out.csv }", ["out.csv", "it is a directory"]),
-        ("{ path: a.csv }", "uses: table.write, with: { path: c.csv }", ["`smiles`", "`structure`"]),
+    for (read, write, status, words) in [
+        ("{ path: b.csv }", "uses: report.write, with: { path: out.html }", 1, ["out.html", "it is a directory"]),
+        ("{ path: b.csv }", "uses: table.write, with: { path: out.csv }", 1, ["out.csv", "it is a directory"]),
+        ("{ path: a.csv }", "uses: table.write, with: { path: c.csv }", 2, ["`smiles`", "`structure`"]),
     ] {
-        let said = error(&run(directory.path(), read, write, ""));
+        let said = error(&run(directory.path(), read, write, ""), status);
         assert!(words.iter().all(|word| said.contains(word)), "{said}");
     }
     assert!(!directory.path().join("c.csv").exists());

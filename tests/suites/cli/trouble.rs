@@ -1,6 +1,8 @@
 //! What is said when a command cannot do what it was asked: what to do next, in words that work where they are read, and
 //! in JSON for scripts.
 
+use std::process::Stdio;
+
 use serde_json::json;
 
 use crate::harness::{Outcome, Place};
@@ -94,4 +96,39 @@ fn scripts_are_told_in_json() {
     let failure = place.chem(&["show", "zzz", "--format", "json"]).expect(2).json();
     let help = "`chem ls` lists the runs; `--store` says which store";
     assert_eq!(failure, json!({ "error": "there is no run `zzz` in this store", "causes": [], "help": help }));
+}
+
+#[test]
+fn a_manifest_that_is_not_there_is_called_a_file() {
+    let place = Place::new();
+    place.write("demo.yaml", "flow: demo\nsteps:\n  - { id: seed, uses: demo.seed }\n");
+    place.chem(&["run", "demo.yaml", "-q"]).expect(0);
+    let said = place.chem(&["diff", "@last", "flows/nope.yaml"]).expect(2).stderr;
+    assert!(said.contains("there is no file `flows/nope.yaml`"), "{said}");
+    let said = place.chem(&["check", "nope.yaml"]).expect(2).stdout;
+    assert!(said.contains("cannot read `nope.yaml`") && !said.contains('|'), "{said}");
+}
+
+#[test]
+fn a_manifest_is_checked_that_comes_by_standard_input() {
+    use std::io::Write as _;
+    let place = Place::new();
+    for (text, status) in [("demo.seed", 0), ("demo.sead", 2)] {
+        let mut child = place
+            .command(&["check", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        write!(child.stdin.take().unwrap(), "flow: f\nsteps:\n  - {{ id: seed, uses: {text} }}\n").unwrap();
+        let outcome = Outcome::from(child.wait_with_output().unwrap()).expect(status);
+        assert_eq!(outcome.stdout.contains("standard input:3:23"), status == 2, "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_family_of_steps_is_listed() {
+    let list = Place::new().chem(&["steps", "demo"]).expect(0).stdout;
+    assert!(list.contains("demo.seed") && !list.contains("test.slow"), "{list}");
 }

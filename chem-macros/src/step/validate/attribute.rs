@@ -18,6 +18,8 @@ pub(super) struct Header {
     pub(super) approximate: bool,
     /// The function that tells the columns of the output.
     pub(super) columns: Option<ExprPath>,
+    /// The function that tells what is wrong with the parameters together.
+    pub(super) check: Option<ExprPath>,
 }
 
 const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
@@ -37,8 +39,9 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     let kind = options.take("kind").map(|value| kind(value, errors));
     let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
     let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
-    let columns = options.take("columns").map(|value| columns(value, errors));
-    options.refuse_rest("`version`, `kind`, `columns`, `cache` and `approximate`", errors);
+    let columns = options.take("columns").map(|value| function("columns", "Columns", value, errors));
+    let check = options.take("check").map(|value| function("check", "Vec<Misfit>", value, errors));
+    options.refuse_rest("`version`, `kind`, `columns`, `check`, `cache` and `approximate`", errors);
     Some(Header {
         name: name?,
         version: version?,
@@ -46,6 +49,7 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         cache: cache?,
         approximate: approximate?,
         columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
+        check: check.map_or(Some(None), |check| check.map(Some))?,
     })
 }
 
@@ -104,11 +108,13 @@ fn truth(value: &Expr, errors: &mut Errors) -> Option<bool> {
     }
 }
 
-fn columns(value: Expr, errors: &mut Errors) -> Option<ExprPath> {
+/// The function that `key` names, which returns a value of type `returned`.
+fn function(key: &str, returned: &str, value: Expr, errors: &mut Errors) -> Option<ExprPath> {
     match value {
         Expr::Path(path) => Some(path),
         other => {
-            errors.under(other, "`columns` is the name of a function: `fn(&Step, &ColumnContext<'_>) -> Columns`");
+            let form = format!("`fn(&Step, &ColumnContext<'_>) -> {returned}`");
+            errors.under(other, format!("`{key}` is the name of a function: {form}"));
             None
         }
     }

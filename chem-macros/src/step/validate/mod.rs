@@ -25,6 +25,8 @@ pub(super) struct StepType<'a> {
     pub(super) approximate: bool,
     /// The function that tells the columns of the output.
     pub(super) columns: Option<ExprPath>,
+    /// The function that tells what is wrong with the parameters together.
+    pub(super) check: Option<ExprPath>,
     pub(super) doc: Doc,
     pub(super) visibility: &'a Visibility,
     pub(super) function: &'a Ident,
@@ -91,7 +93,7 @@ pub(super) fn validate<'a>(
     let arguments = argument::validate(arguments, errors);
     let returns = signature::returned(&function.sig, errors);
     let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
-    let Header { name, version, kind, columns, cache, approximate } = header;
+    let Header { name, version, kind, columns, check, cache, approximate } = header;
     check_columns_of(&arguments, errors);
     let kind = decide_kind(kind, &arguments, errors)?;
     if kind != Kind::Sink && signature::is_unit(returns.given) {
@@ -106,6 +108,7 @@ pub(super) fn validate<'a>(
         version,
         kind,
         columns,
+        check,
         cache,
         approximate,
         doc,

@@ -47,7 +47,7 @@ use crate::records::{column_places, type_name};
 /// - A column of `from` does not hold numbers.
 /// - Two columns of `from` have different units, unless `units` is `ignore`.
 /// - There is a column called as `property` says already, or that with `_from`.
-#[step("properties.prefer", version = 1, columns = columns_after)]
+#[step("properties.prefer", version = 1, columns = columns_after, check = can_prefer)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn prefer_properties(
     molecules: Input<Molecules>,
@@ -114,6 +114,14 @@ pub fn prefer_properties(
     Ok(molecules.with_columns(more)?)
 }
 
+fn no_column() -> Misfit {
+    Misfit::new("from", "`from` names no column")
+}
+
+fn can_prefer(step: &PreferProperties, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    if step.from.is_empty() { vec![no_column()] } else { Misfit::twice("from", &step.from).into_iter().collect() }
+}
+
 fn columns_after(step: &PreferProperties, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with([step.property.clone(), format!("{}_from", step.property)])
 }
@@ -126,7 +134,7 @@ fn candidates<'a>(molecule: Molecule<'a>, from: &[ColumnName]) -> Vec<MolecularP
 /// The unit that the columns share, if they do.
 fn common_unit(columns: &[&Column], same: bool) -> Result<Option<String>, StepError> {
     let Some((first, others)) = columns.split_first() else {
-        return Err(StepError::new("`from` names no column"));
+        return Err(no_column().into());
     };
     if let Some(column) = columns.iter().find(|column| !matches!(column.ty, ColumnType::Integer | ColumnType::Float)) {
         return Err(StepError::new(format!(

@@ -96,7 +96,7 @@ impl Plan {
 }
 
 /// Where the column called `name` is; in other letter case, if just one is.
-fn position(header: &StringRecord, name: &str) -> Option<usize> {
+pub(super) fn position(header: &StringRecord, name: &str) -> Option<usize> {
     if let Some(exact) = header.iter().position(|column| column == name) {
         return Some(exact);
     }

@@ -2,6 +2,7 @@
 
 mod delimited_columns;
 mod inline;
+mod named;
 mod queries;
 mod raw;
 mod sd_records;
@@ -11,6 +12,7 @@ pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 
 use self::delimited_columns::FileColumns;
+use self::named::columns_are_there;
 pub(super) use self::queries::{Query, read_queries};
 use self::raw::{RawFile, RawRecord};
 use super::library::PROVIDER;
@@ -51,7 +53,7 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
 /// - The file changes while it is read.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("molecules.read", version = 2, columns = columns_of_molecules)]
+#[step("molecules.read", version = 2, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.

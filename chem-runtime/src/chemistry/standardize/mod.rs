@@ -48,7 +48,7 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 ///
 /// # Errors
 /// - No operation is named.
-#[step("molecules.standardize", version = 2)]
+#[step("molecules.standardize", version = 2, check = can_standardize)]
 pub fn standardize_molecules(
     molecules: Input<Molecules>,
     /// What to do.
@@ -59,10 +59,8 @@ pub fn standardize_molecules(
     operations: Vec<String>,
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<Molecules>, StepError> {
+    some_operation(&operations)?;
     let operations = Operation::named(&operations);
-    if operations.is_empty() {
-        return Err(StepError::new("`operations` names nothing to do"));
-    }
     let forms = map_records(context, molecules.smiles(), |smiles| {
         standardized(smiles.as_deref().unwrap_or_default(), &operations)
     })?;
@@ -130,6 +128,14 @@ impl Operation {
 struct Form {
     smiles: String,
     changes: Vec<Operation>,
+}
+
+fn some_operation(operations: &[String]) -> Result<(), Misfit> {
+    if operations.is_empty() { Err(Misfit::new("operations", "`operations` names nothing to do")) } else { Ok(()) }
+}
+
+fn can_standardize(step: &StandardizeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    some_operation(&step.operations).err().into_iter().collect()
 }
 
 fn standardized(smiles: &str, operations: &[Operation]) -> Result<Form, String> {

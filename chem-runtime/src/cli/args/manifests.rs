@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {
-    /// The manifests.
+    /// The manifests; `-` is standard input.
     #[arg(required_unless_present = "explain", value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub manifests: Vec<PathBuf>,
     /// Explain the rule with this code, such as E0410, with an example of what is wrong and of what is right.

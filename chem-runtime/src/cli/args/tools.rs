@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StepsArgs {
-    /// The step type to explain.
+    /// The step type to explain, or the family to list, such as `table`.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }

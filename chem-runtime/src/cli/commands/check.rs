@@ -1,5 +1,6 @@
 //! `chem check`: every problem of manifests, without running anything; and what each rule of the check means.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,7 +20,10 @@ pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode,
     let checked = args
         .manifests
         .iter()
-        .map(|path| read_and_check(path, &args.overrides))
+        .map(|path| match path.as_os_str() == "-" {
+            true => check_standard_input(&args.overrides),
+            false => read_and_check(path, &args.overrides),
+        })
         .collect::<Result<Vec<CheckedManifest>, Failure>>()?;
     match shared.format {
         Format::Json => {
@@ -75,6 +79,11 @@ pub(in crate::cli) struct CheckedManifest {
 }
 
 impl CheckedManifest {
+    fn of(checked: manifest::Checked, directory: PathBuf) -> Self {
+        let manifest::Checked { definition, diagnostics, origins } = checked;
+        Self { definition, directory, origins, diagnostics }
+    }
+
     /// Whether nothing is wrong but that input files are not there.
     pub(in crate::cli) fn only_lacks_files(&self) -> bool {
         let mut errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
@@ -100,15 +109,26 @@ impl CheckedManifest {
     }
 }
 
+/// Checks the manifest that standard input gives, whose paths start from the working directory.
+fn check_standard_input(overrides: &Overrides) -> Result<CheckedManifest, Failure> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed shows that there is too much, and no more of it is read.
+    std::io::stdin().take(manifest::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    let directory = std::env::current_dir()?;
+    let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
+    let checked = match manifest::Source::from_bytes("standard input", &bytes) {
+        Ok(source) => manifest::check(&source, &overrides, Registry::linked()?, &directory),
+        Err(diagnostic) => {
+            manifest::Checked { definition: None, diagnostics: vec![*diagnostic], origins: Origins::default() }
+        }
+    };
+    Ok(CheckedManifest::of(checked, directory))
+}
+
 /// Reads the manifest at `path` and checks it.
 pub(in crate::cli) fn read_and_check(path: &Path, overrides: &Overrides) -> Result<CheckedManifest, Failure> {
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
     let checked = manifest::load(path, &overrides, Registry::linked()?);
     let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(CheckedManifest {
-        definition: checked.definition,
-        directory,
-        origins: checked.origins,
-        diagnostics: checked.diagnostics,
-    })
+    Ok(CheckedManifest::of(checked, directory))
 }

@@ -28,6 +28,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, 
         };
         let (files, policy) = (Files::relative_to(checked.directory), ReusePolicy::wherever_possible());
         workbench::plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy)?.facts()
+    } else if path.components().count() > 1 || path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+        return Err(Failure::usage(format!("there is no file `{}`", args.after))
+            .with_help("give a manifest, or a run by its id"));
     } else if args.set.is_empty() {
         run_facts(store.as_ref(), &args.after)?
     } else {

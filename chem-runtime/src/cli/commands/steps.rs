@@ -21,6 +21,15 @@ pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode,
         return Ok(ExitCode::SUCCESS);
     };
     let Some(registration) = registry.get(name) else {
+        let members: Vec<&StepSpec> =
+            registry.iter().map(|registration| registration.spec()).filter(|spec| family(spec) == name).collect();
+        if !members.is_empty() {
+            match shared.format {
+                Format::Json => output::print_json(&members.iter().map(|spec| step_json(spec)).collect())?,
+                Format::Human => output::print(&list(&members))?,
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let near = registry.nearest(name);
         let failure = Failure::usage(format!("there is no step type `{name}`"));
         return Err(match near {

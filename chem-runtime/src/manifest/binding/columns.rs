@@ -4,30 +4,34 @@ use chem_manifest::authored::AuthoredStep;
 use chem_manifest::{Diagnostic, rules};
 use std::collections::HashMap;
 
+use super::problems::is_expression;
 use super::{Binder, Given};
 use crate::manifest::wiring::Feed;
 use crate::step::{
-    ColumnContext, ColumnReference, Columns, MAIN_OUTPUT, ParamSpec, StepDefinition, StepId, StepRegistration, listed,
+    ColumnContext, ColumnReference, Columns, MAIN_OUTPUT, Misfit, OutputSpec, ParamSpec, PortSpec, StepDefinition,
+    StepId, StepRegistration, expression, listed,
 };
 
 /// The columns that the steps so far put out.
 pub(in crate::manifest) struct ColumnsSoFar<'a> {
     steps: &'a [AuthoredStep],
-    /// Those of the main output of each.
+    /// The main output of each step.
+    outputs: &'a [Option<OutputSpec>],
+    /// The columns of the main output of each so far.
     known: Vec<Columns>,
-    /// The last step that puts out a column of this name.
+    /// The last step without an error that puts out a column of this name.
     producers: HashMap<Box<str>, usize>,
 }
 
 impl<'a> ColumnsSoFar<'a> {
     /// Before the first of `steps`.
-    pub(in crate::manifest) fn new(steps: &'a [AuthoredStep]) -> Self {
-        Self { steps, known: Vec::new(), producers: HashMap::new() }
+    pub(in crate::manifest) fn new(steps: &'a [AuthoredStep], outputs: &'a [Option<OutputSpec>]) -> Self {
+        Self { steps, outputs, known: Vec::new(), producers: HashMap::new() }
     }
 
-    /// Adds those of the next step.
-    pub(in crate::manifest) fn add(&mut self, columns: Columns) {
-        for name in columns.names().unwrap_or_default() {
+    /// Adds those of the next step, which is sound if no error was found in it.
+    pub(in crate::manifest) fn add(&mut self, columns: Columns, sound: bool) {
+        for name in columns.names().filter(|_| sound).unwrap_or_default() {
             self.producers.insert(name.clone(), self.known.len());
         }
         self.known.push(columns);
@@ -42,7 +46,8 @@ impl<'a> ColumnsSoFar<'a> {
 }
 
 impl Binder<'_> {
-    /// Reports the columns that the step names and its inputs do not have, and gives those of its output.
+    /// Reports the columns that the step names and its inputs do not have, and what else keeps it from succeeding; and
+    /// gives the columns of its output.
     pub(super) fn columns(
         &mut self,
         step: &AuthoredStep,
@@ -52,11 +57,15 @@ impl Binder<'_> {
         feeds: &[Feed],
     ) -> Columns {
         let spec = registration.spec();
-        let inputs: Vec<(&str, Columns)> = spec
+        // An input that is wired wrong is wired.
+        let is_wired = |name| step.inputs_in_doubt || step.inputs.iter().any(|(written, _)| written.name == name);
+        let inputs: Vec<(&str, Option<Columns>)> = spec
             .inputs
             .iter()
-            .map(|port| (port.name, feeds.iter().find(|feed| feed.port == port.name)))
-            .map(|(name, feed)| (name, feed.map(|feed| self.columns.of(feed)).unwrap_or_default()))
+            .map(|port| match feeds.iter().find(|feed| feed.port == port.name) {
+                Some(feed) => (port.name, Some(self.columns.of(feed))),
+                None => (port.name, is_wired(port.name).then_some(Columns::Unknown)),
+            })
             .collect();
         for (param, named) in definition.named_columns() {
             let Some(param) = spec.param(param) else { continue };
@@ -67,17 +76,45 @@ impl Binder<'_> {
                 None => &[],
             };
             for port in ports {
-                let Some((_, Columns::Known(there))) = inputs.iter().find(|(name, _)| name == port) else { continue };
+                let Some((_, Some(Columns::Known(there)))) = inputs.iter().find(|(name, _)| name == port) else {
+                    continue;
+                };
                 if there.iter().any(|column| **column == *named.name) {
                     continue;
                 }
                 if let Some(feed) = feeds.iter().find(|feed| feed.port == *port) {
-                    self.unknown_column(step, param, &named, given, *feed, there);
+                    let port = spec.inputs.iter().find(|known| known.name == *port);
+                    self.unknown_column(step, param, &named, given, (*feed, port), there);
                     break;
                 }
             }
         }
-        definition.columns(&ColumnContext::new(&inputs, self.directory, self.files.written()))
+        let context = ColumnContext::new(&inputs, self.directory, self.files.written());
+        let (misfits, columns) = (definition.check(&context), definition.columns(&context));
+        for misfit in &misfits {
+            self.misfit(misfit, step, given);
+        }
+        columns
+    }
+
+    fn misfit(&mut self, misfit: &Misfit, step: &AuthoredStep, given: &Given<'_>) {
+        let rule = if misfit.is_column { &rules::UNKNOWN_COLUMN } else { &rules::CANNOT_SUCCEED };
+        let place = given.iter().find(|(spec, _)| spec.name == misfit.param);
+        let place = place.map(|(_, node)| self.locate(node, &misfit.path, None));
+        let uses = step.uses.as_ref().map_or(step.at, |uses| uses.span);
+        let span = place.as_ref().map_or(step.with_key.unwrap_or(uses), |place| place.span);
+        let message = match misfit.is_column && place.is_none() {
+            true => format!("{}, which `{}` names by default", misfit.message, misfit.param),
+            false => misfit.message.clone(),
+        };
+        let mut diagnostic = Diagnostic::new(rule, message, self.source, span);
+        if let Some((source, span, name)) = place.and_then(|place| place.declared) {
+            diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
+        }
+        if let Some(help) = &misfit.help {
+            diagnostic = diagnostic.with_help(help.clone());
+        }
+        self.findings.add(diagnostic);
     }
 
     fn unknown_column(
@@ -86,7 +123,7 @@ impl Binder<'_> {
         param: &ParamSpec,
         named: &ColumnReference,
         given: &Given<'_>,
-        feed: Feed,
+        (feed, port): (Feed, Option<&PortSpec>),
         there: &[Box<str>],
     ) {
         let name = &named.name;
@@ -107,18 +144,29 @@ impl Binder<'_> {
             diagnostic = diagnostic.with_secondary(self.source, from.at, "it is looked for in what this step gives");
         }
         let names: Vec<&str> = there.iter().map(|column| &**column).collect();
-        let help = match (self.producer(name), self.findings.nearest(name, names.iter().copied())) {
-            (Some(producer), _) => format!("`{producer}` gives it: `inputs: {{ {}: {producer} }}`", feed.port),
-            (None, Some(meant)) => format!("did you mean `{meant}`?"),
+        // In an expression, a name that is no identifier is spelled in another way.
+        let spelled = |name: &str| match is_expression(&(param.ty)()) {
+            true => expression::spelled(name),
+            false => name.to_owned(),
+        };
+        let meant = self.findings.nearest(name, names.iter().copied());
+        let help = match (meant, self.producer(name, port)) {
+            (Some(meant), _) => format!("did you mean `{}`?", spelled(meant)),
+            (None, Some(producer)) => format!("`{producer}` gives it: `inputs: {{ {}: {producer} }}`", feed.port),
             (None, None) if names.is_empty() => "the table has no columns".to_owned(),
-            (None, None) => format!("there are {}", listed(&names)),
+            (None, None) => {
+                let names: Vec<String> = names.iter().map(|name| spelled(name)).collect();
+                format!("there are {}", listed(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+            }
         };
         self.findings.add(diagnostic.with_help(help));
     }
 
-    /// An earlier step that puts out a column of this name.
-    fn producer(&self, column: &str) -> Option<&str> {
-        let step = self.columns.steps.get(*self.columns.producers.get(column)?)?;
-        step.id.as_ref().map(StepId::as_str)
+    /// An earlier step that puts out a column of this name, in something that `port` takes.
+    fn producer(&self, column: &str, port: Option<&PortSpec>) -> Option<&str> {
+        let place = *self.columns.producers.get(column)?;
+        let output = self.columns.outputs.get(place)?.as_ref()?;
+        port.filter(|port| port.accepts(output))?;
+        self.columns.steps.get(place)?.id.as_ref().map(StepId::as_str)
     }
 }

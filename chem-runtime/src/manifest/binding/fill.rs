@@ -57,7 +57,7 @@ impl Binder<'_> {
 }
 
 /// The value with its placeholders, which have been checked, filled in; `None` if any part of it is invalid.
-fn filled(node: &Node, params: &Params) -> Option<Value> {
+pub(in crate::manifest) fn filled(node: &Node, params: &Params) -> Option<Value> {
     match &node.value {
         NodeValue::Text(text) if text.contains("${") => {
             template::fill(text, &parts(text), |name| params.get(name)?.value.as_ref()).map(|filled| filled.value)

@@ -12,13 +12,14 @@ use chem_manifest::{Findings, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::wiring::Feed;
-use crate::step::{ParamProblem, ParamSpec, PathPart, StepDefinition, StepId, StepRegistration};
+use crate::step::{ParamProblem, ParamSpec, ParamType, PathPart, StepDefinition, StepId, StepRegistration};
 pub(super) use columns::ColumnsSoFar;
 pub(super) use files::FilesSoFar;
 use files::NamedFiles;
+pub(super) use fill::filled;
 
 /// For each parameter that the manifest gives a step, the parameters of the flow that it takes up.
 pub(super) type Written = BTreeMap<String, BTreeSet<String>>;
@@ -44,6 +45,7 @@ impl Binder<'_> {
         registration: &'static StepRegistration,
         feeds: &[Feed],
     ) -> (Option<Box<dyn StepDefinition>>, Written) {
+        let errors = self.findings.errors();
         let spec = registration.spec();
         let known: Vec<&str> = spec.params.iter().map(|param| param.name).collect();
         let (mut values, mut written) = (Map::new(), Written::new());
@@ -78,9 +80,11 @@ impl Binder<'_> {
         for problem in &problems {
             self.report(problem, step, registration, &given);
         }
-        let columns =
-            definition.as_deref().map(|definition| self.columns(step, registration, definition, &given, feeds));
-        self.columns.add(columns.unwrap_or_default());
+        // What other parameters say of columns is known, whatever is wrong with a condition or a number.
+        let stand_in = if definition.is_none() { stand_in(registration, &values, &problems) } else { None };
+        let columns = definition.as_deref().or(stand_in.as_deref());
+        let columns = columns.map(|definition| self.columns(step, registration, definition, &given, feeds));
+        self.columns.add(columns.unwrap_or_default(), self.findings.errors() == errors);
         let mut named = NamedFiles::default();
         for (param, node) in given {
             let refused = problems
@@ -93,6 +97,35 @@ impl Binder<'_> {
         self.name_files(&named, spec.kind);
         (definition.filter(|_| step.id.is_some()), written)
     }
+}
+
+/// A step of the same columns, if nothing is wrong with the parameters but such as columns do not depend on: conditions
+/// and numbers, for which others stand in.
+fn stand_in(
+    registration: &StepRegistration,
+    values: &Map<String, Value>,
+    problems: &[ParamProblem],
+) -> Option<Box<dyn StepDefinition>> {
+    let mut values = values.clone();
+    for problem in problems {
+        let name = match problem {
+            ParamProblem::Unknown { .. } => return None,
+            ParamProblem::Missing { param } | ParamProblem::Invalid { param, .. } => *param,
+        };
+        let param = registration.spec().param(name)?;
+        let other = match (param.ty)() {
+            ParamType::Expression => Value::from("true"),
+            ParamType::Integer { .. } | ParamType::Number | ParamType::PositiveNumber => {
+                Value::from(param.min.unwrap_or(1.0))
+            }
+            ParamType::Optional(inner) if matches!(*inner, ParamType::Integer { .. } | ParamType::Number) => {
+                Value::Null
+            }
+            _ => return None,
+        };
+        values.insert(name.to_owned(), other);
+    }
+    registration.bind(StepId::new("step").ok()?, &values).ok()
 }
 
 /// The node at `path`, or the last one on the way to it with what is left of the path.

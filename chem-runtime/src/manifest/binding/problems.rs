@@ -134,14 +134,16 @@ impl Binder<'_> {
     }
 }
 
-fn rule_of(error: &InvalidParam, ty: &ParamType) -> &'static Rule {
-    fn is_expression(ty: &ParamType) -> bool {
-        match ty {
-            ParamType::Expression => true,
-            ParamType::List(inner) | ParamType::Optional(inner) | ParamType::Map(inner) => is_expression(inner),
-            _ => false,
-        }
+/// Whether values of this type are expressions, or are made of them.
+pub(super) fn is_expression(ty: &ParamType) -> bool {
+    match ty {
+        ParamType::Expression => true,
+        ParamType::List(inner) | ParamType::Optional(inner) | ParamType::Map(inner) => is_expression(inner),
+        _ => false,
     }
+}
+
+fn rule_of(error: &InvalidParam, ty: &ParamType) -> &'static Rule {
     match error.kind {
         InvalidKind::Type => &rules::STEP_PARAM_TYPE,
         InvalidKind::Range => &rules::STEP_PARAM_RANGE,

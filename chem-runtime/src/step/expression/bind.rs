@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::evaluate::Condition;
 use super::idents::{column_index, param_index};
+use super::names::spelled;
 use super::{Expression, ExpressionError};
 use crate::artifact::{ColumnData, Table};
 use crate::step::{listed, nearest};
@@ -33,9 +34,13 @@ fn no_column(name: &str, table: &Table) -> ExpressionError {
     let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_ref()).collect();
     let error = ExpressionError::new(format!("there is no column `{name}`"));
     match nearest(name, names.iter().copied()) {
-        Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+        Some(meant) => error.with_help(format!("did you mean `{}`?", spelled(meant))),
         None if names.is_empty() => error.with_help("the table has no columns"),
-        None => error.with_help(format!("there are {}", listed(&names))),
+        None => {
+            let names: Vec<String> = names.iter().map(|name| spelled(name)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            error.with_help(format!("there are {}", listed(&names)))
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use serde_json::{Map, Value, json};
 
 pub use evaluate::{Condition, Verdict};
 pub use names::FUNCTIONS;
+pub(crate) use names::spelled;
 pub use parse::{MAX_DEPTH, MAX_LENGTH};
 
 use self::parse::{Parsed, Reference};

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 
+use serde_json::Value;
+
 use super::ExpressionError;
 use super::idents::{column_ident, missing_ident, param_ident};
 use super::parse::{Parsed, Reference};
@@ -39,6 +41,41 @@ pub const FUNCTIONS: &[&str] = &[
     "trim",
     "upperAscii",
 ];
+
+/// Words that cannot name a column by themselves.
+const RESERVED: &[&str] = &[
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "params",
+    "return",
+    "row",
+    "true",
+    "var",
+    "void",
+    "while",
+];
+
+/// The column called `name` as an expression spells it: a name that is no identifier stands in `row["…"]`.
+pub(crate) fn spelled(name: &str) -> String {
+    let mut characters = name.chars();
+    let is_identifier = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|next| next.is_ascii_alphanumeric() || next == '_');
+    if is_identifier && !RESERVED.contains(&name) { name.to_owned() } else { format!("row[{}]", Value::from(name)) }
+}
 
 /// Those of [`FUNCTIONS`] that are called on a value: `name.contains('x')`.
 const METHODS: &[&str] = &[

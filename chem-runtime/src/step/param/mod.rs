@@ -119,12 +119,14 @@ impl ParamSpec {
     fn check_as(&self, ty: &ParamType, value: &Value) -> Result<(), InvalidParam> {
         match (ty, value) {
             (ParamType::Optional(inner), _) => self.check_as(inner, value),
-            (ParamType::List(inner), Value::Array(items)) => items.iter().enumerate().try_for_each(|(index, item)| {
-                self.check_as(inner, item).map_err(|error| error.within(PathPart::Index(index)))
-            }),
-            (ParamType::Map(inner), Value::Object(members)) => members.iter().try_for_each(|(key, member)| {
+            (ParamType::List(inner), Value::Array(items)) => {
+                gathered(items.iter().enumerate().map(|(index, item)| {
+                    self.check_as(inner, item).map_err(|error| error.within(PathPart::Index(index)))
+                }))
+            }
+            (ParamType::Map(inner), Value::Object(members)) => gathered(members.iter().map(|(key, member)| {
                 self.check_as(inner, member).map_err(|error| error.within(PathPart::Key(key.clone())))
-            }),
+            })),
             (_, Value::Number(number)) => number.as_f64().map_or(Ok(()), |float| self.check_bounds(float, value)),
             (_, Value::String(text)) => self.check_choice(text),
             _ => Ok(()),
@@ -149,6 +151,11 @@ impl ParamSpec {
             .of_kind(InvalidKind::Choice)
             .with_help(format!("use one of {}", allowed.join(", "))))
     }
+}
+
+/// All that is wrong with the parts of a value.
+fn gathered(checks: impl Iterator<Item = Result<(), InvalidParam>>) -> Result<(), InvalidParam> {
+    InvalidParam::gathered(checks.filter_map(Result::err)).map_or(Ok(()), Err)
 }
 
 /// A type that parameters may have.

@@ -19,6 +19,8 @@ pub struct InvalidParam {
     pub kind: InvalidKind,
     /// Where in a text value the trouble is, in bytes; none for all of it.
     pub at: Option<Range<usize>>,
+    /// What is wrong with other parts of the value.
+    pub others: Vec<InvalidParam>,
 }
 
 /// Why a parameter cannot have a value.
@@ -48,7 +50,14 @@ pub enum PathPart {
 impl InvalidParam {
     /// A complaint about the form of the value itself.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { path: Vec::new(), message: message.into(), help: None, kind: InvalidKind::Form, at: None }
+        Self {
+            path: Vec::new(),
+            message: message.into(),
+            help: None,
+            kind: InvalidKind::Form,
+            at: None,
+            others: Vec::new(),
+        }
     }
 
     /// The same complaint, of another kind.
@@ -65,27 +74,82 @@ impl InvalidParam {
 
     /// The same, seen from one level further out.
     pub fn within(mut self, part: PathPart) -> Self {
+        self.others = self.others.into_iter().map(|other| other.within(part.clone())).collect();
         self.path.insert(0, part);
         self
     }
 
+    /// All of `errors` as one; nothing if there are none.
+    pub(crate) fn gathered(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut errors = errors.into_iter().flat_map(Self::apart);
+        let first = errors.next()?;
+        Some(Self { others: errors.collect(), ..first })
+    }
+
+    /// Each of the errors by itself.
+    pub(crate) fn apart(mut self) -> Vec<Self> {
+        let others = std::mem::take(&mut self.others);
+        std::iter::once(self).chain(others).collect()
+    }
+
     pub(crate) fn expected(ty: &ParamType, found: &Value) -> Self {
-        let found = match found {
+        let what = match found {
             Value::Null => "nothing".to_owned(),
             Value::Bool(truth) => format!("`{truth}`"),
             Value::Number(number) => format!("the number `{number}`"),
-            Value::String(text) => format!("the text `{text}`"),
+            Value::String(text) => format!("the text `{}`", shortened(text)),
             Value::Array(_) => "a list".to_owned(),
             Value::Object(_) => "a mapping".to_owned(),
         };
-        let error = Self::new(format!("expected {}, found {found}", with_article(ty))).of_kind(InvalidKind::Type);
-        match (ty, &found) {
-            (ParamType::Text, text) if text.starts_with("the number") || text == "`true`" || text == "`false`" => {
-                error.with_help("put it in quotes to make it text")
+        let error = Self::new(format!("expected {}, found {what}", with_article(ty))).of_kind(InvalidKind::Type);
+        let help = match (ty, found) {
+            (ParamType::Text | ParamType::Column, Value::Number(_) | Value::Bool(_)) => {
+                "put it in quotes to make it text".to_owned()
             }
-            _ => error,
-        }
+            (ty, Value::Array(items)) if is_text(ty) => match in_brackets(items) {
+                Some(text) => format!("a text that begins with `[` has to be in quotes: `'{text}'`"),
+                None => "a text that begins with `[` has to be in quotes".to_owned(),
+            },
+            (ParamType::List(_), Value::String(text)) if text.len() <= SHOWN && !text.contains(['\n', ',', ':']) => {
+                format!("write a list: `[{text}]`")
+            }
+            (ParamType::List(_), Value::Number(_) | Value::Bool(_)) => format!("write a list: `[{found}]`"),
+            (ParamType::List(_), _) => {
+                "write a list: `[…]`, or each value after a `- ` on a line of its own".to_owned()
+            }
+            _ => return error,
+        };
+        error.with_help(help)
     }
+}
+
+/// A longer text is not repeated in full.
+const SHOWN: usize = 60;
+
+/// The beginning of a text, on one line.
+fn shortened(text: &str) -> String {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None if line.len() < text.trim().len() => format!("{line}…"),
+        None => line.to_owned(),
+    }
+}
+
+/// Whether values of this type are written as text that may begin with a bracket.
+fn is_text(ty: &ParamType) -> bool {
+    match ty {
+        ParamType::Text | ParamType::Formatted(_) | ParamType::Pattern | ParamType::Column => true,
+        ParamType::Optional(inner) => is_text(inner),
+        _ => false,
+    }
+}
+
+/// The text in brackets that was read as a list of these.
+fn in_brackets(items: &[Value]) -> Option<String> {
+    let items: Vec<&str> = items.iter().map(Value::as_str).collect::<Option<_>>()?;
+    let text = format!("[{}]", items.join(", "));
+    (text.len() <= SHOWN && !text.contains(['\'', '\n'])).then_some(text)
 }
 
 fn with_article(ty: &ParamType) -> String {

@@ -44,7 +44,8 @@ impl<'a> ParamReader<'a> {
         match read(value).and_then(|read| spec.check(value).map(|()| read)) {
             Ok(read) => Some(read),
             Err(error) => {
-                self.problems.push(ParamProblem::Invalid { param: spec.name, error });
+                let invalid = |error| ParamProblem::Invalid { param: spec.name, error };
+                self.problems.extend(error.apart().into_iter().map(invalid));
                 None
             }
         }

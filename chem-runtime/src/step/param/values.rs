@@ -103,8 +103,8 @@ impl<T: ParamValue> ParamValue for Vec<T> {
 
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let items = value.as_array().ok_or_else(|| InvalidParam::expected(&Self::ty(), value))?;
-        let read = |(index, item)| T::read(item).map_err(|error| error.within(PathPart::Index(index)));
-        items.iter().enumerate().map(read).collect()
+        let read = |(index, item)| T::read(item).map_err(|error: InvalidParam| error.within(PathPart::Index(index)));
+        all(items.iter().enumerate().map(read))
     }
 
     fn write(&self) -> Value {
@@ -154,7 +154,7 @@ impl<T: ParamValue> ParamValue for BTreeMap<String, T> {
             Ok(read) => Ok((key.clone(), read)),
             Err(error) => Err(error.within(PathPart::Key(key.clone()))),
         };
-        members.iter().map(read).collect()
+        all(members.iter().map(read))
     }
 
     fn write(&self) -> Value {
@@ -168,6 +168,13 @@ impl<T: ParamValue> ParamValue for BTreeMap<String, T> {
     fn named_columns(&self) -> Vec<ColumnReference> {
         self.iter().flat_map(|(key, member)| within(member.named_columns(), PathPart::Key(key.clone()))).collect()
     }
+}
+
+/// All that was read, or all that is wrong with it.
+fn all<T, C: FromIterator<T>>(read: impl Iterator<Item = Result<T, InvalidParam>>) -> Result<C, InvalidParam> {
+    let mut errors = Vec::new();
+    let values = read.filter_map(|read| read.map_err(|error| errors.push(error)).ok()).collect();
+    InvalidParam::gathered(errors).map_or(Ok(values), Err)
 }
 
 /// What `columns` names, seen from one level further out.

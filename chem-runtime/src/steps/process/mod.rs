@@ -15,6 +15,7 @@ use serde_json::json;
 use self::child::{Finished, run_child};
 use crate::prelude::*;
 use crate::records::{TableFormat, TableText, column_places, shortened, write_delimited, write_json_lines};
+use crate::step::{PathPart, nearest};
 
 /// Hands a table to a program and reads the table that it answers with.
 ///
@@ -52,7 +53,7 @@ use crate::records::{TableFormat, TableText, column_places, shortened, write_del
 /// - It runs for longer than `timeout`, or leaves a program behind that keeps its output open.
 /// - It writes more than 2 GiB, or something that is no table: the message has the line.
 /// - A column of `columns` or `types` is not there.
-#[step("process.run", version = 1)]
+#[step("process.run", version = 1, check = can_run)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn run_process(
     table: Input<Table>,
@@ -102,6 +103,37 @@ pub fn run_process(
     Ok(read)
 }
 
+fn no_program() -> Misfit {
+    Misfit::new("command", "`command` names no program to run")
+}
+
+fn can_run(step: &RunProcess, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let mut misfits = Vec::new();
+    if step.command.first().is_none_or(|name| name.trim().is_empty()) {
+        misfits.push(no_program());
+    }
+    misfits.extend(unfilled(&step.command, &step.files));
+    misfits.extend(step.columns.as_ref().and_then(|columns| Misfit::twice("columns", columns)));
+    misfits
+}
+
+/// The words in braces in `command` that look like names of `files` and are near one that there is.
+fn unfilled(command: &[String], files: &BTreeMap<String, InputFile>) -> Vec<Misfit> {
+    let mut misfits = Vec::new();
+    for (index, argument) in command.iter().enumerate() {
+        let name = argument.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        let Some(name) = name.filter(|name| !files.contains_key(*name)) else { continue };
+        // Other words in braces may be meant for the program.
+        if let Some(meant) = nearest(name, files.keys().map(String::as_str)) {
+            let message = format!("`files` has no file called `{name}`");
+            let mut misfit = Misfit::new("command", message).at(PathPart::Index(index));
+            misfit.help = Some(format!("did you mean `{{{meant}}}`?"));
+            misfits.push(misfit);
+        }
+    }
+    misfits
+}
+
 /// The program as it is called in messages, and as it is started.
 fn program(
     command: &[String],
@@ -109,7 +141,7 @@ fn program(
     context: &ExecutionContext<'_>,
 ) -> Result<(String, Command), StepError> {
     let Some((name, arguments)) = command.split_first().filter(|(name, _)| !name.trim().is_empty()) else {
-        return Err(StepError::new("`command` names no program to run"));
+        return Err(no_program().into());
     };
     let absolute = |path: &str| {
         let full = context.files().input(path);

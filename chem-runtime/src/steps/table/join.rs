@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::read::format_of;
 use crate::prelude::*;
-use crate::records::{Key, RecordFile, TableText, column_places, key_of, text_of, type_name};
+use crate::records::{Key, RecordFile, TableFormat, TableText, column_places, header_of, key_of, text_of, type_name};
+use crate::step::PathPart;
 
 /// A joined table has at most so many rows: two tables in which all rows have one value would multiply.
 const MAX_ROWS: usize = 20_000_000;
@@ -48,7 +49,7 @@ const MAX_ROWS: usize = 20_000_000;
 /// - Columns that are to be equal hold values of types that never are, such as text and numbers.
 /// - The file cannot be read, or has a record that cannot be used.
 /// - The result would have more than 20,000,000 rows.
-#[step("table.join", version = 2, columns = columns_of_join)]
+#[step("table.join", version = 2, columns = columns_of_join, check = can_join)]
 pub fn join_table(
     left: Input<Dataset>,
     right: Option<Input<Table>>,
@@ -66,17 +67,18 @@ pub fn join_table(
     file: Option<RecordFile>,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
+    one_right_side(right.is_some(), file.is_some())?;
+    as_many_columns(&on, right_on.as_deref())?;
     let from_file;
-    let right: &Table = match (&right, &file) {
-        (Some(table), None) => table,
-        (None, Some(file)) => {
+    let right: Option<&Table> = match &file {
+        Some(file) => {
             from_file = read_file(file, left.table(), &on, right_on.as_deref().unwrap_or(&on), context)?;
-            &from_file
+            Some(&from_file)
         }
-        (Some(_), Some(_)) => return Err(StepError::new("both `right` and `file` give a table to join; give one")),
-        (None, None) => {
-            return Err(StepError::new("there is no table to join: wire a step to `right`, or name a `file`"));
-        }
+        None => right.as_deref(),
+    };
+    let Some(right) = right else {
+        return Err(no_right_side().into());
     };
     let columns = Columns::find(left.table(), right, &on, right_on.as_deref().unwrap_or(&on))?;
     let matches = columns.matches(left.table(), right);
@@ -92,6 +94,54 @@ pub fn join_table(
         "anti" => Ok(left.gather(&having(false))),
         how => columns.joined(&left, right, &matches, how == "left"),
     }
+}
+
+fn no_right_side() -> Misfit {
+    Misfit::new("file", "there is no table to join: wire a step to `right`, or name a `file`")
+}
+
+fn one_right_side(wired: bool, file: bool) -> Result<(), Misfit> {
+    match (wired, file) {
+        (true, true) => Err(Misfit::new("file", "both `right` and `file` give a table to join; give one")),
+        (false, false) => Err(no_right_side()),
+        _ => Ok(()),
+    }
+}
+
+fn as_many_columns(on: &[ColumnName], right_on: Option<&[ColumnName]>) -> Result<(), Misfit> {
+    let of_right = right_on.unwrap_or(on);
+    if on.is_empty() || on.len() != of_right.len() {
+        let message = format!(
+            "`on` names {} columns and `right_on` {}; name as many in both, and at least one",
+            on.len(),
+            of_right.len()
+        );
+        return Err(Misfit::new("on", message));
+    }
+    let twice = Misfit::twice("on", on).or_else(|| Misfit::twice("right_on", right_on.unwrap_or_default()));
+    twice.map_or(Ok(()), Err)
+}
+
+fn can_join(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
+    let sides = one_right_side(context.is_wired("right"), step.file.is_some()).err();
+    let columns = as_many_columns(&step.on, step.right_on.as_deref()).err();
+    sides.into_iter().chain(columns).chain(not_in_file(step, context)).collect()
+}
+
+/// The columns that the file with the right table does not have, as its first line tells.
+fn not_in_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
+    let Some(file) = &step.file else { return Vec::new() };
+    let Ok(TableFormat::Delimited(delimiter)) = format_of(file.as_str(), None, b',') else { return Vec::new() };
+    let Some(header) = context.beginning(file).and_then(|beginning| header_of(beginning, delimiter)) else {
+        return Vec::new();
+    };
+    let there: Vec<&str> = header.iter().collect();
+    let (param, named) = step.right_on.as_ref().map_or(("on", &step.on), |named| ("right_on", named));
+    let missing = named.iter().enumerate().filter(|(_, name)| !there.contains(&name.as_str()));
+    let misfit = |(at, name): (usize, &ColumnName)| {
+        Misfit::no_column(param, name.as_str(), file.as_str(), &there).at(PathPart::Index(at))
+    };
+    missing.map(misfit).collect()
 }
 
 /// Where the left table loses rows and nothing else, its columns are known.
@@ -138,13 +188,7 @@ struct Matches {
 
 impl Columns {
     fn find(left: &Table, right: &Table, on: &[ColumnName], right_on: &[ColumnName]) -> Result<Self, StepError> {
-        if on.is_empty() || on.len() != right_on.len() {
-            return Err(StepError::new(format!(
-                "`on` names {} columns and `right_on` {}; name as many in both, and at least one",
-                on.len(),
-                right_on.len()
-            )));
-        }
+        as_many_columns(on, Some(right_on))?;
         let found = Self { left: column_places(left, on, "on")?, right: column_places(right, right_on, "right_on")? };
         for (&one, &other) in found.left.iter().zip(&found.right) {
             let (one, other) = (&left.columns()[one], &right.columns()[other]);

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::prelude::*;
 use crate::records::{RecordFile, TableFormat, TableText, extension, header_of, text_of};
+use crate::step::PathPart;
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
 ///
@@ -40,7 +41,7 @@ use crate::records::{RecordFile, TableFormat, TableText, extension, header_of, t
 /// - The objects of a JSON Lines file have so many different members that the table would have more than 100,000,000
 ///   cells.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("table.read", version = 2, columns = columns_of_file)]
+#[step("table.read", version = 2, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read.
@@ -87,6 +88,23 @@ fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
     };
     let header = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter));
     header.map_or(Columns::Unknown, |header| Columns::known(header.iter()))
+}
+
+fn columns_are_there(step: &ReadTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
+    let file = step.path.as_str();
+    let separator = step.delimiter.bytes().next().unwrap_or(b',');
+    let delimiter = match format_of(file, step.format.as_deref(), separator) {
+        Ok(TableFormat::Delimited(delimiter)) => delimiter,
+        Ok(TableFormat::JsonLines) => return Vec::new(),
+        Err(error) => return vec![Misfit::new("path", error.message())],
+    };
+    let Some(header) = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter)) else {
+        return Vec::new();
+    };
+    let there: Vec<&str> = header.iter().collect();
+    let named = step.types.keys().map(|name| ("types", name)).chain(step.units.keys().map(|name| ("units", name)));
+    let missing = named.filter(|(_, name)| !there.contains(&name.as_str()));
+    missing.map(|(param, name)| Misfit::no_column(param, name, file, &there).at(PathPart::Key(name.clone()))).collect()
 }
 
 /// What the file called `name` is, by the parameter `format` or else by its extension.

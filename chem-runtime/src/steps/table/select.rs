@@ -29,7 +29,7 @@ use crate::records::{column_place, column_places};
 ///   are. Or a column is named twice.
 /// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`.
 /// - Two columns would have one name.
-#[step("table.select", version = 1, columns = selected)]
+#[step("table.select", version = 1, columns = selected, check = can_select)]
 pub fn select_columns(
     table: Input<Table>,
     /// The columns to keep, in this order.
@@ -42,14 +42,9 @@ pub fn select_columns(
     #[param(default = BTreeMap::new(), example = "{ old: new }")]
     rename: BTreeMap<String, String>,
 ) -> Result<Table, StepError> {
+    one_choice(columns.as_deref(), drop.as_deref(), &rename)?;
     let places = match (&columns, &drop) {
-        (Some(_), Some(_)) => {
-            return Err(StepError::new("`columns` says what to keep and `drop` what to leave out; give one of them"));
-        }
-        (None, None) if rename.is_empty() => {
-            return Err(StepError::new("nothing is selected; give `columns`, `drop` or `rename`"));
-        }
-        (Some(columns), None) => column_places(&table, columns, "columns")?,
+        (Some(columns), _) => column_places(&table, columns, "columns")?,
         (None, Some(drop)) => {
             let dropped = column_places(&table, drop, "drop")?;
             (0..table.columns().len()).filter(|place| !dropped.contains(place)).collect()
@@ -69,6 +64,30 @@ pub fn select_columns(
     });
     // Without columns a table has no rows: there is nothing that could be missing from them.
     Ok(Table::new(renamed)?)
+}
+
+/// Whether the parameters say one thing.
+fn one_choice(
+    columns: Option<&[ColumnName]>,
+    drop: Option<&[ColumnName]>,
+    rename: &BTreeMap<String, String>,
+) -> Result<(), Misfit> {
+    let misfit = match (columns, drop) {
+        (Some(_), Some(_)) => {
+            Some(Misfit::new("drop", "`columns` says what to keep and `drop` what to leave out; give one of them"))
+        }
+        (None, None) if rename.is_empty() => {
+            Some(Misfit::new("columns", "nothing is selected; give `columns`, `drop` or `rename`"))
+        }
+        (Some(columns), None) => Misfit::twice("columns", columns),
+        (None, Some(drop)) => Misfit::twice("drop", drop),
+        (None, None) => None,
+    };
+    misfit.map_or(Ok(()), Err)
+}
+
+fn can_select(step: &SelectColumns, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    one_choice(step.columns.as_deref(), step.drop.as_deref(), &step.rename).err().into_iter().collect()
 }
 
 fn selected(step: &SelectColumns, context: &ColumnContext<'_>) -> Columns {

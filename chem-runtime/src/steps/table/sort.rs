@@ -28,7 +28,7 @@ use crate::step::{ColumnReference, same_columns};
 ///
 /// # Errors
 /// - A column that `by` names is not in the table; the message names those that are. Or `by` names none.
-#[step("table.sort", version = 1, columns = same_columns)]
+#[step("table.sort", version = 1, columns = same_columns, check = can_sort)]
 pub fn sort_table(
     table: Input<Dataset>,
     /// The columns to sort by, the most important first. A column is sorted from small to great; ` desc` after its name
@@ -42,11 +42,17 @@ pub fn sort_table(
     Ok(table.gather(&order(table.table(), &by, missing == "first")?))
 }
 
+fn some_key(by: &[SortKey]) -> Result<(), Misfit> {
+    if by.is_empty() { Err(Misfit::new("by", "`by` names no column to sort by")) } else { Ok(()) }
+}
+
+fn can_sort(step: &SortTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    some_key(&step.by).err().into_iter().collect()
+}
+
 /// The rows of `table` in the order that `by` asks for.
 fn order(table: &Table, by: &[SortKey], missing_first: bool) -> Result<Vec<usize>, StepError> {
-    if by.is_empty() {
-        return Err(StepError::new("`by` names no column to sort by"));
-    }
+    some_key(by)?;
     let mut keys = Vec::with_capacity(by.len());
     for key in by {
         if let Some(data) = table.data(column_place(table, &key.column, "by")?) {

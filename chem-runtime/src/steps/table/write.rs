@@ -34,7 +34,7 @@ use crate::records::{TableFormat, column_places, extension, is_gzip_name, write_
 ///   twice.
 /// - A Parquet file would have no column, or the program was built without the feature `parquet`.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("table.write", version = 1, kind = Sink)]
+#[step("table.write", version = 1, kind = Sink, check = can_write)]
 pub fn write_table(
     table: Input<Table>,
     /// The file to write. Directories that are missing are made.
@@ -62,6 +62,21 @@ pub fn write_table(
     Ok(written)
 }
 
+fn can_write(step: &WriteTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let format = written_format(step.path.as_str(), step.format.as_deref()).err();
+    format.into_iter().chain(some_columns(step.columns.as_deref()).err()).collect()
+}
+
+fn some_columns(columns: Option<&[ColumnName]>) -> Result<(), Misfit> {
+    match columns {
+        Some([]) => {
+            Err(Misfit::new("columns", "`columns` names no column to write; leave it out to write all of them"))
+        }
+        Some(columns) => Misfit::twice("columns", columns).map_or(Ok(()), Err),
+        None => Ok(()),
+    }
+}
+
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Written {
@@ -69,9 +84,10 @@ enum Written {
     Parquet,
 }
 
-fn written_format(path: &str, format: Option<&str>) -> Result<Written, StepError> {
+fn written_format(path: &str, format: Option<&str>) -> Result<Written, Misfit> {
     if is_gzip_name(path) {
-        return Err(StepError::new(format!("cannot write `{path}`: `table.write` does not compress; leave out `.gz`")));
+        let message = format!("cannot write `{path}`: `table.write` does not compress; leave out `.gz`");
+        return Err(Misfit::new("path", message));
     }
     let extension = extension(path);
     match format.or(extension.as_deref()) {
@@ -79,9 +95,12 @@ fn written_format(path: &str, format: Option<&str>) -> Result<Written, StepError
         Some("tsv") => Ok(Written::Text(TableFormat::Delimited(b'\t'))),
         Some("jsonl" | "ndjson") => Ok(Written::Text(TableFormat::JsonLines)),
         Some("parquet") => Ok(Written::Parquet),
-        _ => Err(StepError::new(format!(
-            "the name of `{path}` does not say what to write: end it in `.csv`, `.tsv`, `.jsonl` or `.parquet`, or write `format: csv`"
-        ))),
+        _ => Err(Misfit::new(
+            "path",
+            format!(
+                "the name of `{path}` does not say what to write: end it in `.csv`, `.tsv`, `.jsonl` or `.parquet`, or write `format: csv`"
+            ),
+        )),
     }
 }
 
@@ -90,9 +109,7 @@ fn places(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, Ste
     let Some(names) = names else {
         return Ok((0..table.columns().len()).collect());
     };
-    if names.is_empty() {
-        return Err(StepError::new("`columns` names no column to write; leave it out to write all of them"));
-    }
+    some_columns(Some(names))?;
     column_places(table, names, "columns")
 }
 

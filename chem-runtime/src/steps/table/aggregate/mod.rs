@@ -40,7 +40,7 @@ use crate::records::{Key, column_place, column_places, key_of};
 /// - A measure of numbers is asked of a column of text or truth values.
 /// - Two columns would have one name, or no measure is given.
 /// - A sum of whole numbers does not fit into 64 bits, or a result is not finite.
-#[step("table.aggregate", version = 1, columns = aggregated)]
+#[step("table.aggregate", version = 1, columns = aggregated, check = can_aggregate)]
 pub fn aggregate_table(
     table: Input<Table>,
     /// The columns whose values make the groups.
@@ -50,9 +50,7 @@ pub fn aggregate_table(
     #[param(example = "[count, mean(potency), max(potency) as best]")]
     values: Vec<Aggregate>,
 ) -> Result<Table, StepError> {
-    if values.is_empty() {
-        return Err(StepError::new("`values` names nothing to tell of each group; write `values: [count]`"));
-    }
+    some_measure(&by, &values)?;
     let by = column_places(&table, &by, "by")?;
     let groups = groups(&table, &by);
     let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
@@ -68,6 +66,17 @@ pub fn aggregate_table(
         columns.push(value.over(&table, place, &groups)?);
     }
     Ok(Table::new(columns)?)
+}
+
+fn some_measure(by: &[ColumnName], values: &[Aggregate]) -> Result<(), Misfit> {
+    if values.is_empty() {
+        return Err(Misfit::new("values", "`values` names nothing to tell of each group; write `values: [count]`"));
+    }
+    Misfit::twice("by", by).map_or(Ok(()), Err)
+}
+
+fn can_aggregate(step: &AggregateTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    some_measure(&step.by, &step.values).err().into_iter().collect()
 }
 
 fn aggregated(step: &AggregateTable, _: &ColumnContext<'_>) -> Columns {

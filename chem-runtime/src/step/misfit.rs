@@ -1,0 +1,62 @@
+//! Why a step cannot succeed although each of its parameters is right by itself. A step type says it with a function that
+//! `#[step(…, check = function)]` names, so that it is found in the manifest and not in the middle of a run; what the step
+//! does asks the same functions.
+
+use chem_manifest::names::{listed, nearest};
+
+use super::param::PathPart;
+
+/// A parameter that does not go together with the others, or with what the step is fed. Converts into a `StepError`.
+///
+/// ```
+/// use chem_runtime::step::Misfit;
+///
+/// let misfit = Misfit::new("count", "give either `count` or `fraction`");
+/// assert_eq!(misfit.to_string(), "give either `count` or `fraction`");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Misfit {
+    /// The parameter to look at, which a manifest may have left out.
+    pub param: &'static str,
+    /// Where in its value the trouble is; empty for all of it.
+    pub path: Vec<PathPart>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// Whether it names a column that is not there.
+    pub is_column: bool,
+}
+
+impl Misfit {
+    /// A misfit of the parameter `param`, in words for the person who wrote the flow.
+    pub fn new(param: &'static str, message: impl Into<String>) -> Self {
+        Self { param, path: Vec::new(), message: message.into(), help: None, is_column: false }
+    }
+
+    /// The parameter `param` names the column `name`, and `file` has only those of `there`.
+    pub fn no_column(param: &'static str, name: &str, file: &str, there: &[&str]) -> Self {
+        let help = match (nearest(name, there.iter().copied()), there) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, []) => "it has no columns".to_owned(),
+            (None, there) => format!("there are {}", listed(there)),
+        };
+        let message = format!("there is no column `{name}` in `{file}`");
+        Self { help: Some(help), is_column: true, ..Self::new(param, message) }
+    }
+
+    /// The same, at this part of the parameter's value.
+    pub fn at(mut self, part: PathPart) -> Self {
+        self.path.push(part);
+        self
+    }
+
+    /// `param` names a column twice, if it does.
+    pub fn twice(param: &'static str, columns: &[impl AsRef<str>]) -> Option<Self> {
+        let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+        let again = (1..names.len()).find(|place| names[..*place].contains(&names[*place]))?;
+        let message = format!("`{param}` names the column `{}` twice", names[again]);
+        Some(Self::new(param, message).at(PathPart::Index(again)))
+    }
+}
