@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::args::{Reuse, Shared};
 use super::exit::Failure;
 use crate::engine::ReusePolicy;
 use crate::event::{FlowEvent, FlowId};
-use crate::flow::FlowDefinition;
+use crate::flow::{FlowDefinition, FlowStatus};
 use crate::step::listed;
-use crate::store::{self, EventStore, StoreUrl};
+use crate::store::{self, EventStore, Holder, StoreError, StoreUrl};
 
 /// Opens the store that the command line, or else the environment, names; makes it if it is not there yet.
 pub(super) fn open_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
@@ -90,3 +92,24 @@ fn unknown(written: &str) -> Failure {
     Failure::usage(format!("there is no run `{written}` in this store"))
         .with_help("`chem ls` lists the runs; `--store` says which store")
 }
+
+/// The process that is at work on a run that has not ended, if it is another one.
+pub(super) fn at_work(
+    store: &dyn EventStore,
+    flow_id: FlowId,
+    status: FlowStatus,
+) -> Result<Option<Holder>, StoreError> {
+    if status != FlowStatus::Interrupted {
+        return Ok(None);
+    }
+    Ok(store.holder(flow_id)?.filter(|holder| *holder != Holder::this_process()))
+}
+
+/// What the JSON of a run says where a process is at work on it.
+pub(super) fn say_running(run: &mut Value, holder: &Holder) {
+    run["status"] = RUNNING.into();
+    run["holder"] = json!({ "host": holder.host, "pid": holder.pid });
+}
+
+/// The status of a run that a process is at work on. The log alone cannot tell it from one that was interrupted.
+pub(super) const RUNNING: &str = "running";

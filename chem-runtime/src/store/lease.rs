@@ -136,12 +136,19 @@ impl LeaseState {
     ///
     /// A process may always have back what it holds itself: it is the one that lost track of it.
     pub(super) fn permit(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<(), StoreError> {
-        let ended = self.last_event_type.as_deref().is_some_and(FlowEventKind::ends_the_run);
-        let free = self.lapsed || ended || self.holder == *holder || self.holder.is_gone();
-        if free || takeover == Takeover::Always {
-            return Ok(());
+        match self.held() {
+            Some(held) if held != holder && takeover == Takeover::IfFree => {
+                Err(StoreError::Held { flow_id, holder: held.clone() })
+            }
+            _ => Ok(()),
         }
-        Err(StoreError::Held { flow_id, holder: self.holder.clone() })
+    }
+
+    /// Who has the run in hand; nobody, if it is free.
+    pub(super) fn held(&self) -> Option<&Holder> {
+        let ended = self.last_event_type.as_deref().is_some_and(FlowEventKind::ends_the_run);
+        let free = self.lapsed || ended || self.holder.is_gone();
+        (!free).then_some(&self.holder)
     }
 }
 

@@ -50,6 +50,13 @@ impl State {
     fn events(&self, flow_id: FlowId) -> &[FlowEvent] {
         self.flows.get(&flow_id).map_or(&[], Vec::as_slice)
     }
+
+    fn lease(&self, flow_id: FlowId) -> Option<LeaseState> {
+        let held = self.leases.get(&flow_id)?;
+        let last_event_type = self.events(flow_id).last().map(|event| event.kind.event_type().to_owned());
+        let (holder, lapsed) = (held.holder.clone(), held.released);
+        Some(LeaseState { epoch: held.epoch, holder, lapsed, last_event_type })
+    }
 }
 
 impl InMemoryEventStore {
@@ -106,13 +113,10 @@ impl EventStore for InMemoryEventStore {
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
         let mut state = self.state();
-        let last_event_type = state.events(flow_id).last().map(|event| event.kind.event_type().to_owned());
         let mut epoch = 1;
-        if let Some(held) = state.leases.get(&flow_id) {
-            let (holder_now, lapsed) = (held.holder.clone(), held.released);
-            let known = LeaseState { epoch: held.epoch, holder: holder_now, lapsed, last_event_type };
+        if let Some(known) = state.lease(flow_id) {
             known.permit(flow_id, holder, takeover)?;
-            epoch = held.epoch + 1;
+            epoch = known.epoch + 1;
         }
         state.leases.insert(flow_id, HeldLease { epoch, holder: holder.clone(), released: false });
         Ok(Lease { flow_id, epoch, holder: holder.clone() })
@@ -123,6 +127,10 @@ impl EventStore for InMemoryEventStore {
             held.released = true;
         }
         Ok(())
+    }
+
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+        Ok(self.state().lease(flow_id).and_then(|known| known.held().cloned()))
     }
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {

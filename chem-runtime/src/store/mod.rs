@@ -88,6 +88,9 @@ pub trait EventStore: Send + Sync {
     /// Lets go of a run, so that whoever comes next finds it free. It is no error if somebody else has it by now.
     fn release(&self, lease: &Lease) -> Result<(), StoreError>;
 
+    /// Who has a run in hand; nobody, if it has ended, was let go of, or its holder is known to be gone.
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError>;
+
     /// The events of all runs after `cursor`, at most `limit`, in an order that is the same for everybody and in which
     /// the events of a run stand in theirs. If there are none yet, the first is waited for, for as long as `wait` allows.
     ///
@@ -137,6 +140,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         (**self).release(lease)
+    }
+
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+        (**self).holder(flow_id)
     }
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {

@@ -54,6 +54,24 @@ fn killed_again_and_again_a_run_still_ends() {
 }
 
 #[test]
+fn a_run_that_a_process_is_at_work_on_is_not_called_interrupted() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(1, 20_000));
+    let mut child = place.spawn(&["run", "slow.yaml"]);
+    wait_for_lines(&place, 1);
+    let run = place.show("@last");
+    assert_eq!((&run["status"], &run["holder"]["pid"]), (&"running".into(), &child.id().into()));
+    let shown = place.chem(&["show", "@last"]).expect(0);
+    assert!(shown.stdout.contains(&format!(", by process {} on ", child.id())), "{}", shown.stdout);
+    assert!(!shown.stderr.contains("resume"), "{}", shown.stderr);
+    assert!(place.chem(&["ls"]).expect(0).stdout.contains("running"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(place.show("@last")["status"], "interrupted");
+    assert!(place.chem(&["show", "@last"]).expect(0).stderr.contains("chem resume"));
+}
+
+#[test]
 fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
     let place = Place::new();
     place.write("slow.yaml", &slow_flow(2, 20_000));

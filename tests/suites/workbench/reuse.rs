@@ -155,6 +155,10 @@ impl EventStore for Damaged {
         self.inner.release(lease)
     }
 
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+        self.inner.holder(flow_id)
+    }
+
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         self.inner.follow(cursor, limit, wait)
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::advice::advised;
@@ -13,12 +14,15 @@ use crate::cli::runs;
 use crate::event::{BranchCreated, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::report::summary_json;
-use crate::store::{EventStore, FlowSummary};
+use crate::store::{EventStore, FlowSummary, Holder};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_existing_store(shared)?;
     let flows = store.flows()?;
-    let rows = if args.tree { families(store.as_ref(), &flows)? } else { flows.iter().map(Row::alone).collect() };
+    let mut rows = if args.tree { families(store.as_ref(), &flows)? } else { flows.iter().map(Row::alone).collect() };
+    for row in &mut rows {
+        row.holder = runs::at_work(store.as_ref(), row.flow.flow_id(), row.flow.status())?;
+    }
     if shared.format == Format::Json {
         output::print_json(&Value::Array(rows.iter().map(Row::to_json).collect()))?;
         return Ok(ExitCode::SUCCESS);
@@ -29,15 +33,17 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(&["run", "flow", "status", "began", "took", "flow fingerprint"]);
-    for Row { flow, depth, branch } in &rows {
-        let took = flow.last.ts.duration_since(flow.first.ts);
+    for Row { flow, depth, branch, holder } in &rows {
+        let until = if holder.is_some() { Timestamp::now() } else { flow.last.ts };
+        let took = until.duration_since(flow.first.ts);
+        let status = if holder.is_some() { runs::RUNNING } else { flow.status().name() };
         let fingerprint = flow.flow_fingerprint().map(|fingerprint| fingerprint.short()).unwrap_or_default();
         let indent = if *depth == 0 { String::new() } else { format!("{}└ ", "  ".repeat(depth - 1)) };
         let from = branch.as_ref().map(|branch| format!(" from {}", branch.step_id)).unwrap_or_default();
         table.row([
             (BOLD, format!("{indent}{}", flow.flow_id())),
             (BOLD, format!("{}{from}", flow.flow().unwrap_or("?"))),
-            (status_style(flow.status()), flow.status().name().to_owned()),
+            (status_style(flow.status()), status.to_owned()),
             (DIM, flow.first.ts.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
             (DIM, output::seconds(took)),
             (DIM, fingerprint),
@@ -52,17 +58,22 @@ struct Row<'a> {
     flow: &'a FlowSummary,
     depth: usize,
     branch: Option<BranchCreated>,
+    /// The process that is at work on it.
+    holder: Option<Holder>,
 }
 
 impl<'a> Row<'a> {
     fn alone(flow: &'a FlowSummary) -> Self {
-        Self { flow, depth: 0, branch: None }
+        Self { flow, depth: 0, branch: None, holder: None }
     }
 
     fn to_json(&self) -> Value {
         let mut object = summary_json(self.flow);
         if let Some(branch) = &self.branch {
             object["branch"] = json!({"parent": branch.parent, "root": branch.root, "from": branch.step_id});
+        }
+        if let Some(holder) = &self.holder {
+            runs::say_running(&mut object, holder);
         }
         object
     }

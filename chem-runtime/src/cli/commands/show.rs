@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::ls::status_style;
@@ -26,15 +27,27 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode,
 
 /// Prints a run in the format that was asked for, as `run`, `resume` and `show` do.
 pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &dyn EventStore) -> Result<(), Failure> {
+    let holder = runs::at_work(store, report.flow_id, report.status)?;
     if shared.format == Format::Json {
-        return Ok(output::print_json(&report.to_json())?);
+        let mut json = report.to_json();
+        if let Some(holder) = &holder {
+            runs::say_running(&mut json, holder);
+        }
+        return Ok(output::print_json(&json)?);
     }
-    let took = report.span.map(|(first, last)| format!(" in {}", output::seconds(last.duration_since(first))));
+    let (status, until) = match &holder {
+        Some(_) => (runs::RUNNING, Some(Timestamp::now())),
+        None => (report.status.name(), None),
+    };
+    let took = report.span.map(|(first, last)| until.unwrap_or(last).duration_since(first));
+    let took = took.map(|took| format!(" {} {}", if holder.is_some() { "for" } else { "in" }, output::seconds(took)));
+    let by = holder.as_ref().map(|holder| format!(", by {holder}"));
     let mut text = format!(
-        "{} {}{}\n",
+        "{} {}{}{}\n",
         styled(BOLD, &output::shown(&report.flow)),
-        styled(status_style(report.status), report.status.name()),
+        styled(status_style(report.status), status),
         took.unwrap_or_default(),
+        by.unwrap_or_default(),
     );
     text.push_str(&format!("run {}\n\n", report.flow_id));
     text.push_str(&steps_table(report).render());
@@ -78,6 +91,7 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         }
     }
     if report.status == FlowStatus::Interrupted
+        && holder.is_none()
         && let Some(how) = advised(shared, &format!("go on with `chem resume {}`", report.flow_id))
     {
         output::say(&how);

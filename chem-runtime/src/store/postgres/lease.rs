@@ -72,6 +72,11 @@ pub(super) fn release(session: &mut Session, lease: &Lease) -> Result<(), Fault>
     Ok(())
 }
 
+/// Who has a run in hand.
+pub(super) fn holder(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<Holder>, Fault> {
+    Ok(read(session, flow_id, terms)?.and_then(|state| state.held().cloned()))
+}
+
 fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<LeaseState>, Fault> {
     let statement = session.prepared(READ)?;
     let Some(row) = session.query_opt(&statement, &[&flow_id.as_uuid(), &terms.lapses_after.as_secs_f64()])? else {

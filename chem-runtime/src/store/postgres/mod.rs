@@ -183,6 +183,10 @@ impl EventStore for PgEventStore {
         self.inner.with_session("let go of a run in", |session| lease::release(session, held))
     }
 
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+        self.inner.with_session("read", |session| lease::holder(session, flow_id, self.inner.terms))
+    }
+
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         poll(wait, || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)))
     }

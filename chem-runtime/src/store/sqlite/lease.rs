@@ -59,6 +59,11 @@ pub(super) fn release(connection: &Connection, lease: &Lease) -> rusqlite::Resul
         .map(drop)
 }
 
+/// Who has a run in hand.
+pub(super) fn holder(connection: &Connection, flow_id: FlowId) -> Result<Option<Holder>, LeaseError> {
+    Ok(read(connection, flow_id)?.and_then(|state| state.held().cloned()))
+}
+
 fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, LeaseError> {
     let row = |row: &Row<'_>| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?, row.get::<_, Option<String>>(3)?))

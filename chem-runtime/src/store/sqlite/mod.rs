@@ -141,6 +141,13 @@ impl EventStore for SqliteEventStore {
         lease::release(&self.connection(), held).map_err(self.failed("append to"))
     }
 
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+        lease::holder(&self.connection(), flow_id).map_err(|error| match error {
+            LeaseError::Sqlite(error) => self.failed("read")(error),
+            LeaseError::Store(error) => error,
+        })
+    }
+
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         poll(wait, || self.read_on(cursor, limit))
     }

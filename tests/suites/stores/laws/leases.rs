@@ -28,6 +28,18 @@ pub(super) fn the_first_append_takes_the_lease_of_a_new_run(backend: &dyn Backen
     assert!(error.to_string().contains("process 7 on far"), "{error}");
 }
 
+pub(super) fn whoever_has_a_run_in_hand_can_be_asked_for(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    assert_eq!(store.holder(flow_id).unwrap(), None);
+    let lease = Lease::of_new_run(flow_id, far_away());
+    store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
+    assert_eq!(store.holder(flow_id).unwrap(), Some(far_away()));
+    store.release(&lease).unwrap();
+    assert_eq!(store.holder(flow_id).unwrap(), None);
+    let lost = store.lease(flow_id, &gone(), Takeover::IfFree).unwrap();
+    assert_eq!(store.holder(flow_id).unwrap(), None, "{lost:?}");
+}
+
 pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let zombie = Lease::of_new_run(flow_id, far_away());

@@ -54,6 +54,7 @@ macro_rules! laws {
                 ]
                 leases: [
                     the_first_append_takes_the_lease_of_a_new_run,
+                    whoever_has_a_run_in_hand_can_be_asked_for,
                     a_zombie_is_fenced_even_where_nobody_has_written_since,
                     a_run_whose_holder_is_gone_is_free_at_once,
                     a_run_that_was_let_go_is_free,
