@@ -17,8 +17,17 @@ pub(super) fn open_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure
     Ok(store::open(&store_url(shared)?)?)
 }
 
-/// The same for commands that only read: a store that is not there is not made.
+/// The same for commands that go on with a run: a store that is not there is not made.
 pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
+    Ok(store::open(&url_of_existing_store(shared)?)?)
+}
+
+/// The same for commands that only read, from a store that may be kept from writing.
+pub(super) fn open_store_to_read(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
+    Ok(store::open_to_read(&url_of_existing_store(shared)?)?)
+}
+
+fn url_of_existing_store(shared: &Shared) -> Result<StoreUrl, Failure> {
     let url = store_url(shared)?;
     if let StoreUrl::Sqlite(path) = &url
         && !path.exists()
@@ -26,7 +35,7 @@ pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>
         return Err(Failure::no_store(format!("there is no store at `{}`", path.display()))
             .with_help("`chem run MANIFEST` makes one; `--store` names another"));
     }
-    Ok(store::open(&url)?)
+    Ok(url)
 }
 
 /// The store that the command line, or else the environment, names, if it is there.
@@ -35,7 +44,7 @@ pub(super) fn store_if_there(shared: &Shared) -> Result<Option<Arc<dyn EventStor
     if matches!(&url, StoreUrl::Sqlite(path) if !path.exists()) {
         return Ok(None);
     }
-    Ok(Some(store::open(&url)?))
+    Ok(Some(store::open_to_read(&url)?))
 }
 
 /// Which finished results stand in for running a step of `definition`.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use crate::harness::{Place, slow_flow};
+use crate::harness::{Outcome, Place, slow_flow};
 
 #[test]
 fn a_store_is_made_and_found_current() {
@@ -81,4 +81,37 @@ fn the_log_of_all_runs_is_followed_and_taken_up_again() {
     let first: serde_json::Value = serde_json::from_str(&first).unwrap();
     assert_eq!((&first["position"], &first["event_type"]), (&0.into(), &"flowinitialized".into()));
     assert_eq!(first["flow_id"], place.show("@last")["flow_id"]);
+}
+
+/// As it is for a colleague who may read the directory and not write it, and for an archive.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_that_may_not_be_written_is_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new();
+    place.write("f.yaml", "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n");
+    place.chem(&["run", "f.yaml", "--store", "sqlite:kept/a b.db"]).expect(0);
+    let allow = |path: &str, mode: u32| {
+        std::fs::set_permissions(place.path().join(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // Whoever runs the tests may be allowed everything; the program is then run by somebody who is not.
+    std::fs::copy(env!("CARGO_BIN_EXE_chem-with-test-steps"), place.path().join("chem")).unwrap();
+    let options = ["--reuid=65534", "--regid=65534", "--clear-groups", "./chem"];
+    let is_root = std::fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t");
+    let by_another = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(if is_root { "setpriv" } else { "./chem" });
+        command.args(if is_root { &options[..] } else { &[] }).args(arguments);
+        let command = command.args(["--store", "sqlite:kept/a b.db"]).current_dir(place.path());
+        Outcome::from(command.output().unwrap())
+    };
+    for (path, mode) in [("", 0o755), ("chem", 0o755), ("kept/a b.db", 0o444), ("kept", 0o555)] {
+        allow(path, mode);
+    }
+    assert!(by_another(&["ls"]).expect(0).stdout.contains("completed"));
+    assert!(by_another(&["show", "@last"]).expect(0).stdout.contains("flow fingerprint"));
+    assert!(by_another(&["plan", "f.yaml"]).expect(0).stdout.contains("reuse"));
+    let refused = by_another(&["run", "f.yaml"]).expect(3).stderr;
+    assert!(refused.contains("cannot be opened for writing"), "{refused}");
+    allow("kept", 0o755);
 }

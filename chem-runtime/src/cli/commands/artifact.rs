@@ -14,7 +14,7 @@ use crate::records::write_delimited;
 use crate::store::{EventStore, StoredArtifacts};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store_to_read(shared)?;
     let artifact = find(store.as_ref(), &args.hash)?;
     let table = if args.rows { Some(rows(&artifact, store.as_ref())?) } else { None };
     match (shared.format, table) {

@@ -17,7 +17,7 @@ use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::{self, Change, Comparison, Difference, Example, FlowFacts, RecordDifference, Side};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store_to_read(shared)?;
     let before = run_facts(store.as_ref(), &args.before)?;
     let path = Path::new(&args.after);
     let after = if path.is_file() {

@@ -27,7 +27,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, F
 }
 
 fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store_to_read(shared)?;
     let (flow_id, mut events) = runs::find_run(store.as_ref(), id)?;
     let mut printed = 0;
     loop {

@@ -17,7 +17,7 @@ use crate::report::summary_json;
 use crate::store::{EventStore, FlowSummary, Holder};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store_to_read(shared)?;
     let flows = store.flows()?;
     let mut rows = if args.tree { families(store.as_ref(), &flows)? } else { flows.iter().map(Row::alone).collect() };
     for row in &mut rows {

@@ -19,7 +19,7 @@ use crate::report::{Refused, RunReport};
 use crate::store::EventStore;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store_to_read(shared)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     print_report(shared, &RunReport::of(flow_id, &events)?, store.as_ref())?;
     Ok(ExitCode::SUCCESS)

@@ -12,7 +12,7 @@ use crate::workbench::{self, Outcome, Tolerances, Verification};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let tolerances = args.tolerance.iter().map(|text| tolerance(text)).collect::<Result<Tolerances, Failure>>()?;
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store_to_read(shared)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");

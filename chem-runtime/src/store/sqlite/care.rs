@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
-
 use super::error::{OpenError, sqlite_error};
 use super::open::open;
-use super::schema::{describe, expected, read_status, refuse_foreign};
+use super::reading::connect_for_reading;
+use super::schema::{describe, expected, read_status};
 use super::{SqliteEventStore, WAIT};
 use crate::store::StoreError;
 use crate::store::schema::{Drift, SchemaStatus, Version, compare};
@@ -21,9 +20,7 @@ pub fn status(path: &Path) -> Result<SchemaStatus, StoreError> {
         return Err(StoreError::Unusable { message, source: None });
     }
     let read = || -> Result<SchemaStatus, OpenError> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(WAIT)?;
-        refuse_foreign(path, &connection)?;
+        let connection = connect_for_reading(path, WAIT)?;
         read_status(path, &connection)
     };
     read().map_err(|error| match error {

@@ -8,6 +8,7 @@ mod care;
 mod error;
 mod lease;
 mod open;
+mod reading;
 mod rows;
 mod schema;
 
@@ -64,6 +65,20 @@ impl SqliteEventStore {
     pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, StoreError> {
         let (path, connection) = open::open(path.as_ref(), wait)?;
         Ok(Self { path, wait, connection: Mutex::new(connection) })
+    }
+
+    /// The store in the file at `path`, to be read. Where it may be written, it is opened as [`open`](Self::open) does;
+    /// where not, appends to it fail, and so does this if its schema is an older one.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if !reading::is_kept_from_writing(path) {
+            return Self::open(path);
+        }
+        let (path, connection) = reading::open_for_reading(path, WAIT)?;
+        Ok(Self { path, wait: WAIT, connection: Mutex::new(connection) })
     }
 
     /// The file.

@@ -32,7 +32,7 @@ pub(super) fn open(path: &Path, wait: Duration) -> Result<(PathBuf, Connection),
 }
 
 /// Refuses a file that is no SQLite database, before anything is put beside it.
-fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut start = Vec::new();
     // What cannot be read here is SQLite's to complain of.
@@ -58,12 +58,10 @@ fn make_directory_of(path: &Path) -> Result<(), StoreError> {
 
 /// Takes the lock beside the store. SQLite's own locks do not cover the change to WAL mode, and refinery takes none.
 fn lock(path: &Path, wait: Duration) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
     let file = OpenOptions::new()
         .create(true)
         .append(true)
-        .open(&name)
+        .open(beside(path, ".lock"))
         .map_err(|error| unusable(not_writable(&path.display()), error))?;
     let begun = Instant::now();
     loop {
@@ -90,6 +88,13 @@ fn lock(path: &Path, wait: Duration) -> Result<File, StoreError> {
             }
         }
     }
+}
+
+/// The file beside a store whose name goes on with `ending`.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 fn connect(path: &Path, wait: Duration) -> Result<Connection, OpenError> {

@@ -83,6 +83,18 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     }
 }
 
+/// Opens the store at `url` to read in it: also one that may not be written.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
+    match url {
+        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteEventStore::open_to_read(path)?)),
+        // A standby is read like any other server.
+        url => open(url),
+    }
+}
+
 #[cfg(not(feature = "postgres"))]
 pub(super) fn no_postgres(url: &StoreUrl) -> StoreError {
     let message = format!(

@@ -1,0 +1,86 @@
+//! Reading a store that may not be written: that of a colleague, an archive, a medium that takes no writing.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{OpenError, sqlite_error};
+use super::open::{beside, refuse_other_kinds};
+use super::schema::{read_status, refuse_foreign};
+use crate::store::StoreError;
+
+/// Whether there is a store at `path` that this user may not write, or not the files that a writer puts beside it.
+pub(super) fn is_kept_from_writing(path: &Path) -> bool {
+    let refused = |path: &Path, create: bool| {
+        let opened = OpenOptions::new().append(true).create(create).open(path);
+        opened.is_err_and(|error| matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem))
+    };
+    path.is_file() && (refused(path, false) || refused(&beside(path, ".lock"), true))
+}
+
+/// A connection to the store at `path` that writes nothing, and the path made absolute.
+pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<(PathBuf, Connection), StoreError> {
+    let said = |error| match error {
+        OpenError::Store(error) => error,
+        OpenError::Sqlite(error) => sqlite_error(path, wait, "read", error),
+    };
+    refuse_other_kinds(path)?;
+    let connection = connect_for_reading(path, wait).map_err(said)?;
+    let status = read_status(path, &connection).map_err(said)?;
+    if !status.is_current() {
+        let message = status.obstacle.unwrap_or_else(|| {
+            format!(
+                "the store `{}` is of an earlier release and may not be written here, so that its schema cannot be brought up to date; read a copy of it",
+                path.display()
+            )
+        });
+        return Err(StoreError::Unusable { message, source: None });
+    }
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Ok((path, connection))
+}
+
+/// The same, whatever the age of its schema.
+pub(super) fn connect_for_reading(path: &Path, wait: Duration) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = |connection: Connection| -> Result<Connection, OpenError> {
+        connection.busy_timeout(wait)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        refuse_foreign(path, &connection)?;
+        Ok(connection)
+    };
+    match Connection::open_with_flags(path, flags).map_err(OpenError::from).and_then(opened) {
+        // In WAL mode readers share an index with the writers, in a file that only a writer can make. Where there is no
+        // log of writes either, nobody writes, and the file by itself is the whole store.
+        Err(OpenError::Sqlite(error)) if !beside(path, "-wal").exists() => {
+            let whole = Connection::open_with_flags(unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI);
+            opened(whole.map_err(|_| error)?)
+        }
+        result => result,
+    }
+}
+
+/// The address by which SQLite takes a file that nobody changes.
+fn unchanging(path: &Path) -> String {
+    let mut address = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => address.push(char::from(*byte)),
+            _ => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address + "?immutable=1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_every_odd_character_escaped() {
+        assert_eq!(unchanging(Path::new("/a b/ü?#%.db")), "file:/a%20b/%C3%BC%3F%23%25.db?immutable=1");
+    }
+}
