@@ -27,6 +27,16 @@ pub const PROVIDER: &str = "cosmolkit@0.6.1";
 inventory::submit! { Library { name: "cosmolkit", version: "0.6.1" } }
 
 /// A molecule as the chemistry library holds it. It takes some 50 KB: keep SMILES, not structures.
+///
+/// ```
+/// use chem_runtime::chemistry::{FingerprintKind, Structure};
+///
+/// let structure = |smiles| Structure::from_smiles(smiles).unwrap();
+/// let aspirin = structure("OC(=O)c1ccccc1OC(C)=O");
+/// assert_eq!(aspirin.canonical_smiles().unwrap(), "CC(=O)Oc1ccccc1C(=O)O");
+/// let print = |of: &Structure| of.fingerprint(FingerprintKind::Ecfp4).unwrap();
+/// assert!(print(&aspirin).tanimoto(&print(&structure("OC(=O)c1ccccc1O"))) > 0.4);
+/// ```
 pub struct Structure(Molecule);
 
 impl Structure {

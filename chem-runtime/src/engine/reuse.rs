@@ -16,6 +16,27 @@ use crate::step::{FileWritten, Files, StepDefinition, StepKind};
 use crate::store::{EventStore, StoredArtifacts};
 
 /// Which steps may be spared by what is finished already. By default none: an engine runs what it is given.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use chem_runtime::engine::{FlowEngine, ReusePolicy};
+/// use chem_runtime::steps::demo::{Characters, Seed};
+/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+///
+/// let store = Arc::new(InMemoryEventStore::new());
+/// let run = |policy: ReusePolicy| {
+///     let builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository).reuse(policy);
+///     let engine = builder.first_step(Seed { text: "CCO".into() }).add_step(Characters {}).build()?;
+///     engine.run_to_end()?;
+///     engine.event_variants()
+/// };
+/// let all = ReusePolicy::wherever_possible;
+/// assert_eq!(run(all())?, "ISFSFC");
+/// assert_eq!(run(all())?, "ISHSHC");
+/// assert_eq!(run(all().refreshing("seed"))?, "ISFSHC");
+/// # Ok::<_, chem_runtime::engine::CoreEngineError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReusePolicy {
     wherever_possible: bool,

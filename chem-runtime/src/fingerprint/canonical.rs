@@ -77,6 +77,15 @@ impl CanonicalError {
 
 /// The canonical text of `value`.
 ///
+/// ```
+/// use chem_runtime::fingerprint::canonical_json;
+/// use serde_json::json;
+///
+/// let text = canonical_json(&json!({"b": 5.0, "a": [1e-7, 0.1]}))?;
+/// assert_eq!(text, r#"{"a":[1e-7,0.1],"b":5}"#);
+/// # Ok::<_, chem_runtime::fingerprint::CanonicalError>(())
+/// ```
+///
 /// # Errors
 /// What the value holds that no store could give back unchanged, and where.
 pub fn canonical_json(value: &Value) -> Result<String, CanonicalError> {

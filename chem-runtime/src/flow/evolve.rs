@@ -31,6 +31,19 @@ pub fn evolve(mut instance: FlowInstance, event: &FlowEventKind) -> Result<FlowI
 }
 
 /// The state that `events` tell: all events of one run, in order.
+///
+/// ```
+/// use chem_runtime::engine::FlowEngine;
+/// use chem_runtime::flow::{FlowStatus, replay};
+/// use chem_runtime::steps::demo::Seed;
+///
+/// let engine = FlowEngine::new().first_step(Seed { text: "CCO".into() }).build()?;
+/// let run = engine.run_to_end()?.flow_id();
+/// let events = engine.events()?;
+/// assert_eq!(replay(run, &events)?.status(), FlowStatus::Completed);
+/// assert_eq!(replay(run, &events[..2])?.status(), FlowStatus::Interrupted);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn replay<'a>(
     flow_id: FlowId,
     events: impl IntoIterator<Item = &'a FlowEvent>,

@@ -173,6 +173,25 @@ impl StepReturn for () {
 pub const REJECTS: &str = "rejects";
 
 /// A main output, and a table of the records that could not be used, as the output `rejects`.
+///
+/// ```
+/// use chem_runtime::prelude::*;
+///
+/// /// Keeps the rows that have a name.
+/// #[step("table.named", version = 1)]
+/// fn named(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<WithRejects<Table>, StepError> {
+///     let mut named = Vec::new();
+///     let mut others = Vec::new();
+///     for row in 0..table.rows() {
+///         context.check_cancelled()?;
+///         if table.row(row)[0].is_null() { others.push(row) } else { named.push(row) }
+///     }
+///     Ok(WithRejects { kept: table.gather(&named), rejects: table.gather(&others) })
+/// }
+/// # fn main() {
+/// assert_eq!(Named::SPEC.outputs.len(), 2);
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct WithRejects<T> {
     /// What could be used.

@@ -4,6 +4,43 @@
 //! All of it rests on one comparison: a step's log says every component of its identity, so that a difference can be
 //! named. What a run is, and whether a result may stand in for running a step, is the engine's to know; how answers look
 //! on a terminal is the command line's.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use chem_runtime::engine::{FlowEngine, ReusePolicy};
+//! use chem_runtime::include_flow;
+//! use chem_runtime::step::{CancelToken, Files, Registry};
+//! use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, StoredArtifacts};
+//! use chem_runtime::workbench::{FlowFacts, Tolerances, diff, plan, verify, why};
+//!
+//! let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+//! let flow = include_flow!("../flows/demo.yaml");
+//! let run = |text: &str| -> Result<_, Box<dyn std::error::Error>> {
+//!     let builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository);
+//!     let engine = builder.included(&flow.clone().set("text", text))?;
+//!     Ok(engine.run_to_end()?)
+//! };
+//! let (before, after) = (run("aspirin")?, run("aspirine")?);
+//!
+//! // What would a third run do, and why did the second run its last step?
+//! let policy = ReusePolicy::wherever_possible();
+//! let third = plan(&store, &flow.definition()?, None, &Files::relative_to("."), &policy)?;
+//! assert_eq!(third.steps.len(), 3);
+//! let cause = why(&store, &after, "count", None)?;
+//! assert_eq!(cause.upstream["seed"][0].to_string(), "parameter text \"aspirin\" → \"aspirine\"");
+//!
+//! // Can the first be repeated, and where do the two part?
+//! let outputs = tempfile::tempdir()?;
+//! let registry = Registry::linked()?;
+//! let repeated =
+//!     verify(&store, &before, registry, &Tolerances::default(), outputs.path(), &CancelToken::default())?;
+//! assert!(repeated.is_verified());
+//! let artifacts = StoredArtifacts(&*store);
+//! let compared = diff(&artifacts, &FlowFacts::of_run(&before), &FlowFacts::of_run(&after))?;
+//! assert_eq!(compared.parted().unwrap().step, "seed");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
 
 mod diff;
 mod difference;

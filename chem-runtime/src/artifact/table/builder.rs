@@ -7,6 +7,19 @@ use serde_json::Value;
 use super::{Column, ColumnData, Table, TableError};
 
 /// Builds a table row by row from JSON values.
+///
+/// ```
+/// use chem_runtime::artifact::{Column, ColumnType, TableBuilder};
+/// use serde_json::{Value, json};
+///
+/// let columns = [Column::new("name", ColumnType::Text), Column::new("logp", ColumnType::Float)];
+/// let mut builder = TableBuilder::new(columns.into());
+/// builder.push(vec![json!("aspirin"), json!(1.31)]).unwrap();
+/// builder.push(vec![json!("unknown"), Value::Null]).unwrap();
+/// let refused = builder.push(vec![json!("x"), json!("high")]).unwrap_err();
+/// assert!(refused.contains("column `logp`"));
+/// assert_eq!(builder.finish().unwrap().rows(), 2);
+/// ```
 #[derive(Debug)]
 pub struct TableBuilder {
     columns: Vec<Column>,
