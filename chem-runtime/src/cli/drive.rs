@@ -13,7 +13,7 @@ use super::progress::Watcher;
 use super::{runs, signals};
 use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::flow::FlowDefinition;
+use crate::flow::{FlowDefinition, replay};
 use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
 use crate::store::{EventStore, InMemoryFlowRepository, Takeover};
@@ -34,7 +34,7 @@ impl RunPlan {
         let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
             return Err(Failure::usage(format!("run {flow_id} has not begun")));
         };
-        let definition = FlowDefinition::from_recorded(&initialized.flow, &initialized.definition, Registry::linked()?)
+        let definition = FlowDefinition::of_run(&replay(flow_id, events)?, Registry::linked()?)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
         let manifest = initialized.environment.manifest.clone();

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::error::FlowDefinitionError;
+use super::finished::FinishedStep;
 use super::identity::definition_hash;
+use super::instance::{FlowInstance, StepStatus};
 use super::wiring::{check_place, wire};
 use crate::artifact::ArtifactValue;
 use crate::event::{RecordedDefinition, RecordedStep};
@@ -126,12 +128,39 @@ impl FlowDefinition {
         recorded: &RecordedDefinition,
         registry: &Registry,
     ) -> Result<Self, FlowDefinitionError> {
+        Self::from_recorded_after(flow, recorded, &BTreeSet::new(), registry)
+    }
+
+    /// The definition of a run that goes on, with the step types of `registry`. Steps that have finished need not be of
+    /// the version that is linked: nothing runs them again.
+    ///
+    /// # Errors
+    /// As [`from_recorded`](Self::from_recorded), and if the run has not begun.
+    pub fn of_run(instance: &FlowInstance, registry: &Registry) -> Result<Self, FlowDefinitionError> {
+        let Some(initialized) = instance.initialized() else { return Err(FlowDefinitionError::NoSteps) };
+        let finished = instance.steps().iter().filter(|step| step.status == StepStatus::FinishedOk);
+        let finished = finished.map(|step| step.id.as_str()).collect();
+        Self::from_recorded_after(&initialized.flow, &initialized.definition, &finished, registry)
+    }
+
+    fn from_recorded_after(
+        flow: &str,
+        recorded: &RecordedDefinition,
+        finished: &BTreeSet<&str>,
+        registry: &Registry,
+    ) -> Result<Self, FlowDefinitionError> {
         let steps = recorded.steps.iter().map(|step| {
             let id = StepId::new(step.id.clone())?;
+            let inputs = step.inputs.clone().into_iter().collect();
             let Some(registration) = registry.get(&step.uses) else {
                 return Err(FlowDefinitionError::UnknownStepType { step: id, uses: step.uses.clone() });
             };
             if registration.spec().version != step.version {
+                if finished.contains(step.id.as_str()) {
+                    let step = FinishedStep { id, recorded: step.clone(), spec: registration.spec() };
+                    let policy = step.recorded.policy();
+                    return Ok(PlannedStep { step: Box::new(step), inputs, policy });
+                }
                 return Err(FlowDefinitionError::OtherVersion {
                     step: id,
                     uses: step.uses.clone(),
@@ -144,7 +173,6 @@ impl FlowDefinition {
                     step: id,
                     reason: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
                 })?;
-            let inputs = step.inputs.clone().into_iter().collect();
             Ok(PlannedStep { step: bound, inputs, policy: step.policy() })
         });
         let mut definition = Self::new(steps.collect::<Result<Vec<_>, _>>()?)?;

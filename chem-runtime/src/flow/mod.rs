@@ -26,6 +26,7 @@ mod definition;
 mod divergence;
 mod error;
 mod evolve;
+mod finished;
 mod history;
 mod identity;
 mod instance;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chem_runtime::engine::{Answer, CoreEngineError, FlowEngine, GateError};
 use chem_runtime::event::{FlowEventKind, FlowId, RetryScheduled};
 use chem_runtime::fingerprint::Fingerprint;
-use chem_runtime::flow::{FlowDefinition, FlowStatus};
+use chem_runtime::flow::{FlowDefinition, FlowStatus, replay};
 use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Gate, Registry, RetryOn, RetryPolicy, StepExt as _, StepPolicy};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
@@ -60,6 +60,39 @@ fn waits_at<T>(result: Result<T, CoreEngineError>, step: &str, message: &str) {
         }
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("the run went on"),
+    }
+}
+
+/// What a later release finds: a run whose finished steps are of versions that it does not have.
+#[test]
+fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
+    let registry = Registry::linked().unwrap();
+    for (name, backend) in fresh() {
+        let (written, store) = (Arc::new(InMemoryEventStore::new()) as Arc<dyn EventStore>, backend.store());
+        let engine = engine_on(&written);
+        waits_at(engine.run_to_end(), "seed", "which text?");
+        waits_at(engine.answer(engine.default_flow(), "seed", yes(Some(json!({})))), "count", "count them?");
+        // The same run, as a release wrote it that had the first step in version 7.
+        let run = FlowId::new();
+        for event in written.list(engine.default_flow()).unwrap() {
+            let artifacts = match &event.kind {
+                FlowEventKind::StepFinished(finished) => {
+                    finished.outputs.iter().map(|output| written.artifact(output.hash).unwrap().unwrap()).collect()
+                }
+                _ => Vec::new(),
+            };
+            let mut kind = event.kind;
+            if let FlowEventKind::FlowInitialized(begun) = &mut kind {
+                begun.definition.steps[0].version = 7;
+            }
+            store.append(run, event.position, &[NewEvent { kind, artifacts }]).unwrap();
+        }
+        let instance = replay(run, &store.list(run).unwrap()).unwrap();
+        let recorded = &instance.initialized().unwrap().definition;
+        assert!(FlowDefinition::from_recorded("f", recorded, registry).is_err(), "{name}");
+        let definition = FlowDefinition::of_run(&instance, registry).unwrap();
+        let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+        assert_eq!(engine.answer(run, "count", yes(None)).unwrap().status(), FlowStatus::Completed, "{name}");
     }
 }
 
