@@ -39,11 +39,6 @@ pub enum RetryOn {
     Any,
 }
 
-impl RetryOn {
-    /// The values that a manifest may write.
-    pub const NAMES: [&'static str; 2] = ["transient", "any"];
-}
-
 /// The longest wait between two attempts: an hour, in milliseconds.
 const LONGEST_WAIT_MS: u64 = 60 * 60 * 1000;
 

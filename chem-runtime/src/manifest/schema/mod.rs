@@ -6,9 +6,9 @@
 
 mod values;
 
+use chem_manifest::authored::RetryOn;
 use serde_json::{Map, Value, json};
 
-use crate::event::RetryOn;
 use crate::step::{Registry, StepKind, StepSpec};
 
 /// The form of the names of flows and steps: see [`StepId`](crate::step::StepId).
