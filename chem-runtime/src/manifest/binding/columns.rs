@@ -1,8 +1,9 @@
 //! The columns that parameters name: whether an earlier step produces them.
 
+use std::collections::HashMap;
+
 use chem_manifest::authored::AuthoredStep;
 use chem_manifest::{Diagnostic, rules};
-use std::collections::HashMap;
 
 use super::problems::is_expression;
 use super::{Binder, Given};
@@ -108,8 +109,8 @@ impl Binder<'_> {
             false => misfit.message.clone(),
         };
         let mut diagnostic = Diagnostic::new(rule, message, self.source, span);
-        if let Some((source, span, name)) = place.and_then(|place| place.declared) {
-            diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
+        if let Some(place) = place {
+            diagnostic = place.shown_in(diagnostic);
         }
         if let Some(help) = &misfit.help {
             diagnostic = diagnostic.with_help(help.clone());
@@ -137,8 +138,8 @@ impl Binder<'_> {
         };
         let span = place.as_ref().map_or(step.uses.as_ref().map_or(step.at, |uses| uses.span), |place| place.span);
         let mut diagnostic = Diagnostic::new(&rules::UNKNOWN_COLUMN, message, self.source, span);
-        if let Some((source, span, name)) = place.and_then(|place| place.declared) {
-            diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
+        if let Some(place) = place {
+            diagnostic = place.shown_in(diagnostic);
         }
         if let Some(from) = self.columns.steps.get(feed.from) {
             diagnostic = diagnostic.with_secondary(self.source, from.at, "it is looked for in what this step gives");

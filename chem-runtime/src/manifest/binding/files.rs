@@ -1,11 +1,11 @@
 //! The files that steps read and write: whether what is read is there, and whether what is written spoils another file of
 //! the flow.
 
-use chem_manifest::yaml::Node;
-use chem_manifest::{Diagnostic, Rule, Span, rules};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use chem_manifest::yaml::Node;
+use chem_manifest::{Diagnostic, Rule, Span, rules};
 use serde_json::Value;
 
 use super::{Binder, walk};
@@ -99,10 +99,7 @@ impl Binder<'_> {
         if other != place.span {
             diagnostic = diagnostic.with_secondary(self.source, other, label);
         }
-        if let Some((source, span, name)) = place.declared {
-            diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
-        }
-        self.findings.add(diagnostic.with_help("write to a file of another name"));
+        self.findings.add(place.shown_in(diagnostic).with_help("write to a file of another name"));
     }
 
     fn no_such_file(&mut self, path: &str, full: &Path, node: &Node) {
@@ -118,11 +115,8 @@ impl Binder<'_> {
             None => "a path is relative to the manifest".to_owned(),
         };
         let place = self.locate(node, &[], None);
-        let mut diagnostic = Diagnostic::new(&rules::NO_SUCH_FILE, message, self.source, place.span).with_help(help);
-        if let Some((source, span, name)) = place.declared {
-            diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
-        }
-        self.findings.add(diagnostic);
+        let diagnostic = Diagnostic::new(&rules::NO_SUCH_FILE, message, self.source, place.span).with_help(help);
+        self.findings.add(place.shown_in(diagnostic));
     }
 }
 

@@ -5,13 +5,13 @@ mod files;
 mod fill;
 mod problems;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
 use chem_manifest::authored::AuthoredStep;
 use chem_manifest::params::Params;
 use chem_manifest::yaml::{Node, NodeValue};
 use chem_manifest::{Findings, Source};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
 use serde_json::{Map, Value};
 
 use super::wiring::Feed;

@@ -1,11 +1,12 @@
 //! What step types say of their parameters, at the place in the manifest that it is about.
 
+use std::ops::Range;
+
 use chem_manifest::authored::AuthoredStep;
 use chem_manifest::places::place;
 use chem_manifest::template::{Part, parts};
 use chem_manifest::yaml::{Node, NodeValue};
 use chem_manifest::{Diagnostic, Rule, Source, Span, rules};
-use std::ops::Range;
 
 use super::{Binder, walk};
 use crate::manifest::template;
@@ -18,6 +19,16 @@ pub(super) struct Place {
     text: Option<String>,
     /// The place of the flow parameter's value that it comes from, and the parameter's name.
     pub(super) declared: Option<(Source, Span, String)>,
+}
+
+impl Place {
+    /// `diagnostic` with the place of the flow parameter's value, if the value comes from one.
+    pub(super) fn shown_in(self, diagnostic: Diagnostic) -> Diagnostic {
+        match self.declared {
+            Some((source, span, name)) => diagnostic.with_secondary(&source, span, format!("the value of `{name}`")),
+            None => diagnostic,
+        }
+    }
 }
 
 impl Binder<'_> {
@@ -85,24 +96,23 @@ impl Binder<'_> {
             }
             return;
         }
-        let rule = rule_of(error, &(param.ty)());
+        let (rule, span) = (rule_of(error, &(param.ty)()), place.span);
         let message = match rule.code == rules::EXPRESSION.code {
-            true => error.message.clone(),
+            true => error.message.to_string(),
             false => format!("`{}`: {}", param.name, error.message),
         };
-        let mut diagnostic = Diagnostic::new(rule, message, self.source, place.span);
-        if let Some((source, span, name)) = place.declared {
-            diagnostic = diagnostic.with_secondary(&source, span, format!("the value of `{name}`"));
-        }
-        let chosen = match &error.kind {
-            InvalidKind::Choice => {
-                place.text.and_then(|text| self.findings.nearest(&text, param.one_of.iter().copied()))
-            }
+        let chosen = match (&error.kind, &place.text) {
+            (InvalidKind::Choice, Some(text)) => self.findings.nearest(text, param.one_of.iter().copied()),
             _ => None,
         };
+        let mut diagnostic = place.shown_in(Diagnostic::new(rule, message, self.source, span));
         let help = match chosen {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
-            None => error.help.clone().or_else(|| param.unit.map(|unit| format!("its unit is {unit}"))),
+            None => error
+                .help
+                .as_deref()
+                .map(str::to_owned)
+                .or_else(|| param.unit.map(|unit| format!("its unit is {unit}"))),
         };
         if let Some(help) = help {
             diagnostic = diagnostic.with_help(help);

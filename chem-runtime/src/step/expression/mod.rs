@@ -204,7 +204,7 @@ impl ParamValue for Expression {
             Ok(expression)
         };
         read().map_err(|error: ExpressionError| InvalidParam {
-            help: error.help,
+            help: error.help.map(Into::into),
             at: error.at,
             kind: error.unbound.map_or(InvalidKind::Form, InvalidKind::UnboundParam),
             ..InvalidParam::new(error.message)

@@ -104,9 +104,9 @@ mod tests {
         assert!(pattern.regex().is_match("CHEMBL25"));
         assert_eq!(pattern.write(), json!("^CHEMBL[0-9]+$"));
         let error = Pattern::read(&json!("(open")).unwrap_err();
-        assert_eq!(error.message, "the pattern is not a regular expression: unclosed group");
+        assert_eq!(&*error.message, "the pattern is not a regular expression: unclosed group");
         assert_eq!(
-            Pattern::read(&json!(5)).unwrap_err().message,
+            &*Pattern::read(&json!(5)).unwrap_err().message,
             "expected a regular expression, found the number `5`"
         );
     }

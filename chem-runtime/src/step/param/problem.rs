@@ -12,15 +12,15 @@ pub struct InvalidParam {
     /// Where in the value the trouble is; empty for the value itself.
     pub path: Vec<PathPart>,
     /// What is wrong.
-    pub message: String,
+    pub message: Box<str>,
     /// What to write instead.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
     /// What kind of trouble it is.
     pub kind: InvalidKind,
     /// Where in a text value the trouble is, in bytes; none for all of it.
     pub at: Option<Range<usize>>,
     /// What is wrong with other parts of the value.
-    pub others: Vec<InvalidParam>,
+    pub others: Box<[InvalidParam]>,
 }
 
 /// Why a parameter cannot have a value.
@@ -49,14 +49,14 @@ pub enum PathPart {
 
 impl InvalidParam {
     /// A complaint about the form of the value itself.
-    pub fn new(message: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<Box<str>>) -> Self {
         Self {
             path: Vec::new(),
             message: message.into(),
             help: None,
             kind: InvalidKind::Form,
             at: None,
-            others: Vec::new(),
+            others: Box::default(),
         }
     }
 
@@ -67,7 +67,7 @@ impl InvalidParam {
     }
 
     /// The same with advice.
-    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }
