@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chem_runtime::artifact::{Artifact, JsonArtifact as _};
 use chem_runtime::engine::{CoreEngineError, FlowEngine, ReusePolicy};
@@ -116,7 +116,8 @@ fn steps_work_while_the_log_is_written_and_what_they_say_goes_with_the_next_appe
     });
     let ahead = engine(store.clone(), &steps);
     ahead.run_to_end().unwrap();
-    assert_eq!(store.appends.load(Ordering::SeqCst), 2);
+    // The last step may end before or after the second append is put together.
+    assert!((2..=3).contains(&store.appends.load(Ordering::SeqCst)));
 
     let mut waiting = pure(STEPS, |_, context| add(context));
     waiting.iter_mut().for_each(|step| step.reusable = false);
@@ -179,11 +180,12 @@ fn a_run_reuses_what_it_has_done_itself_and_the_log_has_not_been_told() {
 fn a_step_is_asked_to_stop_when_its_log_cannot_be_written() {
     let store = Arc::new(Watched::new(Some(PowerLoss::Before(0))));
     let steps = pure(2, |_, context| {
-        // For ever, if nobody asks.
-        loop {
+        let begun = Instant::now();
+        while begun.elapsed() < LONG {
             context.check_cancelled()?;
             std::thread::yield_now();
         }
+        panic!("nobody asked");
     });
     let cancel = CancelToken::default();
     let definition = FlowDefinition::new(
