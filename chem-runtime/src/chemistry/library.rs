@@ -13,12 +13,13 @@ mod standard;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cosmolkit::{Molecule, SmilesError};
+use cosmolkit::{Molecule, SmilesError, SmilesParseError};
 
 pub use self::fingerprint::{Fingerprint, FingerprintKind};
 pub use self::pattern::{MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, Pattern};
 pub(super) use self::standard::ChargedAtom;
 use super::limits::{self, MAX_INCHI_KEY_ATOMS};
+use super::spelling;
 use crate::step::Library;
 
 /// The library and its version, as columns name what computed them.
@@ -51,6 +52,11 @@ impl Structure {
         }
         match guarded(|| Molecule::from_smiles(smiles)) {
             Some(Ok(molecule)) => Ok(Self(molecule)),
+            // Of several rings that are open the library names any, another one each time.
+            Some(Err(SmilesError::Parse(SmilesParseError::UnclosedRing { index }))) => {
+                let index = spelling::open_ring(smiles).unwrap_or(index);
+                Err(reason(&SmilesError::Parse(SmilesParseError::UnclosedRing { index })))
+            }
             Some(Err(error)) => Err(reason(&error)),
             None => Err("the chemistry library failed on this SMILES".to_owned()),
         }
@@ -226,6 +232,14 @@ mod tests {
         ] {
             let said = Structure::from_smiles(smiles).err().unwrap();
             assert!(said.starts_with(why), "{smiles}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_the_same_each_time() {
+        for _ in 0..50 {
+            let said = Structure::from_smiles("C3CC2CC5CC1CCC4").err().unwrap();
+            assert_eq!(said, "not a SMILES: unclosed ring index 1");
         }
     }
 

@@ -5,6 +5,8 @@
 //! molecule (semaglutide has 291 atoms, insulin 405) and keep the rest from crashing the program or holding it up: what
 //! they let through takes at most a few seconds on one core, however it was contrived.
 
+use super::spelling::{Part, parts};
+
 /// A SMILES has at most so many bytes.
 pub const MAX_SMILES_BYTES: usize = 20_000;
 
@@ -100,37 +102,14 @@ impl Size {
     /// Counts what stands in a SMILES. For a text that is none, counts something.
     fn of(smiles: &str) -> Self {
         let (mut atoms, mut ring_ends) = (0, 0);
-        let mut rest = smiles.as_bytes();
-        while let Some((&first, after)) = rest.split_first() {
-            rest = after;
-            match first {
-                b'[' => {
-                    atoms += 1;
-                    rest = past(rest, b']');
-                }
-                b'%' => {
-                    ring_ends += 1;
-                    rest = match rest {
-                        [b'(', label @ ..] => past(label, b')'),
-                        [_, _, after @ ..] => after,
-                        _ => &[],
-                    };
-                }
-                b'0'..=b'9' => ring_ends += 1,
-                // The second letters of Cl and Br.
-                b'l' | b'r' => {}
-                b'*' => atoms += 1,
-                letter if letter.is_ascii_alphabetic() => atoms += 1,
-                _ => {}
+        for part in parts(smiles) {
+            match part {
+                Part::Atom => atoms += 1,
+                Part::Ring(_) => ring_ends += 1,
             }
         }
         Self { atoms, ring_closures: ring_ends / 2 }
     }
-}
-
-/// What follows the first `end` in `text`.
-fn past(text: &[u8], end: u8) -> &[u8] {
-    text.iter().position(|byte| *byte == end).map_or(&[], |at| &text[at + 1..])
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod rules;
 mod sample;
 mod scaffold;
 mod similar;
+mod spelling;
 mod standardize;
 mod substructure;
 mod write;
