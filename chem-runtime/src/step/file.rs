@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::error::StepError;
 use super::param::{InvalidParam, ParamType, ParamValue};
+use super::place::place_of;
 use crate::artifact::JsonArtifact;
 use crate::fingerprint::ContentHash;
 
@@ -23,6 +24,8 @@ pub struct Files {
     outputs: PathBuf,
     /// Whether what is written goes elsewhere than where the flow says.
     elsewhere: bool,
+    /// The files that the log is kept in, which nothing may write over.
+    log: Vec<PathBuf>,
     hashes: Mutex<HashMap<PathBuf, ContentHash>>,
 }
 
@@ -30,13 +33,19 @@ impl Files {
     /// Files relative to `directory`.
     pub fn relative_to(directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
-        Self { outputs: directory.clone(), directory, elsewhere: false, hashes: Mutex::default() }
+        Self { outputs: directory.clone(), directory, elsewhere: false, log: Vec::new(), hashes: Mutex::default() }
     }
 
     /// The same, but what is written goes below `outputs`, as a test wants it.
     pub fn writing_to(mut self, outputs: impl Into<PathBuf>) -> Self {
         self.outputs = outputs.into();
         self.elsewhere = true;
+        self
+    }
+
+    /// The same, but nothing is written over the files `log`, in which the log of the run is kept.
+    pub fn beside_log(mut self, log: &[PathBuf]) -> Self {
+        self.log = log.iter().map(|path| place_of(path)).collect();
         self
     }
 
@@ -53,6 +62,24 @@ impl Files {
         }
         let normal = |part: &Component<'_>| matches!(part, Component::Normal(_));
         self.outputs.join(Path::new(path).components().filter(normal).collect::<PathBuf>())
+    }
+
+    /// The place that a file takes which is written as `path`: where a link leads to, so that the link stays.
+    ///
+    /// # Errors
+    /// Says that something else is there, such as a directory or a device, or the log.
+    fn place_for(&self, path: &str) -> Result<PathBuf, StepError> {
+        let full = self.output(path);
+        let place = place_of(&full);
+        let refused = |because: &str| Err(StepError::new(format!("cannot write `{}`: {because}", full.display())));
+        if self.log.contains(&place) {
+            return refused("the log of this run is kept there; give the file another name");
+        }
+        match std::fs::metadata(&place) {
+            Ok(there) if there.is_dir() => refused("it is a directory"),
+            Ok(there) if !there.is_file() => refused("it is no regular file; give the file another name"),
+            _ => Ok(place),
+        }
     }
 
     /// Hashes the file at `path` and remembers what it was.
@@ -150,17 +177,17 @@ impl OutputFile {
     }
 
     /// Writes the file: `fill` writes into a new file beside it, which then takes its place at once. Directories that
-    /// are missing are made. If anything fails, what was there before is there still.
+    /// are missing are made, and a link is followed. If anything fails, what was there before is there still.
+    ///
+    /// # Errors
+    /// Says that something is there which is no regular file, or the log of the run, or why nothing can be written.
     pub fn write(
         &self,
         files: &Files,
         fill: impl FnOnce(&mut dyn Write) -> Result<(), StepError>,
     ) -> Result<FileWritten, StepError> {
-        let full = files.output(&self.0);
+        let full = files.place_for(&self.0)?;
         let cannot = |error| StepError::context(format!("cannot write `{}`", full.display()), error);
-        if full.is_dir() {
-            return Err(StepError::new(format!("cannot write `{}`: it is a directory", full.display())));
-        }
         let directory = full.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(directory).map_err(cannot)?;
         let mut temporary = beside(directory).map_err(cannot)?;
@@ -284,6 +311,34 @@ mod tests {
             assert_eq!(files.output(path), Path::new("/elsewhere").join(expected));
         }
         assert_eq!(Files::relative_to("/flows").output("/tmp/a.csv"), Path::new("/tmp/a.csv"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nothing_but_a_regular_file_is_written_over_and_a_link_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let files = Files::relative_to(directory.path()).beside_log(&[at("store.db")]);
+        std::fs::write(at("store.db"), "the log").unwrap();
+        let _pipe = std::os::unix::net::UnixListener::bind(at("pipe")).unwrap();
+        std::os::unix::fs::symlink("pipe", at("to-pipe")).unwrap();
+        std::fs::create_dir(at("sub")).unwrap();
+        for (path, because) in [
+            ("pipe", "no regular file"),
+            ("to-pipe", "no regular file"),
+            ("sub", "it is a directory"),
+            ("sub/../store.db", "the log of this run"),
+        ] {
+            let said = OutputFile::new(path).write(&files, |w| Ok(w.write_all(b"new")?)).unwrap_err().to_string();
+            assert!(said.contains(because) && said.contains(path), "{said}");
+        }
+        assert_eq!(std::fs::read(at("store.db")).unwrap(), b"the log");
+
+        std::fs::write(at("old.csv"), "old").unwrap();
+        std::os::unix::fs::symlink("../old.csv", at("sub/link.csv")).unwrap();
+        OutputFile::new("sub/link.csv").write(&files, |w| Ok(w.write_all(b"new")?)).unwrap();
+        assert_eq!(std::fs::read(at("old.csv")).unwrap(), b"new");
+        assert!(at("sub/link.csv").is_symlink());
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod summary;
 mod url;
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,6 +117,11 @@ pub trait EventStore: Send + Sync {
     /// The position that the next event of a run will have.
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
 
+    /// The files that the store is kept in, on this machine.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Whether what is appended outlives the process, and appending takes the time that this takes.
     fn is_durable(&self) -> bool {
         true
@@ -178,6 +184,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         (**self).next_position(flow_id)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        (**self).files()
     }
 
     fn is_durable(&self) -> bool {

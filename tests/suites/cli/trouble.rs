@@ -84,6 +84,27 @@ fn an_output_that_takes_nothing_is_no_wrong_usage() {
 }
 
 #[test]
+fn a_sink_writes_over_neither_its_log_nor_its_manifest() {
+    let place = Place::new();
+    place.write("a.csv", "x\n1\n");
+    let manifest = |path: &str| {
+        format!(
+            "flow: f\nsteps:\n  - {{ id: read, uses: table.read, with: {{ path: a.csv }} }}\n  - {{ id: write, uses: table.write, with: {{ path: {path}, format: csv }} }}\n"
+        )
+    };
+    for path in [".chem/store.db", ".chem/../.chem/store.db-wal"] {
+        place.write("f.yaml", &manifest(path));
+        let said = place.chem(&["run", "f.yaml"]).expect(1).stderr;
+        assert!(said.contains("the log of this run is kept there"), "{said}");
+        assert_eq!(place.show("@last")["status"], "failed");
+    }
+    place.write("f.yaml", &manifest("./f.yaml"));
+    let said = place.chem(&["run", "f.yaml"]).expect(2);
+    assert!(format!("{}{}", said.stdout, said.stderr).contains("`./f.yaml` is this manifest"), "{}", said.stderr);
+    assert_eq!(std::fs::read_to_string(place.path().join("f.yaml")).unwrap(), manifest("./f.yaml"));
+}
+
+#[test]
 fn scripts_are_told_in_json() {
     let place = Place::new();
     place.write("wrong.yaml", "flow: f\nsteps:\n  - { id: seed, uses: demo.sead }\n");

@@ -77,7 +77,11 @@ impl Binder<'_> {
         }
         for (path, node) in &named.writes {
             let place = place_of(&self.directory.join(path));
-            if let Some(reader) = self.files.readers.get(&place).copied() {
+            if place == place_of(Path::new(self.source.name())) {
+                let message = format!("`{path}` is this manifest, and the step writes over it");
+                let own = self.locate(node, &[], None).span;
+                self.spoiled(&rules::WRITES_OVER_INPUT, message, node, (own, ""));
+            } else if let Some(reader) = self.files.readers.get(&place).copied() {
                 let message = format!("`{path}` is a file that the flow reads, and this step writes over it");
                 self.spoiled(&rules::WRITES_OVER_INPUT, message, node, (reader, "it is read here"));
             } else if let (StepKind::Sink, Some(writer)) = (kind, self.files.writers.get(&place).copied()) {

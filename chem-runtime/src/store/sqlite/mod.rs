@@ -271,6 +271,10 @@ impl EventStore for SqliteEventStore {
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         next_position(&self.connection(), flow_id).map_err(self.failed("read"))
     }
+
+    fn files(&self) -> Vec<PathBuf> {
+        ["", "-wal", "-shm", ".lock"].map(|ending| open::beside(&self.path, ending)).into()
+    }
 }
 
 #[cfg(test)]
