@@ -68,17 +68,23 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn start_tracing(arguments: &Arguments) {
     use tracing_subscriber::EnvFilter;
-    let default = match arguments.shared.verbose {
-        0 => "off",
-        1 => "chem_runtime=info",
-        2 => "chem_runtime=debug",
-        _ => "trace",
+    let (default, plain) = match arguments.shared.verbose {
+        0 if arguments.shared.quiet => ("off", true),
+        // Who waits should know for what.
+        0 => ("chem_runtime::store::retry=warn", true),
+        1 => ("chem_runtime=info", false),
+        2 => ("chem_runtime=debug", false),
+        _ => ("trace", false),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    // A program of one's own may have set up tracing before it called us; then that stands.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = EnvFilter::try_from_default_env();
+    let plain = plain && asked.is_err();
+    let events = tracing_subscriber::fmt()
+        .with_env_filter(asked.unwrap_or_else(|_| EnvFilter::new(default)))
         .with_writer(std::io::stderr)
-        .with_ansi(output::stderr_is_styled())
-        .try_init();
+        .with_ansi(output::stderr_is_styled());
+    // A program of one's own may have set up tracing before it called us; then that stands.
+    let _ = match plain {
+        true => events.without_time().with_target(false).with_level(false).try_init(),
+        false => events.try_init(),
+    };
 }

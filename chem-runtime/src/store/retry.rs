@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::{ErrorClass, StoreError};
 
+/// After so many failures whoever runs the program is told, once: most that fail twice go through then.
+const PATIENCE: u32 = 3;
+
 /// How often to try again, and how long to wait in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -73,7 +76,13 @@ pub fn with_retry<T>(
                 if failed >= policy.attempts || begun.elapsed() + wait > policy.within {
                     return Err(error);
                 }
-                tracing::debug!(failed, ?wait, error = %error, "the store failed and is asked again");
+                let left = policy.within.saturating_sub(begun.elapsed()).as_secs();
+                match failed {
+                    PATIENCE => {
+                        tracing::warn!("the store does not answer, and is asked again for up to {left} s: {error}")
+                    }
+                    _ => tracing::debug!(failed, ?wait, error = %error, "the store failed and is asked again"),
+                }
                 thread::sleep(wait);
             }
             result => return result,

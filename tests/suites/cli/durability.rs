@@ -5,6 +5,9 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[cfg(all(feature = "postgres", unix))]
+use chem_tests::postgres_server::{ServerSettings, server};
+
 use crate::harness::{Outcome, Place, slow_flow};
 
 const STEPS: usize = 6;
@@ -186,4 +189,23 @@ fn a_run_goes_on_after_its_machine_was_started_anew_and_in_another_container_whe
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+#[cfg(all(feature = "postgres", unix))]
+#[test]
+fn who_waits_for_a_server_is_told_so_and_the_run_goes_on_when_it_is_back() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+
+    let Some(mut server) = server(ServerSettings::durable()) else { return };
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(6, 50));
+    let mut child = place.spawn(&["run", "slow.yaml", "--store", &server.url("postgres")]);
+    wait_for_lines(&place, 2);
+    server.kill();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let told = said.by_ref().lines().map_while(Result::ok).any(|line| line.contains("the store does not answer"));
+    server.restart().unwrap();
+    assert!(told, "nothing was said, and the run has ended");
+    said.read_to_end(&mut Vec::new()).unwrap();
+    assert!(child.wait().unwrap().success());
 }

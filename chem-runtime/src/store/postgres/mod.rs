@@ -136,9 +136,18 @@ impl Inner {
     fn with_session<T>(
         &self,
         action: &str,
+        work: impl FnMut(&mut Session) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.with_session_under(&self.policy, action, work)
+    }
+
+    fn with_session_under<T>(
+        &self,
+        policy: &RetryPolicy,
+        action: &str,
         mut work: impl FnMut(&mut Session) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        with_retry(&self.policy, |_| {
+        with_retry(policy, |_| {
             let mut session = self.provider.session()?;
             work(&mut session).map_err(|fault| match fault {
                 Fault::Store(error) => error,
@@ -180,7 +189,9 @@ impl EventStore for PgEventStore {
 
     fn release(&self, held: &Lease) -> Result<(), StoreError> {
         self.sign_of_life.lets_go(held);
-        self.inner.with_session("let go of a run in", |session| lease::release(session, held))
+        // A lease that is not let go of lapses by itself, so that nobody has to wait for a server that is gone.
+        let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
+        self.inner.with_session_under(&briefly, "let go of a run in", |session| lease::release(session, held))
     }
 
     fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
