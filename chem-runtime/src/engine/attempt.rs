@@ -13,9 +13,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::Observer;
+use crate::artifact::ArtifactSource;
 use crate::flow::FlowStep;
 use crate::step::{CancelToken, ExecutionContext, Files, Inputs, Signal, StepError, StepRunResult};
-use crate::store::{EventStore, StoredArtifacts};
 
 /// How long a step whose time is up has to stop.
 const GRACE: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ pub(super) struct Attempt {
     pub(super) step: FlowStep,
     pub(super) inputs: Inputs,
     pub(super) files: Arc<Files>,
-    pub(super) store: Arc<dyn EventStore>,
+    pub(super) artifacts: Arc<dyn ArtifactSource + Send>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancelToken,
 }
@@ -45,9 +45,8 @@ impl Attempt {
     /// The step's work on the thread that calls this.
     fn work(self) -> StepRunResult {
         let step = self.step.step();
-        let artifacts = StoredArtifacts(self.store.as_ref());
-        let progress = self.observer.as_ref();
-        let context = ExecutionContext::new(step.id(), &self.inputs, &artifacts, &self.files, &self.cancel, progress);
+        let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
+        let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
         let result = catch_unwind(AssertUnwindSafe(|| step.run(&context)))
             .unwrap_or_else(|panic| StepRunResult::failure(panicked(panic.as_ref())));
         let with = |own: Vec<Signal>| context.take_signals().into_iter().chain(own).collect();

@@ -1,8 +1,9 @@
 //! The engine: one loop around `decide` and `evolve` that alone calls steps and appends to the log.
 //!
 //! There is no second way through it for resuming: a resumed run is a run whose log was not empty. Events are held back
-//! until something depends on them being durable, which is the next step's work and the end of the run, so that n steps
-//! cost n+1 commits. What an event means, and what happens next, is the flow's to know.
+//! until the next step works or the run ends, so that n steps cost n+1 commits at the most. A step that leaves something
+//! behind waits until what was held is in the store; any other works while it is written. What an event means, and what
+//! happens next, is the flow's to know.
 
 mod attempt;
 mod begin;
@@ -273,7 +274,7 @@ impl FlowEngine {
             return self.drive_session(session, until);
         }
         // The log of a run that has just been named here is not asked for. If the id was given away and somebody has
-        // begun the run, the first append tells, before any step has worked.
+        // begun the run, the first append tells.
         if flow_id == self.default_flow && self.default_is_new.swap(false, Ordering::Relaxed) {
             let mut session = Session::begin(self, flow_id)?;
             match session.drive(self, until) {

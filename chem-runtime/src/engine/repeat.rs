@@ -9,7 +9,7 @@ use super::run::check_outputs;
 use crate::fingerprint::ArtifactHash;
 use crate::flow::FlowStep;
 use crate::step::{CancelToken, Files, Inputs, StepDefinition, StepError, StepOutput, StepRunResult};
-use crate::store::EventStore;
+use crate::store::{EventStore, StoredArtifacts};
 
 /// What the step puts out over the artifacts of `store` at its ports.
 ///
@@ -27,7 +27,8 @@ pub fn repeat_step(
         wired.wire(port, *hash, None);
     }
     let step = FlowStep::alone(step);
-    let attempt = Attempt { step: step.clone(), inputs: wired, files, store, observer: Arc::new(Unobserved), cancel };
+    let (artifacts, observer) = (Arc::new(StoredArtifacts(store)), Arc::new(Unobserved));
+    let attempt = Attempt { step: step.clone(), inputs: wired, files, artifacts, observer, cancel };
     match attempt.make() {
         StepRunResult::Success { outputs, .. } => check_outputs(step.step(), outputs),
         StepRunResult::Failure { error, .. } => Err(error),

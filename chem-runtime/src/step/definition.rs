@@ -92,6 +92,12 @@ pub trait StepDefinition: Send + Sync {
         false
     }
 
+    /// Whether its work leaves something behind besides its outputs, such as a file. By default that of a sink does. All
+    /// other work that is reusable may be done again and nobody would know, so that it need not wait for the log.
+    fn has_effects(&self) -> bool {
+        self.kind() == StepKind::Sink
+    }
+
     /// The columns of its inputs that its parameters name, each with the parameter. A check sees that they are there.
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
         Vec::new()

@@ -276,6 +276,10 @@ impl<S: Step> StepDefinition for Bound<S> {
         S::SPEC.cache
     }
 
+    fn has_effects(&self) -> bool {
+        S::SPEC.kind == StepKind::Sink || S::SPEC.params.iter().any(|param| (param.ty)().names_written_files())
+    }
+
     fn params(&self) -> Result<Map<String, Value>, StepError> {
         let params = self.step.to_params();
         // A parameter struct made in Rust may hold what a manifest could not say, such as NaN. What does not read back

@@ -187,4 +187,8 @@ impl EventStore for InMemoryEventStore {
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         Ok(self.state().events(flow_id).len() as u64)
     }
+
+    fn is_durable(&self) -> bool {
+        false
+    }
 }

@@ -38,6 +38,7 @@ pub mod sqlite;
 mod summary;
 mod url;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +120,11 @@ pub trait EventStore: Send + Sync {
     /// The position that the next event of a run will have.
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
 
+    /// Whether what is appended outlives the process, and appending takes the time that this takes.
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     /// Appends as [`append_as`](Self::append_as) does, under no lease.
     fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         self.append_as(flow_id.into(), expected, events)
@@ -182,12 +188,16 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         (**self).next_position(flow_id)
     }
+
+    fn is_durable(&self) -> bool {
+        (**self).is_durable()
+    }
 }
 
-/// Reads artifacts from an event store.
-pub struct StoredArtifacts<'a>(pub &'a dyn EventStore);
+/// Reads artifacts from an event store, by a reference to it or by a share in it.
+pub struct StoredArtifacts<S>(pub S);
 
-impl ArtifactSource for StoredArtifacts<'_> {
+impl<S: Deref<Target: EventStore> + Sync> ArtifactSource for StoredArtifacts<S> {
     fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
         match self.0.artifact(hash) {
             Ok(Some(artifact)) => Ok(artifact),

@@ -76,6 +76,14 @@ impl StepDefinition for Once {
         self.step().identity(files)
     }
 
+    fn is_reusable(&self) -> bool {
+        self.step().is_reusable()
+    }
+
+    fn has_effects(&self) -> bool {
+        self.step().has_effects()
+    }
+
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
         self.ran.lock().unwrap().push(self.id().to_string());
         if let Some(outputs) = self.worked.get() {
@@ -139,16 +147,19 @@ fn power_lost_at_any_append_of_any_flow_on_any_store_costs_nothing_that_had_fini
         let undisturbed = flow.engine(calm.clone());
         undisturbed.run_to_end().unwrap();
         let expected = undisturbed.flow_fingerprint().unwrap();
-        let appends = calm.appends.load(Ordering::SeqCst);
-        assert_eq!(flow.take_ran().len() + 1, appends, "{name}");
+        // At the most: what a step says while the log is written goes with the next append.
+        let appends = flow.take_ran().len() + 1;
+        assert!((2..=appends).contains(&calm.appends.load(Ordering::SeqCst)), "{name}");
 
         for (kind, backend) in &backends {
             for loss in (0..appends).flat_map(|append| [PowerLoss::Before(append), PowerLoss::After(append)]) {
                 let case = format!("{name} on {kind}, {loss:?}");
                 let flow_id = FlowId::new();
-                let first = flow.engine(Arc::new(Watched::on(backend.store(), Some(loss))));
-                assert!(matches!(first.run(flow_id), Err(CoreEngineError::Store(_))), "{case}");
+                let watched = Arc::new(Watched::on(backend.store(), Some(loss)));
+                let first = flow.engine(watched.clone());
+                let ended = first.run(flow_id);
                 drop(first);
+                assert_eq!(matches!(ended, Err(CoreEngineError::Store(_))), watched.is_dark(), "{case}: {ended:?}");
                 flow.take_ran();
 
                 let store = backend.store();

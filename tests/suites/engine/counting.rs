@@ -139,6 +139,8 @@ pub struct Watched {
     pub lists: AtomicUsize,
     power_loss: Option<PowerLoss>,
     dark: AtomicBool,
+    /// Done at each append before it is stored.
+    pub meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// When the power goes.
@@ -158,7 +160,7 @@ impl Watched {
     /// The same on another store.
     pub fn on(inner: Arc<dyn EventStore>, power_loss: Option<PowerLoss>) -> Self {
         let (appends, lists) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { inner, appends, lists, power_loss, dark: AtomicBool::new(false) }
+        Self { inner, appends, lists, power_loss, dark: AtomicBool::new(false), meanwhile: None }
     }
 
     /// The power is back.
@@ -166,8 +168,13 @@ impl Watched {
         self.dark.store(false, Ordering::SeqCst);
     }
 
+    /// Whether the power is gone.
+    pub fn is_dark(&self) -> bool {
+        self.dark.load(Ordering::SeqCst)
+    }
+
     fn see(&self) -> Result<(), StoreError> {
-        if self.dark.load(Ordering::SeqCst) { Err(power_lost()) } else { Ok(()) }
+        if self.is_dark() { Err(power_lost()) } else { Ok(()) }
     }
 
     fn lose(&self) -> StoreError {
@@ -193,6 +200,9 @@ impl EventStore for Watched {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         self.see()?;
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
+        if let Some(meanwhile) = &self.meanwhile {
+            meanwhile();
+        }
         if self.power_loss == Some(PowerLoss::Before(number)) {
             return Err(self.lose());
         }

@@ -16,14 +16,14 @@ impl Session {
         if engine.reuse.refusal(step).is_some() {
             return Ok(false);
         }
-        // A step of this run may have done the same work, and the store has to know of it.
-        if self.held.iter().any(|event| matches!(event.kind, FlowEventKind::StepFinished(_))) {
-            self.flush()?;
-        }
-        let Some(started) = self.instance.steps()[index].started.as_ref() else {
+        let Some(started) = self.instance.steps()[index].started.clone() else {
             return Ok(false);
         };
-        match engine.reuse.judge(self.store.as_ref(), &self.files, step, started)? {
+        // A step of this run may have done the same work, and the store has to know of it.
+        if self.unsettled.contains(&StepIdentity::of(&started).cache_key()?) {
+            self.flush()?;
+        }
+        match engine.reuse.judge(self.store.as_ref(), &self.files, step, &started)? {
             Verdict::Run(because) => {
                 if because.is_alarming() {
                     tracing::warn!(flow_id = %self.flow_id, step = %step.id(), %because, "an earlier result is of no use");
@@ -33,7 +33,7 @@ impl Session {
             }
             Verdict::Reuse { source, outputs } => {
                 tracing::info!(flow_id = %self.flow_id, step = %step.id(), source = %source.flow_id, "step reused");
-                engine.observer.step_reused(&self.instance, started, source);
+                engine.observer.step_reused(&self.instance, &started, source);
                 let (step_id, fingerprint) = (step.id().to_string(), started.fingerprint);
                 self.ready = None;
                 self.forget_used(engine, index);
@@ -58,15 +58,17 @@ impl Session {
             step: planned.clone(),
             inputs,
             files: self.files.clone(),
-            store: self.store.clone(),
+            artifacts: self.log.artifacts(),
             observer: engine.observer.clone(),
-            cancel: engine.cancel.clone(),
+            cancel: self.log.cancel().clone(),
         };
         let (result, signals) = match attempt.make() {
             StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),
             StepRunResult::Failure { error, signals } => (Err(error), signals),
         };
         if result.as_ref().is_err_and(StepError::is_interrupted) {
+            // It may have been asked to stop because the log cannot be written.
+            self.flush()?;
             return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
         }
         let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
@@ -129,6 +131,7 @@ impl Session {
             }
         }
         self.forget_used(engine, index);
+        self.unsettled.extend(finished.cache_key);
         self.hold(NewEvent { kind: FlowEventKind::StepFinished(finished), artifacts })
     }
 

@@ -1,20 +1,23 @@
-//! One run under way: load, decide, do, append, evolve. How a step is made ready and how it is done stand in files of
-//! their own.
+//! One run under way: load, decide, do, append, evolve. How a step is made ready, how it is done, and how the log is
+//! written stand in files of their own.
 
 mod execute;
+mod log;
 mod prepare;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub(super) use self::execute::check_outputs;
+use self::log::RunLog;
 use super::clock::{after, wait_until};
 use super::{CoreEngineError, FlowEngine};
 use crate::artifact::{Artifact, Handed};
 use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized};
+use crate::fingerprint::CacheKey;
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve, flow_fingerprint};
-use crate::step::{Files, Inputs, StepId};
-use crate::store::{EventStore, Holder, Lease, NewEvent, StoreError, Writer};
+use crate::step::{Files, Inputs, StepDefinition, StepId};
+use crate::store::{EventStore, Holder, Lease, NewEvent};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +32,12 @@ pub(super) enum Until {
 pub(super) struct Session {
     flow_id: FlowId,
     store: Arc<dyn EventStore>,
-    /// The right to write the run; none for one that has ended.
-    lease: Option<Lease>,
-    /// Whether the store may have that lease as one of a run that goes on, so that it has to be released.
-    in_hand: bool,
     instance: FlowInstance,
-    /// Events that have been decided and are not in the store yet.
+    /// Events that have been decided and that the log has not been given yet.
     held: Vec<NewEvent>,
+    log: RunLog,
+    /// The work that was finished since the log was last known to be in the store.
+    unsettled: HashSet<CacheKey>,
     /// The step that this process has made ready to run, with its inputs.
     ready: Option<(usize, FlowStep, Inputs)>,
     /// The history that it takes, which no step has put out.
@@ -72,15 +74,15 @@ impl Session {
 
     fn of(engine: &FlowEngine, instance: FlowInstance, lease: Option<Lease>) -> Self {
         let (store, flow_id) = (engine.store.clone(), instance.flow_id());
-        let (held, ready, history) = (Vec::new(), None, Vec::new());
+        let log = RunLog::new(store.clone(), flow_id, lease, instance.next_position(), &engine.cancel);
+        let (held, unsettled, ready, history) = (Vec::new(), HashSet::new(), None, Vec::new());
         let (handed, files) = (HashMap::new(), Arc::new(engine.place.files()));
-        let in_hand = lease.is_some() && instance.next_position() > 0;
-        Self { flow_id, store, lease, in_hand, instance, held, ready, history, handed, files }
+        Self { flow_id, store, instance, held, log, unsettled, ready, history, handed, files }
     }
 
     /// Whether this session may write the run: not one that has ended, nor one that somebody else has begun.
     pub(super) fn may_write(&self) -> bool {
-        self.lease.is_some()
+        self.log.may_write()
     }
 
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
@@ -132,7 +134,10 @@ impl Session {
                         continue;
                     }
                     if !self.reuse(engine, index)? {
-                        self.flush()?;
+                        match runs_ahead(engine.definition.steps()[index].step()) {
+                            true => self.log.append_behind(std::mem::take(&mut self.held))?,
+                            false => self.flush()?,
+                        }
                         self.execute(engine, index, resumed)?;
                     }
                     ran = true;
@@ -161,9 +166,8 @@ impl Session {
 
     /// Takes the right to go on with a run that had ended.
     pub(super) fn take_lease(&mut self, engine: &FlowEngine) -> Result<(), CoreEngineError> {
-        if self.lease.is_none() {
-            self.lease = Some(self.store.lease(self.flow_id, &Holder::this_process(), engine.takeover)?);
-            self.in_hand = true;
+        if !self.may_write() {
+            self.log.take(self.store.lease(self.flow_id, &Holder::this_process(), engine.takeover)?);
         }
         Ok(())
     }
@@ -182,24 +186,10 @@ impl Session {
         self.hold(NewEvent { kind: event, artifacts })
     }
 
-    /// Appends what is held, in one transaction.
+    /// Appends what is held. When it returns, all that the run has been through is in the store.
     pub(super) fn flush(&mut self) -> Result<(), CoreEngineError> {
-        if let Some(last) = self.held.last() {
-            let goes_on = !FlowEventKind::ends_the_run(last.kind.event_type());
-            let expected = self.instance.next_position() - self.held.len() as u64;
-            let writer = self.lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
-            // An append that fails may have landed all the same.
-            self.in_hand = self.lease.is_some();
-            let stored = self.store.append_as(writer, expected, &self.held);
-            if expected == 0 && matches!(stored, Err(StoreError::Conflict { .. } | StoreError::Fenced { .. })) {
-                // The run's first lease is the one of him who has begun it, and not ours to let go of.
-                (self.lease, self.in_hand) = (None, false);
-            }
-            stored?;
-            self.in_hand &= goes_on;
-            tracing::debug!(flow_id = %self.flow_id, position = expected, events = self.held.len(), "appended");
-            self.held.clear();
-        }
+        self.log.append(std::mem::take(&mut self.held))?;
+        self.unsettled.clear();
         Ok(())
     }
 
@@ -219,15 +209,11 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    /// Lets go of a run that has not ended, so that another process finds it free.
-    fn drop(&mut self) {
-        if let Some(lease) = self.lease.as_ref().filter(|_| self.in_hand)
-            && let Err(error) = self.store.release(lease)
-        {
-            tracing::warn!(flow_id = %self.flow_id, %error, "the run could not be let go of");
-        }
-    }
+/// Whether the step may work while the log is still told that it starts. One whose result may stand in for running it is
+/// a function of what it is given, so that nothing is lost if it has worked and nobody knows; what leaves something
+/// behind waits until all before it is in the store.
+fn runs_ahead(step: &dyn StepDefinition) -> bool {
+    step.is_reusable() && !step.has_effects()
 }
 
 impl FlowEngine {

@@ -59,6 +59,17 @@ pub enum ParamType {
     Map(Box<ParamType>),
 }
 
+impl ParamType {
+    /// Whether a value of it may name a file that is written.
+    pub fn names_written_files(&self) -> bool {
+        match self {
+            Self::OutputFile => true,
+            Self::List(inner) | Self::Optional(inner) | Self::Map(inner) => inner.names_written_files(),
+            _ => false,
+        }
+    }
+}
+
 impl std::fmt::Display for ParamType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
