@@ -1,7 +1,7 @@
 //! A serializer that writes the canonical text of a typed value in one pass.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -88,9 +88,8 @@ impl Writer {
         if write_canonical_f64(&mut self.out, value) { Ok(()) } else { Err(Why::NonFinite(value).into()) }
     }
 
-    fn integer(&mut self, value: impl fmt::Display) -> Result<(), Stop> {
-        // Writing to a String cannot fail.
-        let _ = write!(self.out, "{value}");
+    fn integer(&mut self, value: impl itoa::Integer) -> Result<(), Stop> {
+        self.out.push_str(itoa::Buffer::new().format(value));
         Ok(())
     }
 
