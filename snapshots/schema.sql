@@ -148,6 +148,73 @@ END
 $function$
 ;
 
+-- object: function chem_append_to_run
+CREATE OR REPLACE FUNCTION chem_append_to_run(run_id uuid, run_expected bigint, run_epoch bigint, run_holder text, event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    refused TEXT;
+BEGIN
+    -- One writer at a time until its commit. A lock that is free is taken by an expression, without a statement.
+    IF NOT pg_try_advisory_xact_lock(uuid_hash_extended(run_id, 0)) THEN
+        PERFORM pg_advisory_xact_lock(uuid_hash_extended(run_id, 0));
+    END IF;
+
+    IF run_expected = 0 AND run_epoch = 1 THEN
+        INSERT INTO flow_leases (flow_id, epoch, holder) VALUES (run_id, 1, run_holder::jsonb)
+        ON CONFLICT DO NOTHING;
+    END IF;
+
+    -- Whether it is refused; only then, why.
+    IF run_expected <> coalesce(
+        (SELECT position + 1 FROM event_log WHERE flow_id = run_id ORDER BY position DESC LIMIT 1), 0
+    ) OR (
+        run_epoch IS NOT NULL
+        AND run_epoch IS DISTINCT FROM (SELECT epoch FROM flow_leases WHERE flow_id = run_id)
+    ) THEN
+        SELECT jsonb_build_array(jsonb_build_object('flow_id', run_id, 'holder', lease.holder))::text INTO refused
+        FROM (SELECT) AS append
+        LEFT JOIN flow_leases AS lease ON lease.flow_id = run_id
+        WHERE run_epoch IS NOT NULL AND lease.epoch IS DISTINCT FROM run_epoch;
+        IF refused IS NOT NULL THEN
+            RAISE EXCEPTION 'the lease has passed to another holder' USING ERRCODE = 'CH002', DETAIL = refused;
+        END IF;
+
+        SELECT jsonb_build_array(
+            jsonb_build_object('flow_id', run_id, 'found', coalesce(max(position) + 1, 0))
+        )::text INTO refused
+        FROM event_log WHERE flow_id = run_id;
+        RAISE EXCEPTION 'the run has moved on' USING ERRCODE = 'CH001', DETAIL = refused;
+    END IF;
+
+    -- Arrays are taken apart in the list of columns, in step with each other, so that nothing is put aside on the way.
+    INSERT INTO event_log (flow_id, position, event_type, payload)
+    SELECT run_id, run_expected + event.number, event.type, event.payload::jsonb
+    FROM (
+        SELECT generate_series(0, cardinality(event_payloads) - 1) AS number,
+               unnest(event_types) AS type,
+               unnest(event_payloads) AS payload
+    ) AS event;
+
+    IF cardinality(artifact_hashes) > 0 THEN
+        -- The first of a name stays.
+        INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+        SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb,
+               (SELECT seq FROM event_log WHERE flow_id = run_id AND position = run_expected + artifact.event - 1)
+        FROM (
+            SELECT unnest(artifact_events) AS event,
+                   unnest(artifact_hashes) AS hash,
+                   unnest(artifact_kinds) AS kind,
+                   unnest(artifact_payloads) AS payload,
+                   unnest(artifact_metadatas) AS metadata
+        ) AS artifact
+        ON CONFLICT (artifact_hash) DO NOTHING;
+    END IF;
+END
+$function$
+;
+
 -- object: function chem_refuse_change
 CREATE OR REPLACE FUNCTION chem_refuse_change()
  RETURNS trigger

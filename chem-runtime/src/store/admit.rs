@@ -13,10 +13,12 @@ use crate::fingerprint::{CanonicalError, CanonicalText, canonical_json};
 
 /// An event that may be stored.
 pub(super) struct Admitted {
-    /// The event as it reads back from its text, which is what an append returns.
-    pub(super) kind: FlowEventKind,
+    /// The name of its kind.
+    pub(super) event_type: &'static str,
     /// Its payload as canonical JSON.
     pub(super) payload: String,
+    /// The event as it reads back from that text, where it is not sure to read back as it is.
+    pub(super) reads_back_as: Option<FlowEventKind>,
     /// The artifacts that land with it.
     pub(super) artifacts: Vec<AdmittedArtifact>,
 }
@@ -41,14 +43,14 @@ fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, StoreError> 
     let event_type = event.kind.event_type();
     let refused = |source| StoreError::Refused { flow_id, event_type, source };
     let CanonicalText { text: payload, reads_back } = event.kind.stored_form().map_err(refused)?;
-    let kind = if reads_back {
-        event.kind.clone()
+    let reads_back_as = if reads_back {
+        None
     } else {
-        FlowEventKind::from_stored(event_type, &payload)
-            .map_err(|error| refused(CanonicalError::NotJson { reason: error.to_string() }))?
+        let read = FlowEventKind::from_stored(event_type, &payload);
+        Some(read.map_err(|error| refused(CanonicalError::NotJson { reason: error.to_string() }))?)
     };
     let artifacts = event.artifacts.iter().map(admit_artifact).collect::<Result<_, _>>()?;
-    Ok(Admitted { kind, payload, artifacts })
+    Ok(Admitted { event_type, payload, reads_back_as, artifacts })
 }
 
 fn admit_artifact(artifact: &Artifact) -> Result<AdmittedArtifact, StoreError> {

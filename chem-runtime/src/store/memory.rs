@@ -51,6 +51,10 @@ impl State {
         self.flows.get(&flow_id).map_or(&[], Vec::as_slice)
     }
 
+    fn event(&self, flow_id: FlowId, position: u64) -> Option<&FlowEvent> {
+        self.events(flow_id).get(usize::try_from(position).ok()?)
+    }
+
     fn lease(&self, flow_id: FlowId) -> Option<LeaseState> {
         let held = self.leases.get(&flow_id)?;
         let last_event_type = self.events(flow_id).last().map(|event| event.kind.event_type().to_owned());
@@ -72,7 +76,7 @@ impl InMemoryEventStore {
 }
 
 impl EventStore for InMemoryEventStore {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
         let mut state = self.state();
@@ -95,20 +99,21 @@ impl EventStore for InMemoryEventStore {
         }
         let ts = now();
         let mut stored = Vec::with_capacity(events.len());
-        for (position, event) in (expected..).zip(admitted) {
+        for ((position, admitted), event) in (expected..).zip(admitted).zip(events) {
             state.log.push((flow_id, position));
             let seq = state.log.len() as u64;
-            for AdmittedArtifact { artifact, .. } in event.artifacts {
+            for AdmittedArtifact { artifact, .. } in admitted.artifacts {
                 state.artifacts.entry(artifact.hash()).or_insert(artifact);
             }
-            if let FlowEventKind::StepFinished(StepFinished { cache_key: Some(key), .. }) = &event.kind {
+            let kind = admitted.reads_back_as.unwrap_or_else(|| event.kind.clone());
+            if let FlowEventKind::StepFinished(StepFinished { cache_key: Some(key), .. }) = &kind {
                 state.finished.insert(*key, (flow_id, position));
             }
-            stored.push(FlowEvent { seq, flow_id, position, ts, kind: event.kind });
+            stored.push(FlowEvent { seq, flow_id, position, ts, kind });
         }
-        state.flows.entry(flow_id).or_default().extend(stored.iter().cloned());
+        state.flows.entry(flow_id).or_default().extend(stored);
         self.appended.notify_all();
-        Ok(stored)
+        Ok(())
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
@@ -139,11 +144,14 @@ impl EventStore for InMemoryEventStore {
         let (state, _) =
             self.appended.wait_timeout_while(self.state(), wait, nothing_new).unwrap_or_else(PoisonError::into_inner);
         let new = state.log.iter().skip(from).take(limit);
-        let events: Vec<FlowEvent> = new
-            .filter_map(|(flow_id, position)| state.events(*flow_id).get(usize::try_from(*position).ok()?).cloned())
-            .collect();
+        let events: Vec<FlowEvent> =
+            new.filter_map(|(flow_id, position)| state.event(*flow_id, *position).cloned()).collect();
         let seq = events.last().map_or(cursor.seq, |last| last.seq);
         Ok(Followed { events, cursor: Cursor { seq, ..cursor } })
+    }
+
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+        Ok(self.state().event(flow_id, position).cloned())
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
@@ -162,9 +170,7 @@ impl EventStore for InMemoryEventStore {
 
     fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
         let state = self.state();
-        let event =
-            |(flow_id, position): &(FlowId, u64)| state.events(*flow_id).get(usize::try_from(*position).ok()?).cloned();
-        Ok(state.finished.get(&key).and_then(event))
+        Ok(state.finished.get(&key).and_then(|(flow_id, position)| state.event(*flow_id, *position).cloned()))
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -73,13 +73,14 @@ impl From<FlowEventKind> for NewEvent {
 
 /// Where events and artifacts live.
 pub trait EventStore: Send + Sync {
-    /// Appends `events` to a run whose next position is `expected`, in one transaction with their artifacts.
+    /// Appends `events` to a run whose next position is `expected`, in one transaction with their artifacts. They have the
+    /// positions from there.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] if the lease under which the writer writes has passed to another holder.
     /// [`StoreError::Conflict`] if the run's next position is another one: somebody else has appended.
     /// [`StoreError::Refused`] if an event has no canonical form. Nothing is stored in any of these cases.
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError>;
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError>;
 
     /// Takes a run in hand that has begun: later appends under an earlier lease are refused.
     ///
@@ -98,6 +99,9 @@ pub trait EventStore: Send + Sync {
     ///
     /// Whoever reads on at the cursor that comes back gets every event once.
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError>;
+
+    /// The event of a run at a position, if the run has got so far.
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError>;
 
     /// All events of a run in order; none if there is no such run.
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError>;
@@ -128,21 +132,22 @@ pub trait EventStore: Send + Sync {
     }
 
     /// Appends as [`append_as`](Self::append_as) does, under no lease.
-    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         self.append_as(flow_id.into(), expected, events)
     }
 
-    /// Appends one event, wherever the run has got to. For logs that one writer owns; the engine says where it expects
-    /// the run to be.
+    /// Appends one event, wherever the run has got to, and gives it as it is stored. For logs that one writer owns; the
+    /// engine says where it expects the run to be.
     fn append_kind(&self, flow_id: FlowId, kind: FlowEventKind) -> Result<FlowEvent, StoreError> {
         let expected = self.next_position(flow_id)?;
-        let mut stored = self.append(flow_id, expected, &[kind.into()])?;
-        stored.pop().ok_or_else(|| StoreError::Corrupt { reason: "the store took an event and returned none".into() })
+        self.append(flow_id, expected, &[kind.into()])?;
+        let stored = self.event(flow_id, expected)?;
+        stored.ok_or_else(|| StoreError::Corrupt { reason: "the store took an event and has none in its place".into() })
     }
 }
 
 impl<S: EventStore + ?Sized> EventStore for Arc<S> {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         (**self).append_as(writer, expected, events)
     }
 
@@ -160,6 +165,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         (**self).follow(cursor, limit, wait)
+    }
+
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+        (**self).event(flow_id, position)
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

@@ -197,7 +197,7 @@ fn power_lost() -> StoreError {
 }
 
 impl EventStore for Watched {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         self.see()?;
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
         if let Some(meanwhile) = &self.meanwhile {
@@ -206,8 +206,8 @@ impl EventStore for Watched {
         if self.power_loss == Some(PowerLoss::Before(number)) {
             return Err(self.lose());
         }
-        let stored = self.inner.append_as(writer, expected, events)?;
-        if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(stored) }
+        self.inner.append_as(writer, expected, events)?;
+        if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(()) }
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
@@ -226,6 +226,10 @@ impl EventStore for Watched {
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         self.inner.follow(cursor, limit, wait)
+    }
+
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+        self.inner.event(flow_id, position)
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
+use chem_runtime::event::FlowEventKind;
 use chem_runtime::fingerprint::{canonical_json, write_canonical_f64};
+use chem_tests::events::one_of_each;
 use chem_tests::values::{cases, finite, json, number, text};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
@@ -143,4 +145,21 @@ fn a_number_of_few_digits_has_the_text_that_any_number_has() {
         prop_assert_eq!(&text, &slowly(value));
         prop_assert_eq!(text.parse::<f64>().unwrap(), value);
     });
+}
+
+/// The fields of stored types stand in the order of their names, so that no member of an event is moved to its place.
+#[test]
+fn events_are_written_in_canonical_order_as_they_come() {
+    macro_rules! as_it_comes {
+        ($kind:expr, $($variant:ident)*) => {
+            match $kind { $(FlowEventKind::$variant(payload) => serde_json::to_string(payload).unwrap(),)* }
+        };
+    }
+    for kind in one_of_each() {
+        let text = as_it_comes!(&kind,
+            FlowInitialized StepStarted StepFinished StepFailed StepSignal FlowCompleted StepReused RetryScheduled
+            BranchCreated UserInteractionRequested UserInteractionProvided
+        );
+        assert_eq!(text, kind.payload_text().unwrap());
+    }
 }

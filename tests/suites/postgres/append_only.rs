@@ -2,7 +2,7 @@
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::store::EventStore as _;
-use chem_tests::events::{artifact, finished, hash, numbered};
+use chem_tests::events::{artifact, finished, hash, numbered, signal};
 use postgres::error::SqlState;
 use postgres::types::ToSql;
 
@@ -57,7 +57,7 @@ fn update_delete_and_truncate_are_refused() {
 #[test]
 fn rows_that_this_program_could_not_have_written_are_refused() {
     let (store, database) = store_or_skip!();
-    let event = store.append(FlowId::new(), 0, &[numbered(0)]).unwrap().remove(0);
+    let event = store.append_kind(FlowId::new(), signal(0)).unwrap();
     let mut client = database.client();
     let long = hash::<chem_runtime::fingerprint::ArtifactHash>(1).to_string();
     for (wrong, values) in [

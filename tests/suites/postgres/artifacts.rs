@@ -60,8 +60,9 @@ fn what_is_too_large_for_one_statement_lands_as_one() {
     assert!(artifacts.iter().map(|artifact| artifact.payload_text().len()).sum::<usize>() > 24 << 20);
     let batch = [numbered(0), finished(artifacts[..12].to_vec()), finished(artifacts[8..].to_vec())];
     assert!(matches!(store.append(run, 1, &batch), Err(StoreError::Conflict { found: 0, .. })));
-    let stored = store.append(run, 0, &batch).unwrap();
-    assert_eq!(store.list(run).unwrap(), stored);
+    store.append(run, 0, &batch).unwrap();
+    let stored = store.list(run).unwrap();
+    assert!(stored.iter().map(|event| &event.kind).eq(batch.iter().map(|event| &event.kind)));
     for artifact in &artifacts {
         assert_eq!(store.artifact(artifact.hash()).unwrap().as_ref(), Some(artifact));
     }

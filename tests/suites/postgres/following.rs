@@ -5,7 +5,7 @@ use std::time::Duration;
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::PgEventStore;
 use chem_runtime::store::{Cursor, EventStore, Follower};
-use chem_tests::events::numbered;
+use chem_tests::events::{numbered, signal};
 use chem_tests::postgres_server::TestDatabase;
 use postgres::Client;
 
@@ -55,7 +55,7 @@ fn transactions_held_open_cost_a_naive_reader_events_and_this_one_none() {
             all.push(transaction.query_one(RAW, &[]).unwrap().get::<_, i64>(0).unsigned_abs());
         }
         while let Some(last) = open.pop() {
-            all.push(store.append(FlowId::new(), 0, &[numbered(0)]).unwrap()[0].seq);
+            all.push(store.append_kind(FlowId::new(), signal(0)).unwrap().seq);
             read.extend(read_on(&store, &mut cursor));
             naively_read.extend(naive.read_on());
             last.commit().unwrap();
@@ -82,7 +82,7 @@ fn a_transaction_that_is_rolled_back_leaves_nothing_and_holds_nobody_back_for_lo
     let mut client = database.client();
     let mut transaction = client.transaction().unwrap();
     transaction.query_one(RAW, &[]).unwrap();
-    let seq = store.append(FlowId::new(), 0, &[numbered(0)]).unwrap()[0].seq;
+    let seq = store.append_kind(FlowId::new(), signal(0)).unwrap().seq;
     assert!(read_on(&store, &mut Cursor::default()).is_empty());
     transaction.rollback().unwrap();
     let first = Follower::new(&store, Cursor::START).next().unwrap().unwrap();
@@ -97,7 +97,7 @@ fn transactions_of_another_database_hold_nobody_back() {
     client.batch_execute("CREATE TABLE busy (id INT)").unwrap();
     let mut transaction = client.transaction().unwrap();
     transaction.batch_execute("INSERT INTO busy VALUES (1)").unwrap();
-    let seq = store.append(FlowId::new(), 0, &[numbered(0)]).unwrap()[0].seq;
+    let seq = store.append_kind(FlowId::new(), signal(0)).unwrap().seq;
     let first = Follower::new(&store, Cursor::START).next().unwrap().unwrap();
     assert_eq!(first.seq, seq);
     transaction.rollback().unwrap();

@@ -79,22 +79,31 @@ fn a_zombie_is_refused_by_the_database_with_a_state_of_its_own() {
     let zombie = Lease::of_new_run(run, far_away());
     store.append_as((&zombie).into(), 0, &[numbered(0)]).unwrap();
     store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
-    // The zombie wakes up in the middle of an append: its statement is all that is left of it.
-    let call = |client: &mut postgres::Client, epoch: i64, position: i64| {
-        let sql = format!(
+    // The zombie wakes up in the middle of an append: its statement is all that is left of it, alone or with those of
+    // other runs.
+    let alone = |epoch: i64, position: i64| {
+        format!(
+            "SELECT chem_append_to_run('{run}', {position}, {epoch}, NULL, ARRAY['stepsignal'], ARRAY['{{}}'],
+                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
+        )
+    };
+    let shared = |epoch: i64, position: i64| {
+        format!(
             "SELECT chem_append(ARRAY['{run}']::uuid[], ARRAY[{position}], ARRAY[{epoch}], ARRAY[NULL],
                  ARRAY['{run}']::uuid[], ARRAY[{position}], ARRAY['stepsignal'], ARRAY['{{}}'],
                  '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
-        );
-        client.batch_execute(&sql)
+        )
     };
     let mut client = database.client();
-    let fenced = call(&mut client, 1, 1).unwrap_err();
-    assert_eq!(fenced.code(), Some(&SqlState::from_code("CH002")), "{fenced:?}");
-    let conflict = call(&mut client, 2, 0).unwrap_err();
-    assert_eq!(conflict.code(), Some(&SqlState::from_code("CH001")), "{conflict:?}");
-    assert_eq!(store.next_position(run).unwrap(), 1);
-    call(&mut client, 2, 1).unwrap();
+    let calls: [(i64, &dyn Fn(i64, i64) -> String); 2] = [(1, &alone), (2, &shared)];
+    for (position, call) in calls {
+        let fenced = client.batch_execute(&call(1, position)).unwrap_err();
+        assert_eq!(fenced.code(), Some(&SqlState::from_code("CH002")), "{fenced:?}");
+        let conflict = client.batch_execute(&call(2, position - 1)).unwrap_err();
+        assert_eq!(conflict.code(), Some(&SqlState::from_code("CH001")), "{conflict:?}");
+        assert_eq!(store.next_position(run).unwrap(), position as u64);
+        client.batch_execute(&call(2, position)).unwrap();
+    }
 }
 
 #[test]
@@ -106,8 +115,8 @@ fn who_takes_a_run_waits_for_the_append_that_is_under_way() {
     let mut client = database.client();
     let mut transaction = client.transaction().unwrap();
     let append = format!(
-        "SELECT chem_append(ARRAY['{run}']::uuid[], ARRAY[1], ARRAY[1], ARRAY[NULL], ARRAY['{run}']::uuid[], ARRAY[1],
-             ARRAY['stepsignal'], ARRAY['{{\"step_id\":\"a\",\"step_index\":0,\"signal\":\"late\"}}'],
+        "SELECT chem_append_to_run('{run}', 1, 1, NULL, ARRAY['stepsignal'],
+             ARRAY['{{\"step_id\":\"a\",\"step_index\":0,\"signal\":\"late\"}}'],
              '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
     );
     transaction.batch_execute(&append).unwrap();

@@ -83,7 +83,7 @@ fn older(migrations: &[&str]) -> Option<TestDatabase> {
         .batch_execute(&format!(
             "CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version <= {};
              DROP TABLE event_log, workflow_step_artifacts, delivery_eras, flow_leases;
-             DROP FUNCTION chem_append, chem_take_lease, chem_refuse_change;
+             DROP FUNCTION chem_append, chem_append_to_run, chem_take_lease, chem_refuse_change;
              TRUNCATE refinery_schema_history;
              INSERT INTO refinery_schema_history SELECT * FROM history;",
             migrations.len()

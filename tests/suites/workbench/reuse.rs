@@ -143,7 +143,7 @@ struct Damaged {
 }
 
 impl EventStore for Damaged {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         self.inner.append_as(writer, expected, events)
     }
 
@@ -161,6 +161,10 @@ impl EventStore for Damaged {
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         self.inner.follow(cursor, limit, wait)
+    }
+
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+        self.inner.event(flow_id, position)
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

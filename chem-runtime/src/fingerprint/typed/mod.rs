@@ -27,7 +27,7 @@ pub(crate) struct CanonicalText {
 /// # Errors
 /// As [`to_json`] and [`canonical_json`] have them.
 pub(crate) fn canonical_text<T: Serialize + ?Sized>(value: &T) -> Result<CanonicalText, CanonicalError> {
-    let mut writer = Writer::default();
+    let mut writer = Writer::new();
     match value.serialize(&mut writer) {
         Ok(()) => {
             check_length(&writer.out)?;
@@ -47,7 +47,7 @@ pub(crate) fn canonical_text<T: Serialize + ?Sized>(value: &T) -> Result<Canonic
 /// the first string that no store can hold, [`CanonicalError::TooDeep`] with that of the first value below
 /// [`MAX_DEPTH`](super::MAX_DEPTH), [`CanonicalError::NotJson`] for what JSON has no form for.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Value, CanonicalError> {
-    match value.serialize(&mut Writer::default()) {
+    match value.serialize(&mut Writer::new()) {
         Ok(()) | Err(Stop { why: Why::Private, .. }) => by_serde_json(value),
         Err(stop) => Err(stop.into()),
     }

@@ -1,7 +1,7 @@
 //! A serializer that writes the canonical text of a typed value in one pass.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -15,8 +15,12 @@ use crate::fingerprint::canonical::{write_canonical_f64, write_canonical_str};
 /// How the types begin whose content serde_json alone understands, such as a number of any length.
 const PRIVATE: &str = "$serde_json::private::";
 
+/// So much room is made for the members of an object before there are any, however many it says it has.
+const MOST_AT_FIRST: usize = 64;
+/// So much room is made for a text at once, in bytes: most events take less.
+const ROOM: usize = 512;
+
 /// Writes a value, and stops at what a store cannot hold. After an error it is of no more use.
-#[derive(Default)]
 pub(super) struct Writer {
     pub(super) out: String,
     /// Whether a float was written as the integer that it is, as which it then reads back.
@@ -48,6 +52,10 @@ impl Place<'_> {
 }
 
 impl Writer {
+    pub(super) fn new() -> Self {
+        Self { out: String::with_capacity(ROOM), reshaped: false, depth: 0 }
+    }
+
     /// Goes into an array or an object.
     fn enter(&mut self, bracket: char) -> Result<(), Stop> {
         if self.depth >= MAX_DEPTH {
@@ -80,9 +88,8 @@ impl Writer {
         if write_canonical_f64(&mut self.out, value) { Ok(()) } else { Err(Why::NonFinite(value).into()) }
     }
 
-    fn integer(&mut self, value: impl fmt::Display) -> Result<(), Stop> {
-        // Writing to a String cannot fail.
-        let _ = write!(self.out, "{value}");
+    fn integer(&mut self, value: impl itoa::Integer) -> Result<(), Stop> {
+        self.out.push_str(itoa::Buffer::new().format(value));
         Ok(())
     }
 
@@ -212,12 +219,12 @@ impl<'a> ser::Serializer for &'a mut Writer {
         Elements::of(self, Some(variant))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Stop> {
-        Members::of(self, None)
+    fn serialize_map(self, count: Option<usize>) -> Result<Members<'a>, Stop> {
+        Members::of(self, None, count.unwrap_or_default())
     }
 
-    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Members<'a>, Stop> {
-        if name.starts_with(PRIVATE) { Err(Why::Private.into()) } else { Members::of(self, None) }
+    fn serialize_struct(self, name: &'static str, count: usize) -> Result<Members<'a>, Stop> {
+        if name.starts_with(PRIVATE) { Err(Why::Private.into()) } else { Members::of(self, None, count) }
     }
 
     fn serialize_struct_variant(
@@ -225,9 +232,9 @@ impl<'a> ser::Serializer for &'a mut Writer {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        _: usize,
+        count: usize,
     ) -> Result<Members<'a>, Stop> {
-        Members::of(self, Some(variant))
+        Members::of(self, Some(variant), count)
     }
 }
 
@@ -297,10 +304,18 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn of(writer: &'a mut Writer, variant: Option<&'static str>) -> Result<Self, Stop> {
+    /// An object of about `count` members.
+    fn of(writer: &'a mut Writer, variant: Option<&'static str>, count: usize) -> Result<Self, Stop> {
         open(writer, variant, '{')?;
         let from = writer.out.len();
-        Ok(Self { writer, variant, from, written: Vec::new(), in_order: true, key: String::new() })
+        Ok(Self {
+            writer,
+            variant,
+            from,
+            written: Vec::with_capacity(count.min(MOST_AT_FIRST)),
+            in_order: true,
+            key: String::new(),
+        })
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: Cow<'static, str>, value: &T) -> Result<(), Stop> {

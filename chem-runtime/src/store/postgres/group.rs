@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::append::{AT_ONCE, Landed, Pending};
+use super::append::{AT_ONCE, Pending};
 use crate::store::StoreError;
 
 /// So many commits are under way at once: while one waits for the disk, the next is put together.
@@ -30,7 +30,7 @@ enum Turn {
     Waits,
     /// A commit has ended, and nobody may have begun the next.
     Nudged,
-    Done(Result<Landed, StoreError>),
+    Done(Result<(), StoreError>),
 }
 
 impl Ticket {
@@ -40,7 +40,7 @@ impl Ticket {
     }
 
     /// Tells the caller what has come of it. The first word is the last.
-    pub(super) fn done(&self, result: Result<Landed, StoreError>) {
+    pub(super) fn done(&self, result: Result<(), StoreError>) {
         let mut turn = self.turn();
         if !matches!(*turn, Turn::Done(_)) {
             *turn = Turn::Done(result);
@@ -49,14 +49,14 @@ impl Ticket {
     }
 
     /// The result, if there is one.
-    fn result(&self) -> Option<Result<Landed, StoreError>> {
+    fn result(&self) -> Option<Result<(), StoreError>> {
         match std::mem::replace(&mut *self.turn(), Turn::Waits) {
             Turn::Done(result) => Some(result),
             Turn::Nudged | Turn::Waits => None,
         }
     }
 
-    fn wait(&self) -> Option<Result<Landed, StoreError>> {
+    fn wait(&self) -> Option<Result<(), StoreError>> {
         let waits = |turn: &mut Turn| matches!(turn, Turn::Waits);
         drop(self.turned.wait_while(self.turn(), waits).unwrap_or_else(PoisonError::into_inner));
         self.result()
@@ -85,7 +85,7 @@ struct Queue {
 
 impl GroupWriter {
     /// Has `pending` committed: by this caller through `commit`, or by another one through his.
-    pub(super) fn submit(&self, pending: Pending, commit: impl Fn(&[Arc<Ticket>])) -> Result<Landed, StoreError> {
+    pub(super) fn submit(&self, pending: Pending, commit: impl Fn(&[Arc<Ticket>])) -> Result<(), StoreError> {
         let ticket = Ticket::new(pending);
         self.queue().waiting.push(ticket.clone());
         loop {
@@ -108,7 +108,7 @@ impl GroupWriter {
         mut queue: MutexGuard<'a, Queue>,
         own: &Ticket,
         commit: &impl Fn(&[Arc<Ticket>]),
-    ) -> Result<Landed, StoreError> {
+    ) -> Result<(), StoreError> {
         let _leader = Leader(self);
         loop {
             let batch = self.gather(queue);

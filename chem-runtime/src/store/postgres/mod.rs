@@ -7,6 +7,7 @@
 //! The store blocks. In an asynchronous program call it from a thread that may (`spawn_blocking` and its like).
 
 mod append;
+mod artifacts;
 mod drift;
 mod error;
 mod follow;
@@ -165,7 +166,7 @@ impl Inner {
 }
 
 impl EventStore for PgEventStore {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         let admitted = admit(writer.flow_id(), events)?;
         let stored = write::append(&self.inner, &self.writer, writer, expected, admitted);
         if let Some(lease) = writer.lease() {
@@ -200,6 +201,10 @@ impl EventStore for PgEventStore {
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         poll(wait, || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)))
+    }
+
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+        self.inner.with_session("read", |session| Ok(read::events_between(session, flow_id, position, 1)?.pop()))
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

@@ -9,13 +9,13 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::append::{self, AT_ONCE, EventRow, Failure, Landed, Pending, Refusal};
+use super::append::{self, AT_ONCE, Failure, Pending, Refusal};
 use super::error::is_ambiguous;
 use super::group::{GroupWriter, Ticket};
 use super::read::{events_between, next_position};
 use super::session::Session;
 use super::{Fault, Inner};
-use crate::event::{FlowEvent, FlowEventKind};
+use crate::event::FlowEvent;
 use crate::store::admit::Admitted;
 use crate::store::{ErrorClass, StoreError, Writer, with_retry};
 
@@ -29,26 +29,19 @@ pub(super) fn append(
     writer: Writer<'_>,
     expected: u64,
     admitted: Vec<Admitted>,
-) -> Result<Vec<FlowEvent>, StoreError> {
+) -> Result<(), StoreError> {
     let flow_id = writer.flow_id();
     // No run is so long, and the arithmetic below may rely on that.
     if expected > LONGEST_RUN {
         let found = store.with_session("read", |session| next_position(session, flow_id))?;
         return Err(StoreError::Conflict { flow_id, expected, found });
     }
-    let (mut kinds, mut rows) = (Vec::with_capacity(admitted.len()), Vec::with_capacity(admitted.len()));
-    for Admitted { kind, payload, artifacts } in admitted {
-        rows.push(EventRow { event_type: kind.event_type(), payload, artifacts });
-        kinds.push(kind);
-    }
-    let pending = Pending { flow_id, expected, lease: writer.lease().cloned(), events: rows };
-    let landed = if pending.size() > AT_ONCE {
-        commit_large(store, &pending)?
+    let pending = Pending { flow_id, expected, lease: writer.lease().cloned(), events: admitted };
+    if pending.size() > AT_ONCE {
+        commit_large(store, &pending)
     } else {
-        group.submit(pending, |batch| commit(store, batch))?
-    };
-    let places = (expected..).zip(landed.seqs).zip(kinds);
-    Ok(places.map(|((position, seq), kind)| FlowEvent { seq, flow_id, position, ts: landed.ts, kind }).collect())
+        group.submit(pending, |batch| commit(store, batch))
+    }
 }
 
 /// Commits a batch and tells each of its callers what has come of it.
@@ -60,11 +53,7 @@ fn commit(store: &Inner, batch: &[Arc<Ticket>]) {
         while !open.is_empty() {
             let pending: Vec<&Pending> = open.iter().map(|ticket| &ticket.pending).collect();
             match append::append(&mut session, &pending) {
-                Ok(landed) => {
-                    for (ticket, landed) in open.drain(..).zip(landed) {
-                        ticket.done(Ok(landed));
-                    }
-                }
+                Ok(()) => open.drain(..).for_each(|ticket| ticket.done(Ok(()))),
                 Err(Failure::Refused(refused)) => refuse(store, &mut session, &mut open, &refused, lost_answer)?,
                 Err(Failure::Database(error)) => {
                     lost_answer |= is_ambiguous(&error);
@@ -119,39 +108,35 @@ fn outcome(
     pending: &Pending,
     refusal: &Refusal,
     lost_answer: bool,
-) -> Result<Result<Landed, StoreError>, StoreError> {
+) -> Result<Result<(), StoreError>, StoreError> {
     if lost_answer && refusal.found.is_some() {
         let stored = events_between(session, pending.flow_id, pending.expected, pending.events.len());
         let stored = stored.map_err(|fault| match fault {
             Fault::Store(error) => error,
             Fault::Database(error) => store.failed("read", error),
         })?;
-        if let Some(landed) = same_events(pending, &stored) {
-            return Ok(Ok(landed));
+        if same_events(pending, &stored) {
+            return Ok(Ok(()));
         }
     }
     Ok(Err(refusal.error(pending.expected)))
 }
 
-/// Where the events of `pending` are, if they are just those that are stored.
-fn same_events(pending: &Pending, stored: &[FlowEvent]) -> Option<Landed> {
-    let same = |(row, event): (&EventRow, &FlowEvent)| is_same(&event.kind, row);
-    let all = stored.len() == pending.events.len() && pending.events.iter().zip(stored).all(same);
-    let ts = stored.first()?.ts;
-    all.then(|| Landed { seqs: stored.iter().map(|event| event.seq).collect(), ts })
-}
-
-fn is_same(kind: &FlowEventKind, row: &EventRow) -> bool {
-    kind.event_type() == row.event_type && kind.payload_text().is_ok_and(|text| text == row.payload)
+/// Whether the events of `pending` are just those that are stored.
+fn same_events(pending: &Pending, stored: &[FlowEvent]) -> bool {
+    let same = |(new, FlowEvent { kind, .. }): (&Admitted, &FlowEvent)| {
+        kind.event_type() == new.event_type && kind.payload_text().is_ok_and(|text| text == new.payload)
+    };
+    !stored.is_empty() && stored.len() == pending.events.len() && pending.events.iter().zip(stored).all(same)
 }
 
 /// Commits what is too large to share a commit.
-fn commit_large(store: &Inner, pending: &Pending) -> Result<Landed, StoreError> {
+fn commit_large(store: &Inner, pending: &Pending) -> Result<(), StoreError> {
     let mut lost_answer = false;
     with_retry(&store.policy, |_| {
         let mut session = store.provider.session()?;
         match append::append_large(&mut session, pending) {
-            Ok(landed) => Ok(landed),
+            Ok(()) => Ok(()),
             Err(Failure::Refused(refused)) => {
                 let own = refused.iter().find(|refusal| refusal.flow_id == pending.flow_id);
                 let refusal = own.ok_or_else(|| StoreError::Corrupt {

@@ -124,7 +124,7 @@ impl SqliteEventStore {
 }
 
 impl EventStore for SqliteEventStore {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<Vec<FlowEvent>, StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
         let failed = self.failed("append to");
@@ -138,9 +138,8 @@ impl EventStore for SqliteEventStore {
         if found != expected {
             return Err(StoreError::Conflict { flow_id, expected, found });
         }
-        let stored = insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
-        transaction.commit().map_err(&failed)?;
-        Ok(stored)
+        insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
+        transaction.commit().map_err(failed)
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
@@ -165,6 +164,21 @@ impl EventStore for SqliteEventStore {
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         poll(wait, || self.read_on(cursor, limit))
+    }
+
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+        // A position that SQLite has no number for is one that no run reaches.
+        let Ok(position) = signed(position) else { return Ok(None) };
+        let stored = self
+            .connection()
+            .prepare_cached(
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE flow_id = ? AND position = ?",
+            )
+            .and_then(|mut statement| {
+                statement.query_row(params![flow_id.to_string(), position], |row| StoredEvent::read(row, 0)).optional()
+            })
+            .map_err(self.failed("read"))?;
+        stored.map(StoredEvent::decode).transpose()
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {

@@ -20,27 +20,22 @@ pub(super) fn insert(
     flow_id: FlowId,
     expected: u64,
     events: Vec<Admitted>,
-) -> rusqlite::Result<Vec<FlowEvent>> {
-    let mut insert_event = transaction.prepare_cached(
-        "INSERT INTO event_log (flow_id, position, ts, event_type, payload) VALUES (?, ?, ?, ?, ?) RETURNING seq",
-    )?;
+) -> rusqlite::Result<()> {
+    let mut insert_event = transaction
+        .prepare_cached("INSERT INTO event_log (flow_id, position, ts, event_type, payload) VALUES (?, ?, ?, ?, ?)")?;
     let mut insert_artifact = transaction.prepare_cached(
         "INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
          VALUES (?, ?, ?, ?, ?) ON CONFLICT (artifact_hash) DO NOTHING",
     )?;
-    let (run, ts) = (flow_id.to_string(), now());
-    let ts_text = format!("{ts:.6}");
-    let mut stored = Vec::with_capacity(events.len());
-    for (position, Admitted { kind, payload, artifacts }) in (expected..).zip(events) {
-        let values = params![run, signed(position)?, ts_text, kind.event_type(), payload];
-        let seq: i64 = insert_event.query_row(values, |row| row.get(0))?;
+    let (run, ts) = (flow_id.to_string(), format!("{:.6}", now()));
+    for (position, Admitted { event_type, payload, artifacts, .. }) in (expected..).zip(events) {
+        let seq = insert_event.insert(params![run, signed(position)?, ts, event_type, payload])?;
         for AdmittedArtifact { artifact, metadata } in artifacts {
             let (hash, kind) = (artifact.hash().to_string(), artifact.kind());
             insert_artifact.execute(params![hash, kind, artifact.payload_text(), metadata, seq])?;
         }
-        stored.push(FlowEvent { seq: seq.unsigned_abs(), flow_id, position, ts, kind });
     }
-    Ok(stored)
+    Ok(())
 }
 
 /// An event as its row has it.

@@ -5,7 +5,7 @@ use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
 use chem_tests::events::{artifact, finished, numbered, one_of_each, signal};
 use chem_tests::stores::Backend;
 
-use super::{batch, everything};
+use super::{appended, batch, everything};
 
 pub(super) fn positions_are_contiguous_from_zero(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
@@ -38,21 +38,27 @@ pub(super) fn a_wrong_position_is_a_conflict_and_stores_nothing(backend: &dyn Ba
 
 pub(super) fn an_empty_batch_stores_nothing(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
-    assert_eq!(store.append(flow_id, 0, &[]).unwrap(), []);
+    store.append(flow_id, 0, &[]).unwrap();
     assert_eq!(store.flows().unwrap(), []);
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
-    assert_eq!(store.append(flow_id, 1, &[]).unwrap(), []);
+    store.append(flow_id, 1, &[]).unwrap();
     assert!(matches!(store.append(flow_id, 0, &[]), Err(StoreError::Conflict { found: 1, .. })));
     assert_eq!(store.list(flow_id).unwrap().len(), 1);
 }
 
-pub(super) fn append_returns_what_list_gives(backend: &dyn Backend) {
+pub(super) fn an_event_is_found_by_its_position(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     // Numbers that read back in another spelling, and equal values in two spellings.
     let data = serde_json::json!([1.0, -0.0, 1e16, 5e-324, 0.1 + 0.2, u64::MAX, {"b": 1, "a": 2}]);
-    let mut stored = store.append(flow_id, 0, &[signal(data).into(), numbered(1)]).unwrap();
-    stored.extend(store.append(flow_id, 2, &[finished([artifact(1)])]).unwrap());
+    let mut stored = vec![store.append_kind(flow_id, signal(data)).unwrap()];
+    stored.extend(appended(&*store, flow_id, 1, &[numbered(1), finished([artifact(1)])]));
     assert_eq!(store.list(flow_id).unwrap(), stored);
+    for event in stored {
+        assert_eq!(store.event(flow_id, event.position).unwrap(), Some(event));
+    }
+    for (run, position) in [(flow_id, 3), (flow_id, u64::MAX), (FlowId::new(), 0)] {
+        assert_eq!(store.event(run, position).unwrap(), None);
+    }
 }
 
 pub(super) fn every_kind_of_event_comes_back(backend: &dyn Backend) {
@@ -66,11 +72,11 @@ pub(super) fn every_kind_of_event_comes_back(backend: &dyn Backend) {
 
 pub(super) fn seq_grows_over_all_runs(backend: &dyn Backend) {
     let (store, one, other) = (backend.store(), FlowId::new(), FlowId::new());
-    let mut stored = store.append(one, 0, &[numbered(0), numbered(1)]).unwrap();
-    stored.extend(store.append(other, 0, &[numbered(0)]).unwrap());
+    let mut stored = appended(&*store, one, 0, &[numbered(0), numbered(1)]);
+    stored.extend(appended(&*store, other, 0, &[numbered(0)]));
     assert!(store.append(one, 0, &[numbered(9)]).is_err());
-    stored.extend(store.append(one, 2, &[numbered(2)]).unwrap());
-    stored.extend(store.append(other, 1, &[numbered(1)]).unwrap());
+    stored.extend(appended(&*store, one, 2, &[numbered(2)]));
+    stored.extend(appended(&*store, other, 1, &[numbered(1)]));
     assert!(stored.windows(2).all(|pair| pair[0].seq < pair[1].seq), "{stored:?}");
 }
 
@@ -93,8 +99,17 @@ pub(super) fn a_run_that_nobody_began_has_no_events(backend: &dyn Backend) {
 /// Long enough for a store that fetches events in pieces to need several, with and without a rest.
 pub(super) fn a_long_run_is_listed_whole(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
-    let mut stored = store.append(flow_id, 0, &(0..4_096).map(numbered).collect::<Vec<_>>()).unwrap();
-    assert_eq!(store.list(flow_id).unwrap(), stored);
-    stored.extend(store.append(flow_id, 4_096, &[numbered(4_096)]).unwrap());
-    assert_eq!(store.list(flow_id).unwrap(), stored);
+    let is_whole = |length: u64| {
+        let listed = store.list(flow_id).unwrap();
+        assert!(
+            listed
+                .iter()
+                .map(|event| (event.position, &event.kind))
+                .eq((0..length).zip(&(0..length).map(signal).collect::<Vec<_>>()))
+        );
+    };
+    store.append(flow_id, 0, &(0..4_096).map(numbered).collect::<Vec<_>>()).unwrap();
+    is_whole(4_096);
+    store.append(flow_id, 4_096, &[numbered(4_096)]).unwrap();
+    is_whole(4_097);
 }

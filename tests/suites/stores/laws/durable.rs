@@ -22,7 +22,7 @@ pub(super) fn what_was_stored_is_there_when_the_store_is_opened_again(backend: &
 
 pub(super) fn a_store_opened_again_goes_on_where_it_was(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
-    let first = store.append(flow_id, 0, &[numbered(0), numbered(1)]).unwrap();
+    let first = super::appended(&*store, flow_id, 0, &[numbered(0), numbered(1)]);
     drop(store);
     let Some(again) = backend.reopen() else { return };
     assert_eq!(again.next_position(flow_id).unwrap(), 2);

@@ -8,6 +8,8 @@ use chem_runtime::store::{Cursor, EventStore, Follower};
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::stores::Backend;
 
+use super::appended;
+
 const AT_ONCE: Duration = Duration::ZERO;
 
 pub(super) fn every_event_comes_once_and_in_order(backend: &dyn Backend) {
@@ -15,7 +17,7 @@ pub(super) fn every_event_comes_once_and_in_order(backend: &dyn Backend) {
     let mut stored = Vec::new();
     for position in 0..4 {
         for run in runs {
-            stored.extend(store.append(run, position * 2, &[numbered(0), finished([artifact(1)])]).unwrap());
+            stored.extend(appended(&*store, run, position * 2, &[numbered(0), finished([artifact(1)])]));
         }
     }
     let (all, end) = read_all(&*store, Cursor::START, 1000, stored.len());

@@ -10,7 +10,7 @@ mod refusal;
 mod runs;
 mod work;
 
-use chem_runtime::event::FlowEventKind;
+use chem_runtime::event::{FlowEvent, FlowEventKind, FlowId};
 use chem_runtime::store::{EventStore, NewEvent};
 
 macro_rules! laws {
@@ -22,7 +22,7 @@ macro_rules! laws {
                     positions_are_contiguous_from_zero,
                     a_wrong_position_is_a_conflict_and_stores_nothing,
                     an_empty_batch_stores_nothing,
-                    append_returns_what_list_gives,
+                    an_event_is_found_by_its_position,
                     a_long_run_is_listed_whole,
                     every_kind_of_event_comes_back,
                     seq_grows_over_all_runs,
@@ -102,6 +102,12 @@ fn everything(store: &dyn EventStore) -> impl PartialEq + std::fmt::Debug + use<
     let hashes = store.artifacts_with_prefix("", usize::MAX).unwrap();
     let artifacts: Vec<_> = hashes.iter().map(|hash| store.artifact(*hash).unwrap()).collect();
     (runs, events, artifacts)
+}
+
+/// Appends, and gives what is stored.
+fn appended(store: &dyn EventStore, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Vec<FlowEvent> {
+    store.append(flow_id, expected, events).unwrap();
+    (expected..).zip(events).map(|(position, _)| store.event(flow_id, position).unwrap().unwrap()).collect()
 }
 
 fn batch(kinds: impl IntoIterator<Item = FlowEventKind>) -> Vec<NewEvent> {
