@@ -125,13 +125,7 @@ impl Aggregate {
                 let number = |row: &usize| match data {
                     ColumnData::Float(values) => Ok(values[*row].unwrap_or_default()),
                     ColumnData::Integer(values) => Ok(values[*row].unwrap_or_default() as f64),
-                    _ => Err(StepError::new(format!(
-                        "`{}({})` is of numbers, and `{}` is {}",
-                        self.measure.name(),
-                        column.name,
-                        column.name,
-                        type_name(column.ty)
-                    ))),
+                    _ => Err(self.not_of_numbers(column, data)),
                 };
                 // Also where there are no rows, what is no number has no mean.
                 if !matches!(data, ColumnData::Float(_) | ColumnData::Integer(_)) {
@@ -151,6 +145,16 @@ impl Aggregate {
                 Ok(ColumnData::Float(rows.iter().map(told).collect::<Result<_, _>>()?))
             }
         }
+    }
+
+    fn not_of_numbers(&self, column: &Column, data: &ColumnData) -> StepError {
+        let (measure, name) = (self.measure.name(), &column.name);
+        let mut message = format!("`{measure}({name})` is of numbers, and `{name}` is {}", type_name(column.ty));
+        // What a file tells nothing about is taken for text.
+        if (0..data.len()).all(|row| is_missing(data, row)) {
+            message += &format!(" without a value; if it comes from a file, say there `types: {{ {name}: float }}`");
+        }
+        StepError::new(message)
     }
 
     fn of_numbers(&self, mut numbers: Vec<f64>) -> Option<f64> {

@@ -174,5 +174,8 @@ mod tests {
             let said = aggregate(sample(), by, values).unwrap_err();
             assert!(said.contains(why), "{said}");
         }
+        // The fourth row has no `g`.
+        let said = aggregate(sample().gather(&[3]), &[], &["mean(g)"]).unwrap_err();
+        assert!(said.contains("`g` is text without a value; ") && said.contains("`types: { g: float }`"), "{said}");
     }
 }
