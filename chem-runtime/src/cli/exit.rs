@@ -46,10 +46,6 @@ impl Failure {
         Self { status: Status::Usage, message: message.into(), causes: Vec::new(), help: None }
     }
 
-    pub(super) fn no_store(message: impl Into<String>) -> Self {
-        Self { status: Status::Store, ..Self::usage(message) }
-    }
-
     pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -83,7 +79,11 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::new(Status::Store, &error)
+        let failure = Self::new(Status::Store, &error);
+        match error {
+            StoreError::Absent { .. } => failure.with_help("`chem run MANIFEST` makes one; `--store` names another"),
+            _ => failure,
+        }
     }
 }
 

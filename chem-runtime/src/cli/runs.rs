@@ -19,32 +19,20 @@ pub(super) fn open_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure
 
 /// The same for commands that go on with a run: a store that is not there is not made.
 pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
-    Ok(store::open(&url_of_existing_store(shared)?)?)
+    Ok(store::open_existing(&store_url(shared)?)?)
 }
 
 /// The same for commands that only read, from a store that may be kept from writing.
 pub(super) fn open_store_to_read(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
-    Ok(store::open_to_read(&url_of_existing_store(shared)?)?)
-}
-
-fn url_of_existing_store(shared: &Shared) -> Result<StoreUrl, Failure> {
-    let url = store_url(shared)?;
-    if let StoreUrl::Sqlite(path) = &url
-        && !path.exists()
-    {
-        return Err(Failure::no_store(format!("there is no store at `{}`", path.display()))
-            .with_help("`chem run MANIFEST` makes one; `--store` names another"));
-    }
-    Ok(url)
+    Ok(store::open_to_read(&store_url(shared)?)?)
 }
 
 /// The store that the command line, or else the environment, names, if it is there.
 pub(super) fn store_if_there(shared: &Shared) -> Result<Option<Arc<dyn EventStore>>, Failure> {
-    let url = store_url(shared)?;
-    if matches!(&url, StoreUrl::Sqlite(path) if !path.exists()) {
-        return Ok(None);
+    match store::open_to_read(&store_url(shared)?) {
+        Err(StoreError::Absent { .. }) => Ok(None),
+        opened => Ok(Some(opened?)),
     }
-    Ok(Some(store::open_to_read(&url)?))
 }
 
 /// Which finished results stand in for running a step of `definition`.

@@ -75,6 +75,12 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// There is no store at the address, and the caller did not want one made.
+    #[error("there is no store {place}")]
+    Absent {
+        /// Where it would be, as in ``at `my.db` ``.
+        place: String,
+    },
     /// The store cannot be used as it is: its address is wrong, its schema is not ours, it may not be written.
     #[error("{message}")]
     Unusable {
@@ -119,9 +125,11 @@ impl StoreError {
             Self::Conflict { .. } | Self::Fenced { .. } | Self::Held { .. } => ErrorClass::Conflict,
             Self::Artifact(_) | Self::Event { .. } | Self::Corrupt { .. } => ErrorClass::Corrupt,
             Self::Backend { transient: true, .. } => ErrorClass::Transient,
-            Self::Refused { .. } | Self::RefusedArtifact { .. } | Self::Unusable { .. } | Self::Backend { .. } => {
-                ErrorClass::Permanent
-            }
+            Self::Refused { .. }
+            | Self::RefusedArtifact { .. }
+            | Self::Absent { .. }
+            | Self::Unusable { .. }
+            | Self::Backend { .. } => ErrorClass::Permanent,
         }
     }
 }

@@ -50,7 +50,7 @@ pub use memory::InMemoryEventStore;
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
 pub use retry::{RetryPolicy, with_retry};
 pub use summary::FlowSummary;
-pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open, open_to_read};
+pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open, open_existing, open_to_read};
 
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};

@@ -9,6 +9,8 @@ mod help;
 mod identity;
 mod kills;
 mod manifest_errors;
+#[cfg(all(feature = "postgres", unix))]
+mod postgres;
 mod retry;
 mod store;
 mod trouble;

@@ -83,6 +83,14 @@ fn the_log_of_all_runs_is_followed_and_taken_up_again() {
     assert_eq!(first["flow_id"], place.show("@last")["flow_id"]);
 }
 
+#[test]
+fn following_a_log_makes_no_store() {
+    let place = Place::new();
+    let told = place.chem(&["log", "--follow"]).expect(3).stderr;
+    assert!(told.contains("there is no store at `.chem/store.db`"), "{told}");
+    assert!(!place.path().join(".chem").exists());
+}
+
 /// As it is for a colleague who may read the directory and not write it, and for an archive.
 #[cfg(target_os = "linux")]
 #[test]

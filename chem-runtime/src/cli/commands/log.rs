@@ -45,7 +45,7 @@ fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure>
 }
 
 fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
-    let store = runs::open_store(shared)?;
+    let store = runs::open_store_to_read(shared)?;
     let stop = CancelToken::default();
     signals::stop_on_signals(stop.clone(), "");
     while !stop.is_cancelled() {

@@ -73,8 +73,20 @@ impl PgEventStore {
     /// [`StoreError::Unusable`] with what to do: the address is wrong, the server does not let us in, the schema is not
     /// the one of this program. [`StoreError::Backend`] if no server answers.
     pub fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        Self::opened(url, schema::ensure)
+    }
+
+    /// The same for a store that is there: a database that has none is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] if it has none; otherwise as [`open`](Self::open).
+    pub fn open_existing(url: &PostgresUrl) -> Result<Self, StoreError> {
+        Self::opened(url, schema::ensure_there)
+    }
+
+    fn opened(url: &PostgresUrl, see_to: fn(&PgPool) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         let pool = PgPool::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)?;
-        schema::ensure(&pool)?;
+        see_to(&pool)?;
         Ok(Self::new(PoolProvider { pool }))
     }
 

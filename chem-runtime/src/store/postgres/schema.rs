@@ -43,9 +43,24 @@ pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
 /// [`StoreError::Unusable`] if it holds events and is older, if it was made by a later release, or if it is not what
 /// this program's migrations make.
 pub(super) fn ensure(pool: &PgPool) -> Result<(), StoreError> {
-    let shown = pool.shown();
+    make_usable(pool, &status(pool)?)
+}
+
+/// The same for a store that is there.
+///
+/// # Errors
+/// [`StoreError::Absent`] if no migration was ever applied, and then nothing is written; otherwise as [`ensure`].
+pub(super) fn ensure_there(pool: &PgPool) -> Result<(), StoreError> {
     let found = status(pool)?;
-    refuse_obstacle(&found)?;
+    if found.applied.is_empty() && found.obstacle.is_none() {
+        return Err(StoreError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
+    }
+    make_usable(pool, &found)
+}
+
+fn make_usable(pool: &PgPool, found: &SchemaStatus) -> Result<(), StoreError> {
+    let shown = pool.shown();
+    refuse_obstacle(found)?;
     let failed = |error| store_error(shown, "read", error);
     if found.is_current() && !was_moved(&mut *pool.get()?).map_err(failed)? {
         return Ok(());

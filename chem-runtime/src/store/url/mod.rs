@@ -83,15 +83,30 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     }
 }
 
-/// Opens the store at `url` to read in it: also one that may not be written.
+/// Opens the store at `url`, and makes none.
 ///
 /// # Errors
-/// As [`open`].
+/// [`StoreError::Absent`] if there is none; otherwise as [`open`].
+pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
+    match url {
+        StoreUrl::Sqlite(path) if !path.exists() => {
+            Err(StoreError::Absent { place: format!("at `{}`", path.display()) })
+        }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::PgEventStore::open_existing(url)?)),
+        url => open(url),
+    }
+}
+
+/// Opens the store at `url` to read in it: also one that may not be written. Makes none.
+///
+/// # Errors
+/// As [`open_existing`].
 pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     match url {
-        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteEventStore::open_to_read(path)?)),
+        StoreUrl::Sqlite(path) if path.exists() => Ok(Arc::new(SqliteEventStore::open_to_read(path)?)),
         // A standby is read like any other server.
-        url => open(url),
+        url => open_existing(url),
     }
 }
 
