@@ -95,8 +95,8 @@ fn a_zombie_is_refused_by_the_database_with_a_state_of_its_own() {
         )
     };
     let mut client = database.client();
-    let calls: [(i64, &dyn Fn(i64, i64) -> String); 2] = [(1, &alone), (2, &shared)];
-    for (position, call) in calls {
+    for (position, is_alone) in [(1, true), (2, false)] {
+        let call = |epoch, position| if is_alone { alone(epoch, position) } else { shared(epoch, position) };
         let fenced = client.batch_execute(&call(1, position)).unwrap_err();
         assert_eq!(fenced.code(), Some(&SqlState::from_code("CH002")), "{fenced:?}");
         let conflict = client.batch_execute(&call(2, position - 1)).unwrap_err();
