@@ -55,6 +55,15 @@ pub mod testing;
 pub mod workbench;
 
 pub use chem_macros::{include_flow, step};
+/// What the `chem` program allocates memory with, for programs of one's own that work on molecules: these are many small
+/// allocations on all cores at once.
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOCATOR: chem_runtime::Allocator = chem_runtime::Allocator;
+/// ```
+#[cfg(feature = "chemistry")]
+pub use mimalloc::MiMalloc as Allocator;
 
 /// What `#[step]` expands to speaks of these. They are no part of the interface.
 #[doc(hidden)]

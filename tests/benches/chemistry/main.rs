@@ -16,6 +16,10 @@ use std::process::Command;
 
 use table::{Line, Target};
 
+/// As in the `chem` program.
+#[global_allocator]
+static ALLOCATOR: chem_runtime::Allocator = chem_runtime::Allocator;
+
 /// What a process of its own is to measure.
 const PART: &str = "CHEM_BENCH_PART";
 
