@@ -32,6 +32,8 @@ fn the_first_line_of_a_file_is_held_against_what_parameters_name() {
     ] {
         assert_eq!(found(read, NEXT), [said], "{read}");
     }
+    let none = "E0413 leave it out, or write `format: csv` or `tsv` if the first line names columns";
+    assert_eq!(found("format: smi, name_column: name, numbers: [logp]", NEXT), [none, none]);
     assert!(found("smiles_column: SMILES, name_column: name, numbers: [logp]", NEXT).is_empty());
 }
 

@@ -1,4 +1,5 @@
-//! Whether a CSV or TSV file has the columns that the parameters of `molecules.read` name, as its first line tells.
+//! Whether a file has the columns that the parameters of `molecules.read` name: a CSV or TSV file as its first line tells,
+//! a SMILES file none.
 
 use super::delimited_columns::position;
 use super::{ReadMolecules, format_of, separator};
@@ -11,8 +12,10 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Ok(format) => format,
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
-    if !matches!(format.as_str(), "csv" | "tsv") {
-        return Vec::new();
+    match format.as_str() {
+        "smi" => return columns_of_none(step),
+        "sdf" => return Vec::new(),
+        _ => {}
     }
     let delimiter = separator(&format, &step.delimiter);
     let Some(header) = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter)) else {
@@ -28,4 +31,14 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
     let smiles = missing("smiles_column", &step.smiles_column);
     let name = step.name_column.as_ref().and_then(|name| missing("name_column", name));
     smiles.into_iter().chain(name).chain(numbers).collect()
+}
+
+/// What names a column, where no line of the file does.
+fn columns_of_none(step: &ReadMolecules) -> Vec<Misfit> {
+    let named = [("name_column", step.name_column.is_some()), ("numbers", !step.numbers.is_empty())];
+    let misfit = |param| Misfit {
+        help: Some("leave it out, or write `format: csv` or `tsv` if the first line names columns".to_owned()),
+        ..Misfit::new(param, format!("`{param}` names a column, and a SMILES file has none"))
+    };
+    named.into_iter().filter(|(_, given)| *given).map(|(param, _)| misfit(param)).collect()
 }
