@@ -13,7 +13,7 @@ use crate::event::{EventAddress, FlowEventKind, OutputRef, StepStarted};
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::flow::StepIdentity;
 use crate::step::{FileWritten, Files, StepDefinition, StepKind};
-use crate::store::{EventStore, StoredArtifacts};
+use crate::store::{ErrorClass, EventStore, StoredArtifacts};
 
 /// Which steps may be spared by what is finished already. By default none: an engine runs what it is given.
 ///
@@ -90,8 +90,14 @@ impl ReusePolicy {
             return Ok(Verdict::Run(refusal));
         }
         let key = StepIdentity::of(started).cache_key()?;
-        let Some(event) = store.finished(key)? else {
-            return Ok(Verdict::Run(RunsBecause::NoResult));
+        let event = match store.finished(key) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(Verdict::Run(RunsBecause::NoResult)),
+            // An event that is spoilt is no reason why another run should not go on.
+            Err(error) if error.class() == ErrorClass::Corrupt => {
+                return Ok(Verdict::Run(RunsBecause::ResultCorrupt { reason: error.to_string() }));
+            }
+            Err(error) => return Err(error.into()),
         };
         let source = EventAddress { flow_id: event.flow_id, position: event.position };
         let FlowEventKind::StepFinished(finished) = event.kind else {
@@ -148,6 +154,11 @@ pub enum RunsBecause {
         /// The artifact.
         hash: ArtifactHash,
     },
+    /// The event that tells of the result cannot be read.
+    ResultCorrupt {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An artifact of the result cannot be read.
     ArtifactCorrupt {
         /// What is wrong with it.
@@ -167,13 +178,14 @@ impl RunsBecause {
             Self::FileMissing { .. } => "file_missing",
             Self::FileChanged { .. } => "file_changed",
             Self::ArtifactMissing { .. } => "artifact_missing",
+            Self::ResultCorrupt { .. } => "result_corrupt",
             Self::ArtifactCorrupt { .. } => "artifact_corrupt",
         }
     }
 
     /// Whether something is wrong with the store.
     pub fn is_alarming(&self) -> bool {
-        matches!(self, Self::ArtifactMissing { .. } | Self::ArtifactCorrupt { .. })
+        matches!(self, Self::ArtifactMissing { .. } | Self::ArtifactCorrupt { .. } | Self::ResultCorrupt { .. })
     }
 }
 
@@ -188,7 +200,9 @@ impl fmt::Display for RunsBecause {
             Self::FileMissing { path } => write!(f, "output file `{path}` is missing"),
             Self::FileChanged { path } => write!(f, "output file `{path}` was changed"),
             Self::ArtifactMissing { hash } => write!(f, "artifact {hash} of its result is missing"),
-            Self::ArtifactCorrupt { reason } => write!(f, "its result cannot be read: {reason}"),
+            Self::ResultCorrupt { reason } | Self::ArtifactCorrupt { reason } => {
+                write!(f, "its result cannot be read: {reason}")
+            }
         }
     }
 }

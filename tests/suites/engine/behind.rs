@@ -240,6 +240,48 @@ fn power_lost_at_any_append_behind_the_steps_costs_nothing_that_had_finished() {
 }
 
 #[test]
+fn nothing_comes_behind_an_append_that_failed_even_if_it_has_landed() {
+    const STEPS: usize = 3;
+    let store = Arc::new(Watched::new(Some(PowerLoss::After(0))));
+    let power = store.clone();
+    // The answer to the first append is lost, and the power is back before the first step has ended, which asks nobody.
+    let runs = AtomicUsize::new(0);
+    let steps = pure(STEPS, move |_, context| {
+        if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+            while !power.is_dark() {
+                std::thread::yield_now();
+            }
+            power.light();
+        }
+        add(context)
+    });
+    let first = engine(store.clone(), &steps);
+    let flow_id = first.default_flow();
+    assert!(matches!(first.run_to_end(), Err(CoreEngineError::Store(_))));
+    drop(first);
+    let letters: String = store.inner_events(flow_id).iter().map(|event| event.kind.letter()).collect();
+    assert_eq!(letters, "IS");
+    let resumed = engine(store.clone(), &steps);
+    resumed.run(flow_id).unwrap();
+    assert_eq!(resumed.event_variants_for(flow_id).unwrap(), "ISFSFSFC");
+}
+
+#[test]
+fn what_a_step_has_done_is_in_the_store_if_the_next_one_cannot_be_looked_up() {
+    let mut store = Watched::new(None);
+    store.answers = Some(AtomicUsize::new(2));
+    let store = Arc::new(store);
+    let steps = pure(3, |_, context| add(context));
+    let steps = steps.into_iter().map(|step| -> Box<dyn StepDefinition> { Box::new(step) });
+    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
+        .reuse(ReusePolicy::wherever_possible())
+        .definition(FlowDefinition::new(steps.map(Into::into)).unwrap());
+    assert!(matches!(engine.run_to_end(), Err(CoreEngineError::Store(_))));
+    let letters: String = store.inner_events(engine.default_flow()).iter().map(|event| event.kind.letter()).collect();
+    assert_eq!(letters, "ISFSFS");
+}
+
+#[test]
 fn an_artifact_that_nobody_has_is_missing() {
     let stranger = Artifact::new(Number::KIND, &99.into()).unwrap().hash();
     let engine = engine(

@@ -139,6 +139,8 @@ pub struct Watched {
     pub lists: AtomicUsize,
     power_loss: Option<PowerLoss>,
     dark: AtomicBool,
+    /// So many questions for a finished step are answered; all if nothing is said.
+    pub answers: Option<AtomicUsize>,
     /// Done at each append before it is stored.
     pub meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -160,7 +162,7 @@ impl Watched {
     /// The same on another store.
     pub fn on(inner: Arc<dyn EventStore>, power_loss: Option<PowerLoss>) -> Self {
         let (appends, lists) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { inner, appends, lists, power_loss, dark: AtomicBool::new(false), meanwhile: None }
+        Self { inner, appends, lists, power_loss, dark: AtomicBool::new(false), answers: None, meanwhile: None }
     }
 
     /// The power is back.
@@ -247,7 +249,11 @@ impl EventStore for Watched {
     }
 
     fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
-        self.inner.finished(key)
+        let left = |left: usize| left.checked_sub(1);
+        match self.answers.as_ref().map(|answers| answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)) {
+            Some(Err(_)) => Err(power_lost()),
+            _ => self.inner.finished(key),
+        }
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -84,7 +84,7 @@ impl RunLog {
     /// Appends `events`, behind all that waits. When it returns, they are in the store.
     pub(super) fn append(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
         let mut state = self.shared.state();
-        state.waiting.extend(events);
+        state.say(events)?;
         loop {
             if let Some(failed) = &mut state.failed {
                 return Err(failed.tell());
@@ -105,7 +105,7 @@ impl RunLog {
             return self.append(events);
         }
         let mut state = self.shared.state();
-        state.waiting.extend(events);
+        state.say(events)?;
         self.shared.changed.notify_all();
         loop {
             if let Some(failed) = &mut state.failed {
@@ -175,14 +175,19 @@ impl Shared {
 
     /// Appends what waits.
     fn write<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let (events, expected, lease) = (std::mem::take(&mut state.waiting), state.position, state.lease.clone());
+        // Without a lease nobody could be kept from writing beside us.
+        let Some(lease) = state.lease.clone() else {
+            state.fail(given_up("this process has not got the run in hand"));
+            return state;
+        };
+        let (events, expected) = (std::mem::take(&mut state.waiting), state.position);
         state.position += events.len() as u64;
         state.writing = true;
         // An append that fails may have landed all the same.
-        state.in_hand = lease.is_some();
+        state.in_hand = true;
         drop(state);
 
-        let writer = lease.as_ref().map_or(Writer::Anyone(self.flow_id), Writer::Holder);
+        let writer = Writer::Holder(&lease);
         let stored = catch_unwind(AssertUnwindSafe(|| self.store.append_as(writer, expected, &events)))
             .unwrap_or_else(|_| Err(given_up("the store panicked at an append to the run")));
 
@@ -199,8 +204,7 @@ impl Shared {
                     // The run's first lease is the one of him who has begun it, and not ours to let go of.
                     (state.lease, state.in_hand) = (None, false);
                 }
-                state.failed = Some(Failed { error: Some(error) });
-                state.waiting.clear();
+                state.fail(error);
                 self.cancel.cancel();
             }
         }
@@ -224,6 +228,24 @@ impl Shared {
 }
 
 impl State {
+    /// Has `events` wait for the store.
+    ///
+    /// # Errors
+    /// An append has failed. Nothing comes behind it: what it had to say may be missing, and may be there all the same.
+    fn say(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+        if let Some(failed) = &mut self.failed {
+            return Err(failed.tell());
+        }
+        self.waiting.extend(events);
+        Ok(())
+    }
+
+    /// Ends the log here.
+    fn fail(&mut self, error: StoreError) {
+        self.failed = Some(Failed { error: Some(error) });
+        self.waiting.clear();
+    }
+
     /// How much text the waiting artifacts are.
     fn waiting_text(&self) -> usize {
         self.waiting.iter().flat_map(|event| &event.artifacts).map(|artifact| artifact.payload_text().len()).sum()

@@ -85,7 +85,20 @@ impl Session {
         self.log.may_write()
     }
 
+    /// Goes on to where `until` says. Whatever stops it, what the run has been through by then is in the store, unless
+    /// that is what failed.
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
+        let driven = self.drive_on(engine, until);
+        if driven.is_err() && !self.held.is_empty() && self.may_write() {
+            // The first error is the one to tell.
+            if let Err(error) = self.flush() {
+                tracing::warn!(flow_id = %self.flow_id, %error, "the last events of the run could not be stored");
+            }
+        }
+        driven
+    }
+
+    fn drive_on(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
         match decide(&self.instance) {
             Decision::Completed => return Err(CoreEngineError::FlowCompleted { flow_id: self.flow_id }),
             Decision::Failed(index) => {
