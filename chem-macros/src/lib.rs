@@ -44,6 +44,8 @@ use proc_macro::TokenStream;
 ///   `fn(&First, &ColumnContext<'_>) -> Vec<Misfit>` that tells what would keep the step from succeeding;
 /// - `cache = false` for a step that acts on the world other than by files that it puts out, or that gives another result
 ///   every time: a finished result then never stands in for running it again;
+/// - `effects` for a step whose work may leave something behind besides its outputs, though a finished result may stand in
+///   for it: it does not begin before the log says so. A sink, and a step with an `OutputFile`, is one without saying it;
 /// - `approximate` for a step whose results need not repeat to the last bit: whoever compares two runs may then give a
 ///   tolerance for a column.
 ///

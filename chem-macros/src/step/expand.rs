@@ -188,7 +188,7 @@ fn error_arm(returns: &Returned<'_>) -> TokenStream {
 }
 
 fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
-    let StepType { name, version, cache, approximate, doc: Doc { text: doc, .. }, .. } = step;
+    let StepType { name, version, cache, effects, approximate, doc: Doc { text: doc, .. }, .. } = step;
     let given = step.returns.given;
     let kind = match step.kind {
         Kind::Source => quote!(Source),
@@ -210,6 +210,7 @@ fn spec(step: &StepType<'_>, params: &[&Param]) -> TokenStream {
             version: #version,
             kind: ::chem_runtime::step::StepKind::#kind,
             cache: #cache,
+            effects: #effects,
             approximate: #approximate,
             doc: #doc,
             inputs: &[#(#ports),*],

@@ -58,7 +58,7 @@ pub(super) fn attribute(tokens: TokenStream, errors: &mut Errors) -> Option<Writ
                 input.parse::<Token![,]>()?;
             }
         }
-        Ok(WrittenAttribute { name, options: Options::parse(input, &["approximate"], errors)? })
+        Ok(WrittenAttribute { name, options: Options::parse(input, &["effects", "approximate"], errors)? })
     };
     match parse.parse2(tokens) {
         Ok(attribute) => Some(attribute),

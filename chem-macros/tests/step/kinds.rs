@@ -2,7 +2,7 @@
 
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::prelude::*;
-use chem_runtime::step::{Registry, SinkRole, SourceRole, StepKind, TransformRole};
+use chem_runtime::step::{Registry, SinkRole, SourceRole, StepKind, StepSpec, TransformRole};
 use serde_json::json;
 
 /// Gives a column of numbers.
@@ -40,7 +40,7 @@ fn compare(
 }
 
 /// Counts, not quite the same every time.
-#[step("kinds.roughly", version = 1, kind = Sink, approximate, cache = false)]
+#[step("kinds.roughly", version = 1, kind = Sink, approximate, effects, cache = false)]
 fn roughly(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<(), StepError> {
     context.signal("rows", &table.rows())
 }
@@ -69,8 +69,9 @@ fn the_arguments_make_the_kind() {
 
 #[test]
 fn what_may_be_done_with_results_is_said_in_the_attribute() {
-    assert_eq!((Even::SPEC.cache, Even::SPEC.approximate), (true, false));
-    assert_eq!((Roughly::SPEC.cache, Roughly::SPEC.approximate), (false, true));
+    let said = |spec: StepSpec| (spec.cache, spec.effects, spec.approximate);
+    assert_eq!(said(Even::SPEC), (true, false, false));
+    assert_eq!(said(Roughly::SPEC), (false, true, true));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct StepSpec {
     /// Whether a finished result may stand in for running the step again. Not for one that acts on the world other than
     /// by the files that it puts out.
     pub cache: bool,
+    /// Whether its work may leave something behind besides its outputs, though it is no sink and names no file to write.
+    pub effects: bool,
     /// Whether results that are near each other count as the same, by a tolerance that whoever compares them gives.
     pub approximate: bool,
     /// The function's doc comment. Its first line is the summary; [`help`](Self::help) takes it apart.
@@ -277,7 +279,9 @@ impl<S: Step> StepDefinition for Bound<S> {
     }
 
     fn has_effects(&self) -> bool {
-        S::SPEC.kind == StepKind::Sink || S::SPEC.params.iter().any(|param| (param.ty)().names_written_files())
+        S::SPEC.effects
+            || S::SPEC.kind == StepKind::Sink
+            || S::SPEC.params.iter().any(|param| (param.ty)().names_written_files())
     }
 
     fn params(&self) -> Result<Map<String, Value>, StepError> {

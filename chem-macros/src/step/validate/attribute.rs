@@ -14,6 +14,8 @@ pub(super) struct Header {
     pub(super) kind: Option<(Kind, Expr)>,
     /// Whether a finished result may stand in for running the step again.
     pub(super) cache: bool,
+    /// Whether its work leaves something behind besides its outputs.
+    pub(super) effects: bool,
     /// Whether results that are near each other are the same result.
     pub(super) approximate: bool,
     /// The function that tells the columns of the output.
@@ -38,15 +40,17 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     };
     let kind = options.take("kind").map(|value| kind(value, errors));
     let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
+    let effects = options.take("effects").map_or(Some(false), |value| truth(&value, errors));
     let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
     let columns = options.take("columns").map(|value| function("columns", "Columns", value, errors));
     let check = options.take("check").map(|value| function("check", "Vec<Misfit>", value, errors));
-    options.refuse_rest("`version`, `kind`, `columns`, `check`, `cache` and `approximate`", errors);
+    options.refuse_rest("`version`, `kind`, `columns`, `check`, `cache`, `effects` and `approximate`", errors);
     Some(Header {
         name: name?,
         version: version?,
         kind: kind.map_or(Some(None), |kind| kind.map(Some))?,
         cache: cache?,
+        effects: effects?,
         approximate: approximate?,
         columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
         check: check.map_or(Some(None), |check| check.map(Some))?,

@@ -22,6 +22,7 @@ pub(super) struct StepType<'a> {
     pub(super) version: u32,
     pub(super) kind: Kind,
     pub(super) cache: bool,
+    pub(super) effects: bool,
     pub(super) approximate: bool,
     /// The function that tells the columns of the output.
     pub(super) columns: Option<ExprPath>,
@@ -93,7 +94,7 @@ pub(super) fn validate<'a>(
     let arguments = argument::validate(arguments, errors);
     let returns = signature::returned(&function.sig, errors);
     let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
-    let Header { name, version, kind, columns, check, cache, approximate } = header;
+    let Header { name, version, kind, columns, check, cache, effects, approximate } = header;
     check_columns_of(&arguments, errors);
     let kind = decide_kind(kind, &arguments, errors)?;
     if kind != Kind::Sink && signature::is_unit(returns.given) {
@@ -110,6 +111,7 @@ pub(super) fn validate<'a>(
         columns,
         check,
         cache,
+        effects,
         approximate,
         doc,
         visibility,
