@@ -226,6 +226,17 @@ END
 $function$
 ;
 
+-- object: function chem_refuse_removal
+CREATE OR REPLACE FUNCTION chem_refuse_removal()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'rows of % stay for ever: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'CH003';
+END
+$function$
+;
+
 -- object: function chem_take_lease
 CREATE OR REPLACE FUNCTION chem_take_lease(run uuid, seen bigint, new_holder text)
  RETURNS bigint
@@ -301,9 +312,17 @@ CREATE INDEX event_log_by_flow ON event_log USING btree (flow_id, seq);
 -- object: index workflow_step_artifacts_by_event
 CREATE INDEX workflow_step_artifacts_by_event ON workflow_step_artifacts USING btree (produced_in_seq);
 
+-- object: trigger delivery_eras.delivery_eras_stay
+CREATE TRIGGER delivery_eras_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON delivery_eras FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_removal();
+ALTER TABLE delivery_eras ENABLE ALWAYS TRIGGER delivery_eras_stay;
+
 -- object: trigger event_log.event_log_is_append_only
 CREATE TRIGGER event_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON event_log FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_change();
 ALTER TABLE event_log ENABLE ALWAYS TRIGGER event_log_is_append_only;
+
+-- object: trigger flow_leases.flow_leases_stay
+CREATE TRIGGER flow_leases_stay BEFORE DELETE OR TRUNCATE ON flow_leases FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_removal();
+ALTER TABLE flow_leases ENABLE ALWAYS TRIGGER flow_leases_stay;
 
 -- object: trigger workflow_step_artifacts.workflow_step_artifacts_is_append_only
 CREATE TRIGGER workflow_step_artifacts_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON workflow_step_artifacts FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_change();

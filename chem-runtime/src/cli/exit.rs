@@ -179,7 +179,8 @@ impl Failure {
                     failure.with_help(format!("see how it gets on with `chem log {flow_id}`"))
                 } else {
                     failure.with_help(format!(
-                        "what was recorded is safe; once the store is back, go on with `chem resume {flow_id}`"
+                        "what was recorded is safe; once the store is back, `chem resume {flow_id}` goes on from there, or \
+                         says that there is no such run if nothing of it had been recorded yet"
                     ))
                 }
             }

@@ -40,10 +40,23 @@ impl RetryPolicy {
     pub const NEVER: Self =
         Self { attempts: 1, first_wait: Duration::ZERO, longest_wait: Duration::ZERO, within: Duration::ZERO };
 
+    /// The longest wait after `failed` failures.
+    fn bound(&self, failed: u32) -> Duration {
+        self.first_wait.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(self.longest_wait)
+    }
+
+    /// For how long at the most it will be waited after `failed` failures, if all attempts fail that are left.
+    fn left(&self, failed: u32) -> Duration {
+        // After so many more it has doubled as often as it does.
+        let doubling = self.attempts.min(failed.saturating_add(17));
+        let left: Duration = (failed..doubling).map(|failed| self.bound(failed)).sum();
+        left.saturating_add(self.longest_wait.saturating_mul(self.attempts.saturating_sub(doubling)))
+    }
+
     /// How long to wait after `failed` failures: anything up to the bound, so that writers which failed together do not
     /// come back together.
     fn wait(&self, failed: u32) -> Duration {
-        let bound = self.first_wait.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(self.longest_wait);
+        let bound = self.bound(failed);
         // The low 32 bits of a fresh UUID are random.
         let random = Uuid::now_v7().as_u128() as u32;
         bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
@@ -76,9 +89,9 @@ pub fn with_retry<T>(
                 if failed >= policy.attempts || begun.elapsed() + wait > policy.within {
                     return Err(error);
                 }
-                let left = policy.within.saturating_sub(begun.elapsed()).as_secs();
+                let left = policy.left(failed).min(policy.within.saturating_sub(begun.elapsed())).as_secs();
                 match failed {
-                    PATIENCE => {
+                    PATIENCE if left > 0 => {
                         tracing::warn!("the store does not answer, and is asked again for up to {left} s: {error}")
                     }
                     _ => tracing::debug!(failed, ?wait, error = %error, "the store failed and is asked again"),

@@ -1,7 +1,7 @@
 //! What the database refuses, whoever asks.
 
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::store::EventStore as _;
+use chem_runtime::store::{EventStore as _, Holder, Lease, Writer};
 use chem_tests::events::{artifact, finished, hash, numbered, signal};
 use postgres::error::SqlState;
 use postgres::types::ToSql;
@@ -52,6 +52,28 @@ fn update_delete_and_truncate_are_refused() {
     }
     assert_eq!(store.list(flow_id).unwrap(), before);
     assert_eq!(store.artifact(artifact(1).hash()).unwrap(), Some(artifact(1)));
+}
+
+#[test]
+fn leases_and_eras_stay() {
+    let (store, database) = store_or_skip!();
+    store
+        .append_as(Writer::Holder(&Lease::of_new_run(FlowId::new(), Holder::this_process())), 0, &[numbered(0)])
+        .unwrap();
+    let mut client = database.client();
+    for sql in [
+        "DELETE FROM flow_leases",
+        "TRUNCATE flow_leases",
+        "DELETE FROM delivery_eras",
+        "UPDATE delivery_eras SET first_seq = 9",
+        "TRUNCATE delivery_eras",
+        "SET session_replication_role = replica; DELETE FROM flow_leases",
+    ] {
+        let error = client.batch_execute(sql).unwrap_err();
+        let told = error.as_db_error().unwrap();
+        assert_eq!(told.code().code(), "CH003", "{sql}");
+        assert!(told.message().contains("stay for ever"), "{sql}: {told:?}");
+    }
 }
 
 #[test]

@@ -79,5 +79,5 @@ fn a_log_can_be_followed_and_read_on_a_standby_and_not_written() {
     let read: Vec<_> = read.into_iter().map(Result::unwrap).collect();
     assert_eq!(read, store.list(run).unwrap());
     let error = replica.append(run, 5, &[chem_tests::events::numbered(5)]).unwrap_err();
-    assert!(error.to_string().contains("a standby and takes no writes"), "{error}");
+    assert!(error.to_string().contains("it takes no writes from here: the server is a standby"), "{error}");
 }

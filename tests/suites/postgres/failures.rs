@@ -13,6 +13,45 @@ use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, 
 use crate::{store_or_skip, work};
 
 #[test]
+fn a_commit_that_stopped_waiting_for_its_standby_is_waited_for_again() {
+    let Some(server) = server(ServerSettings::durable()) else { return };
+    let address = crate::address(&server.url("postgres"));
+    let store = PgEventStore::open(&address).unwrap();
+    let mut client = postgres::Client::connect(&server.url("postgres"), postgres::NoTls).unwrap();
+    for stop in ["pg_terminate_backend", "pg_cancel_backend"] {
+        let mut wait_for = |names: &str| {
+            client.batch_execute(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'")).unwrap();
+            client.batch_execute("SELECT pg_reload_conf()").unwrap();
+            while client.query_one("SHOW synchronous_standby_names", &[]).unwrap().get::<_, &str>(0) != names {
+                std::thread::yield_now();
+            }
+        };
+        wait_for("nobody");
+        let run = FlowId::new();
+        std::thread::scope(|scope| {
+            let append = scope.spawn(|| store.append(run, 0, &[numbered(0)]));
+            let mut observer = postgres::Client::connect(&server.url("postgres"), postgres::NoTls).unwrap();
+            // The statement of whoever waits for a standby; none once the append has come back.
+            let mut waits = |other_than: &str| loop {
+                let found = "SELECT pid, query FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query <> $1";
+                match observer.query_opt(found, &[&other_than]).unwrap() {
+                    Some(row) => break Some((row.get::<_, i32>(0), row.get::<_, String>(1))),
+                    None if append.is_finished() => break None,
+                    None => std::thread::yield_now(),
+                }
+            };
+            let (pid, statement) = waits("").unwrap();
+            let mut other = postgres::Client::connect(&server.url("postgres"), postgres::NoTls).unwrap();
+            other.execute(&format!("SELECT {stop}($1)"), &[&pid]).unwrap();
+            assert!(waits(&statement).is_some(), "after {stop} the append came back, and no standby has it");
+            wait_for("");
+            append.join().unwrap().unwrap();
+        });
+        assert_eq!(store.list(run).unwrap().len(), 1);
+    }
+}
+
+#[test]
 fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
     const STEPS: usize = 60;
     const ENGINES: usize = 4;

@@ -83,7 +83,8 @@ fn older(migrations: &[&str]) -> Option<TestDatabase> {
         .batch_execute(&format!(
             "CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version <= {};
              DROP TABLE event_log, workflow_step_artifacts, delivery_eras, flow_leases;
-             DROP FUNCTION chem_append, chem_append_to_run, chem_take_lease, chem_refuse_change;
+             DROP FUNCTION chem_append, chem_append_to_run, chem_take_lease, chem_refuse_change,
+                 chem_refuse_removal;
              TRUNCATE refinery_schema_history;
              INSERT INTO refinery_schema_history SELECT * FROM history;",
             migrations.len()
@@ -210,6 +211,17 @@ fn the_table_of_another_program_is_left_alone() {
     client.batch_execute("CREATE TABLE event_log (id INT); INSERT INTO event_log VALUES (1)").unwrap();
     is_refused(&database, "a table `event_log` that is not this program's");
     assert_eq!(client.query_one("SELECT count(*) FROM event_log", &[]).unwrap().get::<_, i64>(0), 1);
+}
+
+#[test]
+fn a_schema_that_hides_a_part_of_the_store_is_refused() {
+    let (_store, database) = store_or_skip!();
+    let mut client = database.client();
+    client.batch_execute("CREATE SCHEMA other; CREATE TABLE other.event_log (LIKE event_log INCLUDING ALL)").unwrap();
+    let address = crate::address(&format!("{}?options=-c%20search_path%3Dother,public", database.url()));
+    let error = PgEventStore::open(&address).err().unwrap();
+    assert_eq!(error.class(), ErrorClass::Permanent);
+    assert!(error.to_string().contains("several schemas (other, public)"), "{error}");
 }
 
 #[test]

@@ -117,6 +117,12 @@ fn everything_else_that_was_changed_is_named() {
     drifts("ALTER SEQUENCE event_log_seq_seq CACHE 10", &[(Changed, "sequence event_log_seq_seq")]);
     drifts("ALTER TABLE flow_leases SET UNLOGGED", &[(Changed, "table flow_leases")]);
     drifts("ALTER TABLE event_log ENABLE ROW LEVEL SECURITY", &[(Changed, "table event_log")]);
+    drifts("ALTER TABLE event_log FORCE ROW LEVEL SECURITY", &[(Changed, "table event_log")]);
+    drifts("CREATE POLICY mine ON event_log USING (position > 0)", &[(Extra, "policy event_log.mine")]);
+    drifts(
+        "CREATE FUNCTION chem_append_to_run(run UUID) RETURNS VOID LANGUAGE sql AS ''",
+        &[(Extra, "function chem_append_to_run(run uuid)")],
+    );
     drifts("CREATE RULE nothing AS ON DELETE TO event_log DO INSTEAD NOTHING", &[(Extra, "rule event_log.nothing")]);
     drifts(
         "CREATE OR REPLACE FUNCTION chem_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",

@@ -15,6 +15,8 @@ use crate::store::{Holder, Lease, StoreError};
 pub(super) const AT_ONCE: usize = 8 * 1024 * 1024;
 
 const APPEND_TO_RUN: &str = "SELECT chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+/// Writes something that nobody reads, so that the commit is one that standbys are waited for.
+const SETTLE: &str = "SELECT pg_logical_emit_message(true, 'chem', '')";
 const APPEND_TO_RUNS: &str = "SELECT FROM chem_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// What is to be appended to one run.
@@ -87,10 +89,11 @@ pub(super) fn append(session: &mut Session, batch: &[&Pending]) -> Result<(), Fa
     let artifacts = Columns::of(placed.iter());
     if let [pending] = batch {
         let statement = session.prepared(APPEND_TO_RUN)?;
-        append_to_run(pending, &artifacts, |parameters| session.execute(&statement, parameters))
+        append_to_run(pending, &artifacts, |parameters| session.execute(&statement, parameters))?;
     } else {
-        append_to_runs(session, batch, &artifacts)
+        append_to_runs(session, batch, &artifacts)?;
     }
+    settle_if_warned(session)
 }
 
 /// Appends to one run what is too large for one statement: events and artifacts one after the other, in one transaction.
@@ -102,7 +105,24 @@ pub(super) fn append_large(session: &mut Session, pending: &Pending) -> Result<(
     let none = Columns::of([].iter());
     append_to_run(pending, &none, |parameters| transaction.execute(&append, parameters))?;
     artifacts::insert_in_pieces(&mut transaction, &known, &insert, pending)?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    settle_if_warned(session)
+}
+
+/// The server warns when somebody has made it stop waiting for a standby, and the commit may be here alone.
+fn settle_if_warned(session: &mut Session) -> Result<(), Failure> {
+    if session.was_warned() {
+        settle(session)?;
+    }
+    Ok(())
+}
+
+/// Waits until all that was committed before is where the server's settings want it: on its disk, and on its standbys.
+///
+/// A commit is seen by others before standbys have it if whoever made it stopped waiting for them.
+pub(super) fn settle(session: &mut Session) -> Result<(), postgres::Error> {
+    let statement = session.prepared(SETTLE)?;
+    session.execute(&statement, &[]).map(drop)
 }
 
 type Parameters<'a> = [&'a (dyn postgres::types::ToSql + Sync)];

@@ -1,6 +1,7 @@
 WITH
 tables AS (
     SELECT class.oid, class.relname AS name, class.relpersistence, class.relrowsecurity,
+           class.relforcerowsecurity,
            quote_ident(namespace.nspname) || '.' AS qualifier
     FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'delivery_eras', 'flow_leases']) AS known (name)
     JOIN pg_class AS class ON class.oid = to_regclass(known.name)
@@ -20,6 +21,7 @@ objects (rank, place, object, sql) AS (
     SELECT 1, name::text, 'table ' || name,
            format('CREATE %sTABLE %I ();', CASE relpersistence WHEN 'u' THEN 'UNLOGGED ' ELSE '' END, name)
            || CASE WHEN relrowsecurity THEN format(E'\nALTER TABLE %I ENABLE ROW LEVEL SECURITY;', name) ELSE '' END
+           || CASE WHEN relforcerowsecurity THEN format(E'\nALTER TABLE %I FORCE ROW LEVEL SECURITY;', name) ELSE '' END
     FROM tables
 
     UNION ALL
@@ -48,8 +50,14 @@ objects (rank, place, object, sql) AS (
     JOIN pg_attribute ON attrelid = tables.oid AND attnum = refobjsubid
 
     UNION ALL
-    SELECT 3, proname::text, 'function ' || proname, replace(pg_get_functiondef(pg_proc.oid), qualifier, '') || ';'
+    -- The oldest of a name is the store's; another that is called so is told apart by what it takes.
+    SELECT 3, proname || ' ' || arguments,
+           'function ' || proname
+           || CASE row_number() OVER (PARTITION BY proname ORDER BY pg_proc.oid) WHEN 1 THEN ''
+                   ELSE '(' || arguments || ')' END,
+           replace(pg_get_functiondef(pg_proc.oid), qualifier, '') || ';'
     FROM pg_proc
+    CROSS JOIN LATERAL (SELECT pg_get_function_identity_arguments(pg_proc.oid)) AS signature (arguments)
     JOIN (SELECT DISTINCT qualifier FROM tables) AS store ON quote_ident(pronamespace::regnamespace::text) || '.' = qualifier
                                                           OR pronamespace::regnamespace::text || '.' = qualifier
     WHERE proname LIKE 'chem\_%'
@@ -89,5 +97,16 @@ objects (rank, place, object, sql) AS (
            replace(pg_get_ruledef(pg_rewrite.oid), qualifier, '')
     FROM tables
     JOIN pg_rewrite ON ev_class = tables.oid
+
+    UNION ALL
+    SELECT 9, name || '.' || polname, 'policy ' || name || '.' || polname,
+           format('CREATE POLICY %I ON %I AS %s FOR %s%s%s;', polname, name,
+                  CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+                  CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+                              WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+                  coalesce(' USING (' || pg_get_expr(polqual, polrelid) || ')', ''),
+                  coalesce(' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')', ''))
+    FROM tables
+    JOIN pg_policy ON polrelid = tables.oid
 )
 SELECT object, sql FROM objects ORDER BY rank, place COLLATE "C"

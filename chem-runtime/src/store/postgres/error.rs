@@ -74,6 +74,12 @@ pub(super) fn store_error(shown: &str, action: &str, error: postgres::Error) -> 
     }
 }
 
+/// The same for an error somewhere in which there is one of PostgreSQL's.
+pub(super) fn advice_on(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let found = std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref());
+    found.and_then(advice)
+}
+
 /// Errors that no call to this store will be spared, until somebody sets it right.
 fn is_unusable(state: &SqlState) -> bool {
     let class = &state.code()[..2];
@@ -98,7 +104,9 @@ fn advice(error: &postgres::Error) -> Option<&'static str> {
                 Some("no server answers there; is it running?")
             }
             // The client says this itself, about `target_session_attrs`.
-            io::ErrorKind::PermissionDenied if error.raw_os_error().is_none() => Some("none of its hosts takes writes"),
+            io::ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
+                Some("none of its hosts is as `target_session_attrs` asks")
+            }
             io::ErrorKind::TimedOut => Some("no server has answered in time"),
             _ => None,
         };
@@ -107,13 +115,16 @@ fn advice(error: &postgres::Error) -> Option<&'static str> {
         "28P01" | "28000" => "the server does not accept this user, or the password",
         "3D000" => "there is no such database; create it first",
         "42501" => "the user may not do this; ask for the rights on the database and its tables",
+        "3F000" => {
+            "no schema of its `search_path` is there; make one, or name it with `options=-csearch_path%3DSCHEMA`"
+        }
         "42P01" | "42703" | "42883" => "something of its schema is missing; `chem store check` says what",
         "53100" => "the server's disk is full; all that was stored before is there",
         "53300" => "the server has no connection to spare",
         "57014" => "the server gave up, because it took longer than `statement_timeout` allows",
         "55P03" => "somebody holds a lock on it for longer than `lock_timeout` allows",
         "54000" => "a value is larger than PostgreSQL can hold",
-        "25006" => "the server is a standby and takes no writes",
+        "25006" => "it takes no writes from here: the server is a standby, or `default_transaction_read_only` is on",
         _ => return None,
     })
 }

@@ -1,5 +1,6 @@
 //! Where connections come from.
 
+use std::cell::Cell;
 use std::ops::DerefMut;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use super::error::store_error;
 use super::schema;
 use super::session::{FailureKeeper, Session, SessionManager, Sessions};
 use super::settings::PgSettings;
-use crate::store::{PostgresUrl, RetryPolicy, StoreError, StoreUrl, with_retry};
+use crate::store::{ErrorClass, PostgresUrl, RetryPolicy, StoreError, StoreUrl, with_retry};
 
 /// A session for as long as it is held.
 pub type BorrowedSession<'a> = Box<dyn DerefMut<Target = Session> + 'a>;
@@ -80,11 +81,20 @@ impl PgPool {
     /// server answers.
     pub fn connect(url: &PostgresUrl, settings: PoolSettings) -> Result<Self, StoreError> {
         let sessions = Arc::new(Sessions::new(PgSettings::from_url(url)?));
-        // A server that is not there is said to be so at once; one that is about to be gets a few seconds.
-        let policy = RetryPolicy { attempts: 4, within: Duration::from_secs(5), ..RetryPolicy::default() };
-        let first = with_retry(&policy, |_| {
-            sessions.connect().map_err(|error| store_error(&sessions.settings.shown, "connect to", error))
-        })?;
+        // A server that does not answer is said to be so at once; one that is there, and has no time or no place for us
+        // yet, gets a few seconds.
+        let (answers, policy) = (Cell::new(false), RetryPolicy::default());
+        let connect = || {
+            sessions.connect().map_err(|error| {
+                answers.set(error.code().is_some());
+                store_error(&sessions.settings.shown, "connect to", error)
+            })
+        };
+        let mut first = with_retry(&RetryPolicy { attempts: 4, ..policy }, |_| connect());
+        if answers.get() && first.as_ref().is_err_and(|error| error.class() == ErrorClass::Transient) {
+            first = with_retry(&RetryPolicy { within: Duration::from_secs(5), ..policy }, |_| connect());
+        }
+        let first = first?;
         sessions.keep(first);
         let pool = r2d2::Pool::builder()
             .max_size(settings.max_size)

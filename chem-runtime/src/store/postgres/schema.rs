@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use refinery::Migration;
 
-use super::error::store_error;
+use super::error::{advice_on, store_error};
 use super::follow::{begin_era_if_moved, was_moved};
 use super::provider::PgPool;
 use super::session::Session;
-use crate::store::StoreError;
 use crate::store::schema::{SchemaStatus, Version};
+use crate::store::{RetryPolicy, StoreError, with_retry};
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
@@ -22,7 +22,12 @@ const LOCK: i64 = 0x6368_656d;
 
 /// How the schema stands.
 pub fn status(pool: &PgPool) -> Result<SchemaStatus, StoreError> {
-    read_status(&mut *pool.get()?, pool.shown())
+    patiently(|| read_status(&mut *pool.get()?, pool.shown()))
+}
+
+/// Does what may be done twice until it goes through, as what comes after the opening of a store is done.
+fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    with_retry(&RetryPolicy::default(), |_| work())
 }
 
 /// Brings the schema up to date, and returns the migrations that were applied for it.
@@ -62,7 +67,7 @@ fn make_usable(pool: &PgPool, found: &SchemaStatus) -> Result<(), StoreError> {
     let shown = pool.shown();
     refuse_obstacle(found)?;
     let failed = |error| store_error(shown, "read", error);
-    if found.is_current() && !was_moved(&mut *pool.get()?).map_err(failed)? {
+    if found.is_current() && !patiently(|| was_moved(&mut *pool.get()?).map_err(failed))? {
         return Ok(());
     }
     under_lock(pool, |session, status| {
@@ -80,10 +85,17 @@ fn make_usable(pool: &PgPool, found: &SchemaStatus) -> Result<(), StoreError> {
     })
 }
 
-/// Does `work` while no other process looks at the schema or changes it.
+/// Does `work` while no other process looks at the schema or changes it. It may be done twice.
 fn under_lock<T>(
     pool: &PgPool,
-    work: impl FnOnce(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
+    work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    patiently(|| once_under_lock(pool, &work))
+}
+
+fn once_under_lock<T>(
+    pool: &PgPool,
+    work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let mut session = pool.get()?;
     let failed = |error| store_error(pool.shown(), "migrate", error);
@@ -107,10 +119,11 @@ fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Ve
     // between the two could never open the store again.
     match embedded::migrations::runner().set_grouped(true).run(&mut **session) {
         Ok(_) => Ok(status.pending.clone()),
-        Err(error) => Err(StoreError::Unusable {
-            message: format!("the schema of the store `{shown}` cannot be brought up to date"),
-            source: Some(Box::new(error)),
-        }),
+        Err(error) => {
+            let advice = advice_on(&error).map_or_else(String::new, |advice| format!(": {advice}"));
+            let message = format!("the schema of the store `{shown}` cannot be brought up to date{advice}");
+            Err(StoreError::Unusable { message, source: Some(Box::new(error)) })
+        }
     }
 }
 
@@ -118,11 +131,18 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
     let failed = |error| store_error(shown, "read the schema of", error);
     let row = session
         .query_one(
-            "SELECT to_regclass('refinery_schema_history') IS NOT NULL, to_regclass('event_log') IS NOT NULL",
+            "SELECT to_regclass('refinery_schema_history') IS NOT NULL, to_regclass('event_log') IS NOT NULL,
+                    (SELECT coalesce(array_agg(DISTINCT relnamespace::regnamespace::text), '{}')
+                     FROM unnest(ARRAY['refinery_schema_history', 'event_log', 'workflow_step_artifacts',
+                                       'delivery_eras', 'flow_leases']) AS name
+                     JOIN pg_class ON pg_class.oid = to_regclass(name))",
             &[],
         )
         .map_err(failed)?;
-    let (has_history, has_log): (bool, bool) = (row.get(0), row.get(1));
+    let read = || -> Result<(bool, bool, Vec<String>), postgres::Error> {
+        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+    };
+    let (has_history, has_log, schemas) = read().map_err(failed)?;
     let has_events = has_log && session.query_opt("SELECT 1 FROM event_log LIMIT 1", &[]).map_err(failed)?.is_some();
     let mut applied = BTreeMap::new();
     if has_history {
@@ -143,7 +163,12 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
     let runner = embedded::migrations::runner();
     let mut known = runner.get_migrations().clone();
     known.sort_unstable_by_key(Migration::version);
-    let obstacle = if has_log && applied.is_empty() {
+    let obstacle = if schemas.len() > 1 {
+        Some(format!(
+            "the `search_path` of the store `{shown}` finds its tables in several schemas ({}); name the one that is meant with `options=-csearch_path%3DSCHEMA`",
+            schemas.join(", ")
+        ))
+    } else if has_log && applied.is_empty() {
         Some(format!(
             "the database `{shown}` has a table `event_log` that is not this program's; name another database, or another schema with `options=-csearch_path%3DSCHEMA`"
         ))

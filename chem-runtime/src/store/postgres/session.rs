@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postgres::{Client, Statement};
@@ -14,6 +14,8 @@ use super::settings::PgSettings;
 pub struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+    /// The server has warned of something since this was last asked.
+    warned: Arc<AtomicBool>,
     /// How many connections had been lost when this one was made or last tested.
     tested_after: u64,
 }
@@ -27,6 +29,11 @@ impl Session {
         let statement = self.client.prepare(sql)?;
         self.statements.insert(sql, statement.clone());
         Ok(statement)
+    }
+
+    /// Whether the server has warned of something since this was last asked: of a commit that was not waited for, for one.
+    pub(super) fn was_warned(&self) -> bool {
+        self.warned.swap(false, Ordering::AcqRel)
     }
 
     /// Sets what the store relies on, whatever the server or the database has as its default.
@@ -89,10 +96,16 @@ impl Sessions {
     /// A new session.
     pub(super) fn connect(&self) -> Result<Session, postgres::Error> {
         let tested_after = self.lost.load(Ordering::Acquire);
-        let client = self.settings.config.connect(self.settings.tls.connector())?;
+        let warned = Arc::new(AtomicBool::new(false));
+        let (mut config, heard) = (self.settings.config.clone(), warned.clone());
+        config.notice_callback(move |notice| {
+            tracing::debug!(severity = notice.severity(), message = notice.message(), "the server says");
+            heard.store(true, Ordering::Release);
+        });
+        let client = config.connect(self.settings.tls.connector())?;
         // A failure of an earlier time is not why a later caller gets no session.
         drop(self.take_failure());
-        let mut session = Session { client, statements: HashMap::new(), tested_after };
+        let mut session = Session { client, statements: HashMap::new(), warned, tested_after };
         session.set_up(&self.settings)?;
         Ok(session)
     }

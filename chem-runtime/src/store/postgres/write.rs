@@ -3,7 +3,8 @@
 //! A commit whose answer was lost may have happened or not. The append is then made once more: either it goes through,
 //! or the run has moved on, and if what it has moved on by is just what was to be appended, it had happened. Only after
 //! a lost answer is that looked at, for two processes that run the same flow write the same events, and the second of
-//! them shall be told that it is the second.
+//! them shall be told that it is the second. What is found there was committed, and where a standby has to have it too it
+//! may not be there yet: a commit of one's own, behind it in the server's log, waits for both.
 
 use std::error::Error;
 use std::fmt;
@@ -40,14 +41,13 @@ pub(super) fn append(
     if pending.size() > AT_ONCE {
         commit_large(store, &pending)
     } else {
-        group.submit(pending, |batch| commit(store, batch))
+        group.submit(pending, |batch| commit(store, batch, false))
     }
 }
 
-/// Commits a batch and tells each of its callers what has come of it.
-fn commit(store: &Inner, batch: &[Arc<Ticket>]) {
+/// Commits a batch and tells each of its callers what has come of it. With `lost_answer` it may have been committed.
+fn commit(store: &Inner, batch: &[Arc<Ticket>], mut lost_answer: bool) {
     let mut open: Vec<&Arc<Ticket>> = batch.iter().collect();
-    let mut lost_answer = false;
     let result = with_retry(&store.policy, |_| {
         let mut session = store.provider.session()?;
         while !open.is_empty() {
@@ -68,7 +68,7 @@ fn commit(store: &Inner, batch: &[Arc<Ticket>]) {
         // It may be the fault of one of them, for which the others need not suffer.
         Err(error) if error.class() != ErrorClass::Transient && open.len() > 1 => {
             for ticket in open {
-                commit(store, std::slice::from_ref(ticket));
+                commit(store, std::slice::from_ref(ticket), lost_answer);
             }
         }
         Err(error) => match open.as_slice() {
@@ -116,6 +116,7 @@ fn outcome(
             Fault::Database(error) => store.failed("read", error),
         })?;
         if same_events(pending, &stored) {
+            append::settle(session).map_err(|error| store.failed("append to", error))?;
             return Ok(Ok(()));
         }
     }
