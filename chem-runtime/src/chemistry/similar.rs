@@ -39,7 +39,9 @@ use crate::step::{ColumnContext, Columns};
 /// # Errors
 /// - Neither `queries` nor `path` names a molecule.
 /// - The file cannot be read, or one of its records is no molecule; the message names the line.
-#[step("molecules.similar", version = 2, columns = with_similarity, check = can_compare)]
+/// - The file has another extension than `.smi`, `.smiles`, `.txt`, `.csv` or `.tsv`, but for a `.gz` at the end; or a
+///   CSV or TSV file has no column `smiles`.
+#[step("molecules.similar", version = 3, columns = with_similarity, check = can_compare)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
     /// Molecules to compare with.
@@ -100,7 +102,11 @@ fn no_query() -> Misfit {
 }
 
 fn can_compare(step: &RankBySimilarity, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    if step.queries.is_empty() && step.path.is_none() { vec![no_query()] } else { Vec::new() }
+    match &step.path {
+        None if step.queries.is_empty() => vec![no_query()],
+        None => Vec::new(),
+        Some(path) => Query::separator_in(path.as_str()).err().into_iter().collect(),
+    }
 }
 
 fn with_similarity(_: &RankBySimilarity, context: &ColumnContext<'_>) -> Columns {

@@ -39,6 +39,8 @@ const AT_A_TIME: usize = 4096;
 /// - A column of `columns` is not there; the message names those that are. Or one is named twice.
 /// - For an SD file: the chemistry library cannot draw a molecule; or a value has an empty line in it, or a line that
 ///   begins with `$$$$`, or a column's name has a `<`, a `>` or a line end, which would read back as something else.
+/// - A name begins with `$$$$` or is `M  END` in an SD file, or begins with `|…|` in a SMILES file: it would be read as
+///   the end of a record, or as a CXSMILES extension.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("molecules.write", version = 1, kind = Sink, check = can_write)]
 pub fn write_molecules(
@@ -69,8 +71,16 @@ pub fn write_molecules(
 }
 
 fn can_write(step: &WriteMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    let format = is_sd(step.path.as_str(), step.format.as_deref()).err();
-    format.into_iter().chain(step.columns.as_ref().and_then(|columns| Misfit::twice("columns", columns))).collect()
+    let columns = step.columns.as_deref().unwrap_or_default();
+    let format = match is_sd(step.path.as_str(), step.format.as_deref()) {
+        Ok(false) if !columns.is_empty() => Some(Misfit {
+            help: Some("leave it out, or write an SD file or, with `table.write`, a table".to_owned()),
+            ..Misfit::new("columns", "`columns` names the data of an SD file, and a SMILES file has no place for them")
+        }),
+        Ok(_) => None,
+        Err(misfit) => Some(misfit),
+    };
+    format.into_iter().chain(Misfit::twice("columns", columns)).collect()
 }
 
 fn is_sd(path: &str, format: Option<&str>) -> Result<bool, Misfit> {
@@ -92,14 +102,25 @@ fn is_sd(path: &str, format: Option<&str>) -> Result<bool, Misfit> {
 }
 
 fn write_smiles(molecules: &Molecules, out: &mut dyn Write) -> Result<(), StepError> {
-    for (smiles, name) in molecules.smiles().iter().zip(molecules.names()) {
+    for (row, (smiles, name)) in molecules.smiles().iter().zip(molecules.names()).enumerate() {
         let smiles = smiles.as_deref().unwrap_or_default();
         match name.as_deref().map(one_line) {
+            Some(name) if has_extension(&name) => return Err(misread(row, &name, "a CXSMILES extension")),
             Some(name) if !name.is_empty() => writeln!(out, "{smiles} {name}")?,
             _ => writeln!(out, "{smiles}")?,
         }
     }
     Ok(())
+}
+
+/// Whether a name behind a SMILES would be taken for a CXSMILES extension, `|…|`.
+fn has_extension(name: &str) -> bool {
+    name.strip_prefix('|').is_some_and(|rest| rest.contains('|'))
+}
+
+/// The name of the molecule in `row` would not be read as a name.
+fn misread(row: usize, name: &str, what: &str) -> StepError {
+    StepError::new(format!("the name `{name}` of molecule {} would be read as {what}; give it another", row + 1))
 }
 
 fn one_line(name: &str) -> String {
@@ -124,6 +145,9 @@ fn write_sd(
         })?;
         for (block, row) in blocks.into_iter().zip(part * AT_A_TIME..) {
             let name = molecules.names()[row].as_deref().map(one_line).unwrap_or_default();
+            if name.starts_with("$$$$") || name == "M  END" {
+                return Err(misread(row, &name, "the end of a record"));
+            }
             let block = block.map_err(|reason| StepError::new(format!("molecule {}, `{name}`, {reason}", row + 1)))?;
             // The first line of a block is the title, which the library does not know.
             let rest = block.split_once('\n').map_or("", |(_, rest)| rest);
@@ -158,4 +182,41 @@ fn sd_value(data: &ColumnData, row: usize) -> Option<Result<String, &'static str
         false if lines.any(|line| line.starts_with("$$$$")) => Err("it has a line that begins with `$$$$`"),
         false => Ok(text),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::artifact::Table;
+    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
+
+    #[test]
+    fn a_name_that_would_not_be_read_as_one_is_refused() {
+        let written = |name: &str, sd: bool| {
+            let text = |text: &str| ColumnData::Text(vec![Some(text.into())]);
+            let table = Table::new([
+                (Column::new("name", ColumnType::Text), text(name)),
+                (Column::new("smiles", ColumnType::Text), text("CCO")),
+                (Column::new("record", ColumnType::Integer), ColumnData::Integer(vec![Some(1)])),
+            ]);
+            let molecules = Molecules::new(table.unwrap()).unwrap();
+            let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
+            let (artifacts, cancel) = (HashMap::new(), CancelToken::default());
+            let context = ExecutionContext::new(&id, &inputs, &artifacts, &files, &cancel, &Silent);
+            let mut out = Vec::new();
+            match sd {
+                true => write_sd(&context, &molecules, &[], &mut out),
+                false => write_smiles(&molecules, &mut out),
+            }
+        };
+        for (name, sd) in [("$$$$", true), ("$$$$ x", true), ("M  END", true), ("|1| a |2|", false), ("|&1:1|", false)]
+        {
+            let said = written(name, sd).unwrap_err().to_string();
+            assert!(said.contains(name) && said.contains("molecule 1"), "{said}");
+            written(name, !sd).unwrap();
+        }
+        written("|x", false).unwrap();
+    }
 }

@@ -1,7 +1,7 @@
 //! Comma- and tab-separated text, read record by record.
 //!
 //! The first record names the columns. Cells may be quoted as RFC 4180 has it; white space around a cell is dropped,
-//! and lines with nothing in them are skipped. What is wrong with one record is told with that record, so that the
+//! and lines with nothing in them are skipped, which `""` is not. What is wrong with one record is told with that record, so that the
 //! others can be used.
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Trim};
@@ -95,16 +95,14 @@ impl<'a> Delimited<'a> {
             if !self.reader.read_byte_record(&mut record).ok()? {
                 return None;
             }
-            let blank = record.len() == 1 && record.iter().all(<[u8]>::is_empty);
-            if !blank {
-                break;
+            let start = self.start_of(&record);
+            let end =
+                usize::try_from(self.reader.position().byte()).map_or(self.text.len(), |end| end.min(self.text.len()));
+            let raw = self.text[start.byte..end.max(start.byte)].trim_ascii_end();
+            if !raw.is_empty() {
+                return Some(Row { line: start.line, raw, cells: self.cells(record, raw, end) });
             }
         }
-        let start = self.start_of(&record);
-        let end =
-            usize::try_from(self.reader.position().byte()).map_or(self.text.len(), |end| end.min(self.text.len()));
-        let raw = self.text[start.byte..end.max(start.byte)].trim_ascii_end();
-        Some(Row { line: start.line, raw, cells: self.cells(record, raw, end) })
     }
 
     fn cells(&self, record: ByteRecord, raw: &[u8], end: usize) -> Result<StringRecord, String> {
@@ -177,6 +175,12 @@ mod tests {
             let two = format!("two{end}lines");
             assert_eq!(rows, [(3, cells(&["CCO", &two])), (7, cells(&["CCN", "b"])), (8, cells(&["C", ""]))]);
         }
+    }
+
+    #[test]
+    fn an_empty_cell_in_quotes_is_a_record_and_a_blank_line_is_none() {
+        let (_, rows) = read(b"a\nx\n\"\"\n\n  \t\ny\n\"\"");
+        assert_eq!(rows, [(2, cells(&["x"])), (3, cells(&[""])), (6, cells(&["y"])), (7, cells(&[""]))]);
     }
 
     #[test]

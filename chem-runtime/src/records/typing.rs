@@ -5,13 +5,14 @@
 
 use serde_json::{Number, Value};
 
-use crate::artifact::ColumnType;
+use crate::artifact::{ColumnData, ColumnType};
 use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
 /// The type that fits all of `cells`. Cells that are all missing are text.
 ///
 /// With `spelled`, a text that spells a number or a truth value is one. A number is spelled as people write it: digits
-/// with a leading zero, a plus sign or more digits than fit into 64 bits are a name, and such a column stays text.
+/// with a leading zero, a plus sign or more digits than fit into 64 bits are a name, and such a column stays text. So does
+/// one with a whole number of JSON that fits into 64 bits only without a sign.
 pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: bool) -> ColumnType {
     let mut common = None;
     for cell in cells.filter(|cell| !cell.is_null()) {
@@ -65,6 +66,7 @@ fn kind_of_number(number: &Number) -> Kind {
     match number.as_i64() {
         Some(whole) if whole.unsigned_abs() <= 1 << 53 => Kind::Whole,
         Some(_) => Kind::LongWhole,
+        None if number.is_u64() => Kind::Text,
         None => Kind::Fraction,
     }
 }
@@ -82,6 +84,18 @@ fn number_spelled(text: &str) -> Option<Number> {
         return text.parse::<i64>().ok().map(Number::from);
     }
     Number::from_f64(text.parse().ok()?)
+}
+
+impl ColumnData {
+    /// Whether these are texts that all spell numbers, as in a file's column that was left as text. What is missing does
+    /// not count, and one has to be there.
+    pub(crate) fn spells_numbers(&self) -> bool {
+        let Self::Text(values) = self else {
+            return false;
+        };
+        let mut there = values.iter().flatten().peekable();
+        there.peek().is_some() && there.all(|text| number_spelled(text).is_some())
+    }
 }
 
 fn truth_spelled(text: &str) -> Option<bool> {
@@ -187,6 +201,23 @@ mod tests {
             let all_fit = cells.iter().all(|cell| typed(cell, spelled).is_some());
             assert!(all_fit, "{cells:?}");
         }
+    }
+
+    #[test]
+    fn texts_spell_numbers_if_all_that_are_there_do() {
+        for (values, expected) in [
+            (&[Some("9"), None, Some("100")][..], true),
+            (&[Some("-0.5"), Some("6.50"), Some("1e3")], true),
+            (&[Some("9"), Some("x")], false),
+            (&[Some("007")], false),
+            (&[Some(">10"), Some("5")], false),
+            (&[None, None], false),
+            (&[], false),
+        ] {
+            let texts = ColumnData::Text(values.iter().map(|value| value.map(Into::into)).collect());
+            assert_eq!(texts.spells_numbers(), expected, "{values:?}");
+        }
+        assert!(!ColumnData::Integer(vec![Some(9)]).spells_numbers());
     }
 
     #[test]

@@ -6,11 +6,23 @@ use chem_runtime::step::Registry;
 /// The codes and the messages of what is found in a flow that reads `drugs.csv` with these parameters and goes on with
 /// this step.
 fn found(read: &str, step: &str) -> Vec<String> {
+    found_in("drugs.csv", read, step)
+}
+
+/// The same of a flow that reads `file`.
+fn found_in(file: &str, read: &str, step: &str) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("drugs.csv"), "name,smiles,logp\naspirin,CC(=O)Oc1ccccc1C(=O)O,1.3\n")
-        .unwrap();
+    for (name, text) in [
+        ("drugs.csv", "name,smiles,logp\naspirin,CC(=O)Oc1ccccc1C(=O)O,1.3\n"),
+        ("drugs.tsv", "name\tsmiles\tlogp\naspirin\tCC(=O)Oc1ccccc1C(=O)O\t1.3\n"),
+        ("drugs.smi", "CC(=O)Oc1ccccc1C(=O)O aspirin\n"),
+        // No check looks into it.
+        ("drugs.sdf", ""),
+    ] {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
     let text = format!(
-        "flow: it\nsteps:\n  - {{ id: read, uses: molecules.read, with: {{ path: drugs.csv, {read} }} }}\n  - {{ id: next, {step} }}\n"
+        "flow: it\nsteps:\n  - {{ id: read, uses: molecules.read, with: {{ path: {file}, {read} }} }}\n  - {{ id: next, {step} }}\n"
     );
     let checked = manifest::check(&Source::new("it.yaml", &text), &[], Registry::linked().unwrap(), directory.path());
     checked
@@ -38,19 +50,67 @@ fn the_first_line_of_a_file_is_held_against_what_parameters_name() {
 }
 
 #[test]
+fn what_a_file_has_no_use_for_is_found() {
+    for (file, read) in [
+        ("drugs.smi", "smiles_column: structure"),
+        ("drugs.smi", "name_column: name"),
+        ("drugs.smi", "numbers: [logp]"),
+        ("drugs.smi", "missing: [NA]"),
+        ("drugs.smi", "delimiter: ';'"),
+        ("drugs.sdf", "smiles_column: structure"),
+        ("drugs.sdf", "delimiter: ';'"),
+        ("drugs.tsv", "delimiter: ';'"),
+    ] {
+        let found = found_in(file, read, NEXT);
+        assert!(
+            matches!(&found[..], [only] if only.starts_with("E0413 leave it out")),
+            "{file} with {read}: {found:?}"
+        );
+    }
+    for (file, read) in [
+        ("drugs.smi", "smiles_column: smiles, missing: [], numbers: [], delimiter: ','"),
+        ("drugs.sdf", "smiles_column: smiles, name_column: id, numbers: [logp], missing: [NA], delimiter: ','"),
+        ("drugs.tsv", "smiles_column: SMILES, name_column: name, numbers: [logp], missing: [NA], delimiter: ','"),
+        ("drugs.csv", "missing: [NA]"),
+    ] {
+        let found = found_in(file, read, NEXT);
+        assert!(found.is_empty(), "{file} with {read}: {found:?}");
+    }
+}
+
+#[test]
 fn a_step_that_cannot_succeed_is_found() {
     for step in [
         "uses: molecules.sample",
         "uses: molecules.sample, with: { count: 1, fraction: 0.5 }",
         "uses: molecules.standardize, with: { operations: [] }",
         "uses: molecules.similar",
+        "uses: molecules.similar, with: { path: drugs.sdf }",
+        "uses: molecules.similar, with: { queries: [C], path: drugs.sdf }",
         "uses: properties.prefer, with: { property: p, from: [] }",
+        "uses: properties.prefer, with: { property: '', from: [logp] }",
+        "uses: properties.prefer, with: { property: p, from: [logp], tolerance: 1 }",
+        "uses: properties.prefer, with: { property: p, from: [logp], policy: mean, tolerance: 0.5 }",
+        "uses: table.select, with: { columns: [] }",
+        "uses: table.select, with: { rename: { logp: '' } }",
         "uses: molecules.write, with: { path: out.csv }",
         "uses: molecules.write, with: { path: out.smi.gz }",
         "uses: molecules.write, with: { path: out.sdf, columns: [logp, logp] }",
+        "uses: molecules.write, with: { path: out.smi, columns: [logp] }",
+        "uses: molecules.write, with: { path: out.sdf, format: smi, columns: [logp] }",
     ] {
         let found = found("numbers: [logp]", step);
         assert!(matches!(&found[..], [only] if only.starts_with("E0413 ")), "{step}: {found:?}");
+    }
+    for step in [
+        "uses: molecules.similar, with: { path: drugs.tsv }",
+        "uses: properties.prefer, with: { property: p, from: [logp], policy: agree, tolerance: 1 }",
+        "uses: properties.prefer, with: { property: p, from: [logp], tolerance: 0 }",
+        "uses: molecules.write, with: { path: out.smi }",
+        "uses: molecules.write, with: { path: out.sdf, columns: [logp] }",
+    ] {
+        let found = found("numbers: [logp]", step);
+        assert!(found.is_empty(), "{step}: {found:?}");
     }
 }
 

@@ -100,7 +100,7 @@ fn one_value_of_several_says_where_it_is_from() {
         .map(|molecule| {
             let (best, source) =
                 (molecule.property("best_logp").unwrap(), molecule.property("best_logp_from").unwrap());
-            assert_eq!(best.provider(), Some("properties.prefer@1"));
+            assert_eq!(best.provider(), Some("properties.prefer@2"));
             (molecule.record(), best.value(), source.value())
         })
         .collect();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chem_runtime::chemistry::{FilterMolecules, ReadMolecules, WriteReport};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
-use chem_runtime::step::{Expression, Step as _, StepExt as _};
+use chem_runtime::manifest;
+use chem_runtime::step::{Expression, Registry, Step as _, StepExt as _};
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
 use chem_tests::browser;
 use serde_json::{Value, json};
@@ -73,6 +74,111 @@ fn the_page_says_of_how_many_removed_molecules_nothing_was_known() {
     engine.run_to_end().unwrap();
     let page = std::fs::read_to_string(directory.path().join("a.html")).unwrap();
     assert!(page.contains("<strong>3 removed</strong>, 2 of them without `activity`"), "{page}");
+}
+
+/// The page that a flow of these steps writes to `a.html`, beside these files.
+fn page_of(steps: &str, files: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    let path = directory.path().join("flow.yaml");
+    std::fs::write(&path, format!("flow: told\nsteps:\n{steps}")).unwrap();
+    let checked = manifest::load(&path, &[], Registry::linked().unwrap());
+    let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+    let builder = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new());
+    builder.directory(directory.path()).definition(definition).run_to_end().unwrap();
+    std::fs::read_to_string(directory.path().join("a.html")).unwrap()
+}
+
+/// `m1` to `m12`, each with one carbon more than the one before.
+fn chains() -> String {
+    let chains: String = (1..=12).map(|carbons| format!("m{carbons},{}\n", "C".repeat(carbons))).collect();
+    format!("name,smiles\n{chains}")
+}
+
+fn assert_tells(page: &str, told: &[&str]) {
+    for told in told {
+        assert!(page.contains(told), "the page does not have {told}");
+    }
+}
+
+#[test]
+fn rows_that_a_join_multiplies_do_not_hide_those_that_it_removes() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv } }
+  - { id: join, uses: table.join, with: { on: [name], file: assay.csv } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let assay: String = (1..=6).map(|value| format!("m1,{value}\nm2,{value}\n")).collect();
+    let (chains, assay) = (chains(), format!("name,activity\n{assay}"));
+    let page = page_of(STEPS, &[("a.csv", chains.as_str()), ("assay.csv", assay.as_str())]);
+    let names: Vec<String> = (3..=12).map(|carbons| format!("<bdi>m{carbons}</bdi>")).collect();
+    let names = format!("<summary>What was removed</summary><p>{}</p>", names.join(", "));
+    let told = [
+        "<li><strong>12</strong> molecules</li><li><strong>12</strong> read</li><li><strong>10</strong> added</li>",
+        "<li><strong>10</strong> removed</li><li><strong>0</strong> refused</li>",
+        "<strong>10 removed</strong>, 10 added, as 2 molecules are in more rows than before",
+        names.as_str(),
+    ];
+    assert_tells(&page, &told);
+}
+
+#[test]
+fn of_a_molecule_in_several_rows_some_may_be_removed() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv } }
+  - { id: join, uses: table.join, with: { on: [name], file: assay.csv } }
+  - { id: active, uses: molecules.filter, with: { where: "activity >= 4" } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let assay = "name,activity\nm1,\nm1,1\nm1,4\nm1,5\nm2,1\nm2,\nm3,9\n";
+    let page = page_of(STEPS, &[("a.csv", chains().as_str()), ("assay.csv", assay)]);
+    let told = [
+        "<li><strong>3</strong> molecules</li><li><strong>12</strong> read</li><li><strong>4</strong> added</li>",
+        "<li><strong>13</strong> removed</li><li><strong>0</strong> refused</li>",
+        "<strong>9 removed</strong>, 4 added, as 2 molecules are in more rows than before",
+        "<strong>4 removed</strong>, 2 of them without `activity`, 2 of them rows of molecules of which others went on",
+        "<summary>What was removed</summary><p><bdi>m2</bdi></p>",
+    ];
+    assert_tells(&page, &told);
+}
+
+#[test]
+fn the_head_counts_what_is_on_the_path_from_the_source_to_the_page() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv } }
+  - { id: once, uses: molecules.deduplicate }
+  - { id: few, uses: molecules.sample, with: { count: 3 } }
+  - { id: rest, uses: table.join, inputs: { left: once, right: few }, with: { on: [record], how: anti } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let molecules = chains().replace(",CC\n", ",C\n").replace(",CCC\n", ",C\n").replace(",CCCC\n", ",C\n");
+    let page = page_of(STEPS, &[("a.csv", molecules.as_str())]);
+    let told = [
+        "<li><strong>6</strong> molecules</li><li><strong>12</strong> read</li>",
+        "<li><strong>6</strong> removed</li><li><strong>0</strong> refused</li>",
+        // The other branch is told of below.
+        "<strong>6 removed</strong>",
+    ];
+    assert_tells(&page, &told);
+}
+
+#[test]
+fn what_a_step_on_the_way_refuses_is_not_removed_besides() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv } }
+  - { id: standard, uses: molecules.standardize, with: { operations: [canonical_tautomer] } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let molecules = format!("{}long,{}\nbroken,C1CC\n", chains(), "C".repeat(151));
+    let page = page_of(STEPS, &[("a.csv", molecules.as_str())]);
+    let told = [
+        "<li><strong>12</strong> molecules</li><li><strong>14</strong> read</li>",
+        "<li><strong>0</strong> removed</li><li><strong>2</strong> refused</li>",
+    ];
+    assert_tells(&page, &told);
+    assert!(!page.contains("What was removed"));
 }
 
 #[test]

@@ -46,8 +46,8 @@ use crate::records::{column_places, type_name};
 /// - A column of `from` is not there, or is named twice; the message names those that there are. Or `from` names none.
 /// - A column of `from` does not hold numbers.
 /// - Two columns of `from` have different units, unless `units` is `ignore`.
-/// - There is a column called as `property` says already, or that with `_from`.
-#[step("properties.prefer", version = 1, columns = columns_after, check = can_prefer)]
+/// - There is a column called as `property` says already, or that with `_from`. Or `property` is empty.
+#[step("properties.prefer", version = 2, columns = columns_after, check = can_prefer)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn prefer_properties(
     molecules: Input<Molecules>,
@@ -68,6 +68,7 @@ pub fn prefer_properties(
     units: String,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
+    called(&property)?;
     let table = molecules.table();
     let places = column_places(table, &from, "from")?;
     let columns: Vec<&Column> = places.iter().filter_map(|place| table.columns().get(*place)).collect();
@@ -108,7 +109,7 @@ pub fn prefer_properties(
             "disagreement": count(Choice::Disagreement),
         }),
     )?;
-    let column = Column::new(&property, ColumnType::Float).with_provider("properties.prefer@1");
+    let column = Column::new(&property, ColumnType::Float).with_provider("properties.prefer@2");
     let source = Column::new(&format!("{property}_from"), ColumnType::Text);
     let more = [(Column { unit, ..column }, ColumnData::Float(values)), (source, ColumnData::Text(sources))];
     Ok(molecules.with_columns(more)?)
@@ -118,8 +119,28 @@ fn no_column() -> Misfit {
     Misfit::new("from", "`from` names no column")
 }
 
+/// Whether `property` is a name.
+fn called(property: &str) -> Result<(), Misfit> {
+    match property {
+        "" => Err(Misfit::new("property", "`property` is empty; say what the property is to be called")),
+        _ => Ok(()),
+    }
+}
+
+/// `tolerance`, where the policy does not ask for it. No tolerance is the default, and as good as left out.
+fn idle_tolerance(step: &PreferProperties) -> Option<Misfit> {
+    (step.tolerance != 0.0 && step.policy != "agree").then(|| Misfit {
+        help: Some("leave it out, or write `policy: agree`".to_owned()),
+        ..Misfit::new(
+            "tolerance",
+            format!("`tolerance` is for the policy `agree`, and the policy is `{}`", step.policy),
+        )
+    })
+}
+
 fn can_prefer(step: &PreferProperties, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    if step.from.is_empty() { vec![no_column()] } else { Misfit::twice("from", &step.from).into_iter().collect() }
+    let from = if step.from.is_empty() { Some(no_column()) } else { Misfit::twice("from", &step.from) };
+    called(&step.property).err().into_iter().chain(from).chain(idle_tolerance(step)).collect()
 }
 
 fn columns_after(step: &PreferProperties, context: &ColumnContext<'_>) -> Columns {
@@ -185,10 +206,33 @@ mod tests {
     fn policies_take_what_is_there() {
         use Choice::{Disagreement, Made, Missing, One};
         assert_eq!(decided(Policy::First), [One(0, 1.0), One(1, 3.0), One(2, 7.0), One(0, 2.0), Missing]);
-        assert_eq!(decided(Policy::Mean), [Made(2.5), Made(3.0), Made(7.0), Made(2.05), Missing]);
-        assert_eq!(decided(Policy::Median), [Made(1.5), Made(3.0), Made(7.0), Made(2.05), Missing]);
+        assert_eq!(decided(Policy::Mean), [Made(2.5), Made(3.0), One(2, 7.0), Made(2.05), Missing]);
+        assert_eq!(decided(Policy::Median), [Made(1.5), Made(3.0), One(2, 7.0), Made(2.05), Missing]);
         let agreed = decided(Policy::Agree { tolerance: 0.1 });
         assert_eq!(agreed, [Disagreement, One(1, 3.0), One(2, 7.0), One(0, 2.0), Missing]);
+    }
+
+    #[test]
+    fn what_a_policy_does_not_ask_for_is_found() {
+        for (policy, tolerance, expected) in [
+            ("first", 0.5, true),
+            ("mean", 0.5, true),
+            ("median", 0.5, true),
+            ("agree", 0.5, false),
+            ("agree", 0.0, false),
+            ("first", 0.0, false),
+        ] {
+            let step = PreferProperties {
+                property: "p".to_owned(),
+                from: vec!["a".into()],
+                policy: policy.to_owned(),
+                tolerance,
+                units: "same".to_owned(),
+            };
+            let said = idle_tolerance(&step).map(|misfit| misfit.to_string());
+            assert_eq!(said.is_some_and(|said| said.contains(policy)), expected, "{policy} {tolerance}");
+        }
+        assert!(called("").is_err() && called("p").is_ok());
     }
 
     #[test]

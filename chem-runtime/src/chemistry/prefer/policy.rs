@@ -43,6 +43,8 @@ impl Policy {
         let mut values: Vec<f64> = there.iter().map(|(_, value)| *value).collect();
         match self {
             Self::First => Choice::One(place, first),
+            // What is made of one value is that value.
+            _ if values.len() == 1 => Choice::One(place, first),
             Self::Mean => Choice::Made(rounded(values.iter().sum::<f64>() / values.len() as f64)),
             Self::Median => {
                 values.sort_by(f64::total_cmp);
@@ -54,6 +56,33 @@ impl Policy {
                 Choice::One(place, first)
             }
             Self::Agree { .. } => Choice::Disagreement,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{Column, ColumnData, ColumnType, Table};
+    use crate::chemistry::molecules::Molecules;
+
+    #[test]
+    fn what_is_made_of_one_value_is_from_its_column() {
+        let text = |name: &str| (Column::new(name, ColumnType::Text), ColumnData::Text(vec![Some("C".into())]));
+        let float = |name: &str, value| (Column::new(name, ColumnType::Float), ColumnData::Float(vec![value]));
+        let record = (Column::new("record", ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));
+        let (a, b, c) = (float("a", None), float("b", Some(2.5)), float("c", Some(3.5)));
+        let table = Table::new([text("name"), text("smiles"), record, a, b, c]).unwrap();
+        let molecules = Molecules::new(table).unwrap();
+        let decided = |policy: Policy, from: &[&str]| {
+            let molecule = molecules.iter().next().unwrap();
+            let candidates: Vec<_> = from.iter().filter_map(|name| molecule.property(name)).collect();
+            policy.decide(&candidates)
+        };
+        for policy in [Policy::Mean, Policy::Median] {
+            assert_eq!(decided(policy, &["a", "b"]), Choice::One(1, 2.5), "{policy:?}");
+            assert_eq!(decided(policy, &["a", "b", "c"]), Choice::Made(3.0), "{policy:?}");
+            assert_eq!(decided(policy, &["a"]), Choice::Missing, "{policy:?}");
         }
     }
 }

@@ -34,9 +34,11 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// kept with `file_` before its name. In an SD file the first line of a record is its name.
 ///
 /// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: text that
-/// is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a CXSMILES
-/// extension (which would be lost), a record of an SD file that is cut off or a query, or a molecule beyond the limits of
-/// 1,000 atoms, 150 ring closures and 20,000 characters. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
+/// is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a record of an SD
+/// file that is empty, cut off or a query, or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
+/// characters. So is what a SMILES could not say: a CXSMILES extension, and the racemic and relative stereocentres of a
+/// V3000 block. SMILES are refused where RDKit refuses them, and two kinds besides: aromatic silicon (`[si]`), which the
+/// chemistry library does not know, and the allene tag `@AL`, which RDKit reads and drops. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
 ///
 /// # Example
 /// ```yaml
@@ -53,7 +55,7 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
 /// - The file changes while it is read.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("molecules.read", version = 2, columns = columns_of_molecules, check = columns_are_there)]
+#[step("molecules.read", version = 3, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.

@@ -1,5 +1,5 @@
 //! Whether a file has the columns that the parameters of `molecules.read` name: a CSV or TSV file as its first line tells,
-//! a SMILES file none.
+//! a SMILES file none. And whether parameters are given that say nothing of a file in its format.
 
 use super::delimited_columns::position;
 use super::{ReadMolecules, format_of, separator};
@@ -12,14 +12,13 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Ok(format) => format,
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
-    match format.as_str() {
-        "smi" => return columns_of_none(step),
-        "sdf" => return Vec::new(),
-        _ => {}
+    let mut misfits = saying_nothing(step, &format);
+    if matches!(format.as_str(), "smi" | "sdf") {
+        return misfits;
     }
     let delimiter = separator(&format, &step.delimiter);
     let Some(header) = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter)) else {
-        return Vec::new();
+        return misfits;
     };
     let there: Vec<&str> = header.iter().collect();
     let missing = |param, name: &str| match position(&header, name) {
@@ -30,15 +29,47 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
     let numbers = numbers.filter_map(|(at, name)| Some(missing("numbers", name)?.at(PathPart::Index(at))));
     let smiles = missing("smiles_column", &step.smiles_column);
     let name = step.name_column.as_ref().and_then(|name| missing("name_column", name));
-    smiles.into_iter().chain(name).chain(numbers).collect()
+    misfits.extend(smiles.into_iter().chain(name).chain(numbers));
+    misfits
 }
 
-/// What names a column, where no line of the file does.
-fn columns_of_none(step: &ReadMolecules) -> Vec<Misfit> {
-    let named = [("name_column", step.name_column.is_some()), ("numbers", !step.numbers.is_empty())];
-    let misfit = |param| Misfit {
-        help: Some("leave it out, or write `format: csv` or `tsv` if the first line names columns".to_owned()),
-        ..Misfit::new(param, format!("`{param}` names a column, and a SMILES file has none"))
+/// The parameters that say nothing of a file in this format. One that is given as it is by default is as good as left
+/// out.
+fn saying_nothing(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
+    let smiles_column = step.smiles_column != "smiles";
+    let delimiter = step.delimiter != ",";
+    let column_of_none = "names a column, and a SMILES file has none";
+    let (said, help) = match format {
+        "smi" => (
+            vec![
+                ("smiles_column", smiles_column, column_of_none),
+                ("name_column", step.name_column.is_some(), column_of_none),
+                ("numbers", !step.numbers.is_empty(), column_of_none),
+                (
+                    "missing",
+                    !step.missing.is_empty(),
+                    "says which texts stand for a missing value in a column, and a SMILES file has none",
+                ),
+                ("delimiter", delimiter, "says what separates cells, and a SMILES file has none"),
+            ],
+            "leave it out, or write `format: csv` or `tsv` if the first line names columns",
+        ),
+        "sdf" => (
+            vec![
+                ("smiles_column", smiles_column, "names a column of SMILES, and an SD file has mol blocks"),
+                ("delimiter", delimiter, "says what separates cells, and an SD file has none"),
+            ],
+            "leave it out",
+        ),
+        "tsv" => (
+            vec![("delimiter", delimiter, "says what separates the cells of a CSV file, and in a TSV file tabs do")],
+            "leave it out, or write `format: csv`",
+        ),
+        _ => return Vec::new(),
     };
-    named.into_iter().filter(|(_, given)| *given).map(|(param, _)| misfit(param)).collect()
+    let misfit = |param: &'static str, what: &str| Misfit {
+        help: Some(help.to_owned()),
+        ..Misfit::new(param, format!("`{param}` {what}"))
+    };
+    said.into_iter().filter(|(_, given, _)| *given).map(|(param, _, what)| misfit(param, what)).collect()
 }

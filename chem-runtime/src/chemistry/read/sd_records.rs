@@ -114,7 +114,7 @@ fn records(text: &[u8]) -> Vec<SdRecord<'_>> {
     let (mut found, mut record): (Vec<SdRecord<'_>>, Vec<Line<'_>>) = (Vec::new(), Vec::new());
     for line in lines(text) {
         if line.text.starts_with(b"$$$$") {
-            found.extend(sd_record(&record, true));
+            found.push(sd_record(&record, true).unwrap_or_else(|| nothing(line.number)));
             record.clear();
         } else {
             record.push(line);
@@ -130,6 +130,11 @@ fn sd_record<'a>(lines: &[Line<'a>], ended: bool) -> Option<SdRecord<'a>> {
     let first = lines.first()?;
     let content = if ended { content(lines) } else { Err(cut_off(lines)) };
     Some(SdRecord { line: first.number, title: first.text.trim_ascii(), content })
+}
+
+/// A record of which there is no more than the `$$$$` on line `line`.
+fn nothing<'a>(line: u64) -> SdRecord<'a> {
+    SdRecord { line, title: b"", content: Err("has nothing in it".to_owned()) }
 }
 
 fn cut_off(lines: &[Line<'_>]) -> String {
@@ -241,6 +246,7 @@ mod tests {
     fn records_that_cannot_be_used_say_why() {
         for (text, why) in [
             ("$$$$\nx\n$$$$\n".to_owned(), "M  END"),
+            (record("") + "$$$$\n", "nothing"),
             (record("<a>\n1\n\n"), "header"),
             (record("> <>\n1\n\n"), "header"),
             (record("> <a>\n1\n\n> <a>\n2\n\n"), "twice"),

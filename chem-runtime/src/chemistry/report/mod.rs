@@ -12,7 +12,7 @@ mod record;
 use serde_json::json;
 
 use self::html::escape;
-use self::past::{Passage, passages};
+use self::past::{Passage, passages, path as path_to_page};
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::step::{ColumnName, History};
@@ -28,6 +28,10 @@ const STYLE: &str = include_str!("style.css");
 /// removed, the values' distributions (in front of those of all molecules that had the value), the molecules as a grid,
 /// the records that were refused, and each step's parameters and fingerprint. What it tells of the steps before is the
 /// input `history`, which the program feeds by itself, so that its fingerprint covers all that the page says.
+///
+/// The numbers at its head follow the first input of each step, from the source to the molecules: what was read, and
+/// what was added by a step that made several rows of one, is what is shown, removed and refused. Rows are told apart
+/// by their `record`.
 ///
 /// The page has no date and no path: the same flow over the same files gives the same page. The signal `written` counts
 /// the `molecules` and those `drawn`.
@@ -54,7 +58,7 @@ const STYLE: &str = include_str!("style.css");
 /// - A column of `properties` or `plots` is not in the table, or one of `plots` has no numbers; the message names those
 ///   that will do.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("report.write", version = 2, kind = Sink)]
+#[step("report.write", version = 3, kind = Sink)]
 pub fn write_report(
     molecules: Input<Molecules>,
     history: Option<Input<History>>,
@@ -152,16 +156,21 @@ fn distributions(
     Ok(format!("<section id=\"plots\"><h2>Distributions</h2>{key}<div class=\"plots\">{plots}</div></section>"))
 }
 
-/// The numbers at the head of the page.
+/// The numbers at the head of the page, of the path from the source to it: what was read and added is what is shown,
+/// removed and refused.
 fn tiles(molecules: &Molecules, passages: &[Passage<'_>]) -> Vec<(usize, &'static str)> {
     let kept = if molecules.len() == 1 { "molecule" } else { "molecules" };
     let mut tiles = vec![(molecules.len(), kept)];
-    if let Some(first) = passages.first() {
+    let way = path_to_page(passages);
+    if let Some(&first) = way.first() {
         let refused = |passage: &Passage<'_>| passage.rejects.as_ref().map_or(0, |rejects| rejects.rows());
-        tiles.push((first.went + refused(first), "read"));
-        let removed = passages.iter().filter_map(|passage| Some(passage.came?.saturating_sub(passage.went))).sum();
-        tiles.push((removed, "removed"));
-        tiles.push((passages.iter().map(refused).sum(), "refused"));
+        tiles.push((first.came.unwrap_or_else(|| first.went + refused(first)), "read"));
+        let added: usize = way.iter().map(|passage| passage.change.added).sum();
+        if added > 0 {
+            tiles.push((added, "added"));
+        }
+        tiles.push((way.iter().map(|passage| passage.change.removed).sum(), "removed"));
+        tiles.push((way.iter().copied().map(refused).sum(), "refused"));
     }
     tiles
 }

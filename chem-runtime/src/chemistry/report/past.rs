@@ -1,30 +1,56 @@
 //! What the steps before have done, read from the history and from the tables that it names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::cards::name_of;
 use crate::artifact::{ArtifactSource, ArtifactValue as _, ColumnData, Table};
 use crate::fingerprint::ArtifactHash;
-use crate::records::is_missing;
-use crate::step::{ExecutionContext, Expression, History, MAIN_OUTPUT, OutputRef, PastStep, REJECTS, StepError};
+use crate::records::{Key, is_missing, key_of};
+use crate::step::{
+    ExecutionContext, Expression, History, MAIN_OUTPUT, OutputRef, PastInput, PastStep, REJECTS, Registry, StepError,
+};
 
 /// So many of the molecules that a step removed are named.
-pub(super) const NAMED: usize = 60;
+const NAMED: usize = 60;
+
+/// Numbers of rows by the record that they came from.
+type Counts = HashMap<Option<i64>, usize>;
 
 /// What a step let through.
 pub(super) struct Passage<'a> {
     pub(super) step: &'a PastStep,
-    /// How many records came in; none for a source.
+    /// How many rows came in; none for a source.
     pub(super) came: Option<usize>,
     /// How many went on.
     pub(super) went: usize,
-    /// What some of those that did not are called.
-    pub(super) removed: Vec<String>,
-    /// For each column that its condition names, how many of the removed molecules have no value there.
-    pub(super) without: Vec<(String, usize)>,
+    /// What makes the one number the other.
+    pub(super) change: Change,
     /// The records that it refused.
     pub(super) rejects: Option<Arc<Table>>,
+    /// The step whose main output came in.
+    from: Option<&'a str>,
+}
+
+/// How the rows that went on from a step differ from those that came in. What came in and what was added is as much as
+/// what went on, was removed and was refused.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Change {
+    /// How many rows did not go on and were not refused.
+    pub(super) removed: usize,
+    /// How many of them are of molecules of which other rows went on.
+    pub(super) in_part: usize,
+    /// What some of the molecules are called of which no row went on.
+    pub(super) names: Vec<String>,
+    /// How many more of these there are.
+    pub(super) unnamed: usize,
+    /// For each column that the step's condition names, how many of the removed rows have no value there.
+    pub(super) without: Vec<(String, usize)>,
+    /// How many rows went on that had not come in.
+    pub(super) added: usize,
+    /// How many molecules went on in more rows than they came in.
+    pub(super) multiplied: usize,
 }
 
 /// What each step that put out a table let through, in order.
@@ -40,26 +66,185 @@ pub(super) fn passages<'a>(
         let Some(went) = shelf.rows(main)? else { continue };
         // The table that the step worked on is the first of its inputs that is one.
         let mut came = None;
-        for input in step.inputs.values().filter_map(|input| history.output(input)) {
-            if let Some(rows) = shelf.rows(input)? {
-                came = Some((input, rows));
+        for input in inputs_of(step) {
+            let Some(output) = history.output(input) else { continue };
+            if let Some(rows) = shelf.rows(output)? {
+                came = Some((input, output, rows));
                 break;
             }
         }
-        let (mut removed, mut without) = (Vec::new(), Vec::new());
-        if let Some((input, _)) = came.filter(|(_, rows)| *rows > went) {
-            let (input, output) = (shelf.table(input)?, shelf.table(main)?);
-            let gone = gone(&input, &output);
-            removed = gone.iter().take(NAMED).map(|row| name_of(&input, *row)).collect();
-            without = missing(step, &input, &gone);
-        }
         let rejects = match step.output(REJECTS) {
-            Some(rejects) if shelf.rows(rejects)?.is_some_and(|rows| rows > 0) => Some(shelf.table(rejects)?),
+            Some(rejects) if shelf.rows(rejects)?.is_some_and(|rows| rows > 0) => Some(shelf.unpacked(rejects)?),
             _ => None,
         };
-        passages.push(Passage { step, came: came.map(|(_, rows)| rows), went, removed, without, rejects });
+        let change = match came {
+            Some((_, output, _)) if output.hash != main.hash => {
+                let (before, after) = (shelf.table(output)?, shelf.table(main)?);
+                Change::of(condition_of(step).as_ref(), &before, &after, rejects.as_deref())
+            }
+            _ => Change::default(),
+        };
+        let from = match came {
+            Some((input, ..)) if input.output == MAIN_OUTPUT => Some(input.step.as_str()),
+            _ => None,
+        };
+        passages.push(Passage { step, came: came.map(|(_, _, rows)| rows), went, change, rejects, from });
     }
     Ok(passages)
+}
+
+/// The passages from the source to the page: of each step's inputs, only the one whose rows it let through.
+pub(super) fn path<'p, 'a>(passages: &'p [Passage<'a>]) -> Vec<&'p Passage<'a>> {
+    let mut path = Vec::new();
+    // All steps of the history lead to the one that feeds the report, so that is the last.
+    let mut at = passages.len().checked_sub(1);
+    while let Some(place) = at {
+        let passage = &passages[place];
+        path.push(passage);
+        at = passage.from.and_then(|from| passages[..place].iter().position(|before| before.step.id == from));
+    }
+    path.reverse();
+    path
+}
+
+/// What fed the ports of `step`, its first port before the others.
+fn inputs_of(step: &PastStep) -> impl Iterator<Item = &PastInput> {
+    let port = Registry::linked().ok().and_then(|registry| registry.get(&step.uses)?.spec().inputs.first());
+    let first = port.and_then(|port| step.inputs.get(port.name));
+    first.into_iter().chain(step.inputs.values())
+}
+
+/// The condition by which `step` chose, if it has one.
+fn condition_of(step: &PastStep) -> Option<Expression> {
+    let condition = step.params.get("where")?;
+    Expression::new(condition.get("cel").unwrap_or(condition).as_str()?).ok()
+}
+
+impl Change {
+    /// How `after`, which a step made of `before`, differs from it. Rows are told apart by the record that each came
+    /// from; in tables without records they are only counted.
+    fn of(condition: Option<&Expression>, before: &Table, after: &Table, rejects: Option<&Table>) -> Self {
+        let (Some(came), Some(went)) = (records(before), records(after)) else {
+            let left = after.rows() + rejects.map_or(0, Table::rows);
+            let (removed, added) = (before.rows().saturating_sub(left), left.saturating_sub(before.rows()));
+            return Self { removed, added, ..Self::default() };
+        };
+        let (comes, goes) = (counts(came), counts(went));
+        let more = goes.iter().map(|(record, rows)| (record, *rows, comes.get(record).copied().unwrap_or_default()));
+        let more = more.filter(|(_, rows, before)| rows > before);
+        let added: usize = more.clone().map(|(_, rows, before)| rows - before).sum();
+        let multiplied = more.filter(|(record, _, before)| record.is_some() && *before > 0).count();
+
+        let named: Vec<&str> = condition.into_iter().flat_map(Expression::columns).collect();
+        let mut gone = gone(before, after, (came, went), (&comes, &goes), &named);
+        // A reject without a record may be any of the rows.
+        let unknown = rejects.map_or(0, |rejects| {
+            let mut refused = records(rejects).map(counts).unwrap_or_default();
+            let all = gone.len();
+            gone.retain(|row| !take(&mut refused, &came[*row]));
+            rejects.rows().saturating_sub(all - gone.len())
+        });
+        let mut change = Self { removed: gone.len().saturating_sub(unknown), added, multiplied, ..Self::default() };
+        if unknown == 0 {
+            change.tell(before, came, &gone, &goes);
+            change.without = missing(&named, before, &gone);
+        }
+        change
+    }
+
+    /// Tells what the rows `gone` were.
+    fn tell(&mut self, before: &Table, came: &[Option<i64>], gone: &[usize], goes: &Counts) {
+        let mut seen = HashSet::new();
+        for &row in gone {
+            let record = came[row];
+            if goes.contains_key(&record) {
+                self.in_part += usize::from(record.is_some());
+            } else if record.is_none() || seen.insert(record) {
+                match self.names.len() {
+                    NAMED => self.unnamed += 1,
+                    _ => self.names.push(name_of(before, row)),
+                }
+            }
+        }
+    }
+}
+
+/// The rows of `before` that are not in `after`, given the record of each row and how many rows each record has. Where
+/// some rows of a record went on and some did not, those are taken to have gone on whose values in the columns `named`
+/// are still there.
+fn gone(
+    before: &Table,
+    after: &Table,
+    (came, went): (&[Option<i64>], &[Option<i64>]),
+    (comes, goes): (&Counts, &Counts),
+    named: &[&str],
+) -> Vec<usize> {
+    let in_part = |record: &Option<i64>| match (comes.get(record), goes.get(record)) {
+        (Some(came), Some(went)) => went < came,
+        _ => false,
+    };
+    let columns = named.iter().filter_map(|name| Some((before.column(name)?.1, after.column(name)?.1)));
+    let columns: Vec<(&ColumnData, &ColumnData)> = columns.collect();
+    let mut same: HashMap<(Option<i64>, Vec<Key<'_>>), usize> = HashMap::new();
+    for (row, record) in went.iter().enumerate() {
+        if in_part(record) {
+            let values = columns.iter().map(|(_, after)| key_of(after, row)).collect();
+            *same.entry((*record, values)).or_default() += 1;
+        }
+    }
+    let mut left = goes.clone();
+    let mut gone = Vec::new();
+    for (row, record) in came.iter().enumerate() {
+        let stays = !in_part(record) || {
+            let values = columns.iter().map(|(before, _)| key_of(before, row)).collect();
+            take(&mut same, &(*record, values))
+        };
+        if !(stays && take(&mut left, record)) {
+            gone.push(row);
+        }
+    }
+    // A step may have changed the values of what it let through.
+    gone.retain(|row| !take(&mut left, &came[*row]));
+    gone
+}
+
+/// For each column of `input` that a condition names, how many of the rows `gone` have no value there: a condition that
+/// cannot be known to hold does not keep its row.
+fn missing(named: &[&str], input: &Table, gone: &[usize]) -> Vec<(String, usize)> {
+    let counted = |name: &&str| {
+        let (_, data) = input.column(name)?;
+        let missing = gone.iter().filter(|row| is_missing(data, **row)).count();
+        (missing > 0).then(|| ((*name).to_owned(), missing))
+    };
+    named.iter().filter_map(counted).collect()
+}
+
+/// The record that each row came from, if the table has records.
+fn records(table: &Table) -> Option<&[Option<i64>]> {
+    match table.column("record")? {
+        (_, ColumnData::Integer(records)) => Some(records.as_slice()),
+        _ => None,
+    }
+}
+
+/// How many rows each record has.
+fn counts(records: &[Option<i64>]) -> Counts {
+    let mut counts = Counts::new();
+    for record in records {
+        *counts.entry(*record).or_default() += 1;
+    }
+    counts
+}
+
+/// Takes one of what is left under `key`. Says whether there was one.
+fn take<K: Eq + Hash>(left: &mut HashMap<K, usize>, key: &K) -> bool {
+    match left.get_mut(key) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The first table on the way that has a column called `name`, if it has more rows than `rows`.
@@ -81,33 +266,6 @@ pub(super) fn before(
     Ok(None)
 }
 
-/// For each column of `input` that the condition of `step` names, how many of the rows `gone` have no value there: a
-/// condition that cannot be known to hold does not keep its row.
-fn missing(step: &PastStep, input: &Table, gone: &[usize]) -> Vec<(String, usize)> {
-    let condition = step.params.get("where");
-    let cel = condition.and_then(|condition| condition.get("cel").unwrap_or(condition).as_str());
-    let Some(condition) = cel.and_then(|cel| Expression::new(cel).ok()) else { return Vec::new() };
-    let counted = |name: &str| {
-        let (_, data) = input.column(name)?;
-        let missing = gone.iter().filter(|row| is_missing(data, **row)).count();
-        (missing > 0).then(|| (name.to_owned(), missing))
-    };
-    condition.columns().filter_map(counted).collect()
-}
-
-/// The rows of `input` that are not in `output`, told apart by the record that each came from. None for tables without
-/// records.
-fn gone(input: &Table, output: &Table) -> Vec<usize> {
-    let records = |table: &Table| match table.column("record") {
-        Some((_, ColumnData::Integer(records))) => Some(records.clone()),
-        _ => None,
-    };
-    let (Some(before), Some(after)) = (records(input), records(output)) else { return Vec::new() };
-    let after: HashSet<Option<i64>> = after.into_iter().collect();
-    let gone = before.iter().enumerate().filter(|(_, record)| !after.contains(*record));
-    gone.map(|(row, _)| row).collect()
-}
-
 /// Tables by their artifacts. The last one is kept, since one step's output is the next one's input.
 struct Shelf<'a> {
     source: &'a dyn ArtifactSource,
@@ -127,9 +285,72 @@ impl Shelf<'_> {
         {
             return Ok(table.clone());
         }
-        let root = self.source.artifact(output.hash)?;
-        let table = Arc::new(Table::unpack(&root, self.source)?);
+        let table = self.unpacked(output)?;
         self.last = Some((output.hash, table.clone()));
         Ok(table)
+    }
+
+    /// The same, not to be kept.
+    fn unpacked(&self, output: &OutputRef) -> Result<Arc<Table>, StepError> {
+        let root = self.source.artifact(output.hash)?;
+        Ok(Arc::new(Table::unpack(&root, self.source)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{Column, ColumnType};
+
+    /// A table with these records, and with these values where there are any.
+    fn table(rows: &[(Option<i64>, Option<i64>)]) -> Table {
+        let (records, values): (Vec<Option<i64>>, Vec<Option<i64>>) = rows.iter().copied().unzip();
+        let names: Vec<Option<Box<str>>> =
+            records.iter().map(|record| record.map(|record| format!("m{record}").into())).collect();
+        Table::new([
+            (Column::new("name", ColumnType::Text), ColumnData::Text(names)),
+            (Column::new("record", ColumnType::Integer), ColumnData::Integer(records)),
+            (Column::new("x", ColumnType::Integer), ColumnData::Integer(values)),
+        ])
+        .unwrap()
+    }
+
+    fn records(records: &[i64]) -> Table {
+        table(&records.iter().map(|record| (Some(*record), None)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn as_many_rows_may_be_others() {
+        let change = Change::of(None, &records(&[1, 2, 3, 4]), &records(&[2, 2, 2, 4]), None);
+        let names = vec!["m1".to_owned(), "m3".to_owned()];
+        assert_eq!(change, Change { removed: 2, names, added: 2, multiplied: 1, ..Change::default() });
+    }
+
+    #[test]
+    fn of_a_molecule_in_several_rows_those_are_gone_whose_values_are() {
+        let row = |record, x| (Some(record), x);
+        let before = table(&[row(1, Some(5)), row(1, None), row(1, Some(1)), row(2, None), row(2, Some(1))]);
+        let condition = Expression::new("x > 3").unwrap();
+        let change = Change::of(Some(&condition), &before, &table(&[row(1, Some(5))]), None);
+        let (names, without) = (vec!["m2".to_owned()], vec![("x".to_owned(), 2)]);
+        assert_eq!(change, Change { removed: 4, in_part: 2, names, without, ..Change::default() });
+    }
+
+    #[test]
+    fn what_was_refused_was_not_removed() {
+        let (before, after) = (records(&[1, 2, 3, 4]), records(&[1]));
+        let change = Change::of(None, &before, &after, Some(&records(&[3])));
+        let names = vec!["m2".to_owned(), "m4".to_owned()];
+        assert_eq!(change, Change { removed: 2, names, ..Change::default() });
+        // Which rows a reject without a record was, nobody can say.
+        let change = Change::of(None, &before, &after, Some(&table(&[(None, None)])));
+        assert_eq!(change, Change { removed: 2, ..Change::default() });
+    }
+
+    #[test]
+    fn rows_without_records_are_counted() {
+        let (before, after) = (records(&[1, 2, 3, 4]), Table::default());
+        assert_eq!(Change::of(None, &before, &after, None), Change { removed: 4, ..Change::default() });
+        assert_eq!(Change::of(None, &after, &before, None), Change { added: 4, ..Change::default() });
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::html::{SHOWN, clipped, counted, escape, shown, words};
-use super::past::{NAMED, Passage};
+use super::past::{Change, Passage};
 use crate::artifact::Table;
 use crate::step::InputFile;
 use crate::step::{History, PastStep};
@@ -27,27 +27,31 @@ pub(super) fn way(passages: &[Passage<'_>]) -> String {
 }
 
 fn passed(passage: &Passage<'_>, most: usize) -> String {
-    let Passage { step, came, went, removed, without, rejects } = passage;
+    let Passage { step, went, change, rejects, .. } = passage;
+    let Change { removed, in_part, names, unnamed, without, added, multiplied } = change;
     let refused = rejects.as_ref().map_or(0, |rejects| rejects.rows());
-    let gone = came.map_or(0, |came| came.saturating_sub(*went));
     let mut told = Vec::new();
-    if gone > 0 {
+    if *removed > 0 {
         let without = without.iter().map(|(column, rows)| format!("{rows} of them without `{}`", escape(column)));
-        told.push(
-            std::iter::once(format!("<strong>{gone} removed</strong>")).chain(without).collect::<Vec<_>>().join(", "),
-        );
+        let in_part = (*in_part > 0).then(|| format!("{in_part} of them rows of molecules of which others went on"));
+        let removed = std::iter::once(format!("<strong>{removed} removed</strong>"));
+        told.push(removed.chain(without).chain(in_part).collect::<Vec<_>>().join(", "));
+    }
+    if *added > 0 {
+        let many = counted(*multiplied, "molecule is", "molecules are");
+        let why = if *multiplied > 0 { format!(", as {many} in more rows than before") } else { String::new() };
+        told.push(format!("{added} added{why}"));
     }
     if refused > 0 {
         told.push(format!("<a href=\"#rejects\">{}</a>", counted(refused, "record refused", "records refused")));
     }
     let told = if told.is_empty() { String::new() } else { format!("<p class=\"gone\">{}</p>", told.join(", ")) };
-    let names = if removed.is_empty() {
+    let names = if names.is_empty() {
         String::new()
     } else {
         let names: Vec<String> =
-            removed.iter().map(|name| format!("<bdi>{}</bdi>", escape(&clipped(name, SHOWN)))).collect();
-        let more = gone.saturating_sub(removed.len().min(NAMED));
-        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            names.iter().map(|name| format!("<bdi>{}</bdi>", escape(&clipped(name, SHOWN)))).collect();
+        let more = if *unnamed > 0 { format!(", and {unnamed} more") } else { String::new() };
         format!("<details><summary>What was removed</summary><p>{}{more}</p></details>", names.join(", "))
     };
     let width = 100.0 * *went as f64 / most as f64;

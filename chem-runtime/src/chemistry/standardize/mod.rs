@@ -22,7 +22,8 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 /// whose SMILES comes first). `neutralize` takes charges away by adding and removing hydrogens, as far as they are not
 /// needed to balance one that cannot be taken away, such as that of a quaternary nitrogen. `canonical_tautomer` chooses
 /// one of the tautomers, and drops stereochemistry at atoms that take part in it; it is not done by default, since it
-/// takes long and changes what a chemist sees. The results are those of RDKit 2026.09.1's `rdMolStandardize`.
+/// takes long and changes what a chemist sees. The results are those of RDKit 2026.09.1's `rdMolStandardize`, but that an
+/// ion without room for a hydrogen, such as hexafluorophosphate, keeps its charge, where RDKit makes `F[PH](F)(F)(F)(F)F`.
 ///
 /// Two columns are added: `changes` names the operations that changed the molecule, separated by `, `, and
 /// `original_smiles` has its SMILES before; both are missing where nothing changed. Molecules that were standardized before

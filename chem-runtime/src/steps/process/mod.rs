@@ -53,7 +53,7 @@ use crate::step::{PathPart, nearest};
 /// - It runs for longer than `timeout`, or leaves a program behind that keeps its output open.
 /// - It writes more than 2 GiB, or something that is no table: the message has the line.
 /// - A column of `columns` or `types` is not there.
-#[step("process.run", version = 1, check = can_run)]
+#[step("process.run", version = 2, check = can_run, effects)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn run_process(
     table: Input<Table>,

@@ -15,9 +15,11 @@ const MAX_ROWS: usize = 20_000_000;
 /// Joins a table, or molecules, with another table: rows that are equal in the columns `on` become one.
 ///
 /// The other table is the output of an earlier step, wired to `right`, or a CSV, TSV or JSON Lines file, which is read as
-/// `table.read` does. The rows of the left table keep their order and their columns, and the other columns of the right
-/// one come behind, `_right` added to the names that the left one has already. A row that matches several rows becomes
-/// several, in the order of the right table. Text equals text and numbers equal numbers; a missing value equals nothing.
+/// `table.read` does, except that what has to equal text is read as text, and digits that have to equal numbers are
+/// numbers also with a leading zero. The rows of the left table keep their order and their columns, and the other
+/// columns of the right one come behind, `_right` added to the names that the left one has already. A row that matches
+/// several rows becomes several, in the order of the right table. Text equals text and numbers equal numbers; a missing
+/// value equals nothing.
 ///
 /// `how` says what becomes of rows of the left table: with `inner` those without a match are dropped, and with `left`
 /// they are kept and have no values in the new columns. `semi` keeps the rows that have a match and `anti` those that
@@ -47,9 +49,10 @@ const MAX_ROWS: usize = 20_000_000;
 /// - A column that `on` or `right_on` names is not in its table; the message names those that are. Or the two name a
 ///   different number of columns, or none.
 /// - Columns that are to be equal hold values of types that never are, such as text and numbers.
-/// - The file cannot be read, or has a record that cannot be used.
+/// - The file cannot be read, or has a record that cannot be used; or it has numbers that are too long to be compared
+///   exactly beside others that are not whole.
 /// - The result would have more than 20,000,000 rows.
-#[step("table.join", version = 2, columns = columns_of_join, check = can_join)]
+#[step("table.join", version = 3, columns = columns_of_join, check = can_join)]
 pub fn join_table(
     left: Input<Dataset>,
     right: Option<Input<Table>>,
@@ -152,7 +155,7 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> crate::step
     }
 }
 
-/// The table in `file`, of which the columns that have to be equal are read as what they are on the left.
+/// The table in `file`, of which the columns that have to be equal are read to be compared with those on the left.
 fn read_file(
     file: &InputFile,
     left: &Table,
@@ -167,9 +170,46 @@ fn read_file(
     let text = text_of(name, file.read(context.files())?)?;
     let typed = on.iter().zip(right_on);
     let typed = typed.filter_map(|(on, right)| Some((right.to_string(), left.column(on.as_str())?.0.ty)));
-    let types: BTreeMap<String, ColumnType> = typed.collect();
-    let how = TableText { name, format, types: &types, types_from: "right_on", missing: &[], strict: true };
-    Ok(how.read(&text)?.kept)
+    read_text(name, format, &text, typed.collect())
+}
+
+/// The table in `text`, of which the columns `keys` have to equal columns of these types.
+///
+/// Where that is a number, what stands in the file says which: an integer would refuse fractions, and a float would make
+/// one of two long numbers. What is text by that, such as digits with a leading zero, is read as floats that are short
+/// enough to be exact, or refused.
+fn read_text(
+    name: &str,
+    format: TableFormat,
+    text: &[u8],
+    keys: BTreeMap<String, ColumnType>,
+) -> Result<Table, StepError> {
+    let read = |types: &BTreeMap<String, ColumnType>| {
+        let how = TableText { name, format, types, types_from: "right_on", missing: &[], strict: true };
+        how.read(text).map(|read| read.kept)
+    };
+    let is_number = |(_, ty): &(String, ColumnType)| matches!(ty, ColumnType::Integer | ColumnType::Float);
+    let (numbers, mut types) = keys.into_iter().partition::<BTreeMap<String, ColumnType>, _>(is_number);
+    let found = read(&types)?;
+    // A column that is not there is read again as well, for the message that says so.
+    let is_open = |name: &String| found.column(name).is_none_or(|(column, _)| column.ty == ColumnType::Text);
+    let open: Vec<String> = numbers.into_keys().filter(is_open).collect();
+    if open.is_empty() {
+        return Ok(found);
+    }
+    types.extend(open.iter().map(|name| (name.clone(), ColumnType::Float)));
+    let found = read(&types)?;
+    let has_long = |name: &str| match found.column(name) {
+        Some((_, ColumnData::Float(values))) => values.iter().flatten().any(|value| value.abs() >= 2_f64.powi(53)),
+        _ => false,
+    };
+    match open.iter().find(|name| has_long(name)) {
+        Some(column) => Err(StepError::new(format!(
+            "`{name}` has numbers in the column `{column}` that are too long to be compared exactly; read it by \
+             `table.read`, with `types` that say what the column is"
+        ))),
+        None => Ok(found),
+    }
 }
 
 /// The places of the columns that have to be equal.
@@ -341,6 +381,47 @@ mod tests {
         assert!(find(&[], &[]).is_some());
         assert!(find(&["id"], &["id"]).unwrap().contains("`right_on`"));
         assert!(find(&["id", "x"], &["key", "x"]).is_none());
+    }
+
+    /// Which values on the left have a match in the column `key` of the file that reads `text`.
+    fn matched(left: ColumnData, text: &str) -> Result<Vec<bool>, String> {
+        let left = Table::new([(Column::new("key", left.ty()), left)]).unwrap();
+        let keys = BTreeMap::from([("key".to_owned(), left.columns()[0].ty)]);
+        let right = read_text("a.csv", TableFormat::Delimited(b','), text.as_bytes(), keys);
+        let right = right.map_err(|error| error.to_string())?;
+        let on = ["key".into()];
+        let columns = Columns::find(&left, &right, &on, &on).map_err(|error| error.to_string())?;
+        Ok(columns.matches(&left, &right).of_left.iter().map(|rows| !rows.is_empty()).collect())
+    }
+
+    #[test]
+    fn numbers_of_a_file_equal_numbers_of_either_type_and_exactly() {
+        // 2^53 is the nearest float to 2^53 + 1.
+        let integers = ColumnData::Integer(vec![Some(2), Some(1 << 53)]);
+        let floats = ColumnData::Float(vec![Some(2.0), Some(2_f64.powi(53))]);
+        for left in [integers, floats] {
+            for (text, expected) in [
+                ("key\n2.5\n2\n", [true, false]),
+                ("key\n2.0\n", [true, false]),
+                ("key\n002\n2.5\n", [true, false]),
+                ("key\n9007199254740993\n2\n", [true, false]),
+                ("key\n9007199254740992\n", [false, true]),
+                ("key\n", [false, false]),
+            ] {
+                assert_eq!(matched(left.clone(), text), Ok(expected.to_vec()), "{text}");
+            }
+            for (text, why) in [
+                ("key\n9007199254740993\n2.5\n", "in the column `key` that are too long"),
+                ("key\n1\nabc\n", "line 3 of `a.csv` cannot be used: has `abc`"),
+                ("key\ntrue\n", "`key` is boolean on the right"),
+                ("x\n1\n", "`a.csv` has no column `key`"),
+            ] {
+                let said = matched(left.clone(), text).unwrap_err();
+                assert!(said.contains(why), "{said}");
+            }
+        }
+        let texts = ColumnData::Text(vec![Some("007".into()), Some("7".into())]);
+        assert_eq!(matched(texts, "key\n007\n"), Ok(vec![true, false]));
     }
 
     #[test]

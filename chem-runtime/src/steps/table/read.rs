@@ -41,7 +41,7 @@ use crate::step::PathPart;
 /// - The objects of a JSON Lines file have so many different members that the table would have more than 100,000,000
 ///   cells.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("table.read", version = 2, columns = columns_of_file, check = columns_are_there)]
+#[step("table.read", version = 3, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read.
@@ -93,18 +93,49 @@ fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
 fn columns_are_there(step: &ReadTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let file = step.path.as_str();
     let separator = step.delimiter.bytes().next().unwrap_or(b',');
-    let delimiter = match format_of(file, step.format.as_deref(), separator) {
-        Ok(TableFormat::Delimited(delimiter)) => delimiter,
-        Ok(TableFormat::JsonLines) => return Vec::new(),
+    let format = match format_of(file, step.format.as_deref(), separator) {
+        Ok(format) => format,
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
+    let mut misfits = saying_nothing(step, format);
+    let TableFormat::Delimited(delimiter) = format else { return misfits };
     let Some(header) = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter)) else {
-        return Vec::new();
+        return misfits;
     };
     let there: Vec<&str> = header.iter().collect();
     let named = step.types.keys().map(|name| ("types", name)).chain(step.units.keys().map(|name| ("units", name)));
     let missing = named.filter(|(_, name)| !there.contains(&name.as_str()));
-    missing.map(|(param, name)| Misfit::no_column(param, name, file, &there).at(PathPart::Key(name.clone()))).collect()
+    let misfit = |(param, name): (&'static str, &String)| {
+        Misfit::no_column(param, name, file, &there).at(PathPart::Key(name.clone()))
+    };
+    misfits.extend(missing.map(misfit));
+    misfits
+}
+
+/// The parameters that say nothing of a file in this format. One that is given as it is by default is as good as left
+/// out.
+fn saying_nothing(step: &ReadTable, format: TableFormat) -> Vec<Misfit> {
+    let delimiter = step.delimiter != ",";
+    let missing = !step.missing.is_empty();
+    let (said, help) = match format {
+        TableFormat::JsonLines => (
+            vec![
+                ("missing", missing, "says which cells of a CSV or TSV file have no value, and JSON Lines have `null`"),
+                ("delimiter", delimiter, "says what separates cells, and JSON Lines have none"),
+            ],
+            "leave it out",
+        ),
+        TableFormat::Delimited(b'\t') => (
+            vec![("delimiter", delimiter, "says what separates the cells of a CSV file, and in a TSV file tabs do")],
+            "leave it out, or write `format: csv`",
+        ),
+        TableFormat::Delimited(_) => return Vec::new(),
+    };
+    let misfit = |param: &'static str, what: &str| Misfit {
+        help: Some(help.to_owned()),
+        ..Misfit::new(param, format!("`{param}` {what}"))
+    };
+    said.into_iter().filter(|(_, given, _)| *given).map(|(param, _, what)| misfit(param, what)).collect()
 }
 
 /// What the file called `name` is, by the parameter `format` or else by its extension.
@@ -145,6 +176,24 @@ mod tests {
             assert_eq!(format_of(name, format, b';').unwrap(), expected, "{name}");
         }
         assert!(format_of("a.xlsx", None, b',').unwrap_err().to_string().contains("`a.xlsx`"));
+    }
+
+    #[test]
+    fn what_says_nothing_of_a_file_is_found() {
+        let found = |params: serde_json::Value| -> Vec<&'static str> {
+            let step = ReadTable::from_params(params.as_object().unwrap()).unwrap();
+            let (nowhere, written) = (std::path::Path::new("/nowhere"), std::collections::HashSet::new());
+            let misfits = columns_are_there(&step, &ColumnContext::new(&[], nowhere, &written));
+            misfits.iter().map(|misfit| misfit.param).collect()
+        };
+        assert_eq!(found(json!({ "path": "a.jsonl", "delimiter": ";", "missing": ["NA"] })), ["missing", "delimiter"]);
+        assert_eq!(found(json!({ "path": "a.csv", "format": "jsonl", "missing": ["NA"] })), ["missing"]);
+        assert_eq!(found(json!({ "path": "a.tsv.gz", "delimiter": "|", "missing": ["NA"] })), ["delimiter"]);
+        for (path, delimiter) in [("a.csv", ";"), ("a.tsv", ","), ("a.csv.gz", ",")] {
+            let params = json!({ "path": path, "delimiter": delimiter, "missing": ["NA"] });
+            assert!(found(params).is_empty(), "{path} {delimiter}");
+        }
+        assert!(found(json!({ "path": "a.jsonl", "delimiter": ",", "missing": [] })).is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::prelude::*;
 use crate::records::{column_place, column_places};
+use crate::step::PathPart;
 
 /// Keeps some columns of a table, in the order in which they are named, or drops some; and gives columns other names.
 ///
@@ -27,8 +28,8 @@ use crate::records::{column_place, column_places};
 /// # Errors
 /// - A column that is named is not in the table, or not among those that are kept; the message names those that there
 ///   are. Or a column is named twice.
-/// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`.
-/// - Two columns would have one name.
+/// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`. Or `columns` names none.
+/// - Two columns would have one name, or one an empty name.
 #[step("table.select", version = 1, columns = selected, check = can_select)]
 pub fn select_columns(
     table: Input<Table>,
@@ -79,11 +80,21 @@ fn one_choice(
         (None, None) if rename.is_empty() => {
             Some(Misfit::new("columns", "nothing is selected; give `columns`, `drop` or `rename`"))
         }
+        (Some([]), None) => {
+            Some(Misfit::new("columns", "`columns` names no column to keep; name one, or give `drop` instead"))
+        }
         (Some(columns), None) => Misfit::twice("columns", columns),
         (None, Some(drop)) => Misfit::twice("drop", drop),
         (None, None) => None,
     };
-    misfit.map_or(Ok(()), Err)
+    misfit.or_else(|| nameless(rename)).map_or(Ok(()), Err)
+}
+
+/// A column that would have an empty name, if there is one.
+fn nameless(rename: &BTreeMap<String, String>) -> Option<Misfit> {
+    let (old, _) = rename.iter().find(|(_, new)| new.is_empty())?;
+    let message = format!("`rename` gives the column `{old}` an empty name");
+    Some(Misfit::new("rename", message).at(PathPart::Key(old.clone())))
 }
 
 fn can_select(step: &SelectColumns, _: &ColumnContext<'_>) -> Vec<Misfit> {
@@ -132,6 +143,9 @@ mod tests {
             (select(None, None, &[]), "nothing is selected"),
             (select(Some(&["d"]), None, &[]), "`a`, `b` and `c`"),
             (select(Some(&["a", "a"]), None, &[]), "twice"),
+            (select(Some(&[]), None, &[]), "no column"),
+            (select(None, None, &[("a", "x"), ("b", "")]), "`b` an empty name"),
+            (select(Some(&["a"]), None, &[("a", "")]), "`a` an empty name"),
             (select(Some(&["a"]), None, &[("b", "x")]), "not kept"),
             (select(None, None, &[("d", "x")]), "`rename`"),
             (select(None, None, &[("a", "b")]), "`b`"),

@@ -1,8 +1,9 @@
 //! `table.sort`: rows in order.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::prelude::*;
 use crate::records::{column_place, is_missing, order_of};
@@ -13,6 +14,9 @@ use crate::step::{ColumnReference, same_columns};
 /// Numbers are ordered by value, text by code point (`Z` before `a`), and false before true. Rows that are equal in all
 /// the columns keep the order that they had. Rows in which a value is missing come last, in both directions, or first if
 /// `missing` says so.
+///
+/// Text is ordered as text also where all that is there spells numbers, as in a file's column that was not read as
+/// numbers: `100` comes before `9`. The signal `ordered_as_text` then names the `column`.
 ///
 /// # Example
 /// ```yaml
@@ -38,8 +42,11 @@ pub fn sort_table(
     /// Where rows go in which the value is missing.
     #[param(default = "last", one_of = ["first", "last"])]
     missing: String,
+    context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
-    Ok(table.gather(&order(table.table(), &by, missing == "first")?))
+    let rows = order(table.table(), &by, missing == "first")?;
+    signal_text_order(table.table(), by.iter().map(|key| key.column.as_str()), context)?;
+    Ok(table.gather(&rows))
 }
 
 fn some_key(by: &[SortKey]) -> Result<(), Misfit> {
@@ -77,6 +84,20 @@ pub(super) fn compare(data: &ColumnData, descending: bool, missing_first: bool, 
             if missing_first { order.reverse() } else { order }
         }
     }
+}
+
+/// Tells which of `columns`, whose order decided something, are text that spells numbers: `100` came before `9` there.
+pub(super) fn signal_text_order<'a>(
+    table: &Table,
+    columns: impl IntoIterator<Item = &'a str>,
+    context: &ExecutionContext<'_>,
+) -> Result<(), StepError> {
+    for name in columns.into_iter().collect::<BTreeSet<_>>() {
+        if table.column(name).is_some_and(|(_, data)| data.spells_numbers()) {
+            context.signal("ordered_as_text", &json!({ "column": name }))?;
+        }
+    }
+    Ok(())
 }
 
 /// A column to sort by, and in which direction: `name`, `name asc` or `name desc`.
@@ -124,9 +145,21 @@ impl ParamValue for SortKey {
     }
 }
 
+/// What a step gives in a test, and what it signals.
+#[cfg(test)]
+pub(super) fn with_signals<T>(run: impl FnOnce(&ExecutionContext<'_>) -> T) -> (T, Vec<(String, Value)>) {
+    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
+
+    let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
+    let (nothing, cancel) = (std::collections::HashMap::new(), CancelToken::default());
+    let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
+    let given = run(&context);
+    (given, context.take_signals().into_iter().map(|signal| (signal.name, signal.data)).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::sync::Arc;
 
     use super::*;
 
@@ -155,6 +188,27 @@ mod tests {
         assert_eq!(sorted(&["x desc"], true), [1, 4, 0, 3, 2]);
         assert_eq!(sorted(&["x", "t"], false), [2, 3, 0, 4, 1]);
         assert_eq!(sorted(&["t", "x desc"], false), [2, 3, 1, 0, 4]);
+    }
+
+    #[test]
+    fn text_that_spells_numbers_is_told_once() {
+        let texts = |values: [Option<&str>; 3]| ColumnData::Text(values.map(|value| value.map(Into::into)).to_vec());
+        let table = Table::new([
+            (Column::new("digits", ColumnType::Text), texts([Some("9"), None, Some("100")])),
+            (Column::new("words", ColumnType::Text), texts([Some("9"), Some("x"), None])),
+            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![Some(9), None, Some(100)])),
+        ]);
+        let dataset = Arc::new(Dataset::new("table", table.unwrap()));
+        let signals = |by: &[&str]| {
+            let by = by.iter().map(|key| SortKey::read(&json!(key)).unwrap()).collect();
+            let (sorted, signals) =
+                with_signals(|context| sort_table(dataset.clone().into(), by, "last".to_owned(), context));
+            sorted.unwrap();
+            signals
+        };
+        let told = [("ordered_as_text".to_owned(), json!({ "column": "digits" }))];
+        assert_eq!(signals(&["words", "digits", "n", "digits desc"]), told);
+        assert!(signals(&["n", "words"]).is_empty());
     }
 
     #[test]

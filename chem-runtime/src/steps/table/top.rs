@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::sort::compare;
+use super::sort::{compare, signal_text_order};
 use crate::prelude::*;
 use crate::records::{Key, column_place, column_places, is_missing, key_of};
 use crate::step::same_columns;
@@ -17,6 +17,8 @@ use crate::step::same_columns;
 ///
 /// Where more rows are equal than places are left, the first of them in the table are kept, or with `ties: keep` all of
 /// them. The signal `ranked` counts the rows `kept` and `dropped`, and how many of the dropped had the value `missing`.
+/// Text is ranked as text also where all that is there spells numbers, as in a file's column that was not read as
+/// numbers: `9` is higher than `100`. The signal `ordered_as_text` then names the `column`.
 ///
 /// # Example
 /// ```yaml
@@ -57,6 +59,7 @@ pub fn top_rows(
     let kept = best(all, &ranked, &column_places(all, &per, "per")?, count, ties == "keep");
     let missing = all.rows() - ranked.rows.len();
     context.signal("ranked", &json!({ "kept": kept.len(), "dropped": all.rows() - kept.len(), "missing": missing }))?;
+    signal_text_order(all, [by.as_str()], context)?;
     Ok(table.gather(&kept))
 }
 
@@ -102,6 +105,9 @@ fn best(table: &Table, ranked: &Ranked, per: &[usize], count: usize, keep_ties: 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::sort::with_signals;
     use super::*;
 
     fn sample() -> Table {
@@ -134,5 +140,18 @@ mod tests {
     fn groups_have_their_own_best_and_a_missing_group_is_one() {
         assert_eq!(top(1, true, &[1], false), [1, 2, 5]);
         assert_eq!(top(1, false, &[1], false), [0, 4, 5]);
+    }
+
+    #[test]
+    fn a_rank_by_text_that_spells_numbers_is_told() {
+        let texts = ColumnData::Text(vec![Some("100".into()), None, Some("9".into())]);
+        let table = Table::new([(Column::new("x", ColumnType::Text), texts)]).unwrap();
+        let table = Arc::new(Dataset::new("table", table));
+        let (order, ties) = ("highest".to_owned(), "cut".to_owned());
+        let (best, signals) =
+            with_signals(|context| top_rows(table.into(), "x".into(), 1, order, Vec::new(), ties, context));
+        assert_eq!(best.unwrap().table().row(0), [json!("9")]);
+        let told = signals.iter().find(|(name, _)| name == "ordered_as_text");
+        assert_eq!(told.map(|(_, data)| data), Some(&json!({ "column": "x" })));
     }
 }

@@ -74,6 +74,14 @@ impl Aggregate {
         })
     }
 
+    /// The column whose order decides what is told, if one does.
+    pub(super) fn ordered_by(&self) -> Option<&str> {
+        match self.measure {
+            Measure::Min | Measure::Max => self.column.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The column that tells it of each of `groups` of rows, where `place` is that of the column which it is about.
     pub(super) fn over(
         &self,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 pub use measure::{Aggregate, Measure};
 
+use super::sort::signal_text_order;
 use crate::prelude::*;
 use crate::records::{Key, column_place, column_places, key_of};
 
@@ -20,6 +21,9 @@ use crate::records::{Key, column_place, column_places, key_of};
 /// values are left out: `count(potency)` counts the values that there are, `count` the rows, and a mean of no values is
 /// missing. The standard deviation is that of a sample, `n - 1` below, and missing for fewer than two values. Means and
 /// the like keep the unit of their column.
+///
+/// The least and the greatest of texts are found as text also where all that is there spells numbers, as in a file's
+/// column that was not read as numbers: `9` is greater than `100`. The signal `ordered_as_text` then names the `column`.
 ///
 /// # Example
 /// ```yaml
@@ -49,6 +53,7 @@ pub fn aggregate_table(
     /// What to tell of each group.
     #[param(example = "[count, mean(potency), max(potency) as best]")]
     values: Vec<Aggregate>,
+    context: &ExecutionContext<'_>,
 ) -> Result<Table, StepError> {
     some_measure(&by, &values)?;
     let by = column_places(&table, &by, "by")?;
@@ -65,7 +70,9 @@ pub fn aggregate_table(
         let place = value.column.as_ref().map(|column| column_place(&table, column, "values")).transpose()?;
         columns.push(value.over(&table, place, &groups)?);
     }
-    Ok(Table::new(columns)?)
+    let told = Table::new(columns)?;
+    signal_text_order(&table, values.iter().filter_map(Aggregate::ordered_by), context)?;
+    Ok(told)
 }
 
 fn some_measure(by: &[ColumnName], values: &[Aggregate]) -> Result<(), Misfit> {
@@ -108,6 +115,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
+    use super::super::sort::with_signals;
     use super::*;
 
     fn sample() -> Table {
@@ -124,10 +132,19 @@ mod tests {
         .unwrap()
     }
 
-    fn aggregate(table: Table, by: &[&str], values: &[&str]) -> Result<Table, String> {
+    fn aggregate_signalling(
+        table: Table,
+        by: &[&str],
+        values: &[&str],
+    ) -> (Result<Table, String>, Vec<(String, Value)>) {
         let by = by.iter().copied().map(ColumnName::from).collect();
         let values = values.iter().map(|value| Aggregate::read(&json!(value)).unwrap()).collect();
-        aggregate_table(Arc::new(table).into(), by, values).map_err(|error| error.to_string())
+        let (found, signals) = with_signals(|context| aggregate_table(Arc::new(table).into(), by, values, context));
+        (found.map_err(|error| error.to_string()), signals)
+    }
+
+    fn aggregate(table: Table, by: &[&str], values: &[&str]) -> Result<Table, String> {
+        aggregate_signalling(table, by, values).0
     }
 
     fn rows(table: &Table) -> Value {
@@ -149,6 +166,17 @@ mod tests {
             [null, 1, 1, 8.0, 8.0, null, 8.0, 8.0, 8.0],
         ]);
         assert_eq!(rows(&found), expected);
+    }
+
+    #[test]
+    fn the_greatest_of_texts_that_spell_numbers_is_told() {
+        let texts = ColumnData::Text(vec![Some("100".into()), None, Some("9".into())]);
+        let table = Table::new([(Column::new("x", ColumnType::Text), texts)]).unwrap();
+        let (found, signals) = aggregate_signalling(table.clone(), &[], &["min(x)", "max(x)", "count"]);
+        assert_eq!(rows(&found.unwrap()), json!([["100", "9", 3]]));
+        assert_eq!(signals, [("ordered_as_text".to_owned(), json!({ "column": "x" }))]);
+        assert!(aggregate_signalling(table, &[], &["count(x)", "first(x)"]).1.is_empty());
+        assert!(aggregate_signalling(sample(), &[], &["max(g)", "max(x)"]).1.is_empty());
     }
 
     #[test]
