@@ -10,8 +10,8 @@ pub struct Line {
     pub bare: String,
     /// How the two stand.
     pub ratio: f64,
-    /// What is asked for.
-    pub target: Target,
+    /// What is asked for; nothing of what is there to be compared with.
+    pub target: Option<Target>,
 }
 
 /// What is asked of a ratio.
@@ -26,12 +26,14 @@ pub fn head() {
 }
 
 pub fn print(line: &Line) {
+    let said = |met| if met { "yes" } else { "no" };
     let (target, met) = match line.target {
-        Target::AtLeast(least) => (format!("≥ {least}"), line.ratio >= least),
-        Target::AtMost(most) => (format!("≤ {most}"), line.ratio <= most),
+        Some(Target::AtLeast(least)) => (format!("≥ {least}"), said(line.ratio >= least)),
+        Some(Target::AtMost(most)) => (format!("≤ {most}"), said(line.ratio <= most)),
+        None => ("none".to_owned(), ""),
     };
     let Line { work, store, bare, ratio, .. } = line;
-    println!("| {work} | {store} | {bare} | {ratio:.2} | {target} | {} |", if met { "yes" } else { "no" });
+    println!("| {work} | {store} | {bare} | {ratio:.2} | {target} | {met} |");
 }
 
 /// The round whose ratio is in the middle.

@@ -57,7 +57,7 @@ fn hashing() -> Line {
         store: format!("{rate:.0} MB/s"),
         bare: "150 MB/s".to_owned(),
         ratio: rate / 150.0,
-        target: Target::AtLeast(1.0),
+        target: Some(Target::AtLeast(1.0)),
     }
 }
 
@@ -68,7 +68,7 @@ fn memory() -> Line {
         store: format!("{peak:.0} MiB at the peak"),
         bare: "1024 MiB".to_owned(),
         ratio: peak / 1024.0,
-        target: Target::AtMost(1.0),
+        target: Some(Target::AtMost(1.0)),
     }
 }
 
