@@ -38,7 +38,8 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// file that is empty, cut off or a query, or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
 /// characters. So is what a SMILES could not say: a CXSMILES extension, and the racemic and relative stereocentres of a
 /// V3000 block. SMILES are refused where RDKit refuses them, and two kinds besides: aromatic silicon (`[si]`), which the
-/// chemistry library does not know, and the allene tag `@AL`, which RDKit reads and drops. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
+/// chemistry library does not know, and the allene tag `@AL`, which RDKit reads and drops. The signal `read` counts
+/// `records`, `kept` and `rejected`. An empty file has no records.
 ///
 /// # Example
 /// ```yaml

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::RunProcess;
 use crate::artifact::{ArtifactValue, Column, ColumnData, ColumnType, Table};
-use crate::step::{CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepError, StepId};
+use crate::step::{
+    Bound, CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepDefinition as _, StepError, StepId,
+};
 
 fn step(params: Value) -> RunProcess {
     let mut all = Map::from_iter([("version".to_owned(), json!("it@1"))]);
@@ -47,6 +49,12 @@ fn answer_in(
 
 fn answer(step: &RunProcess, rows: usize) -> (Result<Arc<Table>, StepError>, HashMap<String, Value>) {
     answer_in(Path::new("."), step, rows, &CancelToken::default())
+}
+
+#[test]
+fn a_program_does_not_start_before_the_log_says_so_and_its_answer_may_be_reused() {
+    let bound = Bound::new(StepId::new("it").unwrap(), shell("cat"));
+    assert!(bound.has_effects() && bound.is_reusable());
 }
 
 #[test]
