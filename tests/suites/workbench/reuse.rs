@@ -140,6 +140,8 @@ struct Damaged {
     inner: Arc<dyn EventStore>,
     artifact: ArtifactHash,
     gone: bool,
+    /// The events that tell of finished steps cannot be read.
+    events: bool,
 }
 
 impl EventStore for Damaged {
@@ -186,6 +188,9 @@ impl EventStore for Damaged {
     }
 
     fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+        if self.events {
+            return Err(StoreError::Corrupt { reason: "an event cannot be read".into() });
+        }
         self.inner.finished(key)
     }
 
@@ -234,7 +239,7 @@ fn an_artifact_that_is_missing_or_corrupt_makes_its_result_none_and_is_told() {
     assert!(chunks.len() > 1);
     for artifact in [root, chunks[1].0] {
         for gone in [true, false] {
-            let damaged = Damaged { inner: inner.clone(), artifact, gone };
+            let damaged = Damaged { inner: inner.clone(), artifact, gone, events: false };
             let (_, ends, told) = run_manifest(Arc::new(damaged), LINES, directory.path());
             assert_eq!(ends, "FH");
             let [(step, because)] = told.try_into().unwrap();
@@ -244,6 +249,10 @@ fn an_artifact_that_is_missing_or_corrupt_makes_its_result_none_and_is_told() {
             assert!(because.to_string().contains(&artifact.to_string()), "{because}");
         }
     }
+    let damaged = Damaged { inner: inner.clone(), artifact: root, gone: false, events: true };
+    let (_, ends, told) = run_manifest(Arc::new(damaged), LINES, directory.path());
+    assert_eq!(ends, "FF");
+    assert!(told.iter().all(|(_, because)| because.is_alarming() && because.name() == "result_corrupt"), "{told:?}");
 }
 
 #[test]
