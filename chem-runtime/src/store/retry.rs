@@ -49,7 +49,7 @@ impl RetryPolicy {
     fn left(&self, failed: u32) -> Duration {
         // After so many more it has doubled as often as it does.
         let doubling = self.attempts.min(failed.saturating_add(17));
-        let left: Duration = (failed..doubling).map(|failed| self.bound(failed)).sum();
+        let left = (failed..doubling).fold(Duration::ZERO, |left, failed| left.saturating_add(self.bound(failed)));
         left.saturating_add(self.longest_wait.saturating_mul(self.attempts.saturating_sub(doubling)))
     }
 
