@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chem_runtime::engine::ReusePolicy;
+use chem_runtime::event::{EventAddress, FlowEventKind};
 use chem_runtime::step::Files;
 use chem_runtime::store::{EventStore, InMemoryEventStore};
 use chem_runtime::workbench::{Action, Difference, Plan, Reason, ReusedFrom, plan, why};
@@ -94,11 +95,24 @@ fn is_named(named: &[String], told: &str, change: Change) -> bool {
 
 /// Runs what was planned and compares, step by step.
 fn agrees(plan: &Plan, store: &Arc<dyn EventStore>, pieces: &[Piece], policy: &ReusePolicy) {
-    let (instance, _) = run(store, pieces, policy.clone());
+    let (instance, events) = run(store, pieces, policy.clone());
+    // Whether it is one of these steps of the run itself that has finished there.
+    let is_of = |reused: EventAddress, steps: &[String]| {
+        reused.flow_id == instance.flow_id()
+            && match &events[reused.position as usize].kind {
+                FlowEventKind::StepFinished(finished) => steps.contains(&instance.steps()[finished.step_index].id),
+                other => panic!("{other:?}"),
+            }
+    };
     for (step, state) in plan.steps.iter().zip(instance.steps()) {
         match (&step.action, state.reused) {
-            (Action::Reuse { source: ReusedFrom::Run(source), outputs }, Some(reused)) => {
+            (Action::Reuse { source: ReusedFrom::Run(source), outputs, unless_done_by }, Some(reused))
+                if unless_done_by.is_empty() =>
+            {
                 assert_eq!((source, outputs), (&reused, &state.outputs));
+            }
+            (Action::Reuse { source: ReusedFrom::Run(source), unless_done_by, .. }, Some(reused)) => {
+                assert!(*source == reused || is_of(reused, unless_done_by), "{}: {reused:?}\n{pieces:#?}", step.id);
             }
             (Action::Reuse { source: ReusedFrom::Step(twin), .. }, Some(_)) => {
                 assert_eq!(instance.step(twin).unwrap().outputs, state.outputs);
@@ -106,6 +120,7 @@ fn agrees(plan: &Plan, store: &Arc<dyn EventStore>, pieces: &[Piece], policy: &R
             (Action::Run { .. }, None) => {}
             // What comes before it gave something that was worked on before.
             (Action::Run { unless_known, .. }, Some(_)) if !unless_known.is_empty() => {}
+            (Action::Run { unless_done_by, .. }, Some(reused)) if is_of(reused, unless_done_by) => {}
             (action, reused) => panic!("{}: planned {action:?}, and then {reused:?}\n{pieces:#?}", step.id),
         }
         if step.fingerprint.is_some() {
@@ -188,6 +203,35 @@ fn a_change_is_followed_downstream_and_to_its_cause() {
     assert_eq!(reasons(&again)[1..], ["to be run again", "upstream s1 runs again", "upstream s2 runs again"]);
     let never = planned(&store, &pieces, &ReusePolicy::never());
     assert_eq!(reasons(&never), ["nothing is reused"; 4]);
+}
+
+#[test]
+fn a_step_may_turn_out_to_do_what_an_earlier_one_does() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let policy = ReusePolicy::wherever_possible();
+    // Two that give the same, whatever their numbers are, and one after each that does the same as the other.
+    let mut pieces = row(1);
+    pieces.extend([1, 2].map(|index| Piece { number: index as u32, dull: true, ..Piece::new(index, vec![0]) }));
+    run(&store, &pieces, policy.clone());
+
+    // Neither of the last two was run, and that the first will do the work of the second is not known before the run.
+    pieces.extend([3, 4].map(|index| Piece::new(index, vec![index - 2])));
+    pieces[1].number += 100;
+    let plan = planned(&store, &pieces, &policy);
+    assert!(matches!(&plan.steps[4].action, Action::Run { unless_done_by, .. } if unless_done_by[..] == ["s3"]));
+    agrees(&plan, &store, &pieces, &policy);
+
+    // Both were, and the first is to be run again.
+    pieces[1].number += 100;
+    pieces.push(Piece::new(5, vec![4]));
+    let refreshing = policy.refreshing("s3");
+    let plan = planned(&store, &pieces, &refreshing);
+    assert!(matches!(&plan.steps[4].action, Action::Reuse { unless_done_by, .. } if unless_done_by[..] == ["s3"]));
+    assert_eq!(plan.steps[4].action.reasons()[1], "unless s3 turns out to do it again");
+    assert_eq!(plan.to_json()["steps"][4]["unless_done_by"], serde_json::json!(["s3"]));
+    let Action::Run { unless_known, .. } = &plan.steps[5].action else { panic!("{:?}", plan.steps[5]) };
+    assert_eq!(*unless_known, ["s4"]);
+    agrees(&plan, &store, &pieces, &refreshing);
 }
 
 #[test]

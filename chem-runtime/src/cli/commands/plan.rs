@@ -54,10 +54,13 @@ fn told(plan: &Plan) -> String {
             Action::NotReached => DIM,
         };
         let mut why = step.action.reasons().join("; ");
-        if let Action::Run { unless_known, .. } = &step.action
-            && !unless_known.is_empty()
-        {
-            why.push_str(&format!(" (reused if what {} gives is known)", unless_known.join(" and ")));
+        if let Action::Run { unless_known, unless_done_by, .. } = &step.action {
+            if !unless_known.is_empty() {
+                why.push_str(&format!(" (reused if what {} gives is known)", unless_known.join(" and ")));
+            }
+            if !unless_done_by.is_empty() {
+                why.push_str(&format!(" (reused if {} turns out to do the same)", unless_done_by.join(" or ")));
+            }
         }
         steps.row([
             (BOLD, step.id.clone()),

@@ -18,12 +18,17 @@ impl Plan {
 
 impl PlannedStep {
     fn to_json(&self) -> Value {
-        let (reused_from, unless_known): (Value, &[String]) = match &self.action {
-            Action::Reuse { source: ReusedFrom::Run(source), .. } => (json!(source), &[]),
-            Action::Reuse { source: ReusedFrom::Step(step), .. } => (json!({ "step": step }), &[]),
-            Action::Run { unless_known, .. } => (Value::Null, unless_known),
-            Action::Fail { .. } | Action::Ask { .. } | Action::NotReached => (Value::Null, &[]),
-        };
+        let (mut reused_from, mut unless_known) = (Value::Null, [].as_slice());
+        match &self.action {
+            Action::Reuse { source, .. } => {
+                reused_from = match source {
+                    ReusedFrom::Run(source) => json!(source),
+                    ReusedFrom::Step(step) => json!({ "step": step }),
+                };
+            }
+            Action::Run { unless_known: steps, .. } => unless_known = steps,
+            Action::Fail { .. } | Action::Ask { .. } | Action::NotReached => {}
+        }
         json!({
             "id": self.id,
             "uses": self.uses,
@@ -36,11 +41,19 @@ impl PlannedStep {
             "why": self.action.why(),
             "reused_from": reused_from,
             "unless_known": unless_known,
+            "unless_done_by": self.action.unless_done_by(),
         })
     }
 }
 
 impl Action {
+    fn unless_done_by(&self) -> &[String] {
+        match self {
+            Self::Reuse { unless_done_by, .. } | Self::Run { unless_done_by, .. } => unless_done_by,
+            Self::Fail { .. } | Self::Ask { .. } | Self::NotReached => &[],
+        }
+    }
+
     /// Why, component by component.
     fn why(&self) -> Value {
         match self {

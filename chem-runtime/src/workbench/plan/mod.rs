@@ -9,6 +9,7 @@ mod files;
 mod predict;
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use serde_json::{Map, Value};
 
@@ -101,14 +102,20 @@ pub enum Action {
         source: ReusedFrom,
         /// What it is; empty if it is not known before the run.
         outputs: Vec<OutputRef>,
+        /// Earlier steps that are to run again on inputs that are not known before the run. If these turn out to be the
+        /// inputs of this step, the new result stands.
+        unless_done_by: Vec<String>,
     },
     /// It is run.
     Run {
         /// Why.
         because: Vec<Reason>,
         /// The steps whose results are not known before the run. If what they give was worked on before, the step is
-        /// spared after all. Empty if the step is run in any case.
+        /// spared after all.
         unless_known: Vec<String>,
+        /// Earlier steps that run on inputs that are not known before the run. If these turn out to be the inputs of this
+        /// step, it is spared after all.
+        unless_done_by: Vec<String>,
     },
     /// It cannot start, and the run fails.
     Fail {
@@ -174,8 +181,15 @@ impl Action {
     /// Why, in words.
     pub fn reasons(&self) -> Vec<String> {
         match self {
-            Self::Reuse { source: ReusedFrom::Run(source), .. } => vec![format!("finished in run {}", source.flow_id)],
-            Self::Reuse { source: ReusedFrom::Step(step), .. } => vec![format!("the same as step {step}")],
+            Self::Reuse { source, unless_done_by, .. } => {
+                let found = match source {
+                    ReusedFrom::Run(source) => format!("finished in run {}", source.flow_id),
+                    ReusedFrom::Step(step) => format!("the same as step {step}"),
+                };
+                let redone = (!unless_done_by.is_empty())
+                    .then(|| format!("unless {} turns out to do it again", unless_done_by.join(" or ")));
+                iter::once(found).chain(redone).collect()
+            }
             Self::Run { because, .. } => because.iter().map(ToString::to_string).collect(),
             Self::Fail { error } => vec![error.clone()],
             Self::Ask { message } => vec![format!("a person decides: {message}")],

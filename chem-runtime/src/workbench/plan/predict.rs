@@ -218,8 +218,8 @@ impl Walk<'_> {
             self.work.entry(work).or_insert(index);
         }
         if let Some(twin) = twin {
-            let (source, outputs) = (ReusedFrom::Step(self.done[twin].step.id.clone()), Vec::new());
-            step.action = Action::Reuse { source, outputs };
+            let source = ReusedFrom::Step(self.done[twin].step.id.clone());
+            step.action = Action::Reuse { source, outputs: Vec::new(), unless_done_by: Vec::new() };
             return Ok((started, Given::Later(twin)));
         }
         let verdict = match &started {
@@ -228,24 +228,51 @@ impl Walk<'_> {
         };
         match verdict {
             Verdict::Reuse { source, outputs } => {
+                // One that may be spared itself finds the same result.
+                let is_run = |place: &usize| self.policy.refusal(self.definition.steps()[*place].step()).is_some();
+                let unless_done_by = self.named(self.possible_twins(step).filter(is_run));
                 self.work.retain(|_, known| *known != index);
-                step.action = Action::Reuse { source: ReusedFrom::Run(source), outputs: outputs.clone() };
-                Ok((started, Given::Outputs(outputs)))
+                let (outputs, given) = match unless_done_by[..] {
+                    [] => (outputs.clone(), Given::Outputs(outputs)),
+                    _ => (Vec::new(), Given::Later(index)),
+                };
+                step.action = Action::Reuse { source: ReusedFrom::Run(source), outputs, unless_done_by };
+                Ok((started, given))
             }
             Verdict::Run(because) => {
                 let later = |at_port: &AtPort| match at_port {
-                    AtPort::Later(address) => Some(self.done[address.step].step.id.clone()),
+                    AtPort::Later(address) => Some(address.step),
                     AtPort::Artifact(_) => None,
                 };
-                let mut unless_known: Vec<String> = match refusal {
-                    Some(_) => Vec::new(),
-                    None => at_ports.values().filter_map(later).collect(),
-                };
-                unless_known.dedup();
-                step.action = Action::Run { because: self.reasons(step, because)?, unless_known };
+                let (mut unless_known, mut unless_done_by) = (Vec::new(), Vec::new());
+                if refusal.is_none() && started.is_some() {
+                    unless_done_by = self.named(self.possible_twins(step));
+                } else if refusal.is_none() {
+                    unless_known = self.named(at_ports.values().filter_map(later));
+                    unless_known.dedup();
+                }
+                step.action = Action::Run { because: self.reasons(step, because)?, unless_known, unless_done_by };
                 Ok((started, Given::Later(index)))
             }
         }
+    }
+
+    /// The earlier steps that are run on inputs which are not known yet, and which do the same as `step`, whose inputs
+    /// are known, if they turn out to be these.
+    fn possible_twins(&self, step: &PlannedStep) -> impl Iterator<Item = usize> {
+        let could_be = |place: &usize| {
+            let other = &self.done[*place].step;
+            let same = (&other.uses, other.version, &other.identity) == (&step.uses, step.version, &step.identity)
+                && other.inputs.keys().eq(step.inputs.keys())
+                && other.inputs.values().zip(step.inputs.values()).all(|(one, other)| one.is_none() || one == other);
+            let counts = self.definition.steps()[*place].step().is_reusable();
+            same && counts && matches!(other.action, Action::Run { .. })
+        };
+        (0..self.done.len()).filter(could_be)
+    }
+
+    fn named(&self, places: impl Iterator<Item = usize>) -> Vec<String> {
+        places.map(|place| self.done[place].step.id.clone()).collect()
     }
 
     /// What is said of a step that is run: what differs from the nearest earlier run, or else what the engine says.
@@ -284,7 +311,7 @@ impl Walk<'_> {
 /// The action for a step whose file is written anew by an earlier one.
 fn after_file(path: PathBuf, writer: &str) -> Action {
     let because = vec![Reason::AfterFile { path: path.display().to_string(), step: writer.to_owned() }];
-    Action::Run { because, unless_known: vec![writer.to_owned()] }
+    Action::Run { because, unless_known: vec![writer.to_owned()], unless_done_by: Vec::new() }
 }
 
 /// What a step does, as far as it is known before the run: two steps of which this is equal do the same work.
