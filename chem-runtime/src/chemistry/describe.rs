@@ -31,7 +31,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own: a property that cannot be computed for a molecule is missing there.
-#[step("molecules.describe", version = 1, columns = with_properties)]
+#[step("molecules.describe", version = 1, columns = with_properties, check = has_properties)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,
     /// The properties to add.
@@ -62,6 +62,11 @@ pub fn describe_molecules(
     }
     context.signal("described", &json!({ "molecules": molecules.len(), "missing": missing }))?;
     Ok(Molecules::new(table)?)
+}
+
+fn has_properties(step: &DescribeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let none = || Misfit::new("properties", "`properties` names no property to add");
+    step.properties.is_empty().then(none).into_iter().collect()
 }
 
 fn with_properties(step: &DescribeMolecules, context: &ColumnContext<'_>) -> Columns {

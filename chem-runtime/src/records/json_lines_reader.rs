@@ -1,9 +1,10 @@
 //! JSON Lines: on each line an object, whose members are cells.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::lines::{Line, lines};
 
@@ -30,7 +31,11 @@ pub(super) fn json_lines(text: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
 
 fn object(text: &[u8]) -> Result<Object, String> {
     let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8 text".to_owned())?;
-    let object: Object = serde_json::from_str(text).map_err(|error| format!("is no JSON object: {}", plain(&error)))?;
+    let mut object: Object =
+        serde_json::from_str(text).map_err(|error| format!("is no JSON object: {}", plain(&error)))?;
+    if object.0.iter().any(|(_, value)| may_be_rounded(value)) {
+        keep_digits(&mut object, text);
+    }
     for (name, value) in &object.0 {
         let wrong = match value {
             Value::Array(_) => "a list",
@@ -41,6 +46,23 @@ fn object(text: &[u8]) -> Result<Object, String> {
         return Err(format!("has {wrong} in `{name}`, which no column can hold"));
     }
     Ok(object)
+}
+
+/// Whether a whole number of more than 64 bits may have been read as this.
+fn may_be_rounded(value: &Value) -> bool {
+    value.is_f64() && value.as_f64().is_some_and(|float| float.abs() >= 2_f64.powi(63))
+}
+
+/// Makes whole numbers of more than 64 bits, which as floats have lost digits, the texts that spell them in `text`.
+fn keep_digits(object: &mut Object, text: &str) {
+    // What was read once is read again without an error.
+    let Ok(spelled) = serde_json::from_str::<HashMap<String, &RawValue>>(text) else { return };
+    for (name, value) in object.0.iter_mut().filter(|(_, value)| may_be_rounded(value)) {
+        let number = spelled.get(name).map_or("", |raw| raw.get());
+        if number.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
+            *value = number.into();
+        }
+    }
 }
 
 /// The error without its line, which is always the first.
@@ -85,6 +107,15 @@ mod tests {
         assert_eq!(found.iter().map(|line| line.line).collect::<Vec<_>>(), [1, 3]);
         let members = &found[0].object.as_ref().ok().unwrap().0;
         assert_eq!(members, &[("b".to_owned(), 1.into()), ("a".to_owned(), "x".into())]);
+    }
+
+    #[test]
+    fn a_whole_number_keeps_its_digits() {
+        let text = br#"{"a": 18446744073709551616, "b": -9223372036854775809, "c": 1e30, "d": 2.5, "e": 18446744073709551615}"#;
+        let found = json_lines(text).next().unwrap().object.ok().unwrap().0;
+        let values: Vec<&Value> = found.iter().map(|(_, value)| value).collect();
+        let texts = [Value::from("18446744073709551616"), Value::from("-9223372036854775809")];
+        assert_eq!(values, [&texts[0], &texts[1], &1e30.into(), &2.5.into(), &u64::MAX.into()]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
 ///
 /// With `spelled`, a text that spells a number or a truth value is one. A number is spelled as people write it: digits
 /// with a leading zero, a plus sign or more digits than fit into 64 bits are a name, and such a column stays text. So does
-/// one with a whole number of JSON that fits into 64 bits only without a sign.
+/// one with a whole number of JSON that does not fit into 64 bits with a sign.
 pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: bool) -> ColumnType {
     let mut common = None;
     for cell in cells.filter(|cell| !cell.is_null()) {

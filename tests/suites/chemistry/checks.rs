@@ -84,6 +84,8 @@ fn a_step_that_cannot_succeed_is_found() {
         "uses: molecules.sample",
         "uses: molecules.sample, with: { count: 1, fraction: 0.5 }",
         "uses: molecules.standardize, with: { operations: [] }",
+        "uses: molecules.describe, with: { properties: [] }",
+        "uses: molecules.rules, with: { rules: [] }",
         "uses: molecules.similar",
         "uses: molecules.similar, with: { path: drugs.sdf }",
         "uses: molecules.similar, with: { queries: [C], path: drugs.sdf }",

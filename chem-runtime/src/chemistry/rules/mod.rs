@@ -47,7 +47,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.rules", version = 2, columns = columns_after)]
+#[step("molecules.rules", version = 2, columns = columns_after, check = has_rules)]
 pub fn judge_molecules(
     molecules: Input<Molecules>,
     /// The rules.
@@ -79,6 +79,11 @@ pub fn judge_molecules(
     }
     context.signal("judged", &json!({ "molecules": molecules.len(), "broken": counts }))?;
     Ok(Molecules::new(table)?)
+}
+
+fn has_rules(step: &JudgeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let none = || Misfit::new("rules", "`rules` names no rule to judge by");
+    step.rules.is_empty().then(none).into_iter().collect()
 }
 
 fn columns_after(step: &JudgeMolecules, context: &ColumnContext<'_>) -> Columns {

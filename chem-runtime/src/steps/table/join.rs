@@ -16,10 +16,12 @@ const MAX_ROWS: usize = 20_000_000;
 ///
 /// The other table is the output of an earlier step, wired to `right`, or a CSV, TSV or JSON Lines file, which is read as
 /// `table.read` does, except that what has to equal text is read as text, and digits that have to equal numbers are
-/// numbers also with a leading zero. The rows of the left table keep their order and their columns, and the other
-/// columns of the right one come behind, `_right` added to the names that the left one has already. A row that matches
-/// several rows becomes several, in the order of the right table. Text equals text and numbers equal numbers; a missing
-/// value equals nothing.
+/// numbers also with a leading zero. Where more has to be said of the file, such as what separates its cells or which of
+/// them have no value, read it by `table.read` and wire that.
+///
+/// The rows of the left table keep their order and their columns, and the other columns of the right one come behind,
+/// `_right` added to the names that the left one has already. A row that matches several rows becomes several, in the
+/// order of the right table. Text equals text and numbers equal numbers; a missing value equals nothing.
 ///
 /// `how` says what becomes of rows of the left table: with `inner` those without a match are dropped, and with `left`
 /// they are kept and have no values in the new columns. `semi` keeps the rows that have a match and `anti` those that

@@ -15,7 +15,7 @@ use crate::step::PathPart;
 ///
 /// A column that `types` does not name is typed by what stands in all of its cells: whole numbers (`integer`), numbers
 /// (`float`), `true` and `false` (`boolean`), or else text. Digits with a leading zero, a plus sign or more than 64 bits
-/// are a name, and their column stays text. In JSON Lines only what JSON calls a number is one. An empty cell, `null`, a
+/// are a name, and their column stays text. In JSON Lines only what JSON calls a number is one, if 64 bits hold it. An empty cell, `null`, a
 /// member that is left out and a text that stands in `missing` are missing values.
 ///
 /// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: a row with
