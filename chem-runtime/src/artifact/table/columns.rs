@@ -139,6 +139,15 @@ impl ColumnData {
         }
     }
 
+    /// The same values without a negative zero, which is written as `0`: a table that is handed on is the one that is
+    /// read back.
+    pub(super) fn without_negative_zero(mut self) -> Self {
+        if let Self::Float(values) = &mut self {
+            values.iter_mut().flatten().for_each(|value| *value += 0.0);
+        }
+        self
+    }
+
     /// Adds a value, or gives it back if it is of another type.
     pub(super) fn push_json(&mut self, value: Value) -> Result<(), Value> {
         match (self, value) {
@@ -147,7 +156,7 @@ impl ColumnData {
             (Self::Integer(values), Value::Null) => values.push(None),
             (Self::Integer(values), Value::Number(number)) if number.is_i64() => values.push(number.as_i64()),
             (Self::Float(values), Value::Null) => values.push(None),
-            (Self::Float(values), Value::Number(number)) => values.push(number.as_f64()),
+            (Self::Float(values), Value::Number(number)) => values.push(number.as_f64().map(|value| value + 0.0)),
             (Self::Boolean(values), Value::Null) => values.push(None),
             (Self::Boolean(values), Value::Bool(truth)) => values.push(Some(truth)),
             (_, value) => return Err(value),

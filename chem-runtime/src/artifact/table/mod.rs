@@ -73,7 +73,7 @@ impl Table {
             Some(at) => {
                 table.check(&column, &data)?;
                 table.columns[at] = column;
-                table.data[at] = Arc::new(data);
+                table.data[at] = Arc::new(data.without_negative_zero());
             }
             None => table.add(column, data)?,
         }
@@ -94,7 +94,7 @@ impl Table {
         if self.columns.is_empty() {
             self.rows = data.len();
         }
-        self.push(column, Arc::new(data))
+        self.push(column, Arc::new(data.without_negative_zero()))
     }
 
     /// The rows with these numbers, in this order.
@@ -161,6 +161,20 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_column_holds_a_negative_zero() {
+        let column = |name| Column::new(name, ColumnType::Float);
+        let zero = || ColumnData::Float(vec![Some(-0.0)]);
+        let mut builder = TableBuilder::new(vec![column("a")]);
+        builder.push(vec![(-0.0).into()]).unwrap();
+        let built = builder.finish().unwrap();
+        let table = Table::new([(column("a"), zero())]).unwrap();
+        for table in [table.with_column(column("a"), zero()).unwrap(), table, built] {
+            let ColumnData::Float(values) = table.data(0).unwrap() else { panic!("{table:?}") };
+            assert_eq!(values[0].map(f64::to_bits), Some(0));
+        }
+    }
 
     #[test]
     fn columns_must_fit_together() {
