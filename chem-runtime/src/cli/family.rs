@@ -193,8 +193,11 @@ fn check_as(begun: &Begun<'_>, path: &Path, set: &[String]) -> Result<CheckedMan
     let mut overrides = Overrides::default();
     let definition = &begun.recorded.definition;
     for name in &definition.overridden {
-        if let Some(value) = definition.params.get(name) {
-            overrides.set.push(format!("{name}={}", canonical_json(value)?));
+        match definition.params.get(name) {
+            // Text is set as it stands, without quotes.
+            Some(Value::String(text)) => overrides.set.push(format!("{name}={text}")),
+            Some(value) => overrides.set.push(format!("{name}={}", canonical_json(value)?)),
+            None => {}
         }
     }
     overrides.set.extend(set.iter().cloned());

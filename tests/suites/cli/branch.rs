@@ -56,6 +56,19 @@ fn a_branch_with_nothing_changed_converges_and_one_with_a_change_is_the_run_that
 }
 
 #[test]
+fn text_that_was_set_is_what_it_was_in_what_comes_of_the_run() {
+    let place = place();
+    // Text that YAML would read as something else, too.
+    for text in ["CCN", "42", " a: \"b\" "] {
+        let parent = run(&place, &["run", "family.yaml", "--set", &format!("text={text}")]);
+        let id = parent["flow_id"].as_str().unwrap();
+        let branch = run(&place, &["branch", id, "--from", "slow", "--set", "wait=1"]);
+        let again = run(&place, &["branch", branch["flow_id"].as_str().unwrap(), "--from", "slow", "--set", "wait=0"]);
+        assert_eq!(again["flow_fingerprint"], parent["flow_fingerprint"], "{text}");
+    }
+}
+
+#[test]
 fn a_branch_that_makes_no_sense_is_refused() {
     let place = place();
     place.chem(&["run", "family.yaml"]).expect(0);
