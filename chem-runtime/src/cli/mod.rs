@@ -37,6 +37,8 @@ pub fn main() -> ExitCode {
     interrupts::take();
     let arguments = Arguments::typed();
     start_tracing(&arguments);
+    #[cfg(unix)]
+    signals::survive_file_size_limits();
     panics::guarded(|| dispatch(&arguments).unwrap_or_else(|failure: Failure| failure.report(&arguments.shared)))
 }
 

@@ -36,6 +36,16 @@ fn on_each(stop: impl Fn() + Clone + Send + Sync + 'static) -> Result<(), String
     Ok(())
 }
 
+/// From here on, a file that reaches the size that the system allows (`ulimit -f`) is an error of the write, with a message,
+/// and does not kill the program by SIGXFSZ.
+#[cfg(unix)]
+pub(super) fn survive_file_size_limits() {
+    let heeded = std::sync::Arc::default();
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heeded) {
+        tracing::warn!(%error, "a file that grows beyond the size that is allowed will end the program at once");
+    }
+}
+
 /// The signals that this process ignores, one bit for each from the first, as Linux tells it; elsewhere none.
 #[cfg(unix)]
 pub(super) fn ignored_signals() -> u64 {

@@ -83,6 +83,27 @@ fn an_output_that_takes_nothing_is_no_wrong_usage() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_grow_is_an_error_and_leaves_nothing() {
+    let place = Place::new();
+    let text: String = (0..5_000).map(|row| format!("{row},row {row}\n")).collect();
+    place.write("in.csv", &format!("id,text\n{text}"));
+    place.write(
+        "flow.yaml",
+        "flow: copy\nsteps:\n  - { id: read, uses: table.read, with: { path: in.csv } }\n  - { id: write, uses: table.write, with: { path: out.csv } }\n",
+    );
+    let limited = ["-c", "ulimit -f 40; exec \"$0\" \"$@\""];
+    let outcome: Outcome =
+        place.command_through("bash", &limited, &["run", "flow.yaml", "--store", "memory:"]).output().unwrap().into();
+    let outcome = outcome.expect(1);
+    assert!(outcome.stderr.contains("out.csv") && outcome.stderr.contains("File too large"), "{}", outcome.stderr);
+    let names = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["flow.yaml", "in.csv"]);
+}
+
 #[test]
 fn a_sink_writes_over_neither_its_log_nor_its_manifest() {
     let place = Place::new();
