@@ -35,5 +35,5 @@ pub use parquet_writer::write_parquet;
 pub use random::Random;
 pub use record_file::RecordFile;
 pub use rejects::{Rejects, shortened};
-pub use table_reader::{TableFormat, TableText};
+pub use table_reader::{DeclaredType, TableFormat, TableText};
 pub use typing::type_name;

@@ -19,13 +19,27 @@ pub struct TableText<'a> {
     /// What it is.
     pub format: TableFormat,
     /// The types of the columns that are declared; the others are typed by what stands in them.
-    pub types: &'a BTreeMap<String, ColumnType>,
-    /// The parameter that declares them.
-    pub types_from: &'a str,
+    pub types: &'a BTreeMap<String, DeclaredType>,
     /// Texts that stand for a missing value, besides nothing at all.
     pub missing: &'a [String],
     /// Whether a record that cannot be used is an error. Otherwise it is kept apart.
     pub strict: bool,
+}
+
+/// The type of a column as a parameter declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredType {
+    /// The type.
+    pub ty: ColumnType,
+    /// The parameter.
+    pub by: &'static str,
+}
+
+impl DeclaredType {
+    /// All that the parameter `by` declares.
+    pub fn all(types: &BTreeMap<String, ColumnType>, by: &'static str) -> BTreeMap<String, Self> {
+        types.iter().map(|(name, ty)| (name.clone(), Self { ty: *ty, by })).collect()
+    }
 }
 
 /// What a text of records is.
@@ -57,9 +71,9 @@ impl TableText<'_> {
             TableFormat::Delimited(delimiter) => self.delimited(text, delimiter)?,
             TableFormat::JsonLines => self.objects(text)?,
         };
-        if let Some(name) = self.types.keys().find(|name| !names.contains(name)) {
+        if let Some((name, declared)) = self.types.iter().find(|(name, _)| !names.contains(name)) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let message = format!("`{}` has no column `{name}`, which `{}` names", self.name, self.types_from);
+            let message = format!("`{}` has no column `{name}`, which `{}` names", self.name, declared.by);
             return Err(StepError::new(match names.as_slice() {
                 [] => format!("{message}; it has no columns"),
                 names => format!("{message}; its columns are {}", listed(names)),
@@ -127,7 +141,7 @@ impl TableText<'_> {
     }
 
     fn column(&self, name: &str, index: usize, records: &[Record<'_>]) -> Column {
-        let ty = self.types.get(name).copied().unwrap_or_else(|| {
+        let ty = self.types.get(name).map(|declared| declared.ty).unwrap_or_else(|| {
             let cells = records.iter().filter_map(|record| record.cells.as_ref().ok()?.get(index));
             type_of(cells, self.format != TableFormat::JsonLines)
         });
@@ -172,8 +186,9 @@ mod tests {
 
     fn read(text: &str, format: TableFormat, types: &[(&str, ColumnType)]) -> WithRejects<Table> {
         let types = types.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect();
+        let types = DeclaredType::all(&types, "types");
         let missing = ["NA".to_owned()];
-        let how = TableText { name: "a", format, types: &types, types_from: "types", missing: &missing, strict: false };
+        let how = TableText { name: "a", format, types: &types, missing: &missing, strict: false };
         how.read(text.as_bytes()).unwrap()
     }
 
@@ -209,12 +224,11 @@ mod tests {
 
     #[test]
     fn what_must_not_be_lost_or_is_not_there_is_an_error() {
-        let types = BTreeMap::from([("m".to_owned(), ColumnType::Float)]);
+        let types = BTreeMap::from([("m".to_owned(), DeclaredType { ty: ColumnType::Float, by: "types" })]);
         let how = |types, strict| TableText {
             name: "a.csv",
             format: TableFormat::Delimited(b','),
             types,
-            types_from: "types",
             missing: &[],
             strict,
         };

@@ -52,6 +52,11 @@ impl Misfit {
         self
     }
 
+    /// With advice on what to write instead.
+    pub fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
     /// `param` names a column twice, if it does.
     pub fn twice(param: &'static str, columns: &[impl AsRef<str>]) -> Option<Self> {
         let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();

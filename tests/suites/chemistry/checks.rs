@@ -94,6 +94,7 @@ fn a_step_that_cannot_succeed_is_found() {
         "uses: properties.prefer, with: { property: p, from: [logp], tolerance: 1 }",
         "uses: properties.prefer, with: { property: p, from: [logp], policy: mean, tolerance: 0.5 }",
         "uses: table.select, with: { columns: [] }",
+        "uses: table.join, inputs: { right: read }, with: { on: [name], missing: [NA] }",
         "uses: table.select, with: { rename: { logp: '' } }",
         "uses: molecules.write, with: { path: out.csv }",
         "uses: molecules.write, with: { path: out.smi.gz }",

@@ -14,7 +14,9 @@ use serde_json::json;
 
 use self::child::{Finished, run_child};
 use crate::prelude::*;
-use crate::records::{TableFormat, TableText, column_places, shortened, write_delimited, write_json_lines};
+use crate::records::{
+    DeclaredType, TableFormat, TableText, column_places, shortened, write_delimited, write_json_lines,
+};
 use crate::step::{PathPart, nearest};
 
 /// Hands a table to a program and reads the table that it answers with.
@@ -97,7 +99,8 @@ pub fn run_process(
     let answer = answer(&name, finished, context)?;
     let format = if receive == "csv" { TableFormat::Delimited(b',') } else { TableFormat::JsonLines };
     let source = format!("the output of {name}");
-    let how = TableText { name: &source, format, types: &types, types_from: "types", missing: &[], strict: true };
+    let how =
+        TableText { name: &source, format, types: &DeclaredType::all(&types, "types"), missing: &[], strict: true };
     let read = with_provider(how.read(&answer)?.kept, &table, &version)?;
     context.signal("answered", &json!({ "sent": table.rows(), "received": read.rows() }))?;
     Ok(read)

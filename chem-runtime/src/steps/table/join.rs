@@ -1,12 +1,12 @@
 //! `table.join`: columns of another table, by what both have in common.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
-use super::read::format_of;
+use super::file::TableFile;
 use crate::prelude::*;
-use crate::records::{Key, RecordFile, TableFormat, TableText, column_places, header_of, key_of, text_of, type_name};
+use crate::records::{DeclaredType, Key, RecordFile, TableText, column_places, key_of, type_name};
 use crate::step::PathPart;
 
 /// A joined table has at most so many rows: two tables in which all rows have one value would multiply.
@@ -15,9 +15,9 @@ const MAX_ROWS: usize = 20_000_000;
 /// Joins a table, or molecules, with another table: rows that are equal in the columns `on` become one.
 ///
 /// The other table is the output of an earlier step, wired to `right`, or a CSV, TSV or JSON Lines file, which is read as
-/// `table.read` does, except that what has to equal text is read as text, and digits that have to equal numbers are
-/// numbers also with a leading zero. Where more has to be said of the file, such as what separates its cells or which of
-/// them have no value, read it by `table.read` and wire that.
+/// `table.read` does with the same `format`, `types`, `units`, `missing` and `delimiter`. But what has to equal text is
+/// read as text, digits that have to equal numbers are numbers also with a leading zero, and a record that cannot be used
+/// fails the step.
 ///
 /// The rows of the left table keep their order and their columns, and the other columns of the right one come behind,
 /// `_right` added to the names that the left one has already. A row that matches several rows becomes several, in the
@@ -47,7 +47,7 @@ const MAX_ROWS: usize = 20_000_000;
 /// ```
 ///
 /// # Errors
-/// - Both `right` and `file` are given, or none of them.
+/// - Both `right` and `file` are given, or none of them; or a parameter says how a file is read, and there is none.
 /// - A column that `on` or `right_on` names is not in its table; the message names those that are. Or the two name a
 ///   different number of columns, or none.
 /// - Columns that are to be equal hold values of types that never are, such as text and numbers.
@@ -55,6 +55,7 @@ const MAX_ROWS: usize = 20_000_000;
 ///   exactly beside others that are not whole.
 /// - The result would have more than 20,000,000 rows.
 #[step("table.join", version = 3, columns = columns_of_join, check = can_join)]
+#[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn join_table(
     left: Input<Dataset>,
     right: Option<Input<Table>>,
@@ -70,14 +71,41 @@ pub fn join_table(
     /// A file with the right table, where no step gives it.
     #[param(example = "data/assay.csv")]
     file: Option<RecordFile>,
+    /// What the file is, where its extension does not say it.
+    #[param(one_of = ["csv", "tsv", "jsonl"])]
+    format: Option<String>,
+    /// The types of columns of the file: `text`, `integer`, `float` or `boolean` by name. The others are found out.
+    #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
+    types: BTreeMap<String, ColumnType>,
+    /// The units of columns of the file, by name.
+    #[param(default = BTreeMap::new(), example = "{ ic50: nM }")]
+    units: BTreeMap<String, String>,
+    /// Texts that stand for a missing value in a CSV or TSV file.
+    #[param(default = [], example = "[NA, n/a]")]
+    missing: Vec<String>,
+    /// What separates the cells of a CSV file.
+    #[param(default = ",", one_of = [",", ";", "|"])]
+    delimiter: String,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
     one_right_side(right.is_some(), file.is_some())?;
     as_many_columns(&on, right_on.as_deref())?;
     let from_file;
     let right: Option<&Table> = match &file {
-        Some(file) => {
-            from_file = read_file(file, left.table(), &on, right_on.as_deref().unwrap_or(&on), context)?;
+        Some(path) => {
+            let file = TableFile {
+                param: "file",
+                path,
+                format: format.as_deref(),
+                types: &types,
+                units: &units,
+                missing: &missing,
+                delimiter: &delimiter,
+            };
+            let typed = on.iter().zip(right_on.as_ref().unwrap_or(&on));
+            let typed =
+                typed.filter_map(|(on, right)| Some((right.to_string(), left.table().column(on.as_str())?.0.ty)));
+            from_file = read(file, &file.text(context)?, typed.collect())?;
             Some(&from_file)
         }
         None => right.as_deref(),
@@ -87,17 +115,31 @@ pub fn join_table(
     };
     let columns = Columns::find(left.table(), right, &on, right_on.as_deref().unwrap_or(&on))?;
     let matches = columns.matches(left.table(), right);
-    let matched = matches.of_left.iter().filter(|rows| !rows.is_empty()).count();
+    let matched = matches.of_left.iter().flatten().count();
     let unmatched = left.table().rows() - matched;
     context.signal("joined", &json!({ "matched": matched, "unmatched": unmatched, "unused": matches.unused }))?;
     let having = |wanted: bool| {
-        let rows = matches.of_left.iter().enumerate().filter(move |(_, found)| found.is_empty() != wanted);
+        let rows = matches.of_left.iter().enumerate().filter(move |(_, found)| found.is_some() == wanted);
         rows.map(|(row, _)| row).collect::<Vec<_>>()
     };
     match how.as_str() {
         "semi" => Ok(left.gather(&having(true))),
         "anti" => Ok(left.gather(&having(false))),
         how => columns.joined(&left, right, &matches, how == "left"),
+    }
+}
+
+impl JoinTable {
+    fn file(&self) -> Option<TableFile<'_>> {
+        Some(TableFile {
+            param: "file",
+            path: self.file.as_ref()?,
+            format: self.format.as_deref(),
+            types: &self.types,
+            units: &self.units,
+            missing: &self.missing,
+            delimiter: &self.delimiter,
+        })
     }
 }
 
@@ -130,68 +172,84 @@ fn as_many_columns(on: &[ColumnName], right_on: Option<&[ColumnName]>) -> Result
 fn can_join(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let sides = one_right_side(context.is_wired("right"), step.file.is_some()).err();
     let columns = as_many_columns(&step.on, step.right_on.as_deref()).err();
-    sides.into_iter().chain(columns).chain(not_in_file(step, context)).collect()
+    sides.into_iter().chain(columns).chain(wrong_with_file(step, context)).collect()
 }
 
-/// The columns that the file with the right table does not have, as its first line tells.
-fn not_in_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
-    let Some(file) = &step.file else { return Vec::new() };
-    let Ok(TableFormat::Delimited(delimiter)) = format_of(file.as_str(), None, b',') else { return Vec::new() };
-    let Some(header) = context.beginning(file).and_then(|beginning| header_of(beginning, delimiter)) else {
-        return Vec::new();
+/// What is wrong with the file, or with what is said of one that is not there.
+fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
+    let Some(file) = step.file() else {
+        let given = [
+            ("format", step.format.is_some()),
+            ("types", !step.types.is_empty()),
+            ("units", !step.units.is_empty()),
+            ("missing", !step.missing.is_empty()),
+            ("delimiter", step.delimiter != ","),
+        ];
+        let misfit = |(param, _): (&'static str, bool)| {
+            Misfit::new(param, format!("`{param}` says how `file` is read, and no file is named"))
+                .with_help("leave it out")
+        };
+        return given.into_iter().filter(|(_, given)| *given).map(misfit).collect();
     };
+    let header = file.header(context);
+    let mut misfits = file.misfits(header.as_ref());
+    let Some(header) = header else { return misfits };
     let there: Vec<&str> = header.iter().collect();
     let (param, named) = step.right_on.as_ref().map_or(("on", &step.on), |named| ("right_on", named));
     let missing = named.iter().enumerate().filter(|(_, name)| !there.contains(&name.as_str()));
     let misfit = |(at, name): (usize, &ColumnName)| {
-        Misfit::no_column(param, name.as_str(), file.as_str(), &there).at(PathPart::Index(at))
+        Misfit::no_column(param, name.as_str(), file.name(), &there).at(PathPart::Index(at))
     };
-    missing.map(misfit).collect()
+    misfits.extend(missing.map(misfit));
+    misfits
 }
 
-/// Where the left table loses rows and nothing else, its columns are known.
+/// Those of the left table, and behind them those of the right one that the step has not to find equal.
 fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> crate::step::Columns {
-    match step.how.as_str() {
-        "semi" | "anti" => context.input("left"),
-        _ => crate::step::Columns::Unknown,
+    use crate::step::Columns::{Known, Unknown};
+
+    let left = context.input("left");
+    if matches!(step.how.as_str(), "semi" | "anti") {
+        return left;
     }
+    let right = match step.file() {
+        Some(file) => file.header(context).map_or(Unknown, |header| crate::step::Columns::known(header.iter())),
+        None => context.input("right"),
+    };
+    let (Known(mut columns), Known(more)) = (left, right) else { return Unknown };
+    let keys = step.right_on.as_ref().unwrap_or(&step.on);
+    for name in more.iter().filter(|name| keys.iter().all(|key| key.as_str() != &***name)) {
+        columns.push(name_beside(&columns, name));
+    }
+    Known(columns)
 }
 
-/// The table in `file`, of which the columns that have to be equal are read to be compared with those on the left.
-fn read_file(
-    file: &InputFile,
-    left: &Table,
-    on: &[ColumnName],
-    right_on: &[ColumnName],
-    context: &ExecutionContext<'_>,
-) -> Result<Table, StepError> {
-    let name = file.as_str();
-    let format = format_of(name, None, b',').map_err(|_| {
-        StepError::new(format!("`{name}` is not called `.csv`, `.tsv` or `.jsonl`; read it by `table.read`"))
-    })?;
-    let text = text_of(name, file.read(context.files())?)?;
-    let typed = on.iter().zip(right_on);
-    let typed = typed.filter_map(|(on, right)| Some((right.to_string(), left.column(on.as_str())?.0.ty)));
-    read_text(name, format, &text, typed.collect())
+/// What a column of the right table that is called `name` is called beside those that are `taken`.
+fn name_beside(taken: &[Box<str>], name: &str) -> Box<str> {
+    let mut name = name.to_owned();
+    while taken.iter().any(|taken| **taken == *name) {
+        name.push_str("_right");
+    }
+    name.into()
 }
 
-/// The table in `text`, of which the columns `keys` have to equal columns of these types.
+/// The table in `file`, which reads `text`. The columns `keys` have to equal columns of these types; what is declared of
+/// them counts all the same.
 ///
 /// Where that is a number, what stands in the file says which: an integer would refuse fractions, and a float would make
 /// one of two long numbers. What is text by that, such as digits with a leading zero, is read as floats that are short
 /// enough to be exact, or refused.
-fn read_text(
-    name: &str,
-    format: TableFormat,
-    text: &[u8],
-    keys: BTreeMap<String, ColumnType>,
-) -> Result<Table, StepError> {
-    let read = |types: &BTreeMap<String, ColumnType>| {
-        let how = TableText { name, format, types, types_from: "right_on", missing: &[], strict: true };
-        how.read(text).map(|read| read.kept)
+fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
+    let format = file.format()?;
+    let read = |types: &BTreeMap<String, DeclaredType>| {
+        let how = TableText { name: file.name(), format, types, missing: file.missing, strict: true };
+        file.with_units(how.read(text)?.kept)
     };
+    keys.retain(|name, _| !file.types.contains_key(name));
     let is_number = |(_, ty): &(String, ColumnType)| matches!(ty, ColumnType::Integer | ColumnType::Float);
-    let (numbers, mut types) = keys.into_iter().partition::<BTreeMap<String, ColumnType>, _>(is_number);
+    let (numbers, texts) = keys.into_iter().partition::<BTreeMap<String, ColumnType>, _>(is_number);
+    let mut types = DeclaredType::all(file.types, "types");
+    types.extend(DeclaredType::all(&texts, "right_on"));
     let found = read(&types)?;
     // A column that is not there is read again as well, for the message that says so.
     let is_open = |name: &String| found.column(name).is_none_or(|(column, _)| column.ty == ColumnType::Text);
@@ -199,7 +257,8 @@ fn read_text(
     if open.is_empty() {
         return Ok(found);
     }
-    types.extend(open.iter().map(|name| (name.clone(), ColumnType::Float)));
+    let float = DeclaredType { ty: ColumnType::Float, by: "right_on" };
+    types.extend(open.iter().map(|name| (name.clone(), float)));
     let found = read(&types)?;
     let has_long = |name: &str| match found.column(name) {
         Some((_, ColumnData::Float(values))) => values.iter().flatten().any(|value| value.abs() >= 2_f64.powi(53)),
@@ -207,8 +266,9 @@ fn read_text(
     };
     match open.iter().find(|name| has_long(name)) {
         Some(column) => Err(StepError::new(format!(
-            "`{name}` has numbers in the column `{column}` that are too long to be compared exactly; read it by \
-             `table.read`, with `types` that say what the column is"
+            "`{}` has numbers in the column `{column}` that are too long to be compared exactly; say by `types` what the \
+             column is",
+            file.name()
         ))),
         None => Ok(found),
     }
@@ -222,8 +282,10 @@ struct Columns {
 
 /// Which rows match.
 struct Matches {
-    /// For each row of the left table, the rows of the right one.
-    of_left: Vec<Vec<usize>>,
+    /// Rows of the right table that are equal where it counts, in order.
+    groups: Vec<Vec<usize>>,
+    /// For each row of the left table, the group that matches it.
+    of_left: Vec<Option<usize>>,
     /// How many rows of the right table match none.
     unused: usize,
 }
@@ -248,50 +310,54 @@ impl Columns {
     }
 
     fn matches(&self, left: &Table, right: &Table) -> Matches {
-        let mut by_key: HashMap<Vec<Key<'_>>, Vec<usize>> = HashMap::new();
+        let (mut groups, mut by_key): (Vec<Vec<usize>>, HashMap<Vec<Key<'_>>, usize>) = Default::default();
         for row in 0..right.rows() {
             if let Some(key) = row_key(right, &self.right, row) {
-                by_key.entry(key).or_default().push(row);
+                let group = *by_key.entry(key).or_insert(groups.len());
+                if group == groups.len() {
+                    groups.push(Vec::new());
+                }
+                groups[group].push(row);
             }
         }
-        let mut used = vec![false; right.rows()];
-        let of_left: Vec<Vec<usize>> = (0..left.rows())
-            .map(|row| {
-                let found =
-                    row_key(left, &self.left, row).and_then(|key| by_key.get(&key)).cloned().unwrap_or_default();
-                found.iter().for_each(|&row| used[row] = true);
-                found
-            })
+        let of_left: Vec<Option<usize>> = (0..left.rows())
+            .map(|row| row_key(left, &self.left, row).and_then(|key| by_key.get(&key)).copied())
             .collect();
-        Matches { of_left, unused: used.iter().filter(|used| !**used).count() }
+        let used: HashSet<usize> = of_left.iter().flatten().copied().collect();
+        let unused = right.rows() - used.into_iter().map(|group| groups[group].len()).sum::<usize>();
+        Matches { groups, of_left, unused }
     }
 
     fn joined(&self, left: &Dataset, right: &Table, matches: &Matches, keep_all: bool) -> Result<Dataset, StepError> {
-        let rows: usize = matches.of_left.iter().map(|found| found.len().max(usize::from(keep_all))).sum();
+        let alone = usize::from(keep_all);
+        let rows: usize =
+            matches.of_left.iter().map(|group| group.map_or(alone, |group| matches.groups[group].len())).sum();
         if rows > MAX_ROWS {
             return Err(StepError::new(format!(
                 "the joined table would have {rows} rows, and {MAX_ROWS} are allowed; join on more columns"
             )));
         }
         let (mut of_left, mut of_right) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for (row, found) in matches.of_left.iter().enumerate() {
-            of_left.extend(std::iter::repeat_n(row, found.len()));
-            of_right.extend_from_slice(found);
-            if keep_all && found.is_empty() {
-                of_left.push(row);
-                // There is no such row, and so no value.
-                of_right.push(usize::MAX);
+        for (row, group) in matches.of_left.iter().enumerate() {
+            match group.map(|group| &matches.groups[group]) {
+                Some(found) => {
+                    of_left.extend(std::iter::repeat_n(row, found.len()));
+                    of_right.extend_from_slice(found);
+                }
+                None if keep_all => {
+                    of_left.push(row);
+                    // There is no such row, and so no value.
+                    of_right.push(usize::MAX);
+                }
+                None => {}
             }
         }
         let gathered = right.gather(&of_right);
-        let mut taken: Vec<String> = left.table().columns().iter().map(|column| column.name.to_string()).collect();
+        let mut taken: Vec<Box<str>> = left.table().columns().iter().map(|column| (*column.name).into()).collect();
         let more = gathered.columns().iter().enumerate().filter(|(place, _)| !self.right.contains(place));
         let more: Vec<_> = more
             .filter_map(|(place, column)| {
-                let mut name = column.name.to_string();
-                while taken.contains(&name) {
-                    name.push_str("_right");
-                }
+                let name = name_beside(&taken, &column.name);
                 taken.push(name.clone());
                 Some((Column { name: name.into(), ..column.clone() }, gathered.data(place)?.clone()))
             })
@@ -319,14 +385,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::records::TableFormat;
 
     fn table(text: &str) -> Table {
         let types = BTreeMap::new();
-        let format = crate::records::TableFormat::Delimited(b',');
-        TableText { name: "t", format, types: &types, types_from: "", missing: &[], strict: true }
-            .read(text.as_bytes())
-            .unwrap()
-            .kept
+        let format = TableFormat::Delimited(b',');
+        TableText { name: "t", format, types: &types, missing: &[], strict: true }.read(text.as_bytes()).unwrap().kept
     }
 
     fn left() -> Dataset {
@@ -389,11 +453,21 @@ mod tests {
     fn matched(left: ColumnData, text: &str) -> Result<Vec<bool>, String> {
         let left = Table::new([(Column::new("key", left.ty()), left)]).unwrap();
         let keys = BTreeMap::from([("key".to_owned(), left.columns()[0].ty)]);
-        let right = read_text("a.csv", TableFormat::Delimited(b','), text.as_bytes(), keys);
+        let (path, types, units) = ("a.csv".into(), BTreeMap::new(), BTreeMap::new());
+        let described = TableFile {
+            param: "file",
+            path: &path,
+            format: None,
+            types: &types,
+            units: &units,
+            missing: &[],
+            delimiter: ",",
+        };
+        let right = read(described, text.as_bytes(), keys);
         let right = right.map_err(|error| error.to_string())?;
         let on = ["key".into()];
         let columns = Columns::find(&left, &right, &on, &on).map_err(|error| error.to_string())?;
-        Ok(columns.matches(&left, &right).of_left.iter().map(|rows| !rows.is_empty()).collect())
+        Ok(columns.matches(&left, &right).of_left.iter().map(Option::is_some).collect())
     }
 
     #[test]
@@ -427,12 +501,26 @@ mod tests {
     }
 
     #[test]
+    fn the_columns_of_a_join_are_known_where_those_of_both_tables_are() {
+        let params = json!({ "on": ["id"], "right_on": ["key"] });
+        let step = JoinTable::from_params(params.as_object().unwrap()).unwrap();
+        let known = |names: &[&str]| crate::step::Columns::known(names.iter().copied());
+        let inputs = [("left", Some(known(&["id", "x"]))), ("right", Some(known(&["key", "x", "y"])))];
+        let (nowhere, written) = (std::path::Path::new("/nowhere"), HashSet::new());
+        let found = columns_of_join(&step, &ColumnContext::new(&inputs, nowhere, &written));
+        let names: Vec<&str> = found.names().unwrap().iter().map(|name| &**name).collect();
+        assert_eq!(names, joined(false).0);
+    }
+
+    #[test]
     fn a_join_that_multiplies_is_stopped_before_it_does() {
-        let same = Table::new([(Column::new("k", ColumnType::Integer), ColumnData::Integer(vec![Some(1); 5_000]))]);
+        // Row by row this would take 80 GB.
+        let same = Table::new([(Column::new("k", ColumnType::Integer), ColumnData::Integer(vec![Some(1); 100_000]))]);
         let (same, on) = (same.unwrap(), ["k".into()]);
         let columns = Columns::find(&same, &same, &on, &on).unwrap();
         let matches = columns.matches(&same, &same);
+        assert_eq!((matches.of_left.iter().flatten().count(), matches.unused), (100_000, 0));
         let said = columns.joined(&Dataset::new("table", same.clone()), &same, &matches, false).unwrap_err();
-        assert!(said.to_string().contains("25000000 rows"), "{said}");
+        assert!(said.to_string().contains("10000000000 rows"), "{said}");
     }
 }

@@ -1,6 +1,7 @@
 //! Steps over tables of any records.
 
 mod aggregate;
+mod file;
 mod join;
 mod read;
 mod select;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::file::TableFile;
 use crate::prelude::*;
-use crate::records::{RecordFile, TableFormat, TableText, extension, header_of, text_of};
-use crate::step::PathPart;
+use crate::records::{DeclaredType, RecordFile, TableText};
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
 ///
@@ -67,142 +67,44 @@ pub fn read_table(
     on_error: String,
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<Table>, StepError> {
-    let name = path.as_str();
-    let separator = delimiter.bytes().next().unwrap_or(b',');
-    let format = format_of(name, format.as_deref(), separator)?;
-    let text = text_of(name, path.read(context.files())?)?;
-    let how =
-        TableText { name, format, types: &types, types_from: "types", missing: &missing, strict: on_error == "fail" };
-    let WithRejects { kept, rejects } = how.read(&text)?;
-    let (kept, rejected) = (with_units(name, kept, &units)?, rejects.rows());
+    let file = TableFile {
+        param: "path",
+        path: &path,
+        format: format.as_deref(),
+        types: &types,
+        units: &units,
+        missing: &missing,
+        delimiter: &delimiter,
+    };
+    let (types, strict) = (DeclaredType::all(&types, "types"), on_error == "fail");
+    let how = TableText { name: file.name(), format: file.format()?, types: &types, missing: &missing, strict };
+    let WithRejects { kept, rejects } = how.read(&file.text(context)?)?;
+    let (kept, rejected) = (file.with_units(kept)?, rejects.rows());
     let counts = json!({ "records": kept.rows() + rejected, "kept": kept.rows(), "rejected": rejected });
     context.signal("read", &counts)?;
     Ok(WithRejects { kept, rejects })
 }
 
+impl ReadTable {
+    fn file(&self) -> TableFile<'_> {
+        TableFile {
+            param: "path",
+            path: &self.path,
+            format: self.format.as_deref(),
+            types: &self.types,
+            units: &self.units,
+            missing: &self.missing,
+            delimiter: &self.delimiter,
+        }
+    }
+}
+
 /// Those of a CSV or TSV file are told by its first line; those of JSON Lines by all of it.
 fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
-    let separator = step.delimiter.bytes().next().unwrap_or(b',');
-    let Ok(TableFormat::Delimited(delimiter)) = format_of(step.path.as_str(), step.format.as_deref(), separator) else {
-        return Columns::Unknown;
-    };
-    let header = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter));
-    header.map_or(Columns::Unknown, |header| Columns::known(header.iter()))
+    step.file().header(context).map_or(Columns::Unknown, |header| Columns::known(header.iter()))
 }
 
 fn columns_are_there(step: &ReadTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
-    let file = step.path.as_str();
-    let separator = step.delimiter.bytes().next().unwrap_or(b',');
-    let format = match format_of(file, step.format.as_deref(), separator) {
-        Ok(format) => format,
-        Err(error) => return vec![Misfit::new("path", error.message())],
-    };
-    let mut misfits = saying_nothing(step, format);
-    let TableFormat::Delimited(delimiter) = format else { return misfits };
-    let Some(header) = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter)) else {
-        return misfits;
-    };
-    let there: Vec<&str> = header.iter().collect();
-    let named = step.types.keys().map(|name| ("types", name)).chain(step.units.keys().map(|name| ("units", name)));
-    let missing = named.filter(|(_, name)| !there.contains(&name.as_str()));
-    let misfit = |(param, name): (&'static str, &String)| {
-        Misfit::no_column(param, name, file, &there).at(PathPart::Key(name.clone()))
-    };
-    misfits.extend(missing.map(misfit));
-    misfits
-}
-
-/// The parameters that say nothing of a file in this format. One that is given as it is by default is as good as left
-/// out.
-fn saying_nothing(step: &ReadTable, format: TableFormat) -> Vec<Misfit> {
-    let delimiter = step.delimiter != ",";
-    let missing = !step.missing.is_empty();
-    let (said, help) = match format {
-        TableFormat::JsonLines => (
-            vec![
-                ("missing", missing, "says which cells of a CSV or TSV file have no value, and JSON Lines have `null`"),
-                ("delimiter", delimiter, "says what separates cells, and JSON Lines have none"),
-            ],
-            "leave it out",
-        ),
-        TableFormat::Delimited(b'\t') => (
-            vec![("delimiter", delimiter, "says what separates the cells of a CSV file, and in a TSV file tabs do")],
-            "leave it out, or write `format: csv`",
-        ),
-        TableFormat::Delimited(_) => return Vec::new(),
-    };
-    let misfit = |param: &'static str, what: &str| Misfit {
-        help: Some(help.to_owned()),
-        ..Misfit::new(param, format!("`{param}` {what}"))
-    };
-    said.into_iter().filter(|(_, given, _)| *given).map(|(param, _, what)| misfit(param, what)).collect()
-}
-
-/// What the file called `name` is, by the parameter `format` or else by its extension.
-pub(super) fn format_of(name: &str, format: Option<&str>, delimiter: u8) -> Result<TableFormat, StepError> {
-    let extension = extension(name);
-    match format.or(extension.as_deref()) {
-        Some("csv") => Ok(TableFormat::Delimited(delimiter)),
-        Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
-        Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
-        _ => Err(StepError::new(format!(
-            "the name of `{name}` does not say what it is; write `format: csv`, `tsv` or `jsonl`"
-        ))),
-    }
-}
-
-fn with_units(name: &str, mut table: Table, units: &BTreeMap<String, String>) -> Result<Table, StepError> {
-    for (of, unit) in units {
-        let Some((column, data)) = table.column(of) else {
-            return Err(StepError::new(format!("`{name}` has no column `{of}`, which `units` names")));
-        };
-        table = table.with_column(column.clone().with_unit(unit), data.clone())?;
-    }
-    Ok(table)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_or_the_format_says_what_a_file_is() {
-        for (name, format, expected) in [
-            ("a.csv.gz", None, TableFormat::Delimited(b';')),
-            ("a.tsv", None, TableFormat::Delimited(b'\t')),
-            ("a.JSONL", None, TableFormat::JsonLines),
-            ("a.csv", Some("jsonl"), TableFormat::JsonLines),
-        ] {
-            assert_eq!(format_of(name, format, b';').unwrap(), expected, "{name}");
-        }
-        assert!(format_of("a.xlsx", None, b',').unwrap_err().to_string().contains("`a.xlsx`"));
-    }
-
-    #[test]
-    fn what_says_nothing_of_a_file_is_found() {
-        let found = |params: serde_json::Value| -> Vec<&'static str> {
-            let step = ReadTable::from_params(params.as_object().unwrap()).unwrap();
-            let (nowhere, written) = (std::path::Path::new("/nowhere"), std::collections::HashSet::new());
-            let misfits = columns_are_there(&step, &ColumnContext::new(&[], nowhere, &written));
-            misfits.iter().map(|misfit| misfit.param).collect()
-        };
-        assert_eq!(found(json!({ "path": "a.jsonl", "delimiter": ";", "missing": ["NA"] })), ["missing", "delimiter"]);
-        assert_eq!(found(json!({ "path": "a.csv", "format": "jsonl", "missing": ["NA"] })), ["missing"]);
-        assert_eq!(found(json!({ "path": "a.tsv.gz", "delimiter": "|", "missing": ["NA"] })), ["delimiter"]);
-        for (path, delimiter) in [("a.csv", ";"), ("a.tsv", ","), ("a.csv.gz", ",")] {
-            let params = json!({ "path": path, "delimiter": delimiter, "missing": ["NA"] });
-            assert!(found(params).is_empty(), "{path} {delimiter}");
-        }
-        assert!(found(json!({ "path": "a.jsonl", "delimiter": ",", "missing": [] })).is_empty());
-    }
-
-    #[test]
-    fn units_belong_to_columns_that_are_there() {
-        let column = (Column::new("ic50", ColumnType::Float), ColumnData::Float(vec![Some(3.0)]));
-        let table = Table::new([column]).unwrap();
-        let nanomolar = |column: &str| BTreeMap::from([(column.to_owned(), "nM".to_owned())]);
-        let with = with_units("a.csv", table.clone(), &nanomolar("ic50")).unwrap();
-        assert_eq!(with.columns()[0].unit.as_deref(), Some("nM"));
-        assert!(with_units("a.csv", table, &nanomolar("ki")).unwrap_err().to_string().contains("`ki`"));
-    }
+    let file = step.file();
+    file.misfits(file.header(context).as_ref())
 }

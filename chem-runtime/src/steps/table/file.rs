@@ -1,0 +1,177 @@
+//! A file with a table, as the parameters of a step describe it.
+
+use std::collections::BTreeMap;
+
+use csv::StringRecord;
+
+use crate::prelude::*;
+use crate::records::{RecordFile, TableFormat, extension, header_of, text_of};
+use crate::step::PathPart;
+
+/// A file with a table, and what the parameters of a step say of it. They are called the same in every step that reads one,
+/// but for the one that names the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TableFile<'a> {
+    /// The parameter that names the file.
+    pub(super) param: &'static str,
+    pub(super) path: &'a RecordFile,
+    pub(super) format: Option<&'a str>,
+    pub(super) types: &'a BTreeMap<String, ColumnType>,
+    pub(super) units: &'a BTreeMap<String, String>,
+    pub(super) missing: &'a [String],
+    pub(super) delimiter: &'a str,
+}
+
+impl TableFile<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.path.as_str()
+    }
+
+    /// What the file is, by the parameter `format` or else by its extension.
+    pub(super) fn format(&self) -> Result<TableFormat, Misfit> {
+        let extension = extension(self.name());
+        match self.format.or(extension.as_deref()) {
+            Some("csv") => Ok(TableFormat::Delimited(self.delimiter.bytes().next().unwrap_or(b','))),
+            Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
+            Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
+            _ => Err(Misfit::new(
+                self.param,
+                format!("the name of `{}` does not say what it is; write `format: csv`, `tsv` or `jsonl`", self.name()),
+            )),
+        }
+    }
+
+    /// What stands in the file.
+    pub(super) fn text(&self, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
+        text_of(self.name(), self.path.read(context.files())?)
+    }
+
+    /// The first line of a CSV or TSV file that is there already.
+    pub(super) fn header(&self, context: &ColumnContext<'_>) -> Option<StringRecord> {
+        let Ok(TableFormat::Delimited(delimiter)) = self.format() else { return None };
+        header_of(context.beginning(self.path)?, delimiter)
+    }
+
+    /// What is wrong with the parameters, as far as the first line tells.
+    pub(super) fn misfits(&self, header: Option<&StringRecord>) -> Vec<Misfit> {
+        let format = match self.format() {
+            Ok(format) => format,
+            Err(misfit) => return vec![misfit],
+        };
+        let mut misfits = self.saying_nothing(format);
+        let Some(header) = header else { return misfits };
+        let there: Vec<&str> = header.iter().collect();
+        let named = self.types.keys().map(|name| ("types", name)).chain(self.units.keys().map(|name| ("units", name)));
+        let missing = named.filter(|(_, name)| !there.contains(&name.as_str()));
+        let misfit = |(param, name): (&'static str, &String)| {
+            Misfit::no_column(param, name, self.name(), &there).at(PathPart::Key(name.clone()))
+        };
+        misfits.extend(missing.map(misfit));
+        misfits
+    }
+
+    /// The parameters that say nothing of a file in this format. One that is given as it is by default is as good as left
+    /// out.
+    fn saying_nothing(&self, format: TableFormat) -> Vec<Misfit> {
+        let delimiter = self.delimiter != ",";
+        let missing = !self.missing.is_empty();
+        let (said, help) = match format {
+            TableFormat::JsonLines => (
+                vec![
+                    (
+                        "missing",
+                        missing,
+                        "says which cells of a CSV or TSV file have no value, and JSON Lines have `null`",
+                    ),
+                    ("delimiter", delimiter, "says what separates cells, and JSON Lines have none"),
+                ],
+                "leave it out",
+            ),
+            TableFormat::Delimited(b'\t') => (
+                vec![(
+                    "delimiter",
+                    delimiter,
+                    "says what separates the cells of a CSV file, and in a TSV file tabs do",
+                )],
+                "leave it out, or write `format: csv`",
+            ),
+            TableFormat::Delimited(_) => return Vec::new(),
+        };
+        let given = said.into_iter().filter(|(_, given, _)| *given);
+        given.map(|(param, _, what)| Misfit::new(param, format!("`{param}` {what}")).with_help(help)).collect()
+    }
+
+    /// `table`, which was read from the file, with the units of its columns.
+    pub(super) fn with_units(&self, mut table: Table) -> Result<Table, StepError> {
+        for (of, unit) in self.units {
+            let Some((column, data)) = table.column(of) else {
+                return Err(StepError::new(format!("`{}` has no column `{of}`, which `units` names", self.name())));
+            };
+            table = table.with_column(column.clone().with_unit(unit), data.clone())?;
+        }
+        Ok(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `told` makes of the file `path` that is described by its name alone.
+    fn of<T>(path: &str, told: impl FnOnce(TableFile<'_>) -> T) -> T {
+        let (path, types, units) = (path.into(), BTreeMap::new(), BTreeMap::new());
+        let file = TableFile {
+            param: "path",
+            path: &path,
+            format: None,
+            types: &types,
+            units: &units,
+            missing: &[],
+            delimiter: ",",
+        };
+        told(file)
+    }
+
+    #[test]
+    fn the_name_or_the_format_says_what_a_file_is() {
+        for (name, format, expected) in [
+            ("a.csv.gz", None, TableFormat::Delimited(b';')),
+            ("a.tsv", None, TableFormat::Delimited(b'\t')),
+            ("a.JSONL", None, TableFormat::JsonLines),
+            ("a.csv", Some("jsonl"), TableFormat::JsonLines),
+        ] {
+            let found = of(name, |file| TableFile { format, delimiter: ";", ..file }.format());
+            assert_eq!(found.unwrap(), expected, "{name}");
+        }
+        let misfit = of("a.xlsx", |file| TableFile { param: "file", ..file }.format()).unwrap_err();
+        assert!(misfit.param == "file" && misfit.message.contains("`a.xlsx`"), "{misfit}");
+    }
+
+    #[test]
+    fn what_says_nothing_of_a_file_is_found() {
+        let na = ["NA".to_owned()];
+        let found = |name: &str, format: Option<&str>, delimiter: &str, missing: &[String]| -> Vec<&'static str> {
+            let misfits = of(name, |file| TableFile { format, delimiter, missing, ..file }.misfits(None));
+            misfits.iter().map(|misfit| misfit.param).collect()
+        };
+        assert_eq!(found("a.jsonl", None, ";", &na), ["missing", "delimiter"]);
+        assert_eq!(found("a.csv", Some("jsonl"), ",", &na), ["missing"]);
+        assert_eq!(found("a.tsv.gz", None, "|", &na), ["delimiter"]);
+        for (path, delimiter) in [("a.csv", ";"), ("a.tsv", ","), ("a.csv.gz", ",")] {
+            assert!(found(path, None, delimiter, &na).is_empty(), "{path} {delimiter}");
+        }
+        assert!(found("a.jsonl", None, ",", &[]).is_empty());
+    }
+
+    #[test]
+    fn units_belong_to_columns_that_are_there() {
+        let column = (Column::new("ic50", ColumnType::Float), ColumnData::Float(vec![Some(3.0)]));
+        let table = Table::new([column]).unwrap();
+        let with = |column: &str| {
+            let units = BTreeMap::from([(column.to_owned(), "nM".to_owned())]);
+            of("a.csv", |file| TableFile { units: &units, ..file }.with_units(table.clone()))
+        };
+        assert_eq!(with("ic50").unwrap().columns()[0].unit.as_deref(), Some("nM"));
+        assert!(with("ki").unwrap_err().to_string().contains("`ki`"));
+    }
+}
