@@ -100,6 +100,20 @@ fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
 }
 
 #[test]
+fn a_commit_is_waited_for_whatever_the_database_has_as_its_default() {
+    let (_, database) = store_or_skip!();
+    for (default, kept) in
+        [("off", "on"), ("local", "on"), ("remote_write", "on"), ("on", "on"), ("remote_apply", "remote_apply")]
+    {
+        let change = format!("ALTER DATABASE \"{}\" SET synchronous_commit = '{default}'", database.name());
+        database.client().batch_execute(&change).unwrap();
+        let pool = PgPool::connect(&database.address(), PoolSettings::default()).unwrap();
+        let found = pool.get().unwrap().query_one("SHOW synchronous_commit", &[]).unwrap().get::<_, String>(0);
+        assert_eq!(found, kept, "{default}");
+    }
+}
+
+#[test]
 fn a_session_may_be_idle_for_as_long_as_a_step_works() {
     let (_, database) = store_or_skip!();
     let mut client = database.client();

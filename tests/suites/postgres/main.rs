@@ -10,6 +10,7 @@
 //! - `failures`: answers that are lost, a server that is killed.
 //! - `failover`: a standby that takes over.
 //! - `tls`: who is trusted.
+//! - `rights`: what a user who does not own the store may do.
 //! - `moving`: logs from one store in another.
 
 #![cfg(unix)]
@@ -22,6 +23,7 @@ mod following;
 mod leases;
 mod migrations;
 mod moving;
+mod rights;
 mod schema;
 mod tls;
 mod work;

@@ -1,6 +1,6 @@
 //! How a schema comes about, and which schemas are refused.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn a_pool_from_the_environment_brings_the_schema_up_to_date() {
     for (variables, told) in [
         (&[][..], "`DATABASE_URL` is not set"),
         (&[("DATABASE_URL", "sqlite:a.db")][..], "`sqlite:a.db`, which is no PostgreSQL database"),
-        (&[("DATABASE_URL", "postgres://u:hunter2@h:port/d")][..], "`port` is `port`"),
+        (&[("DATABASE_URL", "postgres://u:hunter2@h:port/d")][..], "no port number"),
         (
             &[("DATABASE_URL", database.url().as_str()), ("DATABASE_POOL_MAX", "none")][..],
             "`DATABASE_POOL_MAX` is `none`",
@@ -208,9 +208,76 @@ fn a_store_with_another_history_is_refused() {
 fn the_table_of_another_program_is_left_alone() {
     let Some(database) = database() else { return };
     let mut client = database.client();
-    client.batch_execute("CREATE TABLE event_log (id INT); INSERT INTO event_log VALUES (1)").unwrap();
-    is_refused(&database, "a table `event_log` that is not this program's");
-    assert_eq!(client.query_one("SELECT count(*) FROM event_log", &[]).unwrap().get::<_, i64>(0), 1);
+    for table in ["event_log", "workflow_step_artifacts", "delivery_eras", "flow_leases"] {
+        client.batch_execute(&format!("CREATE TABLE {table} (id INT); INSERT INTO {table} VALUES (1)")).unwrap();
+        let told = format!("a table `{table}` that is not this program's");
+        is_refused(&database, &told);
+        assert!(check(&pool(&database)).unwrap_err().to_string().contains(&told));
+        assert!(status(&pool(&database)).unwrap().obstacle.unwrap().contains(&told));
+        assert_eq!(client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).unwrap().get::<_, i64>(0), 1);
+        client.batch_execute(&format!("DROP TABLE {table}")).unwrap();
+    }
+    let left = client.query_one("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", &[]).unwrap();
+    assert_eq!(left.get::<_, i64>(0), 0);
+}
+
+#[test]
+fn a_database_that_does_not_have_every_character_is_refused() {
+    let Some(database) = database() else { return };
+    let mut client = database.client();
+    let name = format!("{}_latin1", database.name());
+    client
+        .batch_execute(&format!(
+            "CREATE DATABASE {name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        ))
+        .unwrap();
+    let error = PgEventStore::open(&crate::address(&database.url().replace(database.name(), &name))).err();
+    client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
+    let error = error.unwrap();
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+    assert!(
+        error.to_string().contains("encoding `LATIN1`") && error.to_string().contains("createdb -E UTF8"),
+        "{error}"
+    );
+}
+
+#[test]
+fn whoever_waits_for_the_schema_says_for_whom() {
+    const LOCK: i64 = 0x6368_656d;
+    let Some(database) = database() else { return };
+    let mut holder = database.client();
+    let process: i32 = holder.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    holder.query_one("SELECT pg_advisory_lock($1)", &[&LOCK]).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chem-alone"));
+    command.args(["store", "migrate", "--store", &database.url()]).env_remove("RUST_LOG");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains(&format!("held by the server's process {process} ")), "{said}");
+    holder.query_one("SELECT pg_advisory_unlock($1)", &[&LOCK]).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(status(&pool(&database)).unwrap().is_current());
+}
+
+#[test]
+fn a_transaction_holds_the_schema_while_it_is_changed() {
+    let Some(database) = database() else { return };
+    let mut client = database.client();
+    client
+        .batch_execute(
+            "CREATE TABLE seen (held BIGINT);
+             CREATE FUNCTION look() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+                 INSERT INTO seen SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                 WHERE locktype = 'advisory' AND granted AND objid = 1667786093 AND state = 'idle in transaction'
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+             END $$;
+             CREATE EVENT TRIGGER look ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION look();",
+        )
+        .unwrap();
+    migrate(&pool(&database)).unwrap();
+    // The table of migrations is made under it, too.
+    let held = client.query_one("SELECT min(held) FROM seen", &[]).unwrap();
+    assert_eq!(held.get::<_, Option<i64>>(0), Some(1));
 }
 
 #[test]

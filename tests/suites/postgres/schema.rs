@@ -113,6 +113,11 @@ fn a_column_that_is_extra_missing_or_another_is_named() {
 fn everything_else_that_was_changed_is_named() {
     use DriftKind::{Changed, Extra, Missing};
     drifts("DROP INDEX event_log_by_flow", &[(Missing, "index event_log_by_flow")]);
+    drifts(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'event_log_flow_id_position_key'::regclass",
+        &[(Changed, "constraint event_log.event_log_flow_id_position_key")],
+    );
+    drifts("CREATE TABLE mine () INHERITS (event_log)", &[(Extra, "child event_log.mine")]);
     drifts("CREATE INDEX mine ON event_log (ts)", &[(Extra, "index mine")]);
     drifts("ALTER SEQUENCE event_log_seq_seq CACHE 10", &[(Changed, "sequence event_log_seq_seq")]);
     drifts("ALTER TABLE flow_leases SET UNLOGGED", &[(Changed, "table flow_leases")]);

@@ -124,6 +124,24 @@ fn a_self_signed_certificate_is_trusted_where_it_is_in_the_file_itself() {
 }
 
 #[test]
+fn a_certificate_in_the_file_itself_lapses_like_any_other() {
+    for (from, until, why) in [(2019, 2020, "certificate expired"), (2090, 2091, "certificate not valid yet")] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(from, 1, 1), rcgen::date_time_ymd(until, 1, 1));
+        let pem = params.self_signed(&key).unwrap().pem();
+        let Some(server) = listening(Some((pem.clone(), key.serialize_pem()))) else { return };
+        let directory = tempfile::tempdir().unwrap();
+        let file = write(directory.path(), "server.pem", &pem);
+        for mode in ["require", "verify-ca", "verify-full"] {
+            refused(&server, "localhost", &format!("sslmode={mode}&sslrootcert={file}"), why);
+        }
+        accepted(&server, "localhost", "sslmode=require", true);
+    }
+}
+
+#[test]
 fn a_client_shows_its_certificate_where_the_server_asks_for_one() {
     let authority = Authority::new("ours");
     let directory = tempfile::tempdir().unwrap();

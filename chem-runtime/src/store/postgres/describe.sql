@@ -69,6 +69,9 @@ objects (rank, place, object, sql) AS (
                   replace(pg_get_constraintdef(pg_constraint.oid), qualifier, ''))
            || CASE WHEN EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = pg_constraint.oid AND tgenabled <> 'O')
                    THEN E'\nALTER TABLE ' || quote_ident(name) || ' DISABLE TRIGGER ALL;' ELSE '' END
+           || CASE WHEN contype IN ('p', 'u', 'x')
+                        AND EXISTS (SELECT FROM pg_index WHERE indexrelid = conindid AND NOT indisvalid)
+                   THEN E'\n-- Its index is not valid.' ELSE '' END
     FROM tables
     JOIN pg_constraint ON conrelid = tables.oid AND contype NOT IN ('n', 't')
 
@@ -108,5 +111,12 @@ objects (rank, place, object, sql) AS (
                   coalesce(' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')', ''))
     FROM tables
     JOIN pg_policy ON polrelid = tables.oid
+
+    UNION ALL
+    -- What stands in a table that inherits from one of the store's is read as if it stood there.
+    SELECT 10, name || '.' || inhrelid::regclass::text, 'child ' || name || '.' || inhrelid::regclass::text,
+           format('ALTER TABLE %s INHERIT %I;', inhrelid::regclass, name)
+    FROM tables
+    JOIN pg_inherits ON inhparent = tables.oid
 )
 SELECT object, sql FROM objects ORDER BY rank, place COLLATE "C"

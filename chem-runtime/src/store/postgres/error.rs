@@ -82,9 +82,8 @@ pub(super) fn advice_on(error: &(dyn std::error::Error + 'static)) -> Option<&'s
 
 /// Errors that no call to this store will be spared, until somebody sets it right.
 fn is_unusable(state: &SqlState) -> bool {
-    let class = &state.code()[..2];
     // Authentication, no such database, no such schema.
-    matches!(class, "28" | "3D" | "3F")
+    ["28", "3D", "3F"].iter().any(|class| state.code().starts_with(class))
         || [
             SqlState::INSUFFICIENT_PRIVILEGE,
             SqlState::UNDEFINED_TABLE,
@@ -114,7 +113,10 @@ fn advice(error: &postgres::Error) -> Option<&'static str> {
     Some(match state.code() {
         "28P01" | "28000" => "the server does not accept this user, or the password",
         "3D000" => "there is no such database; create it first",
-        "42501" => "the user may not do this; ask for the rights on the database and its tables",
+        "42501" => {
+            "the user may not do this; which rights a user of the store needs stands in `docs/tutorial.md`, under \
+             \"Rights on the database\""
+        }
         "3F000" => {
             "no schema of its `search_path` is there; make one, or name it with `options=-csearch_path%3DSCHEMA`"
         }
@@ -124,6 +126,10 @@ fn advice(error: &postgres::Error) -> Option<&'static str> {
         "57014" => "the server gave up, because it took longer than `statement_timeout` allows",
         "55P03" => "somebody holds a lock on it for longer than `lock_timeout` allows",
         "54000" => "a value is larger than PostgreSQL can hold",
+        "22P05" => {
+            "a text has a character that the encoding of the database does not have; a store needs a database in UTF-8, \
+             as `createdb -E UTF8 -T template0` makes it"
+        }
         "25006" => "it takes no writes from here: the server is a standby, or `default_transaction_read_only` is on",
         _ => return None,
     })

@@ -1,5 +1,7 @@
 //! The grammar of a `postgres://…` address.
 
+use crate::store::url::{Parameter, may_be_port};
+
 /// The parts of an address, decoded, except for the values of parameters.
 pub(super) struct Parts {
     pub(super) user: Option<String>,
@@ -8,7 +10,12 @@ pub(super) struct Parts {
     pub(super) hosts: Vec<(String, String)>,
     pub(super) database: Option<String>,
     pub(super) parameters: Vec<(String, String)>,
+    /// Whether what looks like the name of a parameter may be a piece of a password.
+    pub(super) secret: bool,
 }
+
+const MISPLACED: &str = "there is an `@` behind its first `/`; in a password write `@` as `%40` and `/` as `%2F`, in the \
+                         name of a database `@` as `%40`";
 
 impl Parts {
     /// Takes `scheme://user:password@host:port,…/database?name=value&…` apart.
@@ -32,11 +39,21 @@ impl Parts {
             }
             None => (None, None),
         };
-        let hosts = host_list.split(',').map(host_and_port).collect::<Result<_, _>>()?;
+        let hosts = host_list.split(',').map(host_and_port).collect::<Result<Vec<_>, String>>()?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if path.contains('@') {
+            return Err(MISPLACED.to_owned());
+        }
         let database = part("database name", path.trim_start_matches('/'))?;
-        let parameters = query.split('&').filter(|text| !text.is_empty()).map(parameter).collect::<Result<_, _>>()?;
-        Ok(Self { user, password, hosts, database: database.filter(|name| !name.is_empty()), parameters })
+        let parameters = query
+            .split('&')
+            .filter(|text| !text.is_empty())
+            .map(parameter)
+            .collect::<Result<Vec<(String, String)>, String>>()?;
+        let secret = query.contains('@')
+            || hosts.iter().any(|(_, port)| !may_be_port(port))
+            || parameters.iter().any(|(name, _)| name == "password");
+        Ok(Self { user, password, hosts, database: database.filter(|name| !name.is_empty()), parameters, secret })
     }
 }
 
@@ -60,11 +77,10 @@ fn host_and_port(text: &str) -> Result<(String, String), String> {
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| match decode(text) {
-        Some(name) if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
-            format!("its parameter `{name}` has no value")
-        }
-        _ => "one of its parameters has no value".to_owned(),
+    let (name, value) = text.split_once('=').ok_or_else(|| match Parameter::named(text) {
+        Some(_) => format!("its parameter `{text}` has no value"),
+        // It may be a piece of a password.
+        None => "one of its parameters has no value; in a password write `&` as `%26` and `?` as `%3F`".to_owned(),
     })?;
     let name = part("list of parameters", name)?.ok_or("one of its parameters has no name")?;
     Ok((name, value.to_owned()))

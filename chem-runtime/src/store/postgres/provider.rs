@@ -117,6 +117,11 @@ impl PgPool {
         })
     }
 
+    /// A session beside those of the pool.
+    pub(super) fn connect_apart(&self) -> Result<Session, StoreError> {
+        self.sessions.connect().map_err(|error| store_error(self.shown(), "connect to", error))
+    }
+
     /// The address of the database, without its password.
     pub fn shown(&self) -> &str {
         &self.sessions.settings.shown

@@ -1,8 +1,11 @@
 //! The schema of a store: how old it is, and how it is brought up to date.
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use postgres::Transaction;
 use refinery::Migration;
 
 use super::error::{advice_on, store_error};
@@ -19,6 +22,22 @@ mod embedded {
 
 /// Held while a schema is looked at and changed: refinery takes no lock of its own. The number says `chem` in ASCII.
 const LOCK: i64 = 0x6368_656d;
+
+/// For how long another process may hold it before this one gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// After so long it is said who holds it.
+const SILENCE: Duration = Duration::from_secs(1);
+/// What waits and retries say is told by the command line without being asked.
+const TOLD: &str = "chem_runtime::store::retry";
+/// How often it is tried.
+const TRIED_EVERY: Duration = Duration::from_millis(50);
+
+/// Who holds it.
+const LOCK_HOLDER: &str = "
+     SELECT pid, coalesce(nullif(application_name, ''), 'unknown'), coalesce(state, 'unknown')
+     FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+     WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid::bigint = $1 AND objsubid = 1
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// How the schema stands.
 pub fn status(pool: &PgPool) -> Result<SchemaStatus, StoreError> {
@@ -97,18 +116,65 @@ fn once_under_lock<T>(
     pool: &PgPool,
     work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let mut session = pool.get()?;
     let failed = |error| store_error(pool.shown(), "migrate", error);
-    // A migration takes as long as it takes, and so does the one that another process is at.
+    // Refinery begins and ends transactions of its own, so that the lock needs a session of its own: it is held by a
+    // transaction, and goes with it whatever happens to this process, and whatever stands between it and the server.
+    let mut holder = pool.connect_apart()?;
+    let lock = take_lock(&mut holder, pool.shown())?;
+    let mut session = pool.get()?;
+    // A migration takes as long as it takes.
     session.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").map_err(failed)?;
-    session.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).map_err(failed)?;
     let result = read_status(&mut session, pool.shown()).and_then(|status| work(&mut session, &status));
-    // If this fails, the connection is lost and the lock with it.
-    let unlocked = session
+    let reset = session
         .batch_execute("RESET statement_timeout; RESET lock_timeout")
-        .and_then(|()| session.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).map(drop))
         .and_then(|()| session.set_up(pool.settings()));
-    result.and_then(|value| unlocked.map(|()| value).map_err(failed))
+    drop(lock);
+    result.and_then(|value| reset.map(|()| value).map_err(failed))
+}
+
+/// A transaction that holds the lock. Waiting for another process, it says on whom it waits.
+fn take_lock<'a>(session: &'a mut Session, shown: &str) -> Result<Transaction<'a>, StoreError> {
+    let failed = |error| store_error(shown, "lock the schema of", error);
+    let mut transaction = session.transaction().map_err(failed)?;
+    // It is idle while the schema is changed.
+    transaction
+        .batch_execute(
+            "SET LOCAL idle_in_transaction_session_timeout = 0;
+             SELECT set_config('transaction_timeout', '0', true)
+             WHERE current_setting('server_version_num')::integer >= 170000",
+        )
+        .map_err(failed)?;
+    let (begin, mut said) = (Instant::now(), false);
+    loop {
+        let row = transaction.query_one("SELECT pg_try_advisory_xact_lock($1)", &[&LOCK]).map_err(failed)?;
+        if row.try_get(0).map_err(failed)? {
+            return Ok(transaction);
+        }
+        let waited = begin.elapsed();
+        if waited >= PATIENCE || waited >= SILENCE && !said {
+            let holder = lock_holder(&mut transaction).map_err(failed)?;
+            if waited >= PATIENCE {
+                return Err(unusable(format!(
+                    "the schema of the store `{shown}` has been held for {} seconds by {}; try again when that is done, or \
+                     end it with `SELECT pg_terminate_backend(PID)` if it is there for nothing",
+                    PATIENCE.as_secs(),
+                    holder.as_deref().unwrap_or("one process after another")
+                )));
+            }
+            if let Some(holder) = holder {
+                tracing::warn!(target: TOLD, "waiting for the schema of the store `{shown}`, which is held by {holder}");
+                said = true;
+            }
+        }
+        thread::sleep(TRIED_EVERY);
+    }
+}
+
+/// Who holds the lock, if anybody still does.
+fn lock_holder(transaction: &mut Transaction<'_>) -> Result<Option<String>, postgres::Error> {
+    let Some(row) = transaction.query_opt(LOCK_HOLDER, &[&LOCK])? else { return Ok(None) };
+    let (pid, program, state): (i32, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(Some(format!("the server's process {pid} (program `{program}`, {state})")))
 }
 
 fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Vec<Version>, StoreError> {
@@ -131,18 +197,23 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
     let failed = |error| store_error(shown, "read the schema of", error);
     let row = session
         .query_one(
-            "SELECT to_regclass('refinery_schema_history') IS NOT NULL, to_regclass('event_log') IS NOT NULL,
+            "SELECT to_regclass('refinery_schema_history') IS NOT NULL,
+                    (SELECT coalesce(array_agg(name), '{}')
+                     FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'delivery_eras', 'flow_leases']) AS name
+                     WHERE to_regclass(name) IS NOT NULL),
                     (SELECT coalesce(array_agg(DISTINCT relnamespace::regnamespace::text), '{}')
                      FROM unnest(ARRAY['refinery_schema_history', 'event_log', 'workflow_step_artifacts',
                                        'delivery_eras', 'flow_leases']) AS name
-                     JOIN pg_class ON pg_class.oid = to_regclass(name))",
+                     JOIN pg_class ON pg_class.oid = to_regclass(name)),
+                    current_setting('server_encoding')",
             &[],
         )
         .map_err(failed)?;
-    let read = || -> Result<(bool, bool, Vec<String>), postgres::Error> {
-        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+    let read = || -> Result<(bool, Vec<String>, Vec<String>, String), postgres::Error> {
+        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
     };
-    let (has_history, has_log, schemas) = read().map_err(failed)?;
+    let (has_history, tables, schemas, encoding) = read().map_err(failed)?;
+    let has_log = tables.iter().any(|table| table == "event_log");
     let has_events = has_log && session.query_opt("SELECT 1 FROM event_log LIMIT 1", &[]).map_err(failed)?.is_some();
     let mut applied = BTreeMap::new();
     if has_history {
@@ -168,9 +239,13 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
             "the `search_path` of the store `{shown}` finds its tables in several schemas ({}); name the one that is meant with `options=-csearch_path%3DSCHEMA`",
             schemas.join(", ")
         ))
-    } else if has_log && applied.is_empty() {
+    } else if let Some(table) = tables.first().filter(|_| applied.is_empty()) {
         Some(format!(
-            "the database `{shown}` has a table `event_log` that is not this program's; name another database, or another schema with `options=-csearch_path%3DSCHEMA`"
+            "the database `{shown}` has a table `{table}` that is not this program's; name another database, or another schema with `options=-csearch_path%3DSCHEMA`"
+        ))
+    } else if applied.is_empty() && !["UTF8", "SQL_ASCII"].contains(&encoding.as_str()) {
+        Some(format!(
+            "the database `{shown}` is in the encoding `{encoding}`, which does not have every character; name one in UTF-8, as `createdb -E UTF8 -T template0` makes it"
         ))
     } else {
         obstacle(shown, &known, &applied)

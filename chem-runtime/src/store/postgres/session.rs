@@ -39,7 +39,8 @@ impl Session {
     /// Sets what the store relies on, whatever the server or the database has as its default.
     pub(super) fn set_up(&mut self, settings: &PgSettings) -> Result<(), postgres::Error> {
         // An append waits for the one before it, and then has to see what that one stored. And what is acknowledged is
-        // on the disk; a setting that asks for more than that is left as it is. The statements are few and know their
+        // on the disk here and, where there is one, on the synchronous standby; a setting that asks for more than that is
+        // left as it is. The statements are few and know their
         // indexes: to plan an append anew for the length of its arrays takes longer than the append. While a step works,
         // its run's session is idle for as long as that takes.
         let mut setup = String::from(
@@ -47,7 +48,7 @@ impl Session {
              SET client_min_messages = 'warning';
              SET plan_cache_mode = 'force_generic_plan';
              SELECT set_config('synchronous_commit', 'on', false)
-             WHERE current_setting('synchronous_commit') = 'off';
+             WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
              SELECT set_config('idle_session_timeout', '0', false)
              WHERE current_setting('server_version_num')::integer >= 140000;",
         );

@@ -13,10 +13,14 @@ use postgres::config::{ChannelBinding, Config, LoadBalanceHosts, SslMode, Target
 use super::parts::{Parts, decode};
 use super::tls::{Roots, Tls, TlsMode};
 use crate::step::nearest;
+use crate::store::url::{Parameter, may_be_port};
 use crate::store::{PostgresUrl, StoreError};
 
 /// Where the socket of a local server usually is.
 const SOCKET_DIRECTORIES: &[&str] = &["/var/run/postgresql", "/tmp"];
+
+/// Where a server listens if its address does not say so.
+const DEFAULT_PORT: u16 = 5432;
 
 /// How to reach a database, and how to speak with it.
 #[derive(Clone)]
@@ -59,6 +63,7 @@ struct Draft {
     hosts: Vec<String>,
     ports: Vec<String>,
     addresses: usize,
+    connect_timeout: Option<Duration>,
     mode: TlsMode,
     roots: Option<Roots>,
     certificate: Option<PathBuf>,
@@ -74,6 +79,7 @@ fn read(url: &PostgresUrl) -> Result<PgSettings, String> {
         hosts: parts.hosts.iter().map(|(host, _)| host.clone()).collect(),
         ports: parts.hosts.iter().map(|(_, port)| port.clone()).collect(),
         addresses: 0,
+        connect_timeout: Some(Duration::from_secs(10)),
         mode: TlsMode::Prefer,
         roots: None,
         certificate: None,
@@ -81,7 +87,7 @@ fn read(url: &PostgresUrl) -> Result<PgSettings, String> {
         statement_timeout: 0,
         lock_timeout: 0,
     };
-    draft.config.application_name("chem").connect_timeout(Duration::from_secs(10));
+    draft.config.application_name("chem");
     // A server that has vanished is noticed in a minute, not in two hours.
     draft.config.keepalives_idle(Duration::from_secs(30)).keepalives_interval(Duration::from_secs(10));
     draft.config.tcp_user_timeout(Duration::from_secs(60));
@@ -95,37 +101,41 @@ fn read(url: &PostgresUrl) -> Result<PgSettings, String> {
         draft.config.dbname(database);
     }
     for (name, value) in &parts.parameters {
-        draft.set(name, &decode(value).ok_or_else(|| format!("the value of `{name}` is no percent-encoded UTF-8"))?)?;
+        let parameter = Parameter::named(name).ok_or_else(|| unknown(name, parts.secret))?;
+        let value = decode(value).ok_or_else(|| format!("the value of `{name}` is no percent-encoded UTF-8"))?;
+        draft.set(parameter, name, &value)?;
     }
     draft.finish(url)
 }
 
 impl Draft {
-    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+    fn set(&mut self, parameter: Parameter, name: &str, value: &str) -> Result<(), String> {
         let config = &mut self.config;
-        match name {
-            "user" => drop(config.user(value)),
-            "password" => drop(config.password(value)),
-            "dbname" => drop(config.dbname(value)),
-            "options" => drop(config.options(value)),
-            "application_name" => drop(config.application_name(value)),
-            "host" => self.hosts = value.split(',').map(str::to_owned).collect(),
-            "port" => self.ports = value.split(',').map(str::to_owned).collect(),
-            "hostaddr" => {
+        match parameter {
+            Parameter::User => drop(config.user(value)),
+            Parameter::Password => drop(config.password(value)),
+            Parameter::Database => drop(config.dbname(value)),
+            Parameter::Options => drop(config.options(value)),
+            Parameter::ApplicationName => drop(config.application_name(value)),
+            Parameter::Host => self.hosts = value.split(',').map(str::to_owned).collect(),
+            Parameter::Port => self.ports = value.split(',').map(str::to_owned).collect(),
+            Parameter::HostAddress => {
                 for address in value.split(',') {
                     config.hostaddr(address.parse::<IpAddr>().map_err(|_| wrong(name, value, "an IP address"))?);
                     self.addresses += 1;
                 }
             }
-            "sslmode" => self.mode = TlsMode::parse(value).ok_or_else(|| wrong(name, value, TlsMode::NAMES))?,
-            "sslrootcert" if value == "system" => self.roots = Some(Roots::System),
-            "sslrootcert" => self.roots = Some(Roots::File(value.into())),
-            "sslcert" => self.certificate = Some(value.into()),
-            "sslkey" => self.key = Some(value.into()),
+            Parameter::TlsMode => {
+                self.mode = TlsMode::parse(value).ok_or_else(|| wrong(name, value, TlsMode::NAMES))?
+            }
+            Parameter::TlsRoots if value == "system" => self.roots = Some(Roots::System),
+            Parameter::TlsRoots => self.roots = Some(Roots::File(value.into())),
+            Parameter::TlsCertificate => self.certificate = Some(value.into()),
+            Parameter::TlsKey => self.key = Some(value.into()),
             // There is no GSSAPI here, so that all but its enforcement is granted.
-            "gssencmode" if value != "require" => {}
-            "gssencmode" => return Err("`gssencmode=require` is not possible with this program".into()),
-            "target_session_attrs" => {
+            Parameter::GssMode if value != "require" => {}
+            Parameter::GssMode => return Err("`gssencmode=require` is not possible with this program".into()),
+            Parameter::TargetSession => {
                 config.target_session_attrs(match value {
                     "any" => TargetSessionAttrs::Any,
                     "read-write" | "primary" => TargetSessionAttrs::ReadWrite,
@@ -133,7 +143,7 @@ impl Draft {
                     _ => return Err(wrong(name, value, "`any`, `read-write` or `read-only`")),
                 });
             }
-            "channel_binding" => {
+            Parameter::ChannelBinding => {
                 config.channel_binding(match value {
                     "disable" => ChannelBinding::Disable,
                     "prefer" => ChannelBinding::Prefer,
@@ -141,33 +151,43 @@ impl Draft {
                     _ => return Err(wrong(name, value, "`disable`, `prefer` or `require`")),
                 });
             }
-            "load_balance_hosts" => {
+            Parameter::LoadBalanceHosts => {
                 config.load_balance_hosts(match value {
                     "disable" => LoadBalanceHosts::Disable,
                     "random" => LoadBalanceHosts::Random,
                     _ => return Err(wrong(name, value, "`disable` or `random`")),
                 });
             }
-            "connect_timeout" => drop(config.connect_timeout(Duration::from_secs(number(name, value)?.max(2)))),
-            "tcp_user_timeout" => drop(config.tcp_user_timeout(Duration::from_millis(number(name, value)?))),
-            "keepalives" => drop(config.keepalives(number(name, value)? != 0)),
-            "keepalives_idle" => drop(config.keepalives_idle(Duration::from_secs(number(name, value)?))),
-            "keepalives_interval" => drop(config.keepalives_interval(Duration::from_secs(number(name, value)?))),
-            "keepalives_count" => {
+            Parameter::ConnectTimeout => {
+                // As PostgreSQL's own programs have it, 0 is no limit, and less than two seconds is none that is kept.
+                let seconds = number(name, value)?;
+                self.connect_timeout = (seconds > 0).then(|| Duration::from_secs(seconds.max(2)));
+            }
+            Parameter::TcpUserTimeout => drop(config.tcp_user_timeout(Duration::from_millis(number(name, value)?))),
+            Parameter::Keepalives => drop(config.keepalives(number(name, value)? != 0)),
+            Parameter::KeepalivesIdle => drop(config.keepalives_idle(Duration::from_secs(number(name, value)?))),
+            Parameter::KeepalivesInterval => {
+                config.keepalives_interval(Duration::from_secs(number(name, value)?));
+            }
+            Parameter::KeepalivesCount => {
                 let count = u32::try_from(number(name, value)?).map_err(|_| wrong(name, value, "a smaller number"))?;
                 config.keepalives_retries(count);
             }
-            "statement_timeout" => self.statement_timeout = milliseconds(name, value)?,
-            "lock_timeout" => self.lock_timeout = milliseconds(name, value)?,
-            _ => return Err(unknown(name)),
+            Parameter::StatementTimeout => self.statement_timeout = milliseconds(name, value)?,
+            Parameter::LockTimeout => self.lock_timeout = milliseconds(name, value)?,
         }
         Ok(())
     }
 
     fn finish(mut self, url: &PostgresUrl) -> Result<PgSettings, String> {
+        let ports = self.ports.iter().map(|port| port_of(port)).collect::<Result<Vec<u16>, String>>()?;
         if self.hosts.iter().all(String::is_empty) && self.addresses == 0 {
-            let local = SOCKET_DIRECTORIES.iter().find(|directory| Path::new(directory).join(".s.PGSQL.5432").exists());
+            let socket = format!(".s.PGSQL.{}", ports.first().unwrap_or(&DEFAULT_PORT));
+            let local = SOCKET_DIRECTORIES.iter().find(|directory| Path::new(directory).join(&socket).exists());
             self.hosts = vec![local.copied().unwrap_or("localhost").to_owned()];
+        }
+        if let Some(limit) = self.connect_timeout {
+            self.config.connect_timeout(limit);
         }
         let given = self.hosts.len().max(self.addresses);
         if !self.hosts.iter().all(String::is_empty) {
@@ -178,12 +198,11 @@ impl Draft {
                 self.config.host(host);
             }
         }
-        if self.ports.len() > 1 && self.ports.len() != given {
-            return Err(format!("it has {given} hosts and {} ports", self.ports.len()));
+        if ports.len() > 1 && ports.len() != given {
+            return Err(format!("it has {given} hosts and {} ports", ports.len()));
         }
-        for port in &self.ports {
-            let port = if port.is_empty() { "5432" } else { port };
-            self.config.port(port.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("port", port, "a port"))?);
+        for port in ports {
+            self.config.port(port);
         }
         // As with PostgreSQL's own programs, there is no TLS over a Unix socket, whatever the mode.
         let local = self.addresses == 0 && self.hosts.iter().all(|host| host.starts_with('/'));
@@ -204,37 +223,32 @@ impl Draft {
     }
 }
 
-const KNOWN: &[&str] = &[
-    "application_name",
-    "channel_binding",
-    "connect_timeout",
-    "dbname",
-    "gssencmode",
-    "host",
-    "hostaddr",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "load_balance_hosts",
-    "lock_timeout",
-    "options",
-    "password",
-    "port",
-    "sslcert",
-    "sslkey",
-    "sslmode",
-    "sslrootcert",
-    "statement_timeout",
-    "target_session_attrs",
-    "tcp_user_timeout",
-    "user",
-];
+fn port_of(text: &str) -> Result<u16, String> {
+    if text.is_empty() {
+        return Ok(DEFAULT_PORT);
+    }
+    if !may_be_port(text) {
+        let reason = "one of its ports is no port number; is that the password, and `@HOST` is missing behind it?";
+        return Err(reason.to_owned());
+    }
+    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("port", text, "a number from 1 to 65535"))
+}
 
-fn unknown(name: &str) -> String {
-    match nearest(name, KNOWN.iter().copied()) {
+fn unknown(name: &str, secret: bool) -> String {
+    let known = || Parameter::ALL.iter().map(|(name, _)| *name);
+    if secret {
+        return format!(
+            "it has an unknown parameter, which may be a piece of the password and is not repeated here; in a password \
+             write `&` as `%26` and `?` as `%3F`; the known parameters are {}",
+            known().collect::<Vec<_>>().join(", ")
+        );
+    }
+    match nearest(name, known()) {
         Some(near) => format!("it has an unknown parameter `{name}`; did you mean `{near}`?"),
-        None => format!("it has an unknown parameter `{name}`; the known ones are {}", KNOWN.join(", ")),
+        None => format!(
+            "it has an unknown parameter `{name}`; the known ones are {}",
+            known().collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 
@@ -296,7 +310,19 @@ mod tests {
     #[test]
     fn the_part_that_is_wrong_is_named_and_the_password_is_not() {
         for (text, part) in [
-            ("postgres://u:hunter2@h:54x2/d", "`port` is `54x2`"),
+            ("postgres://u:hunter2@h:54x2/d", "one of its ports is no port number"),
+            ("postgres://u:hunter2/d", "`@HOST` is missing"),
+            ("postgres://u:hunter2", "`@HOST` is missing"),
+            ("postgres://u:hunter2?sslmode=disable", "`@HOST` is missing"),
+            ("postgres://u:hunter2,h:12", "`@HOST` is missing"),
+            ("postgres://u:hun/ter2", "`@HOST` is missing"),
+            ("postgres://u:hun?ter2=1", "unknown parameter, which may be a piece of the password"),
+            ("postgres://u@h/d?password=hun&ter2=1", "write `&` as `%26`"),
+            ("postgres://u@h/d?password=hun&ter2=%zz", "write `&` as `%26`"),
+            ("postgres://u@h/d?password=hun&ter2", "write `&` as `%26`"),
+            ("postgres://u@h/d?password=hun&ter", "one of its parameters has no value"),
+            ("postgres://postgres:x@HOST/hunter2@h/d", "write `@` as `%40`"),
+            ("postgres://postgres:x@HOST?hunter2=1@h/d", "is not repeated here"),
             ("postgres://u:hunter2@h:0/d", "`port` is `0`"),
             ("postgres://u:hunter2@h:70000/d", "`port` is `70000`"),
             ("postgres://u:hunter2@a:1,b:2/d?port=1,2,3", "2 hosts and 3 ports"),
@@ -320,6 +346,14 @@ mod tests {
             assert!(error.to_string().contains(part), "{text}: {error}");
             assert!(!format!("{error} {error:?}").contains("ter2"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_limit_of_zero_for_connecting_is_none() {
+        let limit = |text: &str| settings(text).unwrap().config.get_connect_timeout().copied();
+        assert_eq!(limit("postgres://h/d"), Some(Duration::from_secs(10)));
+        assert_eq!(limit("postgres://h/d?connect_timeout=1"), Some(Duration::from_secs(2)));
+        assert_eq!(limit("postgres://h/d?connect_timeout=0"), None);
     }
 
     #[test]

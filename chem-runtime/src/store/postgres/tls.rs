@@ -15,6 +15,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 /// How much TLS is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +144,21 @@ impl Check {
     }
 }
 
+/// Whether the dates of a certificate allow its use.
+fn valid_at(certificate: &CertificateDer<'_>, time: UnixTime) -> Result<(), CertificateError> {
+    let parsed = Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let validity = parsed.tbs_certificate.validity;
+    let [not_before, not_after] =
+        [validity.not_before, validity.not_after].map(|limit| UnixTime::since_unix_epoch(limit.to_unix_duration()));
+    if time < not_before {
+        return Err(CertificateError::NotValidYetContext { time, not_before });
+    }
+    if time > not_after {
+        return Err(CertificateError::ExpiredContext { time, not_after });
+    }
+    Ok(())
+}
+
 #[derive(Debug)]
 struct Verifier {
     check: Check,
@@ -161,8 +178,9 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         };
         // A server with a self-signed certificate is trusted by putting that certificate into the file. There is then
-        // no chain to follow, and what is compared is the certificate as a whole.
+        // no chain to follow, and what is compared is the certificate as a whole. It lapses like any other.
         if roots.iter().any(|root| root == end_entity) {
+            valid_at(end_entity, now)?;
             if *name {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             }

@@ -11,6 +11,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use self::postgres::PostgresUrl;
+#[cfg(feature = "postgres")]
+pub(super) use self::postgres::{Parameter, may_be_port};
 use super::sqlite::SqliteEventStore;
 use super::{EventStore, InMemoryEventStore, StoreError};
 

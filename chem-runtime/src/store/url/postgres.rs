@@ -30,9 +30,14 @@ impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, place) = self.0.split_once("//").unwrap_or(("", &self.0));
         write!(f, "{scheme}//")?;
-        // Passwords are found in the wild with `@`, `/` and `?` in them, unescaped. So everything from the first colon
-        // to the last `@` is one, even where that hides more than it has to.
+        // Passwords are found in the wild with `@`, `/`, `?` and `&` in them, unescaped. So everything from the first
+        // colon to the last `@` is one, even where that hides more than it has to.
         let place = match place.rsplit_once('@') {
+            // Is that the end of a password with a `?` in it, or does it stand in one that is given as a parameter?
+            Some((before, _)) if before.contains('?') => {
+                let begin = place.find([':', '?']).map_or(0, |index| index + 1);
+                return write!(f, "{}***", &place[..begin]);
+            }
             Some((user, place)) => {
                 match user.split_once(':') {
                     Some((name, _)) => write!(f, "{name}:***@")?,
@@ -44,59 +49,97 @@ impl fmt::Display for PostgresUrl {
         };
         let (place, options) = place.split_once('?').map_or((place, None), |(place, options)| (place, Some(options)));
         let (hosts, database) = place.split_at(place.find('/').unwrap_or(place.len()));
-        write_hosts(f, hosts)?;
+        for (index, host) in hosts.split(',').enumerate() {
+            f.write_str(if index == 0 { "" } else { "," })?;
+            match host.split_once(':') {
+                // What follows may be a piece of it as well.
+                Some((name, port)) if !host.starts_with('[') && !may_be_port(port) => return write!(f, "{name}:***"),
+                _ => f.write_str(host)?,
+            }
+        }
         f.write_str(database)?;
         let Some(options) = options else {
             return Ok(());
         };
-        f.write_str("?")?;
         for (index, option) in options.split('&').enumerate() {
-            let separator = if index == 0 { "" } else { "&" };
-            match option.split_once('=') {
-                Some((name, value)) if may_be_shown(name) => write!(f, "{separator}{name}={value}")?,
-                Some((name, _)) => write!(f, "{separator}{name}=***")?,
-                None => write!(f, "{separator}***")?,
+            f.write_str(if index == 0 { "?" } else { "&" })?;
+            match option.split_once('=').map(|(name, value)| (name, value, Parameter::named(name))) {
+                Some((name, _, Some(Parameter::Password))) => write!(f, "{name}=***")?,
+                Some((name, value, Some(_))) => write!(f, "{name}={value}")?,
+                _ => f.write_str("***")?,
             }
         }
         Ok(())
     }
 }
 
-/// Writes `host:port,…`. What follows a host's colon and is no port may be a password whose `@` was forgotten.
-fn write_hosts(f: &mut fmt::Formatter<'_>, hosts: &str) -> fmt::Result {
-    for (index, host) in hosts.split(',').enumerate() {
-        f.write_str(if index == 0 { "" } else { "," })?;
-        match host.split_once(':') {
-            Some((name, port)) if !host.starts_with('[') && !port.bytes().all(|digit| digit.is_ascii_digit()) => {
-                write!(f, "{name}:***")?;
-            }
-            _ => f.write_str(host)?,
-        }
-    }
-    Ok(())
+/// Whether what follows a host's colon can be a port at all. Otherwise it may be a password whose `@HOST` was forgotten.
+pub(in crate::store) fn may_be_port(text: &str) -> bool {
+    text.len() <= 5 && text.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// Whether the value of this option is known to be no secret.
-fn may_be_shown(option: &str) -> bool {
-    const PLAIN: &[&str] = &[
-        "application_name",
-        "channel_binding",
-        "connect_timeout",
-        "dbname",
-        "host",
-        "hostaddr",
-        "keepalives",
-        "keepalives_idle",
-        "load_balance_hosts",
-        "options",
-        "port",
-        "sslmode",
-        "sslrootcert",
-        "target_session_attrs",
-        "tcp_user_timeout",
-        "user",
+/// What an address may say behind its `?`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Parameter {
+    ApplicationName,
+    ChannelBinding,
+    ConnectTimeout,
+    Database,
+    GssMode,
+    Host,
+    HostAddress,
+    Keepalives,
+    KeepalivesCount,
+    KeepalivesIdle,
+    KeepalivesInterval,
+    LoadBalanceHosts,
+    LockTimeout,
+    Options,
+    Password,
+    Port,
+    TlsCertificate,
+    TlsKey,
+    TlsMode,
+    TlsRoots,
+    StatementTimeout,
+    TargetSession,
+    TcpUserTimeout,
+    User,
+}
+
+impl Parameter {
+    /// All of them, by their names.
+    pub(in crate::store) const ALL: &[(&str, Self)] = &[
+        ("application_name", Self::ApplicationName),
+        ("channel_binding", Self::ChannelBinding),
+        ("connect_timeout", Self::ConnectTimeout),
+        ("dbname", Self::Database),
+        ("gssencmode", Self::GssMode),
+        ("host", Self::Host),
+        ("hostaddr", Self::HostAddress),
+        ("keepalives", Self::Keepalives),
+        ("keepalives_count", Self::KeepalivesCount),
+        ("keepalives_idle", Self::KeepalivesIdle),
+        ("keepalives_interval", Self::KeepalivesInterval),
+        ("load_balance_hosts", Self::LoadBalanceHosts),
+        ("lock_timeout", Self::LockTimeout),
+        ("options", Self::Options),
+        ("password", Self::Password),
+        ("port", Self::Port),
+        ("sslcert", Self::TlsCertificate),
+        ("sslkey", Self::TlsKey),
+        ("sslmode", Self::TlsMode),
+        ("sslrootcert", Self::TlsRoots),
+        ("statement_timeout", Self::StatementTimeout),
+        ("target_session_attrs", Self::TargetSession),
+        ("tcp_user_timeout", Self::TcpUserTimeout),
+        ("user", Self::User),
     ];
-    PLAIN.contains(&option)
+
+    /// The one of this name.
+    pub(in crate::store) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, parameter)| *parameter)
+    }
 }
 
 #[cfg(test)]
@@ -108,12 +151,24 @@ mod tests {
         for (text, shown) in [
             ("postgres://u:hunter2@h:5432/d", "postgres://u:***@h:5432/d"),
             ("postgres://u:hun/ter2@h/d", "postgres://u:***@h/d"),
-            ("postgres://u:hun@t?er2@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:hun@t?er2@h/d", "postgres://u:***"),
+            ("postgres://u@h/d?hunter2@x", "postgres://u@h/d?***"),
             ("postgres://u@h/d?password=hunter2&sslmode=require", "postgres://u@h/d?password=***&sslmode=require"),
-            ("postgres://u@h/d?pass%77ord=hunter2", "postgres://u@h/d?pass%77ord=***"),
+            ("postgres://u@h/d?pass%77ord=hunter2", "postgres://u@h/d?***"),
+            ("postgres://u@h/d?password=hun&ter2=1", "postgres://u@h/d?password=***&***"),
+            ("postgres://u@h/d?password=hun@ter2", "postgres://u@h/d?***"),
+            ("postgres://u@h:1/d?password=hun@ter2", "postgres://u@h:***"),
+            ("postgres://u:hu?n=ter2@h/d", "postgres://u:***"),
             ("postgres://u@h/d?hunter2", "postgres://u@h/d?***"),
             ("postgres://u:hunter2", "postgres://u:***"),
-            ("postgres://u:hunter2/d", "postgres://u:***/d"),
+            ("postgres://u:hunter2/d", "postgres://u:***"),
+            ("postgres://u:hun/ter2", "postgres://u:***"),
+            ("postgres://u:hun?ter2", "postgres://u:***"),
+            ("postgres://u:hunter2,h:12/d", "postgres://u:***"),
+            (
+                "postgres://h/d?statement_timeout=1s&gssencmode=disable",
+                "postgres://h/d?statement_timeout=1s&gssencmode=disable",
+            ),
             ("postgres://u@h1:1,h2:2/d", "postgres://u@h1:1,h2:2/d"),
             ("postgres://[::1]:5432/d", "postgres://[::1]:5432/d"),
         ] {
