@@ -144,3 +144,49 @@ fn a_log_that_was_moved_to_another_cluster_is_delivered_before_what_comes_after(
     let eras: i64 = database.client().query_one("SELECT count(*) FROM delivery_eras", &[]).unwrap().get(0);
     assert_eq!(eras, 2);
 }
+
+#[test]
+fn who_waits_for_events_does_not_walk_through_those_that_were_moved() {
+    const MOVED: u64 = 20_000;
+    let (store, database) = store_or_skip!();
+    drop(store);
+    let payload = r#"{"step_id": "a", "step_index": 0, "signal": "raw"}"#;
+    database
+        .client()
+        .batch_execute(&format!(
+            "INSERT INTO event_log (flow_id, position, event_type, payload, xact)
+             SELECT gen_random_uuid(), 0, 'stepsignal', '{payload}', (1000000000000 + number)::text::xid8
+             FROM generate_series(1, {MOVED}) AS number;
+             ANALYZE;"
+        ))
+        .unwrap();
+    let store = PgEventStore::open(&database.address()).unwrap();
+    store.append_kind(FlowId::new(), signal(0)).unwrap();
+    let (mut cursor, mut read) = (Cursor::START, 0);
+    while read < MOVED + 1 {
+        read += read_on(&store, &mut cursor).len() as u64;
+    }
+    drop(store);
+    let before = blocks_read(&database);
+
+    let store = PgEventStore::open(&database.address()).unwrap();
+    assert!(store.follow(cursor, 1000, Duration::from_secs(2)).unwrap().events.is_empty());
+    drop(store);
+    // That are more than ten polls. All the events take eighty blocks of the index, and those to come one or two.
+    let read = blocks_read(&database) - before;
+    assert!(read < 200, "{read} blocks of the index");
+}
+
+/// How many blocks of the index by which events are delivered have been read, by sessions that have ended.
+fn blocks_read(database: &TestDatabase) -> i64 {
+    let mut client = database.client();
+    // What a session has done is counted when it ends.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND backend_type = 'client backend'";
+    while client.query_one(others, &[]).unwrap().get::<_, i64>(0) > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let read = "SELECT idx_blks_read + idx_blks_hit FROM pg_statio_user_indexes
+                WHERE indexrelname = 'event_log_by_delivery'";
+    client.query_one(read, &[]).unwrap().get(0)
+}

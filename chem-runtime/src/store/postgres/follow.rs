@@ -16,6 +16,10 @@ use crate::store::{Cursor, Followed};
 /// Within each era, from the cursor on. In all eras but the last every event is there to be read; in that, those before
 /// the horizon, which is found within the same snapshot. A standby does not list the transactions that are under way,
 /// and knows no more than the oldest of all databases.
+///
+/// All bounds on the transaction are ones that the index of (xact, seq) can begin and end at, in every era: what is left
+/// of an older era with greater transaction numbers is otherwise walked through each time. `seq + 0` keeps the planner
+/// from the index of seq, in which it would take a closed era for short.
 const FOLLOW: &str = "
      WITH horizon AS MATERIALIZED (
          SELECT CASE WHEN pg_is_in_recovery() THEN pg_snapshot_xmin(pg_current_snapshot())
@@ -36,9 +40,10 @@ const FOLLOW: &str = "
               FROM event_log
               WHERE (xact, seq) > (CASE WHEN era.era = $1::bigint THEN $2::text::xid8 ELSE '0'::xid8 END,
                                    CASE WHEN era.era = $1 THEN $3::bigint ELSE 0 END)
+                AND event_log.xact < CASE WHEN era.end_seq IS NULL THEN (SELECT horizon.xact FROM horizon)
+                                          ELSE '18446744073709551615'::xid8 END
                 AND seq >= era.first_seq
-                AND (seq < era.end_seq
-                     OR era.end_seq IS NULL AND event_log.xact < (SELECT horizon.xact FROM horizon))
+                AND seq + 0 < coalesce(era.end_seq, 9223372036854775807)
               ORDER BY event_log.xact, seq
               LIMIT $4::bigint
           ) AS event
