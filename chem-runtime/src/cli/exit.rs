@@ -51,6 +51,12 @@ impl Failure {
         self
     }
 
+    /// The same with `help`, unless it says what to do already.
+    pub(super) fn or_help(mut self, help: impl Into<String>) -> Self {
+        self.help.get_or_insert_with(|| help.into());
+        self
+    }
+
     fn new(status: Status, error: &(dyn Error + 'static)) -> Self {
         let mut failure = Self { status, message: error.to_string(), causes: Vec::new(), help: None };
         let mut next = error.source();
@@ -82,6 +88,9 @@ impl From<StoreError> for Failure {
         let failure = Self::new(Status::Store, &error);
         match error {
             StoreError::Absent { .. } => failure.with_help("`chem run MANIFEST` makes one; `--store` names another"),
+            StoreError::NotInLog { .. } => failure.with_help(
+                "begin from the start with `chem log --follow`, or go on from a place that was read before that moment",
+            ),
             _ => failure,
         }
     }

@@ -1,5 +1,6 @@
 //! What can go wrong with a store, by what can be done about it.
 
+use super::follow::Cursor;
 use super::lease::Holder;
 use crate::artifact::ArtifactError;
 use crate::event::{EventError, FlowId};
@@ -75,6 +76,15 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// A place to read on from that the log does not have.
+    #[error(
+        "the log has no event at `{cursor}`: that is a place in another store, or this one was restored to a moment before \
+         it; events may have come since that are missed by reading on from there"
+    )]
+    NotInLog {
+        /// The place.
+        cursor: Cursor,
+    },
     /// There is no store at the address, and the caller did not want one made.
     #[error("there is no store {place}")]
     Absent {
@@ -127,6 +137,7 @@ impl StoreError {
             Self::Backend { transient: true, .. } => ErrorClass::Transient,
             Self::Refused { .. }
             | Self::RefusedArtifact { .. }
+            | Self::NotInLog { .. }
             | Self::Absent { .. }
             | Self::Unusable { .. }
             | Self::Backend { .. } => ErrorClass::Permanent,

@@ -9,7 +9,11 @@ use crate::event::FlowEvent;
 
 /// How far somebody has read in the log of a store.
 ///
-/// Its text can be kept, and is good for the store that gave it, also after that has been restored from a backup.
+/// Its text can be kept, and is good for the store that gave it, also after that has been moved by dump and restore or has
+/// failed over. A store that was restored to an earlier moment has lost the events from there on, and gives their numbers
+/// again. A PostgreSQL store then refuses a place that it does not have, and can only be deceived where an event that has
+/// come since has both the number and the transaction of the one that was lost; a file gives numbers and no more, so that
+/// whoever restores one begins from the start, or from a place read before that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor {
     /// How often the store had been moved.
@@ -53,8 +57,19 @@ impl FromStr for Cursor {
 pub struct Followed {
     /// The events, in the order in which everybody gets them.
     pub events: Vec<FlowEvent>,
-    /// Where to read on.
+    /// For each of them, where to read on after it.
+    pub places: Vec<Cursor>,
+    /// Where to read on after all of them.
     pub cursor: Cursor,
+}
+
+impl Followed {
+    /// What was read after `cursor` in a store that delivers by the numbers of its events.
+    pub(super) fn by_number(events: Vec<FlowEvent>, cursor: Cursor) -> Self {
+        let places: Vec<Cursor> = events.iter().map(|event| Cursor { seq: event.seq, ..cursor }).collect();
+        let cursor = places.last().copied().unwrap_or(cursor);
+        Self { events, places, cursor }
+    }
 }
 
 /// The events of all runs from a cursor on, without an end: where there are no more, the next one is waited for.

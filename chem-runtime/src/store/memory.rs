@@ -146,8 +146,7 @@ impl EventStore for InMemoryEventStore {
         let new = state.log.iter().skip(from).take(limit);
         let events: Vec<FlowEvent> =
             new.filter_map(|(flow_id, position)| state.event(*flow_id, *position).cloned()).collect();
-        let seq = events.last().map_or(cursor.seq, |last| last.seq);
-        Ok(Followed { events, cursor: Cursor { seq, ..cursor } })
+        Ok(Followed::by_number(events, cursor))
     }
 
     fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {

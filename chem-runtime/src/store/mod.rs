@@ -98,6 +98,9 @@ pub trait EventStore: Send + Sync {
     /// the events of a run stand in theirs. If there are none yet, the first is waited for, for as long as `wait` allows.
     ///
     /// Whoever reads on at the cursor that comes back gets every event once.
+    ///
+    /// # Errors
+    /// [`StoreError::NotInLog`] if `cursor` is known to be a place that the log does not have.
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError>;
 
     /// The event of a run at a position, if the run has got so far.

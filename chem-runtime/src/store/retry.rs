@@ -45,14 +45,6 @@ impl RetryPolicy {
         self.first_wait.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(self.longest_wait)
     }
 
-    /// For how long at the most it will be waited after `failed` failures, if all attempts fail that are left.
-    fn left(&self, failed: u32) -> Duration {
-        // After so many more it has doubled as often as it does.
-        let doubling = self.attempts.min(failed.saturating_add(17));
-        let left = (failed..doubling).fold(Duration::ZERO, |left, failed| left.saturating_add(self.bound(failed)));
-        left.saturating_add(self.longest_wait.saturating_mul(self.attempts.saturating_sub(doubling)))
-    }
-
     /// How long to wait after `failed` failures: anything up to the bound, so that writers which failed together do not
     /// come back together.
     fn wait(&self, failed: u32) -> Duration {
@@ -89,10 +81,14 @@ pub fn with_retry<T>(
                 if failed >= policy.attempts || begun.elapsed() + wait > policy.within {
                     return Err(error);
                 }
-                let left = policy.left(failed).min(policy.within.saturating_sub(begun.elapsed())).as_secs();
+                // How long an attempt takes before it fails is not known, only that none begins after that time.
+                let seconds = policy.within.saturating_sub(begun.elapsed()).as_secs();
                 match failed {
-                    PATIENCE if left > 0 => {
-                        tracing::warn!("the store does not answer, and is asked again for up to {left} s: {error}")
+                    PATIENCE if seconds > 0 => {
+                        let left = policy.attempts - failed;
+                        tracing::warn!(
+                            "the store does not answer, and is asked up to {left} more times within {seconds} s: {error}"
+                        )
                     }
                     _ => tracing::debug!(failed, ?wait, error = %error, "the store failed and is asked again"),
                 }

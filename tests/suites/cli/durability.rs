@@ -203,7 +203,8 @@ fn who_waits_for_a_server_is_told_so_and_the_run_goes_on_when_it_is_back() {
     wait_for_lines(&place, 2);
     server.kill();
     let mut said = BufReader::new(child.stderr.take().unwrap());
-    let told = said.by_ref().lines().map_while(Result::ok).any(|line| line.contains("the store does not answer"));
+    let warning = "the store does not answer, and is asked up to 7 more times within ";
+    let told = said.by_ref().lines().map_while(Result::ok).any(|line| line.contains(warning));
     server.restart().unwrap();
     assert!(told, "nothing was said, and the run has ended");
     said.read_to_end(&mut Vec::new()).unwrap();

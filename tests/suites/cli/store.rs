@@ -64,14 +64,21 @@ fn the_log_of_all_runs_is_followed_and_taken_up_again() {
 
     let mut follower = place.spawn(&["log", "--follow", "--format", "json"]);
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-    for _ in 0..6 {
-        lines.next().unwrap().unwrap();
-    }
+    let printed: Vec<serde_json::Value> =
+        (0..6).map(|_| serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()).collect();
     let stop = std::process::Command::new("kill").args(["-INT", &follower.id().to_string()]).status().unwrap();
     assert!(stop.success());
     let outcome: crate::harness::Outcome = follower.wait_with_output().unwrap().into();
     let stderr = outcome.expect(130).stderr;
     let cursor = stderr.trim().trim_end_matches('`').rsplit(' ').next().unwrap().to_owned();
+    // Each line says where to go on after it, for those who are not told at the end.
+    assert_eq!(printed[5]["cursor"], cursor.as_str());
+    let after_the_second = printed[1]["cursor"].as_str().unwrap();
+    let mut follower = place.spawn(&["log", "--follow", "--from", after_the_second, "--format", "json"]);
+    let third = BufReader::new(follower.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&third).unwrap(), printed[2]);
 
     place.chem(&["run", "slow.yaml", "-q"]).expect(0);
     let mut follower = place.spawn(&["log", "--follow", "--from", &cursor, "--format", "json"]);
@@ -81,6 +88,24 @@ fn the_log_of_all_runs_is_followed_and_taken_up_again() {
     let first: serde_json::Value = serde_json::from_str(&first).unwrap();
     assert_eq!((&first["position"], &first["event_type"]), (&0.into(), &"flowinitialized".into()));
     assert_eq!(first["flow_id"], place.show("@last")["flow_id"]);
+}
+
+#[test]
+fn a_follower_that_ends_by_an_error_says_where_it_was() {
+    let place = Place::new();
+    place.write("slow.yaml", &slow_flow(1, 0));
+    place.chem(&["run", "slow.yaml", "-q"]).expect(0);
+    let mut follower = place.spawn(&["log", "--follow", "--format", "json"]);
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let printed: Vec<serde_json::Value> =
+        (0..6).map(|_| serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()).collect();
+    let change = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
+    change.execute_batch("ALTER TABLE event_log RENAME TO event_log_elsewhere").unwrap();
+    let failure: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    let here = format!("go on from here with `chem log --follow --from {}`", printed[5]["cursor"].as_str().unwrap());
+    assert_eq!(failure["help"], here.as_str());
+    let outcome: Outcome = follower.wait_with_output().unwrap().into();
+    assert!(outcome.expect(3).stderr.contains(&here));
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{Cursor, EventStore, Follower};
+use chem_runtime::store::postgres::{PgEventStore, check, migrate};
+use chem_runtime::store::{Cursor, EventStore, Follower, StoreError};
 use chem_tests::events::{numbered, signal};
 use chem_tests::postgres_server::TestDatabase;
 use postgres::Client;
 
-use crate::store_or_skip;
+use crate::{address, pool, store_or_skip, told};
 
 const AT_ONCE: Duration = Duration::ZERO;
 const RAW: &str = r#"INSERT INTO event_log (flow_id, position, event_type, payload)
@@ -20,6 +20,20 @@ fn read_on(store: &dyn EventStore, cursor: &mut Cursor) -> Vec<u64> {
     let followed = store.follow(*cursor, 1000, AT_ONCE).unwrap();
     *cursor = followed.cursor;
     followed.events.iter().map(|event| event.seq).collect()
+}
+
+/// As a dump from a cluster that has seen many more transactions leaves the log.
+const MOVE: &str = "UPDATE event_log SET xact = (xact::text::bigint + 1000000000000)::text::xid8";
+
+/// Does to the log what its triggers refuse.
+fn change_log(database: &TestDatabase, sql: &str) {
+    let guarded = format!(
+        "ALTER TABLE event_log DISABLE TRIGGER ALL;
+         {sql};
+         ALTER TABLE event_log ENABLE TRIGGER ALL;
+         ALTER TABLE event_log ENABLE ALWAYS TRIGGER event_log_is_append_only;"
+    );
+    database.client().batch_execute(&guarded).unwrap();
 }
 
 /// A reader that keeps the greatest number it has seen.
@@ -115,16 +129,7 @@ fn a_log_that_was_moved_to_another_cluster_is_delivered_before_what_comes_after(
     cursor = store.follow(cursor, 2, Duration::from_secs(60)).unwrap().cursor;
     assert_eq!((half, cursor.to_string().ends_with("-2")), (3, true));
     drop(store);
-    // As a dump from a cluster that has seen many more transactions leaves it.
-    database
-        .client()
-        .batch_execute(
-            "ALTER TABLE event_log DISABLE TRIGGER ALL;
-             UPDATE event_log SET xact = (xact::text::bigint + 1000000000000)::text::xid8;
-             ALTER TABLE event_log ENABLE TRIGGER ALL;
-             ALTER TABLE event_log ENABLE ALWAYS TRIGGER event_log_is_append_only;",
-        )
-        .unwrap();
+    change_log(&database, MOVE);
     let moved: u64 = cursor.to_string().split('-').nth(1).unwrap().parse::<u64>().unwrap() + 1_000_000_000_000;
     let cursor: Cursor = format!("0-{moved}-2").parse().unwrap();
 
@@ -143,4 +148,171 @@ fn a_log_that_was_moved_to_another_cluster_is_delivered_before_what_comes_after(
     drop(PgEventStore::open(&database.address()).unwrap());
     let eras: i64 = database.client().query_one("SELECT count(*) FROM delivery_eras", &[]).unwrap().get(0);
     assert_eq!(eras, 2);
+}
+
+#[test]
+fn who_waits_for_events_does_not_walk_through_those_that_were_moved() {
+    const MOVED: u64 = 20_000;
+    let (store, database) = store_or_skip!();
+    drop(store);
+    let payload = r#"{"step_id": "a", "step_index": 0, "signal": "raw"}"#;
+    database
+        .client()
+        .batch_execute(&format!(
+            "INSERT INTO event_log (flow_id, position, event_type, payload, xact)
+             SELECT gen_random_uuid(), 0, 'stepsignal', '{payload}', (1000000000000 + number)::text::xid8
+             FROM generate_series(1, {MOVED}) AS number;
+             ANALYZE;"
+        ))
+        .unwrap();
+    let store = PgEventStore::open(&database.address()).unwrap();
+    store.append_kind(FlowId::new(), signal(0)).unwrap();
+    let (mut cursor, mut read) = (Cursor::START, 0);
+    while read < MOVED + 1 {
+        read += read_on(&store, &mut cursor).len() as u64;
+    }
+    drop(store);
+    let before = blocks_read(&database);
+
+    let store = PgEventStore::open(&database.address()).unwrap();
+    assert!(store.follow(cursor, 1000, Duration::from_secs(2)).unwrap().events.is_empty());
+    drop(store);
+    // That are more than ten polls. All the events take eighty blocks of the index, and those to come one or two.
+    let read = blocks_read(&database) - before;
+    assert!(read < 200, "{read} blocks of the index");
+}
+
+/// How many blocks of the index by which events are delivered have been read, by sessions that have ended.
+fn blocks_read(database: &TestDatabase) -> i64 {
+    let mut client = database.client();
+    // What a session has done is counted when it ends.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND backend_type = 'client backend'";
+    while client.query_one(others, &[]).unwrap().get::<_, i64>(0) > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let read = "SELECT idx_blks_read + idx_blks_hit FROM pg_statio_user_indexes
+                WHERE indexrelname = 'event_log_by_delivery'";
+    client.query_one(read, &[]).unwrap().get(0)
+}
+
+#[test]
+fn a_log_that_came_without_its_sequence_is_appended_to() {
+    let (store, database) = store_or_skip!();
+    let run = FlowId::new();
+    for position in 0..3 {
+        store.append(run, position, &[numbered(position)]).unwrap();
+    }
+    drop(store);
+    let behind = || database.client().batch_execute("ALTER SEQUENCE event_log_seq_seq RESTART").unwrap();
+    behind();
+    // As it is where rows alone have come: their transactions mean something here, or they do not.
+    let drifts = check(&pool(&database)).unwrap();
+    assert_eq!(drifts.iter().map(|drift| drift.object.as_str()).collect::<Vec<_>>(), ["sequence event_log_seq_seq"]);
+    let store = PgEventStore::open(&database.address()).unwrap();
+    store.append(run, 3, &[numbered(3)]).unwrap();
+    drop(store);
+
+    behind();
+    change_log(&database, MOVE);
+    let store = PgEventStore::open(&database.address()).unwrap();
+    store.append(run, 4, &[numbered(4)]).unwrap();
+    let read: Vec<u64> = Follower::new(&store, Cursor::START).take(5).map(|event| event.unwrap().position).collect();
+    assert_eq!(read, [0, 1, 2, 3, 4]);
+    drop(store);
+
+    behind();
+    migrate(&pool(&database)).unwrap();
+    assert_eq!(check(&pool(&database)).unwrap(), []);
+}
+
+#[test]
+fn who_may_not_set_the_sequence_is_told_who_may() {
+    let (store, database) = store_or_skip!();
+    store.append_kind(FlowId::new(), signal(0)).unwrap();
+    drop(store);
+    let role = format!("{}_writer", database.name());
+    let mut client = database.client();
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role};
+             GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role};
+             GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
+             ALTER SEQUENCE event_log_seq_seq RESTART;"
+        ))
+        .unwrap();
+    let error = PgEventStore::open(&address(&as_role(&database, &role))).err().unwrap();
+    assert!(told(&error).contains("its owner does so with `chem store migrate`"), "{}", told(&error));
+    migrate(&pool(&database)).unwrap();
+    drop(PgEventStore::open(&address(&as_role(&database, &role))).unwrap());
+    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+}
+
+/// The address of the database for somebody who has the rights of `role`.
+fn as_role(database: &TestDatabase, role: &str) -> String {
+    with_option(database, &format!("role%3D{role}"))
+}
+
+fn with_option(database: &TestDatabase, option: &str) -> String {
+    format!("{}?options=-c%20{option}", database.url())
+}
+
+#[test]
+fn a_log_that_was_moved_is_read_by_who_may_not_write_and_not_followed() {
+    let (store, database) = store_or_skip!();
+    let run = FlowId::new();
+    store.append(run, 0, &[numbered(0)]).unwrap();
+    drop(store);
+    change_log(&database, MOVE);
+    let role = format!("{}_reader", database.name());
+    let mut client = database.client();
+    client
+        .batch_execute(&format!("CREATE ROLE {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
+        .unwrap();
+    let addresses = [as_role(&database, &role), with_option(&database, "default_transaction_read_only%3Don")];
+    for url in &addresses {
+        let store = PgEventStore::open_to_read(&address(url)).unwrap();
+        assert_eq!(store.list(run).unwrap().len(), 1);
+        let error = store.follow(Cursor::START, 10, AT_ONCE).unwrap_err();
+        assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+        assert!(error.to_string().contains("was moved here from another server"), "{error}");
+    }
+    drop(PgEventStore::open(&database.address()).unwrap());
+    for url in &addresses {
+        let store = PgEventStore::open_to_read(&address(url)).unwrap();
+        assert_eq!(Follower::new(&store, Cursor::START).next().unwrap().unwrap().position, 0);
+    }
+    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+}
+
+#[test]
+fn a_place_that_a_restored_log_does_not_have_is_refused() {
+    let (store, database) = store_or_skip!();
+    let append = || store.append_kind(FlowId::new(), signal(0)).unwrap().seq;
+    let appended = [append(), append(), append(), append()];
+    let (mut places, mut cursor, mut read) = (Vec::new(), Cursor::START, Vec::new());
+    while read.len() < appended.len() {
+        let followed = store.follow(cursor, 1000, Duration::from_secs(60)).unwrap();
+        assert_eq!(followed.places.last(), Some(&followed.cursor));
+        read.extend(followed.events.iter().map(|event| event.seq));
+        places.extend(followed.places);
+        cursor = followed.cursor;
+    }
+    assert_eq!(read, appended);
+
+    // As it is after a restore to the moment before the third, with its numbers given again.
+    change_log(&database, "DELETE FROM event_log WHERE seq > 2; SELECT setval('event_log_seq_seq', 2)");
+    let refused = |cursor: Cursor| {
+        let error = store.follow(cursor, 1000, AT_ONCE).unwrap_err();
+        assert!(matches!(error, StoreError::NotInLog { cursor: named } if named == cursor), "{error:?}");
+        assert!(error.to_string().contains(&cursor.to_string()), "{error}");
+    };
+    refused(cursor);
+    let since = [append(), append(), append()];
+    assert!(since.contains(&appended[3]), "the numbers are given again");
+    places[2..].iter().for_each(|place| refused(*place));
+    // An era that has not begun.
+    refused(places[1].to_string().replacen('0', "7", 1).parse().unwrap());
+    let rest: Vec<u64> = Follower::new(&store, places[1]).take(3).map(|event| event.unwrap().seq).collect();
+    assert_eq!(rest, since);
 }

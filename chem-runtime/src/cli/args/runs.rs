@@ -29,7 +29,7 @@ pub(in crate::cli) struct LogArgs {
     /// Go on as events come: until the run ends, or, without an ID, with the events of all runs until Ctrl-C.
     #[arg(short, long)]
     pub follow: bool,
-    /// Where an earlier `--follow` had got to, as it said when it was stopped.
+    /// Where an earlier `--follow` had got to, as it said when it ended, or the `cursor` of a line of its JSON.
     #[arg(long, value_name = "CURSOR", requires = "follow", conflicts_with = "id")]
     pub from: Option<Cursor>,
 }

@@ -31,7 +31,7 @@ fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure>
     let (flow_id, mut events) = runs::find_run(store.as_ref(), id)?;
     let mut printed = 0;
     loop {
-        events[printed..].iter().try_for_each(|event| print(shared, event, &line(event)))?;
+        events[printed..].iter().try_for_each(|event| print(shared, event, &line(event), None))?;
         printed = events.len();
         // A run that waits for a person will go on.
         if !follow || !matches!(replay(flow_id, &events)?.status(), FlowStatus::Interrupted | FlowStatus::Waiting) {
@@ -48,22 +48,43 @@ fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
     let store = runs::open_store_to_read(shared)?;
     let stop = CancelToken::default();
     signals::stop_on_signals(stop.clone(), "");
-    while !stop.is_cancelled() {
-        let followed = store.follow(cursor, 1000, WAIT)?;
-        for event in &followed.events {
-            print(shared, event, &format!("{} {}", styled(DIM, &event.flow_id.to_string()), line(event)))?;
+    let ended = follow(shared, store.as_ref(), &stop, &mut cursor);
+    let here = format!("go on from here with `chem log --follow --from {cursor}`");
+    match ended {
+        Ok(()) => {
+            if let Some(how) = advised(shared, &here) {
+                output::say(&how);
+            }
+            Ok(Status::Interrupted.into())
         }
-        cursor = followed.cursor;
+        // What to do about a place that the log does not have is said already: there is no going on from there.
+        Err(failure) => Err(failure.or_help(here)),
     }
-    if let Some(how) = advised(shared, &format!("go on from here with `chem log --follow --from {cursor}`")) {
-        output::say(&how);
-    }
-    Ok(Status::Interrupted.into())
 }
 
-fn print(shared: &Shared, event: &FlowEvent, line: &str) -> Result<(), Failure> {
+/// Prints the events after `cursor` as they come, until it is to stop. The cursor is then after the last that was printed.
+fn follow(shared: &Shared, store: &dyn EventStore, stop: &CancelToken, cursor: &mut Cursor) -> Result<(), Failure> {
+    while !stop.is_cancelled() {
+        let followed = store.follow(*cursor, 1000, WAIT)?;
+        for (event, after) in followed.events.iter().zip(followed.places) {
+            let line = format!("{} {}", styled(DIM, &event.flow_id.to_string()), line(event));
+            print(shared, event, &line, Some(after))?;
+            *cursor = after;
+        }
+    }
+    Ok(())
+}
+
+/// Prints an event, as JSON with the place after it if that can be given to `--from`.
+fn print(shared: &Shared, event: &FlowEvent, line: &str, after: Option<Cursor>) -> Result<(), Failure> {
     match shared.format {
-        Format::Json => output::print_json(&event_json(event)?)?,
+        Format::Json => {
+            let mut json = event_json(event)?;
+            if let Some(after) = after {
+                json["cursor"] = after.to_string().into();
+            }
+            output::print_json(&json)?;
+        }
         Format::Human => output::print(line)?,
     }
     Ok(())

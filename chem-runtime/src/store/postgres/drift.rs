@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use super::error::store_error;
+use super::follow::is_behind;
 use super::provider::PgPool;
 use super::schema::status;
 use crate::store::StoreError;
-use crate::store::schema::{Drift, compare};
+use crate::store::schema::{Drift, DriftKind, compare};
 
 /// The description of a fresh store.
 const EXPECTED: &str = include_str!("../../../../snapshots/schema.sql");
@@ -33,7 +34,17 @@ pub fn check(pool: &PgPool) -> Result<Vec<Drift>, StoreError> {
         return Err(StoreError::Unusable { message, source: None });
     }
     let found = describe(pool)?;
-    Ok(compare(&parse(EXPECTED), &parse(&found)))
+    let mut drifts = compare(&parse(EXPECTED), &parse(&found));
+    let failed = |error| store_error(pool.shown(), "read the schema of", error);
+    if is_behind(&mut *pool.get()?).map_err(failed)? {
+        drifts.push(Drift {
+            kind: DriftKind::Changed,
+            object: "sequence event_log_seq_seq".to_owned(),
+            expected: Some("SELECT setval('event_log_seq_seq', max(seq)) FROM event_log".to_owned()),
+            found: None,
+        });
+    }
+    Ok(drifts)
 }
 
 /// The schema of a store as SQL, one statement or two for each object.

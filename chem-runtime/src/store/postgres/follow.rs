@@ -7,15 +7,25 @@
 //! not count, as far as the server lets them be told apart.
 //!
 //! Readers ask again and again, and are not woken by NOTIFY, for which PostgreSQL would let commits pass one at a time.
+//!
+//! A log that came from elsewhere brings transaction numbers of another cluster, and may leave the sequence behind that
+//! gave its events their numbers. Both are seen to by whoever opens it first.
+
+use postgres::Row;
 
 use super::Fault;
 use super::rows::{event, signed};
 use super::session::Session;
-use crate::store::{Cursor, Followed};
+use crate::event::FlowEvent;
+use crate::store::{Cursor, Followed, StoreError};
 
 /// Within each era, from the cursor on. In all eras but the last every event is there to be read; in that, those before
 /// the horizon, which is found within the same snapshot. A standby does not list the transactions that are under way,
 /// and knows no more than the oldest of all databases.
+///
+/// All bounds on the transaction are ones that the index of (xact, seq) can begin and end at, in every era: what is left
+/// of an older era with greater transaction numbers is otherwise walked through each time. `seq + 0` keeps the planner
+/// from the index of seq, in which it would take a closed era for short.
 const FOLLOW: &str = "
      WITH horizon AS MATERIALIZED (
          SELECT CASE WHEN pg_is_in_recovery() THEN pg_snapshot_xmin(pg_current_snapshot())
@@ -36,15 +46,23 @@ const FOLLOW: &str = "
               FROM event_log
               WHERE (xact, seq) > (CASE WHEN era.era = $1::bigint THEN $2::text::xid8 ELSE '0'::xid8 END,
                                    CASE WHEN era.era = $1 THEN $3::bigint ELSE 0 END)
+                AND event_log.xact < CASE WHEN era.end_seq IS NULL THEN (SELECT horizon.xact FROM horizon)
+                                          ELSE '18446744073709551615'::xid8 END
                 AND seq >= era.first_seq
-                AND (seq < era.end_seq
-                     OR era.end_seq IS NULL AND event_log.xact < (SELECT horizon.xact FROM horizon))
+                AND seq + 0 < coalesce(era.end_seq, 9223372036854775807)
               ORDER BY event_log.xact, seq
               LIMIT $4::bigint
           ) AS event
      WHERE era.era >= $1
      ORDER BY era.era, event.xact, event.seq
      LIMIT $4";
+
+/// Whether the log has the event that a cursor stands after, in the same transaction and the same era; and whether that
+/// can still come, as on a standby that lags behind the server that gave the cursor.
+const PLACE: &str = "
+     SELECT EXISTS (SELECT FROM event_log WHERE seq = $3::bigint AND xact = $2::text::xid8)
+                AND $1::bigint = (SELECT max(era) FROM delivery_eras WHERE first_seq <= $3),
+            pg_is_in_recovery() AND $2::text::xid8 >= pg_snapshot_xmin(pg_current_snapshot())";
 
 /// The log was moved to this cluster if its latest events come from transactions that are still to come.
 const MOVED: &str = "
@@ -57,32 +75,82 @@ const BEGIN_ERA: &str = "
      INSERT INTO delivery_eras (era, first_seq)
      SELECT (SELECT max(era) + 1 FROM delivery_eras), (SELECT max(seq) + 1 FROM event_log)";
 
-/// The events after `cursor` that can be read by now.
-pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Result<Followed, Fault> {
-    let statement = session.prepared(FOLLOW)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let after = cursor.xact.to_string();
-    let rows = session.query(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq), &limit])?;
-    let events = rows.iter().map(|row| Ok(event(row, 0)?)).collect::<Result<Vec<_>, Fault>>()?;
-    let cursor = match (rows.last(), events.last()) {
-        (Some(row), Some(event)) => {
-            let (xact, era): (i64, i64) = (row.try_get(6)?, row.try_get(7)?);
-            Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: event.seq }
-        }
-        _ => cursor,
-    };
-    Ok(Followed { events, cursor })
-}
+/// The sequence has yet to give numbers that the log has already: logical replication, and a restore of rows alone, leave
+/// it where it was. Whoever may not look at it takes no numbers from it either.
+const BEHIND: &str = "
+     SELECT coalesce(CASE WHEN has_sequence_privilege(sequence, 'SELECT, USAGE')
+                          THEN coalesce(pg_sequence_last_value(sequence), 0) < (SELECT max(seq) FROM event_log) END,
+                     false)
+     FROM (SELECT pg_get_serial_sequence('event_log', 'seq')::regclass AS sequence) AS log";
 
-/// Begins a new era if the log was moved here from another cluster. Whoever calls this keeps others from it meanwhile.
-pub(super) fn begin_era_if_moved(session: &mut Session) -> Result<(), postgres::Error> {
-    if was_moved(session)? {
-        session.execute(BEGIN_ERA, &[])?;
+const CATCH_UP: &str = "
+     SELECT setval(sequence, newest)
+     FROM (SELECT pg_get_serial_sequence('event_log', 'seq')::regclass AS sequence,
+                  (SELECT max(seq) FROM event_log) AS newest) AS log
+     WHERE coalesce(pg_sequence_last_value(sequence), 0) < newest";
+
+/// Refuses to read on in a log whose era has not begun: the events that were moved would never be delivered.
+pub(super) fn refuse_unfinished_move(session: &mut Session, shown: &str) -> Result<(), Fault> {
+    if says(session, MOVED)? {
+        let message = format!(
+            "the store `{shown}` was moved here from another server, and cannot be followed before somebody who may write \
+             in it has opened it here, as with `chem store migrate`"
+        );
+        return Err(StoreError::Unusable { message, source: None }.into());
     }
     Ok(())
 }
 
-/// Whether the log was moved here from another cluster since its latest era began.
-pub(super) fn was_moved(session: &mut Session) -> Result<bool, postgres::Error> {
-    session.query_one(MOVED, &[])?.try_get(0)
+/// The events after `cursor` that can be read by now.
+///
+/// The place is looked at each time: the server may have been stopped, and restored, since the last.
+pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Result<Followed, Fault> {
+    let after = cursor.xact.to_string();
+    if cursor != Cursor::START {
+        let statement = session.prepared(PLACE)?;
+        let row = session.query_one(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq)])?;
+        match (row.try_get(0)?, row.try_get(1)?) {
+            (true, _) => {}
+            (false, true) => return Ok(Followed { events: Vec::new(), places: Vec::new(), cursor }),
+            (false, false) => return Err(StoreError::NotInLog { cursor }.into()),
+        }
+    }
+    let statement = session.prepared(FOLLOW)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = session.query(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq), &limit])?;
+    let events = rows.iter().map(|row| Ok(event(row, 0)?)).collect::<Result<Vec<_>, Fault>>()?;
+    let place = |(row, event): (&Row, &FlowEvent)| {
+        let (xact, era): (i64, i64) = (row.try_get(6)?, row.try_get(7)?);
+        Ok(Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: event.seq })
+    };
+    let places = rows.iter().zip(&events).map(place).collect::<Result<Vec<_>, Fault>>()?;
+    let cursor = places.last().copied().unwrap_or(cursor);
+    Ok(Followed { events, places, cursor })
+}
+
+/// Begins a new era if the log was moved here from another cluster, and lets the sequence go on after the log. Whoever
+/// calls this keeps others from it meanwhile.
+pub(super) fn finish_move(session: &mut Session) -> Result<(), postgres::Error> {
+    if says(session, MOVED)? {
+        session.execute(BEGIN_ERA, &[])?;
+    }
+    if is_behind(session)? {
+        session.execute(CATCH_UP, &[])?;
+    }
+    Ok(())
+}
+
+/// Whether the log was moved here, and nobody has seen to what a move leaves to do.
+pub(super) fn is_move_unfinished(session: &mut Session) -> Result<bool, postgres::Error> {
+    Ok(says(session, MOVED)? || is_behind(session)?)
+}
+
+/// Whether the sequence has yet to give numbers that the log has already.
+pub(super) fn is_behind(session: &mut Session) -> Result<bool, postgres::Error> {
+    says(session, BEHIND)
+}
+
+fn says(session: &mut Session, question: &'static str) -> Result<bool, postgres::Error> {
+    let statement = session.prepared(question)?;
+    session.query_one(&statement, &[])?.try_get(0)
 }

@@ -84,6 +84,15 @@ impl PgEventStore {
         Self::opened(url, schema::ensure_there)
     }
 
+    /// The same for a store that is only read, also by a user who may not write. One that was moved here, and that no
+    /// writer has opened since, can be read in this way, and not followed.
+    ///
+    /// # Errors
+    /// As [`open_existing`](Self::open_existing).
+    pub fn open_to_read(url: &PostgresUrl) -> Result<Self, StoreError> {
+        Self::opened(url, schema::ensure_readable)
+    }
+
     fn opened(url: &PostgresUrl, see_to: fn(&PgPool) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         let pool = PgPool::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)?;
         see_to(&pool)?;
@@ -212,6 +221,8 @@ impl EventStore for PgEventStore {
     }
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+        self.inner
+            .with_session("read", |session| follow::refuse_unfinished_move(session, self.inner.provider.shown()))?;
         poll(wait, || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)))
     }
 

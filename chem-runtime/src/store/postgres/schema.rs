@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use postgres::Transaction;
+use postgres::error::SqlState;
 use refinery::Migration;
 
-use super::error::{advice_on, store_error};
-use super::follow::{begin_era_if_moved, was_moved};
+use super::error::{Told, advice_on, store_error};
+use super::follow::{finish_move, is_move_unfinished};
 use super::provider::PgPool;
 use super::session::Session;
 use crate::store::schema::{SchemaStatus, Version};
@@ -56,7 +57,9 @@ fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, St
 pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
     under_lock(pool, |session, status| {
         refuse_obstacle(status)?;
-        apply(session, status, pool.shown())
+        let applied = apply(session, status, pool.shown())?;
+        finish_move(session).map_err(|error| unfinished(pool.shown(), error))?;
+        Ok(applied)
     })
 }
 
@@ -67,7 +70,7 @@ pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
 /// [`StoreError::Unusable`] if it holds events and is older, if it was made by a later release, or if it is not what
 /// this program's migrations make.
 pub(super) fn ensure(pool: &PgPool) -> Result<(), StoreError> {
-    make_usable(pool, &status(pool)?)
+    make_usable(pool, &status(pool)?, Purpose::Write)
 }
 
 /// The same for a store that is there.
@@ -75,18 +78,37 @@ pub(super) fn ensure(pool: &PgPool) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Absent`] if no migration was ever applied, and then nothing is written; otherwise as [`ensure`].
 pub(super) fn ensure_there(pool: &PgPool) -> Result<(), StoreError> {
+    ensure_there_for(pool, Purpose::Write)
+}
+
+/// The same for a store that is only read: what a move leaves to write is left to others where it may not be written.
+///
+/// # Errors
+/// As [`ensure_there`].
+pub(super) fn ensure_readable(pool: &PgPool) -> Result<(), StoreError> {
+    ensure_there_for(pool, Purpose::Read)
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Read,
+    Write,
+}
+
+fn ensure_there_for(pool: &PgPool, purpose: Purpose) -> Result<(), StoreError> {
     let found = status(pool)?;
     if found.applied.is_empty() && found.obstacle.is_none() {
         return Err(StoreError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
     }
-    make_usable(pool, &found)
+    make_usable(pool, &found, purpose)
 }
 
-fn make_usable(pool: &PgPool, found: &SchemaStatus) -> Result<(), StoreError> {
+fn make_usable(pool: &PgPool, found: &SchemaStatus, purpose: Purpose) -> Result<(), StoreError> {
     let shown = pool.shown();
     refuse_obstacle(found)?;
     let failed = |error| store_error(shown, "read", error);
-    if found.is_current() && !patiently(|| was_moved(&mut *pool.get()?).map_err(failed))? {
+    if found.is_current() && !patiently(|| is_move_unfinished(&mut *pool.get()?).map_err(failed))? {
         return Ok(());
     }
     under_lock(pool, |session, status| {
@@ -100,8 +122,29 @@ fn make_usable(pool: &PgPool, found: &SchemaStatus) -> Result<(), StoreError> {
             )));
         }
         apply(session, status, shown)?;
-        begin_era_if_moved(session).map_err(failed)
+        match finish_move(session) {
+            Err(error) if purpose == Purpose::Read && may_not_write(&error) => Ok(()),
+            finished => finished.map_err(|error| unfinished(shown, error)),
+        }
     })
+}
+
+/// Whether it is not for this user, or not for this server, to write.
+fn may_not_write(error: &postgres::Error) -> bool {
+    let refusals = [&SqlState::INSUFFICIENT_PRIVILEGE, &SqlState::READ_ONLY_SQL_TRANSACTION];
+    error.code().is_some_and(|state| refusals.contains(&state))
+}
+
+/// Why what a move leaves to do was not done.
+fn unfinished(shown: &str, error: postgres::Error) -> StoreError {
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return store_error(shown, "finish the move of", error);
+    }
+    let message = format!(
+        "the store `{shown}` was moved here from elsewhere, and this user may not write what that leaves to be written; \
+         its owner does so with `chem store migrate`"
+    );
+    StoreError::Unusable { message, source: Some(Box::new(Told(error))) }
 }
 
 /// Does `work` while no other process looks at the schema or changes it. It may be done twice.

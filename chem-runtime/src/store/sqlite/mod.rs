@@ -118,8 +118,7 @@ impl SqliteEventStore {
         while let Some(row) = rows.next().map_err(&failed)? {
             events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
         }
-        let seq = events.last().map_or(cursor.seq, |last| last.seq);
-        Ok(Followed { events, cursor: Cursor { seq, ..cursor } })
+        Ok(Followed::by_number(events, cursor))
     }
 }
 

@@ -107,7 +107,8 @@ pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> 
 pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     match url {
         StoreUrl::Sqlite(path) if path.exists() => Ok(Arc::new(SqliteEventStore::open_to_read(path)?)),
-        // A standby is read like any other server.
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::PgEventStore::open_to_read(url)?)),
         url => open_existing(url),
     }
 }
