@@ -73,7 +73,7 @@ fn the_page_says_of_how_many_removed_molecules_nothing_was_known() {
     std::fs::write(directory.path().join("a.csv"), "smiles,activity\nC,9\nCC,1\nCCC,\nCCCC,\n").unwrap();
     engine.run_to_end().unwrap();
     let page = std::fs::read_to_string(directory.path().join("a.html")).unwrap();
-    assert!(page.contains("<strong>3 removed</strong>, 2 of them without `activity`"), "{page}");
+    assert!(page.contains("<strong>3 removed</strong>, 2 of them have no `activity`"), "{page}");
 }
 
 /// The page that a flow of these steps writes to `a.html`, beside these files.
@@ -89,6 +89,33 @@ fn page_of(steps: &str, files: &[(&str, &str)]) -> String {
     let builder = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new());
     builder.directory(directory.path()).definition(definition).run_to_end().unwrap();
     std::fs::read_to_string(directory.path().join("a.html")).unwrap()
+}
+
+#[test]
+fn a_removed_molecule_without_a_value_may_be_gone_for_another_reason() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv, numbers: [batch, lot] } }
+  - { id: keep, uses: molecules.filter, with: { where: "batch > 4 && lot == 1" } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let molecules = "smiles,batch,lot\nC,5,1\nCC,1,\nCCC,2,\nCCCC,3,1\nCCCCC,,1\n";
+    let page = page_of(STEPS, &[("a.csv", molecules)]);
+    assert_tells(&page, &["<strong>4 removed</strong>, 1 of them has no `batch`, 2 of them have no `lot`"]);
+}
+
+#[test]
+fn small_values_are_not_shown_as_nothing() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv, numbers: [ki] } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let page = page_of(STEPS, &[("a.csv", "smiles,ki\nC,2.3e-9\nCC,0.00000125\nCCC,3.4e-5\n")]);
+    let told = [
+        "<dt>ki</dt><dd><bdi>2.3×10⁻⁹</bdi></dd>",
+        "3 molecules, from 2.3×10⁻⁹ to 3.4×10⁻⁵, median 1.25×10⁻⁶",
+        ">3.4×10⁻⁵</text>",
+    ];
+    assert_tells(&page, &told);
 }
 
 /// `m1` to `m12`, each with one carbon more than the one before.
@@ -116,7 +143,9 @@ fn rows_that_a_join_multiplies_do_not_hide_those_that_it_removes() {
     let names: Vec<String> = (3..=12).map(|carbons| format!("<bdi>m{carbons}</bdi>")).collect();
     let names = format!("<summary>What was removed</summary><p>{}</p>", names.join(", "));
     let told = [
-        "<li><strong>12</strong> molecules</li><li><strong>12</strong> read</li><li><strong>10</strong> added</li>",
+        "<li><strong>12</strong> rows of 2 molecules</li><li><strong>12</strong> read</li><li><strong>10</strong> added</li>",
+        "12 rows of 2 molecules, in the order of the table.",
+        "Histogram of activity: 12 rows, from 1 to 6, median 3.5",
         "<li><strong>10</strong> removed</li><li><strong>0</strong> refused</li>",
         "<strong>10 removed</strong>, 10 added, as 2 molecules are in more rows than before",
         names.as_str(),
@@ -135,10 +164,10 @@ fn of_a_molecule_in_several_rows_some_may_be_removed() {
     let assay = "name,activity\nm1,\nm1,1\nm1,4\nm1,5\nm2,1\nm2,\nm3,9\n";
     let page = page_of(STEPS, &[("a.csv", chains().as_str()), ("assay.csv", assay)]);
     let told = [
-        "<li><strong>3</strong> molecules</li><li><strong>12</strong> read</li><li><strong>4</strong> added</li>",
+        "<li><strong>3</strong> rows of 2 molecules</li><li><strong>12</strong> read</li><li><strong>4</strong> added</li>",
         "<li><strong>13</strong> removed</li><li><strong>0</strong> refused</li>",
         "<strong>9 removed</strong>, 4 added, as 2 molecules are in more rows than before",
-        "<strong>4 removed</strong>, 2 of them without `activity`, 2 of them rows of molecules of which others went on",
+        "<strong>4 removed</strong>, 2 of them have no `activity`, 2 of them rows of molecules of which others went on",
         "<summary>What was removed</summary><p><bdi>m2</bdi></p>",
     ];
     assert_tells(&page, &told);

@@ -12,7 +12,7 @@ mod record;
 use serde_json::json;
 
 use self::html::escape;
-use self::past::{Passage, passages, path as path_to_page};
+use self::past::{Passage, Shelf, passages, path as path_to_page};
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::step::{ColumnName, History};
@@ -81,18 +81,19 @@ pub fn write_report(
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let table = molecules.table();
-    let properties = columns(table, properties.as_deref(), |_| true)?;
+    let shown = columns(table, properties.as_deref(), |_| true)?;
     let plotted = columns(table, plots.as_deref(), |ty| matches!(ty, ColumnType::Integer | ColumnType::Float))?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let drawn = usize::try_from(limit).unwrap_or(usize::MAX).min(molecules.len());
+    let mut shelf = Shelf::new(context.artifacts());
     let passages = match &history {
-        Some(history) => passages(context, history)?,
+        Some(history) => passages(context, &mut shelf, history)?,
         None => Vec::new(),
     };
     let again = history.as_deref().map(|history| record::again(history, context.step_id().as_str()));
     let sections = [
         ("way", "How they were chosen", record::way(&passages)),
-        ("plots", "Distributions", distributions(context, table, &plotted, history.as_deref())?),
-        ("molecules", "Molecules", cards::cards(context, &molecules, &properties, limit)?),
+        ("plots", "Distributions", distributions(&mut shelf, &molecules, &plotted, history.as_deref())?),
+        ("molecules", "Molecules", cards::cards(context, &molecules, &shown, drawn)?),
         ("rejects", "Refused records", record::rejects(&passages)),
         ("again", "How to repeat this", again.unwrap_or_default()),
     ];
@@ -100,7 +101,7 @@ pub fn write_report(
     let title = title.unwrap_or_else(|| if flow.is_empty() { "Molecules".to_owned() } else { flow.to_owned() });
     let page = page(&title, flow, notes.as_deref(), &tiles(&molecules, &passages), &sections);
     let written = path.write(context.files(), |out| Ok(out.write_all(page.as_bytes())?))?;
-    context.signal("written", &json!({ "molecules": molecules.len(), "drawn": limit.min(molecules.len()) }))?;
+    context.signal("written", &json!({ "molecules": molecules.len(), "drawn": drawn }))?;
     Ok(written)
 }
 
@@ -127,50 +128,58 @@ fn columns(
 }
 
 fn distributions(
-    context: &ExecutionContext<'_>,
-    table: &Table,
+    shelf: &mut Shelf<'_>,
+    molecules: &Molecules,
     plotted: &[usize],
     history: Option<&History>,
 ) -> Result<String, StepError> {
+    let table = molecules.table();
+    // Where a molecule is in several rows, it is the rows that have the values.
+    let called = match cards::different(molecules) {
+        different if different == table.rows() => ("molecule", "molecules"),
+        _ => ("row", "rows"),
+    };
     let (mut plots, mut compared) = (String::new(), false);
     for index in plotted {
         let (column, data) = (&table.columns()[*index], table.data(*index));
         let Some(now) = data.and_then(plots::numbers) else { continue };
         let all = match history {
-            Some(history) => past::before(context, history, &column.name, table.rows())?,
+            Some(history) => past::before(shelf, history, &column.name, table.rows())?,
             None => None,
         };
         let all = all.as_deref().and_then(|all| plots::numbers(all.column(&column.name)?.1));
         compared |= all.is_some();
-        plots.push_str(&plots::histogram(column, &now, all.as_deref()).unwrap_or_default());
+        plots.push_str(&plots::histogram(column, &now, all.as_deref(), called).unwrap_or_default());
     }
     if plots.is_empty() {
         return Ok(String::new());
     }
     let key = if compared {
-        "<p class=\"lead key\"><span class=\"now\"></span> the molecules of this report \
-         <span class=\"before\"></span> all that had a value</p>"
+        let (_, many) = called;
+        format!(
+            "<p class=\"lead key\"><span class=\"now\"></span> the {many} of this report \
+             <span class=\"before\"></span> all that had a value</p>"
+        )
     } else {
-        ""
+        String::new()
     };
     Ok(format!("<section id=\"plots\"><h2>Distributions</h2>{key}<div class=\"plots\">{plots}</div></section>"))
 }
 
 /// The numbers at the head of the page, of the path from the source to it: what was read and added is what is shown,
 /// removed and refused.
-fn tiles(molecules: &Molecules, passages: &[Passage<'_>]) -> Vec<(usize, &'static str)> {
-    let kept = if molecules.len() == 1 { "molecule" } else { "molecules" };
-    let mut tiles = vec![(molecules.len(), kept)];
+fn tiles(molecules: &Molecules, passages: &[Passage<'_>]) -> Vec<(usize, String)> {
+    let mut tiles = vec![(molecules.len(), cards::called(molecules))];
     let way = path_to_page(passages);
     if let Some(&first) = way.first() {
         let refused = |passage: &Passage<'_>| passage.rejects.as_ref().map_or(0, |rejects| rejects.rows());
-        tiles.push((first.came.unwrap_or_else(|| first.went + refused(first)), "read"));
+        tiles.push((first.came.unwrap_or_else(|| first.went + refused(first)), "read".to_owned()));
         let added: usize = way.iter().map(|passage| passage.change.added).sum();
         if added > 0 {
-            tiles.push((added, "added"));
+            tiles.push((added, "added".to_owned()));
         }
-        tiles.push((way.iter().map(|passage| passage.change.removed).sum(), "removed"));
-        tiles.push((way.iter().copied().map(refused).sum(), "refused"));
+        tiles.push((way.iter().map(|passage| passage.change.removed).sum(), "removed".to_owned()));
+        tiles.push((way.iter().copied().map(refused).sum(), "refused".to_owned()));
     }
     tiles
 }
@@ -179,7 +188,7 @@ fn page(
     title: &str,
     flow: &str,
     notes: Option<&str>,
-    tiles: &[(usize, &str)],
+    tiles: &[(usize, String)],
     sections: &[(&str, &str, String)],
 ) -> String {
     let title = escape(title);

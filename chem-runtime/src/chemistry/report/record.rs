@@ -21,7 +21,7 @@ pub(super) fn way(passages: &[Passage<'_>]) -> String {
     let steps: String = passages.iter().map(|passage| passed(passage, most)).collect();
     format!(
         "<section id=\"way\"><h2>How they were chosen</h2>\
-         <p class=\"lead\">Each step, how many molecules went on from it, and what it took out.</p>\
+         <p class=\"lead\">Each step, how many rows went on from it, and what it took out.</p>\
          <ol class=\"way\">{steps}</ol></section>"
     )
 }
@@ -32,7 +32,10 @@ fn passed(passage: &Passage<'_>, most: usize) -> String {
     let refused = rejects.as_ref().map_or(0, |rejects| rejects.rows());
     let mut told = Vec::new();
     if *removed > 0 {
-        let without = without.iter().map(|(column, rows)| format!("{rows} of them without `{}`", escape(column)));
+        let without = without.iter().map(|(column, rows)| {
+            let have = if *rows == 1 { "has" } else { "have" };
+            format!("{rows} of them {have} no `{}`", escape(column))
+        });
         let in_part = (*in_part > 0).then(|| format!("{in_part} of them rows of molecules of which others went on"));
         let removed = std::iter::once(format!("<strong>{removed} removed</strong>"));
         told.push(removed.chain(without).chain(in_part).collect::<Vec<_>>().join(", "));
