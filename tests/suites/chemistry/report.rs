@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chem_runtime::chemistry::{FilterMolecules, ReadMolecules, WriteReport};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
+use chem_runtime::fingerprint::ContentHash;
 use chem_runtime::manifest;
+use chem_runtime::report::RunReport;
 use chem_runtime::step::{Expression, Registry, Step as _, StepExt as _};
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
 use chem_tests::browser;
@@ -78,17 +80,95 @@ fn the_page_says_of_how_many_removed_molecules_nothing_was_known() {
 
 /// The page that a flow of these steps writes to `a.html`, beside these files.
 fn page_of(steps: &str, files: &[(&str, &str)]) -> String {
+    run_of(&format!("flow: told\nsteps:\n{steps}"), files).0
+}
+
+/// The page that the flow of a manifest writes to `a.html`, beside these files, and its run.
+fn run_of(manifest: &str, files: &[(&str, &str)]) -> (String, RunReport) {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     let path = directory.path().join("flow.yaml");
-    std::fs::write(&path, format!("flow: told\nsteps:\n{steps}")).unwrap();
+    std::fs::write(&path, manifest).unwrap();
     let checked = manifest::load(&path, &[], Registry::linked().unwrap());
     let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
     let builder = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new());
-    builder.directory(directory.path()).definition(definition).run_to_end().unwrap();
-    std::fs::read_to_string(directory.path().join("a.html")).unwrap()
+    let engine = builder.directory(directory.path()).definition(definition);
+    let flow_id = engine.run_to_end_default_flow().unwrap();
+    let run = RunReport::of(flow_id, &engine.events_for(flow_id).unwrap()).unwrap();
+    (std::fs::read_to_string(directory.path().join("a.html")).unwrap(), run)
+}
+
+/// The manifest that a page shows, with the files filled in by their hashes, and writing to `a.html`.
+fn manifest_in(page: &str, files: &[(&str, &str)]) -> String {
+    let (_, shown) = page.rsplit_once("<pre><code>").unwrap();
+    let (shown, _) = shown.split_once("</code></pre>").unwrap();
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let mut shown = entities.iter().fold(shown.to_owned(), |text, (entity, character)| text.replace(entity, character));
+    for (name, text) in files {
+        let comment = format!("\"FILE.csv\"  # its SHA-256 is {}", ContentHash::of(text.as_bytes()));
+        assert!(shown.contains(&comment), "{shown}");
+        shown = shown.replace(&comment, name);
+    }
+    shown.replace("path: report.html", "path: a.html")
+}
+
+/// A flow with a step before the report, `between`, that nothing of the report comes from.
+fn flow_with(between: &str) -> String {
+    format!(
+        r#"
+flow: "told: again"
+params: {{ least: 0.3, called: m9 }}
+steps:
+  - {{ id: read, uses: molecules.read, with: {{ path: a.csv, numbers: [activity] }} }}
+  - {{ id: join, uses: table.join, with: {{ on: [name], file: b.csv }} }}
+  - {{ id: keep, uses: molecules.filter, with: {{ where: "activity >= params.least && name != params.called" }} }}
+{between}
+  - id: report
+    uses: report.write
+    inputs: {{ molecules: keep }}
+    with:
+      path: a.html
+      title: "A \"title\" for $${{this}}: <all> \u202e of it"
+      notes: "one\nand # two"
+      properties: [dose, activity]
+      plots: [dose]
+      limit: 2
+"#
+    )
+}
+
+const MEASURED: [(&str, &str); 2] = [
+    ("a.csv", "name,smiles,activity\nm1,C,0.1\nm2,CC,0.5\nm3,CCC,0.7\nm4,CCCC,\nm5,CCCCC,0.9\n"),
+    ("b.csv", "name,dose\nm1,1\nm2,2\nm3,3\nm4,4\nm5,5\n"),
+];
+
+#[test]
+fn the_manifest_on_the_page_gives_the_same_fingerprints_and_the_same_page() {
+    let (page, run) = run_of(&flow_with(""), &MEASURED);
+    let (page_again, run_again) = run_of(&manifest_in(&page, &MEASURED), &MEASURED);
+    assert_eq!(page_again, page);
+    assert_eq!(run_again.flow_fingerprint, run.flow_fingerprint);
+    for (again, step) in run_again.steps.iter().zip(&run.steps) {
+        assert_eq!((&again.id, again.fingerprint, &again.outputs), (&step.id, step.fingerprint, &step.outputs));
+    }
+}
+
+#[test]
+fn of_a_flow_with_another_sink_the_manifest_on_the_page_gives_the_same_results() {
+    let sink = "  - { id: table, uses: table.write, with: { path: out.csv } }";
+    let (page, run) = run_of(&flow_with(sink), &MEASURED);
+    let (_, run_again) = run_of(&manifest_in(&page, &MEASURED), &MEASURED);
+    for (again, step) in run_again.steps[..3].iter().zip(&run.steps) {
+        assert_eq!((&again.id, &again.outputs), (&step.id, &step.outputs));
+        assert_ne!(again.fingerprint, step.fingerprint);
+    }
+    let told = [
+        "and no others. With the same files it gives the same results.",
+        "if it had others, such as one that writes a table, the fingerprints differ",
+    ];
+    assert_tells(&page, &told);
 }
 
 #[test]

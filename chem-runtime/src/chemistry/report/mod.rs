@@ -15,7 +15,8 @@ use self::html::escape;
 use self::past::{Passage, Shelf, passages, path as path_to_page};
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
-use crate::step::{ColumnName, History};
+use crate::step::param::given;
+use crate::step::{ColumnName, History, ParamValue as _};
 
 /// So many columns are shown on a card, and so many plotted, unless the manifest names them.
 const COLUMNS: usize = 8;
@@ -26,7 +27,8 @@ const STYLE: &str = include_str!("style.css");
 ///
 /// The page is one file that needs no network and no other file. It shows what each step before it let through and
 /// removed, the values' distributions (in front of those of all molecules that had the value), the molecules as a grid,
-/// the records that were refused, and each step's parameters and fingerprint. What it tells of the steps before is the
+/// the records that were refused, each step's parameters and fingerprint, and a manifest that gives the same results,
+/// in which only the files and their paths are to be filled in. What it tells of the steps before is the
 /// input `history`, which the program feeds by itself, so that its fingerprint covers all that the page says.
 ///
 /// The numbers at its head follow the first input of each step, from the source to the molecules: what was read, and
@@ -89,7 +91,16 @@ pub fn write_report(
         Some(history) => passages(context, &mut shelf, history)?,
         None => Vec::new(),
     };
-    let again = history.as_deref().map(|history| record::again(history, context.step_id().as_str()));
+    let again = history.as_deref().map(|history| {
+        let own = given([
+            ("title", title.write()),
+            ("notes", notes.write()),
+            ("properties", properties.write()),
+            ("plots", plots.write()),
+            ("limit", limit.write()),
+        ]);
+        record::again(history, context.step_id().as_str(), context.input_hash("molecules"), &own)
+    });
     let sections = [
         ("way", "How they were chosen", record::way(&passages)),
         ("plots", "Distributions", distributions(&mut shelf, &molecules, &plotted, history.as_deref())?),
