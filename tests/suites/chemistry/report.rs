@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chem_runtime::chemistry::{FilterMolecules, ReadMolecules, WriteReport};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
+use chem_runtime::fingerprint::ContentHash;
 use chem_runtime::manifest;
+use chem_runtime::report::RunReport;
 use chem_runtime::step::{Expression, Registry, Step as _, StepExt as _};
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
 use chem_tests::browser;
@@ -73,22 +75,127 @@ fn the_page_says_of_how_many_removed_molecules_nothing_was_known() {
     std::fs::write(directory.path().join("a.csv"), "smiles,activity\nC,9\nCC,1\nCCC,\nCCCC,\n").unwrap();
     engine.run_to_end().unwrap();
     let page = std::fs::read_to_string(directory.path().join("a.html")).unwrap();
-    assert!(page.contains("<strong>3 removed</strong>, 2 of them without `activity`"), "{page}");
+    assert!(page.contains("<strong>3 removed</strong>, 2 of them have no `activity`"), "{page}");
 }
 
 /// The page that a flow of these steps writes to `a.html`, beside these files.
 fn page_of(steps: &str, files: &[(&str, &str)]) -> String {
+    run_of(&format!("flow: told\nsteps:\n{steps}"), files).0
+}
+
+/// The page that the flow of a manifest writes to `a.html`, beside these files, and its run.
+fn run_of(manifest: &str, files: &[(&str, &str)]) -> (String, RunReport) {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     let path = directory.path().join("flow.yaml");
-    std::fs::write(&path, format!("flow: told\nsteps:\n{steps}")).unwrap();
+    std::fs::write(&path, manifest).unwrap();
     let checked = manifest::load(&path, &[], Registry::linked().unwrap());
     let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
     let builder = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new());
-    builder.directory(directory.path()).definition(definition).run_to_end().unwrap();
-    std::fs::read_to_string(directory.path().join("a.html")).unwrap()
+    let engine = builder.directory(directory.path()).definition(definition);
+    let flow_id = engine.run_to_end_default_flow().unwrap();
+    let run = RunReport::of(flow_id, &engine.events_for(flow_id).unwrap()).unwrap();
+    (std::fs::read_to_string(directory.path().join("a.html")).unwrap(), run)
+}
+
+/// The manifest that a page shows, with the files filled in by their hashes, and writing to `a.html`.
+fn manifest_in(page: &str, files: &[(&str, &str)]) -> String {
+    let (_, shown) = page.rsplit_once("<pre><code>").unwrap();
+    let (shown, _) = shown.split_once("</code></pre>").unwrap();
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let mut shown = entities.iter().fold(shown.to_owned(), |text, (entity, character)| text.replace(entity, character));
+    for (name, text) in files {
+        let comment = format!("\"FILE.csv\"  # its SHA-256 is {}", ContentHash::of(text.as_bytes()));
+        assert!(shown.contains(&comment), "{shown}");
+        shown = shown.replace(&comment, name);
+    }
+    shown.replace("path: report.html", "path: a.html")
+}
+
+/// A flow with a step before the report, `between`, that nothing of the report comes from.
+fn flow_with(between: &str) -> String {
+    format!(
+        r#"
+flow: "told: again"
+params: {{ least: 0.3, called: m9 }}
+steps:
+  - {{ id: read, uses: molecules.read, with: {{ path: a.csv, numbers: [activity] }} }}
+  - {{ id: join, uses: table.join, with: {{ on: [name], file: b.csv }} }}
+  - {{ id: keep, uses: molecules.filter, with: {{ where: "activity >= params.least && name != params.called" }} }}
+{between}
+  - id: report
+    uses: report.write
+    inputs: {{ molecules: keep }}
+    with:
+      path: a.html
+      title: "A \"title\" for $${{this}}: <all> \u202e of it"
+      notes: "one\nand # two"
+      properties: [dose, activity]
+      plots: [dose]
+      limit: 2
+"#
+    )
+}
+
+const MEASURED: [(&str, &str); 2] = [
+    ("a.csv", "name,smiles,activity\nm1,C,0.1\nm2,CC,0.5\nm3,CCC,0.7\nm4,CCCC,\nm5,CCCCC,0.9\n"),
+    ("b.csv", "name,dose\nm1,1\nm2,2\nm3,3\nm4,4\nm5,5\n"),
+];
+
+#[test]
+fn the_manifest_on_the_page_gives_the_same_fingerprints_and_the_same_page() {
+    let (page, run) = run_of(&flow_with(""), &MEASURED);
+    let (page_again, run_again) = run_of(&manifest_in(&page, &MEASURED), &MEASURED);
+    assert_eq!(page_again, page);
+    assert_eq!(run_again.flow_fingerprint, run.flow_fingerprint);
+    for (again, step) in run_again.steps.iter().zip(&run.steps) {
+        assert_eq!((&again.id, again.fingerprint, &again.outputs), (&step.id, step.fingerprint, &step.outputs));
+    }
+}
+
+#[test]
+fn of_a_flow_with_another_sink_the_manifest_on_the_page_gives_the_same_results() {
+    let sink = "  - { id: table, uses: table.write, with: { path: out.csv } }";
+    let (page, run) = run_of(&flow_with(sink), &MEASURED);
+    let (_, run_again) = run_of(&manifest_in(&page, &MEASURED), &MEASURED);
+    for (again, step) in run_again.steps[..3].iter().zip(&run.steps) {
+        assert_eq!((&again.id, &again.outputs), (&step.id, &step.outputs));
+        assert_ne!(again.fingerprint, step.fingerprint);
+    }
+    let told = [
+        "and no others. With the same files it gives the same results.",
+        "if it had others, such as one that writes a table, the fingerprints differ",
+    ];
+    assert_tells(&page, &told);
+}
+
+#[test]
+fn a_removed_molecule_without_a_value_may_be_gone_for_another_reason() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv, numbers: [batch, lot] } }
+  - { id: keep, uses: molecules.filter, with: { where: "batch > 4 && lot == 1" } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let molecules = "smiles,batch,lot\nC,5,1\nCC,1,\nCCC,2,\nCCCC,3,1\nCCCCC,,1\n";
+    let page = page_of(STEPS, &[("a.csv", molecules)]);
+    assert_tells(&page, &["<strong>4 removed</strong>, 1 of them has no `batch`, 2 of them have no `lot`"]);
+}
+
+#[test]
+fn small_values_are_not_shown_as_nothing() {
+    const STEPS: &str = r#"
+  - { id: read, uses: molecules.read, with: { path: a.csv, numbers: [ki] } }
+  - { id: report, uses: report.write, with: { path: a.html } }
+"#;
+    let page = page_of(STEPS, &[("a.csv", "smiles,ki\nC,2.3e-9\nCC,0.00000125\nCCC,3.4e-5\n")]);
+    let told = [
+        "<dt>ki</dt><dd><bdi>2.3×10⁻⁹</bdi></dd>",
+        "3 molecules, from 2.3×10⁻⁹ to 3.4×10⁻⁵, median 1.25×10⁻⁶",
+        ">3.4×10⁻⁵</text>",
+    ];
+    assert_tells(&page, &told);
 }
 
 /// `m1` to `m12`, each with one carbon more than the one before.
@@ -116,7 +223,9 @@ fn rows_that_a_join_multiplies_do_not_hide_those_that_it_removes() {
     let names: Vec<String> = (3..=12).map(|carbons| format!("<bdi>m{carbons}</bdi>")).collect();
     let names = format!("<summary>What was removed</summary><p>{}</p>", names.join(", "));
     let told = [
-        "<li><strong>12</strong> molecules</li><li><strong>12</strong> read</li><li><strong>10</strong> added</li>",
+        "<li><strong>12</strong> rows of 2 molecules</li><li><strong>12</strong> read</li><li><strong>10</strong> added</li>",
+        "12 rows of 2 molecules, in the order of the table.",
+        "Histogram of activity: 12 rows, from 1 to 6, median 3.5",
         "<li><strong>10</strong> removed</li><li><strong>0</strong> refused</li>",
         "<strong>10 removed</strong>, 10 added, as 2 molecules are in more rows than before",
         names.as_str(),
@@ -135,10 +244,10 @@ fn of_a_molecule_in_several_rows_some_may_be_removed() {
     let assay = "name,activity\nm1,\nm1,1\nm1,4\nm1,5\nm2,1\nm2,\nm3,9\n";
     let page = page_of(STEPS, &[("a.csv", chains().as_str()), ("assay.csv", assay)]);
     let told = [
-        "<li><strong>3</strong> molecules</li><li><strong>12</strong> read</li><li><strong>4</strong> added</li>",
+        "<li><strong>3</strong> rows of 2 molecules</li><li><strong>12</strong> read</li><li><strong>4</strong> added</li>",
         "<li><strong>13</strong> removed</li><li><strong>0</strong> refused</li>",
         "<strong>9 removed</strong>, 4 added, as 2 molecules are in more rows than before",
-        "<strong>4 removed</strong>, 2 of them without `activity`, 2 of them rows of molecules of which others went on",
+        "<strong>4 removed</strong>, 2 of them have no `activity`, 2 of them rows of molecules of which others went on",
         "<summary>What was removed</summary><p><bdi>m2</bdi></p>",
     ];
     assert_tells(&page, &told);

@@ -1,5 +1,7 @@
 //! The grid: a card for each molecule, with its picture and its properties.
 
+use std::collections::HashSet;
+
 use super::html::{clipped, counted, data_uri, escape, shown, words};
 use crate::artifact::{Column, Table};
 use crate::chemistry::library::Structure;
@@ -12,6 +14,21 @@ const NAME: usize = 90;
 
 /// The size of a picture, in pixels before the page scales it.
 const PICTURE: (u32, u32) = (280, 190);
+
+/// What the rows of `molecules` are: molecules, or rows of fewer molecules if one is in several of them.
+pub(super) fn called(molecules: &Molecules) -> String {
+    let different = different(molecules);
+    match molecules.len() {
+        1 => "molecule".to_owned(),
+        rows if rows == different => "molecules".to_owned(),
+        _ => format!("rows of {}", counted(different, "molecule", "molecules")),
+    }
+}
+
+/// How many different molecules there are.
+pub(super) fn different(molecules: &Molecules) -> usize {
+    molecules.smiles().iter().flatten().collect::<HashSet<_>>().len()
+}
 
 /// The section with the first `limit` molecules, showing the columns at `properties`.
 pub(super) fn cards(
@@ -27,11 +44,12 @@ pub(super) fn cards(
     let table = molecules.table();
     let cards: String =
         pictures.iter().enumerate().map(|(row, picture)| card(table, row, properties, picture.as_deref())).collect();
+    let called = called(molecules);
     let told = match molecules.len() {
         0 => "No molecule is left.".to_owned(),
-        all if all == drawn => format!("{}, in the order of the table.", counted(all, "molecule", "molecules")),
-        all if drawn == 0 => format!("{}, none of them drawn.", counted(all, "molecule", "molecules")),
-        all => format!("The first {drawn} of {all} molecules, in the order of the table."),
+        all if all == drawn => format!("{all} {called}, in the order of the table."),
+        all if drawn == 0 => format!("{all} {called}, none of them drawn."),
+        all => format!("The first {drawn} of {all} {called}, in the order of the table."),
     };
     Ok(format!(
         "<section id=\"molecules\"><h2>Molecules</h2><p class=\"lead\">{told}</p><div class=\"grid\">{cards}</div></section>"

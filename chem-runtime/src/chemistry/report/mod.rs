@@ -12,10 +12,11 @@ mod record;
 use serde_json::json;
 
 use self::html::escape;
-use self::past::{Passage, passages, path as path_to_page};
+use self::past::{Passage, Shelf, passages, path as path_to_page};
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
-use crate::step::{ColumnName, History};
+use crate::step::param::given;
+use crate::step::{ColumnName, History, ParamValue as _};
 
 /// So many columns are shown on a card, and so many plotted, unless the manifest names them.
 const COLUMNS: usize = 8;
@@ -26,7 +27,8 @@ const STYLE: &str = include_str!("style.css");
 ///
 /// The page is one file that needs no network and no other file. It shows what each step before it let through and
 /// removed, the values' distributions (in front of those of all molecules that had the value), the molecules as a grid,
-/// the records that were refused, and each step's parameters and fingerprint. What it tells of the steps before is the
+/// the records that were refused, each step's parameters and fingerprint, and a manifest that gives the same results,
+/// in which only the files and their paths are to be filled in. What it tells of the steps before is the
 /// input `history`, which the program feeds by itself, so that its fingerprint covers all that the page says.
 ///
 /// The numbers at its head follow the first input of each step, from the source to the molecules: what was read, and
@@ -81,18 +83,28 @@ pub fn write_report(
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let table = molecules.table();
-    let properties = columns(table, properties.as_deref(), |_| true)?;
+    let shown = columns(table, properties.as_deref(), |_| true)?;
     let plotted = columns(table, plots.as_deref(), |ty| matches!(ty, ColumnType::Integer | ColumnType::Float))?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let drawn = usize::try_from(limit).unwrap_or(usize::MAX).min(molecules.len());
+    let mut shelf = Shelf::new(context.artifacts());
     let passages = match &history {
-        Some(history) => passages(context, history)?,
+        Some(history) => passages(context, &mut shelf, history)?,
         None => Vec::new(),
     };
-    let again = history.as_deref().map(|history| record::again(history, context.step_id().as_str()));
+    let again = history.as_deref().map(|history| {
+        let own = given([
+            ("title", title.write()),
+            ("notes", notes.write()),
+            ("properties", properties.write()),
+            ("plots", plots.write()),
+            ("limit", limit.write()),
+        ]);
+        record::again(history, context.step_id().as_str(), context.input_hash("molecules"), &own)
+    });
     let sections = [
         ("way", "How they were chosen", record::way(&passages)),
-        ("plots", "Distributions", distributions(context, table, &plotted, history.as_deref())?),
-        ("molecules", "Molecules", cards::cards(context, &molecules, &properties, limit)?),
+        ("plots", "Distributions", distributions(&mut shelf, &molecules, &plotted, history.as_deref())?),
+        ("molecules", "Molecules", cards::cards(context, &molecules, &shown, drawn)?),
         ("rejects", "Refused records", record::rejects(&passages)),
         ("again", "How to repeat this", again.unwrap_or_default()),
     ];
@@ -100,7 +112,7 @@ pub fn write_report(
     let title = title.unwrap_or_else(|| if flow.is_empty() { "Molecules".to_owned() } else { flow.to_owned() });
     let page = page(&title, flow, notes.as_deref(), &tiles(&molecules, &passages), &sections);
     let written = path.write(context.files(), |out| Ok(out.write_all(page.as_bytes())?))?;
-    context.signal("written", &json!({ "molecules": molecules.len(), "drawn": limit.min(molecules.len()) }))?;
+    context.signal("written", &json!({ "molecules": molecules.len(), "drawn": drawn }))?;
     Ok(written)
 }
 
@@ -127,50 +139,58 @@ fn columns(
 }
 
 fn distributions(
-    context: &ExecutionContext<'_>,
-    table: &Table,
+    shelf: &mut Shelf<'_>,
+    molecules: &Molecules,
     plotted: &[usize],
     history: Option<&History>,
 ) -> Result<String, StepError> {
+    let table = molecules.table();
+    // Where a molecule is in several rows, it is the rows that have the values.
+    let called = match cards::different(molecules) {
+        different if different == table.rows() => ("molecule", "molecules"),
+        _ => ("row", "rows"),
+    };
     let (mut plots, mut compared) = (String::new(), false);
     for index in plotted {
         let (column, data) = (&table.columns()[*index], table.data(*index));
         let Some(now) = data.and_then(plots::numbers) else { continue };
         let all = match history {
-            Some(history) => past::before(context, history, &column.name, table.rows())?,
+            Some(history) => past::before(shelf, history, &column.name, table.rows())?,
             None => None,
         };
         let all = all.as_deref().and_then(|all| plots::numbers(all.column(&column.name)?.1));
         compared |= all.is_some();
-        plots.push_str(&plots::histogram(column, &now, all.as_deref()).unwrap_or_default());
+        plots.push_str(&plots::histogram(column, &now, all.as_deref(), called).unwrap_or_default());
     }
     if plots.is_empty() {
         return Ok(String::new());
     }
     let key = if compared {
-        "<p class=\"lead key\"><span class=\"now\"></span> the molecules of this report \
-         <span class=\"before\"></span> all that had a value</p>"
+        let (_, many) = called;
+        format!(
+            "<p class=\"lead key\"><span class=\"now\"></span> the {many} of this report \
+             <span class=\"before\"></span> all that had a value</p>"
+        )
     } else {
-        ""
+        String::new()
     };
     Ok(format!("<section id=\"plots\"><h2>Distributions</h2>{key}<div class=\"plots\">{plots}</div></section>"))
 }
 
 /// The numbers at the head of the page, of the path from the source to it: what was read and added is what is shown,
 /// removed and refused.
-fn tiles(molecules: &Molecules, passages: &[Passage<'_>]) -> Vec<(usize, &'static str)> {
-    let kept = if molecules.len() == 1 { "molecule" } else { "molecules" };
-    let mut tiles = vec![(molecules.len(), kept)];
+fn tiles(molecules: &Molecules, passages: &[Passage<'_>]) -> Vec<(usize, String)> {
+    let mut tiles = vec![(molecules.len(), cards::called(molecules))];
     let way = path_to_page(passages);
     if let Some(&first) = way.first() {
         let refused = |passage: &Passage<'_>| passage.rejects.as_ref().map_or(0, |rejects| rejects.rows());
-        tiles.push((first.came.unwrap_or_else(|| first.went + refused(first)), "read"));
+        tiles.push((first.came.unwrap_or_else(|| first.went + refused(first)), "read".to_owned()));
         let added: usize = way.iter().map(|passage| passage.change.added).sum();
         if added > 0 {
-            tiles.push((added, "added"));
+            tiles.push((added, "added".to_owned()));
         }
-        tiles.push((way.iter().map(|passage| passage.change.removed).sum(), "removed"));
-        tiles.push((way.iter().copied().map(refused).sum(), "refused"));
+        tiles.push((way.iter().map(|passage| passage.change.removed).sum(), "removed".to_owned()));
+        tiles.push((way.iter().copied().map(refused).sum(), "refused".to_owned()));
     }
     tiles
 }
@@ -179,7 +199,7 @@ fn page(
     title: &str,
     flow: &str,
     notes: Option<&str>,
-    tiles: &[(usize, &str)],
+    tiles: &[(usize, String)],
     sections: &[(&str, &str, String)],
 ) -> String {
     let title = escape(title);

@@ -56,9 +56,9 @@ pub(super) struct Change {
 /// What each step that put out a table let through, in order.
 pub(super) fn passages<'a>(
     context: &ExecutionContext<'_>,
+    shelf: &mut Shelf<'_>,
     history: &'a History,
 ) -> Result<Vec<Passage<'a>>, StepError> {
-    let mut shelf = Shelf { source: context.artifacts(), last: None };
     let mut passages = Vec::new();
     for step in &history.steps {
         context.check_cancelled()?;
@@ -208,8 +208,8 @@ fn gone(
     gone
 }
 
-/// For each column of `input` that a condition names, how many of the rows `gone` have no value there: a condition that
-/// cannot be known to hold does not keep its row.
+/// For each column of `input` that a condition names, how many of the rows `gone` have no value there. They need not be
+/// gone for that: another part of the condition may have failed.
 fn missing(named: &[&str], input: &Table, gone: &[usize]) -> Vec<(String, usize)> {
     let counted = |name: &&str| {
         let (_, data) = input.column(name)?;
@@ -249,14 +249,13 @@ fn take<K: Eq + Hash>(left: &mut HashMap<K, usize>, key: &K) -> bool {
 
 /// The first table on the way that has a column called `name`, if it has more rows than `rows`.
 pub(super) fn before(
-    context: &ExecutionContext<'_>,
+    shelf: &mut Shelf<'_>,
     history: &History,
     name: &str,
     rows: usize,
 ) -> Result<Option<Arc<Table>>, StepError> {
-    let mut shelf = Shelf { source: context.artifacts(), last: None };
     for output in history.steps.iter().filter_map(|step| step.output(MAIN_OUTPUT)) {
-        let root = context.artifacts().artifact(output.hash)?.payload()?;
+        let root = shelf.source.artifact(output.hash)?.payload()?;
         let has = root["columns"].as_array().is_some_and(|columns| columns.iter().any(|column| column["name"] == name));
         if has {
             let more = shelf.rows(output)?.is_some_and(|all| all > rows);
@@ -266,13 +265,18 @@ pub(super) fn before(
     Ok(None)
 }
 
-/// Tables by their artifacts. The last one is kept, since one step's output is the next one's input.
-struct Shelf<'a> {
+/// Tables by their artifacts. The last one is kept, since one step's output is the next one's input, and columns that
+/// stand side by side come from one table.
+pub(super) struct Shelf<'a> {
     source: &'a dyn ArtifactSource,
     last: Option<(ArtifactHash, Arc<Table>)>,
 }
 
-impl Shelf<'_> {
+impl<'a> Shelf<'a> {
+    pub(super) fn new(source: &'a dyn ArtifactSource) -> Self {
+        Self { source, last: None }
+    }
+
     /// How many rows the artifact has; none if it is no table.
     fn rows(&self, output: &OutputRef) -> Result<Option<usize>, StepError> {
         let root = self.source.artifact(output.hash)?;
@@ -299,8 +303,10 @@ impl Shelf<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
-    use crate::artifact::{Column, ColumnType};
+    use crate::artifact::{Artifact, ArtifactError, Column, ColumnType};
 
     /// A table with these records, and with these values where there are any.
     fn table(rows: &[(Option<i64>, Option<i64>)]) -> Table {
@@ -345,6 +351,43 @@ mod tests {
         // Which rows a reject without a record was, nobody can say.
         let change = Change::of(None, &before, &after, Some(&table(&[(None, None)])));
         assert_eq!(change, Change { removed: 2, ..Change::default() });
+    }
+
+    /// Counts what it is asked for.
+    struct Counted {
+        artifacts: HashMap<ArtifactHash, Artifact>,
+        asked: Mutex<HashMap<ArtifactHash, usize>>,
+    }
+
+    impl ArtifactSource for Counted {
+        fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
+            *self.asked.lock().unwrap().entry(hash).or_default() += 1;
+            self.artifacts.artifact(hash)
+        }
+    }
+
+    #[test]
+    fn columns_of_one_table_are_read_at_once() {
+        let packed = table(&[(Some(1), Some(5)), (Some(2), Some(6))]).pack().unwrap();
+        let (root, parts) = (packed.root.hash(), packed.parts);
+        let chunks: Vec<ArtifactHash> = parts.iter().map(Artifact::hash).collect();
+        let artifacts = parts.into_iter().chain([packed.root]).map(|artifact| (artifact.hash(), artifact)).collect();
+        let source = Counted { artifacts, asked: Mutex::default() };
+        let history: History = serde_json::from_value(serde_json::json!({
+            "flow": "told",
+            "steps": [{
+                "id": "read", "uses": "molecules.read", "version": 1, "inputs": {}, "params": {},
+                "fingerprint": "00".repeat(32),
+                "outputs": [{ "name": MAIN_OUTPUT, "kind": "table", "hash": root.to_string() }],
+            }],
+        }))
+        .unwrap();
+        let mut shelf = Shelf::new(&source);
+        for column in ["record", "x"] {
+            assert_eq!(before(&mut shelf, &history, column, 1).unwrap().unwrap().rows(), 2);
+        }
+        let asked = source.asked.lock().unwrap();
+        assert!(!chunks.is_empty() && chunks.iter().all(|chunk| asked[chunk] == 1), "{asked:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Distributions as histograms: the molecules of the report over those that the values were computed for.
 
-use super::html::{counted, number, words};
+use super::html::{counted, number_apart, words};
 use crate::artifact::{Column, ColumnData, ColumnType};
 
 const WIDTH: f64 = 360.0;
@@ -9,6 +9,9 @@ const HEIGHT: f64 = 136.0;
 const BASE: f64 = 108.0;
 const TOP: f64 = 8.0;
 const LABELS: f64 = 127.0;
+
+/// So many characters there is room for below the bars, with space between three labels.
+const ROOM: usize = 30;
 
 /// About so many bars.
 const BARS: f64 = 24.0;
@@ -22,8 +25,14 @@ pub(super) fn numbers(data: &ColumnData) -> Option<Vec<f64>> {
     }
 }
 
-/// A histogram of `now`, in front of one of `before` if that is given; nothing where there are no values.
-pub(super) fn histogram(column: &Column, now: &[f64], before: Option<&[f64]>) -> Option<String> {
+/// A histogram of `now`, in front of one of `before` if that is given; nothing where there are no values. What has the
+/// values is called `one` or `many`.
+pub(super) fn histogram(
+    column: &Column,
+    now: &[f64],
+    before: Option<&[f64]>,
+    (one, many): (&str, &str),
+) -> Option<String> {
     let scale = Scale::over(column.ty, before.unwrap_or(now).iter().chain(now))?;
     let bars = |values: &[f64]| {
         let mut bars = vec![0_usize; scale.bars];
@@ -52,10 +61,12 @@ pub(super) fn histogram(column: &Column, now: &[f64], before: Option<&[f64]>) ->
     let [from, middle, to] = scale.ticks();
     let told = match median(now) {
         Some((least, median, greatest)) => {
-            let molecules = counted(now.len(), "molecule", "molecules");
-            format!("{molecules}, from {} to {}, median {}", number(least), number(greatest), number(median))
+            let all = counted(now.len(), one, many);
+            let whole = column.ty == ColumnType::Integer;
+            let said = |value| said(value, whole, least.abs().max(greatest.abs()), (greatest - least) / 100.0);
+            format!("{all}, from {} to {}, median {}", said(least), said(greatest), said(median))
         }
-        None => "no molecule has a value".to_owned(),
+        None => format!("no {one} has a value"),
     };
     Some(format!(
         "<figure class=\"plot\"><figcaption><h3>{name}{}</h3><p>{told}</p></figcaption>\
@@ -66,6 +77,15 @@ pub(super) fn histogram(column: &Column, now: &[f64], before: Option<&[f64]>) ->
          <text x=\"{WIDTH}\" y=\"{LABELS}\" class=\"end\">{to}</text></svg></figure>",
         unit.unwrap_or_default()
     ))
+}
+
+/// `value` beside others of about the given size that are `apart` from it. Whole numbers stand as on a card, in full.
+fn said(value: f64, whole: bool, size: f64, apart: f64) -> String {
+    if whole && value.fract() == 0.0 && value.abs() < 1e12 {
+        return value.to_string().replace('-', "\u{2212}");
+    }
+    // What is one bar needs no more digits to be told apart.
+    number_apart(value, size, if apart > 0.0 { apart } else { size })
 }
 
 /// The least, the middle and the greatest.
@@ -83,6 +103,8 @@ struct Scale {
     from: f64,
     step: f64,
     bars: usize,
+    /// Whether the values are whole numbers.
+    whole: bool,
     /// Whether each bar is for one whole number.
     each: bool,
 }
@@ -96,7 +118,8 @@ impl Scale {
             return None;
         }
         let whole = ty == ColumnType::Integer;
-        let smallest = if whole { 1.0 } else { (least.abs().max(greatest.abs()) * 1e-9).max(1e-9) };
+        // Values that are closer to each other than can be told are in one bar.
+        let smallest = if whole { 1.0 } else { (least.abs().max(greatest.abs()) * 1e-9).max(f64::MIN_POSITIVE) };
         let rough = ((greatest - least) / BARS).max(smallest);
         let power = 10_f64.powf(rough.log10().floor());
         let round = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power);
@@ -105,7 +128,7 @@ impl Scale {
         // Of whole numbers that have a bar each, the greatest too has one of its own.
         let each = whole && step < 1.5;
         let bars = ((greatest - from) / step - 1e-9).ceil() as usize + usize::from(each);
-        Some(Self { from, step, bars: bars.max(1), each })
+        Some(Self { from, step, bars: bars.max(1), whole, each })
     }
 
     fn bar_of(&self, value: f64) -> usize {
@@ -120,9 +143,14 @@ impl Scale {
     fn ticks(&self) -> [String; 3] {
         let (from, end) = (self.from, if self.each { self.end() - 1.0 } else { self.end() });
         let middle = (from + end) / 2.0;
-        let none = self.bars == 1 || (self.each && middle.fract() != 0.0);
-        let last = if self.each && self.bars == 1 { String::new() } else { number(end) };
-        [number(from), if none { String::new() } else { number(middle) }, last]
+        let said = |value: f64| said(value, self.whole, from.abs().max(end.abs()), self.step / 2.0);
+        if self.bars == 1 {
+            return [said(from), String::new(), String::new()];
+        }
+        let [first, between, last] = [from, middle, end].map(said);
+        let long = [&first, &between, &last].into_iter().map(|label| label.chars().count()).sum::<usize>() > ROOM;
+        let none = long || (self.each && middle.fract() != 0.0);
+        [first, if none { String::new() } else { between }, last]
     }
 }
 
@@ -135,10 +163,15 @@ mod tests {
         let over = |ty, values: &[f64]| Scale::over(ty, values.iter());
         let weights = over(ColumnType::Float, &[151.2, 498.7]).unwrap();
         assert_eq!((weights.from, weights.step, weights.end()), (140.0, 20.0, 500.0));
-        assert_eq!(over(ColumnType::Integer, &[0.0, 7.0]), Some(Scale { from: 0.0, step: 1.0, bars: 8, each: true }));
+        assert_eq!(
+            over(ColumnType::Integer, &[0.0, 7.0]),
+            Some(Scale { from: 0.0, step: 1.0, bars: 8, whole: true, each: true })
+        );
         assert_eq!(over(ColumnType::Integer, &[3.0]).unwrap().bars, 1);
         assert_eq!(over(ColumnType::Float, &[]), None);
-        for values in [[0.0, 0.0], [-1e-300, 1e-300], [1e300, 1.000_000_1e300], [-1e15, 1e-15], [0.1, 0.3]] {
+        for values in
+            [[0.0, 0.0], [-1e-300, 1e-300], [0.0, 1e-320], [1e300, 1.000_000_1e300], [-1e15, 1e-15], [0.1, 0.3]]
+        {
             let scale = over(ColumnType::Float, &values).unwrap();
             assert!((1..=40).contains(&scale.bars), "{values:?}: {scale:?}");
             assert!(values.iter().all(|value| scale.bar_of(*value) < scale.bars));
@@ -149,9 +182,27 @@ mod tests {
     #[test]
     fn every_value_is_in_a_bar() {
         let column = Column::new("a<b", ColumnType::Float).with_unit("g/mol");
-        let plot = histogram(&column, &[1.0, 2.0, 2.0], Some(&[1.0, 2.0, 2.0, 9.0])).unwrap();
+        let called = ("molecule", "molecules");
+        let plot = histogram(&column, &[1.0, 2.0, 2.0], Some(&[1.0, 2.0, 2.0, 9.0]), called).unwrap();
         assert!(plot.contains("Histogram of a&lt;b: 3 molecules, from 1 to 2, median 2"), "{plot}");
         assert_eq!((plot.matches("class=\"now\"").count(), plot.matches("class=\"before\"").count()), (2, 3));
-        assert_eq!(histogram(&column, &[], None), None);
+        assert_eq!(histogram(&column, &[], None, called), None);
+    }
+
+    #[test]
+    fn small_and_large_values_are_spread_and_named() {
+        let ki = Column::new("ki", ColumnType::Float);
+        let called = ("molecule", "molecules");
+        let plot = histogram(&ki, &[2.3e-9, 1e-6, 3.4e-5], None, called).unwrap();
+        assert!(plot.contains("3 molecules, from 2.3×10⁻⁹ to 3.4×10⁻⁵, median 1×10⁻⁶"), "{plot}");
+        let spread = [1e-12, 2e-12, 5e-12, 9e-12];
+        let plot = histogram(&ki, &spread, None, called).unwrap();
+        assert_eq!(plot.matches("class=\"now\"").count(), 4, "{plot}");
+        let ticks = |ty, values: &[f64]| Scale::over(ty, values.iter()).unwrap().ticks();
+        assert_eq!(ticks(ColumnType::Float, &[0.0, 9.9e29]), ["0", "5×10²⁹", "1×10³⁰"]);
+        assert_eq!(ticks(ColumnType::Float, &[1_234_560.0, 1_234_570.0]), ["1.23456×10⁶", "", "1.23457×10⁶"]);
+        assert_eq!(ticks(ColumnType::Float, &[5.1e-9, 5.1e-9])[1..], ["", ""]);
+        assert_eq!(ticks(ColumnType::Float, &[0.0]), ["0", "", ""]);
+        assert_eq!(ticks(ColumnType::Integer, &[1_000_001.0, 1_000_003.0]), ["1000001", "1000002", "1000003"]);
     }
 }
