@@ -282,6 +282,49 @@ impl EventStore for SqliteEventStore {
         Ok(summaries)
     }
 
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                // Walks back over the numbers, as far as the beginnings that are asked for.
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log
+                 WHERE position = 0 AND seq < ?2
+                   AND (?1 IS NULL OR (event_type = 'flowinitialized' AND payload ->> '$.flow' = ?1))
+                 ORDER BY seq DESC LIMIT ?3",
+            )
+            .map_err(&failed)?;
+        let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![flow, before, limit]).map_err(&failed)?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+        }
+        Ok(events)
+    }
+
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                // No id that begins with the prefix is greater than the prefix and a `g`.
+                "SELECT flow_id FROM event_log
+                 WHERE flow_id >= ?1 AND flow_id < ?1 || 'g' AND position = 0 ORDER BY flow_id LIMIT ?2",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![prefix, limit]).map_err(&failed)?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let text: String = row.get(0).map_err(&failed)?;
+            let run = text.parse().map_err(|_| StoreError::Corrupt { reason: format!("a run is named `{text}`") })?;
+            runs.push(run);
+        }
+        Ok(runs)
+    }
+
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         next_position(&self.connection(), flow_id).map_err(self.failed("read"))
     }
