@@ -21,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use self::error::sqlite_error;
 use self::lease::LeaseError;
+use self::open::Older;
 use self::rows::{StoredEvent, insert, next_position, signed};
 use super::admit::admit;
 use super::follow::poll;
@@ -51,31 +52,34 @@ pub struct SqliteEventStore {
 }
 
 impl SqliteEventStore {
-    /// The store in the file at `path`. The file and its directory are made if they are missing, and an older schema is
-    /// brought up to date.
+    /// The store in the file at `path`. The file and its directory are made if they are missing; an older schema with
+    /// events in it does not get the newer one before somebody asks for that with [`migrate`].
     ///
     /// # Errors
     /// [`StoreError::Unusable`] with what to do: the path is a directory, cannot be written, is no store of this
-    /// program, or is one of a later release. [`StoreError::Corrupt`] if the file is damaged.
+    /// program, or is one of an earlier or a later release. [`StoreError::Corrupt`] if the file is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with_wait(path, WAIT)
     }
 
     /// The same with the time that a writer waits for another process before it gives up, 30 seconds otherwise.
     pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, StoreError> {
-        let (path, connection) = open::open(path.as_ref(), wait)?;
+        let (path, connection) = open::open(path.as_ref(), wait, Older::Refused)?;
         Ok(Self { path, wait, connection: Mutex::new(connection) })
     }
 
     /// The store in the file at `path`, to be read. Where it may be written, it is opened as [`open`](Self::open) does;
-    /// where not, appends to it fail, and so does this if its schema is an older one.
+    /// where not, appends to it fail, and so does this if its schema is an older one, with events in it or none.
     ///
     /// # Errors
     /// As `open`.
     pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if !reading::is_kept_from_writing(path) {
-            return Self::open(path);
+            match Self::open(path) {
+                Err(error) if reading::was_kept_from_writing(&error) => {}
+                opened => return opened,
+            }
         }
         let (path, connection) = reading::open_for_reading(path, WAIT)?;
         Ok(Self { path, wait: WAIT, connection: Mutex::new(connection) })
