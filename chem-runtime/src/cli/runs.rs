@@ -68,17 +68,15 @@ pub(super) fn find_run(store: &dyn EventStore, written: &str) -> Result<(FlowId,
 }
 
 fn search(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
-    let flows = store.flows()?;
     if written == "@last" {
-        let last = flows.last().ok_or_else(|| Failure::usage("the store has no runs yet"))?;
-        return Ok(last.flow_id());
+        let newest = store.newest(None, None, 1)?;
+        let last = newest.first().ok_or_else(|| Failure::usage("the store has no runs yet"))?;
+        return Ok(last.flow_id);
     }
-    let prefix = written.to_ascii_lowercase();
-    let mut matching = flows.iter().map(|flow| flow.flow_id()).filter(|id| id.to_string().starts_with(&prefix));
-    match (matching.next(), matching.next()) {
-        (Some(only), None) => Ok(only),
-        (None, _) => Err(unknown(written)),
-        (Some(first), Some(second)) => Err(Failure::usage(format!(
+    match store.flows_with_prefix(&written.to_ascii_lowercase(), 2)?[..] {
+        [only] => Ok(only),
+        [] => Err(unknown(written)),
+        [first, second, ..] => Err(Failure::usage(format!(
             "`{written}` begins the ids of several runs, `{first}` and `{second}` among them"
         ))
         .with_help("write more of the id")),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::admit::{AdmittedArtifact, admit, now};
 use super::lease::{LeaseState, check_epoch};
+use super::summary::flow_begun_by;
 use super::{Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, Takeover, Writer};
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
@@ -181,6 +182,26 @@ impl EventStore for InMemoryEventStore {
             Some(FlowSummary { first, last, event_variants: event_variants(events) })
         };
         Ok(begun.filter_map(summary).collect())
+    }
+
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+        let state = self.state();
+        let begun = state.log.iter().rev().filter(|(_, position)| *position == 0);
+        let first = begun.filter_map(|(flow_id, position)| state.event(*flow_id, *position));
+        let asked_for = first
+            .filter(|event| before.is_none_or(|before| event.seq < before))
+            .filter(|event| flow.is_none_or(|flow| flow_begun_by(&event.kind) == Some(flow)));
+        Ok(asked_for.take(limit).cloned().collect())
+    }
+
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+        let state = self.state();
+        // An append of nothing leaves a run without events, which is none.
+        let begun = state.flows.iter().filter(|(_, events)| !events.is_empty()).map(|(flow_id, _)| *flow_id);
+        let mut matching: Vec<FlowId> = begun.filter(|flow_id| flow_id.to_string().starts_with(prefix)).collect();
+        matching.sort_unstable();
+        matching.truncate(limit);
+        Ok(matching)
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {

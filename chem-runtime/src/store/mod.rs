@@ -118,8 +118,16 @@ pub trait EventStore: Send + Sync {
     /// The newest `StepFinished` that carries this cache key, of all runs.
     fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError>;
 
-    /// All runs, the oldest first.
+    /// All runs, the oldest first. Reads the whole log; whoever looks for one run asks for less.
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError>;
+
+    /// How the newest runs began: their first events, at most `limit`, the newest run first. Of all flows, or of the one
+    /// called `flow`; of all runs, or of those whose first event comes before the one numbered `before`, so that one page
+    /// follows on another.
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError>;
+
+    /// The runs whose id, as it is written, begins with `prefix`, at most `limit`, in the order of their ids.
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError>;
 
     /// The position that the next event of a run will have.
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
@@ -192,6 +200,14 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
         (**self).flows()
+    }
+
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+        (**self).newest(flow, before, limit)
+    }
+
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+        (**self).flows_with_prefix(prefix, limit)
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {

@@ -23,10 +23,7 @@ impl FlowSummary {
 
     /// The flow's name.
     pub fn flow(&self) -> Option<&str> {
-        match &self.first.kind {
-            FlowEventKind::FlowInitialized(initialized) => Some(&initialized.flow),
-            _ => None,
-        }
+        flow_begun_by(&self.first.kind)
     }
 
     /// How the run stands.
@@ -46,5 +43,13 @@ impl FlowSummary {
             FlowEventKind::FlowCompleted(completed) => Some(completed.flow_fingerprint),
             _ => None,
         }
+    }
+}
+
+/// The name of the flow of which a run begins with `first`.
+pub(super) fn flow_begun_by(first: &FlowEventKind) -> Option<&str> {
+    match first {
+        FlowEventKind::FlowInitialized(initialized) => Some(&initialized.flow),
+        _ => None,
     }
 }

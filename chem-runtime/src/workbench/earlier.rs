@@ -6,43 +6,92 @@ use std::rc::Rc;
 
 use super::WorkbenchError;
 use super::facts::FlowFacts;
-use crate::event::{FlowEventKind, FlowId};
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::replay;
-use crate::store::{EventStore, FlowSummary};
+use crate::store::{EventStore, StoreError};
 
-/// The earlier runs of one flow, which are read as they are asked for.
+/// So many runs are asked for at first, and each time after as many as are known; never more than [`PAGE`].
+const FIRST_PAGE: usize = 16;
+const PAGE: usize = 1_024;
+
+/// The earlier runs of one flow, which are looked up and read as they are asked for.
 pub(super) struct EarlierRuns<'a> {
     store: &'a dyn EventStore,
-    /// The newest first.
-    runs: Vec<FlowSummary>,
+    listed: RefCell<Listed>,
     read: RefCell<HashMap<FlowId, Rc<FlowFacts>>>,
+}
+
+/// The runs that are known so far.
+struct Listed {
+    /// The newest first.
+    runs: Vec<Rc<Run>>,
+    /// Those that are still to be asked for, if there may be any.
+    rest: Option<Rest>,
+}
+
+/// The runs of the flow called `flow` that began before the event numbered `before`.
+struct Rest {
+    flow: String,
+    before: Option<u64>,
+}
+
+/// How a run began.
+struct Run {
+    flow_id: FlowId,
+    /// The steps that its flow has.
+    steps: Vec<String>,
 }
 
 impl<'a> EarlierRuns<'a> {
     /// The runs of the flow called `flow`: all, or those that began before `than`.
     pub(super) fn of(store: &'a dyn EventStore, flow: &str, than: Option<FlowId>) -> Result<Self, WorkbenchError> {
-        let all = store.flows()?;
-        let end = than.and_then(|than| all.iter().position(|run| run.flow_id() == than)).unwrap_or(all.len());
-        let mut runs: Vec<FlowSummary> = all.into_iter().take(end).filter(|run| run.flow() == Some(flow)).collect();
-        runs.reverse();
-        Ok(Self { store, runs, read: RefCell::default() })
+        let began = match than {
+            Some(than) => store.event(than, 0)?,
+            None => None,
+        };
+        let rest = Rest { flow: flow.to_owned(), before: began.map(|event| event.seq) };
+        Ok(Self::listed(store, Listed { runs: Vec::new(), rest: Some(rest) }))
     }
 
     /// Only the run `flow_id`, whatever its flow is called.
     pub(super) fn only(store: &'a dyn EventStore, flow_id: FlowId) -> Result<Self, WorkbenchError> {
-        let runs = store.flows()?.into_iter().filter(|run| run.flow_id() == flow_id).collect();
-        Ok(Self { store, runs, read: RefCell::default() })
+        let runs = store.event(flow_id, 0)?.iter().map(Run::begun_by).collect();
+        Ok(Self::listed(store, Listed { runs, rest: None }))
+    }
+
+    fn listed(store: &'a dyn EventStore, listed: Listed) -> Self {
+        Self { store, listed: RefCell::new(listed), read: RefCell::default() }
     }
 
     /// The newest run in which the step called `id` has started.
     pub(super) fn with_step(&self, id: &str) -> Result<Option<Rc<FlowFacts>>, WorkbenchError> {
-        for run in self.runs.iter().filter(|run| defines(run, id)) {
-            let facts = self.facts(run.flow_id())?;
+        for index in 0.. {
+            let Some(run) = self.run(index)? else { break };
+            if !run.steps.iter().any(|step| step == id) {
+                continue;
+            }
+            let facts = self.facts(run.flow_id)?;
             if facts.step(id).is_some() {
                 return Ok(Some(facts));
             }
         }
         Ok(None)
+    }
+
+    /// The run at `index`, counted from the newest.
+    fn run(&self, index: usize) -> Result<Option<Rc<Run>>, StoreError> {
+        let Listed { runs, rest } = &mut *self.listed.borrow_mut();
+        while index >= runs.len() {
+            let Some(Rest { flow, before }) = rest else { break };
+            let limit = runs.len().clamp(FIRST_PAGE, PAGE);
+            let page = self.store.newest(Some(flow), *before, limit)?;
+            runs.extend(page.iter().map(Run::begun_by));
+            match page.last() {
+                Some(oldest) if page.len() == limit => *before = Some(oldest.seq),
+                _ => *rest = None,
+            }
+        }
+        Ok(runs.get(index).cloned())
     }
 
     fn facts(&self, flow_id: FlowId) -> Result<Rc<FlowFacts>, WorkbenchError> {
@@ -55,10 +104,14 @@ impl<'a> EarlierRuns<'a> {
     }
 }
 
-/// Whether the flow of a run has a step called `id`.
-fn defines(run: &FlowSummary, id: &str) -> bool {
-    match &run.first.kind {
-        FlowEventKind::FlowInitialized(initialized) => initialized.definition.steps.iter().any(|step| step.id == id),
-        _ => false,
+impl Run {
+    fn begun_by(first: &FlowEvent) -> Rc<Self> {
+        let steps = match &first.kind {
+            FlowEventKind::FlowInitialized(begun) => {
+                begun.definition.steps.iter().map(|step| step.id.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        Rc::new(Self { flow_id: first.flow_id, steps })
     }
 }

@@ -146,5 +146,11 @@ fn a_store_that_may_not_be_written_is_read() {
     assert!(by_another(&["plan", "f.yaml"]).expect(0).stdout.contains("reuse"));
     let refused = by_another(&["run", "f.yaml"]).expect(3).stderr;
     assert!(refused.contains("cannot be opened for writing"), "{refused}");
+    // Also where only what stands beside the file may not be written.
+    allow("kept", 0o755);
+    std::fs::remove_file(place.path().join("kept/a b.db.lock")).unwrap();
+    allow("kept/a b.db", 0o666);
+    allow("kept", 0o555);
+    assert!(by_another(&["ls"]).expect(0).stdout.contains("completed"));
     allow("kept", 0o755);
 }

@@ -51,6 +51,27 @@ fn a_second_run_reuses_the_first_and_says_so() {
 }
 
 #[test]
+fn a_run_that_cannot_be_read_keeps_nobody_from_the_others() {
+    let place = Place::new();
+    place.write("demo.yaml", DEMO);
+    run(&place, &[]);
+    let second = run(&place, &["--set", "text=CCN"])["flow_id"].as_str().unwrap().to_owned();
+    run(&place, &["--set", "text=CCC"]);
+    let change = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
+    change
+        .execute_batch("DROP TRIGGER event_log_is_never_updated; UPDATE event_log SET payload = '{}' WHERE seq = 1")
+        .unwrap();
+    drop(change);
+
+    assert_ne!(place.chem(&["ls"]).status, 0, "all runs were listed");
+    assert_eq!(place.show(&second[..35])["flow_id"], second);
+    assert_eq!(place.show(&second.to_uppercase()[..35])["flow_id"], second);
+    let why = place.chem(&["why", "@last", "seed", "--format", "json"]).expect(0).json();
+    assert_eq!(why["against"], second);
+    assert_eq!(actions(&place, &["--set", "text=C"])[0].1, "parameter text \"CCC\" → \"C\"");
+}
+
+#[test]
 fn a_plan_says_what_the_run_then_does_and_makes_no_store() {
     let place = Place::new();
     place.write("demo.yaml", DEMO);

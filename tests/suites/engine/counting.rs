@@ -260,6 +260,14 @@ impl EventStore for Watched {
         self.inner.flows()
     }
 
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+        self.inner.newest(flow, before, limit)
+    }
+
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+        self.inner.flows_with_prefix(prefix, limit)
+    }
+
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         self.inner.next_position(flow_id)
     }

@@ -10,6 +10,8 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::laws::runs_are_found_as_listed;
+
 /// An append to one of a few runs.
 #[derive(Debug, Clone)]
 struct Append {
@@ -79,6 +81,7 @@ fn perform(store: &dyn EventStore, runs: &[FlowId], script: &[Append]) -> Transc
         }
     };
     let answers = script.iter().map(answer).collect();
+    runs_are_found_as_listed(store);
     let hashes = store.artifacts_with_prefix("", usize::MAX).unwrap();
     Transcript {
         answers,

@@ -206,6 +206,32 @@ fn a_change_is_followed_downstream_and_to_its_cause() {
 }
 
 #[test]
+fn the_nearest_run_with_a_step_is_found_however_many_have_none() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let (mut pieces, policy) = (row(3), ReusePolicy::wherever_possible());
+    for number in [1, 2] {
+        pieces[2].number = number;
+        run(&store, &pieces, policy.clone());
+    }
+    for _ in 0..70 {
+        run(&store, &pieces[..2], policy.clone());
+    }
+    pieces[2].number = 3;
+    assert_eq!(planned(&store, &pieces, &policy).steps[2].action.reasons(), ["parameter number 2 → 3"]);
+    let (third, _) = run(&store, &pieces, policy.clone());
+    pieces[2].number = 4;
+    run(&store, &pieces, policy);
+    // Runs that began later are not looked at, and one that is named is the only one.
+    let runs = store.flows().unwrap();
+    let found = why(store.as_ref(), &third, "s2", None).unwrap();
+    assert_eq!((found.against, found.differences.len()), (Some(runs[1].flow_id()), 1));
+    let found = why(store.as_ref(), &third, "s2", Some(runs[0].flow_id())).unwrap();
+    assert_eq!(found.differences[0].to_string(), "parameter number 1 → 3");
+    let none = why(store.as_ref(), &third, "s2", Some(runs[2].flow_id())).unwrap();
+    assert_eq!((none.against, none.differences), (None, vec![Difference::New]));
+}
+
+#[test]
 fn a_step_may_turn_out_to_do_what_an_earlier_one_does() {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
     let policy = ReusePolicy::wherever_possible();

@@ -18,6 +18,7 @@ mod provider;
 mod read;
 mod repository;
 mod rows;
+mod runs;
 mod schema;
 mod session;
 mod settings;
@@ -258,6 +259,19 @@ impl EventStore for PgEventStore {
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
         self.inner.with_session("read", read::flows)
+    }
+
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+        // The database has no text with such a character, and takes none.
+        if flow.is_some_and(|flow| flow.contains('\0')) {
+            return Ok(Vec::new());
+        }
+        self.inner.with_session("read", |session| runs::newest(session, flow, before, limit))
+    }
+
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+        let Some(range) = runs::beginning_with(prefix) else { return Ok(Vec::new()) };
+        self.inner.with_session("read", |session| runs::between(session, range, limit))
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {

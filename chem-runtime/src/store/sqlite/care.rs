@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use super::WAIT;
 use super::error::{OpenError, sqlite_error};
-use super::open::open;
+use super::open::{Older, open};
 use super::reading::connect_for_reading;
 use super::schema::{describe, expected, read_status};
-use super::{SqliteEventStore, WAIT};
 use crate::store::StoreError;
 use crate::store::schema::{Drift, SchemaStatus, Version, compare};
 
@@ -29,20 +29,20 @@ pub fn status(path: &Path) -> Result<SchemaStatus, StoreError> {
     })
 }
 
-/// Brings the schema of the store at `path` up to date, which opening it does, and returns what that applied.
+/// Brings the schema of the store at `path` up to date, and returns what that applied. Makes the store if there is none.
 ///
 /// # Errors
-/// As [`SqliteEventStore::open`].
+/// As [`SqliteEventStore::open`](super::SqliteEventStore::open), whatever the age of the store.
 pub fn migrate(path: &Path) -> Result<Vec<Version>, StoreError> {
     let before = if path.is_file() { status(path)?.applied } else { Vec::new() };
-    SqliteEventStore::open(path)?;
+    open(path, WAIT, Older::Migrated)?;
     Ok(status(path)?.applied.into_iter().filter(|version| !before.contains(version)).collect())
 }
 
 /// What of the schema of the store at `path` has drifted.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if the file is damaged, and as [`SqliteEventStore::open`].
+/// [`StoreError::Corrupt`] if the file is damaged, and as [`SqliteEventStore::open`](super::SqliteEventStore::open).
 pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
     let found = status(path)?;
     if !found.is_current() {
@@ -51,7 +51,7 @@ pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
         });
         return Err(StoreError::Unusable { message, source: None });
     }
-    let (path, connection) = open(path, WAIT)?;
+    let (path, connection) = open(path, WAIT, Older::Refused)?;
     let failed = |error| sqlite_error(&path, WAIT, "check", error);
     let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {

@@ -21,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use self::error::sqlite_error;
 use self::lease::LeaseError;
+use self::open::Older;
 use self::rows::{StoredEvent, insert, next_position, signed};
 use super::admit::admit;
 use super::follow::poll;
@@ -51,31 +52,34 @@ pub struct SqliteEventStore {
 }
 
 impl SqliteEventStore {
-    /// The store in the file at `path`. The file and its directory are made if they are missing, and an older schema is
-    /// brought up to date.
+    /// The store in the file at `path`. The file and its directory are made if they are missing; an older schema with
+    /// events in it does not get the newer one before somebody asks for that with [`migrate`].
     ///
     /// # Errors
     /// [`StoreError::Unusable`] with what to do: the path is a directory, cannot be written, is no store of this
-    /// program, or is one of a later release. [`StoreError::Corrupt`] if the file is damaged.
+    /// program, or is one of an earlier or a later release. [`StoreError::Corrupt`] if the file is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with_wait(path, WAIT)
     }
 
     /// The same with the time that a writer waits for another process before it gives up, 30 seconds otherwise.
     pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, StoreError> {
-        let (path, connection) = open::open(path.as_ref(), wait)?;
+        let (path, connection) = open::open(path.as_ref(), wait, Older::Refused)?;
         Ok(Self { path, wait, connection: Mutex::new(connection) })
     }
 
     /// The store in the file at `path`, to be read. Where it may be written, it is opened as [`open`](Self::open) does;
-    /// where not, appends to it fail, and so does this if its schema is an older one.
+    /// where not, appends to it fail, and so does this if its schema is an older one, with events in it or none.
     ///
     /// # Errors
     /// As `open`.
     pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if !reading::is_kept_from_writing(path) {
-            return Self::open(path);
+            match Self::open(path) {
+                Err(error) if reading::was_kept_from_writing(&error) => {}
+                opened => return opened,
+            }
         }
         let (path, connection) = reading::open_for_reading(path, WAIT)?;
         Ok(Self { path, wait: WAIT, connection: Mutex::new(connection) })
@@ -279,6 +283,49 @@ impl EventStore for SqliteEventStore {
             summaries.push(FlowSummary { first, last, event_variants });
         }
         Ok(summaries)
+    }
+
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                // Walks back over the numbers, as far as the beginnings that are asked for.
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log
+                 WHERE position = 0 AND seq < ?2
+                   AND (?1 IS NULL OR (event_type = 'flowinitialized' AND payload ->> '$.flow' = ?1))
+                 ORDER BY seq DESC LIMIT ?3",
+            )
+            .map_err(&failed)?;
+        let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![flow, before, limit]).map_err(&failed)?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+        }
+        Ok(events)
+    }
+
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                // No id that begins with the prefix is greater than the prefix and a `g`.
+                "SELECT flow_id FROM event_log
+                 WHERE flow_id >= ?1 AND flow_id < ?1 || 'g' AND position = 0 ORDER BY flow_id LIMIT ?2",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![prefix, limit]).map_err(&failed)?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let text: String = row.get(0).map_err(&failed)?;
+            let run = text.parse().map_err(|_| StoreError::Corrupt { reason: format!("a run is named `{text}`") })?;
+            runs.push(run);
+        }
+        Ok(runs)
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {

@@ -8,12 +8,21 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{OpenError, not_writable, of_another_kind, sqlite_error};
-use super::schema::{bring_up_to_date, refuse_foreign};
+use super::schema::{bring_up_to_date, read_status, refuse_foreign};
 use crate::store::StoreError;
+
+/// What is done with a store that holds events and whose schema is an older one. One without events gets the newest.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Older {
+    /// It is left as it is, since the programs that made it could not use it any more.
+    Refused,
+    /// It is brought up to date.
+    Migrated,
+}
 
 /// The connection to the store at `path`, ready for use, and the path made absolute, so that a later change of the
 /// working directory does not matter.
-pub(super) fn open(path: &Path, wait: Duration) -> Result<(PathBuf, Connection), StoreError> {
+pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf, Connection), StoreError> {
     let path = std::path::absolute(path).map_err(|error| unusable("the path of the store is empty".into(), error))?;
     if path.is_dir() {
         let message =
@@ -23,8 +32,8 @@ pub(super) fn open(path: &Path, wait: Duration) -> Result<(PathBuf, Connection),
     refuse_other_kinds(&path)?;
     make_directory_of(&path)?;
     // Held until this function returns.
-    let _lock = lock(&path, wait)?;
-    match connect(&path, wait) {
+    let lock = Lock::take(&path, wait)?;
+    match connect(&path, wait, older, &lock) {
         Ok(connection) => Ok((path, connection)),
         Err(OpenError::Store(error)) => Err(error),
         Err(OpenError::Sqlite(error)) => Err(sqlite_error(&path, wait, "open", error)),
@@ -56,17 +65,41 @@ fn make_directory_of(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Takes the lock beside the store. SQLite's own locks do not cover the change to WAL mode, and refinery takes none.
-fn lock(path: &Path, wait: Duration) -> Result<File, StoreError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(beside(path, ".lock"))
-        .map_err(|error| unusable(not_writable(&path.display()), error))?;
+/// The lock beside a store. SQLite's own locks do not cover the change to WAL mode, and refinery takes none.
+struct Lock {
+    /// Locked for as long as it is open.
+    _file: File,
+    path: PathBuf,
+    /// Whether there was no such file before.
+    is_new: bool,
+}
+
+impl Lock {
+    /// Takes the lock beside the store at `path`.
+    fn take(path: &Path, wait: Duration) -> Result<Self, StoreError> {
+        let beside = beside(path, ".lock");
+        let is_new = !beside.exists();
+        let opened = OpenOptions::new().create(true).append(true).open(&beside);
+        let file = opened.map_err(|error| unusable(not_writable(&path.display()), error))?;
+        wait_for(&file, path, wait)?;
+        Ok(Self { _file: file, path: beside, is_new })
+    }
+
+    /// Leaves no lock where none was, beside a file that nobody can use as a store. Beside one that somebody can, the
+    /// file stays: another process may be waiting for it.
+    fn leave_no_trace(&self) {
+        if self.is_new {
+            // A file that cannot be removed does no harm.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn wait_for(file: &File, path: &Path, wait: Duration) -> Result<(), StoreError> {
     let begun = Instant::now();
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if begun.elapsed() < wait => std::thread::sleep(Duration::from_millis(5)),
             Err(TryLockError::WouldBlock) => {
                 return Err(StoreError::Backend {
@@ -97,7 +130,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn connect(path: &Path, wait: Duration) -> Result<Connection, OpenError> {
+fn connect(path: &Path, wait: Duration, older: Older, lock: &Lock) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
@@ -108,7 +141,15 @@ fn connect(path: &Path, wait: Duration) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "full")?;
-    refuse_foreign(path, &connection)?;
+    if let Err(error) = refuse_foreign(path, &connection) {
+        if matches!(error, OpenError::Store(_)) {
+            lock.leave_no_trace();
+        }
+        return Err(error);
+    }
+    if older == Older::Refused {
+        refuse_older(path, &connection)?;
+    }
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
         return Err(OpenError::unusable(format!(
@@ -118,6 +159,22 @@ fn connect(path: &Path, wait: Duration) -> Result<Connection, OpenError> {
     }
     bring_up_to_date(path, &mut connection)?;
     Ok(connection)
+}
+
+/// Refuses a store that holds events and whose schema is an older one, and leaves it as it is.
+fn refuse_older(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let status = read_status(path, connection)?;
+    // What keeps this program from using the store anyway is said by the attempt to bring it up to date.
+    let Some((newest, _)) = status.pending.iter().max().filter(|_| status.has_events && status.obstacle.is_none())
+    else {
+        return Ok(());
+    };
+    let version = status.applied.last().map_or(0, |(number, _)| *number);
+    Err(OpenError::unusable(format!(
+        "the schema of the store `{}` has version {version}, and this program needs {newest}; make a backup, then run \
+         `chem store migrate`",
+        path.display()
+    )))
 }
 
 fn unusable(message: String, error: std::io::Error) -> StoreError {

@@ -12,13 +12,19 @@ use super::open::{beside, refuse_other_kinds};
 use super::schema::{read_status, refuse_foreign};
 use crate::store::StoreError;
 
-/// Whether there is a store at `path` that this user may not write, or not the files that a writer puts beside it.
+/// Whether there is a file at `path` that this user may not write.
 pub(super) fn is_kept_from_writing(path: &Path) -> bool {
-    let refused = |path: &Path, create: bool| {
-        let opened = OpenOptions::new().append(true).create(create).open(path);
-        opened.is_err_and(|error| matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem))
-    };
-    path.is_file() && (refused(path, false) || refused(&beside(path, ".lock"), true))
+    path.is_file() && OpenOptions::new().append(true).open(path).is_err_and(|error| is_refusal(&error))
+}
+
+/// Whether a store could not be opened because this user may not write the files that a writer puts beside it.
+pub(super) fn was_kept_from_writing(error: &StoreError) -> bool {
+    let StoreError::Unusable { source: Some(source), .. } = error else { return false };
+    source.downcast_ref().is_some_and(is_refusal)
+}
+
+fn is_refusal(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// A connection to the store at `path` that writes nothing, and the path made absolute.

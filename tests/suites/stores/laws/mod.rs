@@ -46,6 +46,8 @@ macro_rules! laws {
                 runs: [
                     runs_are_listed_in_the_order_in_which_they_began,
                     a_summary_tells_the_first_event_the_last_and_all_letters,
+                    runs_are_looked_for_without_the_list_and_found_as_it_has_them,
+                    what_begins_no_id_finds_no_run,
                 ]
                 concurrency: [
                     of_many_writers_on_one_run_one_wins_each_position,
@@ -102,6 +104,46 @@ fn everything(store: &dyn EventStore) -> impl PartialEq + std::fmt::Debug + use<
     let hashes = store.artifacts_with_prefix("", usize::MAX).unwrap();
     let artifacts: Vec<_> = hashes.iter().map(|hash| store.artifact(*hash).unwrap()).collect();
     (runs, events, artifacts)
+}
+
+/// Checks that what is asked of single runs is answered as the list of all runs has it.
+#[track_caller]
+pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
+    let listed = store.flows().unwrap();
+    let mut flows: Vec<Option<&str>> =
+        listed.iter().map(|run| run.flow()).chain([None, Some("no-such"), Some("no\0such")]).collect();
+    flows.sort_unstable();
+    flows.dedup();
+    for flow in flows {
+        let of_flow = listed.iter().rev().filter(|run| flow.is_none() || run.flow() == flow);
+        let expected: Vec<&FlowEvent> = of_flow.map(|run| &run.first).collect();
+        for limit in [1, 2, 3, listed.len() + 1, usize::MAX] {
+            let mut found: Vec<FlowEvent> = Vec::new();
+            loop {
+                let page = store.newest(flow, found.last().map(|oldest| oldest.seq), limit).unwrap();
+                assert!(page.len() <= limit);
+                if page.is_empty() {
+                    break;
+                }
+                found.extend(page);
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{flow:?}, {limit} at a time");
+        }
+        assert_eq!(store.newest(flow, Some(0), 9).unwrap(), []);
+        assert_eq!(store.newest(flow, None, 0).unwrap(), []);
+    }
+
+    let mut ids: Vec<FlowId> = listed.iter().map(|run| run.flow_id()).collect();
+    ids.sort_unstable();
+    for id in &ids {
+        let text = id.to_string();
+        for end in 0..=text.len() {
+            let prefix = &text[..end];
+            let begun: Vec<FlowId> = ids.iter().filter(|id| id.to_string().starts_with(prefix)).copied().collect();
+            assert_eq!(store.flows_with_prefix(prefix, usize::MAX).unwrap(), begun, "{prefix}");
+            assert_eq!(store.flows_with_prefix(prefix, 2).unwrap(), begun[..begun.len().min(2)], "{prefix}");
+        }
+    }
 }
 
 /// Appends, and gives what is stored.

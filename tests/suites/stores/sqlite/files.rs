@@ -59,8 +59,9 @@ fn a_file_of_another_kind_is_no_store_and_is_left_as_it_is() {
     let text = "name,smiles\naspirin,CC(=O)Oc1ccccc1C(=O)O\n".repeat(100);
     std::fs::write(place.path(), &text).unwrap();
     assert_eq!(refused(&place.path(), "is not a store").class(), ErrorClass::Permanent);
+    assert!(told(&SqliteEventStore::open_to_read(place.path()).unwrap_err()).contains("is not a store"));
     assert_eq!(std::fs::read_to_string(place.path()).unwrap(), text);
-    assert_eq!(std::fs::read_dir(place.directory.path()).unwrap().count(), 1, "something was put beside it");
+    assert_eq!(place.files(), ["store.db"]);
 }
 
 #[test]
@@ -69,7 +70,9 @@ fn the_database_of_another_program_is_no_store_and_is_left_as_it_is() {
     place.raw().execute_batch("CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('x')").unwrap();
     let before = std::fs::read(place.path()).unwrap();
     refused(&place.path(), "of another program");
+    assert!(told(&SqliteEventStore::open_to_read(place.path()).unwrap_err()).contains("of another program"));
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
+    assert_eq!(place.files(), ["store.db"]);
     // The same goes for one that says whose it is and has no tables yet.
     let place = Place::new();
     place.raw().execute_batch("PRAGMA application_id = 252006674").unwrap();

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use chem_runtime::store::schema::check;
-use chem_runtime::store::{EventStore as _, StoreUrl};
+use chem_runtime::store::schema::{check, migrate};
+use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_runtime::store::{EventStore as _, StoreError, StoreUrl};
 use chem_tests::released::{RUNS, SQLITE_V2, still_works};
 
-use super::Place;
+use super::{Place, told};
 
 /// The store as release 0.1.0 left it.
 fn released() -> Place {
@@ -39,6 +40,8 @@ fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
     let before = queries.map(rows);
     assert_eq!(before[0].len(), 16);
 
+    let applied = migrate(&StoreUrl::Sqlite(place.path())).unwrap();
+    assert_eq!(applied.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4]);
     let store = place.open().unwrap();
     assert_eq!(queries.map(rows), before);
     assert_eq!(rows("PRAGMA foreign_key_check"), [""; 0]);
@@ -54,5 +57,23 @@ fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
 
 #[test]
 fn the_runs_of_a_store_of_version_2_replay_and_go_on() {
-    still_works(Arc::new(released().open().unwrap()));
+    let place = released();
+    migrate(&StoreUrl::Sqlite(place.path())).unwrap();
+    still_works(Arc::new(place.open().unwrap()));
+}
+
+#[test]
+fn a_store_of_version_2_is_left_to_those_who_use_it_until_somebody_migrates_it() {
+    let place = released();
+    let before = std::fs::read(place.path()).unwrap();
+    for opened in [place.open(), SqliteEventStore::open_to_read(place.path())] {
+        let error = opened.expect_err("the store was opened");
+        assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+        let told = told(&error);
+        assert!(
+            told.contains("has version 2, and this program needs 4") && told.contains("`chem store migrate`"),
+            "{told}"
+        );
+        assert_eq!(std::fs::read(place.path()).unwrap(), before);
+    }
 }
