@@ -14,10 +14,10 @@ const AT_A_TIME: usize = 4096;
 
 /// Writes molecules to a SMILES or SD file.
 ///
-/// A SMILES file (`.smi`, `.smiles`) has a line for each molecule: the canonical SMILES, a space and the name. An SD file
-/// (`.sdf`, `.sd`) has a mol block for each, V2000 unless it has more than 999 atoms or bonds, laid out in the plane; the
-/// first line of the block is the name, and the other columns are data under their names, but for those whose value is
-/// missing. Line ends within a name become spaces.
+/// A SMILES file (`.smi`, `.smiles`) has a line for each molecule: the canonical SMILES, a space and the name. An SD
+/// file (`.sdf`, `.sd`) has a mol block for each, V2000 unless it has more than 999 atoms or bonds, laid out in the
+/// plane; the first line of the block is the name, and the other columns are data under their names, but for those
+/// whose value is missing. Line ends within a name become spaces. A dummy atom, `*`, is the atom `R` of a mol block.
 ///
 /// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
 /// the `molecules`.

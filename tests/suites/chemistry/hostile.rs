@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use chem_runtime::chemistry::{DescribeMolecules, MAX_ATOMS, MAX_RING_CLOSURES};
+use chem_runtime::chemistry::{DescribeMolecules, MAX_ATOMS, MAX_RING_CLOSURES, Structure};
+use proptest::prelude::*;
 
 use crate::bench::{integers, read, read_file, run, table, texts};
 
@@ -90,6 +91,94 @@ fn graph(n: usize, bonded: impl Fn(usize, usize) -> bool) -> String {
         }
     }
     smiles
+}
+
+/// A V2000 block of carbons.
+fn v2000(atoms: usize, bonds: &[[usize; 2]]) -> String {
+    let mut block = format!("v2000\n\n\n{atoms:3}{:3}  0  0  0  0  0  0  0  0999 V2000\n", bonds.len());
+    for at in 0..atoms {
+        writeln!(block, "{:10.4}{:10.4}{:10.4} C   0  0", at % 40, at / 40, 0).unwrap();
+    }
+    for [one, other] in bonds {
+        writeln!(block, "{one:3}{other:3}  1  0").unwrap();
+    }
+    block + "M  END\n"
+}
+
+/// A V3000 block of carbons that are numbered from `first`.
+fn v3000(first: usize, atoms: usize, bonds: &[[usize; 2]]) -> String {
+    let mut block = "v3000\n\n\n  0  0  0     0  0            999 V3000\nM  V30 BEGIN CTAB\n".to_owned();
+    write!(block, "M  V30 COUNTS {atoms} {} 0 0 0\nM  V30 BEGIN ATOM\n", bonds.len()).unwrap();
+    for at in 0..atoms {
+        writeln!(block, "M  V30 {} C {} {} 0 0", first + at, at % 40, at / 40).unwrap();
+    }
+    block.push_str("M  V30 END ATOM\nM  V30 BEGIN BOND\n");
+    for ([one, other], number) in bonds.iter().zip(1..) {
+        writeln!(block, "M  V30 {number} 1 {} {}", first + one - 1, first + other - 1).unwrap();
+    }
+    block + "M  V30 END BOND\nM  V30 END CTAB\nM  END\n"
+}
+
+/// A bond between each of `atoms` atoms and the next.
+fn chain(atoms: usize) -> Vec<[usize; 2]> {
+    (1..atoms).map(|at| [at, at + 1]).collect()
+}
+
+/// A bond between each of `atoms` atoms and each other.
+fn all_pairs(atoms: usize) -> Vec<[usize; 2]> {
+    (1..=atoms).flat_map(|one| (one + 1..=atoms).map(move |other| [one, other])).collect()
+}
+
+/// Mol blocks that go beyond a limit or cannot be counted, with a word of the reason.
+fn refused_blocks() -> Vec<(String, &'static str)> {
+    let long = v3000(1, 9_000, &chain(9_000));
+    let meshed = v3000(1001, 40, &all_pairs(40));
+    let small = v3000(1, 3, &chain(3));
+    vec![
+        (long.replace("COUNTS", "counts"), "9000 atoms"),
+        (long.replace("COUNTS", "COU-\nM  V30 NTS"), "9000 atoms"),
+        (meshed.replace("V30 2 1 ", "V30 2 -\nM  V30 1 "), "741 rings"),
+        (meshed, "741 rings"),
+        (v2000(40, &all_pairs(40)), "741 rings"),
+        (v2000(40, &all_pairs(40)).replace("v2000", "V3000"), "741 rings"),
+        (long.replace("COUNTS 9000 8999", "COUNTS 3 2"), "`END ATOM`"),
+        (small.replace("COUNTS 3 2", "COUNTS 3 4000000000"), "no bond"),
+        (small.replace("M  V30 COUNTS", "M  V30 \nM  V30 COUNTS"), "`COUNTS`"),
+    ]
+}
+
+#[test]
+fn a_mol_block_that_goes_beyond_a_limit_is_refused_and_the_others_are_kept() {
+    let mut file = String::new();
+    for (block, _) in refused_blocks() {
+        write!(file, "{block}$$$$\n{}$$$$\n", v3000(7, 3, &chain(3))).unwrap();
+    }
+    let (molecules, rejects) = read_file("a.sdf", file.as_bytes(), &[]).unwrap();
+    assert_eq!(texts(&molecules, "smiles"), vec!["CCC"; refused_blocks().len()]);
+    let reasons = texts(&rejects, "reason");
+    assert_eq!(reasons.len(), refused_blocks().len());
+    for ((_, why), reason) in refused_blocks().iter().zip(reasons) {
+        assert!(reason.contains(why), "{why}: {reason}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_mutated_mol_block_is_read_within_the_limits_or_refused(
+        in_v3000: bool,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), "[ -~\n]{0,3}", 0..4_usize), 1..4),
+    ) {
+        let mut block = if in_v3000 { v3000(1, 6, &all_pairs(4)) } else { v2000(6, &all_pairs(4)) };
+        for (place, text, length) in changes {
+            let place = place.index(block.len());
+            block.replace_range(place..(place + length).min(block.len()), &text);
+        }
+        if let Ok(structure) = Structure::from_mol_block(&block) {
+            prop_assert!(structure.heavy_atoms().is_none_or(|atoms| atoms as usize <= MAX_ATOMS), "{block}");
+        }
+    }
 }
 
 #[test]

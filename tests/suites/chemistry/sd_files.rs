@@ -37,6 +37,18 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
+fn dummy_atoms_that_are_written_are_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.smi"), "*CCO a\n[1*]c1ccccc1 b\nCC[*:1] c\n").unwrap();
+    let first = run(&read("a.smi", &[]), directory.path(), &[]).unwrap().remove(0);
+    let write = WriteMolecules { path: "b.sdf".into(), format: None, columns: None };
+    run(&write, directory.path(), &[("molecules", &first)]).unwrap();
+    let again = run(&read("b.sdf", &[]), directory.path(), &[]).unwrap().remove(0);
+    assert_eq!(texts(&table(&first), "smiles").len(), 3);
+    assert_eq!(texts(&table(&again), "smiles"), texts(&table(&first), "smiles"));
+}
+
+#[test]
 fn a_file_that_is_cut_off_loses_its_last_record_and_says_so() {
     let (whole, _) = read_file("a.sdf", DRAWN.as_bytes(), &[]).unwrap();
     let (kept, rejects) = read_file("a.sdf", &DRAWN.as_bytes()[..DRAWN.len() - 200], &[]).unwrap();

@@ -1,11 +1,20 @@
 //! Structures from MDL mol blocks, as SD files hold them, and back.
 
-use cosmolkit::{MolBlockWriteParams, Molecule, SdfFormat};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use cosmolkit::{MolBlockWriteParams, Molecule, SdfError, SdfFormat};
 
 use super::{Structure, guarded, limits};
 
 /// A V2000 block counts its atoms and bonds in three digits.
 const MAX_V2000: usize = 999;
+
+/// So many lines stand before the atoms of a V2000 block.
+const HEADER_LINES: usize = 4;
+
+/// Where the symbol stands in the line of a V2000 atom.
+const SYMBOL: Range<usize> = 31..34;
 
 impl Structure {
     /// The structure that a mol block draws, V2000 or V3000. Stereochemistry is read off wedges, or else off coordinates
@@ -15,12 +24,17 @@ impl Structure {
     /// Says why there is none: the block cannot be read or is a query, the molecule is impossible, it breaks a limit, or
     /// some of its stereocentres are racemic or relative, which a SMILES does not say.
     pub fn from_mol_block(block: &str) -> Result<Self, String> {
-        limits::check_mol_block(block)?;
-        if let Some(group) = block.lines().find_map(stereo_group) {
+        let drawn = limits::check_mol_block(block)?;
+        if let Some(group) = drawn.stereo_group {
             return Err(format!("has atoms in the stereo group `{group}`, which would be lost"));
         }
-        match guarded(|| Molecule::from_mol(block)) {
+        let block = if drawn.v3000 { Cow::Borrowed(block) } else { with_dummies(block, drawn.atoms) };
+        match guarded(|| Molecule::from_mol(&block)) {
             Some(Ok(molecule)) => Ok(Self(molecule)),
+            Some(Err(SdfError::QueryRecord)) => {
+                Err("is a query: it has an atom or bond that stands for several kinds; draw one of them, or a dummy atom as `R`"
+                    .to_owned())
+            }
             Some(Err(error)) => Err(format!("not a possible molecule: {error}")),
             None => Err("the chemistry library failed on this mol block".to_owned()),
         }
@@ -46,11 +60,24 @@ impl Structure {
     }
 }
 
-/// The collection of racemic or relative stereocentres that a line of a V3000 block begins: the groups `STERACn` and
-/// `STERELn` of the CTfile formats. Those of `STEABS` are what they are drawn as.
-fn stereo_group(line: &str) -> Option<&str> {
-    let group = line.strip_prefix("M  V30 MDLV30/")?.split_whitespace().next()?;
-    (group.starts_with("STERAC") || group.starts_with("STEREL")).then_some(group)
+/// A V2000 block whose dummy atoms, `R` and `*`, are written as `R#`. The library takes the first two, which it writes
+/// itself, for queries, and the third for an atom without an element.
+fn with_dummies(block: &str, atoms: usize) -> Cow<'_, str> {
+    let is_dummy = |line: &str| line.get(SYMBOL).is_some_and(|symbol| matches!(symbol.trim(), "R" | "*"));
+    let rows = HEADER_LINES..HEADER_LINES + atoms;
+    if !block.lines().skip(rows.start).take(atoms).any(is_dummy) {
+        return Cow::Borrowed(block);
+    }
+    let mut text = String::with_capacity(block.len());
+    for (at, line) in block.split_inclusive('\n').enumerate() {
+        match (line.get(..SYMBOL.start), line.get(SYMBOL.end..)) {
+            (Some(before), Some(after)) if rows.contains(&at) && is_dummy(line) => {
+                text.extend([before, "R# ", after]);
+            }
+            _ => text.push_str(line),
+        }
+    }
+    Cow::Owned(text)
 }
 
 #[cfg(test)]
@@ -78,7 +105,10 @@ mod tests {
         assert!(drawn.contains('@'), "{drawn}");
         assert_eq!(of(&group("STEABS")).unwrap().canonical_smiles().unwrap(), drawn);
         for name in ["STERAC1", "STEREL2"] {
-            assert!(of(&group(name)).err().unwrap().contains(name));
+            let (start, end) = name.split_at(4);
+            for written in [name, &format!("{start}-\nM  V30 {end}")] {
+                assert!(of(&group(written)).err().unwrap().contains(name));
+            }
         }
     }
 
@@ -89,6 +119,26 @@ mod tests {
             let block = structure.mol_block().unwrap();
             let again = Structure::from_mol_block(&block).unwrap();
             assert_eq!(again.canonical_smiles().unwrap(), structure.canonical_smiles().unwrap(), "{block}");
+        }
+    }
+
+    #[test]
+    fn a_dummy_atom_reads_back() {
+        for smiles in ["*CCO", "[1*]c1ccccc1", "CC[*:1]", "*[C@H](N)CC"] {
+            let structure = Structure::from_smiles(smiles).unwrap();
+            let block = structure.mol_block().unwrap();
+            for block in [block.replace('\n', "\r\n"), block] {
+                let again = Structure::from_mol_block(&block).unwrap();
+                assert_eq!(again.canonical_smiles().unwrap(), structure.canonical_smiles().unwrap(), "{block}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_query_is_refused() {
+        let block = Structure::from_smiles("CCO").unwrap().mol_block().unwrap();
+        for query in [block.replacen(" O  ", " A  ", 1), block.replacen(" O  ", " Q  ", 1)] {
+            assert!(Structure::from_mol_block(&query).err().unwrap().contains("query"), "{query}");
         }
     }
 

@@ -24,22 +24,25 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
 /// The file's extension says what it is: `.smi`, `.smiles` or `.txt` has a SMILES on each line, then white space and a
-/// name, and lines that begin with `#` are comments; `.csv` and `.tsv` have a line with the names of the columns first.
-/// `.sdf` and `.sd` have a mol block for each molecule, V2000 or V3000, data under names, and a line `$$$$`. A `.gz` at the
-/// end is looked through.
+/// name, and lines that begin with `#` are comments; its first line is a header, which is skipped and not counted, if
+/// its first word is `smiles` in any letter case; `.csv` and `.tsv` have a line with the names of the columns first.
+/// `.sdf` and `.sd` have a mol block for each molecule, V2000 or V3000, data under names, and a line `$$$$`. A `.gz` at
+/// the end is looked through.
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
 /// file), then the other columns of a CSV or TSV file, or the data of an SD file in the order in which their names first
 /// appear: as text, or as numbers if `numbers` names them. A column of the file that is called like one of the three is
 /// kept with `file_` before its name. In an SD file the first line of a record is its name.
 ///
-/// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: text that
-/// is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a record of an SD
-/// file that is empty, cut off or a query, or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
-/// characters. So is what a SMILES could not say: a CXSMILES extension, and the racemic and relative stereocentres of a
-/// V3000 block. SMILES are refused where RDKit refuses them, and two kinds besides: aromatic silicon (`[si]`), which the
-/// chemistry library does not know, and the allene tag `@AL`, which RDKit reads and drops. The signal `read` counts
-/// `records`, `kept` and `rejected`. An empty file has no records.
+/// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: text
+/// that is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a record
+/// of an SD file that is empty, cut off or a query, a mol block whose counts are not those of its lines, or a molecule
+/// beyond the limits of 1,000 atoms, 150 ring closures and 20,000 characters. So is what a SMILES could not say: a
+/// CXSMILES extension, and the racemic and relative stereocentres of a V3000 block. The atoms `R`, `R#` and `*` of a
+/// mol block are dummies, `*` in SMILES; those that stand for several elements, such as `A`, `Q` and lists, make it a
+/// query, and so does a `*` of a V3000 block. SMILES are refused where RDKit refuses them, and two kinds besides:
+/// aromatic silicon (`[si]`), which the chemistry library does not know, and the allene tag `@AL`, which RDKit reads
+/// and drops. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
 ///
 /// # Example
 /// ```yaml

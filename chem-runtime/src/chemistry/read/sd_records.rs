@@ -153,14 +153,17 @@ fn content<'a>(lines: &[Line<'a>]) -> Result<SdContent<'a>, String> {
         return Err("has the character U+0000, which cannot be stored".to_owned());
     }
     let end = lines.iter().position(is_end).ok_or("has no `M  END` at the end of its mol block")?;
-    let (mut block, mut title) = (String::new(), "");
+    let title = text(&lines[0])?;
+    let mut block = String::new();
     for (at, line) in lines[..=end].iter().enumerate() {
-        // The title may be in an old encoding without harm to the structure.
-        let line = if at == 0 { text(line)? } else { std::str::from_utf8(line.text).unwrap_or_default() };
-        if at == 0 {
-            title = line;
+        match text(line) {
+            Ok(line) => block.push_str(line),
+            // The program and the comment may be in an old encoding without harm to the structure.
+            Err(_) if matches!(at, 1 | 2) => {
+                block.extend(line.text.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }));
+            }
+            Err(reason) => return Err(reason),
         }
-        block.push_str(line);
         block.push('\n');
     }
     let mut data: Vec<(&str, String)> = Vec::new();
@@ -240,6 +243,19 @@ mod tests {
         }
         assert_eq!(read_all(&text, None, &[]).1.len(), 2);
         assert_eq!(read_all(&(text + "\n \n"), None, &[]).1.len(), 2);
+    }
+
+    #[test]
+    fn an_old_encoding_is_let_pass_where_it_does_no_harm() {
+        let of = |block: &str| {
+            let text: Vec<u8> = block.chars().map(|symbol| symbol as u8).chain(*b"\n$$$$\n").collect();
+            read("a.sdf", &text, None, &[], &[]).unwrap().records.remove(0).content
+        };
+        let block = of(&BLOCK.replace("  x\n\n", "  \u{e4}\n\u{fc}\n")).unwrap().structure;
+        assert_eq!(block, Spelling::MolBlock(BLOCK.replace("  x\n\n", "  ?\n?\n")));
+        for harmed in [BLOCK.replace("methane", "\u{e4}"), BLOCK.replace("M  END", "M  CHG  1   1   1\u{e4}\nM  END")] {
+            assert!(of(&harmed).is_err_and(|said| said.contains("UTF-8")));
+        }
     }
 
     #[test]

@@ -30,8 +30,10 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 /// keep what those two say, and further operations are put behind the earlier ones. Other columns that were computed from the
 /// molecules before, such as those of `molecules.describe`, are left out, since they speak of other molecules.
 ///
-/// A molecule that cannot be brought into the form is kept apart in the output `rejects`, with its record, SMILES and the
-/// reason. The signal `standardized` counts `molecules`, `rejected`, and under `changed` each operation that changed one.
+/// A molecule that cannot be brought into the form is kept apart in the output `rejects`, with its record, SMILES and
+/// the reason. With `canonical_tautomer` that is also one that has more than 150 heavy atoms when its turn comes: it is
+/// not looked at, and is among the `rejects` even if the other operations changed it. The signal `standardized` counts
+/// `molecules`, `rejected`, and under `changed` each operation that changed one.
 ///
 /// # Example
 /// ```yaml

@@ -1,0 +1,316 @@
+//! What a mol block draws, as far as the limits need to know.
+//!
+//! The chemistry library reads the block after that. So that it cannot see more than was counted here, lines are joined,
+//! the version chosen and atoms numbered as it does, and what it would not count either is refused.
+
+use std::collections::HashMap;
+
+/// The atoms and bonds of a mol block.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::chemistry) struct Drawn {
+    pub(in crate::chemistry) atoms: usize,
+    /// The atoms that each bond joins, counted from 0 in the order of the block.
+    pub(super) bonds: Vec<[usize; 2]>,
+    /// The first group of racemic or relative stereocentres, by its name.
+    pub(in crate::chemistry) stereo_group: Option<String>,
+    /// Whether it is V3000.
+    pub(in crate::chemistry) v3000: bool,
+}
+
+impl Drawn {
+    /// What `block` draws.
+    ///
+    /// # Errors
+    /// Says why it cannot be counted.
+    pub(super) fn of(block: &str) -> Result<Self, String> {
+        let mut lines = block.lines().skip(3);
+        let counts = lines.next().ok_or("has no line 4, which counts the atoms and bonds of its mol block")?;
+        match is_v3000(counts) {
+            Some(true) => of_v3000(&mut Entries { lines, number: 4 }),
+            Some(false) => of_v2000(counts, lines),
+            None => Err("has neither `V2000` nor `V3000` in columns 35 to 39 of line 4".to_owned()),
+        }
+    }
+
+    /// How many bonds close a ring: those between atoms that the bonds before have joined already.
+    pub(super) fn ring_closures(&self) -> usize {
+        // Atoms that are joined lead, each by the next, to one of them. Bonds have no other atoms than these.
+        let mut next: Vec<usize> = (0..self.atoms).collect();
+        let mut closures = 0;
+        for bond in &self.bonds {
+            let [one, other] = bond.map(|atom| last(&next, atom));
+            closures += usize::from(one == other);
+            next[one] = other;
+        }
+        closures
+    }
+}
+
+fn last(next: &[usize], mut atom: usize) -> usize {
+    while next[atom] != atom {
+        atom = next[atom];
+    }
+    atom
+}
+
+/// Whether a block with these counts is V3000; one that names no version is V2000. `None` if it is neither.
+fn is_v3000(counts: &str) -> Option<bool> {
+    match counts.get(34..39) {
+        _ if counts.len() <= 35 => Some(false),
+        Some("V3000") => Some(true),
+        Some("V2000") => Some(false),
+        _ => None,
+    }
+}
+
+fn of_v2000<'a>(counts: &str, lines: impl Iterator<Item = &'a str>) -> Result<Drawn, String> {
+    let no_counts = || "has a line 4 that does not count the atoms and bonds of its mol block".to_owned();
+    let count = |text: Option<&str>| text.and_then(leading_number).ok_or_else(no_counts);
+    let (atoms, bonds) = (count(counts.get(..3))?, count(counts.get(3..6))?);
+    let mut rows = lines.zip(5..).skip(atoms);
+    let mut found = Vec::new();
+    for _ in 0..bonds {
+        let (line, number) =
+            rows.next().ok_or_else(|| format!("counts {atoms} atoms and {bonds} bonds, and ends before the last"))?;
+        let end = |text: Option<&str>| text.and_then(leading_number)?.checked_sub(1).filter(|place| *place < atoms);
+        match (end(line.get(..3)), end(line.get(3..6))) {
+            (Some(one), Some(other)) => found.push([one, other]),
+            _ => return Err(no_bond(number, atoms)),
+        }
+    }
+    Ok(Drawn { atoms, bonds: found, stereo_group: None, v3000: false })
+}
+
+fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<Drawn, String> {
+    entries.expect("BEGIN CTAB")?;
+    let counts = entries.next_entry()?.to_ascii_uppercase();
+    let mut fields = counts.strip_prefix("COUNTS ").unwrap_or_default().split_whitespace().map(leading_number);
+    let (Some(Some(atoms)), Some(Some(bonds))) = (fields.next(), fields.next()) else {
+        return Err(format!("has line {} of its mol block, which is no `COUNTS` of atoms and bonds", entries.number));
+    };
+    let mut drawn = Drawn { atoms, bonds: Vec::new(), stereo_group: None, v3000: true };
+    // Atoms are called by any numbers; of several with one number, bonds mean the first.
+    let mut places: HashMap<u32, usize> = HashMap::new();
+    if atoms > 0 {
+        entries.expect("BEGIN ATOM")?;
+        for place in 0..atoms {
+            let entry = entries.next_entry()?;
+            let name = fields_of(&entry).next().and_then(plain_number);
+            let name = name.ok_or_else(|| {
+                format!("has line {} of its mol block, which is no atom with a number", entries.number)
+            })?;
+            places.entry(name).or_insert(place);
+        }
+        entries.expect("END ATOM")?;
+    }
+    if bonds > 0 {
+        entries.expect("BEGIN BOND")?;
+        for _ in 0..bonds {
+            let entry = entries.next_entry()?;
+            let numbers: Vec<Option<u32>> = fields_of(&entry).take(4).map(plain_number).collect();
+            let place = |name: Option<u32>| places.get(&name?).copied();
+            let bond = match numbers[..] {
+                [Some(_), Some(_), one, other] => place(one).zip(place(other)),
+                _ => None,
+            };
+            let (one, other) = bond.ok_or_else(|| no_bond(entries.number, atoms))?;
+            drawn.bonds.push([one, other]);
+        }
+        entries.expect("END BOND")?;
+    }
+    // Behind the end of the table there may be templates, which have atoms and bonds of their own.
+    let mut ended = false;
+    while let Ok(entry) = entries.next_entry() {
+        let entry = entry.trim_start().to_ascii_uppercase();
+        ended |= entry.starts_with("END CTAB");
+        if !ended && (entry.starts_with("BEGIN ATOM") || entry.starts_with("BEGIN BOND")) {
+            return Err(format!(
+                "has line {} of its mol block, where atoms or bonds begin that its `COUNTS` do not count",
+                entries.number
+            ));
+        }
+        if has_short_list(&entry) {
+            return Err(format!("has line {} of its mol block, which lists fewer atoms than it says", entries.number));
+        }
+        if drawn.stereo_group.is_none() {
+            drawn.stereo_group = stereo_group(&entry).map(str::to_owned);
+        }
+    }
+    Ok(drawn)
+}
+
+fn no_bond(line: usize, atoms: usize) -> String {
+    format!("has line {line} of its mol block, which is no bond between two of its {atoms} atoms")
+}
+
+/// The entries of a V3000 block: what stands behind `M  V30 `, and where that ends in `-`, what stands behind the next.
+struct Entries<I> {
+    lines: I,
+    /// The number of the line that was read last.
+    number: usize,
+}
+
+impl<'a, I: Iterator<Item = &'a str>> Entries<I> {
+    fn next_entry(&mut self) -> Result<String, String> {
+        let mut entry = String::new();
+        loop {
+            self.number += 1;
+            let line = self.lines.next().map(|line| line.strip_suffix('\r').unwrap_or(line));
+            let part = line.and_then(|line| line.strip_prefix("M  V30 "));
+            let part =
+                part.ok_or_else(|| format!("has line {} of its mol block without `M  V30 ` before it", self.number))?;
+            match part.strip_suffix('-') {
+                Some(part) => entry.push_str(part),
+                None => {
+                    entry.push_str(part);
+                    return Ok(entry);
+                }
+            }
+        }
+    }
+
+    /// Reads an entry that has to begin with `start`.
+    fn expect(&mut self, start: &str) -> Result<(), String> {
+        match self.next_entry()?.to_ascii_uppercase().starts_with(start) {
+            true => Ok(()),
+            false => Err(format!("has line {} of its mol block where `{start}` is expected", self.number)),
+        }
+    }
+}
+
+fn fields_of(entry: &str) -> impl Iterator<Item = &str> {
+    entry.trim().split([' ', '\t']).filter(|field| !field.is_empty())
+}
+
+/// A number of digits alone: quotes and brackets would take more than one field together.
+fn plain_number(field: &str) -> Option<u32> {
+    if field.bytes().all(|byte| byte.is_ascii_digit()) { field.parse().ok() } else { None }
+}
+
+/// The number that a text of digits, blanks and plus signs begins with: 0 if it begins with none, and the greatest there
+/// is if it is greater.
+fn leading_number(text: &str) -> Option<usize> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'+')) {
+        return None;
+    }
+    let text = text.trim_start_matches(' ');
+    let digits = text.bytes().take_while(u8::is_ascii_digit);
+    Some(digits.fold(0, |number: usize, digit| number.saturating_mul(10).saturating_add(usize::from(digit - b'0'))))
+}
+
+/// Whether an entry, in capitals, lists fewer atoms than it says: `ATOMS=(COUNT ATOM …)` with a count beyond the characters
+/// of the entry. The library would repeat the last one so many times.
+fn has_short_list(entry: &str) -> bool {
+    entry.split("ATOMS=(").skip(1).any(|list| {
+        let digits = list.split(|symbol: char| !symbol.is_ascii_digit()).next().unwrap_or_default();
+        leading_number(digits).is_some_and(|count| count > entry.len())
+    })
+}
+
+/// The collection of racemic or relative stereocentres that an entry, in capitals, begins: the groups `STERACn` and
+/// `STERELn` of the CTfile formats. Those of `STEABS` are what they are drawn as.
+fn stereo_group(entry: &str) -> Option<&str> {
+    let group = entry.strip_prefix("MDLV30/")?.split_whitespace().next()?;
+    (group.starts_with("STERAC") || group.starts_with("STEREL")).then_some(group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V3000: &str = "t\n\n\n  0  0  0     0  0            999 V3000\n";
+
+    fn v2000(atoms: usize, bonds: &[[usize; 2]]) -> String {
+        let rows: String = bonds.iter().map(|[one, other]| format!("{one:3}{other:3}  1  0\n")).collect();
+        let counts = format!("{atoms:3}{:3}", bonds.len());
+        format!("t\n\n\n{counts}  0  0  0  0  0  0  0  0999 V2000\n{}{rows}M  END\n", "    C\n".repeat(atoms))
+    }
+
+    /// A V3000 block whose atoms are numbered from `first`, with `more` behind its bonds.
+    fn v3000(first: usize, atoms: usize, bonds: &[[usize; 2]], more: &str) -> String {
+        let rows: String = (first..first + atoms).map(|number| format!("M  V30 {number} C 0 0 0 0\n")).collect();
+        let bond = |(at, [one, other]): (usize, &[usize; 2])| format!("M  V30 {} 1 {one} {other}\n", at + 1);
+        let bonds: String = bonds.iter().enumerate().map(bond).collect();
+        let counted = bonds.lines().count();
+        format!(
+            "{V3000}M  V30 BEGIN CTAB\nM  V30 COUNTS {atoms} {counted} 0 0 0\nM  V30 BEGIN ATOM\n{rows}M  V30 END ATOM\n\
+             M  V30 BEGIN BOND\n{bonds}M  V30 END BOND\n{more}M  V30 END CTAB\nM  END\n"
+        )
+    }
+
+    const TRIANGLE: [[usize; 2]; 4] = [[1, 2], [2, 3], [1, 3], [4, 5]];
+
+    #[test]
+    fn the_bonds_of_a_mol_block_are_counted_in_both_formats() {
+        for block in [v2000(5, &TRIANGLE), v3000(1, 5, &TRIANGLE, "")] {
+            let drawn = Drawn::of(&block).unwrap();
+            assert_eq!((drawn.atoms, &drawn.bonds[..]), (5, &TRIANGLE.map(|bond| bond.map(|atom| atom - 1))[..]));
+            assert_eq!(drawn.ring_closures(), 1);
+        }
+    }
+
+    #[test]
+    fn entries_are_joined_and_read_whatever_their_letter_case() {
+        let block = v3000(1001, 5, &TRIANGLE.map(|bond| bond.map(|atom| atom + 1000)), "");
+        let split = block
+            .replace("COUNTS 5", "cou-\nM  V30 nts 5")
+            .replace("V30 1 1 1001 1002\n", "V30 1 1 10-\nM  V30 01 1002\n")
+            .replace("V30 2 1", "V30 2 -\nM  V30 1");
+        assert_ne!(split, block);
+        for block in [block.clone(), split, block.replace('\n', "\r\n")] {
+            let drawn = Drawn::of(&block).unwrap();
+            assert_eq!((drawn.atoms, drawn.bonds.len(), drawn.ring_closures()), (5, 4, 1), "{block}");
+        }
+    }
+
+    #[test]
+    fn the_version_stands_in_its_columns() {
+        let block = v2000(5, &TRIANGLE);
+        assert!(!Drawn::of(&block.replacen("t\n", "V3000\n", 1)).unwrap().v3000);
+        assert!(!Drawn::of(&block.replace("  0999 V2000", "V3000")).unwrap().v3000);
+        for wrong in [block.replace("999 V2000", "999V2000 "), block.replace("V2000", "V4000")] {
+            assert!(Drawn::of(&wrong).unwrap_err().contains("columns 35 to 39"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_stereo_group_is_seen_however_it_is_written() {
+        for line in
+            ["MDLV30/STERAC1 ATOMS=(1 1)", "MDLV30/STERA-\nM  V30 C1 ATOMS=(1 1)", " mdlv30/sterac1 ATOMS=(1 1)"]
+        {
+            let group = format!("M  V30 BEGIN COLLECTION\nM  V30 {line}\nM  V30 END COLLECTION\n");
+            let drawn = Drawn::of(&v3000(1, 5, &TRIANGLE, &group)).unwrap();
+            assert_eq!(drawn.stereo_group.as_deref(), Some("STERAC1"), "{line}");
+        }
+        let absolute = "M  V30 BEGIN COLLECTION\nM  V30 MDLV30/STEABS ATOMS=(1 1)\nM  V30 END COLLECTION\n";
+        assert_eq!(Drawn::of(&v3000(1, 5, &TRIANGLE, absolute)).unwrap().stereo_group, None);
+    }
+
+    #[test]
+    fn what_cannot_be_counted_says_why() {
+        let good = v3000(1, 5, &TRIANGLE, "");
+        let short = "M  V30 BEGIN COLLECTION\nM  V30 MDLV30/STEABS ATOMS=(4000000000 1)\nM  V30 END COLLECTION\n";
+        for (block, why) in [
+            (String::new(), "line 4"),
+            ("\n\n\n 1\n".to_owned(), "line 4"),
+            ("\n\n\n  x  0\n".to_owned(), "line 4"),
+            (v2000(5, &[[0, 1]]), "no bond"),
+            (v2000(5, &[[1, 6]]), "no bond"),
+            (V3000.to_owned() + "M  V30 \n", "`BEGIN CTAB`"),
+            (good.replace("M  V30 COUNTS", "M  V30 \nM  V30 COUNTS"), "`COUNTS`"),
+            (good.replace("COUNTS 5", "COUNTS x"), "`COUNTS`"),
+            (good.replace("COUNTS 5", "COUNTS 4"), "`END ATOM`"),
+            (good.replace("COUNTS 5", "COUNTS 6"), "no atom"),
+            (good.replace("COUNTS 5", "COUNTS 99999999999999999999999"), "no atom"),
+            (good.replace("COUNTS 5 4", "COUNTS 5 3"), "`END BOND`"),
+            (good.replace("COUNTS 5 4", "COUNTS 5 0"), "do not count"),
+            (good.replace("V30 4 1 4 5", "V30 4 1 4 6"), "no bond"),
+            (good.replace("V30 4 1 4 5", "V30 4 1 4"), "no bond"),
+            (good.replace("V30 4 1 4 5", "V30 4 1 (4 5)"), "no bond"),
+            (good.replace("M  V30 END ATOM", "END ATOM"), "`M  V30 `"),
+            (v3000(1, 5, &TRIANGLE, short), "fewer atoms"),
+        ] {
+            assert!(Drawn::of(&block).is_err_and(|said| said.contains(why)), "{why}: {block}: {:?}", Drawn::of(&block));
+        }
+    }
+}
