@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
+use super::library::PROVIDER;
 use super::molecule::Molecule;
 use super::molecules::Molecules;
 use crate::prelude::*;
@@ -17,7 +18,8 @@ use crate::records::map_records;
 /// its SMILES.
 ///
 /// Of the records of a molecule the first is kept, or with `keep: last` the last; sort the molecules before to say which
-/// is the best. They keep their order. The column `copies` is added: how many records the molecule had.
+/// is the best. They keep their order. The column `copies` is added: how many records the molecule had. Where the molecules
+/// have been deduplicated before, the `copies` that they had then are added up.
 ///
 /// The signal `deduplicated` counts the molecules `kept` and `dropped`.
 ///
@@ -33,8 +35,8 @@ use crate::records::map_records;
 /// ```
 ///
 /// # Errors
-/// - None of its own.
-#[step("molecules.deduplicate", version = 1, columns = columns_after)]
+/// - The data have a column called `copies`, which is not replaced.
+#[step("molecules.deduplicate", version = 2, columns = columns_after)]
 pub fn deduplicate_molecules(
     molecules: Input<Molecules>,
     /// What is the same for two records of one molecule.
@@ -54,33 +56,43 @@ pub fn deduplicate_molecules(
     };
     // An InChIKey has 27 characters and two hyphens at places where no SMILES has them.
     let named = keys.iter().zip(molecules.smiles()).map(|(key, smiles)| key.as_deref().or(smiles.as_deref()));
-    let (kept, copies) = unique(named, keep == "last");
+    let before = copies_before(molecules.table());
+    let counted = named.enumerate().map(|(row, key)| (key, before.and_then(|copies| *copies.get(row)?).unwrap_or(1)));
+    let (kept, copies) = unique(counted, keep == "last");
     context.signal("deduplicated", &json!({ "kept": kept.len(), "dropped": molecules.len() - kept.len() }))?;
-    let table = molecules.table().gather(&kept);
-    let copies = copies.into_iter().map(Some).collect();
-    Ok(Molecules::new(table.with_column(Column::new("copies", ColumnType::Integer), ColumnData::Integer(copies))?)?)
+    let column = Column::new("copies", ColumnType::Integer).with_provider(PROVIDER);
+    let copies = ColumnData::Integer(copies.into_iter().map(Some).collect());
+    Ok(Molecules::new(molecules.table().gather(&kept).with_result(column, copies)?)?)
+}
+
+/// How many records each molecule stands for since it was deduplicated before, if it was.
+fn copies_before(table: &Table) -> Option<&[Option<i64>]> {
+    match table.column("copies")? {
+        (column, ColumnData::Integer(copies)) if column.provider.as_deref() == Some(PROVIDER) => Some(copies),
+        _ => None,
+    }
 }
 
 fn columns_after(_: &DeduplicateMolecules, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["copies"])
 }
 
-/// The rows of the first of equal keys, or of the last, in the order of the rows; and how many there were of each.
-fn unique<'a>(keys: impl Iterator<Item = Option<&'a str>>, last: bool) -> (Vec<usize>, Vec<i64>) {
+/// The rows of the first of equal keys, or of the last, in the order of the rows; and the sum of the counts of each.
+fn unique<'a>(counted: impl Iterator<Item = (Option<&'a str>, i64)>, last: bool) -> (Vec<usize>, Vec<i64>) {
     let mut places: HashMap<Option<&str>, usize> = HashMap::new();
     let mut found: Vec<(usize, i64)> = Vec::new();
-    for (row, key) in keys.enumerate() {
+    for (row, (key, count)) in counted.enumerate() {
         match places.get(&key) {
             Some(&place) => {
                 let (kept, copies) = &mut found[place];
-                *copies += 1;
+                *copies = copies.saturating_add(count);
                 if last {
                     *kept = row;
                 }
             }
             None => {
                 places.insert(key, found.len());
-                found.push((row, 1));
+                found.push((row, count));
             }
         }
     }
@@ -94,8 +106,10 @@ mod tests {
 
     #[test]
     fn the_first_or_the_last_of_equal_keys_is_kept_in_its_place() {
-        let keys = ["a", "b", "a", "c", "b", "a"].map(Some);
+        let keys = ["a", "b", "a", "c", "b", "a"].map(|key| (Some(key), 1));
         assert_eq!(unique(keys.into_iter(), false), (vec![0, 1, 3], vec![3, 2, 1]));
         assert_eq!(unique(keys.into_iter(), true), (vec![3, 4, 5], vec![1, 2, 3]));
+        let counted = [("a", 3), ("b", 2), ("a", 1)].map(|(key, count)| (Some(key), count));
+        assert_eq!(unique(counted.into_iter(), false), (vec![0, 1], vec![4, 2]));
     }
 }

@@ -101,6 +101,13 @@ pub fn rounded(value: f64) -> f64 {
     ((fine + 500 * fine.signum()) / 1000) as f64 / KEPT
 }
 
+/// `value` with twelve significant digits: what is made of measured values, which may be as small as 2.3e-9, without the
+/// noise of a sum's last bits.
+pub(super) fn significant(value: f64) -> f64 {
+    // What was written as a number reads as one.
+    format!("{value:.11e}").parse().unwrap_or(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +120,15 @@ mod tests {
         assert_eq!(float(Some(-0.000_000_1)), Value::from(0.0));
         assert_eq!(float(None), Value::Null);
         assert_eq!(Value::from(None::<i64>), Value::Null);
+    }
+
+    #[test]
+    fn twelve_digits_are_kept_of_numbers_of_any_size() {
+        assert_eq!(significant(0.1 + 0.2), 0.3);
+        assert_eq!(significant(2.325e-9), 2.325e-9);
+        assert_eq!(significant(-1.234_567_890_123_4e-300), -1.234_567_890_12e-300);
+        assert_eq!(significant(f64::MAX), 1.797_693_134_86e308);
+        assert_eq!((significant(0.0), significant(f64::INFINITY)), (0.0, f64::INFINITY));
     }
 
     #[test]

@@ -1,20 +1,18 @@
 //! Comma- and tab-separated text, read record by record.
 //!
 //! The first record names the columns. Cells may be quoted as RFC 4180 has it; white space around a cell is dropped,
-//! and lines with nothing in them are skipped, which `""` is not. What is wrong with one record is told with that record, so that the
-//! others can be used.
+//! and lines with nothing in them are skipped, which `""` is not. What is wrong with one record is told with that record,
+//! so that the others can be used.
 
-use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Trim};
+use csv::{ByteRecord, StringRecord};
 
 use super::decode::beginning_of_text;
-use super::lines::line_end;
+use super::delimited_records::{RawRecord, Records};
 
 /// A file of delimited text.
 pub struct Delimited<'a> {
-    text: &'a [u8],
-    reader: Reader<&'a [u8]>,
+    records: Records<'a>,
     header: StringRecord,
-    at: Position,
 }
 
 /// The names of the columns of a file that begins with the bytes `beginning`; `None` if those do not tell.
@@ -22,11 +20,8 @@ pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
     let text = beginning_of_text(beginning)?;
     // The last line may be cut off.
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
-    let read = Delimited::new(&text[..lines], delimiter).ok()??;
-    // A quotation mark without its other half: the header goes on after the last line.
-    let end = usize::try_from(read.reader.position().byte()).ok()?;
-    let quotes = text.get(..end)?.iter().filter(|byte| **byte == b'"').count();
-    (quotes % 2 == 0).then_some(read.header)
+    // A header with a quotation mark that is closed further on is none here.
+    Some(Delimited::new(&text[..lines], delimiter).ok()??.header)
 }
 
 /// A record of delimited text.
@@ -40,26 +35,13 @@ pub struct Row<'a> {
     pub cells: Result<StringRecord, String>,
 }
 
-/// A place in the text and its line number.
-#[derive(Clone, Copy)]
-struct Position {
-    byte: usize,
-    line: u64,
-}
-
 impl<'a> Delimited<'a> {
     /// Begins to read `text`, whose cells are separated by `delimiter`. `None` if the text holds no record at all.
     ///
     /// # Errors
     /// Says what is wrong with the record that names the columns.
     pub fn new(text: &'a [u8], delimiter: u8) -> Result<Option<Self>, String> {
-        let reader = ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .from_reader(text);
-        let mut file = Self { text, reader, header: StringRecord::new(), at: Position { byte: 0, line: 1 } };
+        let mut file = Self { records: Records::new(text, delimiter), header: StringRecord::new() };
         let Some(first) = file.next_record() else {
             return Ok(None);
         };
@@ -89,30 +71,11 @@ impl<'a> Delimited<'a> {
     }
 
     fn next_record(&mut self) -> Option<Row<'a>> {
-        let mut record = ByteRecord::new();
-        loop {
-            // Reading from memory cannot fail, and records of any length are let through.
-            if !self.reader.read_byte_record(&mut record).ok()? {
-                return None;
-            }
-            let start = self.start_of(&record);
-            let end =
-                usize::try_from(self.reader.position().byte()).map_or(self.text.len(), |end| end.min(self.text.len()));
-            let raw = self.text[start.byte..end.max(start.byte)].trim_ascii_end();
-            if !raw.is_empty() {
-                return Some(Row { line: start.line, raw, cells: self.cells(record, raw, end) });
-            }
-        }
+        let RawRecord { line, raw, cells } = self.records.next()?;
+        Some(Row { line, raw, cells: cells.and_then(|cells| self.cells(cells, raw)) })
     }
 
-    fn cells(&self, record: ByteRecord, raw: &[u8], end: usize) -> Result<StringRecord, String> {
-        let quotes = raw.iter().filter(|byte| **byte == b'"').count();
-        if end == self.text.len() && quotes % 2 == 1 && raw.contains(&b'\n') {
-            return Err(
-                "has a quotation mark that is never closed, so that all up to the end of the file is one record"
-                    .to_owned(),
-            );
-        }
+    fn cells(&self, record: ByteRecord, raw: &[u8]) -> Result<StringRecord, String> {
         let expected = self.header.len();
         if expected > 0 && record.len() != expected {
             let cells = if record.len() == 1 { "cell" } else { "cells" };
@@ -128,24 +91,6 @@ impl<'a> Delimited<'a> {
                 None => "is not UTF-8 text".to_owned(),
             }
         })
-    }
-
-    /// Where `record` begins. The reader says where the record before it ended, which is before the line ends between
-    /// the two.
-    fn start_of(&mut self, record: &ByteRecord) -> Position {
-        let said = record.position().map_or(0, csv::Position::byte);
-        let said = usize::try_from(said).map_or(self.text.len(), |byte| byte.min(self.text.len()));
-        while self.at.byte < self.text.len() {
-            match line_end(&self.text[self.at.byte..]) {
-                0 if self.at.byte >= said => break,
-                0 => self.at.byte += 1,
-                length => {
-                    self.at.byte += length;
-                    self.at.line += 1;
-                }
-            }
-        }
-        self.at
     }
 }
 
@@ -205,16 +150,17 @@ mod tests {
         let two = Some(vec!["smiles".to_owned(), "a b".to_owned()]);
         assert_eq!(columns("smiles, a b\nC,"), two);
         assert_eq!(columns("\nsmiles,\"a b\"\r\nC,\"x\ny"), two);
-        for text in ["", "smiles,na", "smiles,\"a\nb", "smiles,smiles\n"] {
+        for text in ["", "smiles,na", "smiles,\"a\nb", "smiles,\"a\nb\"c\n", "smiles,smiles\n"] {
             assert_eq!(columns(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn a_quotation_mark_that_is_never_closed_is_told() {
+    fn a_quotation_mark_that_is_never_closed_is_told_and_takes_its_line_alone() {
         let (_, rows) = read(b"smiles,name\nCC,\"a\"\nC,\"b\nCCC,c\n");
-        assert_eq!((rows.len(), rows[1].0), (2, 3));
-        assert!(rows[1].1.as_ref().is_err_and(|reason| reason.contains("never closed")));
+        assert_eq!((&rows[0], &rows[2]), (&(2, cells(&["CC", "a"])), &(4, cells(&["CCC", "c"]))));
+        assert!(rows[1].0 == 3 && rows[1].1.as_ref().is_err_and(|reason| reason.contains("never closed")));
+        assert!(Delimited::new(b"a,\"b\nc,d\n", b',').is_err_and(|said| said.contains("line 1, which names")));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod columns;
 mod decode;
 mod delimited_reader;
+mod delimited_records;
 mod delimited_writer;
 mod filter;
 mod json_lines_reader;

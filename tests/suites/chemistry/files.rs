@@ -54,6 +54,20 @@ fn an_empty_file_has_no_molecules() {
 }
 
 #[test]
+fn stray_quotation_marks_cost_their_own_lines_and_no_others() {
+    for (name, separator) in [("a.csv", ","), ("a.tsv", "\t")] {
+        let mut text = ["smiles", "name"].join(separator);
+        for row in 1..=1000 {
+            let mark = if [100, 900].contains(&row) { "\"" } else { "" };
+            text += &format!("\nC{separator}{mark}n{row}");
+        }
+        let (molecules, rejects) = read_file(name, text.as_bytes(), &[]).unwrap();
+        assert_eq!((molecules.rows(), integers(&rejects, "line")), (998, vec![101, 901]), "{name}");
+        assert_eq!(texts(&rejects, "text"), [100, 900].map(|row| format!("C{separator}\"n{row}")), "{name}");
+    }
+}
+
+#[test]
 fn rejects_say_where_what_and_why() {
     let file = b"smiles,name\r\nCCO,a\r\nC1CC,b\r\n\r\n,c\r\nC\xff,d\r\nCC,e,f\r\nCCN,g\r\n";
     let (molecules, rejects) = read_file("a.csv", file, &[]).unwrap();

@@ -47,6 +47,21 @@ fn a_molecule_is_kept_once_and_the_inchi_key_sees_through_mobile_hydrogens() {
 }
 
 #[test]
+fn copies_add_up_over_steps_and_never_replace_a_column_of_the_data() {
+    let molecules = inline(&["Oc1ccncc1 a", "Oc1ccncc1 b", "O=c1cc[nH]cc1 c", "CCO d"]);
+    let by_smiles = over(&step::<DeduplicateMolecules>(json!({ "by": "smiles" })), &molecules);
+    assert_eq!(integers(&table(&by_smiles), "copies"), [2, 1, 1]);
+    let once = table(&over(&DeduplicateMolecules::default(), &by_smiles));
+    assert_eq!((texts(&once, "name"), integers(&once, "copies")), (vec!["a".to_owned(), "d".to_owned()], vec![3, 1]));
+
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.csv"), "smiles,copies\nC,5\nC,6\n").unwrap();
+    let read = run(&read("a.csv", &[]), directory.path(), &[]).unwrap().remove(0);
+    let said = run(&DeduplicateMolecules::default(), Path::new("."), &[("molecules", &read)]).unwrap_err().to_string();
+    assert!(said.contains("`copies`"), "{said}");
+}
+
+#[test]
 fn a_sample_keeps_the_order_and_says_how_many() {
     let molecules = inline(&["C", "CC", "CCC", "CCCC", "CCCCC", "CCCCCC", "CCCCCCC", "CCCCCCCC"]);
     let records = |params| integers(&table(&over(&step::<SampleMolecules>(params), &molecules)), "record");

@@ -13,8 +13,8 @@ use crate::records::{column_places, type_name};
 /// Makes one value of a property from several columns that hold it, such as a measured and two computed ones.
 ///
 /// `policy` says how, and only values that are there count: `first` takes the first in the order of `from`; `mean` and
-/// `median` take them together, rounded to six decimals; `agree` takes the first if none of the others is further from it
-/// than `tolerance`, and gives no value where they disagree.
+/// `median` take them together, rounded to twelve significant digits; `agree` takes the first if none of the others is
+/// further from it than `tolerance` (the last bits of a number aside), and gives no value where they disagree.
 ///
 /// Two columns are added: one called as `property` says, and one with `_from` behind, which tells for each molecule the
 /// provider that the value is from, as `name@version`; or the column, if nothing computed it; or the policy, if it was

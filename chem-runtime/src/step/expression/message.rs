@@ -102,7 +102,8 @@ pub(super) fn of_evaluation(error: &ExecutionError) -> String {
             let name = overload.function();
             let is_order = matches!(name, "_<_" | "_<=_" | "_>_" | "_>=_");
             match types.as_slice() {
-                [left, right] if is_order && left == right => {
+                // There is an order between a whole number and another number too.
+                [left, right] if is_order && (left == right || [left, right].into_iter().all(|ty| is_number(ty))) => {
                     "there is no order between these numbers: one is not a number".into()
                 }
                 [left, right] if name.starts_with('_') => {
@@ -148,6 +149,11 @@ fn operator(name: &str) -> &str {
         MATCHES => "matches",
         _ => name.trim_matches('_'),
     }
+}
+
+/// Whether this is, in words, a type of numbers.
+fn is_number(words: &str) -> bool {
+    matches!(words, "a number" | "a whole number")
 }
 
 /// A type of the library, in words.

@@ -125,6 +125,10 @@ fn what_a_row_cannot_say_is_said_in_words() {
         "there is no order between these numbers: one is not a number | ?weight | there is no order between these numbers: one is not a number"
     );
     assert_eq!(
+        verdicts("0.0 / 0.0 > atoms"),
+        "there is no order between these numbers: one is not a number | there is no order between these numbers: one is not a number | ?atoms"
+    );
+    assert_eq!(
         verdicts("math.round(name) == 1.0"),
         "`math.round` cannot be applied to text | `math.round` cannot be applied to text | ?name"
     );

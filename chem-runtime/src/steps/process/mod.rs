@@ -24,10 +24,14 @@ use crate::step::{PathPart, nearest};
 /// The program gets the table on its standard input, as JSON Lines or CSV, and writes its own to its standard output. It
 /// runs in the directory of the manifest, without a shell. An argument `{name}` is replaced by the path of the file
 /// called so under `files`; these files, such as a script, are part of the step's identity by their content. So is
-/// `version`, which has to say all else that the answer depends on: the program is not looked into.
+/// `version`, which has to say all else that the answer depends on: the program is not looked into. It has the environment
+/// of `chem`, but for `LC_ALL`, which is `C.UTF-8`, and `TZ`, which is `UTC`: so it sorts and tells the time alike on every
+/// machine.
 ///
-/// The columns of the answer are typed as by `table.read`, or as `types` says. Those that were not in the table have
-/// `version` as what computed them. The answer is a table; `table.join` puts it beside the molecules that it speaks of.
+/// The columns of the answer have the types that `types` says. Others that were sent keep theirs, with their unit, if all
+/// that stands in them fits it; the rest are typed as by `table.read`. Columns that were not in the table have `version` as
+/// what computed them. An answer in JSON Lines without a record has the columns that were sent and those of `types`. The
+/// answer is a table; `table.join` puts it beside the molecules that it speaks of.
 ///
 /// What the program writes to its standard error is the signal `stderr` (its last 8 KiB), and each line is logged under
 /// `-v`. The signal `answered` counts the rows `sent` and `received`. When the step ends, is interrupted or runs out of
@@ -77,7 +81,8 @@ pub fn run_process(
     /// How the answer is read.
     #[param(default = "jsonl", one_of = ["jsonl", "csv"])]
     receive: String,
-    /// The types of columns of the answer: `text`, `integer`, `float` or `boolean` by name. The others are found out.
+    /// The types of columns of the answer: `text`, `integer`, `float` or `boolean` by name. The others keep the type that
+    /// they were sent with, or it is found out.
     #[param(default = BTreeMap::new(), example = "{ logp: float }")]
     types: BTreeMap<String, ColumnType>,
     /// How long the program may run.
@@ -94,16 +99,58 @@ pub fn run_process(
         "csv" => write_delimited(&table, &columns, b',', &mut sent)?,
         _ => write_json_lines(&table, &columns, &mut sent)?,
     }
-    let (name, program) = program(&command, &files, context)?;
+    let (program_name, program) = program(&command, &files, context)?;
+    let name = format!("`{program_name}`");
     let finished = run_child(&name, program, sent, Duration::from_secs_f64(timeout), context)?;
-    let answer = answer(&name, finished, context)?;
+    let text = answer(&name, finished, context)?;
     let format = if receive == "csv" { TableFormat::Delimited(b',') } else { TableFormat::JsonLines };
-    let source = format!("the output of {name}");
-    let how =
-        TableText { name: &source, format, types: &DeclaredType::all(&types, "types"), missing: &[], strict: true };
-    let read = with_provider(how.read(&answer)?.kept, &table, &version)?;
+    let sent: Vec<&Column> = columns.iter().filter_map(|place| table.columns().get(*place)).collect();
+    let source = format!("the output of {program_name}");
+    let read = with_provider(table_of(&source, &text, format, &sent, &types)?, &table, &version)?;
     context.signal("answered", &json!({ "sent": table.rows(), "received": read.rows() }))?;
     Ok(read)
+}
+
+/// The answer `text` as a table. Columns that were `sent` keep their type if what stands in them fits it, and `types` does
+/// not say another.
+fn table_of(
+    source: &str,
+    text: &[u8],
+    format: TableFormat,
+    sent: &[&Column],
+    types: &BTreeMap<String, ColumnType>,
+) -> Result<Table, StepError> {
+    // In JSON Lines the names of columns stand in the records.
+    if format == TableFormat::JsonLines && text.trim_ascii().is_empty() {
+        return no_rows(sent, types);
+    }
+    let read_as = |columns: &[&Column]| -> Result<Table, StepError> {
+        let mut types = DeclaredType::all(types, "types");
+        let as_sent = |column: &&Column| (column.name.to_string(), DeclaredType { ty: column.ty, by: "columns" });
+        types.extend(columns.iter().map(as_sent));
+        let how = TableText { name: source, format, types: &types, missing: &[], strict: true };
+        Ok(how.read(text)?.kept)
+    };
+    let found = read_as(&[])?;
+    let is_other = |sent: &Column| found.column(&sent.name).is_some_and(|(column, _)| column.ty != sent.ty);
+    let mut others: Vec<&Column> = sent.iter().copied().filter(|sent| is_other(sent)).collect();
+    others.retain(|sent| !types.contains_key(&*sent.name));
+    if others.is_empty() {
+        return Ok(found);
+    }
+    read_as(&others).or_else(|_| {
+        others.retain(|column| read_as(&[column]).is_ok());
+        read_as(&others)
+    })
+}
+
+/// A table of the columns that were `sent` and those that `types` names, with no rows.
+fn no_rows(sent: &[&Column], types: &BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
+    let came_back =
+        sent.iter().map(|column| Column::new(&column.name, *types.get(&*column.name).unwrap_or(&column.ty)));
+    let new = types.iter().filter(|(name, _)| sent.iter().all(|column| *column.name != ***name));
+    let columns = came_back.chain(new.map(|(name, ty)| Column::new(name, *ty))).collect();
+    Ok(TableBuilder::new(columns).finish()?)
 }
 
 fn no_program() -> Misfit {
@@ -137,12 +184,12 @@ fn unfilled(command: &[String], files: &BTreeMap<String, InputFile>) -> Vec<Misf
     misfits
 }
 
-/// The program as it is called in messages, and as it is started.
-fn program(
-    command: &[String],
+/// The name of the program, and it as it is started.
+fn program<'a>(
+    command: &'a [String],
     files: &BTreeMap<String, InputFile>,
     context: &ExecutionContext<'_>,
-) -> Result<(String, Command), StepError> {
+) -> Result<(&'a str, Command), StepError> {
     let Some((name, arguments)) = command.split_first().filter(|(name, _)| !name.trim().is_empty()) else {
         return Err(no_program().into());
     };
@@ -151,7 +198,7 @@ fn program(
         std::path::absolute(&full)
             .map_err(|error| StepError::context(format!("cannot find `{}`", full.display()), error))
     };
-    let mut paths = Vec::new();
+    let mut paths = BTreeMap::new();
     for (stands_for, file) in files {
         // What the program will read has to be what the fingerprint was made from.
         file.read(context.files())?;
@@ -159,14 +206,36 @@ fn program(
         let Some(path) = path.to_str() else {
             return Err(StepError::new(format!("the path `{}` is not UTF-8 text", path.display())));
         };
-        paths.push((format!("{{{stands_for}}}"), path.to_owned()));
+        paths.insert(stands_for.as_str(), path.to_owned());
     }
-    let filled = |text: &String| paths.iter().fold(text.clone(), |text, (name, path)| text.replace(name, path));
-    let first = filled(name);
+    let first = filled(name, &paths);
     let mut program =
         if Path::new(&first).components().count() > 1 { Command::new(absolute(&first)?) } else { Command::new(&first) };
-    program.args(arguments.iter().map(filled)).current_dir(absolute(".")?);
-    Ok((format!("`{name}`"), program))
+    program.args(arguments.iter().map(|argument| filled(argument, &paths))).current_dir(absolute(".")?);
+    // What it answers is part of the results, which do not depend on where they were computed.
+    program.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    Ok((name, program))
+}
+
+/// `text` with the path in place of each name in braces. What stands in a path is not replaced again.
+fn filled(text: &str, paths: &BTreeMap<&str, String>) -> String {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some((before, from)) = rest.split_once('{') {
+        filled.push_str(before);
+        let named = paths.iter().find_map(|(name, path)| Some((path, from.strip_prefix(name)?.strip_prefix('}')?)));
+        rest = match named {
+            Some((path, behind)) => {
+                filled.push_str(path);
+                behind
+            }
+            None => {
+                filled.push('{');
+                from
+            }
+        };
+    }
+    filled.push_str(rest);
+    filled
 }
 
 /// What the program wrote, if it ended well.

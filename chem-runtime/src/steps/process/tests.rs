@@ -1,12 +1,12 @@
 //! Programs that answer, fail, hang and leave others behind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::RunProcess;
+use super::{RunProcess, filled};
 use crate::artifact::{ArtifactValue, Column, ColumnData, ColumnType, Table};
 use crate::step::{
     Bound, CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepDefinition as _, StepError, StepId,
@@ -98,7 +98,7 @@ fn a_program_that_fails_fails_the_step_with_what_it_said() {
     for (script, why) in [
         ("exit 1", "said nothing"),
         ("kill -9 $$", "was killed"),
-        ("echo no table", "line 1 of `the output of `sh``"),
+        ("echo no table", "line 1 of `the output of sh` cannot be used"),
         ("printf '\\0' >&2; exit 1", "\u{fffd}"),
     ] {
         let said = answer(&shell(script), 1).0.unwrap_err().to_string();
@@ -124,7 +124,67 @@ fn what_cannot_be_started_is_told() {
 #[test]
 fn a_program_need_not_read_what_it_is_given() {
     let (found, _) = answer(&step(json!({ "command": ["true"] })), 100_000);
-    assert_eq!(*found.unwrap(), Table::default());
+    assert_eq!(*found.unwrap(), table(0));
+}
+
+#[test]
+fn columns_that_come_back_keep_their_type_if_it_fits() {
+    let found = |params: Value, script: &str| {
+        let mut all = json!({ "command": ["sh", "-c", script], "timeout": 60 });
+        all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        let found = answer(&step(all), 1).0.unwrap();
+        let columns = found.columns().iter().map(|column| (column.name.to_string(), column.ty, column.unit.clone()));
+        (columns.collect::<Vec<_>>(), Value::from(found.row(0)))
+    };
+    let name = |ty| ("name".to_owned(), ty, None);
+    let mass = |ty, unit: Option<&str>| ("mass".to_owned(), ty, unit.map(str::to_owned));
+    let (text, integer, float) = (ColumnType::Text, ColumnType::Integer, ColumnType::Float);
+
+    let whole = r#"echo '{"name": "1001", "mass": 3}'"#;
+    assert_eq!(found(json!({}), whole), (vec![name(text), mass(float, Some("g"))], json!(["1001", 3.0])));
+    let csv = found(json!({ "receive": "csv" }), "echo name,mass; echo 0,3; echo 1e3,4");
+    assert_eq!(csv, (vec![name(text), mass(float, Some("g"))], json!(["0", 3.0])));
+    let missing = found(json!({}), r#"echo '{"name": "a", "mass": null}'"#);
+    assert_eq!(missing, (vec![name(text), mass(float, Some("g"))], json!(["a", null])));
+    // One that does not fit leaves the other what it was.
+    let heavy = found(json!({ "receive": "csv" }), "echo name,mass; echo 7,heavy");
+    assert_eq!(heavy, (vec![name(text), mass(text, None)], json!(["7", "heavy"])));
+    let declared = found(json!({ "types": { "mass": "integer" } }), whole);
+    assert_eq!(declared, (vec![name(text), mass(integer, None)], json!(["1001", 3])));
+    // What was not sent is what stands there.
+    let unsent = found(json!({ "columns": ["name"] }), whole);
+    assert_eq!(unsent, (vec![name(text), mass(integer, None)], json!(["1001", 3])));
+}
+
+#[test]
+fn no_records_have_the_columns_that_were_sent_and_those_of_the_types() {
+    for (columns, expected) in [(json!(["name"]), "name logp"), (json!(["mass", "name"]), "mass name logp")] {
+        let params = json!({ "command": ["cat"], "columns": columns, "types": { "logp": "float", "name": "text" } });
+        let found = answer(&step(params), 0).0.unwrap();
+        let names: Vec<&str> = found.columns().iter().map(|column| &*column.name).collect();
+        assert_eq!((names.join(" ").as_str(), found.rows()), (expected, 0));
+        let logp = found.column("logp").unwrap().0;
+        assert_eq!((logp.ty, logp.provider.as_deref()), (ColumnType::Float, Some("it@1")));
+    }
+}
+
+#[test]
+fn a_path_is_not_looked_into_for_names_in_braces() {
+    let paths = BTreeMap::from([("x", "/dir {y}/a".to_owned()), ("y", "/{x}".to_owned())]);
+    for (text, expected) in [
+        ("{x}", "/dir {y}/a"),
+        ("--in={y},{x}", "--in=/{x},/dir {y}/a"),
+        ("{z} {{x} {", "{z} {/dir {y}/a {"),
+        ("{x", "{x"),
+    ] {
+        assert_eq!(filled(text, &paths), expected);
+    }
+}
+
+#[test]
+fn a_program_speaks_and_tells_the_time_alike_everywhere() {
+    let found = answer(&shell(r#"printf '{"a": "%s %s"}' "$LC_ALL" "$TZ""#), 1).0.unwrap();
+    assert_eq!(found.row(0), [json!("C.UTF-8 UTC")]);
 }
 
 #[test]

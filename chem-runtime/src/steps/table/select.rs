@@ -28,7 +28,8 @@ use crate::step::PathPart;
 /// # Errors
 /// - A column that is named is not in the table, or not among those that are kept; the message names those that there
 ///   are. Or a column is named twice.
-/// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`. Or `columns` names none.
+/// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`. Or `columns` names none, or `drop` all
+///   that there are.
 /// - Two columns would have one name, or one an empty name.
 #[step("table.select", version = 1, columns = selected, check = can_select)]
 pub fn select_columns(
@@ -48,6 +49,9 @@ pub fn select_columns(
         (Some(columns), _) => column_places(&table, columns, "columns")?,
         (None, Some(drop)) => {
             let dropped = column_places(&table, drop, "drop")?;
+            if !dropped.is_empty() && dropped.len() == table.columns().len() {
+                return Err(nothing_left().into());
+            }
             (0..table.columns().len()).filter(|place| !dropped.contains(place)).collect()
         }
         (None, None) => (0..table.columns().len()).collect(),
@@ -63,7 +67,6 @@ pub fn select_columns(
         let name = rename.get(&*column.name).map_or_else(|| column.name.clone(), |new| new.as_str().into());
         (Column { name, ..column.clone() }, data.clone())
     });
-    // Without columns a table has no rows: there is nothing that could be missing from them.
     Ok(Table::new(renamed)?)
 }
 
@@ -90,6 +93,10 @@ fn one_choice(
     misfit.or_else(|| nameless(rename)).map_or(Ok(()), Err)
 }
 
+fn nothing_left() -> Misfit {
+    Misfit::new("drop", "`drop` names every column that there is; leave one of them")
+}
+
 /// A column that would have an empty name, if there is one.
 fn nameless(rename: &BTreeMap<String, String>) -> Option<Misfit> {
     let (old, _) = rename.iter().find(|(_, new)| new.is_empty())?;
@@ -97,8 +104,12 @@ fn nameless(rename: &BTreeMap<String, String>) -> Option<Misfit> {
     Some(Misfit::new("rename", message).at(PathPart::Key(old.clone())))
 }
 
-fn can_select(step: &SelectColumns, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    one_choice(step.columns.as_deref(), step.drop.as_deref(), &step.rename).err().into_iter().collect()
+fn can_select(step: &SelectColumns, context: &ColumnContext<'_>) -> Vec<Misfit> {
+    let choice = one_choice(step.columns.as_deref(), step.drop.as_deref(), &step.rename).err();
+    let dropped = step.drop.as_deref().filter(|drop| step.columns.is_none() && !drop.is_empty());
+    let left = dropped.map(|drop| context.first_input().without(drop));
+    let bare = left.is_some_and(|left| matches!(left, Columns::Known(left) if left.is_empty()));
+    choice.into_iter().chain(bare.then(nothing_left)).collect()
 }
 
 fn selected(step: &SelectColumns, context: &ColumnContext<'_>) -> Columns {
@@ -133,7 +144,6 @@ mod tests {
         assert_eq!(select(None, Some(&["b"]), &[]).unwrap(), ["a", "c"]);
         assert_eq!(select(None, None, &[("a", "b"), ("b", "a")]).unwrap(), ["b", "a", "c"]);
         assert_eq!(select(Some(&["c"]), None, &[("c", "x")]).unwrap(), ["x"]);
-        assert!(select(None, Some(&["a", "b", "c"]), &[]).unwrap().is_empty());
     }
 
     #[test]
@@ -144,6 +154,7 @@ mod tests {
             (select(Some(&["d"]), None, &[]), "`a`, `b` and `c`"),
             (select(Some(&["a", "a"]), None, &[]), "twice"),
             (select(Some(&[]), None, &[]), "no column"),
+            (select(None, Some(&["c", "a", "b"]), &[]), "every column"),
             (select(None, None, &[("a", "x"), ("b", "")]), "`b` an empty name"),
             (select(Some(&["a"]), None, &[("a", "")]), "`a` an empty name"),
             (select(Some(&["a"]), None, &[("b", "x")]), "not kept"),

@@ -214,14 +214,9 @@ impl ParamValue for Aggregate {
 
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let text = String::read(value)?;
-        let (call, name) = match text.rsplit_once(" as ") {
-            Some((call, name)) => (call.trim(), Some(name.trim().to_owned())),
-            None => (text.trim(), None),
-        };
-        let (measure, column) = match call.split_once('(').map(|(measure, rest)| (measure, rest.strip_suffix(')'))) {
-            Some((measure, Some(column))) => (measure.trim(), Some(column.trim().to_owned())),
-            _ => (call, None),
-        };
+        let (measure, column, name) = parts(&text);
+        let owned = |text: Option<&str>| text.map(|text| text.trim().to_owned());
+        let (measure, column, name) = (measure.trim(), owned(column), owned(name));
         let help = || {
             let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
             format!("write `count`, or one of {} with a column, such as `mean(potency) as average`", names.join(", "))
@@ -253,6 +248,30 @@ impl ParamValue for Aggregate {
     }
 }
 
+/// The measure in `text`, the column in parentheses, and the name after ` as `.
+///
+/// A column may have parentheses and ` as ` in its own name. So it goes on to the first parenthesis that may close it and
+/// that leaves as many open as closed ones before it; or, if they come in no pairs, to the last that may close it.
+fn parts(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    let Some((measure, rest)) = text.split_once('(').filter(|(measure, _)| !measure.contains(" as ")) else {
+        return match text.split_once(" as ") {
+            Some((measure, name)) => (measure, None, Some(name)),
+            None => (text, None, None),
+        };
+    };
+    let ends = rest.match_indices(')').filter_map(|(end, _)| {
+        let (column, behind) = (&rest[..end], &rest[end + 1..]);
+        let name = behind.trim_start().strip_prefix("as ").filter(|_| behind.starts_with(char::is_whitespace));
+        (name.is_some() || behind.trim().is_empty()).then_some((column, name))
+    });
+    let ends: Vec<(&str, Option<&str>)> = ends.collect();
+    let paired = ends.iter().find(|(column, _)| column.matches('(').count() == column.matches(')').count());
+    match paired.or(ends.last()) {
+        Some((column, name)) => (measure, Some(column), *name),
+        None => (text, None, None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -266,6 +285,19 @@ mod tests {
         {
             let read = Aggregate::read(&json!(text)).unwrap();
             assert_eq!(read.write(), json!(written));
+            assert_eq!(Aggregate::read(&read.write()).unwrap(), read);
+        }
+        for (text, column, name) in [
+            ("sum(same as above)", Some("same as above"), None),
+            ("sum(a as b) as c", Some("a as b"), Some("c")),
+            ("sum(a) as b (c)", Some("a"), Some("b (c)")),
+            ("sum(a (b) as c)", Some("a (b) as c"), None),
+            ("max(sad :( ) as sad", Some("sad :("), Some("sad")),
+            ("max(a) b)", Some("a) b"), None),
+            ("count as all (of them)", None, Some("all (of them)")),
+        ] {
+            let read = Aggregate::read(&json!(text)).unwrap();
+            assert_eq!((read.column.as_deref(), read.name.as_deref()), (column, name), "{text}");
             assert_eq!(Aggregate::read(&read.write()).unwrap(), read);
         }
         for wrong in ["average(x)", "mean", "mean()", "mean(x", "mean(x) as ", "count as ", ""] {

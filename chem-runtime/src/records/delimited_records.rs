@@ -1,0 +1,299 @@
+//! Where the records of delimited text and their cells begin and end, as RFC 4180 has it.
+//!
+//! A cell that begins with a quotation mark goes on to the next one that stands alone, over line ends and all. If there is
+//! none, or if text follows it, the mark at its beginning was most likely none that opens a cell. Then no more than the
+//! line on which the record begins is refused, so that a stray mark takes no other lines with it.
+
+use csv::ByteRecord;
+
+use super::lines::line_end;
+
+/// The records of a text, one after the other. Each of its lines is in exactly one of them.
+pub(super) struct Records<'a> {
+    text: &'a [u8],
+    delimiter: u8,
+    at: Position,
+    broken: Option<Broken>,
+}
+
+/// A record and where it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RawRecord<'a> {
+    /// The line on which it begins, from 1.
+    pub(super) line: u64,
+    /// Its text, without white space at the end.
+    pub(super) raw: &'a [u8],
+    /// Its cells without white space around them, or else what is wrong with its quotation marks.
+    pub(super) cells: Result<ByteRecord, String>,
+}
+
+/// A place in the text and its line number.
+#[derive(Clone, Copy)]
+struct Position {
+    byte: usize,
+    line: u64,
+}
+
+/// A quoted cell that does not end as one should. All that begins on an earlier line and goes on to here fails here too,
+/// which is remembered: otherwise many stray marks would take time with the square of their number.
+#[derive(Clone)]
+struct Broken {
+    at: Position,
+    wrong: Wrong,
+}
+
+#[derive(Clone, Copy)]
+enum Wrong {
+    NeverClosed,
+    TextBehind,
+}
+
+impl<'a> Records<'a> {
+    /// The records of `text`, whose cells are separated by `delimiter`.
+    pub(super) fn new(text: &'a [u8], delimiter: u8) -> Self {
+        Self { text, delimiter, at: Position { byte: 0, line: 1 }, broken: None }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.text[self.at.byte..]
+    }
+
+    /// The cells of the record that begins here, and goes behind it; if its quotation marks are wrong, behind its line.
+    fn record(&mut self) -> Result<ByteRecord, String> {
+        let start = self.at;
+        let mut record = ByteRecord::new();
+        loop {
+            if self.rest().starts_with(b"\"") {
+                match self.quoted() {
+                    Ok(cell) => record.push_field(cell.trim_ascii()),
+                    Err(broken) => {
+                        let reason = broken.reason(start.line);
+                        self.at = start;
+                        if self.broken.as_ref().is_none_or(|known| known.at.byte < broken.at.byte) {
+                            self.broken = Some(broken);
+                        }
+                        self.unquoted(|byte| matches!(byte, b'\n' | b'\r'));
+                        self.end_line();
+                        return Err(reason);
+                    }
+                }
+            } else {
+                let delimiter = self.delimiter;
+                let cell = self.unquoted(|byte| byte == delimiter || matches!(byte, b'\n' | b'\r'));
+                record.push_field(cell.trim_ascii());
+            }
+            if self.rest().first() != Some(&self.delimiter) {
+                self.end_line();
+                return Ok(record);
+            }
+            self.at.byte += 1;
+        }
+    }
+
+    /// The text up to what `ends` it, and goes there.
+    fn unquoted(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
+        let rest = self.rest();
+        let cell = &rest[..rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len())];
+        self.at.byte += cell.len();
+        cell
+    }
+
+    /// The content of the quoted cell that begins here, and goes behind it.
+    fn quoted(&mut self) -> Result<Vec<u8>, Broken> {
+        let mut cell = Vec::new();
+        self.at.byte += 1;
+        loop {
+            match self.rest() {
+                [] => return Err(Broken { at: self.at, wrong: Wrong::NeverClosed }),
+                [b'"', b'"', ..] => {
+                    cell.push(b'"');
+                    self.at.byte += 2;
+                }
+                [b'"', behind @ ..] => {
+                    let closed = self.at;
+                    let blank = |byte: &u8| *byte != self.delimiter && matches!(byte, b' ' | b'\t');
+                    let blanks = behind.iter().take_while(|byte| blank(byte)).count();
+                    self.at.byte += 1 + blanks;
+                    return match behind.get(blanks) {
+                        Some(next) if *next != self.delimiter && !matches!(next, b'\n' | b'\r') => {
+                            Err(Broken { at: closed, wrong: Wrong::TextBehind })
+                        }
+                        _ => Ok(cell),
+                    };
+                }
+                [byte, ..] => match line_end(self.rest()) {
+                    0 => {
+                        cell.push(*byte);
+                        self.at.byte += 1;
+                    }
+                    length => {
+                        cell.extend_from_slice(&self.rest()[..length]);
+                        self.end_line();
+                        if let Some(broken) = self.broken.as_ref().filter(|broken| self.at.byte <= broken.at.byte) {
+                            return Err(broken.clone());
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Goes to the next line from the end of this one.
+    fn end_line(&mut self) {
+        let length = line_end(self.rest());
+        if length > 0 {
+            self.at.byte += length;
+            self.at.line += 1;
+        }
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = RawRecord<'a>;
+
+    fn next(&mut self) -> Option<RawRecord<'a>> {
+        while !self.rest().is_empty() {
+            let start = self.at;
+            let cells = self.record();
+            let raw = self.text[start.byte..self.at.byte].trim_ascii_end();
+            if !raw.is_empty() {
+                return Some(RawRecord { line: start.line, raw, cells });
+            }
+        }
+        None
+    }
+}
+
+impl Broken {
+    /// What is wrong with a record that begins on line `line` and comes upon this.
+    fn reason(&self, line: u64) -> String {
+        match self.wrong {
+            Wrong::NeverClosed => "has a quotation mark at the beginning of a cell that is never closed".to_owned(),
+            Wrong::TextBehind if self.at.line == line => {
+                "has text behind the quotation mark that closes a cell; one inside a quoted cell is written twice"
+                    .to_owned()
+            }
+            Wrong::TextBehind => format!(
+                "has a quotation mark at the beginning of a cell, and text behind the one that would close it on line {}",
+                self.at.line
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::super::lines::lines;
+    use super::super::write_delimited;
+    use super::*;
+    use crate::artifact::{Column, ColumnData, ColumnType, Table};
+
+    /// All texts of at most `length` of these characters.
+    fn texts(characters: &str, length: usize) -> Vec<String> {
+        let (mut all, mut longest) = (vec![String::new()], vec![String::new()]);
+        for _ in 0..length {
+            longest =
+                longest.iter().flat_map(|text| characters.chars().map(move |next| format!("{text}{next}"))).collect();
+            all.extend(longest.iter().cloned());
+        }
+        all
+    }
+
+    fn cells(record: &ByteRecord) -> Vec<String> {
+        record.iter().map(|cell| String::from_utf8(cell.to_vec()).unwrap()).collect()
+    }
+
+    /// The line of each record of `text`, with its cells or why it has none.
+    fn read(text: &str) -> Vec<(u64, Result<Vec<String>, String>)> {
+        Records::new(text.as_bytes(), b',').map(|found| (found.line, found.cells.map(|found| cells(&found)))).collect()
+    }
+
+    fn good(line: u64, of: &[&str]) -> (u64, Result<Vec<String>, String>) {
+        (line, Ok(of.iter().map(|cell| (*cell).to_owned()).collect()))
+    }
+
+    #[test]
+    fn every_line_is_in_exactly_one_record() {
+        for text in texts("a,\" \n\r", 6) {
+            let filled: Vec<u64> = lines(text.as_bytes())
+                .filter(|line| !line.text.trim_ascii().is_empty())
+                .map(|line| line.number)
+                .collect();
+            let mut covered = Vec::new();
+            for RawRecord { line, raw, cells } in Records::new(text.as_bytes(), b',') {
+                let within = lines(raw).filter(|line| !line.text.trim_ascii().is_empty());
+                let within: Vec<u64> = within.map(|inner| line + inner.number - 1).collect();
+                assert!(cells.is_ok() || within == [line], "{text:?}");
+                covered.extend(within);
+            }
+            assert_eq!(covered, filled, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_broken_cell_changes_nothing() {
+        for text in texts("a,\"\n", 7) {
+            let mut records = Records::new(text.as_bytes(), b',');
+            loop {
+                let mut afresh = Records::new(text.as_bytes(), b',');
+                afresh.at = records.at;
+                let found = records.next();
+                assert_eq!(found, afresh.next(), "{text:?}");
+                if found.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_that_were_written_are_read_back() {
+        let all: Vec<String> = texts("a,\" \n\r", 3).into_iter().filter(|text| text.trim_ascii() == text).collect();
+        let column = |name, values: Vec<&String>| {
+            let values = values.into_iter().map(|text| Some(text.as_str().into())).collect();
+            (Column::new(name, ColumnType::Text), ColumnData::Text(values))
+        };
+        let table = Table::new([column("a", all.iter().collect()), column("b", all.iter().rev().collect())]).unwrap();
+        let mut text = Vec::new();
+        write_delimited(&table, &[0, 1], b',', &mut text).unwrap();
+        let found: Vec<_> = Records::new(&text, b',').skip(1).map(|found| cells(&found.cells.unwrap())).collect();
+        let expected: Vec<_> = all.iter().zip(all.iter().rev()).map(|(a, b)| vec![a.clone(), b.clone()]).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_stray_mark_takes_no_other_line_with_it() {
+        let found = read("CCO,\"a,1\nCCN,b,2\nCCC,\"c,3\nCCCl,d,4\n");
+        assert_eq!((&found[1], &found[3]), (&good(2, &["CCN", "b", "2"]), &good(4, &["CCCl", "d", "4"])));
+        let reasons = [&found[0], &found[2]].map(|(line, cells)| (*line, cells.clone().unwrap_err()));
+        assert!(reasons[0].0 == 1 && reasons[0].1.contains("would close it on line 3"), "{reasons:?}");
+        assert!(reasons[1].0 == 3 && reasons[1].1.contains("never closed"), "{reasons:?}");
+        assert_eq!(found.len(), 4);
+    }
+
+    #[test]
+    fn marks_are_text_in_cells_without_them_and_blanks_may_stand_behind_a_quoted_one() {
+        assert_eq!(read("5\" pipe,a\"b\"\n"), [good(1, &["5\" pipe", "a\"b\""])]);
+        assert_eq!(read("\" a \" ,\"b\"\t\r\nc,d"), [good(1, &["a", "b"]), good(2, &["c", "d"])]);
+        assert_eq!(read("\"a\"\"\n\"\"b\",c\n"), [good(1, &["a\"\n\"b", "c"])]);
+        let reason = read("\"a\"b,c\nd,e\n");
+        assert!(reason[0].1.as_ref().is_err_and(|said| said.contains("text behind")), "{reason:?}");
+        assert_eq!(reason[1], good(2, &["d", "e"]));
+        let tab: Vec<_> = Records::new(b"\"a\"\t\"b\"", b'\t').map(|found| cells(&found.cells.unwrap())).collect();
+        assert_eq!(tab, [["a", "b"]]);
+    }
+
+    #[test]
+    fn many_stray_marks_take_no_time_with_their_square() {
+        // Each line closes the cell of the one before and opens another, so that all go on to the end; but between two of
+        // them stands one that is broken by itself.
+        let mut text = String::new();
+        for line in 0..100_000 {
+            writeln!(text, "{line}\",\"\n\"\"z").unwrap();
+        }
+        let found = Records::new(text.as_bytes(), b',').filter(|found| found.cells.is_err()).count();
+        assert_eq!(found, 200_000);
+    }
+}
