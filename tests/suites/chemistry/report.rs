@@ -118,7 +118,7 @@ fn manifest_in(page: &str, files: &[(&str, &str)]) -> String {
 fn flow_with(between: &str) -> String {
     format!(
         r#"
-flow: "told: again"
+flow: told-again
 params: {{ least: 0.3, called: m9 }}
 steps:
   - {{ id: read, uses: molecules.read, with: {{ path: a.csv, numbers: [activity] }} }}
