@@ -174,7 +174,7 @@ impl Walk<'_> {
             let hash = if let AtPort::Artifact(hash) = at_port { Some(*hash) } else { None };
             step.inputs.insert(port.clone(), hash);
         }
-        step.identity = planned.step().identity(self.files).map_err(|error| told(&error))?;
+        step.identity = planned.step().identity(self.files).map_err(|error| format!("{error:#}"))?;
         Ok(at_ports)
     }
 
@@ -209,7 +209,7 @@ impl Walk<'_> {
         let started = match begun.transpose() {
             Ok(started) => started,
             Err(error) => {
-                step.action = Action::Fail { error: told(&error) };
+                step.action = Action::Fail { error: format!("{error:#}") };
                 return Ok((None, Given::Later(index)));
             }
         };
@@ -329,8 +329,4 @@ fn work(step: &PlannedStep, at_ports: &BTreeMap<String, AtPort>) -> String {
     let work = json!({"uses": step.uses, "version": step.version, "inputs": inputs, "params": step.identity});
     // What has no canonical form cannot start, and is nobody's equal.
     canonical_json(&work).unwrap_or_else(|_| step.id.clone())
-}
-
-fn told(error: &crate::step::StepError) -> String {
-    std::iter::once(error.message().to_owned()).chain(error.causes()).collect::<Vec<_>>().join(": ")
 }

@@ -69,7 +69,7 @@ impl Bench<'_> {
         let now =
             match begin_step(self.definition, started.step_index, step.as_ref(), &self.files, started.inputs.clone()) {
                 Ok(now) => now,
-                Err(error) => return Ok(Outcome::NotRepeatable { reason: told(&error) }),
+                Err(error) => return Ok(Outcome::NotRepeatable { reason: format!("{error:#}") }),
             };
         if let Some(outcome) = starts_otherwise(started, &now, facts) {
             return Ok(outcome);
@@ -85,7 +85,7 @@ impl Bench<'_> {
             Err(error) if error.is_interrupted() => {
                 return Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into());
             }
-            Err(error) => return Ok(Outcome::Differs(Fault::Fails { error: told(&error) })),
+            Err(error) => return Ok(Outcome::Differs(Fault::Fails { error: format!("{error:#}") })),
         };
         let none = Tolerances::new();
         let tolerances = if approximate { self.tolerances } else { &none };
@@ -158,8 +158,4 @@ fn starts_otherwise(was: &StepStarted, is: &StepStarted, facts: &StepFacts) -> O
         return Some(Outcome::NotRepeatable { reason: words.join("; ") });
     }
     Some(Outcome::Differs(Fault::Fingerprint { differences: found, was: was.fingerprint, is: is.fingerprint }))
-}
-
-fn told(error: &crate::step::StepError) -> String {
-    std::iter::once(error.message().to_owned()).chain(error.causes()).collect::<Vec<_>>().join(": ")
 }

@@ -1,16 +1,16 @@
 //! `table.join`: columns of another table, by what both have in common.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod matching;
+
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use self::matching::{Keys, name_beside};
 use super::file::TableFile;
 use crate::prelude::*;
-use crate::records::{DeclaredType, Key, RecordFile, TableText, column_places, key_of, type_name};
-use crate::step::PathPart;
-
-/// A joined table has at most so many rows: two tables in which all rows have one value would multiply.
-const MAX_ROWS: usize = 20_000_000;
+use crate::records::{DeclaredType, RecordFile, TableText};
+use crate::step::{Columns, PathPart};
 
 /// Joins a table, or molecules, with another table: rows that are equal in the columns `on` become one.
 ///
@@ -113,8 +113,8 @@ pub fn join_table(
     let Some(right) = right else {
         return Err(no_right_side().into());
     };
-    let columns = Columns::find(left.table(), right, &on, right_on.as_deref().unwrap_or(&on))?;
-    let matches = columns.matches(left.table(), right);
+    let keys = Keys::find(left.table(), right, &on, right_on.as_deref().unwrap_or(&on))?;
+    let matches = keys.matches(left.table(), right);
     let matched = matches.of_left.iter().flatten().count();
     let unmatched = left.table().rows() - matched;
     context.signal("joined", &json!({ "matched": matched, "unmatched": unmatched, "unused": matches.unused }))?;
@@ -125,7 +125,7 @@ pub fn join_table(
     match how.as_str() {
         "semi" => Ok(left.gather(&having(true))),
         "anti" => Ok(left.gather(&having(false))),
-        how => columns.joined(&left, right, &matches, how == "left"),
+        how => keys.joined(&left, right, &matches, how == "left"),
     }
 }
 
@@ -205,15 +205,15 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
 }
 
 /// Those of the left table, and behind them those of the right one that the step has not to find equal.
-fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> crate::step::Columns {
-    use crate::step::Columns::{Known, Unknown};
+fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
+    use Columns::{Known, Unknown};
 
     let left = context.input("left");
     if matches!(step.how.as_str(), "semi" | "anti") {
         return left;
     }
     let right = match step.file() {
-        Some(file) => file.header(context).map_or(Unknown, |header| crate::step::Columns::known(header.iter())),
+        Some(file) => file.header(context).map_or(Unknown, |header| Columns::known(header.iter())),
         None => context.input("right"),
     };
     let (Known(mut columns), Known(more)) = (left, right) else { return Unknown };
@@ -222,15 +222,6 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> crate::step
         columns.push(name_beside(&columns, name));
     }
     Known(columns)
-}
-
-/// What a column of the right table that is called `name` is called beside those that are `taken`.
-fn name_beside(taken: &[Box<str>], name: &str) -> Box<str> {
-    let mut name = name.to_owned();
-    while taken.iter().any(|taken| **taken == *name) {
-        name.push_str("_right");
-    }
-    name.into()
 }
 
 /// The table in `file`, which reads `text`. The columns `keys` have to equal columns of these types; what is declared of
@@ -274,180 +265,9 @@ fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>
     }
 }
 
-/// The places of the columns that have to be equal.
-struct Columns {
-    left: Vec<usize>,
-    right: Vec<usize>,
-}
-
-/// Which rows match.
-struct Matches {
-    /// Rows of the right table that are equal where it counts, in order.
-    groups: Vec<Vec<usize>>,
-    /// For each row of the left table, the group that matches it.
-    of_left: Vec<Option<usize>>,
-    /// How many rows of the right table match none.
-    unused: usize,
-}
-
-impl Columns {
-    fn find(left: &Table, right: &Table, on: &[ColumnName], right_on: &[ColumnName]) -> Result<Self, StepError> {
-        as_many_columns(on, Some(right_on))?;
-        let found = Self { left: column_places(left, on, "on")?, right: column_places(right, right_on, "right_on")? };
-        for (&one, &other) in found.left.iter().zip(&found.right) {
-            let (one, other) = (&left.columns()[one], &right.columns()[other]);
-            if comparable(one.ty) != comparable(other.ty) {
-                return Err(StepError::new(format!(
-                    "`{}` is {} on the left and `{}` is {} on the right, so no row would match",
-                    one.name,
-                    type_name(one.ty),
-                    other.name,
-                    type_name(other.ty)
-                )));
-            }
-        }
-        Ok(found)
-    }
-
-    fn matches(&self, left: &Table, right: &Table) -> Matches {
-        let (mut groups, mut by_key): (Vec<Vec<usize>>, HashMap<Vec<Key<'_>>, usize>) = Default::default();
-        for row in 0..right.rows() {
-            if let Some(key) = row_key(right, &self.right, row) {
-                let group = *by_key.entry(key).or_insert(groups.len());
-                if group == groups.len() {
-                    groups.push(Vec::new());
-                }
-                groups[group].push(row);
-            }
-        }
-        let of_left: Vec<Option<usize>> = (0..left.rows())
-            .map(|row| row_key(left, &self.left, row).and_then(|key| by_key.get(&key)).copied())
-            .collect();
-        let used: HashSet<usize> = of_left.iter().flatten().copied().collect();
-        let unused = right.rows() - used.into_iter().map(|group| groups[group].len()).sum::<usize>();
-        Matches { groups, of_left, unused }
-    }
-
-    fn joined(&self, left: &Dataset, right: &Table, matches: &Matches, keep_all: bool) -> Result<Dataset, StepError> {
-        let alone = usize::from(keep_all);
-        let rows: usize =
-            matches.of_left.iter().map(|group| group.map_or(alone, |group| matches.groups[group].len())).sum();
-        if rows > MAX_ROWS {
-            return Err(StepError::new(format!(
-                "the joined table would have {rows} rows, and {MAX_ROWS} are allowed; join on more columns"
-            )));
-        }
-        let (mut of_left, mut of_right) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for (row, group) in matches.of_left.iter().enumerate() {
-            match group.map(|group| &matches.groups[group]) {
-                Some(found) => {
-                    of_left.extend(std::iter::repeat_n(row, found.len()));
-                    of_right.extend_from_slice(found);
-                }
-                None if keep_all => {
-                    of_left.push(row);
-                    // There is no such row, and so no value.
-                    of_right.push(usize::MAX);
-                }
-                None => {}
-            }
-        }
-        let gathered = right.gather(&of_right);
-        let mut taken: Vec<Box<str>> = left.table().columns().iter().map(|column| (*column.name).into()).collect();
-        let more = gathered.columns().iter().enumerate().filter(|(place, _)| !self.right.contains(place));
-        let more: Vec<_> = more
-            .filter_map(|(place, column)| {
-                let name = name_beside(&taken, &column.name);
-                taken.push(name.clone());
-                Some((Column { name: name.into(), ..column.clone() }, gathered.data(place)?.clone()))
-            })
-            .collect();
-        Ok(left.gather(&of_left).with_columns(more)?)
-    }
-}
-
-/// The values of a row in these columns; none if one of them is missing.
-fn row_key<'a>(table: &'a Table, places: &[usize], row: usize) -> Option<Vec<Key<'a>>> {
-    let keys = places.iter().filter_map(|place| table.data(*place)).map(|data| key_of(data, row));
-    keys.map(|key| (key != Key::Missing).then_some(key)).collect()
-}
-
-/// Types whose values can be equal have one name here.
-fn comparable(ty: ColumnType) -> &'static str {
-    match ty {
-        ColumnType::Integer | ColumnType::Float => "number",
-        other => type_name(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
-    use crate::records::TableFormat;
-
-    fn table(text: &str) -> Table {
-        let types = BTreeMap::new();
-        let format = TableFormat::Delimited(b',');
-        TableText { name: "t", format, types: &types, missing: &[], strict: true }.read(text.as_bytes()).unwrap().kept
-    }
-
-    fn left() -> Dataset {
-        Dataset::new("molecules", table("id,x\n1,a\n2,b\n,c\n2,d\n9,e\n"))
-    }
-
-    fn right() -> Table {
-        table("key,x,y\n2.0,p,true\n,q,true\n1,r,false\n2,s,\n7,t,true\n")
-    }
-
-    fn columns() -> Columns {
-        Columns::find(left().table(), &right(), &["id".into()], &["key".into()]).unwrap()
-    }
-
-    fn joined(keep_all: bool) -> (Vec<String>, Value) {
-        let (left, right, columns) = (left(), right(), columns());
-        let joined = columns.joined(&left, &right, &columns.matches(left.table(), &right), keep_all).unwrap();
-        assert_eq!(joined.kind(), "molecules");
-        let table = joined.table();
-        let names = table.columns().iter().map(|column| column.name.to_string()).collect();
-        (names, (0..table.rows()).map(|row| Value::from(table.row(row))).collect())
-    }
-
-    #[test]
-    fn rows_match_in_order_and_missing_values_match_nothing() {
-        let (names, rows) = joined(false);
-        assert_eq!(names, ["id", "x", "x_right", "y"]);
-        let expected = json!([
-            [1, "a", "r", false],
-            [2, "b", "p", true],
-            [2, "b", "s", null],
-            [2, "d", "p", true],
-            [2, "d", "s", null],
-        ]);
-        assert_eq!(rows, expected);
-        assert_eq!(columns().matches(left().table(), &right()).unused, 2);
-    }
-
-    #[test]
-    fn a_left_join_keeps_what_has_no_match() {
-        let rows = joined(true).1;
-        assert_eq!(rows.as_array().unwrap().len(), 7);
-        assert_eq!((&rows[3], &rows[6]), (&json!([null, "c", null, null]), &json!([9, "e", null, null])));
-    }
-
-    #[test]
-    fn columns_that_can_never_be_equal_are_refused() {
-        let find = |on: &[&str], right_on: &[&str]| {
-            let owned = |names: &[&str]| names.iter().copied().map(ColumnName::from).collect::<Vec<_>>();
-            Columns::find(left().table(), &right(), &owned(on), &owned(right_on)).err().map(|error| error.to_string())
-        };
-        assert!(find(&["x"], &["key"]).unwrap().contains("`x` is text on the left and `key` is float on the right"));
-        assert!(find(&["id"], &[]).unwrap().contains("`on` names 1"));
-        assert!(find(&[], &[]).is_some());
-        assert!(find(&["id"], &["id"]).unwrap().contains("`right_on`"));
-        assert!(find(&["id", "x"], &["key", "x"]).is_none());
-    }
 
     /// Which values on the left have a match in the column `key` of the file that reads `text`.
     fn matched(left: ColumnData, text: &str) -> Result<Vec<bool>, String> {
@@ -466,8 +286,8 @@ mod tests {
         let right = read(described, text.as_bytes(), keys);
         let right = right.map_err(|error| error.to_string())?;
         let on = ["key".into()];
-        let columns = Columns::find(&left, &right, &on, &on).map_err(|error| error.to_string())?;
-        Ok(columns.matches(&left, &right).of_left.iter().map(Option::is_some).collect())
+        let keys = Keys::find(&left, &right, &on, &on).map_err(|error| error.to_string())?;
+        Ok(keys.matches(&left, &right).of_left.iter().map(Option::is_some).collect())
     }
 
     #[test]
@@ -498,29 +318,5 @@ mod tests {
         }
         let texts = ColumnData::Text(vec![Some("007".into()), Some("7".into())]);
         assert_eq!(matched(texts, "key\n007\n"), Ok(vec![true, false]));
-    }
-
-    #[test]
-    fn the_columns_of_a_join_are_known_where_those_of_both_tables_are() {
-        let params = json!({ "on": ["id"], "right_on": ["key"] });
-        let step = JoinTable::from_params(params.as_object().unwrap()).unwrap();
-        let known = |names: &[&str]| crate::step::Columns::known(names.iter().copied());
-        let inputs = [("left", Some(known(&["id", "x"]))), ("right", Some(known(&["key", "x", "y"])))];
-        let (nowhere, written) = (std::path::Path::new("/nowhere"), HashSet::new());
-        let found = columns_of_join(&step, &ColumnContext::new(&inputs, nowhere, &written));
-        let names: Vec<&str> = found.names().unwrap().iter().map(|name| &**name).collect();
-        assert_eq!(names, joined(false).0);
-    }
-
-    #[test]
-    fn a_join_that_multiplies_is_stopped_before_it_does() {
-        // Row by row this would take 80 GB.
-        let same = Table::new([(Column::new("k", ColumnType::Integer), ColumnData::Integer(vec![Some(1); 100_000]))]);
-        let (same, on) = (same.unwrap(), ["k".into()]);
-        let columns = Columns::find(&same, &same, &on, &on).unwrap();
-        let matches = columns.matches(&same, &same);
-        assert_eq!((matches.of_left.iter().flatten().count(), matches.unused), (100_000, 0));
-        let said = columns.joined(&Dataset::new("table", same.clone()), &same, &matches, false).unwrap_err();
-        assert!(said.to_string().contains("10000000000 rows"), "{said}");
     }
 }
