@@ -9,7 +9,7 @@ use chem_runtime::store::postgres::PgEventStore;
 use chem_tests::postgres_server::{ServerSettings, server};
 use postgres::{Client, NoTls};
 
-use crate::work;
+use crate::{until, work};
 
 #[test]
 fn when_the_primary_is_killed_and_its_synchronous_standby_promoted_the_runs_go_on() {
@@ -21,9 +21,7 @@ fn when_the_primary_is_killed_and_its_synchronous_standby_promoted_the_runs_go_o
     client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'").unwrap();
     client.batch_execute("SELECT pg_reload_conf()").unwrap();
     let synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-    while client.query_one(synchronous, &[]).unwrap().get::<_, i64>(0) == 0 {
-        std::thread::yield_now();
-    }
+    until("the standby is synchronous", || client.query_one(synchronous, &[]).unwrap().get::<_, i64>(0) > 0);
     drop(client);
 
     // The standby comes first, so that the mode of the session decides and not the order.
@@ -46,9 +44,7 @@ fn when_the_primary_is_killed_and_its_synchronous_standby_promoted_the_runs_go_o
                 running.load(Ordering::SeqCst) > 0
             })
         });
-        while acknowledged.load(Ordering::SeqCst) < 10 && !witness.is_finished() {
-            std::thread::yield_now();
-        }
+        until("ten events are acknowledged", || acknowledged.load(Ordering::SeqCst) >= 10 || witness.is_finished());
         assert!(running.load(Ordering::SeqCst) > 0, "the runs ended before the primary was killed");
         primary.kill();
         standby.promote().unwrap();

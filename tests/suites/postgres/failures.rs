@@ -10,7 +10,7 @@ use chem_runtime::store::{ErrorClass, EventStore, Lease, RetryPolicy, StoreError
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, server};
 
-use crate::{store_or_skip, work};
+use crate::{store_or_skip, until, work};
 
 #[test]
 fn a_commit_that_stopped_waiting_for_its_standby_is_waited_for_again() {
@@ -22,9 +22,8 @@ fn a_commit_that_stopped_waiting_for_its_standby_is_waited_for_again() {
         let mut wait_for = |names: &str| {
             client.batch_execute(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'")).unwrap();
             client.batch_execute("SELECT pg_reload_conf()").unwrap();
-            while client.query_one("SHOW synchronous_standby_names", &[]).unwrap().get::<_, &str>(0) != names {
-                std::thread::yield_now();
-            }
+            let shown = "SHOW synchronous_standby_names";
+            until("the setting counts", || client.query_one(shown, &[]).unwrap().get::<_, &str>(0) == names);
         };
         wait_for("nobody");
         let run = FlowId::new();
@@ -84,9 +83,8 @@ fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
             })
         });
         for kill in 1..=KILLS {
-            while acknowledged.load(Ordering::SeqCst) < kill * 10 && !witness.is_finished() {
-                std::thread::yield_now();
-            }
+            let enough = || acknowledged.load(Ordering::SeqCst) >= kill * 10 || witness.is_finished();
+            until("ten more events are acknowledged", enough);
             server.kill();
             server.restart().unwrap();
             killed.store(kill, Ordering::SeqCst);
@@ -139,9 +137,7 @@ fn a_session_may_be_idle_for_as_long_as_a_step_works() {
     }
     drop(session);
     let ended = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1";
-    while !client.query_one(ended, &[&process]).unwrap().get::<_, bool>(0) {
-        std::thread::yield_now();
-    }
+    until("the session has ended", || client.query_one(ended, &[&process]).unwrap().get::<_, bool>(0));
     store.append(run, 1, &[numbered(1)]).unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! Who has a run in hand, by the database's clock.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{LeaseTerms, PgEventStore};
@@ -8,7 +8,7 @@ use chem_runtime::store::{EventStore as _, Holder, Lease, StoreError, Takeover};
 use chem_tests::events::numbered;
 use postgres::error::SqlState;
 
-use crate::store_or_skip;
+use crate::{store_or_skip, until};
 
 fn far_away() -> Holder {
     Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
@@ -46,9 +46,8 @@ fn a_store_shows_that_it_has_its_runs_in_hand_until_they_end() {
         let sql = "SELECT renewed_at > taken_at FROM flow_leases WHERE flow_id = $1";
         client.query_one(sql, &[&run.as_uuid()]).unwrap().get(0)
     };
-    while shown(&mut client, taken) != Some(true) || shown(&mut client, begun) != Some(true) {
-        std::thread::yield_now();
-    }
+    let is_at_work = || shown(&mut client, taken) == Some(true) && shown(&mut client, begun) == Some(true);
+    until("the writer shows itself", is_at_work);
     assert_eq!(shown(&mut client, let_go), None);
 }
 
@@ -65,11 +64,8 @@ fn an_old_writer_in_the_same_process_does_not_silence_the_new_one() {
     store.release(&old).unwrap();
     let mut client = database.client();
     client.batch_execute("UPDATE flow_leases SET renewed_at = taken_at").unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !client.query_one("SELECT renewed_at > taken_at FROM flow_leases", &[]).unwrap().get::<_, bool>(0) {
-        assert!(Instant::now() < deadline, "the new writer does not show itself");
-        std::thread::yield_now();
-    }
+    let renewed = "SELECT renewed_at > taken_at FROM flow_leases";
+    until("the new writer shows itself", || client.query_one(renewed, &[]).unwrap().get::<_, bool>(0));
 }
 
 #[test]
@@ -127,9 +123,7 @@ fn who_takes_a_run_waits_for_the_append_that_is_under_way() {
         });
         let mut observer = database.client();
         let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
-        while observer.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
-            std::thread::yield_now();
-        }
+        until("the taker waits", || observer.query_one(waits, &[]).unwrap().get::<_, i64>(0) > 0);
         assert!(!taker.is_finished());
         transaction.commit().unwrap();
         // It has the run, and sees all that the one before it has written.

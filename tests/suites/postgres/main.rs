@@ -29,6 +29,8 @@ mod tls;
 mod work;
 mod writers;
 
+use std::time::{Duration, Instant};
+
 use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolSettings};
 use chem_runtime::store::{PostgresUrl, StoreUrl};
 use chem_tests::postgres_server::TestDatabase;
@@ -57,6 +59,16 @@ fn address(text: &str) -> PostgresUrl {
     match text.parse() {
         Ok(StoreUrl::Postgres(url)) => url,
         other => panic!("{other:?}"),
+    }
+}
+
+/// Asks again and again until `is_so`; the test fails if that takes longer than anything here should.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::yield_now();
     }
 }
 
