@@ -49,7 +49,8 @@ fn the_log_of_a_run_is_followed_to_its_end() {
     let place = Place::new();
     place.write("slow.yaml", &slow_flow(3, 60));
     let mut run = place.spawn(&["run", "slow.yaml", "-q"]);
-    while place.chem(&["ls", "--format", "json"]).stdout.len() < 10 {}
+    // There is no store at first, and then one without a run.
+    while place.chem(&["show", "@last", "--format", "json"]).status != 0 && run.try_wait().unwrap().is_none() {}
     let followed = place.chem(&["log", "@last", "--follow", "--format", "json"]).expect(0).json_lines();
     assert!(run.wait().unwrap().success());
     assert_eq!(followed, place.chem(&["log", "@last", "--format", "json"]).expect(0).json_lines());
