@@ -128,13 +128,13 @@ fn killed_at_work(place: &Place, arguments: &[&str], ran: &str) {
 fn what_was_set_for_a_step_of_a_branch_is_no_change_of_the_manifest() {
     let place = place();
     let first = run(&place, &["run", "family.yaml"]);
-    let branch = ["branch", first["flow_id"].as_str().unwrap(), "--from", "slow", "--set", "slow.wait=300"];
+    let branch = ["branch", first["flow_id"].as_str().unwrap(), "--from", "slow", "--set", "slow.wait=2000"];
     killed_at_work(&place, &[&branch[..], &["-q"]].concat(), "ran.txt");
     let resumed = run(&place, &["resume", "@last"]);
     assert_eq!(letters(&resumed), "IBSHSFSFC");
     // Nor is it lost where a parameter of the flow is set beside it, or the manifest is adopted.
     let both = run(&place, &["branch", "@last", "--from", "seed", "--set", "text=CCN"]);
-    let expected = run(&place, &["run", "family.yaml", "--set", "text=CCN", "--set", "wait=300"]);
+    let expected = run(&place, &["run", "family.yaml", "--set", "text=CCN", "--set", "wait=2000"]);
     assert_eq!(both["flow_fingerprint"], expected["flow_fingerprint"]);
     assert_ne!(both["flow_fingerprint"], first["flow_fingerprint"]);
 }
@@ -142,7 +142,7 @@ fn what_was_set_for_a_step_of_a_branch_is_no_change_of_the_manifest() {
 #[test]
 fn a_project_that_was_moved_is_resumed_where_it_is_now() {
     let place = Place::new();
-    place.write("one/family.yaml", &FLOW.replace("wait: 0", "wait: 300"));
+    place.write("one/family.yaml", &FLOW.replace("wait: 0", "wait: 2000"));
     killed_at_work(&place, &["run", "one/family.yaml", "-q"], "one/ran.txt");
     std::fs::rename(place.path().join("one"), place.path().join("two")).unwrap();
     let resumed = run(&place, &["resume", "@last", "--manifest", "two/family.yaml"]);
