@@ -163,10 +163,6 @@ impl From<io::Error> for Failure {
 
 impl From<CannotPrint> for Failure {
     fn from(CannotPrint(error): CannotPrint) -> Self {
-        // Whoever read our output has seen enough.
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            std::process::exit(0);
-        }
         Self { status: Status::Output, ..Self::usage(format!("cannot write to standard output: {error}")) }
     }
 }

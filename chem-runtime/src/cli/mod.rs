@@ -83,6 +83,8 @@ fn start_tracing(arguments: &Arguments) {
     let events = tracing_subscriber::fmt()
         .with_env_filter(asked.unwrap_or_else(|_| EnvFilter::new(default)))
         .with_writer(std::io::stderr)
+        // Telling stderr that stderr is closed would panic.
+        .log_internal_errors(false)
         .with_ansi(output::stderr_is_styled());
     // A program of one's own may have set up tracing before it called us; then that stands.
     let _ = match plain {

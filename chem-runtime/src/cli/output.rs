@@ -21,21 +21,47 @@ pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Results that stdout did not take. A reader that has gone away is an error of kind `BrokenPipe`.
+/// An error of writing results to stdout. A reader that has closed its end is none.
 #[derive(Debug)]
 pub(super) struct CannotPrint(pub(super) io::Error);
 
-/// Writes results to stdout.
-pub(super) fn print(text: &str) -> Result<(), CannotPrint> {
-    let mut stdout = anstream::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CannotPrint)
+/// Whether the other end of stdout is open still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    Present,
+    Gone,
 }
 
-/// Writes one JSON value and a line end to stdout.
+/// Writes results to stdout. A reader that has closed its end, as `head` does, has seen enough: the command goes on and
+/// ends with the status that it has otherwise.
+pub(super) fn print(text: &str) -> Result<(), CannotPrint> {
+    print_while_read(text).map(drop)
+}
+
+/// Writes one JSON value and a line end to stdout, as [`print`] writes text.
 pub(super) fn print_json(value: &Value) -> Result<(), CannotPrint> {
+    print_json_while_read(value).map(drop)
+}
+
+/// Writes results to stdout, for a command that has nothing left to do once its reader is gone.
+pub(super) fn print_while_read(text: &str) -> Result<Reader, CannotPrint> {
+    let mut stdout = anstream::stdout().lock();
+    reader_after(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Writes one JSON value and a line end to stdout, as [`print_while_read`] writes text.
+pub(super) fn print_json_while_read(value: &Value) -> Result<Reader, CannotPrint> {
     let mut stdout = io::stdout().lock();
     let written = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
-    written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()).map_err(CannotPrint)
+    reader_after(written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()))
+}
+
+fn reader_after(written: io::Result<()>) -> Result<Reader, CannotPrint> {
+    match written {
+        Ok(()) => Ok(Reader::Present),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(CannotPrint(error)),
+    }
 }
 
 /// Writes a message to stderr. If nobody hears it there is nobody to tell.

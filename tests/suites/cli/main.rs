@@ -11,6 +11,7 @@ mod kills;
 mod manifest_errors;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
+mod reader;
 mod retry;
 mod store;
 mod trouble;

@@ -8,7 +8,7 @@ use anstyle::Style;
 use crate::cli::advice::advised;
 use crate::cli::args::{Format, LogArgs, Shared};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, styled};
+use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Reader, styled};
 use crate::cli::{runs, signals};
 use crate::event::{FlowEvent, FlowEventKind, OutputRef};
 use crate::flow::{FlowStatus, replay};
@@ -31,7 +31,11 @@ fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure>
     let (flow_id, mut events) = runs::find_run(store.as_ref(), id)?;
     let mut printed = 0;
     loop {
-        events[printed..].iter().try_for_each(|event| print(shared, event, &line(event), None))?;
+        for event in &events[printed..] {
+            if print(shared, event, &line(event), None)? == Reader::Gone {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
         printed = events.len();
         // A run that waits for a person will go on.
         if !follow || !matches!(replay(flow_id, &events)?.status(), FlowStatus::Interrupted | FlowStatus::Waiting) {
@@ -51,7 +55,8 @@ fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
     let ended = follow(shared, store.as_ref(), &stop, &mut cursor);
     let here = format!("go on from here with `chem log --follow --from {cursor}`");
     match ended {
-        Ok(()) => {
+        Ok(Reader::Gone) => Ok(ExitCode::SUCCESS),
+        Ok(Reader::Present) => {
             if let Some(how) = advised(shared, &here) {
                 output::say(&how);
             }
@@ -62,32 +67,34 @@ fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Prints the events after `cursor` as they come, until it is to stop. The cursor is then after the last that was printed.
-fn follow(shared: &Shared, store: &dyn EventStore, stop: &CancelToken, cursor: &mut Cursor) -> Result<(), Failure> {
+/// Prints the events after `cursor` as they come, until `stop` is set or the reader is gone. The cursor is then after the
+/// last that was printed.
+fn follow(shared: &Shared, store: &dyn EventStore, stop: &CancelToken, cursor: &mut Cursor) -> Result<Reader, Failure> {
     while !stop.is_cancelled() {
         let followed = store.follow(*cursor, 1000, WAIT)?;
         for (event, after) in followed.events.iter().zip(followed.places) {
             let line = format!("{} {}", styled(DIM, &event.flow_id.to_string()), line(event));
-            print(shared, event, &line, Some(after))?;
+            if print(shared, event, &line, Some(after))? == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
             *cursor = after;
         }
     }
-    Ok(())
+    Ok(Reader::Present)
 }
 
 /// Prints an event, as JSON with the place after it if that can be given to `--from`.
-fn print(shared: &Shared, event: &FlowEvent, line: &str, after: Option<Cursor>) -> Result<(), Failure> {
-    match shared.format {
+fn print(shared: &Shared, event: &FlowEvent, line: &str, after: Option<Cursor>) -> Result<Reader, Failure> {
+    Ok(match shared.format {
         Format::Json => {
             let mut json = event_json(event)?;
             if let Some(after) = after {
                 json["cursor"] = after.to_string().into();
             }
-            output::print_json(&json)?;
+            output::print_json_while_read(&json)?
         }
-        Format::Human => output::print(line)?,
-    }
-    Ok(())
+        Format::Human => output::print_while_read(line)?,
+    })
 }
 
 fn line(event: &FlowEvent) -> String {
