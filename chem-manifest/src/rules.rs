@@ -98,6 +98,8 @@ rules! {
     WRITES_OVER_INPUT = "E0411" Error "a step writes over a file that the flow reads";
     WRITTEN_TWICE = "E0412" Error "two sinks write one file";
     CANNOT_SUCCEED = "E0413" Error "a step cannot succeed with these parameters";
+    NO_SUCH_PROGRAM = "E0414" Error "a program to run is not on this machine";
+    UNDECLARED_FILE = "W0415" Warning "a file that a program uses is not declared";
 
     // The order of the steps and what feeds what.
     FIRST_NOT_SOURCE = "E0501" Error "the first step is not a source";

@@ -45,6 +45,7 @@ pub mod fingerprint;
 pub mod flow;
 pub mod manifest;
 pub mod prelude;
+mod process;
 pub mod records;
 pub mod report;
 pub mod step;

@@ -64,9 +64,10 @@ pub struct Origins {
     pub written: Vec<BTreeMap<String, BTreeSet<String>>>,
 }
 
-/// The rule that an input file is there: the one that a manifest can break by itself, without being changed.
-pub fn no_such_file() -> &'static Rule {
-    &rules::NO_SUCH_FILE
+/// Whether `rule` speaks of what a manifest needs from its machine: input files and programs. A manifest can break such a
+/// rule without being changed.
+pub fn is_of_the_machine(rule: &Rule) -> bool {
+    [&rules::NO_SUCH_FILE, &rules::NO_SUCH_PROGRAM].contains(&rule)
 }
 
 /// Reads and checks the manifest at `path`, whose relative paths start from the directory that it is in.

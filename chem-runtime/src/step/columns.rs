@@ -100,11 +100,16 @@ impl<'a> ColumnContext<'a> {
         self.inputs.iter().any(|(name, columns)| *name == port && columns.is_some())
     }
 
+    /// A path of the manifest, from where this process is.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.directory.join(path)
+    }
+
     /// The first 64 KiB of a file that is there already, or all of a shorter one. `None` for one that cannot be read,
     /// and for one that an earlier step of the flow writes anew.
     pub fn beginning(&self, file: &InputFile) -> Option<Vec<u8>> {
         const BYTES: u64 = 64 << 10;
-        let path = self.directory.join(file.as_str());
+        let path = self.path(file.as_str());
         // A pipe would be waited for, and what is taken out of it be gone.
         if !path.is_file() || self.written.contains(&place_of(&path)) {
             return None;

@@ -25,14 +25,27 @@ pub struct Misfit {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// Whether it names a column that is not there.
-    pub is_column: bool,
+    /// What kind of trouble it is, which decides the rule that it breaks.
+    pub kind: MisfitKind,
+}
+
+/// What kind of trouble a [`Misfit`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MisfitKind {
+    /// The step cannot succeed with these parameters.
+    Params,
+    /// A parameter names a column that does not exist.
+    Column,
+    /// A program to run, or its interpreter, does not exist on this machine.
+    NoProgram,
+    /// A file that the step uses is not part of its identity. Only a warning: the step can run.
+    UndeclaredFile,
 }
 
 impl Misfit {
     /// A misfit of the parameter `param`, in words for the person who wrote the flow.
     pub fn new(param: &'static str, message: impl Into<String>) -> Self {
-        Self { param, path: Vec::new(), message: message.into(), help: None, is_column: false }
+        Self { param, path: Vec::new(), message: message.into(), help: None, kind: MisfitKind::Params }
     }
 
     /// The parameter `param` names the column `name`, and `file` has only those of `there`.
@@ -43,7 +56,12 @@ impl Misfit {
             (None, there) => format!("there are {}", listed(there)),
         };
         let message = format!("there is no column `{name}` in `{file}`");
-        Self { help: Some(help), is_column: true, ..Self::new(param, message) }
+        Self { help: Some(help), kind: MisfitKind::Column, ..Self::new(param, message) }
+    }
+
+    /// The same, as trouble of this kind.
+    pub fn of_kind(self, kind: MisfitKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// The same, at this part of the parameter's value.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::event::{FlowEventKind, FlowId};
+use crate::process;
 
 /// A process that writes runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,12 +30,12 @@ impl Holder {
     /// This process.
     pub fn this_process() -> Self {
         let pid = std::process::id();
-        Self { host: place::host(), place: place::place(), pid, started: place::started(pid).unwrap_or(0) }
+        Self { host: process::host(), place: process::place(), pid, started: process::started(pid).unwrap_or(0) }
     }
 
     /// Whether the process is known to be gone. One on another machine is not known to be.
     pub fn is_gone(&self) -> bool {
-        self.place == place::place() && !place::is_alive(self.pid, self.started)
+        self.place == process::place() && !process::is_alive(self.pid, self.started)
     }
 
     /// Whether the process belongs to an earlier start of this machine, and so is gone.
@@ -43,8 +44,8 @@ impl Holder {
     /// are on one machine, as those of a file are.
     pub(super) fn is_of_an_earlier_start(&self) -> bool {
         let start = |place: &str| place.split_once('/').map(|(start, _)| start.to_owned());
-        let (then, now) = (start(&self.place), start(&place::place()));
-        self.host == place::host() && then.zip(now).is_some_and(|(then, now)| then != now)
+        let (then, now) = (start(&self.place), start(&process::place()));
+        self.host == process::host() && then.zip(now).is_some_and(|(then, now)| then != now)
     }
 }
 
@@ -161,94 +162,6 @@ pub(super) fn check_epoch(lease: &Lease, state: Option<(u64, &Holder)>) -> Resul
     }
 }
 
-#[cfg(unix)]
-mod place {
-    use std::fs;
-
-    pub(super) fn host() -> String {
-        rustix::system::uname().nodename().to_string_lossy().into_owned()
-    }
-
-    pub(super) fn place() -> String {
-        // Linux tells one start of a machine from another, and one container from the next. Elsewhere the name has to
-        // do.
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
-        let namespace = fs::read_link("/proc/self/ns/pid").ok();
-        match (boot, namespace) {
-            (Some(boot), Some(namespace)) => format!("{}/{}", boot.trim(), namespace.display()),
-            _ => host(),
-        }
-    }
-
-    /// When a process began, in the clock ticks of Linux; `None` if that is not told.
-    pub(super) fn started(pid: u32) -> Option<u64> {
-        match seen(stat(pid).as_deref()) {
-            Seen::Began(began) => Some(began),
-            Seen::Ended | Seen::Nothing => None,
-        }
-    }
-
-    pub(super) fn is_alive(pid: u32, began: u64) -> bool {
-        is_alive_by(stat(pid).as_deref(), pid, began)
-    }
-
-    /// Whether a process is alive of which Linux tells `stat`. That it tells nothing may be because processes of other
-    /// users are hidden; then a signal that is not sent says whether there is one of this number.
-    pub(super) fn is_alive_by(stat: Option<&str>, pid: u32, began: u64) -> bool {
-        match seen(stat) {
-            Seen::Began(at) => at == began,
-            Seen::Ended => false,
-            Seen::Nothing => {
-                let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-                // A process that may not be sent a signal is alive.
-                pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
-            }
-        }
-    }
-
-    fn stat(pid: u32) -> Option<String> {
-        fs::read_to_string(format!("/proc/{pid}/stat")).ok()
-    }
-
-    enum Seen {
-        Began(u64),
-        Ended,
-        Nothing,
-    }
-
-    fn seen(stat: Option<&str>) -> Seen {
-        // The second field is a name in parentheses, which may hold anything. The time is the 22nd, and a process that
-        // has ended and waits to be noticed is in state Z.
-        let Some((_, fields)) = stat.and_then(|stat| stat.rsplit_once(')')) else { return Seen::Nothing };
-        let mut fields = fields.split_whitespace();
-        match (fields.next(), fields.nth(18).map(str::parse)) {
-            (Some("Z"), _) => Seen::Ended,
-            (_, Some(Ok(began))) => Seen::Began(began),
-            _ => Seen::Nothing,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod place {
-    pub(super) fn host() -> String {
-        std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
-    }
-
-    pub(super) fn place() -> String {
-        host()
-    }
-
-    pub(super) fn started(_: u32) -> Option<u64> {
-        None
-    }
-
-    /// There is no safe way to ask.
-    pub(super) fn is_alive(_: u32, _: u64) -> bool {
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,24 +173,12 @@ mod tests {
         assert!(!Holder { place: "elsewhere".into(), pid: 1 << 30, ..me.clone() }.is_gone());
 
         let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let started = place::started(child.id()).unwrap_or(0);
+        let started = process::started(child.id()).unwrap_or(0);
         let other = Holder { pid: child.id(), started, ..me.clone() };
         assert!(!other.is_gone());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(other.is_gone());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_process_that_is_hidden_is_not_taken_to_be_gone() {
-        let me = std::process::id();
-        assert!(place::is_alive_by(None, me, 7));
-        assert!(!place::is_alive_by(None, 1 << 30, 7));
-        let told = |state: &str| format!("7 (a) b) {state} {}42 0", "0 ".repeat(18));
-        assert!(place::is_alive_by(Some(&told("S")), me, 42));
-        assert!(!place::is_alive_by(Some(&told("S")), me, 43));
-        assert!(!place::is_alive_by(Some(&told("Z")), me, 42));
     }
 
     #[cfg(target_os = "linux")]

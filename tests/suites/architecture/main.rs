@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// Each module of chem-runtime with the modules that it may name. What is not listed here may not exist.
 const MAY_NAME: &[(&str, &[&str])] = &[
+    ("process", &[]),
     ("fingerprint", &[]),
     ("artifact", &["fingerprint"]),
     ("event", &["fingerprint", "artifact"]),
     ("step", &["fingerprint", "artifact", "event"]),
     ("flow", &["fingerprint", "artifact", "event", "step"]),
-    ("store", &["fingerprint", "artifact", "event", "step", "flow"]),
+    ("store", &["process", "fingerprint", "artifact", "event", "step", "flow"]),
     ("manifest", &["fingerprint", "artifact", "event", "step", "flow"]),
     ("engine", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest"]),
     ("report", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
@@ -35,7 +36,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("prelude", &["artifact", "step", "event"]),
     // The wings: steps over what the core hands them.
     ("records", &["fingerprint", "artifact", "step"]),
-    ("steps", &["fingerprint", "artifact", "step", "records", "prelude"]),
+    ("steps", &["process", "fingerprint", "artifact", "step", "records", "prelude"]),
     ("chemistry", &["fingerprint", "artifact", "step", "records", "prelude"]),
 ];
 

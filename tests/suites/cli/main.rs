@@ -11,6 +11,8 @@ mod kills;
 mod manifest_errors;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
+#[cfg(target_os = "linux")]
+mod programs;
 mod reader;
 mod retry;
 mod store;

@@ -84,10 +84,10 @@ impl CheckedManifest {
         Self { definition, directory, origins, diagnostics }
     }
 
-    /// Whether nothing is wrong but that input files are not there.
+    /// Whether nothing is wrong but that input files or programs are missing.
     pub(in crate::cli) fn only_lacks_files(&self) -> bool {
         let mut errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
-        errors.all(|diagnostic| diagnostic.rule == manifest::no_such_file())
+        errors.all(|diagnostic| manifest::is_of_the_machine(diagnostic.rule))
     }
 
     /// Prints what was found, for a command that goes on to something else if there is a flow. Scripts are told what keeps

@@ -9,8 +9,8 @@ use super::problems::is_expression;
 use super::{Binder, Given};
 use crate::manifest::wiring::Feed;
 use crate::step::{
-    ColumnContext, ColumnReference, Columns, MAIN_OUTPUT, Misfit, OutputSpec, ParamSpec, PortSpec, StepDefinition,
-    StepId, StepRegistration, expression, listed,
+    ColumnContext, ColumnReference, Columns, MAIN_OUTPUT, Misfit, MisfitKind, OutputSpec, ParamSpec, PortSpec,
+    StepDefinition, StepId, StepRegistration, expression, listed,
 };
 
 /// The columns that the steps so far put out.
@@ -99,12 +99,17 @@ impl Binder<'_> {
     }
 
     fn misfit(&mut self, misfit: &Misfit, step: &AuthoredStep, given: &Given<'_>) {
-        let rule = if misfit.is_column { &rules::UNKNOWN_COLUMN } else { &rules::CANNOT_SUCCEED };
+        let rule = match misfit.kind {
+            MisfitKind::Params => &rules::CANNOT_SUCCEED,
+            MisfitKind::Column => &rules::UNKNOWN_COLUMN,
+            MisfitKind::NoProgram => &rules::NO_SUCH_PROGRAM,
+            MisfitKind::UndeclaredFile => &rules::UNDECLARED_FILE,
+        };
         let place = given.iter().find(|(spec, _)| spec.name == misfit.param);
         let place = place.map(|(_, node)| self.locate(node, &misfit.path, None));
         let uses = step.uses.as_ref().map_or(step.at, |uses| uses.span);
         let span = place.as_ref().map_or(step.with_key.unwrap_or(uses), |place| place.span);
-        let message = match misfit.is_column && place.is_none() {
+        let message = match misfit.kind == MisfitKind::Column && place.is_none() {
             true => format!("{}, which `{}` names by default", misfit.message, misfit.param),
             false => misfit.message.clone(),
         };

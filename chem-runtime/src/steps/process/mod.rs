@@ -1,18 +1,24 @@
 //! `process.run`: a program of any language as a step.
 
 mod child;
+mod environment;
+mod guard;
+mod listen;
+mod marked;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+mod undeclared;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 
 use self::child::{Finished, run_child};
+use self::environment::{set_environment, wrong_names};
+use self::undeclared::{is_path, missing_program, undeclared_files};
 use crate::prelude::*;
 use crate::records::{
     DeclaredType, TableFormat, TableText, column_places, shortened, write_delimited, write_json_lines,
@@ -24,9 +30,12 @@ use crate::step::{PathPart, nearest};
 /// The program gets the table on its standard input, as JSON Lines or CSV, and writes its own to its standard output. It
 /// runs in the directory of the manifest, without a shell. An argument `{name}` is replaced by the path of the file
 /// called so under `files`; these files, such as a script, are part of the step's identity by their content. So is
-/// `version`, which has to say all else that the answer depends on: the program is not looked into. It has the environment
-/// of `chem`, but for `LC_ALL`, which is `C.UTF-8`, and `TZ`, which is `UTC`: so it sorts and tells the time alike on every
-/// machine.
+/// `version`, which has to say all else that the answer depends on: the program is not looked into. `chem check` warns of
+/// an argument that is a file and is not declared (`W0415`).
+///
+/// Of the environment of `chem` the program gets `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL` and `TMPDIR`, and the variables
+/// that `env` names, so that no password or key is handed on by accident. `LC_ALL` and `LANG` are `C.UTF-8`, `TZ` is `UTC`
+/// and `PYTHONHASHSEED` is `0`: so it sorts, tells the time and orders sets alike on every machine.
 ///
 /// The columns of the answer have the types that `types` says. Others that were sent keep theirs, with their unit, if all
 /// that stands in them fits it; the rest are typed as by `table.read`. Columns that were not in the table have `version` as
@@ -35,7 +44,9 @@ use crate::step::{PathPart, nearest};
 ///
 /// What the program writes to its standard error is the signal `stderr` (its last 8 KiB), and each line is logged under
 /// `-v`. The signal `answered` counts the rows `sent` and `received`. When the step ends, is interrupted or runs out of
-/// time, the program is killed with all that it started in its process group.
+/// time, and when `chem` itself is killed, the program is killed with all that it started: on Linux all processes that have
+/// its environment variable `CHEM_PROCESS`, elsewhere those in its process group. What was left behind all the same is
+/// killed before the next program starts.
 ///
 /// # Example
 /// ```yaml
@@ -59,7 +70,7 @@ use crate::step::{PathPart, nearest};
 /// - It runs for longer than `timeout`, or leaves a program behind that keeps its output open.
 /// - It writes more than 2 GiB, or something that is no table: the message has the line.
 /// - A column of `columns` or `types` is not there.
-#[step("process.run", version = 2, check = can_run, effects)]
+#[step("process.run", version = 3, check = can_run, effects)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn run_process(
     table: Input<Table>,
@@ -85,6 +96,10 @@ pub fn run_process(
     /// they were sent with, or it is found out.
     #[param(default = BTreeMap::new(), example = "{ logp: float }")]
     types: BTreeMap<String, ColumnType>,
+    /// Variables of the environment that the program gets besides the usual ones. Their values are in no fingerprint:
+    /// `version` has to say what of them the answer depends on.
+    #[param(default = [], example = "[LD_LIBRARY_PATH]")]
+    env: Vec<String>,
     /// How long the program may run.
     #[param(default = 3600.0, min = 0.001, max = 31_536_000.0, unit = "s")]
     timeout: f64,
@@ -99,7 +114,8 @@ pub fn run_process(
         "csv" => write_delimited(&table, &columns, b',', &mut sent)?,
         _ => write_json_lines(&table, &columns, &mut sent)?,
     }
-    let (program_name, program) = program(&command, &files, context)?;
+    let (program_name, mut program) = program(&command, &files, context)?;
+    set_environment(&mut program, &env);
     let name = format!("`{program_name}`");
     let finished = run_child(&name, program, sent, Duration::from_secs_f64(timeout), context)?;
     let text = answer(&name, finished, context)?;
@@ -157,12 +173,15 @@ fn no_program() -> Misfit {
     Misfit::new("command", "`command` names no program to run")
 }
 
-fn can_run(step: &RunProcess, _: &ColumnContext<'_>) -> Vec<Misfit> {
+fn can_run(step: &RunProcess, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     if step.command.first().is_none_or(|name| name.trim().is_empty()) {
         misfits.push(no_program());
     }
+    misfits.extend(missing_program(&step.command, context));
     misfits.extend(unfilled(&step.command, &step.files));
+    misfits.extend(undeclared_files(&step.command, &step.files, context));
+    misfits.extend(wrong_names(&step.env));
     misfits.extend(step.columns.as_ref().and_then(|columns| Misfit::twice("columns", columns)));
     misfits
 }
@@ -209,11 +228,8 @@ fn program<'a>(
         paths.insert(stands_for.as_str(), path.to_owned());
     }
     let first = filled(name, &paths);
-    let mut program =
-        if Path::new(&first).components().count() > 1 { Command::new(absolute(&first)?) } else { Command::new(&first) };
+    let mut program = if is_path(&first) { Command::new(absolute(&first)?) } else { Command::new(&first) };
     program.args(arguments.iter().map(|argument| filled(argument, &paths))).current_dir(absolute(".")?);
-    // What it answers is part of the results, which do not depend on where they were computed.
-    program.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
     Ok((name, program))
 }
 

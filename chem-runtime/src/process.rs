@@ -1,0 +1,113 @@
+//! Processes of this machine: whether one that is known by its number is the same still.
+
+#[cfg(not(unix))]
+pub(crate) use elsewhere::{host, is_alive, place, started};
+#[cfg(unix)]
+pub(crate) use unix::{host, is_alive, place, started};
+
+#[cfg(unix)]
+mod unix {
+    use std::fs;
+
+    /// The name of this machine, for people.
+    pub(crate) fn host() -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
+    /// Where a process number means anything: this start of this machine, and this container.
+    pub(crate) fn place() -> String {
+        // Linux tells one start of a machine from another, and one container from the next. Elsewhere the name has to
+        // do.
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let namespace = fs::read_link("/proc/self/ns/pid").ok();
+        match (boot, namespace) {
+            (Some(boot), Some(namespace)) => format!("{}/{}", boot.trim(), namespace.display()),
+            _ => host(),
+        }
+    }
+
+    /// When a process began, in the clock ticks of Linux; `None` if that is not told.
+    pub(crate) fn started(pid: u32) -> Option<u64> {
+        match seen(stat(pid).as_deref()) {
+            Seen::Began(began) => Some(began),
+            Seen::Ended | Seen::Nothing => None,
+        }
+    }
+
+    /// Whether the process with this number is alive and began at this time.
+    pub(crate) fn is_alive(pid: u32, began: u64) -> bool {
+        is_alive_by(stat(pid).as_deref(), pid, began)
+    }
+
+    /// Whether a process is alive of which Linux tells `stat`. That it tells nothing may be because processes of other
+    /// users are hidden; then a signal that is not sent says whether there is one of this number.
+    pub(super) fn is_alive_by(stat: Option<&str>, pid: u32, began: u64) -> bool {
+        match seen(stat) {
+            Seen::Began(at) => at == began,
+            Seen::Ended => false,
+            Seen::Nothing => {
+                let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+                // A process that may not be sent a signal is alive.
+                pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+            }
+        }
+    }
+
+    fn stat(pid: u32) -> Option<String> {
+        fs::read_to_string(format!("/proc/{pid}/stat")).ok()
+    }
+
+    enum Seen {
+        Began(u64),
+        Ended,
+        Nothing,
+    }
+
+    fn seen(stat: Option<&str>) -> Seen {
+        // The second field is a name in parentheses, which may hold anything. The time is the 22nd, and a process that
+        // has ended and waits to be noticed is in state Z.
+        let Some((_, fields)) = stat.and_then(|stat| stat.rsplit_once(')')) else { return Seen::Nothing };
+        let mut fields = fields.split_whitespace();
+        match (fields.next(), fields.nth(18).map(str::parse)) {
+            (Some("Z"), _) => Seen::Ended,
+            (_, Some(Ok(began))) => Seen::Began(began),
+            _ => Seen::Nothing,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    pub(crate) fn host() -> String {
+        std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
+    }
+
+    pub(crate) fn place() -> String {
+        host()
+    }
+
+    pub(crate) fn started(_: u32) -> Option<u64> {
+        None
+    }
+
+    /// There is no safe way to ask.
+    pub(crate) fn is_alive(_: u32, _: u64) -> bool {
+        true
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_hidden_is_not_taken_to_be_gone() {
+        let me = std::process::id();
+        assert!(unix::is_alive_by(None, me, 7));
+        assert!(!unix::is_alive_by(None, 1 << 30, 7));
+        let told = |state: &str| format!("7 (a) b) {state} {}42 0", "0 ".repeat(18));
+        assert!(unix::is_alive_by(Some(&told("S")), me, 42));
+        assert!(!unix::is_alive_by(Some(&told("S")), me, 43));
+        assert!(!unix::is_alive_by(Some(&told("Z")), me, 42));
+    }
+}

@@ -1,0 +1,66 @@
+//! The environment of a program: a few variables of this process, those that the manifest names, and some that are the same
+//! everywhere. A password or the key of a cloud is not handed on by accident.
+
+use std::process::Command;
+
+use crate::step::{Misfit, PathPart};
+
+/// The variables of this process that every program gets: where programs, files and temporary files are, and whose.
+const PASSED: &[&str] = if cfg!(windows) {
+    &[
+        "PATH",
+        "PATHEXT",
+        "SYSTEMROOT",
+        "SYSTEMDRIVE",
+        "COMSPEC",
+        "TEMP",
+        "TMP",
+        "USERNAME",
+        "USERPROFILE",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "PROGRAMDATA",
+        "PROGRAMFILES",
+    ]
+} else {
+    &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR"]
+};
+
+/// What a program answers is part of the results, which do not depend on where they were computed.
+const FIXED: &[(&str, &str)] = &[("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC"), ("PYTHONHASHSEED", "0")];
+
+/// Gives `program` its environment: `named` are the variables that the manifest names. One that this process does not have,
+/// the program does not have either.
+pub(super) fn set_environment(program: &mut Command, named: &[String]) {
+    program.env_clear();
+    for name in PASSED.iter().copied().chain(named.iter().map(String::as_str)) {
+        if let Some(value) = std::env::var_os(name) {
+            program.env(name, value);
+        }
+    }
+    program.envs(FIXED.iter().copied());
+}
+
+/// What is wrong with the names of variables.
+pub(super) fn wrong_names(named: &[String]) -> Vec<Misfit> {
+    let mut misfits = Vec::new();
+    for (index, name) in named.iter().enumerate() {
+        let fixed = FIXED.iter().find(|(fixed, _)| fixed == name);
+        let message = match fixed {
+            Some((_, value)) => format!("`{name}` is `{value}` for every program"),
+            None if name.is_empty() || name.contains(['=', '\0']) => {
+                format!("`{}` is not the name of a variable", name.escape_default())
+            }
+            None => continue,
+        };
+        let help = match (fixed, name.split_once('=')) {
+            (Some(_), _) => "leave it out, or let the command set it: `[env, NAME=value, program]`".to_owned(),
+            (None, Some((name, value))) if !name.is_empty() => {
+                format!("`env` passes variables on by name; the command can set one: `[env, {name}={value}, program]`")
+            }
+            (None, _) => "write names, such as `[LD_LIBRARY_PATH]`".to_owned(),
+        };
+        misfits.push(Misfit::new("env", message).at(PathPart::Index(index)).with_help(help));
+    }
+    misfits
+}

@@ -1,0 +1,134 @@
+//! Nothing that a program starts outlives the step, nor this process, whatever ends it.
+//!
+//! On Unix a shell leads the process group of the program. Its standard input is a pipe that this process holds open and
+//! does not write to, so that it comes to an end when this process does, also by SIGKILL; the shell then kills the group and
+//! all that has the program's mark. The program joins the group before it lets go of its copy of that pipe, so that there
+//! is no moment in which it is not watched. Whatever a shell needs is on every Unix, and a program that embeds this library
+//! has nothing to do for it.
+
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::marked::{self, Mark};
+use crate::step::StepError;
+
+/// What the shell does. Signals that the program sends to its own group do not end it, SIGKILL aside.
+#[cfg(unix)]
+const WATCH: &str = r#"
+trap '' HUP INT QUIT PIPE TERM USR1 USR2 TSTP TTIN TTOU
+read -r line
+rounds=0
+while [ "$rounds" -lt 100 ]; do
+    found=$(grep -lsF -e "$1" /proc/[0-9]*/environ)
+    [ -n "$found" ] || break
+    for environment in $found; do
+        process=${environment#/proc/}
+        kill -9 "${process%/environ}" 2>/dev/null
+    done
+    rounds=$((rounds + 1))
+done
+kill -9 0
+"#;
+
+/// A program and what it started: killed when this is dropped.
+pub(super) struct Guard {
+    child: Child,
+    mark: Mark,
+    running: bool,
+    #[cfg(unix)]
+    watcher: Child,
+}
+
+impl Guard {
+    /// Starts `program`, which is called `name` in messages.
+    #[cfg(unix)]
+    pub(super) fn start(name: &str, mut program: Command) -> Result<Self, StepError> {
+        use std::os::unix::process::CommandExt as _;
+
+        marked::kill_orphans()?;
+        let mark = Mark::new();
+        let mut watch = Command::new("/bin/sh");
+        watch.args(["-c", WATCH, "sh", &mark.id]).env_clear().current_dir("/").process_group(0);
+        if let Some(path) = std::env::var_os("PATH") {
+            watch.env("PATH", path);
+        }
+        watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let cannot_watch =
+            |error| StepError::context(format!("cannot start `/bin/sh`, which watches over {name}"), error);
+        let watcher = watch.spawn().map_err(cannot_watch)?;
+        let group = i32::try_from(watcher.id()).unwrap_or(0);
+        let started = program.env(marked::VARIABLE, mark.value()).process_group(group).spawn();
+        match started {
+            Ok(child) => Ok(Self { child, mark, running: true, watcher }),
+            Err(error) => {
+                end(watcher);
+                Err(cannot_start(name, error))
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn start(name: &str, mut program: Command) -> Result<Self, StepError> {
+        let child = program.spawn().map_err(|error| cannot_start(name, error))?;
+        Ok(Self { child, mark: Mark::new(), running: true })
+    }
+
+    /// The program.
+    pub(super) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// The program's status, if it has ended. What it left running is killed then, since it would hold the output open.
+    ///
+    /// # Errors
+    /// Says that the program is not watched over any more, or that what it left running does not end.
+    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>, StepError> {
+        let status = self.child.try_wait()?;
+        if status.is_some() {
+            self.kill()?;
+            return Ok(status);
+        }
+        #[cfg(unix)]
+        if self.watcher.try_wait()?.is_some() {
+            return Err(StepError::new(
+                "the process that watches over the program was killed, and the program with it",
+            ));
+        }
+        Ok(None)
+    }
+
+    fn kill(&mut self) -> Result<(), StepError> {
+        if !std::mem::replace(&mut self.running, false) {
+            return Ok(());
+        }
+        // The watcher has not been waited for, so that its number is still that of the group.
+        #[cfg(unix)]
+        if let Some(group) = i32::try_from(self.watcher.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            // A group that is gone already is what was wanted.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.child.kill();
+        marked::kill_marked(&self.mark)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Err(error) = self.kill() {
+            tracing::warn!(%error, "a program is left behind");
+        }
+        // Collects its status, so that it does not stay behind as a zombie.
+        let _ = self.child.wait();
+        #[cfg(unix)]
+        let _ = self.watcher.wait();
+    }
+}
+
+#[cfg(unix)]
+fn end(mut watcher: Child) {
+    let _ = watcher.kill();
+    let _ = watcher.wait();
+}
+
+fn cannot_start(name: &str, error: std::io::Error) -> StepError {
+    StepError::context(format!("cannot start {name}"), error)
+}
