@@ -2,6 +2,7 @@
 //! tests, and programs that are killed.
 
 pub mod browser;
+pub mod effort;
 pub mod events;
 pub mod outside;
 #[cfg(all(feature = "postgres", unix))]

@@ -1,8 +1,7 @@
 //! A place outside of the workspace, where the program is in the PATH and a crate of one's own can be built.
 //!
-//! Such a crate names `chem-runtime` by its version. Here a configuration of cargo leads it to the sources beside these
-//! tests, keeps cargo off the network and shares the build directory and the profile of the workspace, so that what is
-//! built already is not built again.
+//! Such a crate names `chem-runtime` as `chem new project` does. A configuration of cargo keeps it off the network and shares
+//! the build directory and the profile of the workspace, so that nothing is built twice; it changes no dependency.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -40,11 +39,9 @@ impl Outside {
             std::fs::create_dir(root.path().join(directory)).unwrap();
         }
         std::fs::copy(program, root.path().join("bin/chem")).unwrap();
-        let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("chem-runtime");
         let target = program.parent().and_then(Path::parent).unwrap();
         let config = format!(
-            "[patch.crates-io]\nchem-runtime = {{ path = {runtime:?} }}\n\
-             [build]\ntarget-dir = {target:?}\n\
+            "[build]\ntarget-dir = {target:?}\n\
              [net]\noffline = true\n\
              [profile.dev]\ndebug = \"line-tables-only\"\n\
              [profile.dev.package.\"*\"]\ndebug = false\n\

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolProvider, PoolSettings};
 use chem_runtime::store::{ErrorClass, EventStore, Lease, RetryPolicy, StoreError, Takeover};
+use chem_tests::effort::rounds;
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, server};
 
@@ -54,7 +55,7 @@ fn a_commit_that_stopped_waiting_for_its_standby_is_waited_for_again() {
 fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
     const STEPS: usize = 60;
     const ENGINES: usize = 4;
-    const KILLS: u64 = 3;
+    let kills = rounds(3) as u64;
     let Some(mut server) = server(ServerSettings::durable()) else { return };
     let store: Arc<dyn EventStore> = Arc::new(PgEventStore::open(&crate::address(&server.url("postgres"))).unwrap());
     let (expected, run) = (work::undisturbed(STEPS), FlowId::new());
@@ -65,7 +66,7 @@ fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
             scope.spawn(|| {
                 loop {
                     let ended = work::engine(store.clone(), STEPS).run_to_end();
-                    let last = ended.is_err() || killed.load(Ordering::SeqCst) == KILLS;
+                    let last = ended.is_err() || killed.load(Ordering::SeqCst) == kills;
                     if last {
                         running.fetch_sub(1, Ordering::SeqCst);
                     }
@@ -82,7 +83,7 @@ fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
                 running.load(Ordering::SeqCst) > 0
             })
         });
-        for kill in 1..=KILLS {
+        for kill in 1..=kills {
             let enough = || acknowledged.load(Ordering::SeqCst) >= kill * 10 || witness.is_finished();
             until("ten more events are acknowledged", enough);
             server.kill();
@@ -159,24 +160,27 @@ fn a_connection_cut_in_the_middle_of_a_commit_neither_loses_an_event_nor_doubles
     let lease = Lease::of_new_run(run, chem_runtime::store::Holder::this_process());
     let batch = |position: u64| [numbered(position), finished([artifact(position)])];
     store.append_as((&lease).into(), 0, &batch(0)).unwrap();
-    for (round, traffic) in (1..).zip([
+    let faults = [
         Traffic::LosesNextAnswer,
         Traffic::LosesNextRequest,
         Traffic::LosesNextAnswer,
         Traffic::LosesNextAnswer,
         Traffic::LosesNextRequest,
-    ]) {
+    ];
+    let cuts = rounds(faults.len());
+    for (round, traffic) in (1..).zip(faults.into_iter().cycle().take(cuts)) {
         proxy.traffic(traffic);
         store.append_as((&lease).into(), round * 2, &batch(round)).unwrap();
         let stored = store.list(run).unwrap();
         let (stored, expected) = (stored[round as usize * 2..].iter(), batch(round));
         assert!(stored.map(|event| &event.kind).eq(expected.iter().map(|event| &event.kind)), "{traffic:?}");
     }
-    assert_eq!(store.next_position(run).unwrap(), 12);
+    let events = 2 * (cuts + 1);
+    assert_eq!(store.next_position(run).unwrap(), events as u64);
     // What is read is asked for again, too.
     for traffic in [Traffic::LosesNextAnswer, Traffic::LosesNextRequest] {
         proxy.traffic(traffic);
-        assert_eq!(store.list(run).unwrap().len(), 12);
+        assert_eq!(store.list(run).unwrap().len(), events);
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{LeaseTerms, PgEventStore};
 use chem_runtime::store::{EventStore as _, Holder, Lease, StoreError, Takeover};
+use chem_tests::effort::rounds;
 use chem_tests::events::numbered;
+use chem_tests::postgres_server::TestDatabase;
 use postgres::error::SqlState;
 
 use crate::{store_or_skip, until};
@@ -71,6 +73,12 @@ fn an_old_writer_in_the_same_process_does_not_silence_the_new_one() {
 #[test]
 fn a_zombie_is_refused_by_the_database_with_a_state_of_its_own() {
     let (store, database) = store_or_skip!();
+    for _ in 0..rounds(1) {
+        refuses_a_zombie(&store, &database);
+    }
+}
+
+fn refuses_a_zombie(store: &PgEventStore, database: &TestDatabase) {
     let run = FlowId::new();
     let zombie = Lease::of_new_run(run, far_away());
     store.append_as((&zombie).into(), 0, &[numbered(0)]).unwrap();

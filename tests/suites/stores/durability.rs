@@ -6,9 +6,8 @@ use std::process::{Command, Stdio};
 use chem_runtime::event::FlowId;
 use chem_runtime::store::EventStore as _;
 use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_tests::effort::rounds;
 use chem_tests::events::{artifact, finished, signal};
-
-const KILLS: usize = 20;
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
@@ -16,7 +15,7 @@ fn what_was_acknowledged_survives_kill_9() {
     let path = directory.path().join("store.db");
     let run = FlowId::new();
     let mut acknowledged = 0;
-    for kill in 0..KILLS {
+    for kill in 0..rounds(20) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_store-child"))
             .args(["append", &format!("sqlite:{}", path.display()), &run.to_string()])
             .stdout(Stdio::piped())
