@@ -1,5 +1,7 @@
 //! The layers of ARCHITECTURE.md, read off the source tree.
 
+mod licences;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
