@@ -41,7 +41,7 @@ macro_rules! rules {
             code: $code,
             severity: Severity::$severity,
             title: $title,
-            page: include_str!(concat!("../../docs/diagnostics/", $code, ".md")),
+            page: include_str!(concat!("../diagnostics/", $code, ".md")),
         };)*
 
         /// All rules, by code.

@@ -46,6 +46,24 @@ mod readme {
         outside
     }
 
+    /// Everything but the installation, which puts the program where it is here already. The name differs from that of the
+    /// tutorial's project, which is built in the same directory at the same time.
+    #[test]
+    fn its_own_steps_build_and_pass_their_test() {
+        let outside = outside();
+        let commands = block("$ cargo install --path chem-runtime\n");
+        let mut lines = commands.lines().skip(1).map(|line| line.strip_prefix("$ ").unwrap());
+        assert_eq!(lines.next(), Some("chem new project lab"));
+        outside.shell(".", "chem new project lab").well();
+        assert_eq!(lines.next(), Some("cd lab"));
+
+        let (step, test) = (block("use chem_runtime::prelude::*;\n"), block("#[test]\n"));
+        outside.write("lab/src/main.rs", &format!("{step}\n{test}"));
+        for command in lines {
+            outside.shell("lab", command).well();
+        }
+    }
+
     /// The block of the README that begins with `beginning`.
     fn block(beginning: &str) -> String {
         let page = std::fs::read_to_string(in_repository("README.md")).unwrap();

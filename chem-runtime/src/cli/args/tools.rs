@@ -51,9 +51,10 @@ pub(in crate::cli) enum NewCommand {
         /// The crate's name.
         #[arg(value_name = "NAME")]
         name: String,
-        /// Take chem-runtime from the directory of its sources, and not from the package registry.
-        #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
-        runtime: Option<PathBuf>,
+        /// Take chem-runtime from a directory, a repository (`https://host/chem.git#REVISION`) or a published version, and
+        /// not from what this program was built from.
+        #[arg(long, value_name = "SOURCE", value_hint = ValueHint::DirPath)]
+        runtime: Option<String>,
     },
 }
 

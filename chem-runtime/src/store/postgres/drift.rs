@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::schema::{Drift, DriftKind, compare};
 
 /// The description of a fresh store.
-const EXPECTED: &str = include_str!("../../../../snapshots/schema.sql");
+const EXPECTED: &str = include_str!("schema.sql");
 
 /// What begins the description of an object.
 const OBJECT: &str = "-- object: ";

@@ -18,7 +18,7 @@ use crate::store::{RetryPolicy, StoreError, with_retry};
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
-    refinery::embed_migrations!("../migrations/postgres");
+    refinery::embed_migrations!("migrations/postgres");
 }
 
 /// Held while a schema is looked at and changed: refinery takes no lock of its own. The number says `chem` in ASCII.

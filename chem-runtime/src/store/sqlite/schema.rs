@@ -13,7 +13,7 @@ use crate::store::schema::SchemaStatus;
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
-    refinery::embed_migrations!("../migrations/sqlite");
+    refinery::embed_migrations!("migrations/sqlite");
 }
 
 /// What the first migration writes into the file's header: `chem` in ASCII.

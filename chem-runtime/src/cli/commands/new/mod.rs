@@ -1,8 +1,10 @@
 //! `chem new`: a flow, a step or a project to begin with. Nothing that is there already is touched.
 //!
-//! What is written stands as files under `templates`; `names` says what it may be called.
+//! What is written stands as files under `templates`; `names` says what it may be called, `runtime` where a
+//! project takes chem-runtime from.
 
 mod names;
+mod runtime;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -104,16 +106,13 @@ fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
     Ok((vec![path], next))
 }
 
-fn project(name: &str, runtime: Option<&Path>) -> Result<Written, Failure> {
+fn project(name: &str, runtime: Option<&str>) -> Result<Written, Failure> {
     names::check_project(name)?;
     let directory = Path::new(name);
     if directory.symlink_metadata().is_ok() {
         return Err(already_there(directory));
     }
-    let source = match runtime {
-        Some(sources) => format!("path = {}", toml_text(&sources_of_runtime(sources)?)),
-        None => format!("version = {}", toml_text(env!("CARGO_PKG_VERSION"))),
-    };
+    let source = runtime::source(runtime)?;
     let mut written = Vec::new();
     for (file, template) in PROJECT {
         let path = directory.join(file);
@@ -127,27 +126,6 @@ fn project(name: &str, runtime: Option<&Path>) -> Result<Written, Failure> {
          `cargo run -- schema --output schemas/flow.schema.json` lets editors complete its steps"
         ),
     ))
-}
-
-/// The directory of the sources of chem-runtime, from the root.
-fn sources_of_runtime(sources: &Path) -> Result<String, Failure> {
-    let refused = |why: &str| {
-        Failure::usage(format!("`{}` is not the directory of chem-runtime's sources: {why}", sources.display()))
-            .with_help("name the directory that has its Cargo.toml: `--runtime ../chem/chem-runtime`")
-    };
-    let manifest = std::fs::read_to_string(sources.join("Cargo.toml"));
-    match manifest.map(|manifest| manifest.contains("name = \"chem-runtime\"")) {
-        Ok(true) => {}
-        Ok(false) => return Err(refused("its Cargo.toml is that of another crate")),
-        Err(error) => return Err(refused(&error.to_string())),
-    }
-    let full = sources.canonicalize().map_err(|error| refused(&error.to_string()))?;
-    full.into_os_string().into_string().map_err(|_| refused("its path is not UTF-8"))
-}
-
-/// `text` as TOML has it: its basic strings have the escapes of JSON.
-fn toml_text(text: &str) -> String {
-    json!(text).to_string()
 }
 
 /// Writes a file that is not there yet, and the directories that it is in.
