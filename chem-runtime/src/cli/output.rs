@@ -129,13 +129,33 @@ impl Table {
     }
 }
 
-/// A duration in the unit that suits it.
+/// A duration in the unit that suits it; `?` if the clock went back meanwhile.
 pub(super) fn seconds(duration: jiff::SignedDuration) -> String {
     let seconds = duration.as_secs_f64();
+    if duration.is_negative() {
+        return "?".to_owned();
+    }
     match seconds {
         ..1.0 => format!("{:.0} ms", seconds * 1000.0),
         ..60.0 => format!("{seconds:.1} s"),
         ..3600.0 => format!("{:.0} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0),
         _ => format!("{:.0} h {:.0} min", (seconds / 3600.0).floor(), (seconds / 60.0).floor() % 60.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_duration_is_told_in_its_unit_and_a_negative_one_is_not_known() {
+        let told = |milliseconds| seconds(SignedDuration::from_millis(milliseconds));
+        assert_eq!(
+            [0, 900, 59_900, 61_000, 7_260_000].map(told),
+            ["0 ms", "900 ms", "59.9 s", "1 min 1 s", "2 h 1 min"]
+        );
+        assert_eq!([-1, -3_600_000].map(told), ["?", "?"]);
     }
 }

@@ -11,11 +11,13 @@ mod policy;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 pub use interaction::{UserInteractionProvided, UserInteractionRequested};
 pub use lineage::{BranchCreated, EventAddress, RetryScheduled, StepReused};
@@ -33,9 +35,17 @@ use crate::fingerprint::{CanonicalError, CanonicalText, canonical_text, to_json}
 pub struct FlowId(Uuid);
 
 impl FlowId {
-    /// A new id, greater than every id made before it on this machine.
+    /// A new id, greater than every id made before it on this machine, as long as its clock does not go back.
     pub fn new() -> Self {
-        Self(Uuid::now_v7())
+        Self::at(SystemTime::now())
+    }
+
+    /// A new id made at `time`. These ids count from 1970; a clock before that is taken to be there.
+    fn at(time: SystemTime) -> Self {
+        static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let timestamp = uuid::Timestamp::from_unix(&CONTEXT, since_1970.as_secs(), since_1970.subsec_nanos());
+        Self(Uuid::new_v7(timestamp))
     }
 
     /// The id as a UUID.
@@ -204,4 +214,21 @@ pub enum EventError {
         /// What is wrong with the payload.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_made_whatever_the_clock_says() {
+        let year = Duration::from_secs(31_557_600);
+        for time in [UNIX_EPOCH - 69 * year, UNIX_EPOCH, UNIX_EPOCH + 56 * year, UNIX_EPOCH + 200 * year] {
+            let (one, other) = (FlowId::at(time), FlowId::at(time));
+            assert_ne!(one, other);
+            assert_eq!(one.to_string().parse(), Ok(one));
+        }
+    }
 }

@@ -1,9 +1,8 @@
 //! Trying again what may go through later.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use uuid::Uuid;
 
 use super::{ErrorClass, StoreError};
 
@@ -49,8 +48,8 @@ impl RetryPolicy {
     /// come back together.
     fn wait(&self, failed: u32) -> Duration {
         let bound = self.bound(failed);
-        // The low 32 bits of a fresh UUID are random.
-        let random = Uuid::now_v7().as_u128() as u32;
+        // A new map's hasher is seeded at random.
+        let random = RandomState::new().build_hasher().finish() as u32;
         bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 }
