@@ -1,7 +1,13 @@
 -- The schema of a store after all migrations, as the program describes it.
 
+-- object: sequence artifact_repairs_repair_seq
+CREATE SEQUENCE artifact_repairs_repair_seq AS bigint START 1 INCREMENT 1 MINVALUE 1 MAXVALUE 9223372036854775807 CACHE 1;
+
 -- object: sequence event_log_seq_seq
 CREATE SEQUENCE event_log_seq_seq AS bigint START 1 INCREMENT 1 MINVALUE 1 MAXVALUE 9223372036854775807 CACHE 1;
+
+-- object: table artifact_repairs
+CREATE TABLE artifact_repairs ();
 
 -- object: table delivery_eras
 CREATE TABLE delivery_eras ();
@@ -14,6 +20,27 @@ CREATE TABLE flow_leases ();
 
 -- object: table workflow_step_artifacts
 CREATE TABLE workflow_step_artifacts ();
+
+-- object: column artifact_repairs.repair
+ALTER TABLE artifact_repairs ADD COLUMN repair bigint DEFAULT nextval('artifact_repairs_repair_seq'::regclass) NOT NULL;
+
+-- object: owner of sequence artifact_repairs_repair_seq
+ALTER SEQUENCE artifact_repairs_repair_seq OWNED BY artifact_repairs.repair;
+
+-- object: column artifact_repairs.artifact_hash
+ALTER TABLE artifact_repairs ADD COLUMN artifact_hash text NOT NULL;
+
+-- object: column artifact_repairs.kind
+ALTER TABLE artifact_repairs ADD COLUMN kind text NOT NULL;
+
+-- object: column artifact_repairs.payload
+ALTER TABLE artifact_repairs ADD COLUMN payload jsonb NOT NULL;
+
+-- object: column artifact_repairs.metadata
+ALTER TABLE artifact_repairs ADD COLUMN metadata jsonb;
+
+-- object: column artifact_repairs.repaired_at
+ALTER TABLE artifact_repairs ADD COLUMN repaired_at timestamp with time zone DEFAULT now() NOT NULL;
 
 -- object: column delivery_eras.era
 ALTER TABLE delivery_eras ADD COLUMN era bigint NOT NULL;
@@ -85,6 +112,7 @@ CREATE OR REPLACE FUNCTION chem_append(run_ids uuid[], run_expected bigint[], ru
 AS $function$
 DECLARE
     refused TEXT;
+    stored_artifacts BIGINT;
 BEGIN
     -- One writer at a time for each run, until its commit. The order is the same for all, so that no two calls wait for
     -- each other. The lock of a single run that is free is taken by an expression, without a statement.
@@ -141,9 +169,40 @@ BEGIN
         FROM unnest(artifact_events, artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas)
             AS artifact (event, hash, kind, payload, metadata)
         ON CONFLICT (artifact_hash) DO NOTHING;
+        GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
+        IF stored_artifacts < cardinality(artifact_hashes) THEN
+            PERFORM chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+        END IF;
     END IF;
 
     stored_at := now();
+END
+$function$
+;
+
+-- object: function chem_append_artifacts
+CREATE OR REPLACE FUNCTION chem_append_artifacts(run_id uuid, run_expected bigint, artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    stored_artifacts BIGINT;
+BEGIN
+    INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+    SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb,
+           (SELECT seq FROM event_log WHERE flow_id = run_id AND position = run_expected + artifact.event - 1)
+    FROM (
+        SELECT unnest(artifact_events) AS event,
+               unnest(artifact_hashes) AS hash,
+               unnest(artifact_kinds) AS kind,
+               unnest(artifact_payloads) AS payload,
+               unnest(artifact_metadatas) AS metadata
+    ) AS artifact
+    ON CONFLICT (artifact_hash) DO NOTHING;
+    GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
+    IF stored_artifacts < cardinality(artifact_hashes) THEN
+        PERFORM chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+    END IF;
 END
 $function$
 ;
@@ -155,6 +214,7 @@ CREATE OR REPLACE FUNCTION chem_append_to_run(run_id uuid, run_expected bigint, 
 AS $function$
 DECLARE
     refused TEXT;
+    stored_artifacts BIGINT;
 BEGIN
     -- One writer at a time until its commit. A lock that is free is taken by an expression, without a statement.
     IF NOT pg_try_advisory_xact_lock(uuid_hash_extended(run_id, 0)) THEN
@@ -210,6 +270,10 @@ BEGIN
                    unnest(artifact_metadatas) AS metadata
         ) AS artifact
         ON CONFLICT (artifact_hash) DO NOTHING;
+        GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
+        IF stored_artifacts < cardinality(artifact_hashes) THEN
+            PERFORM chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+        END IF;
     END IF;
 END
 $function$
@@ -237,6 +301,36 @@ END
 $function$
 ;
 
+-- object: function chem_repair_artifacts
+CREATE OR REPLACE FUNCTION chem_repair_artifacts(hashes text[], kinds text[], payloads text[], metadatas text[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    repaired BIGINT;
+BEGIN
+    INSERT INTO artifact_repairs (artifact_hash, kind, payload, metadata)
+    SELECT DISTINCT ON (given.hash) given.hash, given.kind, given.payload, given.metadata::jsonb
+    FROM (
+        SELECT unnest(hashes) AS hash,
+               unnest(kinds) AS kind,
+               unnest(payloads)::jsonb AS payload,
+               unnest(metadatas) AS metadata
+    ) AS given
+    WHERE NOT EXISTS (
+        SELECT FROM workflow_step_artifacts AS stored
+        WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind AND stored.payload = given.payload
+    ) AND NOT EXISTS (
+        SELECT FROM artifact_repairs AS stored
+        WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind AND stored.payload = given.payload
+    )
+    ORDER BY given.hash;
+    GET DIAGNOSTICS repaired = ROW_COUNT;
+    RETURN repaired;
+END
+$function$
+;
+
 -- object: function chem_take_lease
 CREATE OR REPLACE FUNCTION chem_take_lease(run uuid, seen bigint, new_holder text)
  RETURNS bigint
@@ -260,6 +354,12 @@ BEGIN
 END
 $function$
 ;
+
+-- object: constraint artifact_repairs.artifact_repairs_artifact_hash_check
+ALTER TABLE artifact_repairs ADD CONSTRAINT artifact_repairs_artifact_hash_check CHECK ((length(artifact_hash) = 64));
+
+-- object: constraint artifact_repairs.artifact_repairs_pkey
+ALTER TABLE artifact_repairs ADD CONSTRAINT artifact_repairs_pkey PRIMARY KEY (repair);
 
 -- object: constraint delivery_eras.delivery_eras_era_check
 ALTER TABLE delivery_eras ADD CONSTRAINT delivery_eras_era_check CHECK ((era >= 0));
@@ -300,6 +400,9 @@ ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_pkey 
 -- object: constraint workflow_step_artifacts.workflow_step_artifacts_produced_in_seq_fkey
 ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_produced_in_seq_fkey FOREIGN KEY (produced_in_seq) REFERENCES event_log(seq) ON DELETE RESTRICT;
 
+-- object: index artifact_repairs_by_hash
+CREATE INDEX artifact_repairs_by_hash ON artifact_repairs USING btree (artifact_hash);
+
 -- object: index event_log_by_cache_key
 CREATE INDEX event_log_by_cache_key ON event_log USING btree (((payload ->> 'cache_key'::text)), seq) WHERE (event_type = 'stepfinished'::text);
 
@@ -311,6 +414,10 @@ CREATE INDEX event_log_by_flow ON event_log USING btree (flow_id, seq);
 
 -- object: index workflow_step_artifacts_by_event
 CREATE INDEX workflow_step_artifacts_by_event ON workflow_step_artifacts USING btree (produced_in_seq);
+
+-- object: trigger artifact_repairs.artifact_repairs_is_append_only
+CREATE TRIGGER artifact_repairs_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON artifact_repairs FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_change();
+ALTER TABLE artifact_repairs ENABLE ALWAYS TRIGGER artifact_repairs_is_append_only;
 
 -- object: trigger delivery_eras.delivery_eras_stay
 CREATE TRIGGER delivery_eras_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON delivery_eras FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_removal();

@@ -7,7 +7,7 @@ use chem_runtime::event::{
     StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
 };
 use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint};
-use chem_runtime::flow::definition_hash;
+use chem_runtime::flow::{StepIdentity, definition_hash, flow_fingerprint};
 use chem_runtime::store::NewEvent;
 use serde_json::{Map, Value, json};
 
@@ -63,6 +63,34 @@ pub fn finished_work(key: CacheKey, artifacts: impl IntoIterator<Item = Artifact
         finished.cache_key = Some(key);
     }
     event
+}
+
+/// Gives the events of a run the hashes and versions that follow from the definition with which it begins, as the release
+/// would have written them that ran it.
+pub fn rehash(kinds: &mut [FlowEventKind]) {
+    let mut began = None;
+    let mut steps: Vec<StepStarted> = Vec::new();
+    for kind in kinds {
+        match kind {
+            FlowEventKind::FlowInitialized(initialized) => began = Some(initialized.clone()),
+            FlowEventKind::StepStarted(started) => {
+                let began = began.as_ref().unwrap();
+                started.version = began.definition.steps[started.step_index].version;
+                started.fingerprint = StepIdentity::of(started).fingerprint(began.definition_hash).unwrap();
+                steps.truncate(started.step_index);
+                steps.push(started.clone());
+            }
+            FlowEventKind::StepFinished(finished) => {
+                let started = &steps[finished.step_index];
+                finished.fingerprint = started.fingerprint;
+                finished.cache_key = finished.cache_key.map(|_| StepIdentity::of(started).cache_key().unwrap());
+            }
+            FlowEventKind::FlowCompleted(completed) => {
+                completed.flow_fingerprint = flow_fingerprint(steps.iter().map(|step| step.fingerprint));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// One event of each kind, with every field filled.

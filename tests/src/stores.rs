@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chem_runtime::event::FlowId;
+use chem_runtime::fingerprint::ArtifactHash;
 #[cfg(all(feature = "postgres", unix))]
 use chem_runtime::store::postgres::PgEventStore;
 use chem_runtime::store::sqlite::SqliteEventStore;
@@ -36,6 +38,60 @@ pub trait Backend: Send + Sync {
 
     /// The same store opened once more, as another process would open it; none if it ends with its process.
     fn reopen(&self) -> Option<Arc<dyn EventStore>>;
+
+    /// Does by force what the store refuses. `false` where nobody can, as in memory.
+    fn by_force(&self, tampering: Tampering<'_>) -> bool;
+
+    /// How many further copies of artifacts the store holds.
+    fn repairs(&self) -> usize;
+}
+
+/// What somebody does to a store who may write its rows.
+#[derive(Debug, Clone, Copy)]
+pub enum Tampering<'a> {
+    /// An artifact's first copy is changed.
+    Payload { hash: ArtifactHash, payload: &'a str },
+    /// All further copies of an artifact are changed.
+    Repairs { hash: ArtifactHash, payload: &'a str },
+    /// The name of an artifact that nobody has made yet is taken.
+    Squatter { hash: ArtifactHash, payload: &'a str },
+    /// The payload of an event is changed.
+    Event { flow_id: FlowId, position: u64, payload: &'a str },
+}
+
+impl Tampering<'_> {
+    /// The table whose triggers are in the way, and what is done to it.
+    fn statement(self) -> (&'static str, String) {
+        let quoted = |text: &str| text.replace('\'', "''");
+        match self {
+            Self::Payload { hash, payload } => (
+                "workflow_step_artifacts",
+                format!(
+                    "UPDATE workflow_step_artifacts SET payload = '{}' WHERE artifact_hash = '{hash}'",
+                    quoted(payload)
+                ),
+            ),
+            Self::Repairs { hash, payload } => (
+                "artifact_repairs",
+                format!("UPDATE artifact_repairs SET payload = '{}' WHERE artifact_hash = '{hash}'", quoted(payload)),
+            ),
+            Self::Squatter { hash, payload } => (
+                "workflow_step_artifacts",
+                format!(
+                    "INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, produced_in_seq)
+                     VALUES ('{hash}', 'note', '{}', (SELECT max(seq) FROM event_log))",
+                    quoted(payload)
+                ),
+            ),
+            Self::Event { flow_id, position, payload } => (
+                "event_log",
+                format!(
+                    "UPDATE event_log SET payload = '{}' WHERE flow_id = '{flow_id}' AND position = {position}",
+                    quoted(payload)
+                ),
+            ),
+        }
+    }
 }
 
 /// One new store of each kind.
@@ -67,6 +123,14 @@ impl Backend for Memory {
     fn reopen(&self) -> Option<Arc<dyn EventStore>> {
         None
     }
+
+    fn by_force(&self, _: Tampering<'_>) -> bool {
+        false
+    }
+
+    fn repairs(&self) -> usize {
+        0
+    }
 }
 
 pub struct Sqlite {
@@ -88,6 +152,27 @@ impl Backend for Sqlite {
 
     fn reopen(&self) -> Option<Arc<dyn EventStore>> {
         Some(Arc::new(SqliteEventStore::open(self.store.path()).unwrap()))
+    }
+
+    fn by_force(&self, tampering: Tampering<'_>) -> bool {
+        let raw = rusqlite::Connection::open(self.store.path()).unwrap();
+        let (table, statement) = tampering.statement();
+        let triggers: Vec<(String, String)> = raw
+            .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?")
+            .and_then(|mut query| query.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .unwrap();
+        for (name, _) in &triggers {
+            raw.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
+        raw.execute_batch(&statement).unwrap();
+        triggers.iter().for_each(|(_, sql)| raw.execute_batch(sql).unwrap());
+        true
+    }
+
+    fn repairs(&self) -> usize {
+        let raw = rusqlite::Connection::open(self.store.path()).unwrap();
+        let count = raw.query_row("SELECT count(*) FROM artifact_repairs", [], |row| row.get::<_, i64>(0)).unwrap();
+        usize::try_from(count).unwrap()
     }
 }
 
@@ -112,5 +197,18 @@ impl Backend for Postgres {
 
     fn reopen(&self) -> Option<Arc<dyn EventStore>> {
         Some(Arc::new(PgEventStore::open(&self.database.address()).unwrap()))
+    }
+
+    fn by_force(&self, tampering: Tampering<'_>) -> bool {
+        let (table, statement) = tampering.statement();
+        let batch =
+            format!("ALTER TABLE {table} DISABLE TRIGGER USER; {statement}; ALTER TABLE {table} ENABLE TRIGGER USER");
+        self.database.client().batch_execute(&batch).unwrap();
+        true
+    }
+
+    fn repairs(&self) -> usize {
+        let row = self.database.client().query_one("SELECT count(*) FROM artifact_repairs", &[]).unwrap();
+        usize::try_from(row.get::<_, i64>(0)).unwrap()
     }
 }

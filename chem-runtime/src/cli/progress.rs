@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::{BAD, BOLD, DIM, GOOD, ODD, say, shown, styled};
-use crate::engine::{Observer, RunsBecause};
+use crate::engine::{Observer, RunsBecause, Unbelievable};
 use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
@@ -101,9 +101,15 @@ impl Observer for Watcher {
     }
 
     fn step_not_reused(&self, step: &StepId, because: &RunsBecause) {
-        if because.is_alarming() {
+        // What is wrong with a result that its run does not bear out is told already.
+        if because.is_alarming() && !matches!(because, RunsBecause::ResultUnbelievable(_)) {
             self.line(&format!("{}: step `{step}` runs again: {because}", styled(ODD, "warning")));
         }
+    }
+
+    fn result_doubted(&self, step: &StepId, doubted: &Unbelievable) {
+        let text = shown(&format!("step `{step}`: {doubted}"));
+        self.line(&format!("{}: {text}; `chem store check --deep` looks at all of the store", styled(ODD, "warning")));
     }
 
     fn retry_scheduled(&self, retry: &RetryScheduled) {

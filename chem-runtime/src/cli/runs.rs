@@ -59,12 +59,17 @@ pub(super) fn store_url(shared: &Shared) -> Result<StoreUrl, Failure> {
 
 /// The run that `written` means: an id, the beginning of one, or `@last`.
 pub(super) fn find_run(store: &dyn EventStore, written: &str) -> Result<(FlowId, Vec<FlowEvent>), Failure> {
-    let flow_id = if let Ok(flow_id) = written.parse::<FlowId>() { flow_id } else { search(store, written)? };
+    let flow_id = find_run_id(store, written)?;
     let events = store.list(flow_id)?;
     if events.is_empty() {
         return Err(unknown(written));
     }
     Ok((flow_id, events))
+}
+
+/// The same without its events: a whole id is not looked for.
+pub(super) fn find_run_id(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
+    if let Ok(flow_id) = written.parse::<FlowId>() { Ok(flow_id) } else { search(store, written) }
 }
 
 fn search(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
@@ -83,7 +88,8 @@ fn search(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
     }
 }
 
-fn unknown(written: &str) -> Failure {
+/// The failure for a run that is not there.
+pub(super) fn unknown(written: &str) -> Failure {
     Failure::usage(format!("there is no run `{written}` in this store"))
         .with_help("`chem ls` lists the runs; `--store` says which store")
 }

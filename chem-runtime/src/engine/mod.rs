@@ -15,6 +15,7 @@ mod error;
 mod gate;
 mod observer;
 mod repeat;
+mod results;
 mod retry;
 mod reuse;
 mod run;
@@ -31,6 +32,7 @@ pub use error::CoreEngineError;
 pub use gate::{Answer, GateError};
 pub use observer::{Observer, Unobserved};
 pub use repeat::repeat_step;
+pub use results::{EarlierResults, Unbelievable};
 pub use reuse::{ReusePolicy, RunsBecause, Verdict};
 
 use crate::artifact::Artifact;

@@ -1,6 +1,6 @@
 //! Watching a run from outside the log.
 
-use super::RunsBecause;
+use super::{RunsBecause, Unbelievable};
 use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
@@ -15,6 +15,9 @@ pub trait Observer: Progress {
 
     /// A step is run although it might have been spared.
     fn step_not_reused(&self, _step: &StepId, _because: &RunsBecause) {}
+
+    /// A result of the step's work was passed over, since its run does not bear it out. An older one may stand.
+    fn result_doubted(&self, _step: &StepId, _doubted: &Unbelievable) {}
 
     /// A step that has failed will be tried again.
     fn retry_scheduled(&self, _retry: &RetryScheduled) {}

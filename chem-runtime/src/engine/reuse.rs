@@ -2,18 +2,20 @@
 //! say what the loop will do: there is one answer, and it is given here.
 //!
 //! What is compared is the step's work (its type and version, inputs and parameters), not its name or its flow. A result
-//! counts only if every artifact of it can be read, and every file that it left is still there as it was.
+//! counts only if its run bears it out (`results.rs`), every artifact of it can be read, and every file that it left is
+//! still there as it was.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use super::CoreEngineError;
+use super::results::{EarlierResults, Unbelievable};
 use crate::artifact::{ArtifactError, ArtifactSource as _, ArtifactValue as _, Table};
-use crate::event::{EventAddress, FlowEventKind, OutputRef, StepStarted};
+use crate::event::{EventAddress, OutputRef, StepStarted};
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::flow::StepIdentity;
 use crate::step::{FileWritten, Files, StepDefinition, StepKind};
-use crate::store::{ErrorClass, EventStore, StoredArtifacts};
+use crate::store::{EventStore, StoredArtifacts};
 
 /// Which steps may be spared by what is finished already. By default none: an engine runs what it is given.
 ///
@@ -75,40 +77,47 @@ impl ReusePolicy {
         }
     }
 
-    /// What is to be done about a step that would start as `started` says.
+    /// What is to be done about a step that would start as `started` says. `earlier` keeps what is learnt of earlier runs
+    /// from one step to the next; the caller takes what it has come to doubt.
     ///
     /// # Errors
-    /// What the store has to complain of, other than of the artifacts of an earlier result: these make it no result.
+    /// What the store has to complain of, other than of the events and artifacts of an earlier result: these make it no
+    /// result.
     pub fn judge(
         &self,
         store: &dyn EventStore,
         files: &Files,
         step: &dyn StepDefinition,
         started: &StepStarted,
+        earlier: &mut EarlierResults,
     ) -> Result<Verdict, CoreEngineError> {
         if let Some(refusal) = self.refusal(step) {
             return Ok(Verdict::Run(refusal));
         }
         let key = StepIdentity::of(started).cache_key()?;
-        let event = match store.finished(key) {
-            Ok(Some(event)) => event,
-            Ok(None) => return Ok(Verdict::Run(RunsBecause::NoResult)),
-            // An event that is spoilt is no reason why another run should not go on.
-            Err(error) if error.class() == ErrorClass::Corrupt => {
-                return Ok(Verdict::Run(RunsBecause::ResultCorrupt { reason: error.to_string() }));
+        // Of several results that will not do, the newest is the one to tell of.
+        let mut unusable = None;
+        let mut seen: Vec<Vec<OutputRef>> = Vec::new();
+        let found = earlier.find(store, key, |source, outputs| {
+            if seen.iter().any(|seen| seen == outputs) {
+                return Ok(None);
             }
-            Err(error) => return Err(error.into()),
-        };
-        let source = EventAddress { flow_id: event.flow_id, position: event.position };
-        let FlowEventKind::StepFinished(finished) = event.kind else {
-            return Ok(Verdict::Run(RunsBecause::NoResult));
-        };
-        for output in &finished.outputs {
-            if let Some(spoilt) = spoilt(store, files, output)? {
-                return Ok(Verdict::Run(spoilt));
+            seen.push(outputs.to_vec());
+            for output in outputs {
+                match spoilt(store, files, output)? {
+                    None => {}
+                    // An older result may be another one.
+                    Some(because) if because.is_alarming() => {
+                        unusable.get_or_insert(because);
+                        return Ok(None);
+                    }
+                    Some(because) => return Ok(Some(Verdict::Run(because))),
+                }
             }
-        }
-        Ok(Verdict::Reuse { source, outputs: finished.outputs })
+            Ok(Some(Verdict::Reuse { source, outputs: outputs.to_vec() }))
+        })?;
+        let doubted = || earlier.first_doubted().cloned().map(RunsBecause::ResultUnbelievable);
+        Ok(found.unwrap_or_else(|| Verdict::Run(unusable.or_else(doubted).unwrap_or(RunsBecause::NoResult))))
     }
 }
 
@@ -154,11 +163,8 @@ pub enum RunsBecause {
         /// The artifact.
         hash: ArtifactHash,
     },
-    /// The event that tells of the result cannot be read.
-    ResultCorrupt {
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// The run that the result is said to be of does not bear it out.
+    ResultUnbelievable(Unbelievable),
     /// An artifact of the result cannot be read.
     ArtifactCorrupt {
         /// What is wrong with it.
@@ -178,14 +184,14 @@ impl RunsBecause {
             Self::FileMissing { .. } => "file_missing",
             Self::FileChanged { .. } => "file_changed",
             Self::ArtifactMissing { .. } => "artifact_missing",
-            Self::ResultCorrupt { .. } => "result_corrupt",
+            Self::ResultUnbelievable(_) => "result_unbelievable",
             Self::ArtifactCorrupt { .. } => "artifact_corrupt",
         }
     }
 
     /// Whether something is wrong with the store.
     pub fn is_alarming(&self) -> bool {
-        matches!(self, Self::ArtifactMissing { .. } | Self::ArtifactCorrupt { .. } | Self::ResultCorrupt { .. })
+        matches!(self, Self::ArtifactMissing { .. } | Self::ArtifactCorrupt { .. } | Self::ResultUnbelievable(_))
     }
 }
 
@@ -200,9 +206,8 @@ impl fmt::Display for RunsBecause {
             Self::FileMissing { path } => write!(f, "output file `{path}` is missing"),
             Self::FileChanged { path } => write!(f, "output file `{path}` was changed"),
             Self::ArtifactMissing { hash } => write!(f, "artifact {hash} of its result is missing"),
-            Self::ResultCorrupt { reason } | Self::ArtifactCorrupt { reason } => {
-                write!(f, "its result cannot be read: {reason}")
-            }
+            Self::ResultUnbelievable(doubted) => doubted.fmt(f),
+            Self::ArtifactCorrupt { reason } => write!(f, "its result cannot be read: {reason}"),
         }
     }
 }

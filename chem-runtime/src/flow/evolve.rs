@@ -1,6 +1,7 @@
-//! What an event means for the state of a run.
+//! What an event means for the state of a run. Whether its hashes are right is for `proof.rs` to say.
 
 use super::instance::{FlowInstance, StepState, StepStatus};
+use super::proof::{Misfit, check_completion, check_definition, check_finish, check_start};
 use crate::event::{
     FlowEvent, FlowEventKind, FlowId, FlowInitialized, OutputRef, RetryScheduled, UserInteractionProvided,
     UserInteractionRequested,
@@ -17,17 +18,46 @@ pub struct ReplayError {
     pub position: u64,
     /// Why it does not.
     pub reason: String,
+    /// The place of an earlier step whose outputs are not what the event says that they were. What the other steps before
+    /// the event have put out is not in doubt.
+    pub doubts: Option<usize>,
 }
 
-/// The state after `event`, in constant time.
+/// The state after `event`. Every hash that the event carries is recomputed.
 ///
 /// # Errors
-/// [`ReplayError`] if the event cannot follow what came before it. The state is then lost, as it should be.
-pub fn evolve(mut instance: FlowInstance, event: &FlowEventKind) -> Result<FlowInstance, ReplayError> {
+/// [`ReplayError`] if the event cannot follow what came before it, or if a hash does not follow from what it is over. The
+/// state is then lost, as it should be.
+pub fn evolve(instance: FlowInstance, event: &FlowEventKind) -> Result<FlowInstance, ReplayError> {
     let (flow_id, position) = (instance.flow_id, instance.events);
-    apply(&mut instance, event).map_err(|reason| ReplayError { flow_id, position, reason })?;
+    check(&instance, event)
+        .map_err(|Misfit { reason, doubts }| ReplayError { flow_id, position, reason, doubts })
+        .and_then(|()| evolve_own(instance, event))
+}
+
+/// The state after an event that this process has just made, whose hashes it has just computed.
+pub(crate) fn evolve_own(mut instance: FlowInstance, event: &FlowEventKind) -> Result<FlowInstance, ReplayError> {
+    let (flow_id, position) = (instance.flow_id, instance.events);
+    apply(&mut instance, event).map_err(|reason| ReplayError { flow_id, position, reason, doubts: None })?;
     instance.events += 1;
     Ok(instance)
+}
+
+/// Checks the hashes of an event that can follow what came before it; what cannot is left to [`apply`].
+fn check(instance: &FlowInstance, event: &FlowEventKind) -> Result<(), Misfit> {
+    match event {
+        FlowEventKind::FlowInitialized(initialized) => check_definition(initialized),
+        FlowEventKind::StepStarted(started) if is_current(instance, started.step_index, &started.step_id) => {
+            check_start(instance, started)
+        }
+        FlowEventKind::StepFinished(finished) if is_current(instance, finished.step_index, &finished.step_id) => {
+            check_finish(&instance.steps[finished.step_index], finished)
+        }
+        FlowEventKind::FlowCompleted(completed) if instance.current == instance.steps.len() => {
+            check_completion(instance, completed)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The state that `events` tell: all events of one run, in order.
@@ -49,7 +79,7 @@ pub fn replay<'a>(
     events: impl IntoIterator<Item = &'a FlowEvent>,
 ) -> Result<FlowInstance, ReplayError> {
     events.into_iter().try_fold(FlowInstance::new(flow_id), |instance, event| {
-        let broken = |reason| Err(ReplayError { flow_id, position: instance.events, reason });
+        let broken = |reason| Err(ReplayError { flow_id, position: instance.events, reason, doubts: None });
         if event.flow_id != flow_id {
             return broken(format!("it belongs to run {}", event.flow_id));
         }
@@ -212,6 +242,10 @@ fn current<'a>(instance: &'a mut FlowInstance, index: usize, id: &str) -> Result
         Some(step) if index == expected && step.id == id => Ok(step),
         _ => Err(format!("an event of step `{id}` (number {index}) stands where step number {expected} is due")),
     }
+}
+
+fn is_current(instance: &FlowInstance, index: usize, id: &str) -> bool {
+    index == instance.current && instance.steps.get(index).is_some_and(|step| step.id == id)
 }
 
 fn expect_running(step: &StepState) -> Result<(), String> {

@@ -30,6 +30,7 @@ mod finished;
 mod history;
 mod identity;
 mod instance;
+mod proof;
 mod wiring;
 
 pub use answer::{AnswerError, check_answer, check_schema};
@@ -37,6 +38,7 @@ pub use decide::{Decision, decide};
 pub use definition::{FlowDefinition, FlowStep, OutputAddress, build_flow_definition_auto};
 pub use divergence::{Change, changes, divergence_hash, policy_changes};
 pub use error::FlowDefinitionError;
+pub(crate) use evolve::evolve_own;
 pub use evolve::{ReplayError, evolve, replay};
 pub use history::{ancestors_of, history_of};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};

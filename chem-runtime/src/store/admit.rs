@@ -39,6 +39,14 @@ pub(super) fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted
     events.iter().map(|event| admit_one(flow_id, event)).collect()
 }
 
+/// Artifacts as they are to be stored by themselves.
+///
+/// # Errors
+/// [`StoreError::RefusedArtifact`] for one that cannot be stored.
+pub(super) fn admit_artifacts(artifacts: &[Artifact]) -> Result<Vec<AdmittedArtifact>, StoreError> {
+    artifacts.iter().map(admit_artifact).collect()
+}
+
 fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, StoreError> {
     let event_type = event.kind.event_type();
     let refused = |source| StoreError::Refused { flow_id, event_type, source };
@@ -49,7 +57,7 @@ fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, StoreError> 
         let read = FlowEventKind::from_stored(event_type, &payload);
         Some(read.map_err(|error| refused(CanonicalError::NotJson { reason: error.to_string() }))?)
     };
-    let artifacts = event.artifacts.iter().map(admit_artifact).collect::<Result<_, _>>()?;
+    let artifacts = admit_artifacts(&event.artifacts)?;
     Ok(Admitted { event_type, payload, reads_back_as, artifacts })
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong with a store, by what can be done about it.
 
-use super::follow::Cursor;
+use super::follow::{Cursor, UnreadableEvent};
 use super::lease::Holder;
 use crate::artifact::ArtifactError;
 use crate::event::{EventError, FlowId};
@@ -67,6 +67,9 @@ pub enum StoreError {
         /// Why.
         source: EventError,
     },
+    /// The next event of the log is one that this program cannot read.
+    #[error(transparent)]
+    Unreadable(UnreadableEvent),
     /// An artifact that is not what it was.
     #[error(transparent)]
     Artifact(ArtifactError),
@@ -133,7 +136,7 @@ impl StoreError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Conflict { .. } | Self::Fenced { .. } | Self::Held { .. } => ErrorClass::Conflict,
-            Self::Artifact(_) | Self::Event { .. } | Self::Corrupt { .. } => ErrorClass::Corrupt,
+            Self::Artifact(_) | Self::Event { .. } | Self::Unreadable(_) | Self::Corrupt { .. } => ErrorClass::Corrupt,
             Self::Backend { transient: true, .. } => ErrorClass::Transient,
             Self::Refused { .. }
             | Self::RefusedArtifact { .. }

@@ -1,10 +1,11 @@
 //! Reading on in the log of all runs.
 
+use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{EventStore, StoreError};
+use super::{ErrorClass, EventStore, StoreError};
 use crate::event::FlowEvent;
 
 /// How far somebody has read in the log of a store.
@@ -64,11 +65,65 @@ pub struct Followed {
 }
 
 impl Followed {
+    /// Adds what was read of the event before `after`. Returns whether to read further: what comes before an event that
+    /// cannot be read is delivered first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] if the event cannot be read and nothing comes before it.
+    pub(super) fn take(&mut self, event: Result<FlowEvent, StoreError>, after: Cursor) -> Result<bool, StoreError> {
+        match event {
+            Ok(event) => {
+                self.events.push(event);
+                self.places.push(after);
+                self.cursor = after;
+                Ok(true)
+            }
+            Err(error) if error.class() != ErrorClass::Corrupt => Err(error),
+            Err(error) if self.events.is_empty() => Err(StoreError::Unreadable(UnreadableEvent::new(after, error))),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// What was read after `cursor` in a store that delivers by the numbers of its events.
     pub(super) fn by_number(events: Vec<FlowEvent>, cursor: Cursor) -> Self {
         let places: Vec<Cursor> = events.iter().map(|event| Cursor { seq: event.seq, ..cursor }).collect();
         let cursor = places.last().copied().unwrap_or(cursor);
         Self { events, places, cursor }
+    }
+}
+
+/// An event that cannot be read, and where to read on after it.
+#[derive(Debug)]
+pub struct UnreadableEvent {
+    after: Cursor,
+    error: Box<StoreError>,
+}
+
+impl UnreadableEvent {
+    fn new(after: Cursor, error: StoreError) -> Self {
+        Self { after, error: Box::new(error) }
+    }
+
+    /// Returns the cursor behind the event, from which the next one is read.
+    pub fn after(&self) -> Cursor {
+        self.after
+    }
+
+    /// Returns why the event cannot be read.
+    pub fn error(&self) -> &StoreError {
+        &self.error
+    }
+}
+
+impl fmt::Display for UnreadableEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for UnreadableEvent {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::admit::{AdmittedArtifact, admit, now};
+use super::admit::{AdmittedArtifact, admit, admit_artifacts, now};
 use super::lease::{LeaseState, check_epoch};
 use super::summary::flow_begun_by;
-use super::{Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, Takeover, Writer};
+use super::{
+    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, StoredResult, Takeover, Writer,
+};
 use crate::artifact::Artifact;
-use crate::event::{FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
+use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// Keeps events and artifacts for as long as it lives.
@@ -35,8 +37,8 @@ struct State {
     /// Every event by its run and position, in the order of `seq`, which counts from 1.
     log: Vec<(FlowId, u64)>,
     artifacts: BTreeMap<ArtifactHash, Artifact>,
-    /// The newest `StepFinished` of each cache key, by its run and position.
-    finished: HashMap<CacheKey, (FlowId, u64)>,
+    /// The `StepFinished` of each cache key, in the order of `seq`.
+    results: HashMap<CacheKey, Vec<StoredResult>>,
     leases: HashMap<FlowId, HeldLease>,
 }
 
@@ -108,7 +110,8 @@ impl EventStore for InMemoryEventStore {
             }
             let kind = admitted.reads_back_as.unwrap_or_else(|| event.kind.clone());
             if let FlowEventKind::StepFinished(StepFinished { cache_key: Some(key), .. }) = &kind {
-                state.finished.insert(*key, (flow_id, position));
+                let address = EventAddress { flow_id, position };
+                state.results.entry(*key).or_default().push(StoredResult { seq, address });
             }
             stored.push(FlowEvent { seq, flow_id, position, ts, kind });
         }
@@ -168,9 +171,20 @@ impl EventStore for InMemoryEventStore {
         Ok(matching.take(limit).copied().collect())
     }
 
-    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+        let (admitted, mut state) = (admit_artifacts(artifacts)?, self.state());
+        let before = state.artifacts.len();
+        for AdmittedArtifact { artifact, .. } in admitted {
+            // Nothing in memory comes to hold another content than it was stored with.
+            state.artifacts.entry(artifact.hash()).or_insert(artifact);
+        }
+        Ok((state.artifacts.len() - before) as u64)
+    }
+
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
         let state = self.state();
-        Ok(state.finished.get(&key).and_then(|(flow_id, position)| state.event(*flow_id, *position).cloned()))
+        let newest_first = state.results.get(&key).into_iter().flatten().rev();
+        Ok(newest_first.filter(|result| before.is_none_or(|before| result.seq < before)).take(limit).copied().collect())
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

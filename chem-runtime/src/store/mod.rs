@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{ErrorClass, StoreError};
-pub use follow::{Cursor, Followed, Follower, InvalidCursor};
+pub use follow::{Cursor, Followed, Follower, InvalidCursor, UnreadableEvent};
 pub use lease::{Holder, Lease, Takeover, Writer};
 pub use memory::InMemoryEventStore;
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
@@ -53,7 +53,7 @@ pub use summary::FlowSummary;
 pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open, open_existing, open_to_read};
 
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// An event to be appended, with the artifacts that it names, which land with it or not at all.
@@ -61,7 +61,7 @@ use crate::fingerprint::{ArtifactHash, CacheKey};
 pub struct NewEvent {
     /// What happened.
     pub kind: FlowEventKind,
-    /// The artifacts that it produced. Those that the store has already are not stored again.
+    /// The artifacts that it produced. Those of which the store has a sound copy are not stored again.
     pub artifacts: Vec<Artifact>,
 }
 
@@ -69,6 +69,15 @@ impl From<FlowEventKind> for NewEvent {
     fn from(kind: FlowEventKind) -> Self {
         Self { kind, artifacts: Vec::new() }
     }
+}
+
+/// Where the result of a step is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredResult {
+    /// The number of the event in the store's global order.
+    pub seq: u64,
+    /// The event: a `StepFinished`, as the store has it.
+    pub address: EventAddress,
 }
 
 /// Where events and artifacts live.
@@ -101,6 +110,8 @@ pub trait EventStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::NotInLog`] if `cursor` is known to be a place that the log does not have.
+    /// [`StoreError::Unreadable`] if the first event after `cursor` cannot be read; the events before one that cannot are
+    /// delivered.
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError>;
 
     /// The event of a run at a position, if the run has got so far.
@@ -109,14 +120,22 @@ pub trait EventStore: Send + Sync {
     /// All events of a run in order; none if there is no such run.
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError>;
 
-    /// The artifact of this name, checked against it.
+    /// The artifact of this name, checked against it: of several copies, one that has this hash.
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError>;
 
     /// The hashes of the artifacts whose text begins with `prefix`, at most `limit`, in order.
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError>;
 
-    /// The newest `StepFinished` that carries this cache key, of all runs.
-    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError>;
+    /// Stores a further copy of each of these artifacts of which the store has no sound copy: its hash is taken by another
+    /// content, or nothing is stored under it. Returns how many copies were stored.
+    ///
+    /// # Errors
+    /// [`StoreError::RefusedArtifact`] if an artifact has metadata without a canonical form.
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError>;
+
+    /// Where results of the work named `key` are: the `StepFinished` events of all runs that carry it, at most `limit`, the
+    /// newest first, of those numbered below `before` if that is given. Whether a result is to be believed, its run shows.
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError>;
 
     /// All runs, the oldest first. Reads the whole log; whoever looks for one run asks for less.
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError>;
@@ -194,8 +213,12 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
         (**self).artifacts_with_prefix(prefix, limit)
     }
 
-    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
-        (**self).finished(key)
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+        (**self).repair(artifacts)
+    }
+
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+        (**self).results(key, before, limit)
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

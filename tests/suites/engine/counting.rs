@@ -13,8 +13,8 @@ use chem_runtime::step::{
     StepRunResult,
 };
 use chem_runtime::store::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, StoreError, Takeover,
-    Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, StoreError, StoredResult,
+    Takeover, Writer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -248,11 +248,15 @@ impl EventStore for Watched {
         self.inner.artifacts_with_prefix(prefix, limit)
     }
 
-    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+        self.inner.repair(artifacts)
+    }
+
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
         let left = |left: usize| left.checked_sub(1);
         match self.answers.as_ref().map(|answers| answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)) {
             Some(Err(_)) => Err(power_lost()),
-            _ => self.inner.finished(key),
+            _ => self.inner.results(key, before, limit),
         }
     }
 

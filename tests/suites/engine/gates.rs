@@ -10,6 +10,7 @@ use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Gate, Registry, RetryOn, RetryPolicy, StepExt as _, StepPolicy};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
 use chem_runtime::store::{EventStore, Holder, InMemoryEventStore, InMemoryFlowRepository, NewEvent, Takeover};
+use chem_tests::events::rehash;
 use chem_tests::stores::fresh;
 use serde_json::{Value, json};
 
@@ -74,18 +75,20 @@ fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
         waits_at(engine.answer(engine.default_flow(), "seed", yes(Some(json!({})))), "count", "count them?");
         // The same run, as a release wrote it that had the first step in version 7.
         let run = FlowId::new();
-        for event in written.list(engine.default_flow()).unwrap() {
-            let artifacts = match &event.kind {
+        let mut kinds: Vec<FlowEventKind> =
+            written.list(engine.default_flow()).unwrap().into_iter().map(|event| event.kind).collect();
+        if let FlowEventKind::FlowInitialized(begun) = &mut kinds[0] {
+            begun.definition.steps[0].version = 7;
+        }
+        rehash(&mut kinds);
+        for (position, kind) in (0..).zip(kinds) {
+            let artifacts = match &kind {
                 FlowEventKind::StepFinished(finished) => {
                     finished.outputs.iter().map(|output| written.artifact(output.hash).unwrap().unwrap()).collect()
                 }
                 _ => Vec::new(),
             };
-            let mut kind = event.kind;
-            if let FlowEventKind::FlowInitialized(begun) = &mut kind {
-                begun.definition.steps[0].version = 7;
-            }
-            store.append(run, event.position, &[NewEvent { kind, artifacts }]).unwrap();
+            store.append(run, position, &[NewEvent { kind, artifacts }]).unwrap();
         }
         let instance = replay(run, &store.list(run).unwrap()).unwrap();
         let recorded = &instance.initialized().unwrap().definition;

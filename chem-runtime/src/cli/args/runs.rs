@@ -32,6 +32,9 @@ pub(in crate::cli) struct LogArgs {
     /// Where an earlier `--follow` had got to, as it said when it ended, or the `cursor` of a line of its JSON.
     #[arg(long, value_name = "CURSOR", requires = "follow", conflicts_with = "id")]
     pub from: Option<Cursor>,
+    /// Name events that cannot be read on standard error, and go on after them.
+    #[arg(long)]
+    pub skip_unreadable: bool,
 }
 
 #[derive(Debug, Args)]

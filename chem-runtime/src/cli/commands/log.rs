@@ -10,27 +10,36 @@ use crate::cli::args::{Format, LogArgs, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Reader, styled};
 use crate::cli::{runs, signals};
-use crate::event::{FlowEvent, FlowEventKind, OutputRef};
+use crate::event::{FlowEvent, FlowEventKind, FlowId, OutputRef};
 use crate::flow::{FlowStatus, replay};
 use crate::report::event_json;
 use crate::step::CancelToken;
-use crate::store::{Cursor, EventStore};
+use crate::store::{Cursor, ErrorClass, EventStore, StoreError};
 
 /// How long one call to the store waits for events. In between it is seen whether Ctrl-C was pressed.
 const WAIT: Duration = Duration::from_millis(250);
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, Failure> {
     match &args.id {
-        Some(id) => one_run(shared, id, args.follow),
-        None => all_runs(shared, args.from.unwrap_or(Cursor::START)),
+        Some(id) => one_run(shared, id, args),
+        None => all_runs(shared, args.from.unwrap_or(Cursor::START), args.skip_unreadable),
     }
 }
 
-fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure> {
+fn one_run(shared: &Shared, id: &str, args: &LogArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store_to_read(shared)?;
-    let (flow_id, mut events) = runs::find_run(store.as_ref(), id)?;
+    let flow_id = runs::find_run_id(store.as_ref(), id)?;
     let mut printed = 0;
     loop {
+        let events = match store.list(flow_id) {
+            Err(error) if error.class() == ErrorClass::Corrupt => {
+                return one_by_one(shared, store.as_ref(), flow_id, printed, args.skip_unreadable);
+            }
+            events => events?,
+        };
+        if events.is_empty() {
+            return Err(runs::unknown(id));
+        }
         for event in &events[printed..] {
             if print(shared, event, &line(event), None)? == Reader::Gone {
                 return Ok(ExitCode::SUCCESS);
@@ -38,21 +47,49 @@ fn one_run(shared: &Shared, id: &str, follow: bool) -> Result<ExitCode, Failure>
         }
         printed = events.len();
         // A run that waits for a person will go on.
-        if !follow || !matches!(replay(flow_id, &events)?.status(), FlowStatus::Interrupted | FlowStatus::Waiting) {
+        if !args.follow || !matches!(replay(flow_id, &events)?.status(), FlowStatus::Interrupted | FlowStatus::Waiting)
+        {
             return Ok(ExitCode::SUCCESS);
         }
         while store.next_position(flow_id)? == printed as u64 {
             std::thread::sleep(WAIT);
         }
-        events = store.list(flow_id)?;
     }
 }
 
-fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
+/// Prints the events of a run from the one numbered `printed`, of which some cannot be read: up to the first of these, or
+/// all others.
+fn one_by_one(
+    shared: &Shared,
+    store: &dyn EventStore,
+    flow_id: FlowId,
+    printed: usize,
+    skip_unreadable: bool,
+) -> Result<ExitCode, Failure> {
+    for position in printed as u64..store.next_position(flow_id)? {
+        let error = match store.event(flow_id, position) {
+            Ok(Some(event)) => match print(shared, &event, &line(&event), None)? {
+                Reader::Gone => return Ok(ExitCode::SUCCESS),
+                Reader::Present => continue,
+            },
+            Ok(None) => StoreError::Corrupt { reason: format!("run {flow_id} has no event {position}") },
+            Err(error) if error.class() == ErrorClass::Corrupt => error,
+            Err(error) => return Err(error.into()),
+        };
+        if !skip_unreadable {
+            let help = format!("`chem log {flow_id} --skip-unreadable` prints the events after it");
+            return Err(Failure::from(error).with_help(help));
+        }
+        output::say(&output::shown(&format!("skipped: {error}")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn all_runs(shared: &Shared, mut cursor: Cursor, skip_unreadable: bool) -> Result<ExitCode, Failure> {
     let store = runs::open_store_to_read(shared)?;
     let stop = CancelToken::default();
     signals::stop_on_signals(stop.clone(), "");
-    let ended = follow(shared, store.as_ref(), &stop, &mut cursor);
+    let ended = follow(shared, store.as_ref(), &stop, &mut cursor, skip_unreadable);
     let here = format!("go on from here with `chem log --follow --from {cursor}`");
     match ended {
         Ok(Reader::Gone) => Ok(ExitCode::SUCCESS),
@@ -69,9 +106,26 @@ fn all_runs(shared: &Shared, mut cursor: Cursor) -> Result<ExitCode, Failure> {
 
 /// Prints the events after `cursor` as they come, until `stop` is set or the reader is gone. The cursor is then after the
 /// last that was printed.
-fn follow(shared: &Shared, store: &dyn EventStore, stop: &CancelToken, cursor: &mut Cursor) -> Result<Reader, Failure> {
+fn follow(
+    shared: &Shared,
+    store: &dyn EventStore,
+    stop: &CancelToken,
+    cursor: &mut Cursor,
+    skip_unreadable: bool,
+) -> Result<Reader, Failure> {
     while !stop.is_cancelled() {
-        let followed = store.follow(*cursor, 1000, WAIT)?;
+        let followed = match store.follow(*cursor, 1000, WAIT) {
+            Err(StoreError::Unreadable(unreadable)) if skip_unreadable => {
+                output::say(&output::shown(&format!("skipped: {unreadable}")));
+                *cursor = unreadable.after();
+                continue;
+            }
+            Err(error @ StoreError::Unreadable(_)) => {
+                let help = format!("go on after it with `chem log --follow --from {cursor} --skip-unreadable`");
+                return Err(Failure::from(error).with_help(help));
+            }
+            followed => followed?,
+        };
         for (event, after) in followed.events.iter().zip(followed.places) {
             let line = format!("{} {}", styled(DIM, &event.flow_id.to_string()), line(event));
             if print(shared, event, &line, Some(after))? == Reader::Gone {

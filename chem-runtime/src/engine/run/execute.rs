@@ -23,7 +23,12 @@ impl Session {
         if self.unsettled.contains(&StepIdentity::of(&started).cache_key()?) {
             self.flush()?;
         }
-        match engine.reuse.judge(self.store.as_ref(), &self.files, step, &started)? {
+        let verdict = engine.reuse.judge(self.store.as_ref(), &self.files, step, &started, &mut self.earlier)?;
+        for doubted in self.earlier.take_doubted() {
+            tracing::warn!(flow_id = %self.flow_id, step = %step.id(), %doubted, "an earlier result is passed over");
+            engine.observer.result_doubted(step.id(), &doubted);
+        }
+        match verdict {
             Verdict::Run(because) => {
                 if because.is_alarming() {
                     tracing::warn!(flow_id = %self.flow_id, step = %step.id(), %because, "an earlier result is of no use");

@@ -11,11 +11,11 @@ use std::sync::Arc;
 pub(super) use self::execute::check_outputs;
 use self::log::RunLog;
 use super::clock::{after, wait_until};
-use super::{CoreEngineError, FlowEngine};
+use super::{CoreEngineError, EarlierResults, FlowEngine};
 use crate::artifact::{Artifact, Handed};
 use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized};
 use crate::fingerprint::CacheKey;
-use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve, flow_fingerprint};
+use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve_own, flow_fingerprint};
 use crate::step::{Files, Inputs, StepDefinition, StepId};
 use crate::store::{EventStore, Holder, Lease, NewEvent};
 
@@ -38,6 +38,8 @@ pub(super) struct Session {
     log: RunLog,
     /// The work that was finished since the log was last known to be in the store.
     unsettled: HashSet<CacheKey>,
+    /// What is known of the runs that results come from.
+    earlier: EarlierResults,
     /// The step that this process has made ready to run, with its inputs.
     ready: Option<(usize, FlowStep, Inputs)>,
     /// The history that it takes, which no step has put out.
@@ -77,7 +79,8 @@ impl Session {
         let log = RunLog::new(store.clone(), flow_id, lease, instance.next_position(), &engine.cancel);
         let (held, unsettled, ready, history) = (Vec::new(), HashSet::new(), None, Vec::new());
         let (handed, files) = (HashMap::new(), Arc::new(engine.place.files().beside_log(&store.files())));
-        Self { flow_id, store, instance, held, log, unsettled, ready, history, handed, files }
+        let earlier = EarlierResults::default();
+        Self { flow_id, store, instance, held, log, unsettled, earlier, ready, history, handed, files }
     }
 
     /// Whether this session may write the run: not one that has ended, nor one that somebody else has begun.
@@ -188,7 +191,7 @@ impl Session {
     /// Takes an event as having happened; the store hears of it with the next [`flush`](Self::flush).
     pub(super) fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
         let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
-        self.instance = evolve(before, &event.kind)?;
+        self.instance = evolve_own(before, &event.kind)?;
         self.held.push(event);
         Ok(())
     }

@@ -97,14 +97,13 @@ pub(super) fn append(session: &mut Session, batch: &[&Pending]) -> Result<(), Fa
 }
 
 /// Appends to one run what is too large for one statement: events and artifacts one after the other, in one transaction.
-/// What the store has already is not sent again.
 pub(super) fn append_large(session: &mut Session, pending: &Pending) -> Result<(), Failure> {
-    let (append, known, insert) =
-        (session.prepared(APPEND_TO_RUN)?, session.prepared(artifacts::KNOWN)?, session.prepared(artifacts::INSERT)?);
+    let append = session.prepared(APPEND_TO_RUN)?;
+    let append_artifacts = session.prepared(artifacts::APPEND)?;
     let mut transaction = session.transaction()?;
     let none = Columns::of([].iter());
     append_to_run(pending, &none, |parameters| transaction.execute(&append, parameters))?;
-    artifacts::insert_in_pieces(&mut transaction, &known, &insert, pending)?;
+    artifacts::append_in_pieces(&mut transaction, &append_artifacts, pending)?;
     transaction.commit()?;
     settle_if_warned(session)
 }

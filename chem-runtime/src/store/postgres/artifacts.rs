@@ -1,21 +1,14 @@
 //! The artifacts of an append as the database gets them: in columns, in the order of their hashes.
 
-use std::collections::HashSet;
-
 use postgres::Transaction;
 
 use super::append::{AT_ONCE, Pending};
 use super::rows::signed;
+use super::session::Session;
 use crate::store::admit::{Admitted, AdmittedArtifact};
 
-pub(super) const KNOWN: &str = "SELECT artifact_hash FROM workflow_step_artifacts WHERE artifact_hash = ANY($1)";
-pub(super) const INSERT: &str =
-    "INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
-     SELECT hash, kind, payload::jsonb, metadata::jsonb,
-            (SELECT seq FROM event_log WHERE flow_id = $1 AND position = $2::bigint + artifact.event - 1)
-     FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[])
-         AS artifact (event, hash, kind, payload, metadata)
-     ON CONFLICT (artifact_hash) DO NOTHING";
+pub(super) const APPEND: &str = "SELECT chem_append_artifacts($1, $2, $3, $4, $5, $6, $7)";
+const REPAIR: &str = "SELECT chem_repair_artifacts($1, $2, $3, $4)";
 
 /// An artifact, and with which event it lands.
 pub(super) struct Placed<'a> {
@@ -23,6 +16,12 @@ pub(super) struct Placed<'a> {
     event: i32,
     hash: String,
     admitted: &'a AdmittedArtifact,
+}
+
+impl<'a> Placed<'a> {
+    fn alone(admitted: &'a AdmittedArtifact) -> Self {
+        Self { event: 0, hash: admitted.artifact.hash().to_string(), admitted }
+    }
 }
 
 /// The artifacts of these events. Their order is the same for all callers, so that no two of them wait for each other;
@@ -63,21 +62,41 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Inserts the artifacts of an append whose events are there, in pieces, and without what the store has already.
-pub(super) fn insert_in_pieces(
+/// Appends the artifacts of an append whose events are there, in pieces. The database compares those that it has already
+/// with what it is sent, and so they are sent too.
+pub(super) fn append_in_pieces(
     transaction: &mut Transaction<'_>,
-    known: &postgres::Statement,
-    insert: &postgres::Statement,
+    append: &postgres::Statement,
     pending: &Pending,
 ) -> Result<(), postgres::Error> {
     let mut placed = in_order(pending.events.iter());
     placed.dedup_by(|later, first| later.hash == first.hash);
-    let hashes: Vec<&str> = placed.iter().map(|it| it.hash.as_str()).collect();
-    let stored = transaction.query(known, &[&hashes])?;
-    let stored: HashSet<&str> = stored.iter().map(|row| row.try_get(0)).collect::<Result<_, postgres::Error>>()?;
-    let new: Vec<_> = placed.iter().filter(|it| !stored.contains(it.hash.as_str())).collect();
-    let mut rest = new.as_slice();
-    while !rest.is_empty() {
+    let (run, expected) = (pending.flow_id.as_uuid(), signed(pending.expected));
+    for piece in pieces(&placed) {
+        let Columns { events, hashes, kinds, payloads, metadatas } = Columns::of(piece.iter());
+        transaction.execute(append, &[&run, &expected, &events, &hashes, &kinds, &payloads, &metadatas])?;
+    }
+    Ok(())
+}
+
+/// Stores a further copy of each of these artifacts of which the store has no copy with this content. Returns how many it
+/// stored.
+pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> Result<u64, postgres::Error> {
+    let statement = session.prepared(REPAIR)?;
+    let placed: Vec<_> = artifacts.iter().map(|admitted| Placed::alone(admitted)).collect();
+    let mut repaired = 0;
+    for piece in pieces(&placed) {
+        let Columns { hashes, kinds, payloads, metadatas, .. } = Columns::of(piece.iter());
+        let row = session.query_one(&statement, &[&hashes, &kinds, &payloads, &metadatas])?;
+        repaired += row.try_get::<_, i64>(0)?.unsigned_abs();
+    }
+    Ok(repaired)
+}
+
+/// Divides artifacts into runs of at most [`AT_ONCE`] of text, or of one artifact that has more.
+fn pieces<'a, 'b>(placed: &'b [Placed<'a>]) -> impl Iterator<Item = &'b [Placed<'a>]> {
+    let mut rest = placed;
+    std::iter::from_fn(move || {
         let mut size = 0;
         let fits = rest.iter().take_while(|it| {
             let first = size == 0;
@@ -85,10 +104,7 @@ pub(super) fn insert_in_pieces(
             first || size <= AT_ONCE
         });
         let (now, later) = rest.split_at(fits.count());
-        let Columns { events, hashes, kinds, payloads, metadatas } = Columns::of(now.iter().copied());
-        let (run, expected) = (pending.flow_id.as_uuid(), signed(pending.expected));
-        transaction.execute(insert, &[&run, &expected, &events, &hashes, &kinds, &payloads, &metadatas])?;
         rest = later;
-    }
-    Ok(())
+        (!now.is_empty()).then_some(now)
+    })
 }

@@ -11,12 +11,9 @@
 //! A log that came from elsewhere brings transaction numbers of another cluster, and may leave the sequence behind that
 //! gave its events their numbers. Both are seen to by whoever opens it first.
 
-use postgres::Row;
-
 use super::Fault;
 use super::rows::{event, signed};
 use super::session::Session;
-use crate::event::FlowEvent;
 use crate::store::{Cursor, Followed, StoreError};
 
 /// Within each era, from the cursor on. In all eras but the last every event is there to be read; in that, those before
@@ -118,14 +115,15 @@ pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Re
     let statement = session.prepared(FOLLOW)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = session.query(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq), &limit])?;
-    let events = rows.iter().map(|row| Ok(event(row, 0)?)).collect::<Result<Vec<_>, Fault>>()?;
-    let place = |(row, event): (&Row, &FlowEvent)| {
-        let (xact, era): (i64, i64) = (row.try_get(6)?, row.try_get(7)?);
-        Ok(Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: event.seq })
-    };
-    let places = rows.iter().zip(&events).map(place).collect::<Result<Vec<_>, Fault>>()?;
-    let cursor = places.last().copied().unwrap_or(cursor);
-    Ok(Followed { events, places, cursor })
+    let mut followed = Followed { events: Vec::new(), places: Vec::new(), cursor };
+    for row in &rows {
+        let (seq, xact, era): (i64, i64, i64) = (row.try_get(0)?, row.try_get(6)?, row.try_get(7)?);
+        let after = Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: seq.unsigned_abs() };
+        if !followed.take(event(row, 0), after)? {
+            break;
+        }
+    }
+    Ok(followed)
 }
 
 /// Begins a new era if the log was moved here from another cluster, and lets the sequence go on after the log. Whoever

@@ -39,11 +39,11 @@ pub use settings::PgSettings;
 use self::error::{is_ambiguous, store_error};
 use self::group::GroupWriter;
 use self::lease::SignOfLife;
-use super::admit::admit;
+use super::admit::{admit, admit_artifacts};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, PostgresUrl, RetryPolicy, StoreError, Takeover,
-    Writer, with_retry,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, PostgresUrl, RetryPolicy, StoreError,
+    StoredResult, Takeover, Writer, with_retry,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
@@ -253,8 +253,13 @@ impl EventStore for PgEventStore {
         self.inner.with_session("read", |session| read::artifacts_with_prefix(session, prefix, limit))
     }
 
-    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
-        self.inner.with_session("read", |session| read::finished(session, key))
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+        let admitted = admit_artifacts(artifacts)?;
+        self.inner.with_session("repair", |session| Ok(artifacts::repair(session, &admitted)?))
+    }
+
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+        self.inner.with_session("read", |session| read::results(session, key, before, limit))
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -5,14 +5,15 @@ use std::sync::mpsc;
 use postgres::Row;
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::ToSql;
+use uuid::Uuid;
 
 use super::Fault;
 use super::rows::{event, signed};
 use super::session::Session;
 use crate::artifact::Artifact;
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
-use crate::store::{FlowSummary, StoreError};
+use crate::store::{FlowSummary, StoreError, StoredResult};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
      FROM event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
@@ -24,8 +25,10 @@ const ARTIFACT: &str =
 /// In no locale but the plainest may hashes be compared by their order: Danish has `aa` after `z`.
 const ARTIFACTS: &str = "SELECT artifact_hash FROM workflow_step_artifacts
      WHERE artifact_hash LIKE $1 || '%' ORDER BY artifact_hash COLLATE \"C\" LIMIT $2";
-const FINISHED: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text FROM event_log
-     WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 ORDER BY seq DESC LIMIT 1";
+const REPAIRS: &str = "SELECT kind, payload::text, metadata::text FROM artifact_repairs
+     WHERE artifact_hash = $1 ORDER BY repair DESC";
+const RESULTS: &str = "SELECT seq, flow_id, position FROM event_log
+     WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 const FLOWS: &str = "
      SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
             last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text, run.event_types
@@ -91,14 +94,27 @@ pub(super) fn next_position(session: &mut Session, flow_id: FlowId) -> Result<u6
 
 pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Option<Artifact>, Fault> {
     let statement = session.prepared(ARTIFACT)?;
-    let Some(row) = session.query_opt(&statement, &[&hash.to_string()])? else {
-        return Ok(None);
-    };
+    let first = session.query_opt(&statement, &[&hash.to_string()])?.map(|row| copy(hash, &row));
+    if let Some(Ok(sound)) = first {
+        return Ok(Some(sound));
+    }
+    let statement = session.prepared(REPAIRS)?;
+    let mut repairs = session.query_raw(&statement, &[hash.to_string()])?;
+    while let Some(row) = repairs.next()? {
+        if let Ok(sound) = copy(hash, &row) {
+            return Ok(Some(sound));
+        }
+    }
+    first.transpose()
+}
+
+/// The artifact in the columns kind, payload and metadata, if it is the one called `hash`.
+fn copy(hash: ArtifactHash, row: &Row) -> Result<Artifact, Fault> {
     let (kind, payload): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
     let metadata = row.try_get::<_, Option<&str>>(2)?.map(serde_json::from_str).transpose().map_err(|error| {
         StoreError::Corrupt { reason: format!("the metadata of artifact {hash} is not JSON: {error}") }
     })?;
-    Ok(Some(Artifact::from_stored(hash, kind, payload, metadata).map_err(StoreError::Artifact)?))
+    Ok(Artifact::from_stored(hash, kind, payload, metadata).map_err(StoreError::Artifact)?)
 }
 
 pub(super) fn artifacts_with_prefix(
@@ -116,10 +132,20 @@ pub(super) fn artifacts_with_prefix(
     session.query(&statement, &[&prefix, &limit])?.iter().map(hash).collect()
 }
 
-pub(super) fn finished(session: &mut Session, key: CacheKey) -> Result<Option<FlowEvent>, Fault> {
-    let statement = session.prepared(FINISHED)?;
-    let row = session.query_opt(&statement, &[&key.to_string()])?;
-    Ok(row.map(|row| event(&row, 0)).transpose()?)
+pub(super) fn results(
+    session: &mut Session,
+    key: CacheKey,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<StoredResult>, Fault> {
+    let statement = session.prepared(RESULTS)?;
+    let (before, limit) = (before.map_or(i64::MAX, signed), i64::try_from(limit).unwrap_or(i64::MAX));
+    let result = |row: &Row| {
+        let (seq, flow_id, position): (i64, Uuid, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let address = EventAddress { flow_id: flow_id.into(), position: position.unsigned_abs() };
+        Ok(StoredResult { seq: seq.unsigned_abs(), address })
+    };
+    session.query(&statement, &[&key.to_string(), &before, &limit])?.iter().map(result).collect()
 }
 
 pub(super) fn flows(session: &mut Session) -> Result<Vec<FlowSummary>, Fault> {

@@ -242,11 +242,12 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
         .query_one(
             "SELECT to_regclass('refinery_schema_history') IS NOT NULL,
                     (SELECT coalesce(array_agg(name), '{}')
-                     FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'delivery_eras', 'flow_leases']) AS name
+                     FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'delivery_eras', 'flow_leases',
+                                       'artifact_repairs']) AS name
                      WHERE to_regclass(name) IS NOT NULL),
                     (SELECT coalesce(array_agg(DISTINCT relnamespace::regnamespace::text), '{}')
                      FROM unnest(ARRAY['refinery_schema_history', 'event_log', 'workflow_step_artifacts',
-                                       'delivery_eras', 'flow_leases']) AS name
+                                       'delivery_eras', 'flow_leases', 'artifact_repairs']) AS name
                      JOIN pg_class ON pg_class.oid = to_regclass(name)),
                     current_setting('server_encoding')",
             &[],

@@ -39,10 +39,10 @@ pub fn migrate(path: &Path) -> Result<Vec<Version>, StoreError> {
     Ok(status(path)?.applied.into_iter().filter(|version| !before.contains(version)).collect())
 }
 
-/// What of the schema of the store at `path` has drifted.
+/// What of the schema of the store at `path` has drifted. Needs no right to write.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if the file is damaged, and as [`SqliteEventStore::open`](super::SqliteEventStore::open).
+/// [`StoreError::Corrupt`] if the file is damaged, [`StoreError::Unusable`] if there is no store, or an older one.
 pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
     let found = status(path)?;
     if !found.is_current() {
@@ -51,16 +51,17 @@ pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
         });
         return Err(StoreError::Unusable { message, source: None });
     }
-    let (path, connection) = open(path, WAIT, Older::Refused)?;
-    let failed = |error| sqlite_error(&path, WAIT, "check", error);
+    let failed = |error| sqlite_error(path, WAIT, "check", error);
+    let said = |error| match error {
+        OpenError::Store(error) => error,
+        OpenError::Sqlite(error) => failed(error),
+    };
+    let connection = connect_for_reading(path, WAIT).map_err(said)?;
     let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {
         let reason = format!("the file `{}` is damaged: {verdict}", path.display());
         return Err(StoreError::Corrupt { reason });
     }
-    let expected = expected().map_err(|error| match error {
-        OpenError::Store(error) => error,
-        OpenError::Sqlite(error) => failed(error),
-    })?;
+    let expected = expected().map_err(said)?;
     Ok(compare(&expected, &describe(&connection).map_err(failed)?))
 }

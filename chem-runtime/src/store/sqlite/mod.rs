@@ -4,8 +4,10 @@
 //! program, of the system and of the power. Several processes can use one store: readers never wait, and writers wait
 //! for each other. How a store is opened stands in `open.rs`, its schema in `migrations/sqlite/`.
 
+mod artifacts;
 mod care;
 mod error;
+mod identity;
 mod lease;
 mod open;
 mod reading;
@@ -20,12 +22,15 @@ pub use care::{check, migrate, status};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use self::error::sqlite_error;
+use self::identity::FileIdentity;
 use self::lease::LeaseError;
 use self::open::Older;
 use self::rows::{StoredEvent, insert, next_position, signed};
-use super::admit::admit;
+use super::admit::{admit, admit_artifacts, now};
 use super::follow::poll;
-use super::{Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, Takeover, Writer};
+use super::{
+    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, StoredResult, Takeover, Writer,
+};
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
@@ -47,6 +52,8 @@ const WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct SqliteEventStore {
     path: PathBuf,
+    /// Which file that was when it was opened.
+    place: FileIdentity,
     wait: Duration,
     connection: Mutex<Connection>,
 }
@@ -65,7 +72,11 @@ impl SqliteEventStore {
     /// The same with the time that a writer waits for another process before it gives up, 30 seconds otherwise.
     pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, StoreError> {
         let (path, connection) = open::open(path.as_ref(), wait, Older::Refused)?;
-        Ok(Self { path, wait, connection: Mutex::new(connection) })
+        Ok(Self::on(path, wait, connection))
+    }
+
+    fn on(path: PathBuf, wait: Duration, connection: Connection) -> Self {
+        Self { place: FileIdentity::of(&path), path, wait, connection: Mutex::new(connection) }
     }
 
     /// The store in the file at `path`, to be read. Where it may be written, it is opened as [`open`](Self::open) does;
@@ -82,7 +93,7 @@ impl SqliteEventStore {
             }
         }
         let (path, connection) = reading::open_for_reading(path, WAIT)?;
-        Ok(Self { path, wait: WAIT, connection: Mutex::new(connection) })
+        Ok(Self::on(path, WAIT, connection))
     }
 
     /// The file.
@@ -118,11 +129,15 @@ impl SqliteEventStore {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let after = signed(cursor.seq).unwrap_or(i64::MAX);
         let mut rows = statement.query([after, limit]).map_err(&failed)?;
-        let mut events = Vec::new();
+        let mut followed = Followed { events: Vec::new(), places: Vec::new(), cursor };
         while let Some(row) = rows.next().map_err(&failed)? {
-            events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+            let stored = StoredEvent::read(row, 0).map_err(&failed)?;
+            let after = Cursor { seq: stored.seq(), ..cursor };
+            if !followed.take(stored.decode(), after)? {
+                break;
+            }
         }
-        Ok(Followed::by_number(events, cursor))
+        Ok(followed)
     }
 }
 
@@ -142,7 +157,8 @@ impl EventStore for SqliteEventStore {
             return Err(StoreError::Conflict { flow_id, expected, found });
         }
         insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
-        transaction.commit().map_err(failed)
+        transaction.commit().map_err(failed)?;
+        self.place.expect_there(&self.path)
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
@@ -201,21 +217,16 @@ impl EventStore for SqliteEventStore {
     }
 
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
-        let connection = self.connection();
-        let stored: Option<(String, String, Option<String>)> = connection
-            .prepare_cached("SELECT kind, payload, metadata FROM workflow_step_artifacts WHERE artifact_hash = ?")
-            .and_then(|mut statement| {
-                statement.query_row([hash.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
-            })
-            .map_err(self.failed("read"))?;
-        drop(connection);
-        let Some((kind, payload, metadata)) = stored else {
-            return Ok(None);
-        };
-        let metadata = metadata.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
-            StoreError::Corrupt { reason: format!("the metadata of artifact {hash} is not JSON: {error}") }
-        })?;
-        Artifact::from_stored(hash, &kind, &payload, metadata).map(Some).map_err(StoreError::Artifact)
+        let failed = self.failed("read");
+        // Hashed while others use the connection.
+        let first = artifacts::first_copy(&self.connection(), hash).map_err(&failed)?.map(|copy| copy.decode(hash));
+        match first {
+            Some(Ok(artifact)) => Ok(Some(artifact)),
+            other => match artifacts::repaired(&self.connection(), hash).map_err(failed)? {
+                Some(artifact) => Ok(Some(artifact)),
+                None => other.transpose(),
+            },
+        }
     }
 
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
@@ -241,20 +252,38 @@ impl EventStore for SqliteEventStore {
         Ok(hashes)
     }
 
-    fn finished(&self, key: CacheKey) -> Result<Option<FlowEvent>, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+        let (admitted, now) = (admit_artifacts(artifacts)?, now());
+        let failed = self.failed("repair");
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        let mut repaired = 0;
+        for artifact in &admitted {
+            repaired += u64::from(artifacts::repair(&transaction, artifact, now).map_err(&failed)?);
+        }
+        transaction.commit().map_err(failed)?;
+        Ok(repaired)
+    }
+
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
         let failed = self.failed("read");
         let connection = self.connection();
-        let stored = connection
+        let mut statement = connection
             .prepare_cached(
                 // As the index has it, word by word.
-                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log
-                 WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ? ORDER BY seq DESC LIMIT 1",
+                "SELECT seq, flow_id, position FROM event_log
+                 WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ?1 AND seq < ?2
+                 ORDER BY seq DESC LIMIT ?3",
             )
-            .and_then(|mut statement| {
-                statement.query_row([key.to_string()], |row| StoredEvent::read(row, 0)).optional()
-            })
-            .map_err(failed)?;
-        stored.map(StoredEvent::decode).transpose()
+            .map_err(&failed)?;
+        let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![key.to_string(), before, limit]).map_err(&failed)?;
+        let mut results = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            results.extend(rows::result(row).map_err(&failed)?);
+        }
+        Ok(results)
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

@@ -40,8 +40,17 @@ pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf
     }
 }
 
-/// Refuses a file that is no SQLite database, before anything is put beside it.
+/// Refuses a file that is no SQLite database, and what is no file at all, before anything is put beside it.
 pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
+    // To open a pipe would wait for the other end.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let message = format!(
+            "`{}` is not a store: it is a device, a pipe or a socket; name a file with `--store sqlite:PATH`, or keep the log \
+             in memory with `--store memory:`",
+            path.display()
+        );
+        return Err(StoreError::Unusable { message, source: None });
+    }
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut start = Vec::new();
     // What cannot be read here is SQLite's to complain of.

@@ -1,11 +1,13 @@
-//! Reading a store that may not be written: that of a colleague, an archive, a medium that takes no writing.
+//! Reading a store that may not be written, or cannot: that of a colleague, an archive, a medium that takes no writing, a
+//! disk without room.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::{OpenError, sqlite_error};
 use super::open::{beside, refuse_other_kinds};
@@ -17,14 +19,28 @@ pub(super) fn is_kept_from_writing(path: &Path) -> bool {
     path.is_file() && OpenOptions::new().append(true).open(path).is_err_and(|error| is_refusal(&error))
 }
 
-/// Whether a store could not be opened because this user may not write the files that a writer puts beside it.
+/// Whether a store could not be opened because this user may not write the files that a writer puts beside it, or because
+/// there is no room for them.
 pub(super) fn was_kept_from_writing(error: &StoreError) -> bool {
     let StoreError::Unusable { source: Some(source), .. } = error else { return false };
-    source.downcast_ref().is_some_and(is_refusal)
+    source.downcast_ref().is_some_and(is_refusal) || source.downcast_ref().is_some_and(has_no_room)
 }
 
 fn is_refusal(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+    matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+    )
+}
+
+/// Whether SQLite could not make or extend a file.
+fn has_no_room(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
 }
 
 /// A connection to the store at `path` that writes nothing, and the path made absolute.
@@ -65,8 +81,26 @@ pub(super) fn connect_for_reading(path: &Path, wait: Duration) -> Result<Connect
             let whole = Connection::open_with_flags(unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI);
             opened(whole.map_err(|_| error)?)
         }
+        // Nobody has an index of a log of writes if there is no room for one.
+        Err(OpenError::Sqlite(error)) if has_no_room(&error) => {
+            let log = beside(path, "-wal").metadata().map_or(0, |log| log.len());
+            opened(if log == 0 {
+                Connection::open_with_flags(unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI)?
+            } else {
+                with_index_in_memory(path)?
+            })
+        }
         result => result,
     }
+}
+
+/// A connection that has the index of the log of writes to itself, and in memory. It writes nothing by itself.
+fn with_index_in_memory(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "locking_mode", "exclusive")?;
+    Ok(connection)
 }
 
 /// The address by which SQLite takes a file that nobody changes.

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::store::StoreError;
-use crate::store::admit::{Admitted, AdmittedArtifact, now};
+use super::artifacts;
+use crate::event::{EventAddress, EventError, FlowEvent, FlowEventKind, FlowId};
+use crate::store::admit::{Admitted, now};
+use crate::store::{StoreError, StoredResult};
 
 /// The position that the next event of a run will have.
 pub(super) fn next_position(connection: &Connection, flow_id: FlowId) -> rusqlite::Result<u64> {
@@ -23,17 +24,11 @@ pub(super) fn insert(
 ) -> rusqlite::Result<()> {
     let mut insert_event = transaction
         .prepare_cached("INSERT INTO event_log (flow_id, position, ts, event_type, payload) VALUES (?, ?, ?, ?, ?)")?;
-    let mut insert_artifact = transaction.prepare_cached(
-        "INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
-         VALUES (?, ?, ?, ?, ?) ON CONFLICT (artifact_hash) DO NOTHING",
-    )?;
-    let (run, ts) = (flow_id.to_string(), format!("{:.6}", now()));
+    let now = now();
+    let (run, ts) = (flow_id.to_string(), format!("{now:.6}"));
     for (position, Admitted { event_type, payload, artifacts, .. }) in (expected..).zip(events) {
         let seq = insert_event.insert(params![run, signed(position)?, ts, event_type, payload])?;
-        for AdmittedArtifact { artifact, metadata } in artifacts {
-            let (hash, kind) = (artifact.hash().to_string(), artifact.kind());
-            insert_artifact.execute(params![hash, kind, artifact.payload_text(), metadata, seq])?;
-        }
+        artifacts.iter().try_for_each(|admitted| artifacts::insert(transaction, admitted, seq, now))?;
     }
     Ok(())
 }
@@ -45,7 +40,8 @@ pub(super) struct StoredEvent {
     position: u64,
     ts: String,
     event_type: String,
-    payload: String,
+    /// A damaged file may hold text that is no UTF-8.
+    payload: Vec<u8>,
 }
 
 impl StoredEvent {
@@ -53,12 +49,17 @@ impl StoredEvent {
     pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: unsigned(row, at)?,
-            flow_id: row.get(at + 1)?,
+            flow_id: text(row, at + 1)?,
             position: unsigned(row, at + 2)?,
-            ts: row.get(at + 3)?,
-            event_type: row.get(at + 4)?,
-            payload: row.get(at + 5)?,
+            ts: text(row, at + 3)?,
+            event_type: text(row, at + 4)?,
+            payload: row.get_ref(at + 5)?.as_bytes()?.to_vec(),
         })
+    }
+
+    /// The event's number.
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
     }
 
     /// The event, or which one it is that cannot be read.
@@ -69,13 +70,24 @@ impl StoredEvent {
         };
         let run: FlowId = flow_id.parse().map_err(|_| corrupt("run", &flow_id))?;
         let ts: Timestamp = ts.parse().map_err(|_| corrupt("time", &ts))?;
-        let kind = FlowEventKind::from_stored(&event_type, &payload).map_err(|source| StoreError::Event {
-            flow_id: run,
-            position,
-            source,
-        })?;
+        let kind = str::from_utf8(&payload)
+            .map_err(|error| EventError::Malformed { event_type: event_type.clone(), reason: error.to_string() })
+            .and_then(|payload| FlowEventKind::from_stored(&event_type, payload))
+            .map_err(|source| StoreError::Event { flow_id: run, position, source })?;
         Ok(FlowEvent { seq, flow_id: run, position, ts, kind })
     }
+}
+
+/// Where a result is, in the columns seq, flow_id and position; `None` if the run's id is none.
+pub(super) fn result(row: &Row<'_>) -> rusqlite::Result<Option<StoredResult>> {
+    let (seq, position) = (unsigned(row, 0)?, unsigned(row, 2)?);
+    let run = text(row, 1)?.parse().ok();
+    Ok(run.map(|flow_id| StoredResult { seq, address: EventAddress { flow_id, position } }))
+}
+
+/// Text that is to be shown or parsed, in which what is no UTF-8 is replaced.
+fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
+    Ok(String::from_utf8_lossy(row.get_ref(at)?.as_bytes()?).into_owned())
 }
 
 fn unsigned(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {

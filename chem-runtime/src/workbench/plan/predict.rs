@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use super::files::NamedFiles;
 use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
 use crate::artifact::ArtifactValue as _;
-use crate::engine::{CoreEngineError, DEFAULT_FLOW_NAME, ReusePolicy, RunsBecause, Verdict, begin_step};
+use crate::engine::{
+    CoreEngineError, DEFAULT_FLOW_NAME, EarlierResults, ReusePolicy, RunsBecause, Verdict, begin_step,
+};
 use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
 use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of};
@@ -42,6 +44,7 @@ pub fn plan(
         files,
         policy,
         earlier,
+        results: EarlierResults::default(),
         done: Vec::new(),
         work: HashMap::new(),
         written: HashMap::new(),
@@ -83,6 +86,8 @@ struct Walk<'a> {
     files: &'a Files,
     policy: &'a ReusePolicy,
     earlier: EarlierRuns<'a>,
+    /// What is known of the runs that results come from.
+    results: EarlierResults,
     done: Vec<Done>,
     /// The steps that the run will have finished by then, by the work that they do.
     work: HashMap<String, usize>,
@@ -223,9 +228,11 @@ impl Walk<'_> {
             return Ok((started, Given::Later(twin)));
         }
         let verdict = match &started {
-            Some(started) => self.policy.judge(self.store, self.files, definition, started)?,
+            Some(started) => self.policy.judge(self.store, self.files, definition, started, &mut self.results)?,
             None => Verdict::Run(refusal.clone().unwrap_or(RunsBecause::NoResult)),
         };
+        // The run warns of what it passes over.
+        drop(self.results.take_doubted());
         match verdict {
             Verdict::Reuse { source, outputs } => {
                 // One that may be spared itself finds the same result.

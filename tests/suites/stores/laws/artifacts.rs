@@ -2,9 +2,9 @@
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
-use chem_runtime::store::EventStore as _;
+use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
 use chem_tests::events::{artifact, finished, hash, numbered, signal};
-use chem_tests::stores::Backend;
+use chem_tests::stores::{Backend, Tampering};
 use serde_json::json;
 
 pub(super) fn an_artifact_comes_back_whole(backend: &dyn Backend) {
@@ -78,4 +78,78 @@ pub(super) fn a_large_artifact_comes_back(backend: &dyn Backend) {
     let large = Artifact::new("rows", &rows.into()).unwrap();
     store.append(FlowId::new(), 0, &[finished([large.clone()])]).unwrap();
     assert_eq!(store.artifact(large.hash()).unwrap(), Some(large));
+}
+
+/// The numbers by which the stored artifacts are told from others.
+fn note(number: u64) -> String {
+    artifact(number).payload_text().to_owned()
+}
+
+pub(super) fn an_artifact_that_is_not_what_its_name_says_is_stored_again(backend: &dyn Backend) {
+    let store = backend.store();
+    let whole = artifact(1).with_metadata(json!("first"));
+    store.append(FlowId::new(), 0, &[finished([whole.clone(), artifact(2)])]).unwrap();
+    let damaged = backend.by_force(Tampering::Payload { hash: whole.hash(), payload: &note(7) });
+    if damaged {
+        let error = store.artifact(whole.hash()).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Corrupt);
+        // What another artifact holds changes nothing.
+        store.append(FlowId::new(), 0, &[finished([artifact(2), artifact(3)])]).unwrap();
+        assert!(store.artifact(whole.hash()).is_err());
+    }
+    store.append(FlowId::new(), 0, &[numbered(0), finished([artifact(3), whole.clone()])]).unwrap();
+    assert_eq!(store.artifact(whole.hash()).unwrap(), Some(whole.clone()));
+    if let Some(again) = backend.reopen() {
+        assert_eq!(again.artifact(whole.hash()).unwrap(), Some(whole.clone()));
+    }
+    // Once is enough, however often it is made.
+    store.append(FlowId::new(), 0, &[finished([whole.clone(), whole.clone()])]).unwrap();
+    assert_eq!(backend.repairs(), usize::from(damaged));
+    // A copy that was stored later can be damaged as well, and of several one that is sound counts.
+    if backend.by_force(Tampering::Repairs { hash: whole.hash(), payload: &note(8) }) {
+        assert!(store.artifact(whole.hash()).is_err());
+        store.append(FlowId::new(), 0, &[finished([whole.clone()])]).unwrap();
+        assert_eq!(store.artifact(whole.hash()).unwrap(), Some(whole));
+    }
+    assert_eq!(store.artifacts_with_prefix("", 9).unwrap().len(), 3, "each is listed once");
+}
+
+pub(super) fn a_name_that_holds_something_else_is_no_artifact(backend: &dyn Backend) {
+    let store = backend.store();
+    store.append(FlowId::new(), 0, &[numbered(0)]).unwrap();
+    let wanted = artifact(5);
+    if backend.by_force(Tampering::Squatter { hash: wanted.hash(), payload: &note(9) }) {
+        assert_eq!(store.artifact(wanted.hash()).unwrap_err().class(), ErrorClass::Corrupt);
+    }
+    store.append(FlowId::new(), 0, &[finished([wanted.clone()])]).unwrap();
+    assert_eq!(store.artifact(wanted.hash()).unwrap(), Some(wanted));
+}
+
+pub(super) fn a_repair_stores_what_has_no_sound_copy_and_nothing_else(backend: &dyn Backend) {
+    let store = backend.store();
+    store.append(FlowId::new(), 0, &[finished([artifact(1), artifact(2)])]).unwrap();
+    assert_eq!(store.repair(&[artifact(1), artifact(2)]).unwrap(), 0);
+    let damaged = backend.by_force(Tampering::Payload { hash: artifact(2).hash(), payload: &note(7) });
+    assert_eq!(store.repair(&[artifact(1), artifact(2)]).unwrap(), u64::from(damaged));
+    assert_eq!(store.repair(&[artifact(1), artifact(2)]).unwrap(), 0);
+    for number in [1, 2] {
+        assert_eq!(store.artifact(artifact(number).hash()).unwrap(), Some(artifact(number)));
+    }
+    // What is missing altogether is stored too.
+    assert_eq!(store.repair(&[artifact(3)]).unwrap(), 1);
+    assert_eq!(store.artifact(artifact(3).hash()).unwrap(), Some(artifact(3)));
+    let unstorable = artifact(4).with_metadata(json!("\0"));
+    assert!(matches!(store.repair(&[unstorable]), Err(StoreError::RefusedArtifact { .. })));
+}
+
+pub(super) fn a_large_append_repairs_too(backend: &dyn Backend) {
+    let store = backend.store();
+    let text = "CC(=O)Oc1ccccc1C(=O)O ".repeat(60_000);
+    let large: Vec<Artifact> = (0..9).map(|number| Artifact::new("text", &json!([number, text])).unwrap()).collect();
+    store.append(FlowId::new(), 0, &[finished(large.clone())]).unwrap();
+    backend.by_force(Tampering::Payload { hash: large[3].hash(), payload: &note(7) });
+    store.append(FlowId::new(), 0, &[finished(large.clone())]).unwrap();
+    for artifact in &large {
+        assert_eq!(store.artifact(artifact.hash()).unwrap().as_ref(), Some(artifact));
+    }
 }

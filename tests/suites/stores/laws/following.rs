@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chem_runtime::event::{FlowEvent, FlowId};
-use chem_runtime::store::{Cursor, EventStore, Follower};
+use chem_runtime::store::{Cursor, ErrorClass, EventStore, Follower, StoreError};
 use chem_tests::events::{artifact, finished, numbered};
-use chem_tests::stores::Backend;
+use chem_tests::stores::{Backend, Tampering};
 
 use super::appended;
 
@@ -90,4 +90,42 @@ pub(super) fn nothing_is_lost_while_many_write(backend: &dyn Backend) {
     assert_eq!(positions.len(), runs.len());
     // Whoever comes later gets them in the same order.
     assert_eq!(read_all(&*store, Cursor::START, 7, read.len()).0, read);
+}
+
+pub(super) fn an_event_that_cannot_be_read_keeps_no_other_from_its_readers(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let stored = appended(&*store, flow_id, 0, &(0..7).map(numbered).collect::<Vec<_>>());
+    for position in [2, 5, 6] {
+        if !backend.by_force(Tampering::Event { flow_id, position, payload: "{}" }) {
+            return;
+        }
+    }
+    let wait = Duration::from_secs(60);
+    let (mut read, mut named, mut cursor) = (Vec::new(), Vec::new(), Cursor::START);
+    while named.len() < 3 {
+        match store.follow(cursor, 1000, wait) {
+            Ok(followed) => {
+                assert!(!followed.events.is_empty());
+                cursor = followed.cursor;
+                read.extend(followed.events);
+            }
+            Err(StoreError::Unreadable(unreadable)) => {
+                let StoreError::Event { flow_id: run, position, .. } = unreadable.error() else {
+                    panic!("{unreadable:?}")
+                };
+                assert_eq!(*run, flow_id);
+                assert!(unreadable.to_string().contains(&format!("event {position} of run {flow_id}")), "{unreadable}");
+                // Whoever does not go on after it is told again.
+                assert!(matches!(store.follow(cursor, 1, wait), Err(StoreError::Unreadable(_))));
+                named.push(*position);
+                cursor = unreadable.after().to_string().parse().unwrap();
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(named, [2, 5, 6]);
+    assert!(read.iter().eq([0, 1, 3, 4].map(|position: usize| &stored[position])), "{read:?}");
+    let mut follower = Follower::new(&*store, Cursor::START);
+    assert_eq!(follower.by_ref().take(2).collect::<Result<Vec<_>, _>>().unwrap(), stored[..2]);
+    assert_eq!(follower.next().unwrap().unwrap_err().class(), ErrorClass::Corrupt);
 }

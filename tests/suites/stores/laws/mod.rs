@@ -42,6 +42,10 @@ macro_rules! laws {
                     artifacts_land_with_their_event_or_not_at_all,
                     artifacts_are_found_by_the_beginning_of_their_hash,
                     a_large_artifact_comes_back,
+                    an_artifact_that_is_not_what_its_name_says_is_stored_again,
+                    a_name_that_holds_something_else_is_no_artifact,
+                    a_repair_stores_what_has_no_sound_copy_and_nothing_else,
+                    a_large_append_repairs_too,
                 ]
                 runs: [
                     runs_are_listed_in_the_order_in_which_they_began,
@@ -70,9 +74,10 @@ macro_rules! laws {
                     an_empty_log_is_waited_for_and_no_longer_than_asked,
                     who_waits_is_given_the_next_event,
                     nothing_is_lost_while_many_write,
+                    an_event_that_cannot_be_read_keeps_no_other_from_its_readers,
                 ]
                 work: [
-                    the_newest_result_of_a_work_is_found,
+                    the_results_of_a_work_are_found_newest_first,
                     nothing_but_a_finished_step_is_a_result,
                 ]
                 durable: [

@@ -1,23 +1,37 @@
 //! Finding what was finished by the work that was done.
 
-use chem_runtime::event::{FlowEventKind, FlowId};
+use chem_runtime::event::{EventAddress, FlowEventKind, FlowId};
+use chem_runtime::store::EventStore;
 use chem_tests::events::{artifact, finished, finished_work, hash, numbered, one_of_each};
 use chem_tests::stores::Backend;
 
-pub(super) fn the_newest_result_of_a_work_is_found(backend: &dyn Backend) {
+pub(super) fn the_results_of_a_work_are_found_newest_first(backend: &dyn Backend) {
     let (store, one, other) = (backend.store(), FlowId::new(), FlowId::new());
-    assert_eq!(store.finished(hash(1)).unwrap(), None);
+    let found = |store: &dyn EventStore, before, limit| -> Vec<(FlowId, u64)> {
+        let results = store.results(hash(1), before, limit).unwrap();
+        for result in &results {
+            let EventAddress { flow_id, position } = result.address;
+            assert_eq!(store.event(flow_id, position).unwrap().unwrap().seq, result.seq);
+        }
+        results.iter().map(|result| (result.address.flow_id, result.address.position)).collect()
+    };
+    assert_eq!(found(&store, None, 9), []);
     store.append(one, 0, &[numbered(0), finished_work(hash(1), [artifact(1)]), finished_work(hash(2), [])]).unwrap();
-    let found = store.finished(hash(1)).unwrap().unwrap();
-    assert_eq!(found, store.list(one).unwrap()[1]);
+    assert_eq!(found(&store, None, 9), [(one, 1)]);
     store.append(other, 0, &[finished_work(hash(1), [artifact(2)])]).unwrap();
-    assert_eq!(store.finished(hash(1)).unwrap().unwrap(), store.list(other).unwrap()[0]);
     // The newest in the store, whichever run it belongs to and wherever it stands there.
     store.append(one, 3, &[numbered(1), finished_work(hash(1), [])]).unwrap();
-    assert_eq!(store.finished(hash(1)).unwrap().unwrap(), store.list(one).unwrap()[4]);
-    assert_eq!(store.finished(hash(2)).unwrap().unwrap(), store.list(one).unwrap()[2]);
+    let all = [(one, 4), (other, 0), (one, 1)];
+    assert_eq!(found(&store, None, usize::MAX), all);
+    assert_eq!(found(&store, None, 1), all[..1]);
+    assert_eq!(found(&store, None, 0), []);
+    let newest = store.results(hash(1), None, 1).unwrap()[0].seq;
+    assert_eq!(found(&store, Some(newest), 1), all[1..2]);
+    assert_eq!(found(&store, Some(newest), 9), all[1..]);
+    assert_eq!(found(&store, Some(0), 9), []);
+    assert_eq!(store.results(hash(2), None, 9).unwrap().len(), 1);
     if let Some(again) = backend.reopen() {
-        assert_eq!(again.finished(hash(1)).unwrap(), store.finished(hash(1)).unwrap());
+        assert_eq!(found(&again, None, 9), all);
     }
 }
 
@@ -29,5 +43,5 @@ pub(super) fn nothing_but_a_finished_step_is_a_result(backend: &dyn Backend) {
     store.append(flow_id, 0, &events).unwrap();
     // A batch that is refused leaves no result either.
     assert!(store.append(flow_id, 0, &[finished_work(hash(5), [])]).is_err());
-    assert_eq!(store.finished(hash(5)).unwrap(), None);
+    assert_eq!(store.results(hash(5), None, 9).unwrap(), []);
 }

@@ -1,0 +1,203 @@
+//! Whether an event's hashes follow from what the log holds. Replay recomputes every one of them, so that an event that was
+//! edited is found where it is.
+//!
+//! A hash says that something was changed, and not what. What the run recorded when it began helps: the component that
+//! gives the recorded fingerprint once it is put back is the one that was changed.
+
+use serde_json::Value;
+
+use super::identity::{StepIdentity, definition_hash, flow_fingerprint};
+use super::instance::{FlowInstance, StepState};
+use crate::event::{FlowCompleted, FlowInitialized, RecordedStep, StepFinished, StepStarted};
+use crate::fingerprint::{ArtifactHash, DefinitionHash, canonical_json};
+use crate::step::MAIN_OUTPUT;
+
+/// Why an event does not fit to the log before it.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    pub(super) reason: String,
+    /// The step before it whose outputs it contradicts.
+    pub(super) doubts: Option<usize>,
+}
+
+impl From<String> for Misfit {
+    fn from(reason: String) -> Self {
+        Self { reason, doubts: None }
+    }
+}
+
+impl From<&str> for Misfit {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
+}
+
+/// Checks that the definition hash is the one of the recorded steps.
+pub(super) fn check_definition(initialized: &FlowInitialized) -> Result<(), Misfit> {
+    let found = definition_hash(initialized.definition.steps.iter().map(|step| step.id.as_str()));
+    if found == initialized.definition_hash {
+        return Ok(());
+    }
+    Err(format!("the definition hash is {}, and that of the recorded steps is {found}", initialized.definition_hash)
+        .into())
+}
+
+/// Checks that a step starts with the fingerprint of its components, as the type that the run recorded for it, and with
+/// what the steps that feed it have put out.
+pub(super) fn check_start(instance: &FlowInstance, started: &StepStarted) -> Result<(), Misfit> {
+    let (Some(began), Some(recorded)) = (&instance.initialized, instance.recorded(started.step_index)) else {
+        return Ok(());
+    };
+    let definition = began.definition_hash;
+    if !bears_fingerprint(started, definition)? {
+        return Err(changed_component(instance, started, recorded, definition).into());
+    }
+    if started.uses != recorded.uses || started.version != recorded.version {
+        return Err(format!(
+            "step `{}` starts as `{}@{}`, and the run began with `{}@{}`",
+            started.step_id, started.uses, started.version, recorded.uses, recorded.version
+        )
+        .into());
+    }
+    for (port, wire) in &recorded.inputs {
+        let Some((index, fed)) = wired(instance, wire) else { continue };
+        let found = started.inputs.get(port).copied();
+        if found != Some(fed) {
+            let found = found.map_or_else(|| "nothing".to_owned(), |hash| format!("artifact {hash}"));
+            let reason =
+                format!("input `{port}` of step `{}` is {found}, and `{wire}` has put out {fed}", started.step_id);
+            return Err(Misfit { reason, doubts: Some(index) });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a finished step carries the cache key of what it started with.
+pub(super) fn check_finish(step: &StepState, finished: &StepFinished) -> Result<(), Misfit> {
+    let (Some(recorded), Some(started)) = (finished.cache_key, &step.started) else { return Ok(()) };
+    let found = StepIdentity::of(started).cache_key().map_err(|error| error.to_string())?;
+    if found == recorded {
+        return Ok(());
+    }
+    Err(format!("the cache key of step `{}` is {recorded}, and that of its components is {found}", step.id).into())
+}
+
+/// Checks that the flow fingerprint is the one of the steps.
+pub(super) fn check_completion(instance: &FlowInstance, completed: &FlowCompleted) -> Result<(), Misfit> {
+    let found = flow_fingerprint(instance.steps.iter().filter_map(StepState::fingerprint));
+    if found == completed.flow_fingerprint {
+        return Ok(());
+    }
+    Err(format!("the flow fingerprint is {}, and that of the steps is {found}", completed.flow_fingerprint).into())
+}
+
+fn bears_fingerprint(started: &StepStarted, definition: DefinitionHash) -> Result<bool, Misfit> {
+    let found = StepIdentity::of(started).fingerprint(definition).map_err(|error| error.to_string())?;
+    Ok(found == started.fingerprint)
+}
+
+/// The step and the artifact that a wire such as `read` or `read.rejects` leads to.
+fn wired(instance: &FlowInstance, wire: &str) -> Option<(usize, ArtifactHash)> {
+    let (step, output) = wire.split_once('.').unwrap_or((wire, MAIN_OUTPUT));
+    // Mostly the step just before.
+    let index = instance.steps.iter().take(instance.current).rposition(|state| state.id == step)?;
+    Some((index, instance.steps[index].output(output)?.hash))
+}
+
+/// Names the component of a step that was changed after the event was written, as far as that can be told.
+fn changed_component(
+    instance: &FlowInstance,
+    started: &StepStarted,
+    recorded: &RecordedStep,
+    definition: DefinitionHash,
+) -> String {
+    let restored = restorations(instance, started, recorded);
+    let fits = |(_, restored): &&(String, StepStarted)| bears_fingerprint(restored, definition).unwrap_or(false);
+    let what = match restored.iter().find(fits) {
+        Some((what, _)) => format!("{what} was changed after the event was written"),
+        None => {
+            let names: Vec<String> = started.params.keys().map(|name| format!("`{name}`")).collect();
+            let params = if names.is_empty() { String::new() } else { format!(", one of {}", names.join(", ")) };
+            format!("the fingerprint, an input{params} or another component was changed after the event was written")
+        }
+    };
+    format!("the fingerprint of step `{}` does not follow from its components: {what}", started.step_id)
+}
+
+/// The event with one component after the other as the run's beginning and its earlier steps have it, each with words for
+/// that component.
+fn restorations(instance: &FlowInstance, started: &StepStarted, recorded: &RecordedStep) -> Vec<(String, StepStarted)> {
+    let mut restored = Vec::new();
+    let mut restore = |what: String, change: &dyn Fn(&mut StepStarted)| {
+        let mut event = started.clone();
+        change(&mut event);
+        restored.push((what, event));
+    };
+    restore(format!("the version, {} here and {} when the run began,", started.version, recorded.version), &|event| {
+        event.version = recorded.version;
+    });
+    restore(format!("the step type, `{}` here and `{}` when the run began,", started.uses, recorded.uses), &|event| {
+        event.uses.clone_from(&recorded.uses);
+    });
+    for (port, wire) in &recorded.inputs {
+        if let Some((_, hash)) = wired(instance, wire) {
+            restore(format!("input `{port}`"), &|event| {
+                event.inputs.insert(port.clone(), hash);
+            });
+        }
+    }
+    for port in started.inputs.keys().filter(|port| !recorded.inputs.contains_key(*port)) {
+        restore(format!("input `{port}`"), &|event| {
+            event.inputs.remove(port);
+        });
+    }
+    for (name, value) in &started.params {
+        let when =
+            |then: &Value| format!("parameter `{name}`, {} here and {} when the run began,", short(value), short(then));
+        match recorded.params.get(name) {
+            Some(then) => {
+                restore(when(then), &|event| {
+                    event.params.insert(name.clone(), then.clone());
+                });
+                // An expression stands beside the values of the flow's parameters that it names.
+                if let (Value::Object(expression), Value::String(_)) = (value, then)
+                    && expression.contains_key("cel")
+                {
+                    restore(
+                        format!(
+                            "expression `{name}`, {} here and {} when the run began,",
+                            short(&expression["cel"]),
+                            short(then)
+                        ),
+                        &|event| {
+                            if let Some(Value::Object(expression)) = event.params.get_mut(name) {
+                                expression.insert("cel".to_owned(), then.clone());
+                            }
+                        },
+                    );
+                }
+            }
+            None => {
+                restore(format!("parameter `{name}`, {} here and absent when the run began,", short(value)), &|event| {
+                    event.params.remove(name);
+                })
+            }
+        }
+    }
+    for (name, then) in recorded.params.iter().filter(|(name, _)| !started.params.contains_key(*name)) {
+        restore(format!("parameter `{name}`, absent here and {} when the run began,", short(then)), &|event| {
+            event.params.insert(name.clone(), then.clone());
+        });
+    }
+    restored
+}
+
+/// A value as a message can hold it.
+fn short(value: &Value) -> String {
+    const SHOWN: usize = 60;
+    let text = canonical_json(value).unwrap_or_default();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}

@@ -1,0 +1,106 @@
+//! Artifacts as rows, and the further copies of those whose first copy is not what its name says.
+//!
+//! An artifact whose name is taken is compared with what is stored under it, and stored once more if that is something
+//! else. A new artifact, as nearly all are, costs no more than its row.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::artifact::{Artifact, ArtifactError};
+use crate::fingerprint::ArtifactHash;
+use crate::store::StoreError;
+use crate::store::admit::AdmittedArtifact;
+
+/// A copy of an artifact, as its row has it. A damaged file may hold text that is no UTF-8.
+pub(super) struct Copy {
+    kind: Vec<u8>,
+    payload: Vec<u8>,
+    metadata: Option<Vec<u8>>,
+}
+
+impl Copy {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let bytes = |at: usize| -> rusqlite::Result<Vec<u8>> { Ok(row.get_ref(at)?.as_bytes()?.to_vec()) };
+        let metadata = row.get_ref(2)?.as_bytes_or_null()?.map(<[u8]>::to_vec);
+        Ok(Self { kind: bytes(0)?, payload: bytes(1)?, metadata })
+    }
+
+    /// The artifact, if it is the one called `hash`.
+    pub(super) fn decode(self, hash: ArtifactHash) -> Result<Artifact, StoreError> {
+        let corrupt = |reason: String| StoreError::Artifact(ArtifactError::Corrupt { hash, reason });
+        let text =
+            |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| corrupt(format!("it is no text: {error}")));
+        let metadata = self.metadata.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        let metadata = metadata.map_err(|error| corrupt(format!("its metadata is not JSON: {error}")))?;
+        Artifact::from_stored(hash, &text(self.kind)?, &text(self.payload)?, metadata).map_err(StoreError::Artifact)
+    }
+}
+
+/// Inserts an artifact that came with the event `seq`.
+pub(super) fn insert(
+    connection: &Connection,
+    admitted: &AdmittedArtifact,
+    seq: i64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let AdmittedArtifact { artifact, metadata } = admitted;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT (artifact_hash) DO NOTHING",
+    )?;
+    let hash = artifact.hash().to_string();
+    if insert.execute(params![hash, artifact.kind(), artifact.payload_text(), metadata, seq])? == 0 {
+        repair(connection, admitted, now)?;
+    }
+    Ok(())
+}
+
+/// Stores a further copy of an artifact unless the store has a sound one. Returns whether it did.
+pub(super) fn repair(connection: &Connection, admitted: &AdmittedArtifact, now: Timestamp) -> rusqlite::Result<bool> {
+    let AdmittedArtifact { artifact, metadata } = admitted;
+    let (hash, kind, payload) = (artifact.hash().to_string(), artifact.kind(), artifact.payload_text());
+    let as_it_should_be: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM workflow_step_artifacts
+                            WHERE artifact_hash = ? AND kind = ? AND payload = ?
+                              AND (metadata IS NULL OR json_valid(metadata)))",
+        )?
+        .query_row(params![hash, kind, payload], |row| row.get(0))?;
+    if as_it_should_be {
+        return Ok(false);
+    }
+    // Another spelling of the same value is as good.
+    let sound = first_copy(connection, artifact.hash())?.is_some_and(|copy| copy.decode(artifact.hash()).is_ok());
+    if sound || repaired(connection, artifact.hash())?.is_some() {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO artifact_repairs (artifact_hash, kind, payload, metadata, repaired_at) VALUES (?, ?, ?, ?, ?)",
+        )?
+        .execute(params![hash, kind, payload, metadata, format!("{now:.6}")])?;
+    tracing::warn!(%hash, kind, "stored an artifact again: the stored copy was not what its name says");
+    Ok(true)
+}
+
+/// The copy that was stored first.
+pub(super) fn first_copy(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Copy>> {
+    connection
+        .prepare_cached("SELECT kind, payload, metadata FROM workflow_step_artifacts WHERE artifact_hash = ?")?
+        .query_row([hash.to_string()], Copy::read)
+        .optional()
+}
+
+/// The newest sound copy of those that were stored later.
+pub(super) fn repaired(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Artifact>> {
+    let mut copies = connection.prepare_cached(
+        "SELECT kind, payload, metadata FROM artifact_repairs WHERE artifact_hash = ? ORDER BY repair DESC",
+    )?;
+    let mut rows = copies.query([hash.to_string()])?;
+    while let Some(row) = rows.next()? {
+        if let Ok(artifact) = Copy::read(row)?.decode(hash) {
+            return Ok(Some(artifact));
+        }
+    }
+    Ok(None)
+}
