@@ -137,6 +137,7 @@ impl From<WorkbenchError> for Failure {
                 })
             }
             WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
+            WorkbenchError::Cancelled => Self::new(Status::Interrupted, &error),
             WorkbenchError::Store(error) => error.into(),
             WorkbenchError::Replay(error) => error.into(),
             WorkbenchError::Artifact(error) => error.into(),

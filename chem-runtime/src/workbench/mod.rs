@@ -1,5 +1,5 @@
-//! Looking into runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), and
-//! where two part (`diff`).
+//! Looking into runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), where
+//! two part (`diff`), and whether all that a store holds is sound (`audit`) and can be made so (`repair`).
 //!
 //! All of it rests on one comparison: a step's log says every component of its identity, so that a difference can be
 //! named. What a run is, and whether a result may stand in for running a step, is the engine's to know; how answers look
@@ -42,19 +42,23 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod diff;
 mod difference;
 mod earlier;
 mod facts;
 mod plan;
+mod repair;
 mod tables;
 mod verify;
 mod why;
 
+pub use audit::{Audit, Finding, FindingKind, audit};
 pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
 pub use difference::{Difference, differences};
 pub use facts::{FlowFacts, StepFacts};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
+pub use repair::{Repair, repair};
 pub use verify::{Fault, Outcome, Place, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 
@@ -91,6 +95,9 @@ pub enum WorkbenchError {
         /// The columns that there are.
         known: Vec<String>,
     },
+    /// It was asked to stop.
+    #[error("stopped before all of the store was looked at")]
+    Cancelled,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

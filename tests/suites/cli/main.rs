@@ -1,5 +1,6 @@
 //! The program itself, as a person or a script meets it.
 
+mod attacks;
 mod branch;
 mod contract;
 mod durability;

@@ -145,6 +145,8 @@ fn a_store_that_may_not_be_written_is_read() {
     assert!(by_another(&["ls"]).expect(0).stdout.contains("completed"));
     assert!(by_another(&["show", "@last"]).expect(0).stdout.contains("flow fingerprint"));
     assert!(by_another(&["plan", "f.yaml"]).expect(0).stdout.contains("reuse"));
+    by_another(&["store", "check"]).expect(0);
+    assert!(by_another(&["store", "check", "--deep"]).expect(0).stdout.contains("sound: 1 run"));
     let refused = by_another(&["run", "f.yaml"]).expect(3).stderr;
     assert!(refused.contains("cannot be opened for writing"), "{refused}");
     // Also where only what stands beside the file may not be written.

@@ -82,9 +82,9 @@ fn older(migrations: &[&str]) -> Option<TestDatabase> {
     client
         .batch_execute(&format!(
             "CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version <= {};
-             DROP TABLE event_log, workflow_step_artifacts, delivery_eras, flow_leases;
-             DROP FUNCTION chem_append, chem_append_to_run, chem_take_lease, chem_refuse_change,
-                 chem_refuse_removal;
+             DROP TABLE event_log, workflow_step_artifacts, artifact_repairs, delivery_eras, flow_leases;
+             DROP FUNCTION chem_append, chem_append_to_run, chem_append_artifacts, chem_repair_artifacts,
+                 chem_take_lease, chem_refuse_change, chem_refuse_removal;
              TRUNCATE refinery_schema_history;
              INSERT INTO refinery_schema_history SELECT * FROM history;",
             migrations.len()

@@ -5,6 +5,7 @@
 //! - `pieces`: flows of steps that are made up, every component of which a test can change.
 //! - `verify`: repeated runs, with faults put into the program and into the log.
 //! - `reuse`: which results stand in for running a step, and what the log says of it.
+//! - `trust`: what somebody who may write the store can make others believe.
 //! - `plan`: a plan and the run that follows never disagree, and both name the component that changed.
 
 mod diff;
@@ -12,4 +13,5 @@ mod pieces;
 mod plan;
 mod reuse;
 mod steps;
+mod trust;
 mod verify;

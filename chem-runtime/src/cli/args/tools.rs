@@ -26,7 +26,13 @@ pub(in crate::cli) enum StoreCommand {
     /// Bring the schema up to date; make the store if it is not there.
     Migrate,
     /// Say which objects of the schema are not as the program made them. Status 1 if there are any.
-    Check,
+    Check {
+        /// Replay every run, look up every reused result and hash every artifact, too. Status 1 if anything is not sound.
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Make artifacts again that are damaged or missing, by running the steps that put them out. Status 1 if some are left.
+    Repair,
 }
 
 #[derive(Debug, Subcommand)]

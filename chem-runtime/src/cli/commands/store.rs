@@ -1,14 +1,16 @@
-//! `chem store`: the schema of the store, and whether it is as it was made.
+//! `chem store`: the schema of the store, whether all in it is as it was made, and mending what is not.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::cli::advice::advised;
 use crate::cli::args::{Format, Shared, StoreCommand};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::output;
-use crate::cli::runs;
-use crate::store::schema::{self, Version};
+use crate::cli::{output, runs, signals};
+use crate::step::{CancelToken, Registry};
+use crate::store::schema::{self, Drift, Version};
+use crate::{store, workbench};
 
 pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<ExitCode, Failure> {
     let url = runs::store_url(shared)?;
@@ -32,25 +34,62 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             print(shared, &versions(&applied), &text)?;
             Ok(ExitCode::SUCCESS)
         }
-        StoreCommand::Check => {
+        StoreCommand::Check { deep: false } => {
             let drifts = schema::check(&url)?;
-            let json = drifts.iter().map(|drift| {
-                json!({
-                    "kind": drift.kind.name(),
-                    "object": drift.object,
-                    "expected": drift.expected,
-                    "found": drift.found,
-                })
-            });
-            let text = if drifts.is_empty() {
-                "the schema is as the program made it\n".to_owned()
-            } else {
-                drifts.iter().map(|drift| format!("{drift}\n")).collect()
-            };
-            print(shared, &json.collect(), &text)?;
+            print(shared, &drifts.iter().map(drift_json).collect(), &drifts_text(&drifts))?;
             Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
         }
+        StoreCommand::Check { deep: true } => {
+            let drifts = schema::check(&url)?;
+            let (store, cancel) = (store::open_to_read(&url)?, stopping());
+            let audit = workbench::audit(store.as_ref(), Registry::linked()?, &cancel)?;
+            let mut json = audit.to_json();
+            json["schema"] = drifts.iter().map(drift_json).collect();
+            print(shared, &json, &format!("{}{audit}\n", drifts_text(&drifts)))?;
+            if !audit.unsound_artifacts.is_empty()
+                && let Some(how) = advised(shared, "`chem store repair` makes damaged artifacts again where it can")
+            {
+                output::say(&how);
+            }
+            Ok(if drifts.is_empty() && audit.is_sound() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
+        }
+        StoreCommand::Repair => {
+            let (store, cancel) = (store::open_existing(&url)?, stopping());
+            let outputs = tempfile::tempdir()?;
+            let repair = workbench::repair(&store, Registry::linked()?, outputs.path(), &cancel)?;
+            let mut text: String =
+                repair.repaired.iter().map(|hash| format!("made again: artifact {hash}\n")).collect();
+            text.extend(repair.left.values().map(|reason| format!("{reason}\n")));
+            if text.is_empty() {
+                text.push_str("every artifact is sound\n");
+            }
+            print(shared, &repair.to_json(), &text)?;
+            Ok(if repair.left.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
+        }
     }
+}
+
+/// A token that the signals to stop cancel.
+fn stopping() -> CancelToken {
+    let cancel = CancelToken::default();
+    signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
+    cancel
+}
+
+fn drift_json(drift: &Drift) -> Value {
+    json!({
+        "kind": drift.kind.name(),
+        "object": drift.object,
+        "expected": drift.expected,
+        "found": drift.found,
+    })
+}
+
+fn drifts_text(drifts: &[Drift]) -> String {
+    if drifts.is_empty() {
+        return "the schema is as the program made it\n".to_owned();
+    }
+    drifts.iter().map(|drift| format!("{drift}\n")).collect()
 }
 
 fn print(shared: &Shared, json: &Value, text: &str) -> Result<(), Failure> {

@@ -60,9 +60,6 @@ fn told(verification: &Verification) -> String {
     let (verified, all) = (verification.verified(), verification.steps.len());
     let mut text = table.render();
     text.push_str(&format!("\n{verified} of {all} steps verified\n"));
-    if let Some(fault) = &verification.flow_fault {
-        text.push_str(&format!("{}\n", styled(BAD, fault)));
-    }
     if let Some((step, fault)) = verification.first_fault() {
         let first = format!("first difference: step {}, {fault}", step.step);
         text.push_str(&format!("{}\n", styled(BAD, &output::shown(&first))));

@@ -1,6 +1,7 @@
 //! One step of a stored run, repeated: bound as the run recorded it, started with what it was given then, and compared.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -10,26 +11,49 @@ use super::{Fault, Outcome, Tolerances};
 use crate::engine::{CoreEngineError, begin_step, repeat_step};
 use crate::event::{RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::DefinitionHash;
-use crate::flow::{FlowInstance, StepState, StepStatus, replay};
-use crate::step::{CancelToken, Files, Registry, StepDefinition, StepId};
+use crate::flow::{FlowInstance, StepState, StepStatus, definition_hash, replay};
+use crate::step::{CancelToken, Files, Registry, StepDefinition, StepId, StepOutput};
 use crate::store::EventStore;
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::facts::StepFacts;
 use crate::workbench::tables::TableRoot;
 
-/// What every step is verified with.
-pub(super) struct Bench<'a> {
-    pub(super) store: &'a Arc<dyn EventStore>,
-    pub(super) instance: &'a FlowInstance,
-    pub(super) registry: &'a Registry,
-    pub(super) tolerances: &'a Tolerances,
-    pub(super) definition: DefinitionHash,
-    pub(super) files: Arc<Files>,
-    pub(super) cancel: &'a CancelToken,
+/// What a step has put out when it was run again.
+pub(in crate::workbench) struct Repeated {
+    pub(in crate::workbench) outputs: Vec<StepOutput>,
+    /// Whether its type declares itself approximate.
+    approximate: bool,
 }
 
-impl Bench<'_> {
+/// What every step is verified with.
+pub(in crate::workbench) struct Bench<'a> {
+    store: &'a Arc<dyn EventStore>,
+    instance: &'a FlowInstance,
+    registry: &'a Registry,
+    tolerances: &'a Tolerances,
+    definition: DefinitionHash,
+    files: Arc<Files>,
+    cancel: &'a CancelToken,
+}
+
+impl<'a> Bench<'a> {
+    /// A bench for the steps of a run. What its steps read is where it was; what they write goes below `outputs`.
+    pub(in crate::workbench) fn of(
+        store: &'a Arc<dyn EventStore>,
+        instance: &'a FlowInstance,
+        registry: &'a Registry,
+        tolerances: &'a Tolerances,
+        outputs: &Path,
+        cancel: &'a CancelToken,
+    ) -> Self {
+        let initialized = instance.initialized();
+        let directory = initialized.and_then(|it| it.environment.directory.clone()).unwrap_or_else(|| ".".to_owned());
+        let ids = instance.steps().iter().map(|step| step.id.as_str());
+        let files = Arc::new(Files::relative_to(directory).writing_to(outputs));
+        Self { store, instance, registry, tolerances, definition: definition_hash(ids), files, cancel }
+    }
+
     /// Refuses a tolerance that could never count, as one for a column that is misspelt.
     pub(super) fn check_tolerances(&self) -> Result<(), WorkbenchError> {
         if self.tolerances.is_empty() {
@@ -61,31 +85,9 @@ impl Bench<'_> {
         let (Some(started), Some(facts), StepStatus::FinishedOk) = (&state.started, facts, state.status) else {
             return Ok(Outcome::NotFinished);
         };
-        let approved = decision_on(self.store.as_ref(), self.instance, index)?.and_then(|decision| decision.data);
-        let (step, approximate) = match self.bind(recorded, approved) {
-            Ok(bound) => bound,
-            Err(reason) => return Ok(Outcome::NotRepeatable { reason }),
-        };
-        let now =
-            match begin_step(self.definition, started.step_index, step.as_ref(), &self.files, started.inputs.clone()) {
-                Ok(now) => now,
-                Err(error) => return Ok(Outcome::NotRepeatable { reason: format!("{error:#}") }),
-            };
-        if let Some(outcome) = starts_otherwise(started, &now, facts) {
-            return Ok(outcome);
-        }
-        for hash in started.inputs.values() {
-            if !matches!(self.store.artifact(*hash), Ok(Some(_))) {
-                return Ok(Outcome::NotRepeatable { reason: format!("its input, artifact {hash}, cannot be read") });
-            }
-        }
-        let repeated = repeat_step(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
-        let outputs = match repeated {
-            Ok(outputs) => outputs,
-            Err(error) if error.is_interrupted() => {
-                return Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into());
-            }
-            Err(error) => return Ok(Outcome::Differs(Fault::Fails { error: format!("{error:#}") })),
+        let Repeated { outputs, approximate } = match self.repeat(recorded, index, started, facts)? {
+            Ok(repeated) => repeated,
+            Err(outcome) => return Ok(outcome),
         };
         let none = Tolerances::new();
         let tolerances = if approximate { self.tolerances } else { &none };
@@ -94,6 +96,43 @@ impl Bench<'_> {
             Compared::Differs(fault) => Outcome::Differs(fault),
             Compared::Unreadable(reason) => Outcome::NotRepeatable { reason },
         })
+    }
+
+    /// What the step at `index` puts out when it is run again as it was, or what keeps it from that.
+    pub(in crate::workbench) fn repeat(
+        &self,
+        recorded: &RecordedStep,
+        index: usize,
+        started: &StepStarted,
+        facts: &StepFacts,
+    ) -> Result<Result<Repeated, Outcome>, WorkbenchError> {
+        let approved = decision_on(self.store.as_ref(), self.instance, index)?.and_then(|decision| decision.data);
+        let (step, approximate) = match self.bind(recorded, approved) {
+            Ok(bound) => bound,
+            Err(reason) => return Ok(Err(Outcome::NotRepeatable { reason })),
+        };
+        let now =
+            match begin_step(self.definition, started.step_index, step.as_ref(), &self.files, started.inputs.clone()) {
+                Ok(now) => now,
+                Err(error) => return Ok(Err(Outcome::NotRepeatable { reason: format!("{error:#}") })),
+            };
+        if let Some(outcome) = starts_otherwise(started, &now, facts) {
+            return Ok(Err(outcome));
+        }
+        for hash in started.inputs.values() {
+            if !matches!(self.store.artifact(*hash), Ok(Some(_))) {
+                let reason = format!("its input, artifact {hash}, cannot be read");
+                return Ok(Err(Outcome::NotRepeatable { reason }));
+            }
+        }
+        let repeated = repeat_step(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
+        match repeated {
+            Ok(outputs) => Ok(Ok(Repeated { outputs, approximate })),
+            Err(error) if error.is_interrupted() => {
+                Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into())
+            }
+            Err(error) => Ok(Err(Outcome::Differs(Fault::Fails { error: format!("{error:#}") }))),
+        }
     }
 
     /// The step of the record, and whether it is approximate; or why it cannot be run.

@@ -77,7 +77,6 @@ impl Verification {
             "steps_verified": self.verified(),
             "steps": steps,
             "first_difference": first,
-            "flow_fault": self.flow_fault,
         })
     }
 }
