@@ -1,5 +1,6 @@
 //! A table as comma- or tab-separated text.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use csv::WriterBuilder;
@@ -17,12 +18,48 @@ use crate::step::StepError;
 /// # Errors
 /// Says that the text cannot be written, or that a number is not finite.
 pub fn write_delimited(table: &Table, columns: &[usize], delimiter: u8, out: &mut dyn Write) -> Result<(), StepError> {
+    write(table, columns, delimiter, |text| text.into(), out)
+}
+
+/// The same, but a text that a spreadsheet would take for a formula has an apostrophe before it: one that begins with `=`,
+/// `+`, `-`, `@`, a tab or a carriage return, and is no number. So have the names of columns.
+///
+/// # Errors
+/// As [`write_delimited`].
+pub fn write_without_formulas(
+    table: &Table,
+    columns: &[usize],
+    delimiter: u8,
+    out: &mut dyn Write,
+) -> Result<(), StepError> {
+    write(table, columns, delimiter, without_formula, out)
+}
+
+fn without_formula(text: &str) -> Cow<'_, str> {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_number = || {
+        text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
+            && text.parse::<f64>().is_ok()
+    };
+    if is_formula && !is_number() { format!("'{text}").into() } else { text.into() }
+}
+
+fn write(
+    table: &Table,
+    columns: &[usize],
+    delimiter: u8,
+    told: for<'t> fn(&'t str) -> Cow<'t, str>,
+    out: &mut dyn Write,
+) -> Result<(), StepError> {
     let mut writer = WriterBuilder::new().delimiter(delimiter).from_writer(out);
     let chosen = || columns.iter().filter_map(|&index| Some((table.columns().get(index)?, table.data(index)?)));
     if chosen().next().is_none() {
         return Ok(());
     }
-    writer.write_record(chosen().map(|(column, _)| column.name.as_bytes()))?;
+    for (column, _) in chosen() {
+        writer.write_field(told(&column.name).as_bytes())?;
+    }
+    writer.write_record(None::<&[u8]>)?;
     let mut cell = String::new();
     for row in 0..table.rows() {
         for (column, data) in chosen() {
@@ -34,7 +71,8 @@ pub fn write_delimited(table: &Table, columns: &[usize], delimiter: u8, out: &mu
                     column.name
                 )));
             }
-            writer.write_field(&cell)?;
+            let cell = if matches!(data, ColumnData::Text(_)) { told(&cell) } else { cell.as_str().into() };
+            writer.write_field(cell.as_bytes())?;
         }
         writer.write_record(None::<&[u8]>)?;
     }
@@ -84,6 +122,20 @@ mod tests {
     fn cells_are_quoted_where_they_must_be_and_missing_ones_are_empty() {
         let expected = "name,n,x,ok\n\"1,2-\"\"x\"\"\",-1,46.069,true\n,,,\n\"a\nb\",2,0,false\n";
         assert_eq!(written(&sample(), &[0, 1, 2, 3], b','), expected);
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_and_numbers_stay_numbers() {
+        let cells = ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\tx", "\r=x", "-1.5", "+2", "-1e-3", "CC=O", "--", "-inf"];
+        let text = ColumnData::Text(cells.iter().map(|cell| Some((*cell).into())).collect());
+        let number = ColumnData::Float(vec![Some(-1.0); cells.len()]);
+        let columns = [(Column::new("=name", ColumnType::Text), text), (Column::new("x", ColumnType::Float), number)];
+        let table = Table::new(columns).unwrap();
+        let mut out = Vec::new();
+        write_without_formulas(&table, &[0, 1], b',', &mut out).unwrap();
+        let found = String::from_utf8(out).unwrap();
+        let expected = "'=name,x\n'=1+1,-1\n'+cmd,-1\n'-2+3,-1\n'@SUM(A1),-1\n'\tx,-1\n\"'\r=x\",-1\n-1.5,-1\n+2,-1\n-1e-3,-1\nCC=O,-1\n'--,-1\n'-inf,-1\n";
+        assert_eq!(found, expected);
     }
 
     #[test]

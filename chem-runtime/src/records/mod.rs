@@ -25,7 +25,7 @@ mod typing;
 pub use columns::{column_place, column_places};
 pub use decode::{extension, is_gzip_name, text_of};
 pub use delimited_reader::{Delimited, Row, header_of};
-pub use delimited_writer::write_delimited;
+pub use delimited_writer::{write_delimited, write_without_formulas};
 pub use filter::{Chosen, choose_rows};
 pub use json_lines_writer::write_json_lines;
 pub use keys::{Key, is_missing, key_of, order_of};

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::prelude::*;
-use crate::records::{TableFormat, column_places, extension, is_gzip_name, write_delimited, write_json_lines};
+use crate::records::{
+    TableFormat, column_places, extension, is_gzip_name, write_delimited, write_json_lines, write_without_formulas,
+};
 
 /// Writes a table to a CSV, TSV, JSON Lines or Parquet file.
 ///
@@ -12,6 +14,11 @@ use crate::records::{TableFormat, column_places, extension, is_gzip_name, write_
 /// missing value is `null`. A number stands in its shortest form that reads back to the same number, and lines end with a
 /// line feed. A Parquet file (`.parquet`) holds the same table in columns, not compressed, with units and providers in its
 /// metadata.
+///
+/// A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@` as a formula, also one in a file from elsewhere. With
+/// `escape_formulas: true` a text that begins so, or with a tab or a carriage return, gets an apostrophe before it, which
+/// spreadsheets show as text; numbers stay as they are. `table.read` does not take the apostrophe away again: leave the
+/// option out of files that a program reads.
 ///
 /// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
 /// `rows` and `columns`.
@@ -46,11 +53,16 @@ pub fn write_table(
     /// The columns to write, in this order. Left out, all of them.
     #[param(example = "[name, smiles, molecular_weight]")]
     columns: Option<Vec<ColumnName>>,
+    /// In a CSV or TSV file, put an apostrophe before each text that a spreadsheet would take for a formula.
+    escape_formulas: Option<bool>,
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let format = written_format(path.as_str(), format.as_deref())?;
     let columns = places(&table, columns.as_deref())?;
     let written = path.write(context.files(), |out| match format {
+        Written::Text(TableFormat::Delimited(delimiter)) if escape_formulas == Some(true) => {
+            write_without_formulas(&table, &columns, delimiter, out)
+        }
         Written::Text(TableFormat::Delimited(delimiter)) => write_delimited(&table, &columns, delimiter, out),
         Written::Text(TableFormat::JsonLines) => write_json_lines(&table, &columns, out),
         #[cfg(feature = "parquet")]
@@ -63,8 +75,15 @@ pub fn write_table(
 }
 
 fn can_write(step: &WriteTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    let format = written_format(step.path.as_str(), step.format.as_deref()).err();
-    format.into_iter().chain(some_columns(step.columns.as_deref()).err()).collect()
+    let format = written_format(step.path.as_str(), step.format.as_deref());
+    let no_formulas = match &format {
+        Ok(Written::Text(TableFormat::JsonLines) | Written::Parquet) if step.escape_formulas == Some(true) => {
+            let message = "`escape_formulas` is about CSV and TSV files, and others have no formulas";
+            Some(Misfit::new("escape_formulas", message).with_help("leave it out"))
+        }
+        _ => None,
+    };
+    format.err().into_iter().chain(some_columns(step.columns.as_deref()).err()).chain(no_formulas).collect()
 }
 
 fn some_columns(columns: Option<&[ColumnName]>) -> Result<(), Misfit> {
