@@ -66,7 +66,11 @@ fn make_directory_of(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     };
     let cannot = |error| unusable(format!("cannot make the directory `{}` for the store", directory.display()), error);
-    std::fs::create_dir_all(directory).map_err(cannot)?;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(cannot)?;
     // The file's entry in its directory is SQLite's to make durable, the directory's own is ours.
     match directory.parent() {
         Some(above) if cfg!(unix) => File::open(above).and_then(|above| above.sync_all()).map_err(cannot),
@@ -88,7 +92,7 @@ impl Lock {
     fn take(path: &Path, wait: Duration) -> Result<Self, StoreError> {
         let beside = beside(path, ".lock");
         let is_new = !beside.exists();
-        let opened = OpenOptions::new().create(true).append(true).open(&beside);
+        let opened = private(OpenOptions::new().create(true).append(true)).open(&beside);
         let file = opened.map_err(|error| unusable(not_writable(&path.display()), error))?;
         wait_for(&file, path, wait)?;
         Ok(Self { _file: file, path: beside, is_new })
@@ -132,6 +136,13 @@ fn wait_for(file: &File, path: &Path, wait: Duration) -> Result<(), StoreError> 
     }
 }
 
+/// What `options` opens anew is its owner's alone: a log holds what nobody else may read.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
 /// The file beside a store whose name goes on with `ending`.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -140,6 +151,9 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn connect(path: &Path, wait: Duration, older: Older, lock: &Lock) -> Result<Connection, OpenError> {
+    // SQLite gives a new file the rights that the umask leaves, and those beside a store the rights of the store. A store
+    // that is there keeps its rights: people may share it. What cannot be made is SQLite's to complain of.
+    drop(private(OpenOptions::new().write(true).create_new(true)).open(path));
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
