@@ -22,6 +22,7 @@ mod panics;
 mod progress;
 mod runs;
 mod signals;
+mod visible;
 
 use std::process::ExitCode;
 
@@ -82,7 +83,7 @@ fn start_tracing(arguments: &Arguments) {
     let plain = plain && asked.is_err();
     let events = tracing_subscriber::fmt()
         .with_env_filter(asked.unwrap_or_else(|_| EnvFilter::new(default)))
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::Messages)
         // Telling stderr that stderr is closed would panic.
         .log_internal_errors(false)
         .with_ansi(output::stderr_is_styled());

@@ -1,9 +1,12 @@
 //! Printing: tables, styles, errors. Colour only on a terminal, and not where NO_COLOR says so.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
+
+pub(super) use super::visible::shown;
+use super::visible::{visible, with_styles_alone};
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -43,17 +46,30 @@ pub(super) fn print_json(value: &Value) -> Result<(), CannotPrint> {
     print_json_while_read(value).map(drop)
 }
 
-/// Writes results to stdout, for a command that has nothing left to do once its reader is gone.
+/// Writes results to stdout, for a command that has nothing left to do once its reader is gone. A terminal is shown no
+/// control characters but those of our styles.
 pub(super) fn print_while_read(text: &str) -> Result<Reader, CannotPrint> {
+    let text = if io::stdout().is_terminal() { with_styles_alone(text) } else { text.into() };
     let mut stdout = anstream::stdout().lock();
     reader_after(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
 /// Writes one JSON value and a line end to stdout, as [`print_while_read`] writes text.
 pub(super) fn print_json_while_read(value: &Value) -> Result<Reader, CannotPrint> {
+    let mut text = serde_json::to_vec(value).map_err(|error| CannotPrint(error.into()))?;
+    text.push(b'\n');
+    print_data(&text)
+}
+
+/// Writes data to stdout: byte for byte, but to a terminal without control characters.
+pub(super) fn print_data(data: &[u8]) -> Result<Reader, CannotPrint> {
     let mut stdout = io::stdout().lock();
-    let written = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
-    reader_after(written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()))
+    let written = if stdout.is_terminal() {
+        stdout.write_all(visible(&String::from_utf8_lossy(data)).as_bytes())
+    } else {
+        stdout.write_all(data)
+    };
+    reader_after(written.and_then(|()| stdout.flush()))
 }
 
 fn reader_after(written: io::Result<()>) -> Result<Reader, CannotPrint> {
@@ -66,7 +82,27 @@ fn reader_after(written: io::Result<()>) -> Result<Reader, CannotPrint> {
 
 /// Writes a message to stderr. If nobody hears it there is nobody to tell.
 pub(super) fn say(text: &str) {
+    let text = if io::stderr().is_terminal() { with_styles_alone(text) } else { text.into() };
     let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Where the messages of `tracing` go: stderr, which a terminal shows as it shows what [`say`] says.
+pub(super) struct Messages;
+
+impl Write for Messages {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut stderr = io::stderr().lock();
+        if stderr.is_terminal() {
+            stderr.write_all(with_styles_alone(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        } else {
+            stderr.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Writes an error to stderr the way compilers do: what, why, and what to do.
@@ -87,11 +123,6 @@ pub(super) fn print_error_with(message: &str, causes: &[String], notes: &[(&str,
         text.push_str(&format!("\n  {} {help}", styled(BOLD, "help:")));
     }
     say(&text);
-}
-
-/// Text from files and databases as a terminal may show it: without control characters.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Rows under headings, each column as wide as its widest cell.

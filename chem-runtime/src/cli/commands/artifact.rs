@@ -73,5 +73,6 @@ fn print_csv(table: &Table) -> Result<(), Failure> {
     let columns: Vec<usize> = (0..table.columns().len()).collect();
     let mut text = Vec::new();
     write_delimited(table, &columns, b',', &mut text).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(output::print(&String::from_utf8_lossy(&text))?)
+    output::print_data(&text)?;
+    Ok(())
 }
