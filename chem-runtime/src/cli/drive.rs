@@ -78,6 +78,7 @@ pub(super) fn drive(
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
     let mut builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
+        .confinement(shared.confinement(&plan.directory))
         .directory(plan.directory)
         .cancel_token(cancel)
         .reuse(plan.reuse)

@@ -29,6 +29,8 @@ use std::process::ExitCode;
 use args::{Arguments, Command};
 use exit::Failure;
 
+use crate::step::limits;
+
 /// Runs the command line with the step types that are linked into the program.
 ///
 /// On Unix, SIGINT is blocked from here on in this thread and in those that it starts, and a thread waits for it: call this
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shared = &arguments.shared;
+    limits::check().map_err(Failure::usage)?;
     match &arguments.command {
         Command::Check(args) => commands::check::run(shared, args),
         Command::Run(args) => commands::run::run(shared, args),

@@ -60,6 +60,7 @@ impl Attempt {
         let run = self.cancel.clone();
         let own = run.child();
         self.cancel = own.clone();
+        self.files = Arc::new(self.files.as_ref().clone().heeding(&own));
         let (sender, receiver) = channel();
         let thread =
             std::thread::Builder::new().name(format!("chem-{}", self.step.step().id())).stack_size(STACK_BYTES);

@@ -8,7 +8,7 @@ use super::environment::RunPlace;
 use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
 use crate::flow::FlowDefinition;
 use crate::manifest::{IncludedFlow, IncludedFlowError};
-use crate::step::{CancelToken, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
+use crate::step::{CancelToken, Confinement, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
 use crate::store::{EventStore, FlowRepository, Takeover};
 
 /// A builder that waits for its source.
@@ -156,6 +156,12 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// The directory that relative paths of files to write start from, if it is not that of the files to read.
     pub fn output_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.place.outputs = Some(directory.into());
+        self
+    }
+
+    /// The folder that the files of the run have to lie in, if they have to. No part of the record or of any fingerprint.
+    pub fn confinement(mut self, confinement: Option<Confinement>) -> Self {
+        self.place.confinement = confinement;
         self
     }
 

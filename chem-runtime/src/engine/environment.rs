@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::event::Environment;
-use crate::step::{Files, Library};
+use crate::step::{Confinement, Files, Library};
 
 /// Where a run takes place.
 #[derive(Debug, Clone, Default)]
@@ -14,11 +14,14 @@ pub(super) struct RunPlace {
     pub outputs: Option<PathBuf>,
     /// The manifest's file name.
     pub manifest: Option<String>,
+    /// The folder that its files have to lie in.
+    pub confinement: Option<Confinement>,
 }
 
 impl RunPlace {
     pub(super) fn files(&self) -> Files {
-        let files = Files::relative_to(self.directory.clone().unwrap_or_else(|| PathBuf::from(".")));
+        let files = Files::relative_to(self.directory.clone().unwrap_or_else(|| PathBuf::from(".")))
+            .confined(self.confinement.clone());
         match &self.outputs {
             Some(outputs) => files.writing_to(outputs),
             None => files,

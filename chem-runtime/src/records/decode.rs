@@ -8,17 +8,19 @@ use std::io::{ErrorKind, Read};
 use flate2::read::MultiGzDecoder;
 
 use crate::step::StepError;
+use crate::step::limits::{GROWTH, Limit, TEXT_BYTES};
 
-/// A compressed file may grow to this many bytes, 2 GiB, and no further.
-const MAX_TEXT_BYTES: u64 = 2 << 30;
+/// Compressed data may grow to this many bytes, 16 MiB, whatever their size.
+const SMALL_TEXT_BYTES: u64 = 16 << 20;
 
 /// The text of the file called `name`: decompressed if it is gzip, without a byte order mark.
 ///
 /// # Errors
-/// Says that a compressed file is cut off, damaged or larger than 2 GiB, or that the text is UTF-16.
+/// Says that a compressed file is cut off or damaged, that its text exceeds [`TEXT_BYTES`] or [`GROWTH`], or that the text
+/// is UTF-16.
 pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     let mut text = if bytes.starts_with(&[0x1f, 0x8b]) {
-        gunzip(name, &bytes, MAX_TEXT_BYTES)?
+        gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())?
     } else if is_gzip_name(name) {
         return Err(StepError::new(format!(
             "`{name}` is not gzip data, though its name ends in `.gz`; is the download complete?"
@@ -65,9 +67,11 @@ pub fn is_gzip_name(name: &str) -> bool {
     bytes.len() >= 3 && bytes[bytes.len() - 3..].eq_ignore_ascii_case(b".gz")
 }
 
-fn gunzip(name: &str, bytes: &[u8], limit: u64) -> Result<Vec<u8>, StepError> {
+fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<u8>, StepError> {
+    let grown = growth.saturating_mul(bytes.len() as u64).max(SMALL_TEXT_BYTES);
+    let limit = text_bytes.min(grown);
     let mut text = Vec::new();
-    MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut text).map_err(|error| {
+    MultiGzDecoder::new(bytes).take(limit.saturating_add(1)).read_to_end(&mut text).map_err(|error| {
         let what = match error.kind() {
             _ if something_follows(bytes) => "something that is not compressed stands behind its compressed data",
             ErrorKind::UnexpectedEof => "its compressed data end too early, so the file is cut off",
@@ -76,7 +80,12 @@ fn gunzip(name: &str, bytes: &[u8], limit: u64) -> Result<Vec<u8>, StepError> {
         StepError::context(format!("cannot read `{name}`: {what}"), error)
     })?;
     if text.len() as u64 > limit {
-        return Err(StepError::new(format!("`{name}` holds more than {limit} bytes of text; split it into parts")));
+        let refused: &Limit = if limit == text_bytes { &TEXT_BYTES } else { &GROWTH };
+        let size = bytes.len();
+        return Err(StepError::new(format!(
+            "cannot read `{name}`: its {size} bytes of compressed data hold more than {limit} bytes of text; {}",
+            refused.told()
+        )));
     }
     Ok(text)
 }
@@ -141,8 +150,13 @@ mod tests {
         assert!(text_of("a.smi.GZ", b"CCO".to_vec()).unwrap_err().to_string().contains("not gzip"));
         assert!(text_of("a.smi.gz", Vec::new()).is_err());
         let bomb = gz(&vec![b'C'; 1 << 20]);
-        assert!(gunzip("bomb.gz", &bomb, 1 << 20).is_ok());
-        assert!(gunzip("bomb.gz", &bomb, (1 << 20) - 1).unwrap_err().to_string().contains("more than"));
+        assert!(gunzip("bomb.gz", &bomb, 1 << 20, 1).is_ok());
+        let said = gunzip("bomb.gz", &bomb, (1 << 20) - 1, 1).unwrap_err().to_string();
+        assert!(said.contains("more than 1048575 bytes") && said.contains("`CHEM_LIMIT_TEXT_BYTES`"), "{said}");
+        let bomb = gz(&vec![b'C'; 17 << 20]);
+        assert!(gunzip("bomb.gz", &bomb, 1 << 30, 1_100).is_ok());
+        let said = gunzip("bomb.gz", &bomb, 1 << 30, 200).unwrap_err().to_string();
+        assert!(said.contains("more than 16777216 bytes") && said.contains("`CHEM_LIMIT_GROWTH`"), "{said}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use serde_json::Value;
 
 use super::extension;
+use crate::step::limits::TEXT_BYTES;
 use crate::step::{Files, InputFile, InvalidParam, ParamType, ParamValue, StepError};
 
 /// A file whose extension may say how it is read. So the extension is part of its identity, in lower case and looking
@@ -40,7 +41,8 @@ impl ParamValue for RecordFile {
     }
 
     fn identity(&self, files: &Files) -> Result<Value, StepError> {
-        let mut identity = self.0.identity(files)?;
+        // It is going to be read whole.
+        let mut identity = self.0.identity_within(files, &TEXT_BYTES)?;
         if let Some(extension) = extension(self.0.as_str()) {
             identity["extension"] = extension.into();
         }

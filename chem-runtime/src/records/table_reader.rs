@@ -9,6 +9,7 @@ use super::json_lines_reader::{JsonLine, Object, json_lines};
 use super::rejects::{Rejects, shortened};
 use super::typing::{type_name, type_of, typed};
 use crate::artifact::{Column, ColumnType, Table, TableBuilder};
+use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
 use crate::step::{StepError, WithRejects, listed};
 
 /// How a text is to be read as a table.
@@ -51,8 +52,8 @@ pub enum TableFormat {
     JsonLines,
 }
 
-/// A table of JSON Lines has at most so many cells: objects with ever new members make it grow with their square.
-const MAX_CELLS: usize = 100_000_000;
+/// How many cells a table of JSON Lines may have for each member of its objects, beyond [`SPARSE_CELLS`].
+const CELLS_PER_MEMBER: u64 = 20;
 
 /// A record before its cells are typed: one cell for each column, or why it cannot be used.
 struct Record<'a> {
@@ -113,19 +114,27 @@ impl TableText<'_> {
     /// not have is missing.
     fn objects<'t>(&self, text: &'t [u8]) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
         let lines: Vec<JsonLine<'_>> = json_lines(text).collect();
-        let (mut names, mut places) = (Vec::new(), HashMap::new());
+        let (mut names, mut places, mut members) = (Vec::new(), HashMap::new(), 0_u64);
         for (name, _) in lines.iter().filter_map(|line| line.object.as_ref().ok()).flat_map(|Object(members)| members) {
+            members += 1;
             if !places.contains_key(name) {
                 places.insert(name.clone(), names.len());
                 names.push(name.clone());
             }
         }
-        if names.len().saturating_mul(lines.len()) > MAX_CELLS {
+        // Objects with ever new members make the table grow with the square of the text.
+        let cells = (names.len() as u64).saturating_mul(lines.len() as u64);
+        let most = members.saturating_mul(CELLS_PER_MEMBER).saturating_add(SPARSE_CELLS.get());
+        let limit =
+            if cells > TABLE_CELLS.get() { Some(&TABLE_CELLS) } else { (cells > most).then_some(&SPARSE_CELLS) };
+        if let Some(limit) = limit {
             return Err(StepError::new(format!(
-                "`{}` has {} columns in {} records: a table has {MAX_CELLS} cells at most; give the objects fewer members",
+                "`{}` has {} columns in {} records, which make {cells} cells for {members} values: {}; give the objects the \
+                 same members",
                 self.name,
                 names.len(),
-                lines.len()
+                lines.len(),
+                limit.told()
             )));
         }
         let row = |Object(members): Object| {

@@ -4,21 +4,26 @@
 //! step then reads must have that hash. A file that is written appears whole or not at all.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::confine::Confinement;
+use super::context::CancelToken;
 use super::error::StepError;
+use super::limits::{INPUT_BYTES, Limit, TEXT_BYTES};
 use super::param::{InvalidParam, ParamType, ParamValue};
 use super::place::place_of;
+use super::reading::Reading;
 use crate::artifact::JsonArtifact;
 use crate::fingerprint::ContentHash;
 
-/// The directory that a run's relative paths start from, and what is known of the files that it reads.
-#[derive(Debug)]
+/// The directory that a run's relative paths start from, and what is known of the files that it reads. Clones know the
+/// same of them.
+#[derive(Debug, Clone)]
 pub struct Files {
     directory: PathBuf,
     outputs: PathBuf,
@@ -26,14 +31,24 @@ pub struct Files {
     elsewhere: bool,
     /// The files that the log is kept in, which nothing may write over.
     log: Vec<PathBuf>,
-    hashes: Mutex<HashMap<PathBuf, ContentHash>>,
+    confinement: Option<Confinement>,
+    cancel: CancelToken,
+    hashes: Arc<Mutex<HashMap<PathBuf, ContentHash>>>,
 }
 
 impl Files {
     /// Files relative to `directory`.
     pub fn relative_to(directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
-        Self { outputs: directory.clone(), directory, elsewhere: false, log: Vec::new(), hashes: Mutex::default() }
+        Self {
+            outputs: directory.clone(),
+            directory,
+            elsewhere: false,
+            log: Vec::new(),
+            confinement: None,
+            cancel: CancelToken::default(),
+            hashes: Arc::default(),
+        }
     }
 
     /// The same, but what is written goes below `outputs`, as a test wants it.
@@ -47,6 +62,46 @@ impl Files {
     pub fn beside_log(mut self, log: &[PathBuf]) -> Self {
         self.log = log.iter().map(|path| place_of(path)).collect();
         self
+    }
+
+    /// The same, but only what `confinement` holds is read and written.
+    pub fn confined(mut self, confinement: Option<Confinement>) -> Self {
+        self.confinement = confinement;
+        self
+    }
+
+    /// The same, but reading ends with [`StepError::interrupted`] once `cancel` asks to stop.
+    pub fn heeding(mut self, cancel: &CancelToken) -> Self {
+        self.cancel = cancel.clone();
+        self
+    }
+
+    /// Whether `path` lies in the folder that the run is confined to, or else below the directory that relative paths
+    /// start from, wherever links lead.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        match &self.confinement {
+            Some(confinement) => confinement.holds(path),
+            None => Confinement::to(&self.directory).holds(path),
+        }
+    }
+
+    /// Checks that a step may start the program called `name`.
+    ///
+    /// # Errors
+    /// Says that the run is confined and may start none.
+    pub fn check_program(&self, name: &str) -> Result<(), StepError> {
+        self.confinement.as_ref().map_or(Ok(()), |confinement| confinement.check_program(name))
+    }
+
+    /// Checks that the file at `path` may be written.
+    ///
+    /// # Errors
+    /// Says that it lies outside of the folder to which the run is confined.
+    pub(crate) fn check_output(&self, path: &str) -> Result<(), StepError> {
+        match &self.confinement {
+            Some(confinement) if !self.elsewhere => confinement.check(&self.output(path), "write"),
+            _ => Ok(()),
+        }
     }
 
     /// Where a file to read is.
@@ -69,6 +124,7 @@ impl Files {
     /// # Errors
     /// Says that something else is there, such as a directory or a device, or the log.
     fn place_for(&self, path: &str) -> Result<PathBuf, StepError> {
+        self.check_output(path)?;
         let full = self.output(path);
         let place = place_of(&full);
         let refused = |because: &str| Err(StepError::new(format!("cannot write `{}`: {because}", full.display())));
@@ -82,18 +138,28 @@ impl Files {
         }
     }
 
-    /// Hashes the file at `path` and remembers what it was.
-    fn hash(&self, path: &str) -> Result<ContentHash, StepError> {
+    /// Hashes the file at `path`, which may be as large as `limit` allows, and remembers what it was.
+    fn hash(&self, path: &str, limit: &'static Limit) -> Result<ContentHash, StepError> {
         let full = self.input(path);
-        let cannot = |error| StepError::context(format!("cannot read `{}`", full.display()), error);
-        let file = std::fs::File::open(&full).map_err(cannot)?;
-        let (hash, _) = ContentHash::of_reader(file).map_err(cannot)?;
+        self.check_input(&full)?;
+        let (hash, _) = Reading::open(&full, limit, &self.cancel)?.then(|file| ContentHash::of_reader(file))?;
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(full, hash);
         Ok(hash)
     }
 
-    fn expected(&self, full: &Path) -> Option<ContentHash> {
-        self.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(full).copied()
+    fn check_input(&self, full: &Path) -> Result<(), StepError> {
+        self.confinement.as_ref().map_or(Ok(()), |confinement| confinement.check(full, "read"))
+    }
+
+    /// Checks that the file at `full`, which has `hash` now, had it when the step started.
+    fn check_unchanged(&self, full: &Path, hash: ContentHash) -> Result<(), StepError> {
+        match self.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(full) {
+            Some(expected) if *expected != hash => Err(StepError::new(format!(
+                "`{}` changed while the step was reading it; run the flow again once it is at rest",
+                full.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -119,21 +185,56 @@ impl InputFile {
         members.get("sha256").filter(|_| !more)?.as_str()
     }
 
+    /// The identity of a file that may be as large as `limit` allows.
+    ///
+    /// # Errors
+    /// Says that it cannot be read, is larger, or lies outside of the folder to which the run is confined.
+    pub(crate) fn identity_within(&self, files: &Files, limit: &'static Limit) -> Result<Value, StepError> {
+        Ok(json!({ "sha256": files.hash(&self.0, limit)? }))
+    }
+
     /// The file's bytes, which are those that the step's fingerprint was made from.
     ///
     /// # Errors
-    /// Says that the file cannot be read, or that it has changed since the step started.
+    /// Says that the file cannot be read, that it is larger than [`TEXT_BYTES`], that it lies outside of the folder to
+    /// which the run is confined, or that it has changed since the step started.
     pub fn read(&self, files: &Files) -> Result<Vec<u8>, StepError> {
         let full = files.input(&self.0);
-        let bytes = std::fs::read(&full)
-            .map_err(|error| StepError::context(format!("cannot read `{}`", full.display()), error))?;
-        match files.expected(&full) {
-            Some(expected) if expected != ContentHash::of(&bytes) => Err(StepError::new(format!(
-                "`{}` changed while the step was reading it; run the flow again once it is at rest",
-                full.display()
-            ))),
-            _ => Ok(bytes),
-        }
+        files.check_input(&full)?;
+        let reading = Reading::open(&full, &TEXT_BYTES, &files.cancel)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(reading.length()).unwrap_or_default());
+        let hash = reading.then(|file| {
+            let (hash, _) = ContentHash::of_reader(Kept { reader: file, bytes: &mut bytes })?;
+            Ok(hash)
+        })?;
+        files.check_unchanged(&full, hash)?;
+        Ok(bytes)
+    }
+
+    /// Checks that the file's bytes are those that the step's fingerprint was made from, for a program that reads them
+    /// itself.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), but the file may hold up to [`INPUT_BYTES`].
+    pub fn check_unchanged(&self, files: &Files) -> Result<(), StepError> {
+        let full = files.input(&self.0);
+        files.check_input(&full)?;
+        let (hash, _) = Reading::open(&full, &INPUT_BYTES, &files.cancel)?.then(|file| ContentHash::of_reader(file))?;
+        files.check_unchanged(&full, hash)
+    }
+}
+
+/// Reads, and keeps what was read.
+struct Kept<'a, R> {
+    reader: R,
+    bytes: &'a mut Vec<u8>,
+}
+
+impl<R: Read> Read for Kept<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.bytes.extend_from_slice(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -157,7 +258,7 @@ impl ParamValue for InputFile {
     }
 
     fn identity(&self, files: &Files) -> Result<Value, StepError> {
-        Ok(json!({ "sha256": files.hash(&self.0)? }))
+        self.identity_within(files, &INPUT_BYTES)
     }
 }
 

@@ -5,6 +5,7 @@
 //! which is the flow's to know.
 
 mod columns;
+mod confine;
 mod context;
 mod default;
 mod definition;
@@ -13,10 +14,12 @@ mod error;
 pub mod expression;
 mod file;
 mod history;
+pub mod limits;
 mod misfit;
 pub(crate) mod param;
 mod place;
 mod port;
+mod reading;
 mod registry;
 mod typed;
 
@@ -24,6 +27,7 @@ pub(crate) use chem_manifest::names::{listed, nearest};
 #[doc(inline)]
 pub use chem_manifest::{InvalidStepId, StepId};
 pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
+pub use confine::Confinement;
 pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
 pub use definition::{PlannedStep, Signal, StepDefinition, StepOutput, StepRunResult, StepTypeRef};

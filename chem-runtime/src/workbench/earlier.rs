@@ -1,11 +1,11 @@
 //! Earlier runs to compare with: the nearest one in which a step has started.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::WorkbenchError;
-use super::facts::FlowFacts;
+use super::facts::{FlowFacts, StepFacts};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::replay;
 use crate::store::{EventStore, StoreError};
@@ -18,8 +18,11 @@ const PAGE: usize = 1_024;
 pub(super) struct EarlierRuns<'a> {
     store: &'a dyn EventStore,
     listed: RefCell<Listed>,
-    read: RefCell<HashMap<FlowId, Rc<FlowFacts>>>,
+    read: RefCell<HashMap<FlowId, Rc<Steps>>>,
 }
+
+/// The steps of a run that have started, by their names.
+pub(super) type Steps = HashMap<String, StepFacts>;
 
 /// The runs that are known so far.
 struct Listed {
@@ -39,7 +42,7 @@ struct Rest {
 struct Run {
     flow_id: FlowId,
     /// The steps that its flow has.
-    steps: Vec<String>,
+    steps: HashSet<String>,
 }
 
 impl<'a> EarlierRuns<'a> {
@@ -63,16 +66,16 @@ impl<'a> EarlierRuns<'a> {
         Self { store, listed: RefCell::new(listed), read: RefCell::default() }
     }
 
-    /// The newest run in which the step called `id` has started.
-    pub(super) fn with_step(&self, id: &str) -> Result<Option<Rc<FlowFacts>>, WorkbenchError> {
+    /// The newest run in which the step called `id` has started, and the steps of that run.
+    pub(super) fn with_step(&self, id: &str) -> Result<Option<(FlowId, Rc<Steps>)>, WorkbenchError> {
         for index in 0.. {
             let Some(run) = self.run(index)? else { break };
-            if !run.steps.iter().any(|step| step == id) {
+            if !run.steps.contains(id) {
                 continue;
             }
-            let facts = self.facts(run.flow_id)?;
-            if facts.step(id).is_some() {
-                return Ok(Some(facts));
+            let steps = self.steps(run.flow_id)?;
+            if steps.contains_key(id) {
+                return Ok(Some((run.flow_id, steps)));
             }
         }
         Ok(None)
@@ -94,13 +97,15 @@ impl<'a> EarlierRuns<'a> {
         Ok(runs.get(index).cloned())
     }
 
-    fn facts(&self, flow_id: FlowId) -> Result<Rc<FlowFacts>, WorkbenchError> {
-        if let Some(facts) = self.read.borrow().get(&flow_id) {
-            return Ok(facts.clone());
+    /// The steps of the run that have started, by their names.
+    fn steps(&self, flow_id: FlowId) -> Result<Rc<Steps>, WorkbenchError> {
+        if let Some(steps) = self.read.borrow().get(&flow_id) {
+            return Ok(Rc::clone(steps));
         }
-        let facts = Rc::new(FlowFacts::of_run(&replay(flow_id, &self.store.list(flow_id)?)?));
-        self.read.borrow_mut().insert(flow_id, facts.clone());
-        Ok(facts)
+        let facts = FlowFacts::of_run(&replay(flow_id, &self.store.list(flow_id)?)?);
+        let steps: Rc<Steps> = Rc::new(facts.steps.into_iter().map(|step| (step.id.clone(), step)).collect());
+        self.read.borrow_mut().insert(flow_id, Rc::clone(&steps));
+        Ok(steps)
     }
 }
 
@@ -110,7 +115,7 @@ impl Run {
             FlowEventKind::FlowInitialized(begun) => {
                 begun.definition.steps.iter().map(|step| step.id.clone()).collect()
             }
-            _ => Vec::new(),
+            _ => HashSet::new(),
         };
         Rc::new(Self { flow_id: first.flow_id, steps })
     }

@@ -34,7 +34,7 @@
 //! let outputs = tempfile::tempdir()?;
 //! let registry = Registry::linked()?;
 //! let repeated =
-//!     verify(&store, &before, registry, &Tolerances::default(), outputs.path(), &CancelToken::default())?;
+//!     verify(&store, &before, registry, &Tolerances::default(), outputs.path(), None, &CancelToken::default())?;
 //! assert!(repeated.is_verified());
 //! let artifacts = StoredArtifacts(&*store);
 //! let compared = diff(&artifacts, &FlowFacts::of_run(&before), &FlowFacts::of_run(&after))?;

@@ -63,13 +63,13 @@ pub fn why(
         differences: vec![Difference::New],
         upstream: BTreeMap::new(),
     };
-    if let Some(before) = earlier.with_step(step)? {
+    if let Some((run, before)) = earlier.with_step(step)? {
         let compared = |id: &str| {
             let after = facts.step(id)?;
-            Some(before.step(id).map_or_else(|| vec![Difference::New], |before| differences(before, after)))
+            Some(before.get(id).map_or_else(|| vec![Difference::New], |before| differences(before, after)))
         };
-        why.against = before.flow_id;
-        why.differences = before.step(step).map(|before| differences(before, after)).unwrap_or_default();
+        why.against = Some(run);
+        why.differences = before.get(step).map(|before| differences(before, after)).unwrap_or_default();
         why.upstream = chain(&why.differences, compared);
     }
     Ok(why)

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod branch;
+mod confined;
 mod contract;
 mod durability;
 mod gates;
@@ -9,6 +10,7 @@ mod harness;
 mod help;
 mod identity;
 mod kills;
+mod limits;
 mod manifest_errors;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;

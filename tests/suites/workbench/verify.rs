@@ -71,7 +71,7 @@ impl Case {
     fn verify_with(&self, instance: &FlowInstance, registry: &Registry, tolerances: &Tolerances) -> Verification {
         let outputs = tempfile::tempdir().unwrap();
         let cancel = CancelToken::default();
-        verify(&self.store, instance, registry, tolerances, outputs.path(), &cancel).unwrap()
+        verify(&self.store, instance, registry, tolerances, outputs.path(), None, &cancel).unwrap()
     }
 
     fn with_fault(&self, fault: u8) -> Verification {
@@ -238,7 +238,7 @@ fn a_repetition_that_is_stopped_within_a_step_has_no_outcome() {
     FAULT.store(STOPS, std::sync::atomic::Ordering::SeqCst);
     let (outputs, cancel) = (tempfile::tempdir().unwrap(), CancelToken::default());
     let registry = Registry::linked().unwrap();
-    let stopped = verify(&case.store, &case.instance, registry, &Tolerances::new(), outputs.path(), &cancel);
+    let stopped = verify(&case.store, &case.instance, registry, &Tolerances::new(), outputs.path(), None, &cancel);
     FAULT.store(NONE, std::sync::atomic::Ordering::SeqCst);
     assert!(matches!(stopped, Err(WorkbenchError::Engine(CoreEngineError::Interrupted { .. }))), "{stopped:?}");
 }
@@ -249,7 +249,7 @@ fn a_tolerance_for_a_column_that_no_table_has_is_refused() {
     let (outputs, cancel) = (tempfile::tempdir().unwrap(), CancelToken::default());
     let tolerances: Tolerances = [("valu".to_owned(), 1.0)].into();
     let registry = Registry::linked().unwrap();
-    let refused = verify(&case.store, &case.instance, registry, &tolerances, outputs.path(), &cancel);
+    let refused = verify(&case.store, &case.instance, registry, &tolerances, outputs.path(), None, &cancel);
     let Err(WorkbenchError::NoSuchColumn { column, known }) = refused else { panic!("{refused:?}") };
     assert_eq!((column.as_str(), known), ("valu", vec!["number".to_owned(), "value".to_owned()]));
 }

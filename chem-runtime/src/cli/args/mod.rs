@@ -5,6 +5,8 @@ mod manifests;
 mod runs;
 mod tools;
 
+use std::path::Path;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -14,6 +16,8 @@ pub(super) use runs::{
     WhyArgs,
 };
 pub(super) use tools::{CompletionsArgs, NewCommand, NewStep, SchemaArgs, StepsArgs, StoreCommand};
+
+use crate::step::Confinement;
 
 /// Run reproducible chemistry flows.
 ///
@@ -58,6 +62,29 @@ pub(super) struct Shared {
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     #[arg(action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
+    /// Read and write nothing outside of the manifest's folder, or of FOLDER, wherever links lead, and start no programs:
+    /// for a manifest from somebody else.
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FOLDER", env = "CHEM_CONFINED")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = MANIFEST_FOLDER)]
+    confined: Option<String>,
+    /// Let a confined run start the programs that the manifest names.
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    allow_programs: bool,
+}
+
+/// What stands for the folder of the manifest, as in `CHEM_CONFINED=1`.
+const MANIFEST_FOLDER: &str = "1";
+
+impl Shared {
+    /// What the files of a run are confined to whose manifest is in `directory`.
+    pub(super) fn confinement(&self, directory: &Path) -> Option<Confinement> {
+        let confinement = match self.confined.as_deref()? {
+            "0" => return None,
+            "" | MANIFEST_FOLDER => Confinement::to(directory),
+            folder => Confinement::to(Path::new(folder)),
+        };
+        Some(if self.allow_programs { confinement.allowing_programs() } else { confinement })
+    }
 }
 
 /// How results are printed, as it is written.
@@ -95,18 +122,26 @@ pub(super) enum Drawing {
 /// The commands that open no store. They accept `--store`, as every command does, and do not speak of it.
 const WITHOUT_STORE: [&str; 5] = ["check", "steps", "schema", "new", "completions"];
 
+/// The commands that a confinement means something to. The others accept it, as every command does, and do not speak of
+/// it.
+const CONFINABLE: [&str; 8] = ["run", "plan", "resume", "retry", "approve", "branch", "verify", "diff"];
+
 /// The command line, with what each command says of the options that all of them take.
 pub(super) fn command() -> clap::Command {
     let mut root = Arguments::command();
     let global = |id: &str| root.get_arguments().find(|argument| argument.get_id() == id).cloned();
     let (store, format) = (global("store"), global("written_format"));
+    let confining = [global("confined"), global("allow_programs")];
     for command in root.get_subcommands_mut() {
+        let confinable = CONFINABLE.contains(&command.get_name());
+        let unsaid = confining.iter().flatten().filter(|_| !confinable).map(|option| option.clone().hide(true));
+        let unsaid: Vec<clap::Arg> = unsaid.collect();
         let own = match command.get_name() {
             name if WITHOUT_STORE.contains(&name) => store.clone().map(|store| store.hide(true)),
             "plan" => format.clone().map(|format| format.value_parser(drawings_too())),
             _ => None,
         };
-        *command = std::mem::take(command).args(own);
+        *command = std::mem::take(command).args(own).args(unsaid);
     }
     root
 }

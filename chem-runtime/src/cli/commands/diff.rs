@@ -26,7 +26,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, 
         let Some(definition) = checked.definition else {
             return Ok(Status::Usage.into());
         };
-        let (files, policy) = (Files::relative_to(checked.directory), ReusePolicy::wherever_possible());
+        let files = Files::relative_to(&checked.directory).confined(shared.confinement(&checked.directory));
+        let policy = ReusePolicy::wherever_possible();
         workbench::plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy)?.facts()
     } else if path.components().count() > 1 || path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
         return Err(Failure::usage(format!("there is no file `{}`", args.after))

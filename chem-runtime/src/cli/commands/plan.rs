@@ -24,7 +24,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
         // What `run` would begin with.
         None => Arc::new(InMemoryEventStore::new()),
     };
-    let files = Files::relative_to(checked.directory);
+    let files = Files::relative_to(&checked.directory).confined(shared.confinement(&checked.directory));
     let plan = workbench::plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy)?;
     match (shared.drawing, shared.format) {
         (Some(Drawing::Dot), _) => output::print(&to_dot(&plan))?,
@@ -71,6 +71,15 @@ fn told(plan: &Plan) -> String {
         ]);
     }
     text.push_str(&steps.render());
+    if !plan.outside.is_empty() {
+        let mut outside = Table::new(&["outside of the folder", "step", ""]);
+        for file in &plan.outside {
+            let verb = if file.written { "writes" } else { "reads" };
+            outside.row([(ODD, file.path.display().to_string()), (BOLD, file.step.clone()), (DIM, verb.to_owned())]);
+        }
+        text.push('\n');
+        text.push_str(&outside.render());
+    }
     let mut params = Table::new(&["parameter", "from", "value"]);
     for param in &plan.params {
         params.row(row("", param));

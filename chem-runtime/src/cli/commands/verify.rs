@@ -18,7 +18,11 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
     let outputs = tempfile::tempdir()?;
     let instance = replay(flow_id, &events)?;
-    let verification = workbench::verify(&store, &instance, Registry::linked()?, &tolerances, outputs.path(), &cancel)?;
+    let directory = instance.initialized().and_then(|it| it.environment.directory.clone()).unwrap_or_default();
+    let confinement = shared.confinement(directory.as_ref());
+    let registry = Registry::linked()?;
+    let verification =
+        workbench::verify(&store, &instance, registry, &tolerances, outputs.path(), confinement, &cancel)?;
     match shared.format {
         Format::Json => output::print_json(&verification.to_json())?,
         Format::Human => output::print(&told(&verification))?,

@@ -78,8 +78,8 @@ impl Session {
         let (store, flow_id) = (engine.store.clone(), instance.flow_id());
         let log = RunLog::new(store.clone(), flow_id, lease, instance.next_position(), &engine.cancel);
         let (held, unsettled, ready, history) = (Vec::new(), HashSet::new(), None, Vec::new());
-        let (handed, files) = (HashMap::new(), Arc::new(engine.place.files().beside_log(&store.files())));
-        let earlier = EarlierResults::default();
+        let files = Arc::new(engine.place.files().beside_log(&store.files()).heeding(&engine.cancel));
+        let (handed, earlier) = (HashMap::new(), EarlierResults::default());
         Self { flow_id, store, instance, held, log, unsettled, earlier, ready, history, handed, files }
     }
 

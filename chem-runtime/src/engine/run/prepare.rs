@@ -42,6 +42,10 @@ impl Session {
                 self.ready = Some((index, step, inputs));
                 Ok(FlowEventKind::StepStarted(started))
             }
+            Err(error) if error.is_interrupted() => {
+                self.flush()?;
+                Err(CoreEngineError::Interrupted { flow_id: self.flow_id })
+            }
             Err(error) => Ok(self.failed(index, planned.step().id(), &error)),
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::evaluate::Condition;
 use super::idents::{column_index, missing_index, param_index};
 use super::names::spelled;
-use super::{Expression, ExpressionError};
+use super::{Expression, ExpressionError, budget};
 use crate::artifact::{ColumnData, Table};
 use crate::step::{listed, nearest};
 
@@ -28,6 +28,7 @@ pub(super) fn over<'t>(expression: &Expression, table: &'t Table) -> Result<Cond
     let names = expression.parsed.params.iter().map(|reference| &reference.name);
     let params: Vec<Expr> = names.filter_map(|name| expression.params.get(name)).map(literal).collect();
     Binder { params: &params, columns: &columns }.bind(&mut root)?;
+    budget::charge_for(&mut root, &columns);
     Ok(Condition { root, columns })
 }
 

@@ -9,7 +9,7 @@ use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Value};
 
 use super::idents::{column_index, missing_index};
-use super::{message, patterns};
+use super::{budget, message, patterns};
 use crate::artifact::ColumnData;
 
 /// What an expression says of a row.
@@ -32,8 +32,13 @@ pub struct Condition<'t> {
 }
 
 impl<'t> Condition<'t> {
-    /// What the expression says of the row with this number.
+    /// What the expression says of the row with this number. The work on a row is limited by
+    /// [`EXPRESSION_WORK`](crate::step::limits::EXPRESSION_WORK).
     pub fn test(&self, row: usize) -> Verdict<'t> {
+        budget::for_row(|| self.decide(row)).unwrap_or_else(Verdict::Error)
+    }
+
+    fn decide(&self, row: usize) -> Verdict<'t> {
         let row = Row { columns: &self.columns, row };
         let mut context = Context::with_env(environment().clone());
         context.set_variable_resolver(&row);
@@ -86,7 +91,7 @@ pub(super) fn environment() -> &'static Arc<Env> {
     static ENVIRONMENT: OnceLock<Arc<Env>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let mut env = Env::stdlib().with_optional_support(false);
-        for extension in [cel::extensions::math, cel::extensions::strings, patterns::extension] {
+        for extension in [cel::extensions::math, cel::extensions::strings, patterns::extension, budget::extension] {
             // Fails only where a name is declared twice; `every_function_is_there` would see that.
             drop(extension(&mut env));
         }

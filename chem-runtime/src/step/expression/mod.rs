@@ -8,6 +8,7 @@
 //! [`Verdict::Missing`], as in SQL, and `column == null` asks for it. And arithmetic may mix whole numbers with others.
 
 mod bind;
+mod budget;
 mod evaluate;
 mod idents;
 mod message;

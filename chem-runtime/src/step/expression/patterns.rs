@@ -7,13 +7,17 @@ use cel::common::value::CowVal;
 use cel::{DeclarationError, Env, ExecutionError};
 use regex::Regex;
 
+use super::budget;
 use crate::step::param::regular_expression;
 
 /// The name of our own `matches`, which takes the text and the pattern.
 pub(super) const MATCHES: &str = "@matches";
 
 /// How many patterns a thread keeps. An expression with more compiles some of them again for each row.
-const KEPT: usize = 8;
+const KEPT: usize = 32;
+
+/// What compiling a pattern takes from the budget of a row: one that the row's own text makes is new each time.
+const COMPILING: u64 = 50_000;
 
 thread_local! {
     /// The patterns that were compiled last, the latest at the end.
@@ -27,7 +31,10 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
 
 /// Says what is wrong with a pattern.
 pub(super) fn check(pattern: &str) -> Result<(), String> {
-    with_compiled(pattern, |_| ())
+    with_compiled(pattern, || Ok(()), |_| ()).map_err(|error| match error {
+        ExecutionError::FunctionError { message, .. } => message,
+        other => other.to_string(),
+    })
 }
 
 fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
@@ -35,18 +42,21 @@ fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executio
     let (Some(text), Some(pattern)) = (text(0), text(1)) else {
         return Err(ExecutionError::missing_argument_or_target());
     };
-    let found = with_compiled(pattern.inner(), |regex| regex.is_match(text.inner()));
-    found
-        .map(|found| CowVal::owned(CelBool::from(found)))
-        .map_err(|reason| ExecutionError::function_error(MATCHES, reason))
+    let found = with_compiled(pattern.inner(), || budget::spend(COMPILING), |regex| regex.is_match(text.inner()))?;
+    Ok(CowVal::owned(CelBool::from(found)))
 }
 
-fn with_compiled<T>(pattern: &str, then: impl FnOnce(&Regex) -> T) -> Result<T, String> {
+fn with_compiled<T>(
+    pattern: &str,
+    before_compiling: impl FnOnce() -> Result<(), ExecutionError>,
+    then: impl FnOnce(&Regex) -> T,
+) -> Result<T, ExecutionError> {
     COMPILED.with_borrow_mut(|compiled| {
         if let Some(at) = compiled.iter().position(|regex| regex.as_str() == pattern) {
             return Ok(then(&compiled[at]));
         }
-        let regex = regular_expression(pattern)?;
+        before_compiling()?;
+        let regex = regular_expression(pattern).map_err(|reason| ExecutionError::function_error(MATCHES, reason))?;
         if compiled.len() == KEPT {
             compiled.remove(0);
         }

@@ -255,3 +255,58 @@ fn nothing_overflows_the_stack() {
     assert_eq!(verdicts(&many), "yes | no | ?atoms");
     assert!(Expression::new("1".repeat(MAX_LENGTH + 1)).is_err());
 }
+
+/// What the row of a table with one text of `length` bytes costs, and what the expression says of it.
+fn worked(cel: &str, length: usize) -> (std::time::Duration, Verdict<'static>) {
+    let text = ColumnData::Text(vec![Some("x".repeat(length).into())]);
+    let table = Table::new([(Column::new("name", ColumnType::Text), text)]).unwrap();
+    let expression = Expression::new(cel).unwrap_or_else(|error| panic!("{cel}: {error}"));
+    let began = std::time::Instant::now();
+    let verdict = match expression.over(&table).unwrap().test(0) {
+        Verdict::True => Verdict::True,
+        Verdict::False => Verdict::False,
+        Verdict::Missing(_) => Verdict::Missing("name"),
+        Verdict::Error(message) => Verdict::Error(message),
+    };
+    (began.elapsed(), verdict)
+}
+
+#[test]
+fn an_expression_that_costs_too_much_for_its_length_says_which_limit_it_meets() {
+    let ten = "[1,2,3,4,5,6,7,8,9,0]";
+    let nested = |depth: usize| {
+        let body = (0..depth).fold("true".to_owned(), |body, level| format!("{ten}.all(a{level}, {body})"));
+        format!("size(name) > 0 && {body}")
+    };
+    let grown = |step: &str, times: usize| format!("size([name]{}[0]) > 0", step.repeat(times));
+    let crossed = "[name,name,name,name].map(x, [name,name,name,name].map(y, x + y))";
+    for (cel, length) in [
+        (nested(8), 1),
+        (grown(".map(x, x + x)", 15), 10_000),
+        (grown(".map(x, x + x + x + x + x + x + x + x)", 7), 1_000),
+        (grown(".map(x, [x, x, x, x, x, x, x, x])", 7), 1_000_000),
+        (format!("size({crossed}.map(x, {crossed}.map(y, {crossed}))) > 0"), 100_000),
+        (format!("{} && true", nested(8)), 1),
+        (format!("{} || true", nested(8)), 1),
+        (format!("{ten}.exists(n, {ten}.exists(m, name.matches(string(n) + '{{' + string(m) + '}}' + name)))"), 9),
+        (format!("name.matches({}'')", "name + ".repeat(22)), 20_000_000),
+    ] {
+        let (took, verdict) = worked(&cel, length);
+        let Verdict::Error(message) = verdict else { panic!("{cel}: {verdict:?}") };
+        assert!(message.contains("`CHEM_LIMIT_EXPRESSION_WORK`"), "{cel}: {message}");
+        assert!(took < std::time::Duration::from_secs(5), "{cel}: {took:?}");
+    }
+}
+
+#[test]
+fn the_budget_of_a_row_holds_what_people_write() {
+    let list: Vec<String> = (0..10_000).map(|number| format!("name{number}")).collect();
+    let table = table();
+    let is_known = Expression::new("!params.known.exists(known, known == name) || name in params.known").unwrap();
+    let is_known = is_known.with_param("known", list).unwrap();
+    assert_eq!(is_known.over(&table).unwrap().test(0), Verdict::True);
+    let patterns = (0..40).map(|number| format!("name.matches('x{number}$')")).collect::<Vec<_>>().join(" || ");
+    assert_eq!(verdicts(&patterns), "no | no | ?name");
+    assert_eq!(verdicts("[name + name, name].map(n, n + '-' + n)[1] == 'x-x'"), "no | yes | ?name");
+    assert_eq!(verdicts("[1, 2, 3].filter(n, n > atoms).exists_one(n, math.abs(n) == 3)"), "no | yes | ?atoms");
+}

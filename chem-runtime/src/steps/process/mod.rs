@@ -212,6 +212,7 @@ fn program<'a>(
     let Some((name, arguments)) = command.split_first().filter(|(name, _)| !name.trim().is_empty()) else {
         return Err(no_program().into());
     };
+    context.files().check_program(name)?;
     let absolute = |path: &str| {
         let full = context.files().input(path);
         std::path::absolute(&full)
@@ -220,7 +221,7 @@ fn program<'a>(
     let mut paths = BTreeMap::new();
     for (stands_for, file) in files {
         // What the program will read has to be what the fingerprint was made from.
-        file.read(context.files())?;
+        file.check_unchanged(context.files())?;
         let path = absolute(file.as_str())?;
         let Some(path) = path.to_str() else {
             return Err(StepError::new(format!("the path `{}` is not UTF-8 text", path.display())));

@@ -38,8 +38,8 @@ use crate::records::{DeclaredType, RecordFile, TableText};
 /// - The file is not there or cannot be read, is not the gzip data that its name promises, or is UTF-16.
 /// - Neither the name of the file nor `format` says what it is.
 /// - Two columns have one name, or `types` or `units` names a column that is not there.
-/// - The objects of a JSON Lines file have so many different members that the table would have more than 100,000,000
-///   cells.
+/// - The file is larger than a limit allows: see `docs/limits.md`. A compressed file may not grow to more than 100 times
+///   its size, and the objects of a JSON Lines file may not have so many different members that most cells are empty.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
 #[step("table.read", version = 3, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]

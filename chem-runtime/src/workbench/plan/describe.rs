@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
+use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
 
 impl Plan {
     /// The plan as `chem plan` prints it for scripts.
@@ -12,7 +12,14 @@ impl Plan {
             "definition_hash": self.definition_hash,
             "params": params(&self.params),
             "steps": self.steps.iter().map(PlannedStep::to_json).collect::<Value>(),
+            "outside": self.outside.iter().map(OutsideFile::to_json).collect::<Value>(),
         })
+    }
+}
+
+impl OutsideFile {
+    fn to_json(&self) -> Value {
+        json!({ "step": self.step, "path": self.path.display().to_string(), "written": self.written })
     }
 }
 

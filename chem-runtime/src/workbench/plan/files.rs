@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::OutsideFile;
 use crate::event::RecordedStep;
-use crate::step::{Files, ParamType, Registry};
+use crate::step::{Files, ParamType, Registry, place_of};
 
 /// The files that a step names, by what it does with them. Known for registered step types alone.
 #[derive(Debug, Default)]
@@ -42,6 +43,20 @@ impl NamedFiles {
             }
             _ => {}
         }
+    }
+
+    /// Those that lie outside of the folder that the run is confined to, or else of the manifest's.
+    pub(super) fn outside(&self, step: &str, files: &Files) -> Vec<OutsideFile> {
+        let of = |path: &PathBuf, written| OutsideFile { step: step.to_owned(), path: place_of(path), written };
+        let reads = self.reads.iter().filter(|path| !files.holds(path)).map(|path| of(path, false));
+        let writes = self.writes.iter().filter(|path| !files.holds(path)).map(|path| of(path, true));
+        reads.chain(writes).collect()
+    }
+
+    /// Why one of them may not be written, if the run is confined.
+    pub(super) fn refused(&self, files: &Files) -> Option<String> {
+        let refused = |path: &PathBuf| files.check_output(&path.to_string_lossy()).err();
+        self.writes.iter().find_map(refused).map(|error| error.to_string())
     }
 
     /// The step of `written` that will have written a file that this one reads.

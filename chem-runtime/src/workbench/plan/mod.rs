@@ -10,6 +10,7 @@ mod predict;
 
 use std::collections::BTreeMap;
 use std::iter;
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
@@ -33,6 +34,19 @@ pub struct Plan {
     pub params: Vec<PlannedParam>,
     /// The steps in order.
     pub steps: Vec<PlannedStep>,
+    /// The files that steps name and that lie outside of the folder that the run is confined to, or else of the manifest's.
+    pub outside: Vec<OutsideFile>,
+}
+
+/// A file that lies outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideFile {
+    /// The step that names it.
+    pub step: String,
+    /// Its path, with links resolved.
+    pub path: PathBuf,
+    /// Whether the step writes it.
+    pub written: bool,
 }
 
 /// A parameter with its value.

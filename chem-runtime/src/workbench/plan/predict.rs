@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::files::NamedFiles;
-use super::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
+use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
 use crate::artifact::ArtifactValue as _;
 use crate::engine::{
     CoreEngineError, DEFAULT_FLOW_NAME, EarlierResults, ReusePolicy, RunsBecause, Verdict, begin_step,
@@ -46,8 +46,12 @@ pub fn plan(
         earlier,
         results: EarlierResults::default(),
         done: Vec::new(),
+        ended: false,
+        places: HashMap::new(),
+        running: HashMap::new(),
         work: HashMap::new(),
         written: HashMap::new(),
+        outside: Vec::new(),
     };
     for (index, recorded) in recorded.steps.iter().enumerate() {
         let written = origins.and_then(|origins| origins.written.get(index));
@@ -69,8 +73,9 @@ pub fn plan(
         PlannedParam { name: name.clone(), value: value.clone(), origin }
     };
     let params = recorded.params.iter().map(param).collect();
+    let outside = walk.outside;
     let steps = walk.done.into_iter().map(|done| done.step).collect();
-    Ok(Plan { flow, definition_hash: definition.hash(), params, steps })
+    Ok(Plan { flow, definition_hash: definition.hash(), params, steps, outside })
 }
 
 fn origin<'a>(origins: &Origins, through: impl IntoIterator<Item = &'a String> + Clone) -> Origin {
@@ -89,10 +94,17 @@ struct Walk<'a> {
     /// What is known of the runs that results come from.
     results: EarlierResults,
     done: Vec<Done>,
+    /// Whether a step of `done` keeps the run from those after it.
+    ended: bool,
+    /// Where the step of each name is in `done`.
+    places: HashMap<String, usize>,
+    /// The steps of `done` that are run and count for others, by what [`kind_of_work`] says of them.
+    running: HashMap<String, Vec<usize>>,
     /// The steps that the run will have finished by then, by the work that they do.
     work: HashMap<String, usize>,
     /// The files that the run will have written by then, each with the step that does.
     written: HashMap<PathBuf, String>,
+    outside: Vec<OutsideFile>,
 }
 
 /// A step that has its place in the plan.
@@ -130,11 +142,13 @@ impl Walk<'_> {
             inputs: BTreeMap::new(),
             identity: Map::new(),
         };
-        let ends = |done: &Done| matches!(done.step.action, Action::Fail { .. } | Action::Ask { .. });
         let (mut given, mut started) = (Given::Later(index), None);
-        if !self.done.iter().any(ends) {
+        if !self.ended {
             let named = NamedFiles::of(recorded, self.files);
-            if let Some((path, writer)) = named.reads_of(&self.written) {
+            self.outside.extend(named.outside(&step.id, self.files));
+            if let Some(error) = named.refused(self.files) {
+                step.action = Action::Fail { error };
+            } else if let Some((path, writer)) = named.reads_of(&self.written) {
                 step.action = after_file(path, writer);
             } else {
                 match self.prepare(index, &mut step) {
@@ -152,6 +166,11 @@ impl Walk<'_> {
             if matches!(step.action, Action::Run { .. }) {
                 named.note(&step.id, &mut self.written);
             }
+        }
+        self.ended |= matches!(step.action, Action::Fail { .. } | Action::Ask { .. });
+        self.places.insert(step.id.clone(), index);
+        if matches!(step.action, Action::Run { .. }) && self.definition.steps()[index].step().is_reusable() {
+            self.running.entry(kind_of_work(&step)).or_default().push(index);
         }
         self.done.push(Done { step, started, given });
         Ok(())
@@ -220,7 +239,7 @@ impl Walk<'_> {
         };
         step.fingerprint = started.as_ref().map(|started| started.fingerprint);
         if definition.is_reusable() {
-            self.work.entry(work).or_insert(index);
+            self.work.entry(work.clone()).or_insert(index);
         }
         if let Some(twin) = twin {
             let source = ReusedFrom::Step(self.done[twin].step.id.clone());
@@ -238,7 +257,9 @@ impl Walk<'_> {
                 // One that may be spared itself finds the same result.
                 let is_run = |place: &usize| self.policy.refusal(self.definition.steps()[*place].step()).is_some();
                 let unless_done_by = self.named(self.possible_twins(step).filter(is_run));
-                self.work.retain(|_, known| *known != index);
+                if self.work.get(&work) == Some(&index) {
+                    self.work.remove(&work);
+                }
                 let (outputs, given) = match unless_done_by[..] {
                     [] => (outputs.clone(), Given::Outputs(outputs)),
                     _ => (Vec::new(), Given::Later(index)),
@@ -269,13 +290,9 @@ impl Walk<'_> {
     fn possible_twins(&self, step: &PlannedStep) -> impl Iterator<Item = usize> {
         let could_be = |place: &usize| {
             let other = &self.done[*place].step;
-            let same = (&other.uses, other.version, &other.identity) == (&step.uses, step.version, &step.identity)
-                && other.inputs.keys().eq(step.inputs.keys())
-                && other.inputs.values().zip(step.inputs.values()).all(|(one, other)| one.is_none() || one == other);
-            let counts = self.definition.steps()[*place].step().is_reusable();
-            same && counts && matches!(other.action, Action::Run { .. })
+            other.inputs.values().zip(step.inputs.values()).all(|(one, other)| one.is_none() || one == other)
         };
-        (0..self.done.len()).filter(could_be)
+        self.running.get(&kind_of_work(step)).into_iter().flatten().copied().filter(could_be)
     }
 
     fn named(&self, places: impl Iterator<Item = usize>) -> Vec<String> {
@@ -289,7 +306,7 @@ impl Walk<'_> {
         }
         let found = match self.earlier.with_step(&step.id)? {
             None => vec![Difference::New],
-            Some(run) => run.step(&step.id).map(|before| differences(before, &step.facts())).unwrap_or_default(),
+            Some((_, run)) => run.get(&step.id).map(|before| differences(before, &step.facts())).unwrap_or_default(),
         };
         let mut reasons: Vec<Reason> =
             found.into_iter().map(|difference| Reason::Differs(self.settled(difference))).collect();
@@ -302,7 +319,7 @@ impl Walk<'_> {
     /// A step that runs because of a difference is taken to give something else.
     fn settled(&self, mut difference: Difference) -> Difference {
         if let Difference::Upstream { step, changed, .. } = &mut difference {
-            let upstream = self.done.iter().find(|done| done.step.id == *step).map(|done| &done.step.action);
+            let upstream = self.places.get(step).map(|place| &self.done[*place].step.action);
             if let Some(Action::Run { because, .. }) = upstream {
                 *changed |= because.iter().any(|reason| match reason {
                     Reason::Differs(Difference::Upstream { changed, .. }) => *changed,
@@ -319,6 +336,14 @@ impl Walk<'_> {
 fn after_file(path: PathBuf, writer: &str) -> Action {
     let because = vec![Reason::AfterFile { path: path.display().to_string(), step: writer.to_owned() }];
     Action::Run { because, unless_known: vec![writer.to_owned()], unless_done_by: Vec::new() }
+}
+
+/// What a step does, whatever its inputs are: its type, its parameters, and the ports that have an input.
+fn kind_of_work(step: &PlannedStep) -> String {
+    let ports: Vec<&String> = step.inputs.keys().collect();
+    let kind = json!([step.uses, step.version, step.identity, ports]);
+    // What has no canonical form cannot start, and is nobody's equal.
+    canonical_json(&kind).unwrap_or_else(|_| step.id.clone())
 }
 
 /// What a step does, as far as it is known before the run: two steps of which this is equal do the same work.

@@ -12,7 +12,7 @@ use crate::engine::{CoreEngineError, begin_step, repeat_step};
 use crate::event::{RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::DefinitionHash;
 use crate::flow::{FlowInstance, StepState, StepStatus, definition_hash, replay};
-use crate::step::{CancelToken, Files, Registry, StepDefinition, StepId, StepOutput};
+use crate::step::{CancelToken, Confinement, Files, Registry, StepDefinition, StepId, StepOutput};
 use crate::store::EventStore;
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
@@ -50,8 +50,14 @@ impl<'a> Bench<'a> {
         let initialized = instance.initialized();
         let directory = initialized.and_then(|it| it.environment.directory.clone()).unwrap_or_else(|| ".".to_owned());
         let ids = instance.steps().iter().map(|step| step.id.as_str());
-        let files = Arc::new(Files::relative_to(directory).writing_to(outputs));
+        let files = Arc::new(Files::relative_to(directory).writing_to(outputs).heeding(cancel));
         Self { store, instance, registry, tolerances, definition: definition_hash(ids), files, cancel }
+    }
+
+    /// The same, but steps read only what `confinement` holds.
+    pub(in crate::workbench) fn confined(mut self, confinement: Option<Confinement>) -> Self {
+        self.files = Arc::new(self.files.as_ref().clone().confined(confinement));
+        self
     }
 
     /// Refuses a tolerance that could never count, as one for a column that is misspelt.

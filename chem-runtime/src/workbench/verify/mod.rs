@@ -21,7 +21,7 @@ use crate::engine::CoreEngineError;
 use crate::event::FlowId;
 use crate::fingerprint::{ArtifactHash, Fingerprint};
 use crate::flow::FlowInstance;
-use crate::step::{CancelToken, Registry};
+use crate::step::{CancelToken, Confinement, Registry};
 use crate::store::EventStore;
 use bench::Bench;
 
@@ -142,7 +142,7 @@ impl Verification {
 }
 
 /// Repeats the run whose state is `instance`, with the step types of `registry`. What its steps read is where it was; what
-/// they write goes below `outputs`.
+/// they write goes below `outputs`. They read only what `confinement` holds, if there is one.
 ///
 /// # Errors
 /// What the store has to complain of, [`CoreEngineError::Interrupted`] if `cancel` asks to stop, and
@@ -153,12 +153,13 @@ pub fn verify(
     registry: &Registry,
     tolerances: &Tolerances,
     outputs: &std::path::Path,
+    confinement: Option<Confinement>,
     cancel: &CancelToken,
 ) -> Result<Verification, WorkbenchError> {
     let facts = FlowFacts::of_run(instance);
     let initialized = instance.initialized();
     let recorded = initialized.map(|it| it.definition.steps.as_slice()).unwrap_or_default();
-    let bench = Bench::of(store, instance, registry, tolerances, outputs, cancel);
+    let bench = Bench::of(store, instance, registry, tolerances, outputs, cancel).confined(confinement);
     bench.check_tolerances()?;
     let mut steps = Vec::new();
     for (recorded, state) in recorded.iter().zip(instance.steps()) {

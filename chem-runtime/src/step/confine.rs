@@ -1,0 +1,61 @@
+//! Keeping a run within a folder, for manifests that come from somebody else.
+
+use std::path::{Path, PathBuf};
+
+use super::error::StepError;
+use super::place::place_of;
+
+/// The folder that the files of a run have to lie in, with links resolved, and whether the run may start programs, which
+/// nothing can confine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confinement {
+    root: PathBuf,
+    programs: bool,
+}
+
+impl Confinement {
+    /// Confines a run to `folder`; it may start no programs.
+    pub fn to(folder: &Path) -> Self {
+        Self { root: place_of(folder), programs: false }
+    }
+
+    /// The same, but the run may start programs.
+    pub fn allowing_programs(mut self) -> Self {
+        self.programs = true;
+        self
+    }
+
+    /// Whether `path` lies in the folder, wherever links lead.
+    pub fn holds(&self, path: &Path) -> bool {
+        place_of(path).starts_with(&self.root)
+    }
+
+    /// Checks that `path` lies in the folder.
+    ///
+    /// # Errors
+    /// Names both.
+    pub(super) fn check(&self, path: &Path, verb: &str) -> Result<(), StepError> {
+        if self.holds(path) {
+            return Ok(());
+        }
+        Err(StepError::new(format!(
+            "cannot {verb} `{}`: it is outside of `{}`, to which the run is confined; `--confined=FOLDER` names another folder",
+            path.display(),
+            self.root.display()
+        )))
+    }
+
+    /// Checks that the run may start programs.
+    ///
+    /// # Errors
+    /// Says how to allow it.
+    pub(super) fn check_program(&self, name: &str) -> Result<(), StepError> {
+        if self.programs {
+            return Ok(());
+        }
+        Err(StepError::new(format!(
+            "cannot start `{name}`: the run is confined, and a program can read and write everywhere; \
+             `--allow-programs` lets it start those that the manifest names"
+        )))
+    }
+}

@@ -1,0 +1,80 @@
+//! Limits on what data from outside may cost, in memory and in time.
+//!
+//! Each is generous, has a default, and can be changed by an environment variable of its own. A limit decides whether a
+//! step fails and never what it puts out, so none is part of a fingerprint. `docs/limits.md` lists them.
+
+use std::sync::OnceLock;
+
+/// A limit with its default and the environment variable that changes it.
+#[derive(Debug)]
+pub struct Limit {
+    /// The environment variable, `CHEM_LIMIT_…`.
+    pub variable: &'static str,
+    /// The value unless the variable is set.
+    pub default: u64,
+    /// What is counted, in the plural.
+    pub unit: &'static str,
+    value: OnceLock<u64>,
+}
+
+/// The size of a file that a step reads or hands to a program: 64 GiB.
+pub static INPUT_BYTES: Limit = Limit::new("CHEM_LIMIT_INPUT_BYTES", 64 << 30, "bytes");
+
+/// The text that a file of records holds, after decompression: 2 GiB.
+pub static TEXT_BYTES: Limit = Limit::new("CHEM_LIMIT_TEXT_BYTES", 2 << 30, "bytes");
+
+/// How many times their own size compressed data may grow to, beyond their first 16 MiB of text. Tables and molecules grow
+/// 3 to 30 times; gzip allows 1,032 times.
+pub static GROWTH: Limit = Limit::new("CHEM_LIMIT_GROWTH", 100, "times their size");
+
+/// The cells of a table read from JSON Lines.
+pub static TABLE_CELLS: Limit = Limit::new("CHEM_LIMIT_TABLE_CELLS", 100_000_000, "cells");
+
+/// The cells that a table read from JSON Lines may have beyond twenty for each member that its objects hold.
+pub static SPARSE_CELLS: Limit = Limit::new("CHEM_LIMIT_SPARSE_CELLS", 10_000_000, "cells");
+
+/// The work of an expression on one row: one for each operation that a macro repeats, and one more for each 64 bytes of
+/// text that it handles.
+pub static EXPRESSION_WORK: Limit = Limit::new("CHEM_LIMIT_EXPRESSION_WORK", 2_000_000, "operations");
+
+/// Every limit of this module.
+pub static LIMITS: [&Limit; 6] = [&INPUT_BYTES, &TEXT_BYTES, &GROWTH, &TABLE_CELLS, &SPARSE_CELLS, &EXPRESSION_WORK];
+
+impl Limit {
+    const fn new(variable: &'static str, default: u64, unit: &'static str) -> Self {
+        Self { variable, default, unit, value: OnceLock::new() }
+    }
+
+    /// The value in this process. A variable that holds no number counts as unset; [`check`] reports it.
+    pub fn get(&self) -> u64 {
+        *self.value.get_or_init(|| self.read().ok().flatten().unwrap_or(self.default))
+    }
+
+    /// Returns an error's last clause: the limit, and how to raise it.
+    pub fn told(&self) -> String {
+        format!("the limit is {} {}, which `{}` changes", self.get(), self.unit, self.variable)
+    }
+
+    fn read(&self) -> Result<Option<u64>, String> {
+        let Some(value) = std::env::var_os(self.variable).filter(|value| !value.is_empty()) else { return Ok(None) };
+        let value = value.to_string_lossy().into_owned();
+        let number = value.replace('_', "").parse().ok().filter(|number| *number > 0);
+        let expected = || format!("`{}` is `{value}`, expected a whole number of {}", self.variable, self.unit);
+        number.map(Some).ok_or_else(expected)
+    }
+}
+
+/// Checks that every `CHEM_LIMIT_…` variable of this process is known and holds a number greater than zero.
+///
+/// # Errors
+/// Names the variable, what it holds, and what it may hold.
+pub fn check() -> Result<(), String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| name.starts_with("CHEM_LIMIT_")) {
+        if !LIMITS.iter().any(|limit| limit.variable == name) {
+            let known: Vec<&str> = LIMITS.iter().map(|limit| limit.variable).collect();
+            return Err(format!("there is no limit `{name}`; there are {}", super::listed(&known)));
+        }
+    }
+    LIMITS.iter().try_for_each(|limit| limit.read().map(drop))
+}

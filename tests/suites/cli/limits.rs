@@ -1,0 +1,214 @@
+//! Inputs that cost far more than they look like. Each fails in words that name its limit, in bounded time and memory.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::harness::Place;
+
+/// A run that was watched.
+struct Watched {
+    status: ExitStatus,
+    said: String,
+    took: Duration,
+    /// The most memory that the process had at a time, as far as looking every few milliseconds shows it.
+    megabytes: u64,
+}
+
+/// Runs the program until it ends or has had `seconds`; after `stop_after` it gets SIGINT.
+fn watch(place: &Place, arguments: &[&str], seconds: u64, stop_after: Option<Duration>) -> Watched {
+    let (mut child, began) = (place.spawn(arguments), Instant::now());
+    let (errors, output) = (child.stderr.take().unwrap(), child.stdout.take().unwrap());
+    let said = [hear(errors), hear(output)];
+    let (mut megabytes, mut stopped) = (0, false);
+    let status = loop {
+        megabytes = megabytes.max(peak_megabytes(child.id()).unwrap_or(0));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if stop_after.is_some_and(|after| began.elapsed() > after && !std::mem::replace(&mut stopped, true)) {
+            assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        }
+        if began.elapsed() > Duration::from_secs(seconds) {
+            child.kill().unwrap();
+            break child.wait().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    Watched { status, said: said.map(|heard| heard.join().unwrap()).concat(), took: began.elapsed(), megabytes }
+}
+
+/// Everything that `pipe` gives, so that its writer never waits.
+fn hear(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut heard = String::new();
+        pipe.read_to_string(&mut heard).unwrap();
+        heard
+    })
+}
+
+/// `None` once the process has ended, and where there is no `/proc`.
+fn peak_megabytes(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
+}
+
+/// A place with a flow of one step that reads `bomb`, and `more` of its steps.
+fn reading(uses: &str, bomb: &str, more: &str) -> Place {
+    let place = Place::new();
+    let manifest = format!("flow: bomb\nsteps:\n  - {{ id: read, uses: {uses}, with: {{ path: {bomb} }} }}\n{more}");
+    place.write("bomb.yaml", &manifest);
+    place
+}
+
+/// `copies` members of gzip that hold a mebibyte of nothing but `x` each.
+fn write_gzip(path: &Path, copies: usize) {
+    let mut member = GzEncoder::new(Vec::new(), Compression::best());
+    std::io::Write::write_all(&mut member, &vec![b'x'; 1 << 20]).unwrap();
+    std::fs::write(path, member.finish().unwrap().repeat(copies)).unwrap();
+}
+
+fn sparse(path: &Path, bytes: u64) {
+    std::fs::File::create(path).unwrap().set_len(bytes).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn each_bomb_fails_by_its_limit_within_seconds_and_little_memory() {
+    let compressed = reading("table.read", "bomb.csv.gz", "");
+    write_gzip(&compressed.path().join("bomb.csv.gz"), 2_000);
+
+    let wide = reading("table.read", "wide.jsonl", "");
+    let lines = (0..5_000).fold(String::new(), |mut lines, line| {
+        writeln!(lines, "{{\"member{line}\": 1}}").unwrap();
+        lines
+    });
+    wide.write("wide.jsonl", &lines);
+
+    let deep = reading("table.read", "deep.jsonl", "");
+    deep.write("deep.jsonl", &format!("{{\"a\": {}\n{{\"a\": 1}}\n", "[".repeat(5_000_000)));
+
+    let large = reading("table.read", "large.csv", "");
+    sparse(&large.path().join("large.csv"), 3 << 30);
+    let huge = reading(
+        "table.read",
+        "a.csv",
+        "  - id: ask\n    uses: process.run\n    with: { command: [cat], version: cat@1, files: { model: huge.bin } }\n",
+    );
+    huge.write("a.csv", "a\n1\n");
+    sparse(&huge.path().join("huge.bin"), 1 << 40);
+
+    let endless = reading("table.read", "/dev/zero", "");
+    endless.write(
+        "bomb.yaml",
+        "flow: bomb\nsteps:\n  - { id: read, uses: table.read, with: { path: /dev/zero, format: csv } }\n",
+    );
+
+    let small = [
+        (compressed, "`CHEM_LIMIT_GROWTH`", 1),
+        (wide, "`CHEM_LIMIT_SPARSE_CELLS`", 1),
+        (deep, "recursion limit exceeded", 0),
+        (large, "`CHEM_LIMIT_TEXT_BYTES`", 1),
+        (huge, "`CHEM_LIMIT_INPUT_BYTES`", 1),
+        (endless, "it is no regular file", 1),
+    ];
+    for (place, words, status) in small {
+        let mut found = watch(&place, &["run", "bomb.yaml"], 60, None);
+        if status == 0 {
+            // The record is kept apart; its reason is in the artifact.
+            let show = place.chem(&["show", "@last", "--format", "json"]).expect(0).json();
+            let rejects = show["steps"][0]["outputs"].as_array().unwrap().iter().find(|it| it["name"] == "rejects");
+            found.said =
+                place.chem(&["artifact", "--rows", rejects.unwrap()["hash"].as_str().unwrap()]).expect(0).stdout;
+        }
+        assert!(found.said.contains(words), "{words}: {}", found.said);
+        assert_eq!(found.status.code(), Some(status), "{words}");
+        assert!(found.took < Duration::from_secs(20), "{words}: {:?}", found.took);
+        assert!(found.megabytes < 400, "{words}: {} MB", found.megabytes);
+    }
+}
+
+#[test]
+#[cfg(all(target_os = "linux", feature = "chemistry"))]
+fn an_expression_of_some_characters_fails_by_its_limit() {
+    let list = "[1,2,3,4,5,6,7,8,9,0]";
+    let nested = (0..7).fold("true".to_owned(), |body, level| format!("{list}.all(a{level}, {body})"));
+    let grown = format!("size([name]{}[0]) > 0", ".map(x,x+x+x+x+x+x+x+x)".repeat(8));
+    for expression in [nested, grown] {
+        let filter = format!("  - {{ id: f, uses: molecules.filter, with: {{ where: \"{expression}\" }} }}\n");
+        let place = reading("molecules.read", "a.smi", &filter);
+        place.write("a.smi", "CCO some-name-of-a-molecule\n");
+        let found = watch(&place, &["run", "bomb.yaml"], 60, None);
+        assert!(found.said.contains("`CHEM_LIMIT_EXPRESSION_WORK`"), "{expression}: {}", found.said);
+        assert_eq!(found.status.code(), Some(1), "{expression}");
+        assert!(found.took < Duration::from_secs(20), "{expression}: {:?}", found.took);
+        assert!(found.megabytes < 400, "{expression}: {} MB", found.megabytes);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_hashing_of_a_file_heeds_ctrl_c() {
+    let place = reading(
+        "table.read",
+        "a.csv",
+        "  - id: ask\n    uses: process.run\n    with: { command: [cat], version: cat@1, files: { model: large.bin } }\n",
+    );
+    place.write("a.csv", "a\n1\n");
+    sparse(&place.path().join("large.bin"), 60 << 30);
+    let after = Duration::from_secs(3);
+    let found = watch(&place, &["run", "bomb.yaml"], 60, Some(after));
+    assert_eq!(found.status.code(), Some(130), "{}", found.said);
+    // A second, and some more for a machine that does other work.
+    assert!(found.took < after + Duration::from_secs(4), "{:?}", found.took);
+    assert!(found.megabytes < 200, "{} MB", found.megabytes);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_flow_of_many_steps_is_planned_in_seconds() {
+    let mut manifest = "flow: long\nsteps:\n  - { id: s0, uses: table.read, with: { path: a.csv } }\n".to_owned();
+    for step in 1..3_000 {
+        writeln!(manifest, "  - {{ id: s{step}, uses: table.sort, inputs: {{ table: s0 }}, with: {{ by: [a] }} }}")
+            .unwrap();
+    }
+    let place = Place::new();
+    place.write("a.csv", "a\n1\n").write("long.yaml", &manifest);
+    place.chem(&["run", "long.yaml", "--quiet"]).expect(0);
+    let found = watch(&place, &["plan", "long.yaml", "--quiet"], 120, None);
+    assert_eq!(found.status.code(), Some(0), "{}", found.said);
+    assert!(found.took < Duration::from_secs(20), "{:?}", found.took);
+    place.write("a.csv", "a\n2\n");
+    let found = watch(&place, &["plan", "long.yaml", "--quiet"], 120, None);
+    assert_eq!(found.status.code(), Some(0), "{}", found.said);
+    assert!(found.took < Duration::from_secs(20), "{:?}", found.took);
+}
+
+#[test]
+fn a_limit_is_changed_by_its_variable_and_changes_no_fingerprint() {
+    let place = reading("table.read", "a.csv", "");
+    place.write("a.csv", "a\n1\n");
+    let with = |variable: &str, value: &str| {
+        let arguments = ["run", "bomb.yaml", "--store", "memory:", "--format", "json"];
+        super::harness::Outcome::from(place.command(&arguments).env(variable, value).output().unwrap())
+    };
+    let refused = with("CHEM_LIMIT_TEXT_BYTES", "3").expect(1);
+    assert!(refused.stdout.contains("holds 4 bytes or more; the limit is 3 bytes"), "{refused:?}");
+    let fingerprint = |outcome: super::harness::Outcome| outcome.expect(0).json()["flow_fingerprint"].clone();
+    let fingerprints = ["4", "1_000_000"].map(|value| fingerprint(with("CHEM_LIMIT_TEXT_BYTES", value)));
+    assert!(fingerprints[0].is_string() && fingerprints[0] == fingerprints[1], "{fingerprints:?}");
+    for (variable, value, words) in [
+        ("CHEM_LIMIT_TEXT_BYTES", "much", "`CHEM_LIMIT_TEXT_BYTES` is `much`, expected a whole number of bytes"),
+        ("CHEM_LIMIT_TEXT_BYTES", "0", "expected a whole number"),
+        ("CHEM_LIMIT_TEXT", "5", "there is no limit `CHEM_LIMIT_TEXT`"),
+    ] {
+        let refused = with(variable, value).expect(2);
+        assert!((refused.stdout + &refused.stderr).contains(words), "{words}");
+    }
+}
