@@ -125,7 +125,7 @@ impl EarlierRun {
         let mut run = Self::default();
         let events = match store.list(flow_id) {
             Err(error) if error.class() == ErrorClass::Corrupt => {
-                run.broken = Some(causes(&error));
+                run.broken = Some(error.with_causes());
                 readable(store, flow_id)?
             }
             events => events?,
@@ -176,15 +176,4 @@ fn readable(store: &dyn EventStore, flow_id: FlowId) -> Result<Vec<FlowEvent>, S
             Err(error) => return Err(error),
         }
     }
-}
-
-/// An error with what it came from, in one line.
-fn causes(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::event::StepStarted;
 use crate::fingerprint::{
-    ArtifactHash, CacheKey, CanonicalError, DefinitionHash, Fingerprint, SCHEME, Tag, canonical_json, tagged_sha256,
+    ArtifactHash, CacheKey, CanonicalError, DefinitionHash, Fingerprint, SCHEME, Tag, canonical_text, tagged_sha256,
     write_json_str,
 };
 
@@ -39,28 +40,46 @@ impl<'a> StepIdentity<'a> {
 
     /// The step's fingerprint in a flow with this definition.
     pub fn fingerprint(&self, definition: DefinitionHash) -> Result<Fingerprint, CanonicalError> {
-        let mut components = self.work();
-        components["step_id"] = self.step_id.into();
-        components["definition_hash"] = definition.to_string().into();
-        Ok(Fingerprint::from_bytes(tagged_sha256(Tag::Step, &[&canonical_json(&components)?])))
+        let components = Components {
+            definition_hash: definition,
+            inputs: self.inputs,
+            params: self.params,
+            scheme: SCHEME,
+            step_id: self.step_id,
+            uses: self.uses,
+            version: self.version,
+        };
+        Ok(Fingerprint::from_bytes(tagged_sha256(Tag::Step, &[&canonical_text(&components)?.text])))
     }
 
     /// What the step computes, whatever it is called and whichever flow it stands in.
     pub fn cache_key(&self) -> Result<CacheKey, CanonicalError> {
-        Ok(CacheKey::from_bytes(tagged_sha256(Tag::CacheKey, &[&canonical_json(&self.work())?])))
+        let work =
+            Work { inputs: self.inputs, params: self.params, scheme: SCHEME, uses: self.uses, version: self.version };
+        Ok(CacheKey::from_bytes(tagged_sha256(Tag::CacheKey, &[&canonical_text(&work)?.text])))
     }
+}
 
-    fn work(&self) -> Value {
-        let inputs: Map<String, Value> =
-            self.inputs.iter().map(|(port, hash)| (port.clone(), hash.to_string().into())).collect();
-        json!({
-            "scheme": SCHEME,
-            "uses": self.uses,
-            "version": self.version,
-            "inputs": inputs,
-            "params": self.params,
-        })
-    }
+/// What a fingerprint is over, with its members in the order of canonical JSON, so that they are written as they come.
+#[derive(Serialize)]
+struct Components<'a> {
+    definition_hash: DefinitionHash,
+    inputs: &'a BTreeMap<String, ArtifactHash>,
+    params: &'a Map<String, Value>,
+    scheme: u32,
+    step_id: &'a str,
+    uses: &'a str,
+    version: u32,
+}
+
+/// What a cache key is over, in the same order.
+#[derive(Serialize)]
+struct Work<'a> {
+    inputs: &'a BTreeMap<String, ArtifactHash>,
+    params: &'a Map<String, Value>,
+    scheme: u32,
+    uses: &'a str,
+    version: u32,
 }
 
 /// The hash of a flow's step ids in order, and of nothing else.

@@ -132,6 +132,13 @@ pub enum ErrorClass {
 }
 
 impl StoreError {
+    /// Returns the message with those of its causes, in one line.
+    pub fn with_causes(&self) -> String {
+        let first: Option<&dyn std::error::Error> = Some(self);
+        let causes = std::iter::successors(first, |error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
     /// What can be done about it.
     pub fn class(&self) -> ErrorClass {
         match self {

@@ -83,7 +83,7 @@ pub(super) fn append_in_pieces(
 /// stored.
 pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> Result<u64, postgres::Error> {
     let statement = session.prepared(REPAIR)?;
-    let placed: Vec<_> = artifacts.iter().map(|admitted| Placed::alone(admitted)).collect();
+    let placed: Vec<_> = artifacts.iter().map(Placed::alone).collect();
     let mut repaired = 0;
     for piece in pieces(&placed) {
         let Columns { hashes, kinds, payloads, metadatas, .. } = Columns::of(piece.iter());

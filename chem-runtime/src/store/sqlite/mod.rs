@@ -273,14 +273,16 @@ impl EventStore for SqliteEventStore {
                 // As the index has it, word by word.
                 "SELECT seq, flow_id, position FROM event_log
                  WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ?1 AND seq < ?2
-                 ORDER BY seq DESC LIMIT ?3",
+                 ORDER BY seq DESC",
             )
             .map_err(&failed)?;
         let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![key.to_string(), before, limit]).map_err(&failed)?;
+        let mut rows = statement.query(params![key.to_string(), before]).map_err(&failed)?;
         let mut results = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
+        // Rows of a run without a valid id count for nothing. No more are read than are asked for.
+        while results.len() < limit
+            && let Some(row) = rows.next().map_err(&failed)?
+        {
             results.extend(rows::result(row).map_err(&failed)?);
         }
         Ok(results)

@@ -148,7 +148,7 @@ impl Auditor<'_> {
         if let Some(event) = event {
             self.runs.insert(event.flow_id, Progress::Broken);
         }
-        let reason = causes(error);
+        let reason = error.with_causes();
         self.audit.findings.push(Finding { kind: FindingKind::Unreadable, event, reason });
     }
 
@@ -288,7 +288,7 @@ impl Auditor<'_> {
                 let named = needed.map(|it| format!(", which event {} of run {} names,", it.position, it.flow_id));
                 format!("artifact {hash}{} is missing", named.unwrap_or_default())
             }
-            Err(error) if error.class() == ErrorClass::Corrupt => causes(&error),
+            Err(error) if error.class() == ErrorClass::Corrupt => error.with_causes(),
             Err(error) => return Err(error),
         };
         self.audit.unsound_artifacts.insert(hash, reason);
@@ -303,15 +303,4 @@ fn hashes(outputs: &[OutputRef]) -> impl Iterator<Item = ArtifactHash> + '_ {
 /// Stops where that is asked for.
 pub(super) fn heed(cancel: &CancelToken) -> Result<(), WorkbenchError> {
     if cancel.is_cancelled() { Err(WorkbenchError::Cancelled) } else { Ok(()) }
-}
-
-/// An error with what it came from, in one line.
-fn causes(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }
