@@ -42,7 +42,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.cluster", version = 2, columns = with_clusters)]
+#[step("molecules.cluster", version = 3, columns = with_clusters)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
     /// The least similarity of two neighbours.

@@ -31,7 +31,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own: a property that cannot be computed for a molecule is missing there.
-#[step("molecules.describe", version = 1, columns = with_properties, check = has_properties)]
+#[step("molecules.describe", version = 2, columns = with_properties, check = has_properties)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,
     /// The properties to add.

@@ -37,7 +37,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.diverse", version = 2, columns = with_distance)]
+#[step("molecules.diverse", version = 3, columns = with_distance)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// How many to pick.

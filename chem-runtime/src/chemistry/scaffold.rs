@@ -36,7 +36,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.scaffold", version = 2, columns = with_scaffold)]
+#[step("molecules.scaffold", version = 3, columns = with_scaffold)]
 pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
     let found = map_records(context, molecules.smiles(), |smiles| {
         Structure::from_canonical(smiles.as_deref()?).ok()?.scaffold()

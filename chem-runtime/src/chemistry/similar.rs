@@ -41,7 +41,7 @@ use crate::step::{ColumnContext, Columns};
 /// - The file cannot be read, or one of its records is no molecule; the message names the line.
 /// - The file has another extension than `.smi`, `.smiles`, `.txt`, `.csv` or `.tsv`, but for a `.gz` at the end; or a
 ///   CSV or TSV file has no column `smiles`.
-#[step("molecules.similar", version = 3, columns = with_similarity, check = can_compare)]
+#[step("molecules.similar", version = 4, columns = with_similarity, check = can_compare)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
     /// Molecules to compare with.

@@ -4,6 +4,7 @@
 //! - `reference`: every property of every approved drug is RDKit's.
 //! - `spelling`: one molecule has one record, however it was spelt.
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
+//! - `odd`: radicals, dummies in rings and the like have RDKit's values too, whatever else is asked for.
 //! - `preparing`: each molecule once, some of them, judged by rules, with one value for each property.
 //! - `sd_files`: what is drawn is the molecule that RDKit sees, and what is written is read back.
 //! - `standard`: standard forms are RDKit's.
@@ -19,6 +20,7 @@ mod bench;
 mod checks;
 mod files;
 mod hostile;
+mod odd;
 mod picking;
 mod preparing;
 mod reference;

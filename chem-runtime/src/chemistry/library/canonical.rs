@@ -1,6 +1,12 @@
-//! Structures from canonical SMILES, by a shorter way.
+//! Structures from canonical SMILES, by a shorter way where that gives the same.
+//!
+//! What a canonical SMILES says of a molecule is what was found when it was written: which atoms are aromatic, which order
+//! each bond has, where the charges and the hydrogens are. To read just that is to have the molecule again, but for what a
+//! SMILES does not say: that a dummy, a triple bond, or a bond of another kind belongs to an aromatic ring, which orbitals
+//! an unpaired electron or a metal's bonds take, and which hydrogens stay atoms. A molecule that has any of these goes
+//! the long way.
 
-use cosmolkit::{Molecule, SanitizeOperations, SanitizeParams, SmilesParseParams};
+use cosmolkit::{Atom, Bond, BondOrder, Molecule, SanitizeOperations, SanitizeParams, SmilesParseParams};
 
 use super::{Structure, guarded, limits};
 
@@ -8,14 +14,13 @@ impl Structure {
     /// The structure of a SMILES that [`canonical_smiles`](Self::canonical_smiles) wrote, without its stereochemistry: for
     /// properties other than the InChIKey, for fingerprints, patterns and scaffolds, which all are what they are for
     /// [`from_smiles`](Self::from_smiles). It takes half the time or less, since what was settled when the SMILES was
-    /// written is not settled again: which atoms are aromatic, where the charges and the hydrogens are, and what is a
-    /// stereocentre. Of another SMILES it makes a molecule that is not perceived in full.
+    /// written is not settled again. Of another SMILES it makes a molecule that is not perceived in full.
     ///
     /// # Errors
     /// Those of `from_smiles`.
     pub fn from_canonical(smiles: &str) -> Result<Self, String> {
         limits::check(smiles)?;
-        match guarded(|| as_written(smiles)).flatten() {
+        match guarded(|| as_written(smiles)).flatten().filter(is_settled) {
             Some(molecule) => Ok(Self(molecule)),
             // Which says why, or does better.
             None => Self::from_smiles(smiles),
@@ -28,10 +33,40 @@ fn as_written(smiles: &str) -> Option<Molecule> {
     let mut molecule = Molecule::from_smiles_with_params(smiles, &as_written).ok()?;
     let operations = SanitizeOperations::PROPERTIES
         | SanitizeOperations::SYMM_RINGS
+        | SanitizeOperations::FIND_RADICALS
         | SanitizeOperations::SET_CONJUGATION
         | SanitizeOperations::SET_HYBRIDIZATION;
     molecule.sanitize_with_params_(&SanitizeParams { operations }).ok()?;
     Some(molecule)
+}
+
+/// Whether the SMILES said all of the molecule that anything is computed from.
+fn is_settled(molecule: &Molecule) -> bool {
+    let topology = molecule.topology();
+    let neighbours = |at: usize| topology.adjacency.neighbors_of(at).len();
+    topology.atoms.iter().enumerate().all(|(at, atom)| is_ordinary(atom, neighbours(at)))
+        && topology.bonds.iter().all(|bond| is_of_plain_order(bond, neighbours))
+}
+
+/// Whether an atom is one of the elements that organic molecules are made of, or a monatomic ion, without unpaired
+/// electrons.
+fn is_ordinary(atom: &Atom, neighbours: usize) -> bool {
+    atom.radical_electrons() == 0
+        && match atom.atomic_number() {
+            0 | 1 => false,
+            6 | 7 | 8 | 16 => true,
+            5 | 9 | 14 | 15 | 17 | 34 | 35 | 53 => !atom.is_aromatic(),
+            _ => neighbours == 0,
+        }
+}
+
+/// Whether a bond is single, double or aromatic, or a triple bond that no ring goes through.
+fn is_of_plain_order(bond: &Bond, neighbours: impl Fn(usize) -> usize) -> bool {
+    match bond.order() {
+        BondOrder::Single | BondOrder::Double | BondOrder::Aromatic => true,
+        BondOrder::Triple => neighbours(bond.begin().index()) < 2 || neighbours(bond.end().index()) < 2,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

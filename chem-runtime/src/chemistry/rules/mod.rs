@@ -47,7 +47,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - None of its own.
-#[step("molecules.rules", version = 2, columns = columns_after, check = has_rules)]
+#[step("molecules.rules", version = 3, columns = columns_after, check = has_rules)]
 pub fn judge_molecules(
     molecules: Input<Molecules>,
     /// The rules.
