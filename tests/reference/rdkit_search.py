@@ -5,9 +5,10 @@
     patterns   which of the patterns of `patterns.smarts` it has: the numbers of their lines from 1
     ecfp4      the Tanimoto coefficients of Morgan fingerprints (radius 2, 2048 bits) with the four drugs before it
     maccs      the same with MACCS keys
+    hydrogens  which of the patterns of `hydrogens.smarts` it has once their hydrogens are merged (`MergeQueryHs`)
 
     venv/bin/python tests/reference/rdkit_search.py flows/data/approved-drugs.csv tests/reference/patterns.smarts \\
-        > tests/reference/approved-drugs-search.tsv
+        tests/reference/hydrogens.smarts > tests/reference/approved-drugs-search.tsv
 
 The environment is that of `rdkit_reference.py`.
 """
@@ -45,15 +46,20 @@ def main() -> int:
         records = list(csv.DictReader(file))
     with open(sys.argv[2], encoding="utf-8") as file:
         patterns = [Chem.MolFromSmarts(line.split()[0]) for line in file]
+    with open(sys.argv[3], encoding="utf-8") as file:
+        merged = [Chem.MergeQueryHs(Chem.MolFromSmarts(line.split()[0])) for line in file]
     molecules = [Chem.MolFromSmiles(record["smiles"]) for record in records]
     morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     ecfp4 = like_those_before([morgan.GetFingerprint(molecule) for molecule in molecules])
     maccs = like_those_before([MACCSkeys.GenMACCSKeys(molecule) for molecule in molecules])
     out = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
-    out.writerow(["name", "scaffold", "patterns", "ecfp4", "maccs"])
+    out.writerow(["name", "scaffold", "patterns", "ecfp4", "maccs", "hydrogens"])
     for record, molecule, alike, keys in zip(records, molecules, ecfp4, maccs):
-        has = [str(number) for number, pattern in enumerate(patterns, 1) if molecule.HasSubstructMatch(pattern)]
-        out.writerow([record["name"], scaffold(molecule), " ".join(has), alike, keys])
+        has, counts = (
+            " ".join(str(number) for number, pattern in enumerate(some, 1) if molecule.HasSubstructMatch(pattern))
+            for some in (patterns, merged)
+        )
+        out.writerow([record["name"], scaffold(molecule), has, alike, keys, counts])
     return 0
 
 

@@ -6,6 +6,8 @@
 mod canonical;
 mod depict;
 mod fingerprint;
+mod hydrogens;
+mod matching;
 mod mol_block;
 mod pattern;
 mod scaffold;
@@ -16,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cosmolkit::{Molecule, SmilesError, SmilesParseError};
 
 pub use self::fingerprint::{Fingerprint, FingerprintKind};
+pub use self::matching::{MAX_MATCH_STEPS, Unmatched};
 pub use self::pattern::{MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, Pattern};
 pub(super) use self::standard::ChargedAtom;
 use super::limits::{self, MAX_INCHI_KEY_ATOMS};

@@ -36,9 +36,12 @@ pub use describe::{DescribeMolecules, describe_molecules};
 pub use diverse::{PickDiverse, pick_diverse};
 pub use filter::{FilterMolecules, filter_molecules};
 pub use library::{
-    Fingerprint, FingerprintKind, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, PROVIDER, Pattern, Structure,
+    Fingerprint, FingerprintKind, MAX_MATCH_STEPS, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, PROVIDER, Pattern,
+    Structure, Unmatched,
 };
-pub use limits::{MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES};
+pub use limits::{
+    MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES,
+};
 pub use molecule::{MolecularProperty, Molecule, PropertyValue};
 pub use molecules::{MoleculeFamily, Molecules, NotMolecules};
 pub use params::{Smarts, Smiles};

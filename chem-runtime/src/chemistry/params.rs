@@ -24,10 +24,7 @@ impl Smarts {
         let read = on_workers(|| Pattern::from_smarts(text)).map_err(|error| InvalidParam::new(error.to_string()))?;
         match read {
             Ok(pattern) => Ok(Self { text: text.into(), pattern: Arc::new(pattern) }),
-            Err(error) => {
-                let end = |at: usize| at + text[at..].chars().next().map_or(0, char::len_utf8);
-                Err(InvalidParam { at: error.at.map(|at| at..end(at)), ..InvalidParam::new(error.message) })
-            }
+            Err(error) => Err(InvalidParam { at: error.at, ..InvalidParam::new(error.message) }),
         }
     }
 

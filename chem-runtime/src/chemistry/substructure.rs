@@ -2,17 +2,25 @@
 
 use serde_json::json;
 
-use super::library::Structure;
+use super::library::{NotAPattern, Pattern, Structure, Unmatched};
 use super::molecules::Molecules;
 use super::params::Smarts;
 use crate::prelude::*;
-use crate::records::map_records;
-use crate::step::same_columns;
+use crate::records::{on_workers, shortened, try_map_records};
+use crate::step::{ColumnContext, same_columns};
 
 /// Keeps the molecules in which a substructure occurs, or drops them.
 ///
 /// The substructure is a SMARTS pattern, matched as RDKit does without regard to stereochemistry: the pattern `c1ccccc1`
 /// finds aromatic rings, `C(=O)[OX2H]` carboxylic acids. A pattern that makes no sense is an error of the manifest.
+///
+/// Molecules have their hydrogens as counts, `[OX2H]`, and not as atoms, `[OX2][#1]`. A pattern that asks for a hydrogen
+/// atom is an error of the manifest unless `merge_hydrogens` says what it means. Those that stay atoms need no such word:
+/// `[2H]`, `[H+]`, `[H][H]`, one with two bonds, and one on a dummy atom, `[#1][#0]`. Neither does an atom that may be
+/// something else: `[#1,#6]`, `[!#1]`.
+///
+/// Looking for a pattern in a molecule ends with an error after 2,000,000 steps, each of which puts an atom of the pattern
+/// on an atom of the molecule; in a pattern of several parts, `C.C`, a step counts as often as the molecule has atoms.
 ///
 /// A molecule that cannot be matched is neither: it is dropped either way. The signal `matched` counts the molecules
 /// `kept` and `dropped`, and among the latter those that could not be matched as `undecided`.
@@ -30,21 +38,29 @@ use crate::step::same_columns;
 /// ```
 ///
 /// # Errors
-/// - None of its own.
-#[step("molecules.substructure", version = 1, columns = same_columns)]
+/// - The pattern asks for a hydrogen atom, and `merge_hydrogens` is left out.
+/// - Looking for the pattern takes more than 2,000,000 steps in one molecule, which the message names.
+#[step("molecules.substructure", version = 2, columns = same_columns, check = can_match)]
 pub fn select_by_substructure(
     molecules: Input<Molecules>,
     /// The pattern.
     #[param(example = "C(=O)[OX2H]")]
     smarts: Smarts,
+    /// What a hydrogen atom of the pattern means: `true`, one that its neighbour counts, so that `C[#1]` is `[C;!H0]`, as by
+    /// RDKit's `MergeQueryHs`; `false`, one that stays an atom, which ordinary hydrogens do not.
+    merge_hydrogens: Option<bool>,
     /// Whether molecules in which it occurs are kept (`keep`) or dropped (`drop`).
     #[param(default = "keep", one_of = ["keep", "drop"])]
     action: String,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
     let wanted = action == "keep";
-    let found = map_records(context, molecules.smiles(), |smiles| {
-        Structure::from_canonical(smiles.as_deref()?).ok()?.has(smarts.pattern())
+    let pattern = on_workers(|| Pattern::for_molecules(smarts.as_str(), merge_hydrogens))?
+        .map_err(|error| StepError::new(format!("`{}`: {error}", smarts.as_str())))?;
+    let found = try_map_records(context, molecules.smiles(), |smiles| {
+        let Some(smiles) = smiles.as_deref() else { return Ok(None) };
+        let Ok(structure) = Structure::from_canonical(smiles) else { return Ok(None) };
+        found_in(&structure, smiles, &pattern, smarts.as_str())
     })?;
     let kept: Vec<usize> =
         found.iter().enumerate().filter(|(_, found)| **found == Some(wanted)).map(|(row, _)| row).collect();
@@ -52,4 +68,34 @@ pub fn select_by_substructure(
     let dropped = molecules.len() - kept.len();
     context.signal("matched", &json!({ "kept": kept.len(), "dropped": dropped, "undecided": undecided }))?;
     Ok(Molecules::new(molecules.table().gather(&kept))?)
+}
+
+/// Whether `structure`, spelled `smiles`, has the pattern called `name`; none if the library cannot tell.
+///
+/// # Errors
+/// Says that it would take too long.
+pub(super) fn found_in(
+    structure: &Structure,
+    smiles: &str,
+    pattern: &Pattern,
+    name: &str,
+) -> Result<Option<bool>, StepError> {
+    match structure.has(pattern) {
+        Ok(found) => Ok(Some(found)),
+        Err(Unmatched::Failed) => Ok(None),
+        Err(error @ Unmatched::TooLong) => Err(StepError::new(format!(
+            "`{name}` cannot be looked for in `{}`: {error}; write a pattern that says more of its atoms or has fewer of \
+             them, or filter such molecules out before",
+            shortened(smiles.as_bytes())
+        ))),
+    }
+}
+
+fn can_match(step: &SelectBySubstructure, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let checked = on_workers(|| Pattern::for_molecules(step.smarts.as_str(), step.merge_hydrogens).err());
+    checked.ok().flatten().map(misfit).into_iter().collect()
+}
+
+fn misfit(error: NotAPattern) -> Misfit {
+    Misfit { within: error.at, help: error.help.map(str::to_owned), ..Misfit::new("smarts", error.message) }
 }

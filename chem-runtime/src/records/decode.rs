@@ -37,6 +37,14 @@ pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     Ok(text)
 }
 
+/// The whole lines with which a file begins whose first bytes are `bytes`; `None` if it is UTF-16 or damaged.
+pub fn first_lines(bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let mut text = beginning_of_text(bytes)?;
+    // The last line may be cut off.
+    text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
+    Some(text)
+}
+
 /// The text with which a file begins whose first bytes are `bytes`; `None` if it is not UTF-8 or damaged. It is cut off
 /// somewhere, as they are.
 pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! The same work for each of many records, on all cores, with results in the order of the records.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -44,6 +44,29 @@ pub fn map_records_on<T: Sync, R: Send>(
         Ok(result)
     };
     pool.install(|| records.par_iter().map(one).collect())
+}
+
+/// [`map_records`] of work that may fail, which ends the step: with the failure of the first record that has one, whatever
+/// the number of cores. Records behind one that failed are left out.
+pub fn try_map_records<T: Sync, R: Send>(
+    context: &ExecutionContext<'_>,
+    records: &[T],
+    work: impl Fn(&T) -> Result<R, StepError> + Sync,
+) -> Result<Vec<R>, StepError> {
+    let failed = AtomicUsize::new(usize::MAX);
+    let numbered: Vec<(usize, &T)> = records.iter().enumerate().collect();
+    let results = map_records(context, &numbered, |(index, record)| {
+        if *index > failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let result = work(record);
+        if result.is_err() {
+            failed.fetch_min(*index, Ordering::Relaxed);
+        }
+        Some(result)
+    })?;
+    // What was left out is behind the failure that ends this.
+    results.into_iter().flatten().collect()
 }
 
 /// `work` done on one of the threads that have a deep stack. What it does with `rayon` is spread over all of them.
@@ -102,6 +125,26 @@ mod tests {
         reports.sort_unstable();
         assert_eq!(reports.last(), Some(&(5_000, Some(5_000))));
         assert_eq!(reports.len(), 4 * 20);
+    }
+
+    #[test]
+    fn the_first_failure_ends_the_work_whatever_came_first() {
+        let (cancel, heard) = (CancelToken::default(), Heard::default());
+        let records: Vec<u64> = (0..5_000).collect();
+        let worked = AtomicU64::new(0);
+        let work = |record: &u64| {
+            worked.fetch_add(1, Ordering::Relaxed);
+            if *record > 0 && record.is_multiple_of(700) {
+                Err(StepError::new(format!("{record}")))
+            } else {
+                Ok(*record)
+            }
+        };
+        with_context(&cancel, &heard, |context| {
+            assert_eq!(try_map_records(context, &records, work).unwrap_err().to_string(), "700");
+            assert_eq!(try_map_records(context, &records[..700], work).unwrap(), records[..700]);
+        });
+        assert!(worked.into_inner() < 5_000);
     }
 
     #[test]

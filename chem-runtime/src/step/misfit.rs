@@ -2,6 +2,8 @@
 //! `#[step(…, check = function)]` names, so that it is found in the manifest and not in the middle of a run; what the step
 //! does asks the same functions.
 
+use std::ops::Range;
+
 use chem_manifest::names::{listed, nearest};
 
 use super::param::PathPart;
@@ -21,6 +23,8 @@ pub struct Misfit {
     pub param: &'static str,
     /// Where in its value the trouble is; empty for all of it.
     pub path: Vec<PathPart>,
+    /// Where in a text value the trouble is, in bytes; none for all of it.
+    pub within: Option<Range<usize>>,
     /// What is wrong.
     pub message: String,
     /// What to write instead.
@@ -45,7 +49,7 @@ pub enum MisfitKind {
 impl Misfit {
     /// A misfit of the parameter `param`, in words for the person who wrote the flow.
     pub fn new(param: &'static str, message: impl Into<String>) -> Self {
-        Self { param, path: Vec::new(), message: message.into(), help: None, kind: MisfitKind::Params }
+        Self { param, path: Vec::new(), within: None, message: message.into(), help: None, kind: MisfitKind::Params }
     }
 
     /// The parameter `param` names the column `name`, and `file` has only those of `there`.

@@ -13,6 +13,7 @@ use crate::bench::{floats, integers, read, run, table, texts};
 
 const REFERENCE: &str = include_str!("../../reference/approved-drugs-search.tsv");
 const PATTERNS: &str = include_str!("../../reference/patterns.smarts");
+const HYDROGENS: &str = include_str!("../../reference/hydrogens.smarts");
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows/data")
@@ -29,17 +30,20 @@ fn reference(column: usize) -> Vec<&'static str> {
 
 #[test]
 fn every_pattern_is_found_where_the_reference_library_finds_it() {
-    let patterns = || PATTERNS.lines().map(|line| line.split_whitespace().next().unwrap());
-    let patterns: Vec<Pattern> = patterns().map(|smarts| Pattern::from_smarts(smarts).unwrap()).collect();
     let smiles = texts(&table(&drugs()), "smiles");
-    let found = |smiles: &String| {
-        let structure = Structure::from_smiles(smiles).unwrap();
-        let there = patterns.iter().zip(1..).filter(|(pattern, _)| structure.has(pattern).unwrap());
-        there.map(|(_, number)| number.to_string()).collect::<Vec<_>>().join(" ")
-    };
-    let found: Vec<String> = on_workers(|| smiles.iter().map(found).collect()).unwrap();
-    for ((name, found), expected) in reference(0).iter().zip(found).zip(reference(2)) {
-        assert_eq!(found, expected, "{name}");
+    for (patterns, merge_hydrogens, column) in [(PATTERNS, None, 2), (HYDROGENS, Some(true), 5)] {
+        let smarts = patterns.lines().map(|line| line.split_whitespace().next().unwrap());
+        let patterns: Vec<Pattern> =
+            smarts.map(|smarts| Pattern::for_molecules(smarts, merge_hydrogens).expect(smarts)).collect();
+        let found = |smiles: &String| {
+            let structure = Structure::from_smiles(smiles).unwrap();
+            let there = patterns.iter().zip(1..).filter(|(pattern, _)| structure.has(pattern).unwrap());
+            there.map(|(_, number)| number.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let found: Vec<String> = on_workers(|| smiles.iter().map(found).collect()).unwrap();
+        for ((name, found), expected) in reference(0).iter().zip(found).zip(reference(column)) {
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }
 
@@ -47,7 +51,11 @@ fn every_pattern_is_found_where_the_reference_library_finds_it() {
 fn what_is_kept_and_what_is_dropped_is_everything() {
     let drugs = drugs();
     let parts = ["keep", "drop"].map(|action| {
-        let step = SelectBySubstructure { smarts: Smarts::new("c1ccccc1").unwrap(), action: action.to_owned() };
+        let step = SelectBySubstructure {
+            smarts: Smarts::new("c1ccccc1").unwrap(),
+            action: action.to_owned(),
+            merge_hydrogens: None,
+        };
         integers(&table(&run(&step, &data(), &[("molecules", &drugs)]).unwrap()[0]), "record")
     });
     let mut all = parts.concat();
@@ -135,11 +143,54 @@ fn alerts_are_named_for_each_molecule() {
     std::fs::write(directory.path().join("a.smi"), "CC=O a\nCCO b\nO=CCC(=O)Cl c\n").unwrap();
     std::fs::write(directory.path().join("alerts.smarts"), "C(=O)Cl acyl chloride\n[CX3H1]=O aldehyde\nS s\n").unwrap();
     let molecules = run(&read("a.smi", &[]), directory.path(), &[]).unwrap().remove(0);
-    let marked = run(&MarkAlerts { path: "alerts.smarts".into() }, directory.path(), &[("molecules", &molecules)]);
+    let marked = run(&alerts("alerts.smarts", None), directory.path(), &[("molecules", &molecules)]);
     let marked = table(&marked.unwrap()[0]);
     assert_eq!(integers(&marked, "alert_count"), [1, 0, 2]);
     assert_eq!(texts(&marked, "alerts"), ["aldehyde", "", "acyl chloride; aldehyde"]);
     assert_eq!(marked.row(1)[4], json!(null));
+}
+
+fn alerts(path: &str, merge_hydrogens: Option<bool>) -> MarkAlerts {
+    MarkAlerts { path: path.into(), merge_hydrogens }
+}
+
+#[test]
+fn hydrogens_in_patterns_are_counted_where_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.smi"), "CCO a\nCC=O b\nC[2H] c\n").unwrap();
+    std::fs::write(directory.path().join("alerts.smarts"), "[#8]-[#1] hydroxyl\n[#6](=O)[#1] aldehyde\n").unwrap();
+    let molecules = run(&read("a.smi", &[]), directory.path(), &[]).unwrap().remove(0);
+    let run = |merge| run(&alerts("alerts.smarts", merge), directory.path(), &[("molecules", &molecules)]);
+    let said = run(None).unwrap_err().to_string();
+    assert!(said.contains("line 1 of `alerts.smarts`") && said.contains("merge_hydrogens: true"), "{said}");
+    let found = |merge| texts(&table(&run(merge).unwrap()[0]), "alerts");
+    assert_eq!(found(Some(true)), ["hydroxyl", "aldehyde", ""]);
+    assert_eq!(found(Some(false)), ["", "", ""]);
+
+    for (merge_hydrogens, records) in [(Some(true), vec![1, 2, 3]), (Some(false), vec![3])] {
+        let (smarts, action) = (Smarts::new("[#6][#1]").unwrap(), "keep".to_owned());
+        let step = SelectBySubstructure { smarts, action, merge_hydrogens };
+        let kept = super::bench::run(&step, directory.path(), &[("molecules", &molecules)]).unwrap();
+        assert_eq!(integers(&table(&kept[0]), "record"), records, "{merge_hydrogens:?}");
+    }
+}
+
+#[test]
+fn a_pattern_that_would_be_looked_for_without_end_ends_the_step_with_the_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.smi"), format!("CCO\n{}\n", "C".repeat(400))).unwrap();
+    std::fs::write(directory.path().join("alerts.smarts"), "*.*.*.*.[Xe] scattered\n").unwrap();
+    let molecules = run(&read("a.smi", &[]), directory.path(), &[]).unwrap().remove(0);
+    let step = SelectBySubstructure {
+        smarts: Smarts::new("*.*.*.*.[Xe]").unwrap(),
+        action: "drop".to_owned(),
+        merge_hydrogens: None,
+    };
+    let of_step = run(&step, directory.path(), &[("molecules", &molecules)]).unwrap_err().to_string();
+    let of_alerts = run(&alerts("alerts.smarts", None), directory.path(), &[("molecules", &molecules)]);
+    for (said, name) in [(of_step, "`*.*.*.*.[Xe]`"), (of_alerts.unwrap_err().to_string(), "`scattered`")] {
+        assert!(said.contains(name) && said.contains("2000000 steps") && said.contains("`CCCCCC"), "{said}");
+    }
 }
 
 /// What `chem check` says of a flow with this step after `read`.
@@ -147,6 +198,8 @@ fn checked(uses: &str, with: &str) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("f.yaml");
     std::fs::write(directory.path().join("a.smi"), "C\n").unwrap();
+    std::fs::write(directory.path().join("with-hydrogens"), "# made by hand\nC=O carbonyl\n[#6][#1] x\n").unwrap();
+    std::fs::write(directory.path().join("semicolon"), "C=O carbonyl; any\n").unwrap();
     let steps = format!(
         "  - id: read\n    uses: molecules.read\n    with: {{ path: a.smi }}\n  - id: it\n    uses: {uses}\n    with: {with}\n"
     );
@@ -159,10 +212,23 @@ fn checked(uses: &str, with: &str) -> Vec<String> {
 
 #[test]
 fn a_bad_pattern_and_a_bad_molecule_are_errors_of_the_manifest() {
-    assert!(checked("molecules.substructure", r#"{ smarts: "[OX2H]" }"#).is_empty());
+    for (uses, with) in [
+        ("molecules.substructure", r#"{ smarts: "[OX2H]" }"#),
+        ("molecules.substructure", r#"{ smarts: "C[#1]", merge_hydrogens: false }"#),
+        ("molecules.alerts", "{ path: with-hydrogens, merge_hydrogens: true }"),
+        ("molecules.alerts", "{ path: written-by-then }"),
+    ] {
+        assert!(!checked(uses, with).iter().any(|line| line.contains("E0413")), "{uses} {with}");
+    }
+    let pointed = checked("molecules.substructure", r#"{ smarts: "C[#1]" }"#).join("\n");
+    assert!(pointed.lines().any(|line| line.trim_end().ends_with(" ^^^^")), "{pointed}");
     for (uses, with, words) in [
         ("molecules.substructure", r#"{ smarts: "[OX2H" }"#, ["E0407", "not a SMARTS"]),
         ("molecules.substructure", r#"{ smarts: "C O" }"#, ["E0407", "no spaces"]),
+        ("molecules.substructure", r#"{ smarts: "C[#1]" }"#, ["E0413", "merge_hydrogens: true"]),
+        ("molecules.substructure", r#"{ smarts: "[#1]", merge_hydrogens: true }"#, ["E0413", "no neighbour"]),
+        ("molecules.alerts", "{ path: with-hydrogens }", ["E0413", "line 3 of `with-hydrogens`"]),
+        ("molecules.alerts", "{ path: semicolon }", ["E0413", "`; ` in its name"]),
         ("molecules.substructure", "{ smarts: 5 }", ["E0404", "SMARTS pattern"]),
         ("molecules.similar", r#"{ queries: ["CCO", "C1CC"] }"#, ["E0407", "unclosed ring"]),
         ("molecules.similar", r#"{ queries: [], threshold: 1.5 }"#, ["E0405", "out of range"]),

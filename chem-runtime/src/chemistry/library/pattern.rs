@@ -1,8 +1,12 @@
-//! SMARTS patterns, and whether a structure has one.
+//! SMARTS patterns: what they may be, and how they are read. Whether a structure has one is said in `matching`.
 
-use cosmolkit::{QueryGraph, SmartsParseError, parse_smarts};
+use std::borrow::Cow;
+use std::ops::Range;
 
-use super::{Structure, guarded};
+use cosmolkit::{QueryGraph, SmartsParseError, SmartsParseParams, parse_smarts_with_params};
+
+use super::guarded;
+use super::hydrogens::ordinary_hydrogen;
 
 /// A SMARTS has at most so many bytes.
 pub const MAX_SMARTS_BYTES: usize = 5_000;
@@ -14,14 +18,22 @@ pub const MAX_SMARTS_DEPTH: usize = 50;
 #[derive(Debug)]
 pub struct Pattern(QueryGraph);
 
-/// Why a text is no pattern.
+/// Why a text is no pattern, or no usable one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct NotAPattern {
     /// What is wrong.
     pub message: String,
-    /// The byte where, if that is known.
-    pub at: Option<usize>,
+    /// The bytes where, if that is known.
+    pub at: Option<Range<usize>>,
+    /// What to write instead.
+    pub help: Option<&'static str>,
+}
+
+impl NotAPattern {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), at: None, help: None }
+    }
 }
 
 impl Pattern {
@@ -30,46 +42,135 @@ impl Pattern {
     /// # Errors
     /// Says what is wrong with it: it does not parse, or it breaks a limit.
     pub fn from_smarts(smarts: &str) -> Result<Self, NotAPattern> {
-        let not = |message: String| NotAPattern { message, at: None };
+        Self::read(smarts, false)
+    }
+
+    /// The pattern that `smarts` spells, to look for in molecules whose hydrogens are counts of their neighbours. With
+    /// `merge_hydrogens` its hydrogen atoms become such counts, as by RDKit's `MergeQueryHs`: `C[#1]` is `[C;!H0]`.
+    /// `Some(false)` leaves them atoms, which ordinary hydrogens never match. Wants a deep stack.
+    ///
+    /// # Errors
+    /// Those of [`from_smarts`](Self::from_smarts), and unless `merge_hydrogens` is `Some(false)`, that the pattern asks
+    /// for a hydrogen atom that no molecule has.
+    pub fn for_molecules(smarts: &str, merge_hydrogens: Option<bool>) -> Result<Self, NotAPattern> {
+        let pattern = Self::read(smarts, merge_hydrogens == Some(true))?;
+        match (ordinary_hydrogen(&pattern.0), merge_hydrogens) {
+            (None, _) | (_, Some(false)) => Ok(pattern),
+            (Some(atom), None) => Err(NotAPattern {
+                message: "the pattern asks for a hydrogen atom, and molecules have hydrogens as counts of their \
+                          neighbours: it would match nothing"
+                    .to_owned(),
+                at: atom_span(smarts, atom),
+                help: Some(
+                    "write `merge_hydrogens: true` to have `C[#1]` mean `[C;!H0]`, or `merge_hydrogens: false` to find \
+                     only the hydrogens that stay atoms, such as deuterium",
+                ),
+            }),
+            (Some(_), Some(true)) => Err(NotAPattern {
+                help: Some(
+                    "write `*[#1]` for an atom that has one, or leave `merge_hydrogens` out for `[2H]` and `[H+]`",
+                ),
+                ..NotAPattern::new(
+                    "the pattern asks for a hydrogen atom that has no neighbour to be counted with: it would match nothing",
+                )
+            }),
+        }
+    }
+
+    fn read(smarts: &str, merge_hs: bool) -> Result<Self, NotAPattern> {
         if smarts.trim().is_empty() {
-            return Err(not("the SMARTS is empty".to_owned()));
+            return Err(NotAPattern::new("the SMARTS is empty"));
         }
         if smarts.len() > MAX_SMARTS_BYTES {
             let length = smarts.len();
-            return Err(not(format!("the SMARTS has {length} characters, and {MAX_SMARTS_BYTES} are allowed")));
+            let message = format!("the SMARTS has {length} characters, and {MAX_SMARTS_BYTES} are allowed");
+            return Err(NotAPattern::new(message));
         }
         // What follows a space would be taken for an extension that changes what the pattern means.
         if let Some(at) = smarts.find(|character: char| character.is_whitespace() || character == '\0') {
-            return Err(NotAPattern { message: "a SMARTS has no spaces in it".to_owned(), at: Some(at) });
+            return Err(NotAPattern { at: Some(at..at + 1), ..NotAPattern::new("a SMARTS has no spaces in it") });
         }
         if depth(smarts) > MAX_SMARTS_DEPTH {
-            return Err(not(format!("the SMARTS is nested more than {MAX_SMARTS_DEPTH} levels deep")));
+            let message = format!("the SMARTS is nested more than {MAX_SMARTS_DEPTH} levels deep");
+            return Err(NotAPattern::new(message));
         }
-        match guarded(|| parse_smarts(smarts)) {
-            Some(Ok(query)) if query.num_atoms() == 0 => Err(not("the SMARTS has no atoms".to_owned())),
+        let params = SmartsParseParams { merge_hs, ..SmartsParseParams::default() };
+        let spelled_out = without_nihonium(smarts);
+        match guarded(|| parse_smarts_with_params(&spelled_out, &params)) {
+            Some(Ok(query)) if query.num_atoms() == 0 => Err(NotAPattern::new("the SMARTS has no atoms")),
             Some(Ok(query)) => Ok(Self(query)),
-            Some(Err(error)) => Err(NotAPattern {
-                message: format!("not a SMARTS: {error}"),
-                at: position(&error).filter(|at| smarts.is_char_boundary(*at) && *at < smarts.len()),
-            }),
-            None => Err(not("the chemistry library failed on this SMARTS".to_owned())),
+            Some(Err(error)) => {
+                // Places in another text would mislead.
+                let position = position(&error).filter(|_| spelled_out == smarts);
+                let at = position.and_then(|at| Some(at..at + smarts.get(at..)?.chars().next()?.len_utf8()));
+                Err(NotAPattern { at, ..NotAPattern::new(format!("not a SMARTS: {error}")) })
+            }
+            None => Err(NotAPattern::new("the chemistry library failed on this SMARTS")),
         }
     }
-}
 
-impl Pattern {
     /// The pattern as the library has it.
     pub(super) fn query(&self) -> &QueryGraph {
         &self.0
     }
 }
 
-impl Structure {
-    /// Whether the pattern occurs in the structure, stereochemistry left out of account; none if the library cannot
-    /// tell.
-    pub fn has(&self, pattern: &Pattern) -> Option<bool> {
-        guarded(|| self.0.has_substruct_match(&pattern.0).ok())?
+/// `smarts` with `[Nh]` written as `[N&h]`. RDKit reads an aliphatic nitrogen with implicit hydrogens, as everybody who
+/// writes it means, and the library element 113. Of all symbols only this one is read in two ways; `[#113]` is left.
+fn without_nihonium(smarts: &str) -> Cow<'_, str> {
+    if !smarts.contains("Nh") {
+        return Cow::Borrowed(smarts);
     }
+    let (mut text, mut brackets, mut before) = (String::with_capacity(smarts.len() + 8), 0_usize, ' ');
+    for character in smarts.chars() {
+        match character {
+            '[' => brackets += 1,
+            ']' => brackets = brackets.saturating_sub(1),
+            'h' if before == 'N' && brackets > 0 => text.push('&'),
+            _ => {}
+        }
+        text.push(character);
+        before = character;
+    }
+    Cow::Owned(text)
+}
+
+/// Where the atom of this index is spelled, recursive patterns and all.
+fn atom_span(smarts: &str, index: usize) -> Option<Range<usize>> {
+    let bytes = smarts.as_bytes();
+    let (mut atoms, mut at) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let end = match byte {
+            b'[' => at + bracket_length(&bytes[at..])?,
+            b'C' if bytes.get(at + 1) == Some(&b'l') => at + 2,
+            b'B' if bytes.get(at + 1) == Some(&b'r') => at + 2,
+            b'*' => at + 1,
+            letter if letter.is_ascii_alphabetic() => at + 1,
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        if atoms == index {
+            return Some(at..end);
+        }
+        (atoms, at) = (atoms + 1, end);
+    }
+    None
+}
+
+/// The length of the bracket that `text` begins with.
+fn bracket_length(text: &[u8]) -> Option<usize> {
+    let mut open = 0_usize;
+    let closes = |byte: &u8| {
+        match byte {
+            b'[' => open += 1,
+            b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open == 0
+    };
+    text.iter().position(closes).map(|last| last + 1)
 }
 
 /// How deep brackets and parentheses stand in each other.
@@ -98,21 +199,7 @@ fn position(error: &SmartsParseError) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_are_found() {
-        let aspirin = Structure::from_smiles("CC(=O)Oc1ccccc1C(=O)O").unwrap();
-        for (smarts, there) in [
-            ("C(=O)[OH]", true),
-            ("c1ccccc1", true),
-            ("[#7]", false),
-            ("[$(C(=O)O)]c", true),
-            ("[CX3](=O)[OX2H1]", true),
-            ("[#6]=S", false),
-        ] {
-            assert_eq!(aspirin.has(&Pattern::from_smarts(smarts).unwrap()), Some(there), "{smarts}");
-        }
-    }
+    use crate::chemistry::Structure;
 
     #[test]
     fn what_is_no_pattern_says_why() {
@@ -131,5 +218,92 @@ mod tests {
             let said = Pattern::from_smarts(smarts).unwrap_err().to_string();
             assert!(said.contains(why), "{smarts}: {said}");
         }
+    }
+    #[test]
+    fn an_ordinary_hydrogen_as_an_atom_is_pointed_at_unless_a_parameter_says_what_it_means() {
+        for (smarts, atom) in [
+            ("C[#1]", "[#1]"),
+            ("[H]C", "[H]"),
+            ("[#1]", "[#1]"),
+            ("C.[#1]", "[#1]"),
+            ("Cl[$(C[#1])]", "[$(C[#1])]"),
+            ("[C;!$(C[#1])]", "[C;!$(C[#1])]"),
+            ("[C,$(N[#1])]", "[C,$(N[#1])]"),
+            ("[$([#1])]Br", "[$([#1])]"),
+            ("BrN([#1;D1])*", "[#1;D1]"),
+            ("[#1,H]C", ""),
+            ("[*;#1]C", "[*;#1]"),
+        ] {
+            let found = Pattern::for_molecules(smarts, None);
+            match found {
+                Err(error) => assert_eq!(&smarts[error.at.clone().unwrap()], atom, "{smarts}: {error}"),
+                Ok(_) => assert_eq!(atom, "", "{smarts}"),
+            }
+            assert!(Pattern::for_molecules(smarts, Some(false)).is_ok(), "{smarts}");
+        }
+        for smarts in [
+            "[!#1]C",
+            "[#1,#6]C",
+            "[2H]C",
+            "[2#1]C",
+            "[H+]",
+            "[#1+]",
+            "[H-][Na]",
+            "[H][H]",
+            "[#1][#0]",
+            "C[#1]C",
+            "[CH3]",
+            "[H1]",
+            "[nH]",
+            "[$([#1]),$(C)]N",
+            "[!$([#1])]N",
+            "[#1;D0]",
+            "[2H,3H]C",
+            "[#1,2H]C",
+        ] {
+            assert!(Pattern::for_molecules(smarts, None).is_ok(), "{smarts}");
+        }
+    }
+
+    #[test]
+    fn a_hydrogen_that_nothing_counts_is_refused_when_merging_too() {
+        for smarts in ["[#1]", "[$([#1])]Br"] {
+            let said = Pattern::for_molecules(smarts, Some(true)).unwrap_err();
+            assert!(said.message.contains("no neighbour") && said.help.is_some(), "{said}");
+        }
+    }
+
+    #[test]
+    fn merged_hydrogens_are_counts() {
+        let ethanol = Structure::from_smiles("CCO").unwrap();
+        for (smarts, there) in [
+            ("O[#1]", true),
+            ("O([#1])[#1]", false),
+            ("C([#1])([#1])[#1]", true),
+            ("[C;!$(C[#1])]", false),
+            ("[#6]-[$([#8]-[#1])]", true),
+            ("C[2H]", false),
+        ] {
+            let pattern = Pattern::for_molecules(smarts, Some(true)).unwrap();
+            assert_eq!(ethanol.has(&pattern), Ok(there), "{smarts}");
+        }
+    }
+
+    #[test]
+    fn nitrogen_with_implicit_hydrogens_is_not_nihonium() {
+        let has = |smiles: &str, smarts: &str| {
+            Structure::from_smiles(smiles).unwrap().has(&Pattern::from_smarts(smarts).unwrap()).unwrap()
+        };
+        for (smarts, amine, pyrrole) in [
+            ("[Nh]", true, false),
+            ("[Nh2]", true, false),
+            ("[!Nh]", true, true),
+            ("[$(C[Nh2])]", true, false),
+            ("[n;h,Nh1]", false, true),
+            ("[#113]", false, false),
+        ] {
+            assert_eq!((has("CN", smarts), has("c1cc[nH]c1", smarts)), (amine, pyrrole), "{smarts}");
+        }
+        assert!(has("[Nh]", "[#113]"));
     }
 }

@@ -106,7 +106,7 @@ impl Binder<'_> {
             MisfitKind::UndeclaredFile => &rules::UNDECLARED_FILE,
         };
         let place = given.iter().find(|(spec, _)| spec.name == misfit.param);
-        let place = place.map(|(_, node)| self.locate(node, &misfit.path, None));
+        let place = place.map(|(_, node)| self.locate(node, &misfit.path, misfit.within.as_ref()));
         let uses = step.uses.as_ref().map_or(step.at, |uses| uses.span);
         let span = place.as_ref().map_or(step.with_key.unwrap_or(uses), |place| place.span);
         let message = match misfit.kind == MisfitKind::Column && place.is_none() {
