@@ -22,6 +22,10 @@ pub const MAX_RING_CLOSURES: usize = 150;
 /// An InChIKey is computed for at most so many heavy atoms: InChI takes minutes for a conjugated ring of 1,000.
 pub const MAX_INCHI_KEY_ATOMS: u32 = 500;
 
+/// A picture is made of at most so many atoms: the time that it takes grows with the cube of their number, and is half a
+/// second for these.
+pub const MAX_DRAWN_ATOMS: usize = 300;
+
 /// Whether `smiles` keeps the limits, or else which one it breaks, in words.
 pub(super) fn check(smiles: &str) -> Result<(), String> {
     if smiles.len() > MAX_SMILES_BYTES {

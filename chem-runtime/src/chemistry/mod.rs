@@ -40,7 +40,7 @@ pub use library::{
     Structure, Unmatched,
 };
 pub use limits::{
-    MAX_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES,
+    MAX_ATOMS, MAX_DRAWN_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES,
 };
 pub use molecule::{MolecularProperty, Molecule, PropertyValue};
 pub use molecules::{MoleculeFamily, Molecules, NotMolecules};

@@ -1,10 +1,34 @@
 //! Structures as pictures.
 
+use super::limits::MAX_DRAWN_ATOMS;
 use super::{Structure, guarded};
 
 impl Structure {
-    /// The structure drawn as an SVG of this size in pixels, on white; none if the library cannot draw it.
-    pub fn svg(&self, width: u32, height: u32) -> Option<String> {
-        guarded(|| self.0.to_svg(width, height).ok())?
+    /// The structure drawn as an SVG of this size in pixels, on white.
+    ///
+    /// # Errors
+    /// Says that it has more than [`MAX_DRAWN_ATOMS`], or that the library cannot draw it.
+    pub fn svg(&self, width: u32, height: u32) -> Result<String, String> {
+        let atoms = self.0.num_atoms();
+        if atoms > MAX_DRAWN_ATOMS {
+            return Err(format!("not drawn: it has {atoms} atoms, and {MAX_DRAWN_ATOMS} are the limit"));
+        }
+        guarded(|| self.0.to_svg(width, height).ok()).flatten().ok_or_else(|| "cannot be drawn".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::on_workers;
+
+    #[test]
+    fn a_molecule_that_would_take_long_is_not_drawn() {
+        let svg =
+            |atoms: usize| on_workers(|| Structure::from_smiles(&"C".repeat(atoms)).unwrap().svg(280, 190)).unwrap();
+        assert!(svg(30).unwrap().contains("<svg"));
+        for atoms in [MAX_DRAWN_ATOMS + 1, 1_000] {
+            assert_eq!(svg(atoms).unwrap_err(), format!("not drawn: it has {atoms} atoms, and 300 are the limit"));
+        }
     }
 }

@@ -30,20 +30,22 @@ pub(super) fn different(molecules: &Molecules) -> usize {
     molecules.smiles().iter().flatten().collect::<HashSet<_>>().len()
 }
 
-/// The section with the first `limit` molecules, showing the columns at `properties`.
+/// The section with the first `limit` molecules, showing the columns at `properties`, and how many of them are drawn.
 pub(super) fn cards(
     context: &ExecutionContext<'_>,
     molecules: &Molecules,
     properties: &[usize],
     limit: usize,
-) -> Result<String, StepError> {
+) -> Result<(String, usize), StepError> {
     let drawn = limit.min(molecules.len());
     let pictures = map_records(context, &molecules.smiles()[..drawn], |smiles| {
-        Structure::from_smiles(smiles.as_deref()?).ok()?.svg(PICTURE.0, PICTURE.1)
+        Structure::from_smiles(smiles.as_deref().unwrap_or_default())
+            .map_err(|_| "cannot be drawn".to_owned())?
+            .svg(PICTURE.0, PICTURE.1)
     })?;
     let table = molecules.table();
     let cards: String =
-        pictures.iter().enumerate().map(|(row, picture)| card(table, row, properties, picture.as_deref())).collect();
+        pictures.iter().enumerate().map(|(row, picture)| card(table, row, properties, picture)).collect();
     let called = called(molecules);
     let told = match molecules.len() {
         0 => "No molecule is left.".to_owned(),
@@ -51,21 +53,22 @@ pub(super) fn cards(
         all if drawn == 0 => format!("{all} {called}, none of them drawn."),
         all => format!("The first {drawn} of {all} {called}, in the order of the table."),
     };
-    Ok(format!(
+    let section = format!(
         "<section id=\"molecules\"><h2>Molecules</h2><p class=\"lead\">{told}</p><div class=\"grid\">{cards}</div></section>"
-    ))
+    );
+    Ok((section, pictures.iter().filter(|picture| picture.is_ok()).count()))
 }
 
-fn card(table: &Table, row: usize, properties: &[usize], picture: Option<&str>) -> String {
+fn card(table: &Table, row: usize, properties: &[usize], picture: &Result<String, String>) -> String {
     let smiles = text(table, row, "smiles");
     let name = escape(&clipped(&name_of(table, row), NAME));
     let picture = match picture {
-        Some(svg) => {
+        Ok(svg) => {
             let (width, height) = PICTURE;
             let uri = data_uri(&transparent(svg));
             format!("<img src=\"{uri}\" width=\"{width}\" height=\"{height}\" alt=\"Structure of {name}\">")
         }
-        None => "<p class=\"none\">cannot be drawn</p>".to_owned(),
+        Err(why) => format!("<p class=\"none\">{}</p>", escape(why)),
     };
     let values: String = properties.iter().map(|index| value(table, row, *index)).collect();
     format!(

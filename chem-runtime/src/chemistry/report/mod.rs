@@ -35,8 +35,10 @@ const STYLE: &str = include_str!("style.css");
 /// what was added by a step that made several rows of one, is what is shown, removed and refused. Rows are told apart
 /// by their `record`.
 ///
+/// A molecule of more than 300 atoms has a card that says so in place of a picture.
+///
 /// The page has no date and no path: the same flow over the same files gives the same page. The signal `written` counts
-/// the `molecules` and those `drawn`.
+/// the `molecules`, those `drawn`, and those `not_drawn` that have a card and no picture.
 ///
 /// # Example
 /// ```yaml
@@ -60,7 +62,7 @@ const STYLE: &str = include_str!("style.css");
 /// - A column of `properties` or `plots` is not in the table, or one of `plots` has no numbers; the message names those
 ///   that will do.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("report.write", version = 3, kind = Sink)]
+#[step("report.write", version = 4, kind = Sink)]
 pub fn write_report(
     molecules: Input<Molecules>,
     history: Option<Input<History>>,
@@ -101,10 +103,11 @@ pub fn write_report(
         ]);
         record::again(history, context.step_id().as_str(), context.input_hash("molecules"), &own)
     });
+    let (cards, pictures) = cards::cards(context, &molecules, &shown, drawn)?;
     let sections = [
         ("way", "How they were chosen", record::way(&passages)),
         ("plots", "Distributions", distributions(&mut shelf, &molecules, &plotted, history.as_deref())?),
-        ("molecules", "Molecules", cards::cards(context, &molecules, &shown, drawn)?),
+        ("molecules", "Molecules", cards),
         ("rejects", "Refused records", record::rejects(&passages)),
         ("again", "How to repeat this", again.unwrap_or_default()),
     ];
@@ -112,7 +115,8 @@ pub fn write_report(
     let title = title.unwrap_or_else(|| if flow.is_empty() { "Molecules".to_owned() } else { flow.to_owned() });
     let page = page(&title, flow, notes.as_deref(), &tiles(&molecules, &passages), &sections);
     let written = path.write(context.files(), |out| Ok(out.write_all(page.as_bytes())?))?;
-    context.signal("written", &json!({ "molecules": molecules.len(), "drawn": drawn }))?;
+    let said = json!({ "molecules": molecules.len(), "drawn": pictures, "not_drawn": drawn - pictures });
+    context.signal("written", &said)?;
     Ok(written)
 }
 
