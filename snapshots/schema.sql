@@ -90,6 +90,9 @@ ALTER TABLE flow_leases ADD COLUMN taken_at timestamp with time zone DEFAULT now
 -- object: column flow_leases.renewed_at
 ALTER TABLE flow_leases ADD COLUMN renewed_at timestamp with time zone DEFAULT now();
 
+-- object: column flow_leases.taken_by
+ALTER TABLE flow_leases ADD COLUMN taken_by name DEFAULT SESSION_USER;
+
 -- object: column workflow_step_artifacts.artifact_hash
 ALTER TABLE workflow_step_artifacts ADD COLUMN artifact_hash text NOT NULL;
 
@@ -106,12 +109,17 @@ ALTER TABLE workflow_step_artifacts ADD COLUMN metadata jsonb;
 ALTER TABLE workflow_step_artifacts ADD COLUMN produced_in_seq bigint NOT NULL;
 
 -- object: function chem_append
-CREATE OR REPLACE FUNCTION chem_append(run_ids uuid[], run_expected bigint[], run_epochs bigint[], run_holders text[], event_runs uuid[], event_positions bigint[], event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[], OUT seqs bigint[], OUT stored_at timestamp with time zone)
- RETURNS record
+CREATE OR REPLACE FUNCTION "store".chem_append(run_ids uuid[], run_expected bigint[], run_epochs bigint[], run_holders text[], run_counts integer[], event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
+ RETURNS void
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    refused TEXT;
+    refused   TEXT;
+    runs      UUID[];
+    positions BIGINT[];
+    seqs      BIGINT[];
     stored_artifacts BIGINT;
 BEGIN
     -- One writer at a time for each run, until its commit. The order is the same for all, so that no two calls wait for
@@ -122,7 +130,7 @@ BEGIN
     END IF;
 
     IF run_epochs IS NOT NULL AND 0 = ANY (run_expected) THEN
-        INSERT INTO flow_leases (flow_id, epoch, holder)
+        INSERT INTO "store".flow_leases (flow_id, epoch, holder)
         SELECT run.id, 1, run.holder::jsonb
         FROM unnest(run_ids, run_expected, run_epochs, run_holders) AS run (id, expected, epoch, holder)
         WHERE run.expected = 0 AND run.epoch = 1
@@ -132,65 +140,81 @@ BEGIN
     -- Whether any is refused; only then, which of them.
     IF EXISTS (
         SELECT FROM unnest(run_ids, run_expected, run_epochs) AS run (id, expected, epoch)
-        WHERE run.expected <> coalesce((SELECT max(position) + 1 FROM event_log WHERE flow_id = run.id), 0)
-           OR (run.epoch IS NOT NULL
-               AND run.epoch IS DISTINCT FROM (SELECT lease.epoch FROM flow_leases AS lease WHERE flow_id = run.id))
+        LEFT JOIN "store".flow_leases AS lease ON lease.flow_id = run.id
+        WHERE run.expected <> coalesce((SELECT max(position) + 1 FROM "store".event_log WHERE flow_id = run.id), 0)
+           OR CASE WHEN run.epoch IS NULL THEN lease.renewed_at IS NOT NULL
+                   ELSE run.epoch IS DISTINCT FROM lease.epoch OR lease.taken_by <> session_user END
     ) THEN
         SELECT jsonb_agg(jsonb_build_object('flow_id', run.id, 'holder', lease.holder))::text INTO refused
         FROM unnest(run_ids, run_epochs) AS run (id, epoch)
-        LEFT JOIN flow_leases AS lease ON lease.flow_id = run.id
-        WHERE run.epoch IS NOT NULL AND lease.epoch IS DISTINCT FROM run.epoch;
+        LEFT JOIN "store".flow_leases AS lease ON lease.flow_id = run.id
+        WHERE CASE WHEN run.epoch IS NULL THEN lease.renewed_at IS NOT NULL
+                   ELSE run.epoch IS DISTINCT FROM lease.epoch OR lease.taken_by <> session_user END;
         IF refused IS NOT NULL THEN
             RAISE EXCEPTION 'the lease has passed to another holder' USING ERRCODE = 'CH002', DETAIL = refused;
         END IF;
 
         SELECT jsonb_agg(jsonb_build_object('flow_id', run.id, 'found', log.next))::text INTO refused
         FROM unnest(run_ids, run_expected) AS run (id, expected),
-            LATERAL (SELECT coalesce(max(position) + 1, 0) AS next FROM event_log WHERE flow_id = run.id) AS log
+            LATERAL (
+                SELECT coalesce(max(position) + 1, 0) AS next FROM "store".event_log WHERE flow_id = run.id
+            ) AS log
         WHERE log.next <> run.expected;
         IF refused IS NOT NULL THEN
             RAISE EXCEPTION 'the run has moved on' USING ERRCODE = 'CH001', DETAIL = refused;
         END IF;
     END IF;
 
-    -- The numbers come in the order of the events.
+    SELECT array_agg(run.id), array_agg(run.expected + number) INTO runs, positions
+    FROM unnest(run_ids, run_expected, run_counts) AS run (id, expected, count),
+        generate_series(0, run.count - 1) AS number;
+
+    -- An event without a run, or a run without its event, has a NULL here, which the table refuses. The numbers come in
+    -- the order of the events.
     WITH stored AS (
-        INSERT INTO event_log (flow_id, position, event_type, payload)
+        INSERT INTO "store".event_log (flow_id, position, event_type, payload)
         SELECT event.run, event.position, event.type, event.payload::jsonb
-        FROM unnest(event_runs, event_positions, event_types, event_payloads) AS event (run, position, type, payload)
+        FROM (
+            SELECT unnest(runs) AS run,
+                   unnest(positions) AS position,
+                   unnest(event_types) AS type,
+                   unnest(event_payloads) AS payload
+        ) AS event
         RETURNING seq
     )
     SELECT array_agg(stored.seq) INTO seqs FROM stored;
 
     IF cardinality(artifact_hashes) > 0 THEN
         -- The first of a name stays.
-        INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+        INSERT INTO "store".workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
         SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb, seqs[artifact.event]
         FROM unnest(artifact_events, artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas)
             AS artifact (event, hash, kind, payload, metadata)
         ON CONFLICT (artifact_hash) DO NOTHING;
         GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
         IF stored_artifacts < cardinality(artifact_hashes) THEN
-            PERFORM chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+            PERFORM "store".chem_repair_artifacts(
+                artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
         END IF;
     END IF;
-
-    stored_at := now();
 END
 $function$
 ;
 
 -- object: function chem_append_artifacts
-CREATE OR REPLACE FUNCTION chem_append_artifacts(run_id uuid, run_expected bigint, artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
+CREATE OR REPLACE FUNCTION "store".chem_append_artifacts(run_id uuid, run_expected bigint, artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
  RETURNS void
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
     stored_artifacts BIGINT;
 BEGIN
-    INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+    INSERT INTO "store".workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
     SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb,
-           (SELECT seq FROM event_log WHERE flow_id = run_id AND position = run_expected + artifact.event - 1)
+           (SELECT seq FROM "store".event_log
+            WHERE flow_id = run_id AND position = run_expected + artifact.event - 1 AND xact = pg_current_xact_id())
     FROM (
         SELECT unnest(artifact_events) AS event,
                unnest(artifact_hashes) AS hash,
@@ -201,16 +225,18 @@ BEGIN
     ON CONFLICT (artifact_hash) DO NOTHING;
     GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
     IF stored_artifacts < cardinality(artifact_hashes) THEN
-        PERFORM chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+        PERFORM "store".chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
     END IF;
 END
 $function$
 ;
 
 -- object: function chem_append_to_run
-CREATE OR REPLACE FUNCTION chem_append_to_run(run_id uuid, run_expected bigint, run_epoch bigint, run_holder text, event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
+CREATE OR REPLACE FUNCTION "store".chem_append_to_run(run_id uuid, run_expected bigint, run_epoch bigint, run_holder text, event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
  RETURNS void
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
     refused TEXT;
@@ -222,21 +248,26 @@ BEGIN
     END IF;
 
     IF run_expected = 0 AND run_epoch = 1 THEN
-        INSERT INTO flow_leases (flow_id, epoch, holder) VALUES (run_id, 1, run_holder::jsonb)
+        INSERT INTO "store".flow_leases (flow_id, epoch, holder) VALUES (run_id, 1, run_holder::jsonb)
         ON CONFLICT DO NOTHING;
     END IF;
 
     -- Whether it is refused; only then, why.
     IF run_expected <> coalesce(
-        (SELECT position + 1 FROM event_log WHERE flow_id = run_id ORDER BY position DESC LIMIT 1), 0
+        (SELECT position + 1 FROM "store".event_log WHERE flow_id = run_id ORDER BY position DESC LIMIT 1), 0
     ) OR (
-        run_epoch IS NOT NULL
-        AND run_epoch IS DISTINCT FROM (SELECT epoch FROM flow_leases WHERE flow_id = run_id)
+        run_epoch IS NULL AND EXISTS (
+            SELECT FROM "store".flow_leases WHERE flow_id = run_id AND renewed_at IS NOT NULL)
+    ) OR (
+        run_epoch IS NOT NULL AND NOT EXISTS (
+            SELECT FROM "store".flow_leases
+            WHERE flow_id = run_id AND epoch = run_epoch AND coalesce(taken_by, session_user) = session_user)
     ) THEN
         SELECT jsonb_build_array(jsonb_build_object('flow_id', run_id, 'holder', lease.holder))::text INTO refused
         FROM (SELECT) AS append
-        LEFT JOIN flow_leases AS lease ON lease.flow_id = run_id
-        WHERE run_epoch IS NOT NULL AND lease.epoch IS DISTINCT FROM run_epoch;
+        LEFT JOIN "store".flow_leases AS lease ON lease.flow_id = run_id
+        WHERE CASE WHEN run_epoch IS NULL THEN lease.renewed_at IS NOT NULL
+                   ELSE lease.epoch IS DISTINCT FROM run_epoch OR lease.taken_by <> session_user END;
         IF refused IS NOT NULL THEN
             RAISE EXCEPTION 'the lease has passed to another holder' USING ERRCODE = 'CH002', DETAIL = refused;
         END IF;
@@ -244,12 +275,12 @@ BEGIN
         SELECT jsonb_build_array(
             jsonb_build_object('flow_id', run_id, 'found', coalesce(max(position) + 1, 0))
         )::text INTO refused
-        FROM event_log WHERE flow_id = run_id;
+        FROM "store".event_log WHERE flow_id = run_id;
         RAISE EXCEPTION 'the run has moved on' USING ERRCODE = 'CH001', DETAIL = refused;
     END IF;
 
     -- Arrays are taken apart in the list of columns, in step with each other, so that nothing is put aside on the way.
-    INSERT INTO event_log (flow_id, position, event_type, payload)
+    INSERT INTO "store".event_log (flow_id, position, event_type, payload)
     SELECT run_id, run_expected + event.number, event.type, event.payload::jsonb
     FROM (
         SELECT generate_series(0, cardinality(event_payloads) - 1) AS number,
@@ -259,9 +290,10 @@ BEGIN
 
     IF cardinality(artifact_hashes) > 0 THEN
         -- The first of a name stays.
-        INSERT INTO workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+        INSERT INTO "store".workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
         SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb,
-               (SELECT seq FROM event_log WHERE flow_id = run_id AND position = run_expected + artifact.event - 1)
+               (SELECT seq FROM "store".event_log
+                WHERE flow_id = run_id AND position = run_expected + artifact.event - 1)
         FROM (
             SELECT unnest(artifact_events) AS event,
                    unnest(artifact_hashes) AS hash,
@@ -272,7 +304,8 @@ BEGIN
         ON CONFLICT (artifact_hash) DO NOTHING;
         GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
         IF stored_artifacts < cardinality(artifact_hashes) THEN
-            PERFORM chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+            PERFORM "store".chem_repair_artifacts(
+                artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
         END IF;
     END IF;
 END
@@ -280,9 +313,10 @@ $function$
 ;
 
 -- object: function chem_refuse_change
-CREATE OR REPLACE FUNCTION chem_refuse_change()
+CREATE OR REPLACE FUNCTION "store".chem_refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
     RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'CH003';
@@ -291,9 +325,10 @@ $function$
 ;
 
 -- object: function chem_refuse_removal
-CREATE OR REPLACE FUNCTION chem_refuse_removal()
+CREATE OR REPLACE FUNCTION "store".chem_refuse_removal()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
     RAISE EXCEPTION 'rows of % stay for ever: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'CH003';
@@ -301,15 +336,47 @@ END
 $function$
 ;
 
+-- object: function chem_release_lease
+CREATE OR REPLACE FUNCTION "store".chem_release_lease(run uuid, held bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE "store".flow_leases SET renewed_at = NULL
+    WHERE flow_id = run AND epoch = held AND coalesce(taken_by, session_user) = session_user;
+END
+$function$
+;
+
+-- object: function chem_renew_leases
+CREATE OR REPLACE FUNCTION "store".chem_renew_leases(runs uuid[], epochs bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE "store".flow_leases AS lease SET renewed_at = clock_timestamp()
+    FROM unnest(runs, epochs) AS held (flow_id, epoch)
+    WHERE lease.flow_id = held.flow_id AND lease.epoch = held.epoch AND lease.renewed_at IS NOT NULL
+      AND coalesce(lease.taken_by, session_user) = session_user;
+END
+$function$
+;
+
 -- object: function chem_repair_artifacts
-CREATE OR REPLACE FUNCTION chem_repair_artifacts(hashes text[], kinds text[], payloads text[], metadatas text[])
+CREATE OR REPLACE FUNCTION "store".chem_repair_artifacts(hashes text[], kinds text[], payloads text[], metadatas text[])
  RETURNS bigint
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
     repaired BIGINT;
 BEGIN
-    INSERT INTO artifact_repairs (artifact_hash, kind, payload, metadata)
+    INSERT INTO "store".artifact_repairs (artifact_hash, kind, payload, metadata)
     SELECT DISTINCT ON (given.hash) given.hash, given.kind, given.payload, given.metadata::jsonb
     FROM (
         SELECT unnest(hashes) AS hash,
@@ -318,10 +385,10 @@ BEGIN
                unnest(metadatas) AS metadata
     ) AS given
     WHERE NOT EXISTS (
-        SELECT FROM workflow_step_artifacts AS stored
+        SELECT FROM "store".workflow_step_artifacts AS stored
         WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind AND stored.payload = given.payload
     ) AND NOT EXISTS (
-        SELECT FROM artifact_repairs AS stored
+        SELECT FROM "store".artifact_repairs AS stored
         WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind AND stored.payload = given.payload
     )
     ORDER BY given.hash;
@@ -332,21 +399,23 @@ $function$
 ;
 
 -- object: function chem_take_lease
-CREATE OR REPLACE FUNCTION chem_take_lease(run uuid, seen bigint, new_holder text)
+CREATE OR REPLACE FUNCTION "store".chem_take_lease(run uuid, seen bigint, new_holder text)
  RETURNS bigint
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
     taken BIGINT;
 BEGIN
     PERFORM pg_advisory_xact_lock(uuid_hash_extended(run, 0));
     IF seen = 0 THEN
-        INSERT INTO flow_leases (flow_id, epoch, holder) VALUES (run, 1, new_holder::jsonb)
+        INSERT INTO "store".flow_leases (flow_id, epoch, holder) VALUES (run, 1, new_holder::jsonb)
         ON CONFLICT DO NOTHING
         RETURNING epoch INTO taken;
     ELSE
-        UPDATE flow_leases
-        SET epoch = seen + 1, holder = new_holder::jsonb, taken_at = now(), renewed_at = now()
+        UPDATE "store".flow_leases
+        SET epoch = seen + 1, holder = new_holder::jsonb, taken_at = now(), renewed_at = now(), taken_by = session_user
         WHERE flow_id = run AND epoch = seen
         RETURNING epoch INTO taken;
     END IF;

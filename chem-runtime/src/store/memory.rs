@@ -8,7 +8,8 @@ use super::admit::{AdmittedArtifact, admit, admit_artifacts, now};
 use super::lease::{LeaseState, check_epoch};
 use super::summary::flow_begun_by;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, StoredResult, Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, RunFilter, StoreError, StoredResult, Takeover,
+    Writer,
 };
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
@@ -90,7 +91,12 @@ impl EventStore for InMemoryEventStore {
                 check_epoch(lease, held)?;
                 None
             }
-            None => None,
+            None => match state.leases.get(&flow_id) {
+                Some(held) if !held.released => {
+                    return Err(StoreError::Fenced { flow_id, holder: Some(held.holder.clone()) });
+                }
+                _ => None,
+            },
         };
         let found = state.events(flow_id).len() as u64;
         if found != expected {
@@ -187,15 +193,18 @@ impl EventStore for InMemoryEventStore {
         Ok(newest_first.filter(|result| before.is_none_or(|before| result.seq < before)).take(limit).copied().collect())
     }
 
-    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
         let state = self.state();
-        let begun = state.log.iter().filter(|(_, position)| *position == 0);
-        let summary = |(flow_id, _): &(FlowId, u64)| {
-            let events = state.events(*flow_id);
+        let begun = state.log.iter().rev().filter(|(_, position)| *position == 0);
+        let runs = begun.map(|(flow_id, _)| state.events(*flow_id)).filter_map(|events| {
+            let (first, last) = (events.first()?, events.last()?);
+            (before.is_none_or(|before| first.seq < before) && filter.takes(first, &last.kind)).then_some(events)
+        });
+        let summary = |events: &[FlowEvent]| {
             let (first, last) = (events.first()?.clone(), events.last()?.clone());
             Some(FlowSummary { first, last, event_variants: event_variants(events) })
         };
-        Ok(begun.filter_map(summary).collect())
+        Ok(runs.take(limit).filter_map(summary).collect())
     }
 
     fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {

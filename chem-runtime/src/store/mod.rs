@@ -49,7 +49,7 @@ pub use lease::{Holder, Lease, Takeover, Writer};
 pub use memory::InMemoryEventStore;
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
 pub use retry::{RetryPolicy, with_retry};
-pub use summary::FlowSummary;
+pub use summary::{FlowSummary, RunFilter};
 pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open, open_existing, open_to_read};
 
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
@@ -86,7 +86,8 @@ pub trait EventStore: Send + Sync {
     /// positions from there.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] if the lease under which the writer writes has passed to another holder.
+    /// [`StoreError::Fenced`] if the lease under which the writer writes has passed to another holder, or the writer has none
+    /// and another holds the run.
     /// [`StoreError::Conflict`] if the run's next position is another one: somebody else has appended.
     /// [`StoreError::Refused`] if an event has no canonical form. Nothing is stored in any of these cases.
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError>;
@@ -137,8 +138,9 @@ pub trait EventStore: Send + Sync {
     /// newest first, of those numbered below `before` if that is given. Whether a result is to be believed, its run shows.
     fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError>;
 
-    /// All runs, the oldest first. Reads the whole log; whoever looks for one run asks for less.
-    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError>;
+    /// Returns up to `limit` runs that `filter` takes, the newest first: of all runs, or of those whose first event comes
+    /// before the one numbered `before`, so that one page follows on another.
+    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError>;
 
     /// How the newest runs began: their first events, at most `limit`, the newest run first. Of all flows, or of the one
     /// called `flow`; of all runs, or of those whose first event comes before the one numbered `before`, so that one page
@@ -159,6 +161,22 @@ pub trait EventStore: Send + Sync {
     /// Whether what is appended outlives the process, and appending takes the time that this takes.
     fn is_durable(&self) -> bool {
         true
+    }
+
+    /// Returns all runs, the oldest first. Reads the whole log; a caller that looks for a few runs asks for
+    /// [`runs`](Self::runs).
+    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+        const PAGE: usize = 1_000;
+        let mut flows: Vec<FlowSummary> = Vec::new();
+        loop {
+            let page = self.runs(&RunFilter::default(), flows.last().map(|oldest| oldest.first.seq), PAGE)?;
+            let last = page.len() < PAGE;
+            flows.extend(page);
+            if last {
+                flows.reverse();
+                return Ok(flows);
+            }
+        }
     }
 
     /// Appends as [`append_as`](Self::append_as) does, under no lease.
@@ -219,6 +237,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
         (**self).results(key, before, limit)
+    }
+
+    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+        (**self).runs(filter, before, limit)
     }
 
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {

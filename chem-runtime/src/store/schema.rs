@@ -57,6 +57,8 @@ pub enum DriftKind {
     Changed,
     /// It is not the program's.
     Extra,
+    /// It is a right that nobody needs to read and to run.
+    Excessive,
 }
 
 impl DriftKind {
@@ -66,6 +68,7 @@ impl DriftKind {
             Self::Missing => "missing",
             Self::Changed => "changed",
             Self::Extra => "extra",
+            Self::Excessive => "excessive",
         }
     }
 }
@@ -89,6 +92,7 @@ impl fmt::Display for Drift {
             DriftKind::Missing => write!(f, "{} is missing", self.object)?,
             DriftKind::Changed => write!(f, "{} is not as it was made", self.object)?,
             DriftKind::Extra => write!(f, "{} is not the program's", self.object)?,
+            DriftKind::Excessive => write!(f, "{} is more than `chem store grant` gives", self.object)?,
         }
         let mut line = |label: &str, sql: &Option<String>| match sql {
             Some(sql) => write!(f, "\n  {label} {}", sql.replace('\n', "\n  ")),
@@ -155,6 +159,44 @@ pub fn check(url: &StoreUrl) -> Result<Vec<Drift>, StoreError> {
         StoreUrl::Postgres(url) => super::postgres::check(&postgres_pool(url)?),
         #[cfg(not(feature = "postgres"))]
         StoreUrl::Postgres(_) => Err(super::url::no_postgres(url)),
+    }
+}
+
+/// What a role of a database may do with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Everything that only reads.
+    Reader,
+    /// Besides, run flows: append to runs and hold their leases, by the functions of the store.
+    Runner,
+}
+
+/// Gives the role `role` of the database these rights on the store at `url`, and takes all others from it. Returns the
+/// statements that do so; with `only_tell` they are not executed.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if the store has no roles, there is no such role, or it is not for this user to do so.
+pub fn grant(url: &StoreUrl, role: &str, rights: Rights, only_tell: bool) -> Result<Vec<String>, StoreError> {
+    match url {
+        StoreUrl::Memory | StoreUrl::Sqlite(_) => {
+            let message =
+                format!("only a store in PostgreSQL has roles, and `{url}` has none; `chmod` says who may use a file");
+            Err(StoreError::Unusable { message, source: None })
+        }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => {
+            let pool = postgres_pool(url)?;
+            if only_tell {
+                super::postgres::grants(&pool, role, rights)
+            } else {
+                super::postgres::grant(&pool, role, rights)
+            }
+        }
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(_) => {
+            let _ = (role, rights, only_tell);
+            Err(super::url::no_postgres(url))
+        }
     }
 }
 

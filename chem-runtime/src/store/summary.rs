@@ -1,4 +1,6 @@
-//! A run in a line.
+//! A run in a line, and which runs are asked for.
+
+use jiff::Timestamp;
 
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::Fingerprint;
@@ -28,13 +30,7 @@ impl FlowSummary {
 
     /// How the run stands.
     pub fn status(&self) -> FlowStatus {
-        match &self.last.kind {
-            FlowEventKind::FlowCompleted(_) => FlowStatus::Completed,
-            FlowEventKind::StepFailed(_) => FlowStatus::Failed,
-            FlowEventKind::UserInteractionProvided(decision) if !decision.approved => FlowStatus::Failed,
-            FlowEventKind::UserInteractionRequested(_) => FlowStatus::Waiting,
-            _ => FlowStatus::Interrupted,
-        }
+        status_after(&self.last.kind)
     }
 
     /// The flow's fingerprint once the run is complete.
@@ -46,10 +42,44 @@ impl FlowSummary {
     }
 }
 
+/// Which runs are asked for. All of them, where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Those of the flow of this name.
+    pub flow: Option<String>,
+    /// Those of this status.
+    pub status: Option<FlowStatus>,
+    /// Those that began at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Those that began before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl RunFilter {
+    /// Whether a run that begins with `first` and has got to `last` is asked for.
+    pub(super) fn takes(&self, first: &FlowEvent, last: &FlowEventKind) -> bool {
+        self.flow.as_deref().is_none_or(|flow| flow_begun_by(&first.kind) == Some(flow))
+            && self.status.is_none_or(|status| status_after(last) == status)
+            && self.since.is_none_or(|since| first.ts >= since)
+            && self.until.is_none_or(|until| first.ts < until)
+    }
+}
+
 /// The name of the flow of which a run begins with `first`.
 pub(super) fn flow_begun_by(first: &FlowEventKind) -> Option<&str> {
     match first {
         FlowEventKind::FlowInitialized(initialized) => Some(&initialized.flow),
         _ => None,
+    }
+}
+
+/// How a run stands whose last event is `last`.
+fn status_after(last: &FlowEventKind) -> FlowStatus {
+    match last {
+        FlowEventKind::FlowCompleted(_) => FlowStatus::Completed,
+        FlowEventKind::StepFailed(_) => FlowStatus::Failed,
+        FlowEventKind::UserInteractionProvided(decision) if !decision.approved => FlowStatus::Failed,
+        FlowEventKind::UserInteractionRequested(_) => FlowStatus::Waiting,
+        _ => FlowStatus::Interrupted,
     }
 }

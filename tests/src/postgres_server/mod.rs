@@ -7,6 +7,7 @@
 
 mod binaries;
 mod database;
+mod pooler;
 mod proxy;
 mod server;
 mod settings;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 
 pub use binaries::Binaries;
 pub use database::TestDatabase;
+pub use pooler::TransactionPooler;
 pub use proxy::{Proxy, Traffic};
 pub use server::PostgresServer;
 pub use settings::{Durability, ServerSettings};

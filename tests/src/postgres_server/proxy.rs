@@ -17,6 +17,8 @@ pub enum Traffic {
     /// The next bytes from a client reach the server, and when the server answers, the connection is dropped in the
     /// place of the answer: what was asked for has happened, and the client does not know.
     LosesNextAnswer,
+    /// Nothing passes from now on, and the connections stay open.
+    IsSwallowed,
 }
 
 /// Listens on a port of 127.0.0.1 and passes everything on to a server's Unix socket, for as long as the process runs.
@@ -64,8 +66,11 @@ fn join(client: TcpStream, socket: &Path, traffic: &Arc<Mutex<Traffic>>) -> std:
         let mut buffer = [0; 64 * 1024];
         while let Ok(length @ 1..) = from_client.read(&mut buffer) {
             let mut traffic = traffic.lock().unwrap_or_else(PoisonError::into_inner);
+            if *traffic == Traffic::IsSwallowed {
+                continue;
+            }
             match std::mem::replace(&mut *traffic, Traffic::Passes) {
-                Traffic::Passes => {}
+                Traffic::Passes | Traffic::IsSwallowed => {}
                 Traffic::LosesNextRequest => break,
                 Traffic::LosesNextAnswer => *armed.lock().unwrap_or_else(PoisonError::into_inner) = true,
             }

@@ -45,3 +45,107 @@ fn commands_that_need_a_store_leave_a_database_without_one_as_it_is() {
     place.chem(&["run", "f.yaml", "--store", &url]).expect(0);
     assert!(place.chem(&["ls", "--store", &url]).expect(0).stdout.contains("completed"));
 }
+
+/// A flow whose second step waits for a person.
+const EVERYTHING: &str = "flow: f
+params: { text: CCO }
+steps:
+  - { id: seed, uses: demo.seed, with: { text: \"${params.text}\" } }
+  - { id: characters, uses: demo.characters, gate: { message: Go on? } }
+";
+
+#[test]
+fn a_runner_can_do_all_that_running_takes_and_a_reader_all_that_reads() {
+    let Some(database) = database() else { return };
+    let place = Place::new();
+    place.write("f.yaml", EVERYTHING).write("slow.yaml", &crate::harness::slow_flow(40, 100));
+    let url = database.url();
+    place.chem(&["store", "migrate", "--store", &url]).expect(0);
+    let roles = ["reader", "runner"].map(|rights| {
+        let name = format!("{}_{rights}", database.name());
+        database.client().batch_execute(&format!("CREATE ROLE {name} LOGIN")).unwrap();
+        let printed = place.chem(&["store", "grant", &name, rights, "--store", &url, "--print"]).expect(0).stdout;
+        place.chem(&["ls", "--store", &url.replace("chem@", &format!("{name}@"))]).expect(3);
+        assert_eq!(place.chem(&["store", "grant", &name, rights, "--store", &url]).expect(0).stdout, printed);
+        name
+    });
+    let [as_reader, as_runner] = roles.clone().map(|name| {
+        let url = url.replace("chem@", &format!("{name}@"));
+        let place = &place;
+        move |arguments: &[&str]| place.chem(&[arguments, &["--store", &url]].concat())
+    });
+
+    as_runner(&["run", "f.yaml"]).expect(4);
+    as_runner(&["reject", "@last", "characters"]).expect(0);
+    as_runner(&["retry", "@last"]).expect(4);
+    as_runner(&["approve", "@last", "characters"]).expect(0);
+    as_runner(&["branch", "@last", "--from", "seed", "--set", "seed.text=CCC"]).expect(4);
+    let mut child = place.spawn(&["run", "slow.yaml", "--store", &url.replace("chem@", &format!("{}@", roles[1]))]);
+    until_finished_steps(&database, 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    as_runner(&["resume", "@last"]).expect(0);
+
+    for command in [
+        &["ls"][..],
+        &["ls", "--status", "completed", "--tree"],
+        &["show", "@last"],
+        &["log", "@last"],
+        &["log", "@last", "--follow"],
+        &["plan", "f.yaml"],
+        &["store", "status"],
+        &["store", "check"],
+        &["verify", "@last"],
+        &["why", "@last", "seed"],
+    ] {
+        let told = as_reader(command);
+        assert!([0, 1].contains(&told.status) && !told.stderr.contains("may not do this"), "{command:?}: {told:?}");
+    }
+    let refused = as_reader(&["run", "f.yaml"]).expect(3).stderr;
+    assert!(refused.contains("the user may not do this"), "{refused}");
+    let refused = as_runner(&["store", "grant", &roles[0], "runner"]).stderr;
+    assert!(refused.contains("may not do this"), "{refused}");
+    let refused = place.chem(&["store", "grant", "anna", "runner", "--store", "sqlite:s.db"]).expect(3).stderr;
+    assert!(refused.contains("only a store in PostgreSQL has roles"), "{refused}");
+    let drop = format!("DROP OWNED BY {0}, {1}; DROP ROLE {0}, {1}", roles[0], roles[1]);
+    database.client().batch_execute(&drop).unwrap();
+}
+
+fn until_finished_steps(database: &TestDatabase, count: i64) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let sql = "SELECT count(*) FROM event_log WHERE event_type = 'stepfinished' AND flow_id =
+                   (SELECT flow_id FROM event_log WHERE position = 0 ORDER BY seq DESC LIMIT 1)";
+    let mut client = database.client();
+    while client.query_one(sql, &[]).unwrap().get::<_, i64>(0) < count {
+        assert!(std::time::Instant::now() < deadline, "no step has finished");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_variables_of_postgresql_and_a_service_say_what_the_address_does_not() {
+    let Some(database) = database() else { return };
+    let Some(socket) = database.socket() else { return };
+    let place = Place::new();
+    place.write("f.yaml", FLOW);
+    let (host, port) = (socket.parent().unwrap().display().to_string(), socket.extension().unwrap().to_owned());
+    let chem = |url: &str, variables: &[(&str, &str)]| {
+        let mut command = place.command(&["run", "f.yaml", "--store", url]);
+        for name in ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSERVICE", "PGPASSWORD"] {
+            command.env_remove(name);
+        }
+        crate::harness::Outcome::from(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    let port = port.into_string().unwrap();
+    let place_of = [("PGHOST", host.as_str()), ("PGPORT", &port), ("PGUSER", "chem"), ("PGDATABASE", database.name())];
+    chem("postgres:///", &place_of).expect(0);
+    let service = format!("[lab]\nhost={host}\nport={port}\nuser=chem\ndbname={}\n", database.name());
+    place.write("services", &service);
+    let file = place.path().join("services").display().to_string();
+    chem("postgres:///?service=lab", &[("PGSERVICEFILE", &file)]).expect(0);
+    chem("postgres:///", &[("PGSERVICE", "lab"), ("PGSERVICEFILE", &file), ("PGUSER", "nobody")]).expect(0);
+    let refused = chem("postgres:///?service=lap", &[("PGSERVICEFILE", &file)]).expect(3).stderr;
+    assert!(refused.contains("there is no service `lap`"), "{refused}");
+    let refused = chem("postgres:///", &[&place_of[..], &[("PGSSLCRL", "f")]].concat()).expect(3).stderr;
+    assert!(refused.contains("`PGSSLCRL` is set"), "{refused}");
+}

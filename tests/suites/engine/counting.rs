@@ -13,8 +13,8 @@ use chem_runtime::step::{
     StepRunResult,
 };
 use chem_runtime::store::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, StoreError, StoredResult,
-    Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, RunFilter, StoreError,
+    StoredResult, Takeover, Writer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -260,8 +260,8 @@ impl EventStore for Watched {
         }
     }
 
-    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
-        self.inner.flows()
+    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+        self.inner.runs(filter, before, limit)
     }
 
     fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {

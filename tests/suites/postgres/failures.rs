@@ -239,7 +239,7 @@ fn deadlocks_and_serialization_failures_are_tried_again() {
                 "CREATE SEQUENCE failures;
                  CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
                  BEGIN
-                     IF nextval('failures') <= 2 THEN RAISE EXCEPTION 'for a test' USING ERRCODE = '{state}'; END IF;
+                     IF nextval('public.failures') <= 2 THEN RAISE EXCEPTION 'for a test' USING ERRCODE = '{state}'; END IF;
                      RETURN NULL;
                  END $$;
                  CREATE TRIGGER fails BEFORE INSERT ON event_log FOR EACH STATEMENT EXECUTE FUNCTION fail();"
@@ -267,7 +267,7 @@ fn trying_again_has_a_limit() {
             .batch_execute(&format!(
                 "CREATE SEQUENCE failures;
                  CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
-                 BEGIN PERFORM nextval('failures'); RAISE EXCEPTION 'for a test' USING ERRCODE = '{state}'; END $$;
+                 BEGIN PERFORM nextval('public.failures'); RAISE EXCEPTION 'for a test' USING ERRCODE = '{state}'; END $$;
                  CREATE TRIGGER fails BEFORE INSERT ON event_log FOR EACH STATEMENT EXECUTE FUNCTION fail();"
             ))
             .unwrap();

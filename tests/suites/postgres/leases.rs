@@ -94,7 +94,7 @@ fn refuses_a_zombie(store: &PgEventStore, database: &TestDatabase) {
     let shared = |epoch: i64, position: i64| {
         format!(
             "SELECT chem_append(ARRAY['{run}']::uuid[], ARRAY[{position}], ARRAY[{epoch}], ARRAY[NULL],
-                 ARRAY['{run}']::uuid[], ARRAY[{position}], ARRAY['stepsignal'], ARRAY['{{}}'],
+                 ARRAY[1], ARRAY['stepsignal'], ARRAY['{{}}'],
                  '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
         )
     };

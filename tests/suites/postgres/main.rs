@@ -11,12 +11,15 @@
 //! - `failover`: a standby that takes over.
 //! - `tls`: who is trusted.
 //! - `rights`: what a user who does not own the store may do.
+//! - `boundary`: what other users of the database can do to those who use the store.
+//! - `silence`: servers that stop answering, and poolers that do not keep sessions.
 //! - `moving`: logs from one store in another.
 
 #![cfg(unix)]
 
 mod append_only;
 mod artifacts;
+mod boundary;
 mod failover;
 mod failures;
 mod following;
@@ -25,6 +28,7 @@ mod migrations;
 mod moving;
 mod rights;
 mod schema;
+mod silence;
 mod tls;
 mod work;
 mod writers;

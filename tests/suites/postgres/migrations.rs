@@ -13,6 +13,12 @@ use chem_tests::released::{POSTGRES_V6, still_works};
 
 use crate::{pool, store_or_skip};
 
+macro_rules! migration {
+    ($name:literal) => {
+        include_str!(concat!("../../../migrations/postgres/", $name, ".sql"))
+    };
+}
+
 const V1: &str = include_str!("../../../migrations/postgres/V1__create_event_log_and_artifacts.sql");
 
 fn child(arguments: &[&str]) -> Child {
@@ -83,8 +89,11 @@ fn older(migrations: &[&str]) -> Option<TestDatabase> {
         .batch_execute(&format!(
             "CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version <= {};
              DROP TABLE event_log, workflow_step_artifacts, artifact_repairs, delivery_eras, flow_leases;
-             DROP FUNCTION chem_append, chem_append_to_run, chem_append_artifacts, chem_repair_artifacts,
-                 chem_take_lease, chem_refuse_change, chem_refuse_removal;
+             DO $$ DECLARE name text; BEGIN
+                 FOR name IN SELECT oid::regprocedure FROM pg_proc WHERE starts_with(proname, 'chem_') LOOP
+                     EXECUTE 'DROP FUNCTION ' || name;
+                 END LOOP;
+             END $$;
              TRUNCATE refinery_schema_history;
              INSERT INTO refinery_schema_history SELECT * FROM history;",
             migrations.len()
@@ -111,13 +120,26 @@ fn first_release(events: bool) -> Option<TestDatabase> {
     Some(database)
 }
 
+/// A database as it was before functions were the only way to write, with no runs.
+pub(crate) fn before_the_guard() -> Option<TestDatabase> {
+    older(&[
+        V1,
+        migration!("V2__number_events_within_their_flow"),
+        migration!("V3__refuse_update_delete_and_truncate"),
+        migration!("V4__record_the_order_of_delivery"),
+        migration!("V5__lease_runs_to_their_writers"),
+        migration!("V6__append_at_an_expected_position"),
+        migration!("V7__widen_event_types"),
+        migration!("V8__find_finished_steps_by_their_work"),
+        migration!("V9__append_in_fewer_statements"),
+        migration!("V10__append_to_one_run_by_a_function_of_its_own"),
+        migration!("V11__keep_leases_and_eras"),
+        migration!("V12__repair_artifacts"),
+    ])
+}
+
 #[test]
 fn the_runs_of_a_store_of_version_6_replay_and_go_on() {
-    macro_rules! migration {
-        ($name:literal) => {
-            include_str!(concat!("../../../migrations/postgres/", $name, ".sql"))
-        };
-    }
     let migrations = [
         V1,
         migration!("V2__number_events_within_their_flow"),

@@ -1,28 +1,67 @@
-//! What a user who does not own the store may do with the rights that the tutorial names.
+//! Roles of the database, and that what the tutorial grants is enough.
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::postgres::PgEventStore;
+use chem_runtime::store::postgres::{PgEventStore, grant};
+use chem_runtime::store::schema::Rights;
 use chem_runtime::store::{EventStore as _, Holder, StoreError, Takeover};
 use chem_tests::events::{artifact, finished, numbered};
+use chem_tests::postgres_server::TestDatabase;
+use postgres::{Client, NoTls};
 
-use crate::store_or_skip;
+use crate::{address, pool, store_or_skip};
 
-const TUTORIAL: &str = include_str!("../../../docs/tutorial.md");
+/// A role that can log in, which goes when this does.
+pub(crate) struct Role<'a> {
+    database: &'a TestDatabase,
+    name: String,
+}
+
+impl<'a> Role<'a> {
+    pub(crate) fn new(database: &'a TestDatabase, name: &str) -> Self {
+        // Roles belong to the whole server.
+        let name = format!("{}_{name}", database.name());
+        database.client().batch_execute(&format!("CREATE ROLE {name} LOGIN")).unwrap();
+        Self { database, name }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address of the database for this role.
+    pub(crate) fn url(&self) -> String {
+        let (scheme, rest) = self.database.url().split_once("://").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let (_, place) = rest.split_once('@').unwrap();
+        format!("{scheme}://{}@{place}", self.name)
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(&self.url(), NoTls).unwrap()
+    }
+
+    /// Gives it the rights of a `reader` or a `runner`.
+    pub(crate) fn grant(&self, rights: &str) {
+        let rights = if rights == "runner" { Rights::Runner } else { Rights::Reader };
+        grant(&pool(self.database), &self.name, rights).unwrap();
+    }
+}
+
+impl Drop for Role<'_> {
+    fn drop(&mut self) {
+        let name = &self.name;
+        if let Ok(mut client) = Client::connect(&self.database.url(), NoTls) {
+            let _ = client.batch_execute(&format!("DROP OWNED BY {name} CASCADE; DROP ROLE {name}"));
+        }
+    }
+}
 
 #[test]
-fn the_rights_that_the_tutorial_names_are_enough() {
+fn a_runner_and_a_reader_can_do_what_they_are_granted() {
     let (_store, database) = store_or_skip!();
-    let mut client = database.client();
-    let (_, grants) = TUTORIAL.split_once("```sql\nGRANT").unwrap();
-    let (grants, _) = grants.split_once("```").unwrap();
-    // Users belong to the whole server.
-    let named = |user: &str| format!("{}_{user}", database.name());
-    let (reader, writer) = (named("reader"), named("writer"));
-    let grants = format!("GRANT{grants}").replace("reader", &reader).replace("writer", &writer);
-    client.batch_execute(&format!("CREATE ROLE {reader}; CREATE ROLE {writer}; {grants}")).unwrap();
-    let open = |user: &str| {
-        PgEventStore::open(&crate::address(&format!("{}?options=-c%20role%3D{user}", database.url()))).unwrap()
-    };
+    let (reader, writer) = (Role::new(&database, "reader"), Role::new(&database, "writer"));
+    reader.grant("reader");
+    writer.grant("runner");
+    let open = |role: &Role<'_>| PgEventStore::open(&address(&role.url())).unwrap();
 
     let (run, store) = (FlowId::new(), open(&writer));
     let lease = store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
@@ -36,7 +75,12 @@ fn the_rights_that_the_tutorial_names_are_enough() {
     let error = store.append(run, 2, &[numbered(2)]).unwrap_err();
     assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
     assert!(error.to_string().contains("\"Rights on the database\""), "{error}");
+}
 
-    drop(store);
-    client.batch_execute(&format!("DROP OWNED BY {reader}, {writer}; DROP ROLE {reader}, {writer}")).unwrap();
+#[test]
+fn who_cannot_be_granted_anything_is_told_why() {
+    let (_store, database) = store_or_skip!();
+    let refused = |role: &str| grant(&pool(&database), role, Rights::Runner).unwrap_err().to_string();
+    assert!(refused("no_such").contains("there is no role `no_such`"), "{}", refused("no_such"));
+    assert!(refused("chem").contains("the role `chem` owns the store"), "{}", refused("chem"));
 }

@@ -12,7 +12,7 @@ use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Progress, Registry, StepId};
 use chem_runtime::store::{
     Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, InMemoryFlowRepository, Lease, NewEvent,
-    StoreError, StoredResult, Takeover, Writer,
+    RunFilter, StoreError, StoredResult, Takeover, Writer,
 };
 use chem_tests::stores::fresh;
 
@@ -208,8 +208,8 @@ impl EventStore for Damaged {
         self.inner.results(key, before, limit)
     }
 
-    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
-        self.inner.flows()
+    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+        self.inner.runs(filter, before, limit)
     }
 
     fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {

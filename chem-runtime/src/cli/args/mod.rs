@@ -15,7 +15,7 @@ pub(super) use runs::{
     AnswerArgs, ApproveArgs, ArtifactArgs, BranchArgs, LogArgs, LsArgs, ResumeArgs, RetryArgs, RunIdArgs, VerifyArgs,
     WhyArgs,
 };
-pub(super) use tools::{CompletionsArgs, NewCommand, NewStep, SchemaArgs, StepsArgs, StoreCommand};
+pub(super) use tools::{CompletionsArgs, GrantedRights, NewCommand, NewStep, SchemaArgs, StepsArgs, StoreCommand};
 
 use crate::step::Confinement;
 

@@ -25,7 +25,8 @@ pub(in crate::cli) enum StoreCommand {
     Status,
     /// Bring the schema up to date; make the store if it is not there.
     Migrate,
-    /// Say which objects of the schema are not as the program made them. Status 1 if there are any.
+    /// Say which objects of the schema are not as the program made them, and who may do more than read and run. Status 1 if
+    /// there is anything to say.
     Check {
         /// Replay every run, look up every reused result and hash every artifact, too. Status 1 if anything is not sound.
         #[arg(long)]
@@ -33,6 +34,27 @@ pub(in crate::cli) enum StoreCommand {
     },
     /// Make artifacts again that are damaged or missing, by running the steps that put them out. Status 1 if some are left.
     Repair,
+    /// Give a role of the database what it needs to read or to run flows, and nothing else. For the owner of the store.
+    Grant {
+        /// The role, as the database knows it.
+        #[arg(value_name = "ROLE")]
+        role: String,
+        /// What it may do.
+        #[arg(value_enum, value_name = "reader|runner")]
+        rights: GrantedRights,
+        /// Print the statements, and execute none.
+        #[arg(long)]
+        print: bool,
+    },
+}
+
+/// What a role may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum GrantedRights {
+    /// Read runs, events and artifacts.
+    Reader,
+    /// Besides, run flows.
+    Runner,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::cli::advice::advised;
-use crate::cli::args::{Format, Shared, StoreCommand};
+use crate::cli::args::{Format, GrantedRights, Shared, StoreCommand};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::{output, runs, signals};
 use crate::step::{CancelToken, Registry};
-use crate::store::schema::{self, Drift, Version};
+use crate::store::schema::{self, Drift, Rights, Version};
 use crate::{store, workbench};
 
 pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<ExitCode, Failure> {
@@ -65,6 +65,16 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             }
             print(shared, &repair.to_json(), &text)?;
             Ok(if repair.left.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
+        }
+        StoreCommand::Grant { role, rights, print: only_print } => {
+            let rights = match rights {
+                GrantedRights::Reader => Rights::Reader,
+                GrantedRights::Runner => Rights::Runner,
+            };
+            let statements = schema::grant(&url, role, rights, *only_print)?;
+            let text: String = statements.iter().map(|statement| format!("{statement};\n")).collect();
+            print(shared, &statements.into(), &text)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::artifacts::{self, Columns};
+use super::client::Parameters;
 use super::error::{CONFLICT, FENCED};
 use super::rows::signed;
 use super::session::Session;
@@ -14,10 +15,10 @@ use crate::store::{Holder, Lease, StoreError};
 /// The most text that one statement carries. What is larger is sent in pieces, within one transaction.
 pub(super) const AT_ONCE: usize = 8 * 1024 * 1024;
 
-const APPEND_TO_RUN: &str = "SELECT chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const APPEND_TO_RUN: &str = "SELECT store.chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 /// Writes something that nobody reads, so that the commit is one that standbys are waited for.
 const SETTLE: &str = "SELECT pg_logical_emit_message(true, 'chem', '')";
-const APPEND_TO_RUNS: &str = "SELECT FROM chem_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const APPEND_TO_RUNS: &str = "SELECT store.chem_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 /// What is to be appended to one run.
 pub(super) struct Pending {
@@ -51,11 +52,11 @@ pub(super) enum Failure {
     /// Some of the runs were refused; the others are as good as before.
     Refused(Vec<Refusal>),
     /// The database failed.
-    Database(postgres::Error),
+    Database(tokio_postgres::Error),
 }
 
-impl From<postgres::Error> for Failure {
-    fn from(error: postgres::Error) -> Self {
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error)
     }
 }
@@ -119,17 +120,15 @@ fn settle_if_warned(session: &mut Session) -> Result<(), Failure> {
 /// Waits until all that was committed before is where the server's settings want it: on its disk, and on its standbys.
 ///
 /// A commit is seen by others before standbys have it if whoever made it stopped waiting for them.
-pub(super) fn settle(session: &mut Session) -> Result<(), postgres::Error> {
+pub(super) fn settle(session: &mut Session) -> Result<(), tokio_postgres::Error> {
     let statement = session.prepared(SETTLE)?;
     session.execute(&statement, &[]).map(drop)
 }
 
-type Parameters<'a> = [&'a (dyn postgres::types::ToSql + Sync)];
-
 fn append_to_run(
     pending: &Pending,
     artifacts: &Columns<'_>,
-    execute: impl FnOnce(&Parameters<'_>) -> Result<u64, postgres::Error>,
+    execute: impl FnOnce(&Parameters<'_>) -> Result<u64, tokio_postgres::Error>,
 ) -> Result<(), Failure> {
     let types: Vec<&str> = pending.events.iter().map(|event| event.event_type).collect();
     let payloads: Vec<&str> = pending.events.iter().map(|event| event.payload.as_str()).collect();
@@ -159,13 +158,13 @@ fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns
     let run_holders: Option<Vec<Option<String>>> =
         leased.then(|| batch.iter().map(|pending| pending.new_holder()).collect());
 
+    // A batch has far fewer events than an INT can count.
+    let run_counts: Vec<i32> =
+        batch.iter().map(|pending| i32::try_from(pending.events.len()).unwrap_or(i32::MAX)).collect();
     let count = batch.iter().map(|pending| pending.events.len()).sum();
-    let (mut event_runs, mut positions) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let (mut types, mut payloads) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for pending in batch {
-        for (position, event) in (pending.expected..).zip(&pending.events) {
-            event_runs.push(pending.flow_id.as_uuid());
-            positions.push(signed(position));
+        for event in &pending.events {
             types.push(event.event_type);
             payloads.push(event.payload.as_str());
         }
@@ -177,8 +176,7 @@ fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns
             &run_expected,
             &run_epochs,
             &run_holders,
-            &event_runs,
-            &positions,
+            &run_counts,
             &types,
             &payloads,
             &artifacts.events,
@@ -191,7 +189,7 @@ fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns
     told.map(drop).map_err(failure)
 }
 
-fn failure(error: postgres::Error) -> Failure {
+fn failure(error: tokio_postgres::Error) -> Failure {
     match refusals(&error) {
         Some(refused) => Failure::Refused(refused),
         None => Failure::Database(error),
@@ -199,7 +197,7 @@ fn failure(error: postgres::Error) -> Failure {
 }
 
 /// The runs that the database names when it refuses an append.
-fn refusals(error: &postgres::Error) -> Option<Vec<Refusal>> {
+fn refusals(error: &tokio_postgres::Error) -> Option<Vec<Refusal>> {
     let told = error.as_db_error().filter(|told| [CONFLICT, FENCED].contains(&told.code().code()))?;
     serde_json::from_str(told.detail()?).ok()
 }

@@ -1,14 +1,14 @@
 //! The artifacts of an append as the database gets them: in columns, in the order of their hashes.
 
-use postgres::Transaction;
+use super::client::Transaction;
 
 use super::append::{AT_ONCE, Pending};
 use super::rows::signed;
 use super::session::Session;
 use crate::store::admit::{Admitted, AdmittedArtifact};
 
-pub(super) const APPEND: &str = "SELECT chem_append_artifacts($1, $2, $3, $4, $5, $6, $7)";
-const REPAIR: &str = "SELECT chem_repair_artifacts($1, $2, $3, $4)";
+pub(super) const APPEND: &str = "SELECT store.chem_append_artifacts($1, $2, $3, $4, $5, $6, $7)";
+const REPAIR: &str = "SELECT store.chem_repair_artifacts($1, $2, $3, $4)";
 
 /// An artifact, and with which event it lands.
 pub(super) struct Placed<'a> {
@@ -66,9 +66,9 @@ impl<'a> Columns<'a> {
 /// with what it is sent, and so they are sent too.
 pub(super) fn append_in_pieces(
     transaction: &mut Transaction<'_>,
-    append: &postgres::Statement,
+    append: &tokio_postgres::Statement,
     pending: &Pending,
-) -> Result<(), postgres::Error> {
+) -> Result<(), tokio_postgres::Error> {
     let mut placed = in_order(pending.events.iter());
     placed.dedup_by(|later, first| later.hash == first.hash);
     let (run, expected) = (pending.flow_id.as_uuid(), signed(pending.expected));
@@ -81,7 +81,7 @@ pub(super) fn append_in_pieces(
 
 /// Stores a further copy of each of these artifacts of which the store has no copy with this content. Returns how many it
 /// stored.
-pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> Result<u64, postgres::Error> {
+pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> Result<u64, tokio_postgres::Error> {
     let statement = session.prepared(REPAIR)?;
     let placed: Vec<_> = artifacts.iter().map(Placed::alone).collect();
     let mut repaired = 0;

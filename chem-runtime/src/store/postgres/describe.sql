@@ -5,8 +5,8 @@ tables AS (
            quote_ident(namespace.nspname) || '.' AS qualifier
     FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'artifact_repairs', 'delivery_eras', 'flow_leases'])
         AS known (name)
-    JOIN pg_class AS class ON class.oid = to_regclass(known.name)
-    JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+    JOIN pg_class AS class ON class.relname = known.name
+    JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace AND namespace.nspname = $1::text
 ),
 objects (rank, place, object, sql) AS (
     SELECT 0, sequence.relname::text, 'sequence ' || sequence.relname,
@@ -56,11 +56,14 @@ objects (rank, place, object, sql) AS (
            'function ' || proname
            || CASE row_number() OVER (PARTITION BY proname ORDER BY pg_proc.oid) WHEN 1 THEN ''
                    ELSE '(' || arguments || ')' END,
-           replace(pg_get_functiondef(pg_proc.oid), qualifier, '') || ';'
+           -- In a function the schema is written as "store", as it stands in the migrations.
+           replace(
+               replace(pg_get_functiondef(pg_proc.oid), 'FUNCTION ' || quote_ident($1::text) || '.', 'FUNCTION "store".'),
+               '"' || replace($1::text, '"', '""') || '".', '"store".'
+           ) || ';'
     FROM pg_proc
     CROSS JOIN LATERAL (SELECT pg_get_function_identity_arguments(pg_proc.oid)) AS signature (arguments)
-    JOIN (SELECT DISTINCT qualifier FROM tables) AS store ON quote_ident(pronamespace::regnamespace::text) || '.' = qualifier
-                                                          OR pronamespace::regnamespace::text || '.' = qualifier
+    JOIN pg_namespace ON pg_namespace.oid = pronamespace AND nspname = $1::text
     WHERE proname LIKE 'chem\_%'
 
     UNION ALL
@@ -115,9 +118,12 @@ objects (rank, place, object, sql) AS (
 
     UNION ALL
     -- What stands in a table that inherits from one of the store's is read as if it stood there.
-    SELECT 10, name || '.' || inhrelid::regclass::text, 'child ' || name || '.' || inhrelid::regclass::text,
+    SELECT 10, name || '.' || inhrelid::regclass::text,
+           'child ' || name || '.' || replace(inhrelid::regclass::text, qualifier, ''),
            format('ALTER TABLE %s INHERIT %I;', inhrelid::regclass, name)
     FROM tables
     JOIN pg_inherits ON inhparent = tables.oid
 )
-SELECT object, sql FROM objects ORDER BY rank, place COLLATE "C"
+-- No schema of the store is on the path, and so its name stands before the names of what is in it.
+SELECT object, CASE WHEN rank = 3 THEN sql ELSE replace(sql, quote_ident($1::text) || '.', '') END
+FROM objects ORDER BY rank, place COLLATE "C"

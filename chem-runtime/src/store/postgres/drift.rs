@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::error::store_error;
 use super::follow::is_behind;
 use super::provider::PgPool;
+use super::rights;
 use super::schema::status;
 use crate::store::StoreError;
 use crate::store::schema::{Drift, DriftKind, compare};
@@ -36,6 +37,7 @@ pub fn check(pool: &PgPool) -> Result<Vec<Drift>, StoreError> {
     let found = describe(pool)?;
     let mut drifts = compare(&parse(EXPECTED), &parse(&found));
     let failed = |error| store_error(pool.shown(), "read the schema of", error);
+    drifts.extend(rights::excess(&mut *pool.get()?).map_err(failed)?);
     if is_behind(&mut *pool.get()?).map_err(failed)? {
         drifts.push(Drift {
             kind: DriftKind::Changed,
@@ -51,7 +53,9 @@ pub fn check(pool: &PgPool) -> Result<Vec<Drift>, StoreError> {
 pub fn describe(pool: &PgPool) -> Result<String, StoreError> {
     let failed = |error| store_error(pool.shown(), "read the schema of", error);
     let mut description = String::from("-- The schema of a store after all migrations, as the program describes it.\n");
-    for row in pool.get()?.query(DESCRIBE, &[]).map_err(failed)? {
+    let mut session = pool.get()?;
+    let schema = session.schema().map(str::to_owned);
+    for row in session.query(DESCRIBE, &[&schema]).map_err(failed)? {
         let (object, sql): (String, String) =
             row.try_get(0).and_then(|object| Ok((object, row.try_get(1)?))).map_err(failed)?;
         description.push_str(&format!("\n{OBJECT}{object}\n{}\n", sql.trim_end()));

@@ -37,10 +37,10 @@ const FOLLOW: &str = "
                 END AS xact
      )
      SELECT event.*, era.era
-     FROM (SELECT era, first_seq, lead(first_seq) OVER (ORDER BY era) AS end_seq FROM delivery_eras) AS era,
+     FROM (SELECT era, first_seq, lead(first_seq) OVER (ORDER BY era) AS end_seq FROM store.delivery_eras) AS era,
           LATERAL (
               SELECT seq, flow_id, position, ts, event_type, payload::text, xact::text::bigint
-              FROM event_log
+              FROM store.event_log
               WHERE (xact, seq) > (CASE WHEN era.era = $1::bigint THEN $2::text::xid8 ELSE '0'::xid8 END,
                                    CASE WHEN era.era = $1 THEN $3::bigint ELSE 0 END)
                 AND event_log.xact < CASE WHEN era.end_seq IS NULL THEN (SELECT horizon.xact FROM horizon)
@@ -57,33 +57,33 @@ const FOLLOW: &str = "
 /// Whether the log has the event that a cursor stands after, in the same transaction and the same era; and whether that
 /// can still come, as on a standby that lags behind the server that gave the cursor.
 const PLACE: &str = "
-     SELECT EXISTS (SELECT FROM event_log WHERE seq = $3::bigint AND xact = $2::text::xid8)
-                AND $1::bigint = (SELECT max(era) FROM delivery_eras WHERE first_seq <= $3),
+     SELECT EXISTS (SELECT FROM store.event_log WHERE seq = $3::bigint AND xact = $2::text::xid8)
+                AND $1::bigint = (SELECT max(era) FROM store.delivery_eras WHERE first_seq <= $3),
             pg_is_in_recovery() AND $2::text::xid8 >= pg_snapshot_xmin(pg_current_snapshot())";
 
 /// The log was moved to this cluster if its latest events come from transactions that are still to come.
 const MOVED: &str = "
      SELECT coalesce(bool_or(latest.xact >= pg_snapshot_xmax(pg_current_snapshot())), false)
-     FROM (SELECT xact FROM event_log
-           WHERE seq >= (SELECT max(first_seq) FROM delivery_eras)
+     FROM (SELECT xact FROM store.event_log
+           WHERE seq >= (SELECT max(first_seq) FROM store.delivery_eras)
            ORDER BY seq DESC LIMIT 1000) AS latest";
 
 const BEGIN_ERA: &str = "
-     INSERT INTO delivery_eras (era, first_seq)
-     SELECT (SELECT max(era) + 1 FROM delivery_eras), (SELECT max(seq) + 1 FROM event_log)";
+     INSERT INTO store.delivery_eras (era, first_seq)
+     SELECT (SELECT max(era) + 1 FROM store.delivery_eras), (SELECT max(seq) + 1 FROM store.event_log)";
 
 /// The sequence has yet to give numbers that the log has already: logical replication, and a restore of rows alone, leave
 /// it where it was. Whoever may not look at it takes no numbers from it either.
 const BEHIND: &str = "
      SELECT coalesce(CASE WHEN has_sequence_privilege(sequence, 'SELECT, USAGE')
-                          THEN coalesce(pg_sequence_last_value(sequence), 0) < (SELECT max(seq) FROM event_log) END,
+                          THEN coalesce(pg_sequence_last_value(sequence), 0) < (SELECT max(seq) FROM store.event_log) END,
                      false)
-     FROM (SELECT pg_get_serial_sequence('event_log', 'seq')::regclass AS sequence) AS log";
+     FROM (SELECT pg_get_serial_sequence($name$store.event_log$name$, 'seq')::regclass AS sequence) AS log";
 
 const CATCH_UP: &str = "
      SELECT setval(sequence, newest)
-     FROM (SELECT pg_get_serial_sequence('event_log', 'seq')::regclass AS sequence,
-                  (SELECT max(seq) FROM event_log) AS newest) AS log
+     FROM (SELECT pg_get_serial_sequence($name$store.event_log$name$, 'seq')::regclass AS sequence,
+                  (SELECT max(seq) FROM store.event_log) AS newest) AS log
      WHERE coalesce(pg_sequence_last_value(sequence), 0) < newest";
 
 /// Refuses to read on in a log whose era has not begun: the events that were moved would never be delivered.
@@ -128,27 +128,29 @@ pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Re
 
 /// Begins a new era if the log was moved here from another cluster, and lets the sequence go on after the log. Whoever
 /// calls this keeps others from it meanwhile.
-pub(super) fn finish_move(session: &mut Session) -> Result<(), postgres::Error> {
+pub(super) fn finish_move(session: &mut Session) -> Result<(), tokio_postgres::Error> {
     if says(session, MOVED)? {
-        session.execute(BEGIN_ERA, &[])?;
+        let begin = session.in_schema(BEGIN_ERA);
+        session.execute(&begin, &[])?;
     }
     if is_behind(session)? {
-        session.execute(CATCH_UP, &[])?;
+        let catch_up = session.in_schema(CATCH_UP);
+        session.execute(&catch_up, &[])?;
     }
     Ok(())
 }
 
 /// Whether the log was moved here, and nobody has seen to what a move leaves to do.
-pub(super) fn is_move_unfinished(session: &mut Session) -> Result<bool, postgres::Error> {
+pub(super) fn is_move_unfinished(session: &mut Session) -> Result<bool, tokio_postgres::Error> {
     Ok(says(session, MOVED)? || is_behind(session)?)
 }
 
 /// Whether the sequence has yet to give numbers that the log has already.
-pub(super) fn is_behind(session: &mut Session) -> Result<bool, postgres::Error> {
+pub(super) fn is_behind(session: &mut Session) -> Result<bool, tokio_postgres::Error> {
     says(session, BEHIND)
 }
 
-fn says(session: &mut Session, question: &'static str) -> Result<bool, postgres::Error> {
+fn says(session: &mut Session, question: &'static str) -> Result<bool, tokio_postgres::Error> {
     let statement = session.prepared(question)?;
     session.query_one(&statement, &[])?.try_get(0)
 }

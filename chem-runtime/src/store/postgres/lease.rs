@@ -31,15 +31,11 @@ impl Default for LeaseTerms {
 
 const READ: &str = "
      SELECT epoch, holder::text, coalesce(renewed_at < clock_timestamp() - make_interval(secs => $2), true),
-            (SELECT event_type FROM event_log WHERE flow_id = $1 ORDER BY position DESC LIMIT 1)
-     FROM flow_leases WHERE flow_id = $1";
-const TAKE: &str = "SELECT chem_take_lease($1, $2, $3)";
-const RELEASE: &str = "UPDATE flow_leases SET renewed_at = NULL WHERE flow_id = $1 AND epoch = $2";
-const RENEW: &str = "
-     UPDATE flow_leases SET renewed_at = clock_timestamp()
-     FROM unnest($1::uuid[], $2::bigint[]) AS held (flow_id, epoch)
-     WHERE flow_leases.flow_id = held.flow_id AND flow_leases.epoch = held.epoch
-       AND flow_leases.renewed_at IS NOT NULL";
+            (SELECT event_type FROM store.event_log WHERE flow_id = $1 ORDER BY position DESC LIMIT 1)
+     FROM store.flow_leases WHERE flow_id = $1";
+const TAKE: &str = "SELECT store.chem_take_lease($1, $2, $3)";
+const RELEASE: &str = "SELECT store.chem_release_lease($1, $2)";
+const RENEW: &str = "SELECT store.chem_renew_leases($1, $2)";
 
 /// Takes a run in hand.
 pub(super) fn take(

@@ -5,7 +5,6 @@ use std::ops::DerefMut;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::store_error;
 use super::schema;
 use super::session::{FailureKeeper, Session, SessionManager, Sessions};
 use super::settings::PgSettings;
@@ -86,8 +85,8 @@ impl PgPool {
         let (answers, policy) = (Cell::new(false), RetryPolicy::default());
         let connect = || {
             sessions.connect().map_err(|error| {
-                answers.set(error.code().is_some());
-                store_error(&sessions.settings.shown, "connect to", error)
+                answers.set(error.is_an_answer());
+                error.into_store_error(&sessions.settings.shown)
             })
         };
         let mut first = with_retry(&RetryPolicy { attempts: 4, ..policy }, |_| connect());
@@ -108,7 +107,7 @@ impl PgPool {
     /// A session from the pool.
     pub fn get(&self) -> Result<r2d2::PooledConnection<SessionManager>, StoreError> {
         self.pool.get().map_err(|error| match self.sessions.take_failure() {
-            Some(failure) => store_error(self.shown(), "connect to", failure),
+            Some(failure) => failure.into_store_error(self.shown()),
             None => StoreError::Backend {
                 message: format!("all connections to the store `{}` are in use", self.shown()),
                 transient: true,
@@ -119,7 +118,7 @@ impl PgPool {
 
     /// A session beside those of the pool.
     pub(super) fn connect_apart(&self) -> Result<Session, StoreError> {
-        self.sessions.connect().map_err(|error| store_error(self.shown(), "connect to", error))
+        self.sessions.connect().map_err(|error| error.into_store_error(self.shown()))
     }
 
     /// The address of the database, without its password.

@@ -1,42 +1,33 @@
-//! Reading: the events of a run, artifacts, and the list of runs.
+//! Reading: the events of a run, and artifacts.
 
 use std::sync::mpsc;
 
-use postgres::Row;
-use postgres::fallible_iterator::FallibleIterator as _;
-use postgres::types::ToSql;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Fault;
 use super::rows::{event, signed};
 use super::session::Session;
 use crate::artifact::Artifact;
-use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId};
+use crate::event::{EventAddress, FlowEvent, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
-use crate::store::{FlowSummary, StoreError, StoredResult};
+use crate::store::{StoreError, StoredResult};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
-     FROM event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
+     FROM store.event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
 /// So many events of a run are fetched at once.
 const PAGE: usize = 1_024;
-const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM event_log WHERE flow_id = $1";
+const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM store.event_log WHERE flow_id = $1";
 const ARTIFACT: &str =
-    "SELECT kind, payload::text, metadata::text FROM workflow_step_artifacts WHERE artifact_hash = $1";
+    "SELECT kind, payload::text, metadata::text FROM store.workflow_step_artifacts WHERE artifact_hash = $1";
 /// In no locale but the plainest may hashes be compared by their order: Danish has `aa` after `z`.
-const ARTIFACTS: &str = "SELECT artifact_hash FROM workflow_step_artifacts
+const ARTIFACTS: &str = "SELECT artifact_hash FROM store.workflow_step_artifacts
      WHERE artifact_hash LIKE $1 || '%' ORDER BY artifact_hash COLLATE \"C\" LIMIT $2";
-const REPAIRS: &str = "SELECT kind, payload::text, metadata::text FROM artifact_repairs
-     WHERE artifact_hash = $1 ORDER BY repair DESC";
-const RESULTS: &str = "SELECT seq, flow_id, position FROM event_log
+/// One at a time: there may be as many as somebody likes, of any size.
+const REPAIR: &str = "SELECT kind, payload::text, metadata::text, repair FROM store.artifact_repairs
+     WHERE artifact_hash = $1 AND repair < $2 ORDER BY repair DESC LIMIT 1";
+const RESULTS: &str = "SELECT seq, flow_id, position FROM store.event_log
      WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
-const FLOWS: &str = "
-     SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
-            last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text, run.event_types
-     FROM (SELECT flow_id, max(position) AS last_position, string_agg(event_type, ' ' ORDER BY position) AS event_types
-           FROM event_log GROUP BY flow_id) AS run
-     JOIN event_log AS first ON first.flow_id = run.flow_id AND first.position = 0
-     JOIN event_log AS last ON last.flow_id = run.flow_id AND last.position = run.last_position
-     ORDER BY first.seq";
 
 /// Hands the events of a run to `each`, in order. While those of one page are read from their rows, the next is fetched.
 pub(super) fn events(
@@ -80,7 +71,7 @@ pub(super) fn events(
 }
 
 /// The rows of a run from a position on.
-fn page(session: &mut Session, flow_id: FlowId, from: u64, count: usize) -> Result<Vec<Row>, postgres::Error> {
+fn page(session: &mut Session, flow_id: FlowId, from: u64, count: usize) -> Result<Vec<Row>, tokio_postgres::Error> {
     let statement = session.prepared(EVENTS)?;
     let limit = i64::try_from(count).unwrap_or(i64::MAX);
     session.query(&statement, &[&flow_id.as_uuid(), &signed(from), &limit])
@@ -98,9 +89,9 @@ pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Opti
     if let Some(Ok(sound)) = first {
         return Ok(Some(sound));
     }
-    let statement = session.prepared(REPAIRS)?;
-    let mut repairs = session.query_raw(&statement, &[hash.to_string()])?;
-    while let Some(row) = repairs.next()? {
+    let (statement, mut before) = (session.prepared(REPAIR)?, i64::MAX);
+    while let Some(row) = session.query_opt(&statement, &[&hash.to_string(), &before])? {
+        before = row.try_get(3)?;
         if let Ok(sound) = copy(hash, &row) {
             return Ok(Some(sound));
         }
@@ -146,19 +137,6 @@ pub(super) fn results(
         Ok(StoredResult { seq: seq.unsigned_abs(), address })
     };
     session.query(&statement, &[&key.to_string(), &before, &limit])?.iter().map(result).collect()
-}
-
-pub(super) fn flows(session: &mut Session) -> Result<Vec<FlowSummary>, Fault> {
-    let statement = session.prepared(FLOWS)?;
-    let mut rows = session.query_raw(&statement, std::iter::empty::<&(dyn ToSql + Sync)>())?;
-    let mut summaries = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (first, last) = (event(&row, 0)?, event(&row, 6)?);
-        let letter = |event_type| FlowEventKind::letter_of(event_type).unwrap_or('?');
-        let event_variants = row.try_get::<_, &str>(12)?.split(' ').map(letter).collect();
-        summaries.push(FlowSummary { first, last, event_variants });
-    }
-    Ok(summaries)
 }
 
 /// The stored events of a run at these positions.

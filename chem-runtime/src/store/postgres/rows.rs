@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use jiff::Timestamp;
-use postgres::Row;
-use postgres::types::{FromSql, Type};
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
@@ -31,7 +31,7 @@ impl<'a> FromSql<'a> for Moment {
 /// The event in the six columns from `at`: seq, flow_id, position, ts, event_type, payload as text.
 pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, StoreError> {
     let unreadable =
-        |error: postgres::Error| StoreError::Corrupt { reason: format!("an event cannot be read: {error}") };
+        |error: tokio_postgres::Error| StoreError::Corrupt { reason: format!("an event cannot be read: {error}") };
     let seq: i64 = row.try_get(at).map_err(unreadable)?;
     let flow_id = FlowId::from(row.try_get::<_, Uuid>(at + 1).map_err(unreadable)?);
     let position = row.try_get::<_, i64>(at + 2).map_err(unreadable)?.unsigned_abs();

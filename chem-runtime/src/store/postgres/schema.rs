@@ -1,20 +1,23 @@
 //! The schema of a store: how old it is, and how it is brought up to date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use postgres::Transaction;
-use postgres::error::SqlState;
 use refinery::Migration;
+use tokio_postgres::error::SqlState;
 
+use super::client::Transaction;
 use super::error::{Told, advice_on, store_error};
 use super::follow::{finish_move, is_move_unfinished};
 use super::provider::PgPool;
-use super::session::Session;
+use super::session::{Session, TABLES, quoted};
 use crate::store::schema::{SchemaStatus, Version};
 use crate::store::{RetryPolicy, StoreError, with_retry};
+
+/// Where refinery notes what it has applied.
+const HISTORY: &str = "refinery_schema_history";
 
 mod embedded {
     #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "generated")]
@@ -130,13 +133,13 @@ fn make_usable(pool: &PgPool, found: &SchemaStatus, purpose: Purpose) -> Result<
 }
 
 /// Whether it is not for this user, or not for this server, to write.
-fn may_not_write(error: &postgres::Error) -> bool {
+fn may_not_write(error: &tokio_postgres::Error) -> bool {
     let refusals = [&SqlState::INSUFFICIENT_PRIVILEGE, &SqlState::READ_ONLY_SQL_TRANSACTION];
     error.code().is_some_and(|state| refusals.contains(&state))
 }
 
 /// Why what a move leaves to do was not done.
-fn unfinished(shown: &str, error: postgres::Error) -> StoreError {
+fn unfinished(shown: &str, error: tokio_postgres::Error) -> StoreError {
     if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         return store_error(shown, "finish the move of", error);
     }
@@ -170,7 +173,7 @@ fn once_under_lock<T>(
     let result = read_status(&mut session, pool.shown()).and_then(|status| work(&mut session, &status));
     let reset = session
         .batch_execute("RESET statement_timeout; RESET lock_timeout")
-        .and_then(|()| session.set_up(pool.settings()));
+        .and_then(|()| session.set_up(pool.settings()).map(drop));
     drop(lock);
     result.and_then(|value| reset.map(|()| value).map_err(failed))
 }
@@ -214,7 +217,7 @@ fn take_lock<'a>(session: &'a mut Session, shown: &str) -> Result<Transaction<'a
 }
 
 /// Who holds the lock, if anybody still does.
-fn lock_holder(transaction: &mut Transaction<'_>) -> Result<Option<String>, postgres::Error> {
+fn lock_holder(transaction: &mut Transaction<'_>) -> Result<Option<String>, tokio_postgres::Error> {
     let Some(row) = transaction.query_opt(LOCK_HOLDER, &[&LOCK])? else { return Ok(None) };
     let (pid, program, state): (i32, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     Ok(Some(format!("the server's process {pid} (program `{program}`, {state})")))
@@ -224,9 +227,24 @@ fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Ve
     if status.pending.is_empty() {
         return Ok(Vec::new());
     }
+    let failed = |error| store_error(shown, "migrate", error);
+    let Some(schema) = session.schema().map(quoted) else {
+        return Err(unusable(format!(
+            "there is no schema for the store `{shown}`: no schema of its `search_path` is there; make one, or name it \
+             with `options=-csearch_path%3DSCHEMA`"
+        )));
+    };
+    refuse_impostors(session, shown)?;
+    // Migrations name their tables without a schema.
+    session.batch_execute(&format!("SET search_path = {schema}, pg_temp")).map_err(failed)?;
     // Grouped: refinery otherwise notes a migration in a transaction after the one that made it, and a program killed
     // between the two could never open the store again.
-    match embedded::migrations::runner().set_grouped(true).run(&mut **session) {
+    let runner = embedded::migrations::runner().set_grouped(true);
+    let ran = session.without_limit(async |client| runner.run_async(client).await);
+    if !session.is_closed() {
+        session.batch_execute("SET search_path = pg_catalog, pg_temp").map_err(failed)?;
+    }
+    match ran.map_err(failed)? {
         Ok(_) => Ok(status.pending.clone()),
         Err(error) => {
             let advice = advice_on(&error).map_or_else(String::new, |advice| format!(": {advice}"));
@@ -236,34 +254,77 @@ fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Ve
     }
 }
 
+/// Functions, operators and casts that another user than the one who migrates, or a superuser, has put into the schema,
+/// and that fit better than PostgreSQL's own of the same name.
+const IMPOSTORS: &str = "
+     SELECT found.what, pg_get_userbyid(found.owner)
+     FROM (
+         SELECT 'function `' || oid::regprocedure || '`' AS what, proowner AS owner
+         FROM pg_proc
+         WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+           AND proname IN (SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace)
+         UNION ALL
+         SELECT 'operator `' || oid::regoperator || '`', oprowner
+         FROM pg_operator
+         WHERE oprnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+     ) AS found
+     JOIN pg_roles ON pg_roles.oid = found.owner
+     WHERE rolname <> current_user AND NOT rolsuper
+     ORDER BY found.what
+     LIMIT 1";
+
+/// Refuses to migrate where another user could have his code run by it.
+fn refuse_impostors(session: &mut Session, shown: &str) -> Result<(), StoreError> {
+    let failed = |error| store_error(shown, "read the schema of", error);
+    let schema = session.schema().map(str::to_owned);
+    let Some(row) = session.query_opt(IMPOSTORS, &[&schema]).map_err(failed)? else { return Ok(()) };
+    let (what, owner): (String, String) =
+        row.try_get(0).and_then(|what| Ok((what, row.try_get(1)?))).map_err(failed)?;
+    Err(unusable(format!(
+        "the schema of the store `{shown}` has a {what} of the role `{owner}`, which would run in the place of PostgreSQL's \
+         own; drop it, or name another schema with `options=-csearch_path%3DSCHEMA`"
+    )))
+}
+
+/// Of the tables of a store, those that are there, each in the first schema of `$1` that has it.
+const FOUND: &str = "
+     SELECT DISTINCT ON (relname) relname::text, schema
+     FROM unnest($1::text[]) WITH ORDINALITY AS path (schema, place)
+     JOIN pg_namespace ON nspname = schema
+     JOIN pg_class ON relnamespace = pg_namespace.oid
+     WHERE relname = ANY ($2)
+     ORDER BY relname, place";
+
 fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, StoreError> {
     let failed = |error| store_error(shown, "read the schema of", error);
-    let row = session
-        .query_one(
-            "SELECT to_regclass('refinery_schema_history') IS NOT NULL,
-                    (SELECT coalesce(array_agg(name), '{}')
-                     FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'delivery_eras', 'flow_leases',
-                                       'artifact_repairs']) AS name
-                     WHERE to_regclass(name) IS NOT NULL),
-                    (SELECT coalesce(array_agg(DISTINCT relnamespace::regnamespace::text), '{}')
-                     FROM unnest(ARRAY['refinery_schema_history', 'event_log', 'workflow_step_artifacts',
-                                       'delivery_eras', 'flow_leases', 'artifact_repairs']) AS name
-                     JOIN pg_class ON pg_class.oid = to_regclass(name)),
-                    current_setting('server_encoding')",
-            &[],
-        )
+    let (path, names) = (session.path().to_vec(), TABLES.map(str::to_owned).to_vec());
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for row in session.query(FOUND, &[&path, &names]).map_err(failed)? {
+        found.insert(row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+    }
+    // Another process may have made it meanwhile.
+    if let Some(schema) = TABLES.iter().find_map(|table| found.get(*table)) {
+        session.store_is_in(schema);
+    }
+    let schemas: BTreeSet<&String> = found.values().collect();
+    let schemas: Vec<&str> = schemas.into_iter().map(String::as_str).collect();
+    let is_one = schemas.len() <= 1;
+    let has_history = is_one && found.contains_key(HISTORY);
+    let tables: Vec<&str> =
+        TABLES.into_iter().filter(|table| *table != HISTORY && found.contains_key(*table)).collect();
+    let encoding: String = session
+        .query_one("SELECT current_setting('server_encoding')", &[])
+        .and_then(|row| row.try_get(0))
         .map_err(failed)?;
-    let read = || -> Result<(bool, Vec<String>, Vec<String>, String), postgres::Error> {
-        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
-    };
-    let (has_history, tables, schemas, encoding) = read().map_err(failed)?;
-    let has_log = tables.iter().any(|table| table == "event_log");
-    let has_events = has_log && session.query_opt("SELECT 1 FROM event_log LIMIT 1", &[]).map_err(failed)?.is_some();
+    let has_log = is_one && tables.contains(&"event_log");
+    let any = session.in_schema("SELECT 1 FROM store.event_log LIMIT 1");
+    let has_events = has_log && session.query_opt(&any, &[]).map_err(failed)?.is_some();
     let mut applied = BTreeMap::new();
     if has_history {
-        let query = "SELECT version, name, checksum, applied_on FROM refinery_schema_history ORDER BY version";
-        for row in session.query(query, &[]).map_err(failed)? {
-            let read = || -> Result<(i32, String, String, String), postgres::Error> {
+        let query = "SELECT version, name, checksum, applied_on FROM store.refinery_schema_history ORDER BY version";
+        let query = session.in_schema(query);
+        for row in session.query(&query, &[]).map_err(failed)? {
+            let read = || -> Result<(i32, String, String, String), tokio_postgres::Error> {
                 Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
             };
             let (version, name, checksum, applied_on) = read().map_err(failed)?;

@@ -4,13 +4,14 @@
 //! (`verify-full`, `sslrootcert`, timeouts), and because an error has to name the part that is wrong without repeating
 //! a password. How the connection is then made is for the session to know.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postgres::config::{ChannelBinding, Config, LoadBalanceHosts, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, Config, SslMode, TargetSessionAttrs};
 
-use super::parts::{Parts, decode};
+use super::passfile;
+use super::sources::{Sources, Value};
 use super::tls::{Roots, Tls, TlsMode};
 use crate::step::nearest;
 use crate::store::url::{Parameter, may_be_port};
@@ -22,32 +23,124 @@ const SOCKET_DIRECTORIES: &[&str] = &["/var/run/postgresql", "/tmp"];
 /// Where a server listens if its address does not say so.
 const DEFAULT_PORT: u16 = 5432;
 
+/// For how long a server may take to let this program in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For how long a server that is asked something may be silent.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How to reach a database, and how to speak with it.
 #[derive(Clone)]
 pub struct PgSettings {
     /// The address as it may be shown.
     pub(super) shown: String,
-    pub(super) config: Config,
+    /// One for each host.
+    targets: Vec<Target>,
     pub(super) tls: Tls,
+    shuffled: bool,
+    /// For the whole of a handshake; `None` is no limit.
+    pub(super) connect_timeout: Option<Duration>,
+    /// For how long a server that is asked something may be silent; `None` is no limit.
+    pub(super) answer_timeout: Option<Duration>,
     /// Both in milliseconds; 0 is none.
     pub(super) statement_timeout: u64,
     pub(super) lock_timeout: u64,
 }
 
+/// One of the hosts that an address names.
+#[derive(Clone)]
+struct Target {
+    host: Option<String>,
+    address: Option<IpAddr>,
+    port: u16,
+    /// All but where it is.
+    config: Config,
+    mode: TlsMode,
+}
+
 impl PgSettings {
-    /// The settings that `url` tells.
+    /// The settings that `url` tells, and the variables of PostgreSQL's own programs where it is silent.
     ///
     /// Beside what PostgreSQL's own programs take (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, several hosts with
-    /// `target_session_attrs=read-write`, `connect_timeout`, keepalives, `options`, …) there are `statement_timeout`
-    /// and `lock_timeout`, in milliseconds or with a unit (`30s`).
+    /// `target_session_attrs=read-write`, `connect_timeout`, keepalives, `options`, `service`, `passfile`, …) there are
+    /// `statement_timeout`, `lock_timeout` and `answer_timeout`, in milliseconds or with a unit (`30s`).
     ///
     /// # Errors
     /// [`StoreError::Unusable`] with the part that is wrong, and without the password.
     pub fn from_url(url: &PostgresUrl) -> Result<Self, StoreError> {
-        read(url).map_err(|reason| StoreError::Unusable {
+        Self::from_url_and_variables(url, |name| std::env::var(name).ok())
+    }
+
+    /// The same with other variables.
+    ///
+    /// # Errors
+    /// As [`from_url`](Self::from_url).
+    pub fn from_url_and_variables(
+        url: &PostgresUrl,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, StoreError> {
+        read(url, &variable).map_err(|reason| StoreError::Unusable {
             message: format!("the address `{url}` of the store cannot be used: {reason}"),
             source: None,
         })
+    }
+
+    /// Tries `connect` with the settings for each host and each of its addresses, until it succeeds; the last error is
+    /// returned.
+    pub(super) fn try_each<T, E>(&self, mut connect: impl FnMut(&Config) -> Result<T, E>) -> Result<T, E> {
+        let mut targets: Vec<&Target> = self.targets.iter().collect();
+        if self.shuffled {
+            // The low half of a fresh UUID is random.
+            targets.sort_by_cached_key(|_| uuid::Uuid::now_v7().as_u128() as u64);
+        }
+        let mut configs = targets.into_iter().flat_map(Target::resolved).peekable();
+        loop {
+            let config = configs.next().unwrap_or_default();
+            match connect(&config) {
+                Err(_) if configs.peek().is_some() => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Target {
+    /// The settings for each address of the host.
+    fn resolved(&self) -> Vec<Config> {
+        let place = |address: Option<IpAddr>| {
+            let mut config = self.config.clone();
+            config.port(self.port);
+            if let Some(host) = &self.host {
+                config.host(host);
+            }
+            if let Some(address) = address {
+                config.hostaddr(address);
+            }
+            let is_near = self.is_local() || address.is_some_and(|address| address.is_loopback());
+            let mode = if self.is_local() { TlsMode::Disable } else { self.mode };
+            config.ssl_mode(match mode {
+                TlsMode::Disable => SslMode::Disable,
+                // Whoever listens in could have taken the offer of TLS out of the server's answer.
+                TlsMode::Prefer if config.get_password().is_some() && !is_near => SslMode::Require,
+                TlsMode::Prefer => SslMode::Prefer,
+                TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+            });
+            config
+        };
+        if self.address.is_some() || self.is_local() {
+            return vec![place(self.address)];
+        }
+        let found = self.host.as_deref().map(|host| (host, self.port).to_socket_addrs());
+        match found {
+            Some(Ok(addresses)) => addresses.map(|address| place(Some(address.ip()))).collect(),
+            // Whoever connects says what is wrong with the name.
+            _ => vec![place(None)],
+        }
+    }
+
+    /// Whether it is reached by a socket of this machine, over which there is no TLS, whatever the mode.
+    fn is_local(&self) -> bool {
+        self.address.is_none() && self.host.as_deref().is_some_and(|host| host.starts_with('/'))
     }
 }
 
@@ -62,28 +155,34 @@ struct Draft {
     config: Config,
     hosts: Vec<String>,
     ports: Vec<String>,
-    addresses: usize,
+    addresses: Vec<IpAddr>,
     connect_timeout: Option<Duration>,
+    answer_timeout: Option<Duration>,
+    shuffled: bool,
     mode: TlsMode,
     roots: Option<Roots>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    password_file: Option<PathBuf>,
     statement_timeout: u64,
     lock_timeout: u64,
 }
 
-fn read(url: &PostgresUrl) -> Result<PgSettings, String> {
-    let parts = Parts::split(url.with_password())?;
+fn read(url: &PostgresUrl, variable: &impl Fn(&str) -> Option<String>) -> Result<PgSettings, String> {
+    let sources = Sources::collect(url.with_password(), variable)?;
     let mut draft = Draft {
         config: Config::new(),
-        hosts: parts.hosts.iter().map(|(host, _)| host.clone()).collect(),
-        ports: parts.hosts.iter().map(|(_, port)| port.clone()).collect(),
-        addresses: 0,
-        connect_timeout: Some(Duration::from_secs(10)),
+        hosts: Vec::new(),
+        ports: Vec::new(),
+        addresses: Vec::new(),
+        connect_timeout: Some(CONNECT_TIMEOUT),
+        answer_timeout: Some(ANSWER_TIMEOUT),
+        shuffled: false,
         mode: TlsMode::Prefer,
         roots: None,
         certificate: None,
         key: None,
+        password_file: None,
         statement_timeout: 0,
         lock_timeout: 0,
     };
@@ -91,21 +190,16 @@ fn read(url: &PostgresUrl) -> Result<PgSettings, String> {
     // A server that has vanished is noticed in a minute, not in two hours.
     draft.config.keepalives_idle(Duration::from_secs(30)).keepalives_interval(Duration::from_secs(10));
     draft.config.tcp_user_timeout(Duration::from_secs(60));
-    if let Some(user) = &parts.user {
-        draft.config.user(user);
+    for (parameter, Value { name, text }) in &sources.values {
+        draft.set(*parameter, name, text)?;
     }
-    if let Some(password) = &parts.password {
-        draft.config.password(password);
+    if draft.hosts.is_empty() && sources.names_hosts() {
+        draft.hosts = sources.hosts.iter().map(|(host, _)| host.clone()).collect();
     }
-    if let Some(database) = &parts.database {
-        draft.config.dbname(database);
+    if sources.hosts.iter().any(|(_, port)| !port.is_empty()) && !sources.values.contains_key(&Parameter::Port) {
+        draft.ports = sources.hosts.iter().map(|(_, port)| port.clone()).collect();
     }
-    for (name, value) in &parts.parameters {
-        let parameter = Parameter::named(name).ok_or_else(|| unknown(name, parts.secret))?;
-        let value = decode(value).ok_or_else(|| format!("the value of `{name}` is no percent-encoded UTF-8"))?;
-        draft.set(parameter, name, &value)?;
-    }
-    draft.finish(url)
+    draft.finish(url, variable)
 }
 
 impl Draft {
@@ -120,11 +214,12 @@ impl Draft {
             Parameter::Host => self.hosts = value.split(',').map(str::to_owned).collect(),
             Parameter::Port => self.ports = value.split(',').map(str::to_owned).collect(),
             Parameter::HostAddress => {
-                for address in value.split(',') {
-                    config.hostaddr(address.parse::<IpAddr>().map_err(|_| wrong(name, value, "an IP address"))?);
-                    self.addresses += 1;
-                }
+                let address = |text: &str| text.parse().map_err(|_| wrong(name, value, "an IP address"));
+                self.addresses = value.split(',').map(address).collect::<Result<_, String>>()?;
             }
+            Parameter::PasswordFile => self.password_file = Some(value.into()),
+            // It has told what it says.
+            Parameter::Service => {}
             Parameter::TlsMode => {
                 self.mode = TlsMode::parse(value).ok_or_else(|| wrong(name, value, TlsMode::NAMES))?
             }
@@ -152,11 +247,11 @@ impl Draft {
                 });
             }
             Parameter::LoadBalanceHosts => {
-                config.load_balance_hosts(match value {
-                    "disable" => LoadBalanceHosts::Disable,
-                    "random" => LoadBalanceHosts::Random,
+                self.shuffled = match value {
+                    "disable" => false,
+                    "random" => true,
                     _ => return Err(wrong(name, value, "`disable` or `random`")),
-                });
+                }
             }
             Parameter::ConnectTimeout => {
                 // As PostgreSQL's own programs have it, 0 is no limit, and less than two seconds is none that is kept.
@@ -173,53 +268,83 @@ impl Draft {
                 let count = u32::try_from(number(name, value)?).map_err(|_| wrong(name, value, "a smaller number"))?;
                 config.keepalives_retries(count);
             }
+            Parameter::AnswerTimeout => {
+                let limit = milliseconds(name, value)?;
+                self.answer_timeout = (limit > 0).then(|| Duration::from_millis(limit));
+            }
             Parameter::StatementTimeout => self.statement_timeout = milliseconds(name, value)?,
             Parameter::LockTimeout => self.lock_timeout = milliseconds(name, value)?,
         }
         Ok(())
     }
 
-    fn finish(mut self, url: &PostgresUrl) -> Result<PgSettings, String> {
+    fn finish(mut self, url: &PostgresUrl, variable: &impl Fn(&str) -> Option<String>) -> Result<PgSettings, String> {
         let ports = self.ports.iter().map(|port| port_of(port)).collect::<Result<Vec<u16>, String>>()?;
-        if self.hosts.iter().all(String::is_empty) && self.addresses == 0 {
+        if self.hosts.iter().all(String::is_empty) && self.addresses.is_empty() {
             let socket = format!(".s.PGSQL.{}", ports.first().unwrap_or(&DEFAULT_PORT));
             let local = SOCKET_DIRECTORIES.iter().find(|directory| Path::new(directory).join(&socket).exists());
             self.hosts = vec![local.copied().unwrap_or("localhost").to_owned()];
         }
-        if let Some(limit) = self.connect_timeout {
-            self.config.connect_timeout(limit);
+        if self.hosts.iter().all(String::is_empty) {
+            self.hosts.clear();
+        } else if self.hosts.iter().any(String::is_empty) {
+            return Err("one of its hosts is empty".into());
         }
-        let given = self.hosts.len().max(self.addresses);
-        if !self.hosts.iter().all(String::is_empty) {
-            for host in &self.hosts {
-                if host.is_empty() {
-                    return Err("one of its hosts is empty".into());
-                }
-                self.config.host(host);
-            }
+        let given = self.hosts.len().max(self.addresses.len());
+        if !self.hosts.is_empty() && !self.addresses.is_empty() && self.hosts.len() != self.addresses.len() {
+            return Err(format!("it has {} hosts and {} addresses", self.hosts.len(), self.addresses.len()));
         }
         if ports.len() > 1 && ports.len() != given {
             return Err(format!("it has {given} hosts and {} ports", ports.len()));
         }
-        for port in ports {
-            self.config.port(port);
+        if let Some(limit) = self.connect_timeout {
+            self.config.connect_timeout(limit);
         }
-        // As with PostgreSQL's own programs, there is no TLS over a Unix socket, whatever the mode.
-        let local = self.addresses == 0 && self.hosts.iter().all(|host| host.starts_with('/'));
+        let target = |index: usize| Target {
+            host: self.hosts.get(index).cloned(),
+            address: self.addresses.get(index).copied(),
+            port: ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT),
+            config: self.config.clone(),
+            mode: self.mode,
+        };
+        let mut targets: Vec<Target> = (0..given).map(target).collect();
+        if self.config.get_password().is_none() {
+            self.look_up_passwords(&mut targets, variable);
+        }
+        let local = targets.iter().all(Target::is_local);
         let mode = if local { TlsMode::Disable } else { self.mode };
-        self.config.ssl_mode(match mode {
-            TlsMode::Disable => SslMode::Disable,
-            TlsMode::Prefer => SslMode::Prefer,
-            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
-        });
         let tls = Tls::new(mode, self.roots, self.certificate.as_deref(), self.key.as_deref())?;
         Ok(PgSettings {
             shown: url.to_string(),
-            config: self.config,
+            targets,
             tls,
+            shuffled: self.shuffled,
+            connect_timeout: self.connect_timeout,
+            answer_timeout: self.answer_timeout,
             statement_timeout: self.statement_timeout,
             lock_timeout: self.lock_timeout,
         })
+    }
+
+    /// Looks for the password of each host in the file of passwords.
+    fn look_up_passwords(&self, targets: &mut [Target], variable: &impl Fn(&str) -> Option<String>) {
+        let Some(file) = self.password_file.clone().or_else(passfile::usual_file) else { return };
+        let user = self.config.get_user().map(str::to_owned);
+        let Some(user) = user.or_else(|| variable("USER")).or_else(|| variable("LOGNAME")) else { return };
+        let text = passfile::read(&file);
+        for target in targets {
+            // As PostgreSQL's own programs have it, the usual socket is called `localhost`.
+            let host = match target.host.as_deref() {
+                Some(host) if SOCKET_DIRECTORIES.contains(&host) => "localhost".to_owned(),
+                Some(host) => host.to_owned(),
+                None => target.address.map(|address| address.to_string()).unwrap_or_default(),
+            };
+            let database = self.config.get_dbname().unwrap_or(&user);
+            let place = passfile::Place { host: &host, port: target.port, database, user: &user };
+            if let Some(password) = passfile::password(&text, place) {
+                target.config.password(password);
+            }
+        }
     }
 }
 
@@ -234,7 +359,7 @@ fn port_of(text: &str) -> Result<u16, String> {
     text.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("port", text, "a number from 1 to 65535"))
 }
 
-fn unknown(name: &str, secret: bool) -> String {
+pub(super) fn unknown(name: &str, secret: bool) -> String {
     let known = || Parameter::ALL.iter().map(|(name, _)| *name);
     if secret {
         return format!(
@@ -284,8 +409,12 @@ mod tests {
     use crate::store::StoreUrl;
 
     fn settings(text: &str) -> Result<PgSettings, StoreError> {
+        settings_in(text, |_| None)
+    }
+
+    fn settings_in(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<PgSettings, StoreError> {
         let StoreUrl::Postgres(url) = text.parse().unwrap() else { panic!("{text}") };
-        PgSettings::from_url(&url)
+        PgSettings::from_url_and_variables(&url, variable)
     }
 
     #[test]
@@ -295,13 +424,13 @@ mod tests {
              &connect_timeout=5&options=-c%20search_path%3Dlab",
         )
         .unwrap();
-        let config = &settings.config;
+        let config = &settings.targets[0].config;
         assert_eq!(config.get_user(), Some("ada"));
         assert_eq!(config.get_password(), Some(&b"a@b"[..]));
         assert_eq!(config.get_dbname(), Some("chem"));
         assert_eq!(config.get_options(), Some("-c search_path=lab"));
-        assert_eq!(config.get_ports(), [1, 2, 5432]);
-        assert_eq!(format!("{:?}", config.get_hosts()), r#"[Tcp("h1"), Tcp("::1"), Unix("/run/pg")]"#);
+        let places: Vec<_> = settings.targets.iter().map(|it| (it.host.as_deref().unwrap(), it.port)).collect();
+        assert_eq!(places, [("h1", 1), ("::1", 2), ("/run/pg", 5432)]);
         assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(5)));
         assert_eq!(settings.statement_timeout, 30_000);
@@ -350,10 +479,60 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_for_connecting_is_none() {
-        let limit = |text: &str| settings(text).unwrap().config.get_connect_timeout().copied();
+        let limit = |text: &str| settings(text).unwrap().connect_timeout;
         assert_eq!(limit("postgres://h/d"), Some(Duration::from_secs(10)));
         assert_eq!(limit("postgres://h/d?connect_timeout=1"), Some(Duration::from_secs(2)));
         assert_eq!(limit("postgres://h/d?connect_timeout=0"), None);
+    }
+
+    #[test]
+    fn a_password_goes_over_a_network_with_tls_or_when_told_to_go_without() {
+        let mode = |text: &str| settings(text).unwrap().targets[0].resolved()[0].get_ssl_mode();
+        for (text, expected) in [
+            ("postgres://u:p@192.0.2.1/d", SslMode::Require),
+            ("postgres://u:p@192.0.2.1/d?sslmode=prefer", SslMode::Require),
+            ("postgres://u:p@192.0.2.1/d?sslmode=allow", SslMode::Require),
+            ("postgres://u:p@h/d?hostaddr=192.0.2.1", SslMode::Require),
+            ("postgres://u:p@no-such-host.invalid/d", SslMode::Require),
+            ("postgres://u:p@192.0.2.1/d?sslmode=disable", SslMode::Disable),
+            ("postgres://u@192.0.2.1/d", SslMode::Prefer),
+            ("postgres://u:p@127.0.0.1/d", SslMode::Prefer),
+            ("postgres://u:p@[::1]/d", SslMode::Prefer),
+            ("postgres://u:p@%2Frun/d", SslMode::Disable),
+        ] {
+            assert_eq!(mode(text), expected, "{text}");
+        }
+        let with_variable = settings_in("postgres://u@192.0.2.1/d", |name| (name == "PGPASSWORD").then(|| "p".into()));
+        assert_eq!(with_variable.unwrap().targets[0].resolved()[0].get_ssl_mode(), SslMode::Require);
+    }
+
+    #[test]
+    fn a_password_comes_from_the_file_of_passwords_for_its_host() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("passwords");
+        std::fs::write(&file, "h2:2:d:ada:two\n*:*:*:*:any\n").unwrap();
+        let url = format!("postgres://ada@h1,h2:2/d?passfile={}", file.display());
+        let passwords = |url: &str| -> Vec<_> {
+            let targets = settings(url).unwrap().targets;
+            targets.iter().map(|it| it.config.get_password().map(<[u8]>::to_vec)).collect()
+        };
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+            assert_eq!(passwords(&url), [None, None]);
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        assert_eq!(passwords(&url), [Some(b"any".to_vec()), Some(b"two".to_vec())]);
+        assert_eq!(passwords(&url.replace("ada@", "ada:own@")), [Some(b"own".to_vec()), Some(b"own".to_vec())]);
+    }
+
+    #[test]
+    fn the_limit_for_an_answer_can_be_changed() {
+        let limit = |text: &str| settings(text).unwrap().answer_timeout;
+        assert_eq!(limit("postgres://h/d"), Some(Duration::from_secs(60)));
+        assert_eq!(limit("postgres://h/d?answer_timeout=5min"), Some(Duration::from_secs(300)));
+        assert_eq!(limit("postgres://h/d?answer_timeout=0"), None);
     }
 
     #[test]

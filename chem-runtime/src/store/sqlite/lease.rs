@@ -34,6 +34,14 @@ pub(super) fn check(connection: &Connection, lease: &Lease, expected: u64) -> Re
     Ok(check_epoch(lease, state.as_ref().map(|state| (state.epoch, &state.holder)))?)
 }
 
+/// Checks that nobody holds a run to which a caller without a lease appends.
+pub(super) fn refuse_if_held(connection: &Connection, flow_id: FlowId) -> Result<(), LeaseError> {
+    match read(connection, flow_id)? {
+        Some(state) if !state.lapsed => Err(StoreError::Fenced { flow_id, holder: Some(state.holder) }.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Takes a run in hand.
 pub(super) fn take(
     connection: &Connection,

@@ -12,6 +12,7 @@ mod lease;
 mod open;
 mod reading;
 mod rows;
+mod runs;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -29,10 +30,11 @@ use self::rows::{StoredEvent, insert, next_position, signed};
 use super::admit::{admit, admit_artifacts, now};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, StoreError, StoredResult, Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, RunFilter, StoreError, StoredResult, Takeover,
+    Writer,
 };
 use crate::artifact::Artifact;
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{FlowEvent, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// For how long a writer waits for another process before it gives up.
@@ -149,9 +151,11 @@ impl EventStore for SqliteEventStore {
         let mut connection = self.connection();
         // The write lock is taken before the position is looked up, so that nobody can come between.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
-        if let Some(held) = writer.lease() {
-            lease::check(&transaction, held, expected).map_err(|error| self.lease_failed(error))?;
-        }
+        let admitted_by_lease = match writer.lease() {
+            Some(held) => lease::check(&transaction, held, expected),
+            None => lease::refuse_if_held(&transaction, flow_id),
+        };
+        admitted_by_lease.map_err(|error| self.lease_failed(error))?;
         let found = next_position(&transaction, flow_id).map_err(&failed)?;
         if found != expected {
             return Err(StoreError::Conflict { flow_id, expected, found });
@@ -288,32 +292,8 @@ impl EventStore for SqliteEventStore {
         Ok(results)
     }
 
-    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
-        let failed = self.failed("read");
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload,
-                        last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload, run.event_types
-                 FROM (SELECT min(seq) AS first_seq, max(seq) AS last_seq,
-                              group_concat(event_type, ' ' ORDER BY position) AS event_types
-                       FROM event_log GROUP BY flow_id) AS run
-                 JOIN event_log AS first ON first.seq = run.first_seq
-                 JOIN event_log AS last ON last.seq = run.last_seq
-                 ORDER BY run.first_seq",
-            )
-            .map_err(&failed)?;
-        let mut rows = statement.query([]).map_err(&failed)?;
-        let mut summaries = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let first = StoredEvent::read(row, 0).map_err(&failed)?.decode()?;
-            let last = StoredEvent::read(row, 6).map_err(&failed)?.decode()?;
-            let event_types: String = row.get(12).map_err(&failed)?;
-            let letter = |event_type| FlowEventKind::letter_of(event_type).unwrap_or('?');
-            let event_variants = event_types.split(' ').map(letter).collect();
-            summaries.push(FlowSummary { first, last, event_variants });
-        }
-        Ok(summaries)
+    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+        runs::listed(&self.connection(), filter, before, limit, self.failed("read"))
     }
 
     fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
@@ -373,7 +353,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
-    use crate::event::StepSignal;
+    use crate::event::{FlowEventKind, StepSignal};
 
     fn signal(data: impl Into<serde_json::Value>) -> FlowEventKind {
         FlowEventKind::StepSignal(StepSignal {

@@ -79,8 +79,9 @@ pub(in crate::store) fn may_be_port(text: &str) -> bool {
 }
 
 /// What an address may say behind its `?`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store) enum Parameter {
+    AnswerTimeout,
     ApplicationName,
     ChannelBinding,
     ConnectTimeout,
@@ -96,7 +97,9 @@ pub(in crate::store) enum Parameter {
     LockTimeout,
     Options,
     Password,
+    PasswordFile,
     Port,
+    Service,
     TlsCertificate,
     TlsKey,
     TlsMode,
@@ -110,6 +113,7 @@ pub(in crate::store) enum Parameter {
 impl Parameter {
     /// All of them, by their names.
     pub(in crate::store) const ALL: &[(&str, Self)] = &[
+        ("answer_timeout", Self::AnswerTimeout),
         ("application_name", Self::ApplicationName),
         ("channel_binding", Self::ChannelBinding),
         ("connect_timeout", Self::ConnectTimeout),
@@ -124,8 +128,10 @@ impl Parameter {
         ("load_balance_hosts", Self::LoadBalanceHosts),
         ("lock_timeout", Self::LockTimeout),
         ("options", Self::Options),
+        ("passfile", Self::PasswordFile),
         ("password", Self::Password),
         ("port", Self::Port),
+        ("service", Self::Service),
         ("sslcert", Self::TlsCertificate),
         ("sslkey", Self::TlsKey),
         ("sslmode", Self::TlsMode),

@@ -132,7 +132,16 @@ pub(super) fn a_lease_that_no_store_gave_is_none(backend: &dyn Backend) {
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
     let late = Lease::of_new_run(flow_id, far_away());
     assert!(matches!(store.append_as((&late).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { holder: None, .. })));
-    // Whoever writes under no lease is kept out by the position alone.
-    store.lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
+}
+
+pub(super) fn an_append_without_a_lease_is_refused_while_the_run_is_held(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    let lease = Lease::of_new_run(flow_id, far_away());
+    store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
+    let before = everything(&store);
+    let error = store.append(flow_id, 1, &[numbered(1)]).unwrap_err();
+    assert!(matches!(&error, StoreError::Fenced { holder: Some(holder), .. } if *holder == far_away()), "{error:?}");
+    assert_eq!(everything(&store), before);
+    store.release(&lease).unwrap();
     store.append(flow_id, 1, &[numbered(1)]).unwrap();
 }

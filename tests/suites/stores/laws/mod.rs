@@ -52,6 +52,7 @@ macro_rules! laws {
                     a_summary_tells_the_first_event_the_last_and_all_letters,
                     runs_are_looked_for_without_the_list_and_found_as_it_has_them,
                     what_begins_no_id_finds_no_run,
+                    runs_are_listed_page_by_page_as_they_are_asked_for,
                 ]
                 concurrency: [
                     of_many_writers_on_one_run_one_wins_each_position,
@@ -68,6 +69,7 @@ macro_rules! laws {
                     a_process_takes_back_what_it_holds_itself,
                     of_many_who_take_a_run_the_last_one_has_it,
                     a_lease_that_no_store_gave_is_none,
+                    an_append_without_a_lease_is_refused_while_the_run_is_held,
                 ]
                 following: [
                     every_event_comes_once_and_in_order,

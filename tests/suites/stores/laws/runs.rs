@@ -2,7 +2,7 @@
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::flow::FlowStatus;
-use chem_runtime::store::EventStore as _;
+use chem_runtime::store::{EventStore as _, FlowSummary, RunFilter};
 use chem_tests::events::{hash, numbered, one_of_each, signal};
 use chem_tests::stores::Backend;
 
@@ -83,5 +83,80 @@ pub(super) fn what_begins_no_id_finds_no_run(backend: &dyn Backend) {
         ["-", "g", "%", "_", "{", "é", "\0", &text.to_uppercase(), &text.replace('-', ""), &format!("{text}0")]
     {
         assert_eq!(store.flows_with_prefix(prefix, 9).unwrap(), [], "{prefix}");
+    }
+}
+
+pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn Backend) {
+    let store = backend.store();
+    let kinds = one_of_each();
+    let of = |event_type: &str| kinds.iter().find(|kind| kind.event_type() == event_type).unwrap().clone();
+    let answer = |approved: bool| {
+        let mut kind = of("userinteractionprovided");
+        if let FlowEventKind::UserInteractionProvided(answer) = &mut kind {
+            answer.approved = approved;
+        }
+        kind
+    };
+    let ends = [
+        (of("flowcompleted"), FlowStatus::Completed),
+        (of("stepfailed"), FlowStatus::Failed),
+        (of("userinteractionrequested"), FlowStatus::Waiting),
+        (answer(false), FlowStatus::Failed),
+        (answer(true), FlowStatus::Interrupted),
+        (kinds[1].clone(), FlowStatus::Interrupted),
+    ];
+    for (number, (end, _)) in ends.iter().cycle().take(30).enumerate() {
+        let mut first = kinds[0].clone();
+        if let FlowEventKind::FlowInitialized(begun) = &mut first {
+            begun.flow = ["leads", "l\"ea\\d's"][number % 2].into();
+        }
+        // What begins no flow has no flow, whatever it says.
+        let first = if number % 7 == 6 { signal(serde_json::json!({"flow": "leads"})) } else { first };
+        let run = FlowId::new();
+        store.append(run, 0, &batch([first, kinds[1].clone()])).unwrap();
+        store.append(run, 2, &batch([end.clone()])).unwrap();
+    }
+    let all = store.flows().unwrap();
+    assert_eq!(all.len(), 30);
+    for (summary, (_, status)) in all.iter().zip(ends.iter().cycle()) {
+        assert_eq!(summary.status(), *status, "{summary:?}");
+    }
+    let (early, late) = (all[9].first.ts, all[20].first.ts);
+    let mut filters = vec![
+        RunFilter::default(),
+        RunFilter { since: Some(early), ..RunFilter::default() },
+        RunFilter { until: Some(late), ..RunFilter::default() },
+        RunFilter { since: Some(early), until: Some(late), flow: Some("leads".into()), ..RunFilter::default() },
+    ];
+    filters.extend(
+        ["leads", "l\"ea\\d's", "no-such", "no\0such", ""]
+            .map(|flow| RunFilter { flow: Some(flow.into()), ..RunFilter::default() }),
+    );
+    for status in [FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Waiting, FlowStatus::Interrupted] {
+        filters.push(RunFilter { status: Some(status), ..RunFilter::default() });
+        filters.push(RunFilter { status: Some(status), flow: Some("leads".into()), ..RunFilter::default() });
+    }
+    for filter in filters {
+        let takes = |run: &&FlowSummary| {
+            filter.flow.as_deref().is_none_or(|flow| run.flow() == Some(flow))
+                && filter.status.is_none_or(|status| run.status() == status)
+                && filter.since.is_none_or(|since| run.first.ts >= since)
+                && filter.until.is_none_or(|until| run.first.ts < until)
+        };
+        let expected: Vec<&FlowSummary> = all.iter().rev().filter(takes).collect();
+        for limit in [1, 4, 31, usize::MAX] {
+            let mut found: Vec<FlowSummary> = Vec::new();
+            loop {
+                let page = store.runs(&filter, found.last().map(|oldest| oldest.first.seq), limit).unwrap();
+                assert!(page.len() <= limit);
+                if page.is_empty() {
+                    break;
+                }
+                found.extend(page);
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}, {limit} at a time");
+        }
+        assert_eq!(store.runs(&filter, None, 0).unwrap(), []);
+        assert_eq!(store.runs(&filter, Some(0), 9).unwrap(), []);
     }
 }
