@@ -72,6 +72,12 @@ pub(super) fn find_run_id(store: &dyn EventStore, written: &str) -> Result<FlowI
     if let Ok(flow_id) = written.parse::<FlowId>() { Ok(flow_id) } else { search(store, written) }
 }
 
+/// How the run began that `written` means.
+pub(super) fn first_event(store: &dyn EventStore, written: &str) -> Result<FlowEvent, Failure> {
+    let flow_id = find_run_id(store, written)?;
+    store.event(flow_id, 0)?.ok_or_else(|| unknown(written))
+}
+
 fn search(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
     if written == "@last" {
         let newest = store.newest(None, None, 1)?;

@@ -11,6 +11,7 @@ mod help;
 mod identity;
 mod kills;
 mod limits;
+mod ls;
 mod manifest_errors;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;

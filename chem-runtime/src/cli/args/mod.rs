@@ -12,8 +12,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 pub(super) use manifests::{CheckArgs, DiffArgs, Overrides, Reuse, RunArgs};
 pub(super) use runs::{
-    AnswerArgs, ApproveArgs, ArtifactArgs, BranchArgs, LogArgs, LsArgs, ResumeArgs, RetryArgs, RunIdArgs, VerifyArgs,
-    WhyArgs,
+    AnswerArgs, ApproveArgs, ArtifactArgs, BranchArgs, ListedStatus, LogArgs, LsArgs, ResumeArgs, RetryArgs, RunIdArgs,
+    VerifyArgs, WhyArgs,
 };
 pub(super) use tools::{CompletionsArgs, GrantedRights, NewCommand, NewStep, SchemaArgs, StepsArgs, StoreCommand};
 
@@ -206,7 +206,7 @@ pub(super) enum Command {
     Reject(AnswerArgs),
     /// Run a flow anew from one of its steps, sharing what stands before it with a run that has finished that far.
     Branch(BranchArgs),
-    /// List the runs in the store, the oldest first.
+    /// List the runs in the store, the newest of them, the oldest of these first.
     Ls(LsArgs),
     /// Show a run: its steps, their fingerprints and outputs.
     Show(RunIdArgs),

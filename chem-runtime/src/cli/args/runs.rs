@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::Reuse;
+use crate::flow::FlowStatus;
 use crate::store::Cursor;
 
 #[derive(Debug, Args)]
@@ -19,6 +23,79 @@ pub(in crate::cli) struct LsArgs {
     /// Show branches below the runs that they come from.
     #[arg(long)]
     pub tree: bool,
+    /// Only runs of this flow.
+    #[arg(long, value_name = "NAME")]
+    pub flow: Option<String>,
+    /// Only runs of this status.
+    #[arg(long, value_enum, value_name = "STATUS")]
+    pub status: Option<ListedStatus>,
+    /// Only runs that began at this time or later: 2026-11-29, or 2026-11-29T18:30:00Z. A day begins in UTC.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Timestamp>,
+    /// Only runs that began before this time.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Timestamp>,
+    /// Only runs that began before this one: its id, or the beginning of it.
+    #[arg(long, value_name = "ID")]
+    pub before: Option<String>,
+    /// List at most so many, the newest of those asked for.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub limit: usize,
+    /// List all that are asked for.
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+}
+
+impl LsArgs {
+    /// Whether there may be runs that are not asked for.
+    pub(in crate::cli) fn is_narrowed(&self) -> bool {
+        self.flow.is_some()
+            || self.status.is_some()
+            || self.since.is_some()
+            || self.until.is_some()
+            || self.before.is_some()
+            || self.limit == 0
+    }
+}
+
+/// The status of a run as `ls` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ListedStatus {
+    /// All steps have ended well.
+    Completed,
+    /// A step has failed.
+    Failed,
+    /// A person has to decide before it goes on.
+    Waiting,
+    /// It can be resumed.
+    Interrupted,
+    /// A process is at work on it.
+    Running,
+}
+
+impl ListedStatus {
+    /// What the log alone says of such a run.
+    pub(in crate::cli) fn in_log(self) -> FlowStatus {
+        match self {
+            Self::Completed => FlowStatus::Completed,
+            Self::Failed => FlowStatus::Failed,
+            Self::Waiting => FlowStatus::Waiting,
+            Self::Interrupted | Self::Running => FlowStatus::Interrupted,
+        }
+    }
+
+    /// Whether it is the status of a run that is, or is not, `held` by a process.
+    pub(in crate::cli) fn is_of(self, held: bool) -> bool {
+        held == (self == Self::Running)
+    }
+}
+
+/// A moment as it is written: with its time and zone, or a day.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<Date>().and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)));
+    let wrong =
+        |_| "expected a day, such as 2026-11-29, or a time with its zone, such as 2026-11-29T18:30:00Z".to_owned();
+    text.parse().or_else(|_| day()).map_err(wrong)
 }
 
 #[derive(Debug, Args)]

@@ -1,74 +1,147 @@
-//! `chem ls`: the runs of a store.
+//! `chem ls`: the runs of a store, the newest of them unless all are asked for.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::cli::advice::advised;
-use crate::cli::args::{Format, LsArgs, Shared};
+use crate::cli::args::{Format, ListedStatus, LsArgs, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table};
 use crate::cli::runs;
 use crate::event::{BranchCreated, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::report::summary_json;
-use crate::store::{EventStore, FlowSummary, Holder};
+use crate::store::{EventStore, FlowSummary, Holder, RunFilter};
+
+/// The most runs that are asked for at once.
+const PAGE: usize = 1_000;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store_to_read(shared)?;
-    let flows = store.flows()?;
-    let mut rows = if args.tree { families(store.as_ref(), &flows)? } else { flows.iter().map(Row::alone).collect() };
-    for row in &mut rows {
-        row.holder = runs::at_work(store.as_ref(), row.flow.flow_id(), row.flow.status())?;
+    let (mut rows, older) = listed(store.as_ref(), args)?;
+    if args.tree {
+        rows = families(store.as_ref(), rows)?;
     }
+    let oldest = rows.iter().min_by_key(|row| row.began_with).map(|row| row.flow_id);
     if shared.format == Format::Json {
-        output::print_json(&Value::Array(rows.iter().map(Row::to_json).collect()))?;
-        return Ok(ExitCode::SUCCESS);
+        output::print_json(&rows.into_iter().map(Row::into_json).collect())?;
+    } else if rows.is_empty() {
+        let none = if args.is_narrowed() {
+            "no run is as asked for".to_owned()
+        } else {
+            let hint = advised(shared, "`chem run MANIFEST` makes one").map(|how| format!("; {how}"));
+            format!("there are no runs in this store yet{}", hint.unwrap_or_default())
+        };
+        output::say(&none);
+    } else {
+        output::print(&table(&rows))?;
     }
-    if flows.is_empty() {
-        let hint = advised(shared, "`chem run MANIFEST` makes one").map(|how| format!("; {how}")).unwrap_or_default();
-        output::say(&format!("there are no runs in this store yet{hint}"));
-        return Ok(ExitCode::SUCCESS);
+    if let Some(oldest) = oldest.filter(|_| older && !shared.quiet) {
+        output::say(&format!(
+            "these are the newest {} of the runs asked for; add `--before {oldest}` for those before them, or `--all`",
+            args.limit
+        ));
     }
-    let mut table = Table::new(&["run", "flow", "status", "began", "took", "flow fingerprint"]);
-    for Row { flow, depth, branch, holder } in &rows {
-        let until = if holder.is_some() { Timestamp::now() } else { flow.last.ts };
-        let took = until.duration_since(flow.first.ts);
-        let status = if holder.is_some() { runs::RUNNING } else { flow.status().name() };
-        let fingerprint = flow.flow_fingerprint().map(|fingerprint| fingerprint.short()).unwrap_or_default();
-        let indent = if *depth == 0 { String::new() } else { format!("{}└ ", "  ".repeat(depth - 1)) };
-        let from = branch.as_ref().map(|branch| format!(" from {}", branch.step_id)).unwrap_or_default();
-        table.row([
-            (BOLD, format!("{indent}{}", flow.flow_id())),
-            (BOLD, format!("{}{from}", flow.flow().unwrap_or("?"))),
-            (status_style(flow.status()), status.to_owned()),
-            (DIM, flow.first.ts.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-            (DIM, output::seconds(took)),
-            (DIM, fingerprint),
-        ]);
-    }
-    output::print(&table.render())?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// The runs that are asked for, the oldest first, and whether there are older ones.
+fn listed(store: &dyn EventStore, args: &LsArgs) -> Result<(Vec<Row>, bool), Failure> {
+    let filter = RunFilter {
+        flow: args.flow.clone(),
+        status: args.status.map(ListedStatus::in_log),
+        since: args.since,
+        until: args.until,
+    };
+    let limit = if args.all { usize::MAX } else { args.limit };
+    let page_size = limit.saturating_add(1).min(PAGE);
+    let mut before = match &args.before {
+        Some(id) => Some(runs::first_event(store, id)?.seq),
+        None => None,
+    };
+    let mut rows = Vec::new();
+    loop {
+        let page = store.runs(&filter, before, page_size)?;
+        let last = page.len() < page_size;
+        before = page.last().map(|flow| flow.first.seq);
+        for flow in page {
+            let holder = runs::at_work(store, flow.flow_id(), flow.status())?;
+            if args.status.is_some_and(|status| !status.is_of(holder.is_some())) {
+                continue;
+            }
+            if rows.len() == limit {
+                rows.reverse();
+                return Ok((rows, true));
+            }
+            rows.push(Row::new(&flow, holder));
+        }
+        if last {
+            rows.reverse();
+            return Ok((rows, false));
+        }
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::new(&["run", "flow", "status", "began", "took", "flow fingerprint"]);
+    for row in rows {
+        let status = if row.holder.is_some() { runs::RUNNING } else { row.status.name() };
+        let indent = if row.depth == 0 { String::new() } else { format!("{}└ ", "  ".repeat(row.depth - 1)) };
+        let from = row.branch.as_ref().map(|branch| format!(" from {}", branch.step_id)).unwrap_or_default();
+        table.row([
+            (BOLD, format!("{indent}{}", row.flow_id)),
+            (BOLD, format!("{}{from}", row.flow)),
+            (status_style(row.status), status.to_owned()),
+            (DIM, row.began.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
+            (DIM, output::seconds(row.took)),
+            (DIM, row.fingerprint.clone()),
+        ]);
+    }
+    table.render()
+}
+
 /// A run and its place in its family.
-struct Row<'a> {
-    flow: &'a FlowSummary,
+struct Row {
+    flow_id: FlowId,
+    /// The number of its first event.
+    began_with: u64,
+    flow: String,
+    status: FlowStatus,
+    began: Timestamp,
+    took: SignedDuration,
+    fingerprint: String,
+    is_branch: bool,
+    json: Value,
     depth: usize,
     branch: Option<BranchCreated>,
     /// The process that is at work on it.
     holder: Option<Holder>,
 }
 
-impl<'a> Row<'a> {
-    fn alone(flow: &'a FlowSummary) -> Self {
-        Self { flow, depth: 0, branch: None, holder: None }
+impl Row {
+    fn new(flow: &FlowSummary, holder: Option<Holder>) -> Self {
+        let until = if holder.is_some() { Timestamp::now() } else { flow.last.ts };
+        Self {
+            flow_id: flow.flow_id(),
+            began_with: flow.first.seq,
+            flow: flow.flow().unwrap_or("?").to_owned(),
+            status: flow.status(),
+            began: flow.first.ts,
+            took: until.duration_since(flow.first.ts),
+            fingerprint: flow.flow_fingerprint().map(|fingerprint| fingerprint.short()).unwrap_or_default(),
+            is_branch: flow.event_variants.starts_with("IB"),
+            json: summary_json(flow),
+            depth: 0,
+            branch: None,
+            holder,
+        }
     }
 
-    fn to_json(&self) -> Value {
-        let mut object = summary_json(self.flow);
+    fn into_json(self) -> Value {
+        let mut object = self.json;
         if let Some(branch) = &self.branch {
             object["branch"] = json!({"parent": branch.parent, "root": branch.root, "from": branch.step_id});
         }
@@ -80,13 +153,12 @@ impl<'a> Row<'a> {
 }
 
 /// The runs with each branch after the run that it comes from.
-fn families<'a>(store: &dyn EventStore, flows: &'a [FlowSummary]) -> Result<Vec<Row<'a>>, Failure> {
-    let mut branches: HashMap<FlowId, Vec<Row<'a>>> = HashMap::new();
+fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failure> {
+    let mut branches: HashMap<FlowId, Vec<Row>> = HashMap::new();
     let mut roots = Vec::new();
-    for flow in flows {
-        let mut row = Row::alone(flow);
-        if flow.event_variants.starts_with("IB") {
-            row.branch = store.list(flow.flow_id())?.into_iter().nth(1).and_then(|event| match event.kind {
+    for mut row in listed {
+        if row.is_branch {
+            row.branch = store.event(row.flow_id, 1)?.and_then(|event| match event.kind {
                 FlowEventKind::BranchCreated(branch) => Some(branch),
                 _ => None,
             });
@@ -98,15 +170,15 @@ fn families<'a>(store: &dyn EventStore, flows: &'a [FlowSummary]) -> Result<Vec<
     }
     let mut rows = Vec::new();
     // Not by recursion: a chain of branches may be long.
-    let mut open: Vec<Row<'a>> = roots.into_iter().rev().collect();
+    let mut open: Vec<Row> = roots.into_iter().rev().collect();
     loop {
         let Some(row) = open.pop() else {
-            // What comes from runs that this store does not have.
+            // What comes from runs that are not listed.
             let Some(parent) = branches.keys().next().copied() else { return Ok(rows) };
             open.extend(branches.remove(&parent).into_iter().flatten().rev());
             continue;
         };
-        let children = branches.remove(&row.flow.flow_id()).into_iter().flatten().rev();
+        let children = branches.remove(&row.flow_id).into_iter().flatten().rev();
         open.extend(children.map(|child| Row { depth: row.depth + 1, ..child }));
         rows.push(row);
     }
