@@ -82,7 +82,9 @@ impl Params {
         }
         match list {
             Some((name, at, declared)) if good && parts.len() > 1 => {
-                let message = format!("the parameter `{name}` is a list, which cannot be put into text");
+                let is_secret = self.get(name).is_some_and(|param| matches!(param.node.value, NodeValue::Map(_)));
+                let what = if is_secret { "secret" } else { "list" };
+                let message = format!("the parameter `{name}` is a {what}, which cannot be put into text");
                 findings.add(
                     Diagnostic::new(&rules::LIST_IN_TEXT, message, source, places.of(at))
                         .with_secondary(source, declared, "it is declared here")

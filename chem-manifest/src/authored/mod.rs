@@ -224,6 +224,7 @@ impl Reader<'_> {
                     }
                     None => continue,
                 },
+                NodeValue::Map(entries) if names_secret(entries) => continue,
                 _ if odd(value) => {
                     self.wrong_type(value, &name.name, scalar, "give it a value, or a list of values");
                 }
@@ -233,6 +234,13 @@ impl Reader<'_> {
         }
         Some(params)
     }
+}
+
+/// Whether this is `{ secret: env:NAME }`, which stands for the value of an environment variable.
+fn names_secret(entries: &[(Key, Node)]) -> bool {
+    let [(key, node)] = entries else { return false };
+    let name = if let NodeValue::Text(text) = &node.value { text.strip_prefix("env:") } else { None };
+    key.name == "secret" && name.is_some_and(|name| !name.is_empty() && !name.contains(['=', '\0']))
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -21,6 +21,7 @@ mod place;
 mod port;
 mod reading;
 mod registry;
+pub(crate) mod secret;
 mod typed;
 
 pub(crate) use chem_manifest::names::{listed, nearest};
@@ -44,6 +45,7 @@ pub use param::{
 pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
+pub use secret::Secret;
 pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
 };

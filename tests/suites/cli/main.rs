@@ -19,6 +19,7 @@ mod postgres;
 mod programs;
 mod reader;
 mod retry;
+mod secrets;
 mod store;
 mod trouble;
 mod workbench;

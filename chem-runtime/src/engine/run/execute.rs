@@ -6,7 +6,7 @@ use crate::engine::reuse::Verdict;
 use crate::engine::{CoreEngineError, FlowEngine};
 use crate::event::{FlowEventKind, OutputRef, StepFailed, StepFinished, StepReused, StepSignal};
 use crate::flow::{OutputAddress, StepIdentity};
-use crate::step::{ANY_KIND, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult};
+use crate::step::{ANY_KIND, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret};
 use crate::store::NewEvent;
 
 impl Session {
@@ -94,6 +94,7 @@ impl Session {
         signals: Vec<Signal>,
     ) -> Result<Result<(), StepError>, CoreEngineError> {
         for Signal { name, data } in signals {
+            let (name, data) = (secret::mask(&name).into_owned(), secret::mask_json(data));
             let signal = StepSignal { step_id: step.to_string(), step_index: index, signal: name, data };
             let event = FlowEventKind::StepSignal(signal.clone());
             if let Err(error) = event.payload_text() {
@@ -147,7 +148,7 @@ impl Session {
 
     pub(super) fn failed(&self, index: usize, step: &StepId, error: &StepError) -> FlowEventKind {
         // A message may quote anything; the log must be able to hold it.
-        let storable = |text: &str| text.replace('\0', "\\0");
+        let storable = |text: &str| secret::mask(text).replace('\0', "\\0");
         FlowEventKind::StepFailed(StepFailed {
             step_id: step.to_string(),
             step_index: index,

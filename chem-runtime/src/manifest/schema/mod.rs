@@ -125,7 +125,7 @@ fn time() -> Value {
     json!({ "type": "string", "pattern": r"^\+?[0-9]+(ms|s|m|h)$" })
 }
 
-/// The parameters of a flow: texts, numbers, truth values, and lists of them.
+/// The parameters of a flow: texts, numbers, truth values, lists of them, and secrets.
 fn params() -> Value {
     let scalar = ["string", "number", "boolean"];
     json!({
@@ -133,7 +133,9 @@ fn params() -> Value {
                         expression as `params.NAME`, and `--set NAME=VALUE` gives it another value.",
         "type": ["object", "null"],
         "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$" },
-        "additionalProperties": { "anyOf": [{ "type": scalar }, { "type": "array", "items": { "type": scalar } }] },
+        "additionalProperties": {
+            "anyOf": [{ "type": scalar }, { "type": "array", "items": { "type": scalar } }, values::secret()],
+        },
     })
 }
 

@@ -90,10 +90,21 @@ fn value(spec: &ParamSpec, ty: &ParamType) -> Value {
         ParamType::Pattern => json!({ "type": "string" }),
         ParamType::Column => json!({ "type": "string", "minLength": 1 }),
         ParamType::InputFile | ParamType::OutputFile => json!({ "type": "string", "pattern": "\\S" }),
+        ParamType::Secret => or_placeholder(secret()),
         ParamType::List(inner) => or_placeholder(json!({ "type": "array", "items": value(spec, inner) })),
         ParamType::Map(inner) => json!({ "type": "object", "additionalProperties": value(spec, inner) }),
         ParamType::Optional(inner) => or(value(spec, inner), json!({ "type": "null" })),
     }
+}
+
+/// A secret, which is named by the environment variable that holds it.
+pub(super) fn secret() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "secret": { "type": "string", "pattern": "^env:[^=]+$" } },
+        "required": ["secret"],
+        "additionalProperties": false,
+    })
 }
 
 /// `schema` within the bounds of `spec`.

@@ -51,6 +51,8 @@ pub enum ParamType {
     InputFile,
     /// The path of a file that is written, relative to the manifest.
     OutputFile,
+    /// A secret, by the environment variable that holds it: see [`Secret`](super::Secret).
+    Secret,
     /// Any number of values.
     List(Box<ParamType>),
     /// A value or nothing.
@@ -84,6 +86,7 @@ impl std::fmt::Display for ParamType {
             Self::Column => f.write_str("column name"),
             Self::InputFile => f.write_str("input file"),
             Self::OutputFile => f.write_str("output file"),
+            Self::Secret => f.write_str("secret"),
             Self::List(inner) => write!(f, "list of {inner}"),
             Self::Optional(inner) => write!(f, "{inner}, optional"),
             Self::Map(inner) => write!(f, "names with {inner}"),

@@ -41,6 +41,21 @@ pub(super) fn set_environment(program: &mut Command, named: &[String]) {
     program.envs(FIXED.iter().copied());
 }
 
+/// What is wrong with the names under which a program gets secrets.
+pub(super) fn wrong_secrets<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Misfit> {
+    let wrong = |name: &str| {
+        let message = match FIXED.iter().find(|(fixed, _)| *fixed == name) {
+            Some((_, value)) => format!("`{name}` is `{value}` for every program"),
+            None if name.is_empty() || name.contains(['=', '\0']) => {
+                format!("`{}` is not the name of a variable", name.escape_default())
+            }
+            None => return None,
+        };
+        Some(Misfit::new("secrets", message).at(PathPart::Key(name.to_owned())))
+    };
+    names.filter_map(wrong).collect()
+}
+
 /// What is wrong with the names of variables.
 pub(super) fn wrong_names(named: &[String]) -> Vec<Misfit> {
     let mut misfits = Vec::new();

@@ -17,12 +17,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use self::child::{Finished, run_child};
-use self::environment::{set_environment, wrong_names};
+use self::environment::{set_environment, wrong_names, wrong_secrets};
 use self::undeclared::{is_path, missing_program, undeclared_files};
 use crate::prelude::*;
 use crate::records::{
     DeclaredType, TableFormat, TableText, column_places, shortened, write_delimited, write_json_lines,
 };
+use crate::step::secret::{found_in, mask};
 use crate::step::{PathPart, nearest};
 
 /// Hands a table to a program and reads the table that it answers with.
@@ -100,6 +101,10 @@ pub fn run_process(
     /// `version` has to say what of them the answer depends on.
     #[param(default = [], example = "[LD_LIBRARY_PATH]")]
     env: Vec<String>,
+    /// Variables that the program gets and whose values are secret, each with the variable of `chem` that holds it. The
+    /// fingerprint has a keyed hash of each value, and the log no value.
+    #[param(example = "{ TOKEN: { secret: env:LAB_TOKEN } }")]
+    secrets: Option<BTreeMap<String, Secret>>,
     /// How long the program may run.
     #[param(default = 3600.0, min = 0.001, max = 31_536_000.0, unit = "s")]
     timeout: f64,
@@ -116,6 +121,9 @@ pub fn run_process(
     }
     let (program_name, mut program) = program(&command, &files, context)?;
     set_environment(&mut program, &env);
+    for (name, secret) in secrets.iter().flatten() {
+        program.env(name, secret.reveal()?);
+    }
     let name = format!("`{program_name}`");
     let finished = run_child(&name, program, sent, Duration::from_secs_f64(timeout), context)?;
     let text = answer(&name, finished, context)?;
@@ -182,6 +190,7 @@ fn can_run(step: &RunProcess, context: &ColumnContext<'_>) -> Vec<Misfit> {
     misfits.extend(unfilled(&step.command, &step.files));
     misfits.extend(undeclared_files(&step.command, &step.files, context));
     misfits.extend(wrong_names(&step.env));
+    misfits.extend(wrong_secrets(step.secrets.iter().flatten().map(|(name, _)| name.as_str())));
     misfits.extend(step.columns.as_ref().and_then(|columns| Misfit::twice("columns", columns)));
     misfits
 }
@@ -258,13 +267,20 @@ fn filled(text: &str, paths: &BTreeMap<&str, String>) -> String {
 /// What the program wrote, if it ended well.
 fn answer(name: &str, finished: Finished, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
     let Finished { status, output, errors } = finished;
-    let errors = String::from_utf8_lossy(&errors).replace('\0', "\u{fffd}");
+    // Masked before any of it is cut off.
+    let errors = mask(&String::from_utf8_lossy(&errors)).replace('\0', "\u{fffd}");
     let errors = errors.trim();
     if !errors.is_empty() {
         context.signal("stderr", &json!({ "text": errors }))?;
     }
     if status.success() {
-        return Ok(output);
+        return match found_in(&output) {
+            None => Ok(output),
+            Some(variable) => Err(StepError::new(format!(
+                "{name} answered with the secret in the environment variable `{variable}`, which the log would keep; let \
+                 the program leave it out"
+            ))),
+        };
     }
     let how = match status.code() {
         Some(code) => format!("ended with status {code}"),
