@@ -1,5 +1,7 @@
 //! What can go wrong with a store, by what can be done about it.
 
+use std::time::Duration;
+
 use super::follow::{Cursor, UnreadableEvent};
 use super::lease::Holder;
 use crate::artifact::ArtifactError;
@@ -137,6 +139,18 @@ impl StoreError {
         let first: Option<&dyn std::error::Error> = Some(self);
         let causes = std::iter::successors(first, |error| error.source());
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    /// The same, after `attempts` that all failed within `elapsed`.
+    pub(super) fn after(self, attempts: u32, elapsed: Duration) -> Self {
+        match self {
+            Self::Backend { message, transient, source } if attempts > 1 => {
+                let seconds = elapsed.as_secs();
+                let message = format!("{message}; it was tried {attempts} times in {seconds} s");
+                Self::Backend { message, transient, source }
+            }
+            other => other,
+        }
     }
 
     /// What can be done about it.

@@ -78,7 +78,7 @@ pub fn with_retry<T>(
                 failed += 1;
                 let wait = policy.wait(failed);
                 if failed >= policy.attempts || begun.elapsed() + wait > policy.within {
-                    return Err(error);
+                    return Err(error.after(failed, begun.elapsed()));
                 }
                 // How long an attempt takes before it fails is not known, only that none begins after that time.
                 let seconds = policy.within.saturating_sub(begun.elapsed()).as_secs();
@@ -122,7 +122,8 @@ mod tests {
             calls += 1;
             Err(backend(true))
         });
-        assert!(result.is_err());
+        // What one attempt says of its own wait is not how long all of them took.
+        assert_eq!(result.unwrap_err().to_string(), "failed; it was tried 4 times in 0 s");
         assert_eq!(calls, QUICK.attempts);
     }
 

@@ -171,7 +171,24 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, InvalidStoreUrl> {
     } else if path.contains(['?', '\0']) {
         Err(InvalidStoreUrl::new("`sqlite:` takes a path and no options, so the path cannot have a `?` in it"))
     } else {
-        Ok(path.into())
+        at_home(path)
+    }
+}
+
+/// `path` with the directory of its user in place of a `~` at its beginning, which shells replace only at the beginning of
+/// a word.
+fn at_home(path: &str) -> Result<PathBuf, InvalidStoreUrl> {
+    match path.split_once('/').unwrap_or((path, "")) {
+        ("~", rest) => match std::env::home_dir().filter(|home| !home.as_os_str().is_empty()) {
+            Some(home) => Ok(home.join(rest)),
+            None => {
+                Err(InvalidStoreUrl::new(format!("`{path}` is in a home directory, and `HOME` does not say which")))
+            }
+        },
+        (user, _) if user.starts_with('~') => Err(InvalidStoreUrl::new(format!(
+            "the home directory `{user}` of another user is not looked up; write its path, or `./{path}` for a file here"
+        ))),
+        _ => Ok(path.into()),
     }
 }
 
@@ -210,6 +227,10 @@ mod tests {
         assert_eq!(parse("sqlite:a/b.db"), StoreUrl::Sqlite("a/b.db".into()));
         assert_eq!(parse("sqlite:///tmp/b.db"), StoreUrl::Sqlite("/tmp/b.db".into()));
         assert_eq!(parse("sqlite:/tmp/b.db").to_string(), "sqlite:/tmp/b.db");
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(parse("sqlite:~/a/b.db"), StoreUrl::Sqlite(home.join("a/b.db")));
+        assert_eq!(parse("sqlite:a/~/b~.db"), StoreUrl::Sqlite("a/~/b~.db".into()));
+        assert_eq!(parse("sqlite:./~/b.db"), StoreUrl::Sqlite("./~/b.db".into()));
         let StoreUrl::Postgres(url) = parse("PostgreSQL://u:p@h/d") else { panic!() };
         assert_eq!(url.with_password(), "postgresql://u:p@h/d");
     }
@@ -224,6 +245,7 @@ mod tests {
             ("sqlite:", "followed by the path"),
             ("sqlite::memory:", "is `memory:`"),
             ("sqlite:a.db?mode=ro", "no options"),
+            ("sqlite:~ada/a.db", "write its path, or `./~ada/a.db`"),
             ("memory:x", "takes nothing"),
             ("postgres:h/d", "followed by `//`"),
             ("postgres://", "followed by `//`"),
