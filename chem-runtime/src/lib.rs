@@ -36,6 +36,7 @@
 extern crate self as chem_runtime;
 
 pub mod artifact;
+mod cancel;
 #[cfg(feature = "chemistry")]
 pub mod chemistry;
 pub mod cli;

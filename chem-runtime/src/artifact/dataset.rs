@@ -46,9 +46,7 @@ impl Dataset {
         columns: impl IntoIterator<Item = (Column, ColumnData)>,
     ) -> Result<Self, super::TableError> {
         let mut table = self.table.as_ref().clone();
-        for (column, data) in columns {
-            table.add(column, data)?;
-        }
+        table.extend(columns)?;
         Ok(Self { kind: self.kind.clone(), table: Arc::new(table) })
     }
 }

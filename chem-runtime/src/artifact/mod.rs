@@ -18,6 +18,7 @@ pub use dataset::Dataset;
 pub use table::{Column, ColumnData, ColumnType, Table, TableBuilder, TableError};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 
+use crate::cancel::Interrupted;
 use crate::fingerprint::{ArtifactHash, CanonicalError, Tag, canonical_json, tagged_sha256};
 
 /// An immutable output of a step: its kind, its payload, and the hash over both.
@@ -129,6 +130,9 @@ pub enum ArtifactError {
     /// The value has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
+    /// The work was asked to stop.
+    #[error("{0}")]
+    Interrupted(#[from] Interrupted),
     /// No store knows it.
     #[error("there is no artifact {hash}")]
     Missing {

@@ -47,7 +47,7 @@ impl Attempt {
         let step = self.step.step();
         let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
         let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
-        let result = catch_unwind(AssertUnwindSafe(|| step.run(&context)))
+        let result = catch_unwind(AssertUnwindSafe(|| self.cancel.scope(|| step.run(&context))))
             .unwrap_or_else(|panic| StepRunResult::failure(panicked(panic.as_ref())));
         let with = |own: Vec<Signal>| context.take_signals().into_iter().chain(own).collect();
         match result {

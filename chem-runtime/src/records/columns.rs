@@ -1,5 +1,7 @@
 //! Columns found by their names.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::artifact::Table;
 use crate::step::{StepError, listed};
 
@@ -24,11 +26,16 @@ pub fn column_place(table: &Table, name: &str, parameter: &str) -> Result<usize,
 /// # Errors
 /// As for one; or a column is named twice.
 pub fn column_places(table: &Table, names: &[impl AsRef<str>], parameter: &str) -> Result<Vec<usize>, StepError> {
-    let mut places = Vec::with_capacity(names.len());
+    let by_name: HashMap<&str, usize> =
+        table.columns().iter().enumerate().map(|(place, column)| (&*column.name, place)).collect();
+    let (mut places, mut seen) = (Vec::with_capacity(names.len()), HashSet::new());
     for name in names {
         let name = name.as_ref();
-        let place = column_place(table, name, parameter)?;
-        if places.contains(&place) {
+        let place = match by_name.get(name) {
+            Some(place) => *place,
+            None => column_place(table, name, parameter)?,
+        };
+        if !seen.insert(place) {
             return Err(StepError::new(format!("`{parameter}` names the column `{name}` twice")));
         }
         places.push(place);

@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 
+use crate::cancel::Interruptible;
 use crate::step::StepError;
 use crate::step::limits::{GROWTH, Limit, TEXT_BYTES};
 
@@ -79,14 +80,16 @@ fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<
     let grown = growth.saturating_mul(bytes.len() as u64).max(SMALL_TEXT_BYTES);
     let limit = text_bytes.min(grown);
     let mut text = Vec::new();
-    MultiGzDecoder::new(bytes).take(limit.saturating_add(1)).read_to_end(&mut text).map_err(|error| {
-        let what = match error.kind() {
-            _ if something_follows(bytes) => "something that is not compressed stands behind its compressed data",
-            ErrorKind::UnexpectedEof => "its compressed data end too early, so the file is cut off",
-            _ => "its compressed data are damaged",
-        };
-        StepError::context(format!("cannot read `{name}`: {what}"), error)
-    })?;
+    Interruptible(MultiGzDecoder::new(bytes).take(limit.saturating_add(1))).read_to_end(&mut text).map_err(
+        |error| {
+            let what = match error.kind() {
+                _ if something_follows(bytes) => "something that is not compressed stands behind its compressed data",
+                ErrorKind::UnexpectedEof => "its compressed data end too early, so the file is cut off",
+                _ => "its compressed data are damaged",
+            };
+            StepError::context(format!("cannot read `{name}`: {what}"), error)
+        },
+    )?;
     if text.len() as u64 > limit {
         let refused: &Limit = if limit == text_bytes { &TEXT_BYTES } else { &GROWTH };
         let size = bytes.len();
@@ -102,7 +105,7 @@ fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<
 fn something_follows(mut bytes: &[u8]) -> bool {
     while bytes.starts_with(&[0x1f, 0x8b]) {
         let mut member = flate2::bufread::GzDecoder::new(bytes);
-        if std::io::copy(&mut member, &mut std::io::sink()).is_err() {
+        if std::io::copy(&mut Interruptible(&mut member), &mut std::io::sink()).is_err() {
             return false;
         }
         bytes = member.into_inner();

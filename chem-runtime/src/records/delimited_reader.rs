@@ -4,6 +4,8 @@
 //! and lines with nothing in them are skipped, which `""` is not. What is wrong with one record is told with that record,
 //! so that the others can be used.
 
+use std::collections::HashSet;
+
 use csv::{ByteRecord, StringRecord};
 
 use super::decode::beginning_of_text;
@@ -46,8 +48,9 @@ impl<'a> Delimited<'a> {
             return Ok(None);
         };
         let header = first.cells.map_err(|reason| format!("line {}, which names the columns, {reason}", first.line))?;
-        for (index, name) in header.iter().enumerate() {
-            if !name.is_empty() && header.iter().take(index).any(|other| other == name) {
+        let mut names = HashSet::new();
+        for name in header.iter().filter(|name| !name.is_empty()) {
+            if !names.insert(name) {
                 return Err(format!("two columns are called `{name}`; rename one of them"));
             }
         }

@@ -6,6 +6,7 @@ use std::io::Write;
 use csv::WriterBuilder;
 
 use crate::artifact::{ColumnData, Table};
+use crate::cancel;
 use crate::fingerprint::write_canonical_f64;
 use crate::step::StepError;
 
@@ -62,6 +63,7 @@ fn write(
     writer.write_record(None::<&[u8]>)?;
     let mut cell = String::new();
     for row in 0..table.rows() {
+        cancel::check()?;
         for (column, data) in chosen() {
             cell.clear();
             if !write_cell(data, row, &mut cell) {

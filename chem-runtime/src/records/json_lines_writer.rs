@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::artifact::{ColumnData, Table};
+use crate::cancel;
 use crate::fingerprint::{canonical_json, write_canonical_f64, write_canonical_str};
 use crate::step::StepError;
 
@@ -20,6 +21,7 @@ pub fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn Write) -
         .collect::<Result<_, StepError>>()?;
     let mut line = String::new();
     for row in 0..table.rows() {
+        cancel::check()?;
         line.clear();
         for (index, (name, data)) in chosen.iter().enumerate() {
             line.push(if index == 0 { '{' } else { ',' });

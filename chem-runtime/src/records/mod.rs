@@ -19,6 +19,7 @@ mod parquet_writer;
 mod random;
 mod record_file;
 mod rejects;
+mod sorting;
 mod table_reader;
 mod typing;
 
@@ -36,5 +37,6 @@ pub use parquet_writer::write_parquet;
 pub use random::Random;
 pub use record_file::RecordFile;
 pub use rejects::{Rejects, shortened};
+pub use sorting::sort_rows;
 pub use table_reader::{DeclaredType, TableFormat, TableText};
 pub use typing::type_name;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::cancel;
 use crate::step::{ExecutionContext, StepError};
 
 /// The stack of a worker, 64 MiB. Work on a molecule recurses along its bonds: 1,000 atoms in a row take 12 MiB in a
@@ -34,9 +35,11 @@ pub fn map_records_on<T: Sync, R: Send>(
 ) -> Result<Vec<R>, StepError> {
     let total = records.len() as u64;
     let done = AtomicU64::new(0);
+    // A record may take long by itself, and asks the token of the step wherever it is worked on.
+    let token = cancel::current();
     let one = |record: &T| {
         context.check_cancelled()?;
-        let result = work(record);
+        let result = token.scope(|| work(record));
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(REPORT_EVERY) || done == total {
             context.progress(done, Some(total));
@@ -71,7 +74,8 @@ pub fn try_map_records<T: Sync, R: Send>(
 
 /// `work` done on one of the threads that have a deep stack. What it does with `rayon` is spread over all of them.
 pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, StepError> {
-    Ok(workers()?.install(work))
+    let token = cancel::current();
+    Ok(workers()?.install(|| token.scope(work)))
 }
 
 /// The threads that all steps share: as many as there are cores, or as `RAYON_NUM_THREADS` says.

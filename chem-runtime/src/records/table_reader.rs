@@ -1,6 +1,6 @@
 //! Files of records as tables: columns by name, typed by what stands in them or as they are declared.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -9,6 +9,7 @@ use super::json_lines_reader::{JsonLine, Object, json_lines};
 use super::rejects::{Rejects, shortened};
 use super::typing::{type_name, type_of, typed};
 use crate::artifact::{Column, ColumnType, Table, TableBuilder};
+use crate::cancel::{self, Interrupted, until_stopped};
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
 use crate::step::{StepError, WithRejects, listed};
 
@@ -72,7 +73,8 @@ impl TableText<'_> {
             TableFormat::Delimited(delimiter) => self.delimited(text, delimiter)?,
             TableFormat::JsonLines => self.objects(text)?,
         };
-        if let Some((name, declared)) = self.types.iter().find(|(name, _)| !names.contains(name)) {
+        let there: HashSet<&str> = names.iter().map(String::as_str).collect();
+        if let Some((name, declared)) = self.types.iter().find(|(name, _)| !there.contains(name.as_str())) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let message = format!("`{}` has no column `{name}`, which `{}` names", self.name, declared.by);
             return Err(StepError::new(match names.as_slice() {
@@ -80,8 +82,10 @@ impl TableText<'_> {
                 names => format!("{message}; its columns are {}", listed(names)),
             }));
         }
-        let columns: Vec<Column> = (0..names.len()).map(|index| self.column(&names[index], index, &records)).collect();
+        let columns = names.iter().enumerate().map(|(index, name)| self.column(name, index, &records));
+        let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
         for record in &mut records {
+            cancel::check()?;
             if let Ok(cells) = &mut record.cells
                 && let Err(reason) = type_cells(cells, &columns)
             {
@@ -107,13 +111,13 @@ impl TableText<'_> {
             raw,
             cells: cells.map(|cells: csv::StringRecord| cells.iter().map(cell).collect()),
         };
-        Ok((names, file.rows().map(record).collect()))
+        Ok((names, until_stopped(file.rows().map(record))?))
     }
 
     /// The columns of JSON Lines, in the order in which they first appear, and the records. A member that an object does
     /// not have is missing.
     fn objects<'t>(&self, text: &'t [u8]) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
-        let lines: Vec<JsonLine<'_>> = json_lines(text).collect();
+        let lines: Vec<JsonLine<'_>> = until_stopped(json_lines(text))?;
         let (mut names, mut places, mut members) = (Vec::new(), HashMap::new(), 0_u64);
         for (name, _) in lines.iter().filter_map(|line| line.object.as_ref().ok()).flat_map(|Object(members)| members) {
             members += 1;
@@ -145,21 +149,26 @@ impl TableText<'_> {
             cells
         };
         let record = |JsonLine { line, raw, object }: JsonLine<'t>| Record { line, raw, cells: object.map(row) };
-        let records = lines.into_iter().map(record).collect();
+        let records = until_stopped(lines.into_iter().map(record))?;
         Ok((names, records))
     }
 
-    fn column(&self, name: &str, index: usize, records: &[Record<'_>]) -> Column {
-        let ty = self.types.get(name).map(|declared| declared.ty).unwrap_or_else(|| {
-            let cells = records.iter().filter_map(|record| record.cells.as_ref().ok()?.get(index));
-            type_of(cells, self.format != TableFormat::JsonLines)
-        });
-        Column::new(name, ty)
+    fn column(&self, name: &str, index: usize, records: &[Record<'_>]) -> Result<Column, Interrupted> {
+        if let Some(declared) = self.types.get(name) {
+            return Ok(Column::new(name, declared.ty));
+        }
+        let going = records.iter().take_while(|_| !cancel::is_requested());
+        let cells = going.filter_map(|record| record.cells.as_ref().ok()?.get(index));
+        let ty = type_of(cells, self.format != TableFormat::JsonLines);
+        // Of a column that was not looked at to its end nothing is said.
+        cancel::check()?;
+        Ok(Column::new(name, ty))
     }
 
     fn sort_out(&self, columns: Vec<Column>, records: Vec<Record<'_>>) -> Result<WithRejects<Table>, StepError> {
         let (mut kept, mut rejects) = (TableBuilder::new(columns), Rejects::default());
         for (record, number) in records.into_iter().zip(1_u64..) {
+            cancel::check()?;
             match record.cells {
                 Ok(cells) => kept.push(cells).map_err(StepError::new)?,
                 Err(reason) if self.strict => {

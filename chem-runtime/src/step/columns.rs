@@ -43,9 +43,10 @@ impl Columns {
     /// With these after the others. One that is there already stays at its place.
     pub fn with<N: Into<Box<str>>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let Self::Known(mut columns) = self else { return Self::Unknown };
+        let mut there: HashSet<Box<str>> = columns.iter().cloned().collect();
         for name in names {
             let name = name.into();
-            if !columns.contains(&name) {
+            if there.insert(name.clone()) {
                 columns.push(name);
             }
         }
@@ -55,9 +56,9 @@ impl Columns {
     /// Without these.
     pub fn without<N: AsRef<str>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let Self::Known(mut columns) = self else { return Self::Unknown };
-        for name in names {
-            columns.retain(|column| **column != *name.as_ref());
-        }
+        let names: Vec<N> = names.into_iter().collect();
+        let without: HashSet<&str> = names.iter().map(AsRef::as_ref).collect();
+        columns.retain(|column| !without.contains(&**column));
         Self::Known(columns)
     }
 

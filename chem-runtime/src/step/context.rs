@@ -1,7 +1,6 @@
 //! What a step is given when it runs.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chem_manifest::StepId;
@@ -12,6 +11,7 @@ use super::error::StepError;
 use super::file::Files;
 use super::port::Input;
 use crate::artifact::{ArtifactSource, ArtifactValue, Handed};
+use crate::cancel::CancelToken;
 use crate::fingerprint::{ArtifactHash, to_json};
 
 /// What a step is given when it runs: its inputs, the run's files, and ways to report and to be stopped.
@@ -122,30 +122,6 @@ impl Inputs {
     /// The hash at each port.
     pub fn hashes(&self) -> BTreeMap<String, ArtifactHash> {
         self.0.iter().map(|(port, wired)| (port.clone(), wired.hash)).collect()
-    }
-}
-
-/// Asks a run to stop. Clones ask the same run.
-#[derive(Debug, Clone, Default)]
-pub struct CancelToken {
-    asked: Arc<AtomicBool>,
-    parent: Option<Arc<CancelToken>>,
-}
-
-impl CancelToken {
-    /// A token for a part of the run: it is asked to stop when the run is, and can be asked by itself.
-    pub fn child(&self) -> Self {
-        Self { asked: Arc::default(), parent: Some(Arc::new(self.clone())) }
-    }
-
-    /// Asks.
-    pub fn cancel(&self) {
-        self.asked.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was asked.
-    pub fn is_cancelled(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
     }
 }
 

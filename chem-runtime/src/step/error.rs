@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::cancel;
+
 /// A step's failure: a message, and what it came from.
 ///
 /// Every error type converts into it by `?`. [`StepError::new`] says it in the step's own words, and
@@ -21,9 +23,12 @@ impl StepError {
         Self { message: message.into(), source: None, interrupted: false, transient: false, left_behind: false }
     }
 
-    /// A failure with what it came from.
+    /// A failure with what it came from. If that is an [`Interrupted`](super::Interrupted), the step was asked to stop and has
+    /// not failed.
     pub fn context(message: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { source: Some(source.into()), ..Self::new(message) }
+        let source = source.into();
+        let interrupted = cancel::is_interruption(source.as_ref());
+        Self { source: Some(source), interrupted, ..Self::new(message) }
     }
 
     /// What a step returns when it stops because it was asked to. The run is then not failed and can be resumed.

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::confine::Confinement;
-use super::context::CancelToken;
 use super::error::StepError;
 use super::limits::{INPUT_BYTES, Limit, TEXT_BYTES};
 use super::param::{InvalidParam, ParamType, ParamValue};
 use super::place::place_of;
 use super::reading::Reading;
+use super::unfinished;
 use crate::artifact::JsonArtifact;
+use crate::cancel::{self, CancelToken, Interruptible};
 use crate::fingerprint::ContentHash;
 
 /// The directory that a run's relative paths start from, and what is known of the files that it reads. Clones know the
@@ -122,7 +123,8 @@ impl Files {
     /// The place that a file takes which is written as `path`: where a link leads to, so that the link stays.
     ///
     /// # Errors
-    /// Says that something else is there, such as a directory or a device, or the log.
+    /// Says that something else is there, such as a directory or a device, or the log, or that the file is protected from
+    /// writing: it would be replaced all the same, since that is up to its directory.
     fn place_for(&self, path: &str) -> Result<PathBuf, StepError> {
         self.check_output(path)?;
         let full = self.output(path);
@@ -134,6 +136,9 @@ impl Files {
         match std::fs::metadata(&place) {
             Ok(there) if there.is_dir() => refused("it is a directory"),
             Ok(there) if !there.is_file() => refused("it is no regular file; give the file another name"),
+            Ok(there) if is_protected(&place, &there) => {
+                refused("it is protected from writing; make it writable, or give the file another name")
+            }
             _ => Ok(place),
         }
     }
@@ -278,10 +283,12 @@ impl OutputFile {
     }
 
     /// Writes the file: `fill` writes into a new file beside it, which then takes its place at once. Directories that
-    /// are missing are made, and a link is followed. If anything fails, what was there before is there still.
+    /// are missing are made, and a link is followed. If anything fails, what was there before is there still. A file that
+    /// was there keeps its permissions. What killed processes have left of unfinished files in the same directory is removed.
     ///
     /// # Errors
-    /// Says that something is there which is no regular file, or the log of the run, or why nothing can be written.
+    /// Says that something is there which is no regular file, or may not be written to, or is the log of the run, or why
+    /// nothing can be written.
     pub fn write(
         &self,
         files: &Files,
@@ -291,13 +298,18 @@ impl OutputFile {
         let cannot = |error| StepError::context(format!("cannot write `{}`", full.display()), error);
         let directory = full.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(directory).map_err(cannot)?;
-        let mut temporary = beside(directory).map_err(cannot)?;
+        let before = std::fs::metadata(&full).ok();
+        let mut temporary = unfinished::beside(directory).map_err(cannot)?;
         let mut writer = std::io::BufWriter::new(Naming { file: temporary.as_file_mut(), path: &full });
         fill(&mut writer)?;
         writer.flush()?;
         drop(writer);
         temporary.as_file().sync_all().map_err(cannot)?;
-        let (sha256, bytes) = std::fs::File::open(temporary.path()).and_then(ContentHash::of_reader).map_err(cannot)?;
+        let written = std::fs::File::open(temporary.path()).map_err(cannot)?;
+        let (sha256, bytes) = ContentHash::of_reader(Interruptible(written)).map_err(cannot)?;
+        if let Some(before) = before {
+            temporary.as_file().set_permissions(before.permissions()).map_err(cannot)?;
+        }
         temporary.persist(&full).map_err(|error| cannot(error.error))?;
         sync_directory(directory).map_err(cannot)?;
         Ok(FileWritten { path: self.0.clone(), sha256, bytes })
@@ -319,6 +331,7 @@ impl Naming<'_> {
 
 impl Write for Naming<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        cancel::check().map_err(std::io::Error::other)?;
         self.file.write(bytes).map_err(|error| self.named(&error))
     }
 
@@ -327,17 +340,10 @@ impl Write for Naming<'_> {
     }
 }
 
-/// A new file in `directory` that vanishes unless it is given a name.
-fn beside(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".chem-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // An ordinary file: what others may not do, the process's umask takes away.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(directory)
+/// Whether the file at `path` may not be written to: by anybody, as it says itself, or by this process.
+fn is_protected(path: &Path, there: &std::fs::Metadata) -> bool {
+    let opened = || std::fs::OpenOptions::new().append(true).open(path);
+    there.permissions().readonly() || opened().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Makes a rename in `directory` survive a loss of power.
@@ -440,6 +446,30 @@ mod tests {
         OutputFile::new("sub/link.csv").write(&files, |w| Ok(w.write_all(b"new")?)).unwrap();
         assert_eq!(std::fs::read(at("old.csv")).unwrap(), b"new");
         assert!(at("sub/link.csv").is_symlink());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_protected_file_is_refused_and_another_keeps_its_permissions() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::relative_to(directory.path());
+        let path = directory.path().join("out.csv");
+        let write = |text: &str| OutputFile::new("out.csv").write(&files, |w| Ok(w.write_all(text.as_bytes())?));
+        write("old").unwrap();
+        for mode in [0o444, 0o400] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let said = write("new").unwrap_err().to_string();
+            assert!(said.contains("protected from writing"), "{said}");
+            assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        }
+        for mode in [0o600, 0o640, 0o666, 0o755] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            write("new").unwrap();
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

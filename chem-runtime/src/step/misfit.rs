@@ -2,6 +2,7 @@
 //! `#[step(…, check = function)]` names, so that it is found in the manifest and not in the middle of a run; what the step
 //! does asks the same functions.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use chem_manifest::names::{listed, nearest};
@@ -82,7 +83,8 @@ impl Misfit {
     /// `param` names a column twice, if it does.
     pub fn twice(param: &'static str, columns: &[impl AsRef<str>]) -> Option<Self> {
         let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
-        let again = (1..names.len()).find(|place| names[..*place].contains(&names[*place]))?;
+        let mut seen = HashSet::new();
+        let again = names.iter().position(|name| !seen.insert(*name))?;
         let message = format!("`{param}` names the column `{}` twice", names[again]);
         Some(Self::new(param, message).at(PathPart::Index(again)))
     }

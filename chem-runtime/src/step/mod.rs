@@ -23,13 +23,15 @@ mod reading;
 mod registry;
 pub(crate) mod secret;
 mod typed;
+mod unfinished;
 
+pub use crate::cancel::{CancelToken, Interrupted};
 pub(crate) use chem_manifest::names::{listed, nearest};
 #[doc(inline)]
 pub use chem_manifest::{InvalidStepId, StepId};
 pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
 pub use confine::Confinement;
-pub use context::{CancelToken, ExecutionContext, Inputs, Progress, Silent};
+pub use context::{ExecutionContext, Inputs, Progress, Silent};
 pub use default::IntoDefault;
 pub use definition::{PlannedStep, Signal, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use doc::StepDoc;

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Error, Read, Result};
 use std::path::Path;
 
-use super::context::CancelToken;
 use super::error::StepError;
 use super::limits::Limit;
+use crate::cancel::CancelToken;
 
 /// A file that is being read, until the run is asked to stop or the file exceeds its limit.
 pub(super) struct Reading<'a> {

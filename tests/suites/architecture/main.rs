@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 /// Each module of chem-runtime with the modules that it may name. What is not listed here may not exist.
 const MAY_NAME: &[(&str, &[&str])] = &[
+    ("cancel", &[]),
     ("process", &[]),
     ("fingerprint", &[]),
-    ("artifact", &["fingerprint"]),
+    ("artifact", &["cancel", "fingerprint"]),
     ("event", &["fingerprint", "artifact"]),
-    ("step", &["fingerprint", "artifact", "event"]),
+    ("step", &["cancel", "fingerprint", "artifact", "event"]),
     ("flow", &["fingerprint", "artifact", "event", "step"]),
     ("store", &["process", "fingerprint", "artifact", "event", "step", "flow"]),
     ("manifest", &["fingerprint", "artifact", "event", "step", "flow"]),
-    ("engine", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest"]),
+    ("engine", &["cancel", "fingerprint", "artifact", "event", "step", "flow", "store", "manifest"]),
     ("report", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
     ("workbench", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
     ("testing", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report"]),
@@ -37,9 +38,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("prelude", &["artifact", "step", "event"]),
     // The wings: steps over what the core hands them.
-    ("records", &["fingerprint", "artifact", "step"]),
-    ("steps", &["process", "fingerprint", "artifact", "step", "records", "prelude"]),
-    ("chemistry", &["fingerprint", "artifact", "step", "records", "prelude"]),
+    ("records", &["cancel", "fingerprint", "artifact", "step"]),
+    ("steps", &["cancel", "process", "fingerprint", "artifact", "step", "records", "prelude"]),
+    ("chemistry", &["cancel", "fingerprint", "artifact", "step", "records", "prelude"]),
 ];
 
 #[test]

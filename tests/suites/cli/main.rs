@@ -22,4 +22,5 @@ mod retry;
 mod secrets;
 mod store;
 mod trouble;
+mod wide;
 mod workbench;

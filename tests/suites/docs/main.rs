@@ -8,3 +8,4 @@ mod diagnostics;
 mod generated;
 mod pages;
 mod steps;
+mod stopping;

@@ -9,7 +9,7 @@ use chem_runtime::testing::FlowRecord;
 use crate::generated::in_repository;
 
 /// The step types that the program brings along.
-fn specs() -> Vec<&'static StepSpec> {
+pub fn specs() -> Vec<&'static StepSpec> {
     let built_in = |spec: &&StepSpec| spec.defined_in.0 == "chem-runtime";
     Registry::linked().unwrap().iter().map(|registration| registration.spec()).filter(built_in).collect()
 }

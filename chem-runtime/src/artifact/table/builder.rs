@@ -56,9 +56,7 @@ impl TableBuilder {
     /// The table.
     pub fn finish(self) -> Result<Table, TableError> {
         let mut table = Table { rows: self.rows, ..Table::default() };
-        for (column, data) in self.columns.into_iter().zip(self.data) {
-            table.push(column, Arc::new(data))?;
-        }
+        table.extend_with(self.columns.into_iter().zip(self.data.into_iter().map(Arc::new)))?;
         Ok(table)
     }
 }

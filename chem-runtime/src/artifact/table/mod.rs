@@ -7,6 +7,7 @@ mod builder;
 mod columns;
 mod packing;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -60,9 +61,7 @@ impl Table {
     /// A table of `columns`, each with its values.
     pub fn new(columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
         let mut table = Self::default();
-        for (column, data) in columns {
-            table.add(column, data)?;
-        }
+        table.extend(columns)?;
         Ok(table)
     }
 
@@ -75,7 +74,7 @@ impl Table {
                 table.columns[at] = column;
                 table.data[at] = Arc::new(data.without_negative_zero());
             }
-            None => table.add(column, data)?,
+            None => table.extend([(column, data)])?,
         }
         Ok(table)
     }
@@ -89,12 +88,36 @@ impl Table {
         }
     }
 
-    /// Adds a column behind the others.
-    pub(super) fn add(&mut self, column: Column, data: ColumnData) -> Result<(), TableError> {
-        if self.columns.is_empty() {
-            self.rows = data.len();
+    /// The same table with the units that `unit_of` gives its columns by name; the others keep theirs.
+    pub fn with_units<'u>(mut self, unit_of: impl Fn(&str) -> Option<&'u str>) -> Self {
+        for column in &mut self.columns {
+            if let Some(unit) = unit_of(&column.name) {
+                column.unit = Some(unit.to_owned());
+            }
         }
-        self.push(column, Arc::new(data.without_negative_zero()))
+        self
+    }
+
+    /// Adds columns behind the others.
+    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<(), TableError> {
+        let mut more = more.into_iter().peekable();
+        if self.columns.is_empty() {
+            self.rows = more.peek().map_or(self.rows, |(_, data)| data.len());
+        }
+        self.extend_with(more.map(|(column, data)| (column, Arc::new(data.without_negative_zero()))))
+    }
+
+    fn extend_with(&mut self, more: impl IntoIterator<Item = (Column, Arc<ColumnData>)>) -> Result<(), TableError> {
+        let mut names: HashSet<Arc<str>> = self.columns.iter().map(|column| column.name.clone()).collect();
+        for (column, data) in more {
+            if !names.insert(column.name.clone()) {
+                return Err(TableError::DuplicateColumn(column.name.to_string()));
+            }
+            self.check(&column, &data)?;
+            self.columns.push(column);
+            self.data.push(data);
+        }
+        Ok(())
     }
 
     /// The rows with these numbers, in this order.
@@ -134,16 +157,6 @@ impl Table {
 
     fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| &*column.name == name)
-    }
-
-    fn push(&mut self, column: Column, data: Arc<ColumnData>) -> Result<(), TableError> {
-        if self.position(&column.name).is_some() {
-            return Err(TableError::DuplicateColumn(column.name.to_string()));
-        }
-        self.check(&column, &data)?;
-        self.columns.push(column);
-        self.data.push(data);
-        Ok(())
     }
 
     fn check(&self, column: &Column, data: &ColumnData) -> Result<(), TableError> {

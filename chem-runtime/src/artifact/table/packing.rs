@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{Column, ColumnData, Table, TableBuilder};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed, chunk};
+use crate::cancel;
 use crate::fingerprint::{ArtifactHash, CanonicalError, canonical_json, check_length};
 
 /// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
@@ -51,10 +52,11 @@ impl Table {
     }
 
     /// The text of each chunk, with its number of rows.
-    fn chunk_texts(&self) -> Result<Vec<(usize, String)>, CanonicalError> {
+    fn chunk_texts(&self) -> Result<Vec<(usize, String)>, ArtifactError> {
         let mut chunks = Vec::new();
         let (mut text, mut rows) = (String::from("["), 0);
         for row in 0..self.rows {
+            cancel::check()?;
             if rows > 0 {
                 text.push(',');
             }
@@ -110,6 +112,7 @@ impl ArtifactValue for Table {
             let part = source.artifact(chunk.hash)?;
             let rows: Vec<Vec<Value>> =
                 serde_json::from_str(part.payload_text()).map_err(|error| part.malformed(error))?;
+            cancel::check()?;
             for row in rows {
                 builder.push(row).map_err(|reason| part.malformed(reason))?;
             }

@@ -1,10 +1,13 @@
 //! CSV and TSV files: which column is the SMILES, which the name, and what becomes of the others.
 
+use std::collections::{HashMap, HashSet};
+
 use csv::StringRecord;
 use serde_json::Value;
 
 use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
 use crate::artifact::{Column, ColumnType};
+use crate::cancel::until_stopped;
 use crate::chemistry::molecules::PROMISED;
 use crate::records::{Delimited, Row};
 use crate::step::StepError;
@@ -33,7 +36,7 @@ pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> 
         raw: row.raw,
         content: row.cells.and_then(|cells| plan.content(&cells, columns.missing)),
     };
-    Ok(RawFile { more, records: delimited.rows().map(record).collect() })
+    Ok(RawFile { more, records: until_stopped(delimited.rows().map(record))? })
 }
 
 /// The columns that the molecules of the file called `file` get besides those of all molecules; `None` if `header` does
@@ -64,17 +67,19 @@ impl Plan {
             Some(name) => Some(position(header, name).ok_or_else(|| missing("name_column", name))?),
             None => position(header, "name").filter(|at| *at != smiles),
         };
-        let numbers: Vec<usize> = columns
+        let exact: HashMap<&str, usize> = header.iter().enumerate().map(|(index, name)| (name, index)).collect();
+        let place_of = |name: &str| exact.get(name).copied().or_else(|| position(header, name));
+        let numbers: HashSet<usize> = columns
             .numbers
             .iter()
-            .map(|number| position(header, number).ok_or_else(|| missing("numbers", number)))
+            .map(|number| place_of(number).ok_or_else(|| missing("numbers", number)))
             .collect::<Result<_, _>>()?;
-        let mut more: Vec<(usize, Column)> = Vec::new();
+        let (mut more, mut called): (Vec<(usize, Column)>, HashSet<String>) = Default::default();
         for (index, column) in header.iter().enumerate().filter(|(index, _)| *index != smiles && Some(*index) != name) {
             let taken = PROMISED.iter().any(|(promised, _)| *promised == column);
             let column = if taken { format!("file_{column}") } else { column.to_owned() };
-            let clashes = more.iter().any(|(_, other)| *other.name == *column);
-            if clashes || taken && header.iter().any(|other| other == column) {
+            let clashes = !called.insert(column.clone());
+            if clashes || taken && exact.contains_key(column.as_str()) {
                 return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
             }
             let ty = if numbers.contains(&index) { ColumnType::Float } else { ColumnType::Text };

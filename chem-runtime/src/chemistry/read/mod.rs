@@ -18,6 +18,7 @@ use self::raw::{RawFile, RawRecord};
 use super::library::PROVIDER;
 use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
+use crate::cancel;
 use crate::prelude::*;
 use crate::records::{RecordFile, Rejects, extension, header_of, map_records, shortened, text_of};
 
@@ -175,6 +176,7 @@ fn sort_out(
     let mut kept = TableBuilder::new(columns);
     let mut rejects = Rejects::default();
     for ((record, smiles), number) in raw.records.into_iter().zip(smiles).zip(1_u64..) {
+        cancel::check()?;
         let reason = match (record.content, smiles) {
             (Ok(content), Ok(smiles)) => {
                 let mut row: Vec<Value> = vec![content.name.into(), smiles.into(), number.into()];

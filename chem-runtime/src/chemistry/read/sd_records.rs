@@ -1,12 +1,13 @@
 //! SD files: mol blocks, each with data under names, and a line `$$$$` after each record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use super::delimited_columns::value;
 use super::raw::{Content, RawFile, RawRecord, Spelling};
 use crate::artifact::{Column, ColumnType};
+use crate::cancel::{self, until_stopped};
 use crate::chemistry::molecules::PROMISED;
 use crate::records::{Line, lines};
 use crate::step::{StepError, listed};
@@ -38,6 +39,7 @@ pub(super) fn read<'a>(
     missing: &[String],
 ) -> Result<RawFile<'a>, StepError> {
     let records = records(text);
+    cancel::check()?;
     let mut names: Vec<&str> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (field, _) in records.iter().filter_map(|record| record.content.as_ref().ok()).flat_map(|content| &content.data)
@@ -69,7 +71,7 @@ pub(super) fn read<'a>(
         raw: record.title,
         content: record.content.and_then(|content| finish(content, name, &more, missing)),
     };
-    let records = records.into_iter().map(finished).collect();
+    let records = until_stopped(records.into_iter().map(finished))?;
     Ok(RawFile { more: more.into_iter().map(|(_, column)| column).collect(), records })
 }
 
@@ -80,6 +82,7 @@ fn columns<'a>(
     name: Option<&str>,
     numbers: &[String],
 ) -> Result<Vec<(&'a str, Column)>, StepError> {
+    let numbers: HashSet<&str> = numbers.iter().map(String::as_str).collect();
     let mut columns: Vec<(&str, Column)> = Vec::new();
     for field in names.iter().copied().filter(|field| Some(*field) != name) {
         let taken = PROMISED.iter().any(|(promised, _)| *promised == field);
@@ -87,7 +90,7 @@ fn columns<'a>(
         if names.contains(&column.as_str()) && taken {
             return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
         }
-        let number = numbers.iter().any(|number| number == field);
+        let number = numbers.contains(field);
         let ty = if number { ColumnType::Float } else { ColumnType::Text };
         columns.push((field, Column::new(&column, ty)));
     }
@@ -101,7 +104,9 @@ fn finish(
     missing: &[String],
 ) -> Result<Content, String> {
     let SdContent { title, block, data } = content;
-    let field = |wanted: &str| data.iter().find(|(field, _)| *field == wanted).map_or("", |(_, value)| value.as_str());
+    // Of fields with one name the first counts.
+    let by_name: HashMap<&str, &str> = data.iter().rev().map(|(field, value)| (*field, value.as_str())).collect();
+    let field = |wanted: &str| by_name.get(wanted).copied().unwrap_or_default();
     let name = name.map_or(title, field);
     let more: Vec<Value> =
         more.iter().map(|(wanted, column)| value(column, field(wanted), missing)).collect::<Result<_, _>>()?;
@@ -112,7 +117,8 @@ fn finish(
 /// The records of `text`. What stands after the last `$$$$` is a record too, unless it is blank: one that is cut off.
 fn records(text: &[u8]) -> Vec<SdRecord<'_>> {
     let (mut found, mut record): (Vec<SdRecord<'_>>, Vec<Line<'_>>) = (Vec::new(), Vec::new());
-    for line in lines(text) {
+    // What is read of a file when the run is asked to stop is not used.
+    for line in lines(text).take_while(|_| !cancel::is_requested()) {
         if line.text.starts_with(b"$$$$") {
             found.push(sd_record(&record, true).unwrap_or_else(|| nothing(line.number)));
             record.clear();
@@ -166,7 +172,7 @@ fn content<'a>(lines: &[Line<'a>]) -> Result<SdContent<'a>, String> {
         }
         block.push('\n');
     }
-    let mut data: Vec<(&str, String)> = Vec::new();
+    let (mut data, mut names): (Vec<(&str, String)>, HashSet<&str>) = Default::default();
     let mut rest = lines[end + 1..].iter();
     while let Some(line) = rest.next() {
         let header = text(line)?;
@@ -184,10 +190,11 @@ fn content<'a>(lines: &[Line<'a>]) -> Result<SdContent<'a>, String> {
                 line => lines.push(line),
             }
         }
-        if data.iter().any(|(other, _)| *other == name.trim()) {
-            return Err(format!("has data under `{}` twice", name.trim()));
+        let name = name.trim();
+        if !names.insert(name) {
+            return Err(format!("has data under `{name}` twice"));
         }
-        data.push((name.trim(), lines.join("\n").trim().to_owned()));
+        data.push((name, lines.join("\n").trim().to_owned()));
     }
     Ok(SdContent { title, block, data })
 }

@@ -26,8 +26,10 @@ impl Session {
                 return Err(error);
             }
         };
-        let begin =
-            |step: &dyn StepDefinition| begin_step(engine.definition.hash(), index, step, &self.files, inputs.hashes());
+        let begin = |step: &dyn StepDefinition| {
+            let begin = || begin_step(engine.definition.hash(), index, step, &self.files, inputs.hashes());
+            self.log.cancel().scope(begin)
+        };
         let started = begin(planned.step());
         if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
             return Ok(FlowEventKind::UserInteractionRequested(question));

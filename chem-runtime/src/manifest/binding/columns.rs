@@ -1,6 +1,6 @@
 //! The columns that parameters name: whether an earlier step produces them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chem_manifest::authored::AuthoredStep;
 use chem_manifest::{Diagnostic, rules};
@@ -68,6 +68,11 @@ impl Binder<'_> {
                 None => (port.name, is_wired(port.name).then_some(Columns::Unknown)),
             })
             .collect();
+        let there: HashMap<&str, HashSet<&str>> = inputs
+            .iter()
+            .filter_map(|(port, columns)| Some((*port, columns.as_ref()?.names()?)))
+            .map(|(port, names)| (port, names.iter().map(AsRef::as_ref).collect()))
+            .collect();
         for (param, named) in definition.named_columns() {
             let Some(param) = spec.param(param) else { continue };
             let sole: Vec<&str> = spec.inputs.iter().map(|port| port.name).collect();
@@ -77,12 +82,12 @@ impl Binder<'_> {
                 None => &[],
             };
             for port in ports {
+                if there.get(port).is_none_or(|there| there.contains(named.name.as_str())) {
+                    continue;
+                }
                 let Some((_, Some(Columns::Known(there)))) = inputs.iter().find(|(name, _)| name == port) else {
                     continue;
                 };
-                if there.iter().any(|column| **column == *named.name) {
-                    continue;
-                }
                 if let Some(feed) = feeds.iter().find(|feed| feed.port == *port) {
                     let port = spec.inputs.iter().find(|known| known.name == *port);
                     self.unknown_column(step, param, &named, given, (*feed, port), there);

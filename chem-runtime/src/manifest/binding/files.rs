@@ -39,6 +39,7 @@ impl<'n> NamedFiles<'n> {
     /// Adds those in `value`, which stands at `node`.
     pub(super) fn collect(&mut self, value: &Value, ty: &ParamType, node: &'n Node) {
         match (ty, value) {
+            _ if !names_files(ty) => {}
             (ParamType::InputFile, Value::String(path)) => self.reads.push((path.clone(), node)),
             (ParamType::OutputFile, Value::String(path)) => self.writes.push((path.clone(), node)),
             (ParamType::Optional(inner), value) => self.collect(value, inner, node),
@@ -56,6 +57,15 @@ impl<'n> NamedFiles<'n> {
             }
             _ => {}
         }
+    }
+}
+
+/// Whether values of this type name files.
+fn names_files(ty: &ParamType) -> bool {
+    match ty {
+        ParamType::InputFile | ParamType::OutputFile => true,
+        ParamType::Optional(inner) | ParamType::List(inner) | ParamType::Map(inner) => names_files(inner),
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Processes that belong to a program by a mark in their environment, which whatever they start inherits. So one is found
 //! that has left the process group and whose parent has ended. Only Linux shows the environment of processes.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use crate::process;
@@ -26,7 +27,9 @@ impl Mark {
     pub(super) fn new() -> Self {
         let pid = std::process::id();
         let owner = (pid, process::started(pid).unwrap_or(0), process::place());
-        Self { id: uuid::Uuid::now_v7().simple().to_string(), owner }
+        // A new map's hasher is seeded at random.
+        let random = || RandomState::new().build_hasher().finish();
+        Self { id: format!("{:016x}{:016x}", random(), random()), owner }
     }
 
     /// The value of the variable.

@@ -10,7 +10,7 @@ mod marked;
 mod tests;
 mod undeclared;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::Command;
 use std::time::Duration;
 
@@ -156,16 +156,24 @@ fn table_of(
         Ok(how.read(text)?.kept)
     };
     let found = read_as(&[])?;
-    let is_other = |sent: &Column| found.column(&sent.name).is_some_and(|(column, _)| column.ty != sent.ty);
+    let types_found: HashMap<&str, ColumnType> =
+        found.columns().iter().map(|column| (&*column.name, column.ty)).collect();
+    let is_other = |sent: &Column| types_found.get(&*sent.name).is_some_and(|found| *found != sent.ty);
     let mut others: Vec<&Column> = sent.iter().copied().filter(|sent| is_other(sent)).collect();
     others.retain(|sent| !types.contains_key(&*sent.name));
     if others.is_empty() {
         return Ok(found);
     }
-    read_as(&others).or_else(|_| {
-        others.retain(|column| read_as(&[column]).is_ok());
-        read_as(&others)
-    })
+    read_as(&fitting(&others, &|columns| read_as(columns).is_ok()))
+}
+
+/// Those of `columns` that fit by themselves. Each half is tried as a whole first, since most fit.
+fn fitting<'c>(columns: &[&'c Column], fit: &dyn Fn(&[&Column]) -> bool) -> Vec<&'c Column> {
+    match columns.split_at(columns.len() / 2) {
+        _ if columns.is_empty() || fit(columns) => columns.to_vec(),
+        ([], _) => Vec::new(),
+        (one, other) => [fitting(one, fit), fitting(other, fit)].concat(),
+    }
 }
 
 /// A table of the columns that were `sent` and those that `types` names, with no rows.
@@ -297,9 +305,10 @@ fn answer(name: &str, finished: Finished, context: &ExecutionContext<'_>) -> Res
 
 /// The same table with `version` as what computed the columns that were not in `sent`.
 fn with_provider(table: Table, sent: &Table, version: &str) -> Result<Table, StepError> {
+    let known: HashMap<&str, &Column> = sent.columns().iter().map(|column| (&*column.name, column)).collect();
     let columns = table.columns().iter().enumerate().filter_map(|(place, column)| {
-        let column = match sent.column(&column.name) {
-            Some((known, _)) if known.ty == column.ty => known.clone(),
+        let column = match known.get(&*column.name).copied() {
+            Some(known) if known.ty == column.ty => known.clone(),
             Some(_) => column.clone(),
             None => column.clone().with_provider(version),
         };

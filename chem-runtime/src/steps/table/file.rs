@@ -1,6 +1,6 @@
 //! A file with a table, as the parameters of a step describe it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use csv::StringRecord;
 
@@ -61,8 +61,9 @@ impl TableFile<'_> {
         let mut misfits = self.saying_nothing(format);
         let Some(header) = header else { return misfits };
         let there: Vec<&str> = header.iter().collect();
+        let known: HashSet<&str> = header.iter().collect();
         let named = self.types.keys().map(|name| ("types", name)).chain(self.units.keys().map(|name| ("units", name)));
-        let missing = named.filter(|(_, name)| !there.contains(&name.as_str()));
+        let missing = named.filter(|(_, name)| !known.contains(name.as_str()));
         let misfit = |(param, name): (&'static str, &String)| {
             Misfit::no_column(param, name, self.name(), &there).at(PathPart::Key(name.clone()))
         };
@@ -102,14 +103,12 @@ impl TableFile<'_> {
     }
 
     /// `table`, which was read from the file, with the units of its columns.
-    pub(super) fn with_units(&self, mut table: Table) -> Result<Table, StepError> {
-        for (of, unit) in self.units {
-            let Some((column, data)) = table.column(of) else {
-                return Err(StepError::new(format!("`{}` has no column `{of}`, which `units` names", self.name())));
-            };
-            table = table.with_column(column.clone().with_unit(unit), data.clone())?;
+    pub(super) fn with_units(&self, table: Table) -> Result<Table, StepError> {
+        let there: HashSet<&str> = table.columns().iter().map(|column| &*column.name).collect();
+        if let Some(of) = self.units.keys().find(|of| !there.contains(of.as_str())) {
+            return Err(StepError::new(format!("`{}` has no column `{of}`, which `units` names", self.name())));
         }
-        Ok(table)
+        Ok(table.with_units(|name| self.units.get(name).map(String::as_str)))
     }
 }
 

@@ -1,9 +1,9 @@
 //! `table.select`: some of the columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::prelude::*;
-use crate::records::{column_place, column_places};
+use crate::records::column_places;
 use crate::step::PathPart;
 
 /// Keeps some columns of a table, in the order in which they are named, or drops some; and gives columns other names.
@@ -48,7 +48,7 @@ pub fn select_columns(
     let places = match (&columns, &drop) {
         (Some(columns), _) => column_places(&table, columns, "columns")?,
         (None, Some(drop)) => {
-            let dropped = column_places(&table, drop, "drop")?;
+            let dropped: HashSet<usize> = column_places(&table, drop, "drop")?.into_iter().collect();
             if !dropped.is_empty() && dropped.len() == table.columns().len() {
                 return Err(nothing_left().into());
             }
@@ -56,9 +56,10 @@ pub fn select_columns(
         }
         (None, None) => (0..table.columns().len()).collect(),
     };
-    for old in rename.keys() {
-        let place = column_place(&table, old, "rename")?;
-        if !places.contains(&place) {
+    let kept: HashSet<usize> = places.iter().copied().collect();
+    let renamed: Vec<&str> = rename.keys().map(String::as_str).collect();
+    for (place, old) in column_places(&table, &renamed, "rename")?.iter().zip(renamed) {
+        if !kept.contains(place) {
             return Err(StepError::new(format!("`rename` speaks of the column `{old}`, which is not kept")));
         }
     }

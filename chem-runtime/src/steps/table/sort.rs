@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::prelude::*;
-use crate::records::{column_place, is_missing, order_of};
+use crate::records::{column_place, is_missing, order_of, sort_rows};
 use crate::step::{ColumnReference, same_columns};
 
 /// Sorts the rows of a table, or molecules, by one column or several.
@@ -67,10 +67,10 @@ fn order(table: &Table, by: &[SortKey], missing_first: bool) -> Result<Vec<usize
         }
     }
     let mut rows: Vec<usize> = (0..table.rows()).collect();
-    rows.sort_by(|&one, &other| {
+    sort_rows(&mut rows, |one, other| {
         let compare = |(data, descending): &(&ColumnData, bool)| compare(data, *descending, missing_first, one, other);
         keys.iter().map(compare).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-    });
+    })?;
     Ok(rows)
 }
 

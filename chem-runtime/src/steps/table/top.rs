@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::sort::{compare, signal_text_order};
 use crate::prelude::*;
-use crate::records::{Key, column_place, column_places, is_missing, key_of};
+use crate::records::{Key, column_place, column_places, is_missing, key_of, sort_rows};
 use crate::step::same_columns;
 
 /// Keeps the rows of a table, or the molecules, with the highest or lowest values of a column.
@@ -55,7 +55,7 @@ pub fn top_rows(
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
     let all = table.table();
-    let ranked = rank(all, column_place(all, by.as_str(), "by")?, order == "highest");
+    let ranked = rank(all, column_place(all, by.as_str(), "by")?, order == "highest")?;
     let kept = best(all, &ranked, &column_places(all, &per, "per")?, count, ties == "keep");
     let missing = all.rows() - ranked.rows.len();
     context.signal("ranked", &json!({ "kept": kept.len(), "dropped": all.rows() - kept.len(), "missing": missing }))?;
@@ -69,12 +69,12 @@ struct Ranked {
     levels: Vec<usize>,
 }
 
-fn rank(table: &Table, by: usize, highest: bool) -> Ranked {
+fn rank(table: &Table, by: usize, highest: bool) -> Result<Ranked, StepError> {
     let Some(data) = table.data(by) else {
-        return Ranked { rows: Vec::new(), levels: Vec::new() };
+        return Ok(Ranked { rows: Vec::new(), levels: Vec::new() });
     };
     let mut rows: Vec<usize> = (0..table.rows()).filter(|row| !is_missing(data, *row)).collect();
-    rows.sort_by(|&one, &other| compare(data, highest, false, one, other));
+    sort_rows(&mut rows, |one, other| compare(data, highest, false, one, other))?;
     let mut level = 0;
     let levels = (0..rows.len()).map(|at| {
         if at > 0 && compare(data, highest, false, rows[at - 1], rows[at]).is_ne() {
@@ -83,7 +83,7 @@ fn rank(table: &Table, by: usize, highest: bool) -> Ranked {
         level
     });
     let levels = levels.collect();
-    Ranked { rows, levels }
+    Ok(Ranked { rows, levels })
 }
 
 fn best(table: &Table, ranked: &Ranked, per: &[usize], count: usize, keep_ties: bool) -> Vec<usize> {
@@ -124,7 +124,7 @@ mod tests {
 
     fn top(count: usize, highest: bool, per: &[usize], keep_ties: bool) -> Vec<usize> {
         let table = sample();
-        best(&table, &rank(&table, 0, highest), per, count, keep_ties)
+        best(&table, &rank(&table, 0, highest).unwrap(), per, count, keep_ties)
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 pub use measure::{Aggregate, Measure};
 
 use super::sort::signal_text_order;
+use crate::cancel::{self, Interrupted};
 use crate::prelude::*;
 use crate::records::{Key, column_place, column_places, key_of};
 
@@ -57,7 +58,7 @@ pub fn aggregate_table(
 ) -> Result<Table, StepError> {
     some_measure(&by, &values)?;
     let by = column_places(&table, &by, "by")?;
-    let groups = groups(&table, &by);
+    let groups = groups(&table, &by)?;
     let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
     let keys = table.gather(&firsts);
     let mut columns: Vec<(Column, ColumnData)> = Vec::new();
@@ -68,6 +69,7 @@ pub fn aggregate_table(
     }
     for value in &values {
         let place = value.column.as_ref().map(|column| column_place(&table, column, "values")).transpose()?;
+        cancel::check()?;
         columns.push(value.over(&table, place, &groups)?);
     }
     let told = Table::new(columns)?;
@@ -92,13 +94,14 @@ fn aggregated(step: &AggregateTable, _: &ColumnContext<'_>) -> Columns {
 }
 
 /// The rows of each group.
-fn groups(table: &Table, by: &[usize]) -> Vec<Vec<usize>> {
+fn groups(table: &Table, by: &[usize]) -> Result<Vec<Vec<usize>>, Interrupted> {
     if by.is_empty() {
-        return vec![(0..table.rows()).collect()];
+        return Ok(vec![(0..table.rows()).collect()]);
     }
     let mut places: HashMap<Vec<Key<'_>>, usize> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for row in 0..table.rows() {
+        cancel::check()?;
         let key = by.iter().filter_map(|place| table.data(*place)).map(|data| key_of(data, row)).collect();
         let place = *places.entry(key).or_insert(groups.len());
         match groups.get_mut(place) {
@@ -106,7 +109,7 @@ fn groups(table: &Table, by: &[usize]) -> Vec<Vec<usize>> {
             None => groups.push(vec![row]),
         }
     }
-    groups
+    Ok(groups)
 }
 
 #[cfg(test)]

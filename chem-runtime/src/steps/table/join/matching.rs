@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::as_many_columns;
+use crate::cancel::{self, Interrupted, until_stopped};
 use crate::prelude::*;
 use crate::records::{Key, column_places, key_of, type_name};
 
@@ -49,9 +50,10 @@ impl Keys {
         Ok(found)
     }
 
-    pub(super) fn matches(&self, left: &Table, right: &Table) -> Matches {
+    pub(super) fn matches(&self, left: &Table, right: &Table) -> Result<Matches, Interrupted> {
         let (mut groups, mut by_key): (Vec<Vec<usize>>, HashMap<Vec<Key<'_>>, usize>) = Default::default();
         for row in 0..right.rows() {
+            cancel::check()?;
             if let Some(key) = row_key(right, &self.right, row) {
                 let group = *by_key.entry(key).or_insert(groups.len());
                 if group == groups.len() {
@@ -60,12 +62,11 @@ impl Keys {
                 groups[group].push(row);
             }
         }
-        let of_left: Vec<Option<usize>> = (0..left.rows())
-            .map(|row| row_key(left, &self.left, row).and_then(|key| by_key.get(&key)).copied())
-            .collect();
+        let group_of = |row| row_key(left, &self.left, row).and_then(|key| by_key.get(&key)).copied();
+        let of_left: Vec<Option<usize>> = until_stopped((0..left.rows()).map(group_of))?;
         let used: HashSet<usize> = of_left.iter().flatten().copied().collect();
         let unused = right.rows() - used.into_iter().map(|group| groups[group].len()).sum::<usize>();
-        Matches { groups, of_left, unused }
+        Ok(Matches { groups, of_left, unused })
     }
 
     pub(super) fn joined(
@@ -98,13 +99,15 @@ impl Keys {
                 None => {}
             }
         }
+        cancel::check()?;
         let gathered = right.gather(&of_right);
-        let mut taken: Vec<Box<str>> = left.table().columns().iter().map(|column| (*column.name).into()).collect();
+        cancel::check()?;
+        let mut taken: HashSet<Box<str>> = left.table().columns().iter().map(|column| (*column.name).into()).collect();
         let more = gathered.columns().iter().enumerate().filter(|(place, _)| !self.right.contains(place));
         let more: Vec<_> = more
             .filter_map(|(place, column)| {
                 let name = name_beside(&taken, &column.name);
-                taken.push(name.clone());
+                taken.insert(name.clone());
                 Some((Column { name: name.into(), ..column.clone() }, gathered.data(place)?.clone()))
             })
             .collect();
@@ -127,9 +130,9 @@ fn comparable(ty: ColumnType) -> &'static str {
 }
 
 /// What a column of the right table that is called `name` is called beside those that are `taken`.
-pub(super) fn name_beside(taken: &[Box<str>], name: &str) -> Box<str> {
+pub(super) fn name_beside(taken: &HashSet<Box<str>>, name: &str) -> Box<str> {
     let mut name = name.to_owned();
-    while taken.iter().any(|taken| **taken == *name) {
+    while taken.contains(name.as_str()) {
         name.push_str("_right");
     }
     name.into()
@@ -166,7 +169,7 @@ mod tests {
 
     fn joined(keep_all: bool) -> (Vec<String>, Value) {
         let (left, right, keys) = (left(), right(), keys());
-        let joined = keys.joined(&left, &right, &keys.matches(left.table(), &right), keep_all).unwrap();
+        let joined = keys.joined(&left, &right, &keys.matches(left.table(), &right).unwrap(), keep_all).unwrap();
         assert_eq!(joined.kind(), "molecules");
         let table = joined.table();
         let names = table.columns().iter().map(|column| column.name.to_string()).collect();
@@ -185,7 +188,7 @@ mod tests {
             [2, "d", "s", null],
         ]);
         assert_eq!(rows, expected);
-        assert_eq!(keys().matches(left().table(), &right()).unused, 2);
+        assert_eq!(keys().matches(left().table(), &right()).unwrap().unused, 2);
     }
 
     #[test]
@@ -226,7 +229,7 @@ mod tests {
         let same = Table::new([(Column::new("k", ColumnType::Integer), ColumnData::Integer(vec![Some(1); 100_000]))]);
         let (same, on) = (same.unwrap(), ["k".into()]);
         let keys = Keys::find(&same, &same, &on, &on).unwrap();
-        let matches = keys.matches(&same, &same);
+        let matches = keys.matches(&same, &same).unwrap();
         assert_eq!((matches.of_left.iter().flatten().count(), matches.unused), (100_000, 0));
         let said = keys.joined(&Dataset::new("table", same.clone()), &same, &matches, false).unwrap_err();
         assert!(said.to_string().contains("10000000000 rows"), "{said}");

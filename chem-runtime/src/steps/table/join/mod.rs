@@ -2,7 +2,7 @@
 
 mod matching;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
@@ -114,7 +114,7 @@ pub fn join_table(
         return Err(no_right_side().into());
     };
     let keys = Keys::find(left.table(), right, &on, right_on.as_deref().unwrap_or(&on))?;
-    let matches = keys.matches(left.table(), right);
+    let matches = keys.matches(left.table(), right)?;
     let matched = matches.of_left.iter().flatten().count();
     let unmatched = left.table().rows() - matched;
     context.signal("joined", &json!({ "matched": matched, "unmatched": unmatched, "unused": matches.unused }))?;
@@ -218,8 +218,12 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
     };
     let (Known(mut columns), Known(more)) = (left, right) else { return Unknown };
     let keys = step.right_on.as_ref().unwrap_or(&step.on);
-    for name in more.iter().filter(|name| keys.iter().all(|key| key.as_str() != &***name)) {
-        columns.push(name_beside(&columns, name));
+    let keys: HashSet<&str> = keys.iter().map(ColumnName::as_str).collect();
+    let mut taken: HashSet<Box<str>> = columns.iter().cloned().collect();
+    for name in more.iter().filter(|name| !keys.contains(&***name)) {
+        let name = name_beside(&taken, name);
+        taken.insert(name.clone());
+        columns.push(name);
     }
     Known(columns)
 }
@@ -287,7 +291,7 @@ mod tests {
         let right = right.map_err(|error| error.to_string())?;
         let on = ["key".into()];
         let keys = Keys::find(&left, &right, &on, &on).map_err(|error| error.to_string())?;
-        Ok(keys.matches(&left, &right).of_left.iter().map(Option::is_some).collect())
+        Ok(keys.matches(&left, &right).unwrap().of_left.iter().map(Option::is_some).collect())
     }
 
     #[test]

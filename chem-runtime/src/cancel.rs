@@ -1,0 +1,129 @@
+//! Requests to stop, and how work that takes long heeds them.
+//!
+//! The engine gives each step a token, and the step asks its context. What lies deeper and has no context (hashing a file,
+//! decompressing, parsing, packing a table) calls [`check`], which asks the token of the step that works on this thread.
+
+use std::cell::RefCell;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Asks a run to stop. Clones ask the same run.
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken {
+    asked: Arc<AtomicBool>,
+    parent: Option<Arc<CancelToken>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<CancelToken>> = const { RefCell::new(None) };
+}
+
+impl CancelToken {
+    /// A token for a part of the run: it is asked to stop when the run is, and can be asked by itself.
+    pub fn child(&self) -> Self {
+        Self { asked: Arc::default(), parent: Some(Arc::new(self.clone())) }
+    }
+
+    /// Asks.
+    pub fn cancel(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
+    }
+
+    /// Does `work` on this thread, where [`check`] asks this token meanwhile.
+    pub(crate) fn scope<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _outer = Outer(CURRENT.replace(Some(self.clone())));
+        work()
+    }
+}
+
+/// Puts back the token of the scope around this one, also after a panic.
+struct Outer(Option<CancelToken>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+/// The work was asked to stop. As the cause of a `StepError` it makes the step interrupted, not failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// The token of the step that works on this thread.
+pub(crate) fn current() -> CancelToken {
+    CURRENT.with_borrow(Option::clone).unwrap_or_default()
+}
+
+/// Whether the step that works on this thread is asked to stop.
+pub(crate) fn is_requested() -> bool {
+    CURRENT.with_borrow(|current| current.as_ref().is_some_and(CancelToken::is_cancelled))
+}
+
+/// An error once the step that works on this thread is asked to stop. Takes some nanoseconds: cheap enough for every row.
+pub(crate) fn check() -> Result<(), Interrupted> {
+    if is_requested() { Err(Interrupted) } else { Ok(()) }
+}
+
+/// All of `items`, unless the step that works on this thread is asked to stop meanwhile.
+pub(crate) fn until_stopped<T>(items: impl IntoIterator<Item = T>) -> Result<Vec<T>, Interrupted> {
+    items.into_iter().map(|item| check().map(|()| item)).collect()
+}
+
+/// Reads from a reader until the step that works on this thread is asked to stop.
+pub(crate) struct Interruptible<R>(pub(crate) R);
+
+impl<R: Read> Read for Interruptible<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        /// One look for so many bytes: whoever decompresses would fill a buffer of any size at once.
+        const PIECE: usize = 1 << 20;
+        check().map_err(io::Error::other)?;
+        let length = buffer.len().min(PIECE);
+        self.0.read(&mut buffer[..length])
+    }
+}
+
+/// Whether an error is, or comes from, [`Interrupted`].
+pub(crate) fn is_interruption(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An `io::Error` does not count what it wraps among its sources.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<Interrupted>()
+        || wrapped.is_some_and(|inner| is_interruption(inner))
+        || error.source().is_some_and(is_interruption)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_asked_to_stop_in_its_own_scope_alone() {
+        let token = CancelToken::default();
+        token.cancel();
+        assert!(check().is_ok());
+        token.scope(|| {
+            assert_eq!(check(), Err(Interrupted));
+            CancelToken::default().scope(|| assert!(check().is_ok()));
+            assert!(current().is_cancelled());
+            let panicked = std::panic::catch_unwind(|| CancelToken::default().scope(|| panic!("meant")));
+            assert!(panicked.is_err() && check().is_err());
+        });
+        assert!(check().is_ok());
+    }
+
+    #[test]
+    fn an_interruption_is_known_however_it_is_wrapped() {
+        let token = CancelToken::default();
+        token.cancel();
+        let error = token.scope(|| io::copy(&mut Interruptible(io::repeat(0)), &mut io::sink())).unwrap_err();
+        assert!(is_interruption(&error));
+        assert!(is_interruption(&io::Error::other(error)));
+        assert!(!is_interruption(&io::Error::other("something else")));
+    }
+}
