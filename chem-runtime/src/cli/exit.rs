@@ -9,6 +9,7 @@ use serde_json::json;
 use super::advice::advised;
 use super::args::{Format, Shared};
 use super::output::{self, CannotPrint};
+use crate::artifact::ArtifactError;
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
 use crate::step::{DuplicateStepType, listed};
@@ -83,11 +84,15 @@ impl Failure {
     }
 }
 
+/// What to do about an artifact that is damaged.
+const MAKE_AGAIN: &str = "`chem store repair` makes it again where it can";
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let failure = Self::new(Status::Store, &error);
         match error {
             StoreError::Absent { .. } => failure.with_help("`chem run MANIFEST` makes one; `--store` names another"),
+            StoreError::Artifact(ArtifactError::Corrupt { .. }) => failure.with_help(MAKE_AGAIN),
             StoreError::NotInLog { .. } => failure.with_help(
                 "begin from the start with `chem log --follow`, or go on from a place that was read before that moment",
             ),
@@ -114,9 +119,13 @@ impl From<crate::flow::ReplayError> for Failure {
     }
 }
 
-impl From<crate::artifact::ArtifactError> for Failure {
-    fn from(error: crate::artifact::ArtifactError) -> Self {
-        Self::new(Status::Store, &error)
+impl From<ArtifactError> for Failure {
+    fn from(error: ArtifactError) -> Self {
+        let failure = Self::new(Status::Store, &error);
+        match error {
+            ArtifactError::Corrupt { .. } | ArtifactError::Missing { .. } => failure.with_help(MAKE_AGAIN),
+            _ => failure,
+        }
     }
 }
 

@@ -61,10 +61,14 @@ fn a_damaged_artifact_is_found_and_made_again() {
     let told = place.chem(&["store", "check", "--deep"]).expect(1);
     assert!(told.stdout.contains("is corrupt") && told.stdout.contains(&format!("{damaged} artifacts")), "{told:?}");
     assert!(told.stderr.contains("`chem store repair`"), "{told:?}");
+    let root = place.show("@last")["steps"][1]["outputs"][0]["hash"].as_str().unwrap().to_owned();
+    let refused = place.chem(&["artifact", &root, "--rows"]).expect(3).stderr;
+    assert!(refused.contains("is corrupt") && refused.contains("`chem store repair`"), "{refused}");
 
     let repaired = place.chem(&["store", "repair", "--format", "json"]).expect(0).json();
     assert_eq!(repaired["repaired"].as_array().unwrap().len() as u64, damaged);
     assert_eq!(deep(&place, 0)["sound"], true);
+    assert_eq!(place.chem(&["artifact", &root, "--rows"]).expect(0).stdout.lines().count(), 3001);
     assert!(place.chem(&["store", "repair"]).expect(0).stdout.contains("every artifact is sound"));
     let plan = place.chem(&["plan", "f.yaml", "--format", "json"]).expect(0).json();
     assert!(plan["steps"].as_array().unwrap().iter().all(|step| step["action"] == "reuse"), "{plan}");
@@ -78,6 +82,19 @@ fn a_run_that_makes_a_damaged_artifact_heals_it() {
         place.chem(&[&["run", "f.yaml"], options].concat()).expect(0);
         assert_eq!(deep(&place, 0)["sound"], true, "{options:?}");
     }
+}
+
+#[test]
+fn a_run_whose_artifacts_are_damaged_goes_on_once_they_are_repaired() {
+    let place = place();
+    place.write("gated.yaml", &FLOW.replace("[number] }", "[name] }, gate: { message: Go on? }"));
+    place.chem(&["run", "gated.yaml", "-q"]).expect(4);
+    by_force(&place, FLIPPED_BITS);
+    let failed = place.chem(&["approve", "@last", "sort"]).expect(1).stderr;
+    assert!(failed.contains("is corrupt"), "{failed}");
+    place.chem(&["store", "repair"]).expect(0);
+    assert!(place.chem(&["retry", "@last"]).expect(0).stdout.contains("completed"));
+    assert_eq!(deep(&place, 0)["sound"], true);
 }
 
 #[test]
