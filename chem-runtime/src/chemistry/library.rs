@@ -5,6 +5,7 @@
 
 mod canonical;
 mod depict;
+mod dummies;
 mod fingerprint;
 mod hydrogens;
 mod matching;
@@ -12,6 +13,7 @@ mod mol_block;
 mod pattern;
 mod scaffold;
 mod standard;
+mod written_block;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,6 +23,7 @@ pub use self::fingerprint::{Fingerprint, FingerprintKind};
 pub use self::matching::{MAX_MATCH_STEPS, Unmatched};
 pub use self::pattern::{MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, Pattern};
 pub(super) use self::standard::ChargedAtom;
+pub use self::written_block::MolBlock;
 use super::limits::{self, MAX_INCHI_KEY_ATOMS};
 use super::spelling;
 use crate::step::Library;
@@ -183,14 +186,18 @@ fn reason(error: &SmilesError) -> String {
         SmilesError::Parse(_) => "not a SMILES",
         _ => "not a possible molecule",
     };
-    let text = error.to_string();
-    let mut said = text.as_str();
+    format!("{about}: {}", without_stages(&error.to_string()))
+}
+
+/// A message of the library without the names of the stages that it went through.
+fn without_stages(text: &str) -> String {
+    let mut said = text;
     while let Some((stage, rest)) = said.split_once(": ")
         && (stage.contains("failed") || stage.contains("SMILES parsing"))
     {
         said = rest;
     }
-    format!("{about}: {}", without_wrapping(said))
+    without_wrapping(said)
 }
 
 /// `AtomId(9)` as `9`.

@@ -7,7 +7,7 @@
 
 mod drawn;
 
-pub(super) use self::drawn::Drawn;
+pub(super) use self::drawn::{Drawn, SYMBOL};
 use super::spelling::{Part, parts};
 
 /// A SMILES has at most so many bytes.

@@ -62,6 +62,14 @@ pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {
     text_of("", text).ok()
 }
 
+/// Says that bytes, those of a cell of `column` if there is one, are not UTF-8, and how to make them so.
+pub fn not_utf8(bytes: &[u8], column: Option<&str>) -> String {
+    let place = column.map_or_else(String::new, |column| format!(" in the column `{column}`"));
+    let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    let byte = bytes.get(at).map_or_else(String::new, |byte| format!(": it has the byte 0x{byte:02x}"));
+    format!("is not UTF-8 text{place}{byte}; convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`")
+}
+
 /// What the file called `name` is by its extension, in lower case and looking through `.gz`: `csv` for `a.CSV.gz`.
 pub fn extension(name: &str) -> Option<String> {
     let name = if is_gzip_name(name) { &name[..name.len() - 3] } else { name };
@@ -185,6 +193,17 @@ mod tests {
     fn a_byte_order_mark_is_dropped_and_utf_16_refused() {
         assert_eq!(text_of("a.csv", b"\xef\xbb\xbfsmiles".to_vec()).unwrap(), b"smiles");
         assert!(text_of("a.csv", b"\xff\xfes\0".to_vec()).unwrap_err().to_string().contains("UTF-8"));
+    }
+
+    #[test]
+    fn text_in_another_encoding_is_told_with_the_byte_and_the_way_out() {
+        let said = not_utf8(b"25 \xb0C", Some("temp"));
+        assert_eq!(
+            said,
+            "is not UTF-8 text in the column `temp`: it has the byte 0xb0; convert the file, for example with \
+             `iconv -f WINDOWS-1252 -t UTF-8`"
+        );
+        assert!(not_utf8(b"25 \xb0C", None).starts_with("is not UTF-8 text: it has the byte 0xb0; convert"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use csv::{ByteRecord, StringRecord};
 
-use super::decode::beginning_of_text;
+use super::decode::{beginning_of_text, not_utf8};
 use super::delimited_records::{RawRecord, Records};
 
 /// A file of delimited text.
@@ -89,10 +89,8 @@ impl<'a> Delimited<'a> {
         }
         StringRecord::from_byte_record(record).map_err(|error| {
             let cell = error.utf8_error().field();
-            match self.header.get(cell) {
-                Some(name) => format!("is not UTF-8 text in the column `{name}`"),
-                None => "is not UTF-8 text".to_owned(),
-            }
+            let record = error.into_byte_record();
+            not_utf8(record.get(cell).unwrap_or_default(), self.header.get(cell))
         })
     }
 }
@@ -134,7 +132,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_record_stays_with_it() {
         let (_, rows) = read(b"smiles,name\nC\nCC,a,b\nC\xff,a\nCC,\xe9\nC\0,a\nC,good\n");
-        let said: Vec<_> = rows.iter().map(|(line, cells)| (*line, cells.as_ref().err().map(String::as_str))).collect();
+        let reason = |said: &String| said.split(": it has the byte").next().map(str::to_owned);
+        let said: Vec<_> = rows.iter().map(|(line, cells)| (*line, cells.as_ref().err().and_then(reason))).collect();
         let expected = [
             (2, Some("has 1 cell where the header has 2")),
             (3, Some("has 3 cells where the header has 2")),
@@ -142,7 +141,8 @@ mod tests {
             (5, Some("is not UTF-8 text in the column `name`")),
             (6, Some("has the character U+0000, which cannot be stored")),
             (7, None),
-        ];
+        ]
+        .map(|(line, reason)| (line, reason.map(str::to_owned)));
         assert_eq!(said, expected);
     }
 

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::decode::not_utf8;
 use super::lines::{Line, lines};
 
 /// An object of JSON Lines: its members in the order in which they stand.
@@ -30,7 +31,7 @@ pub(super) fn json_lines(text: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
 }
 
 fn object(text: &[u8]) -> Result<Object, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8 text".to_owned())?;
+    let text = std::str::from_utf8(text).map_err(|_| not_utf8(text, None))?;
     let mut object: Object =
         serde_json::from_str(text).map_err(|error| format!("is no JSON object: {}", plain(&error)))?;
     if object.0.iter().any(|(_, value)| may_be_rounded(value)) {

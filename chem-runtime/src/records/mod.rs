@@ -24,7 +24,7 @@ mod table_reader;
 mod typing;
 
 pub use columns::{column_place, column_places};
-pub use decode::{extension, first_lines, is_gzip_name, text_of};
+pub use decode::{extension, first_lines, is_gzip_name, not_utf8, text_of};
 pub use delimited_reader::{Delimited, Row, header_of};
 pub use delimited_writer::{write_delimited, write_without_formulas};
 pub use filter::{Chosen, choose_rows};

@@ -173,8 +173,8 @@ pub struct Refused<'a> {
     pub step: &'a str,
     /// How many there are.
     pub records: usize,
-    /// How many it could use.
-    pub used: usize,
+    /// How many it could use. `None` where its main output has no rows, as a file has none.
+    pub used: Option<usize>,
     /// The table of them, with the reasons.
     pub table: ArtifactHash,
 }
@@ -185,18 +185,18 @@ impl RunReport {
     /// # Errors
     /// What the store or an artifact in it has to complain of.
     pub fn refused(&self, store: &dyn EventStore) -> Result<Vec<Refused<'_>>, StoreError> {
-        let rows = |output: &OutputRef| -> Result<usize, StoreError> {
-            let Some(root) = store.artifact(output.hash)? else { return Ok(0) };
+        let rows = |output: &OutputRef| -> Result<Option<usize>, StoreError> {
+            let Some(root) = store.artifact(output.hash)? else { return Ok(None) };
             // Only tables have chunks.
-            Ok(Table::chunks_of(&root).map_or(0, |chunks| chunks.iter().map(|(_, rows)| rows).sum()))
+            Ok(Table::chunks_of(&root).ok().map(|chunks| chunks.iter().map(|(_, rows)| rows).sum()))
         };
         let mut refused = Vec::new();
         for step in &self.steps {
             let output = |name: &str| step.outputs.iter().find(|output| output.name == name);
             let Some(table) = output(REJECTS).filter(|table| table.kind == Table::KIND) else { continue };
-            let records = rows(table)?;
+            let records = rows(table)?.unwrap_or_default();
             if records > 0 {
-                let used = output(MAIN_OUTPUT).map_or(Ok(0), rows)?;
+                let used = output(MAIN_OUTPUT).map_or(Ok(None), rows)?;
                 refused.push(Refused { step: &step.id, records, used, table: table.hash });
             }
         }

@@ -18,6 +18,7 @@ fn found_in(file: &str, read: &str, step: &str) -> Vec<String> {
         ("drugs.smi", "CC(=O)Oc1ccccc1C(=O)O aspirin\n"),
         // No check looks into it.
         ("drugs.sdf", ""),
+        ("drugs.mol", ""),
     ] {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
@@ -59,7 +60,10 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.smi", "delimiter: ';'"),
         ("drugs.sdf", "smiles_column: structure"),
         ("drugs.sdf", "delimiter: ';'"),
+        ("drugs.mol", "delimiter: ';'"),
         ("drugs.tsv", "delimiter: ';'"),
+        ("drugs.csv", "atropisomers: flatten"),
+        ("drugs.smi", "atropisomers: flatten"),
     ] {
         let found = found_in(file, read, NEXT);
         assert!(
@@ -71,7 +75,8 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.smi", "smiles_column: smiles, missing: [], numbers: [], delimiter: ','"),
         ("drugs.sdf", "smiles_column: smiles, name_column: id, numbers: [logp], missing: [NA], delimiter: ','"),
         ("drugs.tsv", "smiles_column: SMILES, name_column: name, numbers: [logp], missing: [NA], delimiter: ','"),
-        ("drugs.csv", "missing: [NA]"),
+        ("drugs.csv", "missing: [NA], atropisomers: reject"),
+        ("drugs.mol", "atropisomers: flatten"),
     ] {
         let found = found_in(file, read, NEXT);
         assert!(found.is_empty(), "{file} with {read}: {found:?}");

@@ -1,83 +1,146 @@
-//! Structures from MDL mol blocks, as SD files hold them, and back.
+//! Structures from MDL mol blocks, as SD files hold them.
 
-use std::borrow::Cow;
-use std::ops::Range;
+use cosmolkit::{
+    BondDirection, BondOrder, BondStereo, CoordinateBlock, Molecule, MoleculeProperties, SdfError, SdfReadParams,
+};
 
-use cosmolkit::{MolBlockWriteParams, Molecule, SdfError, SdfFormat};
-
-use super::{Structure, guarded, limits};
-
-/// A V2000 block counts its atoms and bonds in three digits.
-const MAX_V2000: usize = 999;
-
-/// So many lines stand before the atoms of a V2000 block.
-const HEADER_LINES: usize = 4;
-
-/// Where the symbol stands in the line of a V2000 atom.
-const SYMBOL: Range<usize> = 31..34;
+use super::dummies::with_dummies;
+use super::{Structure, guarded, limits, without_stages};
+use crate::chemistry::limits::Drawn;
 
 impl Structure {
     /// The structure that a mol block draws, V2000 or V3000. Stereochemistry is read off wedges, or else off coordinates
-    /// in space.
+    /// in space. An atom has at least the hydrogens that are drawn on it.
     ///
     /// # Errors
     /// Says why there is none: the block cannot be read or is a query, the molecule is impossible, it breaks a limit, or
-    /// some of its stereocentres are racemic or relative, which a SMILES does not say.
+    /// its drawing says what a SMILES does not: racemic or relative stereocentres, an atropisomer, a bond to several atoms.
     pub fn from_mol_block(block: &str) -> Result<Self, String> {
+        Self::of_mol_block(block, false)
+    }
+
+    /// The same; with `flatten` an atropisomer loses the configuration of its axis.
+    fn of_mol_block(block: &str, flatten: bool) -> Result<Self, String> {
         let drawn = limits::check_mol_block(block)?;
-        if let Some(group) = drawn.stereo_group {
+        if let Some(group) = &drawn.stereo_group {
             return Err(format!("has atoms in the stereo group `{group}`, which would be lost"));
         }
-        let block = if drawn.v3000 { Cow::Borrowed(block) } else { with_dummies(block, drawn.atoms) };
-        match guarded(|| Molecule::from_mol(&block)) {
-            Some(Ok(molecule)) => Ok(Self(molecule)),
-            Some(Err(SdfError::QueryRecord)) => {
-                Err("is a query: it has an atom or bond that stands for several kinds; draw one of them, or a dummy atom as `R`"
-                    .to_owned())
-            }
-            Some(Err(error)) => Err(format!("not a possible molecule: {error}")),
-            None => Err("the chemistry library failed on this mol block".to_owned()),
+        let block = with_dummies(block, &drawn)?;
+        let molecule = parsed(&block, true)?;
+        let axis = molecule.bonds().iter().find(|bond| is_atropisomeric(bond.stereo()));
+        if let Some(bond) = axis.filter(|_| !flatten) {
+            let [one, other] = [bond.begin(), bond.end()].map(|atom| atom.index() + 1);
+            return Err(format!(
+                "is drawn as an atropisomer, by wedges at a bond that cannot rotate ({one} to {other}), which a SMILES \
+                 does not say; `atropisomers: flatten` reads it without"
+            ));
+        }
+        if !keeps_hydrogens(&molecule, &drawn) {
+            let whole = parsed(&block, false)
+                .map_err(|reason| format!("has hydrogens drawn on an atom that cannot have so many: {reason}"))?;
+            return Self::by_smiles(&whole);
+        }
+        match without_what_smiles_lack(&molecule) {
+            Some(molecule) => Self::by_smiles(&molecule),
+            None => Ok(Self(molecule)),
         }
     }
 
-    /// The structure as a mol block, laid out in the plane.
+    /// The structure that the SMILES of `molecule` spells, whose hydrogens are those of brackets and of valence.
+    fn by_smiles(molecule: &Molecule) -> Result<Self, String> {
+        let smiles = match guarded(|| molecule.to_smiles()) {
+            Some(Ok(smiles)) => String::from_utf8_lossy(&smiles.into_bytes()).into_owned(),
+            Some(Err(error)) => {
+                return Err(format!("its SMILES cannot be written: {}", without_stages(&error.to_string())));
+            }
+            None => return Err("the chemistry library failed to write its SMILES".to_owned()),
+        };
+        Self::from_smiles(&smiles)
+    }
+
+    /// The canonical SMILES of the structure that a mol block draws. It goes by way of a SMILES, so that what is drawn is
+    /// held to the limits of one and gives the record that its SMILES would give.
     ///
     /// # Errors
-    /// Says that the library cannot draw it.
-    pub fn mol_block(&self) -> Result<String, String> {
-        let large = self.0.num_atoms() > MAX_V2000 || self.0.num_bonds() > MAX_V2000;
-        let format = if large { SdfFormat::V3000 } else { SdfFormat::V2000 };
-        let params = MolBlockWriteParams { format, force_2d: true, precision: 4, ..MolBlockWriteParams::default() };
-        let drawn = guarded(|| {
-            let laid_out = self.0.with_2d_coordinates().map_err(|error| error.to_string())?;
-            laid_out.to_mol_with_params(&params).map_err(|error| error.to_string())
-        });
-        match drawn {
-            Some(Ok(block)) => Ok(block),
-            Some(Err(error)) => Err(format!("cannot be drawn: {error}")),
-            None => Err("the chemistry library failed to draw it".to_owned()),
-        }
+    /// Those of [`from_mol_block`](Self::from_mol_block).
+    pub fn canonical_smiles_of_mol_block(block: &str) -> Result<String, String> {
+        Self::from_mol_block(block)?.canonical_smiles_by_way_of_one()
+    }
+
+    /// The same, of an atropisomer without the configuration of its axis.
+    ///
+    /// # Errors
+    /// The other ones.
+    pub fn canonical_smiles_of_flattened(block: &str) -> Result<String, String> {
+        Self::of_mol_block(block, true)?.canonical_smiles_by_way_of_one()
+    }
+
+    fn canonical_smiles_by_way_of_one(&self) -> Result<String, String> {
+        let smiles = self.canonical_smiles()?;
+        Self::from_smiles(&smiles)?.canonical_smiles()
     }
 }
 
-/// A V2000 block whose dummy atoms, `R` and `*`, are written as `R#`. The library takes the first two, which it writes
-/// itself, for queries, and the third for an atom without an element.
-fn with_dummies(block: &str, atoms: usize) -> Cow<'_, str> {
-    let is_dummy = |line: &str| line.get(SYMBOL).is_some_and(|symbol| matches!(symbol.trim(), "R" | "*"));
-    let rows = HEADER_LINES..HEADER_LINES + atoms;
-    if !block.lines().skip(rows.start).take(atoms).any(is_dummy) {
-        return Cow::Borrowed(block);
+/// The molecule that a block draws, with or without the hydrogens that SMILES leave out.
+pub(super) fn parsed(block: &str, remove_hs: bool) -> Result<Molecule, String> {
+    let params = SdfReadParams { remove_hs, ..SdfReadParams::default() };
+    match guarded(|| Molecule::from_mol_with_params(block, &params)) {
+        Some(Ok(molecule)) => Ok(molecule),
+        Some(Err(SdfError::QueryRecord)) => {
+            Err("is a query: it has an atom or bond that stands for several kinds; draw one of them, or a dummy atom as `R`"
+                .to_owned())
+        }
+        Some(Err(error)) => Err(format!("not a possible molecule: {}", without_stages(&error.to_string()))),
+        None => Err("the chemistry library failed on this mol block".to_owned()),
     }
-    let mut text = String::with_capacity(block.len());
-    for (at, line) in block.split_inclusive('\n').enumerate() {
-        match (line.get(..SYMBOL.start), line.get(SYMBOL.end..)) {
-            (Some(before), Some(after)) if rows.contains(&at) && is_dummy(line) => {
-                text.extend([before, "R# ", after]);
-            }
-            _ => text.push_str(line),
+}
+
+fn is_atropisomeric(stereo: BondStereo) -> bool {
+    matches!(stereo, BondStereo::AtropCw | BondStereo::AtropCcw)
+}
+
+/// Whether each atom of `molecule` has the hydrogens that are drawn on it. The library, as RDKit, takes them off before it
+/// looks at valences: one beyond the valence of its atom, such as the third of an ammine ligand, is gone without a word.
+fn keeps_hydrogens(molecule: &Molecule, drawn: &Drawn) -> bool {
+    let Some(expected) = drawn.drawn_hydrogens() else { return true };
+    let atoms = molecule.atoms();
+    let is_hydrogen = |atom: usize| atoms.get(atom).is_some_and(|atom| atom.atomic_number() == 1);
+    let mut bound = vec![0; atoms.len()];
+    for bond in molecule.bonds() {
+        let [one, other] = [bond.begin(), bond.end()].map(|atom| atom.index());
+        bound[one] += usize::from(is_hydrogen(other));
+        bound[other] += usize::from(is_hydrogen(one));
+    }
+    let heavy = atoms.iter().zip(bound).filter(|(atom, _)| atom.atomic_number() != 1);
+    let found: Option<Vec<usize>> = heavy
+        .map(|(atom, bound)| Some(bound + usize::try_from(guarded(|| atom.total_hydrogens().ok())??).ok()?))
+        .collect();
+    found.is_some_and(|found| {
+        found.len() == expected.len() && found.iter().zip(&expected).all(|(found, expected)| found >= expected)
+    })
+}
+
+/// The molecule without what the library has no SMILES for; `None` if it has nothing such: the wedges on double bonds, which
+/// have said by now what they say of the stereocentre, as that of a sulfoxide's S=O does, and the axes of atropisomers.
+fn without_what_smiles_lack(molecule: &Molecule) -> Option<Molecule> {
+    let is_wedge =
+        |direction| matches!(direction, BondDirection::BeginWedge | BondDirection::BeginDash | BondDirection::Unknown);
+    let mut topology = molecule.topology().clone();
+    let mut changed = false;
+    for bond in &mut topology.bonds {
+        if bond.order() == BondOrder::Double && is_wedge(bond.direction()) {
+            bond.set_direction(BondDirection::None);
+            changed = true;
+        }
+        if is_atropisomeric(bond.stereo()) {
+            bond.set_stereo(BondStereo::None).ok()?;
+            changed = true;
         }
     }
-    Cow::Owned(text)
+    if !changed {
+        return None;
+    }
+    Molecule::from_parts(topology, CoordinateBlock::default(), MoleculeProperties::default()).ok()
 }
 
 #[cfg(test)]
@@ -112,31 +175,110 @@ mod tests {
         }
     }
 
+    /// A V2000 block of these atoms, on a zigzag line, and bonds.
+    fn v2000(atoms: &[&str], bonds: &[&str], more: &str) -> String {
+        let rows: String = (0_u8..)
+            .zip(atoms)
+            .map(|(at, symbol)| {
+                let (x, y) = (1.3 * f64::from(at), 0.75 * f64::from(at % 2));
+                format!("{x:10.4}{y:10.4}    0.0000 {symbol:<3} 0  0  0  0  0  0  0  0  0  0  0  0\n")
+            })
+            .collect();
+        let bonds: String = bonds.iter().map(|bond| format!("{bond}\n")).collect();
+        let counts = format!("{:3}{:3}", atoms.len(), bonds.lines().count());
+        format!("t\n\n\n{counts}  0  0  0  0  0  0  0  0999 V2000\n{rows}{bonds}{more}M  END\n")
+    }
+
+    fn smiles_of(block: &str) -> Result<String, String> {
+        Structure::canonical_smiles_of_mol_block(block)
+    }
+
+    const CHAIN: [&str; 2] = ["  1  2  1  0", "  2  3  1  0"];
+
     #[test]
-    fn what_is_drawn_reads_back() {
-        for smiles in ["CCO", "C[C@H](N)C(=O)O", "F/C=C/Cl", "[Na+].[O-]c1ccccc1", "[13CH4]", "C[N+](C)(C)CC(=O)[O-]"] {
-            let structure = Structure::from_smiles(smiles).unwrap();
-            let block = structure.mol_block().unwrap();
-            let again = Structure::from_mol_block(&block).unwrap();
-            assert_eq!(again.canonical_smiles().unwrap(), structure.canonical_smiles().unwrap(), "{block}");
+    fn r_groups_are_the_isotopes_of_dummies() {
+        for (symbol, more, smiles) in [
+            ("R#", "M  RGP  1   1   1\n", "[1*]CO"),
+            ("R#", "M  RGP  1   1   0\n", "*CO"),
+            ("R#", "M  LOG  1   1   0   0\nM  RGP  1   1  32\n", "[32*]CO"),
+            ("R", "M  RGP  1   1   2\n", "[2*]CO"),
+            ("R1", "M  RGP  1   1   2\n", "[2*]CO"),
+            ("R7", "", "[7*]CO"),
+            ("R#", "M  CHG  1   1   1\nM  RGP  1   1   2\n", "[2*+]CO"),
+            ("R#", "", "*CO"),
+            ("*", "M  ISO  1   1   3\n", "[3*]CO"),
+        ] {
+            let block = v2000(&[symbol, "C", "O"], &CHAIN, more);
+            assert_eq!(smiles_of(&block).as_deref(), Ok(smiles), "{block}");
+            assert_eq!(smiles_of(&block.replace('\n', "\r\n")).as_deref(), Ok(smiles), "{block}");
         }
+        let several = v2000(&["R#", "C", "R1"], &CHAIN, "M  RGP  1   1   2\n");
+        assert_eq!(smiles_of(&several).as_deref(), Ok("[1*]C[2*]"));
+        let carbon = smiles_of(&v2000(&["C", "C", "O"], &CHAIN, "M  RGP  1   1   1\n")).unwrap_err();
+        assert!(carbon.contains("R group at atom 1"), "{carbon}");
     }
 
     #[test]
-    fn a_dummy_atom_reads_back() {
-        for smiles in ["*CCO", "[1*]c1ccccc1", "CC[*:1]", "*[C@H](N)CC"] {
-            let structure = Structure::from_smiles(smiles).unwrap();
-            let block = structure.mol_block().unwrap();
-            for block in [block.replace('\n', "\r\n"), block] {
-                let again = Structure::from_mol_block(&block).unwrap();
-                assert_eq!(again.canonical_smiles().unwrap(), structure.canonical_smiles().unwrap(), "{block}");
-            }
+    fn r_groups_of_v3000_are_the_same() {
+        let of = |atom: &str| {
+            smiles_of(&format!(
+                "t\n\n\n  0  0  0     0  0            999 V3000\nM  V30 BEGIN CTAB\nM  V30 COUNTS 3 2 0 0 0\n\
+                 M  V30 BEGIN ATOM\n{atom}\nM  V30 2 C 2.6 0 0 0\nM  V30 3 O 3.9 0.75 0 0\nM  V30 END ATOM\n\
+                 M  V30 BEGIN BOND\nM  V30 1 1 1 2\nM  V30 2 1 2 3\nM  V30 END BOND\nM  V30 END CTAB\nM  END\n"
+            ))
+        };
+        for (atom, smiles) in [
+            ("M  V30 1 R# 0 0 0 0 RGROUPS=(1 1)", "[1*]CO"),
+            ("M  V30 1 R# 0 0 0 0 -\nM  V30 RGROUPS=(1 -\nM  V30 2)", "[2*]CO"),
+            ("M  V30 1 R# 0 0 0 0 CHG=1 rgroups=(1 3)", "[3*+]CO"),
+            ("M  V30 1 R# 0 0 0 0", "*CO"),
+            ("M  V30 1 * 0 0 0 0", "*CO"),
+            ("M  V30 1 R 0 0 0 0 MASS=4", "[4*]CO"),
+        ] {
+            assert_eq!(of(atom).as_deref(), Ok(smiles), "{atom}");
         }
+        assert!(of("M  V30 1 R# 0 0 0 0 RGROUPS=(2 1 2)").unwrap_err().contains("several R groups"));
+        assert!(of("M  V30 1 C 0 0 0 0 RGROUPS=(1 1)").unwrap_err().contains("R group at atom 1"));
+    }
+
+    #[test]
+    fn hydrogens_that_are_drawn_are_kept_or_the_record_is_refused() {
+        let ammine = |metal: &str| {
+            v2000(&[metal, "N", "H", "H", "H"], &["  1  2  1  0", "  2  3  1  0", "  2  4  1  0", "  2  5  1  0"], "")
+        };
+        assert_eq!(smiles_of(&ammine("Pt")).as_deref(), Ok("[NH3]->[Pt]"));
+        let aqua = v2000(&["Fe", "O", "H", "H"], &["  1  2  1  0", "  2  3  1  0", "  2  4  1  0"], "");
+        assert_eq!(smiles_of(&aqua).as_deref(), Ok("[OH2]->[Fe]"));
+        let hydride = v2000(&["Pt", "H", "Cl"], &["  1  2  1  0", "  1  3  1  0"], "");
+        assert_eq!(smiles_of(&hydride).as_deref(), Ok("[Cl][PtH]"));
+        // Without a metal there is no bond that could be dative.
+        let said = smiles_of(&ammine("C")).unwrap_err();
+        assert!(said.contains("hydrogens drawn on an atom that cannot have so many"), "{said}");
+        let ammonium = ammine("C").replace("M  END", "M  CHG  1   2   1\nM  END");
+        assert_eq!(smiles_of(&ammonium).as_deref(), Ok("C[NH3+]"));
+    }
+
+    #[test]
+    fn a_wedge_on_a_double_bond_says_what_it_says_of_its_stereocentre() {
+        let sulfoxide = |single: u8, double: u8| {
+            "t\n\n\n  5  4  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 S   0  0\n    \
+             1.0000    0.0000    0.0000 C   0  0\n   -1.0000    0.0000    0.0000 C   0  0\n    0.0000    \
+             1.0000    0.0000 O   0  0\n    2.0000    0.5000    0.0000 C   0  0\n"
+                .to_owned()
+                + &format!("  1  2  1  {single}\n  1  3  1  0\n  1  4  2  {double}\n  2  5  1  0\nM  END\n")
+        };
+        for (single, double, smiles) in
+            [(1, 0, "CC[S@@](C)=O"), (0, 1, "CC[S@](C)=O"), (0, 6, "CC[S@@](C)=O"), (0, 0, "CCS(C)=O")]
+        {
+            assert_eq!(smiles_of(&sulfoxide(single, double)).as_deref(), Ok(smiles), "{single} {double}");
+        }
+        let either = v2000(&["C", "C", "C", "C"], &["  1  2  1  0", "  2  3  2  4", "  3  4  1  0"], "");
+        assert_eq!(smiles_of(&either).as_deref(), Ok("CC=CC"));
     }
 
     #[test]
     fn a_query_is_refused() {
-        let block = Structure::from_smiles("CCO").unwrap().mol_block().unwrap();
+        let block = Structure::from_smiles("CCO").unwrap().mol_block().unwrap().text;
         for query in [block.replacen(" O  ", " A  ", 1), block.replacen(" O  ", " Q  ", 1)] {
             assert!(Structure::from_mol_block(&query).err().unwrap().contains("query"), "{query}");
         }
@@ -144,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_is_no_block_says_why() {
-        let block = Structure::from_smiles("CCO").unwrap().mol_block().unwrap();
+        let block = Structure::from_smiles("CCO").unwrap().mol_block().unwrap().text;
         for wrong in ["", "\n\n\n", &block[..block.len() / 2], &block.replace("  3  2", "  9  2")] {
             assert!(Structure::from_mol_block(wrong).is_err(), "{wrong}");
         }

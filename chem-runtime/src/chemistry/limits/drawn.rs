@@ -4,6 +4,10 @@
 //! the version chosen and atoms numbered as it does, and what it would not count either is refused.
 
 use std::collections::HashMap;
+use std::ops::Range;
+
+/// Where the symbol is in the line of a V2000 atom.
+pub(in crate::chemistry) const SYMBOL: Range<usize> = 31..34;
 
 /// The atoms and bonds of a mol block.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +15,8 @@ pub(in crate::chemistry) struct Drawn {
     pub(in crate::chemistry) atoms: usize,
     /// The atoms that each bond joins, counted from 0 in the order of the block.
     pub(super) bonds: Vec<[usize; 2]>,
+    /// Whether each atom is a hydrogen, `D` and `T` included.
+    hydrogens: Vec<bool>,
     /// The first group of racemic or relative stereocentres, by its name.
     pub(in crate::chemistry) stereo_group: Option<String>,
     /// Whether it is V3000.
@@ -30,6 +36,21 @@ impl Drawn {
             Some(false) => of_v2000(counts, lines),
             None => Err("has neither `V2000` nor `V3000` in columns 35 to 39 of line 4".to_owned()),
         }
+    }
+
+    /// How many hydrogens are bound to each atom that is none, in the order of the block. `None` if no hydrogen is drawn.
+    pub(in crate::chemistry) fn drawn_hydrogens(&self) -> Option<Vec<usize>> {
+        if !self.hydrogens.contains(&true) {
+            return None;
+        }
+        let is_hydrogen = |atom: usize| self.hydrogens.get(atom).copied().unwrap_or_default();
+        let mut bound = vec![0; self.atoms];
+        for [one, other] in &self.bonds {
+            bound[*one] += usize::from(is_hydrogen(*other));
+            bound[*other] += usize::from(is_hydrogen(*one));
+        }
+        let heavy = bound.into_iter().enumerate().filter(|(atom, _)| !is_hydrogen(*atom));
+        Some(heavy.map(|(_, hydrogens)| hydrogens).collect())
     }
 
     /// How many bonds close a ring: those between atoms that the bonds before have joined already.
@@ -53,6 +74,10 @@ fn last(next: &[usize], mut atom: usize) -> usize {
     atom
 }
 
+fn is_hydrogen(symbol: &str) -> bool {
+    matches!(symbol, "H" | "D" | "T")
+}
+
 /// Whether a block with these counts is V3000; one that names no version is V2000. `None` if it is neither.
 fn is_v3000(counts: &str) -> Option<bool> {
     match counts.get(34..39) {
@@ -67,7 +92,9 @@ fn of_v2000<'a>(counts: &str, lines: impl Iterator<Item = &'a str>) -> Result<Dr
     let no_counts = || "has a line 4 that does not count the atoms and bonds of its mol block".to_owned();
     let count = |text: Option<&str>| text.and_then(leading_number).ok_or_else(no_counts);
     let (atoms, bonds) = (count(counts.get(..3))?, count(counts.get(3..6))?);
-    let mut rows = lines.zip(5..).skip(atoms);
+    let mut rows = lines.zip(5..);
+    let symbols = rows.by_ref().take(atoms).map(|(line, _)| line.get(SYMBOL).unwrap_or_default().trim());
+    let hydrogens = symbols.map(is_hydrogen).collect();
     let mut found = Vec::new();
     for _ in 0..bonds {
         let (line, number) =
@@ -78,7 +105,7 @@ fn of_v2000<'a>(counts: &str, lines: impl Iterator<Item = &'a str>) -> Result<Dr
             _ => return Err(no_bond(number, atoms)),
         }
     }
-    Ok(Drawn { atoms, bonds: found, stereo_group: None, v3000: false })
+    Ok(Drawn { atoms, bonds: found, hydrogens, stereo_group: None, v3000: false })
 }
 
 fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<Drawn, String> {
@@ -88,7 +115,7 @@ fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<
     let (Some(Some(atoms)), Some(Some(bonds))) = (fields.next(), fields.next()) else {
         return Err(format!("has line {} of its mol block, which is no `COUNTS` of atoms and bonds", entries.number));
     };
-    let mut drawn = Drawn { atoms, bonds: Vec::new(), stereo_group: None, v3000: true };
+    let mut drawn = Drawn { atoms, bonds: Vec::new(), hydrogens: Vec::new(), stereo_group: None, v3000: true };
     // Atoms are called by any numbers; of several with one number, bonds mean the first.
     let mut places: HashMap<u32, usize> = HashMap::new();
     if atoms > 0 {
@@ -100,6 +127,7 @@ fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<
                 format!("has line {} of its mol block, which is no atom with a number", entries.number)
             })?;
             places.entry(name).or_insert(place);
+            drawn.hydrogens.push(fields_of(&entry).nth(1).is_some_and(is_hydrogen));
         }
         entries.expect("END ATOM")?;
     }

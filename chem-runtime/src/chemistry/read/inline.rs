@@ -36,7 +36,7 @@ pub fn inline_molecules(
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
     let records: Vec<RawRecord<'_>> = molecules.iter().map(InlineMolecule::record).collect();
-    let smiles = map_records(context, &records, canonical_smiles)?;
+    let smiles = map_records(context, &records, |record| canonical_smiles(record, false))?;
     if let Some((at, reason)) = smiles.iter().enumerate().find_map(|(at, smiles)| Some((at, smiles.as_ref().err()?))) {
         let text = molecules[at].as_str();
         return Err(StepError::new(format!("molecule {}, `{text}`, cannot be used: {reason}", at + 1)));
@@ -87,7 +87,7 @@ impl ParamValue for InlineMolecule {
 
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let molecule = Self(String::read(value)?);
-        let checked = on_workers(|| molecule.content()?.structure.canonical_smiles().map(drop))
+        let checked = on_workers(|| molecule.content()?.structure.canonical_smiles(false).map(drop))
             .map_err(|error| InvalidParam::new(error.to_string()))?;
         match checked {
             Ok(()) => Ok(molecule),

@@ -15,6 +15,7 @@ use self::delimited_columns::FileColumns;
 use self::named::columns_are_there;
 pub(super) use self::queries::{Query, read_queries};
 use self::raw::{RawFile, RawRecord};
+pub(super) use self::sd_records::{Header, begins_a_field, field_header};
 use super::library::PROVIDER;
 use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
@@ -27,23 +28,28 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// The file's extension says what it is: `.smi`, `.smiles` or `.txt` has a SMILES on each line, then white space and a
 /// name, and lines that begin with `#` are comments; its first line is a header, which is skipped and not counted, if
 /// its first word is `smiles` in any letter case; `.csv` and `.tsv` have a line with the names of the columns first.
-/// `.sdf` and `.sd` have a mol block for each molecule, V2000 or V3000, data under names, and a line `$$$$`. A `.gz` at
-/// the end is looked through.
+/// `.sdf` and `.sd` have a mol block for each molecule, V2000 or V3000, data under names, and a line `$$$$`, which the
+/// last molecule of a `.mol` file needs not have. A `.gz` at the end is looked through.
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
 /// file), then the other columns of a CSV or TSV file, or the data of an SD file in the order in which their names first
 /// appear: as text, or as numbers if `numbers` names them. A column of the file that is called like one of the three is
-/// kept with `file_` before its name. In an SD file the first line of a record is its name.
+/// kept with `file_` before its name. In an SD file the first line of a record is its name. The value of a field ends
+/// before an empty line, and before a line that can only be the header of another field, with whatever blank lines are
+/// between; white space at its beginning and end is kept. A field may be called by its number, `> DT12`.
 ///
 /// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: text
 /// that is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a record
-/// of an SD file that is empty, cut off or a query, a mol block whose counts are not those of its lines, or a molecule
-/// beyond the limits of 1,000 atoms, 150 ring closures and 20,000 characters. So is what a SMILES could not say: a
-/// CXSMILES extension, and the racemic and relative stereocentres of a V3000 block. The atoms `R`, `R#` and `*` of a
-/// mol block are dummies, `*` in SMILES; those that stand for several elements, such as `A`, `Q` and lists, make it a
-/// query, and so does a `*` of a V3000 block. SMILES are refused where RDKit refuses them, and two kinds besides:
-/// aromatic silicon (`[si]`), which the chemistry library does not know, and the allene tag `@AL`, which RDKit reads
-/// and drops. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
+/// of an SD file that is empty, cut off or a query, with a line that may be a header or part of a value, a mol block whose
+/// counts are not those of its lines, or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
+/// characters. So is what a SMILES could not say: a CXSMILES extension, and of a mol block racemic and relative
+/// stereocentres, an atropisomer, and a bond that ends at several atoms. The atoms `R`, `R#` and `*` of a mol block are
+/// dummies, `*` in SMILES, and R group 1 is `[1*]`; those that stand for several elements, such as `A`, `Q` and lists, make
+/// it a query. Hydrogens that are drawn are kept: one more than the atom can have makes a single bond to a metal dative,
+/// as in cisplatin, or the record is rejected, where RDKit drops the hydrogen. SMILES are refused where RDKit refuses
+/// them, and two kinds besides: aromatic silicon (`[si]`), which the chemistry library does not know, and the allene tag
+/// `@AL`, which RDKit reads and drops. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no
+/// records.
 ///
 /// # Example
 /// ```yaml
@@ -60,14 +66,14 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
 /// - The file changes while it is read.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("molecules.read", version = 3, columns = columns_of_molecules, check = columns_are_there)]
+#[step("molecules.read", version = 4, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.
     #[param(example = "data/approved-drugs.csv")]
     path: RecordFile,
     /// What the file is, where its extension does not say it.
-    #[param(one_of = ["smi", "csv", "tsv", "sdf"])]
+    #[param(one_of = ["smi", "csv", "tsv", "sdf", "mol"])]
     format: Option<String>,
     /// The column with the SMILES, in a CSV or TSV file. Letter case matters only where two columns differ by it alone.
     #[param(default = "smiles")]
@@ -84,6 +90,10 @@ pub fn read_molecules(
     /// What separates the cells of a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
+    /// Whether a mol block that draws an atropisomer, whose axis a SMILES does not describe, is one that cannot be used
+    /// (`reject`) or is read without the configuration of the axis (`flatten`).
+    #[param(default = "reject", one_of = ["reject", "flatten"])]
+    atropisomers: String,
     /// Whether a record that cannot be used is kept apart (`reject`) or fails the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
@@ -101,10 +111,11 @@ pub fn read_molecules(
     let text = text_of(file, path.read(context.files())?)?;
     let raw = match format.as_str() {
         "csv" | "tsv" => delimited_columns::read(file, &text, columns)?,
-        "sdf" => sd_records::read(file, &text, name_column.as_deref(), &numbers, &missing)?,
+        "sdf" | "mol" => sd_records::read(file, &text, format == "mol", name_column.as_deref(), &numbers, &missing)?,
         _ => smiles_lines::read(&text),
     };
-    let smiles = map_records(context, &raw.records, canonical_smiles)?;
+    let flatten = atropisomers == "flatten";
+    let smiles = map_records(context, &raw.records, |record| canonical_smiles(record, flatten))?;
     let records = raw.records.len();
     let WithRejects { kept, rejects } = sort_out(file, raw, smiles, on_error == "fail")?;
     context.signal("read", &json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() }))?;
@@ -119,7 +130,7 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
     match format.as_str() {
         "smi" => return promised,
         // Each record of an SD file has data of its own.
-        "sdf" => return Columns::Unknown,
+        "sdf" | "mol" => return Columns::Unknown,
         _ => {}
     }
     let columns = FileColumns {
@@ -148,16 +159,16 @@ fn format_of(file: &str, given: Option<String>) -> Result<String, StepError> {
     match extension(file).as_deref() {
         Some("smi" | "smiles" | "txt") => Ok("smi".to_owned()),
         Some("sdf" | "sd") => Ok("sdf".to_owned()),
-        Some(known @ ("csv" | "tsv")) => Ok(known.to_owned()),
+        Some(known @ ("csv" | "tsv" | "mol")) => Ok(known.to_owned()),
         _ => Err(StepError::new(format!(
-            "the name of `{file}` does not say what it is; write `format: smi`, `csv`, `tsv` or `sdf`"
+            "the name of `{file}` does not say what it is; write `format: smi`, `csv`, `tsv`, `sdf` or `mol`"
         ))),
     }
 }
 
-fn canonical_smiles(record: &RawRecord<'_>) -> Result<String, String> {
+fn canonical_smiles(record: &RawRecord<'_>, flatten: bool) -> Result<String, String> {
     let content = record.content.as_ref().map_err(Clone::clone)?;
-    content.structure.canonical_smiles()
+    content.structure.canonical_smiles(flatten)
 }
 
 /// The molecules, and the records that are none.

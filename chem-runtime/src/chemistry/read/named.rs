@@ -13,7 +13,7 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
     let mut misfits = saying_nothing(step, &format);
-    if matches!(format.as_str(), "smi" | "sdf") {
+    if matches!(format.as_str(), "smi" | "sdf" | "mol") {
         return misfits;
     }
     let delimiter = separator(&format, &step.delimiter);
@@ -54,7 +54,7 @@ fn saying_nothing(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
             ],
             "leave it out, or write `format: csv` or `tsv` if the first line names columns",
         ),
-        "sdf" => (
+        "sdf" | "mol" => (
             vec![
                 ("smiles_column", smiles_column, "names a column of SMILES, and an SD file has mol blocks"),
                 ("delimiter", delimiter, "says what separates cells, and an SD file has none"),
@@ -65,11 +65,17 @@ fn saying_nothing(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
             vec![("delimiter", delimiter, "says what separates the cells of a CSV file, and in a TSV file tabs do")],
             "leave it out, or write `format: csv`",
         ),
-        _ => return Vec::new(),
+        _ => (Vec::new(), "leave it out"),
     };
+    let flattens = step.atropisomers != "reject" && !matches!(format, "sdf" | "mol");
+    let no_blocks = ("atropisomers", flattens, "says how mol blocks are read, and only SD files have some");
     let misfit = |param: &'static str, what: &str| Misfit {
         help: Some(help.to_owned()),
         ..Misfit::new(param, format!("`{param}` {what}"))
     };
-    said.into_iter().filter(|(_, given, _)| *given).map(|(param, _, what)| misfit(param, what)).collect()
+    said.into_iter()
+        .chain([no_blocks])
+        .filter(|(_, given, _)| *given)
+        .map(|(param, _, what)| misfit(param, what))
+        .collect()
 }

@@ -81,7 +81,7 @@ fn has_smiles(file: &str, text: &[u8], delimiter: u8) -> Result<(), StepError> {
 
 fn query(file: &str, record: RawRecord<'_>) -> Result<Query, StepError> {
     let molecule = record.content.and_then(|content| {
-        let smiles = content.structure.canonical_smiles()?;
+        let smiles = content.structure.canonical_smiles(false)?;
         Ok(Query { name: content.name.unwrap_or_else(|| smiles.clone()), smiles })
     });
     molecule.map_err(|reason| {

@@ -38,18 +38,15 @@ pub(super) enum Spelling {
 }
 
 impl Spelling {
-    /// The canonical SMILES.
+    /// The canonical SMILES; with `flatten`, of an atropisomer without the configuration of its axis.
     ///
     /// # Errors
     /// Says why there is no such molecule.
-    pub(super) fn canonical_smiles(&self) -> Result<String, String> {
+    pub(super) fn canonical_smiles(&self, flatten: bool) -> Result<String, String> {
         match self {
             Self::Smiles(smiles) => Structure::from_smiles(smiles)?.canonical_smiles(),
-            // By way of a SMILES, so that what was drawn is held to the same limits and gives the same record.
-            Self::MolBlock(block) => {
-                let smiles = Structure::from_mol_block(block)?.canonical_smiles()?;
-                Structure::from_smiles(&smiles)?.canonical_smiles()
-            }
+            Self::MolBlock(block) if flatten => Structure::canonical_smiles_of_flattened(block),
+            Self::MolBlock(block) => Structure::canonical_smiles_of_mol_block(block),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! begins with the word `smiles`, which is no SMILES either, names the columns and is skipped too.
 
 use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
-use crate::records::{Line, lines};
+use crate::records::{Line, lines, not_utf8};
 
 pub(super) fn read(text: &[u8]) -> RawFile<'_> {
     let records = lines(text)
@@ -22,7 +22,7 @@ fn is_header(line: &[u8]) -> bool {
 }
 
 pub(super) fn content(line: &[u8]) -> Result<Content, String> {
-    let text = std::str::from_utf8(line).map_err(|_| "is not UTF-8 text".to_owned())?;
+    let text = std::str::from_utf8(line).map_err(|_| not_utf8(line, None))?;
     if text.contains('\0') {
         return Err("has the character U+0000, which cannot be stored".to_owned());
     }

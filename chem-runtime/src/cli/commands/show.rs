@@ -65,8 +65,8 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         text.push_str(&format!("wrote {} ({} bytes)\n", output::shown(&path.display().to_string()), file.bytes));
     }
     for Refused { step, records, used, table } in report.refused(store)? {
-        let all = records + used;
-        text.push_str(&format!("{step} refused {records} of {all} records: "));
+        let of = used.map_or_else(String::new, |used| format!(" of {}", records + used));
+        text.push_str(&format!("{step} refused {records}{of} records: "));
         text.push_str(&format!("{}\n", which_and_why(shared, table)));
     }
     output::print(&text)?;

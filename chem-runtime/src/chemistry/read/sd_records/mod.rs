@@ -1,15 +1,21 @@
 //! SD files: mol blocks, each with data under names, and a line `$$$$` after each record.
 
+mod data;
+mod framing;
+
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use self::data::{Fields, fields};
+pub(in crate::chemistry) use self::data::{Header, begins_a_field, field_header};
+use self::framing::{Framed, doubtful_end};
 use super::delimited_columns::value;
 use super::raw::{Content, RawFile, RawRecord, Spelling};
 use crate::artifact::{Column, ColumnType};
 use crate::cancel::{self, until_stopped};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Line, lines};
+use crate::records::{Line, lines, not_utf8};
 use crate::step::{StepError, listed};
 
 /// The molecules of an SD file have at most so many values: records with ever new names make them grow with their square.
@@ -26,23 +32,29 @@ struct SdRecord<'a> {
 struct SdContent<'a> {
     title: &'a str,
     block: String,
-    data: Vec<(&'a str, String)>,
+    fields: Fields<'a>,
 }
 
 /// The records of `text`. The name of a molecule is what the first line of its block says, or what stands in the data
-/// under `name`; data under a name of `numbers` are numbers.
+/// under `name`; data under a name of `numbers` are numbers. The last record of a mol file needs no `$$$$`.
 pub(super) fn read<'a>(
     file: &str,
     text: &'a [u8],
+    in_mol_file: bool,
     name: Option<&str>,
     numbers: &[String],
     missing: &[String],
 ) -> Result<RawFile<'a>, StepError> {
-    let records = records(text);
+    // What is read of a file when the run is asked to stop is not used.
+    let framed = framing::records(lines(text).take_while(|_| !cancel::is_requested()));
     cancel::check()?;
+    let next = framed.iter().skip(1).map(Some).chain([None]);
+    let records = framed.iter().zip(next).map(|(record, next)| sd_record(record, next, in_mol_file));
+    let records: Vec<SdRecord<'_>> = until_stopped(records)?;
     let mut names: Vec<&str> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
-    for (field, _) in records.iter().filter_map(|record| record.content.as_ref().ok()).flat_map(|content| &content.data)
+    for (field, _) in
+        records.iter().filter_map(|record| record.content.as_ref().ok()).flat_map(|content| &content.fields)
     {
         if !places.contains_key(field) {
             places.insert(field, names.len());
@@ -103,62 +115,57 @@ fn finish(
     more: &[(&str, Column)],
     missing: &[String],
 ) -> Result<Content, String> {
-    let SdContent { title, block, data } = content;
-    // Of fields with one name the first counts.
-    let by_name: HashMap<&str, &str> = data.iter().rev().map(|(field, value)| (*field, value.as_str())).collect();
-    let field = |wanted: &str| by_name.get(wanted).copied().unwrap_or_default();
+    let SdContent { title, block, fields } = content;
+    let fields: HashMap<&str, &str> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let field = |wanted: &str| fields.get(wanted).copied().unwrap_or_default();
     let name = name.map_or(title, field);
     let more: Vec<Value> =
-        more.iter().map(|(wanted, column)| value(column, field(wanted), missing)).collect::<Result<_, _>>()?;
+        more.iter().map(|(wanted, column)| typed(column, field(wanted), missing)).collect::<Result<_, _>>()?;
     let name = Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
     Ok(Content { structure: Spelling::MolBlock(block), name, more })
 }
 
-/// The records of `text`. What stands after the last `$$$$` is a record too, unless it is blank: one that is cut off.
-fn records(text: &[u8]) -> Vec<SdRecord<'_>> {
-    let (mut found, mut record): (Vec<SdRecord<'_>>, Vec<Line<'_>>) = (Vec::new(), Vec::new());
-    // What is read of a file when the run is asked to stop is not used.
-    for line in lines(text).take_while(|_| !cancel::is_requested()) {
-        if line.text.starts_with(b"$$$$") {
-            found.push(sd_record(&record, true).unwrap_or_else(|| nothing(line.number)));
-            record.clear();
-        } else {
-            record.push(line);
-        }
+/// The value of a field. White space around it is part of a text, and of nothing else.
+fn typed(column: &Column, text: &str, missing: &[String]) -> Result<Value, String> {
+    match value(column, text.trim(), missing)? {
+        Value::Null if !text.is_empty() && text.trim().is_empty() && column.ty == ColumnType::Text => Ok(text.into()),
+        Value::String(_) => Ok(text.into()),
+        other => Ok(other),
     }
-    if record.iter().any(|line| !line.text.trim_ascii().is_empty()) {
-        found.extend(sd_record(&record, false));
-    }
-    found
 }
 
-fn sd_record<'a>(lines: &[Line<'a>], ended: bool) -> Option<SdRecord<'a>> {
-    let first = lines.first()?;
-    let content = if ended { content(lines) } else { Err(cut_off(lines)) };
-    Some(SdRecord { line: first.number, title: first.text.trim_ascii(), content })
+/// The record in `framed`, which `next` follows. `in_mol_file` if it may end with its mol block.
+fn sd_record<'a>(framed: &Framed<'a>, next: Option<&Framed<'a>>, in_mol_file: bool) -> SdRecord<'a> {
+    let Some(first) = framed.lines.first() else {
+        let line = framed.ended_on.unwrap_or_default();
+        return SdRecord { line, title: b"", content: Err("has nothing in it".to_owned()) };
+    };
+    let whole = framed.ended_on.is_some() || in_mol_file && framed.block_end == Some(framed.last_filled());
+    let content = match doubtful_end(framed, next) {
+        Some(line) => Err(format!(
+            "has the line {line} within a value, `$$$$`, which ends a record; what follows it is no record"
+        )),
+        None if whole => content(framed),
+        None => Err(cut_off(framed)),
+    };
+    SdRecord { line: first.number, title: first.text.trim_ascii(), content }
 }
 
-/// A record of which there is no more than the `$$$$` on line `line`.
-fn nothing<'a>(line: u64) -> SdRecord<'a> {
-    SdRecord { line, title: b"", content: Err("has nothing in it".to_owned()) }
-}
-
-fn cut_off(lines: &[Line<'_>]) -> String {
-    let before =
-        if lines.iter().any(is_end) { "the `$$$$` that ends the record" } else { "the `M  END` of its mol block" };
+fn cut_off(framed: &Framed<'_>) -> String {
+    let before = match framed.block_end {
+        Some(_) => "the `$$$$` that ends the record",
+        None => "the `M  END` of its mol block",
+    };
     format!("is cut off: the file ends before {before}")
 }
 
-fn is_end(line: &Line<'_>) -> bool {
-    line.text.trim_ascii_end() == b"M  END"
-}
-
-fn content<'a>(lines: &[Line<'a>]) -> Result<SdContent<'a>, String> {
-    let text = |line: &Line<'a>| std::str::from_utf8(line.text).map_err(|_| "is not UTF-8 text".to_owned());
+fn content<'a>(framed: &Framed<'a>) -> Result<SdContent<'a>, String> {
+    let lines = &framed.lines;
+    let text = |line: &Line<'a>| std::str::from_utf8(line.text).map_err(|_| not_utf8(line.text, None));
     if lines.iter().any(|line| line.text.contains(&0)) {
         return Err("has the character U+0000, which cannot be stored".to_owned());
     }
-    let end = lines.iter().position(is_end).ok_or("has no `M  END` at the end of its mol block")?;
+    let end = framed.block_end.ok_or("has no `M  END` at the end of its mol block")?;
     let title = text(&lines[0])?;
     let mut block = String::new();
     for (at, line) in lines[..=end].iter().enumerate() {
@@ -172,31 +179,12 @@ fn content<'a>(lines: &[Line<'a>]) -> Result<SdContent<'a>, String> {
         }
         block.push('\n');
     }
-    let (mut data, mut names): (Vec<(&str, String)>, HashSet<&str>) = Default::default();
-    let mut rest = lines[end + 1..].iter();
-    while let Some(line) = rest.next() {
-        let header = text(line)?;
-        if header.trim().is_empty() {
-            continue;
-        }
-        let name = header.strip_prefix('>').and_then(|header| header.split_once('<')?.1.rsplit_once('>'));
-        let Some((name, _)) = name.filter(|(name, _)| !name.trim().is_empty()) else {
-            return Err(format!("has the line {}, which is no header `> <NAME>` of data", line.number));
-        };
-        let mut lines: Vec<&str> = Vec::new();
-        for line in rest.by_ref().map(text) {
-            match line? {
-                "" => break,
-                line => lines.push(line),
-            }
-        }
-        let name = name.trim();
-        if !names.insert(name) {
-            return Err(format!("has data under `{name}` twice"));
-        }
-        data.push((name, lines.join("\n").trim().to_owned()));
+    let fields = fields(&lines[end + 1..])?;
+    let mut names = HashSet::new();
+    if let Some((twice, _)) = fields.iter().find(|(name, _)| !names.insert(*name)) {
+        return Err(format!("has data under `{twice}` twice"));
     }
-    Ok(SdContent { title, block, data })
+    Ok(SdContent { title, block, fields })
 }
 
 #[cfg(test)]
@@ -208,7 +196,7 @@ mod tests {
 
     fn read_all(text: &str, name: Option<&str>, numbers: &[&str]) -> (Vec<String>, Vec<Result<Content, String>>) {
         let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        let file = read("a.sdf", text.as_bytes(), name, &numbers, &[]).unwrap();
+        let file = read("a.sdf", text.as_bytes(), false, name, &numbers, &[]).unwrap();
         let columns = file.more.iter().map(|column| column.name.to_string()).collect();
         (columns, file.records.into_iter().map(|record| record.content).collect())
     }
@@ -256,7 +244,7 @@ mod tests {
     fn an_old_encoding_is_let_pass_where_it_does_no_harm() {
         let of = |block: &str| {
             let text: Vec<u8> = block.chars().map(|symbol| symbol as u8).chain(*b"\n$$$$\n").collect();
-            read("a.sdf", &text, None, &[], &[]).unwrap().records.remove(0).content
+            read("a.sdf", &text, false, None, &[], &[]).unwrap().records.remove(0).content
         };
         let block = of(&BLOCK.replace("  x\n\n", "  \u{e4}\n\u{fc}\n")).unwrap().structure;
         assert_eq!(block, Spelling::MolBlock(BLOCK.replace("  x\n\n", "  ?\n?\n")));
@@ -279,7 +267,8 @@ mod tests {
             assert!(records.last().unwrap().as_ref().is_err_and(|said| said.contains(why)), "{records:?}");
         }
         let numbers = ["b".to_owned()];
-        let said = read("a.sdf", record("> <a>\n1\n\n").as_bytes(), None, &numbers, &[]).unwrap_err().to_string();
+        let said =
+            read("a.sdf", record("> <a>\n1\n\n").as_bytes(), false, None, &numbers, &[]).unwrap_err().to_string();
         assert!(said.contains("`b`") && said.contains("`a`"), "{said}");
     }
 }

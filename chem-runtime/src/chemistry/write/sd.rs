@@ -1,0 +1,87 @@
+//! SD files: for each molecule its mol block and its data.
+
+use super::{Row, Written, one_line};
+use crate::artifact::{Column, ColumnData};
+use crate::chemistry::library::Structure;
+use crate::chemistry::read::{Header, begins_a_field, field_header};
+use crate::prelude::*;
+
+/// Refuses a column whose name would read back as another.
+///
+/// # Errors
+/// Names the column.
+pub(super) fn check_columns(columns: &[(&Column, &ColumnData)]) -> Result<(), StepError> {
+    let reads_back = |name: &str| {
+        let header = header(name);
+        !header.contains(['\n', '\r']) && field_header(header.as_bytes()) == Header::Plain(name.as_bytes())
+    };
+    match columns.iter().find(|(column, _)| !reads_back(&column.name)) {
+        Some((column, _)) => Err(StepError::new(format!(
+            "the column `{}` cannot be data of an SD file, for its name would read back as another; give it another name",
+            column.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn header(column: &str) -> String {
+    format!(">  <{column}>")
+}
+
+/// The record of a molecule, with the `$$$$` that ends it.
+///
+/// # Errors
+/// Says why the molecule cannot be written: it cannot be drawn, or its name or a value would end the record or begin a field.
+pub(super) fn record(row: &Row<'_>, columns: &[(&Column, &ColumnData)]) -> Result<Written, String> {
+    let mut change = None;
+    let mut name = row.name.unwrap_or_default();
+    let shown = one_line(name);
+    if shown != name {
+        change = Some("its name has a line end, or white space around it, which an SD file does not hold".to_owned());
+        name = &shown;
+    }
+    if name.starts_with("$$$$") || name == "M  END" {
+        return Err(super::misread(name, "the end of a record"));
+    }
+    let block = Structure::from_smiles(row.smiles)?.mol_block()?;
+    change = change.or(block.change);
+    // The first line of a block is the title, which the library does not know.
+    let rest = block.text.split_once('\n').map_or("", |(_, rest)| rest);
+    let mut text = format!("{name}\n{rest}");
+    for (column, data) in columns {
+        let value = match data.json(row.index) {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(value) => value,
+            other => other.to_string(),
+        };
+        let of =
+            |why: &str| format!("has in the column `{}` a value that an SD file does not hold: {why}", column.name);
+        if value.is_empty() {
+            change = change.or_else(|| Some(of("an empty text, which reads back as a missing value")));
+            continue;
+        }
+        check(&value).map_err(of)?;
+        text.push_str(&format!("{}\n{value}\n\n", header(&column.name)));
+    }
+    text.push_str("$$$$\n");
+    Ok(Written { text, change })
+}
+
+/// Whether a text reads back as it is.
+fn check(value: &str) -> Result<(), &'static str> {
+    if value.contains('\r') {
+        return Err("it has a carriage return, which reads back as a line end");
+    }
+    for line in value.split('\n') {
+        if line.is_empty() {
+            return Err("it has an empty line");
+        }
+        if line.starts_with("$$$$") {
+            return Err("it has a line that begins with `$$$$`");
+        }
+        if begins_a_field(line.as_bytes()) {
+            return Err("it has a line that would begin a field, `> <NAME>`");
+        }
+    }
+    Ok(())
+}
