@@ -67,6 +67,10 @@ fn statements(schema: &str, role: &str, rights: Rights) -> Vec<String> {
     statements
 }
 
+/// Whether this user may act as the owner of the store.
+const OWNS: &str =
+    "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = $name$store.event_log$name$::regclass";
+
 /// Gives `role` these rights on the store, and takes all others from it. Returns the statements that did so.
 ///
 /// # Errors
@@ -75,6 +79,14 @@ pub fn grant(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, S
     let failed = |error| store_error(pool.shown(), "grant rights on", error);
     let statements = grants(pool, role, rights)?;
     let mut session = pool.get()?;
+    // To the server it is no error to grant what one may not: it warns, and grants nothing.
+    let owns = session.in_schema(OWNS);
+    if !session.query_one(&owns, &[]).and_then(|row| row.try_get::<_, bool>(0)).map_err(failed)? {
+        return Err(unusable(format!(
+            "only the owner of the store `{}` may grant rights on it; `--print` prints the statements that do so",
+            pool.shown()
+        )));
+    }
     let mut transaction = session.transaction().map_err(failed)?;
     for statement in &statements {
         transaction.batch_execute(statement).map_err(failed)?;
