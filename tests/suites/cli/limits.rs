@@ -163,6 +163,20 @@ fn an_expression_of_some_characters_fails_by_its_limit() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", feature = "chemistry"))]
+fn a_step_whose_time_is_up_stops_within_its_expression_s_next_row() {
+    let list = "[1,2,3,4,5,6,7,8,9,0]";
+    let condition = format!("{list}.all(a, {list}.all(b, {list}.all(c, a + b + c >= 0)))");
+    let filter = format!("  - {{ id: f, uses: molecules.filter, timeout: 1s, with: {{ where: \"{condition}\" }} }}\n");
+    let place = reading("molecules.read", "a.smi", &filter);
+    place.write("a.smi", &"C methane\n".repeat(20_000));
+    let found = watch(&place, &["run", "bomb.yaml"], 120, None);
+    assert_eq!(found.status.code(), Some(1), "{}", found.said);
+    assert!(found.said.contains("did not end within 1s"), "{}", found.said);
+    assert!(!found.said.contains("left behind"), "{}", found.said);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn the_hashing_of_a_file_heeds_ctrl_c() {
     let place = reading(

@@ -76,6 +76,11 @@ pub(super) struct Shared {
 const MANIFEST_FOLDER: &str = "1";
 
 impl Shared {
+    /// Whether runs are confined to a folder.
+    pub(super) fn is_confined(&self) -> bool {
+        self.confined.as_deref().is_some_and(|folder| folder != "0")
+    }
+
     /// What the files of a run are confined to whose manifest is in `directory`.
     pub(super) fn confinement(&self, directory: &Path) -> Option<Confinement> {
         let confinement = match self.confined.as_deref()? {

@@ -54,6 +54,11 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             Ok(if drifts.is_empty() && audit.is_sound() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
         }
         StoreCommand::Repair => {
+            if shared.is_confined() {
+                let message =
+                    "`chem store repair` runs steps of all runs, wherever their folders are, and cannot be confined";
+                return Err(Failure::usage(message).with_help("leave out `--confined`, or set `CHEM_CONFINED=0`"));
+            }
             let (store, cancel) = (store::open_existing(&url)?, stopping());
             let outputs = tempfile::tempdir()?;
             let repair = workbench::repair(&store, Registry::linked()?, outputs.path(), &cancel)?;
