@@ -123,8 +123,8 @@ fn filtering_drops_what_is_missing_and_writing_takes_molecules_as_a_table() {
     let strong = FilterMolecules { r#where: Expression::new("pIC50 > 5").unwrap() };
     let kept = run(&strong, directory.path(), &[("molecules", &read[0])]).unwrap();
     assert_eq!(texts(&table(&kept[0]), "name"), ["strong, 1"]);
-    let write =
-        WriteTable { path: "out/a.csv".into(), format: None, columns: Some(vec!["name".into(), "pIC50".into()]) };
+    let columns = Some(vec!["name".into(), "pIC50".into()]);
+    let write = WriteTable { path: "out/a.csv".into(), format: None, columns, escape_formulas: None };
     run(&write, directory.path(), &[("table", &kept[0])]).unwrap();
     assert_eq!(std::fs::read_to_string(directory.path().join("out/a.csv")).unwrap(), "name,pIC50\n\"strong, 1\",8\n");
     let unknown = FilterMolecules { r#where: Expression::new("pIC5 > 5").unwrap() };
