@@ -2,6 +2,7 @@
 //! in `steps`.
 
 mod steps;
+mod warnings;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
 use crate::store::{EventStore, FlowSummary, StoreError, StoredArtifacts};
 
 pub use steps::{family, output_kind, param_facts, step_reference};
+pub use warnings::Warning;
 
 /// A run as it is printed.
 #[derive(Debug, Clone, PartialEq)]

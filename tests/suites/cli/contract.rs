@@ -20,7 +20,17 @@ fn run_prints_one_object_and_show_prints_it_again() {
     let run = outcome.json();
     assert_eq!(
         keys(&run),
-        ["definition_hash", "error", "event_variants", "flow", "flow_fingerprint", "flow_id", "status", "steps"]
+        [
+            "definition_hash",
+            "error",
+            "event_variants",
+            "flow",
+            "flow_fingerprint",
+            "flow_id",
+            "status",
+            "steps",
+            "warnings"
+        ]
     );
     assert_eq!((&run["flow"], &run["status"], &run["error"]), (&"demo".into(), &"completed".into(), &Value::Null));
     assert_eq!(run["event_variants"], "ISFSFSGFC");
@@ -46,7 +56,7 @@ fn ls_log_and_artifact_print_json_alone() {
     let run = place.chem(&["run", "demo.yaml", "--format", "json", "-q"]).expect(0).json();
     let listed = place.chem(&["ls", "--format", "json"]).expect(0).json();
     let mut summary = run.clone();
-    summary.as_object_mut().unwrap().retain(|key, _| key != "steps" && key != "error");
+    summary.as_object_mut().unwrap().retain(|key, _| key != "steps" && key != "error" && key != "warnings");
     assert_eq!(listed, Value::Array(vec![summary]));
 
     let events = place.chem(&["log", "@last", "--format", "json"]).expect(0).json_lines();

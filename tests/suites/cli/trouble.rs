@@ -49,6 +49,41 @@ fn refused_records_are_told_with_where_they_are() {
 }
 
 #[test]
+fn a_file_that_is_mostly_refused_is_told_loudly() {
+    let place = Place::new();
+    place.write("most.csv", "a,b\n1,2\n1\n1,2,3\n1,2,3,4\n").write("some.csv", "a,b\n1,2\n1,2\n1,2,3\n");
+    place.write("whole.csv", "a,b\n1,2,3\n1,2,3\n");
+    let manifest =
+        |file: &str| format!("flow: r\nsteps:\n  - {{ id: read, uses: table.read, with: {{ path: {file} }} }}\n");
+    for (file, refused, records, words) in [
+        ("most.csv", 3, 4, "refused 3 of 4 records, 2 of them for one reason: has 3 cells where the header has 2"),
+        ("whole.csv", 2, 2, "refused 2 of 2 records, all for one reason: has 3 cells where the header has 2"),
+    ] {
+        place.write("read.yaml", &manifest(file));
+        // The second run reuses what the first has found, and `show` tells the same from the log.
+        for arguments in [&["run", "read.yaml", "-q"][..], &["run", "read.yaml", "-q"], &["show", "@last", "-q"]] {
+            let said = place.chem(arguments).expect(0).stderr;
+            assert!(said.contains("warning: step `read` ") && said.contains(words), "{arguments:?}: {said}");
+        }
+        let warnings = &place.show("@last")["warnings"];
+        assert_eq!(
+            warnings[0],
+            json!({
+                "step": "read",
+                "message": format!("step `read` {words}"),
+                "refused": refused,
+                "records": records,
+                "reason": "has 3 cells where the header has 2",
+                "for_reason": 2,
+            })
+        );
+    }
+    place.write("read.yaml", &manifest("some.csv"));
+    assert_eq!(place.chem(&["run", "read.yaml", "-q"]).expect(0).stderr, "");
+    assert_eq!(place.show("@last")["warnings"], json!([]));
+}
+
+#[test]
 fn a_store_that_ends_with_the_program_is_not_gone_back_to() {
     let place = Place::new();
     place.write("fail.yaml", FAILS).write("gated.yaml", GATED);

@@ -30,6 +30,7 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     let holder = runs::at_work(store, report.flow_id, report.status)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
+        json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
         if let Some(holder) = &holder {
             runs::say_running(&mut json, holder);
         }
@@ -70,6 +71,9 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         text.push_str(&format!("{}\n", which_and_why(shared, table)));
     }
     output::print(&text)?;
+    for warning in report.warnings(store)? {
+        output::say(&format!("{}: {}", styled(ODD, "warning"), output::shown(&warning.message)));
+    }
     if let Some((step, message, causes)) = report.failed_step() {
         let message = format!("step `{}` failed: {message}", step.id);
         let help = format!(
