@@ -46,6 +46,18 @@ pub struct Param {
     pub value: Option<Value>,
 }
 
+impl Param {
+    /// The value as text has it: text as it is, and a number or a truth value as it is spelled where it is given, so that
+    /// `1.10` stays `1.10`. `None` for a list, and for a value that is wrong.
+    pub fn spelling(&self) -> Option<&str> {
+        match &self.node.value {
+            NodeValue::Text(text) => Some(text),
+            NodeValue::Number(_) | NodeValue::Bool(_) => Some(self.source.slice(self.node.span)),
+            _ => None,
+        }
+    }
+}
+
 /// The parameters that `declared` says, with `overrides` in place.
 pub fn resolve(
     declared: Option<Vec<(Key, Node)>>,
@@ -101,6 +113,15 @@ impl Params {
         &self.overridden
     }
 
+    /// How the numbers and truth values are spelled that an override set.
+    pub fn spelled(&self) -> impl Iterator<Item = (&str, &Value, &str)> {
+        self.overridden.iter().filter_map(|name| {
+            let param = self.by_name.get(name)?;
+            let value = param.value.as_ref().filter(|value| !value.is_string())?;
+            Some((name.as_str(), value, param.spelling()?))
+        })
+    }
+
     /// The values by name, for the record.
     pub fn values(&self) -> Map<String, Value> {
         let value = |name: &String| Some((name.clone(), self.by_name.get(name)?.value.clone()?));
@@ -120,7 +141,7 @@ impl Params {
     fn set(&mut self, given: &Override, manifest: &Source, findings: &mut Findings) {
         let source = Source::new("--set", &given.0);
         let text = source.text();
-        let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
+        let Some((name, _)) = text.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
             let span = Span::new(0, text.len());
             let message = format!("`{text}` is not of the form `name=value`");
             let help = "write `--set name=value`";
@@ -147,30 +168,49 @@ impl Params {
             return;
         };
         let Some(declared) = &param.value else { return };
-        let whole = Span::new(value_start, text.len());
-        let set = match declared {
-            // Text is taken as it is: `--set name=5` needs no quotes.
-            Value::String(_) => Some(Node { span: whole, value: NodeValue::Text(value.to_owned()) }),
-            declared => read(&source, value_start, findings).and_then(|node| {
-                agree(declared, node, &source)
-                    .map_err(|found| {
-                        let message = format!("`{name}` is {}, and `--set` gives {found}", describe(declared));
-                        let diagnostic = Diagnostic::new(&rules::OVERRIDE_TYPE, message, &source, whole);
-                        findings.add(diagnostic.with_secondary(manifest, param.declared, "it is declared here"));
-                    })
-                    .ok()
-            }),
-        };
-        let Some(node) = set else { return };
+        let Some(node) = read_assigned(&source, value_start, Form::of(declared), findings) else { return };
+        if !agrees(declared, &node) {
+            let message = format!("`{name}` is {}, and `--set` gives {}", describe(declared), node.describe());
+            let whole = Span::new(value_start, text.len());
+            let diagnostic = Diagnostic::new(&rules::OVERRIDE_TYPE, message, &source, whole);
+            findings.add(diagnostic.with_secondary(manifest, param.declared, "it is declared here"));
+            return;
+        }
         param.value = node.to_json();
         (param.node, param.source) = (node, source.clone());
         self.overridden.insert(name.to_owned());
     }
 }
 
-/// The value that an override gives, as YAML. Its places are those in the whole override.
-fn read(source: &Source, start: usize, findings: &mut Findings) -> Option<Node> {
-    let value = Source::new(source.name(), &source.text()[start..]);
+/// What is expected after `=`, as far as it decides how that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Text, which is taken as it is: `--set name=5` needs no quotes.
+    Text,
+    /// A list of texts, which need no quotes either.
+    Texts,
+    /// Any other value, written as in a manifest.
+    Value,
+}
+
+impl Form {
+    fn of(declared: &Value) -> Self {
+        match declared {
+            Value::String(_) => Self::Text,
+            Value::Array(items) if items.iter().all(Value::is_string) => Self::Texts,
+            _ => Self::Value,
+        }
+    }
+}
+
+/// The value that is assigned in `source` from `start` on. `None` if it cannot be read, and `findings` say why. Its places
+/// are those in all of `source`.
+pub fn read_assigned(source: &Source, start: usize, form: Form, findings: &mut Findings) -> Option<Node> {
+    let whole = Span::new(start, source.text().len());
+    if form == Form::Text {
+        return Some(Node { span: whole, value: NodeValue::Text(source.slice(whole).to_owned()) });
+    }
+    let value = Source::new(source.name(), source.slice(whole));
     let mut wrong = Findings::default();
     let node = parse(&value, &mut wrong);
     let failed = wrong.has_errors();
@@ -186,6 +226,11 @@ fn read(source: &Source, start: usize, findings: &mut Findings) -> Option<Node> 
     }
     let mut node = node.unwrap_or(Node { span: Span::default(), value: NodeValue::Null });
     shift(&mut node, start);
+    if let (Form::Texts, NodeValue::List(items)) = (form, &mut node.value) {
+        for item in items.iter_mut().filter(|item| matches!(item.value, NodeValue::Number(_) | NodeValue::Bool(_))) {
+            item.value = NodeValue::Text(source.slice(item.span).to_owned());
+        }
+    }
     Some(node)
 }
 
@@ -196,26 +241,18 @@ fn shift(node: &mut Node, by: usize) {
     }
 }
 
-/// `node` if it can stand where `declared` stood, or else what it is. A whole number and any other are one type: the
-/// step that takes it knows better which it needs.
-fn agree(declared: &Value, mut node: Node, source: &Source) -> Result<Node, &'static str> {
-    let fits = match (declared, &mut node.value) {
-        (Value::Bool(_), NodeValue::Bool(_)) | (Value::Number(_), NodeValue::Number(_)) => true,
-        (Value::Array(declared), NodeValue::List(items)) => {
-            if declared.iter().all(Value::is_string) {
-                for item in
-                    items.iter_mut().filter(|item| !matches!(item.value, NodeValue::List(_) | NodeValue::Map(_)))
-                {
-                    if !matches!(item.value, NodeValue::Text(_)) {
-                        item.value = NodeValue::Text(source.slice(item.span).to_owned());
-                    }
-                }
-            }
+/// Whether `node` can stand where `declared` stood. A whole number and any other are one type: the step that takes it knows
+/// better which it needs.
+fn agrees(declared: &Value, node: &Node) -> bool {
+    match (declared, &node.value) {
+        (Value::String(_), NodeValue::Text(_))
+        | (Value::Bool(_), NodeValue::Bool(_))
+        | (Value::Number(_), NodeValue::Number(_)) => true,
+        (Value::Array(_), NodeValue::List(items)) => {
             items.iter().all(|item| !matches!(item.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_)))
         }
         _ => false,
-    };
-    if fits { Ok(node) } else { Err(node.describe()) }
+    }
 }
 
 fn describe(value: &Value) -> &'static str {

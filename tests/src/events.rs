@@ -109,6 +109,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
                 description: Some("Line one.\nLine \"two\".".into()),
                 params: params.clone(),
                 overridden: ["limit".to_owned()].into(),
+                spelled: [("limit".to_owned(), "5e2".to_owned())].into(),
                 steps: vec![
                     recorded("read", StepKind::Source, &params),
                     RecordedStep {

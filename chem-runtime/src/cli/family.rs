@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::args::Overrides;
 use super::commands::check::{CheckedManifest, read_and_check};
 use super::drive::RunPlan;
 use super::exit::Failure;
+use super::output;
 use crate::event::{FlowInitialized, RecordedDefinition};
 use crate::fingerprint::canonical_json;
 use crate::flow::{Change, FlowDefinition, FlowDefinitionError, FlowInstance, changes, policy_changes, replay};
-use crate::step::Registry;
+use crate::manifest::{self, Source, Style};
+use crate::step::{ParamType, Registry};
 use crate::store::EventStore;
 
 /// A run as it began, beside which a manifest is laid.
@@ -59,39 +61,61 @@ impl<'a> Begun<'a> {
 /// The flow that a run recorded, with `set` changed: parameters of the flow, as `NAME=VALUE`, and of its steps, as
 /// `STEP.PARAMETER=VALUE`. The latter need no manifest.
 pub(super) fn with_set(begun: &Begun<'_>, set: &[String]) -> Result<(FlowDefinition, Map<String, Value>), Failure> {
-    let mut of_flow = Vec::new();
-    let mut of_steps = Vec::new();
+    let (mut of_flow, mut names, mut of_steps) = (Vec::new(), Vec::new(), Vec::new());
     for given in set {
-        let Some((name, value)) = given.split_once('=') else {
+        let Some((name, _)) = given.split_once('=') else {
             return Err(Failure::usage(format!("`{given}` does not set anything"))
                 .with_help("write `--set NAME=VALUE`, or `--set STEP.PARAMETER=VALUE`"));
         };
-        match name.split_once('.') {
-            Some((step, param)) => of_steps.push((step, param, value)),
-            None => of_flow.push(given.clone()),
+        match name.trim().split_once('.') {
+            Some((step, param)) => of_steps.push((step, param, given)),
+            None => {
+                names.push(name.trim());
+                of_flow.push(given.clone());
+            }
         }
     }
     let mut recorded =
         if of_flow.is_empty() { begun.recorded.definition.clone() } else { from_manifest(begun, &of_flow)? };
-    let mut changed = Map::new();
-    for (name, value) in of_flow.iter().filter_map(|given| given.split_once('=')) {
-        changed.insert(name.to_owned(), scalar(value));
-    }
-    for (step_id, param, value) in of_steps {
-        let Some(step) = recorded.steps.iter_mut().find(|step| step.id == step_id) else {
+    for (step_id, param, given) in &of_steps {
+        let Some(step) = recorded.steps.iter_mut().find(|step| step.id == *step_id) else {
             return Err(Failure::usage(format!("the flow has no step `{step_id}`")));
         };
-        step.params.insert(param.to_owned(), scalar(value));
-        changed.insert(format!("{step_id}.{param}"), scalar(value));
+        let value = assigned(&step.uses, param, given, &recorded.params)?;
+        step.params.insert((*param).to_owned(), value);
     }
     let definition = FlowDefinition::from_recorded(&begun.recorded.flow, &recorded, Registry::linked()?)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    Ok((definition, changed))
+    // What is set is recorded as it was read, with the type of the parameter.
+    let read = self::recorded(&definition)?;
+    let of_flow = names.into_iter().filter_map(|name| Some((name.to_owned(), read.params.get(name)?.clone())));
+    let of_steps = of_steps.into_iter().map(|(step_id, param, _)| {
+        let step = read.steps.iter().find(|step| step.id == step_id);
+        let value = step.and_then(|step| step.params.get(param)).cloned().unwrap_or_default();
+        (format!("{step_id}.{param}"), value)
+    });
+    Ok((definition, of_flow.chain(of_steps).collect()))
 }
 
-/// A value as it stands after `=`: JSON, or else text.
-fn scalar(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+/// The value that `given`, `STEP.PARAMETER=VALUE`, gives the parameter of a step of type `uses`: read as `chem run` reads one
+/// for a parameter of the flow. An expression may name `flow_params`.
+fn assigned(uses: &str, param: &str, given: &str, flow_params: &Map<String, Value>) -> Result<Value, Failure> {
+    let ty = Registry::linked()?.get(uses).and_then(|found| found.spec().param(param)).map(|param| (param.ty)());
+    let source = Source::new("--set", given);
+    let start = given.find('=').map_or(given.len(), |at| at + 1);
+    let value = match manifest::read_assigned(&source, start, ty.as_ref()) {
+        Ok(value) => value,
+        Err(diagnostics) => {
+            output::say(&manifest::render(&diagnostics, Style::Coloured));
+            return Err(Failure::usage(format!("`{given}` has no value that can be read")));
+        }
+    };
+    Ok(match (ty, value) {
+        (Some(ParamType::Expression), Value::String(cel)) if !flow_params.is_empty() => {
+            json!({ "cel": cel, "params": flow_params })
+        }
+        (_, value) => value,
+    })
 }
 
 /// The definition that the run's manifest gives with these parameters of the flow, if it gives the recorded one without.
@@ -196,7 +220,11 @@ fn check_as(begun: &Begun<'_>, path: &Path, set: &[String]) -> Result<CheckedMan
         match definition.params.get(name) {
             // Text is set as it stands, without quotes.
             Some(Value::String(text)) => overrides.set.push(format!("{name}={text}")),
-            Some(value) => overrides.set.push(format!("{name}={}", canonical_json(value)?)),
+            Some(value) => {
+                let spelled = definition.spelled.get(name).cloned();
+                let value = spelled.map_or_else(|| canonical_json(value), Ok)?;
+                overrides.set.push(format!("{name}={value}"));
+            }
             None => {}
         }
     }

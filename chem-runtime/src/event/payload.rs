@@ -51,6 +51,10 @@ pub struct RecordedDefinition {
     /// The flow's parameters after all overrides.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// How those that were given another value are spelled, where that is not how their values stand here: a text that is
+    /// made of `1.10` has it so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spelled: BTreeMap<String, String>,
     /// The steps in order.
     pub steps: Vec<RecordedStep>,
 }

@@ -23,6 +23,7 @@ pub struct FlowDefinition {
     description: Option<String>,
     params: Map<String, Value>,
     overridden: BTreeSet<String>,
+    spelled: BTreeMap<String, String>,
     steps: Vec<FlowStep>,
     hash: DefinitionHash,
 }
@@ -116,7 +117,15 @@ impl FlowDefinition {
             return Err(FlowDefinitionError::NoSteps);
         }
         let hash = definition_hash(wired.iter().map(|step| step.step.id().as_str()));
-        Ok(Self { name: None, description: None, params: Map::new(), overridden: BTreeSet::new(), steps: wired, hash })
+        Ok(Self {
+            name: None,
+            description: None,
+            params: Map::new(),
+            overridden: BTreeSet::new(),
+            spelled: BTreeMap::new(),
+            steps: wired,
+            hash,
+        })
     }
 
     /// The definition that a run recorded, with the step types of `registry`.
@@ -180,6 +189,7 @@ impl FlowDefinition {
         definition.description.clone_from(&recorded.description);
         definition.params.clone_from(&recorded.params);
         definition.overridden.clone_from(&recorded.overridden);
+        definition.spelled.clone_from(&recorded.spelled);
         Ok(definition)
     }
 
@@ -201,9 +211,10 @@ impl FlowDefinition {
         self
     }
 
-    /// The same definition with the names of those parameters that were given another value than the manifest says.
-    pub fn with_overridden(mut self, overridden: BTreeSet<String>) -> Self {
-        self.overridden = overridden;
+    /// The same definition with the names of those parameters that were given another value than the manifest says, and
+    /// with the spelling of those of them that are spelled otherwise than as their values are recorded.
+    pub fn with_overridden(mut self, overridden: BTreeSet<String>, spelled: BTreeMap<String, String>) -> Self {
+        (self.overridden, self.spelled) = (overridden, spelled);
         self
     }
 
@@ -258,6 +269,7 @@ impl FlowDefinition {
             params: self.params.clone(),
             overridden: self.overridden.clone(),
             steps,
+            spelled: self.spelled.clone(),
         })
     }
 

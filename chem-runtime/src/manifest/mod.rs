@@ -32,6 +32,7 @@ use std::path::Path;
 
 use binding::{Binder, ColumnsSoFar, FilesSoFar};
 use chem_manifest::authored::{AuthoredStep, Manifest, StepTypes};
+use chem_manifest::params::Form;
 #[doc(inline)]
 pub use chem_manifest::{
     Diagnostic, Label, MAX_BYTES, Override, Position, RULES, Rule, Severity, Source, Span, Style, render,
@@ -39,9 +40,13 @@ pub use chem_manifest::{
 use chem_manifest::{Findings, params, rules};
 pub use included::{IncludedFlow, IncludedFlowError};
 pub use schema::json_schema;
+use serde_json::Value;
 
+use crate::fingerprint::canonical_json;
 use crate::flow::FlowDefinition;
-use crate::step::{Columns, PlannedStep, Registry, StepDefinition, StepPolicy, StepRegistration, StepSpec, listed};
+use crate::step::{
+    Columns, ParamType, PlannedStep, Registry, StepDefinition, StepPolicy, StepRegistration, StepSpec, listed,
+};
 
 /// What a check has found.
 #[derive(Debug)]
@@ -132,7 +137,11 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {
                 let overridden = params.overridden().clone();
-                let mut named = flow_definition.with_params(params.values()).with_overridden(overridden);
+                // A spelling that the recorded value gives back need not be recorded.
+                let kept =
+                    params.spelled().filter(|(_, value, spelling)| canonical_json(value).as_deref() != Ok(*spelling));
+                let spelled = kept.map(|(name, _, spelling)| (name.to_owned(), spelling.to_owned())).collect();
+                let mut named = flow_definition.with_params(params.values()).with_overridden(overridden, spelled);
                 if let Some(flow) = flow {
                     named = named.with_name(flow);
                 }
@@ -148,6 +157,32 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         }
     }
     Checked { definition, diagnostics: findings.into_sorted(source), origins }
+}
+
+/// The value that is assigned in `source` from `start` on to a parameter of a step, of type `ty`: text as it stands, and
+/// anything else as a manifest has it. It is for the step type to say whether it takes the value.
+///
+/// # Errors
+/// All that keeps the value from being read.
+pub fn read_assigned(source: &Source, start: usize, ty: Option<&ParamType>) -> Result<Value, Vec<Diagnostic>> {
+    let mut findings = Findings::default();
+    let node = params::read_assigned(source, start, ty.map_or(Form::Value, form_of), &mut findings);
+    node.and_then(|node| node.to_json()).ok_or_else(|| findings.into_sorted(source))
+}
+
+fn form_of(ty: &ParamType) -> Form {
+    match ty {
+        ParamType::Text
+        | ParamType::Formatted(_)
+        | ParamType::Expression
+        | ParamType::Pattern
+        | ParamType::Column
+        | ParamType::InputFile
+        | ParamType::OutputFile => Form::Text,
+        ParamType::Optional(inner) => form_of(inner),
+        ParamType::List(inner) if form_of(inner) == Form::Text => Form::Texts,
+        _ => Form::Value,
+    }
 }
 
 impl StepTypes for Registry {

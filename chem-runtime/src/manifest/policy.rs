@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use chem_manifest::authored::{self, Policy};
 use chem_manifest::params::Params;
 use chem_manifest::{Diagnostic, Findings, Source, rules};
-use serde_json::Value;
 
-use super::binding::filled;
+use super::binding::filled_text;
 use crate::flow::check_schema;
 use crate::step::{Gate, RetryOn, RetryPolicy, StepPolicy};
 
@@ -30,11 +29,7 @@ pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findi
             schema.clone()
         });
         let can_be_filled = params.check(&gate.message, source, &mut BTreeSet::new(), findings);
-        let message = match filled(&gate.message, params).filter(|_| can_be_filled) {
-            Some(Value::String(text)) => text,
-            Some(value) => value.to_string(),
-            None => String::new(),
-        };
+        let message = filled_text(&gate.message, params).filter(|_| can_be_filled).unwrap_or_default();
         Gate { message, schema }
     });
     StepPolicy { retry, timeout_ms: written.timeout_ms, gate }

@@ -1,12 +1,11 @@
 //! Placeholders filled in: a text that is one placeholder becomes the parameter's value, of the parameter's type. Inside a
-//! longer text a value is written out: a number in its canonical form, so that `5` and `5.0` give one text.
+//! longer text a value is spelled as the manifest spells it, or the override that set it: `1.10` stays `1.10`.
 
 use std::ops::Range;
 
+use chem_manifest::params::Param;
 use chem_manifest::template::Part;
 use serde_json::Value;
-
-use crate::fingerprint::canonical_json;
 
 /// A text with its placeholders filled in.
 #[derive(Debug)]
@@ -16,12 +15,22 @@ pub(super) struct Filled {
     pieces: Vec<(Range<usize>, Range<usize>, bool)>,
 }
 
-/// Fills `text`, which has these `parts`, with what `value_of` has for each parameter. `None` if a parameter has no value,
+/// Fills `text`, which has these `parts`, with what `param_of` has for each parameter. `None` if a parameter has no value,
 /// or one that cannot stand in text.
-pub(super) fn fill<'v>(text: &str, parts: &[Part], value_of: impl Fn(&str) -> Option<&'v Value>) -> Option<Filled> {
+pub(super) fn fill<'p>(text: &str, parts: &[Part], param_of: impl Fn(&str) -> Option<&'p Param>) -> Option<Filled> {
     if let [Part::Param { name, at }] = parts {
-        return Some(Filled { value: value_of(name)?.clone(), pieces: vec![(0..usize::MAX, at.clone(), true)] });
+        let value = param_of(name)?.value.clone()?;
+        return Some(Filled { value, pieces: vec![(0..usize::MAX, at.clone(), true)] });
     }
+    fill_text(text, parts, param_of)
+}
+
+/// The same where text is needed, also of one placeholder.
+pub(super) fn fill_text<'p>(
+    text: &str,
+    parts: &[Part],
+    param_of: impl Fn(&str) -> Option<&'p Param>,
+) -> Option<Filled> {
     let mut filled = String::new();
     let mut pieces = Vec::new();
     for part in parts {
@@ -36,14 +45,7 @@ pub(super) fn fill<'v>(text: &str, parts: &[Part], value_of: impl Fn(&str) -> Op
                 (at, true)
             }
             Part::Param { name, at } => {
-                match value_of(name)? {
-                    Value::String(value) => filled.push_str(value),
-                    value @ (Value::Bool(_) | Value::Number(_)) => {
-                        // What YAML can say of these always has a canonical form.
-                        filled.push_str(&canonical_json(value).unwrap_or_default());
-                    }
-                    _ => return None,
-                }
+                filled.push_str(param_of(name)?.spelling()?);
                 (at, true)
             }
         };
@@ -72,13 +74,25 @@ impl Filled {
 
 #[cfg(test)]
 mod tests {
+    use chem_manifest::params::{self, Params};
     use chem_manifest::template::parts;
+    use chem_manifest::yaml::{Node, NodeValue, parse};
+    use chem_manifest::{Findings, Override, Source};
     use serde_json::json;
 
     use super::*;
 
+    fn params() -> Params {
+        let manifest = "{t: a b, i: 5, f: 5.0, n: 1.10, z: 007, e: 1e3, x: 0x1F, y: True, q: \"1.10\", l: [x]}";
+        let source = Source::new("m.yaml", manifest);
+        let mut findings = Findings::default();
+        let Some(Node { value: NodeValue::Map(entries), .. }) = parse(&source, &mut findings) else { panic!() };
+        let set = [Override::new("e=2.50")];
+        params::resolve(Some(entries), &set, &source, &mut findings)
+    }
+
     fn filled(text: &str) -> Value {
-        let params = json!({"t": "a b", "i": 5, "f": 5.0, "h": 0.5, "b": true, "l": ["x"]});
+        let params = params();
         fill(text, &parts(text), |name| params.get(name)).map_or(json!(null), |filled| filled.value)
     }
 
@@ -86,12 +100,18 @@ mod tests {
     fn a_placeholder_alone_keeps_its_type() {
         assert_eq!(filled("${params.i}"), json!(5));
         assert_eq!(filled("${ params.l }"), json!(["x"]));
-        assert_eq!(filled("${params.b}"), json!(true));
+        assert_eq!(filled("${params.y}"), json!(true));
     }
 
     #[test]
-    fn inside_text_values_are_written_out() {
-        assert_eq!(filled("x${params.t}/${params.i}-${params.f}-${params.h}${params.b}."), json!("xa b/5-5-0.5true."));
+    fn inside_text_values_are_spelled_as_they_are_given() {
+        assert_eq!(
+            filled(
+                "x${params.t}/${params.i}-${params.f}-v${params.n} b${params.z} ${params.x} ${params.y} ${params.q}."
+            ),
+            json!("xa b/5-5.0-v1.10 b007 0x1F True 1.10.")
+        );
+        assert_eq!(filled("e${params.e}"), json!("e2.50"), "an override has a spelling of its own");
         assert_eq!(filled("all of ${params.l}"), json!(null));
     }
 
@@ -103,10 +123,11 @@ mod tests {
 
     #[test]
     fn a_place_in_the_result_is_a_place_in_the_text() {
-        let text = "ab${params.t}cd$${ef";
-        let filled = fill(text, &parts(text), |_| Some(&Value::Bool(false))).unwrap();
-        assert_eq!(filled.value, json!("abfalsecd${ef"));
-        for (out, origin) in [(1..2, "b"), (3..4, "${params.t}"), (1..8, "b${params.t}c"), (11..13, "ef"), (13..13, "")]
+        let text = "ab${params.y}cd$${ef";
+        let params = params();
+        let filled = fill(text, &parts(text), |name| params.get(name)).unwrap();
+        assert_eq!(filled.value, json!("abTruecd${ef"));
+        for (out, origin) in [(1..2, "b"), (3..4, "${params.y}"), (1..7, "b${params.y}c"), (10..12, "ef"), (12..12, "")]
         {
             assert_eq!(&text[filled.origin(&out)], origin, "{out:?}");
         }

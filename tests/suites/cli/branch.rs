@@ -69,6 +69,60 @@ fn text_that_was_set_is_what_it_was_in_what_comes_of_the_run() {
 }
 
 #[test]
+fn what_is_set_for_a_branch_is_read_as_it_is_read_for_a_run() {
+    let place = place();
+    let parent = run(&place, &["run", "family.yaml"]);
+    let id = parent["flow_id"].as_str().unwrap();
+    for text in ["42", "true", "[a", "1.10", "{}"] {
+        let expected = run(&place, &["run", "family.yaml", "--set", &format!("text={text}")]);
+        for name in ["text", "seed.text"] {
+            let branch = run(&place, &["branch", id, "--from", "seed", "--set", &format!("{name}={text}")]);
+            assert_eq!(branch["flow_fingerprint"], expected["flow_fingerprint"], "{name}={text}");
+            let log = place.chem(&["log", branch["flow_id"].as_str().unwrap(), "--format", "json"]).json_lines();
+            let created = log.iter().find(|event| event["event_type"] == "branchcreated").unwrap();
+            assert_eq!(created["payload"]["set"], serde_json::json!({ name: text }));
+        }
+    }
+    // A number is one however it is written, and what is none is refused.
+    let expected = run(&place, &["run", "family.yaml", "--set", "wait=1"]);
+    let branch = run(&place, &["branch", id, "--from", "slow", "--set", "slow.wait=0x1"]);
+    assert_eq!(branch["flow_fingerprint"], expected["flow_fingerprint"]);
+    let refused = place.chem(&["branch", id, "--from", "slow", "--set", "slow.wait=[1"]).expect(2);
+    assert!(refused.stderr.contains("slow.wait=[1"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_parameter_in_text_keeps_its_spelling_in_what_comes_of_the_run() {
+    let place = Place::new();
+    let flow = "flow: spelled
+params: { n: 1.10, b: 007, wait: 0 }
+steps:
+  - { id: seed, uses: demo.seed, with: { text: \"v${params.n} b${params.b}\" } }
+  - { id: slow, uses: test.slow, with: { wait: \"${params.wait}\", ran: ran.txt } }
+  - { id: characters, uses: demo.characters }
+";
+    place.write("spelled.yaml", flow);
+    let text = |run: &serde_json::Value| {
+        let log = place.chem(&["log", run["flow_id"].as_str().unwrap(), "--format", "json"]).json_lines();
+        log.iter().find(|event| event["event_type"] == "flowinitialized").unwrap()["payload"]["definition"]["steps"][0]
+            ["params"]["text"]
+            .clone()
+    };
+    assert_eq!(text(&run(&place, &["run", "spelled.yaml"])), "v1.10 b007");
+    for (set, expected) in
+        [("n=2.50", "v2.50 b007"), ("n=500.0", "v500.0 b007"), ("b=1e3", "v1.10 b1e3"), ("n=2", "v2 b007")]
+    {
+        let parent = run(&place, &["run", "spelled.yaml", "--set", set]);
+        let branch = run(&place, &["branch", parent["flow_id"].as_str().unwrap(), "--from", "slow", "--set", "wait=1"]);
+        let again = run(&place, &["branch", branch["flow_id"].as_str().unwrap(), "--from", "slow", "--set", "wait=0"]);
+        for run in [&parent, &branch, &again] {
+            assert_eq!(text(run), expected, "{set}");
+        }
+        assert_eq!(again["flow_fingerprint"], parent["flow_fingerprint"], "{set}");
+    }
+}
+
+#[test]
 fn a_branch_that_makes_no_sense_is_refused() {
     let place = place();
     place.chem(&["run", "family.yaml"]).expect(0);

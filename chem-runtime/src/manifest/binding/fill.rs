@@ -60,7 +60,7 @@ impl Binder<'_> {
 pub(in crate::manifest) fn filled(node: &Node, params: &Params) -> Option<Value> {
     match &node.value {
         NodeValue::Text(text) if text.contains("${") => {
-            template::fill(text, &parts(text), |name| params.get(name)?.value.as_ref()).map(|filled| filled.value)
+            template::fill(text, &parts(text), |name| params.get(name)).map(|filled| filled.value)
         }
         NodeValue::List(items) => {
             items.iter().map(|item| filled(item, params)).collect::<Option<_>>().map(Value::Array)
@@ -71,4 +71,11 @@ pub(in crate::manifest) fn filled(node: &Node, params: &Params) -> Option<Value>
         }
         _ => node.to_json(),
     }
+}
+
+/// The text that `node` is with its placeholders, which have been checked, filled in; `None` if it is no text.
+pub(in crate::manifest) fn filled_text(node: &Node, params: &Params) -> Option<String> {
+    let NodeValue::Text(text) = &node.value else { return None };
+    let filled = template::fill_text(text, &parts(text), |name| params.get(name))?;
+    filled.value.as_str().map(str::to_owned)
 }

@@ -19,7 +19,7 @@ use crate::step::{ParamProblem, ParamSpec, ParamType, PathPart, StepDefinition, 
 pub(super) use columns::ColumnsSoFar;
 pub(super) use files::FilesSoFar;
 use files::NamedFiles;
-pub(super) use fill::filled;
+pub(super) use fill::filled_text;
 
 /// For each parameter that the manifest gives a step, the parameters of the flow that it takes up.
 pub(super) type Written = BTreeMap<String, BTreeSet<String>>;

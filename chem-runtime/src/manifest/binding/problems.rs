@@ -127,7 +127,7 @@ impl Binder<'_> {
             return Place { span: reached.handle(), text: None, declared: None };
         };
         let parts = parts(text);
-        let filled = template::fill(text, &parts, |name| self.params.get(name)?.value.as_ref());
+        let filled = template::fill(text, &parts, |name| self.params.get(name));
         let span = match (at, &filled) {
             (Some(at), Some(filled)) => place(self.source, reached.span, text, &filled.origin(at)),
             _ => reached.span,
