@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Artifact, ArtifactError, ArtifactSource};
-use crate::fingerprint::canonical_text;
+use crate::fingerprint::{CanonicalText, canonical_text};
 
 /// A typed value on its way from one step to the next within a process.
 pub type Handed = Arc<dyn Any + Send + Sync>;
@@ -52,6 +52,16 @@ pub trait ArtifactValue: Sized + Send + Sync + 'static {
     /// The value back from its artifact, which is of this kind or of one that reads as it.
     fn unpack(root: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError>;
 
+    /// The value as an artifact, and what the next step of the same process is handed: the value that a reader of the
+    /// artifact gets, so that a step gives the same whether its input is handed on or read from a store.
+    ///
+    /// # Errors
+    /// As [`pack`](Self::pack) has them.
+    fn pack_and_hand_on(self) -> Result<(Packed, Handed), ArtifactError> {
+        let packed = self.pack()?;
+        Ok((packed, Arc::new(self).hand_on()))
+    }
+
     /// What the next step of the same process is handed. A type that reads as another one hands on what they share.
     fn hand_on(self: Arc<Self>) -> Handed {
         self
@@ -90,7 +100,50 @@ impl<T: JsonArtifact> ArtifactValue for T {
         Ok(Artifact::from_canonical(<T as JsonArtifact>::KIND, payload).into())
     }
 
+    fn pack_and_hand_on(self) -> Result<(Packed, Handed), ArtifactError> {
+        let CanonicalText { text, reads_back } = canonical_text(&self)?;
+        let root = Artifact::from_canonical(<T as JsonArtifact>::KIND, text);
+        // A float that is a whole number is written as an integer, and reads back as one into a field of any JSON.
+        let value = if reads_back { self } else { read(&root)? };
+        Ok((root.into(), Arc::new(value).hand_on()))
+    }
+
     fn unpack(root: &Artifact, _: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
-        serde_json::from_str(root.payload_text()).map_err(|error| root.malformed(error))
+        read(root)
+    }
+}
+
+fn read<T: DeserializeOwned>(root: &Artifact) -> Result<T, ArtifactError> {
+    serde_json::from_str(root.payload_text()).map_err(|error| root.malformed(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Notes {
+        any: Value,
+        number: f64,
+    }
+
+    impl JsonArtifact for Notes {
+        const KIND: &'static str = "notes";
+    }
+
+    #[test]
+    fn the_value_handed_on_is_the_one_that_is_read_back() {
+        for (any, number) in [(json!({"threshold": 0.0, "all": [1e3, -0.0, 2.5, 1e30]}), 3.0), (json!("text"), 0.5)] {
+            let (packed, handed) = Notes { any, number }.pack_and_hand_on().unwrap();
+            let handed = Notes::take(&handed).unwrap();
+            let read = Notes::unpack(&packed.root, &HashMap::new()).unwrap();
+            // `0.0` and `0` are equal neither as JSON nor as text.
+            assert_eq!((&*handed, format!("{handed:?}")), (&read, format!("{read:?}")));
+        }
     }
 }

@@ -222,9 +222,10 @@ impl Failure {
             }
             CoreEngineError::NoAttemptsLeft { .. } => Self::new(Status::Usage, &error)
                 .with_help("raise `attempts` in the manifest and run it anew; what has finished is not lost"),
-            CoreEngineError::FlowCompleted { .. } | CoreEngineError::Definition(_) | CoreEngineError::Canonical(_) => {
-                Self::new(Status::Usage, &error)
-            }
+            CoreEngineError::FlowCompleted { .. }
+            | CoreEngineError::Definition(_)
+            | CoreEngineError::Canonical(_)
+            | CoreEngineError::Artifact(_) => Self::new(Status::Usage, &error),
             CoreEngineError::FlowHasFailed { .. }
             | CoreEngineError::StepFailed { .. }
             | CoreEngineError::MissingInputs { .. } => Self::new(Status::RunFailed, &error),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use crate::event::StepStarted;
-use crate::fingerprint::{ArtifactHash, DefinitionHash};
+use crate::fingerprint::{ArtifactHash, DefinitionHash, as_read_back};
 use crate::flow::StepIdentity;
 use crate::step::{Files, StepDefinition, StepError};
 
@@ -19,7 +21,9 @@ pub fn begin_step(
     files: &Files,
     inputs: BTreeMap<String, ArtifactHash>,
 ) -> Result<StepStarted, StepError> {
-    let params = step.identity(files)?;
+    // As the log gives them back: whoever compares, prints or hands them on sees one value, whether it was stored or not.
+    let params: Map<String, Value> =
+        step.identity(files)?.into_iter().map(|(name, value)| (name, as_read_back(value))).collect();
     let step_type = step.step_type();
     let identity = StepIdentity {
         step_id: step.id().as_str(),

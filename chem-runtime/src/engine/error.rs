@@ -98,6 +98,9 @@ pub enum CoreEngineError {
     /// What was decided cannot be recorded.
     #[error("what is to be recorded has no canonical form")]
     Canonical(#[from] crate::fingerprint::CanonicalError),
+    /// A history cannot be made an artifact.
+    #[error(transparent)]
+    Artifact(#[from] crate::artifact::ArtifactError),
 }
 
 impl From<InvalidStepId> for CoreEngineError {

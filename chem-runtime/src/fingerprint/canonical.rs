@@ -100,6 +100,25 @@ pub(crate) fn check_length(text: &str) -> Result<(), CanonicalError> {
     if text.len() > MAX_LENGTH { Err(CanonicalError::TooLong { length: text.len() }) } else { Ok(()) }
 }
 
+/// `value` as it reads back from its canonical text: a float that is a whole number is that whole number.
+pub(crate) fn as_read_back(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(number_as_read_back(number)),
+        Value::Array(items) => items.into_iter().map(as_read_back).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, member)| (name, as_read_back(member))).collect(),
+        other => other,
+    }
+}
+
+/// The same of a number. A whole number that no 64 bits hold reads back as the float that it is.
+fn number_as_read_back(number: Number) -> Number {
+    match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
+        Some(float) if (-(2_f64.powi(63))..2_f64.powi(63)).contains(&float) => (float as i64).into(),
+        Some(float) if (0.0..2_f64.powi(64)).contains(&float) => (float as u64).into(),
+        _ => number,
+    }
+}
+
 /// Appends a finite `f64` in canonical form; `false`, and nothing appended, for NaN and infinities.
 pub fn write_canonical_f64(out: &mut String, value: f64) -> bool {
     if !value.is_finite() {
@@ -300,6 +319,16 @@ mod tests {
     fn fractions_print_in_their_shortest_form() {
         check(json!([0.1, 0.1 + 0.2, 407.5]), "[0.1,0.30000000000000004,407.5]");
         check(json!([5e-324, 1e-5, 9.5e-6]), "[5e-324,0.00001,9.5e-6]");
+    }
+
+    #[test]
+    fn a_value_is_read_back_as_what_it_is_written_as() {
+        let value = json!({
+            "whole": [0.0, -0.0, 3600.0, -1e15, 9_223_372_036_854_775_808.0, 18_446_744_073_709_551_616.0, 1e300],
+            "others": [0.5, 5, i64::MIN, u64::MAX, -9.5e18, "1.0", null, true],
+        });
+        let read: Value = serde_json::from_str(&canonical_json(&value).unwrap()).unwrap();
+        assert_eq!(as_read_back(value), read);
     }
 
     #[test]

@@ -183,8 +183,8 @@ impl StepOutput {
 
     /// The output `name` with `value`, packed here and handed on as it is.
     pub fn of<T: ArtifactValue>(name: &'static str, value: T) -> Result<Self, StepError> {
-        let packed = value.pack()?;
-        Ok(Self { name, packed, handed: Some(std::sync::Arc::new(value).hand_on()) })
+        let (packed, handed) = value.pack_and_hand_on()?;
+        Ok(Self { name, packed, handed: Some(handed) })
     }
 }
 

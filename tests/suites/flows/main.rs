@@ -1,14 +1,15 @@
-//! Every flow of the repository, pinned: the same record through every store.
+//! Every flow of the repository, pinned: the same record through every store, and each run can be repeated from it.
 
 mod record;
 mod rust_and_yaml;
+mod verified;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use chem_runtime::assert_flow_snapshot;
 
-/// Pins each flow, on each store, to one record; and knows which flows are pinned.
+/// Pins each flow, on each store, to one record, and verifies the run; and knows which flows are pinned.
 macro_rules! flows {
     ($($(#[$condition:meta])* $name:ident = $file:literal;)*) => {
         $(
@@ -18,6 +19,7 @@ macro_rules! flows {
                 for (store, backend) in chem_tests::stores::fresh() {
                     eprintln!("on {store}");
                     assert_flow_snapshot!(concat!("../flows/", $file), backend.store());
+                    verified::every_run(&backend.store());
                 }
             }
         )*

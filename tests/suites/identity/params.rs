@@ -1,14 +1,18 @@
 //! Parameters are hashed in their typed, defaulted form.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use chem_runtime::fingerprint::{ContentHash, Fingerprint, canonical_json};
 use chem_runtime::flow::{StepIdentity, definition_hash};
 use chem_runtime::prelude::*;
-use chem_runtime::step::{Bound, Files, Registry, StepDefinition, StepId};
+use chem_runtime::step::{Bound, Files, ParamSpec, ParamType, Registry, StepDefinition, StepId, StepSpec};
 use chem_runtime::steps::demo::Text;
-use chem_tests::values::{cases, finite, json, text};
+use chem_tests::values::{cases, finite, json, number as number_value, text};
+use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
 use crate::spelling::respell;
@@ -149,6 +153,83 @@ fn a_file_counts_by_its_content_and_not_by_its_path() {
     assert_eq!(fingerprint("a.smi", "CCO"), fingerprint("b.smi", "CCO"));
     assert_ne!(fingerprint("a.smi", "CCO"), fingerprint("a.smi", "CCN"));
     assert_ne!(fingerprint("a.smi", "CCO\n"), fingerprint("a.smi", "CCO\r\n"));
+}
+
+/// Values of a parameter, of which the step type may refuse some.
+fn values_of(ty: &ParamType, spec: &ParamSpec) -> BoxedStrategy<Value> {
+    let number = |least: f64| {
+        let near = (spec.min.unwrap_or(least), spec.max.unwrap_or(1e6));
+        let (low, high) = (near.0.ceil() as i64, near.1.floor() as i64);
+        prop_oneof![
+            (low..=high).prop_map(|whole| json!(whole as f64)),
+            (low..=high).prop_map(Value::from),
+            (near.0..=near.1).prop_map(Value::from),
+        ]
+        .boxed()
+    };
+    // The forms that texts have in the step types of this program.
+    let forms = ["CCO", "[#6]", "count", "mean(x)", "x", "x desc", "float", "x > 0", "a.csv", "s3", "x: y", "0", "1.0"];
+    let texts = || {
+        let named = spec.one_of.iter().chain(&forms).map(|text| json!(text)).collect::<Vec<_>>();
+        prop_oneof![4 => select(named), 1 => text().prop_map(Value::from)].boxed()
+    };
+    match ty {
+        ParamType::Boolean => any::<bool>().prop_map(Value::from).boxed(),
+        ParamType::Integer { .. } | ParamType::PositiveNumber => number(0.0),
+        ParamType::Number => number(-1e6),
+        ParamType::Expression => prop_oneof![
+            texts(),
+            number_value().prop_map(|limit| json!({ "cel": "x < params.limit", "params": { "limit": limit } })),
+        ]
+        .boxed(),
+        ParamType::InputFile => Just(json!("a.csv")).boxed(),
+        ParamType::List(inner) => vec(values_of(inner, spec), 0..4).prop_map(Value::from).boxed(),
+        ParamType::Optional(inner) => prop_oneof![1 => Just(Value::Null), 4 => values_of(inner, spec)].boxed(),
+        ParamType::Map(inner) => {
+            let member = (select(vec!["x", "y", "model"]), values_of(inner, spec));
+            vec(member, 0..3).prop_map(|members| members.into_iter().collect::<Value>()).boxed()
+        }
+        _ => texts(),
+    }
+}
+
+/// Parameters of a step type: those that have no default, and some of the others.
+fn params_of(spec: &'static StepSpec) -> BoxedStrategy<Map<String, Value>> {
+    let params: Vec<_> =
+        spec.params.iter().map(|param| (any::<bool>(), values_of(&(param.ty)(), param), Just(param)).boxed()).collect();
+    let given = |(wanted, value, param): (bool, Value, &ParamSpec)| {
+        (wanted || param.required()).then(|| (param.name.to_owned(), value))
+    };
+    params.prop_map(move |params| params.into_iter().filter_map(given).collect()).boxed()
+}
+
+#[test]
+fn the_parameters_of_every_step_type_are_the_same_before_and_after_they_are_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.csv"), "x\n1\n").unwrap();
+    let files = Files::relative_to(directory.path());
+    for registration in Registry::linked().unwrap().iter() {
+        let spec = registration.spec();
+        let (id, tried, bound) = (StepId::new("a").unwrap(), Cell::new(0), Cell::new(0));
+        let trip = |params: Map<String, Value>| {
+            tried.set(tried.get() + 1);
+            let Ok(step) = registration.bind(id.clone(), &params) else { return Ok(()) };
+            bound.set(bound.get() + 1);
+            let params = step.params().unwrap();
+            let stored = serde_json::from_str(&canonical_json(&params.clone().into()).unwrap()).unwrap();
+            let again = registration.bind(id.clone(), &stored).unwrap();
+            // Debug tells 5.0 from 5, and -0.0 from 0.
+            prop_assert_eq!(format!("{:?}", again.params().unwrap()), format!("{params:?}"));
+            prop_assert_eq!(
+                format!("{:?}", again.identity(&files).unwrap()),
+                format!("{:?}", step.identity(&files).unwrap())
+            );
+            prop_assert_eq!(fingerprint_of(again.as_ref(), &files), fingerprint_of(step.as_ref(), &files));
+            Ok(())
+        };
+        TestRunner::new(cases(256)).run(&params_of(spec), trip).unwrap();
+        assert!(bound.get() > 0, "none of {} sets of parameters is taken by {}", tried.get(), spec.name);
+    }
 }
 
 proptest! {

@@ -1,13 +1,10 @@
 //! Making a step ready: its inputs, its fingerprint, and whether a person has to be asked first.
 
-use std::sync::Arc;
-
 use super::Session;
-use crate::artifact::{Artifact, ArtifactValue as _};
+use crate::artifact::ArtifactValue as _;
 use crate::engine::begin::begin_step;
 use crate::engine::{CoreEngineError, FlowEngine};
 use crate::event::FlowEventKind;
-use crate::fingerprint::canonical_text;
 use crate::flow::history_of;
 use crate::step::{Inputs, StepDefinition};
 
@@ -89,10 +86,9 @@ impl Session {
                 let state = &self.instance.steps()[place];
                 Some((state.started.as_ref()?, state.outputs.as_slice()))
             };
-            let history = Arc::new(history_of(&engine.definition, flow, index, known));
-            let artifact = Artifact::from_canonical(port.kind, canonical_text(history.as_ref())?.text);
-            inputs.wire(port.name, artifact.hash(), Some(history.hand_on()));
-            self.history.push(artifact);
+            let (packed, handed) = history_of(&engine.definition, flow, index, known).pack_and_hand_on()?;
+            inputs.wire(port.name, packed.root.hash(), Some(handed));
+            self.history.push(packed.root);
         }
         Ok(inputs)
     }
