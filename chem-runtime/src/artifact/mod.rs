@@ -15,7 +15,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use dataset::Dataset;
-pub use table::{Column, ColumnData, ColumnType, Table, TableBuilder, TableError};
+pub use table::{
+    Column, ColumnData, ColumnType, NumbersInText, Table, TableBuilder, TableError, number_spelled, write_float,
+};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 
 use crate::cancel::Interrupted;

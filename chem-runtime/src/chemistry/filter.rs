@@ -14,6 +14,10 @@ use crate::step::same_columns;
 /// written `row["Mol Weight"]`. A molecule for which it cannot be decided, because a value is
 /// missing, is dropped; `logp == null || logp <= 5` keeps it.
 ///
+/// There is one kind of number: `/` divides as on paper, so that `rotatable_bonds / heavy_atoms > 0.3` is what it says, and
+/// `quotient(a, b)` and `a % b` give the whole quotient and the remainder. Numbers are compared exactly, and whether a
+/// column was read as whole numbers or as others changes nothing.
+///
 /// The signal `filtered` counts the molecules `kept` and `dropped`, and under `missing` those of the dropped that lack a
 /// value, by column.
 ///
@@ -36,9 +40,11 @@ use crate::step::same_columns;
 ///
 /// # Errors
 /// - The condition names a column that the molecules do not have; the message names those that they have.
-/// - The condition compares what cannot be compared, such as a text with a number, or gives something else than true or
-///   false; the message has the row.
-#[step("molecules.filter", version = 1, columns = same_columns)]
+/// - The condition compares what cannot be compared, such as a text with a number, or puts columns of text in order most of
+///   whose values are numbers.
+/// - It cannot be decided for a molecule: it divides by zero, its result is too large, or it gives something else than true
+///   or false; the message has the row. `atoms != 0 && x / atoms > 1` keeps the division from rows that it is not for.
+#[step("molecules.filter", version = 2, columns = same_columns)]
 pub fn filter_molecules(
     molecules: Input<Molecules>,
     /// The condition.

@@ -1,7 +1,8 @@
 //! Comma- and tab-separated text, read record by record.
 //!
 //! The first record names the columns. Cells may be quoted as RFC 4180 has it; white space around a cell is dropped,
-//! and lines with nothing in them are skipped, which `""` is not. What is wrong with one record is told with that record,
+//! and lines with nothing in them are skipped, which `""` is not. Separators at the end of a line with nothing behind them
+//! are neither cells nor columns, as some programs write them. What is wrong with one record is told with that record,
 //! so that the others can be used.
 
 use std::collections::HashSet;
@@ -15,6 +16,8 @@ use super::delimited_records::{RawRecord, Records};
 pub struct Delimited<'a> {
     records: Records<'a>,
     header: StringRecord,
+    /// How many columns there are up to the last that has a name in the file.
+    named: usize,
 }
 
 /// The names of the columns of a file that begins with the bytes `beginning`; `None` if those do not tell.
@@ -24,6 +27,27 @@ pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
     // A header with a quotation mark that is closed further on is none here.
     Some(Delimited::new(&text[..lines], delimiter).ok()??.header)
+}
+
+/// What to write where the first line of a file of delimited text, whose cells were taken to be separated by `delimiter`, has
+/// another separator: one name holds all of them.
+pub fn other_separator(names: &[&str], delimiter: u8) -> Option<String> {
+    let first = names.first()?;
+    let found = [b'\t', b';', b'|', b',']
+        .into_iter()
+        .filter(|separator| *separator != delimiter && (*separator == b'\t' || names.len() == 1))
+        .find(|separator| first.contains(char::from(*separator)))?;
+    Some(match found {
+        b'\t' => "the names in its first line are separated by tabs: write `format: tsv`".to_owned(),
+        b',' if delimiter == b'\t' => {
+            "the names in its first line are separated by `,`: write `format: csv`".to_owned()
+        }
+        b',' => "the names in its first line are separated by `,`: leave out `delimiter`".to_owned(),
+        other => {
+            let other = char::from(other);
+            format!("the names in its first line are separated by `{other}`: write `delimiter: \"{other}\"`")
+        }
+    })
 }
 
 /// A record of delimited text.
@@ -43,7 +67,7 @@ impl<'a> Delimited<'a> {
     /// # Errors
     /// Says what is wrong with the record that names the columns.
     pub fn new(text: &'a [u8], delimiter: u8) -> Result<Option<Self>, String> {
-        let mut file = Self { records: Records::new(text, delimiter), header: StringRecord::new() };
+        let mut file = Self { records: Records::new(text, delimiter), header: StringRecord::new(), named: 0 };
         let Some(first) = file.next_record() else {
             return Ok(None);
         };
@@ -54,6 +78,8 @@ impl<'a> Delimited<'a> {
                 return Err(format!("two columns are called `{name}`; rename one of them"));
             }
         }
+        file.named =
+            header.iter().enumerate().filter(|(_, name)| !name.is_empty()).last().map_or(0, |(last, _)| last + 1);
         // A column without a name, such as the row numbers that some programs write, is called by its place.
         let named = header.iter().enumerate().map(|(index, name)| match name {
             "" => format!("column_{}", index + 1),
@@ -78,8 +104,15 @@ impl<'a> Delimited<'a> {
         Some(Row { line, raw, cells: cells.and_then(|cells| self.cells(cells, raw)) })
     }
 
-    fn cells(&self, record: ByteRecord, raw: &[u8]) -> Result<StringRecord, String> {
+    fn cells(&self, mut record: ByteRecord, raw: &[u8]) -> Result<StringRecord, String> {
         let expected = self.header.len();
+        if expected > 0 && record.iter().skip(expected).all(<[u8]>::is_empty) {
+            record.truncate(expected);
+        }
+        // A column without a name at the end of the header need not be there.
+        while record.len() < expected && record.len() >= self.named {
+            record.push_field(b"");
+        }
         if expected > 0 && record.len() != expected {
             let cells = if record.len() == 1 { "cell" } else { "cells" };
             return Err(format!("has {} {cells} where the header has {expected}", record.len()));
@@ -110,6 +143,36 @@ mod tests {
 
     fn cells(of: &[&str]) -> Said {
         Ok(of.iter().map(|cell| (*cell).to_owned()).collect())
+    }
+
+    #[test]
+    fn separators_at_the_end_of_a_line_are_no_cells() {
+        let (header, rows) = read(b"smiles,name\nCCO,a,\nCCN,b,,,\nCCC,c\nC,d,,x\n");
+        assert_eq!(header, ["smiles", "name"]);
+        assert_eq!(rows[..3], [(2, cells(&["CCO", "a"])), (3, cells(&["CCN", "b"])), (4, cells(&["CCC", "c"]))]);
+        assert!(rows[3].1.as_ref().is_err_and(|said| said.contains("4 cells")), "{rows:?}");
+        let (header, rows) = read(b"smiles,name,\nCCO,a\nCCN,b,\nC\n");
+        assert_eq!(header, ["smiles", "name", "column_3"]);
+        assert_eq!(rows[..2], [(2, cells(&["CCO", "a", ""])), (3, cells(&["CCN", "b", ""]))]);
+        assert!(rows[2].1.is_err());
+    }
+
+    /// A header whose cells are separated by something else.
+    #[test]
+    fn another_separator_is_told() {
+        for (names, told) in [
+            (&["smiles;name"][..], Some("`delimiter: \";\"`")),
+            (&["smiles|name"], Some("`delimiter: \"|\"`")),
+            (&["smiles\tname", "x"], Some("`format: tsv`")),
+            (&["smiles", "a;b"], None),
+            (&["smiles"], None),
+        ] {
+            let said = other_separator(names, b',');
+            assert_eq!(said.is_some(), told.is_some(), "{names:?}");
+            assert!(said.iter().all(|said| told.is_some_and(|told| said.contains(told))), "{said:?}");
+        }
+        assert!(other_separator(&["smiles,name"], b';').is_some_and(|said| said.contains("leave out `delimiter`")));
+        assert!(other_separator(&["smiles;name"], b';').is_none());
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::io::Write;
 
 use csv::WriterBuilder;
 
-use crate::artifact::{ColumnData, Table};
+use super::keys::is_missing;
+use crate::artifact::{ColumnData, Table, write_float};
 use crate::cancel;
-use crate::fingerprint::write_canonical_f64;
 use crate::step::StepError;
 
 /// Writes the columns of `table` at the places `columns`, in that order: a line with their names, then a line for each
@@ -82,11 +82,17 @@ fn write(
     Ok(())
 }
 
+/// The value in `row` as a file of text has it; none if it is missing, or no finite number.
+pub fn cell_text(data: &ColumnData, row: usize) -> Option<String> {
+    let mut text = String::new();
+    (!is_missing(data, row) && write_cell(data, row, &mut text)).then_some(text)
+}
+
 fn write_cell(data: &ColumnData, row: usize, cell: &mut String) -> bool {
     match data {
         ColumnData::Text(values) => cell.push_str(values[row].as_deref().unwrap_or_default()),
         ColumnData::Integer(values) => cell.push_str(&values[row].map(|value| value.to_string()).unwrap_or_default()),
-        ColumnData::Float(values) => return values[row].is_none_or(|value| write_canonical_f64(cell, value)),
+        ColumnData::Float(values) => return values[row].is_none_or(|value| write_float(cell, value)),
         ColumnData::Boolean(values) => cell.push_str(match values[row] {
             Some(true) => "true",
             Some(false) => "false",

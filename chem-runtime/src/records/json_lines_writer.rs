@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use crate::artifact::{ColumnData, Table};
+use crate::artifact::{ColumnData, Table, write_float};
 use crate::cancel;
-use crate::fingerprint::{canonical_json, write_canonical_f64, write_canonical_str};
+use crate::fingerprint::{canonical_json, write_canonical_str};
 use crate::step::StepError;
 
 /// Writes the columns of `table` at the places `columns`: for each row a line with an object, whose members stand in that
@@ -44,7 +44,7 @@ fn write_value(data: &ColumnData, row: usize, out: &mut String) -> bool {
             None => out.push_str("null"),
         },
         ColumnData::Float(values) => match values[row] {
-            Some(value) => return write_canonical_f64(out, value),
+            Some(value) => return write_float(out, value),
             None => out.push_str("null"),
         },
         ColumnData::Integer(_) | ColumnData::Boolean(_) => out.push_str(&data.json(row).to_string()),

@@ -1,8 +1,9 @@
 //! Values of a column compared: which are equal, and which comes first.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
-use crate::artifact::ColumnData;
+use crate::artifact::{ColumnData, number_spelled};
 
 /// A value by which rows are grouped and joined. A float that is a whole number equals that number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +37,28 @@ fn float_key(value: f64) -> Key<'static> {
     if fits { Key::Integer(value as i64) } else { Key::Float(value.to_bits()) }
 }
 
+/// Two texts that spell one number, as `5` and `5.0` do, in columns of text of which one is mostly numbers. As keys they are
+/// two, so that rows that belong together would not meet.
+pub fn two_spellings<'a>(columns: &[&'a ColumnData]) -> Option<(&'a str, &'a str)> {
+    let mut spelled: HashMap<Key<'_>, &'a str> = HashMap::new();
+    if columns.iter().all(|data| data.numbers_in_text().is_none()) {
+        return None;
+    }
+    let texts = columns.iter().filter_map(|data| match data {
+        ColumnData::Text(values) => Some(values.iter().flatten()),
+        _ => None,
+    });
+    for text in texts.flatten().map(AsRef::<str>::as_ref) {
+        let Some(number) = number_spelled(text) else { continue };
+        let key = number.as_i64().map(Key::Integer).or_else(|| number.as_f64().map(float_key))?;
+        match spelled.insert(key, text) {
+            Some(before) if before != text => return Some((before, text)),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The order of two values that are there: numbers by value, text by code points, false before true. `None` where one is
 /// missing.
 pub fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering> {
@@ -61,6 +84,17 @@ pub fn is_missing(data: &ColumnData, row: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_number_spelled_twice_is_found_where_there_are_mostly_numbers() {
+        let texts = |values: &[&str]| ColumnData::Text(values.iter().map(|value| Some((*value).into())).collect());
+        let (left, right) = (texts(&["5", "NA", "7", "1e3"]), texts(&["5.0", "x", "y"]));
+        assert_eq!(two_spellings(&[&left, &right]), Some(("5", "5.0")));
+        assert_eq!(two_spellings(&[&texts(&["1000", "1e3"])]), Some(("1000", "1e3")));
+        assert_eq!(two_spellings(&[&left]), None);
+        assert_eq!(two_spellings(&[&texts(&["a", "1E3", "b", "1000", "c"])]), None);
+        assert_eq!(two_spellings(&[&texts(&["007", "7", "7"])]), None);
+    }
 
     #[test]
     fn a_whole_float_is_that_number_and_the_zeros_are_one() {

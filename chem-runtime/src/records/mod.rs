@@ -25,11 +25,11 @@ mod typing;
 
 pub use columns::{column_place, column_places};
 pub use decode::{extension, first_lines, is_gzip_name, not_utf8, text_of};
-pub use delimited_reader::{Delimited, Row, header_of};
-pub use delimited_writer::{write_delimited, write_without_formulas};
+pub use delimited_reader::{Delimited, Row, header_of, other_separator};
+pub use delimited_writer::{cell_text, write_delimited, write_without_formulas};
 pub use filter::{Chosen, choose_rows};
 pub use json_lines_writer::write_json_lines;
-pub use keys::{Key, is_missing, key_of, order_of};
+pub use keys::{Key, is_missing, key_of, order_of, two_spellings};
 pub use lines::{Line, lines};
 pub use parallel::{map_records, map_records_on, on_workers, try_map_records};
 #[cfg(feature = "parquet")]

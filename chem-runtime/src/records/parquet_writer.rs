@@ -146,6 +146,24 @@ mod tests {
     }
 
     #[test]
+    fn every_number_reads_back_to_the_bit() {
+        let mut random = crate::records::Random::seeded(5);
+        let known = [6.022e23, 1e17, 9_007_199_254_740_994.0, f64::MAX, 5e-324, 0.1, 0.0];
+        let drawn = std::iter::repeat_with(|| f64::from_bits(random.next_u64()));
+        let values: Vec<f64> = known.into_iter().chain(drawn.filter(|value| value.is_finite()).take(500)).collect();
+        let data = ColumnData::Float(values.iter().copied().map(Some).collect());
+        let table = Table::new([(Column::new("x", ColumnType::Float), data)]).unwrap();
+        let reader = SerializedFileReader::new(stored(written(&table, &[0]))).unwrap();
+        let read = reader.get_row_iter(None).unwrap().map(|row| match row.unwrap().get_column_iter().next() {
+            Some((_, Field::Double(value))) => value.to_bits(),
+            other => panic!("{other:?} is no number"),
+        });
+        let ColumnData::Float(written) = table.data(0).unwrap() else { panic!() };
+        let written: Vec<u64> = written.iter().flatten().map(|value| value.to_bits()).collect();
+        assert_eq!(read.collect::<Vec<_>>(), written);
+    }
+
+    #[test]
     fn many_rows_make_several_groups_and_none_make_a_file() {
         let values = (0..GROUP_ROWS as i64 + 5).map(Some).collect();
         let table = Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(values))]).unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::delimited_reader::{Delimited, Row};
+use super::delimited_reader::{Delimited, Row, other_separator};
 use super::json_lines_reader::{JsonLine, Object, json_lines};
 use super::rejects::{Rejects, shortened};
 use super::typing::{type_name, type_of, typed};
@@ -77,9 +77,14 @@ impl TableText<'_> {
         if let Some((name, declared)) = self.types.iter().find(|(name, _)| !there.contains(name.as_str())) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let message = format!("`{}` has no column `{name}`, which `{}` names", self.name, declared.by);
-            return Err(StepError::new(match names.as_slice() {
-                [] => format!("{message}; it has no columns"),
-                names => format!("{message}; its columns are {}", listed(names)),
+            let other = match self.format {
+                TableFormat::Delimited(delimiter) => other_separator(&names, delimiter),
+                TableFormat::JsonLines => None,
+            };
+            return Err(StepError::new(match (other, names.as_slice()) {
+                (Some(other), names) => format!("{message}; its columns are {}, and {other}", listed(names)),
+                (None, []) => format!("{message}; it has no columns"),
+                (None, names) => format!("{message}; its columns are {}", listed(names)),
             }));
         }
         let columns = names.iter().enumerate().map(|(index, name)| self.column(name, index, &records));

@@ -5,7 +5,7 @@
 
 use serde_json::{Number, Value};
 
-use crate::artifact::{ColumnData, ColumnType};
+use crate::artifact::{ColumnType, number_spelled};
 use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
 /// The type that fits all of `cells`. Cells that are all missing are text.
@@ -68,33 +68,6 @@ fn kind_of_number(number: &Number) -> Kind {
         Some(_) => Kind::LongWhole,
         None if number.is_u64() => Kind::Text,
         None => Kind::Fraction,
-    }
-}
-
-/// The number that `text` spells.
-fn number_spelled(text: &str) -> Option<Number> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let usual = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte))
-        && !(digits.starts_with('0') && digits[1..].starts_with(|next: char| next.is_ascii_digit()));
-    if !usual {
-        return None;
-    }
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse::<i64>().ok().map(Number::from);
-    }
-    Number::from_f64(text.parse().ok()?)
-}
-
-impl ColumnData {
-    /// Whether these are texts that all spell numbers, as in a file's column that was left as text. What is missing does
-    /// not count, and one has to be there.
-    pub(crate) fn spells_numbers(&self) -> bool {
-        let Self::Text(values) = self else {
-            return false;
-        };
-        let mut there = values.iter().flatten().peekable();
-        there.peek().is_some() && there.all(|text| number_spelled(text).is_some())
     }
 }
 
@@ -201,23 +174,6 @@ mod tests {
             let all_fit = cells.iter().all(|cell| typed(cell, spelled).is_some());
             assert!(all_fit, "{cells:?}");
         }
-    }
-
-    #[test]
-    fn texts_spell_numbers_if_all_that_are_there_do() {
-        for (values, expected) in [
-            (&[Some("9"), None, Some("100")][..], true),
-            (&[Some("-0.5"), Some("6.50"), Some("1e3")], true),
-            (&[Some("9"), Some("x")], false),
-            (&[Some("007")], false),
-            (&[Some(">10"), Some("5")], false),
-            (&[None, None], false),
-            (&[], false),
-        ] {
-            let texts = ColumnData::Text(values.iter().map(|value| value.map(Into::into)).collect());
-            assert_eq!(texts.spells_numbers(), expected, "{values:?}");
-        }
-        assert!(!ColumnData::Integer(vec![Some(9)]).spells_numbers());
     }
 
     #[test]

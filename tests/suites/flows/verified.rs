@@ -16,7 +16,7 @@ pub(super) fn every_run(store: &Arc<dyn EventStore>) {
         assert_eq!(instance.status(), FlowStatus::Completed);
         let (outputs, cancel) = (tempfile::tempdir().unwrap(), CancelToken::default());
         let registry = Registry::linked().unwrap();
-        let found = verify(store, &instance, registry, &Tolerances::new(), outputs.path(), &cancel).unwrap();
+        let found = verify(store, &instance, registry, &Tolerances::new(), outputs.path(), None, &cancel).unwrap();
         assert!(found.is_verified(), "{:#}", found.to_json());
     }
 }

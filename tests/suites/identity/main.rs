@@ -6,10 +6,14 @@
 //! - `steps`: what a step's fingerprint and cache key depend on, and what they do not.
 //! - `flows`: what a definition's hash and a flow's fingerprint depend on.
 //! - `params`: parameters are hashed in their typed, defaulted form.
+//! - `expressions`: what an expression says does not depend on how a column was read.
+//! - `numbers`: a number that was written to a file and read back is the same number.
 //! - `scheme`: the hashes of scheme 1, worked out by hand, which must never change.
 
 mod canonical;
+mod expressions;
 mod flows;
+mod numbers;
 mod params;
 mod refusal;
 mod scheme;

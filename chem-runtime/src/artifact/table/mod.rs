@@ -5,6 +5,7 @@
 
 mod builder;
 mod columns;
+mod numbers;
 mod packing;
 
 use std::collections::HashSet;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 pub use builder::TableBuilder;
 pub use columns::{Column, ColumnData, ColumnType};
+pub use numbers::{NumbersInText, number_spelled, write_float};
 
 /// Why columns do not make a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,8 +9,8 @@ use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
 use crate::artifact::{Column, ColumnType};
 use crate::cancel::until_stopped;
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Delimited, Row};
-use crate::step::StepError;
+use crate::records::{Delimited, Row, other_separator};
+use crate::step::{StepError, listed};
 
 /// How the columns of a file are to be understood.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +56,12 @@ struct Plan {
 impl Plan {
     fn new(file: &str, header: &StringRecord, columns: FileColumns<'_>) -> Result<Self, StepError> {
         let missing = |parameter: &str, column: &str| {
-            let there: Vec<String> = header.iter().map(|name| format!("`{name}`")).collect();
+            let there: Vec<&str> = header.iter().collect();
+            let other = other_separator(&there, columns.delimiter).map(|other| format!(", and {other}"));
             StepError::new(format!(
-                "`{file}` has no column `{column}`, which `{parameter}` names; its columns are {}",
-                there.join(", ")
+                "`{file}` has no column `{column}`, which `{parameter}` names; its columns are {}{}",
+                listed(&there),
+                other.unwrap_or_default()
             ))
         };
         let smiles = position(header, columns.smiles).ok_or_else(|| missing("smiles_column", columns.smiles))?;

@@ -3,7 +3,7 @@
 
 use super::delimited_columns::position;
 use super::{ReadMolecules, format_of, separator};
-use crate::records::header_of;
+use crate::records::{header_of, other_separator};
 use crate::step::{ColumnContext, Misfit, PathPart};
 
 pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_>) -> Vec<Misfit> {
@@ -23,7 +23,10 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
     let there: Vec<&str> = header.iter().collect();
     let missing = |param, name: &str| match position(&header, name) {
         Some(_) => None,
-        None => Some(Misfit::no_column(param, name, file, &there)),
+        None => Some(match other_separator(&there, delimiter) {
+            Some(help) => Misfit::no_column(param, name, file, &there).with_help(help),
+            None => Misfit::no_column(param, name, file, &there),
+        }),
     };
     let numbers = step.numbers.iter().enumerate();
     let numbers = numbers.filter_map(|(at, name)| Some(missing("numbers", name)?.at(PathPart::Index(at))));

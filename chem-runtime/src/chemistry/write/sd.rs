@@ -5,6 +5,7 @@ use crate::artifact::{Column, ColumnData};
 use crate::chemistry::library::Structure;
 use crate::chemistry::read::{Header, begins_a_field, field_header};
 use crate::prelude::*;
+use crate::records::cell_text;
 
 /// Refuses a column whose name would read back as another.
 ///
@@ -49,11 +50,7 @@ pub(super) fn record(row: &Row<'_>, columns: &[(&Column, &ColumnData)]) -> Resul
     let rest = block.text.split_once('\n').map_or("", |(_, rest)| rest);
     let mut text = format!("{name}\n{rest}");
     for (column, data) in columns {
-        let value = match data.json(row.index) {
-            serde_json::Value::Null => continue,
-            serde_json::Value::String(value) => value,
-            other => other.to_string(),
-        };
+        let Some(value) = cell_text(data, row.index) else { continue };
         let of =
             |why: &str| format!("has in the column `{}` a value that an SD file does not hold: {why}", column.name);
         if value.is_empty() {

@@ -1,10 +1,9 @@
 //! What the library says, in the words of who wrote the expression.
 
-use cel::{ExecutionError, ParseErrors};
+use cel::ParseErrors;
 
 use super::ExpressionError;
 use super::parse::MAX_DEPTH;
-use super::patterns::MATCHES;
 
 /// The first error of a parse. Those after it are mostly its echoes.
 pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
@@ -92,81 +91,4 @@ fn word(rest: &str) -> &str {
         end => end,
     };
     &rest[..end]
-}
-
-/// Why a row could not be tested.
-pub(super) fn of_evaluation(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchOverload(overload) => {
-            let types: Vec<String> = overload.argument_types().iter().map(|name| type_in_words(name)).collect();
-            let name = overload.function();
-            let is_order = matches!(name, "_<_" | "_<=_" | "_>_" | "_>=_");
-            match types.as_slice() {
-                // There is an order between a whole number and another number too.
-                [left, right] if is_order && (left == right || [left, right].into_iter().all(|ty| is_number(ty))) => {
-                    "there is no order between these numbers: one is not a number".into()
-                }
-                [left, right] if name.starts_with('_') => {
-                    format!("`{}` cannot stand between {left} and {right}", operator(name))
-                }
-                [one] => format!("`{}` cannot be applied to {one}", operator(name)),
-                _ => format!("`{}` cannot be applied to {}", operator(name), types.join(", ")),
-            }
-        }
-        ExecutionError::UnsupportedBinaryOperator(name, left, right) => {
-            let symbol = match *name {
-                "add" => "+",
-                "sub" => "-",
-                "mul" => "*",
-                "div" => "/",
-                "rem" => "%",
-                other => other,
-            };
-            let [left, right] = [left, right].map(|value| type_in_words(&value.type_of().to_string()));
-            format!("`{symbol}` cannot stand between {left} and {right}")
-        }
-        ExecutionError::ValuesNotComparable(left, right) => {
-            let [left, right] = [left, right].map(|value| type_in_words(&value.type_of().to_string()));
-            format!("{left} cannot be compared with {right}")
-        }
-        ExecutionError::UnexpectedType { got, want } => {
-            format!("found {} where {} is needed", type_in_words(got), type_in_words(want))
-        }
-        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
-            "a whole number is divided by zero".into()
-        }
-        ExecutionError::Overflow(..) => "the result is too large for a whole number".into(),
-        ExecutionError::FunctionError { function, message } if function == MATCHES => message.clone(),
-        ExecutionError::FunctionError { function, message } => format!("`{function}`: {}", message.replace('\n', " ")),
-        other => other.to_string().to_lowercase(),
-    }
-}
-
-fn operator(name: &str) -> &str {
-    match name {
-        "_[_]" => "[…]",
-        "@in" => "in",
-        MATCHES => "matches",
-        _ => name.trim_matches('_'),
-    }
-}
-
-/// Whether this is, in words, a type of numbers.
-fn is_number(words: &str) -> bool {
-    matches!(words, "a number" | "a whole number")
-}
-
-/// A type of the library, in words.
-pub(super) fn type_in_words(name: &str) -> String {
-    match name {
-        "int" | "uint" => "a whole number",
-        "double" | "float" => "a number",
-        "string" => "text",
-        "bool" => "true or false",
-        "list" => "a list",
-        "map" => "a mapping",
-        "null" | "null_type" => "null",
-        other => other,
-    }
-    .to_owned()
 }

@@ -4,17 +4,26 @@
 //! the flow. The language is CEL's operators, its macros over lists, and the functions of [`FUNCTIONS`]: a list of our
 //! own, so that a new release of the library cannot change what a stored flow means.
 //!
-//! Two things go beyond CEL, and both are about tables. A value may be missing: what cannot be decided without it is
-//! [`Verdict::Missing`], as in SQL, and `column == null` asks for it. And arithmetic may mix whole numbers with others.
+//! Two things differ from CEL, and both are about tables. A value may be missing: what cannot be decided without it is
+//! [`Verdict::Missing`], as in SQL, and `column == null` asks for it. And there is one kind of number: `/` divides as on
+//! paper, `quotient(a, b)` gives the whole quotient and `%` the remainder, which has the sign of `a`, and numbers are
+//! compared exactly. Whether a column was read as whole numbers or as others, which depends on its other rows, changes no
+//! verdict. A division by zero, a whole number that does not fit into 64 bits, and a result that is not finite are errors
+//! of their row ([`Verdict::Error`]).
+//!
+//! The library parses. What an expression means is told here, and no release of the library changes it.
 
-mod bind;
 mod budget;
+mod compile;
 mod evaluate;
+mod functions;
 mod idents;
 mod message;
 mod names;
+mod number;
 mod parse;
 mod patterns;
+mod value;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -31,6 +40,7 @@ use self::parse::{Parsed, Reference};
 use super::columns::ColumnReference;
 use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
 use crate::artifact::Table;
+use crate::fingerprint::as_read_back;
 
 /// A CEL expression that is known to parse, with the flow parameters that it names.
 ///
@@ -138,7 +148,7 @@ impl Expression {
     /// # Errors
     /// Names a column that the table does not have, or a flow parameter without a value.
     pub fn over<'t>(&self, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
-        bind::over(self, table)
+        compile::over(self, table)
     }
 
     fn check_bound(&self) -> Result<(), ExpressionError> {
@@ -153,13 +163,7 @@ impl Expression {
 /// means the same before and after its parameters were stored.
 fn normal(value: &Value) -> Option<Value> {
     match value {
-        Value::Bool(_) | Value::String(_) => Some(value.clone()),
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 2f64.powi(63) => {
-                Some((float as i64).into())
-            }
-            _ => Some(value.clone()),
-        },
+        Value::Bool(_) | Value::String(_) | Value::Number(_) => Some(as_read_back(value.clone())),
         Value::Array(items) if items.iter().all(|item| !item.is_array()) => {
             items.iter().map(normal).collect::<Option<Vec<_>>>().map(Value::Array)
         }

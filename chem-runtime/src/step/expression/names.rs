@@ -35,6 +35,7 @@ pub const FUNCTIONS: &[&str] = &[
     "math.sign",
     "math.sqrt",
     "math.trunc",
+    "quotient",
     "size",
     "startsWith",
     "string",

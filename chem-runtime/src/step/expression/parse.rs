@@ -5,11 +5,13 @@
 //! evaluation of what is left fits on any thread.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
+use cel::Env;
 use cel::common::ast::{Expr, IdedExpr};
 
 use super::names::resolve;
-use super::{ExpressionError, evaluate, message};
+use super::{ExpressionError, message};
 
 /// The longest expression, in bytes.
 pub const MAX_LENGTH: usize = 10_000;
@@ -54,7 +56,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, ExpressionError> {
 }
 
 fn parse_here(text: &str) -> Result<Parsed, ExpressionError> {
-    let program = evaluate::environment().compile(text).map_err(|errors| message::of_syntax(text, &errors))?;
+    let program = environment().compile(text).map_err(|errors| message::of_syntax(text, &errors))?;
     let (root, info) = (program.expression().clone(), program.source_info());
     let depth = depth(&root);
     if depth > MAX_DEPTH {
@@ -64,6 +66,17 @@ fn parse_here(text: &str) -> Result<Parsed, ExpressionError> {
         .with_help("split it over two steps"));
     }
     resolve(root, text, info)
+}
+
+/// The macros that expressions are parsed with. What may be called is in [`FUNCTIONS`](super::FUNCTIONS).
+fn environment() -> &'static Env {
+    static ENVIRONMENT: OnceLock<Env> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut env = Env::stdlib().with_optional_support(false);
+        // Fails only where a name is declared twice; `every_function_is_there` would see that.
+        drop(cel::extensions::math(&mut env));
+        env
+    })
 }
 
 fn depth(expr: &IdedExpr) -> usize {

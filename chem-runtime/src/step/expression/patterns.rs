@@ -2,9 +2,6 @@
 
 use std::cell::RefCell;
 
-use cel::common::types::{CelBool, CelString, STRING_TYPE};
-use cel::common::value::CowVal;
-use cel::{DeclarationError, Env, ExecutionError};
 use regex::Regex;
 
 use super::budget;
@@ -24,39 +21,27 @@ thread_local! {
     static COMPILED: RefCell<Vec<Regex>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Adds [`MATCHES`] to `env`.
-pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
-    env.add_overload(MATCHES, MATCHES, vec![STRING_TYPE, STRING_TYPE], matches)
-}
-
 /// Says what is wrong with a pattern.
 pub(super) fn check(pattern: &str) -> Result<(), String> {
-    with_compiled(pattern, || Ok(()), |_| ()).map_err(|error| match error {
-        ExecutionError::FunctionError { message, .. } => message,
-        other => other.to_string(),
-    })
+    with_compiled(pattern, || Ok(()), |_| ())
 }
 
-fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let text = |index: usize| args.get(index).and_then(|arg| arg.downcast_ref::<CelString<'_>>());
-    let (Some(text), Some(pattern)) = (text(0), text(1)) else {
-        return Err(ExecutionError::missing_argument_or_target());
-    };
-    let found = with_compiled(pattern.inner(), || budget::spend(COMPILING), |regex| regex.is_match(text.inner()))?;
-    Ok(CowVal::owned(CelBool::from(found)))
+/// Whether `pattern` is found in `text`.
+pub(super) fn matches(text: &str, pattern: &str) -> Result<bool, String> {
+    with_compiled(pattern, || budget::spend(COMPILING), |regex| regex.is_match(text))
 }
 
 fn with_compiled<T>(
     pattern: &str,
-    before_compiling: impl FnOnce() -> Result<(), ExecutionError>,
+    before_compiling: impl FnOnce() -> Result<(), String>,
     then: impl FnOnce(&Regex) -> T,
-) -> Result<T, ExecutionError> {
+) -> Result<T, String> {
     COMPILED.with_borrow_mut(|compiled| {
         if let Some(at) = compiled.iter().position(|regex| regex.as_str() == pattern) {
             return Ok(then(&compiled[at]));
         }
         before_compiling()?;
-        let regex = regular_expression(pattern).map_err(|reason| ExecutionError::function_error(MATCHES, reason))?;
+        let regex = regular_expression(pattern)?;
         if compiled.len() == KEPT {
             compiled.remove(0);
         }

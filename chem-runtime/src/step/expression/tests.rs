@@ -54,6 +54,7 @@ fn what_can_never_be_equal_is_refused() {
         ("weight > 1 && name == params.limit", "the column `name` is text, and `5` is a number"),
         ("atoms == '13'", "the column `atoms` is a number, and `\"13\"` is text"),
         ("oral == 1", "the column `oral` is true or false, and `1` is a number"),
+        ("params.limit == name", "`5` is a number, and the column `name` is text"),
         ("name in [5, 6.5]", "the column `name` is text, and each value of the list is a number"),
         ("!(size(name) == name)", "the other side is a number, and the column `name` is text"),
     ] {
@@ -72,8 +73,64 @@ fn arithmetic_mixes_them_too() {
     assert_eq!(verdicts("weight / atoms > 13"), "yes | ?weight | ?atoms");
     assert_eq!(verdicts("weight + 1 - 2 * atoms < 156"), "yes | ?weight | ?atoms");
     assert_eq!(verdicts("math.ceil(atoms) == 13 && math.abs(-atoms) == 13"), "yes | no | ?atoms");
-    assert_eq!(verdicts("atoms / 2 == 6 && atoms % 2 == 1"), "yes | no | ?atoms");
     assert_eq!(verdicts("(oral ? atoms : 2) * 0.5 == 6.5"), "yes | no | ?oral");
+    assert_eq!(verdicts("'a' + name == 'aaspirin' && [atoms] + [1] == [13.0, 1]"), "yes | no | ?atoms");
+}
+
+#[test]
+fn a_slash_divides_as_on_paper_and_a_whole_quotient_has_a_name() {
+    assert_eq!(verdicts("atoms / 2 == 6.5 && atoms % 2 == 1 && quotient(atoms, 2) == 6"), "yes | no | ?atoms");
+    assert_eq!(verdicts("1 / atoms > 0.07"), "yes | yes | ?atoms");
+    for holds in [
+        "-7 / 2 == -3.5 && quotient(-7, 2) == -3 && -7 % 2 == -1",
+        "7.5 % 2 == 1.5 && quotient(7.5, 2) == 3",
+        "quotient(1, 0.1) == 9 && math.trunc(1 / 0.1) == 10",
+        "quotient(9007199254740993, 1) == 9007199254740993 && 9007199254740993 % 2 == 1",
+        "6 / 3 == 2 && string(6 / 3) == '2' && 6 / 3 in [2]",
+        "[1, 2, 3][4 / 2] == 3",
+    ] {
+        assert_eq!(verdicts(holds), "yes | yes | yes", "{holds}");
+    }
+    let zero = "a number is divided by zero";
+    for (divided, symbol) in
+        [("atoms / (atoms - 13) > 1", "/"), ("atoms % 0.0 > 1", "%"), ("quotient(atoms, 0) > 1", "quotient")]
+    {
+        assert!(verdicts(divided).starts_with(&format!("`{symbol}`: {zero} | ")), "{divided}");
+    }
+    assert_eq!(verdicts("atoms == 13 || 1 / (atoms - 1) > 0"), format!("yes | `/`: {zero} | ?atoms"));
+}
+
+#[test]
+fn what_is_too_large_is_an_error_of_its_row() {
+    let whole = "the result is too large for a whole number of 64 bits";
+    for too_large in [
+        "(atoms - 13) * 2 + 9223372036854775807 > 0 && atoms * 9223372036854775807 > 0",
+        "-(-9223372036854775807 - atoms) > 0",
+        "math.abs(-9223372036854775807 - 1) > atoms",
+        "int(1e300) > atoms",
+        "quotient(1e300, 1) > atoms",
+    ] {
+        let said = verdicts(too_large);
+        assert!(said.starts_with(whole) && said.contains("write `double(…)`"), "{too_large}: {said}");
+    }
+    assert!(verdicts("double(atoms) * 9223372036854775807 > 1e19").starts_with("yes | no"));
+    for (not, why) in [("1e308 * 10", "too large"), ("math.sqrt(-1)", "not a number"), ("double('inf')", "too large")] {
+        let said = verdicts(&format!("atoms < {not}"));
+        assert!(said.starts_with("the result is") && said.contains(why), "{not}: {said}");
+    }
+}
+
+#[test]
+fn numbers_are_compared_exactly() {
+    for holds in [
+        "9007199254740993 > 9007199254740992.0 && 9007199254740993 != 9007199254740992.0",
+        "!(9007199254740993 in [9007199254740992.0]) && [9007199254740993] != [9007199254740992.0]",
+        "9223372036854775807 < 9223372036854775808.0 && -9223372036854775808 == -9223372036854775808.0",
+        "math.greatest(9007199254740993, 9007199254740992.0) == 9007199254740993",
+        "1e300 > 9223372036854775807 && -1e300 < 1 && 0.5 > 0 && -0.5 < 0 && -0.0 == 0",
+    ] {
+        assert_eq!(verdicts(holds), "yes | yes | yes", "{holds}");
+    }
 }
 
 #[test]
@@ -104,34 +161,51 @@ fn patterns_match_as_they_stand() {
     assert_eq!(verdicts("'x'.matches(name)"), "no | yes | ?name");
     let many: Vec<String> = (0..20).map(|n| format!("name.matches('a{n}')")).collect();
     assert_eq!(verdicts(&(many.join(" || ") + " || name.matches('p')")), "yes | no | ?name");
-    let wrong = "`matches` cannot be applied to a whole number, text";
+    let wrong = "`matches` cannot be applied to a number, text";
     assert_eq!(verdicts("atoms.matches('a')"), format!("{wrong} | {wrong} | ?atoms"));
 }
 
 #[test]
 fn what_a_row_cannot_say_is_said_in_words() {
-    assert_eq!(
-        verdicts("name < 5"),
-        "`<` cannot stand between text and a whole number | `<` cannot stand between text and a whole number | ?name"
+    let between = "`<` cannot stand between a list and a number";
+    assert_eq!(verdicts("[name] < 5"), format!("{between} | {between} | ?name"));
+    let gives = "the expression gives a number where true or false is needed";
+    assert_eq!(verdicts("atoms"), format!("{gives} | {gives} | ?atoms"));
+    let round = "`math.round` cannot be applied to text";
+    assert_eq!(verdicts("math.round(name) == 1.0"), format!("{round} | {round} | ?name"));
+    let and = "`&&` cannot stand between a number and true or false";
+    assert_eq!(verdicts("atoms && oral"), format!("{and} | no | ?oral"), "what is false decides");
+    let index = "there is no element 13 in a list of 2";
+    assert_eq!(verdicts("[1, 2][atoms] == 2"), format!("{index} | yes | ?atoms"));
+}
+
+/// A column of text and a number are refused before any row is tested, with what to write.
+#[test]
+fn what_has_no_order_is_refused() {
+    let said = wrong("name < 5");
+    assert!(
+        said.contains("`<` cannot stand between text and a number: the column `name` is text, and `5` is a number"),
+        "{said}"
     );
-    assert_eq!(verdicts("weight + name == 1"), "`+` cannot stand between a number and text | ?weight | ?name");
-    assert_eq!(
-        verdicts("atoms"),
-        "the expression gives a whole number where true or false is needed | the expression gives a whole number where true or false is needed | ?atoms"
+    assert!(
+        said.contains("`numbers: [name]` in `molecules.read`") && said.contains("`types: { name: float }`"),
+        "{said}"
     );
-    assert_eq!(verdicts("1 / (atoms - 13) == -1"), "a whole number is divided by zero | no | ?atoms");
-    assert_eq!(
-        verdicts("0.0 / 0.0 < weight"),
-        "there is no order between these numbers: one is not a number | ?weight | there is no order between these numbers: one is not a number"
-    );
-    assert_eq!(
-        verdicts("0.0 / 0.0 > atoms"),
-        "there is no order between these numbers: one is not a number | there is no order between these numbers: one is not a number | ?atoms"
-    );
-    assert_eq!(
-        verdicts("math.round(name) == 1.0"),
-        "`math.round` cannot be applied to text | `math.round` cannot be applied to text | ?name"
-    );
+    let said = wrong("weight + name == 1");
+    assert!(said.contains("`+` cannot stand between a number and text: the column `weight` is a number"), "{said}");
+    let text = |values: [&str; 5]| ColumnData::Text(values.map(|value| Some(value.into())).to_vec());
+    let table = Table::new([
+        (Column::new("ic50", ColumnType::Text), text(["9.5", "10.2", "NA", "8.7", ">10"])),
+        (Column::new("limit", ColumnType::Text), text(["9", "10", "5", "100", "7"])),
+        (Column::new("id", ColumnType::Text), text(["a", "10", "b", "c", "7"])),
+    ])
+    .unwrap();
+    let over = |cel: &str| Expression::new(cel).unwrap().over(&table).map(|condition| condition.test(1));
+    let said = over("ic50 < limit").unwrap_err();
+    assert!(said.message.contains("the column `ic50` is text, and 3 of its 5 values are numbers"), "{}", said.message);
+    assert!(said.help.unwrap().contains("`string(ic50)`"));
+    assert!(over("id < '5' || 'x' > limit").unwrap_err().message.contains("`limit`"));
+    assert_eq!(over("string(ic50) > string(limit) && id < '5'"), Ok(Verdict::True));
 }
 
 /// What is wrong with `cel`: the part that is underlined, the message, the help.
@@ -173,6 +247,7 @@ fn mistakes_are_pointed_at() {
         "99999999999999999999: `99999999999999999999` is too large for a number"
     );
     assert_eq!(wrong("{'a': 1} == atoms"), "{: an expression has no use for `{…}`");
+    assert_eq!(wrong("size(name, 1) > 1"), "size(name, 1) > 1: `size` takes 1 value, and is given 2");
     assert_eq!(wrong(" "), " : the expression is empty (write a condition, such as `logp <= 5`)");
 }
 
@@ -202,10 +277,10 @@ fn every_function_is_there() {
             "all" | "exists" | "exists_one" => (format!("[1].{function}(x, true)"), true),
             "filter" | "map" => (format!("[1].{function}(x, true) == []"), true),
             "math.greatest" | "math.least" => (format!("{function}(1, 2) == 1"), true),
-            "contains" | "endsWith" | "lowerAscii" | "startsWith" | "trim" | "upperAscii" => {
-                (format!("null.{function}(null, null, null) == null"), false)
-            }
-            _ => (format!("{function}(null, null, null) == null"), false),
+            "contains" | "endsWith" | "startsWith" => (format!("null.{function}(null) == null"), false),
+            "lowerAscii" | "trim" | "upperAscii" => (format!("null.{function}() == null"), false),
+            "matches" | "quotient" => (format!("{function}(null, null) == null"), false),
+            _ => (format!("{function}(null) == null"), false),
         };
         let expression = Expression::new(call.as_str()).unwrap();
         let table = table();
@@ -218,6 +293,20 @@ fn every_function_is_there() {
             Verdict::Missing(_) => panic!("{function}"),
         }
     }
+}
+
+#[test]
+fn macros_go_through_lists() {
+    for holds in [
+        "[1, 2, 3].map(x, x * 2) == [2, 4, 6] && [1, 2, 3].map(x, x > 1, x * 2) == [4, 6]",
+        "[1, 2, 3].filter(x, x != 2) == [1, 3] && size([]) == 0",
+        "[1, 2].all(x, [3, x].exists(y, y == x + 2 || y == x)) && [1, 2, 2].exists_one(x, x == 1)",
+        "[0, 1].exists(x, 1 / x == 1) && ![0, 1].all(x, 1 / x == 2)",
+        "[[1, 2], [3]].map(x, size(x)) == [2, 1] && [1].map(x, [2].map(x, x)[0] + x) == [3]",
+    ] {
+        assert_eq!(verdicts(holds), "yes | yes | yes", "{holds}");
+    }
+    assert!(verdicts("[0, 1].all(x, 1 / x == 1)").starts_with("`/`: a number is divided by zero"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use csv::StringRecord;
 
 use crate::prelude::*;
-use crate::records::{RecordFile, TableFormat, extension, header_of, text_of};
+use crate::records::{RecordFile, TableFormat, extension, header_of, other_separator, text_of};
 use crate::step::PathPart;
 
 /// A file with a table, and what the parameters of a step say of it. They are called the same in every step that reads one,
@@ -65,10 +65,23 @@ impl TableFile<'_> {
         let named = self.types.keys().map(|name| ("types", name)).chain(self.units.keys().map(|name| ("units", name)));
         let missing = named.filter(|(_, name)| !known.contains(name.as_str()));
         let misfit = |(param, name): (&'static str, &String)| {
-            Misfit::no_column(param, name, self.name(), &there).at(PathPart::Key(name.clone()))
+            self.no_column(param, name, &there).at(PathPart::Key(name.clone()))
         };
         misfits.extend(missing.map(misfit));
         misfits
+    }
+
+    /// The parameter `param` names the column `name`, and the first line of the file has only those of `there`.
+    pub(super) fn no_column(&self, param: &'static str, name: &str, there: &[&str]) -> Misfit {
+        let misfit = Misfit::no_column(param, name, self.name(), there);
+        let other = match self.format() {
+            Ok(TableFormat::Delimited(delimiter)) => other_separator(there, delimiter),
+            _ => None,
+        };
+        match other {
+            Some(help) => misfit.with_help(help),
+            None => misfit,
+        }
     }
 
     /// The parameters that say nothing of a file in this format. One that is given as it is by default is as good as left

@@ -41,7 +41,7 @@ use crate::records::{DeclaredType, RecordFile, TableText};
 /// - The file is larger than a limit allows: see `docs/limits.md`. A compressed file may not grow to more than 100 times
 ///   its size, and the objects of a JSON Lines file may not have so many different members that most cells are empty.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-#[step("table.read", version = 3, columns = columns_of_file, check = columns_are_there)]
+#[step("table.read", version = 4, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read.

@@ -1,12 +1,11 @@
 //! `table.sort`: rows in order.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::prelude::*;
-use crate::records::{column_place, is_missing, order_of, sort_rows};
+use crate::records::{column_place, is_missing, order_of, sort_rows, two_spellings};
 use crate::step::{ColumnReference, same_columns};
 
 /// Sorts the rows of a table, or molecules, by one column or several.
@@ -15,8 +14,8 @@ use crate::step::{ColumnReference, same_columns};
 /// the columns keep the order that they had. Rows in which a value is missing come last, in both directions, or first if
 /// `missing` says so.
 ///
-/// Text is ordered as text also where all that is there spells numbers, as in a file's column that was not read as
-/// numbers: `100` comes before `9`. The signal `ordered_as_text` then names the `column`.
+/// A column of text most of whose values are numbers is refused, since `100` would come before `9`, and `NA` behind all
+/// numbers: it is to be read as numbers, or put in the order of text with `as: text`.
 ///
 /// # Example
 /// ```yaml
@@ -32,7 +31,8 @@ use crate::step::{ColumnReference, same_columns};
 ///
 /// # Errors
 /// - A column that `by` names is not in the table; the message names those that are. Or `by` names none.
-#[step("table.sort", version = 1, columns = same_columns, check = can_sort)]
+/// - A column that `by` names is text, and most of its values are numbers; the message has values that are not.
+#[step("table.sort", version = 2, columns = same_columns, check = can_sort)]
 pub fn sort_table(
     table: Input<Dataset>,
     /// The columns to sort by, the most important first. A column is sorted from small to great; ` desc` after its name
@@ -42,10 +42,14 @@ pub fn sort_table(
     /// Where rows go in which the value is missing.
     #[param(default = "last", one_of = ["first", "last"])]
     missing: String,
-    context: &ExecutionContext<'_>,
+    /// `text` puts columns of text in the order of text whatever stands in them.
+    #[param(one_of = ["text"])]
+    r#as: Option<String>,
 ) -> Result<Dataset, StepError> {
     let rows = order(table.table(), &by, missing == "first")?;
-    signal_text_order(table.table(), by.iter().map(|key| key.column.as_str()), context)?;
+    if r#as.is_none() {
+        refuse_numbers_in_text(table.table(), "by", by.iter().map(|key| key.column.as_str()))?;
+    }
     Ok(table.gather(&rows))
 }
 
@@ -86,18 +90,42 @@ pub(super) fn compare(data: &ColumnData, descending: bool, missing_first: bool, 
     }
 }
 
-/// Tells which of `columns`, whose order decided something, are text that spells numbers: `100` came before `9` there.
-pub(super) fn signal_text_order<'a>(
+/// Refuses to order by those of `columns`, which `param` names, that are text and mostly numbers.
+pub(super) fn refuse_numbers_in_text<'a>(
     table: &Table,
+    param: &str,
     columns: impl IntoIterator<Item = &'a str>,
-    context: &ExecutionContext<'_>,
 ) -> Result<(), StepError> {
-    for name in columns.into_iter().collect::<BTreeSet<_>>() {
-        if table.column(name).is_some_and(|(_, data)| data.spells_numbers()) {
-            context.signal("ordered_as_text", &json!({ "column": name }))?;
-        }
+    for name in columns {
+        let Some(numbers) = table.column(name).and_then(|(_, data)| data.numbers_in_text()) else { continue };
+        return Err(StepError::new(format!(
+            "`{param}` would put the column `{name}` in the order of text: {numbers}; {}, or write `as: text`",
+            read_as_numbers(name)
+        )));
     }
     Ok(())
+}
+
+/// Refuses to group by those of `columns`, which `param` names, that are text and have one number in two spellings.
+pub(super) fn refuse_two_spellings(table: &Table, param: &str, columns: &[ColumnName]) -> Result<(), StepError> {
+    for name in columns {
+        let Some((one, other)) = table.column(name.as_str()).and_then(|(_, data)| two_spellings(&[data])) else {
+            continue;
+        };
+        return Err(StepError::new(format!(
+            "`{param}` would make two groups of `{one}` and `{other}` in the column `{name}`, which is text: {}, or write \
+             `as: text`",
+            read_as_numbers(name.as_str())
+        )));
+    }
+    Ok(())
+}
+
+fn read_as_numbers(column: &str) -> String {
+    format!(
+        "read it as numbers (`numbers: [{column}]` in `molecules.read`, `types: {{ {column}: float }}` in `table.read`; \
+         `missing` lists what stands for no value)"
+    )
 }
 
 /// A column to sort by, and in which direction: `name`, `name asc` or `name desc`.
@@ -145,21 +173,11 @@ impl ParamValue for SortKey {
     }
 }
 
-/// What a step gives in a test, and what it signals.
-#[cfg(test)]
-pub(super) fn with_signals<T>(run: impl FnOnce(&ExecutionContext<'_>) -> T) -> (T, Vec<(String, Value)>) {
-    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
-
-    let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
-    let (nothing, cancel) = (std::collections::HashMap::new(), CancelToken::default());
-    let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
-    let given = run(&context);
-    (given, context.take_signals().into_iter().map(|signal| (signal.name, signal.data)).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use serde_json::json;
 
     use super::*;
 
@@ -191,24 +209,23 @@ mod tests {
     }
 
     #[test]
-    fn text_that_spells_numbers_is_told_once() {
-        let texts = |values: [Option<&str>; 3]| ColumnData::Text(values.map(|value| value.map(Into::into)).to_vec());
+    fn text_that_is_mostly_numbers_is_refused_unless_it_is_to_be_text() {
+        let texts = |values: [&str; 5]| ColumnData::Text(values.map(|value| Some(value.into())).to_vec());
         let table = Table::new([
-            (Column::new("digits", ColumnType::Text), texts([Some("9"), None, Some("100")])),
-            (Column::new("words", ColumnType::Text), texts([Some("9"), Some("x"), None])),
-            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![Some(9), None, Some(100)])),
+            (Column::new("ic50", ColumnType::Text), texts(["9.5", "10.2", "NA", "8.7", ">10"])),
+            (Column::new("words", ColumnType::Text), texts(["9", "x", "y", "8", "z"])),
         ]);
         let dataset = Arc::new(Dataset::new("table", table.unwrap()));
-        let signals = |by: &[&str]| {
+        let sorted = |by: &[&str], as_text: bool| {
             let by = by.iter().map(|key| SortKey::read(&json!(key)).unwrap()).collect();
-            let (sorted, signals) =
-                with_signals(|context| sort_table(dataset.clone().into(), by, "last".to_owned(), context));
-            sorted.unwrap();
-            signals
+            let sorted = sort_table(dataset.clone().into(), by, "last".to_owned(), as_text.then(|| "text".to_owned()));
+            sorted.map(|sorted| sorted.table().row(0)[0].clone()).map_err(|error| error.to_string())
         };
-        let told = [("ordered_as_text".to_owned(), json!({ "column": "digits" }))];
-        assert_eq!(signals(&["words", "digits", "n", "digits desc"]), told);
-        assert!(signals(&["n", "words"]).is_empty());
+        let refused = sorted(&["words", "ic50 desc"], false).unwrap_err();
+        assert!(refused.contains("`ic50`") && refused.contains("3 of its 5 values are numbers"), "{refused}");
+        assert!(refused.contains("`NA`, `>10`") && refused.contains("`as: text`"), "{refused}");
+        assert_eq!(sorted(&["ic50 desc"], true), Ok(json!("NA")));
+        assert_eq!(sorted(&["words"], false), Ok(json!("8.7")));
     }
 
     #[test]

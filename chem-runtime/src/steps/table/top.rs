@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::sort::{compare, signal_text_order};
+use super::sort::{compare, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
 use crate::records::{Key, column_place, column_places, is_missing, key_of, sort_rows};
 use crate::step::same_columns;
@@ -17,8 +17,8 @@ use crate::step::same_columns;
 ///
 /// Where more rows are equal than places are left, the first of them in the table are kept, or with `ties: keep` all of
 /// them. The signal `ranked` counts the rows `kept` and `dropped`, and how many of the dropped had the value `missing`.
-/// Text is ranked as text also where all that is there spells numbers, as in a file's column that was not read as
-/// numbers: `9` is higher than `100`. The signal `ordered_as_text` then names the `column`.
+/// A column of text most of whose values are numbers is refused, since `9` would be higher than `100`, and `NA` higher than
+/// both: it is to be read as numbers, or ranked as text with `as: text`.
 ///
 /// # Example
 /// ```yaml
@@ -34,7 +34,10 @@ use crate::step::same_columns;
 ///
 /// # Errors
 /// - A column that `by` or `per` names is not in the table; the message names those that are.
-#[step("table.top", version = 1, columns = same_columns)]
+/// - The column `by` is text, and most of its values are numbers; the message has values that are not. Or a column `per` is
+///   text and has one number in two spellings, such as `5` and `5.0`.
+#[step("table.top", version = 2, columns = same_columns)]
+#[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn top_rows(
     table: Input<Dataset>,
     /// The column that ranks the rows.
@@ -52,14 +55,20 @@ pub fn top_rows(
     /// Whether rows that are equal to the last one kept are cut off (`cut`) or kept as well (`keep`).
     #[param(default = "cut", one_of = ["cut", "keep"])]
     ties: String,
+    /// `text` ranks and groups by columns of text as text whatever stands in them.
+    #[param(one_of = ["text"])]
+    r#as: Option<String>,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
     let all = table.table();
+    if r#as.is_none() {
+        refuse_numbers_in_text(all, "by", [by.as_str()])?;
+        refuse_two_spellings(all, "per", &per)?;
+    }
     let ranked = rank(all, column_place(all, by.as_str(), "by")?, order == "highest")?;
     let kept = best(all, &ranked, &column_places(all, &per, "per")?, count, ties == "keep");
     let missing = all.rows() - ranked.rows.len();
     context.signal("ranked", &json!({ "kept": kept.len(), "dropped": all.rows() - kept.len(), "missing": missing }))?;
-    signal_text_order(all, [by.as_str()], context)?;
     Ok(table.gather(&kept))
 }
 
@@ -107,8 +116,8 @@ fn best(table: &Table, ranked: &Ranked, per: &[usize], count: usize, keep_ties: 
 mod tests {
     use std::sync::Arc;
 
-    use super::super::sort::with_signals;
     use super::*;
+    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
 
     fn sample() -> Table {
         let texts = ["a", "b", "a", "a", "b", ""].map(|text| (!text.is_empty()).then(|| text.into()));
@@ -143,15 +152,21 @@ mod tests {
     }
 
     #[test]
-    fn a_rank_by_text_that_spells_numbers_is_told() {
-        let texts = ColumnData::Text(vec![Some("100".into()), None, Some("9".into())]);
-        let table = Table::new([(Column::new("x", ColumnType::Text), texts)]).unwrap();
+    fn a_rank_by_text_that_is_mostly_numbers_is_refused_unless_it_is_to_be_text() {
+        let texts = ["9.5", "10.2", "NA", "8.7", ">10"].map(|text| Some(text.into()));
+        let table = Table::new([(Column::new("x", ColumnType::Text), ColumnData::Text(texts.to_vec()))]).unwrap();
         let table = Arc::new(Dataset::new("table", table));
-        let (order, ties) = ("highest".to_owned(), "cut".to_owned());
-        let (best, signals) =
-            with_signals(|context| top_rows(table.into(), "x".into(), 1, order, Vec::new(), ties, context));
-        assert_eq!(best.unwrap().table().row(0), [json!("9")]);
-        let told = signals.iter().find(|(name, _)| name == "ordered_as_text");
-        assert_eq!(told.map(|(_, data)| data), Some(&json!({ "column": "x" })));
+        let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
+        let (nothing, cancel) = (HashMap::new(), CancelToken::default());
+        let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
+        let best = |as_text: Option<&str>| {
+            let (order, ties) = ("highest".to_owned(), "cut".to_owned());
+            let as_text = as_text.map(str::to_owned);
+            let best = top_rows(table.clone().into(), "x".into(), 1, order, Vec::new(), ties, as_text, &context);
+            best.map(|best| best.table().row(0)).map_err(|error| error.to_string())
+        };
+        let refused = best(None).unwrap_err();
+        assert!(refused.contains("`NA`, `>10`") && refused.contains("`as: text`"), "{refused}");
+        assert_eq!(best(Some("text")), Ok(vec![json!("NA")]));
     }
 }

@@ -41,7 +41,7 @@ use crate::records::{
 ///   twice.
 /// - A Parquet file would have no column, or the program was built without the feature `parquet`.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("table.write", version = 1, kind = Sink, check = can_write)]
+#[step("table.write", version = 2, kind = Sink, check = can_write)]
 pub fn write_table(
     table: Input<Table>,
     /// The file to write. Directories that are missing are made.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 pub use measure::{Aggregate, Measure};
 
-use super::sort::signal_text_order;
+use super::sort::{refuse_numbers_in_text, refuse_two_spellings};
 use crate::cancel::{self, Interrupted};
 use crate::prelude::*;
 use crate::records::{Key, column_place, column_places, key_of};
@@ -23,8 +23,8 @@ use crate::records::{Key, column_place, column_places, key_of};
 /// missing. The standard deviation is that of a sample, `n - 1` below, and missing for fewer than two values. Means and
 /// the like keep the unit of their column.
 ///
-/// The least and the greatest of texts are found as text also where all that is there spells numbers, as in a file's
-/// column that was not read as numbers: `9` is greater than `100`. The signal `ordered_as_text` then names the `column`.
+/// The least and the greatest of a column of text most of whose values are numbers are refused, since `9` would be greater
+/// than `100`, and `NA` greater than both: it is to be read as numbers, or taken as text with `as: text`.
 ///
 /// # Example
 /// ```yaml
@@ -42,10 +42,11 @@ use crate::records::{Key, column_place, column_places, key_of};
 ///
 /// # Errors
 /// - A column that is named is not in the table; the message names those that are.
-/// - A measure of numbers is asked of a column of text or truth values.
+/// - A measure of numbers is asked of a column of text or truth values; or the least or greatest of a column of text most
+///   of whose values are numbers. Or a column `by` is text and has one number in two spellings, such as `5` and `5.0`.
 /// - Two columns would have one name, or no measure is given.
 /// - A sum of whole numbers does not fit into 64 bits, or a result is not finite.
-#[step("table.aggregate", version = 1, columns = aggregated, check = can_aggregate)]
+#[step("table.aggregate", version = 2, columns = aggregated, check = can_aggregate)]
 pub fn aggregate_table(
     table: Input<Table>,
     /// The columns whose values make the groups.
@@ -54,9 +55,15 @@ pub fn aggregate_table(
     /// What to tell of each group.
     #[param(example = "[count, mean(potency), max(potency) as best]")]
     values: Vec<Aggregate>,
-    context: &ExecutionContext<'_>,
+    /// `text` takes columns of text as text whatever stands in them.
+    #[param(one_of = ["text"])]
+    r#as: Option<String>,
 ) -> Result<Table, StepError> {
     some_measure(&by, &values)?;
+    if r#as.is_none() {
+        refuse_numbers_in_text(&table, "values", values.iter().filter_map(Aggregate::ordered_by))?;
+        refuse_two_spellings(&table, "by", &by)?;
+    }
     let by = column_places(&table, &by, "by")?;
     let groups = groups(&table, &by)?;
     let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
@@ -72,9 +79,7 @@ pub fn aggregate_table(
         cancel::check()?;
         columns.push(value.over(&table, place, &groups)?);
     }
-    let told = Table::new(columns)?;
-    signal_text_order(&table, values.iter().filter_map(Aggregate::ordered_by), context)?;
-    Ok(told)
+    Ok(Table::new(columns)?)
 }
 
 fn some_measure(by: &[ColumnName], values: &[Aggregate]) -> Result<(), Misfit> {
@@ -118,7 +123,6 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::sort::with_signals;
     use super::*;
 
     fn sample() -> Table {
@@ -135,19 +139,15 @@ mod tests {
         .unwrap()
     }
 
-    fn aggregate_signalling(
-        table: Table,
-        by: &[&str],
-        values: &[&str],
-    ) -> (Result<Table, String>, Vec<(String, Value)>) {
+    fn aggregate_as(table: Table, by: &[&str], values: &[&str], as_text: Option<&str>) -> Result<Table, String> {
         let by = by.iter().copied().map(ColumnName::from).collect();
         let values = values.iter().map(|value| Aggregate::read(&json!(value)).unwrap()).collect();
-        let (found, signals) = with_signals(|context| aggregate_table(Arc::new(table).into(), by, values, context));
-        (found.map_err(|error| error.to_string()), signals)
+        let found = aggregate_table(Arc::new(table).into(), by, values, as_text.map(str::to_owned));
+        found.map_err(|error| error.to_string())
     }
 
     fn aggregate(table: Table, by: &[&str], values: &[&str]) -> Result<Table, String> {
-        aggregate_signalling(table, by, values).0
+        aggregate_as(table, by, values, None)
     }
 
     fn rows(table: &Table) -> Value {
@@ -172,14 +172,21 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_of_texts_that_spell_numbers_is_told() {
-        let texts = ColumnData::Text(vec![Some("100".into()), None, Some("9".into())]);
-        let table = Table::new([(Column::new("x", ColumnType::Text), texts)]).unwrap();
-        let (found, signals) = aggregate_signalling(table.clone(), &[], &["min(x)", "max(x)", "count"]);
-        assert_eq!(rows(&found.unwrap()), json!([["100", "9", 3]]));
-        assert_eq!(signals, [("ordered_as_text".to_owned(), json!({ "column": "x" }))]);
-        assert!(aggregate_signalling(table, &[], &["count(x)", "first(x)"]).1.is_empty());
-        assert!(aggregate_signalling(sample(), &[], &["max(g)", "max(x)"]).1.is_empty());
+    fn the_greatest_of_texts_that_are_mostly_numbers_is_refused_unless_it_is_to_be_text() {
+        let texts = ["9.5", "10.2", "NA", "8.7", ">10"].map(|text| Some(text.into()));
+        let table = Table::new([(Column::new("x", ColumnType::Text), ColumnData::Text(texts.to_vec()))]).unwrap();
+        let measures = ["min(x)", "max(x)", "count"];
+        let refused = aggregate(table.clone(), &[], &measures).unwrap_err();
+        assert!(refused.contains("`NA`, `>10`") && refused.contains("`as: text`"), "{refused}");
+        let found = aggregate_as(table.clone(), &[], &measures, Some("text")).unwrap();
+        assert_eq!(rows(&found), json!([["10.2", "NA", 5]]));
+        aggregate(table, &["x"], &["count(x)", "first(x)", "distinct(x)"]).unwrap();
+        let twice = ColumnData::Text(vec![Some("5".into()), Some("5.0".into()), Some("x".into())]);
+        let twice = Table::new([(Column::new("x", ColumnType::Text), twice)]).unwrap();
+        let refused = aggregate(twice.clone(), &["x"], &["count"]).unwrap_err();
+        assert!(refused.contains("two groups of `5` and `5.0`"), "{refused}");
+        assert_eq!(aggregate_as(twice, &["x"], &["count"], Some("text")).unwrap().rows(), 3);
+        aggregate(sample(), &[], &["max(g)", "max(x)"]).unwrap();
     }
 
     #[test]

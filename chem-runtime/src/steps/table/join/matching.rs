@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::as_many_columns;
 use crate::cancel::{self, Interrupted, until_stopped};
 use crate::prelude::*;
-use crate::records::{Key, column_places, key_of, type_name};
+use crate::records::{Key, column_places, key_of, two_spellings, type_name};
 
 /// A joined table has at most so many rows: two tables in which all rows have one value would multiply.
 const MAX_ROWS: usize = 20_000_000;
@@ -38,8 +38,12 @@ impl Keys {
         for (&one, &other) in found.left.iter().zip(&found.right) {
             let (one, other) = (&left.columns()[one], &right.columns()[other]);
             if comparable(one.ty) != comparable(other.ty) {
+                let numbers = [left.column(&one.name), right.column(&other.name)].into_iter().flatten();
+                let numbers = numbers.filter_map(|(column, data)| Some((column, data.numbers_in_text()?)));
+                let why: String =
+                    numbers.map(|(column, numbers)| format!("; in `{}`, {numbers}", column.name)).collect();
                 return Err(StepError::new(format!(
-                    "`{}` is {} on the left and `{}` is {} on the right, so no row would match",
+                    "`{}` is {} on the left and `{}` is {} on the right, so no row would match{why}",
                     one.name,
                     type_name(one.ty),
                     other.name,
@@ -48,6 +52,21 @@ impl Keys {
             }
         }
         Ok(found)
+    }
+
+    /// Refuses to compare as text what are numbers, if that makes a difference.
+    pub(super) fn refuse_two_spellings(&self, left: &Table, right: &Table) -> Result<(), StepError> {
+        for (&one, &other) in self.left.iter().zip(&self.right) {
+            let (Some(data), Some(others)) = (left.data(one), right.data(other)) else { continue };
+            if let Some((first, second)) = two_spellings(&[data, others]) {
+                let (one, other) = (&left.columns()[one].name, &right.columns()[other].name);
+                return Err(StepError::new(format!(
+                    "`{one}` on the left and `{other}` on the right are text, and as text `{first}` does not equal `{second}`; \
+                     read both as numbers, or write `as: text`"
+                )));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn matches(&self, left: &Table, right: &Table) -> Result<Matches, Interrupted> {
@@ -189,6 +208,19 @@ mod tests {
         ]);
         assert_eq!(rows, expected);
         assert_eq!(keys().matches(left().table(), &right()).unwrap().unused, 2);
+    }
+
+    #[test]
+    fn one_number_in_two_spellings_is_refused() {
+        let refused = |left: &str, right: &str| {
+            let (left, right) = (table(left), table(right));
+            let keys = Keys::find(&left, &right, &["id".into()], &["id".into()]).unwrap();
+            keys.refuse_two_spellings(&left, &right).map_err(|error| error.to_string())
+        };
+        let said = refused("id\n5\nNA\n7\n", "id\n5.0\nx\n").unwrap_err();
+        assert!(said.contains("`5` does not equal `5.0`") && said.contains("`as: text`"), "{said}");
+        assert_eq!(refused("id\n5\nNA\n7\n", "id\n5\nx\n"), Ok(()));
+        assert_eq!(refused("id\n5\n7\n", "id\n5.0\n"), Ok(()), "numbers are compared as numbers");
     }
 
     #[test]

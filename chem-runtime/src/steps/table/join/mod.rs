@@ -50,11 +50,12 @@ use crate::step::{Columns, PathPart};
 /// - Both `right` and `file` are given, or none of them; or a parameter says how a file is read, and there is none.
 /// - A column that `on` or `right_on` names is not in its table; the message names those that are. Or the two name a
 ///   different number of columns, or none.
-/// - Columns that are to be equal hold values of types that never are, such as text and numbers.
+/// - Columns that are to be equal hold values of types that never are, such as text and numbers. Or they are text, mostly
+///   numbers, and have one number in two spellings, such as `5` and `5.0`, which as text are not equal.
 /// - The file cannot be read, or has a record that cannot be used; or it has numbers that are too long to be compared
 ///   exactly beside others that are not whole.
 /// - The result would have more than 20,000,000 rows.
-#[step("table.join", version = 3, columns = columns_of_join, check = can_join)]
+#[step("table.join", version = 4, columns = columns_of_join, check = can_join)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn join_table(
     left: Input<Dataset>,
@@ -86,6 +87,9 @@ pub fn join_table(
     /// What separates the cells of a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
+    /// `text` joins on columns of text as text whatever stands in them.
+    #[param(one_of = ["text"])]
+    r#as: Option<String>,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
     one_right_side(right.is_some(), file.is_some())?;
@@ -114,6 +118,9 @@ pub fn join_table(
         return Err(no_right_side().into());
     };
     let keys = Keys::find(left.table(), right, &on, right_on.as_deref().unwrap_or(&on))?;
+    if r#as.is_none() {
+        keys.refuse_two_spellings(left.table(), right)?;
+    }
     let matches = keys.matches(left.table(), right)?;
     let matched = matches.of_left.iter().flatten().count();
     let unmatched = left.table().rows() - matched;
@@ -197,9 +204,8 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
     let there: Vec<&str> = header.iter().collect();
     let (param, named) = step.right_on.as_ref().map_or(("on", &step.on), |named| ("right_on", named));
     let missing = named.iter().enumerate().filter(|(_, name)| !there.contains(&name.as_str()));
-    let misfit = |(at, name): (usize, &ColumnName)| {
-        Misfit::no_column(param, name.as_str(), file.name(), &there).at(PathPart::Index(at))
-    };
+    let misfit =
+        |(at, name): (usize, &ColumnName)| file.no_column(param, name.as_str(), &there).at(PathPart::Index(at));
     misfits.extend(missing.map(misfit));
     misfits
 }

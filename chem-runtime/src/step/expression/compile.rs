@@ -1,0 +1,387 @@
+//! An expression made ready for one table: columns found, parameters put in, and every part known for what it does.
+//!
+//! Which columns are numbers, text or truth values is known here. A text and a number are never equal, and have no order:
+//! whoever compares them has been mistaken about a column, and is told before any row is tested.
+
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
+use serde_json::Value;
+
+use super::evaluate::{Condition, Each, EachOf, Node, Order};
+use super::functions;
+use super::idents::{column_index, missing_index, param_index};
+use super::names::spelled;
+use super::number::{Number, Operation};
+use super::value::Val;
+use super::{Expression, ExpressionError};
+use crate::artifact::{ColumnData, Table};
+use crate::step::{listed, nearest};
+
+pub(super) fn over<'t>(expression: &Expression, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
+    expression.check_bound()?;
+    let mut columns = Vec::new();
+    for reference in &expression.parsed.columns {
+        let Some((column, data)) = table.column(&reference.name) else {
+            return Err(no_column(&reference.name, table).at(reference.at.clone()));
+        };
+        columns.push((column.name.as_ref(), data));
+    }
+    let names = expression.parsed.params.iter().map(|reference| &reference.name);
+    let params: Vec<Val<'static>> = names.filter_map(|name| expression.params.get(name)).map(Val::of_param).collect();
+    let mut compiler = Compiler { params: &params, columns: &columns, variables: Vec::new() };
+    let root = compiler.part(&expression.parsed.root)?.node;
+    Ok(Condition { root, columns })
+}
+
+fn no_column(name: &str, table: &Table) -> ExpressionError {
+    let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_ref()).collect();
+    let error = ExpressionError::new(format!("there is no column `{name}`"));
+    match nearest(name, names.iter().copied()) {
+        Some(meant) => error.with_help(format!("did you mean `{}`?", spelled(meant))),
+        None if names.is_empty() => error.with_help("the table has no columns"),
+        None => {
+            let names: Vec<String> = names.iter().map(|name| spelled(name)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            error.with_help(format!("there are {}", listed(&names)))
+        }
+    }
+}
+
+/// A part of an expression, and what its values are if that is known.
+struct Part {
+    node: Node,
+    kind: Option<Kind>,
+}
+
+/// What is known of a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Number,
+    Text,
+    Truth,
+}
+
+impl Kind {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Number => "a number",
+            Self::Text => "text",
+            Self::Truth => "true or false",
+        }
+    }
+
+    fn of(value: &Val<'_>) -> Option<Self> {
+        match value {
+            Val::Number(_) => Some(Self::Number),
+            Val::Text(_) => Some(Self::Text),
+            Val::Truth(_) => Some(Self::Truth),
+            Val::Null | Val::List(_) => None,
+        }
+    }
+}
+
+struct Compiler<'a> {
+    params: &'a [Val<'static>],
+    columns: &'a [(&'a str, &'a ColumnData)],
+    /// The variables of the macros around a part, the outermost first.
+    variables: Vec<&'a str>,
+}
+
+impl<'a> Compiler<'a> {
+    fn part(&mut self, expr: &'a IdedExpr) -> Result<Part, ExpressionError> {
+        match &expr.expr {
+            Expr::Ident(name) => Ok(self.named(name)),
+            Expr::Literal(literal) => of_literal(literal).map(known),
+            Expr::Call(call) => self.call(call),
+            Expr::List(list) => {
+                let items = list.elements.iter().map(|item| Ok(self.part(item)?.node)).collect::<Result<_, _>>()?;
+                Ok(Part { node: Node::List(items), kind: None })
+            }
+            Expr::Comprehension(comprehension) => self.each(comprehension),
+            Expr::Select(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => Err(without_meaning()),
+        }
+    }
+
+    fn named(&self, name: &str) -> Part {
+        if let Some(param) = param_index(name).and_then(|index| self.params.get(index)) {
+            return known(param.clone());
+        }
+        if let Some(index) = missing_index(name) {
+            return Part { node: Node::IsMissing(index), kind: Some(Kind::Truth) };
+        }
+        if let Some(index) = column_index(name) {
+            let kind = self.columns.get(index).and_then(|(_, data)| match data {
+                ColumnData::Integer(_) | ColumnData::Float(_) => Some(Kind::Number),
+                // A column of a file that has no values is called text, and might be anything.
+                ColumnData::Text(values) => values.iter().any(Option::is_some).then_some(Kind::Text),
+                ColumnData::Boolean(_) => Some(Kind::Truth),
+            });
+            return Part { node: Node::Cell(index), kind };
+        }
+        // Every other name is a variable of a macro, the innermost of that name.
+        let depth = self.variables.iter().rposition(|variable| *variable == name).unwrap_or_default();
+        Part { node: Node::Variable(depth), kind: None }
+    }
+
+    fn call(&mut self, call: &'a CallExpr) -> Result<Part, ExpressionError> {
+        let in_math =
+            matches!(call.target.as_deref(), Some(IdedExpr { expr: Expr::Ident(name), .. }) if name == "math");
+        let target = call.target.as_deref().filter(|_| !in_math);
+        let parts = target.into_iter().chain(&call.args).map(|part| self.part(part)).collect::<Result<Vec<_>, _>>()?;
+        let kinds: Vec<Option<Kind>> = parts.iter().map(|part| part.kind).collect();
+        let name = if in_math { format!("math.{}", call.func_name) } else { call.func_name.clone() };
+        if let Some((function, takes)) = functions::named(&name) {
+            let extreme = matches!(function, functions::Function::Extreme { .. });
+            if parts.len() != takes && !(extreme && parts.len() > 1) {
+                let name = functions::spelled(&name);
+                let given = parts.len();
+                let values = if takes == 1 { "value" } else { "values" };
+                return Err(ExpressionError::new(format!("`{name}` takes {takes} {values}, and is given {given}")));
+            }
+            let arguments = parts.into_iter().map(|part| part.node).collect();
+            let kind = kind_of_call(&name);
+            return Ok(Part { node: Node::Call(function, name, arguments), kind });
+        }
+        let part = |node: Node, kind: Kind| Ok(Part { node, kind: Some(kind) });
+        let nodes: Vec<Node> = parts.into_iter().map(|part| part.node).collect();
+        match (name.as_str(), kinds.as_slice()) {
+            (operators::LOGICAL_NOT, [_]) => {
+                let [of] = *exactly(nodes)?;
+                part(Node::Not(Box::new(of)), Kind::Truth)
+            }
+            (operators::NEGATE, [_]) => {
+                let [of] = *exactly(nodes)?;
+                part(Node::Negate(Box::new(of)), Kind::Number)
+            }
+            (operators::CONDITIONAL, &[_, then, other]) => {
+                Ok(Part { node: Node::If(exactly(nodes)?), kind: then.filter(|_| then == other) })
+            }
+            (operator, &[left, right]) => {
+                self.check_operator(operator, call, [left, right])?;
+                let sides = exactly(nodes)?;
+                if let Some(order) = order_of(operator) {
+                    return part(Node::Order(order, sides), Kind::Truth);
+                }
+                if let Some(operation) = operation_of(operator) {
+                    // Texts and lists are added, too.
+                    let kind =
+                        if operation == Operation::Add { left.filter(|_| left == right) } else { Some(Kind::Number) };
+                    return Ok(Part { node: Node::Arithmetic(operation, sides), kind });
+                }
+                match operator {
+                    operators::LOGICAL_AND => part(Node::Both(true, sides), Kind::Truth),
+                    operators::LOGICAL_OR => part(Node::Both(false, sides), Kind::Truth),
+                    operators::EQUALS => part(Node::Equal(true, sides), Kind::Truth),
+                    operators::NOT_EQUALS => part(Node::Equal(false, sides), Kind::Truth),
+                    operators::IN => part(Node::In(sides), Kind::Truth),
+                    operators::INDEX => Ok(Part { node: Node::Element(sides), kind: None }),
+                    _ => Err(without_meaning()),
+                }
+            }
+            _ => Err(without_meaning()),
+        }
+    }
+
+    /// Refuses what would be false, or an error, for every row.
+    fn check_operator(
+        &self,
+        operator: &str,
+        call: &CallExpr,
+        [left, right]: [Option<Kind>; 2],
+    ) -> Result<(), ExpressionError> {
+        let [one, other] = call.args.as_slice() else { return Ok(()) };
+        if operator == operators::IN {
+            let (Some(left), Expr::List(list)) = (left, &other.expr) else { return Ok(()) };
+            let kinds: Option<Vec<Kind>> = list.elements.iter().map(|item| Kind::of(&self.literal(item)?)).collect();
+            return match kinds.as_deref() {
+                Some([first, ..]) if kinds.iter().flatten().all(|kind| *kind != left) => {
+                    let why = format!("{}, and each value of the list is {}", self.told(one, left), first.in_words());
+                    Err(self.help(
+                        ExpressionError::new(format!("what is compared is never equal: {why}")),
+                        call,
+                        [Some(left), Some(*first)],
+                    ))
+                }
+                _ => Ok(()),
+            };
+        }
+        let (Some(left), Some(right)) = (left, right) else { return Ok(()) };
+        let both = format!("{}, and {}", self.told(one, left), self.told(other, right));
+        let message = match operator {
+            operators::EQUALS | operators::NOT_EQUALS if left != right => {
+                format!("what is compared is never equal: {both}")
+            }
+            operator => match (order_of(operator), operation_of(operator)) {
+                (Some(order), _) if left != right => {
+                    format!(
+                        "`{}` cannot stand between {} and {}: {both}",
+                        order.symbol(),
+                        left.in_words(),
+                        right.in_words()
+                    )
+                }
+                (Some(_), _) if left == Kind::Text => return self.check_order_of_texts(call),
+                (_, Some(operation))
+                    if left != right || left == Kind::Truth || (left == Kind::Text && operation != Operation::Add) =>
+                {
+                    format!(
+                        "`{}` cannot stand between {} and {}: {both}",
+                        operation.symbol(),
+                        left.in_words(),
+                        right.in_words()
+                    )
+                }
+                _ => return Ok(()),
+            },
+        };
+        Err(self.help(ExpressionError::new(message), call, [Some(left), Some(right)]))
+    }
+
+    /// Refuses to put columns in the order of texts whose values are mostly numbers.
+    fn check_order_of_texts(&self, call: &CallExpr) -> Result<(), ExpressionError> {
+        for (name, data) in call.args.iter().filter_map(|side| self.column(side)) {
+            if let Some(numbers) = data.numbers_in_text() {
+                let column = spelled(name);
+                return Err(ExpressionError::new(format!("the column `{name}` is text, and {numbers}"))
+                    .with_help(format!("{}; or compare it as text: `string({column})`", read_as_numbers(name))));
+            }
+        }
+        Ok(())
+    }
+
+    /// `error` with what to do about a column that is text where a number is needed.
+    fn help(&self, error: ExpressionError, call: &CallExpr, kinds: [Option<Kind>; 2]) -> ExpressionError {
+        let columns = call.args.iter().zip(kinds).filter(|(_, kind)| *kind == Some(Kind::Text));
+        let text = columns.filter_map(|(side, _)| self.column(side)).next();
+        match text.filter(|_| kinds.contains(&Some(Kind::Number))) {
+            Some((name, _)) => error.with_help(format!("{}; or write a text in quotes", read_as_numbers(name))),
+            None => error.with_help("write a text in quotes, and a number without"),
+        }
+    }
+
+    fn column(&self, expr: &IdedExpr) -> Option<(&'a str, &'a ColumnData)> {
+        let Expr::Ident(name) = &expr.expr else { return None };
+        self.columns.get(column_index(name)?).copied()
+    }
+
+    /// The value that is written out at `expr`, or given by a parameter.
+    fn literal(&self, expr: &IdedExpr) -> Option<Val<'static>> {
+        match &expr.expr {
+            Expr::Literal(literal) => of_literal(literal).ok(),
+            Expr::Ident(name) => self.params.get(param_index(name)?).cloned(),
+            _ => None,
+        }
+    }
+
+    /// Says of an operand what it is.
+    fn told(&self, expr: &IdedExpr, kind: Kind) -> String {
+        let name = match self.literal(expr) {
+            Some(Val::Number(number)) => Some(format!("`{}`", number.spelled())),
+            Some(Val::Text(text)) => Some(format!("`{}`", Value::from(text.as_ref()))),
+            _ => self.column(expr).map(|(name, _)| format!("the column `{name}`")),
+        };
+        format!("{} is {}", name.as_deref().unwrap_or("the other side"), kind.in_words())
+    }
+
+    /// A macro over a list, which the parser has written out as a loop.
+    fn each(&mut self, comprehension: &'a ComprehensionExpr) -> Result<Part, ExpressionError> {
+        let ComprehensionExpr { iter_range, iter_var, accu_var, loop_step, .. } = comprehension;
+        let is_result = |expr: &IdedExpr| matches!(&expr.expr, Expr::Ident(name) if name == accu_var);
+        let list = self.part(iter_range)?.node;
+        let Expr::Call(step) = &loop_step.expr else { return Err(without_meaning()) };
+        // `@result && x`, `@result || x`, `x ? @result + 1 : @result`, `@result + [y]`, `x ? @result + [y] : @result`
+        let (each, condition, body) = match (step.func_name.as_str(), step.args.as_slice()) {
+            (operators::LOGICAL_AND, [_, condition]) => (Each::All, Some(condition), None),
+            (operators::LOGICAL_OR, [_, condition]) => (Each::Exists, Some(condition), None),
+            (operators::CONDITIONAL, [condition, then, _]) => match added(then) {
+                Some(IdedExpr { expr: Expr::List(list), .. }) => (Each::Map, Some(condition), list.elements.first()),
+                Some(_) => (Each::ExistsOne, Some(condition), None),
+                None => return Err(without_meaning()),
+            },
+            (operators::ADD, [result, IdedExpr { expr: Expr::List(list), .. }]) if is_result(result) => {
+                (Each::Map, None, list.elements.first())
+            }
+            _ => return Err(without_meaning()),
+        };
+        self.variables.push(iter_var);
+        let mut inner = |part: Option<&'a IdedExpr>| part.map(|part| self.part(part)).transpose();
+        let parts = inner(condition).and_then(|condition| Ok((condition, inner(body)?)));
+        self.variables.pop();
+        let (condition, body) = parts?;
+        let of = EachOf { list, condition: condition.map(|part| part.node), body: body.map(|part| part.node) };
+        let kind = if each == Each::Map { None } else { Some(Kind::Truth) };
+        Ok(Part { node: Node::Each(each, Box::new(of)), kind })
+    }
+}
+
+/// What a step of a loop adds to its result.
+fn added(step: &IdedExpr) -> Option<&IdedExpr> {
+    match &step.expr {
+        Expr::Call(call) if call.func_name == operators::ADD => call.args.get(1),
+        _ => None,
+    }
+}
+
+fn exactly<const N: usize>(nodes: Vec<Node>) -> Result<Box<[Node; N]>, ExpressionError> {
+    nodes.into_boxed_slice().try_into().map_err(|_| without_meaning())
+}
+
+fn known(value: Val<'static>) -> Part {
+    Part { kind: Kind::of(&value), node: Node::Literal(value) }
+}
+
+fn of_literal(literal: &LiteralValue) -> Result<Val<'static>, ExpressionError> {
+    Ok(match literal {
+        LiteralValue::Boolean(truth) => Val::Truth(*truth.inner()),
+        LiteralValue::Int(number) => Val::Number(Number::Whole((*number.inner()).into())),
+        LiteralValue::UInt(number) => Val::Number(Number::Whole((*number.inner()).into())),
+        LiteralValue::Double(number) => {
+            Val::Number(super::number::real(*number.inner()).map_err(ExpressionError::new)?)
+        }
+        LiteralValue::String(text) => Val::Text(text.inner().to_owned().into()),
+        LiteralValue::Null => Val::Null,
+        LiteralValue::Bytes(_) => {
+            return Err(ExpressionError::new("an expression has no use for bytes").with_help("write a text: `'…'`"));
+        }
+    })
+}
+
+fn order_of(operator: &str) -> Option<Order> {
+    Some(match operator {
+        operators::LESS => Order::Less,
+        operators::LESS_EQUALS => Order::LessOrEqual,
+        operators::GREATER => Order::Greater,
+        operators::GREATER_EQUALS => Order::GreaterOrEqual,
+        _ => return None,
+    })
+}
+
+fn operation_of(operator: &str) -> Option<Operation> {
+    Some(match operator {
+        operators::ADD => Operation::Add,
+        operators::SUBSTRACT => Operation::Subtract,
+        operators::MULTIPLY => Operation::Multiply,
+        operators::DIVIDE => Operation::Divide,
+        operators::MODULO => Operation::Remainder,
+        _ => return None,
+    })
+}
+
+fn kind_of_call(name: &str) -> Option<Kind> {
+    match functions::spelled(name) {
+        "bool" | "contains" | "endsWith" | "matches" | "startsWith" => Some(Kind::Truth),
+        "lowerAscii" | "string" | "trim" | "upperAscii" => Some(Kind::Text),
+        _ => Some(Kind::Number),
+    }
+}
+
+/// What the parser gives and no expression can have.
+fn without_meaning() -> ExpressionError {
+    ExpressionError::new("a part of the expression has no meaning here")
+}
+
+fn read_as_numbers(column: &str) -> String {
+    format!(
+        "to read it as numbers write `numbers: [{column}]` in `molecules.read`, or `types: {{ {column}: float }}` in \
+         `table.read`, and list what stands for a missing value in `missing`"
+    )
+}

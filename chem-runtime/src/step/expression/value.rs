@@ -1,0 +1,91 @@
+//! What an expression and its parts give.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::number::Number;
+use crate::artifact::ColumnData;
+
+/// A value of an expression or of a part of one.
+#[derive(Debug, Clone)]
+pub(super) enum Val<'a> {
+    Null,
+    Truth(bool),
+    Number(Number),
+    Text(Cow<'a, str>),
+    List(Vec<Val<'a>>),
+}
+
+impl<'a> Val<'a> {
+    /// The value in a cell; `None` where it is missing.
+    pub(super) fn of_cell(data: &'a ColumnData, row: usize) -> Option<Self> {
+        Some(match data {
+            ColumnData::Text(values) => Self::Text(values.get(row)?.as_deref()?.into()),
+            ColumnData::Integer(values) => Self::Number(Number::Whole((*values.get(row)?)?.into())),
+            ColumnData::Float(values) => Self::Number(Number::of_cell((*values.get(row)?)?)),
+            ColumnData::Boolean(values) => Self::Truth((*values.get(row)?)?),
+        })
+    }
+
+    /// The same value, of which texts are borrowed.
+    pub(super) fn borrowed(&self) -> Val<'_> {
+        match self {
+            Self::Null => Val::Null,
+            Self::Truth(truth) => Val::Truth(*truth),
+            Self::Number(number) => Val::Number(*number),
+            Self::Text(text) => Val::Text(Cow::Borrowed(text)),
+            Self::List(items) => Val::List(items.iter().map(Val::borrowed).collect()),
+        }
+    }
+
+    /// What it is, in words.
+    pub(super) fn in_words(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Truth(_) => "true or false",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "text",
+            Self::List(_) => "a list",
+        }
+    }
+
+    /// Whether the two are one value. Values of different kinds never are.
+    pub(super) fn equals(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::List(one), Self::List(other)) => {
+                one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.equals(other))
+            }
+            (one, other) => one.compare(other) == Some(Ordering::Equal),
+        }
+    }
+
+    /// The order of two numbers, two texts or two truth values.
+    pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Truth(one), Self::Truth(other)) => Some(one.cmp(other)),
+            (Self::Number(one), Self::Number(other)) => Some(one.compare(*other)),
+            (Self::Text(one), Self::Text(other)) => Some(one.cmp(other)),
+            _ => None,
+        }
+    }
+}
+
+impl Val<'static> {
+    /// The value of a parameter of the flow, which is a scalar or a list of scalars.
+    pub(super) fn of_param(value: &Value) -> Self {
+        match value {
+            Value::Null | Value::Object(_) => Self::Null,
+            Value::Bool(truth) => Self::Truth(*truth),
+            Value::Number(number) => {
+                let whole = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+                // Numbers of JSON are finite.
+                Self::Number(whole.map_or_else(|| Number::Real(number.as_f64().unwrap_or_default()), Number::Whole))
+            }
+            Value::String(text) => Self::Text(text.clone().into()),
+            Value::Array(items) => Self::List(items.iter().map(Self::of_param).collect()),
+        }
+    }
+}
