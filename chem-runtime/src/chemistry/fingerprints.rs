@@ -112,7 +112,7 @@ mod tests {
     }
 
     /// The fingerprints of the molecules, and those that were made for it.
-    fn made<'a>(kept: &Kept, smiles: &[&'a str]) -> (Vec<Option<Fingerprint>>, Vec<String>) {
+    fn made(kept: &Kept, smiles: &[&str]) -> (Vec<Option<Fingerprint>>, Vec<String>) {
         let mut made = Vec::new();
         let prints = kept.fingerprints(&table(smiles), |missing| {
             made = missing.iter().map(|smiles| (*smiles).to_owned()).collect();

@@ -67,9 +67,12 @@ fn write_or(on_error: &str, path: &str) -> WriteMolecules {
     WriteMolecules { path: path.into(), format: None, columns: None, on_error: on_error.into() }
 }
 
+/// A SMILES, a name, and what stands in the column `note`.
+type Row<'a> = (&'a str, &'a str, Option<&'a str>);
+
 /// Molecules with a column `note`, as a step puts them out.
-fn molecules(rows: &[(&str, &str, Option<&str>)]) -> StepOutput {
-    let text = |of: &dyn Fn(&(&str, &str, Option<&str>)) -> Option<String>| {
+fn molecules(rows: &[Row<'_>]) -> StepOutput {
+    let text = |of: &dyn Fn(&Row<'_>) -> Option<String>| {
         ColumnData::Text(rows.iter().map(|row| of(row).map(Into::into)).collect())
     };
     let records = (1..).take(rows.len()).map(Some).collect();
