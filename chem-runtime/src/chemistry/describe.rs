@@ -14,7 +14,9 @@ use crate::records::map_records;
 /// counts (hydrogens on N and O; N and O), logP and molar refractivity are Wildman and Crippen's, and rotatable bonds
 /// leave out amides and the like.
 ///
-/// A property that cannot be computed for a molecule is missing there. The signal `described` gives the number of
+/// A property that cannot be computed for a molecule is missing there. A dummy atom has no mass, labelled or not; an isotope
+/// that is in no table, such as `[999C]`, leaves the molecule without molecular weight, exact mass and QED, where RDKit
+/// takes the label for the mass. The signal `described` gives the number of
 /// `molecules`, and under `missing` how many lack a property. An InChIKey is computed for at most 500 heavy atoms.
 ///
 /// # Example

@@ -6,12 +6,15 @@
 mod canonical;
 mod depict;
 mod dummies;
+mod edit;
 mod fingerprint;
 mod hydrogens;
+mod mass;
 mod matching;
 mod mol_block;
 mod pattern;
 mod scaffold;
+mod spelled;
 mod standard;
 mod written_block;
 
@@ -22,7 +25,7 @@ use cosmolkit::{Molecule, SmilesError, SmilesParseError};
 pub use self::fingerprint::{Fingerprint, FingerprintKind};
 pub use self::matching::{MAX_MATCH_STEPS, Unmatched};
 pub use self::pattern::{MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, Pattern};
-pub(super) use self::standard::ChargedAtom;
+pub(super) use self::standard::{ChargedAtom, Recharged};
 pub use self::written_block::MolBlock;
 use super::limits::{self, MAX_INCHI_KEY_ATOMS};
 use super::spelling;
@@ -66,29 +69,6 @@ impl Structure {
             Some(Err(error)) => Err(reason(&error)),
             None => Err("the chemistry library failed on this SMILES".to_owned()),
         }
-    }
-
-    /// The canonical isomeric SMILES: one spelling for each molecule.
-    ///
-    /// # Errors
-    /// Says why the library cannot write it.
-    pub fn canonical_smiles(&self) -> Result<String, String> {
-        let text = match guarded(|| self.0.to_smiles()) {
-            Some(Ok(text)) => text,
-            Some(Err(error)) => return Err(format!("its canonical SMILES cannot be written: {error}")),
-            None => return Err("the chemistry library failed to write its canonical SMILES".to_owned()),
-        };
-        String::from_utf8(text.into_bytes()).map_err(|_| "its canonical SMILES is not text".to_owned())
-    }
-
-    /// Molecular weight with natural isotope abundances, g/mol.
-    pub fn molecular_weight(&self) -> Option<f64> {
-        number(|| self.0.molecular_weight().ok())
-    }
-
-    /// Mass of the most abundant isotopes, Da.
-    pub fn exact_mass(&self) -> Option<f64> {
-        number(|| self.0.exact_molecular_weight().ok())
     }
 
     /// Molecular formula in Hill order, with isotopes merged and the charge at the end.
@@ -149,11 +129,6 @@ impl Structure {
     /// The sum of the charges that the atoms are written with.
     pub fn formal_charge(&self) -> Option<i64> {
         guarded(|| self.0.atoms().iter().map(|atom| i64::from(atom.formal_charge())).sum())
-    }
-
-    /// Quantitative estimate of drug-likeness, weighted by mean, from 0 to 1: <https://doi.org/10.1038/nchem.1243>.
-    pub fn qed(&self) -> Option<f64> {
-        number(|| self.0.qed().ok())
     }
 
     /// The standard InChIKey. None for a molecule of more than [`MAX_INCHI_KEY_ATOMS`] heavy atoms, and none where InChI

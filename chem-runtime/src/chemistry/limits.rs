@@ -8,7 +8,7 @@
 mod drawn;
 
 pub(super) use self::drawn::{Drawn, SYMBOL};
-use super::spelling::{Part, parts};
+use super::spelling::{Part, parts, undefined_ring_closure};
 
 /// A SMILES has at most so many bytes.
 pub const MAX_SMILES_BYTES: usize = 20_000;
@@ -37,6 +37,9 @@ pub(super) fn check(smiles: &str) -> Result<(), String> {
     }
     if ring_closures > MAX_RING_CLOSURES {
         return Err(format!("the SMILES closes {ring_closures} rings, and {MAX_RING_CLOSURES} are allowed"));
+    }
+    if undefined_ring_closure(smiles) {
+        return Err("the SMILES closes a ring with `~`, which would be read as a single bond".to_owned());
     }
     Ok(())
 }

@@ -55,6 +55,11 @@ pub(super) fn open_ring(smiles: &str) -> Option<u32> {
     open.first().copied()
 }
 
+/// Whether the bond of unknown order, `~`, stands at the label of a ring.
+pub(super) fn undefined_ring_closure(smiles: &str) -> bool {
+    smiles.as_bytes().windows(2).any(|pair| matches!(pair, [b'~', b'0'..=b'9' | b'%']))
+}
+
 /// What stands before the first `end`, and what behind it.
 fn split_at(text: &[u8], end: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|byte| *byte == end) {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chem_runtime::chemistry::{DescribeMolecules, Property};
+use chem_runtime::chemistry::{DeduplicateMolecules, DescribeMolecules, Property};
 use serde_json::Value;
 
-use crate::bench::{read, run, table};
+use crate::bench::{read, run, table, texts};
 
 /// What later steps do follows from the artifact that reading gives, so that nothing they give can differ either.
 #[test]
@@ -50,4 +50,17 @@ fn ten_spellings_of_a_molecule_are_one_record() {
             assert_eq!(spelling, &spellings[0], "{name}");
         }
     }
+}
+
+/// RDKit's canonical SMILES of these alternate when they are read again.
+#[test]
+fn molecules_whose_canonical_form_alternates_are_deduplicated_by_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let spellings = ["[O-]C1=C2C[C@H](C2)[C@@]12CC2", "[O-]C1=C2C[C@H](C2)[C@]12CC2", "O=I", "[O-][IH+]"];
+    let file: String = spellings.iter().map(|smiles| format!("{smiles} x\n")).collect();
+    std::fs::write(directory.path().join("a.smi"), file).unwrap();
+    let read = run(&read("a.smi", &[]), directory.path(), &[]).unwrap();
+    let once = DeduplicateMolecules { by: "smiles".to_owned(), keep: "first".to_owned() };
+    let once = table(&run(&once, directory.path(), &[("molecules", &read[0])]).unwrap()[0]);
+    assert_eq!(texts(&once, "smiles"), ["[O-]C1=C2C[C@H](C2)[C@@]12CC2", "[O-][IH+]"]);
 }

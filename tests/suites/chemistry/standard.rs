@@ -61,6 +61,33 @@ fn charges_are_taken_away_as_by_the_reference_library() {
 }
 
 #[test]
+fn charges_are_taken_from_stereocentres_and_in_the_order_of_the_reference_library() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
+    let molecules = run(&read("charged.tsv", &[]), &directory, &[]).unwrap().remove(0);
+    let reference = table(&molecules);
+    assert_eq!(texts(&reference, "smiles"), texts(&reference, "before"));
+    let found = texts(&table(&standardized(&molecules, &["neutralize"])[0]), "smiles");
+    let rows = texts(&reference, "before").into_iter().zip(found).zip(texts(&reference, "neutralized"));
+    let wrong: Vec<String> = rows
+        .filter(|((_, found), expected)| found != expected)
+        .map(|((before, found), expected)| format!("{before}: {found} is not {expected}"))
+        .collect();
+    assert!(reference.rows() > 400 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_ion_without_room_for_a_hydrogen_does_not_keep_the_others_charged() {
+    let directory = tempfile::tempdir().unwrap();
+    let salt = "F[P-](F)(F)(F)(F)F.CC(=O)[O-].C[NH3+].C[NH3+]";
+    let file = format!("{salt} salt\nF[P-](F)(F)(F)(F)F ion\nC1=C[CH-]C=C1 cyclopentadienide\n");
+    std::fs::write(directory.path().join("a.smi"), file).unwrap();
+    let molecules = run(&read("a.smi", &[]), directory.path(), &[]).unwrap().remove(0);
+    let neutral = table(&standardized(&molecules, &["neutralize"])[0]);
+    let expected = ["CC(=O)O.CN.C[NH3+].F[P-](F)(F)(F)(F)F", "F[P-](F)(F)(F)(F)F", "C1=CCC=C1"];
+    assert_eq!(texts(&neutral, "smiles"), expected);
+}
+
+#[test]
 fn canonical_tautomers_are_the_reference_library_s() {
     let wrong = differences(&["canonical_tautomer", "neutralize", "largest_fragment"], "tautomer", SOME);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

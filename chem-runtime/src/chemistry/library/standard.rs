@@ -1,12 +1,15 @@
 //! What standardizing asks of a structure: its charged atoms, its size, and its canonical tautomer.
 
+use cosmolkit::{SmilesWriteParams, element_info};
+use cosmolkit_core::{CanonicalRankParams, rank_mol_atoms_with_params};
+
 use super::{Pattern, Structure, guarded};
 
 /// A charged atom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChargedAtom {
-    /// Its place among the atoms of the SMILES, from 0.
-    pub place: usize,
+    /// Its index among the atoms, from 0.
+    pub index: usize,
     /// Its atomic number.
     pub element: u8,
     /// Its charge.
@@ -15,56 +18,117 @@ pub struct ChargedAtom {
     pub hydrogens: i32,
     /// The sum of the orders of its bonds, those to hydrogens too.
     pub valence: i32,
+    /// The valences of its element without a charge; -1 for any.
+    valences: &'static [i32],
+}
+
+impl ChargedAtom {
+    /// The atom with another charge and other hydrogens.
+    pub fn recharged(&self, charge: i32, hydrogens: i32) -> Recharged {
+        Recharged { index: self.index, charge, hydrogens }
+    }
+
+    /// Whether an atom of its element can have the valence without a charge.
+    pub fn can_have(&self, valence: i32) -> bool {
+        self.valences.iter().any(|known| *known == -1 || *known >= valence)
+    }
+}
+
+/// The charge and the hydrogens that an atom is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recharged {
+    /// Its index among the atoms, from 0.
+    pub index: usize,
+    /// Its charge.
+    pub charge: i32,
+    /// The hydrogens on it.
+    pub hydrogens: i32,
 }
 
 impl Structure {
     /// How many atoms there are, hydrogens among them.
     pub fn all_atoms(&self) -> Option<i64> {
-        guarded(|| {
-            let hydrogens = self.0.atoms().into_iter().map(|atom| atom.total_hydrogens().map(i64::from));
-            let hydrogens: i64 = hydrogens.sum::<Result<i64, _>>().ok()?;
-            Some(hydrogens + self.0.num_atoms() as i64)
-        })?
+        let hydrogens: i64 = self.hydrogens()?.iter().map(|count| i64::from(*count)).sum();
+        Some(hydrogens + self.0.num_atoms() as i64)
     }
 
-    /// How many atoms a SMILES of the structure spells out.
-    pub fn spelled_atoms(&self) -> usize {
-        self.0.num_atoms()
+    /// How heavy the structure is among those of as many atoms, in the order of RDKit's `LargestFragmentChooser`: the sum
+    /// of 1000 for each unit of atomic number, 10 for each hydrogen and unit of an isotope's label, and -1 for each charge.
+    pub fn rank_among_fragments(&self) -> Option<i64> {
+        let weight = |(atom, hydrogens): (&cosmolkit::Atom, i32)| {
+            let isotope = atom.isotope().map_or(0, i64::from);
+            1_000 * i64::from(atom.atomic_number()) + 10 * (isotope + i64::from(hydrogens))
+                - i64::from(atom.formal_charge())
+        };
+        Some(self.0.topology().atoms.iter().zip(self.hydrogens()?).map(weight).sum())
     }
 
-    /// The charged atoms, in the order in which they stand in the SMILES that the structure was read from.
+    /// The hydrogens on each atom that are not atoms themselves.
+    fn hydrogens(&self) -> Option<Vec<i32>> {
+        guarded(|| self.0.atoms().iter().map(|atom| atom.total_hydrogens().ok()).collect())?
+    }
+
+    /// The charged atoms, in the order of the atoms.
     pub fn charged_atoms(&self) -> Option<Vec<ChargedAtom>> {
         guarded(|| {
             let atoms = self.0.atoms();
             let charged = atoms.iter().enumerate().filter(|(_, atom)| atom.formal_charge() != 0);
-            let read = |(place, atom): (usize, &cosmolkit::MoleculeAtom)| {
+            let read = |(index, atom): (usize, &cosmolkit::MoleculeAtom)| {
                 Some(ChargedAtom {
-                    place,
+                    index,
                     element: atom.atomic_number(),
                     charge: i32::from(atom.formal_charge()),
                     hydrogens: atom.total_hydrogens().ok()?,
                     valence: atom.total_valence().ok()?,
+                    valences: element_info(atom.element()).valences,
                 })
             };
             charged.map(read).collect()
         })?
     }
 
-    /// The places of the atoms bonded to the atom at `place`, in the order of the bonds.
-    pub fn neighbours(&self, place: usize) -> Vec<usize> {
-        let ends = self.0.bonds().iter().map(|bond| (bond.begin().index(), bond.end().index()));
-        let other = |(one, end): (usize, usize)| match place {
-            _ if one == place => Some(end),
-            _ if end == place => Some(one),
-            _ => None,
-        };
-        ends.filter_map(other).collect()
+    /// The atoms bonded to the atom at `index`, in the order of the bonds.
+    pub fn neighbours(&self, index: usize) -> Vec<usize> {
+        self.0.topology().adjacency.neighbors_of(index).iter().map(|neighbour| neighbour.atom_index).collect()
     }
 
-    /// The places of the atoms that match the first atom of `pattern`.
+    /// The atoms that match the first atom of `pattern`.
     pub fn atoms_like(&self, pattern: &Pattern) -> Option<Vec<usize>> {
         let found = guarded(|| self.0.substruct_matches(pattern.query()).ok())??;
         Some(found.iter().filter_map(|one| one.atom_mapping.first().copied()).collect())
+    }
+
+    /// For each atom, its place in a canonical order of the atoms: RDKit's `Canon::rankMolAtoms`.
+    pub fn canonical_ranks(&self) -> Option<Vec<usize>> {
+        guarded(|| rank_mol_atoms_with_params(self.0.topology(), &CanonicalRankParams::default()).ok())?
+    }
+
+    /// The structure with other charges and hydrogens on its atoms. `None` if there is no such molecule.
+    ///
+    /// # Errors
+    /// Says that the library cannot write it, or writes another.
+    pub fn recharged(&self, changes: &[Recharged]) -> Result<Option<Self>, String> {
+        let edited = self.edited(|atoms| {
+            for change in changes {
+                if let Some(atom) = atoms.get_mut(change.index)
+                    && let Ok(charge) = change.charge.try_into()
+                    && let Ok(hydrogens) = change.hydrogens.try_into()
+                {
+                    atom.set_formal_charge(charge);
+                    atom.set_explicit_hydrogens(hydrogens);
+                    atom.set_no_implicit(true);
+                }
+            }
+        });
+        let Some(edited) = edited else { return Ok(None) };
+        // Aromaticity and stereochemistry depend on the charges, and are perceived when a SMILES is read. An atom that was
+        // aromatic may have two hydrogens now, and they have to be written out.
+        let written_out = SmilesWriteParams { all_hydrogens_explicit: true, ..SmilesWriteParams::default() };
+        match Self::from_smiles(&edited.written_with(&written_out)?) {
+            Ok(read) if edited.is_same_as(&read) => Ok(Some(read)),
+            Ok(_) => Err("its SMILES with other charges reads as another molecule".to_owned()),
+            Err(_) => Ok(None),
+        }
     }
 
     /// The canonical tautomer: of the tautomers that hydrogens can move to (1,000 at most, by 1,000 moves), the one of

@@ -48,8 +48,16 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// it a query. Hydrogens that are drawn are kept: one more than the atom can have makes a single bond to a metal dative,
 /// as in cisplatin, or the record is rejected, where RDKit drops the hydrogen. SMILES are refused where RDKit refuses
 /// them, and two kinds besides: aromatic silicon (`[si]`), which the chemistry library does not know, and the allene tag
-/// `@AL`, which RDKit reads and drops. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no
-/// records.
+/// `@AL`, which RDKit reads and drops.
+///
+/// Each molecule has one canonical SMILES, which reads as that molecule and is written again when it is read. It is
+/// RDKit's, but where RDKit's changes or alternates when it is read again, as for `O=[IH]` and some cages: there it is the
+/// one that stays, or of those that alternate the first in the order of characters. A molecule is refused if its canonical
+/// SMILES cannot be read, or reads as another, as can happen with dummy atoms in aromatic rings, many relative
+/// stereocentres in a ring, and stereochemistry at the nitrogen of a fused aziridine. So is a SMILES that closes a ring
+/// with `~`, which RDKit reads as a single bond.
+///
+/// The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
 ///
 /// # Example
 /// ```yaml

@@ -2,14 +2,13 @@
 //!
 //! The rules are those of RDKit's `Uncharger` (`Code/GraphMol/MolStandardize/Charge.cpp`, BSD-3-Clause), as they are in
 //! 2026.09.1. A charge that no hydrogen can take away, such as that of sodium or of a quaternary nitrogen, keeps as many
-//! opposite charges as balance it. Where it could be balanced by one of several, the first in the canonical SMILES is
-//! neutralized first; RDKit goes by ranks that it does not write down, and may leave another one.
+//! opposite charges as balance it. Where one of several can be neutralized, acids come last, and otherwise the first in the
+//! canonical order of the atoms comes first.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::spelling::{Loaded, respelled};
-use crate::chemistry::library::{ChargedAtom, Pattern, Structure};
+use crate::chemistry::library::{ChargedAtom, Pattern, Recharged, Structure};
 
 /// Positive atoms with hydrogens, unless the charge is balanced by a neighbour.
 const WITH_HYDROGENS: &str = "[+,+2,+3,+4;!h0;!$(*~[-]),$(*(~[-])~[-])]";
@@ -45,11 +44,11 @@ impl Patterns {
     }
 }
 
-/// The SMILES of the molecule without the charges that hydrogens can take away; `None` if it stays as it is.
+/// The molecule without the charges that hydrogens can take away; `None` if it stays as it is.
 ///
 /// # Errors
 /// Says that the library could not tell.
-pub(super) fn neutralized(smiles: &str, structure: &Structure) -> Result<Option<String>, String> {
+pub(super) fn neutralized(structure: &Structure) -> Result<Option<Structure>, String> {
     let failed = || "the chemistry library failed to look at its charges".to_owned();
     let charged = structure.charged_atoms().ok_or_else(failed)?;
     if charged.is_empty() {
@@ -57,24 +56,24 @@ pub(super) fn neutralized(smiles: &str, structure: &Structure) -> Result<Option<
     }
     let patterns = Patterns::get()?;
     let like = |pattern| structure.atoms_like(pattern).ok_or_else(failed);
-    let acids = like(&patterns.acids)?;
+    let (mut acids, mut negative) = (like(&patterns.acids)?, like(&patterns.negative)?);
+    if acids.len() + negative.len() > 1 {
+        let ranks = structure.canonical_ranks().ok_or_else(failed)?;
+        for atoms in [&mut acids, &mut negative] {
+            atoms.sort_by_key(|atom| ranks.get(*atom));
+        }
+    }
     let sites = Sites {
         with_hydrogens: like(&patterns.with_hydrogens)?,
         without_hydrogens: like(&patterns.without_hydrogens)?,
-        others: like(&patterns.negative)?.into_iter().filter(|place| !acids.contains(place)).collect(),
+        others: negative.into_iter().filter(|atom| !acids.contains(atom)).collect(),
         acids: unbalanced(structure, &acids, &charged),
     };
     let changes = changes(&sites, &charged);
-    if changes.is_empty() {
-        return Ok(None);
-    }
-    match respelled(smiles, structure.spelled_atoms(), &changes) {
-        Some(text) => Ok(Some(text)),
-        None => Err("its charged atoms cannot be found in its SMILES".to_owned()),
-    }
+    if changes.is_empty() { Ok(None) } else { structure.recharged(&changes) }
 }
 
-/// Which charged atoms could be neutralized, by their places.
+/// Which charged atoms could be neutralized, by their indices.
 struct Sites {
     with_hydrogens: Vec<usize>,
     without_hydrogens: Vec<usize>,
@@ -87,15 +86,15 @@ struct Sites {
 fn unbalanced(structure: &Structure, acids: &[usize], charged: &[ChargedAtom]) -> Vec<usize> {
     let mut balanced: BTreeMap<usize, i32> = BTreeMap::new();
     let mut left = acids.to_vec();
-    left.retain(|place| {
+    left.retain(|acid| {
         let positive = structure
-            .neighbours(*place)
+            .neighbours(*acid)
             .into_iter()
-            .find_map(|neighbour| charged.iter().find(|atom| atom.place == neighbour && atom.charge > 0));
+            .find_map(|neighbour| charged.iter().find(|atom| atom.index == neighbour && atom.charge > 0));
         let Some(positive) = positive else {
             return true;
         };
-        let taken = balanced.entry(positive.place).or_default();
+        let taken = balanced.entry(positive.index).or_default();
         *taken += 1;
         *taken > positive.charge
     });
@@ -103,39 +102,39 @@ fn unbalanced(structure: &Structure, acids: &[usize], charged: &[ChargedAtom]) -
 }
 
 /// What becomes of the atoms that change.
-fn changes(sites: &Sites, charged: &[ChargedAtom]) -> BTreeMap<usize, Loaded> {
-    let atom = |place: usize| charged.iter().find(|atom| atom.place == place);
-    let fixed = |place: &usize| atom(*place).filter(|atom| to_lose_plus(atom.element, atom.hydrogens).is_none());
-    let must_stay: i32 = sites.without_hydrogens.iter().filter_map(|place| atom(*place)).map(|atom| atom.charge).sum();
+fn changes(sites: &Sites, charged: &[ChargedAtom]) -> Vec<Recharged> {
+    let atom = |index: usize| charged.iter().find(|atom| atom.index == index);
+    let fixed = |index: &usize| atom(*index).filter(|atom| to_lose_plus(atom.element, atom.hydrogens).is_none());
+    let must_stay: i32 = sites.without_hydrogens.iter().filter_map(|index| atom(*index)).map(|atom| atom.charge).sum();
     let must_stay = must_stay + sites.with_hydrogens.iter().filter_map(fixed).map(|atom| atom.charge).sum::<i32>();
 
-    let mut changes = BTreeMap::new();
+    let mut changes = Vec::new();
     let negative: Vec<usize> = sites.others.iter().chain(&sites.acids).copied().collect();
     // RDKit takes away all of them where more has to stay than there is to balance it.
     let mut surplus = negative.len() as i32 - must_stay;
-    for place in negative {
+    for index in negative {
         if surplus == 0 {
             break;
         }
-        if let Some(atom) = atom(place)
+        if let Some(atom) = atom(index)
             && let Some(more) = to_lose_minus(atom)
         {
-            changes.insert(place, Loaded { charge: atom.charge + 1, hydrogens: atom.hydrogens + more });
+            changes.push(atom.recharged(atom.charge + 1, atom.hydrogens + more));
             surplus -= 1;
         }
     }
     let mut net: i32 = charged.iter().map(|atom| atom.charge).sum::<i32>() + changes.len() as i32;
-    for atom in sites.with_hydrogens.iter().filter_map(|place| atom(*place)) {
-        let mut now = Loaded { charge: atom.charge, hydrogens: atom.hydrogens };
+    for atom in sites.with_hydrogens.iter().filter_map(|index| atom(*index)) {
+        let (mut charge, mut hydrogens) = (atom.charge, atom.hydrogens);
         while net > 0
-            && now.charge > 0
-            && let Some(more) = to_lose_plus(atom.element, now.hydrogens)
+            && charge > 0
+            && let Some(more) = to_lose_plus(atom.element, hydrogens)
         {
-            now = Loaded { charge: now.charge - 1, hydrogens: now.hydrogens + more };
+            (charge, hydrogens) = (charge - 1, hydrogens + more);
             net -= 1;
         }
-        if now.charge != atom.charge {
-            changes.insert(atom.place, now);
+        if charge != atom.charge {
+            changes.push(atom.recharged(charge, hydrogens));
         }
     }
     changes
@@ -158,7 +157,7 @@ fn to_lose_minus(atom: &ChargedAtom) -> Option<i32> {
         true => return None,
         false => 1,
     };
-    valences(atom.element).contains(&(atom.valence + more)).then_some(more)
+    atom.can_have(atom.valence + more).then_some(more)
 }
 
 /// The elements whose anions have one hydrogen more than the neutral atom, as RDKit counts them.
@@ -167,19 +166,4 @@ fn is_early(element: u8) -> bool {
         element,
         3..=5 | 11..=13 | 19..=22 | 30..=32 | 37..=41 | 48..=51 | 55..=61 | 72..=73 | 80..=83 | 87..=93 | 104..=118
     )
-}
-
-/// The valences that RDKit knows of the elements that make bonds of a definite number.
-fn valences(element: u8) -> &'static [i32] {
-    match element {
-        1 | 9 | 11 | 17 | 19 | 35 | 37 | 55 | 87 => &[1],
-        4 | 8 | 12 | 20 | 38 | 56 | 88 => &[2],
-        5 | 7 | 13 | 31 | 49 => &[3],
-        6 | 14 | 32 => &[4],
-        15 | 33 | 51 => &[3, 5, 7],
-        16 | 34 | 52 => &[2, 4, 6],
-        50 => &[2, 4],
-        53 | 85 => &[1, 3, 5],
-        _ => &[],
-    }
 }

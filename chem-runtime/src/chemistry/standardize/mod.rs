@@ -2,7 +2,6 @@
 
 mod charge;
 mod fragment;
-mod spelling;
 
 use serde_json::{Map, Value, json};
 
@@ -18,12 +17,14 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 /// Brings molecules into a standard form: the largest fragment, without charges, as its canonical tautomer.
 ///
 /// The operations are done in this order, whatever order they are written in: `largest_fragment` drops counter-ions and
-/// solvents (it keeps the molecule with the most atoms, hydrogens among them; of several the heaviest; of those the one
-/// whose SMILES comes first). `neutralize` takes charges away by adding and removing hydrogens, as far as they are not
-/// needed to balance one that cannot be taken away, such as that of a quaternary nitrogen. `canonical_tautomer` chooses
+/// solvents (it keeps the molecule with the most atoms, hydrogens among them; of several the one of the heaviest elements;
+/// of those the one whose SMILES comes first). `neutralize` takes charges away by adding and removing hydrogens, as far as they are not
+/// needed to balance one that cannot be taken away, such as that of a quaternary nitrogen; of several anions those of acids
+/// keep theirs, and among equals RDKit's canonical order of the atoms decides. `canonical_tautomer` chooses
 /// one of the tautomers, and drops stereochemistry at atoms that take part in it; it is not done by default, since it
 /// takes long and changes what a chemist sees. The results are those of RDKit 2026.09.1's `rdMolStandardize`, but that an
-/// ion without room for a hydrogen, such as hexafluorophosphate, keeps its charge, where RDKit makes `F[PH](F)(F)(F)(F)F`.
+/// ion without room for a hydrogen, such as hexafluorophosphate, keeps its charge, where RDKit makes
+/// `F[PH](F)(F)(F)(F)F`, which is no possible molecule.
 ///
 /// Two columns are added: `changes` names the operations that changed the molecule, separated by `, `, and
 /// `original_smiles` has its SMILES before; both are missing where nothing changed. Molecules that were standardized before
@@ -51,7 +52,7 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 ///
 /// # Errors
 /// - No operation is named.
-#[step("molecules.standardize", version = 2, check = can_standardize)]
+#[step("molecules.standardize", version = 3, check = can_standardize)]
 pub fn standardize_molecules(
     molecules: Input<Molecules>,
     /// What to do.
@@ -106,11 +107,7 @@ impl Operation {
     fn done_to(self, smiles: &str) -> Result<Option<String>, String> {
         let after = match self {
             Self::LargestFragment => fragment::largest(smiles)?.map(Structure::from_smiles),
-            // What is no possible molecule without its charge, such as hexafluorophosphate, keeps it.
-            Self::Neutralize => {
-                let neutral = charge::neutralized(smiles, &Structure::from_smiles(smiles)?)?;
-                neutral.and_then(|neutral| Structure::from_smiles(&neutral).ok()).map(Ok)
-            }
+            Self::Neutralize => charge::neutralized(&Structure::from_smiles(smiles)?)?.map(Ok),
             Self::CanonicalTautomer => {
                 let structure = Structure::from_smiles(smiles)?;
                 if let Some(atoms) = structure.heavy_atoms().filter(|atoms| *atoms > MAX_TAUTOMER_ATOMS) {
