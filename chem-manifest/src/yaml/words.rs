@@ -9,8 +9,8 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Optio
     let text = source.text();
     // At the very end there is nothing to point at; the last character that can be seen will do.
     let start = start.min(text.trim_end().len());
-    let begins_line = text[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
-    let tab = text[..start].ends_with('\t').then(|| start - 1);
+    let before = text[..start].rsplit('\n').next().unwrap_or_default();
+    let begins_line = before.trim().is_empty();
     let at = |start: usize| Span::new(start, start + text[start..].chars().next().map_or(0, char::len_utf8));
     let say = |message: &str, help: &str| {
         let diagnostic = Diagnostic::new(&rules::SYNTAX, message, source, at(start)).with_help(help);
@@ -28,8 +28,12 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Optio
             Diagnostic::new(&rules::ANCHOR, "aliases have no meaning in a manifest", source, at(start))
                 .with_help("a text that begins with `*` has to be in quotes")
         }
-        _ if info.contains("tab") || text[start..].starts_with('\t') => {
-            let span = at(tab.unwrap_or(start));
+        _ if info.ends_with("must be followed by a valid YAML whitespace") => {
+            let span = at(offending_tab(text, start));
+            Diagnostic::new(&rules::SYNTAX, "expected a space, found a tab", source, span).with_help("use spaces")
+        }
+        _ if info.contains("tab") || text[start..].starts_with('\t') || (begins_line && before.contains('\t')) => {
+            let span = at(offending_tab(text, start));
             Diagnostic::new(&rules::SYNTAX, "a tab cannot indent", source, span).with_help("use spaces")
         }
         "mapping values are not allowed in this context" => say(
@@ -77,6 +81,24 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Optio
     }
 }
 
+/// Returns the tab to point at for an error at `start`. The parser reports a tab where it stops reading, behind the tab,
+/// or where the text begins that the tab interrupts, on an earlier line.
+fn offending_tab(text: &str, start: usize) -> usize {
+    let mut offset = text[..start].rfind('\n').map_or(0, |end| end + 1);
+    let inside = text[offset..start].trim_end_matches('\t');
+    if !inside.trim().is_empty() && text[offset + inside.len()..].starts_with('\t') {
+        return offset + inside.len();
+    }
+    for line in text[offset..].split_inclusive('\n') {
+        let content = line.trim_start();
+        if let Some(tab) = line[..line.len() - content.len()].find('\t').filter(|_| !content.is_empty()) {
+            return offset + tab;
+        }
+        offset += line.len();
+    }
+    start
+}
+
 /// The value around `start` that begins with a `[` and was probably meant as text, such as `[Na+].[Cl-] salt` or `[#6]`:
 /// something stands behind its bracket, or a `#` in it. Its place, and the text in quotes.
 fn bracketed(text: &str, start: usize) -> Option<(Span, String)> {
@@ -111,6 +133,44 @@ fn value_of(line: &str) -> &str {
         match after_dash.or_else(after_key) {
             Some(inner) => rest = inner,
             None => return rest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Findings;
+    use crate::source::Source;
+    use crate::yaml::parse;
+
+    #[test]
+    fn a_tab_is_reported_where_it_is() {
+        let (indents, separates) = ("a tab cannot indent", "expected a space, found a tab");
+        for (text, message, line, column) in [
+            ("flow: it\nsteps:\n\t- id: read\n", indents, 3, 1),
+            // The parser reports these at the text above, which the line could continue.
+            ("flow: it\nsteps:\n  - id: read\n\tuses: x\n", indents, 4, 1),
+            ("flow: it\nsteps:\n  - id: read\n  \tuses: x\n", indents, 4, 3),
+            ("flow: it\n\t\n\n\tname: x\n", indents, 4, 1),
+            ("flow: it\nsteps:\n  -\tid: read\n   \tuses: x\n", indents, 4, 4),
+            ("flow: |\n\tone\n", indents, 2, 1),
+            // And these behind the tabs.
+            ("steps:\n  - with:\n\t\tpath: a\n", indents, 3, 1),
+            ("flow: 3\n\n# note\n\tsteps: x\n", indents, 4, 1),
+            ("? \tflow\n", indents, 1, 3),
+            ("steps:\n  - list: [a,\n\tb]\n", indents, 3, 1),
+            ("steps:\n  - text: \"one\n\ttwo\"\n", indents, 3, 1),
+            ("steps:\n  - text: |\n      one\n\ttwo\n", indents, 4, 1),
+            ("steps:\n  -\t\t- a\n", separates, 2, 4),
+            ("flow:\tit\n", separates, 1, 6),
+        ] {
+            let source = Source::new("flow.yaml", text);
+            let mut findings = Findings::default();
+            parse(&source, &mut findings);
+            let found: Vec<_> = findings.into_sorted(&source).iter().map(|it| it.to_json()).collect();
+            let [found] = &found[..] else { panic!("{text:?}: {found:?}") };
+            let at = (&found["message"], &found["line"], &found["column"]);
+            assert_eq!(at, (&message.into(), &line.into(), &column.into()), "{text:?}");
         }
     }
 }
