@@ -43,10 +43,10 @@ pub enum Difference {
     File {
         /// The parameter that names the file.
         name: String,
-        /// The SHA-256 of the content that it had.
-        before: String,
-        /// That of the content that it has.
-        after: String,
+        /// The file that it read.
+        before: FileRead,
+        /// The file that it reads.
+        after: FileRead,
     },
     /// An input comes from elsewhere, and is another artifact.
     Wiring {
@@ -75,6 +75,15 @@ pub enum Difference {
     },
 }
 
+/// A file that a step reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRead {
+    /// Its path as the flow has it; `None` if a step made up by a program does not say.
+    pub path: Option<String>,
+    /// The SHA-256 of its content.
+    pub sha256: String,
+}
+
 impl Difference {
     /// Which component it is, as scripts read it.
     pub fn component(&self) -> &'static str {
@@ -91,7 +100,8 @@ impl Difference {
         }
     }
 
-    /// The difference for scripts: `component`, `name`, `before`, `after`, and the words as `text`.
+    /// The difference for scripts: `component`, `name`, `before`, `after`, and the words as `text`; of a file also its
+    /// `path`.
     pub fn to_json(&self) -> Value {
         let (name, before, after) = match self {
             Self::New | Self::History => (None, Value::Null, Value::Null),
@@ -99,17 +109,21 @@ impl Difference {
             Self::StepType { before, after } => (None, json!(before), json!(after)),
             Self::Version { before, after } => (None, json!(before), json!(after)),
             Self::Parameter { name, before, after } => (Some(name), json!(before), json!(after)),
-            Self::File { name, before, after } => (Some(name), json!(before), json!(after)),
+            Self::File { name, before, after } => (Some(name), json!(before.sha256), json!(after.sha256)),
             Self::Wiring { port, before, after } => (Some(port), json!(before), json!(after)),
             Self::Upstream { port, step, .. } => (Some(port), Value::Null, json!(step)),
         };
-        json!({
+        let mut told = json!({
             "component": self.component(),
             "name": name,
             "before": before,
             "after": after,
             "text": self.to_string(),
-        })
+        });
+        if let Self::File { after, .. } = self {
+            told["path"] = json!(after.path);
+        }
+        told
     }
 
     /// The step that it points on to: the cause lies there, or before it.
@@ -131,7 +145,14 @@ impl fmt::Display for Difference {
                 write!(f, "parameter {name} {} → {}", shown(before.as_ref()), shown(after.as_ref()))
             }
             Self::File { name, before, after } => {
-                write!(f, "input {name}: file changed (sha {}… → {}…)", short(before), short(after))
+                let (was, is) = (short(&before.sha256), short(&after.sha256));
+                match (&before.path, &after.path) {
+                    (Some(old), Some(new)) if old != new => {
+                        write!(f, "input {name}: file `{old}` (sha {was}…) → `{new}` (sha {is}…)")
+                    }
+                    (_, Some(path)) => write!(f, "input {name}: file `{path}` changed (sha {was}… → {is}…)"),
+                    _ => write!(f, "input {name}: file changed (sha {was}… → {is}…)"),
+                }
             }
             Self::Wiring { port, before, after } => {
                 let wire = |wire: &Option<String>| wire.clone().unwrap_or_else(|| "nothing".to_owned());
@@ -154,7 +175,8 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
     } else if before.version != after.version {
         found.push(Difference::Version { before: before.version, after: after.version });
     }
-    members("", &before.params, &after.params, &mut found);
+    let written = |name: &str| Written { before: before.written.get(name), after: after.written.get(name) };
+    members("", &before.params, &after.params, written, &mut found);
     let mut history = false;
     let ports: BTreeSet<&String> = before.inputs.keys().chain(after.inputs.keys()).collect();
     for port in ports {
@@ -186,26 +208,56 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
 /// The parameters of a flow that are not what they were.
 pub(super) fn params(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Difference> {
     let mut found = Vec::new();
-    members("", before, after, &mut found);
+    members("", before, after, |_| Written::default(), &mut found);
     found
 }
 
-fn members(within: &str, before: &Map<String, Value>, after: &Map<String, Value>, found: &mut Vec<Difference>) {
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    for name in names {
-        let path = if within.is_empty() { name.clone() } else { format!("{within}.{name}") };
-        values(path, before.get(name), after.get(name), found);
+/// A parameter, or a part of one, as the two flows have it: there a file is its path.
+#[derive(Clone, Copy, Default)]
+struct Written<'a> {
+    before: Option<&'a Value>,
+    after: Option<&'a Value>,
+}
+
+impl<'a> Written<'a> {
+    fn part(self, at: impl Fn(&'a Value) -> Option<&'a Value>) -> Self {
+        Self { before: self.before.and_then(&at), after: self.after.and_then(at) }
     }
 }
 
-fn values(name: String, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
+fn members<'a>(
+    within: &str,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    written: impl Fn(&str) -> Written<'a>,
+    found: &mut Vec<Difference>,
+) {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        let path = if within.is_empty() { name.clone() } else { format!("{within}.{name}") };
+        values(path, before.get(name), after.get(name), written(name), found);
+    }
+}
+
+fn values(
+    name: String,
+    before: Option<&Value>,
+    after: Option<&Value>,
+    written: Written<'_>,
+    found: &mut Vec<Difference>,
+) {
     if same(before, after) {
         return;
     }
     if let (Some(before), Some(after)) = (before.and_then(InputFile::content_in), after.and_then(InputFile::content_in))
         && before != after
     {
-        found.push(Difference::File { name, before: before.to_owned(), after: after.to_owned() });
+        let file = |sha256: &str, path: Option<&Value>| FileRead {
+            path: path.and_then(Value::as_str).map(str::to_owned),
+            sha256: sha256.to_owned(),
+        };
+        let (before, after) = (file(before, written.before), file(after, written.after));
+        found.push(Difference::File { name, before, after });
         return;
     }
     if let (Some((was, with)), Some((is, now))) = (before.and_then(expression), after.and_then(expression)) {
@@ -213,19 +265,35 @@ fn values(name: String, before: Option<&Value>, after: Option<&Value>, found: &m
             found.push(Difference::Parameter { name, before: Some(was.into()), after: Some(is.into()) });
         } else {
             // What changed is a parameter of the flow, by the name that it has there.
-            members("", &with, &now, found);
+            members("", &with, &now, |_| Written::default(), found);
         }
         return;
     }
     match (before, after) {
-        (Some(Value::Object(before)), Some(Value::Object(after))) => members(&name, before, after, found),
+        (Some(Value::Object(before)), Some(Value::Object(after))) => {
+            members(&name, before, after, |member| written.part(|whole| whole.get(member)), found);
+        }
         (Some(Value::Array(was)), Some(Value::Array(is))) if was.len() == is.len() => {
             for (index, (was, is)) in was.iter().zip(is).enumerate() {
-                values(format!("{name}[{index}]"), Some(was), Some(is), found);
+                values(format!("{name}[{index}]"), Some(was), Some(is), written.part(|whole| whole.get(index)), found);
             }
         }
-        _ => found.push(Difference::Parameter { name, before: before.cloned(), after: after.cloned() }),
+        _ => {
+            let (before, after) = (legible(before, written.before), legible(after, written.after));
+            found.push(Difference::Parameter { name, before, after });
+        }
     }
+}
+
+/// Returns `value` with the path of each file in place of the hash of its content.
+fn legible(value: Option<&Value>, written: Option<&Value>) -> Option<Value> {
+    Some(match (value?, written) {
+        (Value::Array(items), Some(Value::Array(written))) if items.len() == written.len() => {
+            items.iter().zip(written).filter_map(|(item, written)| legible(Some(item), Some(written))).collect()
+        }
+        (file, Some(Value::String(path))) if InputFile::content_in(file).is_some() => json!(path),
+        (other, _) => other.clone(),
+    })
 }
 
 /// Whether two values hash to the same: `5` and `5.0` are one.
@@ -286,6 +354,7 @@ mod tests {
             wiring: [("table".to_owned(), "read.rejects".to_owned())].into(),
             inputs: [("table".to_owned(), Some(format!("{:064x}", 1).parse().unwrap()))].into(),
             params: params.as_object().unwrap().clone(),
+            written: Map::new(),
             outputs: Vec::new(),
         }
     }
@@ -323,6 +392,30 @@ mod tests {
         assert_eq!(
             told(&step(file(1)), &step(file(2))),
             ["parameter at.low[1] 1 → 2", "input path: file changed (sha 000000000000… → 000000000000…)"]
+        );
+        let named = |number: u32, written: Value| StepFacts {
+            written: written.as_object().unwrap().clone(),
+            ..step(
+                json!({"path": {"sha256": format!("{number:064x}")}, "files": [{"sha256": format!("{number:064x}")}]}),
+            )
+        };
+        let (a, b) = (json!({"path": "a b.csv", "files": ["tag.py"]}), json!({"path": "c.csv", "files": ["tag.py"]}));
+        assert_eq!(
+            told(&named(1, a.clone()), &named(2, b)),
+            [
+                "input files[0]: file `tag.py` changed (sha 000000000000… → 000000000000…)",
+                "input path: file `a b.csv` (sha 000000000000…) → `c.csv` (sha 000000000000…)",
+            ]
+        );
+        let found = differences(&named(1, a.clone()), &named(2, a));
+        assert_eq!((&found[1].to_json()["path"], &found[1].to_json()["name"]), (&json!("a b.csv"), &json!("path")));
+        let files = |hashes: &[&str], paths: &[&str]| StepFacts {
+            written: json!({ "files": paths }).as_object().unwrap().clone(),
+            ..step(json!({"files": hashes.iter().map(|hash| json!({"sha256": hash})).collect::<Vec<_>>()}))
+        };
+        assert_eq!(
+            told(&files(&["ab"], &["tag.py"]), &files(&["ab", "cd"], &["tag.py", "words.txt"])),
+            ["parameter files [\"tag.py\"] → [\"tag.py\",\"words.txt\"]"]
         );
         let called = |extension: &str| json!({"path": {"sha256": "ab", "extension": extension}});
         assert_eq!(told(&step(called("csv")), &step(called("txt"))), ["parameter path.extension \"csv\" → \"txt\""]);

@@ -44,6 +44,8 @@ pub struct StepFacts {
     pub inputs: BTreeMap<String, Option<ArtifactHash>>,
     /// Parameters as they are hashed.
     pub params: Map<String, Value>,
+    /// Parameters as the flow has them, with the paths of files.
+    pub written: Map<String, Value>,
     /// What it put out, as far as that is known.
     pub outputs: Vec<OutputRef>,
 }
@@ -83,6 +85,7 @@ impl StepFacts {
             wiring: recorded.inputs.clone(),
             inputs: started.inputs.iter().map(|(port, hash)| (port.clone(), Some(*hash))).collect(),
             params: started.params.clone(),
+            written: recorded.params.clone(),
             outputs: state.outputs.clone(),
         })
     }

@@ -55,7 +55,7 @@ mod why;
 
 pub use audit::{Audit, Finding, FindingKind, audit};
 pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
-pub use difference::{Difference, differences};
+pub use difference::{Difference, FileRead, differences};
 pub use facts::{FlowFacts, StepFacts};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
 pub use repair::{Repair, repair};

@@ -109,6 +109,30 @@ fn a_plan_is_drawn_and_nothing_else_is() {
 }
 
 #[test]
+fn why_names_the_file_that_changed() {
+    let place = Place::new();
+    let flow = |path: &str| {
+        let read = format!("flow: demo\nsteps:\n  - {{ id: read, uses: table.read, with: {{ path: {path} }} }}\n");
+        place.write("demo.yaml", &read);
+    };
+    let told = || place.chem(&["why", "@last", "read"]).expect(0).stdout;
+    flow("in.csv");
+    place.write("in.csv", "name\na\n");
+    run(&place, &[]);
+    place.write("in.csv", "name\nb\n");
+    run(&place, &[]);
+    assert!(told().starts_with("read ran: input path: file `in.csv` changed (sha "), "{}", told());
+    let why = place.chem(&["why", "@last", "read", "--format", "json"]).expect(0).json();
+    assert_eq!(why["why"][0]["path"], "in.csv");
+    flow("other.csv");
+    place.write("other.csv", "name\nc\n");
+    let human = place.chem(&["plan", "demo.yaml"]).expect(0).stdout;
+    assert!(human.contains("→ `other.csv` (sha "), "{human}");
+    run(&place, &[]);
+    assert!(told().starts_with("read ran: input path: file `in.csv` (sha "), "{}", told());
+}
+
+#[test]
 fn why_names_the_cause_however_far_back() {
     let place = Place::new();
     place.write("demo.yaml", DEMO);

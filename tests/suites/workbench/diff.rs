@@ -66,6 +66,7 @@ fn flow(output: ArtifactHash, max: u32) -> FlowFacts {
             wiring: BTreeMap::new(),
             inputs: BTreeMap::new(),
             params,
+            written: Default::default(),
             outputs,
         }],
         flow_fingerprint: None,

@@ -215,7 +215,10 @@ fn a_file_that_is_gone_or_another_is_named() {
         let verification = case.verify();
         assert_eq!(outcomes(&verification), ["not_repeatable"]);
         let Outcome::NotRepeatable { reason } = &verification.steps[0].outcome else { panic!("{verification:#?}") };
-        assert!(reason.contains(if change.is_some() { "input path: file changed" } else { "cannot read" }), "{reason}");
+        assert!(
+            reason.contains(if change.is_some() { "input path: file `in.csv` changed (sha" } else { "cannot read" }),
+            "{reason}"
+        );
         assert!(!verification.is_verified());
     }
 }

@@ -241,6 +241,7 @@ impl PlannedStep {
             wiring: self.wiring.clone(),
             inputs: self.inputs.clone(),
             params: self.identity.clone(),
+            written: self.params.iter().map(|param| (param.name.clone(), param.value.clone())).collect(),
             outputs: match &self.action {
                 Action::Reuse { outputs, .. } => outputs.clone(),
                 _ => Vec::new(),
