@@ -21,6 +21,7 @@ mod place;
 mod port;
 mod reading;
 mod registry;
+mod rejects;
 pub(crate) mod secret;
 mod typed;
 mod unfinished;
@@ -47,6 +48,7 @@ pub use param::{
 pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
+pub use rejects::{CommonestReason, check_share, idle_share};
 pub use secret::Secret;
 pub use typed::{
     Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,

@@ -18,6 +18,7 @@ mod postgres;
 #[cfg(target_os = "linux")]
 mod programs;
 mod reader;
+mod refused;
 mod retry;
 mod secrets;
 mod store;

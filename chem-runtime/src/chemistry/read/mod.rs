@@ -22,6 +22,7 @@ use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::cancel;
 use crate::prelude::*;
 use crate::records::{RecordFile, Rejects, extension, header_of, map_records, shortened, text_of};
+use crate::step::check_share;
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
@@ -74,6 +75,8 @@ use crate::records::{RecordFile, Rejects, extension, header_of, map_records, sho
 /// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
 /// - The file changes while it is read.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
+/// - More than the share `fail_above` of the records cannot be used; the message has the numbers and the commonest
+///   reason. Or `fail_above` is given with `on_error: fail`.
 #[step("molecules.read", version = 4, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
@@ -105,6 +108,10 @@ pub fn read_molecules(
     /// Whether a record that cannot be used is kept apart (`reject`) or fails the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
+    /// The share of the records, from 0 to 1, above which keeping them apart fails the step. A share that is equal does not.
+    /// Left out, any number may be kept apart.
+    #[param(min = 0.0, max = 1.0, example = "0.05")]
+    fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<Molecules>, StepError> {
     let file = path.as_str();
@@ -126,6 +133,7 @@ pub fn read_molecules(
     let smiles = map_records(context, &raw.records, |record| canonical_smiles(record, flatten))?;
     let records = raw.records.len();
     let WithRejects { kept, rejects } = sort_out(file, raw, smiles, on_error == "fail")?;
+    check_share(&rejects, records, fail_above, &format!("records of `{file}` cannot be used"))?;
     context.signal("read", &json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() }))?;
     Ok(WithRejects { kept, rejects })
 }

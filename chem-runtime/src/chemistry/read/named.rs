@@ -4,7 +4,7 @@
 use super::delimited_columns::position;
 use super::{ReadMolecules, format_of, separator};
 use crate::records::{header_of, other_separator};
-use crate::step::{ColumnContext, Misfit, PathPart};
+use crate::step::{ColumnContext, Misfit, PathPart, idle_share};
 
 pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let file = step.path.as_str();
@@ -13,6 +13,7 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
     let mut misfits = saying_nothing(step, &format);
+    misfits.extend(idle_share(&step.on_error, step.fail_above));
     if matches!(format.as_str(), "smi" | "sdf" | "mol") {
         return misfits;
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::{Rejects, column_places, extension, is_gzip_name, map_records};
+use crate::step::{check_share, idle_share};
 
 /// Molecules are drawn so many at a time, so that the drawings of a library need not be held together.
 const AT_A_TIME: usize = 4096;
@@ -49,6 +50,8 @@ const AT_A_TIME: usize = 4096;
 /// - A column of `columns` is not there; the message names those that are. Or one is named twice.
 /// - For an SD file: the name of a column would read back as another, as one with a `<`, a `>` or a line end.
 /// - With `on_error: fail`, the first molecule that the file does not hold; the message has its number and the reason.
+/// - More than the share `fail_above` of the molecules would be kept apart; the message has the numbers and the commonest
+///   reason, and no file is written. Or `fail_above` is given with `on_error: fail`.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("molecules.write", version = 2, kind = Sink, check = can_write)]
 pub fn write_molecules(
@@ -66,6 +69,10 @@ pub fn write_molecules(
     /// written, where it can be, as what then reads back as another (`write`).
     #[param(default = "reject", one_of = ["reject", "fail", "write"])]
     on_error: String,
+    /// The share of the molecules, from 0 to 1, above which keeping them apart fails the step. A share that is equal does not.
+    /// Left out, any number may be kept apart.
+    #[param(min = 0.0, max = 1.0, example = "0.05")]
+    fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<FileWritten>, StepError> {
     let sd = is_sd(path.as_str(), format.as_deref())?;
@@ -79,6 +86,7 @@ pub fn write_molecules(
     if sd {
         sd::check_columns(&columns)?;
     }
+    let mut rejects = Table::default();
     let mut outcome = Outcome { on_error: &on_error, molecules: 0, changed: 0, rejects: Rejects::default() };
     let kept = path.write(context.files(), |out| {
         for part in rows(&molecules).chunks(AT_A_TIME) {
@@ -88,11 +96,12 @@ pub fn write_molecules(
                 outcome.put(row, written, out)?;
             }
         }
-        Ok(())
+        rejects = std::mem::take(&mut outcome.rejects).finish()?;
+        check_share(&rejects, table.rows(), fail_above, &format!("molecules cannot be written to `{}`", path.as_str()))
     })?;
-    let (molecules, rejected, changed) = (outcome.molecules, outcome.rejects.len(), outcome.changed);
+    let (molecules, rejected, changed) = (outcome.molecules, rejects.rows(), outcome.changed);
     context.signal("written", &json!({ "molecules": molecules, "rejected": rejected, "changed": changed }))?;
-    Ok(WithRejects { kept, rejects: outcome.rejects.finish()? })
+    Ok(WithRejects { kept, rejects })
 }
 
 /// A molecule to write.
@@ -167,7 +176,8 @@ fn can_write(step: &WriteMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
         Ok(_) => None,
         Err(misfit) => Some(misfit),
     };
-    format.into_iter().chain(Misfit::twice("columns", columns)).collect()
+    let share = idle_share(&step.on_error, step.fail_above);
+    format.into_iter().chain(Misfit::twice("columns", columns)).chain(share).collect()
 }
 
 fn is_sd(path: &str, format: Option<&str>) -> Result<bool, Misfit> {

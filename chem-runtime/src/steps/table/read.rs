@@ -7,6 +7,7 @@ use serde_json::json;
 use super::file::TableFile;
 use crate::prelude::*;
 use crate::records::{DeclaredType, RecordFile, TableText};
+use crate::step::{check_share, idle_share};
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
 ///
@@ -41,6 +42,8 @@ use crate::records::{DeclaredType, RecordFile, TableText};
 /// - The file is larger than a limit allows: see `docs/limits.md`. A compressed file may not grow to more than 100 times
 ///   its size, and the objects of a JSON Lines file may not have so many different members that most cells are empty.
 /// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
+/// - More than the share `fail_above` of the records cannot be used; the message has the numbers and the commonest
+///   reason. Or `fail_above` is given with `on_error: fail`.
 #[step("table.read", version = 4, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
@@ -65,6 +68,10 @@ pub fn read_table(
     /// Whether a record that cannot be used is kept apart (`reject`) or fails the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
+    /// The share of the records, from 0 to 1, above which keeping them apart fails the step. A share that is equal does not.
+    /// Left out, any number may be kept apart.
+    #[param(min = 0.0, max = 1.0, example = "0.05")]
+    fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<Table>, StepError> {
     let file = TableFile {
@@ -80,6 +87,8 @@ pub fn read_table(
     let how = TableText { name: file.name(), format: file.format()?, types: &types, missing: &missing, strict };
     let WithRejects { kept, rejects } = how.read(&file.text(context)?)?;
     let (kept, rejected) = (file.with_units(kept)?, rejects.rows());
+    let refused = format!("records of `{}` cannot be used", file.name());
+    check_share(&rejects, kept.rows() + rejected, fail_above, &refused)?;
     let counts = json!({ "records": kept.rows() + rejected, "kept": kept.rows(), "rejected": rejected });
     context.signal("read", &counts)?;
     Ok(WithRejects { kept, rejects })
@@ -106,5 +115,6 @@ fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
 
 fn columns_are_there(step: &ReadTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let file = step.file();
-    file.misfits(file.header(context).as_ref())
+    let misfits = file.misfits(file.header(context).as_ref());
+    misfits.into_iter().chain(idle_share(&step.on_error, step.fail_above)).collect()
 }
