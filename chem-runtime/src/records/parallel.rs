@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -12,6 +14,9 @@ use crate::step::{ExecutionContext, StepError};
 /// The stack of a worker, 64 MiB. Work on a molecule recurses along its bonds: 1,000 atoms in a row take 12 MiB in a
 /// build without optimisation, and the 2 MiB that a thread has otherwise overflow. The memory is taken as it is used.
 const STACK_BYTES: usize = 64 << 20;
+
+/// How often a thread that waits for work of seconds looks whether the step is asked to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Progress is reported every so many records.
 const REPORT_EVERY: u64 = 256;
@@ -76,6 +81,30 @@ pub fn try_map_records<T: Sync, R: Send>(
 pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, StepError> {
     let token = cancel::current();
     Ok(workers()?.install(|| token.scope(work)))
+}
+
+/// Does `work` on a thread of its own with a deep stack, and leaves it behind once the step is asked to stop: for work that
+/// takes seconds in a library that does not ask.
+///
+/// # Errors
+/// Says that the step is asked to stop, that no thread can be started, or that `work` panicked.
+pub(crate) fn abandonable<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, StepError> {
+    let (sender, receiver) = channel();
+    // Once it is left behind, its result has no receiver.
+    std::thread::Builder::new()
+        .name("chem-worker-alone".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || drop(sender.send(work())))
+        .map_err(|error| StepError::context("cannot start a thread to work on a record", error).transient())?;
+    loop {
+        match receiver.recv_timeout(LOOK_EVERY) {
+            Ok(result) => return Ok(result),
+            Err(RecvTimeoutError::Timeout) => cancel::check()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(StepError::new("the thread that worked on a record ended without a result"));
+            }
+        }
+    }
 }
 
 /// The threads that all steps share: as many as there are cores, or as `RAYON_NUM_THREADS` says.

@@ -4,13 +4,18 @@ use super::limits::MAX_DRAWN_ATOMS;
 use super::{Structure, guarded};
 
 impl Structure {
+    /// Whether drawing it, or laying it out, takes seconds: it has more than [`MAX_DRAWN_ATOMS`].
+    pub fn is_slow_to_draw(&self) -> bool {
+        self.0.num_atoms() > MAX_DRAWN_ATOMS
+    }
+
     /// The structure drawn as an SVG of this size in pixels, on white.
     ///
     /// # Errors
     /// Says that it has more than [`MAX_DRAWN_ATOMS`], or that the library cannot draw it.
     pub fn svg(&self, width: u32, height: u32) -> Result<String, String> {
-        let atoms = self.0.num_atoms();
-        if atoms > MAX_DRAWN_ATOMS {
+        if self.is_slow_to_draw() {
+            let atoms = self.0.num_atoms();
             return Err(format!("not drawn: it has {atoms} atoms, and {MAX_DRAWN_ATOMS} are the limit"));
         }
         guarded(|| self.0.to_svg(width, height).ok()).flatten().ok_or_else(|| "cannot be drawn".to_owned())

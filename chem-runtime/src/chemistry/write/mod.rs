@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::molecules::Molecules;
 use crate::prelude::*;
-use crate::records::{Rejects, column_places, extension, is_gzip_name, map_records};
+use crate::records::{Rejects, column_places, extension, is_gzip_name, try_map_records};
 use crate::step::{check_share, idle_share};
 
 /// Molecules are drawn so many at a time, so that the drawings of a library need not be held together.
@@ -90,8 +90,12 @@ pub fn write_molecules(
     let mut outcome = Outcome { on_error: &on_error, molecules: 0, changed: 0, rejects: Rejects::default() };
     let kept = path.write(context.files(), |out| {
         for part in rows(&molecules).chunks(AT_A_TIME) {
-            let written =
-                map_records(context, part, |row| if sd { sd::record(row, &columns) } else { smiles_line(row) })?;
+            let written = try_map_records(context, part, |row| {
+                if !sd {
+                    return Ok(smiles_line(row));
+                }
+                Ok(sd::block(row.smiles)?.and_then(|block| sd::record(row, block, &columns)))
+            })?;
             for (row, written) in part.iter().zip(written) {
                 outcome.put(row, written, out)?;
             }
@@ -227,12 +231,14 @@ fn one_line(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chemistry::library::MolBlock;
 
     #[test]
     fn a_name_that_would_not_be_read_as_one_is_refused() {
         let refused = |name: &str, sd: bool| {
             let row = Row { index: 0, smiles: "CCO", name: Some(name), record: None };
-            if sd { sd::record(&row, &[]).err() } else { smiles_line(&row).err() }
+            let block = || MolBlock { text: String::new(), change: None };
+            if sd { sd::record(&row, block(), &[]).err() } else { smiles_line(&row).err() }
         };
         for (name, sd) in [("$$$$", true), ("$$$$ x", true), ("M  END", true), ("|1| a |2|", false), ("|&1:1|", false)]
         {

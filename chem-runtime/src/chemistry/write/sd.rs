@@ -2,10 +2,10 @@
 
 use super::{Row, Written, one_line};
 use crate::artifact::{Column, ColumnData};
-use crate::chemistry::library::Structure;
+use crate::chemistry::library::{MolBlock, Structure};
 use crate::chemistry::read::{Header, begins_a_field, field_header};
 use crate::prelude::*;
-use crate::records::cell_text;
+use crate::records::{abandonable, cell_text};
 
 /// Refuses a column whose name would read back as another.
 ///
@@ -29,11 +29,22 @@ fn header(column: &str) -> String {
     format!(">  <{column}>")
 }
 
+/// The mol block of a molecule, or why it cannot be drawn.
+///
+/// # Errors
+/// Says that the step is asked to stop: laying out the largest molecules takes up to 15 seconds, which nobody waits for.
+pub(super) fn block(smiles: &str) -> Result<Result<MolBlock, String>, StepError> {
+    match Structure::from_smiles(smiles) {
+        Ok(structure) if structure.is_slow_to_draw() => abandonable(move || structure.mol_block()),
+        structure => Ok(structure.and_then(|structure| structure.mol_block())),
+    }
+}
+
 /// The record of a molecule, with the `$$$$` that ends it.
 ///
 /// # Errors
-/// Says why the molecule cannot be written: it cannot be drawn, or its name or a value would end the record or begin a field.
-pub(super) fn record(row: &Row<'_>, columns: &[(&Column, &ColumnData)]) -> Result<Written, String> {
+/// Says why the molecule cannot be written: its name or a value would end the record or begin a field.
+pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &ColumnData)]) -> Result<Written, String> {
     let mut change = None;
     let mut name = row.name.unwrap_or_default();
     let shown = one_line(name);
@@ -44,7 +55,6 @@ pub(super) fn record(row: &Row<'_>, columns: &[(&Column, &ColumnData)]) -> Resul
     if name.starts_with("$$$$") || name == "M  END" {
         return Err(super::misread(name, "the end of a record"));
     }
-    let block = Structure::from_smiles(row.smiles)?.mol_block()?;
     change = change.or(block.change);
     // The first line of a block is the title, which the library does not know.
     let rest = block.text.split_once('\n').map_or("", |(_, rest)| rest);
@@ -81,4 +91,22 @@ fn check(value: &str) -> Result<(), &'static str> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chemistry::limits::MAX_DRAWN_ATOMS;
+    use crate::records::on_workers;
+    use crate::step::CancelToken;
+
+    #[test]
+    fn the_layout_of_a_large_molecule_is_left_behind_when_the_step_is_asked_to_stop() {
+        let asked = CancelToken::default();
+        asked.cancel();
+        let large = "C".repeat(MAX_DRAWN_ATOMS + 1);
+        let stopped = asked.scope(|| on_workers(|| block(&large))).unwrap();
+        assert!(stopped.is_err_and(|error| error.is_interrupted()));
+        assert!(on_workers(|| block("CCO")).unwrap().unwrap().is_ok_and(|block| block.change.is_none()));
+    }
 }
