@@ -28,7 +28,7 @@ use crate::records::{map_records, on_workers};
 /// # Errors
 /// - A molecule is not a SMILES or not a possible molecule, or has a CXSMILES extension; the message has its place, its
 ///   text and the reason.
-#[step("molecules.inline", version = 1, columns = columns_of_molecules)]
+#[step("molecules.inline", version = 2, columns = columns_of_molecules)]
 pub fn inline_molecules(
     /// The molecules, each a SMILES and, if it has one, a name.
     #[param(example = "[CCO ethanol, CCN ethylamine]")]
