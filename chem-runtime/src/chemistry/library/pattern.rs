@@ -290,6 +290,30 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_of_a_pattern_is_closed_by_the_bond_that_rdkit_takes() {
+        let molecules = ["C1CCCC1", "C1=CCCC1", "c1ccccc1", "C1CCCC~C1"].map(|it| Structure::from_smiles(it).unwrap());
+        for (smarts, there) in [
+            ("C~1CCCC1", [true, true, false, false]),
+            ("C1CCCC~1", [true, true, false, false]),
+            ("C~1CCCC~1", [true, true, false, false]),
+            ("C~1CCCC-1", [true, true, false, false]),
+            ("C-1CCCC~1", [true, false, false, false]),
+            ("C~1CCCC=1", [true, true, false, false]),
+            ("C=1CCCC~1", [false, true, false, false]),
+            ("C%10CCCC~%10", [true, true, false, false]),
+            ("c~1ccccc1", [false, false, true, false]),
+            ("C~1CCCCC1", [false, false, false, true]),
+            ("[#6]1~[#6]~[#6]~[#6]~[#6]~[#6]~1", [false, false, true, true]),
+            ("C!@1CCCC!@1", [false, false, false, false]),
+            ("C@1CCCC@1", [true, true, false, false]),
+        ] {
+            let pattern = Pattern::from_smarts(smarts).unwrap();
+            let found: Vec<bool> = molecules.iter().map(|molecule| molecule.has(&pattern).unwrap()).collect();
+            assert_eq!(found, there, "{smarts}");
+        }
+    }
+
+    #[test]
     fn nitrogen_with_implicit_hydrogens_is_not_nihonium() {
         let has = |smiles: &str, smarts: &str| {
             Structure::from_smiles(smiles).unwrap().has(&Pattern::from_smarts(smarts).unwrap()).unwrap()
