@@ -31,8 +31,7 @@ pub use filter::{Chosen, choose_rows};
 pub use json_lines_writer::write_json_lines;
 pub use keys::{Key, is_missing, key_of, order_of, two_spellings};
 pub use lines::{Line, lines};
-pub(crate) use parallel::abandonable;
-pub use parallel::{map_records, map_records_on, on_workers, try_map_records};
+pub use parallel::{abandonable, map_records, map_records_on, on_workers, try_map_records};
 #[cfg(feature = "parquet")]
 pub use parquet_writer::write_parquet;
 pub use random::Random;

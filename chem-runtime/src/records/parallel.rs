@@ -88,7 +88,7 @@ pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, StepErr
 ///
 /// # Errors
 /// Says that the step is asked to stop, that no thread can be started, or that `work` panicked.
-pub(crate) fn abandonable<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, StepError> {
+pub fn abandonable<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, StepError> {
     let (sender, receiver) = channel();
     // Once it is left behind, its result has no receiver.
     std::thread::Builder::new()
