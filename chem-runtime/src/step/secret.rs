@@ -44,7 +44,7 @@ impl Secret {
         &self.variable
     }
 
-    /// Reads the value. From then on [`mask`] finds it.
+    /// Reads the value, which is masked from then on in signals, errors and what programs print.
     ///
     /// # Errors
     /// Says that the variable is missing, is no text, or is too short to be a secret.
