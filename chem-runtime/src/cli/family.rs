@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::args::Overrides;
 use super::commands::check::{CheckedManifest, read_and_check};
@@ -13,7 +13,7 @@ use crate::event::{FlowInitialized, RecordedDefinition};
 use crate::fingerprint::canonical_json;
 use crate::flow::{Change, FlowDefinition, FlowDefinitionError, FlowInstance, changes, policy_changes, replay};
 use crate::manifest::{self, Source, Style};
-use crate::step::{ParamType, Registry};
+use crate::step::{Expression, ParamType, Registry};
 use crate::store::EventStore;
 
 /// A run as it began, beside which a manifest is laid.
@@ -111,9 +111,7 @@ fn assigned(uses: &str, param: &str, given: &str, flow_params: &Map<String, Valu
         }
     };
     Ok(match (ty, value) {
-        (Some(ParamType::Expression), Value::String(cel)) if !flow_params.is_empty() => {
-            json!({ "cel": cel, "params": flow_params })
-        }
+        (Some(ParamType::Expression), Value::String(cel)) => Expression::value_of(&cel, flow_params.clone()),
         (_, value) => value,
     })
 }

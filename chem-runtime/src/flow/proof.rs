@@ -10,7 +10,7 @@ use super::identity::{StepIdentity, definition_hash, flow_fingerprint};
 use super::instance::{FlowInstance, StepState};
 use crate::event::{FlowCompleted, FlowInitialized, RecordedStep, StepFinished, StepStarted};
 use crate::fingerprint::{ArtifactHash, DefinitionHash, canonical_json};
-use crate::step::MAIN_OUTPUT;
+use crate::step::{Expression, MAIN_OUTPUT};
 
 /// Why an event does not fit to the log before it.
 #[derive(Debug)]
@@ -159,22 +159,12 @@ fn restorations(instance: &FlowInstance, started: &StepStarted, recorded: &Recor
                 restore(when(then), &|event| {
                     event.params.insert(name.clone(), then.clone());
                 });
-                // An expression stands beside the values of the flow's parameters that it names.
-                if let (Value::Object(expression), Value::String(_)) = (value, then)
-                    && expression.contains_key("cel")
-                {
-                    restore(
-                        format!(
-                            "expression `{name}`, {} here and {} when the run began,",
-                            short(&expression["cel"]),
-                            short(then)
-                        ),
-                        &|event| {
-                            if let Some(Value::Object(expression)) = event.params.get_mut(name) {
-                                expression.insert("cel".to_owned(), then.clone());
-                            }
-                        },
-                    );
+                // The definition records the text alone, the event also the flow parameters that it names.
+                if let (Some((cel, Some(params))), Value::String(recorded)) = (Expression::parts_of(value), then) {
+                    let (here, then) = (short(&cel.into()), short(then));
+                    restore(format!("expression `{name}`, {here} here and {then} when the run began,"), &|event| {
+                        event.params.insert(name.clone(), Expression::value_of(recorded, params.clone()));
+                    });
                 }
             }
             None => {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::facts::{StepFacts, step_of};
-use crate::step::InputFile;
+use crate::step::{Expression, InputFile};
 
 /// How much of a value is shown in words; JSON has all of it.
 const SHOWN: usize = 60;
@@ -260,12 +260,14 @@ fn values(
         found.push(Difference::File { name, before, after });
         return;
     }
-    if let (Some((was, with)), Some((is, now))) = (before.and_then(expression), after.and_then(expression)) {
+    let [then, now] = [before, after].map(|value| Expression::parts_of(value?));
+    if let (Some((was, before)), Some((is, after))) = (then, now) {
         if was != is {
             found.push(Difference::Parameter { name, before: Some(was.into()), after: Some(is.into()) });
         } else {
             // What changed is a parameter of the flow, by the name that it has there.
-            members("", &with, &now, |_| Written::default(), found);
+            let none = Map::new();
+            members("", before.unwrap_or(&none), after.unwrap_or(&none), |_| Written::default(), found);
         }
         return;
     }
@@ -300,17 +302,6 @@ fn legible(value: Option<&Value>, written: Option<&Value>) -> Option<Value> {
 fn same(before: Option<&Value>, after: Option<&Value>) -> bool {
     let text = |value: &Value| crate::fingerprint::canonical_json(value).ok();
     before == after || matches!((before, after), (Some(before), Some(after)) if text(before) == text(after))
-}
-
-/// The text of an expression and the parameters of the flow that it names, if the value can be one.
-fn expression(value: &Value) -> Option<(&str, Map<String, Value>)> {
-    match value {
-        Value::String(cel) => Some((cel, Map::new())),
-        Value::Object(members) if members.len() == 2 => {
-            Some((members.get("cel")?.as_str()?, members.get("params")?.as_object()?.clone()))
-        }
-        _ => None,
-    }
 }
 
 fn shown(value: Option<&Value>) -> String {

@@ -1,5 +1,6 @@
 //! The layers of ARCHITECTURE.md, read off the source tree.
 
+mod formats;
 mod licences;
 
 use std::collections::BTreeSet;

@@ -117,7 +117,7 @@ fn inputs_of(step: &PastStep) -> impl Iterator<Item = &PastInput> {
 /// The condition by which `step` chose, if it has one.
 fn condition_of(step: &PastStep) -> Option<Expression> {
     let condition = step.params.get("where")?;
-    Expression::new(condition.get("cel").unwrap_or(condition).as_str()?).ok()
+    Expression::new(Expression::parts_of(condition)?.0).ok()
 }
 
 impl Change {

@@ -7,7 +7,7 @@ use super::html::{SHOWN, clipped, counted, escape, is_hidden, shown, words};
 use super::past::{Change, Passage};
 use crate::artifact::Table;
 use crate::fingerprint::ArtifactHash;
-use crate::step::{History, InputFile, MAIN_OUTPUT, PastStep};
+use crate::step::{Expression, History, InputFile, MAIN_OUTPUT, PastStep};
 
 /// So many refused records of a step are shown.
 const REJECTS: usize = 100;
@@ -83,14 +83,12 @@ fn param_value(value: &Value) -> String {
     if let Some(hash) = InputFile::content_in(value) {
         return format!("file {}…", hash.get(..16).unwrap_or(hash));
     }
+    if let Some((cel, Some(params))) = Expression::parts_of(value) {
+        let params: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        return format!("{cel}   with {}", params.join(", "));
+    }
     match value {
-        Value::Object(members) => match (members.get("cel"), members.get("params")) {
-            (Some(Value::String(cel)), Some(Value::Object(params))) => {
-                let params: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-                format!("{cel}   with {}", params.join(", "))
-            }
-            _ => clipped(&value.to_string(), SHOWN),
-        },
+        Value::Object(_) => clipped(&value.to_string(), SHOWN),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().filter_map(shown).collect();
             clipped(&items.join(", "), SHOWN)
@@ -170,13 +168,12 @@ fn manifest(history: &History, report: &str, drawn: Option<ArtifactHash>, own: &
             steps.push_str("    with:\n");
         }
         for (name, value) in &step.params {
-            steps.push_str(&match (value.get("cel"), value.get("params").and_then(Value::as_object)) {
-                (Some(cel), Some(params)) => {
-                    flow_params.extend(params.clone());
-                    param(name, cel)
-                }
-                _ => param(name, value),
-            });
+            let (value, named) = match Expression::parts_of(value) {
+                Some((cel, Some(params))) => (&cel.into(), params.clone()),
+                _ => (value, Map::new()),
+            };
+            flow_params.extend(named);
+            steps.push_str(&param(name, value));
         }
     }
     // All steps of the history lead to the one that feeds the report, so that is the last.

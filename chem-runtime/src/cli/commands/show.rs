@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::ls::status_style;
 use crate::cli::advice::advised;
@@ -16,6 +16,7 @@ use crate::event::{FlowId, UserInteractionRequested};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
 use crate::report::{Refused, RunReport};
+use crate::step::Expression;
 use crate::store::EventStore;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
@@ -107,13 +108,10 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
 fn with(params: &Map<String, Value>) -> String {
     const SHOWN: usize = 200;
     let one = |(name, value): (&String, &Value)| {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            // An expression, beside the parameters of the flow that it names.
-            Value::Object(members) if members.contains_key("cel") => {
-                members.values().map(ToString::to_string).collect::<Vec<_>>().join(", with ")
-            }
-            value => value.to_string(),
+        let text = match Expression::parts_of(value) {
+            Some((text, None)) => text.to_owned(),
+            Some((cel, Some(params))) => format!("{}, with {}", json!(cel), json!(params)),
+            None => value.to_string(),
         };
         match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{name}: {}…", &text[..end]),

@@ -6,11 +6,11 @@ use chem_manifest::authored::AuthoredStep;
 use chem_manifest::params::Params;
 use chem_manifest::template::{named_params, parts, words};
 use chem_manifest::yaml::{Key, Node, NodeValue};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Binder;
 use crate::manifest::template;
-use crate::step::ParamType;
+use crate::step::{Expression, ParamType};
 
 impl Binder<'_> {
     /// Checks the placeholders of a step whose type is not known.
@@ -40,9 +40,7 @@ impl Binder<'_> {
                     self.params.mark_used(name);
                     used.insert(name.to_owned());
                 }
-                if !named.is_empty() {
-                    *value = json!({ "cel": cel, "params": named });
-                }
+                *value = Expression::value_of(cel, named);
             }
             (ParamType::Optional(inner), _) => self.give_params(value, inner, used),
             (ParamType::List(inner), Value::Array(items)) => {

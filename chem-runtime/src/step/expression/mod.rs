@@ -24,12 +24,13 @@ mod number;
 mod parse;
 mod patterns;
 mod value;
+mod written;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 pub use evaluate::{Condition, Verdict};
 pub use names::FUNCTIONS;
@@ -37,8 +38,6 @@ pub(crate) use names::spelled;
 pub use parse::{MAX_DEPTH, MAX_LENGTH};
 
 use self::parse::{Parsed, Reference};
-use super::columns::ColumnReference;
-use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
 use crate::artifact::Table;
 use crate::fingerprint::as_read_back;
 
@@ -181,51 +180,6 @@ impl PartialEq for Expression {
 impl std::fmt::Debug for Expression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Expression").field("cel", &self.cel).field("params", &self.params).finish_non_exhaustive()
-    }
-}
-
-impl ParamValue for Expression {
-    fn ty() -> ParamType {
-        ParamType::Expression
-    }
-
-    /// From the text of an expression that names no flow parameter, or from `{"cel": …, "params": {…}}`.
-    fn read(value: &Value) -> Result<Self, InvalidParam> {
-        let none = Map::new();
-        let (cel, params) = match value {
-            Value::String(cel) => (cel, &none),
-            Value::Object(members) => match (members.get("cel"), members.get("params")) {
-                (Some(Value::String(cel)), Some(Value::Object(params))) if members.len() == 2 => (cel, params),
-                _ => return Err(InvalidParam::expected(&Self::ty(), value)),
-            },
-            _ => return Err(InvalidParam::expected(&Self::ty(), value)),
-        };
-        let read = || {
-            let mut expression = Self::new(cel.as_str())?;
-            for (name, value) in params {
-                expression = expression.with_param(name, value.clone())?;
-            }
-            expression.check_bound()?;
-            Ok(expression)
-        };
-        read().map_err(|error: ExpressionError| InvalidParam {
-            help: error.help.map(Into::into),
-            at: error.at,
-            kind: error.unbound.map_or(InvalidKind::Form, InvalidKind::UnboundParam),
-            ..InvalidParam::new(error.message)
-        })
-    }
-
-    fn write(&self) -> Value {
-        if self.params.is_empty() {
-            return self.cel.as_ref().into();
-        }
-        json!({ "cel": self.cel.as_ref(), "params": self.params })
-    }
-
-    fn named_columns(&self) -> Vec<ColumnReference> {
-        let columns = self.parsed.columns.iter().cloned();
-        columns.map(|Reference { name, at }| ColumnReference { name, path: Vec::new(), at: Some(at) }).collect()
     }
 }
 

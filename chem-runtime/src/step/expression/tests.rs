@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::artifact::{Column, ColumnData, ColumnType};
+use crate::step::param::{InvalidKind, ParamValue as _};
 
 /// Three molecules: one with all values, one without a weight, one without a name.
 fn table() -> Table {
