@@ -27,9 +27,15 @@ impl Authority {
 
     /// Certificate and key of the server called `name`.
     fn server(&self, name: &str) -> (String, String) {
+        self.server_until(name, 2090)
+    }
+
+    /// The same, valid until the first day of a year.
+    fn server_until(&self, name: &str, year: i32) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 }
@@ -91,8 +97,23 @@ fn a_server_with_a_certificate_is_trusted_as_far_as_the_mode_says() {
     for mode in ["require", "verify-ca", "verify-full"] {
         refused(&server, "localhost", &format!("sslmode={mode}&sslrootcert={theirs}"), "UnknownIssuer");
     }
+    refused(&server, "127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={theirs}"), "UnknownIssuer");
     // The authority is none that the system trusts.
     refused(&server, "localhost", "sslmode=verify-full&sslrootcert=system", "UnknownIssuer");
+}
+
+#[test]
+fn verify_ca_passes_over_the_name_and_over_nothing_else() {
+    let authority = Authority::new("ours");
+    let Some(server) = listening(Some(authority.server_until("elsewhere.example", 2020))) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let ours = write(directory.path(), "ours.pem", &authority.pem);
+    for mode in ["require", "verify-ca", "verify-full"] {
+        refused(&server, "localhost", &format!("sslmode={mode}&sslrootcert={ours}"), "certificate expired");
+    }
+    let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let hollow = write(directory.path(), "hollow.pem", hollow);
+    refused(&server, "localhost", &format!("sslmode=verify-ca&sslrootcert={hollow}"), "`sslrootcert`");
 }
 
 #[test]

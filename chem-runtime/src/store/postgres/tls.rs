@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -66,10 +66,10 @@ impl Tls {
     ) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let check = match (mode, roots) {
-            (TlsMode::VerifyFull, roots) => Check::authority(roots.unwrap_or_else(default_roots), true, &provider)?,
-            (TlsMode::VerifyCa, roots) => Check::authority(roots.unwrap_or_else(default_roots), false, &provider)?,
-            (TlsMode::Require, Some(roots)) => Check::authority(roots, false, &provider)?,
-            _ => Check::Nobody,
+            (TlsMode::VerifyFull, roots) => Check::authority(roots.unwrap_or_else(default_roots), true)?,
+            (TlsMode::VerifyCa, roots) => Check::authority(roots.unwrap_or_else(default_roots), false)?,
+            (TlsMode::Require, Some(roots)) => Check::authority(roots, false)?,
+            _ => Check::Nothing,
         };
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -112,17 +112,21 @@ fn unreadable(name: &str, file: &Path, error: &dyn std::fmt::Display) -> String 
     format!("its `{name}`, `{}`, cannot be read: {error}", file.display())
 }
 
-/// Who has to be at the other end.
+/// What a server's certificate has to prove.
 #[derive(Debug)]
 enum Check {
-    /// Anybody.
-    Nobody,
-    /// One with a certificate from a known authority, or one of the known certificates itself.
-    Authority { roots: Vec<CertificateDer<'static>>, verifier: Arc<WebPkiServerVerifier>, name: bool },
+    Nothing,
+    /// It is from one of these authorities, or is one of their certificates itself; with `name`, it is for the host of
+    /// the address as well.
+    Authority {
+        roots: Vec<CertificateDer<'static>>,
+        anchors: RootCertStore,
+        name: bool,
+    },
 }
 
 impl Check {
-    fn authority(roots: Roots, name: bool, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+    fn authority(roots: Roots, name: bool) -> Result<Self, String> {
         let roots = match roots {
             Roots::File(file) => certificates(&file)?,
             Roots::System => {
@@ -135,12 +139,12 @@ impl Check {
                 found.certs
             }
         };
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(roots.iter().cloned());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
-            .build()
-            .map_err(|error| format!("its `sslrootcert` is of no use: {error}"))?;
-        Ok(Self::Authority { roots, verifier, name })
+        let mut anchors = RootCertStore::empty();
+        anchors.add_parsable_certificates(roots.iter().cloned());
+        if anchors.is_empty() {
+            return Err("none of the certificates of its `sslrootcert` can be read as one of an authority".into());
+        }
+        Ok(Self::Authority { roots, anchors, name })
     }
 }
 
@@ -171,28 +175,25 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Check::Authority { roots, verifier, name } = &self.check else {
+        let Check::Authority { roots, anchors, name } = &self.check else {
             return Ok(ServerCertVerified::assertion());
         };
         // A server with a self-signed certificate is trusted by putting that certificate into the file. There is then
         // no chain to follow, and what is compared is the certificate as a whole. It lapses like any other.
         if roots.iter().any(|root| root == end_entity) {
             valid_at(end_entity, now)?;
-            if *name {
-                rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            }
-            return Ok(ServerCertVerified::assertion());
+        } else {
+            let certificate = ParsedCertificate::try_from(end_entity)?;
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&certificate, anchors, intermediates, now, algorithms)?;
         }
-        match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is what rustls looks at last.
-            Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if !name => Ok(ServerCertVerified::assertion()),
-            result => result,
+        if *name {
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
