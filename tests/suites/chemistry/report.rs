@@ -302,6 +302,46 @@ fn names_stay_text_and_nothing_is_loaded() {
 }
 
 #[test]
+fn no_text_of_a_flow_or_a_file_becomes_markup() {
+    // What an HTML parser would act on, or a reader would not see.
+    const EVIL: &str = r#"<q>'&\""#;
+    let column = format!("mass {EVIL}\u{202e}");
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let csv = format!(
+        "smiles,name,{},{}\nCCO,{},7,1\nCCN,{},3,1\nC1CC,{},9,{}\n",
+        quoted(&column),
+        quoted(&format!("other {EVIL}")),
+        quoted(&format!("kept {EVIL}")),
+        quoted(&format!("removed {EVIL}")),
+        quoted(&format!("refused {EVIL}")),
+        quoted(&format!("cell {EVIL}")),
+    );
+    let text = |text: &str| Value::from(text).to_string();
+    let condition = format!("row[{}] > params.least && name != params.called", text(&column));
+    let manifest = format!(
+        r#"
+flow: evil
+params: {{ least: 5, called: {called} }}
+steps:
+  - {{ id: read, uses: molecules.read, with: {{ path: a.csv, numbers: [{column}] }} }}
+  - {{ id: keep, uses: molecules.filter, with: {{ where: {condition} }} }}
+  - {{ id: report, uses: report.write, with: {{ path: a.html, title: {title}, notes: {notes} }} }}
+"#,
+        called = text(&format!("called {EVIL}")),
+        column = text(&column),
+        condition = text(&condition),
+        title = text(&format!("title {EVIL}")),
+        notes = text(&format!("notes {EVIL}")),
+    );
+    let page = run_of(&manifest, &[("a.csv", csv.as_str())]).0;
+    assert!(!page.contains("<q>") && !page.contains('\u{202e}'));
+    let safe = "&lt;q&gt;&#39;&amp;\\&quot;";
+    for name in ["title", "notes", "kept", "removed", "refused", "mass", "other"] {
+        assert!(page.contains(&format!("{name} {safe}")), "the page does not have {name} {safe}");
+    }
+}
+
+#[test]
 fn the_same_flow_writes_the_same_page_and_says_nothing_of_place_and_time() {
     let directory = tempfile::tempdir().unwrap();
     let write = || {

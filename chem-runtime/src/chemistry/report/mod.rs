@@ -5,14 +5,18 @@
 
 mod cards;
 mod html;
+mod page;
 mod past;
 mod plots;
 mod record;
+mod value;
 
+use askama::Template as _;
 use serde_json::json;
 
-use self::html::escape;
+use self::page::Page;
 use self::past::{Passage, Shelf, passages, path as path_to_page};
+use self::plots::Plot;
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::step::param::given;
@@ -20,8 +24,6 @@ use crate::step::{ColumnName, History, ParamValue as _};
 
 /// So many columns are shown on a card, and so many plotted, unless the manifest names them.
 const COLUMNS: usize = 8;
-
-const STYLE: &str = include_str!("style.css");
 
 /// Writes molecules as a web page to show around: pictures, properties, distributions, and how they were chosen.
 ///
@@ -103,18 +105,23 @@ pub fn write_report(
         ]);
         record::again(history, context.step_id().as_str(), context.input_hash("molecules"), &own)
     });
-    let (cards, pictures) = cards::cards(context, &molecules, &shown, drawn)?;
-    let sections = [
-        ("way", "How they were chosen", record::way(&passages)),
-        ("plots", "Distributions", distributions(&mut shelf, &molecules, &plotted, history.as_deref())?),
-        ("molecules", "Molecules", cards),
-        ("rejects", "Refused records", record::rejects(&passages)),
-        ("again", "How to repeat this", again.unwrap_or_default()),
-    ];
-    let flow = history.as_ref().map(|history| history.flow.as_str()).unwrap_or_default();
-    let title = title.unwrap_or_else(|| if flow.is_empty() { "Molecules".to_owned() } else { flow.to_owned() });
-    let page = page(&title, flow, notes.as_deref(), &tiles(&molecules, &passages), &sections);
-    let written = path.write(context.files(), |out| Ok(out.write_all(page.as_bytes())?))?;
+    let cards = cards::cards(context, &molecules, &shown, drawn)?;
+    let pictures = cards.pictures();
+    let flow = history.as_ref().map(|history| history.flow.as_str()).filter(|flow| !flow.is_empty());
+    let (plots, compared) = distributions(&mut shelf, &molecules, &plotted, history.as_deref())?;
+    let page = Page {
+        title: title.as_deref().or(flow).unwrap_or("Molecules"),
+        flow,
+        notes: notes.as_deref(),
+        tiles: tiles(&molecules, &passages),
+        way: record::way(&passages),
+        plots,
+        compared,
+        molecules: cards,
+        rejects: record::rejects(&passages),
+        again,
+    };
+    let written = path.write(context.files(), |out| Ok(page.write_into(out)?))?;
     let said = json!({ "molecules": molecules.len(), "drawn": pictures, "not_drawn": drawn - pictures });
     context.signal("written", &said)?;
     Ok(written)
@@ -142,19 +149,20 @@ fn columns(
     names.iter().map(place).collect()
 }
 
+/// The histograms of the columns at `plotted`, and what their rows are called if any plot shows those before as well.
 fn distributions(
     shelf: &mut Shelf<'_>,
     molecules: &Molecules,
     plotted: &[usize],
     history: Option<&History>,
-) -> Result<String, StepError> {
+) -> Result<(Vec<Plot>, Option<&'static str>), StepError> {
     let table = molecules.table();
     // Where a molecule is in several rows, it is the rows that have the values.
     let called = match cards::different(molecules) {
         different if different == table.rows() => ("molecule", "molecules"),
         _ => ("row", "rows"),
     };
-    let (mut plots, mut compared) = (String::new(), false);
+    let (mut plots, mut compared) = (Vec::new(), false);
     for index in plotted {
         let (column, data) = (&table.columns()[*index], table.data(*index));
         let Some(now) = data.and_then(plots::numbers) else { continue };
@@ -164,21 +172,10 @@ fn distributions(
         };
         let all = all.as_deref().and_then(|all| plots::numbers(all.column(&column.name)?.1));
         compared |= all.is_some();
-        plots.push_str(&plots::histogram(column, &now, all.as_deref(), called).unwrap_or_default());
+        plots.extend(plots::histogram(column, &now, all.as_deref(), called));
     }
-    if plots.is_empty() {
-        return Ok(String::new());
-    }
-    let key = if compared {
-        let (_, many) = called;
-        format!(
-            "<p class=\"lead key\"><span class=\"now\"></span> the {many} of this report \
-             <span class=\"before\"></span> all that had a value</p>"
-        )
-    } else {
-        String::new()
-    };
-    Ok(format!("<section id=\"plots\"><h2>Distributions</h2>{key}<div class=\"plots\">{plots}</div></section>"))
+    let (_, many) = called;
+    Ok((plots, compared.then_some(many)))
 }
 
 /// The numbers at the head of the page, of the path from the source to it: what was read and added is what is shown,
@@ -197,29 +194,4 @@ fn tiles(molecules: &Molecules, passages: &[Passage<'_>]) -> Vec<(usize, String)
         tiles.push((way.iter().copied().map(refused).sum(), "refused".to_owned()));
     }
     tiles
-}
-
-fn page(
-    title: &str,
-    flow: &str,
-    notes: Option<&str>,
-    tiles: &[(usize, String)],
-    sections: &[(&str, &str, String)],
-) -> String {
-    let title = escape(title);
-    let flow = if flow.is_empty() { String::new() } else { format!("<p class=\"flow\">flow {}</p>", escape(flow)) };
-    let notes = notes.map(|notes| format!("<p class=\"notes\">{}</p>", escape(notes))).unwrap_or_default();
-    let tiles: String =
-        tiles.iter().map(|(count, words)| format!("<li><strong>{count}</strong> {words}</li>")).collect();
-    let there = || sections.iter().filter(|(_, _, section)| !section.is_empty());
-    let links: String = there().map(|(id, name, _)| format!("<a href=\"#{id}\">{name}</a>")).collect();
-    let sections: String = there().map(|(_, _, section)| section.as_str()).collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title>\n<style>\n{STYLE}</style></head>\n\
-         <body><header>{flow}<h1>{title}</h1>{notes}<ul class=\"tiles\">{tiles}</ul>\
-         <nav aria-label=\"Sections\">{links}</nav></header>\n<main>{sections}</main></body></html>\n"
-    )
 }

@@ -1,14 +1,14 @@
 //! Distributions as histograms: the molecules of the report over those that the values were computed for.
 
-use super::html::{counted, number_apart, words};
+use super::value::{counted, number_apart, words};
 use crate::artifact::{Column, ColumnData, ColumnType};
 
-const WIDTH: f64 = 360.0;
-const HEIGHT: f64 = 136.0;
-/// The bars leave room below for the numbers.
-const BASE: f64 = 108.0;
+/// The size of a plot; its bars stand on `BASE`, and the numbers below them on `LABELS`.
+pub(super) const WIDTH: f64 = 360.0;
+pub(super) const HEIGHT: f64 = 136.0;
+pub(super) const BASE: f64 = 108.0;
+pub(super) const LABELS: f64 = 127.0;
 const TOP: f64 = 8.0;
-const LABELS: f64 = 127.0;
 
 /// So many characters there is room for below the bars, with space between three labels.
 const ROOM: usize = 30;
@@ -25,6 +25,26 @@ pub(super) fn numbers(data: &ColumnData) -> Option<Vec<f64>> {
     }
 }
 
+/// A histogram.
+pub(super) struct Plot {
+    pub(super) name: String,
+    pub(super) unit: Option<String>,
+    pub(super) summary: String,
+    /// The bars, from the back to the front.
+    pub(super) bars: Vec<Bar>,
+    /// What stands below the left end, the middle and the right end.
+    pub(super) ticks: [String; 3],
+}
+
+/// A bar: its upper left corner and its size, and the class that gives it its colour.
+pub(super) struct Bar {
+    pub(super) class: &'static str,
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
 /// A histogram of `now`, in front of one of `before` if that is given; nothing where there are no values. What has the
 /// values is called `one` or `many`.
 pub(super) fn histogram(
@@ -32,34 +52,27 @@ pub(super) fn histogram(
     now: &[f64],
     before: Option<&[f64]>,
     (one, many): (&str, &str),
-) -> Option<String> {
+) -> Option<Plot> {
     let scale = Scale::over(column.ty, before.unwrap_or(now).iter().chain(now))?;
-    let bars = |values: &[f64]| {
-        let mut bars = vec![0_usize; scale.bars];
+    let counts = |values: &[f64]| {
+        let mut counts = vec![0_usize; scale.bars];
         for value in values {
-            bars[scale.bar_of(*value)] += 1;
+            counts[scale.bar_of(*value)] += 1;
         }
-        bars
+        counts
     };
-    let (front, back) = (bars(now), before.map(bars));
-    let most = front.iter().chain(back.iter().flatten()).copied().max().unwrap_or(1).max(1);
-    let drawn = |bars: &[usize], class: &str| -> String {
-        let width = WIDTH / scale.bars as f64;
-        let bar = |(index, count): (usize, &usize)| {
-            let height = (BASE - TOP) * *count as f64 / most as f64;
-            let (x, y) = (index as f64 * width + 0.5, BASE - height);
-            let width = (width - 1.0).max(0.5);
-            format!("<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>")
-        };
-        bars.iter().enumerate().filter(|(_, count)| **count > 0).map(bar).collect()
+    let (front, back) = (counts(now), before.map(counts).unwrap_or_default());
+    let most = front.iter().chain(&back).copied().max().unwrap_or(1).max(1);
+    let width = WIDTH / scale.bars as f64;
+    let bar = |class, index: usize, count: usize| {
+        let height = (BASE - TOP) * count as f64 / most as f64;
+        Bar { class, x: index as f64 * width + 0.5, y: BASE - height, width: (width - 1.0).max(0.5), height }
     };
-    let back = back.map(|back| drawn(&back, "before")).unwrap_or_default();
-    let front = drawn(&front, "now");
-
-    let name = words(&column.name);
-    let unit = column.unit.as_deref().map(|unit| format!(" <span class=\"unit\">{}</span>", super::html::escape(unit)));
-    let [from, middle, to] = scale.ticks();
-    let told = match median(now) {
+    let bars = [("before", back), ("now", front)].into_iter().flat_map(|(class, counts)| {
+        let bars = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
+        bars.map(move |(index, count)| bar(class, index, count))
+    });
+    let summary = match median(now) {
         Some((least, median, greatest)) => {
             let all = counted(now.len(), one, many);
             let whole = column.ty == ColumnType::Integer;
@@ -68,15 +81,13 @@ pub(super) fn histogram(
         }
         None => format!("no {one} has a value"),
     };
-    Some(format!(
-        "<figure class=\"plot\"><figcaption><h3>{name}{}</h3><p>{told}</p></figcaption>\
-         <svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Histogram of {name}: {told}\">{back}{front}\
-         <line class=\"axis\" x1=\"0\" y1=\"{BASE}\" x2=\"{WIDTH}\" y2=\"{BASE}\"/>\
-         <text x=\"0\" y=\"{LABELS}\">{from}</text>\
-         <text x=\"180\" y=\"{LABELS}\" class=\"middle\">{middle}</text>\
-         <text x=\"{WIDTH}\" y=\"{LABELS}\" class=\"end\">{to}</text></svg></figure>",
-        unit.unwrap_or_default()
-    ))
+    Some(Plot {
+        name: words(&column.name),
+        unit: column.unit.as_ref().map(ToString::to_string),
+        summary,
+        bars: bars.collect(),
+        ticks: scale.ticks(),
+    })
 }
 
 /// `value` beside others of about the given size that are `apart` from it. Whole numbers stand as on a card, in full.
@@ -184,9 +195,10 @@ mod tests {
         let column = Column::new("a<b", ColumnType::Float).with_unit("g/mol");
         let called = ("molecule", "molecules");
         let plot = histogram(&column, &[1.0, 2.0, 2.0], Some(&[1.0, 2.0, 2.0, 9.0]), called).unwrap();
-        assert!(plot.contains("Histogram of a&lt;b: 3 molecules, from 1 to 2, median 2"), "{plot}");
-        assert_eq!((plot.matches("class=\"now\"").count(), plot.matches("class=\"before\"").count()), (2, 3));
-        assert_eq!(histogram(&column, &[], None, called), None);
+        assert_eq!((plot.name.as_str(), plot.summary.as_str()), ("a<b", "3 molecules, from 1 to 2, median 2"));
+        let bars: Vec<&str> = plot.bars.iter().map(|bar| bar.class).collect();
+        assert_eq!(bars, ["before", "before", "before", "now", "now"]);
+        assert!(histogram(&column, &[], None, called).is_none());
     }
 
     #[test]
@@ -194,10 +206,10 @@ mod tests {
         let ki = Column::new("ki", ColumnType::Float);
         let called = ("molecule", "molecules");
         let plot = histogram(&ki, &[2.3e-9, 1e-6, 3.4e-5], None, called).unwrap();
-        assert!(plot.contains("3 molecules, from 2.3×10⁻⁹ to 3.4×10⁻⁵, median 1×10⁻⁶"), "{plot}");
+        assert_eq!(plot.summary, "3 molecules, from 2.3×10⁻⁹ to 3.4×10⁻⁵, median 1×10⁻⁶");
         let spread = [1e-12, 2e-12, 5e-12, 9e-12];
         let plot = histogram(&ki, &spread, None, called).unwrap();
-        assert_eq!(plot.matches("class=\"now\"").count(), 4, "{plot}");
+        assert_eq!(plot.bars.len(), 4);
         let ticks = |ty, values: &[f64]| Scale::over(ty, values.iter()).unwrap().ticks();
         assert_eq!(ticks(ColumnType::Float, &[0.0, 9.9e29]), ["0", "5×10²⁹", "1×10³⁰"]);
         assert_eq!(ticks(ColumnType::Float, &[1_234_560.0, 1_234_570.0]), ["1.23456×10⁶", "", "1.23457×10⁶"]);

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::html::{SHOWN, clipped, counted, escape, is_hidden, shown, words};
+use super::html::is_hidden;
 use super::past::{Change, Passage};
+use super::value::{SHOWN, clipped, counted, shown, words};
 use crate::artifact::Table;
 use crate::fingerprint::ArtifactHash;
 use crate::step::{Expression, History, InputFile, MAIN_OUTPUT, PastStep};
@@ -12,70 +13,72 @@ use crate::step::{Expression, History, InputFile, MAIN_OUTPUT, PastStep};
 /// So many refused records of a step are shown.
 const REJECTS: usize = 100;
 
-/// The section with what each step let through; nothing if nothing is known of them.
-pub(super) fn way(passages: &[Passage<'_>]) -> String {
-    if passages.is_empty() {
-        return String::new();
-    }
-    let most = passages.iter().map(|passage| passage.went).max().unwrap_or(1).max(1);
-    let steps: String = passages.iter().map(|passage| passed(passage, most)).collect();
-    format!(
-        "<section id=\"way\"><h2>How they were chosen</h2>\
-         <p class=\"lead\">Each step, how many rows went on from it, and what it took out.</p>\
-         <ol class=\"way\">{steps}</ol></section>"
-    )
+/// A step on the way: what it let through, and what it did to the others.
+pub(super) struct Passed<'a> {
+    pub(super) step: &'a str,
+    pub(super) uses: &'a str,
+    pub(super) went: usize,
+    /// The length of its bar, in percent of the longest.
+    pub(super) width: f64,
+    /// Its parameters by name, as one would say them.
+    pub(super) params: Vec<(String, String)>,
+    pub(super) changes: Vec<RowChange>,
+    /// Some of the molecules that it removed, and how many more there are.
+    pub(super) names: Vec<String>,
+    pub(super) unnamed: usize,
 }
 
-fn passed(passage: &Passage<'_>, most: usize) -> String {
+/// What a step did to some of its rows, in words.
+pub(super) enum RowChange {
+    Removed { rows: usize, details: Vec<String> },
+    Added(String),
+    Refused(String),
+}
+
+/// The section with what each step let through.
+pub(super) fn way<'a>(passages: &'a [Passage<'_>]) -> Vec<Passed<'a>> {
+    let most = passages.iter().map(|passage| passage.went).max().unwrap_or(1).max(1);
+    passages.iter().map(|passage| passed(passage, most)).collect()
+}
+
+fn passed<'a>(passage: &'a Passage<'_>, most: usize) -> Passed<'a> {
     let Passage { step, went, change, rejects, .. } = passage;
-    let Change { removed, in_part, names, unnamed, without, added, multiplied } = change;
     let refused = rejects.as_ref().map_or(0, |rejects| rejects.rows());
-    let mut told = Vec::new();
-    if *removed > 0 {
-        let without = without.iter().map(|(column, rows)| {
+    let mut changes = Vec::new();
+    if change.removed > 0 {
+        let without = change.without.iter().map(|(column, rows)| {
             let have = if *rows == 1 { "has" } else { "have" };
-            format!("{rows} of them {have} no `{}`", escape(column))
+            format!("{rows} of them {have} no `{column}`")
         });
-        let in_part = (*in_part > 0).then(|| format!("{in_part} of them rows of molecules of which others went on"));
-        let removed = std::iter::once(format!("<strong>{removed} removed</strong>"));
-        told.push(removed.chain(without).chain(in_part).collect::<Vec<_>>().join(", "));
+        let in_part = change.in_part;
+        let in_part = (in_part > 0).then(|| format!("{in_part} of them rows of molecules of which others went on"));
+        changes.push(RowChange::Removed { rows: change.removed, details: without.chain(in_part).collect() });
     }
-    if *added > 0 {
+    if change.added > 0 {
+        let Change { added, multiplied, .. } = change;
         let many = counted(*multiplied, "molecule is", "molecules are");
         let why = if *multiplied > 0 { format!(", as {many} in more rows than before") } else { String::new() };
-        told.push(format!("{added} added{why}"));
+        changes.push(RowChange::Added(format!("{added} added{why}")));
     }
     if refused > 0 {
-        told.push(format!("<a href=\"#rejects\">{}</a>", counted(refused, "record refused", "records refused")));
+        changes.push(RowChange::Refused(counted(refused, "record refused", "records refused")));
     }
-    let told = if told.is_empty() { String::new() } else { format!("<p class=\"gone\">{}</p>", told.join(", ")) };
-    let names = if names.is_empty() {
-        String::new()
-    } else {
-        let names: Vec<String> =
-            names.iter().map(|name| format!("<bdi>{}</bdi>", escape(&clipped(name, SHOWN)))).collect();
-        let more = if *unnamed > 0 { format!(", and {unnamed} more") } else { String::new() };
-        format!("<details><summary>What was removed</summary><p>{}{more}</p></details>", names.join(", "))
-    };
-    let width = 100.0 * *went as f64 / most as f64;
-    format!(
-        "<li><div class=\"what\"><h3>{}</h3><p class=\"uses\">{}</p></div>\
-         <div class=\"bar\" aria-hidden=\"true\"><span style=\"width:{width:.2}%\"></span></div>\
-         <p class=\"count\">{went}</p><div class=\"why\">{}{told}{names}</div></li>",
-        escape(&step.id),
-        escape(&step.uses),
-        params(step)
-    )
+    Passed {
+        step: &step.id,
+        uses: &step.uses,
+        went: *went,
+        width: 100.0 * *went as f64 / most as f64,
+        params: params(step),
+        changes,
+        names: change.names.iter().map(|name| clipped(name, SHOWN)).collect(),
+        unnamed: change.unnamed,
+    }
 }
 
 /// The parameters of a step as words and values.
-fn params(step: &PastStep) -> String {
+fn params(step: &PastStep) -> Vec<(String, String)> {
     let params = step.params.iter().filter(|(_, value)| !value.as_array().is_some_and(Vec::is_empty));
-    let param = |(name, value): (&String, &Value)| {
-        format!("<div><dt>{}</dt><dd><code>{}</code></dd></div>", words(name), escape(&param_value(value)))
-    };
-    let params: String = params.map(param).collect();
-    if params.is_empty() { String::new() } else { format!("<dl class=\"params\">{params}</dl>") }
+    params.map(|(name, value)| (words(name), param_value(value))).collect()
 }
 
 /// A parameter as it is hashed, as one would say it.
@@ -97,64 +100,48 @@ fn param_value(value: &Value) -> String {
     }
 }
 
-/// The section with the records that were refused; nothing if there are none.
-pub(super) fn rejects(passages: &[Passage<'_>]) -> String {
-    let refused = passages.iter().filter_map(|passage| Some((passage.step, passage.rejects.as_ref()?)));
-    let tables: String = refused.map(|(step, rejects)| reject_table(step, rejects)).collect();
-    if tables.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<section id=\"rejects\"><h2>Refused records</h2>\
-         <p class=\"lead\">Records that could not be used, and why. Nothing else is known of them.</p>{tables}</section>"
-    )
+/// The records that a step refused.
+pub(super) struct Rejects<'a> {
+    pub(super) step: &'a str,
+    pub(super) summary: String,
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
 }
 
-fn reject_table(step: &PastStep, rejects: &Table) -> String {
-    let head: String =
-        rejects.columns().iter().map(|column| format!("<th scope=\"col\">{}</th>", words(&column.name))).collect();
-    let cell = |value: &Value| format!("<td><bdi>{}</bdi></td>", escape(&shown(value).unwrap_or_default()));
-    let row = |row| format!("<tr>{}</tr>", rejects.row(row).iter().map(cell).collect::<String>());
-    let rows: String = (0..rejects.rows().min(REJECTS)).map(row).collect();
-    let told = match rejects.rows() {
+/// The section with the records that were refused.
+pub(super) fn rejects<'a>(passages: &'a [Passage<'_>]) -> Vec<Rejects<'a>> {
+    passages.iter().filter_map(|passage| Some(reject_table(&passage.step.id, passage.rejects.as_ref()?))).collect()
+}
+
+fn reject_table<'a>(step: &'a str, rejects: &Table) -> Rejects<'a> {
+    let row = |row| rejects.row(row).iter().map(|value| shown(value).unwrap_or_default()).collect();
+    let summary = match rejects.rows() {
         all if all > REJECTS => format!("the first {REJECTS} of {all}"),
         all => counted(all, "record", "records"),
     };
-    format!(
-        "<div class=\"wide\"><table><caption>{}: {told}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>",
-        escape(&step.id)
-    )
+    Rejects {
+        step,
+        summary,
+        columns: rejects.columns().iter().map(|column| words(&column.name)).collect(),
+        rows: (0..rejects.rows().min(REJECTS)).map(row).collect(),
+    }
 }
 
-/// The section with fingerprints, and a manifest that does the same work. The report, called `report`, has the
-/// parameters `own`, and drew the molecules with the hash `drawn`.
-pub(super) fn again(history: &History, report: &str, drawn: Option<ArtifactHash>, own: &Map<String, Value>) -> String {
-    let row = |step: &PastStep| {
-        let result = step.outputs.first().map(|output| output.hash.to_string()).unwrap_or_default();
-        format!(
-            "<tr><th scope=\"row\">{}</th><td>{} <span class=\"unit\">version {}</span></td>\
-             <td><code>{}</code></td><td><code>{result}</code></td></tr>",
-            escape(&step.id),
-            escape(&step.uses),
-            step.version,
-            step.fingerprint
-        )
-    };
-    let rows: String = history.steps.iter().map(row).collect();
-    format!(
-        "<section id=\"again\"><h2>How to repeat this</h2>\
-         <p class=\"lead\">A result\u{2019}s hash names its every value. A fingerprint says what a step did: with which \
-         parameters, on which input, in a flow of which steps. Run the flow again with the same files, on any machine, and \
-         both come out as they stand here, and so does this page.</p>\
-         <p class=\"lead\">The manifest below has the steps that lead to this page, and no others. With the same files it \
-         gives the same results. It gives the same fingerprints and the same page too if the flow had no other steps; if \
-         it had others, such as one that writes a table, the fingerprints differ, and with them the page, since each covers the names of all steps \
-         of its flow.</p>\
-         <div class=\"wide\"><table class=\"prints\"><thead><tr><th scope=\"col\">step</th><th scope=\"col\">type</th>\
-         <th scope=\"col\">fingerprint</th><th scope=\"col\">result</th></tr></thead><tbody>{rows}</tbody></table></div>\
-         <details><summary>A manifest that gives the same results</summary><pre><code>{}</code></pre></details></section>",
-        escape(&manifest(history, report, drawn, own))
-    )
+/// The section with fingerprints, and a manifest that does the same work.
+pub(super) struct Again<'a> {
+    pub(super) steps: &'a [PastStep],
+    pub(super) manifest: String,
+}
+
+/// The section on how to repeat the flow. The report, called `report`, has the parameters `own`, and drew the molecules
+/// with the hash `drawn`.
+pub(super) fn again<'a>(
+    history: &'a History,
+    report: &str,
+    drawn: Option<ArtifactHash>,
+    own: &Map<String, Value>,
+) -> Again<'a> {
+    Again { steps: &history.steps, manifest: manifest(history, report, drawn, own) }
 }
 
 /// A manifest with the steps of the history and the report. A file stands as the hash of its content.

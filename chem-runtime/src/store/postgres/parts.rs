@@ -1,5 +1,9 @@
 //! The grammar of a `postgres://…` address.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use crate::store::url::{Parameter, may_be_port};
 
 /// The parts of an address, decoded, except for the values of parameters.
@@ -86,20 +90,34 @@ fn parameter(text: &str) -> Result<(String, String), String> {
     Ok((name, value.to_owned()))
 }
 
-/// The text behind percent-encoding; `None` if it is none, or not UTF-8.
+/// Decodes percent-encoded text; `None` if a `%` is not followed by two hexadecimal digits, which the library would let
+/// through, or if the result is not UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
-            _ => byte,
-        });
+    let is_encoded =
+        |rest: &str| matches!(rest.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    if !text.split('%').skip(1).all(is_encoded) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    // A hexadecimal digit is less than 16.
-    char::from(digit).to_digit(16).map(|digit| digit as u8)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_decoded_whole_or_not_at_all() {
+        let cases = [
+            ("", Some("")),
+            ("a+b", Some("a+b")),
+            ("p%40ss%2Fw%c3%BCrd%25", Some("p@ss/würd%")),
+            ("%2540", Some("%40")),
+        ];
+        for (text, decoded) in cases {
+            assert_eq!(decode(text).as_deref(), decoded, "{text}");
+        }
+        for text in ["%", "a%4", "%zz", "%%41", "100%é", "%+1", "%ff", "%C3"] {
+            assert_eq!(decode(text), None, "{text}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -103,16 +104,12 @@ fn with_index_in_memory(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// The address by which SQLite takes a file that nobody changes.
+/// Bytes of a path that a `file:` address has to encode.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
+
+/// Returns the address by which SQLite opens a file that no program changes.
 fn unchanging(path: &Path) -> String {
-    let mut address = "file:".to_owned();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => address.push(char::from(*byte)),
-            _ => address.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    address + "?immutable=1"
+    format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_encoded_bytes(), ENCODED))
 }
 
 #[cfg(test)]
