@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use super::visible::shown;
 use super::visible::{visible, with_styles_alone};
@@ -125,7 +126,7 @@ pub(super) fn print_error_with(message: &str, causes: &[String], notes: &[(&str,
     say(&text);
 }
 
-/// Rows under headings, each column as wide as its widest cell.
+/// Rows under headings, each column as wide as its widest cell is on a terminal.
 pub(super) struct Table {
     rows: Vec<Vec<(Style, String)>>,
 }
@@ -142,7 +143,7 @@ impl Table {
     pub(super) fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|(_, cell)| cell.chars().count()).max().unwrap_or(0)
+            self.rows.iter().filter_map(|row| row.get(column)).map(|(_, cell)| cell.width()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
@@ -151,7 +152,7 @@ impl Table {
             for (column, (style, cell)) in row[..filled].iter().enumerate() {
                 text.push_str(&styled(*style, cell));
                 if column + 1 < filled {
-                    text.push_str(&" ".repeat(widths[column] - cell.chars().count() + 2));
+                    text.push_str(&" ".repeat(widths[column] - cell.width() + 2));
                 }
             }
             text.push('\n');
@@ -179,6 +180,17 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+
+    #[test]
+    fn columns_align_by_the_width_of_characters_on_a_terminal() {
+        let mut table = Table::new(&["FLOW", "STEPS"]);
+        for name in ["ab", "分子", "e\u{301}t", "👩‍🔬"] {
+            table.row([(Style::new(), name.to_owned()), (Style::new(), "3".to_owned())]);
+        }
+        let text = anstream::adapter::strip_str(&table.render()).to_string();
+        let ends = text.lines().map(|line| line.trim_end_matches("STEPS").trim_end_matches('3').width());
+        assert_eq!(ends.collect::<Vec<_>>(), [6; 5], "{text}");
+    }
 
     #[test]
     fn a_duration_is_told_in_its_unit_and_a_negative_one_is_not_known() {
