@@ -16,7 +16,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     };
     let attribute = parse::attribute(attribute, &mut errors);
     let arguments = parse::arguments(&mut function, &mut errors);
-    match validate::validate(attribute, &function, arguments, &mut errors) {
+    match validate::function(attribute, &function, arguments, &mut errors) {
         Some(step) if errors.0.is_none() => {
             let step = expand::expand(&step);
             // Whoever uses a step names its parameters, so any number of them is good to read.

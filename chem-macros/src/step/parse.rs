@@ -17,6 +17,11 @@ pub(super) struct WrittenAttribute {
 /// An argument of the function, apart from what only the macro understands.
 pub(super) struct WrittenArgument {
     pub(super) argument: FnArg,
+    pub(super) notes: Notes,
+}
+
+/// What an argument or a field has above it that only the macro understands.
+pub(super) struct Notes {
     pub(super) docs: Vec<Attribute>,
     pub(super) param: Option<WrittenParam>,
 }
@@ -79,13 +84,19 @@ fn written(argument: &mut FnArg, errors: &mut Errors) -> WrittenArgument {
         FnArg::Receiver(receiver) => &mut receiver.attrs,
         FnArg::Typed(typed) => &mut typed.attrs,
     };
+    let notes = notes(attributes, errors);
+    WrittenArgument { argument: argument.clone(), notes }
+}
+
+/// Takes doc comments and `#[param]` off `attributes`.
+fn notes(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Notes {
     let docs = attributes.extract_if(.., |one| one.path().is_ident("doc")).collect();
     let mut params = attributes.extract_if(.., |one| one.path().is_ident("param")).collect::<Vec<_>>().into_iter();
     let param = params.next().map(|attribute| WrittenParam { options: options(&attribute, errors), attribute });
     for again in params {
-        errors.under(again, "one argument has one `#[param]`: put all its keys into the first");
+        errors.under(again, "a parameter has one `#[param]`: put all its keys into the first");
     }
-    WrittenArgument { argument: argument.clone(), docs, param }
+    Notes { docs, param }
 }
 
 fn options(attribute: &Attribute, errors: &mut Errors) -> Options {

@@ -4,17 +4,17 @@ use syn::ext::IdentExt as _;
 use syn::{FnArg, Ident, Pat, Type, TypeReference};
 
 use super::signature::{generic_argument, ungrouped};
-use super::{Argument, Errors, Param, Port, doc, param};
+use super::{Argument, Errors, Param, Port, param};
 use crate::step::parse::{WrittenArgument, WrittenParam};
 
-/// All arguments in order, or nothing if one of them is wrong.
-pub(super) fn validate(written: Vec<WrittenArgument>, errors: &mut Errors) -> Option<Vec<Argument>> {
-    let mut arguments = Vec::new();
+/// All arguments in order, and the parameters among them; nothing if one of them is wrong.
+pub(super) fn validate(written: Vec<WrittenArgument>, errors: &mut Errors) -> Option<(Vec<Argument>, Vec<Param>)> {
+    let (mut arguments, mut params) = (Vec::new(), Vec::new());
     let mut whole = true;
     let mut has_context = false;
     for one in written {
         let tokens = one.argument.clone();
-        match argument(one, errors) {
+        match argument(one, &mut params, errors) {
             Some(Argument::Context) if has_context => {
                 errors.under(tokens, "a step takes the context once");
                 whole = false;
@@ -26,10 +26,10 @@ pub(super) fn validate(written: Vec<WrittenArgument>, errors: &mut Errors) -> Op
             None => whole = false,
         }
     }
-    whole.then_some(arguments)
+    whole.then_some((arguments, params))
 }
 
-fn argument(written: WrittenArgument, errors: &mut Errors) -> Option<Argument> {
+fn argument(written: WrittenArgument, params: &mut Vec<Param>, errors: &mut Errors) -> Option<Argument> {
     let typed = match written.argument {
         FnArg::Typed(typed) => typed,
         FnArg::Receiver(receiver) => {
@@ -37,28 +37,19 @@ fn argument(written: WrittenArgument, errors: &mut Errors) -> Option<Argument> {
             return None;
         }
     };
-    match (role(&typed.ty, errors)?, written.param) {
+    match (role(&typed.ty, errors)?, &written.notes.param) {
         (Role::Context, None) => Some(Argument::Context),
-        (Role::Context, Some(param)) => not_a_param("the context", &param, errors),
-        (Role::Port { .. }, Some(param)) => not_a_param("an input", &param, errors),
+        (Role::Context, Some(param)) => not_a_param("the context", param, errors),
+        (Role::Port { .. }, Some(param)) => not_a_param("an input", param, errors),
         (Role::Port { optional }, None) => {
             let ident = name(&typed.pat, errors)?;
             Some(Argument::Port(Box::new(Port { ident, ty: *typed.ty, optional })))
         }
-        (Role::Param, written_param) => {
-            let ident = name(&typed.pat, errors)?;
-            let doc = doc::of(&written.docs);
-            if doc.is_none() {
-                let hint = if written_param.is_none() { "; an input from another step is an `Input<…>`" } else { "" };
-                errors.under(
-                    &ident,
-                    format!("the parameter `{ident}` has no doc comment: say above it with `///` what it means{hint}"),
-                );
-            }
-            let optional = generic_argument(&typed.ty, "Option").is_some();
-            let options = written_param.map(|param| param.options).unwrap_or_default();
-            let options = param::validate(&typed.ty, options, errors);
-            Some(Argument::Param(Box::new(Param { ident, ty: *typed.ty, doc: doc?, options, optional })))
+        (Role::Param, _) => {
+            let param = param::of(name(&typed.pat, errors)?, *typed.ty, written.notes, errors)?;
+            let ident = param.ident.clone();
+            params.push(param);
+            Some(Argument::Param(ident))
         }
     }
 }
@@ -112,15 +103,19 @@ fn reference_role(reference: &TypeReference, errors: &mut Errors) -> Option<Role
     None
 }
 
-/// The argument's name, which is what a manifest writes.
+/// The argument's name.
 fn name(pattern: &Pat, errors: &mut Errors) -> Option<Ident> {
-    let ident = match pattern {
-        Pat::Ident(one) if one.by_ref.is_none() && one.subpat.is_none() => &one.ident,
+    match pattern {
+        Pat::Ident(one) if one.by_ref.is_none() && one.subpat.is_none() => plain(&one.ident, errors),
         _ => {
             errors.under(pattern, "an argument of a step is a plain name: manifests use it; take it apart in the body");
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// The name of an input or a parameter, which is what a manifest writes.
+fn plain(ident: &Ident, errors: &mut Errors) -> Option<Ident> {
     if super::is_plain_name(&ident.unraw().to_string()) {
         return Some(ident.clone());
     }

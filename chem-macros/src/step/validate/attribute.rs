@@ -7,21 +7,21 @@ use super::{Errors, Kind};
 use crate::step::parse::WrittenAttribute;
 
 /// What the attribute says.
-pub(super) struct Header {
-    pub(super) name: LitStr,
-    pub(super) version: u32,
+pub(in crate::step) struct Header {
+    pub(in crate::step) name: LitStr,
+    pub(in crate::step) version: u32,
     /// The kind, if it is written, and where.
-    pub(super) kind: Option<(Kind, Expr)>,
+    pub(in crate::step) kind: Option<(Kind, Expr)>,
     /// Whether a finished result may stand in for running the step again.
-    pub(super) cache: bool,
+    pub(in crate::step) cache: bool,
     /// Whether its work leaves something behind besides its outputs.
-    pub(super) effects: bool,
+    pub(in crate::step) effects: bool,
     /// Whether results that are near each other are the same result.
-    pub(super) approximate: bool,
+    pub(in crate::step) approximate: bool,
     /// The function that tells the columns of the output.
-    pub(super) columns: Option<ExprPath>,
+    pub(in crate::step) columns: Option<ExprPath>,
     /// The function that tells what is wrong with the parameters together.
-    pub(super) check: Option<ExprPath>,
+    pub(in crate::step) check: Option<ExprPath>,
 }
 
 const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";

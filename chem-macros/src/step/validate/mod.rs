@@ -8,31 +8,35 @@ mod param;
 mod signature;
 
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Expr, ExprPath, Ident, ItemFn, LitStr, Type, Visibility};
+use syn::{Attribute, Expr, Ident, ItemFn, Type, Visibility};
 
 use super::Errors;
 use super::parse::{WrittenArgument, WrittenAttribute};
-use attribute::Header;
+pub(super) use attribute::Header;
 pub(super) use param::ParamOptions;
 pub(super) use signature::Returned;
 
 /// A step type that makes sense.
 pub(super) struct StepType<'a> {
-    pub(super) name: LitStr,
-    pub(super) version: u32,
-    pub(super) kind: Kind,
-    pub(super) cache: bool,
-    pub(super) effects: bool,
-    pub(super) approximate: bool,
-    /// The function that tells the columns of the output.
-    pub(super) columns: Option<ExprPath>,
-    /// The function that tells what is wrong with the parameters together.
-    pub(super) check: Option<ExprPath>,
+    pub(super) header: Header,
     pub(super) doc: Doc,
     pub(super) visibility: &'a Visibility,
-    pub(super) function: &'a Ident,
     /// The name of the struct of its parameters.
     pub(super) structure: Ident,
+    pub(super) params: Vec<Param>,
+    pub(super) work: Work<'a>,
+}
+
+/// What does the work.
+pub(super) enum Work<'a> {
+    /// A function, beside which the struct is made.
+    Function(Function<'a>),
+}
+
+/// A function that is a step.
+pub(super) struct Function<'a> {
+    pub(super) ident: &'a Ident,
+    pub(super) kind: Kind,
     pub(super) arguments: Vec<Argument>,
     pub(super) returns: Returned<'a>,
 }
@@ -55,7 +59,8 @@ pub(super) struct Doc {
 pub(super) enum Argument {
     Context,
     Port(Box<Port>),
-    Param(Box<Param>),
+    /// The parameter of this name.
+    Param(Ident),
 }
 
 /// An argument of type `Input<T>` or `Option<Input<T>>`.
@@ -75,58 +80,46 @@ pub(super) struct Param {
     pub(super) optional: bool,
 }
 
-/// The step type, unless something is noted in `errors`.
-pub(super) fn validate<'a>(
+/// The step type that a function is, unless something is noted in `errors`.
+pub(super) fn function<'a>(
     attribute: Option<WrittenAttribute>,
     function: &'a ItemFn,
     arguments: Vec<WrittenArgument>,
     errors: &mut Errors,
 ) -> Option<StepType<'a>> {
     let header = attribute.and_then(|attribute| attribute::validate(attribute, errors));
-    let name = &function.sig.ident;
-    let doc = doc::of(&function.attrs);
-    if doc.is_none() {
-        let message = format!("`{name}` has no doc comment: its first line is what `chem steps` says of the step");
-        errors.under(name, message);
-    }
+    let doc = help(&function.sig.ident, &function.attrs, errors);
     signature::validate(&function.sig, errors);
     let structure = signature::structure(&function.sig, errors);
     let arguments = argument::validate(arguments, errors);
     let returns = signature::returned(&function.sig, errors);
-    let (header, doc, arguments, returns) = (header?, doc?, arguments?, returns?);
-    let Header { name, version, kind, columns, check, cache, effects, approximate } = header;
-    check_columns_of(&arguments, errors);
-    let kind = decide_kind(kind, &arguments, errors)?;
+    let (mut header, doc, (arguments, params), returns) = (header?, doc?, arguments?, returns?);
+    check_columns_of(&arguments, &params, errors);
+    let kind = decide_kind(header.kind.take(), &arguments, errors)?;
     if kind != Kind::Sink && signature::is_unit(returns.given) {
         let name = kind.name();
         let message =
             format!("a {name} gives something for later steps to take: only a step of `kind = Sink` ends in `()`");
         errors.under(returns.given, message);
     }
-    let (function, visibility) = (&function.sig.ident, &function.vis);
-    Some(StepType {
-        name,
-        version,
-        kind,
-        columns,
-        check,
-        cache,
-        effects,
-        approximate,
-        doc,
-        visibility,
-        function,
-        structure,
-        arguments,
-        returns,
-    })
+    let work = Work::Function(Function { ident: &function.sig.ident, kind, arguments, returns });
+    Some(StepType { header, doc, visibility: &function.vis, structure, params, work })
+}
+
+/// The doc comment of the item called `name`.
+fn help(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> Option<Doc> {
+    let doc = doc::of(attributes);
+    if doc.is_none() {
+        let message = format!("`{name}` has no doc comment: its first line is what `chem steps` says of the step");
+        errors.under(name, message);
+    }
+    doc
 }
 
 /// Columns are those of an input.
-fn check_columns_of(arguments: &[Argument], errors: &mut Errors) {
-    let ports: Vec<String> =
-        arguments.iter().filter_map(Argument::port).map(|port| port.ident.unraw().to_string()).collect();
-    let named = arguments.iter().filter_map(Argument::param).filter_map(|param| param.options.columns_of.as_ref());
+fn check_columns_of(arguments: &[Argument], params: &[Param], errors: &mut Errors) {
+    let ports: Vec<String> = arguments.iter().filter_map(Argument::port).map(Port::name).collect();
+    let named = params.iter().filter_map(|param| param.options.columns_of.as_ref());
     for name in named.flatten().filter(|name| !ports.contains(&name.value())) {
         errors.under(name, format!("the function has no input `{}`", name.value()));
     }
@@ -172,12 +165,12 @@ impl Argument {
             _ => None,
         }
     }
+}
 
-    pub(in crate::step) fn param(&self) -> Option<&Param> {
-        match self {
-            Self::Param(param) => Some(param),
-            _ => None,
-        }
+impl Port {
+    /// Its name in a manifest.
+    pub(in crate::step) fn name(&self) -> String {
+        self.ident.unraw().to_string()
     }
 }
 

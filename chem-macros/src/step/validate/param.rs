@@ -1,10 +1,11 @@
 //! What `#[param]` says of a parameter, as far as it shows without knowing types.
 
-use syn::{Expr, ExprLit, ExprUnary, Lit, LitStr, Type, UnOp};
+use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitStr, Type, UnOp};
 
-use super::Errors;
 use super::signature::{generic_argument, ungrouped};
+use super::{Errors, Param, doc};
 use crate::step::options::Options;
+use crate::step::parse::Notes;
 
 /// The keys of `#[param]`.
 #[derive(Default)]
@@ -19,8 +20,24 @@ pub(in crate::step) struct ParamOptions {
     pub(in crate::step) columns_of: Option<Vec<LitStr>>,
 }
 
+/// The parameter called `ident`, unless it has no doc comment.
+pub(super) fn of(ident: Ident, ty: Type, notes: Notes, errors: &mut Errors) -> Option<Param> {
+    let doc = doc::of(&notes.docs);
+    if doc.is_none() {
+        let hint = if notes.param.is_none() { "; an input from another step is an `Input<…>`" } else { "" };
+        errors.under(
+            &ident,
+            format!("the parameter `{ident}` has no doc comment: say above it with `///` what it means{hint}"),
+        );
+    }
+    let options = notes.param.map(|param| param.options).unwrap_or_default();
+    let options = validate(&ty, options, errors);
+    let optional = is_optional(&ty);
+    Some(Param { ident, ty, doc: doc?, options, optional })
+}
+
 /// Checks the keys against each other, and against the parameter's type where it has a name that is known.
-pub(super) fn validate(ty: &Type, mut options: Options, errors: &mut Errors) -> ParamOptions {
+fn validate(ty: &Type, mut options: Options, errors: &mut Errors) -> ParamOptions {
     let form = Form::of(ty);
     let default = options.take("default");
     if let (Some(default), true) = (&default, is_optional(ty)) {

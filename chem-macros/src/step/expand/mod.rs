@@ -1,0 +1,133 @@
+//! What a step type becomes: the struct of its parameters, the `Step` implementation and the registration.
+//!
+//! `params` expands the struct and what makes one, `spec` what is fixed about the step type, and `work` how it runs.
+//!
+//! The expansion speaks of the author's types only as `<T as Trait>::item`. A type that does not fit is then called an
+//! error at each of these places in the same words under the same tokens, which the compiler prints once.
+
+mod params;
+mod spec;
+mod work;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{ExprPath, Ident};
+
+use super::validate::{Param, StepType, Work};
+
+/// Everything that stands beside the author's item.
+pub(super) fn expand(step: &StepType<'_>) -> TokenStream {
+    let name = &step.structure;
+    let structure = match &step.work {
+        Work::Function(_) => params::structure(step),
+    };
+    let default = params::default(step);
+    let implementation = implementation(step);
+    quote! {
+        #structure
+        const _: () = {
+            #default
+            #implementation
+            ::chem_runtime::__private::inventory::submit! {
+                ::chem_runtime::step::StepRegistration::of::<#name>()
+            }
+        };
+    }
+}
+
+fn implementation(step: &StepType<'_>) -> TokenStream {
+    let StepType { structure: name, params, header, .. } = step;
+    let spec = spec::spec(step);
+    let role = work::role(&step.work);
+    let run = work::run(&step.work);
+    let idents: Vec<&Ident> = params.iter().map(|param| &param.ident).collect();
+    let types: Vec<_> = params.iter().map(|param| &param.ty).collect();
+    let names: Vec<String> = params.iter().map(Param::name).collect();
+    let indices = 0..params.len();
+    let columns = header.columns.as_ref().map(columns);
+    let check = header.check.as_ref().map(check);
+    // At this span, the names of variables are the expansion's own, whatever the author's arguments are called.
+    quote_spanned! {Span::mixed_site()=>
+        impl ::chem_runtime::step::Step for #name {
+            const SPEC: ::chem_runtime::step::StepSpec = #spec;
+
+            type Role = #role;
+
+            fn from_params(
+                params: &::chem_runtime::__private::Params,
+            ) -> ::core::result::Result<Self, ::std::vec::Vec<::chem_runtime::step::ParamProblem>> {
+                let mut reader = ::chem_runtime::step::ParamReader::new(Self::SPEC.params, params);
+                #(let #idents = reader.read(#indices, <#types as ::chem_runtime::step::ParamValue>::read);)*
+                reader.finish(|| ::core::option::Option::Some(Self { #(#idents: #idents?),* }))
+            }
+
+            fn to_params(&self) -> ::chem_runtime::__private::Params {
+                ::chem_runtime::__private::given([
+                    #((#names, <#types as ::chem_runtime::step::ParamValue>::write(&self.#idents))),*
+                ])
+            }
+
+            fn identity(
+                &self,
+                files: &::chem_runtime::step::Files,
+            ) -> ::core::result::Result<::chem_runtime::__private::Params, ::chem_runtime::step::StepError> {
+                ::core::result::Result::Ok(::chem_runtime::__private::given([
+                    #((#names, <#types as ::chem_runtime::step::ParamValue>::identity(&self.#idents, files)?)),*
+                ]))
+            }
+
+            fn named_columns(&self) -> ::std::vec::Vec<(&'static str, ::chem_runtime::step::ColumnReference)> {
+                ::chem_runtime::__private::named_columns([
+                    #((#names, <#types as ::chem_runtime::step::ParamValue>::named_columns(&self.#idents))),*
+                ])
+            }
+
+            #columns
+
+            #check
+
+            fn run(
+                &self,
+                context: &::chem_runtime::step::ExecutionContext<'_>,
+            ) -> ::core::result::Result<::std::vec::Vec<::chem_runtime::step::StepOutput>, ::chem_runtime::step::StepError> {
+                #run
+            }
+        }
+    }
+}
+
+/// The method that hands over to the author's function, all at the place of its name.
+fn columns(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn columns(&self, context: &::chem_runtime::step::ColumnContext<'_>) -> ::chem_runtime::step::Columns {
+            #function(self, context)
+        }
+    }
+}
+
+fn check(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn check(
+            &self,
+            context: &::chem_runtime::step::ColumnContext<'_>,
+        ) -> ::std::vec::Vec<::chem_runtime::step::Misfit> {
+            #function(self, context)
+        }
+    }
+}
+
+impl Param {
+    /// Its name in a manifest.
+    fn name(&self) -> String {
+        self.ident.unraw().to_string()
+    }
+}
+
+fn option(value: Option<impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}

@@ -1,0 +1,60 @@
+//! What is fixed about the step type: its name, version and help, its ports and its parameters.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{option, params, work};
+use crate::step::validate::{Doc, Header, Param, StepType};
+
+pub(super) fn spec(step: &StepType<'_>) -> TokenStream {
+    let StepType { header, doc: Doc { text: doc, .. }, params, .. } = step;
+    let Header { name, version, cache, effects, approximate, .. } = header;
+    let (kind, inputs, outputs) = (work::kind(&step.work), work::inputs(&step.work), work::outputs(&step.work));
+    let params = params.iter().map(param);
+    quote! {
+        ::chem_runtime::step::StepSpec {
+            name: #name,
+            version: #version,
+            kind: #kind,
+            cache: #cache,
+            effects: #effects,
+            approximate: #approximate,
+            doc: #doc,
+            inputs: #inputs,
+            outputs: #outputs,
+            params: &[#(#params),*],
+            defined_in: (::core::env!("CARGO_PKG_NAME"), ::core::file!(), ::core::line!()),
+        }
+    }
+}
+
+fn param(param: &Param) -> TokenStream {
+    let Param { ident, ty, doc: Doc { text: doc, .. }, options, .. } = param;
+    let name = param.name();
+    let function = params::default_function(ident);
+    let default =
+        options.default.as_ref().map(|_| quote!(|| <#ty as ::chem_runtime::step::ParamValue>::write(&#function())));
+    let one_of = &options.one_of;
+    let [default, min, max, example, unit] = [
+        option(default),
+        option(options.min),
+        option(options.max),
+        option(options.example.as_ref()),
+        option(options.unit.as_ref()),
+    ];
+    let columns_of = option(options.columns_of.as_ref().map(|ports| quote!(&[#(#ports),*])));
+    quote! {
+        ::chem_runtime::step::ParamSpec {
+            name: #name,
+            doc: #doc,
+            ty: <#ty as ::chem_runtime::step::ParamValue>::ty,
+            default: #default,
+            unit: #unit,
+            min: #min,
+            max: #max,
+            one_of: &[#(#one_of),*],
+            example: #example,
+            columns_of: #columns_of,
+        }
+    }
+}
