@@ -1,5 +1,5 @@
-//! What the macros say of what they do not accept. Each file in `ui/step` and in `ui/flow` is one mistake, and the `.stderr`
-//! beside it is all that the compiler prints. `TRYBUILD=overwrite cargo test -p chem-macros --test ui` writes the latter
+//! What the macros say of what they do not accept. Each file in `ui/step`, `ui/derive` and `ui/flow` is one mistake, and the
+//! `.stderr` beside it is all that the compiler prints. `TRYBUILD=overwrite cargo test -p chem-macros --test ui` writes the latter
 //! anew.
 //!
 //! The cases are here and not with the other suites because trybuild builds for itself whatever their crate depends on.
@@ -22,5 +22,6 @@ fn each_wrong_use_is_one_error_under_the_wrong_token() {
     }
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/step/*.rs");
+    cases.compile_fail("tests/ui/derive/*.rs");
     cases.compile_fail("tests/ui/flow/*.rs");
 }

@@ -72,7 +72,10 @@ pub use mimalloc::MiMalloc as Allocator;
 pub mod __private {
     pub use inventory;
 
+    pub use crate::step::into_step::unnamed;
     pub use crate::step::param::{given, named_columns};
+    pub use crate::step::run_step::{Method, has_port};
+    pub use crate::step::{InvalidStepId, PlannedStep, StepId};
 
     /// Parameters by name.
     pub type Params = serde_json::Map<String, serde_json::Value>;

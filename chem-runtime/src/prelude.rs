@@ -33,5 +33,6 @@ pub use crate::artifact::{
 };
 pub use crate::step::{
     ColumnContext, ColumnName, Columns, ExecutionContext, Expression, FileWritten, Input, InputFile, InvalidParam,
-    Misfit, OutputFile, ParamType, ParamValue, Pattern, PositiveNumber, Secret, Step, StepError, StepExt, WithRejects,
+    Misfit, OutputFile, ParamType, ParamValue, Pattern, PositiveNumber, RunStep, Secret, Step, StepError, StepExt,
+    StepInputs, WithRejects,
 };

@@ -20,7 +20,8 @@ impl Options {
             if !given && !flags.iter().any(|flag| key == flag) {
                 errors.under(&key, format!("`{key}` has no value: write `{key} = …`"));
             } else {
-                let value = if given { ungrouped(input.parse()?) } else { syn::parse_quote!(true) };
+                let value =
+                    if given { ungrouped(input.parse()?) } else { syn::parse_quote_spanned!(key.span()=> true) };
                 if options.0.iter().any(|(other, _)| *other == key) {
                     errors.under(&key, format!("`{key}` is given twice"));
                 } else {

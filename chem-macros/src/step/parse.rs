@@ -1,17 +1,31 @@
-//! What was written: the attribute, and the function with its arguments. Whether it makes sense is left to `validate`.
+//! What was written: the attribute, and the function with its arguments or the struct with its fields. Whether it makes
+//! sense is left to `validate`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Expr, FnArg, Ident, Item, ItemFn, Meta, Token};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Expr, Fields, FnArg, Ident, Item, ItemFn, ItemStruct, Meta, Token, Type};
 
 use super::Errors;
 use super::options::{Options, ungrouped};
+
+/// The keys of `#[step]` that need no value.
+const FLAGS: &[&str] = &["source", "transform", "sink", "effects", "approximate"];
 
 /// What stands in the parentheses of `#[step(…)]`.
 pub(super) struct WrittenAttribute {
     pub(super) name: Option<Expr>,
     pub(super) options: Options,
+    /// Where to say that something is not there.
+    pub(super) at: Span,
+}
+
+/// A field of a struct, apart from what only the macro understands.
+pub(super) struct WrittenField {
+    pub(super) ident: Ident,
+    pub(super) ty: Type,
+    pub(super) notes: Notes,
 }
 
 /// An argument of the function, apart from what only the macro understands.
@@ -32,11 +46,30 @@ pub(super) struct WrittenParam {
     pub(super) options: Options,
 }
 
-/// The function under the attribute, if it is one.
+/// The function under `#[step]`, if it is one.
 pub(super) fn function(item: TokenStream, errors: &mut Errors) -> Option<ItemFn> {
     match syn::parse2(item) {
         Ok(Item::Fn(function)) => return Some(function),
-        Ok(other) => errors.under(first_token(&other), "`#[step]` goes on a function"),
+        Ok(Item::Struct(other)) => errors.under(
+            other.struct_token,
+            "`#[step]` on a struct needs the derive: write `#[derive(Step)]` in the line above `#[step(…)]`",
+        ),
+        Ok(other) => errors.under(
+            first_token(&other),
+            "`#[step]` goes on a function, or below `#[derive(Step)]` on a struct of parameters",
+        ),
+        Err(error) => errors.push(error),
+    }
+    None
+}
+
+/// The struct under `#[derive(Step)]` or `#[derive(StepInputs)]`, if it is one; `what` says what its fields are.
+pub(super) fn structure(item: TokenStream, what: &str, errors: &mut Errors) -> Option<ItemStruct> {
+    match syn::parse2(item) {
+        Ok(Item::Struct(structure)) => return Some(structure),
+        Ok(other) => {
+            errors.under(first_token(&other), format!("this derive goes on a struct, whose fields are {what}"))
+        }
         Err(error) => errors.push(error),
     }
     None
@@ -52,8 +85,29 @@ fn first_token(item: &Item) -> TokenStream {
     tokens.next().into_iter().collect()
 }
 
+/// Reads the attribute below `#[derive(Step)]`; nothing if it is missing or its syntax is wrong, which is then noted.
+pub(super) fn attribute_of(structure: &ItemStruct, errors: &mut Errors) -> Option<WrittenAttribute> {
+    let mut attributes = structure.attrs.iter().filter(|one| one.path().is_ident("step"));
+    let Some(first) = attributes.next() else {
+        let message = "the step type has no name: write `#[step(\"family.verb\", version = 1)]` in the line below `#[derive(Step)]`";
+        errors.under(&structure.ident, message);
+        return None;
+    };
+    for again in attributes {
+        errors.under(again, "a struct is one step type: put all keys into the first `#[step]`");
+    }
+    match &first.meta {
+        Meta::Path(path) => attribute(TokenStream::new(), path.span(), errors),
+        Meta::List(list) => attribute(list.tokens.clone(), list.path.span(), errors),
+        Meta::NameValue(pair) => {
+            errors.under(pair, "write `#[step(\"family.verb\", version = 1)]`");
+            None
+        }
+    }
+}
+
 /// Reads the attribute; nothing if its syntax is wrong, which is then noted.
-pub(super) fn attribute(tokens: TokenStream, errors: &mut Errors) -> Option<WrittenAttribute> {
+pub(super) fn attribute(tokens: TokenStream, at: Span, errors: &mut Errors) -> Option<WrittenAttribute> {
     let parse = |input: ParseStream<'_>| {
         let mut name = None;
         let begins_with_key = input.peek(Ident) && input.peek2(Token![=]);
@@ -63,7 +117,7 @@ pub(super) fn attribute(tokens: TokenStream, errors: &mut Errors) -> Option<Writ
                 input.parse::<Token![,]>()?;
             }
         }
-        Ok(WrittenAttribute { name, options: Options::parse(input, &["effects", "approximate"], errors)? })
+        Ok(WrittenAttribute { name, options: Options::parse(input, FLAGS, errors)?, at })
     };
     match parse.parse2(tokens) {
         Ok(attribute) => Some(attribute),
@@ -77,6 +131,26 @@ pub(super) fn attribute(tokens: TokenStream, errors: &mut Errors) -> Option<Writ
 /// The arguments, from which doc comments and `#[param]` are taken off, since the compiler refuses them.
 pub(super) fn arguments(function: &mut ItemFn, errors: &mut Errors) -> Vec<WrittenArgument> {
     function.sig.inputs.iter_mut().map(|argument| written(argument, errors)).collect()
+}
+
+/// The fields of a struct, each with its name; nothing if they have none.
+pub(super) fn fields(structure: &ItemStruct, errors: &mut Errors) -> Option<Vec<WrittenField>> {
+    match &structure.fields {
+        Fields::Unit => Some(Vec::new()),
+        Fields::Unnamed(fields) => {
+            errors.under(fields, "manifests write the names of the fields: write `{ name: type }`");
+            None
+        }
+        Fields::Named(fields) => {
+            let mut written = Vec::new();
+            for field in &fields.named {
+                let notes = notes(&mut field.attrs.clone(), errors);
+                let ident = field.ident.clone()?;
+                written.push(WrittenField { ident, ty: field.ty.clone(), notes });
+            }
+            Some(written)
+        }
+    }
 }
 
 fn written(argument: &mut FnArg, errors: &mut Errors) -> WrittenArgument {

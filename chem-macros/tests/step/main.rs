@@ -1,5 +1,6 @@
-//! What `#[step]` accepts, and what becomes of it. What it refuses is in `ui/step`.
+//! What `#[step]` and `#[derive(Step)]` accept, and what becomes of it. What it refuses is in `ui/step`.
 
 mod hygiene;
 mod kinds;
 mod params;
+mod structs;

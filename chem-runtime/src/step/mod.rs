@@ -1,19 +1,21 @@
 //! Steps: what a step type is, what one use of it is, and how it runs.
 //!
-//! Most steps are functions under `#[step]`, which turns them into a parameter struct that implements [`Step`] and
-//! registers it. The engine sees only [`StepDefinition`], which can also be implemented by hand. Which steps follow
+//! Most steps are functions under `#[step]`, which turns them into a parameter struct that implements [`Step`](trait@Step) and
+//! registers it; a struct of one's own becomes one under `#[derive(Step)]`. The engine sees only [`StepDefinition`], which can also be implemented by hand. Which steps follow
 //! which is the flow's to know.
 
+mod bound;
 mod columns;
 mod confine;
 mod context;
-mod default;
 mod definition;
 mod doc;
 mod error;
 pub mod expression;
 mod file;
 mod history;
+mod into_param;
+pub(crate) mod into_step;
 pub mod limits;
 mod misfit;
 pub(crate) mod param;
@@ -22,24 +24,28 @@ mod port;
 mod reading;
 mod registry;
 mod rejects;
+mod role;
+pub(crate) mod run_step;
 pub(crate) mod secret;
 mod typed;
 mod unfinished;
 
 pub use crate::cancel::{CancelToken, Interrupted};
+pub use bound::Bound;
 pub(crate) use chem_manifest::names::{listed, nearest};
 #[doc(inline)]
 pub use chem_manifest::{InvalidStepId, StepId};
 pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
 pub use confine::Confinement;
 pub use context::{ExecutionContext, Inputs, Progress, Silent};
-pub use default::IntoDefault;
 pub use definition::{PlannedStep, Signal, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, Files, InputFile, OutputFile};
 pub use history::{History, PastInput, PastStep};
+pub use into_param::IntoParam;
+pub use into_step::{IntoStep, Named, StepExt};
 pub use misfit::{Misfit, MisfitKind};
 pub use param::{
     InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
@@ -49,9 +55,11 @@ pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS, StepInput, StepReturn, WithRejects};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use rejects::{CommonestReason, check_share, idle_share};
+pub use role::{DynamicRole, Follows, Leads, Role, SinkRole, SourceRole, TransformRole};
+pub use run_step::{RunStep, StepInputs};
 pub use secret::Secret;
-pub use typed::{
-    Bound, DynamicRole, Follows, IntoStep, Leads, Role, SinkRole, SourceRole, Step, StepExt, StepSpec, TransformRole,
-};
+pub use typed::{Step, StepSpec};
+
+pub use chem_macros::{Step, StepInputs};
 
 pub use crate::event::{Gate, OutputRef, RetryOn, RetryPolicy, StepKind, StepPolicy};

@@ -7,9 +7,10 @@ use chem_manifest::StepId;
 use chem_manifest::names::nearest;
 use serde_json::{Map, Value};
 
+use super::bound::Bound;
 use super::definition::StepDefinition;
 use super::param::ParamProblem;
-use super::typed::{Bound, Step, StepSpec};
+use super::typed::{Step, StepSpec};
 
 /// A step type as `#[step]` submits it.
 pub struct StepRegistration {

@@ -126,7 +126,7 @@ mod tests {
             inputs.wire(port, before.packed.root.hash(), before.handed);
         }
         let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
-        let output = step.run(&context).unwrap().remove(0);
+        let output = step.execute(&context).unwrap().remove(0);
         (output, context.take_signals().into_iter().map(|signal| (signal.name, signal.data)).collect())
     }
 

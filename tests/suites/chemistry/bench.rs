@@ -16,7 +16,7 @@ pub fn run(step: &impl Step, directory: &Path, inputs: &[(&str, &StepOutput)]) -
     for (port, output) in inputs {
         wired.wire(*port, output.packed.root.hash(), output.handed.clone());
     }
-    step.run(&ExecutionContext::new(&id, &wired, &HashMap::new(), &files, &cancel, &Silent))
+    step.execute(&ExecutionContext::new(&id, &wired, &HashMap::new(), &files, &cancel, &Silent))
 }
 
 /// `molecules.read` with these parameters and the defaults of the others.

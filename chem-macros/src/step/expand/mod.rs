@@ -16,20 +16,26 @@ use syn::spanned::Spanned as _;
 use syn::{ExprPath, Ident};
 
 use super::validate::{Param, StepType, Work};
+pub(super) use work::inputs;
 
 /// Everything that stands beside the author's item.
 pub(super) fn expand(step: &StepType<'_>) -> TokenStream {
     let name = &step.structure;
     let structure = match &step.work {
-        Work::Function(_) => params::structure(step),
+        Work::Function(_) => Some(params::structure(step)),
+        Work::Method { .. } => None,
     };
-    let default = params::default(step);
+    let made = params::made(step);
     let implementation = implementation(step);
+    let into_step = into_step(name);
+    let expectations = work::expectations(step);
     quote! {
         #structure
         const _: () = {
-            #default
+            #made
             #implementation
+            #into_step
+            #expectations
             ::chem_runtime::__private::inventory::submit! {
                 ::chem_runtime::step::StepRegistration::of::<#name>()
             }
@@ -40,8 +46,8 @@ pub(super) fn expand(step: &StepType<'_>) -> TokenStream {
 fn implementation(step: &StepType<'_>) -> TokenStream {
     let StepType { structure: name, params, header, .. } = step;
     let spec = spec::spec(step);
-    let role = work::role(&step.work);
-    let run = work::run(&step.work);
+    let role = work::role(step.kind);
+    let run = work::run(step);
     let idents: Vec<&Ident> = params.iter().map(|param| &param.ident).collect();
     let types: Vec<_> = params.iter().map(|param| &param.ty).collect();
     let names: Vec<String> = params.iter().map(Param::name).collect();
@@ -88,11 +94,34 @@ fn implementation(step: &StepType<'_>) -> TokenStream {
 
             #check
 
-            fn run(
+            fn execute(
                 &self,
                 context: &::chem_runtime::step::ExecutionContext<'_>,
             ) -> ::core::result::Result<::std::vec::Vec<::chem_runtime::step::StepOutput>, ::chem_runtime::step::StepError> {
                 #run
+            }
+        }
+    }
+}
+
+fn into_step(name: &Ident) -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        impl ::chem_runtime::step::IntoStep for #name {
+            type Role = <Self as ::chem_runtime::step::Step>::Role;
+
+            fn into_step(
+                self,
+                name_for: &mut dyn ::core::ops::FnMut(
+                    &'static str,
+                ) -> ::core::result::Result<
+                    ::chem_runtime::__private::StepId,
+                    ::chem_runtime::__private::InvalidStepId,
+                >,
+            ) -> ::core::result::Result<
+                ::chem_runtime::__private::PlannedStep,
+                ::chem_runtime::__private::InvalidStepId,
+            > {
+                ::chem_runtime::__private::unnamed(self, name_for)
             }
         }
     }

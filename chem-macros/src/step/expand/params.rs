@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, Ident};
+use syn::{Expr, Ident, Visibility};
 
-use crate::step::validate::{Doc, Param, StepType};
+use crate::step::validate::{Doc, Param, StepType, generic_argument};
 
 /// The struct that is made beside a function.
 pub(super) fn structure(step: &StepType<'_>) -> TokenStream {
@@ -22,25 +22,17 @@ pub(super) fn structure(step: &StepType<'_>) -> TokenStream {
     }
 }
 
-/// A function for each default, and `Default` if no parameter has to be given.
-pub(super) fn default(step: &StepType<'_>) -> TokenStream {
+/// A function for each default, `new` and `with_…`, and `Default` if no parameter has to be given.
+pub(super) fn made(step: &StepType<'_>) -> TokenStream {
     let StepType { structure: name, params, .. } = step;
     let functions = params.iter().filter_map(|param| {
         let (function, ty) = (default_function(&param.ident), &param.ty);
         let value = default_value(param.options.default.as_ref()?);
         Some(quote!(fn #function() -> #ty { #value }))
     });
-    let values: Option<Vec<TokenStream>> = params
-        .iter()
-        .map(|Param { ident, options, optional, .. }| match options.default {
-            Some(_) => {
-                let function = default_function(ident);
-                Some(quote!(#ident: #function()))
-            }
-            None => optional.then(|| quote!(#ident: ::core::option::Option::None)),
-        })
-        .collect();
-    let implementation = values.map(|values| {
+    let constructors = step.header.new.then(|| constructors(step));
+    let values: Option<Vec<TokenStream>> = params.iter().map(left_out).collect();
+    let default = values.map(|values| {
         quote! {
             impl ::core::default::Default for #name {
                 fn default() -> Self {
@@ -49,7 +41,62 @@ pub(super) fn default(step: &StepType<'_>) -> TokenStream {
             }
         }
     });
-    quote!(#(#functions)* #implementation)
+    quote!(#(#functions)* #constructors #default)
+}
+
+/// The field of a parameter that is left out, unless it has to be given.
+fn left_out(param: &Param) -> Option<TokenStream> {
+    let Param { ident, options, optional, .. } = param;
+    if options.default.is_some() {
+        let function = default_function(ident);
+        return Some(quote!(#ident: #function()));
+    }
+    optional.then(|| quote!(#ident: ::core::option::Option::None))
+}
+
+/// `new`, which takes the parameters that have to be given, and a `with_…` for each of the others.
+fn constructors(step: &StepType<'_>) -> TokenStream {
+    let StepType { structure: name, visibility, params, header, .. } = step;
+    let (given, rest): (Vec<&Param>, Vec<&Param>) = params.iter().partition(|param| left_out(param).is_none());
+    let idents: Vec<_> = given.iter().map(|param| &param.ident).collect();
+    let types: Vec<_> = given.iter().map(|param| &param.ty).collect();
+    let defaults = rest.iter().filter_map(|param| left_out(param));
+    let doc = format!(
+        "A step of the type `{}`, with the defaults of all parameters that are not given.",
+        header.name.value()
+    );
+    let setters = rest.iter().map(|param| setter(visibility, param));
+    quote! {
+        // A step that only manifests use has them too.
+        #[allow(dead_code)]
+        impl #name {
+            #[doc = #doc]
+            #[allow(clippy::too_many_arguments)]
+            #visibility fn new(#(#idents: impl ::chem_runtime::step::IntoParam<#types>),*) -> Self {
+                Self {
+                    #(#idents: ::chem_runtime::step::IntoParam::into_param(#idents),)*
+                    #(#defaults,)*
+                }
+            }
+
+            #(#setters)*
+        }
+    }
+}
+
+fn setter(visibility: &Visibility, param: &Param) -> TokenStream {
+    let Param { ident, ty, doc, .. } = param;
+    let (name, docs) = (format_ident!("with_{}", ident.unraw()), &doc.attributes);
+    let optional = generic_argument(ty, "Option");
+    let taken = optional.unwrap_or(ty);
+    let value = quote!(::chem_runtime::step::IntoParam::into_param(#ident));
+    let value = if optional.is_some() { quote!(::core::option::Option::Some(#value)) } else { value };
+    quote! {
+        #(#docs)*
+        #visibility fn #name(self, #ident: impl ::chem_runtime::step::IntoParam<#taken>) -> Self {
+            Self { #ident: #value, ..self }
+        }
+    }
 }
 
 /// The name of the function that makes the default of a parameter.
@@ -63,7 +110,7 @@ fn default_value(written: &Expr) -> TokenStream {
         Expr::Array(list) if list.elems.is_empty() => quote!(::core::default::Default::default()),
         // All at the place of the value, so that an error points at nothing else.
         _ => quote_spanned! {written.span()=>
-            ::chem_runtime::step::IntoDefault::into_default(#written)
+            ::chem_runtime::step::IntoParam::into_param(#written)
         },
     }
 }

@@ -9,7 +9,7 @@ use crate::step::validate::{Doc, Header, Param, StepType};
 pub(super) fn spec(step: &StepType<'_>) -> TokenStream {
     let StepType { header, doc: Doc { text: doc, .. }, params, .. } = step;
     let Header { name, version, cache, effects, approximate, .. } = header;
-    let (kind, inputs, outputs) = (work::kind(&step.work), work::inputs(&step.work), work::outputs(&step.work));
+    let (kind, inputs, outputs) = (work::kind(step.kind), work::ports(step), work::outputs(step));
     let params = params.iter().map(param);
     quote! {
         ::chem_runtime::step::StepSpec {

@@ -1,38 +1,41 @@
 //! What the step takes, does and gives.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::Ident;
 use syn::spanned::Spanned as _;
 
-use crate::step::validate::{Argument, Function, Kind, Port, Returned, Work};
-
-/// The kind, as a value of the runtime.
-pub(super) fn kind(work: &Work<'_>) -> TokenStream {
-    match work {
-        Work::Function(function) => match function.kind {
-            Kind::Source => quote!(::chem_runtime::step::StepKind::Source),
-            Kind::Transform => quote!(::chem_runtime::step::StepKind::Transform),
-            Kind::Sink => quote!(::chem_runtime::step::StepKind::Sink),
-        },
-    }
-}
+use crate::step::validate::{Argument, Function, Inputs, Kind, Port, Returned, StepType, Work};
 
 /// The kind, as a type of the runtime.
-pub(super) fn role(work: &Work<'_>) -> TokenStream {
-    match work {
-        Work::Function(function) => match function.kind {
-            Kind::Source => quote!(::chem_runtime::step::SourceRole),
-            Kind::Transform => quote!(::chem_runtime::step::TransformRole),
-            Kind::Sink => quote!(::chem_runtime::step::SinkRole),
-        },
+pub(super) fn role(kind: Kind) -> TokenStream {
+    let role = format_ident!("{}Role", variant(kind));
+    quote!(::chem_runtime::step::#role)
+}
+
+/// The kind, as a value of the runtime.
+pub(super) fn kind(kind: Kind) -> TokenStream {
+    let kind = format_ident!("{}", variant(kind));
+    quote!(::chem_runtime::step::StepKind::#kind)
+}
+
+fn variant(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Source => "Source",
+        Kind::Transform => "Transform",
+        Kind::Sink => "Sink",
     }
 }
 
 /// The input ports.
-pub(super) fn inputs(work: &Work<'_>) -> TokenStream {
-    let Work::Function(function) = work;
-    let ports = function.arguments.iter().filter_map(Argument::port).map(port);
-    quote!(&[#(#ports),*])
+pub(super) fn ports(step: &StepType<'_>) -> TokenStream {
+    match &step.work {
+        Work::Function(function) => {
+            let ports = function.arguments.iter().filter_map(Argument::port).map(port);
+            quote!(&[#(#ports),*])
+        }
+        Work::Method { .. } => of_method(step, "INPUTS"),
+    }
 }
 
 fn port(port: &Port) -> TokenStream {
@@ -45,15 +48,30 @@ fn port(port: &Port) -> TokenStream {
 }
 
 /// The outputs.
-pub(super) fn outputs(work: &Work<'_>) -> TokenStream {
-    let Work::Function(function) = work;
-    let given = function.returns.given;
-    quote!(<#given as ::chem_runtime::step::StepReturn>::OUTPUTS)
+pub(super) fn outputs(step: &StepType<'_>) -> TokenStream {
+    match &step.work {
+        Work::Function(Function { returns, .. }) => {
+            let given = returns.given;
+            quote!(<#given as ::chem_runtime::step::StepReturn>::OUTPUTS)
+        }
+        Work::Method { .. } => of_method(step, "OUTPUTS"),
+    }
 }
 
-/// The body of `Step::run`.
-pub(super) fn run(work: &Work<'_>) -> TokenStream {
-    let Work::Function(Function { ident, arguments, returns, .. }) = work;
+/// What the runtime has of the author's `RunStep`, all at the struct's name, so that an implementation that is missing is one
+/// error.
+fn of_method(step: &StepType<'_>, item: &str) -> TokenStream {
+    let name = &step.structure;
+    let item = Ident::new(item, name.span());
+    quote_spanned!(name.span()=> <#name as ::chem_runtime::__private::Method>::#item)
+}
+
+/// The body of `Step::execute`.
+pub(super) fn run(step: &StepType<'_>) -> TokenStream {
+    let Work::Function(Function { ident, arguments, returns, .. }) = &step.work else {
+        let execute = of_method(step, "execute");
+        return quote_spanned!(Span::mixed_site()=> #execute(self, context));
+    };
     let (given, error_arm) = (returns.given, error_arm(returns));
     let arguments = arguments.iter().map(argument);
     quote_spanned! {Span::mixed_site()=>
@@ -79,10 +97,68 @@ fn error_arm(returns: &Returned<'_>) -> TokenStream {
 fn argument(argument: &Argument) -> TokenStream {
     match argument {
         Argument::Context => quote_spanned!(Span::mixed_site()=> context),
-        Argument::Port(port) => {
-            let (name, ty) = (port.name(), &port.ty);
-            quote_spanned!(Span::mixed_site()=> <#ty as ::chem_runtime::step::StepInput>::take(context, #name)?)
-        }
+        Argument::Port(port) => take(port),
         Argument::Param(ident) => quote_spanned!(Span::mixed_site()=> ::core::clone::Clone::clone(&self.#ident)),
+    }
+}
+
+fn take(port: &Port) -> TokenStream {
+    let (name, ty) = (port.name(), &port.ty);
+    quote_spanned!(Span::mixed_site()=> <#ty as ::chem_runtime::step::StepInput>::take(context, #name)?)
+}
+
+/// What inputs and outputs have to be for this attribute, asked while the program is compiled. With a function, `validate`
+/// has seen them.
+pub(super) fn expectations(step: &StepType<'_>) -> TokenStream {
+    let Work::Method { kind_at } = step.work else {
+        return TokenStream::new();
+    };
+    let (inputs, outputs) = (of_method(step, "INPUTS"), of_method(step, "OUTPUTS"));
+    let (fits, message) = match step.kind {
+        Kind::Source => (
+            quote_spanned!(kind_at=> #inputs.is_empty()),
+            "a source takes no input: take `source` away, or write `type Inputs = ();`",
+        ),
+        Kind::Transform => (
+            quote_spanned!(kind_at=> !#inputs.is_empty()),
+            "a step that takes no input is a source: write `source` in `#[step(…)]`, or `type Inputs = Input<…>;`",
+        ),
+        Kind::Sink => {
+            (quote_spanned!(kind_at=> !#inputs.is_empty()), "a sink takes an input: write `type Inputs = Input<…>;`")
+        }
+    };
+    let of_inputs = quote_spanned!(kind_at=> const _: () = ::core::assert!(#fits, #message););
+    let of_outputs = (step.kind != Kind::Sink).then(|| {
+        let message = format!(
+            "a {} gives something for later steps to take: only a `sink` ends in `type Output = ();`",
+            step.kind.name()
+        );
+        quote_spanned!(kind_at=> const _: () = ::core::assert!(!#outputs.is_empty(), #message);)
+    });
+    let named = step.params.iter().filter_map(|param| param.options.columns_of.as_ref()).flatten().map(|port| {
+        let message = format!("the step has no input `{}`", port.value());
+        quote_spanned! {port.span()=>
+            const _: () = ::core::assert!(::chem_runtime::__private::has_port(#inputs, #port), #message);
+        }
+    });
+    quote!(#of_inputs #of_outputs #(#named)*)
+}
+
+/// What makes a struct the inputs of a step.
+pub(in crate::step) fn inputs(inputs: &Inputs) -> TokenStream {
+    let Inputs { structure: name, ports } = inputs;
+    let specs = ports.iter().map(port);
+    let idents = ports.iter().map(|port| &port.ident);
+    let taken = ports.iter().map(take);
+    quote_spanned! {Span::mixed_site()=>
+        impl ::chem_runtime::step::StepInputs for #name {
+            const PORTS: &'static [::chem_runtime::step::PortSpec] = &[#(#specs),*];
+
+            fn take(
+                context: &::chem_runtime::step::ExecutionContext<'_>,
+            ) -> ::core::result::Result<Self, ::chem_runtime::step::StepError> {
+                ::core::result::Result::Ok(Self { #(#idents: #taken),* })
+            }
+        }
     }
 }

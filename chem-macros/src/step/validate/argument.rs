@@ -60,13 +60,13 @@ fn not_a_param(what: &str, param: &WrittenParam, errors: &mut Errors) -> Option<
 }
 
 /// What an argument's type makes it.
-enum Role {
+pub(super) enum Role {
     Context,
     Port { optional: bool },
     Param,
 }
 
-fn role(ty: &Type, errors: &mut Errors) -> Option<Role> {
+pub(super) fn role(ty: &Type, errors: &mut Errors) -> Option<Role> {
     match ungrouped(ty) {
         Type::Reference(reference) => reference_role(reference, errors),
         Type::ImplTrait(_) => {
@@ -115,7 +115,7 @@ fn name(pattern: &Pat, errors: &mut Errors) -> Option<Ident> {
 }
 
 /// The name of an input or a parameter, which is what a manifest writes.
-fn plain(ident: &Ident, errors: &mut Errors) -> Option<Ident> {
+pub(super) fn plain(ident: &Ident, errors: &mut Errors) -> Option<Ident> {
     if super::is_plain_name(&ident.unraw().to_string()) {
         return Some(ident.clone());
     }

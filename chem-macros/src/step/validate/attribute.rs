@@ -4,6 +4,7 @@ use proc_macro2::Span;
 use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr};
 
 use super::{Errors, Kind};
+use crate::step::options::Options;
 use crate::step::parse::WrittenAttribute;
 
 /// What the attribute says.
@@ -22,6 +23,8 @@ pub(in crate::step) struct Header {
     pub(in crate::step) columns: Option<ExprPath>,
     /// The function that tells what is wrong with the parameters together.
     pub(in crate::step) check: Option<ExprPath>,
+    /// Whether the struct has `new` and a `with_…` for each parameter that may be left out.
+    pub(in crate::step) new: bool,
 }
 
 const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
@@ -29,35 +32,40 @@ const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
 /// Checks all of the attribute, so that all that is wrong with it is told at once.
 pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Option<Header> {
     let mut options = attribute.options;
-    let name = name(attribute.name, errors);
+    let name = name(attribute.name, attribute.at, errors);
     let version = match options.take("version") {
         Some(value) => version(&value, errors),
         None if name.is_some() => {
-            errors.push(syn::Error::new(Span::call_site(), format!("the step type has no version: write {EXAMPLE}")));
+            errors.push(syn::Error::new(attribute.at, format!("the step type has no version: write {EXAMPLE}")));
             None
         }
         None => None,
     };
-    let kind = options.take("kind").map(|value| kind(value, errors));
+    let kind = kind(&mut options, errors);
     let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
     let effects = options.take("effects").map_or(Some(false), |value| truth(&value, errors));
     let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
+    let new = options.take("new").map_or(Some(true), |value| truth(&value, errors));
     let columns = options.take("columns").map(|value| function("columns", "Columns", value, errors));
     let check = options.take("check").map(|value| function("check", "Vec<Misfit>", value, errors));
-    options.refuse_rest("`version`, `kind`, `columns`, `check`, `cache`, `effects` and `approximate`", errors);
+    options.refuse_rest(
+        "`version`, `source`, `transform`, `sink`, `columns`, `check`, `cache`, `effects`, `approximate` and `new`",
+        errors,
+    );
     Some(Header {
         name: name?,
         version: version?,
-        kind: kind.map_or(Some(None), |kind| kind.map(Some))?,
+        kind: kind?,
         cache: cache?,
         effects: effects?,
         approximate: approximate?,
         columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
         check: check.map_or(Some(None), |check| check.map(Some))?,
+        new: new?,
     })
 }
 
-fn name(written: Option<Expr>, errors: &mut Errors) -> Option<LitStr> {
+fn name(written: Option<Expr>, at: Span, errors: &mut Errors) -> Option<LitStr> {
     match written {
         Some(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) => {
             if is_well_formed(&name.value()) {
@@ -68,7 +76,7 @@ fn name(written: Option<Expr>, errors: &mut Errors) -> Option<LitStr> {
         }
         Some(other) => errors.under(other, "the name of a step type is text in quotes, such as `\"molecules.filter\"`"),
         None => {
-            errors.push(syn::Error::new(Span::call_site(), format!("the step type has no name: write {EXAMPLE}")));
+            errors.push(syn::Error::new(at, format!("the step type has no name: write {EXAMPLE}")));
         }
     }
     None
@@ -89,7 +97,28 @@ fn version(value: &Expr, errors: &mut Errors) -> Option<u32> {
     version
 }
 
-fn kind(value: Expr, errors: &mut Errors) -> Option<(Kind, Expr)> {
+/// The kind that is written, as `source` or `kind = Source`, with where; `None` where one is wrong.
+fn kind(options: &mut Options, errors: &mut Errors) -> Option<Option<(Kind, Expr)>> {
+    let mut kinds = Vec::new();
+    if let Some(value) = options.take("kind") {
+        kinds.push(named_kind(value, errors)?);
+    }
+    for kind in [Kind::Source, Kind::Transform, Kind::Sink] {
+        let Some(value) = options.take(kind.name()) else { continue };
+        if !truth(&value, errors)? {
+            errors.under(value, format!("write `{}` by itself, or leave it out", kind.name()));
+            return None;
+        }
+        kinds.push((kind, value));
+    }
+    if let [_, (_, again), ..] = kinds.as_slice() {
+        errors.under(again, "a step has one kind, and this is the second");
+        return None;
+    }
+    Some(kinds.pop())
+}
+
+fn named_kind(value: Expr, errors: &mut Errors) -> Option<(Kind, Expr)> {
     let kind = match &value {
         Expr::Path(path) if path.path.is_ident("Source") => Kind::Source,
         Expr::Path(path) if path.path.is_ident("Transform") => Kind::Transform,

@@ -4,21 +4,25 @@
 mod argument;
 mod attribute;
 mod doc;
+mod field;
 mod param;
 mod signature;
 
+use proc_macro2::Span;
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Expr, Ident, ItemFn, Type, Visibility};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Expr, Ident, ItemFn, ItemStruct, Type, Visibility};
 
 use super::Errors;
-use super::parse::{WrittenArgument, WrittenAttribute};
+use super::parse::{WrittenArgument, WrittenAttribute, WrittenField};
 pub(super) use attribute::Header;
 pub(super) use param::ParamOptions;
-pub(super) use signature::Returned;
+pub(super) use signature::{Returned, generic_argument};
 
 /// A step type that makes sense.
 pub(super) struct StepType<'a> {
     pub(super) header: Header,
+    pub(super) kind: Kind,
     pub(super) doc: Doc,
     pub(super) visibility: &'a Visibility,
     /// The name of the struct of its parameters.
@@ -31,12 +35,20 @@ pub(super) struct StepType<'a> {
 pub(super) enum Work<'a> {
     /// A function, beside which the struct is made.
     Function(Function<'a>),
+    /// `RunStep::run` of the author's struct, whose types only the compiler knows. Where they do not go with the kind, that is
+    /// said here.
+    Method { kind_at: Span },
+}
+
+/// The inputs of a step, as a struct of their own.
+pub(super) struct Inputs {
+    pub(super) structure: Ident,
+    pub(super) ports: Vec<Port>,
 }
 
 /// A function that is a step.
 pub(super) struct Function<'a> {
     pub(super) ident: &'a Ident,
-    pub(super) kind: Kind,
     pub(super) arguments: Vec<Argument>,
     pub(super) returns: Returned<'a>,
 }
@@ -98,12 +110,41 @@ pub(super) fn function<'a>(
     let kind = decide_kind(header.kind.take(), &arguments, errors)?;
     if kind != Kind::Sink && signature::is_unit(returns.given) {
         let name = kind.name();
-        let message =
-            format!("a {name} gives something for later steps to take: only a step of `kind = Sink` ends in `()`");
+        let message = format!("a {name} gives something for later steps to take: only a `sink` ends in `()`");
         errors.under(returns.given, message);
     }
-    let work = Work::Function(Function { ident: &function.sig.ident, kind, arguments, returns });
-    Some(StepType { header, doc, visibility: &function.vis, structure, params, work })
+    let work = Work::Function(Function { ident: &function.sig.ident, arguments, returns });
+    Some(StepType { header, kind, doc, visibility: &function.vis, structure, params, work })
+}
+
+/// The step type that a struct is, unless something is noted in `errors`.
+pub(super) fn structure<'a>(
+    attribute: Option<WrittenAttribute>,
+    structure: &'a ItemStruct,
+    fields: Option<Vec<WrittenField>>,
+    errors: &mut Errors,
+) -> Option<StepType<'a>> {
+    let header = attribute.and_then(|attribute| attribute::validate(attribute, errors));
+    let doc = help(&structure.ident, &structure.attrs, errors);
+    signature::not_generic(&structure.generics, "a step cannot be generic: write each type out", errors);
+    let params = fields.and_then(|fields| field::params(fields, errors));
+    let (mut header, doc, params) = (header?, doc?, params?);
+    let name = &structure.ident;
+    let (kind, kind_at) =
+        header.kind.take().map_or((Kind::Transform, name.span()), |(kind, written)| (kind, written.span()));
+    let work = Work::Method { kind_at };
+    Some(StepType { header, kind, doc, visibility: &structure.vis, structure: name.clone(), params, work })
+}
+
+/// The inputs that a struct is, unless something is noted in `errors`.
+pub(super) fn inputs(structure: &ItemStruct, fields: Option<Vec<WrittenField>>, errors: &mut Errors) -> Option<Inputs> {
+    signature::not_generic(&structure.generics, "inputs cannot be generic: write each type out", errors);
+    let ports = fields.and_then(|fields| field::ports(fields, errors))?;
+    if ports.iter().all(|port| port.optional) {
+        let at = ports.first().map_or(&structure.ident, |port| &port.ident);
+        errors.under(at, ONLY_OPTIONAL);
+    }
+    Some(Inputs { structure: structure.ident.clone(), ports })
 }
 
 /// The doc comment of the item called `name`.
@@ -125,6 +166,8 @@ fn check_columns_of(arguments: &[Argument], params: &[Param], errors: &mut Error
     }
 }
 
+const ONLY_OPTIONAL: &str = "a step without an input is a source: make at least one input required, as `Input<…>`";
+
 /// The kind that the arguments make it, which has to agree with the one that is written.
 fn decide_kind(written: Option<(Kind, Expr)>, arguments: &[Argument], errors: &mut Errors) -> Option<Kind> {
     let ports: Vec<&Port> = arguments.iter().filter_map(Argument::port).collect();
@@ -139,10 +182,7 @@ fn decide_kind(written: Option<(Kind, Expr)>, arguments: &[Argument], errors: &m
         };
     };
     if ports.iter().all(|port| port.optional) {
-        errors.under(
-            &first.ident,
-            "a step without an input is a source: make at least one input required, as `Input<…>`",
-        );
+        errors.under(&first.ident, ONLY_OPTIONAL);
         return None;
     }
     match written {
@@ -175,7 +215,7 @@ impl Port {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(in crate::step) fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Transform => "transform",

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
-use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type};
+use syn::{GenericArgument, Generics, PathArguments, PathSegment, ReturnType, Signature, Type};
 
 use super::Errors;
 
@@ -18,13 +18,18 @@ pub(super) fn validate(signature: &Signature, errors: &mut Errors) {
     if let Some(token) = &signature.abi {
         errors.under(token, "a step is a plain Rust function: take `extern` away");
     }
-    if !signature.generics.params.is_empty() {
-        errors.under(&signature.generics, "a step cannot be generic: write each type out, and lifetimes as `'_`");
-    } else if let Some(clause) = &signature.generics.where_clause {
-        errors.under(clause, "a step cannot have a `where` clause: it is not generic");
-    }
+    not_generic(&signature.generics, "a step cannot be generic: write each type out, and lifetimes as `'_`", errors);
     if let Some(variadic) = &signature.variadic {
         errors.under(variadic, "a step has a fixed number of arguments");
+    }
+}
+
+/// Notes generics, which `message` refuses.
+pub(super) fn not_generic(generics: &Generics, message: &str, errors: &mut Errors) {
+    if !generics.params.is_empty() {
+        errors.under(generics, message);
+    } else if let Some(clause) = &generics.where_clause {
+        errors.under(clause, "a step cannot have a `where` clause: it is not generic");
     }
 }
 
@@ -86,7 +91,7 @@ pub(super) fn returned<'a>(signature: &'a Signature, errors: &mut Errors) -> Opt
 }
 
 /// The first type argument of `ty`, if the last word of its path is `name`.
-pub(super) fn generic_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+pub(in crate::step) fn generic_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     generic_arguments(ty, name).first().copied()
 }
 

@@ -43,7 +43,7 @@ fn answer_in(
     let mut inputs = Inputs::default();
     inputs.wire("table", table.pack().unwrap().root.hash(), Some(Arc::new(table).hand_on()));
     let context = ExecutionContext::new(&id, &inputs, &nothing, &files, cancel, &Silent);
-    let result = step.run(&context).map(|outputs| Table::take(outputs[0].handed.as_ref().unwrap()).unwrap());
+    let result = step.execute(&context).map(|outputs| Table::take(outputs[0].handed.as_ref().unwrap()).unwrap());
     (result, context.take_signals().into_iter().map(|signal| (signal.name, signal.data)).collect())
 }
 

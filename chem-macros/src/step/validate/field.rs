@@ -1,0 +1,44 @@
+//! The fields of structs: the parameters of a step, or its inputs.
+
+use super::argument::{Role, plain, role};
+use super::{Errors, Param, Port, param};
+use crate::step::parse::WrittenField;
+
+/// The parameters that the fields of a step's struct are; nothing if one of them is wrong.
+pub(super) fn params(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<Vec<Param>> {
+    all(fields, errors, |field, errors| match role(&field.ty, errors)? {
+        Role::Param => param::of(plain(&field.ident, errors)?, field.ty, field.notes, errors),
+        Role::Context => {
+            errors.under(&field.ident, "the context is no parameter: `run` is given it");
+            None
+        }
+        Role::Port { .. } => {
+            let message = "an input is no parameter: it goes into `type Inputs` of `RunStep`, as a field of a struct under `#[derive(StepInputs)]`";
+            errors.under(&field.ident, message);
+            None
+        }
+    })
+}
+
+/// The ports that the fields of a struct of inputs are; nothing if one of them is wrong.
+pub(super) fn ports(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<Vec<Port>> {
+    all(fields, errors, |field, errors| match role(&field.ty, errors)? {
+        Role::Port { optional } => Some(Port { ident: plain(&field.ident, errors)?, ty: field.ty, optional }),
+        Role::Context | Role::Param => {
+            let message =
+                "an input is an `Input<…>` or an `Option<Input<…>>`; parameters are fields of the step's struct";
+            errors.under(&field.ty, message);
+            None
+        }
+    })
+}
+
+/// What `each` makes of the fields, all of which are looked at.
+fn all<T>(
+    fields: Vec<WrittenField>,
+    errors: &mut Errors,
+    each: impl Fn(WrittenField, &mut Errors) -> Option<T>,
+) -> Option<Vec<T>> {
+    let made: Vec<Option<T>> = fields.into_iter().map(|field| each(field, errors)).collect();
+    made.into_iter().collect()
+}

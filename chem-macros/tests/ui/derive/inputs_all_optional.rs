@@ -1,0 +1,8 @@
+use chem_runtime::prelude::*;
+
+#[derive(StepInputs)]
+struct Tables {
+    left: Option<Input<Table>>,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use chem_runtime::prelude::*;
+
+#[derive(StepInputs)]
+struct Tables;
+
+fn main() {}

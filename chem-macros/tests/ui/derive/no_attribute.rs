@@ -1,0 +1,19 @@
+use chem_runtime::prelude::*;
+
+/// Gives rows.
+#[derive(Step)]
+struct Rows {
+    /// How many.
+    rows: u32,
+}
+
+impl RunStep for Rows {
+    type Inputs = ();
+    type Output = Table;
+
+    fn run(&self, _: (), _: &ExecutionContext<'_>) -> Result<Table, StepError> {
+        Err(StepError::new("nothing"))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,96 @@
+//! A step type with its parameters as a step of a flow: what the engine runs.
+
+use chem_manifest::StepId;
+use serde_json::{Map, Value};
+
+use super::columns::{ColumnContext, ColumnReference, Columns};
+use super::context::ExecutionContext;
+use super::definition::{StepDefinition, StepRunResult, StepTypeRef};
+use super::error::StepError;
+use super::file::Files;
+use super::misfit::Misfit;
+use super::port::{OutputSpec, PortSpec};
+use super::typed::Step;
+use crate::event::StepKind;
+
+/// A step type with its parameters, under a name in a flow.
+#[derive(Debug, Clone)]
+pub struct Bound<S> {
+    id: StepId,
+    step: S,
+}
+
+impl<S: Step> Bound<S> {
+    /// `step` under the name `id`.
+    pub fn new(id: StepId, step: S) -> Self {
+        Self { id, step }
+    }
+}
+
+impl<S: Step> StepDefinition for Bound<S> {
+    fn id(&self) -> &StepId {
+        &self.id
+    }
+
+    fn kind(&self) -> StepKind {
+        S::SPEC.kind
+    }
+
+    fn step_type(&self) -> StepTypeRef<'_> {
+        S::SPEC.step_type()
+    }
+
+    fn inputs(&self) -> &[PortSpec] {
+        S::SPEC.inputs
+    }
+
+    fn outputs(&self) -> &[OutputSpec] {
+        S::SPEC.outputs
+    }
+
+    fn is_reusable(&self) -> bool {
+        S::SPEC.cache
+    }
+
+    fn has_effects(&self) -> bool {
+        S::SPEC.effects
+            || S::SPEC.kind == StepKind::Sink
+            || S::SPEC.params.iter().any(|param| (param.ty)().names_written_files())
+    }
+
+    fn params(&self) -> Result<Map<String, Value>, StepError> {
+        let params = self.step.to_params();
+        // A parameter struct made in Rust may hold what a manifest could not say, such as NaN. What does not read back
+        // must not be recorded.
+        match S::from_params(&params) {
+            Ok(_) => Ok(params),
+            Err(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                Err(StepError::new(problems.join("; ")))
+            }
+        }
+    }
+
+    fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError> {
+        self.step.identity(files)
+    }
+
+    fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
+        self.step.named_columns()
+    }
+
+    fn columns(&self, context: &ColumnContext<'_>) -> Columns {
+        self.step.columns(context)
+    }
+
+    fn check(&self, context: &ColumnContext<'_>) -> Vec<Misfit> {
+        self.step.check(context)
+    }
+
+    fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {
+        match self.step.execute(context) {
+            Ok(outputs) => StepRunResult::success(outputs),
+            Err(error) => StepRunResult::failure(error),
+        }
+    }
+}

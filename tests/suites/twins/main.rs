@@ -1,0 +1,257 @@
+//! A step as a function and as a struct: what is written alike is one step type, with one identity. The two have one name,
+//! which a program does not allow, so that this is a program of its own that asks for no registry.
+
+use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::event::FlowEventKind;
+use chem_runtime::prelude::*;
+use chem_runtime::step::{Files, ParamProblem, ParamSpec, SinkRole, StepSpec};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// Everything that an attribute and a parameter can say, said to a function.
+mod as_function {
+    use super::*;
+
+    /// Matches the rows of two tables.
+    ///
+    /// It has all that there is.
+    #[step(
+        "structs.match", version = 4, sink, columns = columns, check = check, cache = false, effects, approximate
+    )]
+    pub(super) fn match_rows(
+        left: Input<Table>,
+        right: Option<Input<Table>>,
+        context: &ExecutionContext<'_>,
+        /// The column that both have.
+        #[param(columns_of = ["left", "right"])]
+        on: ColumnName,
+        /// How far apart.
+        #[param(default = 5, min = -1, max = 10.5, unit = "g/mol")]
+        within: f64,
+        /// Which.
+        #[param(default = "all", one_of = ["all", "first"], example = "first")]
+        which: String,
+        /// Files to read.
+        #[param(default = [])]
+        files: Vec<InputFile>,
+        /// At most.
+        #[param(min = 1)]
+        limit: Option<u32>,
+        /// A condition.
+        #[param(columns_of = "right")]
+        r#where: Option<Expression>,
+    ) -> Result<WithRejects<Table>, StepError> {
+        super::work(
+            &left,
+            right.as_deref(),
+            context,
+            &format!("{on:?} {within} {which} {files:?} {limit:?} {:?}", r#where),
+        )
+    }
+
+    fn columns(step: &MatchRows, context: &ColumnContext<'_>) -> Columns {
+        context.input("left").with([step.which.as_str()])
+    }
+
+    fn check(step: &MatchRows, _: &ColumnContext<'_>) -> Vec<Misfit> {
+        Misfit::twice("which", &[&step.which, &step.which]).into_iter().collect()
+    }
+}
+
+/// The same, said to a struct.
+mod as_struct {
+    use super::*;
+
+    /// Matches the rows of two tables.
+    ///
+    /// It has all that there is.
+    #[derive(Step)]
+    #[step(
+        "structs.match", version = 4, sink, columns = columns, check = check, cache = false, effects, approximate
+    )]
+    pub(super) struct MatchRows {
+        /// The column that both have.
+        #[param(columns_of = ["left", "right"])]
+        on: ColumnName,
+        /// How far apart.
+        #[param(default = 5, min = -1, max = 10.5, unit = "g/mol")]
+        within: f64,
+        /// Which.
+        #[param(default = "all", one_of = ["all", "first"], example = "first")]
+        which: String,
+        /// Files to read.
+        #[param(default = [])]
+        files: Vec<InputFile>,
+        /// At most.
+        #[param(min = 1)]
+        limit: Option<u32>,
+        /// A condition.
+        #[param(columns_of = "right")]
+        r#where: Option<Expression>,
+    }
+
+    #[derive(StepInputs)]
+    pub(super) struct Tables {
+        left: Input<Table>,
+        right: Option<Input<Table>>,
+    }
+
+    impl RunStep for MatchRows {
+        type Inputs = Tables;
+        type Output = WithRejects<Table>;
+
+        fn run(
+            &self,
+            Tables { left, right }: Tables,
+            context: &ExecutionContext<'_>,
+        ) -> Result<WithRejects<Table>, StepError> {
+            let Self { on, within, which, files, limit, r#where } = self;
+            let said = format!("{on:?} {within} {which} {files:?} {limit:?} {:?}", r#where);
+            super::work(&left, right.as_deref(), context, &said)
+        }
+    }
+
+    fn columns(step: &MatchRows, context: &ColumnContext<'_>) -> Columns {
+        context.input("left").with([step.which.as_str()])
+    }
+
+    fn check(step: &MatchRows, _: &ColumnContext<'_>) -> Vec<Misfit> {
+        Misfit::twice("which", &[&step.which, &step.which]).into_iter().collect()
+    }
+}
+
+/// What both do.
+fn work(
+    left: &Table,
+    right: Option<&Table>,
+    context: &ExecutionContext<'_>,
+    said: &str,
+) -> Result<WithRejects<Table>, StepError> {
+    context.signal("said", &json!([said, left.rows(), right.map(Table::rows)]))?;
+    Ok(WithRejects { kept: left.clone(), rejects: left.gather(&[0]) })
+}
+
+/// Gives a column of numbers.
+#[step("twins.numbers", version = 1)]
+fn numbers(
+    /// How many.
+    count: u32,
+) -> Result<Table, StepError> {
+    let values = (0..i64::from(count)).map(Some).collect();
+    Ok(Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(values))])?)
+}
+
+/// A spec without the place of its definition, which alone differs, with functions by what they return.
+fn described(spec: StepSpec) -> Value {
+    let param = |param: &ParamSpec| {
+        let (ty, default) = (format!("{:?}", (param.ty)()), param.default.map(|default| default()));
+        json!([
+            param.name,
+            param.doc,
+            ty,
+            default,
+            param.unit,
+            param.min,
+            param.max,
+            param.one_of,
+            param.example,
+            param.columns_of
+        ])
+    };
+    json!({
+        "type": spec.step_type().to_string(),
+        "kind": spec.kind.name(),
+        "flags": [spec.cache, spec.effects, spec.approximate],
+        "doc": spec.doc,
+        "inputs": format!("{:?}", spec.inputs),
+        "outputs": format!("{:?}", spec.outputs),
+        "params": spec.params.iter().map(param).collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn they_have_one_description() {
+    assert_eq!(described(as_struct::MatchRows::SPEC), described(as_function::MatchRows::SPEC));
+}
+
+/// The params, the identity, and every event of a run but what the place and the time are.
+fn record(step: impl Step<Role = SinkRole>, right: bool) -> (Value, Vec<String>) {
+    let files = Files::relative_to(env!("CARGO_MANIFEST_DIR"));
+    let nothing = Default::default();
+    let inputs = [("left", Some(Columns::known(["n"]))), ("right", right.then(Columns::default))];
+    let context = ColumnContext::new(&inputs, std::path::Path::new("."), &nothing);
+    let told = json!([
+        step.to_params(),
+        step.identity(&files).unwrap(),
+        format!("{:?} {:?} {:?}", step.named_columns(), step.columns(&context), step.check(&context)),
+    ]);
+    let mut named = step.named("match").unwrap().input("left", "numbers");
+    if right {
+        named = named.input("right", "numbers");
+    }
+    let engine = FlowEngine::new()
+        .directory(env!("CARGO_MANIFEST_DIR"))
+        .first_step(Numbers::new(3))
+        .add_step(named)
+        .build()
+        .unwrap();
+    engine.run_to_end().unwrap();
+    let events = engine.events().unwrap().into_iter().map(|event| event.kind);
+    let events = events.filter(|kind| !matches!(kind, FlowEventKind::FlowInitialized(_)));
+    (told, events.map(|kind| kind.payload_text().unwrap()).collect())
+}
+
+fn params() -> impl Strategy<Value = Map<String, Value>> {
+    let value = |key: &'static str, values: BoxedStrategy<Value>| {
+        proptest::option::of(values).prop_map(move |value| value.map(|value| (key.to_owned(), value)))
+    };
+    let texts = |texts: &'static [&'static str]| proptest::sample::select(texts).prop_map(Value::from).boxed();
+    let files = proptest::collection::vec(proptest::sample::select(vec!["Cargo.toml", "src/lib.rs"]), 0..3);
+    (
+        "[a-z]{1,3}".prop_map(Value::from),
+        value("within", (-1.0..10.5).prop_map(|number: f64| json!(number)).boxed()),
+        value("which", texts(&["all", "first"])),
+        value("files", files.prop_map(|files| json!(files)).boxed()),
+        value("limit", (1..100_u32).prop_map(Value::from).boxed()),
+        value("where", texts(&["n > 1", "n == 2 || n < 0"])),
+    )
+        .prop_map(|(on, within, which, files, limit, condition)| {
+            let given = [within, which, files, limit, condition].into_iter().flatten();
+            given.chain([("on".to_owned(), on)]).collect()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn they_have_one_identity(params in params(), right: bool) {
+        let function = as_function::MatchRows::from_params(&params).unwrap();
+        let structure = as_struct::MatchRows::from_params(&params).unwrap();
+        prop_assert_eq!(record(structure, right), record(function, right));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_alike(within in -5.0..15.0, which in "(all|first|some)", limit in 0..3, extra: bool) {
+        let mut params = json!({"within": within, "which": which, "limit": limit});
+        if extra {
+            params["onn"] = json!("x");
+        }
+        let params = params.as_object().unwrap();
+        let told = |problems: Vec<ParamProblem>| format!("{problems:?}");
+        prop_assert_eq!(
+            as_struct::MatchRows::from_params(params).map(|_| ()).map_err(told),
+            as_function::MatchRows::from_params(params).map(|_| ()).map_err(told)
+        );
+    }
+}
+
+#[test]
+fn both_are_made_in_rust_alike() {
+    let function = as_function::MatchRows::new("n").with_within(7).with_files(["Cargo.toml"]).with_limit(2);
+    let structure = as_struct::MatchRows::new("n").with_within(7).with_files(["Cargo.toml"]).with_limit(2);
+    let written = json!({"on": "n", "within": 7.0, "which": "all", "files": ["Cargo.toml"], "limit": 2});
+    assert_eq!(json!(function.to_params()), written);
+    assert_eq!(json!(structure.to_params()), written);
+}
