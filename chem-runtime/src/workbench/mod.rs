@@ -59,6 +59,8 @@ pub use difference::{Difference, FileRead, differences};
 pub use facts::{FlowFacts, StepFacts};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
 pub use repair::{Repair, repair};
+#[cfg(feature = "testing")]
+pub(crate) use tables::first_difference;
 pub use verify::{Fault, Outcome, Place, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 

@@ -43,7 +43,7 @@ pub(super) fn rows_of(source: &dyn ArtifactSource, chunk: ChunkRef) -> Result<Ve
 }
 
 /// The first place in which two values differ, with what stands there; none if they are equal.
-pub(super) fn first_difference(was: &Value, is: &Value) -> Option<(String, Value, Value)> {
+pub(crate) fn first_difference(was: &Value, is: &Value) -> Option<(String, Value, Value)> {
     fn walk(path: &str, was: &Value, is: &Value) -> Option<(String, Value, Value)> {
         match (was, is) {
             _ if was == is => None,

@@ -20,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("engine", &["cancel", "fingerprint", "artifact", "event", "step", "flow", "store", "manifest"]),
     ("report", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
     ("workbench", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
-    ("testing", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "report"]),
+    ("testing", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "workbench"]),
     (
         "cli",
         &[

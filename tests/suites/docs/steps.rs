@@ -58,7 +58,7 @@ fn every_example_runs() {
             continue;
         }
         let record = FlowRecord::of_manifest(&path);
-        if record.record()["status"] != "completed" {
+        if record.status() != "completed" {
             wrong.push(format!("the example of `{}` does not run:\n{}", spec.name, record.text()));
         }
     }

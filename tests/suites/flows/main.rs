@@ -1,5 +1,6 @@
 //! Every flow of the repository, pinned: the same record through every store, and each run can be repeated from it.
 
+mod planted;
 mod record;
 mod rust_and_yaml;
 mod verified;

@@ -1,5 +1,7 @@
 //! What `chem new` writes: it runs, builds and passes its tests as it stands, and takes the place of nothing.
 
+mod snapshots;
+
 use std::path::Path;
 
 use chem_tests::outside::Outside;

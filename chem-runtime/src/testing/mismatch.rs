@@ -1,0 +1,150 @@
+//! What a test says when a run is not what its snapshot says.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::causes::{Causes, causes};
+use super::format::UnreadableSnapshot;
+use super::readable::diff;
+use super::side::Side;
+
+/// How many causes are named besides the first.
+const FURTHER: usize = 5;
+
+/// Why a run is not what its snapshot says: a headline, what moved with it, and a diff of at most 40 lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    headline: String,
+    also: Vec<String>,
+    manifest: PathBuf,
+    snapshot: PathBuf,
+    effect: Option<String>,
+    detail: Vec<String>,
+}
+
+impl Mismatch {
+    /// Compares the text of a record with that of a snapshot; none if they are the same.
+    pub(super) fn between(pinned: &str, now: &str, manifest: &Path, snapshot: &Path) -> Option<Self> {
+        if pinned.trim_end() == now.trim_end() {
+            return None;
+        }
+        let about = |headline: String| Self {
+            headline,
+            also: Vec::new(),
+            manifest: manifest.to_owned(),
+            snapshot: snapshot.to_owned(),
+            effect: None,
+            detail: Vec::new(),
+        };
+        let (before, after) = match (Side::parse(pinned), Side::parse(now)) {
+            (Ok(before), Ok(after)) => (before, after),
+            (Err(error), now) => {
+                let mut mismatch = about(error.to_string());
+                if let (UnreadableSnapshot::Earlier(earlier), Ok(now)) = (&error, &now) {
+                    mismatch.effect = Some(against_earlier(earlier, now));
+                }
+                return Some(mismatch);
+            }
+            (_, Err(error)) => return Some(about(error.to_string())),
+        };
+        let Causes { causes, rows, effect } = causes(&before, &after);
+        let mut causes = causes.into_iter();
+        let mut mismatch = about(causes.next().unwrap_or_default());
+        mismatch.also = causes.collect();
+        if mismatch.also.len() > FURTHER {
+            let more = mismatch.also.split_off(FURTHER).len();
+            mismatch.also.push(format!("{more} more changes"));
+        }
+        mismatch.effect = Some(effect);
+        // The headline has the first row already.
+        if rows.len() > 1 {
+            mismatch.detail.extend(rows);
+            mismatch.detail.push(String::new());
+        }
+        mismatch.detail.extend(diff(&before, &after));
+        Some(mismatch)
+    }
+
+    /// There is no snapshot of this record, whose text is `now`.
+    pub(super) fn unpinned(now: &str, manifest: &Path, snapshot: &Path) -> Self {
+        Self {
+            headline: format!("`{}` has no snapshot yet", manifest.display()),
+            also: Vec::new(),
+            manifest: manifest.to_owned(),
+            snapshot: snapshot.to_owned(),
+            effect: Some(format!("the record has {} lines", now.lines().count())),
+            detail: Vec::new(),
+        }
+    }
+
+    /// The snapshot's file cannot be read.
+    pub(super) fn unreadable(reason: &str, manifest: &Path, snapshot: &Path) -> Self {
+        Self {
+            headline: UnreadableSnapshot::Damaged(reason.to_owned()).to_string(),
+            effect: None,
+            ..Self::unpinned("", manifest, snapshot)
+        }
+    }
+
+    /// The cause in one line: the first step that is to blame, or what else changed.
+    pub fn headline(&self) -> &str {
+        &self.headline
+    }
+
+    /// Further causes, a line each.
+    pub fn also(&self) -> &[String] {
+        &self.also
+    }
+
+    /// What moved: fingerprints and results.
+    pub fn effect(&self) -> &str {
+        self.effect.as_deref().unwrap_or_default()
+    }
+
+    /// The lines of the record that differ, at most 40, with the first rows that do before them.
+    pub fn detail(&self) -> &[String] {
+        &self.detail
+    }
+
+    /// The same without the lines that differ.
+    pub(super) fn in_short(mut self) -> Self {
+        self.detail.clear();
+        self
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.headline)?;
+        for cause in &self.also {
+            writeln!(f, "also: {cause}")?;
+        }
+        writeln!(f, "  --> {}, pinned in {}", self.manifest.display(), self.snapshot.display())?;
+        if let Some(effect) = &self.effect {
+            writeln!(f, "  = {effect}")?;
+        }
+        if !self.detail.is_empty() {
+            writeln!(f)?;
+            self.detail.iter().try_for_each(|line| writeln!(f, "{}", line.trim_end()))?;
+        }
+        write!(
+            f,
+            "\nhelp: if this is meant, accept it with `cargo insta review`, which `cargo install cargo-insta` installs,\n      \
+             or without it: `INSTA_UPDATE=always cargo test` writes the snapshot anew"
+        )
+    }
+}
+
+/// What a snapshot in the earlier format still tells: whether the fingerprints are what they were.
+fn against_earlier(earlier: &serde_json::Value, now: &Side) -> String {
+    let before = |id: &str| {
+        let steps = earlier["steps"].as_array()?;
+        steps.iter().find(|step| step["id"] == id)?["fingerprint"].as_str()
+    };
+    let moved =
+        now.steps.iter().find(|step| before(step.id()).map(str::to_owned) != step.fingerprint.map(|it| it.to_string()));
+    match moved {
+        Some(step) => format!("the fingerprint of step `{}` is not the one in it", step.id()),
+        None => "the fingerprints in it are those of this run".to_owned(),
+    }
+}

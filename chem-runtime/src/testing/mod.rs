@@ -1,0 +1,60 @@
+//! Flows as regression tests: the whole record of a run, with only what differs from run to run masked.
+//!
+//! One line pins a flow of one's own crate. It runs the manifest (a path relative to the crate), writes what its sinks
+//! write to a temporary directory, and compares the record with `snapshots/flows/NAME.snap` beside the directory that
+//! the manifest is in (a manifest in a folder of `flows` has its snapshot in the same folder of `snapshots/flows`):
+//!
+//! ```no_run
+//! #[test]
+//! fn oral_leads() {
+//!     chem_runtime::assert_flow_snapshot!("flows/oral-leads.yaml");
+//! }
+//! ```
+//!
+//! A change fails the test, and the first line of the failure says what is to blame for it: a step whose code gives
+//! another result under the same fingerprint, a parameter, an input file, a step that was renamed, … A diff of at most
+//! 40 lines follows. `cargo insta review` (from `cargo install cargo-insta`) accepts a change, and so does
+//! `INSTA_UPDATE=always cargo test`; insta's environment variables mean what they mean to insta.
+
+mod causes;
+mod format;
+mod mismatch;
+mod output;
+mod pairing;
+mod readable;
+mod record;
+mod results;
+mod review;
+mod side;
+
+pub use insta;
+pub use mismatch::Mismatch;
+pub use record::FlowRecord;
+
+/// Runs the manifest and compares its record with the snapshot: see [`testing`](crate::testing).
+#[macro_export]
+macro_rules! assert_flow_snapshot {
+    ($manifest:expr) => {
+        $crate::assert_flow_snapshot!($manifest, $crate::store::InMemoryEventStore::new())
+    };
+    ($manifest:expr, $store:expr) => {{
+        let manifest = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join($manifest);
+        let record = $crate::testing::FlowRecord::of_manifest_on(&manifest, ::std::sync::Arc::new($store));
+        $crate::assert_record_snapshot!(record);
+    }};
+}
+
+/// Compares a [`FlowRecord`](crate::testing::FlowRecord) with the snapshot of its manifest, as
+/// [`assert_flow_snapshot!`](crate::assert_flow_snapshot) does.
+#[macro_export]
+macro_rules! assert_record_snapshot {
+    ($record:expr) => {{
+        let record = &$record;
+        record.assert_pinned(env!("CARGO_MANIFEST_DIR").as_ref(), file!(), line!());
+        let mut settings = $crate::testing::insta::Settings::new();
+        settings.set_snapshot_path(record.snapshot_directory());
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| $crate::testing::insta::assert_snapshot!(record.name(), record.text()));
+    }};
+}

@@ -1,0 +1,146 @@
+//! Which step of one flow is which step of the other: by its name, or else by what it does and where it stands.
+
+use super::side::{Side, Step};
+use crate::step::listed;
+
+/// The steps that two flows share, and what became of the others.
+pub(super) struct Pairing<'a> {
+    /// The steps of both, in the order of the second.
+    pub(super) pairs: Vec<(&'a Step, &'a Step)>,
+    pub(super) added: Vec<&'a Step>,
+    pub(super) removed: Vec<&'a Step>,
+    /// The steps that the second has at another place.
+    pub(super) moved: Vec<&'a Step>,
+    before: &'a [Step],
+    after: &'a [Step],
+}
+
+impl<'a> Pairing<'a> {
+    pub(super) fn of(before: &'a Side, after: &'a Side) -> Self {
+        let (before, after) = (before.steps.as_slice(), after.steps.as_slice());
+        let mut partner: Vec<Option<usize>> =
+            after.iter().map(|step| before.iter().position(|was| was.id() == step.id())).collect();
+        for (index, step) in after.iter().enumerate() {
+            if partner[index].is_none() {
+                let free = (0..before.len()).filter(|place| !partner.contains(&Some(*place)));
+                let was = free.filter(|&place| before[place].recorded.uses == step.recorded.uses);
+                // Of several the one whose parameters are the same; of one alone the place may tell.
+                let mut was: Vec<usize> = was.collect();
+                was.sort_by_key(|&place| before[place].recorded.params != step.recorded.params);
+                partner[index] = was.into_iter().find(|&place| {
+                    before[place].recorded.params == step.recorded.params
+                        || same_neighbours(place, index, before, after)
+                });
+            }
+        }
+        let kept = longest_ascent(&partner);
+        let paired = || partner.iter().enumerate().filter_map(|(index, place)| Some((index, (*place)?)));
+        Self {
+            pairs: paired().map(|(index, place)| (&before[place], &after[index])).collect(),
+            added: (0..after.len()).filter(|&index| partner[index].is_none()).map(|index| &after[index]).collect(),
+            removed: (0..before.len())
+                .filter(|place| !partner.contains(&Some(*place)))
+                .map(|place| &before[place])
+                .collect(),
+            moved: paired().filter(|(index, _)| !kept.contains(index)).map(|(index, _)| &after[index]).collect(),
+            before,
+            after,
+        }
+    }
+
+    /// The name that a step of the first flow has in the second.
+    pub(super) fn name_now(&self, id: &str) -> String {
+        self.pairs.iter().find(|(was, _)| was.id() == id).map_or(id, |(_, is)| is.id()).to_owned()
+    }
+
+    /// Whether the second flow has other steps, names of steps, or another order: then all fingerprints move.
+    pub(super) fn is_another_list(&self) -> bool {
+        let ids = |steps: &[Step]| steps.iter().map(|step| step.id().to_owned()).collect::<Vec<_>>();
+        ids(self.before) != ids(self.after)
+    }
+
+    /// Whether an input that came from `before` and comes from `after`, a wire each, follows from what became of the
+    /// list of steps: a step between them is new, gone, or at another place.
+    pub(super) fn explains(&self, step: &Step, before: Option<&str>, after: Option<&str>) -> bool {
+        let names = |steps: &[&Step], wire: Option<&str>| {
+            let id = wire.map(|wire| wire.split('.').next().unwrap_or(wire));
+            steps.iter().any(|step| Some(step.id()) == id)
+        };
+        names(&self.added, after)
+            || names(&self.removed, before)
+            || [before, after].into_iter().any(|wire| names(&self.moved, wire))
+            || self.moved.iter().any(|moved| moved.id() == step.id())
+    }
+
+    /// What became of the list of steps, a sentence for each change.
+    pub(super) fn changes(&self) -> Vec<String> {
+        let renamed = self.pairs.iter().filter(|(was, is)| was.id() != is.id());
+        let mut changes: Vec<String> =
+            renamed.map(|(was, is)| format!("step `{}` was renamed to `{}`", was.id(), is.id())).collect();
+        for step in &self.added {
+            changes.push(format!(
+                "step `{}` (`{}`) was inserted {}",
+                step.id(),
+                step.recorded.uses,
+                at(self.after, step)
+            ));
+        }
+        for step in &self.removed {
+            changes.push(format!(
+                "step `{}` (`{}`) was removed {}",
+                step.id(),
+                step.recorded.uses,
+                at(self.before, step)
+            ));
+        }
+        match self.moved.as_slice() {
+            [] => {}
+            [step] => {
+                let was = self.pairs.iter().find(|(_, is)| is.id() == step.id()).map_or(*step, |(was, _)| *was);
+                let (was, is) = (at(self.before, was), at(self.after, step));
+                changes.push(format!("step `{}` was moved: it stands {is}, and stood {was}", step.id()));
+            }
+            _ => {
+                let order = |steps: &[Step]| listed(&steps.iter().map(Step::id).collect::<Vec<_>>());
+                let (was, is) = (order(self.before), order(self.after));
+                changes.push(format!("the steps are in another order: {was} became {is}"));
+            }
+        }
+        changes
+    }
+}
+
+/// Where a step stands: after the one before it.
+fn at(steps: &[Step], step: &Step) -> String {
+    let place = steps.iter().position(|other| other.id() == step.id()).unwrap_or_default();
+    match place.checked_sub(1).and_then(|before| steps.get(before)) {
+        Some(before) => format!("after `{}`", before.id()),
+        None => "at the beginning".to_owned(),
+    }
+}
+
+/// Whether the steps before and after are those of the same names, or none.
+fn same_neighbours(place: usize, index: usize, before: &[Step], after: &[Step]) -> bool {
+    let around = |steps: &[Step], at: usize| {
+        let id = |at: Option<usize>| at.and_then(|at| steps.get(at)).map(|step| step.id().to_owned());
+        [id(at.checked_sub(1)), id(at.checked_add(1))]
+    };
+    around(before, place) == around(after, index)
+}
+
+/// The indices of a longest part of the list that ascends, without those that have no partner.
+fn longest_ascent(partner: &[Option<usize>]) -> Vec<usize> {
+    // For each index the longest ascent that ends with it. Flows have tens of steps, and not thousands.
+    let mut ending: Vec<Vec<usize>> = Vec::new();
+    for (index, place) in partner.iter().enumerate() {
+        let before = ending.iter().filter(|ascent| {
+            ascent.last().is_some_and(|&last| matches!((partner[last], place), (Some(was), Some(is)) if was < *is))
+        });
+        let mut best = before.max_by_key(|ascent| ascent.len()).cloned().unwrap_or_default();
+        if place.is_some() {
+            best.push(index);
+        }
+        ending.push(best);
+    }
+    ending.into_iter().max_by_key(Vec::len).unwrap_or_default()
+}

@@ -1,0 +1,255 @@
+//! The record of a run, and where its snapshot is.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::format::{Pinned, PinnedEvent, PinnedStep};
+use super::output::{Content, PinnedOutput};
+use crate::artifact::ArtifactError;
+use crate::engine::FlowEngine;
+use crate::event::{Environment, FlowEvent, FlowEventKind, FlowId, event_variants};
+use crate::fingerprint::CanonicalError;
+use crate::flow::{FlowInstance, FlowStatus, replay};
+use crate::manifest::{self, Checked, Origins, is_of_the_machine};
+use crate::step::{Files, Registry};
+use crate::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, StoredArtifacts};
+
+/// The record of a run, ready to be compared with a snapshot.
+#[derive(Debug, Clone)]
+pub struct FlowRecord {
+    place: SnapshotPlace,
+    pub(super) pinned: Pinned,
+    text: String,
+}
+
+impl FlowRecord {
+    /// Runs the manifest with its log in memory.
+    ///
+    /// # Panics
+    /// If the manifest has errors, as a test should; a run that fails is a record like any other.
+    pub fn of_manifest(manifest: &Path) -> Self {
+        Self::of_manifest_on(manifest, Arc::new(InMemoryEventStore::new()))
+    }
+
+    /// Runs the manifest with its log in `store`.
+    ///
+    /// # Panics
+    /// If the manifest has errors or the store fails.
+    #[allow(clippy::expect_used, reason = "this is the body of a test")]
+    pub fn of_manifest_on(manifest: &Path, store: Arc<dyn EventStore>) -> Self {
+        Self::of_manifest_with(manifest, Registry::linked().expect("step types have names of their own"), store)
+    }
+
+    /// Runs the manifest with the step types of `registry` and its log in `store`.
+    ///
+    /// # Panics
+    /// If the manifest has errors or the store fails.
+    #[allow(clippy::panic, clippy::expect_used, reason = "this is the body of a test")]
+    pub fn of_manifest_with(manifest: &Path, registry: &Registry, store: Arc<dyn EventStore>) -> Self {
+        let Checked { definition: Some(definition), origins, .. } = checked(manifest, registry) else {
+            panic!("{} has no definition", manifest.display());
+        };
+        let (directory, outputs) = (directory_of(manifest), tempfile::tempdir().expect("a directory can be made"));
+        let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
+            .directory(directory)
+            .output_directory(outputs.path())
+            .definition(definition);
+        let flow_id = engine.default_flow();
+        let result = engine.run(flow_id);
+        let files = Files::relative_to(directory).writing_to(outputs.path());
+        let (record, status) = Self::recorded(manifest, &origins, &*store, flow_id, &files);
+        if let (Err(error), FlowStatus::Interrupted) = (result, status) {
+            panic!("{} did not run to its end: {error}", manifest.display());
+        }
+        record
+    }
+
+    /// Reads the record of a run of the manifest whose log is in `store`, such as one that another process made, and
+    /// that this machine may not be able to run.
+    ///
+    /// # Panics
+    /// If the manifest has errors, the store fails, or there is no such run.
+    #[allow(clippy::panic, clippy::expect_used, reason = "this is the body of a test")]
+    pub fn of_run(manifest: &Path, store: &dyn EventStore, flow_id: FlowId) -> Self {
+        let registry = Registry::linked().expect("step types have names of their own");
+        let mut checked = manifest::load(manifest, &[], registry);
+        checked.diagnostics.retain(|found| found.is_error() && !is_of_the_machine(found.rule));
+        if !checked.diagnostics.is_empty() {
+            panic!("{}", manifest::render(&checked.diagnostics, manifest::Style::Plain));
+        }
+        let first = store.event(flow_id, 0).expect("the store can be read").expect("the run has begun");
+        let directory = match first.kind {
+            FlowEventKind::FlowInitialized(begun) => begun.environment.directory,
+            _ => None,
+        };
+        let files = Files::relative_to(directory.unwrap_or_default());
+        Self::recorded(manifest, &checked.origins, store, flow_id, &files).0
+    }
+
+    #[allow(clippy::expect_used, reason = "this is the body of a test")]
+    fn recorded(
+        manifest: &Path,
+        origins: &Origins,
+        store: &dyn EventStore,
+        flow_id: FlowId,
+        files: &Files,
+    ) -> (Self, FlowStatus) {
+        let events = store.list(flow_id).expect("the store can be read");
+        let instance = replay(flow_id, &events).expect("the log replays");
+        let mut pinned = Pinned::new(
+            instance.initialized().map(|it| it.flow.clone()).unwrap_or_default(),
+            instance.status().name(),
+            event_variants(&events),
+        );
+        pinned.definition_hash = instance.initialized().map(|it| it.definition_hash);
+        pinned.flow_fingerprint = instance.flow_fingerprint();
+        pinned.steps = steps(&instance, origins, store, files).expect("the results can be read");
+        let environment = instance.initialized().map(|it| &it.environment);
+        pinned.libraries = environment.map(|it| libraries(it, &pinned.steps)).unwrap_or_default();
+        pinned.events =
+            events.iter().map(masked).collect::<Result<_, _>>().expect("an event that was stored has a form");
+        let text = pinned.text().expect("a snapshot has a form");
+        (Self { place: SnapshotPlace::of(manifest), pinned, text }, instance.status())
+    }
+
+    /// The name of the snapshot: that of the manifest, without its extension.
+    pub fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// The snapshot's directory: for a manifest in a directory `flows`, or in a folder of it, the same folder of
+    /// `snapshots/flows` beside it.
+    pub fn snapshot_directory(&self) -> &Path {
+        &self.place.directory
+    }
+
+    /// The record as text: what a snapshot of it says.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How the run ended: `completed`, `failed`, ….
+    pub fn status(&self) -> &str {
+        &self.pinned.status
+    }
+
+    pub(super) fn place(&self) -> &SnapshotPlace {
+        &self.place
+    }
+}
+
+/// Where the snapshot of a manifest is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SnapshotPlace {
+    directory: PathBuf,
+    name: String,
+    /// The directory that both the manifest's and the snapshot's directory are in, for paths that people read.
+    around: PathBuf,
+    manifest: PathBuf,
+}
+
+impl SnapshotPlace {
+    fn of(manifest: &Path) -> Self {
+        let directory = directory_of(manifest);
+        let is_flows =
+            |directory: &&Path| directory.components().next_back() == Some(Component::Normal("flows".as_ref()));
+        let flows = directory.ancestors().find(is_flows).unwrap_or(directory);
+        let folder = directory.strip_prefix(flows).unwrap_or(Path::new(""));
+        let around = flows.parent().unwrap_or(Path::new(".."));
+        Self {
+            directory: around.join("snapshots/flows").join(folder),
+            name: manifest.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+            around: around.to_owned(),
+            manifest: manifest.to_owned(),
+        }
+    }
+
+    /// The path of the manifest for people.
+    pub(super) fn manifest(&self) -> &Path {
+        self.manifest.strip_prefix(&self.around).unwrap_or(&self.manifest)
+    }
+
+    /// The snapshot's file.
+    pub(super) fn file(&self) -> PathBuf {
+        self.directory.join(format!("{}.snap", self.name))
+    }
+
+    /// The path of the snapshot for people.
+    pub(super) fn shown(&self) -> PathBuf {
+        let file = self.file();
+        file.strip_prefix(&self.around).map(Path::to_owned).unwrap_or(file)
+    }
+}
+
+fn directory_of(manifest: &Path) -> &Path {
+    manifest.parent().unwrap_or(Path::new("."))
+}
+
+#[allow(clippy::panic, reason = "this is the body of a test")]
+fn checked(manifest: &Path, registry: &Registry) -> Checked {
+    let checked = manifest::load(manifest, &[], registry);
+    if checked.definition.is_none() {
+        panic!("{}", manifest::render(&checked.diagnostics, manifest::Style::Plain));
+    }
+    checked
+}
+
+fn steps(
+    instance: &FlowInstance,
+    origins: &Origins,
+    store: &dyn EventStore,
+    files: &Files,
+) -> Result<Vec<PinnedStep>, ArtifactError> {
+    let pinned = |(index, step): (usize, &crate::flow::StepState)| {
+        let outputs = step.outputs.iter().map(|output| PinnedOutput::of(output, &StoredArtifacts(store), files));
+        Ok(PinnedStep {
+            id: step.id.clone(),
+            fingerprint: step.fingerprint(),
+            given: origins.written.get(index).map(|given| given.keys().cloned().collect()).unwrap_or_default(),
+            outputs: outputs.collect::<Result<_, ArtifactError>>()?,
+        })
+    };
+    instance.steps().iter().enumerate().map(pinned).collect()
+}
+
+/// The libraries that computed a column of a table, as the program records them. It records all that are linked, and
+/// which these are depends on how it was built.
+fn libraries(environment: &Environment, steps: &[PinnedStep]) -> BTreeMap<String, String> {
+    let tables = steps.iter().flat_map(|step| &step.outputs).filter_map(|output| match &output.content {
+        Content::Table(table) => Some(table),
+        _ => None,
+    });
+    let providers = tables.flat_map(|table| &table.columns).filter_map(|column| column.column.provider.as_deref());
+    let named = providers.filter_map(|provider| provider.split('@').next());
+    named
+        .filter_map(|name| environment.libraries.get_key_value(name))
+        .map(|(name, it)| (name.clone(), it.clone()))
+        .collect()
+}
+
+/// An event without what differs from run to run, and without what ran it and where.
+fn masked(event: &FlowEvent) -> Result<PinnedEvent, CanonicalError> {
+    let mut payload = event.kind.payload()?;
+    if let (FlowEventKind::FlowInitialized(_), Some(environment)) = (&event.kind, payload.get_mut("environment")) {
+        *environment = "[environment]".into();
+    }
+    Ok(PinnedEvent { position: event.position, event_type: event.kind.event_type().to_owned(), payload })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_flows_has_its_snapshots_in_a_folder_of_snapshots() {
+        for (manifest, file, shown) in [
+            ("/p/flows/a.yaml", "/p/snapshots/flows/a.snap", "snapshots/flows/a.snap"),
+            ("/p/t/../flows/b/c.d.yaml", "/p/t/../snapshots/flows/b/c.d.snap", "snapshots/flows/b/c.d.snap"),
+            ("/p/q/a.yaml", "/p/snapshots/flows/a.snap", "snapshots/flows/a.snap"),
+        ] {
+            let place = SnapshotPlace::of(Path::new(manifest));
+            assert_eq!((place.file(), place.shown()), (file.into(), shown.into()));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! How a mismatch ends: by insta, where its settings accept the change, or else as a failure of ours.
+//!
+//! insta prints a diff of the whole snapshot before it fails, which hides what is to be said. So what insta would fail
+//! for fails here, and leaves the same file for `cargo insta review`. Where insta is told more than the variables that
+//! are known here, it decides, and our words come before its own.
+
+use std::path::{Path, PathBuf};
+
+use super::{FlowRecord, Mismatch};
+
+/// What is to be done about a mismatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Review {
+    /// insta accepts it, or knows more about what to do.
+    Insta,
+    /// The test fails.
+    Fail {
+        /// Whether the new snapshot is left beside the old one for a review.
+        keep: bool,
+    },
+}
+
+impl Review {
+    /// What insta's environment says; `configured` if it has a file of settings, `exists` if there is a snapshot.
+    fn of(variable: impl Fn(&str) -> Option<String>, configured: bool, exists: bool) -> Self {
+        let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let elsewhere = ["INSTA_FORCE_PASS", "INSTA_FORCE_UPDATE", "INSTA_FORCE_UPDATE_SNAPSHOTS", "INSTA_PENDING_DIR"];
+        if configured || elsewhere.into_iter().any(is_set) {
+            return Self::Insta;
+        }
+        let in_ci = match variable("CI").as_deref() {
+            Some("false" | "0" | "") => false,
+            Some(_) => true,
+            None => variable("TF_BUILD").is_some(),
+        };
+        match variable("INSTA_UPDATE").as_deref() {
+            None | Some("" | "auto") => Self::Fail { keep: !in_ci },
+            Some("new") => Self::Fail { keep: true },
+            Some("unseen") if exists => Self::Fail { keep: true },
+            Some("no") => Self::Fail { keep: false },
+            Some(_) => Self::Insta,
+        }
+    }
+}
+
+impl FlowRecord {
+    /// Compares the record with the text of a snapshot; none if they are the same.
+    pub fn compare(&self, pinned: &str) -> Option<Mismatch> {
+        let place = self.place();
+        Mismatch::between(pinned, self.text(), place.manifest(), &place.shown())
+    }
+
+    /// Compares the record with its snapshot.
+    fn compare_with_snapshot(&self) -> Option<Mismatch> {
+        let (place, file) = (self.place(), self.place().file());
+        if !file.exists() {
+            return Some(Mismatch::unpinned(self.text(), place.manifest(), &place.shown()));
+        }
+        match insta::Snapshot::from_file(&file) {
+            Ok(snapshot) => self.compare(&snapshot.as_text().map(ToString::to_string).unwrap_or_default()),
+            Err(error) => Some(Mismatch::unreadable(&error.to_string(), place.manifest(), &place.shown())),
+        }
+    }
+
+    /// Fails the test at `line` of `source` in the crate at `krate` if the record is not what the snapshot says, and
+    /// insta would not accept that.
+    ///
+    /// # Panics
+    /// With the [`Mismatch`].
+    #[track_caller]
+    #[allow(clippy::panic, reason = "this is how a test fails")]
+    pub fn assert_pinned(&self, krate: &Path, source: &str, line: u32) {
+        let Some(mut mismatch) = self.compare_with_snapshot() else { return };
+        let file = self.place().file();
+        if !matches!(std::env::var("INSTA_OUTPUT").as_deref(), Err(_) | Ok("" | "diff")) {
+            mismatch = mismatch.in_short();
+        }
+        match Review::of(|name| std::env::var(name).ok(), is_configured(krate), file.exists()) {
+            Review::Insta => eprintln!("{mismatch}\n"),
+            Review::Fail { keep } => {
+                let kept = if keep { self.keep(&file, source, line) } else { None };
+                panic!("{mismatch}{}", kept.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Writes the new snapshot beside the old one as insta does, and says so if it cannot be written.
+    fn keep(&self, file: &Path, source: &str, line: u32) -> Option<String> {
+        let new = file.with_extension("snap.new");
+        let text = format!("---\nsource: {source:?}\nassertion_line: {line}\n---\n{}\n", self.text());
+        let written = std::fs::create_dir_all(self.snapshot_directory()).and_then(|()| std::fs::write(&new, text));
+        written
+            .err()
+            .map(|error| format!("\n      (there is nothing to review: {} cannot be written: {error})", new.display()))
+    }
+}
+
+/// Whether insta has settings in a file: in the workspace, which is the crate's directory or one around it.
+fn is_configured(krate: &Path) -> bool {
+    let files = |directory: &Path| -> [PathBuf; 3] {
+        [".config/insta.yaml", "insta.yaml", ".insta.yaml"].map(|file| directory.join(file))
+    };
+    krate.ancestors().flat_map(files).any(|file| file.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_accepted_where_insta_would_accept_it() {
+        let keep = Review::Fail { keep: true };
+        let refuse = Review::Fail { keep: false };
+        for (variables, exists, expected) in [
+            (&[][..], true, keep),
+            (&[("INSTA_UPDATE", "auto")], true, keep),
+            (&[("CI", "true")], true, refuse),
+            (&[("CI", "false")], true, keep),
+            (&[("TF_BUILD", "")], true, refuse),
+            (&[("CI", "1"), ("INSTA_UPDATE", "new")], true, keep),
+            (&[("INSTA_UPDATE", "no")], true, refuse),
+            (&[("INSTA_UPDATE", "unseen")], true, keep),
+            (&[("INSTA_UPDATE", "unseen")], false, Review::Insta),
+            (&[("INSTA_UPDATE", "always")], true, Review::Insta),
+            (&[("INSTA_UPDATE", "force")], true, Review::Insta),
+            (&[("INSTA_FORCE_PASS", "1")], true, Review::Insta),
+            (&[("INSTA_FORCE_PASS", "0")], true, keep),
+            (&[("INSTA_PENDING_DIR", "/tmp")], true, Review::Insta),
+        ] {
+            let variable =
+                |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(Review::of(variable, false, exists), expected, "{variables:?}");
+            assert_eq!(Review::of(variable, true, exists), Review::Insta, "a file of settings");
+        }
+    }
+}
