@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chem_runtime::step::{Registry, StepRegistration};
 use chem_runtime::store::InMemoryEventStore;
 use chem_runtime::testing::{FlowRecord, Mismatch};
+use serde_json::Value;
 
 const MANIFEST: &str = "\
 flow: greetings
@@ -325,6 +326,43 @@ fn a_large_change_has_a_short_diff_and_the_first_rows_that_differ() {
     assert_eq!(mismatch.detail().len(), 40);
     assert!(mismatch.detail()[39].starts_with("… and "), "{mismatch}");
     assert_eq!(mismatch.also().last().unwrap(), "55 more changes");
+}
+
+#[test]
+fn events_and_fingerprints_that_moved_by_themselves_are_named() {
+    let now = UNCHANGED.record();
+    let headline = |change: fn(&mut Value)| {
+        let mut pinned: Value = serde_json::from_str(now.text()).unwrap();
+        change(&mut pinned);
+        let mismatch = now.compare(&pinned.to_string()).unwrap();
+        assert!(mismatch.also().is_empty(), "{mismatch}");
+        mismatch.headline().to_owned()
+    };
+    let order = headline(|pinned| {
+        pinned["event_variants"] = "ISSFFSFSFSGGFC".into();
+        pinned["events"].as_array_mut().unwrap().swap(2, 3);
+    });
+    assert_eq!(
+        order,
+        "the events come in another order: at position 2 `stepfinished` of `read` instead of `stepstarted` of `shout` \
+         (`ISSFFSFSFSGGFC` → `ISFSFSFSFSGGFC`)"
+    );
+    let fewer = headline(|pinned| {
+        pinned["event_variants"] = "ISFSFSFSFSGGF".into();
+        pinned["events"].as_array_mut().unwrap().pop();
+    });
+    assert_eq!(
+        fewer,
+        "the run has other events: at position 13 `flowcompleted` instead of nothing (`ISFSFSFSFSGGF` → `ISFSFSFSFSGGFC`)"
+    );
+    let scheme = headline(|pinned| pinned["steps"][1]["fingerprint"] = pinned["steps"][0]["fingerprint"].clone());
+    assert_eq!(
+        scheme,
+        "the fingerprint of step `shout` moved, and nothing that it covers changed: chem-runtime makes fingerprints in \
+         another way"
+    );
+    let other = headline(|pinned| pinned["status"] = "failed".into());
+    assert_eq!(other, "the record differs at `$.status`: `\"failed\"` → `\"completed\"`");
 }
 
 #[test]

@@ -42,8 +42,8 @@ impl<A: Alias> Step for As<A> {
         self.0.identity(files)
     }
 
-    fn run(&self, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
-        self.0.run(context)
+    fn execute(&self, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
+        self.0.execute(context)
     }
 }
 
