@@ -129,7 +129,13 @@ fn work(pair: &Pair<'_>, pairing: &Pairing<'_>) -> Option<String> {
         Difference::Wiring { before, after, .. } => pairing.explains(pair.is, before.as_deref(), after.as_deref()),
         _ => false,
     };
-    let causes: Vec<&Difference> = pair.differences.iter().filter(|difference| !consequence(difference)).collect();
+    // Another step type has other parameters: those that nobody gives say nothing.
+    let another_type = pair.differences.iter().any(|difference| matches!(difference, Difference::StepType { .. }));
+    let noise = |difference: &Difference| match difference {
+        Difference::Parameter { name, .. } => another_type && is_defaulted(name, pair),
+        other => consequence(other),
+    };
+    let causes: Vec<&Difference> = pair.differences.iter().filter(|difference| !noise(difference)).collect();
     let mut said: Vec<String> = causes.iter().map(|difference| component(difference, pair)).collect();
     if said.is_empty() && pair.ran() {
         said = written(pair);
@@ -147,24 +153,27 @@ fn work(pair: &Pair<'_>, pairing: &Pairing<'_>) -> Option<String> {
 }
 
 fn component(difference: &Difference, pair: &Pair<'_>) -> String {
-    let or_nothing = |value: &Option<Value>| {
-        value.as_ref().map_or_else(|| "nothing".to_owned(), |value| format!("`{}`", cut(&value.to_string(), 0)))
-    };
+    let recorded = &pair.is.recorded;
+    let value = |value: &Value| cut(&value.to_string(), 0);
     match difference {
-        Difference::Parameter { name, before, after } => {
-            let change = match (before, after) {
-                (Some(before), Some(after)) => arrow(before, after),
-                _ => format!("{} → {}", or_nothing(before), or_nothing(after)),
-            };
-            let top = name.split(['.', '[']).next().unwrap_or(name).to_owned();
-            let is_param = pair.was.recorded.params.contains_key(&top) || pair.is.recorded.params.contains_key(&top);
-            let given = pair.was.given.contains(&top) || pair.is.given.contains(&top);
-            if before.is_some() && after.is_some() && is_param && !given {
-                format!("the default of parameter `{name}` of `{}` changed: {change}", pair.is.recorded.uses)
-            } else {
-                format!("parameter `{name}` changed: {change}")
+        Difference::Parameter { name, before, after } => match (before, after) {
+            (Some(before), Some(after)) if is_defaulted(name, pair) => {
+                format!("the default of parameter `{name}` of `{}` changed: {}", recorded.uses, arrow(before, after))
             }
-        }
+            (None, Some(after)) if is_defaulted(name, pair) => {
+                format!("`{}` has the new parameter `{name}`, with the default `{}`", recorded.uses, value(after))
+            }
+            (Some(before), None) if is_defaulted(name, pair) => {
+                format!("`{}` has no parameter `{name}` any more; it was `{}`", recorded.uses, value(before))
+            }
+            (Some(before), Some(after)) => format!("parameter `{name}` changed: {}", arrow(before, after)),
+            (before, after) => {
+                let value = |it: &Option<Value>| {
+                    it.as_ref().map_or_else(|| "nothing".to_owned(), |it| format!("`{}`", value(it)))
+                };
+                format!("parameter `{name}` changed: {} → {}", value(before), value(after))
+            }
+        },
         Difference::File { name, before, after } => match (&before.path, &after.path) {
             (Some(was), Some(is)) if was != is => {
                 format!("parameter `{name}` names the file `{is}` instead of `{was}`")
@@ -173,7 +182,7 @@ fn component(difference: &Difference, pair: &Pair<'_>) -> String {
             _ => format!("the content of the input file `{name}` changed"),
         },
         Difference::Version { before, after } => {
-            format!("the version of `{}` changed: {before} → {after}", pair.is.recorded.uses)
+            format!("the version of `{}` changed: {before} → {after}", recorded.uses)
         }
         Difference::StepType { before, after } => format!("it uses `{after}` instead of `{before}`"),
         Difference::Wiring { port, before, after } => {
@@ -183,6 +192,14 @@ fn component(difference: &Difference, pair: &Pair<'_>) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Whether a parameter, or the one that it is a part of, has its default on both sides.
+fn is_defaulted(name: &str, pair: &Pair<'_>) -> bool {
+    let top = name.split(['.', '[']).next().unwrap_or(name);
+    let is_param = |step: &Step| step.recorded.params.contains_key(top);
+    let is_given = |step: &Step| step.given.iter().any(|given| given == top);
+    (is_param(pair.was) || is_param(pair.is)) && !is_given(pair.was) && !is_given(pair.is)
 }
 
 /// Parameters that are written otherwise and mean the same, such as the path of a file.
@@ -200,7 +217,18 @@ fn written(pair: &Pair<'_>) -> Vec<String> {
         return Vec::new();
     }
     let found = differences(&was, &is).into_iter().filter(|found| matches!(found, Difference::Parameter { .. }));
-    found.map(|found| format!("{}, which means the same", component(&found, pair))).collect()
+    let mut said: Vec<String> =
+        found.map(|found| format!("{}, which means the same", component(&found, pair))).collect();
+    let only = |these: &Step, those: &Step| -> Vec<String> {
+        these.given.iter().filter(|name| !those.given.contains(name)).cloned().collect()
+    };
+    let given =
+        only(pair.is, pair.was).into_iter().map(|name| format!("the manifest gives parameter `{name}` its default"));
+    let left = only(pair.was, pair.is)
+        .into_iter()
+        .map(|name| format!("the manifest leaves parameter `{name}` to its default"));
+    said.extend(given.chain(left));
+    said
 }
 
 /// How a step is run: no fingerprint covers it.

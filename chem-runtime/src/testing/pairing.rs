@@ -77,15 +77,17 @@ impl<'a> Pairing<'a> {
         let renamed = self.pairs.iter().filter(|(was, is)| was.id() != is.id());
         let mut changes: Vec<String> =
             renamed.map(|(was, is)| format!("step `{}` was renamed to `{}`", was.id(), is.id())).collect();
+        let mut removed = self.removed.clone();
         for step in &self.added {
-            changes.push(format!(
-                "step `{}` (`{}`) was inserted {}",
-                step.id(),
-                step.recorded.uses,
-                at(self.after, step)
-            ));
+            let uses = |step: &Step| format!("`{}` (`{}`)", step.id(), step.recorded.uses);
+            match removed.iter().position(|was| self.stand_alike(was, step)) {
+                Some(place) => {
+                    changes.push(format!("step {} was replaced by step {}", uses(removed.remove(place)), uses(step)));
+                }
+                None => changes.push(format!("step {} was inserted {}", uses(step), at(self.after, step))),
+            }
         }
-        for step in &self.removed {
+        for step in removed {
             changes.push(format!(
                 "step `{}` (`{}`) was removed {}",
                 step.id(),
@@ -107,6 +109,13 @@ impl<'a> Pairing<'a> {
             }
         }
         changes
+    }
+
+    /// Whether a step of the first flow has the neighbours that a step of the second has.
+    fn stand_alike(&self, was: &Step, is: &Step) -> bool {
+        let place = self.before.iter().position(|step| step.id() == was.id());
+        let index = self.after.iter().position(|step| step.id() == is.id());
+        place.zip(index).is_some_and(|(place, index)| same_neighbours(place, index, self.before, self.after))
     }
 }
 

@@ -4,7 +4,6 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::output::{Content, PinnedOutput};
-use super::results::cut;
 use super::side::{Side, Step};
 use crate::step::InputFile;
 
@@ -14,6 +13,8 @@ const LINES: usize = 40;
 const AROUND: usize = 2;
 /// The longest line, in characters.
 const LONGEST: usize = 140;
+/// The longest cell of a row, in characters.
+const CELL: usize = 24;
 
 /// The lines in which two records differ, at most [`LINES`].
 pub(super) fn diff(before: &Side, after: &Side) -> Vec<String> {
@@ -149,9 +150,13 @@ fn of_output(output: &PinnedOutput, hashes: bool) -> Vec<String> {
 
 /// A cell as it stands, unless a character of it would break the line.
 fn cell(value: &Value) -> String {
-    match value {
-        Value::String(text) if !text.contains(char::is_control) => cut(text, 0),
-        other => cut(&other.to_string(), 0),
+    let text = match value {
+        Value::String(text) if !text.contains(char::is_control) => text.clone(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(CELL) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

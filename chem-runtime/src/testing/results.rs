@@ -171,18 +171,29 @@ fn rows_that_differ(was: &PinnedTable, is: &PinnedTable, old: &[String], new: &[
         if cells.is_empty() {
             continue;
         }
+        let row = row_label(number, before, after);
         found.push(if cells.len() > 2 && cells.len() * 2 > shared.len() {
-            let row = |cells: &[Value]| cells.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
-            format!("row {number}: `{}` → `{}`", cut(&row(before), 0), cut(&row(after), 0))
+            let whole = |cells: &[Value]| cells.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
+            format!("{row}: `{}` → `{}`", cut(&whole(before), 0), cut(&whole(after), 0))
         } else {
             let cell = |(name, was, is): &(&String, &Value, &Value)| format!("{name} {}", arrow(was, is));
-            format!("row {number}: {}", cells.iter().map(cell).collect::<Vec<_>>().join(", "))
+            format!("{row}: {}", cells.iter().map(cell).collect::<Vec<_>>().join(", "))
         });
         if found.len() == ROWS {
             break;
         }
     }
     found
+}
+
+/// The number of a row, with the text with which it begins on both sides: mostly a name.
+fn row_label(number: usize, before: &[Value], after: &[Value]) -> String {
+    match (before.first(), after.first()) {
+        (Some(Value::String(was)), Some(Value::String(is))) if was == is && !was.is_empty() => {
+            format!("row {number} ({})", cut(was, 0))
+        }
+        _ => format!("row {number}"),
+    }
 }
 
 fn file_change(was: &PinnedFile, is: &PinnedFile) -> Option<OutputChange> {

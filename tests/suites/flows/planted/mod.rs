@@ -73,7 +73,7 @@ fn planted() -> Vec<Planted> {
         Planted {
             what: "code without version, a table",
             code: || vec![registered!(steps::LettersFromOne as "planted.letters", 1)],
-            headline: "step `letters` gave another result under the same fingerprint: main output differs first in row 1: \
+            headline: "step `letters` gave another result under the same fingerprint: main output differs first in row 1 (O): \
                        code `79` → `80`; raise its `version`",
             effect: "fingerprints moved: `count`; results changed: `letters`",
             ..UNCHANGED
@@ -115,6 +115,19 @@ fn planted() -> Vec<Planted> {
             headline: "step `shout`: the default of parameter `marks` of `planted.shout` changed: `0` → `1`",
             effect: "fingerprints moved: `shout`, `mirror`, `letters`, `count`; results changed: `shout`, `mirror`, \
                      `letters`, `count`",
+            ..UNCHANGED
+        },
+        Planted {
+            what: "a new parameter",
+            code: || vec![registered!(steps::ShoutTwice as "planted.shout", 1)],
+            headline: "step `shout`: `planted.shout` has the new parameter `times`, with the default `1`",
+            effect: "fingerprints moved: `shout`; no result changed",
+            ..UNCHANGED
+        },
+        Planted {
+            what: "a default that is written out",
+            manifest: &[("uses: planted.shout", "uses: planted.shout\n    with: { marks: 0 }")],
+            headline: "step `shout`: the manifest gives parameter `marks` its default",
             ..UNCHANGED
         },
         Planted {
@@ -171,6 +184,13 @@ fn planted() -> Vec<Planted> {
             ..UNCHANGED
         },
         Planted {
+            what: "replacement",
+            manifest: &[("id: mirror\n    uses: planted.mirror", "id: calm\n    uses: planted.whisper")],
+            headline: "step `mirror` (`planted.mirror`) was replaced by step `calm` (`planted.whisper`)",
+            effect: "all fingerprints moved, since they cover the list of steps; results changed: `letters`",
+            ..UNCHANGED
+        },
+        Planted {
             what: "wiring",
             manifest: &[("uses: planted.letters", "uses: planted.letters\n    inputs: { text: shout }")],
             headline: "step `letters`: input `text` comes from `shout` instead of `mirror`",
@@ -180,8 +200,7 @@ fn planted() -> Vec<Planted> {
         Planted {
             what: "step type",
             manifest: &[("uses: planted.mirror", "uses: planted.whisper")],
-            headline: "step `mirror`: it uses `planted.whisper` instead of `planted.mirror`; parameter `marks` changed: \
-                       nothing → `0`",
+            headline: "step `mirror`: it uses `planted.whisper` instead of `planted.mirror`",
             effect: "fingerprints moved: `mirror`, `letters`, `count`; results changed: `mirror`, `letters`",
             ..UNCHANGED
         },
@@ -315,9 +334,9 @@ fn a_large_change_has_a_short_diff_and_the_first_rows_that_differ() {
     let pinned = record(MANIFEST, &long, Vec::new());
     let code = vec![registered!(steps::LettersFromOne as "planted.letters", 1)];
     let mismatch = compared(&pinned, &record(MANIFEST, &long, code));
-    let rows = ["row 1: code `74` → `75`", "row 2: code `73` → `74`", "row 3: code `72` → `73`", ""];
+    let rows = ["row 1 (J): code `74` → `75`", "row 2 (I): code `73` → `74`", "row 3 (H): code `72` → `73`", ""];
     assert_eq!(mismatch.detail()[..4], rows);
-    assert!(mismatch.headline().contains("main output differs first in row 1: code `74` → `75`"));
+    assert!(mismatch.headline().contains("main output differs first in row 1 (J): code `74` → `75`"));
     assert!(pinned.text().len() < 12_000, "the snapshot of 5000 rows has {} bytes", pinned.text().len());
 
     let many: String = (0..60).map(|step| format!("  - {{ id: m{step}, uses: planted.mirror }}\n")).collect();

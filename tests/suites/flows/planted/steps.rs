@@ -119,6 +119,20 @@ pub fn shout_louder(
     shout(text, marks)
 }
 
+/// Shouts with a parameter that there was not.
+#[step("planted.shout_twice", version = 1)]
+pub fn shout_twice(
+    text: Input<Text>,
+    /// How many marks to put behind the text.
+    #[param(default = 0)]
+    marks: u32,
+    /// How often to shout.
+    #[param(default = 1)]
+    times: usize,
+) -> Result<Text, StepError> {
+    Ok(Text(shout(text, marks)?.0.repeat(times)))
+}
+
 /// Fails.
 #[step("planted.hoarse", version = 1)]
 pub fn hoarse(
