@@ -14,6 +14,7 @@
 
 pub mod authored;
 mod diagnostic;
+pub mod document;
 pub mod links;
 pub mod names;
 pub mod params;

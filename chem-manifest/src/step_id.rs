@@ -20,6 +20,17 @@ impl StepId {
         if well_formed { Ok(Self(text)) } else { Err(InvalidStepId(text)) }
     }
 
+    /// The id that reads like `text`: in lower case, with `-` for what an id cannot have. `None` if there is none.
+    pub fn like(text: &str) -> Option<Self> {
+        if let Ok(id) = Self::new(text) {
+            return Some(id);
+        }
+        let lower = text.trim().to_lowercase();
+        let words: Vec<&str> =
+            lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
+        Self::new(words.join("-")).ok()
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

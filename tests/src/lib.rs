@@ -8,6 +8,7 @@ pub mod outside;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres_server;
 pub mod released;
+pub mod repeated;
 pub mod steps;
 pub mod stores;
 pub mod values;

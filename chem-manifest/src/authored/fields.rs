@@ -74,7 +74,7 @@ impl Reader<'_> {
         if id.is_none() {
             let message = format!("`{}` cannot name a {what}", written.text);
             let form = "a name has lower-case letters, digits, `_` and `-`, begins with a letter, and has 64 characters at most";
-            let help = match name_like(&written.text) {
+            let help = match StepId::like(&written.text) {
                 Some(name) => format!("{form}; `{name}` is one"),
                 None => form.to_owned(),
             };
@@ -122,12 +122,4 @@ impl Reader<'_> {
     pub(super) fn add(&mut self, rule: &'static rules::Rule, message: impl Into<String>, span: Span, help: &str) {
         self.findings.add(Diagnostic::new(rule, message, self.source, span).with_help(help));
     }
-}
-
-/// A name of the right form that reads like `text`.
-fn name_like(text: &str) -> Option<String> {
-    let lower = text.trim().to_lowercase();
-    let words: Vec<&str> =
-        lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
-    StepId::new(words.join("-")).ok().map(String::from)
 }

@@ -1,8 +1,10 @@
 //! How a step is run: `retry:`, `timeout:` and `gate:`.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::Reader;
+use crate::document::{has_unit, parse_time, plain_time};
 use crate::rules;
 use crate::source::Span;
 use crate::yaml::{Node, NodeValue};
@@ -16,9 +18,6 @@ const MOST_ATTEMPTS: u64 = 100;
 /// The longest time that a manifest may name: 30 days, in milliseconds.
 const LONGEST_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// The units of a time, with their milliseconds.
-const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60 * 1000), ("h", 60 * 60 * 1000)];
-
 /// How a step is run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
@@ -31,18 +30,22 @@ pub struct Policy {
 }
 
 /// How often a step may be tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Retry {
     /// How many attempts there may be, the first one included; from 1 to 100.
     pub attempts: u32,
-    /// How long to wait before the second attempt, in milliseconds.
+    /// How long to wait before the second attempt, in milliseconds. Written as `2s`.
+    #[serde(default, rename = "backoff", skip_serializing_if = "is_zero", with = "plain_time")]
     pub backoff_ms: u64,
     /// After which failures there is another attempt.
+    #[serde(default, skip_serializing_if = "RetryOn::is_default")]
     pub on: RetryOn,
 }
 
 /// After which failures a step is tried again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RetryOn {
     /// After those that may pass.
     #[default]
@@ -55,6 +58,10 @@ impl RetryOn {
     /// The values that a manifest may write.
     pub const NAMES: [&'static str; 2] = ["transient", "any"];
 
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn named(name: &str) -> Option<Self> {
         match name {
             "transient" => Some(Self::Transient),
@@ -62,6 +69,10 @@ impl RetryOn {
             _ => None,
         }
     }
+}
+
+fn is_zero(time: &u64) -> bool {
+    *time == 0
 }
 
 /// What a person is asked before a step starts.
@@ -165,17 +176,17 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-        let unit = UNITS.iter().find(|(unit, _)| *unit == &text[digits.len()..]);
-        let time = unit.and_then(|(_, unit)| digits.parse::<u64>().ok()?.checked_mul(*unit));
-        let time = time.filter(|time| *time <= LONGEST_MS && (may_be_none || *time > 0));
+        let time = parse_time(&text).filter(|time| *time <= LONGEST_MS && (may_be_none || *time > 0));
         if time.is_none() {
             let message = format!("`{text}` is no time that `{key}` can have");
-            let help = match unit {
-                _ if text.contains("${") => "no placeholder is filled in here: write the time itself",
-                None => help,
-                Some(_) if may_be_none => "it may be from `0s` to 30 days, which is `720h`, in whole numbers",
-                Some(_) => "it may be from `1ms` to 30 days, which is `720h`, in whole numbers",
+            let help = if text.contains("${") {
+                "no placeholder is filled in here: write the time itself"
+            } else if !has_unit(&text) {
+                help
+            } else if may_be_none {
+                "it may be from `0s` to 30 days, which is `720h`, in whole numbers"
+            } else {
+                "it may be from `1ms` to 30 days, which is `720h`, in whole numbers"
             };
             self.add(&rules::TIME, message, node.span, help);
         }

@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
     fn key(&mut self, node: Node) -> Option<Key> {
         let span = first_line(self.source, node.span);
         match node.value {
-            NodeValue::Text(name) if name == "<<" => {
+            NodeValue::Text(name) if name == "<<" && self.source.slice(node.span) == name => {
                 self.add(&rules::ANCHOR, "merge keys have no meaning in a manifest", span, "write the keys out");
                 None
             }

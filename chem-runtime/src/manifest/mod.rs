@@ -23,15 +23,19 @@
 mod binding;
 mod included;
 mod policy;
+mod recorded;
 mod schema;
 mod template;
 mod wiring;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use binding::{Binder, ColumnsSoFar, FilesSoFar};
-use chem_manifest::authored::{AuthoredStep, Manifest, StepTypes};
+use chem_manifest::authored::{self, AuthoredStep, StepTypes};
+#[doc(inline)]
+pub use chem_manifest::document::{self, Manifest};
 use chem_manifest::params::Form;
 #[doc(inline)]
 pub use chem_manifest::{
@@ -39,8 +43,11 @@ pub use chem_manifest::{
 };
 use chem_manifest::{Findings, params, rules};
 pub use included::{IncludedFlow, IncludedFlowError};
+pub use recorded::manifest_of_run;
 pub use schema::json_schema;
 use serde_json::Value;
+pub(crate) use yaml::yaml_text;
+pub use yaml::{UnwritableManifest, to_yaml};
 
 use crate::fingerprint::canonical_json;
 use crate::flow::FlowDefinition;
@@ -92,7 +99,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     let Some((manifest, start)) = chem_manifest::read(source, registry, &mut findings) else {
         return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
     };
-    let Manifest { flow, description, params, steps } = manifest;
+    let authored::Manifest { flow, description, params, steps } = manifest;
     let mut params = params::resolve(params, overrides, source, &mut findings);
 
     let types: Vec<_> = steps.iter().map(|step| step_type(step, source, registry, &mut findings)).collect();

@@ -147,7 +147,10 @@ const MEASURED: [(&str, &str); 2] = [
 #[test]
 fn the_manifest_on_the_page_gives_the_same_fingerprints_and_the_same_page() {
     let (page, run) = run_of(&flow_with(""), &MEASURED);
-    let (page_again, run_again) = run_of(&manifest_in(&page, &MEASURED), &MEASURED);
+    let shown = manifest_in(&page, &MEASURED);
+    let value = manifest::Manifest::read(&manifest::Source::new("page.yaml", &shown)).unwrap();
+    assert_eq!(serde_yaml::from_str::<manifest::Manifest>(&shown).unwrap(), value);
+    let (page_again, run_again) = run_of(&shown, &MEASURED);
     assert_eq!(page_again, page);
     assert_eq!(run_again.flow_fingerprint, run.flow_fingerprint);
     for (again, step) in run_again.steps.iter().zip(&run.steps) {

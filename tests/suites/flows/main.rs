@@ -4,6 +4,7 @@ mod planted;
 #[cfg(all(feature = "chemistry", unix))]
 mod rdkit;
 mod record;
+mod repeated;
 mod rust_and_yaml;
 mod verified;
 
@@ -19,10 +20,12 @@ macro_rules! flows {
             $(#[$condition])*
             #[test]
             fn $name() {
+                let mut repeated = None;
                 for (store, backend) in chem_tests::stores::fresh() {
                     eprintln!("on {store}");
                     assert_flow_snapshot!(concat!("../flows/", $file), backend.store());
                     verified::every_run(&backend.store());
+                    repeated::from_its_log(&backend.store(), $file, &mut repeated);
                 }
             }
         )*

@@ -9,6 +9,7 @@ mod robust;
 mod schema;
 mod steps;
 mod table;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

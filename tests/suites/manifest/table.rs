@@ -16,7 +16,7 @@ const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// The manifests in a directory of this suite: name, text, and the overrides that their first lines ask for.
-fn manifests(kind: &str) -> Vec<(String, String, Vec<String>)> {
+pub fn manifests(kind: &str) -> Vec<(String, String, Vec<String>)> {
     let mut manifests = Vec::new();
     for entry in std::fs::read_dir(directory().join(kind)).unwrap() {
         let path = entry.unwrap().path();

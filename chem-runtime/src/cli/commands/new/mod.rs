@@ -16,7 +16,7 @@ use super::schema;
 use crate::cli::args::{Format, NewCommand, NewStep, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, styled};
-use crate::manifest::{self, Source};
+use crate::manifest::yaml_text;
 use crate::step::Registry;
 
 /// The first flow of a program that has the chemistry, and of one that has not.
@@ -63,13 +63,10 @@ fn flow(name: &str) -> Result<Written, Failure> {
     names::check_flow(name)?;
     let path = Path::new("flows").join(format!("{name}.yaml"));
     let has_chemistry = Registry::linked()?.get("molecules.inline").is_some();
-    let text = if has_chemistry { MOLECULES_FLOW } else { TEXT_FLOW }.replace("{{name}}", name);
-    // Some names, such as `null`, are no text in YAML.
-    let source = Source::new(path.display().to_string(), text.as_str());
-    if manifest::check(&source, &[], Registry::linked()?, Path::new("flows")).definition.is_none() {
-        return Err(Failure::usage(format!("`{name}` cannot name a flow: in YAML it is no text"))
-            .with_help("choose another name"));
-    }
+    let template = if has_chemistry { MOLECULES_FLOW } else { TEXT_FLOW };
+    // Some names, such as `null`, are text only in quotes.
+    let scalar = yaml_text(name).map_err(|error| Failure::usage(error.to_string()))?;
+    let text = template.replace("{{flow}}", &scalar).replace("{{name}}", name);
     write_new(&path, &text)?;
     let mut written = vec![path];
     // The first line of the flow names it; one that is there may be that of another program, with other steps.
@@ -129,7 +126,7 @@ fn project(name: &str, runtime: Option<&str>) -> Result<Written, Failure> {
 }
 
 /// Writes a file that is not there yet, and the directories that it is in.
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => already_there(path),
         _ => Failure::usage(format!("cannot write `{}`: {error}", path.display())),

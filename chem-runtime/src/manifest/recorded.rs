@@ -1,0 +1,178 @@
+//! The manifest of a stored run, from the definition that the run recorded when it began.
+
+use std::collections::BTreeMap;
+
+use chem_manifest::StepId;
+use chem_manifest::document::{Gate, Manifest, Retry, RetryOn, Step};
+use serde_json::{Map, Value};
+
+use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep};
+use crate::step::{Expression, InvalidStepId};
+
+/// The manifest by which a run that began with `initialized` is repeated: its steps come to the same fingerprints where
+/// relative paths start from the same directory and the files are the same.
+///
+/// The parameters of the steps are those of the run, with placeholders filled in and defaults written out. Of the flow's
+/// parameters, it has those that expressions name, with the run's values. A name that no flow of a manifest can have is
+/// replaced by one that is like it.
+///
+/// # Errors
+/// Names a step that no manifest can have.
+pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, InvalidStepId> {
+    let RecordedDefinition { description, params, steps, .. } = &initialized.definition;
+    let flow = StepId::like(&initialized.flow).map_or_else(|| StepId::new("flow"), Ok)?;
+    let mut writer = Writer { recorded: params, named: Map::new() };
+    let mut written: Vec<Step> = Vec::new();
+    for step in steps {
+        let before = written.last().map(|before| before.id.as_str());
+        written.push(writer.step(step, before)?);
+    }
+    Ok(Manifest { flow, description: description.clone(), params: writer.named, steps: written })
+}
+
+struct Writer<'r> {
+    /// The flow's parameters.
+    recorded: &'r Map<String, Value>,
+    /// Those that expressions name.
+    named: Map<String, Value>,
+}
+
+impl Writer<'_> {
+    fn step(&mut self, step: &RecordedStep, before: Option<&str>) -> Result<Step, InvalidStepId> {
+        Ok(Step {
+            id: StepId::new(&step.id)?,
+            uses: step.uses.clone(),
+            inputs: inputs(&step.inputs, before),
+            with: step.params.iter().map(|(name, value)| (name.clone(), self.value(value))).collect(),
+            retry: step.retry.as_ref().map(|retry| Retry {
+                attempts: retry.attempts,
+                backoff_ms: retry.backoff_ms,
+                on: match retry.on {
+                    event::RetryOn::Transient => RetryOn::Transient,
+                    event::RetryOn::Any => RetryOn::Any,
+                },
+            }),
+            timeout_ms: step.timeout_ms,
+            gate: step.gate.as_ref().map(|gate| Gate {
+                message: literal(&gate.message),
+                schema: gate.schema.as_ref().and_then(Value::as_object).cloned(),
+            }),
+        })
+    }
+
+    /// A parameter of a step as a manifest writes it.
+    fn value(&mut self, value: &Value) -> Value {
+        if let Some(cel) = self.expression(value) {
+            return cel.into();
+        }
+        match value {
+            Value::String(text) => literal(text).into(),
+            Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
+            Value::Object(members) => {
+                let member = |(name, member): (&String, &Value)| (name.clone(), self.value(member));
+                Value::Object(members.iter().map(member).collect())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The text of an expression whose parameters become parameters of the flow; `None` if `value` is no expression with
+    /// parameters, or if one of these has another value elsewhere in the flow.
+    fn expression(&mut self, value: &Value) -> Option<String> {
+        let (cel, params) = Expression::parts_of(value)?;
+        let params = params?;
+        let fits = |(name, value): (&String, &Value)| {
+            let other = self.recorded.get(name).or_else(|| self.named.get(name));
+            // What has members is no parameter of an expression.
+            !value.is_object() && other.is_none_or(|other| other == value)
+        };
+        if !params.iter().all(fits) {
+            return None;
+        }
+        self.named.extend(params.clone());
+        Some(literal(cel))
+    }
+}
+
+/// The wiring of a step. Where the one thing that feeds it is the main output of the step before it, that goes without
+/// saying: the first port takes that output if nothing is said.
+fn inputs(recorded: &BTreeMap<String, String>, before: Option<&str>) -> BTreeMap<String, String> {
+    if recorded.len() == 1 && recorded.values().next().map(String::as_str) == before {
+        return BTreeMap::new();
+    }
+    recorded.clone()
+}
+
+/// A text that reads as `text` where placeholders are filled in.
+fn literal(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::Environment;
+    use crate::fingerprint::DefinitionHash;
+    use crate::manifest::to_yaml;
+
+    /// The manifest of a run of these steps in a flow with these parameters.
+    fn yaml(flow: &str, params: Value, steps: Value) -> String {
+        let definition = json!({ "params": params, "steps": steps });
+        let initialized = FlowInitialized {
+            definition: serde_json::from_value(definition).unwrap(),
+            definition_hash: DefinitionHash::from_bytes([0; 32]),
+            environment: Environment::default(),
+            flow: flow.to_owned(),
+            step_count: 0,
+        };
+        to_yaml(&manifest_of_run(&initialized).unwrap()).unwrap()
+    }
+
+    fn step(id: &str, kind: &str, inputs: Value, params: Value) -> Value {
+        json!({ "id": id, "uses": "lab.it", "version": 1, "kind": kind, "inputs": inputs, "params": params })
+    }
+
+    #[test]
+    fn what_goes_without_saying_is_not_said() {
+        let steps = json!([
+            step("a", "source", json!({}), json!({})),
+            step("b", "transform", json!({ "table": "a" }), json!({})),
+            step("c", "transform", json!({ "table": "b.rejects" }), json!({})),
+            step("d", "transform", json!({ "table": "a" }), json!({})),
+            step("e", "sink", json!({ "left": "d", "right": "b" }), json!({})),
+        ]);
+        let yaml = yaml("wired", json!({ "unused": 1 }), steps);
+        assert_eq!(
+            yaml,
+            "flow: wired\nsteps:\n- id: a\n  uses: lab.it\n- id: b\n  uses: lab.it\n- id: c\n  uses: lab.it\n  inputs:\n    \
+             table: b.rejects\n- id: d\n  uses: lab.it\n  inputs:\n    table: a\n- id: e\n  uses: lab.it\n  inputs:\n    \
+             left: d\n    right: b\n"
+        );
+    }
+
+    #[test]
+    fn texts_stay_what_they_are() {
+        let params =
+            json!({ "text": "${params.x} $${y}", "list": ["${", { "key": "$$" }], "secret": { "secret": "env:T" } });
+        let yaml = yaml("It is", json!({}), json!([step("a", "source", json!({}), params)]));
+        assert_eq!(
+            yaml,
+            "flow: it-is\nsteps:\n- id: a\n  uses: lab.it\n  with:\n    list:\n    - $${\n    - key: $$\n    secret:\n      \
+             secret: env:T\n    text: $${params.x} $$${y}\n"
+        );
+    }
+
+    #[test]
+    fn parameters_of_expressions_become_parameters_of_the_flow_where_they_agree() {
+        let over = |limit: i64| json!({ "where": { "cel": "x < params.limit", "params": { "limit": limit } } });
+        let steps =
+            json!([step("a", "source", json!({}), over(5)), step("b", "sink", json!({ "table": "a" }), over(6))]);
+        let expected = "flow: two\nparams:\n  limit: 5\nsteps:\n- id: a\n  uses: lab.it\n  with:\n    where: x < params.limit\n- \
+                        id: b\n  uses: lab.it\n  with:\n    where:\n      cel: x < params.limit\n      params:\n        limit: 6\n";
+        for params in [json!({ "limit": 5, "other": "x" }), json!({})] {
+            assert_eq!(yaml("two", params, steps.clone()), expected);
+        }
+    }
+}
