@@ -62,6 +62,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Branch(args) => commands::branch::run(shared, args),
         Command::Ls(args) => commands::ls::run(shared, args),
         Command::Show(args) => commands::show::run(shared, args),
+        Command::Manifest(args) => commands::manifest::run(shared, args),
         Command::Log(args) => commands::log::run(shared, args),
         Command::Artifact(args) => commands::artifact::run(shared, args),
         Command::Steps(args) => commands::steps::run(shared, args),

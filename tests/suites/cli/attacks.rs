@@ -114,7 +114,13 @@ fn an_edited_event_is_refused_by_everything_that_reads_the_run() {
         &place,
         "UPDATE event_log SET payload = replace(payload, '[\"number\"]', '[\"name\"]') WHERE position = 4",
     );
-    for command in [&["show", "@last"][..], &["verify", "@last"], &["why", "@last", "sort"], &["resume", "@last"]] {
+    for command in [
+        &["show", "@last"][..],
+        &["manifest", "@last"],
+        &["verify", "@last"],
+        &["why", "@last", "sort"],
+        &["resume", "@last"],
+    ] {
         let refused = place.chem(command).expect(3).stderr;
         assert!(refused.contains("is broken at position 4"), "{command:?}: {refused}");
         assert!(refused.contains("parameter `by`, `[\"name\"]` here and `[\"number\"]`"), "{command:?}: {refused}");

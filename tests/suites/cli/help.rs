@@ -22,6 +22,7 @@ fn an_option_is_shown_where_it_does_something() {
     for command in ["check", "steps", "schema", "new", "completions"] {
         assert!(!help(command).contains("--store"), "{command}");
     }
+    assert!(help("manifest").contains("--store") && help("manifest").contains("--output"));
     assert!(help("ls").contains("--store") && help("store").contains("--store"));
     // It is taken all the same: scripts give it to every command.
     place.chem(&["steps", "--store", "sqlite:my.db"]).expect(0);

@@ -12,6 +12,7 @@ mod identity;
 mod kills;
 mod limits;
 mod ls;
+mod manifest;
 mod manifest_errors;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;

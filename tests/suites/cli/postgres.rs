@@ -22,6 +22,7 @@ fn commands_that_need_a_store_leave_a_database_without_one_as_it_is() {
     for command in [
         &["ls"][..],
         &["show", "@last"],
+        &["manifest", "@last"],
         &["log", "@last"],
         &["log", "--follow"],
         &["artifact", "abc"],
@@ -89,6 +90,7 @@ fn a_runner_can_do_all_that_running_takes_and_a_reader_all_that_reads() {
     for command in [
         &["ls"][..],
         &["ls", "--status", "completed", "--tree"],
+        &["manifest", "@last"],
         &["show", "@last"],
         &["log", "@last"],
         &["log", "@last", "--follow"],

@@ -59,7 +59,9 @@ fn a_program_gets_a_secret_and_the_log_gets_a_keyed_hash() {
     let show = with_secret(&place, Some(VALUE), &["show", "@last", "--format", "json"]).expect(0);
     let log = with_secret(&place, Some(VALUE), &["log", "@last", "--format", "json"]).expect(0);
     assert!(log.stdout.contains("hmac_sha256") && log.stdout.contains("env:LAB_TOKEN"), "{}", log.stdout);
-    is_nowhere(&place, &[&first, &plan, &show, &log]);
+    let manifest = with_secret(&place, Some(VALUE), &["manifest", "@last"]).expect(0);
+    assert!(manifest.stdout.contains("      TOKEN:\n        secret: env:LAB_TOKEN\n"), "{}", manifest.stdout);
+    is_nowhere(&place, &[&first, &plan, &show, &log, &manifest]);
 
     let step = |outcome: &Outcome| outcome.json()["steps"][1].clone();
     let again = with_secret(&place, Some(VALUE), &["run", "ask.yaml", "--format", "json"]).expect(0);

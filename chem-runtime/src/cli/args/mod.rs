@@ -12,8 +12,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 pub(super) use manifests::{CheckArgs, DiffArgs, Overrides, Reuse, RunArgs};
 pub(super) use runs::{
-    AnswerArgs, ApproveArgs, ArtifactArgs, BranchArgs, ListedStatus, LogArgs, LsArgs, ResumeArgs, RetryArgs, RunIdArgs,
-    VerifyArgs, WhyArgs,
+    AnswerArgs, ApproveArgs, ArtifactArgs, BranchArgs, ListedStatus, LogArgs, LsArgs, ManifestArgs, ResumeArgs,
+    RetryArgs, RunIdArgs, VerifyArgs, WhyArgs,
 };
 pub(super) use tools::{CompletionsArgs, GrantedRights, NewCommand, NewStep, SchemaArgs, StepsArgs, StoreCommand};
 
@@ -215,6 +215,8 @@ pub(super) enum Command {
     Ls(LsArgs),
     /// Show a run: its steps, their fingerprints and outputs.
     Show(RunIdArgs),
+    /// Print the manifest by which a run can be repeated, from what the log has of it.
+    Manifest(ManifestArgs),
     /// Print the events of a run, or follow those of all runs.
     Log(LogArgs),
     /// Print an artifact.

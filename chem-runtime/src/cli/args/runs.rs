@@ -19,6 +19,16 @@ pub(in crate::cli) struct RunIdArgs {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct ManifestArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Write it to this file, which must not exist. Relative paths in it start from the directory that the file is in.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct LsArgs {
     /// Show branches below the runs that they come from.
     #[arg(long)]

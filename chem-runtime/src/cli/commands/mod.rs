@@ -8,6 +8,7 @@ pub(super) mod completions;
 pub(super) mod diff;
 pub(super) mod log;
 pub(super) mod ls;
+pub(super) mod manifest;
 pub(super) mod new;
 pub(super) mod plan;
 pub(super) mod resume;

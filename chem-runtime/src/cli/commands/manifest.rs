@@ -1,0 +1,81 @@
+//! `chem manifest`: the manifest by which a stored run can be repeated.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::new::write_new;
+use crate::cli::args::{Format, ManifestArgs, Shared};
+use crate::cli::exit::Failure;
+use crate::cli::output::{self, ODD, styled};
+use crate::cli::runs;
+use crate::event::{FlowId, FlowInitialized};
+use crate::flow::replay;
+use crate::manifest::{Manifest, manifest_of_run, to_yaml};
+use crate::step::Registry;
+
+pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCode, Failure> {
+    let store = runs::open_store_to_read(shared)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let instance = replay(flow_id, &events)?;
+    let Some(initialized) = instance.initialized() else { return Err(runs::unknown(&args.id)) };
+    let impossible = |error: String| {
+        Failure::usage(format!("no manifest repeats run {flow_id}: {error}"))
+            .with_help(format!("`chem verify {flow_id}` repeats its steps without one"))
+    };
+    let manifest = manifest_of_run(initialized).map_err(|error| impossible(error.to_string()))?;
+    let yaml = to_yaml(&manifest).map_err(|error| impossible(error.to_string()))?;
+    let caveats = caveats(initialized, &manifest, Registry::linked()?);
+    let text = header(flow_id, initialized, &caveats) + &yaml;
+    match (&args.output, shared.format) {
+        (None, Format::Human) => output::print(&text)?,
+        (None, Format::Json) => output::print_json(&serde_json::to_value(&manifest).map_err(std::io::Error::from)?)?,
+        (Some(path), format) => {
+            write_new(path, &text)?;
+            match format {
+                Format::Human => output::print(&format!("wrote {}\n", path.display()))?,
+                Format::Json => output::print_json(&json!({ "written": [path] }))?,
+            }
+        }
+    }
+    for caveat in caveats {
+        output::say(&format!("{}: {}", styled(ODD, "warning"), output::shown(&caveat)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What makes a run of `manifest` by this program differ from the run that began with `initialized`.
+fn caveats(initialized: &FlowInitialized, manifest: &Manifest, registry: &Registry) -> Vec<String> {
+    let mut caveats = Vec::new();
+    if manifest.flow.as_str() != initialized.flow {
+        caveats.push(format!(
+            "a flow of a manifest cannot be called `{}`: it is `{}` here, and a step that takes the history, as a report \
+             does, comes to another fingerprint",
+            initialized.flow, manifest.flow
+        ));
+    }
+    for step in &initialized.definition.steps {
+        let linked = registry.get(&step.uses).map(|registration| registration.spec().version);
+        match linked {
+            None => caveats.push(format!("step `{}` uses `{}`, which this program does not have", step.id, step.uses)),
+            Some(version) if version != step.version => caveats.push(format!(
+                "step `{}` was of `{}` version {}, and this program has version {version}: it comes to another fingerprint",
+                step.id, step.uses, step.version
+            )),
+            Some(_) => {}
+        }
+    }
+    caveats
+}
+
+/// The comment that the manifest begins with.
+fn header(flow_id: FlowId, initialized: &FlowInitialized, caveats: &[String]) -> String {
+    let environment = &initialized.environment;
+    let mut lines = vec![format!("Repeats run {flow_id}, from its log. It ran with chem {}.", environment.release)];
+    if let Some(directory) = &environment.directory {
+        lines.push(format!("Relative paths start from {directory}."));
+    }
+    lines.extend(caveats.iter().map(|caveat| format!("Warning: {caveat}.")));
+    // A line end in a name or a path would end the comment.
+    lines.iter().map(|line| format!("# {}\n", line.escape_debug())).collect()
+}
