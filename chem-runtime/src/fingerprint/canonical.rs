@@ -75,26 +75,6 @@ impl CanonicalError {
     }
 }
 
-/// The canonical text of `value`.
-///
-/// ```
-/// use chem_runtime::fingerprint::canonical_json;
-/// use serde_json::json;
-///
-/// let text = canonical_json(&json!({"b": 5.0, "a": [1e-7, 0.1]}))?;
-/// assert_eq!(text, r#"{"a":[1e-7,0.1],"b":5}"#);
-/// # Ok::<_, chem_runtime::fingerprint::CanonicalError>(())
-/// ```
-///
-/// # Errors
-/// What the value holds that no store could give back unchanged, and where.
-pub fn canonical_json(value: &Value) -> Result<String, CanonicalError> {
-    let mut out = String::new();
-    write_value(&mut out, value, &Path::Root, 0)?;
-    check_length(&out)?;
-    Ok(out)
-}
-
 /// Refuses a canonical text that is too long for a store.
 pub(crate) fn check_length(text: &str) -> Result<(), CanonicalError> {
     if text.len() > MAX_LENGTH { Err(CanonicalError::TooLong { length: text.len() }) } else { Ok(()) }
@@ -211,93 +191,12 @@ pub(crate) fn write_json_str(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn write_value(out: &mut String, value: &Value, path: &Path<'_>, depth: usize) -> Result<(), CanonicalError> {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
-        Value::Number(number) => write_number(out, number, path)?,
-        Value::String(text) => write_string(out, text, path)?,
-        Value::Array(items) => {
-            check_depth(depth, path)?;
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_value(out, item, &Path::Index(path, index), depth + 1)?;
-            }
-            out.push(']');
-        }
-        Value::Object(members) => {
-            check_depth(depth, path)?;
-            // Another crate of the program may switch serde_json's maps to insertion order, so the order is made here.
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(key, _)| key.as_str());
-            out.push('{');
-            for (index, (key, member)) in members.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                let path = Path::Key(path, key);
-                write_string(out, key, &path)?;
-                out.push(':');
-                write_value(out, member, &path, depth + 1)?;
-            }
-            out.push('}');
-        }
-    }
-    Ok(())
-}
-
-fn check_depth(depth: usize, path: &Path<'_>) -> Result<(), CanonicalError> {
-    if depth >= MAX_DEPTH { Err(CanonicalError::too_deep(&path.to_string())) } else { Ok(()) }
-}
-
-fn write_string(out: &mut String, text: &str, path: &Path<'_>) -> Result<(), CanonicalError> {
-    if write_canonical_str(out, text) {
-        Ok(())
-    } else {
-        Err(CanonicalError::NulCharacter { path: path.to_string().replace('\0', "\\u0000") })
-    }
-}
-
-fn write_number(out: &mut String, number: &Number, path: &Path<'_>) -> Result<(), CanonicalError> {
-    if let Some(integer) = number.as_u64() {
-        out.push_str(itoa::Buffer::new().format(integer));
-    } else if let Some(integer) = number.as_i64() {
-        out.push_str(itoa::Buffer::new().format(integer));
-    } else {
-        let float = number.as_f64().unwrap_or(f64::NAN);
-        if !write_canonical_f64(out, float) {
-            return Err(CanonicalError::NonFinite { path: path.to_string(), value: number.to_string() });
-        }
-    }
-    Ok(())
-}
-
-/// Where a value stands, kept on the stack and only written out when there is something to complain about.
-enum Path<'a> {
-    Root,
-    Key(&'a Path<'a>, &'a str),
-    Index(&'a Path<'a>, usize),
-}
-
-impl std::fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Path::Root => f.write_str("$"),
-            Path::Key(parent, key) => write!(f, "{parent}.{key}"),
-            Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fingerprint::canonical_json;
 
     #[track_caller]
     fn check(value: Value, expected: &str) {

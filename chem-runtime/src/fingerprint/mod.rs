@@ -7,11 +7,11 @@ mod canonical;
 mod hash;
 mod typed;
 
-pub use canonical::{CanonicalError, MAX_DEPTH, MAX_LENGTH, canonical_json, write_canonical_f64, write_canonical_str};
+pub use canonical::{CanonicalError, MAX_DEPTH, MAX_LENGTH, write_canonical_f64, write_canonical_str};
 pub(crate) use canonical::{as_read_back, check_length, write_json_str};
 pub use hash::{
     ArtifactHash, CacheKey, ContentHash, DefinitionHash, DivergenceHash, Fingerprint, ParseHashError, SCHEME,
 };
 pub(crate) use hash::{Tag, tagged_sha256};
-pub use typed::to_json;
 pub(crate) use typed::{CanonicalText, canonical_text};
+pub use typed::{canonical_json, to_json};

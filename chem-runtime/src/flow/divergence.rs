@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event::{RecordedDefinition, RecordedStep};
-use crate::fingerprint::{CanonicalError, DivergenceHash, Tag, canonical_json, tagged_sha256, to_json};
+use crate::fingerprint::{CanonicalError, DivergenceHash, Tag, canonical_json, canonical_text, tagged_sha256};
 
 /// A part of a step that one definition has otherwise than another.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -95,8 +95,7 @@ pub fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -
 
 /// The hash of what differs. The same changes have the same hash, whichever runs they were made to.
 pub fn divergence_hash(changes: &[Change]) -> Result<DivergenceHash, CanonicalError> {
-    let text = canonical_json(&to_json(&changes)?)?;
-    Ok(DivergenceHash::from_bytes(tagged_sha256(Tag::Divergence, &[&text])))
+    Ok(DivergenceHash::from_bytes(tagged_sha256(Tag::Divergence, &[&canonical_text(changes)?.text])))
 }
 
 /// The entries of two maps that are not equal, by name. Numbers are compared as they are hashed: 5 and 5.0 are one.

@@ -2,12 +2,14 @@
 
 use std::cmp::Ordering;
 
+use chem_runtime::artifact::{ArtifactValue as _, JsonArtifact};
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::fingerprint::{canonical_json, write_canonical_f64};
 use chem_tests::events::one_of_each;
 use chem_tests::values::{cases, finite, json, number, text};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Number, Value};
 
 use crate::spelling::respell;
@@ -43,8 +45,63 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// The canonical text by another way: object by object, after sorting the members.
+fn reference(value: &Value) -> String {
+    let parts = |parts: Vec<String>| parts.join(",");
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let mut text = String::new();
+            assert!(write_canonical_f64(&mut text, number.as_f64().unwrap()));
+            text
+        }
+        Value::Array(items) => format!("[{}]", parts(items.iter().map(reference).collect())),
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(key, _)| key.chars().collect::<Vec<char>>());
+            let member =
+                |(key, member): (&String, &Value)| format!("{}:{}", Value::from(key.as_str()), reference(member));
+            format!("{{{}}}", parts(members.into_iter().map(member).collect()))
+        }
+        leaf => leaf.to_string(),
+    }
+}
+
+/// A value whose objects serialize in an order of their own, as those of Rust types do.
+#[derive(Deserialize)]
+struct Shuffled(Value, u64);
+
+impl JsonArtifact for Shuffled {
+    const KIND: &'static str = "shuffled";
+}
+
+impl Serialize for Shuffled {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(value, seed) = self;
+        let shuffled = |value: &Value| Self(value.clone(), *seed);
+        match value {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(shuffled)),
+            Value::Object(members) => {
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_by_key(|(key, _)| {
+                    key.bytes().fold(*seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+                });
+                serializer.collect_map(members.into_iter().map(|(key, member)| (key, shuffled(member))))
+            }
+            leaf => leaf.serialize(serializer),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(cases(256))]
+
+    #[test]
+    fn json_and_typed_values_have_the_text_of_a_reference_writer(value in json(), seed in any::<u64>()) {
+        let expected = reference(&value);
+        prop_assert_eq!(&canonical(&value), &expected);
+        let packed = Shuffled(value, seed).pack().unwrap();
+        prop_assert_eq!(packed.root.payload_text(), expected);
+    }
 
     #[test]
     fn the_text_reads_back_to_the_value_and_is_written_again_as_it_was(value in json()) {

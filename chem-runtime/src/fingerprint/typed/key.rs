@@ -1,69 +1,79 @@
-//! The text of a map's key.
+//! Writes the key of a map.
 
 use serde::Serialize;
 use serde::ser::{self, Error as _, Impossible};
 
 use super::Stop;
+use super::writer::Writer;
 
-/// The text of a map's key, as serde_json has it.
-pub(super) struct KeyName;
+/// Writes a map's key as the text that serde_json makes of it.
+pub(super) struct KeyWriter<'a>(pub(super) &'a mut Writer);
 
 macro_rules! printed {
     ($($method:ident($type:ty)),*) => {
-        $(fn $method(self, value: $type) -> Result<String, Stop> { Ok(value.to_string()) })*
+        $(fn $method(self, value: $type) -> Result<(), Stop> { self.0.key(&value.to_string()) })*
     };
 }
 
-impl ser::Serializer for KeyName {
-    type Ok = String;
+impl ser::Serializer for KeyWriter<'_> {
+    type Ok = ();
     type Error = Stop;
-    type SerializeSeq = Impossible<String, Stop>;
-    type SerializeTuple = Impossible<String, Stop>;
-    type SerializeTupleStruct = Impossible<String, Stop>;
-    type SerializeTupleVariant = Impossible<String, Stop>;
-    type SerializeMap = Impossible<String, Stop>;
-    type SerializeStruct = Impossible<String, Stop>;
-    type SerializeStructVariant = Impossible<String, Stop>;
+    type SerializeSeq = Impossible<(), Stop>;
+    type SerializeTuple = Impossible<(), Stop>;
+    type SerializeTupleStruct = Impossible<(), Stop>;
+    type SerializeTupleVariant = Impossible<(), Stop>;
+    type SerializeMap = Impossible<(), Stop>;
+    type SerializeStruct = Impossible<(), Stop>;
+    type SerializeStructVariant = Impossible<(), Stop>;
 
     printed! {
         serialize_bool(bool), serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64),
-        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_char(char),
-        serialize_str(&str)
+        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_char(char)
     }
 
-    fn serialize_f32(self, value: f32) -> Result<String, Stop> {
-        if value.is_finite() { serde_json::to_string(&value).map_err(Stop::custom) } else { Err(not_a_key()) }
+    fn serialize_str(self, value: &str) -> Result<(), Stop> {
+        self.0.key(value)
     }
 
-    fn serialize_f64(self, value: f64) -> Result<String, Stop> {
-        if value.is_finite() { serde_json::to_string(&value).map_err(Stop::custom) } else { Err(not_a_key()) }
+    fn serialize_f32(self, value: f32) -> Result<(), Stop> {
+        if !value.is_finite() {
+            return Err(not_a_key());
+        }
+        self.0.key(&serde_json::to_string(&value).map_err(Stop::custom)?)
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<String, Stop> {
+    fn serialize_f64(self, value: f64) -> Result<(), Stop> {
+        if !value.is_finite() {
+            return Err(not_a_key());
+        }
+        self.0.key(&serde_json::to_string(&value).map_err(Stop::custom)?)
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), Stop> {
         Err(not_a_key())
     }
 
-    fn serialize_none(self) -> Result<String, Stop> {
+    fn serialize_none(self) -> Result<(), Stop> {
         Err(not_a_key())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<String, Stop> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Stop> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<String, Stop> {
+    fn serialize_unit(self) -> Result<(), Stop> {
         Err(not_a_key())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<String, Stop> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Stop> {
         Err(not_a_key())
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<String, Stop> {
-        Ok(variant.to_owned())
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Stop> {
+        self.0.key(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<String, Stop> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Stop> {
         value.serialize(self)
     }
 
@@ -73,7 +83,7 @@ impl ser::Serializer for KeyName {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<String, Stop> {
+    ) -> Result<(), Stop> {
         Err(not_a_key())
     }
 

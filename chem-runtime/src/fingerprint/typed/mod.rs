@@ -1,8 +1,8 @@
-//! Typed values to JSON without losing a NaN.
+//! Writes values, typed or JSON, as canonical text.
 //!
-//! serde_json writes NaN and the infinities as `null` without a word, and follows a value as deep as the stack allows and
-//! further. A serializer of our own writes the canonical text in one pass, and stops at the first value that a store
-//! cannot hold and at the first that is nested too deep.
+//! serde_json silently writes NaN and the infinities as `null`, and follows a value until the stack overflows. The
+//! serializer here writes the canonical text in one pass, and stops at the first value that a store cannot hold and at the
+//! first that is nested too deep. JSON values go the same way, since they serialize themselves.
 
 mod key;
 mod writer;
@@ -11,7 +11,7 @@ use serde::{Serialize, ser};
 use serde_json::Value;
 
 use self::writer::Writer;
-use super::canonical::{CanonicalError, canonical_json, check_length};
+use super::canonical::{CanonicalError, check_length};
 
 /// A canonical text made of a typed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,22 +22,32 @@ pub(crate) struct CanonicalText {
     pub(crate) reads_back: bool,
 }
 
-/// The canonical text of `value`: that of its JSON, without making the JSON first.
+/// Returns the canonical text of `value`.
+///
+/// ```
+/// use chem_runtime::fingerprint::canonical_json;
+/// use serde_json::json;
+///
+/// let text = canonical_json(&json!({"b": 5.0, "a": [1e-7, 0.1]}))?;
+/// assert_eq!(text, r#"{"a":[1e-7,0.1],"b":5}"#);
+/// # Ok::<_, chem_runtime::fingerprint::CanonicalError>(())
+/// ```
+///
+/// # Errors
+/// What the value holds that no store could give back unchanged, and where.
+pub fn canonical_json(value: &Value) -> Result<String, CanonicalError> {
+    Ok(canonical_text(value)?.text)
+}
+
+/// Returns the canonical text of a typed value: that of its JSON, without making the JSON first.
 ///
 /// # Errors
 /// As [`to_json`] and [`canonical_json`] have them.
 pub(crate) fn canonical_text<T: Serialize + ?Sized>(value: &T) -> Result<CanonicalText, CanonicalError> {
     let mut writer = Writer::new();
-    match value.serialize(&mut writer) {
-        Ok(()) => {
-            check_length(&writer.out)?;
-            Ok(CanonicalText { text: writer.out, reads_back: !writer.reshaped })
-        }
-        Err(Stop { why: Why::Private, .. }) => {
-            Ok(CanonicalText { text: canonical_json(&by_serde_json(value)?)?, reads_back: false })
-        }
-        Err(stop) => Err(stop.into()),
-    }
+    value.serialize(&mut writer)?;
+    check_length(&writer.out)?;
+    Ok(CanonicalText { text: writer.out, reads_back: !writer.reshaped })
 }
 
 /// `value` as JSON.
@@ -47,19 +57,16 @@ pub(crate) fn canonical_text<T: Serialize + ?Sized>(value: &T) -> Result<Canonic
 /// the first string that no store can hold, [`CanonicalError::TooDeep`] with that of the first value below
 /// [`MAX_DEPTH`](super::MAX_DEPTH), [`CanonicalError::NotJson`] for what JSON has no form for.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Value, CanonicalError> {
-    match value.serialize(&mut Writer::new()) {
-        Ok(()) | Err(Stop { why: Why::Private, .. }) => by_serde_json(value),
-        Err(stop) => Err(stop.into()),
-    }
-}
-
-fn by_serde_json<T: Serialize + ?Sized>(value: &T) -> Result<Value, CanonicalError> {
+    value.serialize(&mut Writer::new())?;
     serde_json::to_value(value).map_err(|error| CanonicalError::NotJson { reason: error.to_string() })
 }
 
-/// Why the writer stopped, and where.
+/// Why the writer stopped, and where. Boxed, since every value that is written returns room for it.
 #[derive(Debug)]
-struct Stop {
+struct Stop(Box<Stopped>);
+
+#[derive(Debug)]
+struct Stopped {
     /// The steps of the path, the innermost first.
     path: Vec<String>,
     why: Why,
@@ -67,30 +74,26 @@ struct Stop {
 
 #[derive(Debug)]
 enum Why {
-    NonFinite(f64),
+    /// The number, as text.
+    NonFinite(String),
     Nul,
     TooDeep,
-    /// A type that only serde_json knows how to write.
-    Private,
     Custom(String),
 }
 
 impl From<Why> for Stop {
     fn from(why: Why) -> Self {
-        Self { path: Vec::new(), why }
+        Self(Box::new(Stopped { path: Vec::new(), why }))
     }
 }
 
 impl From<Stop> for CanonicalError {
-    fn from(stop: Stop) -> Self {
+    fn from(Stop(stop): Stop) -> Self {
         let path: String = std::iter::once("$").chain(stop.path.iter().rev().map(String::as_str)).collect();
         match stop.why {
-            Why::NonFinite(value) => Self::NonFinite { path, value: value.to_string() },
+            Why::NonFinite(value) => Self::NonFinite { path, value },
             Why::Nul => Self::NulCharacter { path: path.replace('\0', "\\u0000") },
             Why::TooDeep => Self::too_deep(&path),
-            Why::Private => {
-                Self::NotJson { reason: format!("the value at `{path}` is of a type private to serde_json") }
-            }
             Why::Custom(reason) => Self::NotJson { reason },
         }
     }
@@ -98,7 +101,7 @@ impl From<Stop> for CanonicalError {
 
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.why)
+        write!(f, "{:?}", self.0.why)
     }
 }
 
@@ -259,18 +262,41 @@ mod tests {
     }
 
     #[test]
-    fn what_only_serde_json_can_write_is_left_to_it() {
+    fn types_private_to_serde_json_are_written_as_the_json_they_hold() {
         /// What a number is if another crate of the program has switched on numbers of any length.
-        struct Long;
+        struct Long(&'static str);
         impl Serialize for Long {
             fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use ser::SerializeStruct as _;
                 let mut number = serializer.serialize_struct("$serde_json::private::Number", 1)?;
-                number.serialize_field("$serde_json::private::Number", "1")?;
+                number.serialize_field("$serde_json::private::Number", self.0)?;
                 number.end()
             }
         }
-        let text = canonical_json(&serde_json::to_value([Long]).unwrap()).unwrap();
-        assert_eq!(canonical_text(&[Long]), Ok(CanonicalText { text, reads_back: false }));
+        let text = |text: &str| Ok(CanonicalText { text: text.to_owned(), reads_back: false });
+        for (long, expected) in
+            [("1", "1"), ("-0.0", "0"), ("1e2", "100"), ("18446744073709551615", "18446744073709551615")]
+        {
+            assert_eq!(canonical_text(&[Long(long)]), text(&format!("[{expected}]")));
+        }
+        let raw = serde_json::value::RawValue::from_string(r#"{"b": [1.0], "a": "x"}"#.to_owned()).unwrap();
+        assert_eq!(canonical_text(&BTreeMap::from([("raw", &raw)])), text(r#"{"raw":{"a":"x","b":[1]}}"#));
+        let raw = serde_json::value::RawValue::from_string("{\"b\": \"\\u0000\"}".to_owned()).unwrap();
+        assert_eq!(to_json(&[&raw]), Err(CanonicalError::NulCharacter { path: "$[0].b".into() }));
+    }
+
+    #[test]
+    fn members_are_sorted_by_their_keys_and_not_by_what_is_written_of_them() {
+        struct Members;
+        impl Serialize for Members {
+            fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let keys = ["b", "\\", "\"", "a!", "a", "\u{1}", "é", "a\"", "Z", "]", "a\\"];
+                serializer.collect_map(keys.iter().zip(1..))
+            }
+        }
+        let expected = r#"{"\u0001":6,"\"":3,"Z":9,"\\":2,"]":10,"a":5,"a!":4,"a\"":8,"a\\":11,"b":1,"é":7}"#;
+        assert_eq!(canonical_text(&Members).unwrap().text, expected);
+        let json: Value = serde_json::from_str(expected).unwrap();
+        assert_eq!(canonical_json(&json).unwrap(), expected);
     }
 }

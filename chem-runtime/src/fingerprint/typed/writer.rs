@@ -1,22 +1,22 @@
-//! A serializer that writes the canonical text of a typed value in one pass.
+//! A serializer that writes the canonical text of a value in one pass.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
 use serde::ser::{self, Error as _};
+use serde_json::{Number, Value};
 
-use super::key::KeyName;
+use super::key::KeyWriter;
 use super::{Stop, Why};
 use crate::fingerprint::MAX_DEPTH;
 use crate::fingerprint::canonical::{write_canonical_f64, write_canonical_str};
 
-/// How the types begin whose content serde_json alone understands, such as a number of any length.
+/// How the names of serde_json's own types begin, such as a number of any length: one field with JSON text.
 const PRIVATE: &str = "$serde_json::private::";
 
-/// So much room is made for the members of an object before there are any, however many it says it has.
-const MOST_AT_FIRST: usize = 64;
 /// So much room is made for a text at once, in bytes: most events take less.
 const ROOM: usize = 512;
 
@@ -27,6 +27,37 @@ pub(super) struct Writer {
     pub(super) reshaped: bool,
     /// How many arrays and objects are around the value that comes next.
     depth: usize,
+    /// The members of all objects under way, those of the innermost last.
+    members: Vec<Written>,
+}
+
+/// Where a member of an object was written.
+struct Written {
+    /// The key with its quotes.
+    key: Range<usize>,
+    /// Whether the key has no escapes.
+    plain: bool,
+    /// Where the value ends.
+    end: usize,
+}
+
+impl Written {
+    /// Returns the key of a member that was written to `out`, without quotes and escapes.
+    fn key<'t>(&self, out: &'t str) -> Cow<'t, str> {
+        let text = &out[self.key.clone()];
+        let quoted = Cow::Borrowed(&text[1..text.len() - 1]);
+        // What was escaped here reads back.
+        if self.plain { quoted } else { serde_json::from_str(text).map_or(quoted, Cow::Owned) }
+    }
+
+    /// Compares the keys of two members by their code points, which is how their bytes compare.
+    fn cmp_keys(&self, other: &Self, out: &str) -> Ordering {
+        if self.plain && other.plain {
+            let bytes = |key: &Range<usize>| out.as_bytes().get(key.start + 1..key.end - 1);
+            return bytes(&self.key).cmp(&bytes(&other.key));
+        }
+        self.key(out).cmp(&other.key(out))
+    }
 }
 
 /// A place in an array or an object.
@@ -46,14 +77,14 @@ impl fmt::Display for Place<'_> {
 
 impl Place<'_> {
     fn around(&self, mut stop: Stop) -> Stop {
-        stop.path.push(self.to_string());
+        stop.0.path.push(self.to_string());
         stop
     }
 }
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { out: String::with_capacity(ROOM), reshaped: false, depth: 0 }
+        Self { out: String::with_capacity(ROOM), reshaped: false, depth: 0, members: Vec::new() }
     }
 
     /// Goes into an array or an object.
@@ -83,9 +114,41 @@ impl Writer {
         if write_canonical_str(&mut self.out, text) { Ok(()) } else { Err(Why::Nul.into()) }
     }
 
+    /// Writes the key of a member.
+    pub(super) fn key(&mut self, key: &str) -> Result<(), Stop> {
+        let begins = self.out.len();
+        self.string(key).map_err(|stop| Place::Key(key).around(stop))?;
+        let end = self.out.len();
+        self.members.push(Written { key: begins..end, plain: end - begins == key.len() + 2, end });
+        Ok(())
+    }
+
     fn float(&mut self, value: f64) -> Result<(), Stop> {
         self.reshaped |= value.fract() == 0.0;
-        if write_canonical_f64(&mut self.out, value) { Ok(()) } else { Err(Why::NonFinite(value).into()) }
+        if write_canonical_f64(&mut self.out, value) { Ok(()) } else { Err(Why::NonFinite(value.to_string()).into()) }
+    }
+
+    /// Writes what a type private to serde_json holds, as `text`.
+    fn private<T: Serialize + ?Sized>(&mut self, text: &T) -> Result<(), Stop> {
+        // The number may be longer than the one that is written.
+        self.reshaped = true;
+        let text = serde_json::to_value(text).and_then(serde_json::from_value::<String>).map_err(Stop::custom)?;
+        match serde_json::from_str(&text).map_err(Stop::custom)? {
+            // Where such a type stands for every number, a number serializes as one again.
+            Value::Number(number) => self.number(&number),
+            value => value.serialize(self),
+        }
+    }
+
+    fn number(&mut self, number: &Number) -> Result<(), Stop> {
+        match (number.as_u64(), number.as_i64()) {
+            (Some(integer), _) => self.integer(integer),
+            (None, Some(integer)) => self.integer(integer),
+            (None, None) => match number.as_f64() {
+                Some(float) => self.float(float),
+                None => Err(Why::NonFinite(number.to_string()).into()),
+            },
+        }
     }
 
     fn integer(&mut self, value: impl itoa::Integer) -> Result<(), Stop> {
@@ -113,7 +176,7 @@ impl<'a> ser::Serializer for &'a mut Writer {
     type SerializeTupleStruct = Elements<'a>;
     type SerializeTupleVariant = Elements<'a>;
     type SerializeMap = Members<'a>;
-    type SerializeStruct = Members<'a>;
+    type SerializeStruct = Fields<'a>;
     type SerializeStructVariant = Members<'a>;
 
     integers! {
@@ -219,12 +282,12 @@ impl<'a> ser::Serializer for &'a mut Writer {
         Elements::of(self, Some(variant))
     }
 
-    fn serialize_map(self, count: Option<usize>) -> Result<Members<'a>, Stop> {
-        Members::of(self, None, count.unwrap_or_default())
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Stop> {
+        Members::of(self, None)
     }
 
-    fn serialize_struct(self, name: &'static str, count: usize) -> Result<Members<'a>, Stop> {
-        if name.starts_with(PRIVATE) { Err(Why::Private.into()) } else { Members::of(self, None, count) }
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>, Stop> {
+        if name.starts_with(PRIVATE) { Ok(Fields::Private(self)) } else { Members::of(self, None).map(Fields::Members) }
     }
 
     fn serialize_struct_variant(
@@ -232,9 +295,9 @@ impl<'a> ser::Serializer for &'a mut Writer {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        count: usize,
+        _: usize,
     ) -> Result<Members<'a>, Stop> {
-        Members::of(self, Some(variant), count)
+        Members::of(self, Some(variant))
     }
 }
 
@@ -296,68 +359,81 @@ pub(super) struct Members<'a> {
     variant: Option<&'static str>,
     /// Where the members begin in what is written.
     from: usize,
-    /// Each key, and where its member stands from there.
-    written: Vec<(Cow<'static, str>, Range<usize>)>,
+    /// How many members of the objects around it there are.
+    outer: usize,
     in_order: bool,
-    /// The key of a map's next value.
-    key: String,
 }
 
 impl<'a> Members<'a> {
-    /// An object of about `count` members.
-    fn of(writer: &'a mut Writer, variant: Option<&'static str>, count: usize) -> Result<Self, Stop> {
+    fn of(writer: &'a mut Writer, variant: Option<&'static str>) -> Result<Self, Stop> {
         open(writer, variant, '{')?;
-        let from = writer.out.len();
-        Ok(Self {
-            writer,
-            variant,
-            from,
-            written: Vec::with_capacity(count.min(MOST_AT_FIRST)),
-            in_order: true,
-            key: String::new(),
-        })
+        let (from, outer) = (writer.out.len(), writer.members.len());
+        Ok(Self { writer, variant, from, outer, in_order: true })
     }
 
-    fn member<T: Serialize + ?Sized>(&mut self, key: Cow<'static, str>, value: &T) -> Result<(), Stop> {
-        if let Some((before, _)) = self.written.last() {
-            self.in_order &= *before < key;
+    /// Writes the key of the next member, by `write`.
+    fn key(&mut self, write: impl FnOnce(&mut Writer) -> Result<(), Stop>) -> Result<(), Stop> {
+        if self.writer.members.len() > self.outer {
             self.writer.out.push(',');
         }
-        let begins = self.writer.out.len() - self.from;
-        self.pair(&key, value).map_err(|stop| within(self.variant, Place::Key(&key).around(stop)))?;
-        self.written.push((key, begins..self.writer.out.len() - self.from));
+        write(self.writer).map_err(|stop| within(self.variant, stop))?;
+        if self.in_order
+            && let [.., before, this] = &self.writer.members[self.outer..]
+        {
+            self.in_order = before.cmp_keys(this, &self.writer.out).is_lt();
+        }
+        self.writer.out.push(':');
         Ok(())
     }
 
-    fn pair<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
-        self.writer.string(key)?;
-        self.writer.out.push(':');
-        value.serialize(&mut *self.writer)
+    /// Writes the value of the member whose key was written last.
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        let this = self.writer.members.len().saturating_sub(1);
+        let written = value.serialize(&mut *self.writer);
+        let end = self.writer.out.len();
+        if let Some(member) = self.writer.members.get_mut(this) {
+            member.end = end;
+            return written
+                .map_err(|stop| within(self.variant, Place::Key(&member.key(&self.writer.out)).around(stop)));
+        }
+        written
     }
 
-    fn close(mut self) -> Result<(), Stop> {
+    fn close(self) -> Result<(), Stop> {
         if !self.in_order {
-            self.put_in_order();
+            put_in_order(&mut self.writer.out, self.from, &mut self.writer.members[self.outer..]);
         }
+        self.writer.members.truncate(self.outer);
         close(self.writer, self.variant, '}');
         Ok(())
     }
+}
 
-    /// Writes the members again in the order of their keys. Of those with one key the last counts.
-    fn put_in_order(&mut self) {
-        let text = self.writer.out.split_off(self.from);
-        self.written.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut members = self.written.iter().peekable();
-        while let Some((key, place)) = members.next() {
-            if members.peek().is_some_and(|(next, _)| next == key) {
-                continue;
-            }
-            if self.writer.out.len() > self.from {
-                self.writer.out.push(',');
-            }
-            self.writer.out.push_str(&text[place.clone()]);
-        }
+/// Writes `members`, which are all that `out` has from `from` on, again in the order of their keys. Of those with one key
+/// the last counts.
+fn put_in_order(out: &mut String, from: usize, members: &mut [Written]) {
+    let text = out.split_off(from);
+    for Written { key, end, .. } in &mut *members {
+        (*key, *end) = (key.start - from..key.end - from, *end - from);
     }
+    members.sort_by(|a, b| a.cmp_keys(b, &text));
+    let mut members = members.iter().peekable();
+    while let Some(member) = members.next() {
+        if members.peek().is_some_and(|next| next.cmp_keys(member, &text).is_eq()) {
+            continue;
+        }
+        if out.len() > from {
+            out.push(',');
+        }
+        out.push_str(&text[member.key.start..member.end]);
+    }
+}
+
+/// A struct under way.
+pub(super) enum Fields<'a> {
+    Members(Members<'a>),
+    /// A type private to serde_json.
+    Private(&'a mut Writer),
 }
 
 macro_rules! elements {
@@ -389,13 +465,11 @@ impl ser::SerializeMap for Members<'_> {
     type Error = Stop;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
-        self.key = key.serialize(KeyName)?;
-        Ok(())
+        self.key(|writer| key.serialize(KeyWriter(writer)))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        let key = std::mem::take(&mut self.key);
-        self.member(key.into(), value)
+        self.value(value)
     }
 
     fn end(self) -> Result<(), Stop> {
@@ -403,21 +477,35 @@ impl ser::SerializeMap for Members<'_> {
     }
 }
 
-macro_rules! named_members {
-    ($($trait:ident),*) => {$(
-        impl ser::$trait for Members<'_> {
-            type Ok = ();
-            type Error = Stop;
+impl ser::SerializeStructVariant for Members<'_> {
+    type Ok = ();
+    type Error = Stop;
 
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Stop> {
-                self.member(key.into(), value)
-            }
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Stop> {
+        self.key(|writer| writer.key(key))?;
+        self.value(value)
+    }
 
-            fn end(self) -> Result<(), Stop> {
-                self.close()
-            }
-        }
-    )*};
+    fn end(self) -> Result<(), Stop> {
+        self.close()
+    }
 }
 
-named_members!(SerializeStruct, SerializeStructVariant);
+impl ser::SerializeStruct for Fields<'_> {
+    type Ok = ();
+    type Error = Stop;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Stop> {
+        match self {
+            Self::Members(members) => ser::SerializeStructVariant::serialize_field(members, key, value),
+            Self::Private(writer) => writer.private(value),
+        }
+    }
+
+    fn end(self) -> Result<(), Stop> {
+        match self {
+            Self::Members(members) => members.close(),
+            Self::Private(_) => Ok(()),
+        }
+    }
+}
