@@ -32,8 +32,8 @@ use proc_macro::TokenStream;
 /// implements `chem_runtime::step::Step` and is registered under the step type's name. It has the function's
 /// visibility.
 ///
-/// For a struct that the author writes, with a method that does the work, there is [`derive(Step)`](macro@Step). Everything below
-/// but the arguments is the same there.
+/// [`derive(Step)`](macro@Step) does the same for a struct that the author writes and a method that does the work. The sections
+/// below hold there too, except for the arguments and the return type.
 ///
 /// # The attribute
 /// - the name, `family.verb`, in lower case;
@@ -51,7 +51,7 @@ use proc_macro::TokenStream;
 ///   for it: it does not begin before the log says so. A sink, and a step with an `OutputFile`, is one without saying it;
 /// - `approximate` for a step whose results need not repeat to the last bit: whoever compares two runs may then give a
 ///   tolerance for a column;
-/// - `new = false` where the author writes a `new` of his own: see below.
+/// - `new = false` leaves out `new` and `with_…` (see below), where the author writes a `new`.
 ///
 /// # The arguments, in any order
 /// - `Input<T>`: an input port, called like the argument. `Option<Input<T>>` is a port that may be left open.
@@ -110,16 +110,16 @@ pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// It is what a function under [`macro@step`] would be: the same keys in `#[step(…)]`, which stands below the derive, the same
+/// It equals a function under [`macro@step`]: the same keys in `#[step(…)]`, which stands below the derive, the same
 /// `#[param(…)]` and doc comments, the same registration, and the same fingerprints where names, version, parameters and inputs
-/// are the same. What differs is where the inputs are: the derive sees the struct alone, so that their types are those of
+/// are the same. Only the inputs are elsewhere: the derive sees the struct alone, so it takes their types from
 /// `chem_runtime::step::RunStep`, which the author implements. `type Inputs` is
 /// - `()` for a source;
 /// - `Input<T>` for a step with one input, which manifests then call `input`;
 /// - a struct under [`derive(StepInputs)`](macro@StepInputs), whose fields name the inputs.
 ///
-/// A function is shorter, and tests can call it with its arguments alone. A struct is for a step whose parameters have methods
-/// of their own, or fields that other crates are not to see.
+/// A function is shorter, and a test calls it with its arguments alone. A struct suits a step whose parameters have methods, or
+/// private fields.
 ///
 /// A source says `source` and a sink `sink`; left out, the step is a transform. The struct has named fields or none, and no
 /// generics. It needs no other derive.

@@ -22,11 +22,13 @@
 //!     Ok(Text(text.0.repeat(times as usize)))
 //! }
 //!
-//! let engine = FlowEngine::new().first_step(Seed { text: "CO".into() }).add_step(Repeat { times: 3 }).build()?;
+//! let engine = FlowEngine::new().first_step(Seed::new().with_text("CO")).add_step(Repeat::new().with_times(3)).build()?;
 //! engine.run_to_end()?;
 //! assert_eq!(engine.last_step_output("repeat")?.unwrap().payload_text(), "\"COCOCO\"");
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
+//!
+//! A struct with a method is one too, by [`derive(Step)`](derive@step::Step). A program has the steps of the crates that it links.
 //!
 //! Where to look: [`mod@step`] for writing steps, [`engine`] for running flows, [`store`] for where logs live, [`flow`] for
 //! what events mean, [`fingerprint`] for what makes two runs equal, and [`cli`] for a program of one's own.

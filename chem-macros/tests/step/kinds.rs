@@ -1,6 +1,8 @@
 //! Sources, transforms and sinks, run in a flow: their inputs, outputs, errors and context.
 
 use chem_runtime::engine::FlowEngine;
+use chem_runtime::event::FlowEventKind;
+use chem_runtime::flow::FlowDefinition;
 use chem_runtime::prelude::*;
 use chem_runtime::step::{Registry, SinkRole, SourceRole, StepKind, StepSpec, TransformRole};
 use serde_json::json;
@@ -117,6 +119,23 @@ fn each_is_registered_under_its_name() {
     for name in ["kinds.numbers", "kinds.even", "kinds.compare", "kinds.fails", "params.all", "hygiene.names"] {
         assert_eq!(registry.get(name).map(|one| one.spec().name), Some(name));
     }
+}
+
+#[test]
+fn a_run_of_another_program_is_told_which_crates_have_steps_here() {
+    let engine = FlowEngine::new().first_step(Numbers::new()).build().unwrap();
+    engine.run_to_end().unwrap();
+    let FlowEventKind::FlowInitialized(mut begun) = engine.events().unwrap().remove(0).kind else { unreachable!() };
+    begun.definition.steps[0].uses = "other.numbers".to_owned();
+    let registry = Registry::linked().unwrap();
+    assert_eq!(registry.crates().into_iter().collect::<Vec<_>>(), ["chem-macros", "chem-runtime"]);
+    let refused = FlowDefinition::from_recorded("f", &begun.definition, registry).err().unwrap().to_string();
+    assert_eq!(
+        refused,
+        "step `numbers` uses `other.numbers`, which this program does not have; run it with the program that has it (the step \
+         types here are those of the crates `chem-macros` and `chem-runtime`; a program links another crate by naming it: \
+         `use my_steps as _;`)"
+    );
 }
 
 #[test]

@@ -82,11 +82,11 @@ pub struct OutputAddress {
 ///
 /// ```
 /// use chem_runtime::flow::{FlowDefinitionError, build_flow_definition_auto};
-/// use chem_runtime::step::{StepDefinition, StepExt as _};
+/// use chem_runtime::step::{Bound, StepDefinition, StepId};
 /// use chem_runtime::steps::demo::{Characters, Seed};
 ///
-/// let seed = Box::new(Seed { text: "CCO".into() }.named("seed")?) as Box<dyn StepDefinition>;
-/// let split = Box::new(Characters {}.named("split")?) as Box<dyn StepDefinition>;
+/// let seed: Box<dyn StepDefinition> = Box::new(Bound::new(StepId::new("seed")?, Seed::new().with_text("CCO")));
+/// let split: Box<dyn StepDefinition> = Box::new(Bound::new(StepId::new("split")?, Characters::new()));
 /// let definition = build_flow_definition_auto([seed, split])?;
 /// assert_eq!(definition.steps()[1].inputs()["text"].step, 0);
 /// # Ok::<_, FlowDefinitionError>(())
@@ -162,7 +162,8 @@ impl FlowDefinition {
             let id = StepId::new(step.id.clone())?;
             let inputs = step.inputs.clone().into_iter().collect();
             let Some(registration) = registry.get(&step.uses) else {
-                return Err(FlowDefinitionError::UnknownStepType { step: id, uses: step.uses.clone() });
+                let (uses, here) = (step.uses.clone(), registry.where_from());
+                return Err(FlowDefinitionError::UnknownStepType { step: id, uses, here });
             };
             if registration.spec().version != step.version {
                 if finished.contains(step.id.as_str()) {

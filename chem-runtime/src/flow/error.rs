@@ -98,12 +98,16 @@ pub enum FlowDefinitionError {
         reason: String,
     },
     /// A recorded step whose type is not linked into this program.
-    #[error("step `{step}` uses `{uses}`, which this program does not have; run it with the program that has it")]
+    #[error(
+        "step `{step}` uses `{uses}`, which this program does not have; run it with the program that has it ({here})"
+    )]
     UnknownStepType {
         /// The step.
         step: StepId,
         /// The step type.
         uses: String,
+        /// Which crates have step types here.
+        here: String,
     },
     /// A recorded step whose type has another version here.
     #[error(

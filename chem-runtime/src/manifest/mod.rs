@@ -220,8 +220,8 @@ fn step_type(
         names.iter().copied().filter(|name| family.as_ref().is_some_and(|family| name.starts_with(family))).collect();
     let help = match findings.nearest(&uses.text, names.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if siblings.is_empty() => "`chem steps` lists them".to_owned(),
-        None => format!("there are {}", listed(&siblings)),
+        None if siblings.is_empty() => format!("`chem steps` lists them; {}", registry.where_from()),
+        None => format!("there are {}; {}", listed(&siblings), registry.where_from()),
     };
     findings.add(Diagnostic::new(&rules::UNKNOWN_STEP_TYPE, message, source, uses.span).with_help(help));
     None

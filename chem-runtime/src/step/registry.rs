@@ -1,10 +1,10 @@
 //! The step types that are linked into this program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use chem_manifest::StepId;
-use chem_manifest::names::nearest;
+use chem_manifest::names::{listed, nearest};
 use serde_json::{Map, Value};
 
 use super::bound::Bound;
@@ -111,6 +111,22 @@ impl Registry {
     /// The name nearest to one that does not exist, if it is near enough to have been meant.
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
         nearest(name, self.by_name.keys().copied())
+    }
+
+    /// The crates that have step types here, by name.
+    pub fn crates(&self) -> BTreeSet<&'static str> {
+        self.iter().map(|registration| registration.spec.defined_in.0).collect()
+    }
+
+    /// Says which crates have step types here, and how a program gets those of another.
+    pub(crate) fn where_from(&self) -> String {
+        let crates: Vec<&str> = self.crates().into_iter().collect();
+        let those = match crates.as_slice() {
+            [] => "this program has no step types".to_owned(),
+            [one] => format!("the step types here are those of the crate `{one}`"),
+            several => format!("the step types here are those of the crates {}", listed(several)),
+        };
+        format!("{those}; a program links another crate by naming it: `use my_steps as _;`")
     }
 
     /// All step types by name.

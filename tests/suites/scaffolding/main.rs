@@ -4,7 +4,7 @@ mod snapshots;
 
 use std::path::Path;
 
-use chem_tests::outside::Outside;
+use chem_tests::outside::{Outside, Said};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chem-alone");
 
@@ -86,7 +86,8 @@ fn a_project_takes_the_runtime_from_its_sources_if_it_is_told_where_they_are() {
     assert_eq!(manifest.matches(&named).count(), 2, "{manifest}");
 }
 
-/// As it is generated, and once more with a generated step in it. `CHEM_UPDATE_DOCS=1` writes the template's snapshot anew.
+/// As it is generated, with generated steps in it, and with a test that does not name the library. `CHEM_UPDATE_DOCS=1` writes
+/// the template's snapshot anew. The `-` of the name is a `_` in the source.
 #[test]
 fn a_new_project_builds_and_passes_its_tests() {
     let mut outside = outside();
@@ -94,35 +95,53 @@ fn a_new_project_builds_and_passes_its_tests() {
     if update {
         outside = outside.variable("INSTA_UPDATE", "always");
     }
-    outside.shell(".", "chem new project words").well();
-    outside.shell("words", "cargo fmt --check").well();
-    let tested = outside.shell("words", "cargo test").well();
+    outside.shell(".", "chem new project own-words").well();
+    outside.shell("own-words", "cargo fmt --check").well();
+    let tested = outside.shell("own-words", "cargo test").well();
     if update {
         let template = "../chem-runtime/src/cli/templates/project/repeat.snap";
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join(template);
-        std::fs::copy(outside.path().join("words/snapshots/flows/repeat.snap"), template).unwrap();
+        std::fs::copy(outside.path().join("own-words/snapshots/flows/repeat.snap"), template).unwrap();
     }
-    assert!(tested.stdout.contains("test result: ok. 2 passed"), "{tested:?}");
+    assert_eq!(passed(&tested), 2, "{tested:?}");
     assert!(!tested.stderr.contains("warning"), "{}", tested.stderr);
 
-    let added = outside.shell("words", "chem new step table.head").well();
-    assert!(added.stderr.contains("add `mod head_table;` to src/steps/mod.rs"), "{added:?}");
-    outside.shell("words", "rustfmt --edition 2024 --check src/steps/head_table.rs").well();
-    outside.shell("words", "chem new step table.count --kind source").well();
-    outside.shell("words", "chem new step table.shape_2d --kind sink").well();
+    let added = outside.shell("own-words", "chem new step table.head").well();
+    assert!(added.stderr.contains("add `pub mod head_table;` to src/steps/mod.rs"), "{added:?}");
+    outside.shell("own-words", "rustfmt --edition 2024 --check src/steps/head_table.rs").well();
+    outside.shell("own-words", "chem new step table.count --kind source").well();
+    outside.shell("own-words", "chem new step table.shape_2d --kind sink").well();
     outside
-        .shell("words", "rustfmt --edition 2024 --check src/steps/count_table.rs src/steps/shape_2d_table.rs")
+        .shell("own-words", "rustfmt --edition 2024 --check src/steps/count_table.rs src/steps/shape_2d_table.rs")
         .well();
-    let modules = "printf 'mod count_table;\\nmod head_table;\\nmod shape_2d_table;\\n' >> src/steps/mod.rs";
-    outside.shell("words", modules).well();
-    let tested = outside.shell("words", "cargo test").well();
-    assert!(tested.stdout.contains("test result: ok. 5 passed"), "{tested:?}");
+    let modules =
+        "printf 'pub mod count_table;\\npub mod head_table;\\npub mod shape_2d_table;\\n' >> src/steps/mod.rs";
+    outside.shell("own-words", modules).well();
+    let tested = outside.shell("own-words", "cargo test").well();
+    assert_eq!(passed(&tested), 5, "{tested:?}");
     assert!(!tested.stderr.contains("warning"), "{}", tested.stderr);
 
-    let listed = outside.shell("words", "cargo run -q -- steps").well().stdout;
+    let listed = outside.shell("own-words", "cargo run -q -- steps").well().stdout;
     assert!(listed.contains("text.repeat") && listed.contains("table.head"), "{listed}");
-    outside.shell("words", "cargo run -q -- run flows/repeat.yaml").well();
-    outside.shell("words", "cargo run -q -- schema --output schemas/flow.schema.json").well();
-    let schema = std::fs::read_to_string(outside.path().join("words/schemas/flow.schema.json")).unwrap();
+    outside.shell("own-words", "cargo run -q -- run flows/repeat.yaml").well();
+    outside.shell("own-words", "cargo run -q -- schema --output schemas/flow.schema.json").well();
+    let schema = std::fs::read_to_string(outside.path().join("own-words/schemas/flow.schema.json")).unwrap();
     assert!(schema.contains("\"text.repeat\""), "{schema}");
+
+    // A program that does not link the library says what is missing, and so does the page on it.
+    outside.shell("own-words", "sed -i.old '/^use own_words/d' tests/flows.rs").well();
+    let failed = outside.shell("own-words", "cargo test --test flows");
+    let advice = "the step types here are those of the crate `chem-runtime`; a program links another crate by naming it: \
+                  `use my_steps as _;`";
+    assert!(!failed.good && failed.stdout.contains(advice), "{failed:?}");
+    let said = outside.shell("own-words", "chem check flows/repeat.yaml");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/linking.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(!said.good && page.contains(said.stdout.trim_end()), "{said:?}");
+}
+
+/// How many tests passed, in all programs of tests.
+fn passed(tested: &Said) -> usize {
+    let counts = tested.stdout.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
+    counts.map(|count| count.parse::<usize>().unwrap()).sum()
 }

@@ -34,7 +34,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode,
         let failure = Failure::usage(format!("there is no step type `{name}`"));
         return Err(match near {
             Some(near) => failure.with_help(format!("did you mean `{near}`?")),
-            None => failure.with_help("`chem steps` lists them all"),
+            None => failure.with_help(format!("`chem steps` lists them all; {}", registry.where_from())),
         });
     };
     match shared.format {

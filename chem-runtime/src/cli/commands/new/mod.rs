@@ -30,9 +30,11 @@ const SINK: &str = include_str!("../../templates/step/sink.rs.template");
 const PROJECT: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../../templates/project/Cargo.toml.template")),
     (".gitignore", include_str!("../../templates/project/gitignore")),
+    ("src/lib.rs", include_str!("../../templates/project/lib.rs.template")),
     ("src/main.rs", include_str!("../../templates/project/main.rs.template")),
     ("src/steps/mod.rs", include_str!("../../templates/project/steps.rs.template")),
     ("src/steps/repeat_text.rs", include_str!("../../templates/project/repeat_text.rs.template")),
+    ("tests/flows.rs", include_str!("../../templates/project/flows.rs.template")),
     ("flows/repeat.yaml", include_str!("../../templates/project/repeat.yaml")),
     ("snapshots/flows/repeat.snap", include_str!("../../templates/project/repeat.snap")),
 ];
@@ -96,9 +98,11 @@ fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
     let text = template.replace("{{name}}", name).replace("{{function}}", &function);
     write_new(&path, &text.replace("{{structure}}", &structure))?;
     let next = if Path::new("src/steps/mod.rs").exists() {
-        format!("add `mod {function};` to src/steps/mod.rs, then `cargo test`")
+        format!("add `pub mod {function};` to src/steps/mod.rs, then `cargo test`")
     } else {
-        format!("name it in your crate, with `mod {function};` in src/steps/mod.rs and `mod steps;` in src/main.rs")
+        format!(
+            "name it in your crate, with `pub mod {function};` in src/steps/mod.rs and `pub mod steps;` in src/lib.rs"
+        )
     };
     Ok((vec![path], next))
 }
@@ -109,11 +113,12 @@ fn project(name: &str, runtime: Option<&str>) -> Result<Written, Failure> {
     if directory.symlink_metadata().is_ok() {
         return Err(already_there(directory));
     }
-    let source = runtime::source(runtime)?;
+    let (source, library) = (runtime::source(runtime)?, name.replace('-', "_"));
     let mut written = Vec::new();
     for (file, template) in PROJECT {
         let path = directory.join(file);
-        write_new(&path, &template.replace("{{name}}", name).replace("{{runtime}}", &source))?;
+        let text = template.replace("{{name}}", name).replace("{{crate}}", &library).replace("{{runtime}}", &source);
+        write_new(&path, &text)?;
         written.push(path);
     }
     Ok((
