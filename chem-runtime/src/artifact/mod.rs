@@ -16,7 +16,8 @@ use serde_json::Value;
 
 pub use dataset::Dataset;
 pub use table::{
-    Column, ColumnData, ColumnType, NumbersInText, Table, TableBuilder, TableError, number_spelled, write_float,
+    ChunkRef, Column, ColumnData, ColumnType, NumbersInText, Table, TableBuilder, TableError, TableRoot,
+    number_spelled, write_float,
 };
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 

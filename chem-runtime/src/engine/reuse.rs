@@ -10,12 +10,12 @@ use std::fmt;
 
 use super::CoreEngineError;
 use super::results::{EarlierResults, Unbelievable};
-use crate::artifact::{ArtifactError, ArtifactSource as _, ArtifactValue as _, Table};
+use crate::artifact::{ArtifactError, ArtifactSource as _, ArtifactValue as _, TableRoot};
 use crate::event::{EventAddress, OutputRef, StepStarted};
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::flow::StepIdentity;
 use crate::step::{FileWritten, Files, StepDefinition, StepKind};
-use crate::store::{EventStore, StoredArtifacts};
+use crate::store::{EventStore, StoreError, StoredArtifacts};
 
 /// Which steps may be spared by what is finished already. By default none: an engine runs what it is given.
 ///
@@ -218,11 +218,10 @@ fn spoilt(store: &dyn EventStore, files: &Files, output: &OutputRef) -> Result<O
         Ok(None) => Ok(None),
         Ok(Some(written)) => Ok(file_is_not(files, &written)),
         Err(ArtifactError::Missing { hash }) => Ok(Some(RunsBecause::ArtifactMissing { hash })),
-        Err(ArtifactError::Unavailable { source, .. }) => match source.downcast() {
-            Ok(error) => Err(CoreEngineError::Store(*error)),
-            Err(error) => Ok(Some(RunsBecause::ArtifactCorrupt { reason: error.to_string() })),
-        },
-        Err(error) => Ok(Some(RunsBecause::ArtifactCorrupt { reason: error.to_string() })),
+        Err(error) => {
+            let error = StoreError::behind(error).map_err(CoreEngineError::Store)?;
+            Ok(Some(RunsBecause::ArtifactCorrupt { reason: error.to_string() }))
+        }
     }
 }
 
@@ -234,8 +233,8 @@ fn read(store: &dyn EventStore, output: &OutputRef) -> Result<Option<FileWritten
         return FileWritten::unpack(&root, &source).map(Some);
     }
     // Only tables are more than their root.
-    for (chunk, _) in Table::chunks_of(&root).unwrap_or_default() {
-        source.artifact(chunk)?;
+    for chunk in TableRoot::of(&root).map(|root| root.chunks).unwrap_or_default() {
+        source.artifact(chunk.hash)?;
     }
     Ok(None)
 }

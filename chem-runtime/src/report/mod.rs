@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::artifact::{ArtifactValue as _, Table};
+use crate::artifact::{ArtifactValue as _, Table, TableRoot};
 use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRequested, event_variants};
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
@@ -190,7 +190,7 @@ impl RunReport {
         let rows = |output: &OutputRef| -> Result<Option<usize>, StoreError> {
             let Some(root) = store.artifact(output.hash)? else { return Ok(None) };
             // Only tables have chunks.
-            Ok(Table::chunks_of(&root).ok().map(|chunks| chunks.iter().map(|(_, rows)| rows).sum()))
+            Ok(TableRoot::of(&root).ok().map(|root| root.rows))
         };
         let mut refused = Vec::new();
         for step in &self.steps {

@@ -134,6 +134,28 @@ pub enum ErrorClass {
 }
 
 impl StoreError {
+    /// Wraps the error as one of reading the artifact `hash`, for readers that know no store. [`Self::behind`] unwraps it.
+    pub(super) fn of_reading(self, hash: ArtifactHash) -> ArtifactError {
+        match self {
+            Self::Artifact(error) => error,
+            error => ArtifactError::Unavailable { hash, source: Box::new(error) },
+        }
+    }
+
+    /// Returns what is wrong with an artifact that could not be read.
+    ///
+    /// # Errors
+    /// Returns the store's own error if it is the store that failed.
+    pub(crate) fn behind(error: ArtifactError) -> Result<ArtifactError, Self> {
+        match error {
+            ArtifactError::Unavailable { hash, source } => match source.downcast::<Self>() {
+                Ok(error) => Err(*error),
+                Err(source) => Ok(ArtifactError::Unavailable { hash, source }),
+            },
+            error => Ok(error),
+        }
+    }
+
     /// Returns the message with those of its causes, in one line.
     pub fn with_causes(&self) -> String {
         let first: Option<&dyn std::error::Error> = Some(self);

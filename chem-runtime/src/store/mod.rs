@@ -276,8 +276,7 @@ impl<S: Deref<Target: EventStore> + Sync> ArtifactSource for StoredArtifacts<S> 
         match self.0.artifact(hash) {
             Ok(Some(artifact)) => Ok(artifact),
             Ok(None) => Err(ArtifactError::Missing { hash }),
-            Err(StoreError::Artifact(error)) => Err(error),
-            Err(error) => Err(ArtifactError::Unavailable { hash, source: Box::new(error) }),
+            Err(error) => Err(error.of_reading(hash)),
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue as _, Column, Table};
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue as _, Column, Table, TableRoot};
 use crate::event::OutputRef;
 use crate::fingerprint::ArtifactHash;
 use crate::step::{FileWritten, Files};
@@ -75,7 +75,7 @@ impl PinnedOutput {
     /// Pins an output whose artifact is in `source`. `files` knows where the files are that sinks wrote.
     pub(super) fn of(output: &OutputRef, source: &dyn ArtifactSource, files: &Files) -> Result<Self, ArtifactError> {
         let artifact = source.artifact(output.hash)?;
-        let content = if Table::chunks_of(&artifact).is_ok() {
+        let content = if TableRoot::of(&artifact).is_ok() {
             Content::Table(PinnedTable::of(&Table::unpack(&artifact, source)?)?)
         } else if artifact.kind() == FileWritten::KIND {
             Content::File(PinnedFile::of(FileWritten::unpack(&artifact, source)?, files))

@@ -15,7 +15,7 @@ use super::audit::{audit, heed};
 use super::facts::FlowFacts;
 use super::verify::bench::{Bench, Repeated};
 use super::verify::{Outcome, Tolerances};
-use crate::artifact::{Artifact, ArtifactValue as _, Table};
+use crate::artifact::{Artifact, ArtifactValue as _, TableRoot};
 use crate::event::{FlowId, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, Fingerprint};
 use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, history_of, replay};
@@ -151,7 +151,8 @@ impl Workshop<'_> {
             }
             let Some(root) = self.store.artifact(output.hash)? else { continue };
             // Only tables are more than their root.
-            if Table::chunks_of(&root).unwrap_or_default().iter().any(|(chunk, _)| self.damaged.contains_key(chunk)) {
+            let chunks = TableRoot::of(&root).map(|root| root.chunks).unwrap_or_default();
+            if chunks.iter().any(|chunk| self.damaged.contains_key(&chunk.hash)) {
                 return Ok(true);
             }
         }

@@ -1,45 +1,15 @@
-//! Tables as they lie in a store: their columns and chunks, whose rows are read only where they are asked for.
+//! What lies between the tables and other artifacts of two runs.
 
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::artifact::{Artifact, ArtifactError, ArtifactSource, Column};
-use crate::fingerprint::ArtifactHash;
-
-/// The root of a table.
-#[derive(Debug, Deserialize)]
-pub(super) struct TableRoot {
-    pub(super) columns: Vec<Column>,
-    pub(super) rows: usize,
-    pub(super) chunks: Vec<ChunkRef>,
-}
-
-/// A chunk of a table: its name and its number of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-pub(super) struct ChunkRef {
-    pub(super) hash: ArtifactHash,
-    pub(super) rows: usize,
-}
+use crate::artifact::TableRoot;
 
 /// A row: a value for each column.
 pub(super) type Row = Vec<Value>;
 
-impl TableRoot {
-    /// The table of which `artifact` is the root; none if it is no table.
-    pub(super) fn of(artifact: &Artifact) -> Option<Self> {
-        serde_json::from_str(artifact.payload_text()).ok()
-    }
-
-    /// The name of the column at `index`.
-    pub(super) fn column(&self, index: usize) -> String {
-        self.columns.get(index).map_or_else(|| format!("column {index}"), |column| column.name.to_string())
-    }
-}
-
-/// The rows of a chunk.
-pub(super) fn rows_of(source: &dyn ArtifactSource, chunk: ChunkRef) -> Result<Vec<Row>, ArtifactError> {
-    let artifact = source.artifact(chunk.hash)?;
-    serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))
+/// Returns the name of the column at `index`, also for a row that is longer than the table says.
+pub(super) fn column_name(root: &TableRoot, index: usize) -> String {
+    root.columns.get(index).map_or_else(|| format!("column {index}"), |column| column.name.to_string())
 }
 
 /// The first place in which two values differ, with what stands there; none if they are equal.

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use chem_runtime::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Table,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Table, TableRoot,
 };
 use chem_runtime::event::OutputRef;
 use chem_runtime::fingerprint::ArtifactHash;
@@ -106,7 +106,7 @@ fn records_are_found_without_reading_what_is_equal() {
     let change = [("weight".to_owned(), (json!(3750), json!(1)))].into();
     assert!(records.examples.contains(&Example::Changed("m30000".into(), change)), "{:#?}", records.examples);
 
-    let chunks = Table::chunks_of(&shelf.artifacts[&before]).unwrap().len();
+    let chunks = TableRoot::of(&shelf.artifacts[&before]).unwrap().chunks.len();
     let read = shelf.read.lock().unwrap().len();
     // Both roots, and the chunks about three places on either side.
     assert!(chunks > 60 && read <= 2 + 2 * 3 * 3, "{read} artifacts were read of twice {chunks} chunks");

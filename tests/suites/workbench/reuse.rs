@@ -257,9 +257,9 @@ fn an_artifact_that_is_missing_or_corrupt_makes_its_result_none_and_is_told() {
     let (instance, ends, _) = run_manifest(inner.clone(), LINES, directory.path());
     assert_eq!(ends, "FF");
     let root = instance.steps()[0].outputs[0].hash;
-    let chunks = chem_runtime::artifact::Table::chunks_of(&inner.artifact(root).unwrap().unwrap()).unwrap();
+    let chunks = chem_runtime::artifact::TableRoot::of(&inner.artifact(root).unwrap().unwrap()).unwrap().chunks;
     assert!(chunks.len() > 1);
-    for artifact in [root, chunks[1].0] {
+    for artifact in [root, chunks[1].hash] {
         for gone in [true, false] {
             let damaged = Damaged { inner: inner.clone(), artifact, gone, events: None };
             let (_, ends, told) = run_manifest(Arc::new(damaged), LINES, directory.path());

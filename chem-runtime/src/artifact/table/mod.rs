@@ -7,6 +7,7 @@ mod builder;
 mod columns;
 mod numbers;
 mod packing;
+mod root;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde_json::Value;
 pub use builder::TableBuilder;
 pub use columns::{Column, ColumnData, ColumnType};
 pub use numbers::{NumbersInText, number_spelled, write_float};
+pub use root::{ChunkRef, TableRoot};
 
 /// Why columns do not make a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,30 +6,14 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Column, ColumnData, Table, TableBuilder};
+use super::{ChunkRef, ColumnData, Table, TableBuilder, TableRoot};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed, chunk};
 use crate::cancel;
-use crate::fingerprint::{ArtifactHash, CanonicalError, canonical_json, check_length};
+use crate::fingerprint::{CanonicalError, canonical_text, check_length};
 
 /// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
 const ROWS: &str = "rows";
-
-/// A table's payload: what its root artifact holds.
-#[derive(Debug, Serialize, Deserialize)]
-struct Root {
-    columns: Vec<Column>,
-    rows: usize,
-    chunks: Vec<ChunkRef>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ChunkRef {
-    hash: ArtifactHash,
-    rows: usize,
-}
 
 impl Table {
     /// Packs the table as an artifact of `kind`, for the types that are tables with a promise.
@@ -39,16 +23,8 @@ impl Table {
         let parts: Vec<Artifact> =
             texts.into_par_iter().map(|(_, text)| Artifact::from_canonical(ROWS, text)).collect();
         let chunks = parts.iter().zip(sizes).map(|(part, rows)| ChunkRef { hash: part.hash(), rows }).collect();
-        let root = Root { columns: self.columns.clone(), rows: self.rows, chunks };
-        let payload =
-            serde_json::to_value(&root).map_err(|error| CanonicalError::NotJson { reason: error.to_string() })?;
-        Ok(Packed { root: Artifact::from_canonical(kind, canonical_json(&payload)?), parts })
-    }
-
-    /// The hashes of the chunks that a table's root artifact refers to, with their numbers of rows.
-    pub fn chunks_of(root: &Artifact) -> Result<Vec<(ArtifactHash, usize)>, ArtifactError> {
-        let root: Root = serde_json::from_str(root.payload_text()).map_err(|error| root.malformed(error))?;
-        Ok(root.chunks.into_iter().map(|chunk| (chunk.hash, chunk.rows)).collect())
+        let root = TableRoot { columns: self.columns.clone(), rows: self.rows, chunks };
+        Ok(Packed { root: Artifact::from_canonical(kind, canonical_text(&root)?.text), parts })
     }
 
     /// The text of each chunk, with its number of rows.
@@ -106,15 +82,17 @@ impl ArtifactValue for Table {
     }
 
     fn unpack(artifact: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
-        let root: Root = serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))?;
+        let root = TableRoot::of(artifact)?;
         let mut builder = TableBuilder::new(root.columns);
         for chunk in root.chunks {
-            let part = source.artifact(chunk.hash)?;
-            let rows: Vec<Vec<Value>> =
-                serde_json::from_str(part.payload_text()).map_err(|error| part.malformed(error))?;
+            let rows = chunk.read(source)?;
             cancel::check()?;
             for row in rows {
-                builder.push(row).map_err(|reason| part.malformed(reason))?;
+                builder.push(row).map_err(|reason| ArtifactError::Malformed {
+                    hash: chunk.hash,
+                    kind: ROWS.to_owned(),
+                    reason: reason.to_string(),
+                })?;
             }
         }
         let table = builder.finish()?;
@@ -137,7 +115,7 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::artifact::ColumnType;
+    use crate::artifact::{Column, ColumnType};
     use crate::fingerprint::MAX_LENGTH;
 
     fn numbered(names: impl Iterator<Item = usize>) -> Table {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::cards::name_of;
-use crate::artifact::{ArtifactSource, ArtifactValue as _, ColumnData, Table};
+use crate::artifact::{ArtifactSource, ArtifactValue as _, ColumnData, Table, TableRoot};
 use crate::fingerprint::ArtifactHash;
 use crate::records::{Key, is_missing, key_of};
 use crate::step::{
@@ -255,9 +255,8 @@ pub(super) fn before(
     rows: usize,
 ) -> Result<Option<Arc<Table>>, StepError> {
     for output in history.steps.iter().filter_map(|step| step.output(MAIN_OUTPUT)) {
-        let root = shelf.source.artifact(output.hash)?.payload()?;
-        let has = root["columns"].as_array().is_some_and(|columns| columns.iter().any(|column| column["name"] == name));
-        if has {
+        let root = TableRoot::of(&shelf.source.artifact(output.hash)?);
+        if root.is_ok_and(|root| root.columns.iter().any(|column| *column.name == *name)) {
             let more = shelf.rows(output)?.is_some_and(|all| all > rows);
             return if more { shelf.table(output).map(Some) } else { Ok(None) };
         }
@@ -280,7 +279,7 @@ impl<'a> Shelf<'a> {
     /// How many rows the artifact has; none if it is no table.
     fn rows(&self, output: &OutputRef) -> Result<Option<usize>, StepError> {
         let root = self.source.artifact(output.hash)?;
-        Ok(Table::chunks_of(&root).ok().map(|chunks| chunks.iter().map(|(_, rows)| rows).sum()))
+        Ok(TableRoot::of(&root).ok().map(|root| root.rows))
     }
 
     fn table(&mut self, output: &OutputRef) -> Result<Arc<Table>, StepError> {

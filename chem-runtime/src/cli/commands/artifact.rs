@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::artifact::{Artifact, ArtifactValue as _, Table};
+use crate::artifact::{Artifact, ArtifactValue as _, Table, TableRoot};
 use crate::cli::args::{ArtifactArgs, Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output;
@@ -59,7 +59,7 @@ fn find(store: &dyn EventStore, written: &str) -> Result<Artifact, Failure> {
 }
 
 fn rows(artifact: &Artifact, store: &dyn EventStore) -> Result<Table, Failure> {
-    if Table::chunks_of(artifact).is_err() {
+    if TableRoot::of(artifact).is_err() {
         return Err(Failure::usage(format!(
             "artifact {} is `{}`, which has no rows",
             artifact.hash(),

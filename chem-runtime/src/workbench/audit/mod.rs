@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::WorkbenchError;
-use crate::artifact::Table;
+use crate::artifact::TableRoot;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, OutputRef, StepReused};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 use crate::flow::{FlowInstance, StepIdentity, evolve};
@@ -279,8 +279,8 @@ impl Auditor<'_> {
                 self.audit.sound_artifacts += 1;
                 if let Some(address) = needed {
                     // Only tables are more than their root.
-                    let chunks = Table::chunks_of(&artifact).unwrap_or_default();
-                    self.need(address, chunks.into_iter().map(|(chunk, _)| chunk));
+                    let chunks = TableRoot::of(&artifact).map(|root| root.chunks).unwrap_or_default();
+                    self.need(address, chunks.into_iter().map(|chunk| chunk.hash));
                 }
                 return Ok(());
             }

@@ -14,11 +14,12 @@ pub use records::{Example, RecordDifference};
 use super::WorkbenchError;
 use super::difference::{Difference, differences, params};
 use super::facts::{FlowFacts, StepFacts};
-use super::tables::{TableRoot, first_difference};
-use crate::artifact::ArtifactSource;
+use super::tables::first_difference;
+use crate::artifact::{ArtifactSource, TableRoot};
 use crate::event::{FlowId, OutputRef};
 use crate::fingerprint::{ArtifactHash, Fingerprint};
 use crate::flow::FlowStatus;
+use crate::store::StoreError;
 
 /// Two flows side by side.
 #[derive(Debug, Clone, PartialEq)]
@@ -208,7 +209,7 @@ fn outputs(
 fn compare(source: &dyn ArtifactSource, was: ArtifactHash, is: ArtifactHash) -> Result<Change, WorkbenchError> {
     let read = || {
         let (was, is) = (source.artifact(was)?, source.artifact(is)?);
-        if let (Some(before), Some(after)) = (TableRoot::of(&was), TableRoot::of(&is)) {
+        if let (Ok(before), Ok(after)) = (TableRoot::of(&was), TableRoot::of(&is)) {
             return records::compare(source, &before, &after).map(Change::Records);
         }
         let whole = |before: &str, after: &str| (String::from("kind"), before.into(), after.into());
@@ -218,10 +219,7 @@ fn compare(source: &dyn ArtifactSource, was: ArtifactHash, is: ArtifactHash) -> 
         };
         Ok(Change::Value { path, before, after })
     };
-    read().or_else(|error| match error {
-        crate::artifact::ArtifactError::Unavailable { .. } => Err(WorkbenchError::Artifact(error)),
-        error => Ok(Change::Unreadable(error.to_string())),
-    })
+    read().or_else(|error| Ok(Change::Unreadable(StoreError::behind(error)?.to_string())))
 }
 
 /// A row as an object, for scripts.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::artifact::{ArtifactError, ArtifactSource, ColumnType};
-use crate::workbench::tables::{ChunkRef, Row, TableRoot, rows_of};
+use crate::artifact::{ArtifactError, ArtifactSource, ChunkRef, ColumnType, TableRoot};
+use crate::workbench::tables::{Row, column_name};
 
 /// How many records are given as examples.
 const EXAMPLES: usize = 10;
@@ -54,7 +54,8 @@ pub(super) fn compare(
     before: &TableRoot,
     after: &TableRoot,
 ) -> Result<RecordDifference, ArtifactError> {
-    let names = |root: &TableRoot| -> Vec<String> { (0..root.columns.len()).map(|index| root.column(index)).collect() };
+    let names =
+        |root: &TableRoot| -> Vec<String> { (0..root.columns.len()).map(|index| column_name(root, index)).collect() };
     let (old_names, new_names) = (names(before), names(after));
     let columns: Vec<String> = new_names.iter().filter(|name| old_names.contains(name)).cloned().collect();
     let mut found = RecordDifference {
@@ -149,7 +150,7 @@ impl Rows {
                 *times -= 1;
                 continue;
             }
-            for row in rows_of(source, *chunk)? {
+            for row in chunk.read(source)? {
                 let row: Row = places.iter().map(|&place| row.get(place).cloned().unwrap_or_default()).collect();
                 rows.push((Value::Array(row.clone()).to_string(), Some(row)));
             }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::compare::{self, Compared};
 use super::{Fault, Outcome, Tolerances};
+use crate::artifact::TableRoot;
 use crate::engine::{CoreEngineError, begin_step, repeat_step};
 use crate::event::{RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::DefinitionHash;
@@ -17,7 +18,6 @@ use crate::store::EventStore;
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::facts::StepFacts;
-use crate::workbench::tables::TableRoot;
 
 /// What a step has put out when it was run again.
 pub(in crate::workbench) struct Repeated {
@@ -69,7 +69,7 @@ impl<'a> Bench<'a> {
         for output in self.instance.steps().iter().flat_map(|step| &step.outputs) {
             // What cannot be read may have any columns; its step will be said to be not repeatable.
             let Ok(Some(root)) = self.store.artifact(output.hash) else { return Ok(()) };
-            if let Some(table) = TableRoot::of(&root) {
+            if let Ok(table) = TableRoot::of(&root) {
                 columns.extend(table.columns.into_iter().map(|column| column.name.to_string()));
             }
         }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Fault, Place, Tolerances};
-use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource, TableRoot};
 use crate::event::OutputRef;
 use crate::fingerprint::ArtifactHash;
 use crate::step::StepOutput;
 use crate::store::{EventStore, StoreError, StoredArtifacts};
-use crate::workbench::tables::{Row, TableRoot, first_difference, rows_of};
+use crate::workbench::tables::{Row, column_name, first_difference};
 
 /// What came of comparing.
 pub(super) enum Compared {
@@ -48,11 +48,10 @@ pub(super) fn outputs(
         let place = match found {
             Ok(None) => continue,
             Ok(Some(place)) => place,
-            Err(ArtifactError::Unavailable { source, .. }) => match source.downcast() {
-                Ok(error) => return Err(*error),
-                Err(error) => return Ok(Compared::Unreadable(error.to_string())),
-            },
-            Err(error) => return Ok(Compared::Unreadable(format!("what it put out cannot be read: {error}"))),
+            Err(error) => {
+                let error = StoreError::behind(error)?;
+                return Ok(Compared::Unreadable(format!("what it put out cannot be read: {error}")));
+            }
         };
         let fault = Fault::Artifact { output: was.name.clone(), was: was.hash, is: now, place };
         return Ok(Compared::Differs(fault));
@@ -82,7 +81,7 @@ fn artifact(
     if was.kind() != now.kind() {
         return Ok(whole("kind", was.kind().into(), now.kind().into()));
     }
-    let (Some(before), Some(after)) = (TableRoot::of(was), TableRoot::of(now)) else {
+    let (Ok(before), Ok(after)) = (TableRoot::of(was), TableRoot::of(now)) else {
         let found = first_difference(&was.payload()?, &now.payload()?);
         return Ok(found.and_then(|(field, was, is)| whole(&field, was, is)));
     };
@@ -108,7 +107,7 @@ fn artifact(
             if was == is {
                 continue;
             }
-            let field = before.column(index);
+            let field = column_name(&before, index);
             match off_by(&was, &is).zip(tolerances.get(&field)) {
                 Some((off, tolerance)) if off <= *tolerance => {
                     let most = within.entry(field).or_insert(off);
@@ -161,7 +160,7 @@ impl<'a> Reader<'a> {
             let Some(chunk) = self.root.chunks.get(self.chunk) else {
                 return Ok(None);
             };
-            self.rows = rows_of(self.source, *chunk)?.into_iter();
+            self.rows = chunk.read(self.source)?.into_iter();
             self.chunk += 1;
         }
     }
