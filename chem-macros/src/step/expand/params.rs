@@ -67,8 +67,8 @@ fn constructors(step: &StepType<'_>) -> TokenStream {
     );
     let setters = rest.iter().map(|param| setter(visibility, param));
     quote! {
-        // A step that only manifests use has them too.
-        #[allow(dead_code)]
+        // A step that only manifests use has them too, and so has one whose fields others do not see.
+        #[allow(dead_code, private_bounds)]
         impl #name {
             #[doc = #doc]
             #[allow(clippy::too_many_arguments)]
@@ -93,8 +93,9 @@ fn setter(visibility: &Visibility, param: &Param) -> TokenStream {
     let value = if optional.is_some() { quote!(::core::option::Option::Some(#value)) } else { value };
     quote! {
         #(#docs)*
-        #visibility fn #name(self, #ident: impl ::chem_runtime::step::IntoParam<#taken>) -> Self {
-            Self { #ident: #value, ..self }
+        #visibility fn #name(mut self, #ident: impl ::chem_runtime::step::IntoParam<#taken>) -> Self {
+            self.#ident = #value;
+            self
         }
     }
 }
