@@ -1,7 +1,7 @@
-//! Why a run is not what a snapshot says: the causes, each a sentence, the gravest first.
+//! Finds the causes of a difference between a run and its snapshot: a sentence each, the gravest first.
 //!
-//! What follows from another cause is none: an input that an earlier step changed, a wire that follows from a step
-//! inserted before, a fingerprint that covers the names of all steps.
+//! Consequences are left out: an input that an earlier step changed, a wire that moved because a step was inserted, a
+//! fingerprint that moved because it covers the list of steps.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use super::results::{OutputChange, arrow, changes, cut, value_change};
 use super::side::{Side, Step};
 use crate::workbench::{Difference, differences, first_difference};
 
-/// What was found.
+/// The causes and the effect of a difference.
 pub(super) struct Causes {
-    /// Why the two differ, a sentence for each cause; never empty.
+    /// One sentence for each cause; never empty.
     pub(super) causes: Vec<String>,
-    /// The rows that differ first in the result that the first cause speaks of.
+    /// The first differing rows of the first result that changed without a cause in its step's identity.
     pub(super) rows: Vec<String>,
-    /// What became of fingerprints and results.
+    /// Which fingerprints and results changed.
     pub(super) effect: String,
 }
 
-/// A step in both records.
+/// A step that both records have.
 struct Pair<'a> {
     was: &'a Step,
     is: &'a Step,
-    /// The components of its identity that differ.
+    /// The differing components of its identity.
     differences: Vec<Difference>,
     results: Vec<OutputChange>,
 }
@@ -45,7 +45,7 @@ impl Pair<'_> {
     }
 }
 
-/// Compares two records that are not the same.
+/// Explains the difference between two records.
 pub(super) fn causes(before: &Side, after: &Side) -> Causes {
     let pairing = Pairing::of(before, after);
     let pairs: Vec<Pair<'_>> = pairing.pairs.iter().map(|(was, is)| pair(was, is, &pairing)).collect();
@@ -82,20 +82,20 @@ fn pair<'a>(was: &'a Step, is: &'a Step, pairing: &Pairing<'_>) -> Pair<'a> {
     Pair { was, is, differences: differences(&before, &after), results: changes(&was.outputs, &is.outputs) }
 }
 
-/// Steps that fail and did not, or fail otherwise, or fail no longer.
+/// Names steps that fail now, no longer fail, or fail with another error.
 fn failures(pairs: &[Pair<'_>]) -> Vec<String> {
     let failure = |pair: &Pair<'_>| match (&pair.was.failure, &pair.is.failure) {
         (None, Some(is)) => Some(format!("{} fails: {is}", pair.name())),
         (Some(was), None) if pair.is.started.is_some() => Some(format!("{} no longer fails: {was}", pair.name())),
         (Some(was), Some(is)) if was != is => {
-            Some(format!("{} fails otherwise: {}", pair.name(), arrow(&json!(was), &json!(is))))
+            Some(format!("{} fails with another error: {}", pair.name(), arrow(&json!(was), &json!(is))))
         }
         _ => None,
     };
     pairs.iter().filter_map(failure).collect()
 }
 
-/// Libraries that computed columns in both, in another version.
+/// Names libraries that computed columns in both records, in different versions.
 fn libraries(before: &Side, after: &Side) -> Vec<String> {
     let versions = after.pinned.libraries.iter();
     let both = versions.filter_map(|(name, is)| Some((name, before.pinned.libraries.get(name)?, is)));
@@ -104,7 +104,7 @@ fn libraries(before: &Side, after: &Side) -> Vec<String> {
         .collect()
 }
 
-/// Whether the step did the same work and gave something else.
+/// Whether the step did the same work with another result.
 fn is_silent(pair: &Pair<'_>) -> bool {
     pair.ended_well() && pair.differences.is_empty() && !pair.results.is_empty()
 }
@@ -122,14 +122,14 @@ fn summary(results: &[OutputChange]) -> String {
     results.iter().map(|change| change.summary.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-/// What differs in the work that a step does, apart from what follows from other steps.
+/// Describes how the identity of a step changed, without the consequences of other changes.
 fn work(pair: &Pair<'_>, pairing: &Pairing<'_>) -> Option<String> {
     let consequence = |difference: &Difference| match difference {
         Difference::Upstream { .. } | Difference::History | Difference::Started { .. } | Difference::New => true,
         Difference::Wiring { before, after, .. } => pairing.explains(pair.is, before.as_deref(), after.as_deref()),
         _ => false,
     };
-    // Another step type has other parameters: those that nobody gives say nothing.
+    // Another step type has other parameters; those that the manifest leaves out are noise.
     let another_type = pair.differences.iter().any(|difference| matches!(difference, Difference::StepType { .. }));
     let noise = |difference: &Difference| match difference {
         Difference::Parameter { name, .. } => another_type && is_defaulted(name, pair),
@@ -140,7 +140,7 @@ fn work(pair: &Pair<'_>, pairing: &Pairing<'_>) -> Option<String> {
     if said.is_empty() && pair.ran() {
         said = written(pair);
     }
-    // Where nothing else differs, the result is that of the new version.
+    // If nothing else differs, the new version explains the result.
     if let ([Difference::Version { .. }], [_]) = (causes.as_slice(), pair.differences.as_slice())
         && pair.ended_well()
     {
@@ -164,7 +164,7 @@ fn component(difference: &Difference, pair: &Pair<'_>) -> String {
                 format!("`{}` has the new parameter `{name}`, with the default `{}`", recorded.uses, value(after))
             }
             (Some(before), None) if is_defaulted(name, pair) => {
-                format!("`{}` has no parameter `{name}` any more; it was `{}`", recorded.uses, value(before))
+                format!("parameter `{name}` of `{}` was removed; its default was `{}`", recorded.uses, value(before))
             }
             (Some(before), Some(after)) => format!("parameter `{name}` changed: {}", arrow(before, after)),
             (before, after) => {
@@ -184,7 +184,7 @@ fn component(difference: &Difference, pair: &Pair<'_>) -> String {
         Difference::Version { before, after } => {
             format!("the version of `{}` changed: {before} → {after}", recorded.uses)
         }
-        Difference::StepType { before, after } => format!("it uses `{after}` instead of `{before}`"),
+        Difference::StepType { before, after } => format!("the step type changed: `{before}` → `{after}`"),
         Difference::Wiring { port, before, after } => {
             let wire =
                 |wire: &Option<String>| wire.as_ref().map_or_else(|| "nothing".to_owned(), |wire| format!("`{wire}`"));
@@ -194,7 +194,7 @@ fn component(difference: &Difference, pair: &Pair<'_>) -> String {
     }
 }
 
-/// Whether a parameter, or the one that it is a part of, has its default on both sides.
+/// Whether a parameter, or the parameter that contains it, has its default in both records.
 fn is_defaulted(name: &str, pair: &Pair<'_>) -> bool {
     let top = name.split(['.', '[']).next().unwrap_or(name);
     let is_param = |step: &Step| step.recorded.params.contains_key(top);
@@ -202,7 +202,7 @@ fn is_defaulted(name: &str, pair: &Pair<'_>) -> bool {
     (is_param(pair.was) || is_param(pair.is)) && !is_given(pair.was) && !is_given(pair.is)
 }
 
-/// Parameters that are written otherwise and mean the same, such as the path of a file.
+/// Describes parameters whose spelling changed and whose identity did not, such as the path of a file.
 fn written(pair: &Pair<'_>) -> Vec<String> {
     let (mut was, mut is) = (pair.was.facts(false, str::to_owned), pair.is.facts(false, str::to_owned));
     for facts in [&mut was, &mut is] {
@@ -218,20 +218,21 @@ fn written(pair: &Pair<'_>) -> Vec<String> {
     }
     let found = differences(&was, &is).into_iter().filter(|found| matches!(found, Difference::Parameter { .. }));
     let mut said: Vec<String> =
-        found.map(|found| format!("{}, which means the same", component(&found, pair))).collect();
+        found.map(|found| format!("{}; the content is the same", component(&found, pair))).collect();
     let only = |these: &Step, those: &Step| -> Vec<String> {
         these.given.iter().filter(|name| !those.given.contains(name)).cloned().collect()
     };
-    let given =
-        only(pair.is, pair.was).into_iter().map(|name| format!("the manifest gives parameter `{name}` its default"));
+    let given = only(pair.is, pair.was)
+        .into_iter()
+        .map(|name| format!("the manifest now sets parameter `{name}` to its default"));
     let left = only(pair.was, pair.is)
         .into_iter()
-        .map(|name| format!("the manifest leaves parameter `{name}` to its default"));
+        .map(|name| format!("the manifest no longer sets parameter `{name}`, whose default is the same"));
     said.extend(given.chain(left));
     said
 }
 
-/// How a step is run: no fingerprint covers it.
+/// Describes changes in how a step is run, which no fingerprint covers.
 fn policies(pair: &Pair<'_>) -> Vec<String> {
     let (was, is) = (&pair.was.recorded, &pair.is.recorded);
     let members = [
@@ -252,7 +253,7 @@ fn policies(pair: &Pair<'_>) -> Vec<String> {
     members.into_iter().filter_map(change).collect()
 }
 
-/// What differs in the flow apart from its steps.
+/// Describes changes of the flow outside its steps.
 fn flow(before: &Side, after: &Side, steps_say_why: bool) -> Vec<String> {
     let mut said = Vec::new();
     if before.pinned.flow != after.pinned.flow {
@@ -261,12 +262,12 @@ fn flow(before: &Side, after: &Side, steps_say_why: bool) -> Vec<String> {
     let (was, is) = (json!(before.definition.description), json!(after.definition.description));
     if was != is {
         said.push(match (&was, &is) {
-            (Value::Null, is) => format!("the flow has a description: `{}`", cut(&is.to_string(), 0)),
-            (was, Value::Null) => format!("the flow has no description any more: `{}`", cut(&was.to_string(), 0)),
+            (Value::Null, is) => format!("a description was added to the flow: `{}`", cut(&is.to_string(), 0)),
+            (was, Value::Null) => format!("the flow's description was removed: `{}`", cut(&was.to_string(), 0)),
             _ => format!("the flow's description changed: {}", arrow(&was, &is)),
         });
     }
-    // A parameter that a step takes up is said of that step.
+    // If a step uses the parameter, the step's own sentence names it.
     if !steps_say_why {
         let (was, is) = (&before.definition.params, &after.definition.params);
         let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
@@ -274,14 +275,14 @@ fn flow(before: &Side, after: &Side, steps_say_why: bool) -> Vec<String> {
             let (was, is) = (was.get(name), is.get(name));
             if was != is {
                 let change = arrow(was.unwrap_or(&Value::Null), is.unwrap_or(&Value::Null));
-                said.push(format!("parameter `{name}` of the flow changed, and no step takes it up: {change}"));
+                said.push(format!("flow parameter `{name}`, which no step uses, changed: {change}"));
             }
         }
     }
     said
 }
 
-/// What a step said otherwise though it did the same and gave the same.
+/// Describes changed signals of a step whose work and result are the same.
 fn signals(pair: &Pair<'_>) -> Option<String> {
     let (was, is) = (&pair.was.signals, &pair.is.signals);
     if was == is || !pair.ended_well() || !pair.differences.is_empty() || !pair.results.is_empty() {
@@ -297,15 +298,15 @@ fn signals(pair: &Pair<'_>) -> Option<String> {
         signals.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
     if sorted(was) == sorted(is) {
-        return Some(format!("{step} sends its signals in another order: {} → {}", names(was), names(is)));
+        return Some(format!("{step} sent its signals in another order: {} → {}", names(was), names(is)));
     }
     let differing = was.iter().zip(is).find(|(was, is)| was != is);
     Some(match differing {
         Some(((was_name, was), (is_name, is))) if was_name == is_name => {
             let change = value_change(was, is).unwrap_or_default();
-            format!("{step} sends the signal `{is_name}` with other data: {change}")
+            format!("{step} sent signal `{is_name}` with other data: {change}")
         }
-        _ => format!("{step} sends other signals: {} → {}", names_or_none(&names(was)), names_or_none(&names(is))),
+        _ => format!("{step} sent other signals: {} → {}", names_or_none(&names(was)), names_or_none(&names(is))),
     })
 }
 
@@ -313,7 +314,7 @@ fn names_or_none(names: &str) -> &str {
     if names.is_empty() { "none" } else { names }
 }
 
-/// Where the events come in another order, or, if `alone` asks for it, are other events.
+/// Describes events in another order or, if `alone`, any other events.
 fn events(before: &Side, after: &Side, alone: bool) -> Option<String> {
     let sorted = |side: &Side| {
         let mut log = side.log.clone();
@@ -336,25 +337,25 @@ fn events(before: &Side, after: &Side, alone: bool) -> Option<String> {
     Some(format!("{what}: at position {position} {} instead of {} (`{was}` → `{is}`)", event(after), event(before)))
 }
 
-/// A fingerprint that moved while all that it covers is what it was.
+/// Names a step whose fingerprint moved although none of its components changed.
 fn scheme(pairs: &[Pair<'_>]) -> Option<String> {
     let moved = pairs.iter().find(|pair| pair.differences.is_empty() && pair.was.fingerprint != pair.is.fingerprint)?;
     Some(format!(
-        "the fingerprint of {} moved, and nothing that it covers changed: chem-runtime makes fingerprints in another way",
+        "the fingerprint of {} moved although none of its components changed: the fingerprint scheme of chem-runtime changed",
         moved.name()
     ))
 }
 
-/// The first place where the records differ, for want of better words.
+/// Names the first path at which the records differ: the fallback if there is no better explanation.
 fn anything(before: &Side, after: &Side) -> String {
     let value = |side: &Side| serde_json::to_value(&side.pinned).unwrap_or_default();
     match first_difference(&value(before), &value(after)) {
         Some((path, was, is)) => format!("the record differs at `{path}`: {}", arrow(&was, &is)),
-        None => "the snapshot says the same in another spelling".to_owned(),
+        None => "the snapshot has the same content in another layout".to_owned(),
     }
 }
 
-/// What moved with it all, in a line.
+/// Lists the fingerprints and results that changed, in one line.
 fn effect(pairs: &[Pair<'_>], pairing: &Pairing<'_>) -> String {
     let moved = |of: &dyn Fn(&Pair<'_>) -> bool| -> Vec<String> {
         pairs.iter().filter(|pair| of(pair)).map(|pair| format!("`{}`", pair.is.id())).collect()

@@ -1,7 +1,7 @@
-//! The format of a snapshot: JSON in which everything that fits on a line stands on one.
+//! Defines the format of a snapshot: JSON with every value that fits on a line on one line.
 //!
-//! It holds the events of a run as the log has them, and for each step what it put out: small payloads whole, of large
-//! ones as much as tells two apart (see `output`).
+//! A snapshot holds the events of a run as the log has them, and the outputs of each step: small payloads in full, and a
+//! summary of large ones (see `output`).
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use serde_json::Value;
 use super::output::PinnedOutput;
 use crate::fingerprint::{DefinitionHash, Fingerprint};
 
-/// The number of this format. Snapshots without a number pin hashes in place of results.
+/// The version of this format. Snapshots of the first format have no version, and pin hashes instead of results.
 const FORMAT: u64 = 2;
 
-/// The width to which lines are filled.
+/// The length up to which a value stays on one line, in bytes.
 const WIDTH: usize = 120;
 
-/// What a snapshot pins, in the order in which it is written.
+/// The content of a snapshot, with its members in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pinned {
     format: u64,
     pub(super) flow: String,
     pub(super) status: String,
     pub(super) event_variants: String,
-    /// The libraries that computed columns of its tables, with their versions.
+    /// The versions of the libraries that computed columns of the run's tables, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) libraries: BTreeMap<String, String>,
     pub(super) definition_hash: Option<DefinitionHash>,
@@ -33,19 +33,19 @@ pub(super) struct Pinned {
     pub(super) events: Vec<PinnedEvent>,
 }
 
-/// A step with its results.
+/// A step with its outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct PinnedStep {
     pub(super) id: String,
     pub(super) fingerprint: Option<Fingerprint>,
-    /// The parameters that the manifest gives. The others have their defaults.
+    /// The names of the parameters that the manifest sets. The others have their defaults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) given: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) outputs: Vec<PinnedOutput>,
 }
 
-/// An event without its number, its time and its run.
+/// An event without its sequence number, timestamp and run id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct PinnedEvent {
     pub(super) position: u64,
@@ -56,21 +56,21 @@ pub(super) struct PinnedEvent {
 /// Why a snapshot cannot be compared with a run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(super) enum UnreadableSnapshot {
-    /// It was written before formats had numbers.
+    /// It has the first format, which had no version.
     #[error("the snapshot is in an earlier format, which does not pin the results of steps")]
     Earlier(Value),
-    /// A later release wrote it.
+    /// It has a format that this release does not know.
     #[error(
         "the snapshot is in format {0}, which a later release of chem-runtime wrote; this one reads format {FORMAT}"
     )]
     Later(u64),
-    /// It is no snapshot of a flow, or was damaged.
+    /// It is not a snapshot of a flow, or it was damaged.
     #[error("the snapshot cannot be read: {0}")]
     Damaged(String),
 }
 
 impl Pinned {
-    /// A snapshot of a run; `steps` and `events` are to be filled in.
+    /// Returns a snapshot without steps and events, which the caller fills in.
     pub(super) fn new(flow: String, status: &str, event_variants: String) -> Self {
         Self {
             format: FORMAT,
@@ -93,7 +93,7 @@ impl Pinned {
             Some(Some(FORMAT)) => serde_json::from_value(value).map_err(damaged),
             Some(Some(later)) if later > FORMAT => Err(UnreadableSnapshot::Later(later)),
             None if value.get("event_variants").is_some() => Err(UnreadableSnapshot::Earlier(value)),
-            _ => Err(UnreadableSnapshot::Damaged("it does not say which format it has".to_owned())),
+            _ => Err(UnreadableSnapshot::Damaged("it has no format version".to_owned())),
         }
     }
 
@@ -105,7 +105,7 @@ impl Pinned {
     }
 }
 
-/// Writes compact JSON so that a person can read it: what does not fit on a line has a line for each member.
+/// Reformats compact JSON for people: a value that does not fit on a line gets a line for each member.
 fn lay_out(json: &str, indent: usize, out: &mut String) {
     let inside = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
     let is_list = json.starts_with('[');
@@ -117,7 +117,7 @@ fn lay_out(json: &str, indent: usize, out: &mut String) {
     for (index, member) in members(inside).into_iter().enumerate() {
         out.push_str(if index == 0 { "\n" } else { ",\n" });
         out.extend(std::iter::repeat_n(' ', indent + 2));
-        // The colon stands behind the name of a member.
+        // The colon follows the name of the member.
         let (name, value) = member.split_at(if is_list { 0 } else { (text_end(member) + 1).min(member.len()) });
         out.push_str(name);
         out.push_str(if is_list { "" } else { " " });
@@ -128,7 +128,7 @@ fn lay_out(json: &str, indent: usize, out: &mut String) {
     out.push_str(if is_list { "]" } else { "}" });
 }
 
-/// The members of a list or an object, given what stands between its brackets.
+/// Splits the text between the brackets of a list or an object into its members.
 fn members(inside: &str) -> Vec<&str> {
     let (mut members, mut start, mut depth, mut at) = (Vec::new(), 0, 0_usize, 0);
     let bytes = inside.as_bytes();
@@ -149,7 +149,7 @@ fn members(inside: &str) -> Vec<&str> {
     members
 }
 
-/// The length of the JSON text with which `json` begins.
+/// Returns the length of the JSON string at the start of `json`.
 fn text_end(json: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in json.bytes().enumerate().skip(1) {

@@ -1,4 +1,4 @@
-//! What a test says when a run is not what its snapshot says.
+//! Reports that a run differs from its snapshot.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use super::format::UnreadableSnapshot;
 use super::readable::diff;
 use super::side::Side;
 
-/// How many causes are named besides the first.
+/// How many causes follow the headline.
 const FURTHER: usize = 5;
 
-/// Why a run is not what its snapshot says: a headline, what moved with it, and a diff of at most 40 lines.
+/// A difference between a run and its snapshot: a headline with the cause, the effect, and a diff of at most 40 lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     headline: String,
@@ -23,7 +23,7 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
-    /// Compares the text of a record with that of a snapshot; none if they are the same.
+    /// Compares the text of a record with the text of a snapshot. Returns `None` if they are equal.
     pub(super) fn between(pinned: &str, now: &str, manifest: &Path, snapshot: &Path) -> Option<Self> {
         if pinned.trim_end() == now.trim_end() {
             return None;
@@ -56,7 +56,7 @@ impl Mismatch {
             mismatch.also.push(format!("{more} more changes"));
         }
         mismatch.effect = Some(effect);
-        // The headline has the first row already.
+        // The headline already shows the first row.
         if rows.len() > 1 {
             mismatch.detail.extend(rows);
             mismatch.detail.push(String::new());
@@ -65,7 +65,7 @@ impl Mismatch {
         Some(mismatch)
     }
 
-    /// There is no snapshot of this record, whose text is `now`.
+    /// Reports that there is no snapshot for the record with the text `now`.
     pub(super) fn unpinned(now: &str, manifest: &Path, snapshot: &Path) -> Self {
         Self {
             headline: format!("`{}` has no snapshot yet", manifest.display()),
@@ -77,7 +77,7 @@ impl Mismatch {
         }
     }
 
-    /// The snapshot's file cannot be read.
+    /// Reports that the snapshot file cannot be read.
     pub(super) fn unreadable(reason: &str, manifest: &Path, snapshot: &Path) -> Self {
         Self {
             headline: UnreadableSnapshot::Damaged(reason.to_owned()).to_string(),
@@ -86,27 +86,27 @@ impl Mismatch {
         }
     }
 
-    /// The cause in one line: the first step that is to blame, or what else changed.
+    /// Returns the gravest cause, in one line.
     pub fn headline(&self) -> &str {
         &self.headline
     }
 
-    /// Further causes, a line each.
+    /// Returns the other causes, one line each.
     pub fn also(&self) -> &[String] {
         &self.also
     }
 
-    /// What moved: fingerprints and results.
+    /// Returns which fingerprints and results changed.
     pub fn effect(&self) -> &str {
         self.effect.as_deref().unwrap_or_default()
     }
 
-    /// The lines of the record that differ, at most 40, with the first rows that do before them.
+    /// Returns the differing lines of the record, at most 40, after the first differing rows if there are several.
     pub fn detail(&self) -> &[String] {
         &self.detail
     }
 
-    /// The same without the lines that differ.
+    /// Drops the differing lines.
     pub(super) fn in_short(mut self) -> Self {
         self.detail.clear();
         self
@@ -129,13 +129,13 @@ impl fmt::Display for Mismatch {
         }
         write!(
             f,
-            "\nhelp: if this is meant, accept it with `cargo insta review`, which `cargo install cargo-insta` installs,\n      \
-             or without it: `INSTA_UPDATE=always cargo test` writes the snapshot anew"
+            "\nhelp: if the change is intended, accept it with `cargo insta review` (from `cargo install cargo-insta`)\n      \
+             or `INSTA_UPDATE=always cargo test`"
         )
     }
 }
 
-/// What a snapshot in the earlier format still tells: whether the fingerprints are what they were.
+/// Compares fingerprints with a snapshot in the earlier format, which pins little else.
 fn against_earlier(earlier: &serde_json::Value, now: &Side) -> String {
     let before = |id: &str| {
         let steps = earlier["steps"].as_array()?;
@@ -144,7 +144,7 @@ fn against_earlier(earlier: &serde_json::Value, now: &Side) -> String {
     let moved =
         now.steps.iter().find(|step| before(step.id()).map(str::to_owned) != step.fingerprint.map(|it| it.to_string()));
     match moved {
-        Some(step) => format!("the fingerprint of step `{}` is not the one in it", step.id()),
-        None => "the fingerprints in it are those of this run".to_owned(),
+        Some(step) => format!("the fingerprint of step `{}` differs from the pinned one", step.id()),
+        None => "the pinned fingerprints are those of this run".to_owned(),
     }
 }

@@ -1,8 +1,8 @@
 //! Flows as regression tests: the whole record of a run, with only what differs from run to run masked.
 //!
-//! One line pins a flow of one's own crate. It runs the manifest (a path relative to the crate), writes what its sinks
-//! write to a temporary directory, and compares the record with `snapshots/flows/NAME.snap` beside the directory that
-//! the manifest is in (a manifest in a folder of `flows` has its snapshot in the same folder of `snapshots/flows`):
+//! One line pins a flow of your crate. It runs the manifest (a path relative to the crate), redirects the files of its
+//! sinks to a temporary directory, and compares the record with a snapshot: for `flows/NAME.yaml` that is
+//! `snapshots/flows/NAME.snap`, and a folder within `flows` has a folder within `snapshots/flows`.
 //!
 //! ```no_run
 //! #[test]
@@ -11,10 +11,10 @@
 //! }
 //! ```
 //!
-//! A change fails the test, and the first line of the failure says what is to blame for it: a step whose code gives
-//! another result under the same fingerprint, a parameter, an input file, a step that was renamed, … A diff of at most
-//! 40 lines follows. `cargo insta review` (from `cargo install cargo-insta`) accepts a change, and so does
-//! `INSTA_UPDATE=always cargo test`; insta's environment variables mean what they mean to insta.
+//! A change fails the test, and the first line of the failure names the cause: a step that gave another result under the
+//! same fingerprint, a parameter, an input file, a renamed step, … A diff of at most 40 lines follows. Accept a change
+//! with `cargo insta review` (from `cargo install cargo-insta`) or `INSTA_UPDATE=always cargo test`; insta's environment
+//! variables apply.
 
 mod causes;
 mod format;

@@ -1,5 +1,5 @@
-//! What a snapshot holds of an output: a small payload whole; of a table its columns, the number of its rows and the
-//! first of them; of a file its first lines; of anything else that is large, its beginning.
+//! Summarizes an output for a snapshot: a small payload in full, a table by its columns, row count and first rows, a file
+//! by its first lines, and any other large payload by its beginning.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,16 +9,16 @@ use crate::event::OutputRef;
 use crate::fingerprint::ArtifactHash;
 use crate::step::{FileWritten, Files};
 
-/// The longest payload that is pinned whole, in bytes.
+/// The longest payload that is pinned in full, in bytes.
 const WHOLE: usize = 600;
 /// How many rows of a table and lines of a file are pinned.
 const FIRST: usize = 5;
-/// The longest text within a payload that is pinned whole, in characters.
+/// The longest text within a payload that is pinned in full, in characters.
 const LONGEST: usize = 120;
-/// How many items of a list and members of an object are pinned where the payload is large.
+/// How many items of a list and members of an object are pinned if the payload is large.
 const ITEMS: usize = 8;
 
-/// An output with what the snapshot holds of it.
+/// An output with its summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct PinnedOutput {
     pub(super) name: String,
@@ -28,17 +28,17 @@ pub(super) struct PinnedOutput {
     pub(super) content: Content,
 }
 
-/// What the snapshot holds of a payload.
+/// The summary of a payload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Content {
-    /// All of it.
+    /// The payload in full.
     Value(Value),
-    /// Of a table its columns and its first rows.
+    /// The columns and the first rows of a table.
     Table(PinnedTable),
-    /// Of a file that a sink wrote its first lines.
+    /// The first lines of a file that a sink wrote.
     File(PinnedFile),
-    /// Its beginning, with notes in place of what is left out.
+    /// The beginning of a large payload, with notes in place of the rest.
     Beginning(Value),
 }
 
@@ -50,7 +50,7 @@ pub(super) struct PinnedTable {
     pub(super) first: Vec<Vec<Value>>,
 }
 
-/// A column with a hash over its values, which tells in which columns two tables differ behind their first rows.
+/// A column with a hash of its values, which shows the columns in which two tables differ after their first rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct PinnedColumn {
     #[serde(flatten)]
@@ -64,7 +64,7 @@ pub(super) struct PinnedFile {
     pub(super) path: String,
     pub(super) bytes: u64,
     pub(super) sha256: String,
-    /// How many lines it has; none if it is not text.
+    /// The number of lines; `None` if it is not text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) lines: Option<usize>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -72,7 +72,7 @@ pub(super) struct PinnedFile {
 }
 
 impl PinnedOutput {
-    /// Pins an output whose artifact is in `source`. `files` knows where the files are that sinks wrote.
+    /// Summarizes an output whose artifact is in `source`, and whose file, if a sink wrote one, is among `files`.
     pub(super) fn of(output: &OutputRef, source: &dyn ArtifactSource, files: &Files) -> Result<Self, ArtifactError> {
         let artifact = source.artifact(output.hash)?;
         let content = if TableRoot::of(&artifact).is_ok() {
@@ -120,7 +120,7 @@ impl PinnedFile {
     }
 }
 
-/// The value with notes in place of what is left out of long texts, lists and objects.
+/// Shortens long texts, lists and objects, and notes their full size.
 fn abridged(value: &Value, depth: u32) -> Value {
     let items = (ITEMS >> depth.min(8)).max(2);
     let left_out = |all: usize, what: &str| format!("… ({all} {what})");

@@ -1,15 +1,15 @@
-//! Which step of one flow is which step of the other: by its name, or else by what it does and where it stands.
+//! Matches the steps of two flows: by name, or else by work and position.
 
 use super::side::{Side, Step};
 use crate::step::listed;
 
-/// The steps that two flows share, and what became of the others.
+/// The matched steps of two flows, and the rest.
 pub(super) struct Pairing<'a> {
-    /// The steps of both, in the order of the second.
+    /// The matched steps, in the order of the second flow.
     pub(super) pairs: Vec<(&'a Step, &'a Step)>,
     pub(super) added: Vec<&'a Step>,
     pub(super) removed: Vec<&'a Step>,
-    /// The steps that the second has at another place.
+    /// The steps that the second flow has in another position.
     pub(super) moved: Vec<&'a Step>,
     before: &'a [Step],
     after: &'a [Step],
@@ -24,7 +24,7 @@ impl<'a> Pairing<'a> {
             if partner[index].is_none() {
                 let free = (0..before.len()).filter(|place| !partner.contains(&Some(*place)));
                 let was = free.filter(|&place| before[place].recorded.uses == step.recorded.uses);
-                // Of several the one whose parameters are the same; of one alone the place may tell.
+                // Prefer the same parameters; with other parameters, the position has to match.
                 let mut was: Vec<usize> = was.collect();
                 was.sort_by_key(|&place| before[place].recorded.params != step.recorded.params);
                 partner[index] = was.into_iter().find(|&place| {
@@ -48,19 +48,18 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// The name that a step of the first flow has in the second.
+    /// Returns the name in the second flow of a step of the first.
     pub(super) fn name_now(&self, id: &str) -> String {
         self.pairs.iter().find(|(was, _)| was.id() == id).map_or(id, |(_, is)| is.id()).to_owned()
     }
 
-    /// Whether the second flow has other steps, names of steps, or another order: then all fingerprints move.
+    /// Whether the ids of the steps or their order differ, which moves all fingerprints.
     pub(super) fn is_another_list(&self) -> bool {
         let ids = |steps: &[Step]| steps.iter().map(|step| step.id().to_owned()).collect::<Vec<_>>();
         ids(self.before) != ids(self.after)
     }
 
-    /// Whether an input that came from `before` and comes from `after`, a wire each, follows from what became of the
-    /// list of steps: a step between them is new, gone, or at another place.
+    /// Whether a change of wire from `before` to `after` is a consequence of a step that was added, removed or moved.
     pub(super) fn explains(&self, step: &Step, before: Option<&str>, after: Option<&str>) -> bool {
         let names = |steps: &[&Step], wire: Option<&str>| {
             let id = wire.map(|wire| wire.split('.').next().unwrap_or(wire));
@@ -72,7 +71,7 @@ impl<'a> Pairing<'a> {
             || self.moved.iter().any(|moved| moved.id() == step.id())
     }
 
-    /// What became of the list of steps, a sentence for each change.
+    /// Describes how the list of steps changed, in one sentence for each change.
     pub(super) fn changes(&self) -> Vec<String> {
         let renamed = self.pairs.iter().filter(|(was, is)| was.id() != is.id());
         let mut changes: Vec<String> =
@@ -84,7 +83,11 @@ impl<'a> Pairing<'a> {
                 Some(place) => {
                     changes.push(format!("step {} was replaced by step {}", uses(removed.remove(place)), uses(step)));
                 }
-                None => changes.push(format!("step {} was inserted {}", uses(step), at(self.after, step))),
+                None => changes.push(format!(
+                    "step {} was inserted {}",
+                    uses(step),
+                    at(self.after, step, "at the beginning")
+                )),
             }
         }
         for step in removed {
@@ -92,15 +95,16 @@ impl<'a> Pairing<'a> {
                 "step `{}` (`{}`) was removed {}",
                 step.id(),
                 step.recorded.uses,
-                at(self.before, step)
+                at(self.before, step, "at the beginning")
             ));
         }
         match self.moved.as_slice() {
             [] => {}
             [step] => {
                 let was = self.pairs.iter().find(|(_, is)| is.id() == step.id()).map_or(*step, |(was, _)| *was);
-                let (was, is) = (at(self.before, was), at(self.after, step));
-                changes.push(format!("step `{}` was moved: it stands {is}, and stood {was}", step.id()));
+                let first = "the beginning";
+                let (was, is) = (at(self.before, was, first), at(self.after, step, first));
+                changes.push(format!("step `{}` moved from {was} to {is}", step.id()));
             }
             _ => {
                 let order = |steps: &[Step]| listed(&steps.iter().map(Step::id).collect::<Vec<_>>());
@@ -111,7 +115,7 @@ impl<'a> Pairing<'a> {
         changes
     }
 
-    /// Whether a step of the first flow has the neighbours that a step of the second has.
+    /// Whether a step of the first flow and a step of the second have the same neighbours.
     fn stand_alike(&self, was: &Step, is: &Step) -> bool {
         let place = self.before.iter().position(|step| step.id() == was.id());
         let index = self.after.iter().position(|step| step.id() == is.id());
@@ -119,16 +123,16 @@ impl<'a> Pairing<'a> {
     }
 }
 
-/// Where a step stands: after the one before it.
-fn at(steps: &[Step], step: &Step) -> String {
+/// Describes the position of a step, with `first` for the first step.
+fn at(steps: &[Step], step: &Step, first: &str) -> String {
     let place = steps.iter().position(|other| other.id() == step.id()).unwrap_or_default();
     match place.checked_sub(1).and_then(|before| steps.get(before)) {
         Some(before) => format!("after `{}`", before.id()),
-        None => "at the beginning".to_owned(),
+        None => first.to_owned(),
     }
 }
 
-/// Whether the steps before and after are those of the same names, or none.
+/// Whether the steps before and after have the same ids.
 fn same_neighbours(place: usize, index: usize, before: &[Step], after: &[Step]) -> bool {
     let around = |steps: &[Step], at: usize| {
         let id = |at: Option<usize>| at.and_then(|at| steps.get(at)).map(|step| step.id().to_owned());
@@ -137,9 +141,9 @@ fn same_neighbours(place: usize, index: usize, before: &[Step], after: &[Step]) 
     around(before, place) == around(after, index)
 }
 
-/// The indices of a longest part of the list that ascends, without those that have no partner.
+/// Returns the indices of a longest ascending subsequence, skipping `None`.
 fn longest_ascent(partner: &[Option<usize>]) -> Vec<usize> {
-    // For each index the longest ascent that ends with it. Flows have tens of steps, and not thousands.
+    // For each index, the longest ascent that ends there. Quadratic, which is fine for tens of steps.
     let mut ending: Vec<Vec<usize>> = Vec::new();
     for (index, place) in partner.iter().enumerate() {
         let before = ending.iter().filter(|ascent| {

@@ -1,4 +1,4 @@
-//! A record in lines that a person reads, and the lines in which two of them differ.
+//! Renders a record as lines for people, and diffs two of them.
 
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -9,14 +9,14 @@ use crate::step::InputFile;
 
 /// The longest diff, in lines.
 const LINES: usize = 40;
-/// How many equal lines are shown around those that differ.
+/// How many equal lines surround those that differ.
 const AROUND: usize = 2;
 /// The longest line, in characters.
 const LONGEST: usize = 140;
 /// The longest cell of a row, in characters.
 const CELL: usize = 24;
 
-/// The lines in which two records differ, at most [`LINES`].
+/// Returns the differing lines of two records, at most [`LINES`].
 pub(super) fn diff(before: &Side, after: &Side) -> Vec<String> {
     let (mut was, mut is) = (lines(before, false), lines(after, false));
     if was == is {
@@ -59,7 +59,7 @@ fn clipped(line: &str) -> String {
     }
 }
 
-/// The record in lines: the flow, and for each step what it is, what it said and what it put out.
+/// Renders the record: the flow, then the definition, signals and outputs of each step.
 fn lines(side: &Side, hashes: bool) -> Vec<String> {
     let pinned = &side.pinned;
     let mut lines = vec![format!("flow {}, {}, events {}", pinned.flow, pinned.status, pinned.event_variants)];
@@ -84,7 +84,7 @@ fn of_step(step: &Step, hashes: bool) -> Vec<String> {
     for (name, value) in &recorded.params {
         let default = if step.given.contains(name) { "" } else { " (default)" };
         say(format!("parameter {name} = {value}{default}"));
-        // Of a file its content counts.
+        // A fingerprint covers the content of a file, not its path.
         let hashed = started.and_then(|started| started.params.get(name)).filter(|hashed| *hashed != value);
         match hashed.map(|hashed| (hashed, InputFile::content_in(hashed))) {
             Some((_, Some(content))) => say(format!("  with content {}", short(content))),
@@ -148,7 +148,7 @@ fn of_output(output: &PinnedOutput, hashes: bool) -> Vec<String> {
     lines
 }
 
-/// A cell as it stands, unless a character of it would break the line.
+/// Renders a cell, as JSON only if it has control characters.
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::String(text) if !text.contains(char::is_control) => text.clone(),
@@ -160,7 +160,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// The beginning of a hash, which tells it apart.
+/// Returns the beginning of a hash.
 fn short(hash: impl ToString) -> String {
     let mut text = hash.to_string();
     text.truncate(12);

@@ -1,4 +1,4 @@
-//! The record of a run, and where its snapshot is.
+//! Records a run, and locates its snapshot.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::manifest::{self, Checked, Origins, is_of_the_machine};
 use crate::step::{Files, Registry};
 use crate::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, StoredArtifacts};
 
-/// The record of a run, ready to be compared with a snapshot.
+/// The record of a run, for comparison with a snapshot.
 #[derive(Debug, Clone)]
 pub struct FlowRecord {
     place: SnapshotPlace,
@@ -27,7 +27,7 @@ impl FlowRecord {
     /// Runs the manifest with its log in memory.
     ///
     /// # Panics
-    /// If the manifest has errors, as a test should; a run that fails is a record like any other.
+    /// If the manifest has errors. A run that fails is a record, too.
     pub fn of_manifest(manifest: &Path) -> Self {
         Self::of_manifest_on(manifest, Arc::new(InMemoryEventStore::new()))
     }
@@ -65,8 +65,8 @@ impl FlowRecord {
         record
     }
 
-    /// Reads the record of a run of the manifest whose log is in `store`, such as one that another process made, and
-    /// that this machine may not be able to run.
+    /// Reads the record of an existing run of the manifest from `store`. The programs and files that the manifest needs may
+    /// be missing here.
     ///
     /// # Panics
     /// If the manifest has errors, the store fails, or there is no such run.
@@ -113,23 +113,23 @@ impl FlowRecord {
         (Self { place: SnapshotPlace::of(manifest), pinned, text }, instance.status())
     }
 
-    /// The name of the snapshot: that of the manifest, without its extension.
+    /// Returns the name of the snapshot: the file name of the manifest without its extension.
     pub fn name(&self) -> &str {
         &self.place.name
     }
 
-    /// The snapshot's directory: for a manifest in a directory `flows`, or in a folder of it, the same folder of
-    /// `snapshots/flows` beside it.
+    /// Returns the directory of the snapshot: for a manifest in a directory `flows`, or in a folder within it, that folder
+    /// within the sibling directory `snapshots/flows`.
     pub fn snapshot_directory(&self) -> &Path {
         &self.place.directory
     }
 
-    /// The record as text: what a snapshot of it says.
+    /// Returns the text of a snapshot of this record.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// How the run ended: `completed`, `failed`, ….
+    /// Returns the status of the run, such as `completed` or `failed`.
     pub fn status(&self) -> &str {
         &self.pinned.status
     }
@@ -139,12 +139,12 @@ impl FlowRecord {
     }
 }
 
-/// Where the snapshot of a manifest is.
+/// The location of a manifest's snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SnapshotPlace {
     directory: PathBuf,
     name: String,
-    /// The directory that both the manifest's and the snapshot's directory are in, for paths that people read.
+    /// The directory that contains both `flows` and `snapshots`; displayed paths are relative to it.
     around: PathBuf,
     manifest: PathBuf,
 }
@@ -165,17 +165,17 @@ impl SnapshotPlace {
         }
     }
 
-    /// The path of the manifest for people.
+    /// Returns the path of the manifest to display.
     pub(super) fn manifest(&self) -> &Path {
         self.manifest.strip_prefix(&self.around).unwrap_or(&self.manifest)
     }
 
-    /// The snapshot's file.
+    /// Returns the path of the snapshot.
     pub(super) fn file(&self) -> PathBuf {
         self.directory.join(format!("{}.snap", self.name))
     }
 
-    /// The path of the snapshot for people.
+    /// Returns the path of the snapshot to display.
     pub(super) fn shown(&self) -> PathBuf {
         let file = self.file();
         file.strip_prefix(&self.around).map(Path::to_owned).unwrap_or(file)
@@ -213,8 +213,8 @@ fn steps(
     instance.steps().iter().enumerate().map(pinned).collect()
 }
 
-/// The libraries that computed a column of a table, as the program records them. It records all that are linked, and
-/// which these are depends on how it was built.
+/// Returns the libraries that computed a column of a table. The log records all linked libraries, which depend on the
+/// features of the build.
 fn libraries(environment: &Environment, steps: &[PinnedStep]) -> BTreeMap<String, String> {
     let tables = steps.iter().flat_map(|step| &step.outputs).filter_map(|output| match &output.content {
         Content::Table(table) => Some(table),
@@ -228,7 +228,7 @@ fn libraries(environment: &Environment, steps: &[PinnedStep]) -> BTreeMap<String
         .collect()
 }
 
-/// An event without what differs from run to run, and without what ran it and where.
+/// Masks the environment of an event, and drops its sequence number, timestamp and run id.
 fn masked(event: &FlowEvent) -> Result<PinnedEvent, CanonicalError> {
     let mut payload = event.kind.payload()?;
     if let (FlowEventKind::FlowInitialized(_), Some(environment)) = (&event.kind, payload.get_mut("environment")) {

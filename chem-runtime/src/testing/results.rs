@@ -1,4 +1,4 @@
-//! How two results of a step differ, in words.
+//! Describes how two results of a step differ.
 
 use serde_json::Value;
 
@@ -6,16 +6,16 @@ use super::output::{Content, PinnedFile, PinnedOutput, PinnedTable};
 use crate::step::MAIN_OUTPUT;
 use crate::workbench::first_difference;
 
-/// The longest value that is shown whole, in characters.
+/// The longest value that is shown in full, in characters.
 const SHOWN: usize = 60;
 /// How many differing rows and lines are shown.
 const ROWS: usize = 3;
 
-/// How an output differs.
+/// A difference between two values of an output.
 pub(super) struct OutputChange {
-    /// What differs, in a line.
+    /// The difference, in one line.
     pub(super) summary: String,
-    /// The first rows or lines that differ.
+    /// The first differing rows or lines.
     pub(super) rows: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl From<String> for OutputChange {
     }
 }
 
-/// What differs between the outputs of a step, an entry for each that does.
+/// Describes each output of a step that differs.
 pub(super) fn changes(before: &[PinnedOutput], after: &[PinnedOutput]) -> Vec<OutputChange> {
     let mut found = Vec::new();
     for is in after {
@@ -36,11 +36,11 @@ pub(super) fn changes(before: &[PinnedOutput], after: &[PinnedOutput]) -> Vec<Ou
                 change.summary = format!("{} {}", name(is), change.summary);
                 found.push(change);
             }
-            None => found.push(format!("{} is new", name(is)).into()),
+            None => found.push(format!("{} was added", name(is)).into()),
         }
     }
     let gone = before.iter().filter(|was| !after.iter().any(|is| is.name == was.name));
-    found.extend(gone.map(|was| format!("{} is gone", name(was)).into()));
+    found.extend(gone.map(|was| format!("{} was removed", name(was)).into()));
     found
 }
 
@@ -68,7 +68,7 @@ fn short(output: &PinnedOutput) -> String {
     output.hash.to_string().chars().take(12).collect()
 }
 
-/// What lies between two values; none if nothing does.
+/// Describes the first difference between two values. Returns `None` if they are equal.
 pub(super) fn value_change(was: &Value, is: &Value) -> Option<String> {
     let (path, inner_was, inner_is) = first_difference(was, is)?;
     let is_short = |value: &Value| value.to_string().chars().count() <= SHOWN;
@@ -78,16 +78,16 @@ pub(super) fn value_change(was: &Value, is: &Value) -> Option<String> {
     Some(format!("at `{path}` {}", arrow(&inner_was, &inner_is)))
 }
 
-/// `was → is`, each cut to what can be read.
+/// Renders `was → is`, each shortened.
 pub(super) fn arrow(was: &Value, is: &Value) -> String {
     let (was, is) = (was.to_string(), is.to_string());
     let same = was.chars().zip(is.chars()).take_while(|(one, other)| one == other).count();
-    // What both begin with is left out but for a little, where the difference would not be seen otherwise.
+    // Skip most of a long common prefix, which would hide the difference.
     let from = if same + 10 > SHOWN { same - 10 } else { 0 };
     format!("`{}` → `{}`", cut(&was, from), cut(&is, from))
 }
 
-/// At most so many characters of `text` as are shown, those from `from` on.
+/// Shortens `text` to the characters from `from` on.
 pub(super) fn cut(text: &str, from: usize) -> String {
     let mut rest = text.chars().skip(from);
     let mut shown = if from == 0 { String::new() } else { "…".to_owned() };
@@ -154,7 +154,7 @@ fn table_change(was: &PinnedTable, is: &PinnedTable) -> Option<OutputChange> {
     (!said.is_empty()).then(|| OutputChange { summary: said.join("; "), rows })
 }
 
-/// The first pinned rows that differ, each with the cells that do, or whole where most of them do.
+/// Describes the first differing rows: by their differing cells, or in full if most cells differ.
 fn rows_that_differ(was: &PinnedTable, is: &PinnedTable, old: &[String], new: &[String]) -> Vec<String> {
     let shared: Vec<(&String, usize, usize)> = new
         .iter()
@@ -186,7 +186,7 @@ fn rows_that_differ(was: &PinnedTable, is: &PinnedTable, old: &[String], new: &[
     found
 }
 
-/// The number of a row, with the text with which it begins on both sides: mostly a name.
+/// Returns the number of a row, with its first cell if that is a text and the same on both sides: mostly a name.
 fn row_label(number: usize, before: &[Value], after: &[Value]) -> String {
     match (before.first(), after.first()) {
         (Some(Value::String(was)), Some(Value::String(is))) if was == is && !was.is_empty() => {

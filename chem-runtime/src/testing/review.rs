@@ -1,27 +1,28 @@
-//! How a mismatch ends: by insta, where its settings accept the change, or else as a failure of ours.
+//! Decides whether a mismatch fails the test.
 //!
-//! insta prints a diff of the whole snapshot before it fails, which hides what is to be said. So what insta would fail
-//! for fails here, and leaves the same file for `cargo insta review`. Where insta is told more than the variables that
-//! are known here, it decides, and our words come before its own.
+//! Before insta fails, it prints a diff of the whole snapshot, which buries the headline. So a mismatch that insta would
+//! fail for fails here, and leaves the same file for `cargo insta review`. insta itself accepts changes if its environment
+//! variables say so, and decides if it has settings that this module does not know; the report is then printed first.
 
 use std::path::{Path, PathBuf};
 
 use super::{FlowRecord, Mismatch};
 
-/// What is to be done about a mismatch.
+/// How a mismatch is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Review {
-    /// insta accepts it, or knows more about what to do.
+    /// insta decides.
     Insta,
     /// The test fails.
     Fail {
-        /// Whether the new snapshot is left beside the old one for a review.
+        /// Whether to leave the new snapshot for a review.
         keep: bool,
     },
 }
 
 impl Review {
-    /// What insta's environment says; `configured` if it has a file of settings, `exists` if there is a snapshot.
+    /// Reads insta's environment variables. `configured` says whether insta has a settings file, `exists` whether there is
+    /// a snapshot.
     fn of(variable: impl Fn(&str) -> Option<String>, configured: bool, exists: bool) -> Self {
         let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty() && value != "0");
         let elsewhere = ["INSTA_FORCE_PASS", "INSTA_FORCE_UPDATE", "INSTA_FORCE_UPDATE_SNAPSHOTS", "INSTA_PENDING_DIR"];
@@ -44,7 +45,7 @@ impl Review {
 }
 
 impl FlowRecord {
-    /// Compares the record with the text of a snapshot; none if they are the same.
+    /// Compares the record with the text of a snapshot. Returns `None` if they are equal.
     pub fn compare(&self, pinned: &str) -> Option<Mismatch> {
         let place = self.place();
         Mismatch::between(pinned, self.text(), place.manifest(), &place.shown())
@@ -62,8 +63,8 @@ impl FlowRecord {
         }
     }
 
-    /// Fails the test at `line` of `source` in the crate at `krate` if the record is not what the snapshot says, and
-    /// insta would not accept that.
+    /// Fails the test at `line` of `source` in the crate at `krate` if the record differs from its snapshot, unless insta
+    /// is to decide.
     ///
     /// # Panics
     /// With the [`Mismatch`].
@@ -84,7 +85,7 @@ impl FlowRecord {
         }
     }
 
-    /// Writes the new snapshot beside the old one as insta does, and says so if it cannot be written.
+    /// Writes the new snapshot beside the old one, as insta does. Returns a note if that fails.
     fn keep(&self, file: &Path, source: &str, line: u32) -> Option<String> {
         let new = file.with_extension("snap.new");
         let text = format!("---\nsource: {source:?}\nassertion_line: {line}\n---\n{}\n", self.text());
@@ -95,7 +96,7 @@ impl FlowRecord {
     }
 }
 
-/// Whether insta has settings in a file: in the workspace, which is the crate's directory or one around it.
+/// Whether insta has a settings file in the workspace: in the crate's directory or an enclosing one.
 fn is_configured(krate: &Path) -> bool {
     let files = |directory: &Path| -> [PathBuf; 3] {
         [".config/insta.yaml", "insta.yaml", ".insta.yaml"].map(|file| directory.join(file))

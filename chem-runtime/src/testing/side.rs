@@ -1,4 +1,4 @@
-//! A record with its parts at hand: what each step was, what it put out, and what it said.
+//! Parses a record into its steps: their definitions, outputs, signals and failures.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,27 @@ use crate::event::{FlowEventKind, RecordedDefinition, RecordedStep, StepStarted}
 use crate::fingerprint::Fingerprint;
 use crate::workbench::StepFacts;
 
-/// One of the two records that are compared.
+/// One of two records to compare.
 pub(super) struct Side {
     pub(super) pinned: Pinned,
     pub(super) definition: RecordedDefinition,
     pub(super) steps: Vec<Step>,
-    /// Each event by its kind and the step that it is about.
+    /// The kind and the step of each event.
     pub(super) log: Vec<(String, Option<String>)>,
 }
 
 /// A step of a record.
 pub(super) struct Step {
     pub(super) recorded: RecordedStep,
-    /// What it was started with; none if it has not started.
+    /// The latest start; `None` if it has not started.
     pub(super) started: Option<StepStarted>,
     pub(super) fingerprint: Option<Fingerprint>,
-    /// The parameters that the manifest gives.
+    /// The names of the parameters that the manifest sets.
     pub(super) given: Vec<String>,
     pub(super) outputs: Vec<PinnedOutput>,
-    /// The name and the data of each signal, in order.
+    /// The names and data of its signals, in order.
     pub(super) signals: Vec<(String, Value)>,
-    /// Why it failed, if it did at its last attempt.
+    /// The error and its causes, if its last attempt failed.
     pub(super) failure: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl Side {
             let kind = FlowEventKind::from_stored(&event.event_type, &event.payload.to_string())
                 .map_err(|error| damaged(error.to_string()))?;
             if let Some(step) = step_of(event).and_then(|id| steps.iter_mut().find(|step| step.recorded.id == id)) {
-                step.hear(kind);
+                step.apply(kind);
             }
         }
         let log = pinned.events.iter().map(|event| (event.event_type.clone(), step_of(event).map(str::to_owned)));
@@ -77,7 +77,7 @@ fn step_of(event: &PinnedEvent) -> Option<&str> {
 }
 
 impl Step {
-    fn hear(&mut self, event: FlowEventKind) {
+    fn apply(&mut self, event: FlowEventKind) {
         match event {
             FlowEventKind::StepStarted(started) => {
                 self.failure = None;
@@ -96,8 +96,8 @@ impl Step {
         &self.recorded.id
     }
 
-    /// The step as it is compared with another, with `name_now` for the names of steps that have changed. Before it has
-    /// started, its parameters are those of the flow, and its inputs are unknown.
+    /// Returns the facts to compare: as started, or as the flow defines the step, with unknown inputs. `name_now` maps the
+    /// ids of renamed steps.
     pub(super) fn facts(&self, as_started: bool, name_now: impl Fn(&str) -> String) -> StepFacts {
         let wire_now = |wire: &String| match wire.split_once('.') {
             Some((step, output)) => format!("{}.{output}", name_now(step)),

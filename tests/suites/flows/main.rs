@@ -50,23 +50,27 @@ flows! {
     alert_triage = "alert-triage.yaml";
 }
 
-/// The flows of `rdkit`, whose module pins them where the program they ask is missing.
+/// The flows that the module `rdkit` pins.
 #[cfg(all(feature = "chemistry", unix))]
 const PINNED_ELSEWHERE: &[&str] = &["rdkit/complexity.yaml"];
 #[cfg(not(all(feature = "chemistry", unix)))]
 const PINNED_ELSEWHERE: &[&str] = &[];
 
-/// A flow that nobody pins, and a snapshot that no flow has any more, are failures; also in folders.
+/// A flow without a snapshot and a snapshot without a flow are failures, in folders as well.
 #[test]
 fn each_flow_has_a_snapshot_and_each_snapshot_a_flow() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let flows = files_under(&repository.join("flows"), "yaml");
     let pinned: BTreeSet<String> = PINNED.iter().chain(PINNED_ELSEWHERE).map(|name| (*name).to_owned()).collect();
     if cfg!(all(feature = "chemistry", unix)) {
-        assert_eq!(flows, pinned, "each flow of flows/ stands in the lists above");
+        assert_eq!(flows, pinned, "each manifest in flows/ has a test");
     }
     let named: BTreeSet<String> = flows.iter().map(|flow| flow.replace(".yaml", ".snap")).collect();
-    assert_eq!(files_under(&repository.join("snapshots/flows"), "snap"), named, "snapshots/flows has one for each");
+    assert_eq!(
+        files_under(&repository.join("snapshots/flows"), "snap"),
+        named,
+        "snapshots/flows has a snapshot for each flow"
+    );
 }
 
 #[test]
@@ -79,7 +83,7 @@ fn a_flow_in_a_folder_without_a_snapshot_is_found() {
     assert_eq!(files_under(directory.path(), "yaml"), ["a/b/two.yaml", "one.yaml"].map(str::to_owned).into());
 }
 
-/// The files under `directory` whose names end in `.extension`, relative to it, with `/` between folders.
+/// Returns the files under `directory` with this extension: paths relative to it, separated by `/`.
 fn files_under(directory: &Path, extension: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(directory).unwrap() {

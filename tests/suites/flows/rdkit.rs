@@ -1,9 +1,8 @@
-//! The flow that asks RDKit, pinned also where there is no RDKit.
+//! Pins the flow that asks RDKit, on machines without RDKit as well.
 //!
-//! The answers of the script are in `tests/reference/complexity.jsonl`, and in the place of Python a shell hands them
-//! out: the run and its record are those of a machine that has RDKit. Where `CHEM_TEST_RDKIT` names a Python that has
-//! it, the script has to give these answers (`CHEM_UPDATE_DOCS=1` writes them anew), and `CHEM_REQUIRE_RDKIT=1` makes it
-//! a failure that there is none.
+//! `tests/reference/complexity.jsonl` holds the answers of the script, and a shell script in place of Python prints them,
+//! so that the record is that of a machine with RDKit. If `CHEM_TEST_RDKIT` names a Python with RDKit, another test compares
+//! its answers with the file (`CHEM_UPDATE_DOCS=1` rewrites the file); `CHEM_REQUIRE_RDKIT=1` makes a missing RDKit a failure.
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,7 +22,7 @@ fn answers() -> PathBuf {
     in_repository("tests/reference/complexity.jsonl")
 }
 
-/// Runs a copy of the flow in which `python3` is a shell script, and returns its record and the directory.
+/// Runs a copy of the flow with a shell script as `python3`. Returns the record and the directory of the copy.
 fn run_with(python: &str) -> (FlowRecord, TempDir) {
     let place = tempfile::tempdir().unwrap();
     for file in ["flows/rdkit/complexity.yaml", "flows/rdkit/descriptors.py", "flows/data/approved-drugs.csv"] {
@@ -64,7 +63,7 @@ fn rdkit_gives_the_answers_that_stand_in_for_it() {
     let Ok(python) = std::env::var("CHEM_TEST_RDKIT") else {
         let hint = "set CHEM_TEST_RDKIT to a Python that has it: pip install rdkit==2026.9.1";
         assert!(std::env::var("CHEM_REQUIRE_RDKIT").as_deref() != Ok("1"), "no RDKit to test with: {hint}");
-        // Written past the capture of the test harness, which would swallow it.
+        // Bypasses the output capture of the test harness.
         let _ = writeln!(std::io::stderr(), "\nSKIPPED: THE TEST THAT NEEDS RDKIT: {hint}\n");
         return;
     };
@@ -78,5 +77,5 @@ fn rdkit_gives_the_answers_that_stand_in_for_it() {
         .lines()
         .zip(std::fs::read_to_string(answers()).unwrap().lines().map(str::to_owned))
         .find(|(given, kept)| given != kept);
-    assert_eq!(differing, None, "RDKit's answer beside that of tests/reference/complexity.jsonl");
+    assert_eq!(differing, None, "RDKit's answer (left) differs from tests/reference/complexity.jsonl");
 }

@@ -1,11 +1,11 @@
-//! The snapshot test of a new project, once the step's code has changed: what it says, what it leaves for a review, and that
-//! insta's variables mean to it what they mean to insta.
+//! Changes the code of a step in a new project, and checks its snapshot test: the report, the file for a review, and insta's
+//! environment variables.
 
 use std::path::Path;
 
 use super::outside;
 
-/// The words of the README about such a failure.
+/// Returns the failure that the README shows.
 fn promised() -> String {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     let (_, rest) = page.split_once("```text\nstep `repeat` gave").expect("the README has a failure in it");
@@ -28,7 +28,6 @@ fn a_change_of_code_without_a_new_version_is_named_reviewed_and_mended() {
     let before = std::fs::read_to_string(&kept).unwrap();
     replace("text.0.repeat(", "text.0.to_lowercase().repeat(");
 
-    // The harness puts the place of the test before the message, and cargo its own words around it.
     let failed = test("");
     assert!(!failed.good && failed.stdout.contains(&promised()), "{}\n---\n{}", promised(), failed.stdout);
     let message = failed.stdout.split_once("panicked at ").and_then(|(_, said)| said.split_once('\n')).unwrap().1;
@@ -42,7 +41,7 @@ fn a_change_of_code_without_a_new_version_is_named_reviewed_and_mended() {
     assert!(review.metadata().source().is_some_and(|source| source.ends_with(".rs")), "{review:?}");
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), before);
 
-    // What a review accepts is what insta writes.
+    // A review accepts what insta would write.
     test("INSTA_UPDATE=always").well();
     let accepted = insta::Snapshot::from_file(&kept).unwrap();
     assert_eq!(review.as_text().map(ToString::to_string), accepted.as_text().map(ToString::to_string));
@@ -51,7 +50,7 @@ fn a_change_of_code_without_a_new_version_is_named_reviewed_and_mended() {
     test("INSTA_FORCE_PASS=1").well();
     assert!(!test("").good);
 
-    // insta leaves a file for the review where it passes by force, and takes it away once the test passes by itself.
+    // insta leaves a file for a review when it passes by force, and removes the file when the test passes by itself.
     replace("text.0.to_lowercase().repeat(", "text.0.repeat(");
     test("").well();
     assert!(!new.exists());

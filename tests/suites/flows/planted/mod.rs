@@ -1,4 +1,4 @@
-//! Changes planted in a flow, and what a test says first of each.
+//! Plants changes in a flow, and checks the headline for each.
 
 #[macro_use]
 pub mod steps;
@@ -30,13 +30,13 @@ steps:
 ";
 const INPUT: &str = "Hola, amigo\n";
 
-/// A change, and what is said of it.
+/// A change with the expected report.
 struct Planted {
     what: &'static str,
-    /// Texts of the manifest and what they become.
+    /// Replacements in the manifest.
     manifest: &'static [(&'static str, &'static str)],
     input: &'static str,
-    /// Step types that take the place of those of the same names.
+    /// Step types that replace those of the same names.
     code: fn() -> Vec<&'static StepRegistration>,
     headline: &'static str,
     effect: &'static str,
@@ -127,7 +127,7 @@ fn planted() -> Vec<Planted> {
         Planted {
             what: "a default that is written out",
             manifest: &[("uses: planted.shout", "uses: planted.shout\n    with: { marks: 0 }")],
-            headline: "step `shout`: the manifest gives parameter `marks` its default",
+            headline: "step `shout`: the manifest now sets parameter `marks` to its default",
             ..UNCHANGED
         },
         Planted {
@@ -141,7 +141,7 @@ fn planted() -> Vec<Planted> {
         Planted {
             what: "another input file with the same content",
             manifest: &[("file: hello.txt", "file: copy.txt")],
-            headline: "step `read`: parameter `path` changed: `\"hello.txt\"` → `\"copy.txt\"`, which means the same",
+            headline: "step `read`: parameter `path` changed: `\"hello.txt\"` → `\"copy.txt\"`; the content is the same",
             ..UNCHANGED
         },
         Planted {
@@ -151,7 +151,7 @@ fn planted() -> Vec<Planted> {
                 ("mirror\n    uses: planted.mirror", "shout\n    uses: planted.shout"),
                 ("shout_", "mirror\n    uses: planted.mirror"),
             ],
-            headline: "step `mirror` was moved: it stands after `read`, and stood after `shout`",
+            headline: "step `mirror` moved from after `shout` to after `read`",
             effect: "all fingerprints moved, since they cover the list of steps; results changed: `mirror`, `shout`",
             ..UNCHANGED
         },
@@ -191,6 +191,17 @@ fn planted() -> Vec<Planted> {
             ..UNCHANGED
         },
         Planted {
+            what: "replacement of the first step",
+            manifest: &[
+                ("id: read\n    uses: planted.read\n", "id: seed\n    uses: demo.seed\n"),
+                ("with: { path: \"${params.file}\" }", "with: { text: \"${params.file}\" }"),
+            ],
+            headline: "step `read` (`planted.read`) was replaced by step `seed` (`demo.seed`)",
+            effect: "all fingerprints moved, since they cover the list of steps; results changed: `shout`, `mirror`, \
+                     `letters`, `count`",
+            ..UNCHANGED
+        },
+        Planted {
             what: "wiring",
             manifest: &[("uses: planted.letters", "uses: planted.letters\n    inputs: { text: shout }")],
             headline: "step `letters`: input `text` comes from `shout` instead of `mirror`",
@@ -200,7 +211,7 @@ fn planted() -> Vec<Planted> {
         Planted {
             what: "step type",
             manifest: &[("uses: planted.mirror", "uses: planted.whisper")],
-            headline: "step `mirror`: it uses `planted.whisper` instead of `planted.mirror`",
+            headline: "step `mirror`: the step type changed: `planted.mirror` → `planted.whisper`",
             effect: "fingerprints moved: `mirror`, `letters`, `count`; results changed: `mirror`, `letters`",
             ..UNCHANGED
         },
@@ -231,7 +242,7 @@ fn planted() -> Vec<Planted> {
         Planted {
             what: "event order",
             code: || vec![registered!(steps::CountBackwards as "planted.count", 1)],
-            headline: "step `count` sends its signals in another order: `counting`, `counted` → `counted`, `counting`",
+            headline: "step `count` sent its signals in another order: `counting`, `counted` → `counted`, `counting`",
             ..UNCHANGED
         },
         Planted {
@@ -243,7 +254,7 @@ fn planted() -> Vec<Planted> {
     ]
 }
 
-/// Runs the flow in a directory of its own, in which it is `flows/greetings.yaml`.
+/// Runs the flow as `flows/greetings.yaml` in a temporary directory.
 fn record(manifest: &str, input: &str, code: Vec<&'static StepRegistration>) -> FlowRecord {
     let directory = tempfile::tempdir().unwrap();
     let flows = directory.path().join("flows");
@@ -298,7 +309,7 @@ fn each_change_is_named_in_the_first_line_and_nothing_that_follows_from_it() {
 #[test]
 fn a_changed_library_is_named_before_the_results_that_it_changed() {
     let now = record(MANIFEST, INPUT, vec![registered!(steps::LettersByTwo as "planted.letters", 1)]);
-    // A program has one version of a library: that of the snapshot is put back.
+    // A program links one version of a library, so the version in the snapshot is edited.
     let pinned = UNCHANGED.record().text().replace("\"toylib\":\"2.0.0\"", "\"toylib\":\"1.0.0\"");
     let mismatch = now.compare(&pinned).unwrap();
     assert_eq!(mismatch.headline(), "library `toylib` changed from version 1.0.0 to version 2.0.0");
@@ -377,8 +388,8 @@ fn events_and_fingerprints_that_moved_by_themselves_are_named() {
     let scheme = headline(|pinned| pinned["steps"][1]["fingerprint"] = pinned["steps"][0]["fingerprint"].clone());
     assert_eq!(
         scheme,
-        "the fingerprint of step `shout` moved, and nothing that it covers changed: chem-runtime makes fingerprints in \
-         another way"
+        "the fingerprint of step `shout` moved although none of its components changed: the fingerprint scheme of \
+         chem-runtime changed"
     );
     let other = headline(|pinned| pinned["status"] = "failed".into());
     assert_eq!(other, "the record differs at `$.status`: `\"failed\"` → `\"completed\"`");
@@ -397,8 +408,8 @@ fn a_snapshot_that_cannot_be_compared_says_what_to_do() {
     };
     let message = earlier("0");
     assert!(message.starts_with("the snapshot is in an earlier format, which does not pin the results of steps\n"));
-    assert!(message.contains("the fingerprint of step `read` is not the one in it"), "{message}");
-    assert!(message.contains("`INSTA_UPDATE=always cargo test` writes the snapshot anew"), "{message}");
+    assert!(message.contains("the fingerprint of step `read` differs from the pinned one"), "{message}");
+    assert!(message.contains("or `INSTA_UPDATE=always cargo test`"), "{message}");
     assert!(said("{\"format\":99}").starts_with("the snapshot is in format 99, which a later release"));
     assert!(said("<<<<<<< HEAD").starts_with("the snapshot cannot be read: expected value at line 1"));
     assert!(

@@ -1,7 +1,7 @@
-//! Step types of which there are two with one name: what a program's code was and what it has become.
+//! Defines step types before and after a change of code.
 //!
-//! Each is registered under a name of its own, since two of one name cannot be linked; [`As`] gives it the name and the
-//! version under which a registry is to have it.
+//! Two step types of one name cannot be linked, so each is registered under its own name; [`As`] assigns the name and
+//! version that a registry needs.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -75,7 +75,7 @@ pub fn read(
     Ok(Text(String::from_utf8_lossy(&bytes).trim_end().to_owned()))
 }
 
-/// Reads a text, and no longer takes away what stands behind it.
+/// Reads a text without trimming it.
 #[step("planted.read_all", version = 1)]
 pub fn read_all(
     /// The file.
@@ -97,7 +97,7 @@ pub fn shout(
     Ok(Text(text.0.to_uppercase() + &"!".repeat(marks as usize)))
 }
 
-/// Whispers where it shouted.
+/// Whispers.
 #[step("planted.whisper", version = 1)]
 pub fn whisper(
     text: Input<Text>,
@@ -108,7 +108,7 @@ pub fn whisper(
     Ok(Text(text.0.to_lowercase() + &"!".repeat(marks as usize)))
 }
 
-/// Shouts louder where nobody says how loud.
+/// Shouts louder by default.
 #[step("planted.shout_louder", version = 1)]
 pub fn shout_louder(
     text: Input<Text>,
@@ -119,7 +119,7 @@ pub fn shout_louder(
     shout(text, marks)
 }
 
-/// Shouts with a parameter that there was not.
+/// Shouts several times, by a new parameter.
 #[step("planted.shout_twice", version = 1)]
 pub fn shout_twice(
     text: Input<Text>,
@@ -195,13 +195,13 @@ pub fn count(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<Rows
     Ok(Rows { rows: table.rows() })
 }
 
-/// Counts the line of names as well.
+/// Counts the header as well.
 #[step("planted.count_more", version = 1, kind = Sink)]
 pub fn count_more(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<Rows, StepError> {
     Ok(Rows { rows: count(table, context)?.rows + 1 })
 }
 
-/// Says first what it said last.
+/// Sends its signals in reverse order.
 #[step("planted.count_backwards", version = 1, kind = Sink)]
 pub fn count_backwards(table: Input<Table>, context: &ExecutionContext<'_>) -> Result<Rows, StepError> {
     context.signal("counted", &json!({ "rows": table.rows() }))?;
