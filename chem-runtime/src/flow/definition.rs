@@ -10,7 +10,7 @@ use super::error::FlowDefinitionError;
 use super::finished::FinishedStep;
 use super::identity::definition_hash;
 use super::instance::{FlowInstance, StepStatus};
-use super::wiring::{check_place, wire};
+use super::wiring::{Feed, Shape, ToWire, check as check_wiring};
 use crate::artifact::ArtifactValue;
 use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::DefinitionHash;
@@ -97,25 +97,48 @@ pub fn build_flow_definition_auto(
     FlowDefinition::new(steps.into_iter().map(PlannedStep::from))
 }
 
+fn to_wire(planned: &PlannedStep) -> ToWire<'_> {
+    let step = planned.step.as_ref();
+    ToWire {
+        shape: Some(Shape { kind: step.kind(), inputs: step.inputs(), outputs: step.outputs() }),
+        wires: planned.inputs.iter().map(|(port, _)| port.as_str()).collect(),
+        in_doubt: false,
+    }
+}
+
 impl FlowDefinition {
     /// Wires and checks `steps`. A step whose inputs say nothing takes the main output of the step before it at its
     /// first port.
     pub fn new(steps: impl IntoIterator<Item = PlannedStep>) -> Result<Self, FlowDefinitionError> {
-        let mut wired: Vec<FlowStep> = Vec::new();
-        let mut places: HashMap<StepId, usize> = HashMap::new();
-        for planned in steps {
-            let PlannedStep { step, inputs, policy } = planned;
-            check_place(step.as_ref(), wired.is_empty())?;
-            if places.contains_key(step.id()) {
-                return Err(FlowDefinitionError::DuplicateId(step.id().clone()));
-            }
-            let inputs = wire(step.as_ref(), inputs, &wired, &places)?;
-            places.insert(step.id().clone(), wired.len());
-            wired.push(FlowStep { step: step.into(), inputs, policy });
-        }
-        if wired.is_empty() {
+        let planned: Vec<PlannedStep> = steps.into_iter().collect();
+        if planned.is_empty() {
             return Err(FlowDefinitionError::NoSteps);
         }
+        let mut places = HashMap::new();
+        for (index, planned) in planned.iter().enumerate() {
+            if places.insert(planned.step.id(), index).is_some() {
+                return Err(FlowDefinitionError::DuplicateId(planned.step.id().clone()));
+            }
+        }
+        let wiring = check_wiring(&planned.iter().map(to_wire).collect::<Vec<_>>(), &mut |step, wire| {
+            let (_, from) = &planned[step].inputs[wire];
+            let (name, output) = from.split_once('.').unwrap_or((from, MAIN_OUTPUT));
+            let earlier = places.get(&StepId::new(name).ok()?).filter(|earlier| **earlier < step);
+            Some((*earlier?, output.to_owned()))
+        });
+        if let Some(problem) = wiring.problems.into_iter().next() {
+            return Err(FlowDefinitionError::of_wiring(problem, &planned));
+        }
+        let feeds = |feeds: Vec<Feed>| {
+            let address = |feed: &Feed| OutputAddress { step: feed.from, output: feed.output.to_owned() };
+            feeds.iter().map(|feed| (feed.port.to_owned(), address(feed))).collect()
+        };
+        let wired = planned.into_iter().zip(wiring.feeds).map(|(PlannedStep { step, policy, .. }, fed)| FlowStep {
+            step: step.into(),
+            inputs: feeds(fed),
+            policy,
+        });
+        let wired: Vec<FlowStep> = wired.collect();
         let hash = definition_hash(wired.iter().map(|step| step.step.id().as_str()));
         Ok(Self {
             name: None,

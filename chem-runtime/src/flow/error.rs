@@ -1,7 +1,8 @@
 //! Why steps do not make a flow.
 
+use super::wiring::Problem;
 use crate::event::StepKind;
-use crate::step::{InvalidStepId, StepId};
+use crate::step::{InvalidStepId, PlannedStep, StepId};
 
 /// Why steps do not make a flow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,4 +124,36 @@ pub enum FlowDefinitionError {
         /// The version of this program.
         linked: u32,
     },
+}
+
+impl FlowDefinitionError {
+    /// Describes a problem with the wiring of `steps`.
+    pub(super) fn of_wiring(problem: Problem, steps: &[PlannedStep]) -> Self {
+        let id = |index: usize| steps[index].step.id().clone();
+        let written = |step: usize, wire: usize| steps[step].inputs[wire].clone();
+        match problem {
+            Problem::FirstNotSource => Self::FirstStepNotSource { step: id(0), kind: steps[0].step.kind() },
+            Problem::SourceAfterFirst { step } => Self::SourceAfterFirst { step: id(step) },
+            Problem::UnknownPort { step, wire } => Self::UnknownPort { step: id(step), port: written(step, wire).0 },
+            Problem::UnknownStep { step, wire } => {
+                let (port, from) = written(step, wire);
+                Self::UnknownStep { step: id(step), port, from }
+            }
+            Problem::FromSink { step, port, from, .. } => {
+                Self::WiredToSink { step: id(step), port: port.name.to_owned(), from: id(from) }
+            }
+            Problem::UnknownOutput { step, port, from, output, .. } => {
+                let from = format!("{}.{output}", id(from));
+                Self::UnknownOutput { step: id(step), port: port.name.to_owned(), from }
+            }
+            Problem::OpenPort { step, port } => Self::OpenPort { step: id(step), port: port.name.to_owned() },
+            Problem::WrongKind { step, port, from, output, .. } => Self::WrongKind {
+                step: id(step),
+                port: port.name.to_owned(),
+                from: id(from).to_string(),
+                expected: port.kind.to_owned(),
+                found: output.kind.to_owned(),
+            },
+        }
+    }
 }

@@ -43,3 +43,4 @@ pub use evolve::{ReplayError, evolve, replay};
 pub use history::{ancestors_of, history_of};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, FlowStatus, StepState, StepStatus};
+pub(crate) use wiring::{Feed, Problem, Shape, ToWire, check as check_wiring};

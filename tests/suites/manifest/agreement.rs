@@ -1,6 +1,6 @@
-//! The check and the flow definition have the same rules of wiring, written for different readers.
+//! The check of a manifest and the flow definition have one set of wiring rules, and report problems to different readers.
 
-use chem_runtime::flow::FlowDefinition;
+use chem_runtime::flow::{FlowDefinition, FlowDefinitionError};
 use chem_runtime::manifest::{Style, render};
 use chem_runtime::step::{PlannedStep, Registry, StepId};
 use proptest::prelude::*;
@@ -70,6 +70,22 @@ fn both(drawn: &[Drawn]) -> (String, Vec<PlannedStep>) {
     (text, planned)
 }
 
+/// The rules of the check that report what keeps steps from making a flow.
+fn codes_of(error: &FlowDefinitionError) -> &'static [&'static str] {
+    match error {
+        FlowDefinitionError::FirstStepNotSource { .. } => &["E0501"],
+        FlowDefinitionError::SourceAfterFirst { .. } => &["E0502"],
+        FlowDefinitionError::UnknownStep { .. } => &["E0503", "E0504", "E0505"],
+        // Nothing names the sink if it is the step before.
+        FlowDefinitionError::WiredToSink { .. } => &["E0506", "E0509"],
+        FlowDefinitionError::UnknownOutput { .. } => &["E0507"],
+        FlowDefinitionError::UnknownPort { .. } => &["E0508"],
+        FlowDefinitionError::OpenPort { .. } => &["E0509"],
+        FlowDefinitionError::WrongKind { .. } => &["E0510"],
+        other => panic!("{other}"),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -84,7 +100,11 @@ proptest! {
                 let recorded = checked.definition.as_ref().map(|definition| definition.recorded().unwrap().steps);
                 prop_assert_eq!(recorded, Some(flow.recorded().unwrap().steps), "{}\n{}", text, said);
             }
-            Err(error) => prop_assert!(checked.definition.is_none(), "{error}\n{text}"),
+            Err(error) => {
+                prop_assert!(checked.definition.is_none(), "{error}\n{text}");
+                let reported = codes(&checked).iter().any(|code| codes_of(&error).contains(code));
+                prop_assert!(reported, "{error}\n{text}\n{said}");
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use chem_manifest::{Diagnostic, rules};
 
 use super::problems::is_expression;
 use super::{Binder, Given};
-use crate::manifest::wiring::Feed;
+use crate::flow::Feed;
 use crate::step::{
     ColumnContext, ColumnReference, Columns, MAIN_OUTPUT, Misfit, MisfitKind, OutputSpec, ParamSpec, PortSpec,
     StepDefinition, StepId, StepRegistration, expression, listed,

@@ -14,7 +14,7 @@ use chem_manifest::yaml::{Node, NodeValue};
 use chem_manifest::{Findings, Source};
 use serde_json::{Map, Value};
 
-use super::wiring::Feed;
+use crate::flow::Feed;
 use crate::step::{ParamProblem, ParamSpec, ParamType, PathPart, StepDefinition, StepId, StepRegistration};
 pub(super) use columns::ColumnsSoFar;
 pub(super) use files::FilesSoFar;
