@@ -60,6 +60,8 @@ steps:
 
     let written = place.chem(&["manifest", "@last", "--output", "again/counted.yaml"]).expect(0);
     assert_eq!(written.stdout, "wrote again/counted.yaml\n");
+    assert!(written.stderr.starts_with("warning: `again/counted.yaml` is not in `"), "{}", written.stderr);
+    assert_eq!(place.chem(&["manifest", "@last", "--output", "flows/again.yaml"]).expect(0).stderr, "");
     assert_eq!(std::fs::read_to_string(place.path().join("again/counted.yaml")).unwrap(), printed.stdout);
     assert_eq!(place.chem(&["check", "again/counted.yaml"]).expect(0).stderr, "");
     let store = ["--store", "sqlite:again.db", "--format", "json"];

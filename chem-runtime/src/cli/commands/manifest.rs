@@ -1,5 +1,6 @@
 //! `chem manifest`: the manifest by which a stored run can be repeated.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -25,7 +26,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
     };
     let manifest = manifest_of_run(initialized).map_err(|error| impossible(error.to_string()))?;
     let yaml = to_yaml(&manifest).map_err(|error| impossible(error.to_string()))?;
-    let caveats = caveats(initialized, &manifest, Registry::linked()?);
+    let mut caveats = caveats(initialized, &manifest, Registry::linked()?);
     let text = header(flow_id, initialized, &caveats) + &yaml;
     match (&args.output, shared.format) {
         (None, Format::Human) => output::print(&text)?,
@@ -36,6 +37,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
                 Format::Human => output::print(&format!("wrote {}\n", path.display()))?,
                 Format::Json => output::print_json(&json!({ "written": [path] }))?,
             }
+            caveats.extend(elsewhere(initialized, path));
         }
     }
     for caveat in caveats {
@@ -66,6 +68,14 @@ fn caveats(initialized: &FlowInitialized, manifest: &Manifest, registry: &Regist
         }
     }
     caveats
+}
+
+/// What is said where the file at `path` is not in the directory that the run's relative paths start from.
+fn elsewhere(initialized: &FlowInitialized, path: &Path) -> Option<String> {
+    let directory = initialized.environment.directory.as_deref()?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let same = std::fs::canonicalize(parent).ok() == std::fs::canonicalize(directory).ok();
+    (!same).then(|| format!("`{}` is not in `{directory}`, from which relative paths of the run start", path.display()))
 }
 
 /// The comment that the manifest begins with.
