@@ -1,7 +1,7 @@
 //! Pages whose commands are run and whose output is compared.
 //!
 //! A fenced block after a line that ends in the name of a file and a colon (``Write this to `a.yaml`:``) is written to
-//! that file. In a block of ` ```console `, a line that begins with `$ ` is a command, and what follows up to the next
+//! that file, or to its end if the line says to add it (``Then add this to `a.rs`:``). In a block of ` ```console `, a line that begins with `$ ` is a command, and what follows up to the next
 //! one is what it prints to stdout; a command that fails may print to stderr too, and has to show what. `…` stands for
 //! anything within a line, and alone on a line for any lines.
 
@@ -40,10 +40,16 @@ pub fn blocks(page: &str) -> Vec<Block<'_>> {
 }
 
 impl Block<'_> {
-    /// The file that the block is the content of.
-    fn file(&self) -> Option<&str> {
+    /// The file that the block is the content of, and whether that is only the end of it.
+    fn file(&self) -> Option<(&str, bool)> {
         let (before, file) = self.introduction.strip_suffix("`:")?.rsplit_once('`')?;
-        (self.language != "console" && !before.is_empty()).then_some(file)
+        let adds = before.to_ascii_lowercase().ends_with("add this to ");
+        (self.language != "console" && !before.is_empty()).then_some((file, adds))
+    }
+
+    /// Whether a reader who follows the page does something with the block.
+    pub fn is_followed(&self) -> bool {
+        self.language == "console" || self.file().is_some()
     }
 
     /// The commands with what each prints.
@@ -63,13 +69,21 @@ impl Block<'_> {
 /// Goes through `page`: writes its files and runs its commands, each as it comes.
 ///
 /// `export NAME=VALUE` gives the later commands what `stand_in` has for the name, or else the value. Where `stand_in`
-/// has nothing to give, the rest of the page is left out.
+/// has nothing to give, the rest of the page is left out. For a command that cannot be run, what `instead` has for it is run.
 #[track_caller]
-pub fn follow(page: &str, mut outside: Outside, stand_in: impl Fn(&str, &str) -> Option<String>) {
+pub fn follow(
+    page: &str,
+    mut outside: Outside,
+    instead: impl Fn(&str) -> Option<String>,
+    stand_in: impl Fn(&str, &str) -> Option<String>,
+) {
     let mut within = PathBuf::new();
     for block in blocks(page) {
-        if let Some(file) = block.file() {
-            outside.write(within.join(file), &block.text);
+        if let Some((file, adds)) = block.file() {
+            let path = within.join(file);
+            let before =
+                if adds { std::fs::read_to_string(outside.path().join(&path)).unwrap() + "\n" } else { String::new() };
+            outside.write(path, &(before + &block.text));
         }
         if block.language != "console" {
             continue;
@@ -81,7 +95,7 @@ pub fn follow(page: &str, mut outside: Outside, stand_in: impl Fn(&str, &str) ->
                 let Some(value) = stand_in(name, value) else { return };
                 outside = outside.variable(name, value);
             } else {
-                let said = outside.shell(&within, command);
+                let said = outside.shell(&within, instead(command).as_deref().unwrap_or(command));
                 let printed = if said.good { said.stdout.clone() } else { format!("{}{}", said.stdout, said.stderr) };
                 assert!(
                     matches(&expected, &printed) && (said.good || !expected.is_empty()),
@@ -143,9 +157,11 @@ fn an_ellipsis_stands_for_anything() {
 
 #[test]
 fn a_page_has_files_and_commands() {
-    let page = "Write `this` to `a/b.yaml`:\n\n```yaml\nx: 1\n```\n\nThen:\n\n```console\n$ one\nsays\n\n$ two\n```\n";
-    let [file, console] = &blocks(page)[..] else { panic!("{:?}", blocks(page)) };
-    assert_eq!((file.file(), file.text.as_str(), file.line), (Some("a/b.yaml"), "x: 1\n", 4));
-    assert_eq!(console.file(), None);
+    let page = "Write `this` to `a/b.yaml`:\n\n```yaml\nx: 1\n```\n\nThen:\n\n```console\n$ one\nsays\n\n$ two\n```\n\n\
+                Add this to `a.rs`:\n\n```rust\n```\n\nOr:\n\n```rust\n```\n";
+    let [file, console, more, nothing] = &blocks(page)[..] else { panic!("{:?}", blocks(page)) };
+    assert_eq!((file.file(), file.text.as_str(), file.line), (Some(("a/b.yaml", false)), "x: 1\n", 4));
+    assert_eq!((console.file(), more.file(), nothing.file()), (None, Some(("a.rs", true)), None));
+    assert!(console.is_followed() && more.is_followed() && !nothing.is_followed());
     assert_eq!(console.commands(), [("one", "says\n\n".to_owned()), ("two", String::new())]);
 }

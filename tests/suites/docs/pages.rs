@@ -1,23 +1,58 @@
-//! The tutorial and the README, followed to the letter.
+//! The README, the tutorial and the page on running, followed to the letter: their files are written, their commands run.
+//!
+//! What cannot be run here is listed, each with its reason; a block or a command that is neither run nor listed fails a test.
 
 use std::path::Path;
 
 use chem_tests::outside::Outside;
 
-use crate::console::follow;
+use crate::console::{blocks, follow};
 use crate::generated::in_repository;
 
-fn outside() -> Outside {
+/// The beginnings of commands that a test does not run as they are, what it runs instead, and why.
+const INSTEAD: &[(&str, &str, &str)] = &[
+    ("cargo run --release -- ", "chem ", "it builds for minutes what is the program in the PATH here"),
+    ("cargo run -p chem-runtime --no-default-features -- ", "chem ", "the same, and CI builds it so, too"),
+    ("cargo test --workspace", "true", "it is what runs this test"),
+    ("cargo install ", "true", "it puts into the PATH what is there here, or what the user may do without"),
+    ("cargo insta ", "true", "it asks the user, and is a program of its own"),
+    ("chem store grant ROLE ", "true", "the role is one of the user's server; cli/postgres.rs makes roles and grants"),
+];
+
+/// The blocks that nobody does anything with: the page, how the block begins, and why.
+const NOT_FOLLOWED: &[(&str, &str, &str)] = &[
+    (
+        "docs/tutorial.md",
+        "chem store grant anna runner",
+        "roles of the user's server; cli/postgres.rs makes roles and grants",
+    ),
+    ("docs/running.md", "- id: lookup\n", "a part of a manifest, with a step of the reader's"),
+    ("docs/running.md", "- id: read\n", "a part of a manifest, with a file of the reader's"),
+    ("docs/running.md", "params:\n  token:", "a part of a manifest, with a secret of the reader's"),
+];
+
+/// What is run for `command`, if that is not the command itself.
+pub fn instead(command: &str) -> Option<String> {
+    INSTEAD.iter().find_map(|(beginning, instead, _)| {
+        let rest = command.strip_prefix(beginning)?;
+        Some(if instead.ends_with(' ') { format!("{instead}{rest}") } else { (*instead).to_owned() })
+    })
+}
+
+pub fn page(path: &str) -> String {
+    std::fs::read_to_string(in_repository(path)).unwrap()
+}
+
+pub fn outside() -> Outside {
     Outside::with(Path::new(env!("CARGO_BIN_EXE_chem-alone")))
 }
 
 /// The part about PostgreSQL, which comes last, is left out where there is no server, which has then been said.
 #[test]
 fn the_tutorial_does_what_it_says() {
-    let page = std::fs::read_to_string(in_repository("docs/tutorial.md")).unwrap();
     #[cfg(all(feature = "postgres", unix))]
     let database = chem_tests::postgres_server::database();
-    follow(&page, outside(), |name, value| match name {
+    follow(&page("docs/tutorial.md"), outside(), instead, |name, value| match name {
         #[cfg(all(feature = "postgres", unix))]
         "DATABASE_URL" => database.as_ref().map(|database| database.url()),
         #[cfg(not(all(feature = "postgres", unix)))]
@@ -28,72 +63,69 @@ fn the_tutorial_does_what_it_says() {
 
 #[test]
 fn the_page_on_running_does_what_it_says() {
-    let page = std::fs::read_to_string(in_repository("docs/running.md")).unwrap();
-    follow(&page, outside(), |_, value| Some(value.to_owned()));
+    follow(&page("docs/running.md"), outside(), instead, |_, value| Some(value.to_owned()));
 }
 
+/// A place with the flows of the repository.
 #[cfg(feature = "chemistry")]
-mod readme {
-    use super::*;
-    use crate::console::{blocks, matches};
-
-    /// A place with the data that the README's manifests read.
-    fn with_flows() -> Outside {
-        let outside = outside();
-        for file in ["flows/oral-leads.yaml", "flows/data/approved-drugs.csv"] {
-            outside.write(file, &std::fs::read_to_string(in_repository(file)).unwrap());
-        }
-        outside
-    }
-
-    /// Everything but the installation, which puts the program where it is here already. The name differs from that of the
-    /// tutorial's project, which is built in the same directory at the same time.
-    #[test]
-    fn its_own_steps_build_and_pass_their_test() {
-        let outside = outside();
-        let commands = block("$ cargo install --path chem-runtime\n");
-        let mut lines = commands.lines().skip(1).map(|line| line.strip_prefix("$ ").unwrap());
-        assert_eq!(lines.next(), Some("chem new project lab"));
-        outside.shell(".", "chem new project lab").well();
-        assert_eq!(lines.next(), Some("cd lab"));
-
-        let (step, test) = (block("use chem_runtime::prelude::*;\n"), block("#[test]\n"));
-        outside.write("lab/src/main.rs", &format!("{step}\n{test}"));
-        for command in lines {
-            outside.shell("lab", command).well();
+pub fn with_flows() -> Outside {
+    let outside = outside();
+    for directory in ["flows", "flows/data"] {
+        for entry in std::fs::read_dir(in_repository(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                outside.write(format!("{directory}/{name}"), &std::fs::read_to_string(&path).unwrap());
+            }
         }
     }
+    outside
+}
 
-    /// The block of the README that begins with `beginning`.
-    fn block(beginning: &str) -> String {
-        let page = std::fs::read_to_string(in_repository("README.md")).unwrap();
-        let found = blocks(&page).into_iter().find(|block| block.text.starts_with(beginning));
-        found.unwrap_or_else(|| panic!("the README has no block that begins with `{beginning}`")).text
+/// The name of its project differs from that of the tutorial's, which is built in the same directory at the same time.
+#[cfg(feature = "chemistry")]
+#[test]
+fn the_readme_does_what_it_says() {
+    follow(&page("README.md"), with_flows(), instead, |_, value| Some(value.to_owned()));
+}
+
+#[test]
+fn every_block_is_followed_or_listed() {
+    let mut listed: Vec<(&str, &str)> = NOT_FOLLOWED.iter().map(|(page, beginning, _)| (*page, *beginning)).collect();
+    let mut wrong = Vec::new();
+    for path in ["README.md", "docs/tutorial.md", "docs/running.md"] {
+        let page = page(path);
+        for block in blocks(&page).iter().filter(|block| !block.is_followed()) {
+            match listed.iter().position(|(page, beginning)| *page == path && block.text.starts_with(beginning)) {
+                Some(at) => drop(listed.remove(at)),
+                None => wrong.push(format!("{path}:{}: nothing is done with this block", block.line)),
+            }
+        }
+        let mut fenced = false;
+        for (number, pair) in (2..).zip(page.lines().collect::<Vec<_>>().windows(2)) {
+            fenced ^= pair[0].starts_with("```");
+            if !fenced && pair[0].is_empty() && pair[1].starts_with("    ") {
+                wrong.push(format!("{path}:{number}: a block has to be fenced"));
+            }
+        }
     }
+    wrong.extend(listed.iter().map(|(path, beginning)| format!("{path} has no block that begins with {beginning:?}")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
 
-    #[test]
-    fn the_flow_of_the_first_page_prints_what_it_says() {
-        let outside = with_flows();
-        let said = outside.shell(".", "chem run flows/oral-leads.yaml").well();
-        // The first two lines have the time and the run's id.
-        let promised = block("oral-leads completed in");
-        let promised: String = promised.split_inclusive('\n').skip(2).collect();
-        assert!(matches(&format!("…\n{promised}"), &said.stdout), "{promised}\n---\n{}", said.stdout);
-        let table = block("$ head -3 flows/out/oral-leads.csv\n");
-        let (command, promised) = table.strip_prefix("$ ").unwrap().split_once('\n').unwrap();
-        assert_eq!(outside.shell(".", command).well().stdout, promised);
+/// A page with commands is followed by one of the tests above.
+#[test]
+fn every_page_with_commands_is_followed() {
+    let here = include_str!("pages.rs");
+    let mut pages = vec!["README.md".to_owned()];
+    for entry in std::fs::read_dir(in_repository("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        pages.extend(name.ends_with(".md").then(|| format!("docs/{name}")));
     }
-
-    #[test]
-    fn its_manifest_runs_and_its_mistake_is_found() {
-        let outside = with_flows();
-        let manifest = block("flow: heavy-drugs\n");
-        outside.write("heavy.yaml", &manifest);
-        outside.shell(".", "chem check heavy.yaml").well();
-        outside.shell(".", "chem run heavy.yaml --set min_weight=900").well();
-        outside.write("heavy.yaml", &manifest.replace("molecules.filter", "molecules.filtr"));
-        let said = outside.shell(".", "chem check heavy.yaml");
-        let promised = block("error[E0401]");
-        assert!(!said.good && matches(&promised, &said.stdout), "{promised}\n---\n{}", said.stdout);
+    let followed = |path: &String| here.contains(&format!("follow(&page({path:?}), "));
+    for path in pages.iter().filter(|path| !followed(path)) {
+        let page = page(path);
+        let commands = blocks(&page).into_iter().find(|block| block.language == "console");
+        assert_eq!(commands, None, "{path} has commands that no test follows");
     }
 }

@@ -8,8 +8,8 @@ use super::outside;
 /// Returns the failure that the README shows.
 fn promised() -> String {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let (_, rest) = page.split_once("```text\nstep `repeat` gave").expect("the README has a failure in it");
-    format!("step `repeat` gave{}", rest.split_once("```").unwrap().0)
+    let (_, rest) = page.split_once("\nstep `repeat` gave").expect("the README has a failure in it");
+    format!("step `repeat` gave{}", rest.split_once("\n…").unwrap().0)
 }
 
 #[test]
