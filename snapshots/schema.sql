@@ -472,6 +472,12 @@ ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_produ
 -- object: index artifact_repairs_by_hash
 CREATE INDEX artifact_repairs_by_hash ON artifact_repairs USING btree (artifact_hash);
 
+-- object: index event_log_beginnings
+CREATE INDEX event_log_beginnings ON event_log USING btree (seq, ts) WHERE ("position" = 0);
+
+-- object: index event_log_beginnings_by_flow
+CREATE INDEX event_log_beginnings_by_flow ON event_log USING btree ("left"((payload ->> 'flow'::text), 100), seq, ts) WHERE (("position" = 0) AND (event_type = 'flowinitialized'::text));
+
 -- object: index event_log_by_cache_key
 CREATE INDEX event_log_by_cache_key ON event_log USING btree (((payload ->> 'cache_key'::text)), seq) WHERE (event_type = 'stepfinished'::text);
 

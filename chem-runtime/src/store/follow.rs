@@ -1,12 +1,14 @@
-//! Reading on in the log of all runs.
+//! Reading on in the log of all runs, and in that of one.
 
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::summary::status_after;
 use super::{ErrorClass, EventStore, StoreError};
-use crate::event::FlowEvent;
+use crate::event::{FlowEvent, FlowId};
+use crate::flow::FlowStatus;
 
 /// How far somebody has read in the log of a store.
 ///
@@ -65,6 +67,10 @@ pub struct Followed {
 }
 
 impl Followed {
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Adds what was read of the event before `after`. Returns whether to read further: what comes before an event that
     /// cannot be read is delivered first.
     ///
@@ -178,20 +184,76 @@ impl Iterator for Follower<'_> {
     }
 }
 
-/// Asks `read` until it has events or `wait` is over, less and less often. For stores whose writers do not wake their
-/// readers.
-pub(super) fn poll(
+/// Reads the events of one run as they come, each of them once.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chem_runtime::event::{FlowEventKind, FlowId, StepSignal};
+/// use chem_runtime::store::{EventStore, InMemoryEventStore, RunFollower};
+///
+/// let (store, run) = (InMemoryEventStore::new(), FlowId::new());
+/// let (step_id, signal) = ("a".to_owned(), "note".to_owned());
+/// let note = FlowEventKind::StepSignal(StepSignal { step_id, step_index: 0, signal, data: 1.into() });
+/// let mut follower = RunFollower::new(&store, run);
+/// for position in 0..3 {
+///     store.append_kind(run, note.clone())?;
+///     assert_eq!(follower.read(Duration::ZERO)?[0].position, position);
+/// }
+/// # Ok::<_, chem_runtime::store::StoreError>(())
+/// ```
+pub struct RunFollower<'a> {
+    store: &'a dyn EventStore,
+    flow_id: FlowId,
+    position: u64,
+    status: Option<FlowStatus>,
+}
+
+impl<'a> RunFollower<'a> {
+    /// Creates a follower that begins with the first event of a run.
+    pub fn new(store: &'a dyn EventStore, flow_id: FlowId) -> Self {
+        Self { store, flow_id, position: 0, status: None }
+    }
+
+    /// Returns the events that were appended since the last call, and waits up to `wait` for the first of them.
+    ///
+    /// # Errors
+    /// As [`EventStore::list_from`]; the next call then begins at the same position.
+    pub fn read(&mut self, wait: Duration) -> Result<Vec<FlowEvent>, StoreError> {
+        let events = poll(wait, || self.store.list_from(self.flow_id, self.position), |events| !events.is_empty())?;
+        if let Some(last) = events.last() {
+            self.position = last.position + 1;
+            self.status = Some(status_after(&last.kind));
+        }
+        Ok(events)
+    }
+
+    /// Returns the position of the event that is read next.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Returns whether the run has completed or failed, as far as it was read. A run that waits for a person goes on.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status, Some(FlowStatus::Completed | FlowStatus::Failed))
+    }
+}
+
+/// Calls `read` until it returns something that `is_found`, or `wait` is over, less and less often. For stores whose
+/// writers do not wake their readers.
+pub(super) fn poll<T>(
     wait: Duration,
-    mut read: impl FnMut() -> Result<Followed, StoreError>,
-) -> Result<Followed, StoreError> {
+    mut read: impl FnMut() -> Result<T, StoreError>,
+    is_found: impl Fn(&T) -> bool,
+) -> Result<T, StoreError> {
     const LONGEST: Duration = Duration::from_millis(200);
     let begun = std::time::Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {
-        let followed = read()?;
+        let found = read()?;
         let left = wait.saturating_sub(begun.elapsed());
-        if !followed.events.is_empty() || left.is_zero() {
-            return Ok(followed);
+        if is_found(&found) || left.is_zero() {
+            return Ok(found);
         }
         std::thread::sleep(pause.min(left));
         pause = (pause * 2).min(LONGEST);

@@ -1,5 +1,7 @@
 //! The store in memory: the reference for what every store does, and what tests use.
 
+mod size;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,8 +10,8 @@ use super::admit::{AdmittedArtifact, admit, admit_artifacts, now};
 use super::lease::{LeaseState, check_epoch};
 use super::summary::flow_begun_by;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, RunFilter, StoreError, StoredResult, Takeover,
-    Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, RunFilter, StoreError, StoreSize,
+    StoredResult, Takeover, Writer,
 };
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
@@ -38,6 +40,8 @@ struct State {
     /// Every event by its run and position, in the order of `seq`, which counts from 1.
     log: Vec<(FlowId, u64)>,
     artifacts: BTreeMap<ArtifactHash, Artifact>,
+    /// The run that has stored an artifact first.
+    produced_by: HashMap<ArtifactHash, FlowId>,
     /// The `StepFinished` of each cache key, in the order of `seq`.
     results: HashMap<CacheKey, Vec<StoredResult>>,
     leases: HashMap<FlowId, HeldLease>,
@@ -112,6 +116,7 @@ impl EventStore for InMemoryEventStore {
             state.log.push((flow_id, position));
             let seq = state.log.len() as u64;
             for AdmittedArtifact { artifact, .. } in admitted.artifacts {
+                state.produced_by.entry(artifact.hash()).or_insert(flow_id);
                 state.artifacts.entry(artifact.hash()).or_insert(artifact);
             }
             let kind = admitted.reads_back_as.unwrap_or_else(|| event.kind.clone());
@@ -163,8 +168,9 @@ impl EventStore for InMemoryEventStore {
         Ok(self.state().event(flow_id, position).cloned())
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
-        Ok(self.state().events(flow_id).to_vec())
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+        let from = usize::try_from(position).unwrap_or(usize::MAX);
+        Ok(self.state().events(flow_id).get(from..).unwrap_or_default().to_vec())
     }
 
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
@@ -202,7 +208,7 @@ impl EventStore for InMemoryEventStore {
         });
         let summary = |events: &[FlowEvent]| {
             let (first, last) = (events.first()?.clone(), events.last()?.clone());
-            Some(FlowSummary { first, last, event_variants: event_variants(events) })
+            Some(FlowSummary { first, last, event_variants: filter.letters.then(|| event_variants(events)) })
         };
         Ok(runs.take(limit).filter_map(summary).collect())
     }
@@ -215,6 +221,14 @@ impl EventStore for InMemoryEventStore {
             .filter(|event| before.is_none_or(|before| event.seq < before))
             .filter(|event| flow.is_none_or(|flow| flow_begun_by(&event.kind) == Some(flow)));
         Ok(asked_for.take(limit).cloned().collect())
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        Ok(size::size(&self.state()))
+    }
+
+    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+        Ok(size::largest(&self.state(), limit))
     }
 
     fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {

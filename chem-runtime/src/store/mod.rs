@@ -34,6 +34,7 @@ pub mod postgres;
 mod repository;
 mod retry;
 pub mod schema;
+mod size;
 pub mod sqlite;
 mod summary;
 mod url;
@@ -44,11 +45,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{ErrorClass, StoreError};
-pub use follow::{Cursor, Followed, Follower, InvalidCursor, UnreadableEvent};
+pub use follow::{Cursor, Followed, Follower, InvalidCursor, RunFollower, UnreadableEvent};
 pub use lease::{Holder, Lease, Takeover, Writer};
 pub use memory::InMemoryEventStore;
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
 pub use retry::{RetryPolicy, with_retry};
+pub use size::{Contents, FlowSize, Largest, RunSize, StoreSize, TableSize};
 pub use summary::{FlowSummary, RunFilter};
 pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open, open_existing, open_to_read};
 
@@ -118,8 +120,8 @@ pub trait EventStore: Send + Sync {
     /// The event of a run at a position, if the run has got so far.
     fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError>;
 
-    /// All events of a run in order; none if there is no such run.
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError>;
+    /// Returns the events of a run from `position` on, in order; none if the run has not got so far.
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError>;
 
     /// The artifact of this name, checked against it: of several copies, one that has this hash.
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError>;
@@ -153,6 +155,17 @@ pub trait EventStore: Send + Sync {
     /// The position that the next event of a run will have.
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
 
+    /// Returns how many runs the store holds, and how much room each of its tables takes.
+    fn size(&self) -> Result<StoreSize, StoreError>;
+
+    /// Returns the `limit` flows and the `limit` runs that take the most room. Reads the whole log.
+    fn largest(&self, limit: usize) -> Result<Largest, StoreError>;
+
+    /// Returns all events of a run in order; none if there is no such run.
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+        self.list_from(flow_id, 0)
+    }
+
     /// The files that the store is kept in, on this machine.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
@@ -163,13 +176,14 @@ pub trait EventStore: Send + Sync {
         true
     }
 
-    /// Returns all runs, the oldest first. Reads the whole log; a caller that looks for a few runs asks for
+    /// Returns all runs with their letters, the oldest first. Reads the whole log; a caller that looks for a few runs asks for
     /// [`runs`](Self::runs).
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
         const PAGE: usize = 1_000;
+        let all = RunFilter { letters: true, ..RunFilter::default() };
         let mut flows: Vec<FlowSummary> = Vec::new();
         loop {
-            let page = self.runs(&RunFilter::default(), flows.last().map(|oldest| oldest.first.seq), PAGE)?;
+            let page = self.runs(&all, flows.last().map(|oldest| oldest.first.seq), PAGE)?;
             let last = page.len() < PAGE;
             flows.extend(page);
             if last {
@@ -219,6 +233,10 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
         (**self).event(flow_id, position)
     }
 
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+        (**self).list_from(flow_id, position)
+    }
+
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
         (**self).list(flow_id)
     }
@@ -257,6 +275,14 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         (**self).next_position(flow_id)
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        (**self).size()
+    }
+
+    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+        (**self).largest(limit)
     }
 
     fn files(&self) -> Vec<PathBuf> {

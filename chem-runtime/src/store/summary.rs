@@ -13,8 +13,8 @@ pub struct FlowSummary {
     pub first: FlowEvent,
     /// The latest that happened to it.
     pub last: FlowEvent,
-    /// One letter for each event, such as `ISFSFC`.
-    pub event_variants: String,
+    /// One letter for each event, such as `ISFSFC`, if the letters were asked for.
+    pub event_variants: Option<String>,
 }
 
 impl FlowSummary {
@@ -42,7 +42,7 @@ impl FlowSummary {
     }
 }
 
-/// Which runs are asked for. All of them, where it says nothing.
+/// Which runs are asked for, and what of them. All of them, where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
     /// Those of the flow of this name.
@@ -53,6 +53,8 @@ pub struct RunFilter {
     pub since: Option<Timestamp>,
     /// Those that began before this moment.
     pub until: Option<Timestamp>,
+    /// Whether the letters of their events are wanted, for which every event of a run is looked up.
+    pub letters: bool,
 }
 
 impl RunFilter {
@@ -74,7 +76,7 @@ pub(super) fn flow_begun_by(first: &FlowEventKind) -> Option<&str> {
 }
 
 /// How a run stands whose last event is `last`.
-fn status_after(last: &FlowEventKind) -> FlowStatus {
+pub(super) fn status_after(last: &FlowEventKind) -> FlowStatus {
     match last {
         FlowEventKind::FlowCompleted(_) => FlowStatus::Completed,
         FlowEventKind::StepFailed(_) => FlowStatus::Failed,

@@ -1,6 +1,11 @@
-//! `chem store`: how old a store is, and whether it is as it was made. And reading on in its log.
+//! `chem store`: how old a store is, how large, and whether it is as it was made. And reading on in its log.
 
 use std::io::{BufRead as _, BufReader};
+
+use chem_runtime::event::FlowId;
+use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_runtime::store::{EventStore as _, Holder, Takeover};
+use chem_tests::events::one_of_each;
 
 use crate::harness::{Outcome, Place, slow_flow};
 
@@ -55,6 +60,71 @@ fn the_log_of_a_run_is_followed_to_its_end() {
     assert!(run.wait().unwrap().success());
     assert_eq!(followed, place.chem(&["log", "@last", "--format", "json"]).expect(0).json_lines());
     assert_eq!(followed.last().unwrap()["event_type"], "flowcompleted");
+}
+
+#[test]
+fn a_follower_of_a_run_does_not_read_again_what_it_has_printed() {
+    let place = Place::new();
+    place.write("gated.yaml", "flow: gated\nsteps:\n  - { id: seed, uses: demo.seed, gate: { message: Go on? } }\n");
+    place.chem(&["run", "gated.yaml", "-q"]).expect(4);
+    let mut follower = place.spawn(&["log", "@last", "--follow", "--format", "json"]);
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    let printed = [next(), next()];
+    assert_eq!(printed[1]["event_type"], "userinteractionrequested");
+
+    // What was printed cannot be read any more; what comes goes on being printed, until the run ends.
+    let path = place.path().join(".chem/store.db");
+    let change = rusqlite::Connection::open(&path).unwrap();
+    change.execute_batch("DROP TRIGGER event_log_is_never_updated; UPDATE event_log SET payload = '{}'").unwrap();
+    let store = SqliteEventStore::open(&path).unwrap();
+    let run: FlowId = printed[0]["flow_id"].as_str().unwrap().parse().unwrap();
+    let lease = store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
+    let kinds = one_of_each();
+    for (position, event_type) in [(2, "userinteractionprovided"), (3, "stepsignal"), (4, "stepfailed")] {
+        let kind = kinds.iter().find(|kind| kind.event_type() == event_type).unwrap();
+        store.append_as((&lease).into(), position, &[kind.clone().into()]).unwrap();
+        assert_eq!(next()["event_type"], event_type);
+    }
+    let outcome: Outcome = follower.wait_with_output().unwrap().into();
+    assert_eq!(outcome.expect(0).stderr, "");
+}
+
+#[test]
+fn the_size_of_a_store_is_told_by_table_flow_and_run() {
+    let place = Place::new();
+    place.write("good.yaml", "flow: good\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: CCO } }\n");
+    place.write("long.yaml", &slow_flow(5, 0).replace("flow: slow", "flow: long"));
+    for manifest in ["good.yaml", "long.yaml", "good.yaml"] {
+        place.chem(&["run", manifest, "-q"]).expect(0);
+    }
+    let status = place.chem(&["store", "status", "--format", "json"]).expect(0).json();
+    let tables = status["tables"].as_array().unwrap();
+    let log = tables.iter().find(|table| table["table"] == "event_log").unwrap();
+    let events: i64 = rusqlite::Connection::open(place.path().join(".chem/store.db"))
+        .and_then(|raw| raw.query_row("SELECT count(*) FROM event_log", [], |row| row.get(0)))
+        .unwrap();
+    assert_eq!((&status["runs"], &log["rows"], &log["rows_are_estimated"]), (&3.into(), &events.into(), &false.into()));
+    assert_eq!(status["bytes"], tables.iter().map(|table| table["bytes"].as_u64().unwrap()).sum::<u64>());
+    assert!(log["bytes"].as_u64().unwrap() > log["index_bytes"].as_u64().unwrap());
+    assert_eq!(
+        (&status["largest_flows"], &status["largest_runs"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+
+    let largest = place.chem(&["store", "status", "--largest", "2", "--format", "json"]).expect(0).json();
+    let flows = largest["largest_flows"].as_array().unwrap();
+    assert_eq!((&flows[0]["flow"], &flows[0]["runs"]), (&"long".into(), &1.into()));
+    assert_eq!((&flows[1]["flow"], &flows[1]["runs"], &flows[1]["artifacts"]), (&"good".into(), &2.into(), &1.into()));
+    let runs = largest["largest_runs"].as_array().unwrap();
+    assert_eq!((runs.len(), &runs[0]["flow"]), (2, &"long".into()));
+
+    let told = place.chem(&["store", "status"]).expect(0);
+    assert!(told.stdout.contains("3 runs in ") && told.stdout.contains("workflow_step_artifacts"), "{}", told.stdout);
+    assert!(told.stderr.contains("chem store status --largest"), "{}", told.stderr);
+    let told = place.chem(&["store", "status", "--largest"]).expect(0);
+    assert!(told.stdout.contains("\nflow  runs  size") && told.stdout.contains("\nrun "), "{}", told.stdout);
+    assert_eq!(told.stderr, "");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use chem_runtime::step::{
     StepRunResult,
 };
 use chem_runtime::store::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Lease, NewEvent, RunFilter, StoreError,
-    StoredResult, Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Largest, Lease, NewEvent, RunFilter,
+    StoreError, StoreSize, StoredResult, Takeover, Writer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -137,6 +137,8 @@ pub struct Watched {
     pub inner: Arc<dyn EventStore>,
     pub appends: AtomicUsize,
     pub lists: AtomicUsize,
+    /// How many events were given to those who read on in a run.
+    pub handed: AtomicUsize,
     power_loss: Option<PowerLoss>,
     dark: AtomicBool,
     /// So many questions for a finished step are answered; all if nothing is said.
@@ -161,8 +163,16 @@ impl Watched {
 
     /// The same on another store.
     pub fn on(inner: Arc<dyn EventStore>, power_loss: Option<PowerLoss>) -> Self {
-        let (appends, lists) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { inner, appends, lists, power_loss, dark: AtomicBool::new(false), answers: None, meanwhile: None }
+        Self {
+            inner,
+            appends: AtomicUsize::new(0),
+            lists: AtomicUsize::new(0),
+            handed: AtomicUsize::new(0),
+            power_loss,
+            dark: AtomicBool::new(false),
+            answers: None,
+            meanwhile: None,
+        }
     }
 
     /// The power is back.
@@ -234,6 +244,13 @@ impl EventStore for Watched {
         self.inner.event(flow_id, position)
     }
 
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+        self.see()?;
+        let events = self.inner.list_from(flow_id, position)?;
+        self.handed.fetch_add(events.len(), Ordering::SeqCst);
+        Ok(events)
+    }
+
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
         self.see()?;
         self.lists.fetch_add(1, Ordering::SeqCst);
@@ -274,5 +291,13 @@ impl EventStore for Watched {
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         self.inner.next_position(flow_id)
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        self.inner.size()
+    }
+
+    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+        self.inner.largest(limit)
     }
 }

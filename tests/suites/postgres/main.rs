@@ -13,6 +13,7 @@
 //! - `rights`: what a user who does not own the store may do.
 //! - `boundary`: what other users of the database can do to those who use the store.
 //! - `silence`: servers that stop answering, and poolers that do not keep sessions.
+//! - `listing`: runs are found by indexes, whatever is between them, and large tables are not counted.
 //! - `moving`: logs from one store in another.
 
 #![cfg(unix)]
@@ -24,6 +25,7 @@ mod failover;
 mod failures;
 mod following;
 mod leases;
+mod listing;
 mod migrations;
 mod moving;
 mod rights;

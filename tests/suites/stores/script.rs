@@ -63,7 +63,7 @@ fn event(entry: &Entry) -> NewEvent {
 #[derive(Debug, PartialEq)]
 struct Transcript {
     answers: Vec<String>,
-    runs: Vec<(String, String, String)>,
+    runs: Vec<(String, String, Option<String>)>,
     events: Vec<String>,
     artifacts: Vec<Artifact>,
 }

@@ -11,8 +11,8 @@ use chem_runtime::flow::FlowInstance;
 use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Progress, Registry, StepId};
 use chem_runtime::store::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, InMemoryFlowRepository, Lease, NewEvent,
-    RunFilter, StoreError, StoredResult, Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, InMemoryFlowRepository, Largest, Lease,
+    NewEvent, RunFilter, StoreError, StoreSize, StoredResult, Takeover, Writer,
 };
 use chem_tests::stores::fresh;
 
@@ -181,6 +181,11 @@ impl EventStore for Damaged {
         self.inner.event(flow_id, position)
     }
 
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+        self.read_events_of(flow_id)?;
+        self.inner.list_from(flow_id, position)
+    }
+
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
         self.read_events_of(flow_id)?;
         self.inner.list(flow_id)
@@ -222,6 +227,14 @@ impl EventStore for Damaged {
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
         self.inner.next_position(flow_id)
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        self.inner.size()
+    }
+
+    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+        self.inner.largest(limit)
     }
 }
 

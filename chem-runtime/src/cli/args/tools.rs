@@ -21,8 +21,12 @@ pub(in crate::cli) struct SchemaArgs {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum StoreCommand {
-    /// Say which schema the store has, and what is to be applied.
-    Status,
+    /// Say which schema the store has, what is to be applied, and how much room each table takes.
+    Status {
+        /// Say which flows and runs take the most room, this many of each. Reads the whole log.
+        #[arg(long, value_name = "NUMBER", num_args = 0..=1, default_missing_value = "10")]
+        largest: Option<usize>,
+    },
     /// Bring the schema up to date; make the store if it is not there.
     Migrate,
     /// Say which objects of the schema are not as the program made them, and who may do more than read and run. Status 1 if

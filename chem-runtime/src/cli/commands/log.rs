@@ -11,10 +11,9 @@ use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Reader, styled};
 use crate::cli::{runs, signals};
 use crate::event::{FlowEvent, FlowEventKind, FlowId, OutputRef};
-use crate::flow::{FlowStatus, replay};
 use crate::report::event_json;
 use crate::step::CancelToken;
-use crate::store::{Cursor, ErrorClass, EventStore, StoreError};
+use crate::store::{Cursor, ErrorClass, EventStore, RunFollower, StoreError};
 
 /// How long one call to the store waits for events. In between it is seen whether Ctrl-C was pressed.
 const WAIT: Duration = Duration::from_millis(250);
@@ -29,44 +28,40 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, F
 fn one_run(shared: &Shared, id: &str, args: &LogArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store_to_read(shared)?;
     let flow_id = runs::find_run_id(store.as_ref(), id)?;
-    let mut printed = 0;
+    let mut follower = RunFollower::new(store.as_ref(), flow_id);
+    let mut wait = Duration::ZERO;
     loop {
-        let events = match store.list(flow_id) {
+        let events = match follower.read(wait) {
             Err(error) if error.class() == ErrorClass::Corrupt => {
-                return one_by_one(shared, store.as_ref(), flow_id, printed, args.skip_unreadable);
+                return one_by_one(shared, store.as_ref(), flow_id, follower.position(), args.skip_unreadable);
             }
             events => events?,
         };
-        if events.is_empty() {
+        if follower.position() == 0 {
             return Err(runs::unknown(id));
         }
-        for event in &events[printed..] {
+        for event in &events {
             if print(shared, event, &line(event), None)? == Reader::Gone {
                 return Ok(ExitCode::SUCCESS);
             }
         }
-        printed = events.len();
-        // A run that waits for a person will go on.
-        if !args.follow || !matches!(replay(flow_id, &events)?.status(), FlowStatus::Interrupted | FlowStatus::Waiting)
-        {
+        if !args.follow || follower.has_ended() {
             return Ok(ExitCode::SUCCESS);
         }
-        while store.next_position(flow_id)? == printed as u64 {
-            std::thread::sleep(WAIT);
-        }
+        wait = WAIT;
     }
 }
 
-/// Prints the events of a run from the one numbered `printed`, of which some cannot be read: up to the first of these, or
-/// all others.
+/// Prints the events of a run from the position `from`, of which some cannot be read: up to the first of these, or all
+/// others.
 fn one_by_one(
     shared: &Shared,
     store: &dyn EventStore,
     flow_id: FlowId,
-    printed: usize,
+    from: u64,
     skip_unreadable: bool,
 ) -> Result<ExitCode, Failure> {
-    for position in printed as u64..store.next_position(flow_id)? {
+    for position in from..store.next_position(flow_id)? {
         let error = match store.event(flow_id, position) {
             Ok(Some(event)) => match print(shared, &event, &line(&event), None)? {
                 Reader::Gone => return Ok(ExitCode::SUCCESS),

@@ -21,7 +21,7 @@ const PAGE: usize = 1_000;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store_to_read(shared)?;
-    let (mut rows, older) = listed(store.as_ref(), args)?;
+    let (mut rows, older) = listed(store.as_ref(), args, shared.format)?;
     if args.tree {
         rows = families(store.as_ref(), rows)?;
     }
@@ -49,12 +49,13 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
 }
 
 /// The runs that are asked for, the oldest first, and whether there are older ones.
-fn listed(store: &dyn EventStore, args: &LsArgs) -> Result<(Vec<Row>, bool), Failure> {
+fn listed(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<(Vec<Row>, bool), Failure> {
     let filter = RunFilter {
         flow: args.flow.clone(),
         status: args.status.map(ListedStatus::in_log),
         since: args.since,
         until: args.until,
+        letters: format == Format::Json,
     };
     let limit = if args.all { usize::MAX } else { args.limit };
     let page_size = limit.saturating_add(1).min(PAGE);
@@ -113,7 +114,6 @@ struct Row {
     began: Timestamp,
     took: SignedDuration,
     fingerprint: String,
-    is_branch: bool,
     json: Value,
     depth: usize,
     branch: Option<BranchCreated>,
@@ -132,7 +132,6 @@ impl Row {
             began: flow.first.ts,
             took: until.duration_since(flow.first.ts),
             fingerprint: flow.flow_fingerprint().map(|fingerprint| fingerprint.short()).unwrap_or_default(),
-            is_branch: flow.event_variants.starts_with("IB"),
             json: summary_json(flow),
             depth: 0,
             branch: None,
@@ -157,12 +156,10 @@ fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failur
     let mut branches: HashMap<FlowId, Vec<Row>> = HashMap::new();
     let mut roots = Vec::new();
     for mut row in listed {
-        if row.is_branch {
-            row.branch = store.event(row.flow_id, 1)?.and_then(|event| match event.kind {
-                FlowEventKind::BranchCreated(branch) => Some(branch),
-                _ => None,
-            });
-        }
+        row.branch = store.event(row.flow_id, 1)?.and_then(|event| match event.kind {
+            FlowEventKind::BranchCreated(branch) => Some(branch),
+            _ => None,
+        });
         match &row.branch {
             Some(branch) => branches.entry(branch.parent).or_default().push(row),
             None => roots.push(row),

@@ -1,5 +1,7 @@
 //! `chem store`: the schema of the store, whether all in it is as it was made, and mending what is not.
 
+mod status;
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -15,17 +17,7 @@ use crate::{store, workbench};
 pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<ExitCode, Failure> {
     let url = runs::store_url(shared)?;
     match command {
-        StoreCommand::Status => {
-            let status = schema::status(&url)?;
-            let json = json!({
-                "store": url.to_string(),
-                "applied": versions(&status.applied),
-                "pending": versions(&status.pending),
-                "obstacle": status.obstacle,
-            });
-            print(shared, &json, &format!("{url}\n{status}\n"))?;
-            Ok(if status.obstacle.is_some() { Status::Store.into() } else { ExitCode::SUCCESS })
-        }
+        StoreCommand::Status { largest } => status::run(shared, &url, *largest),
         StoreCommand::Migrate => {
             let applied = schema::migrate(&url)?;
             let lines: String =
@@ -115,6 +107,7 @@ fn print(shared: &Shared, json: &Value, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Migrations as JSON.
 fn versions(versions: &[Version]) -> Value {
     versions.iter().map(|(number, name)| json!({"version": number, "name": name})).collect()
 }

@@ -25,6 +25,7 @@ mod runs;
 mod schema;
 mod session;
 mod settings;
+mod size;
 mod sources;
 mod tls;
 mod write;
@@ -49,8 +50,8 @@ use self::lease::SignOfLife;
 use super::admit::{admit, admit_artifacts};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, PostgresUrl, RetryPolicy, RunFilter,
-    StoreError, StoredResult, Takeover, Writer, with_retry,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PostgresUrl, RetryPolicy, RunFilter,
+    StoreError, StoreSize, StoredResult, Takeover, Writer, with_retry,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
@@ -231,17 +232,21 @@ impl EventStore for PgEventStore {
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
         self.inner
             .with_session("read", |session| follow::refuse_unfinished_move(session, self.inner.provider.shown()))?;
-        poll(wait, || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)))
+        poll(
+            wait,
+            || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)),
+            Followed::has_events,
+        )
     }
 
     fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
         self.inner.with_session("read", |session| Ok(read::events_between(session, flow_id, position, 1)?.pop()))
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
         self.inner.with_session("read", |session| {
             let mut events = Vec::new();
-            read::events(session, flow_id, |event| {
+            read::events(session, flow_id, position, |event| {
                 events.push(event);
                 Ok(())
             })?;
@@ -283,6 +288,14 @@ impl EventStore for PgEventStore {
             return Ok(Vec::new());
         }
         self.inner.with_session("read", |session| runs::newest(session, flow, before, limit))
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        self.inner.with_session("read", size::size)
+    }
+
+    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+        self.inner.with_session("read", |session| size::largest(session, limit))
     }
 
     fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {

@@ -29,13 +29,14 @@ const REPAIR: &str = "SELECT kind, payload::text, metadata::text, repair FROM st
 const RESULTS: &str = "SELECT seq, flow_id, position FROM store.event_log
      WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 
-/// Hands the events of a run to `each`, in order. While those of one page are read from their rows, the next is fetched.
+/// Hands the events of a run from position `from` on to `each`, in order. While those of one page are read from their rows, the next is fetched.
 pub(super) fn events(
     session: &mut Session,
     flow_id: FlowId,
+    from: u64,
     mut each: impl FnMut(FlowEvent) -> Result<(), StoreError>,
 ) -> Result<(), Fault> {
-    let mut position = 0;
+    let mut position = from;
     let mut take = |page: &[Row]| {
         for row in page {
             let event = event(row, 0)?;
@@ -49,14 +50,14 @@ pub(super) fn events(
         }
         Ok(())
     };
-    let first = page(session, flow_id, 0, PAGE)?;
+    let first = page(session, flow_id, from, PAGE)?;
     if first.len() < PAGE {
         return take(&first);
     }
     std::thread::scope(|scope| {
         let (sender, pages) = mpsc::sync_channel(1);
         scope.spawn(move || {
-            for from in (PAGE as u64..).step_by(PAGE) {
+            for from in (from + PAGE as u64..).step_by(PAGE) {
                 let page = page(session, flow_id, from, PAGE);
                 // Events are only ever added at the end: a page that is not full is the last one.
                 let last = page.as_ref().map_or(true, |rows| rows.len() < PAGE);

@@ -36,7 +36,7 @@ impl PgFlowRepository {
     pub fn load_stored(&self, flow_id: FlowId, definition: &FlowDefinition) -> Result<FlowInstance, StoredRunError> {
         let replayed = self.inner.with_session("read", |session| {
             let mut replayed: Result<FlowInstance, ReplayError> = Ok(FlowInstance::new(flow_id));
-            read::events(session, flow_id, |event| {
+            read::events(session, flow_id, 0, |event| {
                 let before = std::mem::replace(&mut replayed, Ok(FlowInstance::new(flow_id)));
                 replayed = before.and_then(|instance| evolve(instance, &event.kind));
                 Ok(())

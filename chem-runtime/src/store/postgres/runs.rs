@@ -10,32 +10,61 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::store::{FlowSummary, RunFilter};
 
-/// Walks back over the primary key, as far as the beginnings that are asked for.
-const NEWEST: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text FROM store.event_log
-     WHERE position = 0 AND seq < $2
-       AND ($1::text IS NULL OR (event_type = 'flowinitialized' AND payload ->> 'flow' = $1))
-     ORDER BY seq DESC LIMIT $3";
-/// Walks back over the primary key, as far as the beginnings that are asked for, and from each to the end of its run.
-const RUNS: &str = "
-     SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
-            last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text,
-            (SELECT string_agg(event_type, ' ' ORDER BY position) FROM store.event_log WHERE flow_id = first.flow_id)
-     FROM store.event_log AS first
-     CROSS JOIN LATERAL (
-         SELECT * FROM store.event_log WHERE flow_id = first.flow_id ORDER BY position DESC LIMIT 1
-     ) AS last
-     WHERE first.position = 0 AND first.seq < $1
-       AND ($2::text IS NULL OR (first.event_type = 'flowinitialized' AND first.payload ->> 'flow' = $2))
-       AND first.ts >= coalesce($3::text::timestamptz, '-infinity')
-       AND first.ts < coalesce($4::text::timestamptz, 'infinity')
-       AND ($5::text IS NULL OR $5 = CASE last.event_type
-           WHEN 'flowcompleted' THEN $6::text
-           WHEN 'stepfailed' THEN $7::text
-           WHEN 'userinteractionrequested' THEN $8::text
-           WHEN 'userinteractionprovided'
-               THEN CASE WHEN (last.payload -> 'approved') = 'true'::jsonb THEN $9::text ELSE $7 END
-           ELSE $9 END)
-     ORDER BY first.seq DESC LIMIT $10";
+/// Of all runs, by the index of their beginnings.
+macro_rules! of_all {
+    () => {
+        "$2::text IS NULL"
+    };
+}
+
+/// Of one flow, word by word as the index of its beginnings has it.
+macro_rules! of_flow {
+    () => {
+        "first.event_type = 'flowinitialized'
+           AND left(first.payload ->> 'flow', 100) = left($2::text, 100) AND first.payload ->> 'flow' = $2"
+    };
+}
+
+/// Walks back over the beginnings of runs, as far as they are asked for.
+macro_rules! beginnings {
+    ($of:expr) => {
+        concat!(
+            "SELECT seq, flow_id, position, ts, event_type, payload::text FROM store.event_log AS first
+             WHERE position = 0 AND seq < $1 AND ",
+            $of,
+            " ORDER BY seq DESC LIMIT $3"
+        )
+    };
+}
+
+/// The same, and from each beginning to the end of its run. Letters are made for the runs that are returned, if at all.
+macro_rules! runs {
+    ($of:expr) => {
+        concat!(
+            "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
+                    last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text,
+                    CASE WHEN $11::boolean THEN (SELECT string_agg(event_type, ' ' ORDER BY position)
+                                                 FROM store.event_log WHERE flow_id = first.flow_id) END
+             FROM store.event_log AS first
+             CROSS JOIN LATERAL (
+                 SELECT * FROM store.event_log WHERE flow_id = first.flow_id ORDER BY position DESC LIMIT 1
+             ) AS last
+             WHERE first.position = 0 AND first.seq < $1 AND ",
+            $of,
+            " AND first.ts >= coalesce($3::text::timestamptz, '-infinity')
+              AND first.ts < coalesce($4::text::timestamptz, 'infinity')
+              AND ($5::text IS NULL OR $5 = CASE last.event_type
+                  WHEN 'flowcompleted' THEN $6::text
+                  WHEN 'stepfailed' THEN $7::text
+                  WHEN 'userinteractionrequested' THEN $8::text
+                  WHEN 'userinteractionprovided'
+                      THEN CASE WHEN (last.payload -> 'approved') = 'true'::jsonb THEN $9::text ELSE $7 END
+                  ELSE $9 END)
+             ORDER BY first.seq DESC LIMIT $10"
+        )
+    };
+}
+
 const BETWEEN: &str =
     "SELECT flow_id FROM store.event_log WHERE flow_id BETWEEN $1 AND $2 AND position = 0 ORDER BY flow_id LIMIT $3";
 
@@ -46,9 +75,12 @@ pub(super) fn newest(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<FlowEvent>, Fault> {
-    let statement = session.prepared(NEWEST)?;
+    let statement = session.prepared(match flow {
+        None => beginnings!(of_all!()),
+        Some(_) => beginnings!(of_flow!()),
+    })?;
     let (before, limit) = (before.map_or(i64::MAX, signed), i64::try_from(limit).unwrap_or(i64::MAX));
-    session.query(&statement, &[&flow, &before, &limit])?.iter().map(|row| Ok(event(row, 0)?)).collect()
+    session.query(&statement, &[&before, &flow, &limit])?.iter().map(|row| Ok(event(row, 0)?)).collect()
 }
 
 /// Returns up to `limit` runs that `filter` takes, the newest first, of those that begin before the event `before`.
@@ -58,7 +90,10 @@ pub(super) fn listed(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<FlowSummary>, Fault> {
-    let statement = session.prepared(RUNS)?;
+    let statement = session.prepared(match filter.flow {
+        None => runs!(of_all!()),
+        Some(_) => runs!(of_flow!()),
+    })?;
     let (before, limit) = (before.map_or(i64::MAX, signed), i64::try_from(limit).unwrap_or(i64::MAX));
     let [since, until] = [filter.since, filter.until].map(|moment| moment.map(|moment| moment.to_string()));
     let [completed, failed, waiting, interrupted] =
@@ -66,12 +101,25 @@ pub(super) fn listed(
     let status = filter.status.map(FlowStatus::name);
     let rows = session.query(
         &statement,
-        &[&before, &filter.flow, &since, &until, &status, &completed, &failed, &waiting, &interrupted, &limit],
+        &[
+            &before,
+            &filter.flow,
+            &since,
+            &until,
+            &status,
+            &completed,
+            &failed,
+            &waiting,
+            &interrupted,
+            &limit,
+            &filter.letters,
+        ],
     )?;
     let summary = |row: &Row| {
         let (first, last) = (event(row, 0)?, event(row, 6)?);
-        let letter = |event_type| FlowEventKind::letter_of(event_type).unwrap_or('?');
-        let event_variants = row.try_get::<_, &str>(12)?.split(' ').map(letter).collect();
+        let letter = |event_type: &str| FlowEventKind::letter_of(event_type).unwrap_or('?');
+        let event_types: Option<&str> = row.try_get(12)?;
+        let event_variants = event_types.map(|event_types| event_types.split(' ').map(letter).collect());
         Ok(FlowSummary { first, last, event_variants })
     };
     rows.iter().map(summary).collect()

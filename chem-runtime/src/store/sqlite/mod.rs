@@ -14,6 +14,7 @@ mod reading;
 mod rows;
 mod runs;
 mod schema;
+mod size;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,8 +31,8 @@ use self::rows::{StoredEvent, insert, next_position, signed};
 use super::admit::{admit, admit_artifacts, now};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Lease, NewEvent, RunFilter, StoreError, StoredResult, Takeover,
-    Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, RunFilter, StoreError, StoreSize,
+    StoredResult, Takeover, Writer,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -186,7 +187,7 @@ impl EventStore for SqliteEventStore {
     }
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
-        poll(wait, || self.read_on(cursor, limit))
+        poll(wait, || self.read_on(cursor, limit), Followed::has_events)
     }
 
     fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
@@ -204,15 +205,17 @@ impl EventStore for SqliteEventStore {
         stored.map(StoredEvent::decode).transpose()
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+        let Ok(position) = signed(position) else { return Ok(Vec::new()) };
         let failed = self.failed("read");
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE flow_id = ? ORDER BY position",
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log
+                 WHERE flow_id = ? AND position >= ? ORDER BY position",
             )
             .map_err(&failed)?;
-        let mut rows = statement.query([flow_id.to_string()]).map_err(&failed)?;
+        let mut rows = statement.query(params![flow_id.to_string(), position]).map_err(&failed)?;
         let mut events = Vec::new();
         while let Some(row) = rows.next().map_err(&failed)? {
             events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
@@ -297,25 +300,15 @@ impl EventStore for SqliteEventStore {
     }
 
     fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
-        let failed = self.failed("read");
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(
-                // Walks back over the numbers, as far as the beginnings that are asked for.
-                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log
-                 WHERE position = 0 AND seq < ?2
-                   AND (?1 IS NULL OR (event_type = 'flowinitialized' AND payload ->> '$.flow' = ?1))
-                 ORDER BY seq DESC LIMIT ?3",
-            )
-            .map_err(&failed)?;
-        let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![flow, before, limit]).map_err(&failed)?;
-        let mut events = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
-        }
-        Ok(events)
+        runs::newest(&self.connection(), flow, before, limit, self.failed("read"))
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        size::size(&self.connection()).map_err(self.failed("read"))
+    }
+
+    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+        size::largest(&self.connection(), limit).map_err(self.failed("read"))
     }
 
     fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {

@@ -4,29 +4,65 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::rows::{StoredEvent, signed};
-use crate::event::FlowEventKind;
+use crate::event::{FlowEvent, FlowEventKind};
 use crate::flow::FlowStatus;
 use crate::store::{FlowSummary, RunFilter, StoreError};
 
-/// Walks back over the numbers, as far as the beginnings that are asked for, and from each to the end of its run.
-const RUNS: &str = "
-    SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload,
-           last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload,
-           (SELECT group_concat(event_type, ' ' ORDER BY position) FROM event_log WHERE flow_id = first.flow_id)
-    FROM event_log AS first
-    CROSS JOIN event_log AS last
-    WHERE first.position = 0 AND first.seq < ?1
-      AND (?2 IS NULL OR (first.event_type = 'flowinitialized' AND first.payload ->> '$.flow' = ?2))
-      AND first.ts >= ?3 AND first.ts < ?4
-      AND last.flow_id = first.flow_id
-      AND last.position = (SELECT max(position) FROM event_log WHERE flow_id = first.flow_id)
-      AND (?5 IS NULL OR ?5 = CASE last.event_type
-          WHEN 'flowcompleted' THEN ?6
-          WHEN 'stepfailed' THEN ?7
-          WHEN 'userinteractionrequested' THEN ?8
-          WHEN 'userinteractionprovided' THEN iif(last.payload ->> '$.approved', ?9, ?7)
-          ELSE ?9 END)
-    ORDER BY first.seq DESC LIMIT ?10";
+/// Of all runs, by the index of their beginnings.
+const OF_ALL: &str = "?2 IS NULL";
+/// Of one flow, word by word as the index of its beginnings has it.
+const OF_FLOW: &str = "first.event_type = 'flowinitialized' AND first.payload ->> '$.flow' = ?2";
+
+/// Walks back over the beginnings of runs, or of those of a flow, as far as they are asked for.
+fn beginnings(of: &str) -> String {
+    format!(
+        "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log AS first
+         WHERE position = 0 AND seq < ?1 AND {of}
+         ORDER BY seq DESC LIMIT ?3"
+    )
+}
+
+/// The same, and from each beginning to the end of its run. Letters are made for the runs that are returned, if at all.
+fn runs(of: &str) -> String {
+    format!(
+        "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload,
+                last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload,
+                CASE WHEN ?11 THEN
+                    (SELECT group_concat(event_type, ' ' ORDER BY position) FROM event_log WHERE flow_id = first.flow_id)
+                END
+         FROM event_log AS first
+         CROSS JOIN event_log AS last
+         WHERE first.position = 0 AND first.seq < ?1 AND {of}
+           AND first.ts >= ?3 AND first.ts < ?4
+           AND last.flow_id = first.flow_id
+           AND last.position = (SELECT max(position) FROM event_log WHERE flow_id = first.flow_id)
+           AND (?5 IS NULL OR ?5 = CASE last.event_type
+               WHEN 'flowcompleted' THEN ?6
+               WHEN 'stepfailed' THEN ?7
+               WHEN 'userinteractionrequested' THEN ?8
+               WHEN 'userinteractionprovided' THEN iif(last.payload ->> '$.approved', ?9, ?7)
+               ELSE ?9 END)
+         ORDER BY first.seq DESC LIMIT ?10"
+    )
+}
+
+/// Returns the first events of the newest runs, the newest first.
+pub(super) fn newest(
+    connection: &Connection,
+    flow: Option<&str>,
+    before: Option<u64>,
+    limit: usize,
+    failed: impl Fn(rusqlite::Error) -> StoreError,
+) -> Result<Vec<FlowEvent>, StoreError> {
+    let of = if flow.is_some() { OF_FLOW } else { OF_ALL };
+    let mut statement = connection.prepare_cached(&beginnings(of)).map_err(&failed)?;
+    let mut rows = statement.query(params![number_before(before), flow, at_most(limit)]).map_err(&failed)?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+    }
+    Ok(events)
+}
 
 /// Returns up to `limit` runs that `filter` takes, the newest first, of those that begin before the event `before`.
 pub(super) fn listed(
@@ -36,16 +72,15 @@ pub(super) fn listed(
     limit: usize,
     failed: impl Fn(rusqlite::Error) -> StoreError,
 ) -> Result<Vec<FlowSummary>, StoreError> {
-    let mut statement = connection.prepare_cached(RUNS).map_err(&failed)?;
-    let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let of = if filter.flow.is_some() { OF_FLOW } else { OF_ALL };
+    let mut statement = connection.prepare_cached(&runs(of)).map_err(&failed)?;
     // Times have one length and one zone, so that they are in the order of their texts.
     let moment = |ts: Option<Timestamp>, otherwise: &str| ts.map_or(otherwise.to_owned(), |ts| format!("{ts:.6}"));
     let [completed, failed_run, waiting, interrupted] =
         [FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Waiting, FlowStatus::Interrupted].map(FlowStatus::name);
     let mut rows = statement
         .query(params![
-            before,
+            number_before(before),
             filter.flow,
             moment(filter.since, ""),
             moment(filter.until, "~"),
@@ -54,17 +89,59 @@ pub(super) fn listed(
             failed_run,
             waiting,
             interrupted,
-            limit,
+            at_most(limit),
+            filter.letters,
         ])
         .map_err(&failed)?;
     let mut summaries = Vec::new();
     while let Some(row) = rows.next().map_err(&failed)? {
         let first = StoredEvent::read(row, 0).map_err(&failed)?.decode()?;
         let last = StoredEvent::read(row, 6).map_err(&failed)?.decode()?;
-        let event_types: String = row.get(12).map_err(&failed)?;
-        let letter = |event_type| FlowEventKind::letter_of(event_type).unwrap_or('?');
-        let event_variants = event_types.split(' ').map(letter).collect();
+        let event_types: Option<String> = row.get(12).map_err(&failed)?;
+        let letter = |event_type: &str| FlowEventKind::letter_of(event_type).unwrap_or('?');
+        let event_variants = event_types.map(|event_types| event_types.split(' ').map(letter).collect());
         summaries.push(FlowSummary { first, last, event_variants });
     }
     Ok(summaries)
+}
+
+/// The number that all those asked for are below. One that SQLite does not have is above all of them.
+fn number_before(before: Option<u64>) -> i64 {
+    before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX)
+}
+
+fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::SqliteEventStore;
+
+    #[test]
+    fn runs_are_looked_up_in_the_indexes_of_their_beginnings() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteEventStore::open(directory.path().join("store.db")).unwrap();
+        let connection = store.connection();
+        for (of, index) in [
+            (OF_ALL, "USING INDEX event_log_beginnings (seq<?)"),
+            (OF_FLOW, "USING INDEX event_log_beginnings_by_flow (<expr>=? AND seq<?)"),
+        ] {
+            for sql in [beginnings(of), runs(of)] {
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                for number in 1..=statement.parameter_count() {
+                    statement.raw_bind_parameter(number, 1).unwrap();
+                }
+                let mut rows = statement.raw_query();
+                let mut plan = Vec::new();
+                while let Some(row) = rows.next().unwrap() {
+                    plan.push(row.get::<_, String>(3).unwrap());
+                }
+                assert!(plan[0].ends_with(index), "{plan:#?}");
+                let is_slow = |step: &String| step.starts_with("SCAN") || step == "USE TEMP B-TREE FOR ORDER BY";
+                assert!(!plan.iter().any(is_slow), "{plan:#?}");
+            }
+        }
+    }
 }

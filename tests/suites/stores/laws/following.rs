@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chem_runtime::event::{FlowEvent, FlowId};
-use chem_runtime::store::{Cursor, ErrorClass, EventStore, Follower, StoreError};
-use chem_tests::events::{artifact, finished, numbered};
+use chem_runtime::store::{Cursor, ErrorClass, EventStore, Follower, RunFollower, StoreError};
+use chem_tests::events::{artifact, finished, numbered, one_of_each};
 use chem_tests::stores::{Backend, Tampering};
 
-use super::appended;
+use super::{appended, batch};
 
 const AT_ONCE: Duration = Duration::ZERO;
 
@@ -128,4 +128,55 @@ pub(super) fn an_event_that_cannot_be_read_keeps_no_other_from_its_readers(backe
     let mut follower = Follower::new(&*store, Cursor::START);
     assert_eq!(follower.by_ref().take(2).collect::<Result<Vec<_>, _>>().unwrap(), stored[..2]);
     assert_eq!(follower.next().unwrap().unwrap_err().class(), ErrorClass::Corrupt);
+}
+
+/// Long enough for a store that fetches events in pieces to need several.
+pub(super) fn a_run_is_read_on_from_any_position(backend: &dyn Backend) {
+    let (store, flow_id) = (backend.store(), FlowId::new());
+    store.append(flow_id, 0, &(0..2_100).map(numbered).collect::<Vec<_>>()).unwrap();
+    store.append(FlowId::new(), 0, &[numbered(0)]).unwrap();
+    let all = store.list(flow_id).unwrap();
+    for from in [0, 1, 51, 52, 1_023, 1_024, 1_076, 2_099, 2_100, 2_101] {
+        assert_eq!(store.list_from(flow_id, from).unwrap(), all.get(from as usize..).unwrap_or_default(), "{from}");
+    }
+    assert_eq!(store.list_from(flow_id, u64::MAX).unwrap(), []);
+    assert_eq!(store.list_from(FlowId::new(), 0).unwrap(), []);
+}
+
+pub(super) fn a_follower_of_a_run_reads_each_event_once(backend: &dyn Backend) {
+    let (store, flow_id, kinds) = (backend.store(), FlowId::new(), one_of_each());
+    let mut follower = RunFollower::new(&store, flow_id);
+    assert_eq!((follower.read(AT_ONCE).unwrap(), follower.position()), (Vec::new(), 0));
+    let of = |event_type: &str| kinds.iter().find(|kind| kind.event_type() == event_type).unwrap().clone();
+    let batches = [
+        vec![of("flowinitialized"), of("stepstarted")],
+        vec![of("userinteractionrequested")],
+        vec![of("userinteractionprovided"), of("stepfinished"), of("flowcompleted")],
+    ];
+    let mut stored = Vec::new();
+    for kinds in batches {
+        assert!(!follower.has_ended());
+        let new = appended(&*store, flow_id, stored.len() as u64, &batch(kinds));
+        assert_eq!(follower.read(AT_ONCE).unwrap(), new);
+        assert_eq!(follower.read(AT_ONCE).unwrap(), []);
+        // What cannot be read any more was read before.
+        let position = stored.len() as u64;
+        backend.by_force(Tampering::Event { flow_id, position, payload: "{}" });
+        stored.extend(new);
+        assert_eq!(follower.position(), stored.len() as u64);
+    }
+    assert!(follower.has_ended());
+
+    // An event that cannot be read is named each time, and what comes before it was not lost.
+    let other = FlowId::new();
+    let first = appended(&*store, other, 0, &[numbered(0)]);
+    let mut follower = RunFollower::new(&store, other);
+    assert_eq!(follower.read(AT_ONCE).unwrap(), first);
+    store.append(other, 1, &[numbered(1)]).unwrap();
+    if backend.by_force(Tampering::Event { flow_id: other, position: 1, payload: "{}" }) {
+        for _ in 0..2 {
+            assert_eq!(follower.read(AT_ONCE).unwrap_err().class(), ErrorClass::Corrupt);
+            assert_eq!(follower.position(), 1);
+        }
+    }
 }

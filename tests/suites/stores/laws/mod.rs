@@ -8,6 +8,7 @@ mod following;
 mod leases;
 mod refusal;
 mod runs;
+mod size;
 mod work;
 
 use chem_runtime::event::{FlowEvent, FlowEventKind, FlowId};
@@ -53,6 +54,7 @@ macro_rules! laws {
                     runs_are_looked_for_without_the_list_and_found_as_it_has_them,
                     what_begins_no_id_finds_no_run,
                     runs_are_listed_page_by_page_as_they_are_asked_for,
+                    a_page_of_runs_reads_no_run_that_is_not_on_it,
                 ]
                 concurrency: [
                     of_many_writers_on_one_run_one_wins_each_position,
@@ -77,6 +79,12 @@ macro_rules! laws {
                     who_waits_is_given_the_next_event,
                     nothing_is_lost_while_many_write,
                     an_event_that_cannot_be_read_keeps_no_other_from_its_readers,
+                    a_run_is_read_on_from_any_position,
+                    a_follower_of_a_run_reads_each_event_once,
+                ]
+                size: [
+                    a_store_knows_how_many_rows_and_bytes_it_has,
+                    the_largest_flows_and_runs_come_first,
                 ]
                 work: [
                     the_results_of_a_work_are_found_newest_first,

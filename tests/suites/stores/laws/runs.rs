@@ -4,7 +4,7 @@ use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::flow::FlowStatus;
 use chem_runtime::store::{EventStore as _, FlowSummary, RunFilter};
 use chem_tests::events::{hash, numbered, one_of_each, signal};
-use chem_tests::stores::Backend;
+use chem_tests::stores::{Backend, Tampering};
 
 use super::{batch, runs_are_found_as_listed};
 
@@ -35,8 +35,11 @@ pub(super) fn a_summary_tells_the_first_event_the_last_and_all_letters(backend: 
     store.append(failed, 1, &batch([kinds[1].clone(), kinds[3].clone()])).unwrap();
 
     let summaries = store.flows().unwrap();
-    let letters: Vec<&str> = summaries.iter().map(|summary| summary.event_variants.as_str()).collect();
+    let letters: Vec<&str> = summaries.iter().filter_map(|summary| summary.event_variants.as_deref()).collect();
     assert_eq!(letters, ["ISFXGHRBUPC", "ISG", "ISX"]);
+    for summary in store.runs(&RunFilter::default(), None, 9).unwrap() {
+        assert_eq!(summary.event_variants, None, "letters were not asked for");
+    }
     for summary in &summaries {
         let events = store.list(summary.flow_id()).unwrap();
         assert_eq!((Some(&summary.first), Some(&summary.last)), (events.first(), events.last()));
@@ -56,10 +59,13 @@ pub(super) fn runs_are_looked_for_without_the_list_and_found_as_it_has_them(back
         let high = [0x01a2_0a54_b3f4_u128, 0x01a2_0a54_b451, 0xffff_ffff_ffff, 0][number as usize % 4] << 80;
         FlowId::from(uuid::Uuid::from_u128(high | ((number * 7) % 12) << 76 | number))
     });
+    // Names that are alike for long, and one that is longer than an entry of an index may be.
+    let (long, longer) = ("é".repeat(150), "é".repeat(9_000));
+    let names = ["leads", "l\"ea\\d's \u{1f9ea}%", "leads", &long, &longer];
     for (number, id) in ids.enumerate() {
         let mut first = one_of_each()[0].clone();
         if let FlowEventKind::FlowInitialized(begun) = &mut first {
-            begun.flow = ["leads", "l\"ea\\d's \u{1f9ea}%"][number % 2].into();
+            begun.flow = names[number % names.len()].into();
         }
         // What begins no flow has no flow, whatever it says.
         let first = if number % 5 == 4 { signal(serde_json::json!({"flow": "leads"})) } else { first };
@@ -127,6 +133,7 @@ pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn B
         RunFilter { since: Some(early), ..RunFilter::default() },
         RunFilter { until: Some(late), ..RunFilter::default() },
         RunFilter { since: Some(early), until: Some(late), flow: Some("leads".into()), ..RunFilter::default() },
+        RunFilter { until: Some(late), status: Some(FlowStatus::Failed), ..RunFilter::default() },
     ];
     filters.extend(
         ["leads", "l\"ea\\d's", "no-such", "no\0such", ""]
@@ -143,6 +150,7 @@ pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn B
                 && filter.since.is_none_or(|since| run.first.ts >= since)
                 && filter.until.is_none_or(|until| run.first.ts < until)
         };
+        let filter = RunFilter { letters: true, ..filter.clone() };
         let expected: Vec<&FlowSummary> = all.iter().rev().filter(takes).collect();
         for limit in [1, 4, 31, usize::MAX] {
             let mut found: Vec<FlowSummary> = Vec::new();
@@ -159,4 +167,36 @@ pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn B
         assert_eq!(store.runs(&filter, None, 0).unwrap(), []);
         assert_eq!(store.runs(&filter, Some(0), 9).unwrap(), []);
     }
+}
+
+pub(super) fn a_page_of_runs_reads_no_run_that_is_not_on_it(backend: &dyn Backend) {
+    let (store, kinds) = (backend.store(), one_of_each());
+    let begin = |flow: &str| {
+        let (run, mut first) = (FlowId::new(), kinds[0].clone());
+        if let FlowEventKind::FlowInitialized(begun) = &mut first {
+            begun.flow = flow.into();
+        }
+        store.append(run, 0, &batch([first, kinds[1].clone()])).unwrap();
+        run
+    };
+    let runs: Vec<FlowId> = (0..6).map(|number| begin(["leads", "drugs"][number % 2])).collect();
+    // A run that cannot be read fails every page that it is on, and no other.
+    if !backend.by_force(Tampering::Event { flow_id: runs[2], position: 1, payload: "{}" }) {
+        return;
+    }
+    let page = |filter: &RunFilter, before, limit| {
+        let page = store.runs(filter, before, limit)?;
+        Ok::<_, chem_runtime::store::StoreError>(page.iter().map(FlowSummary::flow_id).collect::<Vec<_>>())
+    };
+    let all = RunFilter::default();
+    assert_eq!(page(&all, None, 3).unwrap(), [runs[5], runs[4], runs[3]]);
+    assert!(page(&all, None, 4).is_err());
+    let after = store.event(runs[2], 0).unwrap().unwrap().seq;
+    assert_eq!(page(&all, Some(after), 9).unwrap(), [runs[1], runs[0]]);
+    let of = |flow: &str| RunFilter { flow: Some(flow.into()), ..RunFilter::default() };
+    assert_eq!(page(&of("drugs"), None, 9).unwrap(), [runs[5], runs[3], runs[1]]);
+    assert_eq!(page(&of("leads"), None, 1).unwrap(), [runs[4]]);
+    assert!(page(&of("leads"), None, 2).is_err());
+    let failed = RunFilter { status: Some(FlowStatus::Failed), ..RunFilter::default() };
+    assert_eq!(page(&failed, None, 9).unwrap(), []);
 }

@@ -1,0 +1,181 @@
+//! `chem store status`: the age of the schema, and what takes room.
+
+use std::process::ExitCode;
+
+use anstyle::Style;
+use serde_json::{Value, json};
+
+use super::versions;
+use crate::cli::advice::advised;
+use crate::cli::args::{Format, Shared};
+use crate::cli::exit::{Failure, Status};
+use crate::cli::output::{self, BOLD, DIM, Table};
+use crate::store::schema::{self, SchemaStatus};
+use crate::store::{self, Contents, Largest, StoreSize, StoreUrl};
+
+pub(super) fn run(shared: &Shared, url: &StoreUrl, largest: Option<usize>) -> Result<ExitCode, Failure> {
+    let status = schema::status(url)?;
+    // A store of another schema has other tables.
+    let is_there = status.is_current() && !status.applied.is_empty();
+    let store = if is_there { Some(store::open_to_read(url)?) } else { None };
+    let size = store.as_ref().map(|store| store.size()).transpose()?;
+    let largest = match (&store, largest) {
+        (Some(store), Some(limit)) => Some(store.largest(limit)?),
+        _ => None,
+    };
+    match shared.format {
+        Format::Json => output::print_json(&json(url, &status, size.as_ref(), largest.as_ref()))?,
+        Format::Human => {
+            output::print(&format!("{}\n{}\n", output::shown(&url.to_string()), output::shown(&status.to_string())))?;
+            if let Some(size) = &size {
+                output::print(&format!("\n{}", size_text(size)))?;
+            }
+            if let Some(largest) = &largest {
+                output::print(&format!("\n{}\n{}", flows_text(largest), runs_text(largest)))?;
+            }
+        }
+    }
+    if largest.is_none() && size.is_some_and(|size| size.runs > 0) {
+        let hint = "`chem store status --largest` reads the log and says which flows and runs take the most room";
+        if let Some(how) = advised(shared, hint) {
+            output::say(&how);
+        }
+    }
+    Ok(if status.obstacle.is_some() { Status::Store.into() } else { ExitCode::SUCCESS })
+}
+
+fn size_text(size: &StoreSize) -> String {
+    let runs = if size.runs == 1 { "1 run".to_owned() } else { format!("{} runs", grouped(size.runs)) };
+    let mut table = Table::new(&["table", "rows", "size", "in indexes"]);
+    for row in &size.tables {
+        let about = if row.is_estimate { "about " } else { "" };
+        table.row([
+            (BOLD, row.name.clone()),
+            (PLAIN, format!("{about}{}", grouped(row.rows))),
+            (PLAIN, bytes(row.bytes)),
+            (DIM, bytes(row.index_bytes)),
+        ]);
+    }
+    format!("{runs} in {}\n{}", bytes(size.bytes()), table.render())
+}
+
+fn flows_text(largest: &Largest) -> String {
+    let mut table = Table::new(&["flow", "runs", "size", "events", "artifacts"]);
+    for row in &largest.flows {
+        let name = (BOLD, row.flow.clone().unwrap_or("?".to_owned()));
+        table.row([name, (PLAIN, grouped(row.runs))].into_iter().chain(cells(&row.contents)));
+    }
+    table.render()
+}
+
+fn runs_text(largest: &Largest) -> String {
+    let mut table = Table::new(&["run", "flow", "size", "events", "artifacts"]);
+    for row in &largest.runs {
+        let flow = (PLAIN, row.flow.clone().unwrap_or("?".to_owned()));
+        table.row([(BOLD, row.flow_id.to_string()), flow].into_iter().chain(cells(&row.contents)));
+    }
+    table.render()
+}
+
+const PLAIN: Style = Style::new();
+
+fn cells(contents: &Contents) -> [(Style, String); 3] {
+    let of = |count, size| format!("{} in {}", grouped(count), bytes(size));
+    [
+        (PLAIN, bytes(contents.bytes())),
+        (DIM, of(contents.events, contents.event_bytes)),
+        (DIM, of(contents.artifacts, contents.artifact_bytes)),
+    ]
+}
+
+fn json(url: &StoreUrl, status: &SchemaStatus, size: Option<&StoreSize>, largest: Option<&Largest>) -> Value {
+    let mut json = json!({
+        "store": url.to_string(),
+        "applied": versions(&status.applied),
+        "pending": versions(&status.pending),
+        "obstacle": status.obstacle,
+    });
+    if let Some(size) = size {
+        json["runs"] = size.runs.into();
+        json["bytes"] = size.bytes().into();
+        let tables = size.tables.iter().map(|table| {
+            json!({
+                "table": table.name,
+                "rows": table.rows,
+                "rows_are_estimated": table.is_estimate,
+                "bytes": table.bytes,
+                "index_bytes": table.index_bytes,
+            })
+        });
+        json["tables"] = tables.collect();
+    }
+    if let Some(largest) = largest {
+        let flows = largest.flows.iter().map(|flow| {
+            let mut json = contents_json(&flow.contents);
+            json["flow"] = flow.flow.clone().into();
+            json["runs"] = flow.runs.into();
+            json
+        });
+        json["largest_flows"] = flows.collect();
+        let runs = largest.runs.iter().map(|run| {
+            let mut json = contents_json(&run.contents);
+            json["flow_id"] = run.flow_id.to_string().into();
+            json["flow"] = run.flow.clone().into();
+            json
+        });
+        json["largest_runs"] = runs.collect();
+    }
+    json
+}
+
+fn contents_json(contents: &Contents) -> Value {
+    json!({
+        "bytes": contents.bytes(),
+        "events": contents.events,
+        "event_bytes": contents.event_bytes,
+        "artifacts": contents.artifacts,
+        "artifact_bytes": contents.artifact_bytes,
+    })
+}
+
+/// A count with a comma after every three digits.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A size in the unit that suits it.
+fn bytes(count: u64) -> String {
+    let mut size = count as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if size < 999.5 {
+            return if unit == "B" || size >= 99.95 {
+                format!("{size:.0} {unit}")
+            } else {
+                format!("{size:.1} {unit}")
+            };
+        }
+        size /= 1000.0;
+    }
+    format!("{size:.1} TB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_sizes_are_told_in_few_digits() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let sizes = [0, 999, 1_000, 99_940, 99_960, 999_400, 999_600, 3_000_000_000, 5_000_000_000_000_000];
+        let told = ["0 B", "999 B", "1.0 kB", "99.9 kB", "100 kB", "999 kB", "1.0 MB", "3.0 GB", "5000.0 TB"];
+        assert_eq!(sizes.map(bytes), told);
+    }
+}

@@ -1,0 +1,63 @@
+//! What a list of runs reads, and what a count of rows does not.
+
+use chem_runtime::event::{FlowEventKind, FlowId};
+use chem_runtime::store::postgres::PgEventStore;
+use chem_runtime::store::{EventStore as _, RunFilter};
+use chem_tests::events::{numbered, one_of_each};
+
+use crate::{store_or_skip, until};
+
+#[test]
+fn runs_are_listed_by_the_indexes_of_their_beginnings() {
+    let (store, database) = store_or_skip!();
+    for number in 0..200 {
+        let mut first = one_of_each()[0].clone();
+        if let FlowEventKind::FlowInitialized(begun) = &mut first {
+            begun.flow = format!("flow {}", number % 50);
+        }
+        let events: Vec<_> = std::iter::once(first.into()).chain((1..40).map(numbered)).collect();
+        store.append(FlowId::new(), 0, &events).unwrap();
+    }
+    let mut client = database.client();
+    client.batch_execute("ANALYZE event_log").unwrap();
+    let mut scans = |index: &str| -> i64 {
+        client.query_one("SELECT idx_scan FROM pg_stat_all_indexes WHERE indexrelname = $1", &[&index]).unwrap().get(0)
+    };
+    let of = |flow: Option<&str>| RunFilter { flow: flow.map(str::to_owned), ..RunFilter::default() };
+    for (flow, index) in [(None, "event_log_beginnings"), (Some("flow 7"), "event_log_beginnings_by_flow")] {
+        let before = scans(index);
+        // What a session has done is counted when it ends.
+        let store = PgEventStore::open(&database.address()).unwrap();
+        assert_eq!(store.runs(&of(flow), None, 3).unwrap().len(), 3);
+        assert_eq!(store.newest(flow, None, 3).unwrap().len(), 3);
+        drop(store);
+        until("both lists have used the index", || scans(index) >= before + 2);
+    }
+}
+
+#[test]
+fn the_rows_of_a_large_table_are_estimated() {
+    let (store, database) = store_or_skip!();
+    let rows = || {
+        let size = store.size().unwrap();
+        size.tables.into_iter().find(|table| table.name == "event_log").unwrap()
+    };
+    store.append(FlowId::new(), 0, &[numbered(0), numbered(1)]).unwrap();
+    assert_eq!((rows().rows, rows().is_estimate), (2, false));
+    // A log of 80 MB, with as many rows as the server says.
+    database
+        .client()
+        .batch_execute(
+            "INSERT INTO event_log (flow_id, position, event_type, payload)
+             SELECT '019b0000-0000-7000-8000-000000000001', number, 'stepsignal', to_jsonb(repeat(md5(number::text), 50))
+             FROM generate_series(0, 39999) AS number",
+        )
+        .unwrap();
+    let log = rows();
+    assert!(log.bytes - log.index_bytes > 64 << 20, "{log:?} is not large");
+    assert_eq!((log.rows, log.is_estimate), (40_002, false), "the server has not looked at it yet");
+    database.client().batch_execute("ANALYZE event_log").unwrap();
+    let log = rows();
+    assert!(log.is_estimate && log.rows.abs_diff(40_002) < 4_000, "{log:?}");
+    assert_eq!(store.size().unwrap().runs, 2);
+}
