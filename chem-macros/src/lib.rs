@@ -70,6 +70,11 @@ use proc_macro::TokenStream;
 /// # What it returns
 /// `Result<T, E>`, where `T` is an artifact, `WithRejects` of one, or `()` from a sink, and `E` is `StepError` or
 /// converts into it.
+///
+/// # Its code
+/// `Step::SPEC.code` is a hash of the function's tokens, without comments and docs. A result that other code has made under the
+/// same version is reused with a warning, in builds with debug assertions and where `CHEM_DEV=1` is set: raise `version`, or
+/// run the step anew with `--refresh`. What the function calls is not in the hash.
 #[proc_macro_attribute]
 pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
     step::function(attribute.into(), item.into()).into()
@@ -123,6 +128,9 @@ pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A source says `source` and a sink `sink`; left out, the step is a transform. The struct has named fields or none, and no
 /// generics. It needs no other derive.
+///
+/// The hash of its code covers the struct and not `run`, which the derive does not see: nothing but a new `version` tells a result
+/// of another `run` apart.
 #[proc_macro_derive(Step, attributes(step, param))]
 pub fn derive_step(item: TokenStream) -> TokenStream {
     step::structure(item.into()).into()

@@ -52,6 +52,7 @@ pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
         fingerprint,
         outputs,
         cache_key: None,
+        code: None,
     });
     NewEvent { kind, artifacts }
 }
@@ -144,6 +145,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             fingerprint,
             outputs: vec![OutputRef { name: "main".into(), kind: "molecules".into(), hash: hash(4) }],
             cache_key: Some(hash(5)),
+            code: Some("0123456789abcdef".into()),
         }),
         FlowEventKind::StepFailed(StepFailed {
             step_id: "keep".into(),

@@ -1,6 +1,7 @@
 //! `#[step]`, `#[derive(Step)]` and `#[derive(StepInputs)]`: parse what was written, check what it means, expand it. A
 //! function and a struct become the same [`validate::StepType`], and differ in what does the work.
 
+mod code;
 mod expand;
 mod options;
 mod parse;
@@ -12,6 +13,7 @@ use quote::{ToTokens, quote};
 /// The function, and beside it what makes it a step type, or else all that is wrong with it.
 pub(crate) fn function(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
+    let code = code::hash(item.clone());
     let Some(mut function) = parse::function(item.clone(), &mut errors) else {
         return errors.beside(item);
     };
@@ -19,7 +21,7 @@ pub(crate) fn function(attribute: TokenStream, item: TokenStream) -> TokenStream
     let arguments = parse::arguments(&mut function, &mut errors);
     match validate::function(attribute, &function, arguments, &mut errors) {
         Some(step) if errors.0.is_none() => {
-            let step = expand::expand(&step);
+            let step = expand::expand(&step, &code);
             // Whoever uses a step names its parameters, so any number of them is good to read.
             quote!(#[allow(clippy::too_many_arguments)] #function #step)
         }
@@ -30,13 +32,14 @@ pub(crate) fn function(attribute: TokenStream, item: TokenStream) -> TokenStream
 /// What makes a struct a step type, or else all that is wrong with it.
 pub(crate) fn structure(item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
+    let code = code::hash(item.clone());
     let Some(structure) = parse::structure(item, "the parameters of a step", &mut errors) else {
         return errors.alone();
     };
     let attribute = parse::attribute_of(&structure, &mut errors);
     let fields = parse::fields(&structure, &mut errors);
     match validate::structure(attribute, &structure, fields, &mut errors) {
-        Some(step) if errors.0.is_none() => expand::expand(&step),
+        Some(step) if errors.0.is_none() => expand::expand(&step, &code),
         _ => errors.alone(),
     }
 }

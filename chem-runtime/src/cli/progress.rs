@@ -100,6 +100,20 @@ impl Observer for Watcher {
         }
     }
 
+    fn code_changed(&self, started: &StepStarted, source: EventAddress) {
+        let StepStarted { step_id, uses, version, .. } = started;
+        self.line(&format!(
+            "{}: step `{step_id}`: the code of `{uses}` has changed since run {} made this result, and its version has not",
+            styled(ODD, "warning"),
+            source.flow_id
+        ));
+        let next = version + 1;
+        self.line(&format!(
+            "  {} write `version = {next}` if results differ, or run it anew with `--refresh {step_id}`",
+            styled(BOLD, "help:")
+        ));
+    }
+
     fn step_not_reused(&self, step: &StepId, because: &RunsBecause) {
         // What is wrong with a result that its run does not bear out is told already.
         if because.is_alarming() && !matches!(because, RunsBecause::ResultUnbelievable(_)) {

@@ -10,6 +10,7 @@ mod begin;
 mod branch;
 mod builder;
 mod clock;
+mod development;
 mod environment;
 mod error;
 mod gate;

@@ -13,6 +13,10 @@ pub trait Observer: Progress {
     /// A step is spared: what it put out in another run, or earlier in this one, stands.
     fn step_reused(&self, _instance: &FlowInstance, _started: &StepStarted, _source: EventAddress) {}
 
+    /// The code of a step that was spared is not the code that made its result, though the version is the same. Told in
+    /// builds with debug assertions, and where `CHEM_DEV=1` asks for it.
+    fn code_changed(&self, _started: &StepStarted, _source: EventAddress) {}
+
     /// A step is run although it might have been spared.
     fn step_not_reused(&self, _step: &StepId, _because: &RunsBecause) {}
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::CoreEngineError;
-use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, OutputRef};
+use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
 use crate::fingerprint::CacheKey;
 use crate::flow::{FlowInstance, evolve};
 use crate::store::{ErrorClass, EventStore, StoreError};
@@ -30,7 +30,7 @@ pub struct EarlierResults {
 /// What can be believed of a run.
 #[derive(Debug, Default)]
 struct EarlierRun {
-    results: HashMap<u64, (CacheKey, Vec<OutputRef>)>,
+    results: HashMap<u64, StepFinished>,
     /// How many events it had.
     events: u64,
     /// Why no more than that, if there is more.
@@ -64,7 +64,7 @@ impl EarlierResults {
         &mut self,
         store: &dyn EventStore,
         key: CacheKey,
-        mut judge: impl FnMut(EventAddress, &[OutputRef]) -> Result<Option<T>, CoreEngineError>,
+        mut judge: impl FnMut(EventAddress, &StepFinished) -> Result<Option<T>, CoreEngineError>,
     ) -> Result<Option<T>, CoreEngineError> {
         let (mut before, mut seen, mut limit) = (None, 0, FIRST_PAGE);
         while seen < MOST_LOOKED_AT {
@@ -72,8 +72,8 @@ impl EarlierResults {
             for found in &page {
                 match self.result(store, found.address, key)? {
                     Err(reason) => self.doubted.push(Unbelievable { source: found.address, reason }),
-                    Ok(outputs) => {
-                        if let Some(verdict) = judge(found.address, outputs)? {
+                    Ok(finished) => {
+                        if let Some(verdict) = judge(found.address, finished)? {
                             return Ok(Some(verdict));
                         }
                     }
@@ -104,7 +104,7 @@ impl EarlierResults {
         store: &dyn EventStore,
         address: EventAddress,
         key: CacheKey,
-    ) -> Result<Result<&[OutputRef], String>, StoreError> {
+    ) -> Result<Result<&StepFinished, String>, StoreError> {
         let EventAddress { flow_id, position } = address;
         // A run that is under way has more events than when it was replayed.
         if self.runs.get(&flow_id).is_none_or(|run| run.events <= position && run.broken.is_none()) {
@@ -112,7 +112,7 @@ impl EarlierResults {
         }
         let run = &self.runs[&flow_id];
         Ok(match run.results.get(&position) {
-            Some((found, outputs)) if *found == key => Ok(outputs),
+            Some(finished) if finished.cache_key == Some(key) => Ok(finished),
             _ => Err(run.broken.clone().unwrap_or_else(|| "the log of its run has another event there".to_owned())),
         })
     }
@@ -148,9 +148,9 @@ impl EarlierRun {
             }
             run.events += 1;
             if let FlowEventKind::StepFinished(finished) = &event.kind
-                && let Some(key) = finished.cache_key
+                && finished.cache_key.is_some()
             {
-                run.results.insert(event.position, (key, finished.outputs.clone()));
+                run.results.insert(event.position, finished.clone());
             }
         }
         Ok(run)

@@ -98,11 +98,12 @@ impl ReusePolicy {
         // Of several results that will not do, the newest is the one to tell of.
         let mut unusable = None;
         let mut seen: Vec<Vec<OutputRef>> = Vec::new();
-        let found = earlier.find(store, key, |source, outputs| {
+        let found = earlier.find(store, key, |source, finished| {
+            let outputs = &finished.outputs;
             if seen.iter().any(|seen| seen == outputs) {
                 return Ok(None);
             }
-            seen.push(outputs.to_vec());
+            seen.push(outputs.clone());
             for output in outputs {
                 match spoilt(store, files, output)? {
                     None => {}
@@ -114,7 +115,8 @@ impl ReusePolicy {
                     Some(because) => return Ok(Some(Verdict::Run(because))),
                 }
             }
-            Ok(Some(Verdict::Reuse { source, outputs: outputs.to_vec() }))
+            let by_other_code = step.code().zip(finished.code.as_deref()).is_some_and(|(now, then)| now != then);
+            Ok(Some(Verdict::Reuse { source, outputs: outputs.clone(), by_other_code }))
         })?;
         let doubted = || earlier.first_doubted().cloned().map(RunsBecause::ResultUnbelievable);
         Ok(found.unwrap_or_else(|| Verdict::Run(unusable.or_else(doubted).unwrap_or(RunsBecause::NoResult))))
@@ -130,6 +132,8 @@ pub enum Verdict {
         source: EventAddress,
         /// What it put out.
         outputs: Vec<OutputRef>,
+        /// Whether the step's code was another then, as far as both are known.
+        by_other_code: bool,
     },
     /// It is run.
     Run(RunsBecause),

@@ -142,6 +142,10 @@ pub struct StepFinished {
     /// every time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_key: Option<CacheKey>,
+    /// A hash of the step's code, by which a result of other code is told apart; `None` if the step has none. Part of the
+    /// record; of no fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// The fingerprint with which it started.
     pub fingerprint: Fingerprint,
     /// What it put out. The first is the one that a later step takes by default.

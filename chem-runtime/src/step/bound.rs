@@ -52,6 +52,10 @@ impl<S: Step> StepDefinition for Bound<S> {
         S::SPEC.cache
     }
 
+    fn code(&self) -> Option<&str> {
+        Some(S::SPEC.code)
+    }
+
     fn has_effects(&self) -> bool {
         S::SPEC.effects
             || S::SPEC.kind == StepKind::Sink

@@ -92,6 +92,12 @@ pub trait StepDefinition: Send + Sync {
         false
     }
 
+    /// A hash of the code that does its work, if there is one: two results of one version and of other code need not be the
+    /// same, and who develops the step is warned where one stands in for the other. It is of no fingerprint.
+    fn code(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether its work leaves something behind besides its outputs, such as a file. By default that of a sink does. All
     /// other work that is reusable may be done again and nobody would know, so that it need not wait for the log.
     fn has_effects(&self) -> bool {

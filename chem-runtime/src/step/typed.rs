@@ -38,6 +38,9 @@ pub struct StepSpec {
     pub outputs: &'static [OutputSpec],
     /// Its parameters.
     pub params: &'static [ParamSpec],
+    /// A hash of the function's code, or of the struct's, without its comments. What it calls is not seen, nor is the
+    /// `run` of a struct.
+    pub code: &'static str,
     /// The crate, file and line of the function or the struct.
     pub defined_in: (&'static str, &'static str, u32),
 }

@@ -231,8 +231,15 @@ fn libraries(environment: &Environment, steps: &[PinnedStep]) -> BTreeMap<String
 /// Masks the environment of an event, and drops its sequence number, timestamp and run id.
 fn masked(event: &FlowEvent) -> Result<PinnedEvent, CanonicalError> {
     let mut payload = event.kind.payload()?;
-    if let (FlowEventKind::FlowInitialized(_), Some(environment)) = (&event.kind, payload.get_mut("environment")) {
-        *environment = "[environment]".into();
+    match (&event.kind, payload.as_object_mut()) {
+        (FlowEventKind::FlowInitialized(_), Some(payload)) => {
+            payload.insert("environment".into(), "[environment]".into());
+        }
+        // Which code it was says the result.
+        (FlowEventKind::StepFinished(_), Some(payload)) => {
+            payload.remove("code");
+        }
+        _ => {}
     }
     Ok(PinnedEvent { position: event.position, event_type: event.kind.event_type().to_owned(), payload })
 }

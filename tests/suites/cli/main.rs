@@ -2,6 +2,7 @@
 
 mod attacks;
 mod branch;
+mod code;
 mod confined;
 mod contract;
 mod durability;

@@ -1,6 +1,7 @@
 //! What is asked of runs: whether a step may be spared, what a run would do, why a step ran, whether a run can be
 //! repeated, and where two part.
 //!
+//! - `code`: results of other code than the program has, and who is told of them.
 //! - `diff`: what lies between two runs, found without reading what is equal.
 //! - `pieces`: flows of steps that are made up, every component of which a test can change.
 //! - `verify`: repeated runs, with faults put into the program and into the log.
@@ -8,6 +9,7 @@
 //! - `trust`: what somebody who may write the store can make others believe.
 //! - `plan`: a plan and the run that follows never disagree, and both name the component that changed.
 
+mod code;
 mod diff;
 mod pieces;
 mod plan;

@@ -18,15 +18,15 @@ use syn::{ExprPath, Ident};
 use super::validate::{Param, StepType, Work};
 pub(super) use work::inputs;
 
-/// Everything that stands beside the author's item.
-pub(super) fn expand(step: &StepType<'_>) -> TokenStream {
+/// Everything that stands beside the author's item, whose hash is `code`.
+pub(super) fn expand(step: &StepType<'_>, code: &str) -> TokenStream {
     let name = &step.structure;
     let structure = match &step.work {
         Work::Function(_) => Some(params::structure(step)),
         Work::Method { .. } => None,
     };
     let made = params::made(step);
-    let implementation = implementation(step);
+    let implementation = implementation(step, code);
     let into_step = into_step(name);
     let expectations = work::expectations(step);
     quote! {
@@ -43,9 +43,9 @@ pub(super) fn expand(step: &StepType<'_>) -> TokenStream {
     }
 }
 
-fn implementation(step: &StepType<'_>) -> TokenStream {
+fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
     let StepType { structure: name, params, header, .. } = step;
-    let spec = spec::spec(step);
+    let spec = spec::spec(step, code);
     let role = work::role(step.kind);
     let run = work::run(step);
     let idents: Vec<&Ident> = params.iter().map(|param| &param.ident).collect();

@@ -6,7 +6,7 @@ use quote::quote;
 use super::{option, params, work};
 use crate::step::validate::{Doc, Header, Param, StepType};
 
-pub(super) fn spec(step: &StepType<'_>) -> TokenStream {
+pub(super) fn spec(step: &StepType<'_>, code: &str) -> TokenStream {
     let StepType { header, doc: Doc { text: doc, .. }, params, .. } = step;
     let Header { name, version, cache, effects, approximate, .. } = header;
     let (kind, inputs, outputs) = (work::kind(step.kind), work::ports(step), work::outputs(step));
@@ -23,6 +23,7 @@ pub(super) fn spec(step: &StepType<'_>) -> TokenStream {
             inputs: #inputs,
             outputs: #outputs,
             params: &[#(#params),*],
+            code: #code,
             defined_in: (::core::env!("CARGO_PKG_NAME"), ::core::file!(), ::core::line!()),
         }
     }

@@ -3,7 +3,7 @@
 use super::Session;
 use crate::engine::attempt::Attempt;
 use crate::engine::reuse::Verdict;
-use crate::engine::{CoreEngineError, FlowEngine};
+use crate::engine::{CoreEngineError, FlowEngine, development};
 use crate::event::{FlowEventKind, OutputRef, StepFailed, StepFinished, StepReused, StepSignal};
 use crate::flow::{OutputAddress, StepIdentity};
 use crate::step::{ANY_KIND, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret};
@@ -36,9 +36,14 @@ impl Session {
                 engine.observer.step_not_reused(step.id(), &because);
                 Ok(false)
             }
-            Verdict::Reuse { source, outputs } => {
+            Verdict::Reuse { source, outputs, by_other_code } => {
                 tracing::info!(flow_id = %self.flow_id, step = %step.id(), source = %source.flow_id, "step reused");
                 engine.observer.step_reused(&self.instance, &started, source);
+                if by_other_code && development::is_on() {
+                    let uses = &started.uses;
+                    tracing::warn!(flow_id = %self.flow_id, step = %step.id(), %uses, "the code has changed since the result");
+                    engine.observer.code_changed(&started, source);
+                }
                 let (step_id, fingerprint) = (step.id().to_string(), started.fingerprint);
                 self.ready = None;
                 self.forget_used(engine, index);
@@ -117,13 +122,15 @@ impl Session {
         let Some(started) = &self.instance.steps()[index].started else {
             return Ok(());
         };
-        let reusable = engine.definition.steps()[index].step().is_reusable();
+        let definition = engine.definition.steps()[index].step();
+        let reusable = definition.is_reusable();
         let mut finished = StepFinished {
             step_id: step.to_string(),
             step_index: index,
             fingerprint: started.fingerprint,
             outputs: Vec::new(),
             cache_key: reusable.then(|| StepIdentity::of(started).cache_key()).transpose()?,
+            code: definition.code().map(str::to_owned),
         };
         let mut artifacts = Vec::new();
         for StepOutput { name, packed, handed } in outputs {

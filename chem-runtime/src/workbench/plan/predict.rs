@@ -253,7 +253,7 @@ impl Walk<'_> {
         // The run warns of what it passes over.
         drop(self.results.take_doubted());
         match verdict {
-            Verdict::Reuse { source, outputs } => {
+            Verdict::Reuse { source, outputs, .. } => {
                 // One that may be spared itself finds the same result.
                 let is_run = |place: &usize| self.policy.refusal(self.definition.steps()[*place].step()).is_some();
                 let unless_done_by = self.named(self.possible_twins(step).filter(is_run));

@@ -1,0 +1,39 @@
+//! Whether the program is under development, when its steps change more often than their versions.
+
+use std::ffi::OsStr;
+
+/// Set to `1`, a program that was built for release counts as one under development; set to `0`, none does.
+const VARIABLE: &str = "CHEM_DEV";
+
+/// Returns whether results of other code than the program has are to be warned of.
+pub(super) fn is_on() -> bool {
+    decide(cfg!(debug_assertions), std::env::var_os(VARIABLE).as_deref())
+}
+
+fn decide(is_debug: bool, variable: Option<&OsStr>) -> bool {
+    match variable.filter(|value| !value.is_empty()) {
+        Some(value) => value != "0",
+        None => is_debug,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_asked_and_a_debug_build_is_told_otherwise() {
+        for (is_debug, variable, expected) in [
+            (true, None, true),
+            (false, None, false),
+            (false, Some("1"), true),
+            (true, Some("1"), true),
+            (true, Some("0"), false),
+            (false, Some("0"), false),
+            (true, Some(""), true),
+            (false, Some(""), false),
+        ] {
+            assert_eq!(decide(is_debug, variable.map(OsStr::new)), expected, "{is_debug} {variable:?}");
+        }
+    }
+}
