@@ -1,21 +1,10 @@
 //! What a check has to say: one mistake, where it is, and what to write instead.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::names::nearest;
-use crate::rules::{self, Rule};
+use crate::rules::{self, Rule, Severity};
 use crate::source::{Source, Span};
-
-/// Whether a flow can run in spite of a diagnostic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// It cannot.
-    Error,
-    /// It can, and something is probably not as it was meant.
-    Warning,
-}
 
 /// A mistake in a manifest.
 #[derive(Debug, Clone)]

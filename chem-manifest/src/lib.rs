@@ -20,6 +20,7 @@ pub mod names;
 pub mod params;
 mod placeholders;
 pub mod places;
+mod reading;
 mod render;
 pub mod rules;
 mod source;
@@ -30,11 +31,11 @@ pub mod yaml;
 use std::collections::BTreeSet;
 
 use authored::{Manifest, NoStepTypes, StepTypes};
-pub use diagnostic::{Diagnostic, Findings, Label, Severity};
+pub use diagnostic::{Diagnostic, Findings, Label};
 use links::Links;
 pub use params::Override;
 pub use render::{Style, render};
-pub use rules::{RULES, Rule};
+pub use rules::{RULES, Rule, Severity};
 pub use source::{MAX_BYTES, Position, Source, Span};
 pub use step_id::{InvalidStepId, StepId};
 

@@ -2,8 +2,9 @@
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
-use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::diagnostic::{Diagnostic, Label};
 use crate::rules;
+use crate::rules::Severity;
 use crate::source::{Source, Span};
 
 /// Whether text for a terminal has colours.

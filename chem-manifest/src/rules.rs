@@ -3,8 +3,19 @@
 //! A code is for ever: scripts and searches rely on it. A rule that is no longer needed leaves its number behind. Each
 //! rule has a page in `docs/diagnostics`, with an example of what is wrong and of what is right.
 
-use crate::diagnostic::Severity;
+use serde::Serialize;
+
 use crate::names::nearest;
+
+/// Whether a flow can run although a rule is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, and something is probably not as it was meant.
+    Warning,
+}
 
 /// A rule of the check.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,12 +1,7 @@
 //! The text that diagnostics point into.
 
 use std::fmt;
-use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
-
-use crate::diagnostic::Diagnostic;
-use crate::rules;
 
 /// The longest manifest, in bytes.
 pub const MAX_BYTES: usize = 4 << 20;
@@ -53,54 +48,6 @@ impl Source {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self(Arc::new(Text { name: name.into(), text: text.to_owned(), lines }))
-    }
-
-    /// The same, from bytes that should be UTF-8.
-    ///
-    /// # Errors
-    /// Points at the first byte that is not.
-    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Box<Diagnostic>> {
-        let error = match std::str::from_utf8(bytes) {
-            Ok(text) => return Ok(Self::new(name, text)),
-            Err(error) => error,
-        };
-        let lossy = Self::new(name, &String::from_utf8_lossy(bytes));
-        // Up to the first byte that is wrong both texts are one, but for the byte order mark.
-        let start = error.valid_up_to().saturating_sub(if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 });
-        let span = Span::new(start, start + char::REPLACEMENT_CHARACTER.len_utf8());
-        let message = format!("the manifest is not UTF-8 at byte {}", error.valid_up_to());
-        let help = match bytes {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it looks like UTF-16; save it as UTF-8",
-            _ => "save the file as UTF-8",
-        };
-        Err(Box::new(Diagnostic::new(&rules::NOT_UTF8, message, &lossy, span).with_help(help)))
-    }
-
-    /// The manifest at `path`.
-    ///
-    /// # Errors
-    /// Says why it cannot be read.
-    pub fn read(path: &Path) -> Result<Self, Box<Diagnostic>> {
-        Self::read_as(path.display().to_string(), path)
-    }
-
-    /// The manifest at `path`, under another name.
-    ///
-    /// # Errors
-    /// Says why it cannot be read.
-    pub fn read_as(name: impl Into<String>, path: &Path) -> Result<Self, Box<Diagnostic>> {
-        let name = name.into();
-        let mut bytes = Vec::new();
-        // One byte more than is allowed shows that there is too much, and no more of it is read.
-        let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
-        match read {
-            Ok(_) => Self::from_bytes(name, &bytes),
-            Err(error) => {
-                let nowhere = Self::new(&name, "");
-                let message = format!("cannot read `{name}`: {error}");
-                Err(Box::new(Diagnostic::new(&rules::UNREADABLE, message, &nowhere, Span::default())))
-            }
-        }
     }
 
     /// The name.
