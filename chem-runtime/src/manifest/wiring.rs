@@ -78,7 +78,7 @@ impl Reporter<'_> {
             // Who looked for the step has reported it.
             Problem::UnknownStep { .. } => {}
             Problem::FromSink { step, port, wire, from } => match self.link(*step, *wire) {
-                Some(link) => self.from_sink(link.at, *from),
+                Some(link) => self.wired_to_sink(link.at, *from),
                 None => self.open_port(*step, port, Some(*from)),
             },
             Problem::UnknownOutput { step, wire, from, output, .. } => {
@@ -131,7 +131,7 @@ impl Reporter<'_> {
         );
     }
 
-    fn from_sink(&mut self, at: Span, sink: usize) {
+    fn wired_to_sink(&mut self, at: Span, sink: usize) {
         let message = format!("{} is a sink: it hands nothing on", self.name(sink));
         let diagnostic = Diagnostic::new(&rules::WIRED_TO_SINK, message, self.source, at);
         let diagnostic = diagnostic.with_secondary(self.source, self.uses(sink), "a sink");
@@ -199,9 +199,9 @@ impl Reporter<'_> {
         if self.findings.has_errors_in(DOUBTS) {
             return;
         }
-        for index in 0..self.steps.len().saturating_sub(1) {
+        for (index, used) in used.iter().enumerate().take(self.steps.len().saturating_sub(1)) {
             let gives = self.specs[index].is_some_and(|spec| spec.kind != StepKind::Sink && !spec.outputs.is_empty());
-            if gives && !used[index] {
+            if gives && !used {
                 let message = format!("no step takes what {} gives", self.name(index));
                 let help = "wire it to a later step, or take it away";
                 let at = self.steps[index].at;

@@ -4,18 +4,17 @@ use serde::Serialize;
 use serde::ser::{self, Error as _, Impossible};
 
 use super::Stop;
-use super::writer::Writer;
 
-/// Writes a map's key as the text that serde_json makes of it.
-pub(super) struct KeyWriter<'a>(pub(super) &'a mut Writer);
+/// Writes a map's key, by the function, as the text that serde_json makes of it.
+pub(super) struct KeyWriter<F>(pub(super) F);
 
 macro_rules! printed {
     ($($method:ident($type:ty)),*) => {
-        $(fn $method(self, value: $type) -> Result<(), Stop> { self.0.key(&value.to_string()) })*
+        $(fn $method(self, value: $type) -> Result<(), Stop> { (self.0)(&value.to_string()) })*
     };
 }
 
-impl ser::Serializer for KeyWriter<'_> {
+impl<F: FnOnce(&str) -> Result<(), Stop>> ser::Serializer for KeyWriter<F> {
     type Ok = ();
     type Error = Stop;
     type SerializeSeq = Impossible<(), Stop>;
@@ -32,21 +31,21 @@ impl ser::Serializer for KeyWriter<'_> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), Stop> {
-        self.0.key(value)
+        (self.0)(value)
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Stop> {
         if !value.is_finite() {
             return Err(not_a_key());
         }
-        self.0.key(&serde_json::to_string(&value).map_err(Stop::custom)?)
+        (self.0)(&serde_json::to_string(&value).map_err(Stop::custom)?)
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Stop> {
         if !value.is_finite() {
             return Err(not_a_key());
         }
-        self.0.key(&serde_json::to_string(&value).map_err(Stop::custom)?)
+        (self.0)(&serde_json::to_string(&value).map_err(Stop::custom)?)
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Result<(), Stop> {
@@ -70,7 +69,7 @@ impl ser::Serializer for KeyWriter<'_> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Stop> {
-        self.0.key(variant)
+        (self.0)(variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Stop> {

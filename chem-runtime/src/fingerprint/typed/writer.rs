@@ -465,7 +465,7 @@ impl ser::SerializeMap for Members<'_> {
     type Error = Stop;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
-        self.key(|writer| key.serialize(KeyWriter(writer)))
+        self.key(|writer| key.serialize(KeyWriter(|key: &str| writer.key(key))))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
