@@ -129,8 +129,8 @@ pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// A source says `source` and a sink `sink`; left out, the step is a transform. The struct has named fields or none, and no
 /// generics. It needs no other derive.
 ///
-/// The hash of its code covers the struct and not `run`, which the derive does not see: nothing but a new `version` tells a result
-/// of another `run` apart.
+/// The hash of its code covers the struct and its `impl RunStep`, which is looked up in the same file: of one elsewhere, or in the
+/// expansion of a macro, nothing but a new `version` tells that it has changed.
 #[proc_macro_derive(Step, attributes(step, param))]
 pub fn derive_step(item: TokenStream) -> TokenStream {
     step::structure(item.into()).into()

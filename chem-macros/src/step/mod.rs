@@ -3,6 +3,7 @@
 
 mod code;
 mod expand;
+mod method;
 mod options;
 mod parse;
 mod validate;
@@ -32,14 +33,13 @@ pub(crate) fn function(attribute: TokenStream, item: TokenStream) -> TokenStream
 /// What makes a struct a step type, or else all that is wrong with it.
 pub(crate) fn structure(item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let code = code::hash(item.clone());
     let Some(structure) = parse::structure(item, "the parameters of a step", &mut errors) else {
         return errors.alone();
     };
     let attribute = parse::attribute_of(&structure, &mut errors);
     let fields = parse::fields(&structure, &mut errors);
     match validate::structure(attribute, &structure, fields, &mut errors) {
-        Some(step) if errors.0.is_none() => expand::expand(&step, &code),
+        Some(step) if errors.0.is_none() => expand::expand(&step, &code::hash(method::code(&structure))),
         _ => errors.alone(),
     }
 }

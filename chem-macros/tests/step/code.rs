@@ -38,25 +38,13 @@ fn a_step_in_a_flow_has_it() {
     assert_eq!(bound.code(), Some(one::CODE));
 }
 
-/// Gives a text.
-#[derive(Step)]
-#[step("code.given", version = 1, source)]
-struct Given {
-    /// The text.
-    text: String,
-}
-
-impl RunStep for Given {
-    type Inputs = ();
-    type Output = Text;
-
-    fn run(&self, _: (), _: &ExecutionContext<'_>) -> Result<Text, StepError> {
-        Ok(Text(self.text.clone()))
-    }
-}
+mod given;
+mod given_again;
+mod given_twice;
 
 #[test]
-fn a_struct_has_one_of_its_own() {
-    assert_eq!(Given::SPEC.code.len(), 16);
-    assert_ne!(Given::SPEC.code, one::CODE);
+fn that_of_a_struct_covers_its_run() {
+    let [given, again, twice] = [given::Given::SPEC.code, given_again::Given::SPEC.code, given_twice::Given::SPEC.code];
+    assert_eq!(given, again);
+    assert_ne!(given, twice);
 }
