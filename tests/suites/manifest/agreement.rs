@@ -3,6 +3,7 @@
 use chem_runtime::flow::{FlowDefinition, FlowDefinitionError};
 use chem_runtime::manifest::{Style, render};
 use chem_runtime::step::{PlannedStep, Registry, StepId};
+use chem_tests::repeated::manifest_of_definition;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -88,6 +89,17 @@ fn codes_of(error: &FlowDefinitionError) -> &'static [&'static str] {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The manifest of a recorded flow says only what does not go without saying, and is wired as the flow was.
+    #[test]
+    fn a_recorded_flow_is_wired_again_by_its_manifest(drawn in flows()) {
+        let (text, planned) = both(&drawn);
+        if let Ok(flow) = FlowDefinition::new(planned) {
+            let yaml = manifest_of_definition(&flow.with_name("drawn"));
+            let again = check_text(&yaml).definition.map(|again| again.recorded().unwrap().steps);
+            prop_assert_eq!(again, check_text(&text).definition.map(|flow| flow.recorded().unwrap().steps), "{}", yaml);
+        }
+    }
 
     #[test]
     fn the_check_accepts_what_a_flow_accepts(drawn in flows()) {
