@@ -1,4 +1,4 @@
-//! What a check has to say: one mistake, where it is, and what to write instead.
+//! Diagnostics: a mistake, its location, and what to write instead.
 
 use serde_json::{Value, json};
 
@@ -9,60 +9,60 @@ use crate::source::{Source, Span};
 /// A mistake in a manifest.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// The rule that it breaks.
+    /// The rule that the manifest breaks.
     pub rule: &'static Rule,
-    /// What is wrong.
+    /// What is wrong, in the user's own names.
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// Where it is.
+    /// The location of the mistake.
     pub primary: Label,
-    /// Other places that have to do with it.
+    /// Related locations, such as the first of two duplicates.
     pub secondary: Vec<Label>,
 }
 
-/// A place, with a few words on what is there.
+/// A location in a source, with an optional note.
 #[derive(Debug, Clone)]
 pub struct Label {
-    /// The text.
+    /// The manifest or the override that `span` points into.
     pub source: Source,
-    /// The part of it.
+    /// The bytes to underline.
     pub span: Span,
-    /// The words; may be empty.
+    /// The note under the underlined bytes; may be empty.
     pub text: String,
 }
 
 impl Diagnostic {
-    /// A break of `rule` at `span` of `source`.
+    /// Reports a violation of `rule` at `span` of `source`.
     pub fn new(rule: &'static Rule, message: impl Into<String>, source: &Source, span: Span) -> Self {
         let primary = Label { source: source.clone(), span, text: String::new() };
         Self { rule, message: message.into(), help: None, primary, secondary: Vec::new() }
     }
 
-    /// The same with advice.
+    /// Adds advice.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The same with words under the place.
+    /// Adds a note under the primary location.
     pub fn with_label(mut self, text: impl Into<String>) -> Self {
         self.primary.text = text.into();
         self
     }
 
-    /// The same with another place.
+    /// Adds a related location.
     pub fn with_secondary(mut self, source: &Source, span: Span, text: impl Into<String>) -> Self {
         self.secondary.push(Label { source: source.clone(), span, text: text.into() });
         self
     }
 
-    /// Whether it keeps the flow from running.
+    /// Returns whether it prevents the flow from running.
     pub fn is_error(&self) -> bool {
         self.rule.severity == Severity::Error
     }
 
-    /// As `chem check --format json` prints it.
+    /// Returns the object that `chem check --format json` prints.
     pub fn to_json(&self) -> Value {
         let Label { source, span, .. } = &self.primary;
         let (start, end) = (source.position(span.start), source.position(span.end));
@@ -80,7 +80,7 @@ impl Diagnostic {
     }
 }
 
-/// The diagnostics of one check, as they are found.
+/// The diagnostics of one check, in the order in which they were found.
 #[derive(Debug, Default)]
 pub struct Findings {
     found: Vec<Diagnostic>,
@@ -88,14 +88,14 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// A check of a manifest that is wrong in a thousand places looks for the meant names in the first hundred only:
-    /// nobody reads more, and the search costs as many comparisons as there are names.
+    /// The number of diagnostics after which [`Findings::nearest`] gives up. A search compares the name with every
+    /// candidate, which would take too long for a manifest with thousands of misspelt names.
     const SUGGESTIONS: usize = 100;
 
-    /// Whoever is told of a thousand errors is not helped by the next.
+    /// The number of errors after which the check stops listing them.
     const MOST: usize = 1_000;
 
-    /// Adds one. Of errors beyond a thousand, only that there are more.
+    /// Adds a diagnostic. After a thousand errors, adds one [`rules::TOO_MANY`] and drops the rest.
     pub fn add(&mut self, diagnostic: Diagnostic) {
         if !diagnostic.is_error() {
             self.found.push(diagnostic);
@@ -106,40 +106,41 @@ impl Findings {
             self.found.push(diagnostic);
         } else if self.errors == Self::MOST + 1 {
             let Label { source, span, .. } = &diagnostic.primary;
-            let message = format!("there are more than {} errors; the others are not listed", Self::MOST);
+            let message = format!("more than {} errors; the others are not listed", Self::MOST);
             let more = Diagnostic::new(&rules::TOO_MANY, message, source, *span);
-            self.found.push(more.with_help("correct these, and check again"));
+            self.found.push(more.with_help("correct these and check again"));
         }
     }
 
-    /// The name that was probably meant.
+    /// Returns the candidate that was probably meant by `name`, or `None` if none is close or there are already many
+    /// diagnostics.
     pub fn nearest<'a>(&self, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
         if self.found.len() < Self::SUGGESTIONS { nearest(name, candidates) } else { None }
     }
 
-    /// Whether there are errors in any of these groups of rules, the first two digits of their codes.
+    /// Returns whether there are errors in any of these groups of rules; a group is the first two digits of a code.
     pub fn has_errors_in(&self, groups: &[&str]) -> bool {
         let is_in = |diagnostic: &&Diagnostic| groups.iter().any(|group| diagnostic.rule.code[1..].starts_with(group));
         self.found.iter().filter(is_in).any(Diagnostic::is_error)
     }
 
-    /// How many errors there are.
+    /// Returns the number of errors, including those that are not listed.
     pub fn errors(&self) -> usize {
         self.errors
     }
 
-    /// Whether there are errors.
+    /// Returns whether there is at least one error.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
     }
 
-    /// All of them, in the order of their places: those about overrides first, then down the manifest.
+    /// Returns all diagnostics by location: those in overrides first, then those in the manifest from top to bottom.
     pub fn into_sorted(mut self, manifest: &Source) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| {
             let in_manifest = diagnostic.primary.source.is(manifest);
-            // Overrides stay in the order in which they were given.
-            let place = if in_manifest { diagnostic.primary.span } else { Span::default() };
-            (in_manifest, place)
+            // Overrides keep the order of the command line.
+            let span = if in_manifest { diagnostic.primary.span } else { Span::default() };
+            (in_manifest, span)
         });
         self.found
     }

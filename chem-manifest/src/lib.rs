@@ -1,8 +1,8 @@
-//! The text of a manifest: what it says, and all that is wrong with it as far as it tells by itself.
+//! Parses the text of a manifest and reports every mistake that the text alone reveals.
 //!
-//! Here a manifest becomes values with their places, and its keys, names, placeholders and wiring are checked. Step types
-//! are not known here, nor what is on the disk: `chem_runtime::manifest` binds what was read to those, and
-//! `include_flow!` checks this much when a crate is compiled.
+//! This crate turns YAML into values with spans and checks keys, names, placeholders and wiring. It knows no step types
+//! and reads no data files: `chem_runtime::manifest` resolves the result against those, and `include_flow!` runs these
+//! checks at compile time.
 //!
 //! ```
 //! use chem_manifest::{Source, Style, check};
@@ -19,13 +19,13 @@ pub mod links;
 pub mod names;
 pub mod params;
 mod placeholders;
-pub mod places;
 mod reading;
 mod render;
 pub mod rules;
 mod source;
 mod step_id;
 pub mod template;
+pub mod text_spans;
 pub mod yaml;
 
 use std::collections::BTreeSet;
@@ -39,8 +39,10 @@ pub use rules::{RULES, Rule, Severity};
 pub use source::{MAX_BYTES, Position, Source, Span};
 pub use step_id::{InvalidStepId, StepId};
 
-/// Reads the manifest in `source`: what it says, and where it begins. `None` if its text cannot be read to its end, or
-/// every key would be called missing that stands after that. What is wrong goes to `findings`, with advice from `types`.
+/// Parses the manifest in `source` and returns it with the span of its first key. Reports mistakes to `findings`, with
+/// advice from `types`.
+///
+/// Returns `None` after a syntax error, because every key after the error would be reported as missing.
 pub fn read(source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Option<(Manifest, Span)> {
     let document = yaml::parse(source, findings);
     if document.is_none() && findings.has_errors() {
@@ -50,8 +52,8 @@ pub fn read(source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> 
     Some((authored::read(document.as_ref(), source, types, findings), start))
 }
 
-/// All that is wrong with the manifest in `source`, from the top down, as far as its text tells: its syntax, its shape,
-/// its names, its placeholders, and which step each input names.
+/// Checks everything that the text alone determines (syntax, shape, names, placeholders, wiring) and returns the
+/// diagnostics from top to bottom.
 pub fn check(source: &Source) -> Vec<Diagnostic> {
     let mut findings = Findings::default();
     if let Some((manifest, _)) = read(source, &NoStepTypes, &mut findings) {

@@ -1,9 +1,9 @@
-//! Names in messages: the one that was probably meant, and lists of those that there are.
+//! Names in messages: suggestions for misspelt names, and lists of names.
 
-/// Names longer than this are not compared: nobody means a name by misspelling a paragraph.
+/// The longest name that is compared, in bytes: a longer text is not a misspelt name.
 const LONGEST: usize = 64;
 
-/// The candidate that is nearest to `name`, if one is near enough to have been meant.
+/// Returns the candidate nearest to `name`, if one is near enough to be a misspelling.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.is_empty() || name.len() > LONGEST {
         return None;
@@ -17,18 +17,18 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// How far the two are apart, if that is near enough.
+/// Returns the distance between the two, or `None` if they are too far apart.
 fn distance(name: &str, candidate: &str) -> Option<usize> {
     match (name.split_once('.'), candidate.split_once('.')) {
-        // In `molecules.fliter` only the second half is in question, and in `filter` the first is left out.
-        (Some((family, name)), Some((other_family, candidate))) if family == other_family => slips(name, candidate),
+        // In `molecules.fliter` only the second half is compared; in `filter` the family is missing.
+        (Some((family, name)), Some((other_family, candidate))) if family == other_family => typos(name, candidate),
         (None, Some((_, candidate))) if candidate == name => Some(1),
-        _ => slips(name, candidate),
+        _ => typos(name, candidate),
     }
 }
 
-/// How many slips of the pen lie between the two, if not too many for their length.
-fn slips(name: &str, candidate: &str) -> Option<usize> {
+/// Returns the edit distance between the two, or `None` if it is too large for their length.
+fn typos(name: &str, candidate: &str) -> Option<usize> {
     let allowed = (name.chars().count() / 3).max(1);
     if candidate.len().abs_diff(name.len()) > 4 * allowed {
         return None;
@@ -37,7 +37,7 @@ fn slips(name: &str, candidate: &str) -> Option<usize> {
     (distance <= allowed).then_some(distance)
 }
 
-/// `a`, `b` and `c`; the first forty of them if there are more.
+/// Formats names as "`a`, `b` and `c`", or the first forty and the number of the others.
 pub fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 40;
     let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
@@ -53,9 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_pen_is_recognised_and_another_name_is_not() {
+    fn a_misspelt_name_is_recognised_and_another_name_is_not() {
         let known = ["molecules.read", "molecules.filter", "table.write"];
-        for (written, meant) in [
+        for (name, expected) in [
             ("molecules.fliter", Some("molecules.filter")),
             ("Table.Write", Some("table.write")),
             ("filter", Some("molecules.filter")),
@@ -63,12 +63,12 @@ mod tests {
             ("", None),
             (&"x".repeat(1000), None),
         ] {
-            assert_eq!(nearest(written, known), meant, "{written}");
+            assert_eq!(nearest(name, known), expected, "{name}");
         }
     }
 
     #[test]
-    fn lists_read_as_they_are_spoken() {
+    fn long_lists_are_cut() {
         assert_eq!(listed(&["a"]), "`a`");
         assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` and `c`");
         assert!(listed(&["x"; 42]).ends_with("`x` and 2 more"));

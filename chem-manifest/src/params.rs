@@ -1,4 +1,4 @@
-//! The parameters of the flow: what the manifest declares, and what `--set` puts in place of it.
+//! The parameters of the flow: what the manifest declares, and what `--set` overrides.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,12 +10,12 @@ use crate::rules;
 use crate::source::{Source, Span};
 use crate::yaml::{Key, Node, NodeValue, parse};
 
-/// A value for a parameter of the flow, as `--set name=value` gives it.
+/// The argument of one `--set name=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override(String);
 
 impl Override {
-    /// From `name=value`. What is wrong with it, the check says.
+    /// From `name=value`. Not validated here: [`resolve`] reports mistakes.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -29,26 +29,26 @@ pub struct Params {
     names: Vec<String>,
     overridden: BTreeSet<String>,
     used: BTreeSet<String>,
-    /// Whether what declares them could not be read.
+    /// Whether `params:` could not be read, so that a name may be unknown only for that reason.
     in_doubt: bool,
 }
 
-/// A parameter and where it is from.
+/// A parameter and the source of its value.
 #[derive(Debug)]
 pub struct Param {
-    /// Its name in the manifest.
+    /// The span of its name in the manifest.
     pub declared: Span,
-    /// Its value.
+    /// The value, with spans into `source`.
     pub node: Node,
-    /// The text that has it: the manifest or an override.
+    /// The text with the value: the manifest or an override.
     pub source: Source,
-    /// The value as JSON; none if it is wrong, which has been reported.
+    /// The value as JSON; `None` if it is invalid and has been reported.
     pub value: Option<Value>,
 }
 
 impl Param {
-    /// The value as text has it: text as it is, and a number or a truth value as it is spelled where it is given, so that
-    /// `1.10` stays `1.10`. `None` for a list, and for a value that is wrong.
+    /// Returns the value as it is inserted into text. Numbers and booleans keep the spelling of their source: `1.10` stays
+    /// `1.10`. Returns `None` for lists and invalid values.
     pub fn spelling(&self) -> Option<&str> {
         match &self.node.value {
             NodeValue::Text(text) => Some(text),
@@ -58,7 +58,7 @@ impl Param {
     }
 }
 
-/// The parameters that `declared` says, with `overrides` in place.
+/// Applies `overrides` to the `declared` parameters. `declared` is `None` if `params:` could not be read.
 pub fn resolve(
     declared: Option<Vec<(Key, Node)>>,
     overrides: &[Override],
@@ -71,49 +71,49 @@ pub fn resolve(
         params.names.push(key.name.clone());
         params.by_name.insert(key.name, param);
     }
-    for given in overrides {
-        params.set(given, source, findings);
+    for assignment in overrides {
+        params.set(assignment, source, findings);
     }
     params
 }
 
 impl Params {
-    /// The parameter called `name`.
+    /// Returns the parameter called `name`.
     pub fn get(&self, name: &str) -> Option<&Param> {
         self.by_name.get(name)
     }
 
-    /// The names in the order of their declaration.
+    /// Returns the names in the order of their declaration.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 
-    /// Says that there is no parameter `name`, which stands at `span`.
+    /// Reports that the parameter `name`, used at `span`, does not exist.
     pub fn report_unknown(&self, name: &str, source: &Source, span: Span, findings: &mut Findings) {
         if self.in_doubt {
             return;
         }
         let help = match findings.nearest(name, self.names()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
+            Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("declare it under `params:`, as `{name}: …`"),
         };
         let message = format!("the flow has no parameter `{name}`");
         findings.add(Diagnostic::new(&rules::UNKNOWN_PARAM, message, source, span).with_help(help));
     }
 
-    /// Notes that a step uses `name`.
+    /// Records that a step uses `name`.
     pub fn mark_used(&mut self, name: &str) {
         if !self.used.contains(name) {
             self.used.insert(name.to_owned());
         }
     }
 
-    /// Those that an override set.
+    /// Returns the names of the parameters that an override set.
     pub fn overridden(&self) -> &BTreeSet<String> {
         &self.overridden
     }
 
-    /// How the numbers and truth values are spelled that an override set.
+    /// Returns the name, value and original spelling of each number and boolean that an override set.
     pub fn spelled(&self) -> impl Iterator<Item = (&str, &Value, &str)> {
         self.overridden.iter().filter_map(|name| {
             let param = self.by_name.get(name)?;
@@ -122,28 +122,28 @@ impl Params {
         })
     }
 
-    /// The values by name, for the record.
+    /// Returns the values by name, as the log records them.
     pub fn values(&self) -> Map<String, Value> {
         let value = |name: &String| Some((name.clone(), self.by_name.get(name)?.value.clone()?));
         self.names.iter().filter_map(value).collect()
     }
 
-    /// Warns of each that no step uses.
+    /// Warns of each parameter that no step uses.
     pub fn warn_of_unused(&self, source: &Source, findings: &mut Findings) {
         for name in self.names.iter().filter(|name| !self.used.contains(*name)) {
             let Some(param) = self.by_name.get(name) else { continue };
             let message = format!("the parameter `{name}` is not used");
-            let help = format!("write `${{params.{name}}}` where a step needs it, or take it away");
+            let help = format!("write `${{params.{name}}}` where a step needs it, or remove it");
             findings.add(Diagnostic::new(&rules::UNUSED_PARAM, message, source, param.declared).with_help(help));
         }
     }
 
-    fn set(&mut self, given: &Override, manifest: &Source, findings: &mut Findings) {
-        let source = Source::new("--set", &given.0);
+    fn set(&mut self, assignment: &Override, manifest: &Source, findings: &mut Findings) {
+        let source = Source::new("--set", &assignment.0);
         let text = source.text();
         let Some((name, _)) = text.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
             let span = Span::new(0, text.len());
-            let message = format!("`{text}` is not of the form `name=value`");
+            let message = format!("expected `name=value`, found `{text}`");
             let help = "write `--set name=value`";
             findings.add(Diagnostic::new(&rules::BAD_OVERRIDE, message, &source, span).with_help(help));
             return;
@@ -156,7 +156,7 @@ impl Params {
             }
             let message = format!("the flow has no parameter `{name}`");
             let help = match findings.nearest(name, self.names.iter().map(String::as_str)) {
-                Some(meant) => format!("did you mean `{meant}`?"),
+                Some(nearest) => format!("did you mean `{nearest}`?"),
                 None if self.names.is_empty() => "the manifest declares no `params:`".to_owned(),
                 None => {
                     let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
@@ -170,10 +170,10 @@ impl Params {
         let Some(declared) = &param.value else { return };
         let Some(node) = read_assigned(&source, value_start, Form::of(declared), findings) else { return };
         if !agrees(declared, &node) {
-            let message = format!("`{name}` is {}, and `--set` gives {}", describe(declared), node.describe());
+            let message = format!("`{name}` is {}, but `--set` gives {}", describe(declared), node.describe());
             let whole = Span::new(value_start, text.len());
             let diagnostic = Diagnostic::new(&rules::OVERRIDE_TYPE, message, &source, whole);
-            findings.add(diagnostic.with_secondary(manifest, param.declared, "it is declared here"));
+            findings.add(diagnostic.with_secondary(manifest, param.declared, "declared here"));
             return;
         }
         param.value = node.to_json();
@@ -182,14 +182,14 @@ impl Params {
     }
 }
 
-/// What is expected after `=`, as far as it decides how that is read.
+/// How the text after `=` is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Text, which is taken as it is: `--set name=5` needs no quotes.
+    /// As literal text: `--set name=5` needs no quotes.
     Text,
-    /// A list of texts, which need no quotes either.
+    /// As a YAML list whose numbers and booleans are text.
     Texts,
-    /// Any other value, written as in a manifest.
+    /// As YAML.
     Value,
 }
 
@@ -203,8 +203,8 @@ impl Form {
     }
 }
 
-/// The value that is assigned in `source` from `start` on. `None` if it cannot be read, and `findings` say why. Its places
-/// are those in all of `source`.
+/// Parses the value in `source` from the byte `start` on. Its spans are relative to all of `source`. Returns `None` and
+/// reports to `findings` if the value is not valid YAML.
 pub fn read_assigned(source: &Source, start: usize, form: Form, findings: &mut Findings) -> Option<Node> {
     let whole = Span::new(start, source.text().len());
     if form == Form::Text {
@@ -241,8 +241,8 @@ fn shift(node: &mut Node, by: usize) {
     }
 }
 
-/// Whether `node` can stand where `declared` stood. A whole number and any other are one type: the step that takes it knows
-/// better which it needs.
+/// Returns whether `node` can override `declared`. Integers and floats are one type here: the step that takes the value
+/// checks which it needs.
 fn agrees(declared: &Value, node: &Node) -> bool {
     match (declared, &node.value) {
         (Value::String(_), NodeValue::Text(_))

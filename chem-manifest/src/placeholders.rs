@@ -1,18 +1,18 @@
-//! Whether the placeholders of a manifest can be filled in.
+//! Checks that the placeholders of a manifest can be filled in.
 
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::params::Params;
-use crate::places::Places;
 use crate::rules;
 use crate::source::{Source, Span};
 use crate::template::{self, Part};
+use crate::text_spans::TextSpans;
 use crate::yaml::{Node, NodeValue};
 
 impl Params {
-    /// Whether all placeholders in `node` can be filled in. What is wrong with the others goes to `findings`, and the
-    /// parameters that they name to `used`.
+    /// Returns whether all placeholders in `node` can be filled in. Reports those that cannot to `findings`, and adds the
+    /// parameters that the placeholders name to `used`.
     pub fn check(
         &mut self,
         node: &Node,
@@ -28,7 +28,7 @@ impl Params {
         }
     }
 
-    /// Looks at all of them, also after one that is wrong.
+    /// Checks all nodes, also after one that is wrong.
     fn check_all<'n>(
         &mut self,
         nodes: impl Iterator<Item = &'n Node>,
@@ -36,11 +36,11 @@ impl Params {
         used: &mut BTreeSet<String>,
         findings: &mut Findings,
     ) -> bool {
-        let mut good = true;
+        let mut valid = true;
         for node in nodes {
-            good &= self.check(node, source, used, findings);
+            valid &= self.check(node, source, used, findings);
         }
-        good
+        valid
     }
 
     fn check_text(
@@ -51,16 +51,17 @@ impl Params {
         used: &mut BTreeSet<String>,
         findings: &mut Findings,
     ) -> bool {
-        let (parts, places) = (template::parts(text), Places::new(source, span, text));
+        let parts = template::parts(text);
+        let spans = TextSpans::new(source, span, text);
         let mut list = None;
-        let mut good = true;
+        let mut valid = true;
         for part in &parts {
             match part {
                 Part::Text(_) | Part::Escape(_) => {}
                 Part::Bad { at, message } => {
-                    good = false;
-                    let help = "write `${params.NAME}`, or `$${` for a `${` that stands for itself";
-                    let diagnostic = Diagnostic::new(&rules::BAD_PLACEHOLDER, message, source, places.of(at));
+                    valid = false;
+                    let help = "write `${params.NAME}`, or `$${` for a literal `${`";
+                    let diagnostic = Diagnostic::new(&rules::BAD_PLACEHOLDER, message, source, spans.of(at));
                     findings.add(diagnostic.with_help(help));
                 }
                 Part::Param { name, at } => {
@@ -68,35 +69,36 @@ impl Params {
                     used.insert(name.clone());
                     match self.get(name) {
                         Some(param) => {
-                            good &= param.value.is_some();
+                            valid &= param.value.is_some();
                             let is_list = matches!(param.node.value, NodeValue::List(_) | NodeValue::Map(_));
                             list = list.or(is_list.then_some((name, at, param.declared)));
                         }
                         None => {
-                            good = false;
-                            self.report_unknown(name, source, places.of(at), findings);
+                            valid = false;
+                            self.report_unknown(name, source, spans.of(at), findings);
                         }
                     }
                 }
             }
         }
         match list {
-            Some((name, at, declared)) if good && parts.len() > 1 => {
+            Some((name, at, declared)) if valid && parts.len() > 1 => {
                 let is_secret = self.get(name).is_some_and(|param| matches!(param.node.value, NodeValue::Map(_)));
                 let what = if is_secret { "secret" } else { "list" };
-                let message = format!("the parameter `{name}` is a {what}, which cannot be put into text");
+                let message = format!("the parameter `{name}` is a {what} and cannot be inserted into text");
                 findings.add(
-                    Diagnostic::new(&rules::LIST_IN_TEXT, message, source, places.of(at))
-                        .with_secondary(source, declared, "it is declared here")
-                        .with_help(format!("let the placeholder stand alone: `${{params.{name}}}`")),
+                    Diagnostic::new(&rules::LIST_IN_TEXT, message, source, spans.of(at))
+                        .with_secondary(source, declared, "declared here")
+                        .with_help(format!("make the placeholder the whole value: `${{params.{name}}}`")),
                 );
                 false
             }
-            _ => good,
+            _ => valid,
         }
     }
 
-    /// Notes all that may be meant as parameters in `node`, of a step of which nobody knows where it takes expressions.
+    /// Marks every parameter that `node` might name as used. For steps of an unknown type, where any text may be an
+    /// expression.
     pub fn mark_named(&mut self, node: &Node) {
         match &node.value {
             NodeValue::Text(text) => template::named_params(text).for_each(|name| self.mark_used(name)),

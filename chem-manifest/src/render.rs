@@ -1,4 +1,4 @@
-//! Diagnostics as people read them, in the manner of rustc.
+//! Renders diagnostics for people, in the style of rustc.
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
@@ -7,21 +7,21 @@ use crate::rules;
 use crate::rules::Severity;
 use crate::source::{Source, Span};
 
-/// Whether text for a terminal has colours.
+/// Whether rendered text has colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {
-    /// Text alone.
+    /// No escape sequences.
     #[default]
     Plain,
-    /// With ANSI colours.
+    /// ANSI colours.
     Coloured,
 }
 
-/// The longest text that is shown around one label, or from the first to the last of several, in bytes.
+/// The longest source text to print around one label, or from the first to the last of several, in bytes.
 const LONGEST_SHOWN: usize = 1 << 16;
 
 impl Diagnostic {
-    /// The diagnostic with the lines that it is about, underlined.
+    /// Renders the diagnostic with its source lines and underlined spans.
     pub fn render(&self, style: Style) -> String {
         let level = match self.rule.severity {
             Severity::Error => Level::ERROR,
@@ -48,7 +48,7 @@ impl Diagnostic {
         renderer.render(&[group])
     }
 
-    /// The sources that it points into, that of the primary label first.
+    /// Returns the distinct sources of the labels, that of the primary label first.
     fn sources(&self) -> Vec<&Source> {
         let mut sources = vec![&self.primary.source];
         for label in &self.secondary {
@@ -59,8 +59,8 @@ impl Diagnostic {
         sources
     }
 
-    /// Adds the lines of `source` that `labels` are on, and those between them; of a line that nobody would read, its
-    /// place.
+    /// Adds the lines of `source` from the first to the last of `labels`, or only the position if they are longer than
+    /// [`LONGEST_SHOWN`].
     fn show<'a>(&'a self, group: Group<'a>, source: &'a Source, labels: &[&'a Label]) -> Group<'a> {
         if self.rule == &rules::UNREADABLE {
             // There is no text to show.
@@ -68,9 +68,8 @@ impl Diagnostic {
         }
         let (lines, start, number) = lines_of(source, labels);
         if lines.len() > LONGEST_SHOWN {
-            let place = labels.first().map_or(start, |label| label.span.start);
-            let place = source.position(place);
-            return group.element(Origin::path(source.name()).line(place.line).char_column(place.column));
+            let position = source.position(labels.first().map_or(start, |label| label.span.start));
+            return group.element(Origin::path(source.name()).line(position.line).char_column(position.column));
         }
         let annotations = labels.iter().map(|label| {
             let kind =
@@ -84,13 +83,14 @@ impl Diagnostic {
     }
 }
 
-/// The lines from the first of `labels` to the last: their text, where that begins, and the number of the first.
+/// Returns the lines from the first of `labels` to the last: their text, its byte offset, and the number of its first
+/// line.
 fn lines_of<'a>(source: &'a Source, labels: &[&Label]) -> (&'a str, usize, usize) {
     let whole = labels.iter().map(|label| label.span).reduce(|a, b| Span::new(a.start.min(b.start), a.end.max(b.end)));
     source.lines_around(whole.unwrap_or_default())
 }
 
-/// All of `diagnostics`, each with its source, with an empty line between two.
+/// Renders all of `diagnostics`, separated by empty lines.
 pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
     diagnostics.iter().map(|diagnostic| diagnostic.render(style) + "\n").collect::<Vec<_>>().join("\n")
 }

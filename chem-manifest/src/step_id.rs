@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct StepId(String);
 
 impl StepId {
-    /// The id, if `text` has the form of one.
+    /// Creates the id.
+    ///
+    /// # Errors
+    /// Fails if `text` is not a valid name.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidStepId> {
         let text = text.into();
         let mut characters = text.chars();
@@ -20,7 +23,8 @@ impl StepId {
         if well_formed { Ok(Self(text)) } else { Err(InvalidStepId(text)) }
     }
 
-    /// The id that reads like `text`: in lower case, with `-` for what an id cannot have. `None` if there is none.
+    /// Returns the valid id that resembles `text`: in lower case, with `-` in place of invalid characters. `None` if there
+    /// is none.
     pub fn like(text: &str) -> Option<Self> {
         if let Ok(id) = Self::new(text) {
             return Some(id);
@@ -31,7 +35,7 @@ impl StepId {
         Self::new(words.join("-")).ok()
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -57,9 +61,9 @@ impl From<StepId> for String {
     }
 }
 
-/// A text that cannot name a step.
+/// Error for a text that is not a valid step id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` cannot name a step: a name starts with a lower-case letter, goes on with lower-case letters, digits, `_` or `-`, and has 64 characters at most"
+    "`{0}` cannot name a step: expected a lower-case letter followed by lower-case letters, digits, `_` or `-`, at most 64 characters in all"
 )]
 pub struct InvalidStepId(pub String);

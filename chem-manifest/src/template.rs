@@ -1,34 +1,34 @@
 //! Placeholders: `${params.x}` in the texts under `with:`.
 //!
-//! A text that is one placeholder becomes the parameter's value, of the parameter's type. Inside a longer text a value
-//! is written out. `$${` stands for `${`.
+//! A text that consists of one placeholder becomes the parameter's value, with the parameter's type. Inside a longer
+//! text the value is inserted as text. `$${` is a literal `${`.
 
 use std::ops::Range;
 
 /// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Text that stands for itself.
+    /// Literal text.
     Text(Range<usize>),
     /// `$${`.
     Escape(Range<usize>),
     /// `${params.NAME}`.
     Param {
-        /// The name.
+        /// The parameter.
         name: String,
-        /// All of the placeholder.
+        /// The bytes of the whole placeholder.
         at: Range<usize>,
     },
-    /// `${` without the rest of a placeholder, and why.
+    /// `${` that does not begin a valid placeholder.
     Bad {
-        /// What there is of it.
+        /// The bytes of the malformed placeholder.
         at: Range<usize>,
         /// What is wrong with it.
         message: String,
     },
 }
 
-/// The parts of `text`. Most texts are one.
+/// Splits `text` into its parts, in order. Most texts have one.
 pub fn parts(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut plain_from = 0;
@@ -55,7 +55,7 @@ pub fn parts(text: &str) -> Vec<Part> {
     parts
 }
 
-/// The placeholder that begins at `start`, and where it ends.
+/// Parses the placeholder that begins at `start`, and returns it with the offset of its end.
 fn placeholder(text: &str, start: usize) -> (Part, usize) {
     let inner = start + 2;
     let Some(end) = text[inner..].find(['}', '\n']).map(|at| at + inner).filter(|end| text[*end..].starts_with('}'))
@@ -64,22 +64,22 @@ fn placeholder(text: &str, start: usize) -> (Part, usize) {
         return (Part::Bad { at: start..end, message: "the placeholder has no `}`".to_owned() }, end);
     };
     let at = start..end + 1;
-    let written = text[inner..end].trim();
-    let name = written
+    let content = text[inner..end].trim();
+    let name = content
         .strip_prefix("params.")
         .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-'));
     match name {
         Some(name) => (Part::Param { name: name.to_owned(), at }, end + 1),
-        None => (Part::Bad { at, message: format!("`${{{written}}}` is not a parameter of the flow") }, end + 1),
+        None => (Part::Bad { at, message: format!("`${{{content}}}` is not a parameter of the flow") }, end + 1),
     }
 }
 
-/// The identifiers in a text.
+/// Returns the identifiers and numbers in a text.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// The names after `params.` in a text.
+/// Returns the names that follow `params.` in a text.
 pub fn named_params(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("params").filter_map(|(at, found)| {
         let rest = text[at + found.len()..].trim_start().strip_prefix('.')?;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_placeholder_is_noticed() {
+    fn malformed_placeholders_are_found() {
         for (text, bad) in [
             ("a ${x} b", "${x}"),
             ("${params.}", "${params.}"),

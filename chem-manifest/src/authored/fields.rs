@@ -1,4 +1,4 @@
-//! The keys of a mapping and the types of what stands under them.
+//! Reads the keys of mappings and checks the types of their values.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use crate::source::{Source, Span};
 use crate::step_id::StepId;
 use crate::yaml::{Key, Node, NodeValue};
 
-/// What stands under each key.
+/// The value of each key, with the key as it is written.
 pub(super) type Fields<'n> = HashMap<&'static str, (&'n Key, &'n Node)>;
 
-/// Takes mappings apart, and reports what does not fit.
+/// Reads nodes of expected types, and reports those of other types.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
     pub(super) types: &'a dyn StepTypes,
@@ -21,8 +21,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What stands under each of the `allowed` keys. A key that is not allowed is reported, and taken for the one that
-    /// was probably meant if that is not there.
+    /// Returns the values of the `allowed` keys. Reports other keys; one that is probably a misspelling of an absent
+    /// allowed key is used as that key.
     pub(super) fn fields<'n>(
         &mut self,
         entries: &'n [(Key, Node)],
@@ -38,17 +38,17 @@ impl Reader<'_> {
             }
         }
         for (key, node) in entries.iter().filter(|(key, _)| known(&key.name).is_none()) {
-            let meant = self.findings.nearest(&key.name, allowed.iter().copied()).and_then(known);
-            let help = match meant {
-                Some(meant) => format!("did you mean `{meant}`?"),
+            let nearest = self.findings.nearest(&key.name, allowed.iter().copied()).and_then(known);
+            let help = match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
                 None if self.is_param(uses, &key.name) => {
                     format!("`{}` is a parameter: put it under `with:`", key.name)
                 }
                 None => format!("{owner} has the keys {}", listed(allowed)),
             };
             self.add(&rules::UNKNOWN_KEY, format!("{owner} has no key `{}`", key.name), key.span, &help);
-            if let Some(meant) = meant {
-                fields.entry(meant).or_insert((key, node));
+            if let Some(nearest) = nearest {
+                fields.entry(nearest).or_insert((key, node));
             }
         }
         fields
@@ -73,9 +73,9 @@ impl Reader<'_> {
         let id = StepId::new(&written.text).ok();
         if id.is_none() {
             let message = format!("`{}` cannot name a {what}", written.text);
-            let form = "a name has lower-case letters, digits, `_` and `-`, begins with a letter, and has 64 characters at most";
+            let form = "a name begins with a lower-case letter, contains lower-case letters, digits, `_` and `-`, and has at most 64 characters";
             let help = match StepId::like(&written.text) {
-                Some(name) => format!("{form}; `{name}` is one"),
+                Some(name) => format!("{form}, such as `{name}`"),
                 None => form.to_owned(),
             };
             self.add(&rules::BAD_NAME, message, written.span, &help);
@@ -88,14 +88,14 @@ impl Reader<'_> {
             return Some(Written { text: text.clone(), span: node.span });
         }
         let help = match node.value {
-            NodeValue::Bool(_) | NodeValue::Number(_) => "put it in quotes to make it text",
+            NodeValue::Bool(_) | NodeValue::Number(_) => "quote it to make it text",
             _ => "write text after the `:`",
         };
         self.wrong_type(node, key, "text", help);
         None
     }
 
-    /// The entries of a mapping, which may be empty.
+    /// Returns the entries of a mapping. A key without a value is an empty mapping.
     pub(super) fn entries(&mut self, node: &Node, key: &str, help: &str) -> Vec<(Key, Node)> {
         match &node.value {
             NodeValue::Map(entries) => entries.clone(),
@@ -113,8 +113,8 @@ impl Reader<'_> {
         }
         let name = if key.starts_with("a ") { key.to_owned() } else { format!("`{key}`") };
         let message = match node.value {
-            NodeValue::Null => format!("{name} has no value; it has to be {expected}"),
-            _ => format!("{name} has to be {expected}, and this is {}", node.describe()),
+            NodeValue::Null => format!("{name} has no value; expected {expected}"),
+            _ => format!("{name} has the wrong type: expected {expected}, found {}", node.describe()),
         };
         self.add(&rules::WRONG_TYPE, message, node.handle(), help);
     }

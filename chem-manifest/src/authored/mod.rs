@@ -1,5 +1,5 @@
-//! The manifest as it was written: its keys known and of their types, its names well formed. What the names stand for
-//! is not asked here.
+//! Reads a manifest as authored: known keys, values of the right types, well-formed names. Resolving the names is left to
+//! later stages.
 
 mod fields;
 mod policy;
@@ -15,52 +15,52 @@ use crate::source::{Source, Span};
 use crate::step_id::StepId;
 use crate::yaml::{Key, Node, NodeValue};
 
-/// A manifest. What is wrong with it has been reported and is left out.
+/// A manifest. Invalid parts have been reported and are absent.
 #[derive(Debug, Default)]
 pub struct Manifest {
     /// The name of the flow.
     pub flow: Option<StepId>,
-    /// What the flow is for.
+    /// The purpose of the flow, in free text.
     pub description: Option<String>,
-    /// Its parameters; none if they could not be read.
+    /// The parameters of the flow; `None` if `params:` is not a mapping.
     pub params: Option<Vec<(Key, Node)>>,
-    /// Its steps in order.
+    /// The steps in the order of the manifest.
     pub steps: Vec<AuthoredStep>,
 }
 
 /// A step of a manifest.
 #[derive(Debug)]
 pub struct AuthoredStep {
-    /// Its name; none if that is missing, ill formed, or that of an earlier step.
+    /// The id; `None` if it is missing, malformed or a duplicate.
     pub id: Option<StepId>,
-    /// Its name as it is written, by which other steps may speak of it.
+    /// The id as written, valid or not, which other steps may refer to.
     pub written_id: Option<String>,
-    /// Where its name is written, or else where the step begins.
+    /// The span of the id, or the beginning of a step without one.
     pub at: Span,
-    /// The name of its step type.
+    /// The name of the step type.
     pub uses: Option<Written>,
-    /// What its inputs are wired to: `step`, or `step.output`.
+    /// The source of each wired input: `step` or `step.output`.
     pub inputs: Vec<(Key, Written)>,
-    /// Whether part of its wiring is unknown because it was refused.
+    /// Whether part of the wiring was invalid and is missing from `inputs`.
     pub inputs_in_doubt: bool,
-    /// Its parameters.
+    /// The parameters of the step.
     pub with: Vec<(Key, Node)>,
-    /// The key `with`, if there is one.
+    /// The span of the key `with`; `None` if the step has no such key.
     pub with_key: Option<Span>,
-    /// How it is run.
+    /// The retry, timeout and gate of the step.
     pub policy: Policy,
 }
 
-/// What advice needs to know of step types.
+/// What the advice in diagnostics needs to know about step types.
 pub trait StepTypes {
-    /// Whether the step type called `uses` has a parameter `name`.
+    /// Returns whether the step type `uses` has a parameter `name`.
     fn is_param(&self, uses: &str, name: &str) -> bool;
 
-    /// The name of the first input of the step type called `uses`.
+    /// Returns the name of the first input of the step type `uses`.
     fn first_input(&self, uses: &str) -> Option<&str>;
 }
 
-/// Where no step types are known.
+/// A [`StepTypes`] that knows no step type.
 pub struct NoStepTypes;
 
 impl StepTypes for NoStepTypes {
@@ -73,19 +73,19 @@ impl StepTypes for NoStepTypes {
     }
 }
 
-/// Text and where it stands.
+/// A text value and its span.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// The text, without the quotes that it may be written in.
+    /// The text, without quotes.
     pub text: String,
-    /// The place.
+    /// The span of the text, with its quotes if it has any.
     pub span: Span,
 }
 
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
 const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout", "gate"];
 
-/// Reads the manifest that `document` is.
+/// Reads a manifest from the YAML `document`; `None` stands for an empty file. Reports mistakes to `findings`.
 pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Manifest {
     let mut reader = Reader { source, types, findings };
     let entries = match document.map(|node| (&node.value, node)) {
@@ -97,7 +97,7 @@ pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, fin
             return Manifest::default();
         }
         Some((_, node)) => {
-            let message = format!("a manifest is a mapping, and this is {}", node.describe());
+            let message = format!("expected a mapping, found {}", node.describe());
             reader.add(&rules::NOT_A_MANIFEST, message, node.handle(), "begin with `flow: NAME` and `steps:`");
             return Manifest::default();
         }
@@ -135,8 +135,8 @@ impl Reader<'_> {
                     let message = format!("two steps have the id `{id}`");
                     self.findings.add(
                         Diagnostic::new(&rules::DUPLICATE_ID, message, self.source, step.at)
-                            .with_secondary(self.source, *first, "it is taken here")
-                            .with_help("give one of the two another id"),
+                            .with_secondary(self.source, *first, "first used here")
+                            .with_help("rename one of the two"),
                     );
                     step.id = None;
                 } else {
@@ -150,7 +150,7 @@ impl Reader<'_> {
 
     fn step(&mut self, node: &Node) -> Option<AuthoredStep> {
         let NodeValue::Map(entries) = &node.value else {
-            self.wrong_type(node, "a step", "a mapping", "write `id:` and `uses:` below each other");
+            self.wrong_type(node, "a step", "a mapping", "write `id: …` and `uses: …`, each on a line");
             return None;
         };
         let start = node.handle();
@@ -185,7 +185,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The wiring, and whether any of it was refused.
+    /// Reads the wiring, and returns whether any of it was invalid.
     fn inputs(&mut self, node: &Node, uses: Option<&Written>) -> (Vec<(Key, Written)>, bool) {
         let port = uses.and_then(|uses| self.types.first_input(&uses.text)).unwrap_or("input");
         let help = match &node.value {
@@ -212,21 +212,19 @@ impl Reader<'_> {
         for (name, value) in &mut params {
             if !is_identifier(&name.name) {
                 let message = format!("`{}` cannot name a parameter", name.name);
-                let help = "a name has letters, digits and `_`, begins with no digit, and has 64 characters at most";
+                let help = "a name contains letters, digits and `_`, does not begin with a digit, and has at most 64 characters";
                 self.add(&rules::BAD_NAME, message, name.span, help);
             }
             let odd = |node: &Node| matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
             let scalar = "text, a number, or true or false";
             match &value.value {
                 NodeValue::List(items) => match items.iter().find(|item| odd(item)) {
-                    Some(item) => {
-                        self.wrong_type(item, "a value of a list", scalar, "no parameter holds more than one list")
-                    }
+                    Some(item) => self.wrong_type(item, "a value of a list", scalar, "lists cannot be nested"),
                     None => continue,
                 },
                 NodeValue::Map(entries) if names_secret(entries) => continue,
                 _ if odd(value) => {
-                    self.wrong_type(value, &name.name, scalar, "give it a value, or a list of values");
+                    self.wrong_type(value, &name.name, scalar, "write a value or a list of values");
                 }
                 _ => continue,
             }
@@ -236,7 +234,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether this is `{ secret: env:NAME }`, which stands for the value of an environment variable.
+/// Returns whether this is `{ secret: env:NAME }`, which refers to an environment variable.
 fn names_secret(entries: &[(Key, Node)]) -> bool {
     let [(key, node)] = entries else { return false };
     let name = if let NodeValue::Text(text) = &node.value { text.strip_prefix("env:") } else { None };

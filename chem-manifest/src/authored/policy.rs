@@ -1,4 +1,4 @@
-//! How a step is run: `retry:`, `timeout:` and `gate:`.
+//! The execution policy of a step: `retry:`, `timeout:` and `gate:`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,50 +12,50 @@ use crate::yaml::{Node, NodeValue};
 const RETRY_KEYS: &[&str] = &["attempts", "backoff", "on"];
 const GATE_KEYS: &[&str] = &["message", "schema"];
 
-/// The most attempts that a manifest may allow.
-const MOST_ATTEMPTS: u64 = 100;
+/// The maximum of `attempts`.
+const MAX_ATTEMPTS: u64 = 100;
 
-/// The longest time that a manifest may name: 30 days, in milliseconds.
-const LONGEST_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// The maximum of a duration: 30 days, in milliseconds.
+const MAX_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// How a step is run.
+/// The execution policy of a step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
-    /// How often it may be tried; once if there is nothing.
+    /// When to retry; `None` for a single attempt.
     pub retry: Option<Retry>,
-    /// For how long an attempt may work, in milliseconds; for ever if there is nothing.
+    /// The time limit of one attempt, in milliseconds; `None` for no limit.
     pub timeout_ms: Option<u64>,
-    /// What a person has to be asked before it starts.
+    /// The question to answer before the step starts.
     pub gate: Option<Gate>,
 }
 
-/// How often a step may be tried.
+/// When and how often to retry a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
-    /// How many attempts there may be, the first one included; from 1 to 100.
+    /// The maximum number of attempts, including the first; from 1 to 100.
     pub attempts: u32,
-    /// How long to wait before the second attempt, in milliseconds. Written as `2s`.
+    /// The wait before the second attempt, in milliseconds. Written as `2s`.
     #[serde(default, rename = "backoff", skip_serializing_if = "is_zero", with = "plain_time")]
     pub backoff_ms: u64,
-    /// After which failures there is another attempt.
+    /// The failures to retry after.
     #[serde(default, skip_serializing_if = "RetryOn::is_default")]
     pub on: RetryOn,
 }
 
-/// After which failures a step is tried again.
+/// The failures after which a step is retried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryOn {
-    /// After those that may pass.
+    /// Transient failures, which another attempt may not meet.
     #[default]
     Transient,
-    /// After all.
+    /// All failures.
     Any,
 }
 
 impl RetryOn {
-    /// The values that a manifest may write.
+    /// The values of the key `on`.
     pub const NAMES: [&'static str; 2] = ["transient", "any"];
 
     fn is_default(&self) -> bool {
@@ -75,17 +75,17 @@ fn is_zero(time: &u64) -> bool {
     *time == 0
 }
 
-/// What a person is asked before a step starts.
+/// A question that a person answers before the step starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
-    /// The question: text, in which there may be placeholders.
+    /// The question: text that may contain placeholders.
     pub message: Node,
-    /// The JSON Schema of what the answer brings along, and where it stands.
+    /// The JSON Schema of the data in an approval, and its span.
     pub schema: Option<(Value, Span)>,
 }
 
 impl Reader<'_> {
-    /// How often a step may be tried.
+    /// Reads `retry:`.
     pub(super) fn retry(&mut self, node: &Node) -> Option<Retry> {
         let NodeValue::Map(entries) = &node.value else {
             self.wrong_type(node, "retry", "a mapping", "write `retry: { attempts: 3, backoff: 2s }`");
@@ -105,7 +105,7 @@ impl Reader<'_> {
         Some(Retry { attempts: attempts?, backoff_ms: backoff_ms?, on: on? })
     }
 
-    /// What a person is asked before the step starts.
+    /// Reads `gate:`.
     pub(super) fn gate(&mut self, node: &Node) -> Option<Gate> {
         let NodeValue::Map(entries) = &node.value else {
             self.wrong_type(node, "gate", "a mapping", "write `gate: { message: … }`");
@@ -121,7 +121,7 @@ impl Reader<'_> {
         Some(Gate { message: message?, schema })
     }
 
-    /// The JSON Schema of what an approval brings along. Whether it is one is not asked here.
+    /// Reads `schema:`. Does not check that it is a valid JSON Schema.
     fn schema(&mut self, node: &Node) -> Option<(Value, Span)> {
         let NodeValue::Map(_) = node.value else {
             self.wrong_type(node, "schema", "a mapping", "write a JSON Schema: `schema: { type: object, … }`");
@@ -134,18 +134,18 @@ impl Reader<'_> {
         let NodeValue::Number(number) = &node.value else {
             let help = match &node.value {
                 NodeValue::Text(text) if text.contains("${") => {
-                    "no placeholder is filled in here: write the number itself"
+                    "placeholders are not supported here: write the number itself"
                 }
                 _ => "count the first attempt too",
             };
-            self.wrong_type(node, "attempts", "a whole number", help);
+            self.wrong_type(node, "attempts", "an integer", help);
             return None;
         };
-        let attempts = number.as_u64().filter(|attempts| (1..=MOST_ATTEMPTS).contains(attempts));
+        let attempts = number.as_u64().filter(|attempts| (1..=MAX_ATTEMPTS).contains(attempts));
         if attempts.is_none() {
             let message =
-                format!("`attempts` has to be a whole number from 1 to {MOST_ATTEMPTS}, and this is {number}");
-            self.add(&rules::ATTEMPTS, message, node.span, "count the first attempt too: 3 means two more after it");
+                format!("`attempts` is out of range: expected an integer from 1 to {MAX_ATTEMPTS}, found {number}");
+            self.add(&rules::ATTEMPTS, message, node.span, "count the first attempt too: 3 allows two retries");
         }
         attempts.and_then(|attempts| u32::try_from(attempts).ok())
     }
@@ -156,37 +156,37 @@ impl Reader<'_> {
         if on.is_none() {
             let names = RetryOn::NAMES;
             let help = match self.findings.nearest(&written.text, names) {
-                Some(meant) => format!("did you mean `{meant}`?"),
+                Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => "write `transient` or `any`".to_owned(),
             };
-            let message = format!("`{}` is no kind of failure", written.text);
+            let message = format!("`{}` is not a class of failures", written.text);
             self.add(&rules::RETRY_ON, message, written.span, &help);
         }
         on
     }
 
-    /// A time such as `500ms`, `30s`, `10m` or `2h`, in milliseconds.
-    pub(super) fn time(&mut self, node: &Node, key: &str, may_be_none: bool) -> Option<u64> {
-        let help = "write a whole number and a unit: `500ms`, `30s`, `10m` or `2h`";
+    /// Reads a duration such as `500ms`, `30s`, `10m` or `2h`, in milliseconds.
+    pub(super) fn time(&mut self, node: &Node, key: &str, may_be_zero: bool) -> Option<u64> {
+        let help = "write an integer and a unit: `500ms`, `30s`, `10m` or `2h`";
         let text = match &node.value {
             NodeValue::Text(text) => text.clone(),
             NodeValue::Number(number) => number.to_string(),
             _ => {
-                self.wrong_type(node, key, "a time", help);
+                self.wrong_type(node, key, "a duration", help);
                 return None;
             }
         };
-        let time = parse_time(&text).filter(|time| *time <= LONGEST_MS && (may_be_none || *time > 0));
+        let time = parse_time(&text).filter(|time| *time <= MAX_MS && (may_be_zero || *time > 0));
         if time.is_none() {
-            let message = format!("`{text}` is no time that `{key}` can have");
+            let message = format!("`{text}` is not a valid `{key}`");
             let help = if text.contains("${") {
-                "no placeholder is filled in here: write the time itself"
+                "placeholders are not supported here: write the duration itself"
             } else if !has_unit(&text) {
                 help
-            } else if may_be_none {
-                "it may be from `0s` to 30 days, which is `720h`, in whole numbers"
+            } else if may_be_zero {
+                "write an integer and a unit, from `0s` to `720h` (30 days)"
             } else {
-                "it may be from `1ms` to 30 days, which is `720h`, in whole numbers"
+                "write an integer and a unit, from `1ms` to `720h` (30 days)"
             };
             self.add(&rules::TIME, message, node.span, help);
         }

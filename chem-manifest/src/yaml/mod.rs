@@ -1,8 +1,8 @@
-//! YAML 1.2 as manifests are written in it, with the place of every value.
+//! The subset of YAML 1.2 that manifests use, with the span of every value.
 //!
-//! One parser gives values and places alike, so that they cannot disagree. What a manifest has no use for is refused,
-//! each with a rule of its own: several documents, tags, anchors and aliases (so that nothing can multiply), keys that
-//! are not text, numbers without an exact form, and nesting deeper than [`MAX_DEPTH`].
+//! One parser produces both values and spans, so the two cannot disagree. The rest of YAML is refused, each feature with
+//! its own rule: multiple documents, tags, anchors and aliases (which could expand a small file to gigabytes), keys that
+//! are not text, numbers without an exact representation, and nesting deeper than [`MAX_DEPTH`].
 
 mod parse;
 mod scalar;
@@ -15,24 +15,24 @@ pub use parse::parse;
 
 use crate::source::Span;
 
-/// The deepest nesting of lists and mappings.
+/// The maximum nesting of lists and mappings.
 pub const MAX_DEPTH: usize = 64;
 
-/// A value and where it stands.
+/// A value and its span.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// The place.
+    /// The span of the whole value, with its quotes or brackets.
     pub span: Span,
-    /// The value.
+    /// The parsed value.
     pub value: NodeValue,
 }
 
 /// A value of YAML's core schema.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NodeValue {
-    /// Something that is wrong and has been reported. Whoever comes upon it says nothing more.
+    /// A value that is wrong and has been reported; later checks ignore it.
     Invalid,
-    /// Nothing, as in `key:`.
+    /// No value, as in `key:`.
     Null,
     /// True or false.
     Bool(bool),
@@ -42,21 +42,21 @@ pub enum NodeValue {
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// A mapping, in the order in which it is written. No key is there twice.
+    /// A mapping in source order, without duplicate keys.
     Map(Vec<(Key, Node)>),
 }
 
-/// A key of a mapping and where it stands.
+/// A key of a mapping and its span.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
-    /// The key.
+    /// The key, without quotes.
     pub name: String,
-    /// The place.
+    /// The span of the key's first line, with its quotes.
     pub span: Span,
 }
 
 impl Node {
-    /// What it is, as one tells it to a person.
+    /// Returns the type of the value in words, with an article, for messages.
     pub fn describe(&self) -> &'static str {
         match &self.value {
             NodeValue::Invalid | NodeValue::Null => "nothing",
@@ -68,18 +68,18 @@ impl Node {
         }
     }
 
-    /// The place to point at for all of it. One that is written over many lines is pointed at by its beginning.
+    /// Returns the span to underline for the whole value: its beginning if it covers several lines.
     pub fn handle(&self) -> Span {
         let first = match &self.value {
             NodeValue::Map(entries) => entries.first().map(|(key, _)| key.span),
             NodeValue::List(items) => items.first().map(Node::handle),
             _ => None,
         };
-        // What is in brackets begins before its first value, and is mostly on one line.
+        // A value in brackets begins before its first element and usually fits on one line: underline all of it.
         first.filter(|first| first.start == self.span.start).unwrap_or(self.span)
     }
 
-    /// The value as JSON; `None` if any part of it is invalid.
+    /// Returns the value as JSON, or `None` if any part of it is invalid.
     pub fn to_json(&self) -> Option<Value> {
         Some(match &self.value {
             NodeValue::Invalid => return None,

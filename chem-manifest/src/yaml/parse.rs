@@ -1,4 +1,4 @@
-//! From text to nodes, by way of the parser's events.
+//! Builds nodes from the events of the YAML parser.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::rules;
 use crate::source::{MAX_BYTES, Source, Span};
 
-/// The value of the one document in `source`. `None` if there is none, or if it cannot be read to its end; why is then
-/// in `findings`.
+/// Parses the single document in `source`. Returns `None` if there is no document, or if it cannot be parsed to its end,
+/// which is reported to `findings`.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Node> {
     if source.text().len() > MAX_BYTES {
         let message = format!("the manifest is larger than {} MiB", MAX_BYTES >> 20);
@@ -26,11 +26,11 @@ pub fn parse(source: &Source, findings: &mut Findings) -> Option<Node> {
         findings,
         open: Vec::new(),
     };
-    // An `Err` has said in `findings` why the rest cannot be read.
+    // `Stop` carries no error: the cause is already in `findings`.
     reader.document().unwrap_or_default()
 }
 
-/// Nothing after this can be read.
+/// Parsing cannot continue, and the cause has been reported.
 struct Stop;
 
 struct Reader<'a> {
@@ -38,7 +38,7 @@ struct Reader<'a> {
     offsets: Offsets,
     source: &'a Source,
     findings: &'a mut Findings,
-    /// For each list and mapping that has not ended, its bracket if it has one.
+    /// The opening bracket of each list and mapping that is still open; `None` for those in block style.
     open: Vec<Option<Span>>,
 }
 
@@ -50,8 +50,8 @@ impl<'a> Reader<'a> {
             match event {
                 Event::StreamEnd => return Ok(document),
                 Event::DocumentStart(_) if document.is_some() => {
-                    let message = "a manifest is one document; a second one begins here";
-                    self.add(&rules::SEVERAL_DOCUMENTS, message, span, "take the `---` or `...` away");
+                    let message = "expected one document, found a second";
+                    self.add(&rules::SEVERAL_DOCUMENTS, message, span, "remove the `---` or `...`");
                     return Err(Stop);
                 }
                 Event::DocumentStart(_) => {
@@ -84,8 +84,8 @@ impl<'a> Reader<'a> {
             Event::SequenceStart(..) => self.list(span, depth)?,
             Event::MappingStart(..) => self.map(span, depth)?,
             _ => {
-                let help = "write the value out, or make it one of `params`";
-                self.add(&rules::ANCHOR, "aliases have no meaning in a manifest", span, help);
+                let help = "write the value itself, or use a parameter of the flow";
+                self.add(&rules::ANCHOR, "aliases are not allowed in a manifest", span, help);
                 Node { span, value: NodeValue::Invalid }
             }
         };
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         Ok(node)
     }
 
-    /// Reports an anchor or a tag, and says whether there was one.
+    /// Reports an anchor or a tag, and returns whether there was one.
     fn refuse_properties(&mut self, event: &Event<'a>, span: Span) -> bool {
         let (anchor, tagged) = match event {
             Event::Scalar(_, _, anchor, tag) => (*anchor > 0, tag.is_some()),
@@ -104,12 +104,12 @@ impl<'a> Reader<'a> {
         };
         let at = first_line(self.source, span);
         if anchor {
-            let help = "write the value out where it is needed, or make it one of `params`";
-            self.add(&rules::ANCHOR, "anchors have no meaning in a manifest", at, help);
+            let help = "repeat the value where it is needed, or use a parameter of the flow";
+            self.add(&rules::ANCHOR, "anchors are not allowed in a manifest", at, help);
         }
         if tagged {
-            let help = "take it away; put a value in quotes to make it text";
-            self.add(&rules::TAG, "tags have no meaning in a manifest", at, help);
+            let help = "remove it; quote a value to make it text";
+            self.add(&rules::TAG, "tags are not allowed in a manifest", at, help);
         }
         anchor || tagged
     }
@@ -117,8 +117,8 @@ impl<'a> Reader<'a> {
     fn scalar(&mut self, text: String, style: ScalarStyle, span: Span) -> Node {
         let span = self.trimmed(style, span);
         if text.contains('\0') {
-            let help = "take the `\\0` away";
-            self.add(&rules::NUL_CHARACTER, "the text has the character U+0000, which no store can hold", span, help);
+            let help = "remove the `\\0`";
+            self.add(&rules::NUL_CHARACTER, "text contains U+0000, which no store can hold", span, help);
             return Node { span, value: NodeValue::Invalid };
         }
         if style != ScalarStyle::Plain {
@@ -126,15 +126,11 @@ impl<'a> Reader<'a> {
         }
         let value = plain(&text).unwrap_or_else(|bad| {
             let (message, help) = match bad {
-                BadNumber::NotANumber => {
-                    ("`.nan` is not a number that can be compared or stored", "leave the value out")
-                }
-                BadNumber::Infinite => {
-                    ("infinity is not a number that can be stored", "write a number that is large enough")
-                }
+                BadNumber::NotANumber => ("`.nan` can be neither compared nor stored", "omit the value"),
+                BadNumber::Infinite => ("infinity cannot be stored", "write a number that is large enough"),
                 BadNumber::TooLong => (
-                    "the whole number is too long to be held exactly",
-                    "put it in quotes if it is a name, or write it as `1e20`",
+                    "the integer does not fit into 64 bits",
+                    "quote it if it is a name, or write it as a float, such as `1e20`",
                 ),
             };
             self.add(&rules::NUMBER, message, span, help);
@@ -182,11 +178,11 @@ impl<'a> Reader<'a> {
             last = Some(Span::new(key.span.start, value.span.end.max(key.span.end)));
             let Some(key) = self.key(key) else { continue };
             if let Some(first) = seen.get(&key.name) {
-                let message = format!("the key `{}` stands twice", key.name);
+                let message = format!("duplicate key `{}`", key.name);
                 self.findings.add(
                     Diagnostic::new(&rules::DUPLICATE_KEY, message, self.source, key.span)
-                        .with_secondary(self.source, *first, "it stands here first")
-                        .with_help("take one of the two away"),
+                        .with_secondary(self.source, *first, "first used here")
+                        .with_help("remove one of the two"),
                 );
                 continue;
             }
@@ -199,20 +195,23 @@ impl<'a> Reader<'a> {
         let span = first_line(self.source, node.span);
         match node.value {
             NodeValue::Text(name) if name == "<<" && self.source.slice(node.span) == name => {
-                self.add(&rules::ANCHOR, "merge keys have no meaning in a manifest", span, "write the keys out");
+                self.add(&rules::ANCHOR, "merge keys are not allowed in a manifest", span, "write the keys themselves");
                 None
             }
             NodeValue::Text(name) => Some(Key { name, span }),
             NodeValue::Invalid => None,
             _ => {
-                let message = format!("a key has to be text, and this is {}", node.describe());
-                self.add(&rules::KEY_NOT_TEXT, message, span, "put it in quotes to make it text");
+                let message = format!("expected a key, which is text, found {}", node.describe());
+                self.add(&rules::KEY_NOT_TEXT, message, span, "quote it to make it text");
                 None
             }
         }
     }
 
-    /// Notes that a list or mapping begins.
+    /// Records that a list or mapping begins.
+    ///
+    /// # Errors
+    /// Reports and stops if it is nested too deeply.
     fn enter(&mut self, span: Span, depth: usize) -> Result<(), Stop> {
         let bracket = self.source.slice(span).starts_with(['[', '{']);
         self.open.push(bracket.then(|| Span::new(span.start, span.start + 1)));
@@ -220,12 +219,17 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let message = format!("values are nested deeper than {MAX_DEPTH} levels");
-        self.add(&rules::TOO_DEEP, message, Span::new(span.start, span.start), "no step needs that");
+        self.add(
+            &rules::TOO_DEEP,
+            message,
+            Span::new(span.start, span.start),
+            "check for a bracket that is not closed",
+        );
         Err(Stop)
     }
 
-    /// A quoted scalar ends at its quote, though the parser counts the comment after it as well; a block scalar ends at
-    /// its last character that can be seen.
+    /// Shortens the parser's span of a scalar: a quoted scalar ends at its quote (the parser includes a comment after
+    /// it), any other at its last visible character.
     fn trimmed(&self, style: ScalarStyle, span: Span) -> Span {
         let raw = self.source.slice(span);
         let len = match style {
@@ -236,8 +240,8 @@ impl<'a> Reader<'a> {
         Span::new(span.start, span.start + len)
     }
 
-    /// A list or mapping in brackets reaches from one to the other, one without them from its first value to the end of
-    /// its last.
+    /// Returns the span of a whole list or mapping: from bracket to bracket in flow style, from the first element to the
+    /// end of the last in block style.
     fn whole(&self, start: Span, end: Span, bracket: u8, first: Option<Span>, last: Option<Span>) -> Span {
         if start.end > start.start && self.source.text().as_bytes().get(end.start) == Some(&bracket) {
             return Span::new(start.start, end.start + 1);

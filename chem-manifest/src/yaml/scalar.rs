@@ -1,23 +1,23 @@
-//! Plain scalars: what the core schema of YAML 1.2 makes of text without quotes.
+//! Resolves plain scalars by the core schema of YAML 1.2.
 //!
-//! `yes`, `no`, `on` and `off` are text, as are `1_000`, `12:30` and dates; `0o14` and `0x1F` are whole numbers.
+//! `yes`, `no`, `on` and `off` are text, as are `1_000`, `12:30` and dates; `0o14` and `0x1F` are integers.
 
 use serde_json::Number;
 
 use super::NodeValue;
 
-/// Why a plain scalar that looks like a number is none.
+/// Why a plain scalar with the form of a number is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadNumber {
     /// `.nan`.
     NotANumber,
     /// `.inf`, or a float beyond the largest.
     Infinite,
-    /// A whole number that neither an `i64` nor a `u64` holds.
+    /// An integer that fits neither an `i64` nor a `u64`.
     TooLong,
 }
 
-/// The value of a plain scalar.
+/// Resolves a plain scalar.
 pub(super) fn plain(text: &str) -> Result<NodeValue, BadNumber> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(NodeValue::Null),
@@ -34,7 +34,7 @@ pub(super) fn plain(text: &str) -> Result<NodeValue, BadNumber> {
         return number.map(NodeValue::Number);
     }
     if is_float(unsigned) {
-        // Rust reads every form that the schema has for floats.
+        // Rust parses every form that the core schema has for floats.
         let float = text.parse::<f64>().ok().and_then(Number::from_f64);
         return float.map(NodeValue::Number).ok_or(BadNumber::Infinite);
     }
@@ -50,14 +50,15 @@ fn whole(text: &str, unsigned: &str) -> Option<Result<Number, BadNumber>> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return None;
     }
-    let number = match text.starts_with('-') {
-        true => text.parse::<i64>().map(Number::from).ok(),
-        false => u64::from_str_radix(digits, radix).map(Number::from).ok(),
+    let number = if text.starts_with('-') {
+        text.parse::<i64>().map(Number::from).ok()
+    } else {
+        u64::from_str_radix(digits, radix).map(Number::from).ok()
     };
     Some(number.ok_or(BadNumber::TooLong))
 }
 
-/// Whether this is `1.5`, `.5`, `1.`, `1e3` or the like, without its sign.
+/// Returns whether `text`, which has no sign, is a float such as `1.5`, `.5`, `1.` or `1e3`.
 fn is_float(text: &str) -> bool {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
@@ -77,7 +78,7 @@ mod tests {
 
     #[track_caller]
     fn number(text: &str, json: &str) {
-        let Ok(NodeValue::Number(number)) = plain(text) else { panic!("`{text}` is no number") };
+        let Ok(NodeValue::Number(number)) = plain(text) else { panic!("`{text}` is not a number") };
         assert_eq!(number.to_string(), json, "{text}");
     }
 
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_value_is_text() {
+    fn scalars_that_resemble_other_values_are_text() {
         for text in [
             "yes",
             "no",
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_cannot_be_held_are_refused() {
+    fn numbers_that_cannot_be_represented_are_refused() {
         for (text, why) in [
             (".nan", BadNumber::NotANumber),
             ("-.inf", BadNumber::Infinite),

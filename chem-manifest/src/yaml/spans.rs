@@ -1,15 +1,15 @@
-//! Places: from the parser's to those that a person would point at.
+//! Converts the parser's positions to the spans that diagnostics underline.
 
 use crate::source::{Source, Span};
 
-/// The length of the quoted text that `raw` begins with.
+/// Returns the length in bytes of the quoted scalar at the start of `raw`, with both quotes.
 pub(super) fn quoted(raw: &str, quote: char) -> usize {
     let mut characters = raw.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
         if character == '\\' && quote == '"' {
             characters.next();
         } else if character == quote {
-            // In single quotes, two of them stand for one.
+            // Inside single quotes, `''` is an escaped quote.
             if quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some() {
                 continue;
             }
@@ -19,17 +19,17 @@ pub(super) fn quoted(raw: &str, quote: char) -> usize {
     raw.len()
 }
 
-/// `span` up to the end of its first line.
+/// Cuts `span` at the end of its first line.
 pub(super) fn first_line(source: &Source, span: Span) -> Span {
     let line = source.slice(span).lines().next().unwrap_or_default().trim_end();
     Span::new(span.start, span.start + line.len())
 }
 
-/// From the parser's count of characters to bytes.
+/// Converts character offsets, which the parser counts in, to byte offsets.
 pub(super) enum Offsets {
-    /// Every character is a byte.
+    /// Of ASCII text of this length: the two are equal.
     Same(usize),
-    /// The byte at which each character begins, and the length.
+    /// The byte offset of each character, and the length of the text.
     Table(Vec<usize>),
 }
 

@@ -1,32 +1,32 @@
-//! What the parser says of text that is not YAML, in words for the person who wrote it.
+//! Translates the parser's syntax errors for the author of a manifest.
 
 use crate::diagnostic::Diagnostic;
 use crate::rules;
 use crate::source::{Source, Span};
 
-/// The diagnostic for `info`, which the parser says at `start`, within what `bracket` opens.
+/// Returns the diagnostic for the parser's message `info` at `start`. `bracket` is the innermost open bracket.
 pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Option<Span>) -> Diagnostic {
     let text = source.text();
-    // At the very end there is nothing to point at; the last character that can be seen will do.
+    // At the end of the text there is nothing to underline: point behind the last visible character.
     let start = start.min(text.trim_end().len());
     let before = text[..start].rsplit('\n').next().unwrap_or_default();
     let begins_line = before.trim().is_empty();
     let at = |start: usize| Span::new(start, start + text[start..].chars().next().map_or(0, char::len_utf8));
-    let say = |message: &str, help: &str| {
+    let syntax = |message: &str, help: &str| {
         let diagnostic = Diagnostic::new(&rules::SYNTAX, message, source, at(start)).with_help(help);
         match bracket {
-            Some(bracket) => diagnostic.with_secondary(source, bracket, "this is not closed yet"),
+            Some(bracket) => diagnostic.with_secondary(source, bracket, "this bracket is not closed"),
             None => diagnostic,
         }
     };
     if let Some((span, quoted)) = bracketed(text, start) {
-        return Diagnostic::new(&rules::SYNTAX, "a list ends here, and something follows it", source, span)
-            .with_help(format!("a text that begins with `[` has to be in quotes: `{quoted}`"));
+        return Diagnostic::new(&rules::SYNTAX, "unexpected text after a list", source, span)
+            .with_help(format!("quote text that begins with `[`: `{quoted}`"));
     }
     match info {
         _ if info.contains("unknown anchor") => {
-            Diagnostic::new(&rules::ANCHOR, "aliases have no meaning in a manifest", source, at(start))
-                .with_help("a text that begins with `*` has to be in quotes")
+            Diagnostic::new(&rules::ANCHOR, "aliases are not allowed in a manifest", source, at(start))
+                .with_help("quote text that begins with `*`")
         }
         _ if info.ends_with("must be followed by a valid YAML whitespace") => {
             let span = at(offending_tab(text, start));
@@ -34,55 +34,53 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Optio
         }
         _ if info.contains("tab") || text[start..].starts_with('\t') || (begins_line && before.contains('\t')) => {
             let span = at(offending_tab(text, start));
-            Diagnostic::new(&rules::SYNTAX, "a tab cannot indent", source, span).with_help("use spaces")
+            Diagnostic::new(&rules::SYNTAX, "tabs cannot be used for indentation", source, span).with_help("use spaces")
         }
-        "mapping values are not allowed in this context" => say(
-            "a `:` is not expected here",
-            "put a text that contains `: ` in quotes, and check the indentation of this line",
-        ),
+        "mapping values are not allowed in this context" => {
+            syntax("unexpected `:`", "quote text that contains `: `, and check the indentation of this line")
+        }
         "illegal placement of ':' indicator" => {
-            say("a `:` is not expected here", "close the bracket before this, or put the text in quotes")
+            syntax("unexpected `:`", "close the bracket before it, or quote the text")
         }
         "while scanning a quoted scalar, found unexpected end of stream" => {
-            say("the text in quotes does not end", "close it with the quote that it begins with")
+            syntax("unclosed quote", "add the closing quote")
         }
         "invalid indentation in quoted scalar"
         | "while scanning a quoted scalar, found unexpected document indicator" => {
-            say("the text in quotes does not end on its line", "close it with the quote that it begins with")
+            syntax("the quoted text does not end on its line", "add the closing quote")
         }
-        "while parsing a quoted scalar, found unknown escape character" => say(
-            "the text in quotes has a `\\` that means nothing",
-            "write `\\\\` for a backslash, or use single quotes",
-        ),
+        "while parsing a quoted scalar, found unknown escape character" => {
+            syntax("unknown escape after `\\`", "write `\\\\` for a backslash, or use single quotes")
+        }
         "invalid trailing content after double-quoted scalar" => {
-            say("something follows the text in quotes", "put all of it in quotes")
+            syntax("unexpected text after the closing quote", "quote the whole text")
         }
-        "misplaced bracket" => say("this bracket closes nothing", "take it away, or put the text in quotes"),
+        "misplaced bracket" => syntax("unmatched closing bracket", "remove it, or quote the text"),
         "while parsing a flow sequence, expected ',' or ']'" => {
-            say("a `,` or `]` is missing here", "close the `[`, or put a `,` between two values")
+            syntax("expected `,` or `]`", "close the `[`, or put a `,` between two values")
         }
         "while parsing a flow mapping, did not find expected ',' or '}'" => {
-            say("a `,` or `}` is missing here", "close the `{`, or put a `,` between two entries")
+            syntax("expected `,` or `}`", "close the `{`, or put a `,` between two entries")
         }
-        "simple key expected" | "simple key expect ':'" => say("a `:` is missing after the key", "write `key: value`"),
+        "simple key expected" | "simple key expect ':'" => syntax("expected `:` after the key", "write `key: value`"),
         "block sequence entries are not allowed in this context" => {
-            say("a list cannot begin here", "put the first `- ` on a line of its own")
+            syntax("a list cannot begin here", "put the first `- ` on a new line")
         }
-        "found unprintable character" => say("YAML does not allow this character", "take it away"),
+        "found unprintable character" => syntax("YAML does not allow this character", "remove it"),
         _ if info.starts_with("unexpected character") => {
-            let shown = text[start..].chars().next().unwrap_or_default();
-            say(&format!("a text cannot begin with `{shown}`"), "put it in quotes")
+            let first = text[start..].chars().next().unwrap_or_default();
+            syntax(&format!("unquoted text cannot begin with `{first}`"), "quote it")
         }
-        _ if begins_line => say(
-            "the indentation of this line fits nothing above it",
-            "indent it as far as the keys, or the `- `, that it belongs to",
+        _ if begins_line => syntax(
+            "the indentation of this line matches nothing above it",
+            "indent it like the keys, or the `- `, that it belongs with",
         ),
-        _ => Diagnostic::new(&rules::SYNTAX, format!("this cannot be read: {info}"), source, at(start)),
+        _ => Diagnostic::new(&rules::SYNTAX, format!("invalid YAML: {info}"), source, at(start)),
     }
 }
 
-/// Returns the tab to point at for an error at `start`. The parser reports a tab where it stops reading, behind the tab,
-/// or where the text begins that the tab interrupts, on an earlier line.
+/// Returns the offset of the tab that caused an error at `start`. The parser reports the position after the tab, or the
+/// start of the scalar that the tab interrupts, on an earlier line.
 fn offending_tab(text: &str, start: usize) -> usize {
     let mut offset = text[..start].rfind('\n').map_or(0, |end| end + 1);
     let inside = text[offset..start].trim_end_matches('\t');
@@ -99,10 +97,10 @@ fn offending_tab(text: &str, start: usize) -> usize {
     start
 }
 
-/// The value around `start` that begins with a `[` and was probably meant as text, such as `[Na+].[Cl-] salt` or `[#6]`:
-/// something stands behind its bracket, or a `#` in it. Its place, and the text in quotes.
+/// Finds the value around `start` that begins with a `[` but was probably meant as text, such as `[Na+].[Cl-] salt` or
+/// `[#6]`: text follows the closing bracket, or a `#` is inside. Returns its span and its quoted form.
 fn bracketed(text: &str, start: usize) -> Option<(Span, String)> {
-    // The parser may notice only at the next line.
+    // The parser may report the error on the next line.
     let lines = [start, text[..start].trim_end().len()];
     lines.into_iter().find_map(|at| {
         let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
@@ -110,17 +108,17 @@ fn bracketed(text: &str, start: usize) -> Option<(Span, String)> {
         let value = value_of(line);
         let offset = begin + line.len() - value.len();
         let value = value.trim_end();
-        let meant = value.starts_with('[')
+        let is_text = value.starts_with('[')
             && !value.contains(['\'', '"', ','])
             && match value.find(']') {
                 Some(close) => !value[close + 1..].trim().is_empty() || value[..close].contains('#'),
                 None => false,
             };
-        meant.then(|| (Span::new(offset, offset + value.len()), format!("'{value}'")))
+        is_text.then(|| (Span::new(offset, offset + value.len()), format!("'{value}'")))
     })
 }
 
-/// What stands in a line of a block after its keys and dashes.
+/// Returns the rest of a block-style line after its keys and dashes.
 fn value_of(line: &str) -> &str {
     let mut rest = line.trim_start();
     loop {
@@ -145,16 +143,16 @@ mod tests {
 
     #[test]
     fn a_tab_is_reported_where_it_is() {
-        let (indents, separates) = ("a tab cannot indent", "expected a space, found a tab");
+        let (indents, separates) = ("tabs cannot be used for indentation", "expected a space, found a tab");
         for (text, message, line, column) in [
             ("flow: it\nsteps:\n\t- id: read\n", indents, 3, 1),
-            // The parser reports these at the text above, which the line could continue.
+            // The parser reports these at the preceding scalar, which the line could continue.
             ("flow: it\nsteps:\n  - id: read\n\tuses: x\n", indents, 4, 1),
             ("flow: it\nsteps:\n  - id: read\n  \tuses: x\n", indents, 4, 3),
             ("flow: it\n\t\n\n\tname: x\n", indents, 4, 1),
             ("flow: it\nsteps:\n  -\tid: read\n   \tuses: x\n", indents, 4, 4),
             ("flow: |\n\tone\n", indents, 2, 1),
-            // And these behind the tabs.
+            // The parser reports these after the tabs.
             ("steps:\n  - with:\n\t\tpath: a\n", indents, 3, 1),
             ("flow: 3\n\n# note\n\tsteps: x\n", indents, 4, 1),
             ("? \tflow\n", indents, 1, 3),

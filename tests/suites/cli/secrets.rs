@@ -118,7 +118,7 @@ fn a_secret_is_not_written_in_a_manifest_nor_put_into_text() {
         ("{ secret: env:LAB_TOKEN }", "hunter2-swordfish", "a secret is not written in a manifest"),
         ("{ secret: env:LAB_TOKEN }", "{ secret: hunter2-swordfish }", "text, a number, or true or false"),
         ("{ secret: env:LAB_TOKEN }", "{ secret: env:A, more: 1 }", "text, a number, or true or false"),
-        ("\"${params.token}\"", "\"Bearer ${params.token}\"", "is a secret, which cannot be put into text"),
+        ("\"${params.token}\"", "\"Bearer ${params.token}\"", "is a secret and cannot be inserted into text"),
         ("version: sh@1", "version: \"${params.token}\"", "expected text, found a mapping"),
     ] {
         assert!(manifest.contains(from), "{from}");

@@ -88,8 +88,8 @@ fn no_page_lacks_a_rule() {
 #[test]
 fn the_list_of_pages_is_current() {
     let mut list = String::from(
-        "# Diagnostics\n\nWhat `chem check` can say, by code. `chem check --explain CODE` prints the page. This list is made \
-         from the rules;\na test keeps it so.\n\n",
+        "# Diagnostics\n\nThe diagnostics of `chem check`, by code. `chem check --explain CODE` prints a page. This list is generated \
+         from the\nrules.\n\n",
     );
     for rule in RULES {
         list.push_str(&format!("- [{}]({}.md): {}\n", rule.code, rule.code, rule.title));

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use chem_manifest::authored::AuthoredStep;
-use chem_manifest::places::place;
 use chem_manifest::template::{Part, parts};
+use chem_manifest::text_spans::span_of;
 use chem_manifest::yaml::{Node, NodeValue};
 use chem_manifest::{Diagnostic, Rule, Source, Span, rules};
 
@@ -129,7 +129,7 @@ impl Binder<'_> {
         let parts = parts(text);
         let filled = template::fill(text, &parts, |name| self.params.get(name));
         let span = match (at, &filled) {
-            (Some(at), Some(filled)) => place(self.source, reached.span, text, &filled.origin(at)),
+            (Some(at), Some(filled)) => span_of(self.source, reached.span, text, &filled.origin(at)),
             _ => reached.span,
         };
         let declared = match parts.as_slice() {

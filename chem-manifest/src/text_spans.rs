@@ -1,31 +1,32 @@
-//! Where a part of a text stands in the manifest, which may have written it with quotes, escapes and folded lines.
+//! Maps parts of a text value to the manifest, where the text may have quotes, escapes and folded lines.
 
 use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::source::{Source, Span};
 
-/// The part of the manifest where `part` of `value` stands, a text that is written at `span`. All of `span` if that
-/// cannot be told.
-pub fn place(source: &Source, span: Span, value: &str, part: &Range<usize>) -> Span {
-    Places::new(source, span, value).of(part)
+/// Returns the span of `part` of `value`, a text that the manifest has at `span`. Returns all of `span` if the two
+/// cannot be aligned.
+pub fn span_of(source: &Source, span: Span, value: &str, part: &Range<usize>) -> Span {
+    TextSpans::new(source, span, value).of(part)
 }
 
-/// The places of the parts of one text. The text is gone through once, for the first part that is asked for.
-pub struct Places<'a> {
+/// Returns the spans of parts of one text. Aligns the text with the manifest once, on the first call of
+/// [`of`](Self::of).
+pub struct TextSpans<'a> {
     raw: &'a str,
     span: Span,
     value: &'a str,
     offsets: OnceCell<Option<Vec<usize>>>,
 }
 
-impl<'a> Places<'a> {
-    /// The places of the parts of `value`, which is written at `span`.
+impl<'a> TextSpans<'a> {
+    /// For the parts of `value`, a text that the manifest has at `span`.
     pub fn new(source: &'a Source, span: Span, value: &'a str) -> Self {
         Self { raw: source.slice(span), span, value, offsets: OnceCell::new() }
     }
 
-    /// The place of `part`.
+    /// Returns the span of `part`, or the span of the whole text if the two cannot be aligned.
     pub fn of(&self, part: &Range<usize>) -> Span {
         let Some(offsets) = self.offsets.get_or_init(|| align(self.raw, self.value)) else { return self.span };
         let at = |offset: usize| self.span.start + offsets.get(offset).copied().unwrap_or(self.raw.len());
@@ -33,7 +34,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// For each byte of `value`, and for its end, where in `raw` it is written.
+/// Returns for each byte of `value`, and for its end, its offset in `raw`.
 fn align(raw: &str, value: &str) -> Option<Vec<usize>> {
     let quote = raw.chars().next().filter(|first| matches!(first, '\'' | '"'));
     let mut at = quote.map_or(0, char::len_utf8);
@@ -47,18 +48,18 @@ fn align(raw: &str, value: &str) -> Option<Vec<usize>> {
     Some(offsets)
 }
 
-/// Where the character `wanted` is written at or after `at`.
+/// Returns the start and end of the character `wanted` in `raw`, at or after `at`.
 fn next(raw: &str, mut at: usize, quote: Option<char>, wanted: char) -> Option<(usize, usize)> {
     loop {
         let rest = &raw[at..];
         let Some(found) = rest.chars().next() else {
-            // The line ends of a block that lie behind its last character.
+            // The line ends of a block scalar after its last visible character.
             return wanted.is_whitespace().then_some((at, at));
         };
         if found == '\\' && quote == Some('"') {
             let kind = rest[1..].chars().next()?;
             if matches!(kind, '\n' | '\r') {
-                // The line goes on, without a character for its end.
+                // An escaped line break adds no character to the value.
                 at += 2;
                 continue;
             }
@@ -77,7 +78,7 @@ fn next(raw: &str, mut at: usize, quote: Option<char>, wanted: char) -> Option<(
         if found == wanted || (found == '\n' && wanted == ' ') {
             return Some((at, at + found.len_utf8()));
         }
-        // Indentation, and white space that folding took away.
+        // Skip indentation and the white space that folding removes.
         if !found.is_whitespace() {
             return None;
         }
@@ -92,7 +93,7 @@ mod tests {
     use crate::yaml::{NodeValue, parse};
 
     #[test]
-    fn a_part_is_found_however_the_text_is_written() {
+    fn a_part_is_found_in_every_style_of_scalar() {
         for text in [
             "a: weight < MARK && x",
             "a: 'it''s MARK'",
@@ -110,7 +111,7 @@ mod tests {
             };
             let NodeValue::Text(value) = &entries[0].1.value else { panic!("{text}") };
             let at = value.find("MARK").unwrap();
-            let span = place(&source, entries[0].1.span, value, &(at..at + 4));
+            let span = span_of(&source, entries[0].1.span, value, &(at..at + 4));
             assert_eq!(source.slice(span), "MARK", "{text}");
         }
     }
@@ -118,6 +119,6 @@ mod tests {
     #[test]
     fn a_text_that_cannot_be_aligned_is_pointed_at_whole() {
         let source = Source::new("it", "abc");
-        assert_eq!(place(&source, Span::new(0, 3), "xyz", &(1..2)), Span::new(0, 3));
+        assert_eq!(span_of(&source, Span::new(0, 3), "xyz", &(1..2)), Span::new(0, 3));
     }
 }
