@@ -1,4 +1,4 @@
-//! `molecules.alerts`: which patterns of a list a molecule has.
+//! `molecules.alerts`: structural alerts.
 
 use serde_json::{Map, json};
 
@@ -9,21 +9,21 @@ use crate::prelude::*;
 use crate::records::{first_lines, lines, on_workers, shortened, text_of, try_map_records};
 use crate::step::{ColumnContext, Columns};
 
-/// Marks the molecules in which structural alerts occur, with the alerts' names.
+/// Marks molecules that contain structural alerts.
 ///
-/// The alerts are a file with one on each line: a SMARTS pattern, white space, and the alert's name up to the end of the
+/// The file contains one alert per line: a SMARTS pattern, white space, and the name of the alert up to the end of the
 /// line. Empty lines and lines that begin with `#` are skipped.
 ///
-/// Molecules have their hydrogens as counts and not as atoms, and published lists often write them as atoms, `[#1]`. A
-/// pattern that asks for one is refused unless `merge_hydrogens` says what it means, as in `molecules.substructure`. Looking
-/// for a pattern in a molecule ends with an error after 2,000,000 steps, as there.
+/// Molecules have implicit hydrogens, but published lists often contain explicit ones, `[#1]`. A pattern that requires one
+/// is refused unless `merge_hydrogens` defines its meaning, as in `molecules.substructure`. As there, the search for a
+/// pattern in a molecule fails after 2,000,000 steps.
 ///
-/// Two columns are added: `alert_count`, how many alerts occur, and `alerts`, their names in the order of the file,
-/// separated by `; `, which no name contains, and missing where there is none. Both are missing for a molecule that cannot be matched. All
-/// molecules are kept; `molecules.filter` with `alert_count == 0` drops those that are marked.
+/// Two columns are added: `alert_count`, the number of alerts that occur, and `alerts`, their names in the order of the
+/// file, separated by `; `, and missing if there are none. Both are missing for a molecule that cannot be matched. All
+/// molecules are kept; `molecules.filter` with `alert_count == 0` drops the marked ones.
 ///
-/// The signal `alerted` counts the `molecules`, those `marked`, those `undecided`, and under `by_alert` how many have
-/// each of the alerts that occur.
+/// The signal `alerted` counts the `molecules`, those `marked`, those `undecided`, and under `by_alert` the molecules with
+/// each alert.
 ///
 /// # Example
 /// ```yaml
@@ -41,18 +41,18 @@ use crate::step::{ColumnContext, Columns};
 /// ```
 ///
 /// # Errors
-/// - The file cannot be read, or has no alerts.
-/// - A line has no name, one with `; ` in it, or one that an earlier line has; or a pattern that is no SMARTS, or that asks
-///   for a hydrogen atom while `merge_hydrogens` is left out. The message names the line.
-/// - Looking for a pattern takes more than 2,000,000 steps in one molecule; the message names both.
+/// - The file cannot be read, or contains no alerts.
+/// - The name on a line is missing, contains `; `, or is a duplicate. Or the pattern is not a valid SMARTS, or requires a
+///   hydrogen atom and `merge_hydrogens` is not set. The message names the line.
+/// - The search for a pattern takes more than 2,000,000 steps in one molecule; the message names both.
 #[step("molecules.alerts", version = 3, columns = with_alerts, check = can_read)]
 pub fn mark_alerts(
     molecules: Input<Molecules>,
-    /// The file of alerts, plain or compressed with gzip.
+    /// The file with the alerts, plain or compressed with gzip.
     #[param(example = "data/alerts.smarts")]
     path: InputFile,
-    /// What a hydrogen atom of a pattern means: `true`, one that its neighbour counts, so that `C[#1]` is `[C;!H0]`, as by
-    /// RDKit's `MergeQueryHs`; `false`, one that stays an atom, which ordinary hydrogens do not.
+    /// How to interpret a hydrogen atom in a pattern: `true` merges it into its neighbour, so that `C[#1]` becomes
+    /// `[C;!H0]`, like RDKit's `MergeQueryHs`; `false` matches only explicit hydrogens such as deuterium.
     merge_hydrogens: Option<bool>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
@@ -83,12 +83,13 @@ pub fn mark_alerts(
     let table = table
         .with_result(column("alert_count", ColumnType::Integer), ColumnData::Integer(counts))?
         .with_result(column("alerts", ColumnType::Text), ColumnData::Text(names.collect()))?;
-    let said = json!({ "molecules": molecules.len(), "marked": marked, "undecided": undecided, "by_alert": by_alert });
-    context.signal("alerted", &said)?;
+    let counts =
+        json!({ "molecules": molecules.len(), "marked": marked, "undecided": undecided, "by_alert": by_alert });
+    context.signal("alerted", &counts)?;
     Ok(Molecules::new(table)?)
 }
 
-/// Looks at the first lines of a file that is there already. A run looks at all of them.
+/// Checks the first lines of a file that already exists. A run checks all of them.
 fn can_read(step: &MarkAlerts, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let Some(text) = context.beginning(&step.path).and_then(first_lines) else { return Vec::new() };
     let checked = on_workers(|| alerts_in(step.path.as_str(), &text, step.merge_hydrogens).err());
@@ -99,7 +100,7 @@ fn with_alerts(_: &MarkAlerts, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["alert_count", "alerts"])
 }
 
-/// What stands between the names of alerts in one value.
+/// The separator of the names in one value.
 const BETWEEN: &str = "; ";
 
 struct Alert {
@@ -107,7 +108,10 @@ struct Alert {
     pattern: Pattern,
 }
 
-/// The alerts of the file called `file`, of which there is one.
+/// Parses the alerts in the text of `file`.
+///
+/// # Errors
+/// Fails if there are none, or if a line is invalid.
 fn read(file: &str, text: &[u8], merge_hydrogens: Option<bool>) -> Result<Vec<Alert>, StepError> {
     let alerts = alerts_in(file, text, merge_hydrogens)?;
     if alerts.is_empty() {
@@ -116,7 +120,7 @@ fn read(file: &str, text: &[u8], merge_hydrogens: Option<bool>) -> Result<Vec<Al
     Ok(alerts)
 }
 
-/// The alerts on these lines of the file called `file`.
+/// Parses the alerts in a part of the text of `file`.
 fn alerts_in(file: &str, text: &[u8], merge_hydrogens: Option<bool>) -> Result<Vec<Alert>, StepError> {
     let mut alerts: Vec<Alert> = Vec::new();
     for line in lines(text) {

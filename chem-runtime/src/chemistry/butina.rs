@@ -1,10 +1,11 @@
-//! Taylor and Butina's clustering of fingerprints, in memory that grows with their number and not with its square.
+//! Taylor and Butina's clustering of fingerprints, in memory linear in their number.
 //!
-//! Nobody's neighbours are kept: they are found once to be counted, and again for the few that become centres. They are
-//! found without comparing all pairs. Two fingerprints whose Tanimoto coefficient is at least t share at least s bits, t
-//! times those of either. So if those of one that are common in the library are left aside, s - l of them, the two share
-//! at least l of the others: counting those by an index of who has which bit gives all that may be neighbours, and few
-//! others. The greater l is, the fewer; the smaller, the less there is to count.
+//! Neighbour lists are not stored: they are computed once to count the neighbours, and again for the few fingerprints that
+//! become centres. Neighbours are found without comparing all pairs. Two fingerprints whose Tanimoto coefficient is at least
+//! t share at least s bits, where s is t times the number of bits of either. If the s - l most common bits of one
+//! fingerprint are ignored, the two share at least l of its other bits. An inverted index from bits to fingerprints counts
+//! these shared bits, which yields every neighbour and few other candidates. A larger l yields fewer candidates; a smaller
+//! l leaves fewer bits to count.
 
 use std::collections::HashMap;
 
@@ -13,16 +14,16 @@ use rayon::prelude::*;
 use super::library::Fingerprint;
 use crate::step::{ExecutionContext, StepError};
 
-/// A cluster: places in what was clustered.
+/// A cluster, as indices of fingerprints.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cluster {
     /// The centre, which is one of the members.
     pub(super) centre: usize,
-    /// The members, in order.
+    /// The members, in ascending order.
     pub(super) members: Vec<usize>,
 }
 
-/// The clusters of `prints` in which every member is at least as similar to the centre as `threshold`, which is above 0.
+/// Clusters `prints`, so that the similarity of every member to its centre is at least `threshold`, which must be above 0.
 pub(super) fn butina(
     context: &ExecutionContext<'_>,
     prints: &[Fingerprint],
@@ -68,10 +69,10 @@ pub(super) fn butina(
     Ok(clusters)
 }
 
-/// Equal fingerprints taken together: they have the same neighbours, and a library may have many of one.
+/// Groups of equal fingerprints. They have the same neighbours, and a library may have many duplicates.
 struct Groups<'a> {
     prints: Vec<&'a Fingerprint>,
-    /// The places of each, in order.
+    /// The indices of the members of each group, in ascending order.
     members: Vec<Vec<usize>>,
 }
 
@@ -79,49 +80,49 @@ impl<'a> Groups<'a> {
     fn of(prints: &'a [Fingerprint]) -> Self {
         let mut groups = Self { prints: Vec::new(), members: Vec::new() };
         let mut known: HashMap<&Fingerprint, usize> = HashMap::new();
-        for (place, print) in prints.iter().enumerate() {
+        for (index, print) in prints.iter().enumerate() {
             let group = *known.entry(print).or_insert_with(|| {
                 groups.prints.push(print);
                 groups.members.push(Vec::new());
                 groups.prints.len() - 1
             });
-            groups.members[group].push(place);
+            groups.members[group].push(index);
         }
         groups
     }
 }
 
-/// Who has which bit.
+/// An inverted index from bits to fingerprints.
 struct Index<'a> {
     prints: &'a [&'a Fingerprint],
     threshold: f64,
-    /// The places by the number of bits, fewest first. Their ranks are what the lists below hold.
+    /// The fingerprints by the number of their bits, fewest first. A position in this list is a rank.
     by_ones: Vec<usize>,
-    /// For each bit the ranks of those that have it, in order.
+    /// For each bit, the ranks of the fingerprints that have it, in ascending order.
     having: HashMap<u32, Vec<u32>>,
 }
 
 impl<'a> Index<'a> {
     fn of(prints: &'a [&'a Fingerprint], threshold: f64) -> Self {
         let mut by_ones: Vec<usize> = (0..prints.len()).collect();
-        by_ones.sort_by_key(|place| prints[*place].ones());
+        by_ones.sort_by_key(|index| prints[*index].ones());
         let mut having: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (rank, place) in (0_u32..).zip(&by_ones) {
-            for bit in prints[*place].bits() {
+        for (rank, index) in (0_u32..).zip(&by_ones) {
+            for bit in prints[*index].bits() {
                 having.entry(bit).or_default().push(rank);
             }
         }
         Self { prints, threshold, by_ones, having }
     }
 
-    /// The neighbours of `place`, itself among them, in no order that means anything.
-    fn neighbours(&self, place: usize, shared: &mut Shared) -> Vec<usize> {
-        let print = self.prints[place];
+    /// Returns the neighbours of the fingerprint at `index`, including itself, in arbitrary order.
+    fn neighbours(&self, index: usize, shared: &mut Shared) -> Vec<usize> {
+        let print = self.prints[index];
         let ones = f64::from(print.ones());
-        // Bounds that are a little wide, so that a last bit of a product does not matter.
+        // The bounds are slightly wide to allow for rounding in the product.
         let least = (self.threshold * ones - 1e-6).ceil().max(1.0);
         let most = ones / self.threshold + 1e-6;
-        let rank_of = |bound: f64| self.by_ones.partition_point(|place| f64::from(self.prints[*place].ones()) < bound);
+        let rank_of = |bound: f64| self.by_ones.partition_point(|other| f64::from(self.prints[*other].ones()) < bound);
         let (from, to) = (rank_of(least), rank_of(most.floor() + 1.0));
 
         let enough = (least as usize / 4).max(1);
@@ -130,21 +131,21 @@ impl<'a> Index<'a> {
         bits.sort_by_key(|(having, bit)| (having.len(), *bit));
         bits.truncate((bits.len() + enough).saturating_sub(least as usize));
 
-        let counts = shared.none(to.saturating_sub(from));
+        let counts = shared.cleared(to.saturating_sub(from));
         for (having, _) in bits {
             let start = having.partition_point(|rank| (*rank as usize) < from);
             for rank in having[start..].iter().map(|rank| *rank as usize).take_while(|rank| *rank < to) {
                 counts[rank - from] += 1;
             }
         }
-        let may_be = counts.iter().enumerate().filter(|(_, count)| usize::from(**count) >= enough);
-        let others = may_be.map(|(at, _)| self.by_ones[from + at]).filter(|other| *other != place);
+        let candidates = counts.iter().enumerate().filter(|(_, count)| usize::from(**count) >= enough);
+        let others = candidates.map(|(at, _)| self.by_ones[from + at]).filter(|other| *other != index);
         let close = others.filter(|other| print.tanimoto(self.prints[*other]) >= self.threshold);
-        std::iter::once(place).chain(close).collect()
+        std::iter::once(index).chain(close).collect()
     }
 }
 
-/// How many bits are shared with each of a range of fingerprints: room that is used again.
+/// A reusable buffer with the number of bits shared with each of a range of fingerprints.
 struct Shared(Vec<u16>);
 
 impl Shared {
@@ -152,9 +153,9 @@ impl Shared {
         Self(vec![0; most])
     }
 
-    /// For so many fingerprints, none yet.
-    fn none(&mut self, many: usize) -> &mut [u16] {
-        let counts = &mut self.0[..many];
+    /// Returns counts for `len` fingerprints, all zero.
+    fn cleared(&mut self, len: usize) -> &mut [u16] {
+        let counts = &mut self.0[..len];
         counts.fill(0);
         counts
     }
@@ -182,7 +183,7 @@ mod tests {
         butina(&ExecutionContext::new(&id, &inputs, &Nothing, &files, &cancel, &Silent), prints, threshold).unwrap()
     }
 
-    /// The definition, word for word, over a matrix of all pairs.
+    /// A literal implementation of the definition, over a matrix of all pairs.
     fn defined(prints: &[Fingerprint], threshold: f64) -> Vec<Cluster> {
         let near = |a: usize, b: usize| prints[a].tanimoto(&prints[b]) >= threshold;
         let neighbours = |a: usize| (0..prints.len()).filter(|b| near(a, *b)).collect::<Vec<_>>();
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_finds_what_a_matrix_of_all_pairs_does() {
+    fn the_index_agrees_with_a_matrix_of_all_pairs() {
         let mut random = Random::seeded(3);
         for (count, bits, length) in [(0, 10, 5), (1, 10, 5), (120, 12, 6), (120, 60, 20), (120, 400, 40)] {
             let prints: Vec<Fingerprint> = (0..count)

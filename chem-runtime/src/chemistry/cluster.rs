@@ -12,18 +12,18 @@ use crate::step::{ColumnContext, Columns};
 
 /// Groups similar molecules into clusters (Taylor and Butina).
 ///
-/// Two molecules are neighbours if Tanimoto's coefficient of their fingerprints, as in `molecules.similar`, is at least
-/// `threshold`. The molecule with the most neighbours is the centre of the first cluster, and its neighbours are the members;
-/// of those left over, the one that had the most neighbours at the beginning is the centre of the next, and so on. Of
-/// molecules with equally many neighbours, the first in the table is taken. <https://doi.org/10.1021/ci9803381>
+/// Two molecules are neighbours if the Tanimoto coefficient of their fingerprints, as in `molecules.similar`, is at least
+/// `threshold`. The molecule with the most neighbours becomes the centre of the first cluster, and its neighbours become
+/// the members. Of the remaining molecules, the one with the most neighbours in the whole table becomes the centre of the
+/// next cluster, and so on. The first in the table wins a tie. <https://doi.org/10.1021/ci9803381>
 ///
-/// All molecules are kept, in their order, with three columns more: `cluster`, the number of the cluster from 1 in the order in
-/// which they were made, `cluster_size`, and `centre`, whether the molecule is the centre of its cluster. They are missing
-/// for a molecule without a fingerprint. The signal `clustered` counts the `molecules`, the `clusters`, the `singletons`
-/// and those `undecided`, and has the size of the `largest`.
+/// All molecules are kept, in their order, with three new columns: `cluster`, the number of the cluster from 1 in the order
+/// of creation; `cluster_size`; and `centre`, whether the molecule is the centre of its cluster. They are missing for a
+/// molecule without a fingerprint. The signal `clustered` counts the `molecules`, the `clusters`, the `singletons` and
+/// those `undecided`, and gives the size of the `largest` cluster.
 ///
-/// Memory grows with the number of molecules, not with its square. Time grows with the number of pairs that share a rare
-/// feature, which is few of all pairs unless the threshold is low.
+/// Memory is linear in the number of molecules. Time is proportional to the number of pairs that share a rare feature: a
+/// small fraction of all pairs unless the threshold is low.
 ///
 /// # Example
 /// ```yaml
@@ -41,14 +41,14 @@ use crate::step::{ColumnContext, Columns};
 /// ```
 ///
 /// # Errors
-/// - None of its own.
+/// - No errors specific to this step.
 #[step("molecules.cluster", version = 3, columns = with_clusters)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
-    /// The least similarity of two neighbours.
+    /// The minimum similarity of two neighbours.
     #[param(default = 0.6, min = 0.05, max = 1)]
     threshold: f64,
-    /// What similarity is measured by.
+    /// The fingerprint to compare.
     #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
     fingerprint: String,
     context: &ExecutionContext<'_>,
@@ -66,14 +66,14 @@ pub fn cluster_molecules(
         }
     }
     let sizes = clusters.iter().map(|cluster| cluster.members.len());
-    let said = json!({
+    let counts = json!({
         "molecules": molecules.len(),
         "clusters": clusters.len(),
         "singletons": sizes.clone().filter(|size| *size == 1).count(),
         "largest": sizes.max().unwrap_or(0),
         "undecided": molecules.len() - rows.len(),
     });
-    context.signal("clustered", &said)?;
+    context.signal("clustered", &counts)?;
     let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
     let table = molecules
         .table()

@@ -1,4 +1,4 @@
-//! `molecules.deduplicate`: each molecule once.
+//! `molecules.deduplicate`: removes duplicate molecules.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,15 @@ use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::map_records;
 
-/// Keeps each molecule once.
+/// Keeps one record of each molecule.
 ///
-/// Two records are one molecule if they have the same InChIKey, or with `by: smiles` the same canonical SMILES. The
-/// InChIKey does not tell forms apart that differ by a mobile hydrogen, such as 4-hydroxypyridine and 4-pyridone; the
-/// SMILES does. A molecule without an InChIKey (one of more than 500 heavy atoms, or with a dummy atom) is compared by
-/// its SMILES.
+/// Two records are duplicates if they have the same InChIKey, or with `by: smiles` the same canonical SMILES. The InChIKey
+/// does not distinguish forms that differ by a mobile hydrogen, such as 4-hydroxypyridine and 4-pyridone; the SMILES does.
+/// A molecule without an InChIKey (more than 500 heavy atoms, or a dummy atom) is compared by its SMILES.
 ///
-/// Of the records of a molecule the first is kept, or with `keep: last` the last; sort the molecules before to say which
-/// is the best. They keep their order. The column `copies` is added: how many records the molecule had. Where the molecules
-/// have been deduplicated before, the `copies` that they had then are added up.
+/// The first of several duplicates is kept, or the last with `keep: last`; sort the molecules first to control which one
+/// that is. The order is preserved. The new column `copies` contains the number of records of each molecule. If the
+/// molecules were deduplicated before, their earlier `copies` are added up.
 ///
 /// The signal `deduplicated` counts the molecules `kept` and `dropped`.
 ///
@@ -35,14 +34,14 @@ use crate::records::map_records;
 /// ```
 ///
 /// # Errors
-/// - The data have a column called `copies`, which is not replaced.
+/// - The data already has a column `copies` from another source.
 #[step("molecules.deduplicate", version = 2, columns = columns_after)]
 pub fn deduplicate_molecules(
     molecules: Input<Molecules>,
-    /// What is the same for two records of one molecule.
+    /// The key by which duplicates are recognised.
     #[param(default = "inchi_key", one_of = ["inchi_key", "smiles"])]
     by: String,
-    /// Which of the records of a molecule is kept.
+    /// The duplicate to keep.
     #[param(default = "first", one_of = ["first", "last"])]
     keep: String,
     context: &ExecutionContext<'_>,
@@ -54,7 +53,7 @@ pub fn deduplicate_molecules(
             map_records(context, &all, Molecule::inchi_key)?
         }
     };
-    // An InChIKey has 27 characters and two hyphens at places where no SMILES has them.
+    // An InChIKey has 27 characters and two hyphens in positions where no SMILES has them, so the two never collide.
     let named = keys.iter().zip(molecules.smiles()).map(|(key, smiles)| key.as_deref().or(smiles.as_deref()));
     let before = copies_before(molecules.table());
     let counted = named.enumerate().map(|(row, key)| (key, before.and_then(|copies| *copies.get(row)?).unwrap_or(1)));
@@ -65,7 +64,7 @@ pub fn deduplicate_molecules(
     Ok(Molecules::new(molecules.table().gather(&kept).with_result(column, copies)?)?)
 }
 
-/// How many records each molecule stands for since it was deduplicated before, if it was.
+/// Returns the counts of an earlier deduplication, if there was one.
 fn copies_before(table: &Table) -> Option<&[Option<i64>]> {
     match table.column("copies")? {
         (column, ColumnData::Integer(copies)) if column.provider.as_deref() == Some(PROVIDER) => Some(copies),
@@ -77,21 +76,22 @@ fn columns_after(_: &DeduplicateMolecules, context: &ColumnContext<'_>) -> Colum
     context.first_input().with(["copies"])
 }
 
-/// The rows of the first of equal keys, or of the last, in the order of the rows; and the sum of the counts of each.
+/// Returns the row of the first, or the `last`, of equal keys, in the order of the rows, and the sum of the counts of each
+/// key.
 fn unique<'a>(counted: impl Iterator<Item = (Option<&'a str>, i64)>, last: bool) -> (Vec<usize>, Vec<i64>) {
-    let mut places: HashMap<Option<&str>, usize> = HashMap::new();
+    let mut indices: HashMap<Option<&str>, usize> = HashMap::new();
     let mut found: Vec<(usize, i64)> = Vec::new();
     for (row, (key, count)) in counted.enumerate() {
-        match places.get(&key) {
-            Some(&place) => {
-                let (kept, copies) = &mut found[place];
+        match indices.get(&key) {
+            Some(&index) => {
+                let (kept, copies) = &mut found[index];
                 *copies = copies.saturating_add(count);
                 if last {
                     *kept = row;
                 }
             }
             None => {
-                places.insert(key, found.len());
+                indices.insert(key, found.len());
                 found.push((row, count));
             }
         }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_or_the_last_of_equal_keys_is_kept_in_its_place() {
+    fn the_first_or_the_last_of_equal_keys_is_kept_in_order() {
         let keys = ["a", "b", "a", "c", "b", "a"].map(|key| (Some(key), 1));
         assert_eq!(unique(keys.into_iter(), false), (vec![0, 1, 3], vec![3, 2, 1]));
         assert_eq!(unique(keys.into_iter(), true), (vec![3, 4, 5], vec![1, 2, 3]));

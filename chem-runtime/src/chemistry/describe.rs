@@ -1,4 +1,4 @@
-//! `molecules.describe`: properties as columns.
+//! `molecules.describe`: computes properties.
 
 use serde_json::{Map, Value, json};
 
@@ -8,16 +8,16 @@ use super::property::Property;
 use crate::prelude::*;
 use crate::records::map_records;
 
-/// Adds properties to molecules, each as a column of its name, in place of one that is called so already.
+/// Computes properties of molecules, each in a column of its name, and replaces an existing column of that name.
 ///
-/// The values agree with RDKit 2026.09.1. Numbers are rounded to six decimals. Donors and acceptors are Lipinski's
-/// counts (hydrogens on N and O; N and O), logP and molar refractivity are Wildman and Crippen's, and rotatable bonds
-/// leave out amides and the like.
+/// The values agree with RDKit 2026.09.1. Numbers are rounded to six decimals. Donors and acceptors are Lipinski's counts
+/// (hydrogens on N and O; N and O), logP and molar refractivity are Wildman and Crippen's, and rotatable bonds exclude
+/// amides and similar bonds.
 ///
-/// A property that cannot be computed for a molecule is missing there. A dummy atom has no mass, labelled or not; an isotope
-/// that is in no table, such as `[999C]`, leaves the molecule without molecular weight, exact mass and QED, where RDKit
-/// takes the label for the mass. The signal `described` gives the number of
-/// `molecules`, and under `missing` how many lack a property. An InChIKey is computed for at most 500 heavy atoms.
+/// A property that cannot be computed for a molecule is missing. A dummy atom has no mass, labelled or not. A molecule with
+/// an unknown isotope, such as `[999C]`, has no molecular weight, exact mass or QED, whereas RDKit uses the label as the
+/// mass. An InChIKey is computed for at most 500 heavy atoms. The signal `described` gives the number of `molecules`, and
+/// under `missing` the number that lack each property.
 ///
 /// # Example
 /// ```yaml
@@ -32,11 +32,11 @@ use crate::records::map_records;
 /// ```
 ///
 /// # Errors
-/// - None of its own: a property that cannot be computed for a molecule is missing there.
+/// - No errors specific to this step: a property that cannot be computed for a molecule is missing.
 #[step("molecules.describe", version = 2, columns = with_properties, check = has_properties)]
 pub fn describe_molecules(
     molecules: Input<Molecules>,
-    /// The properties to add.
+    /// The properties to compute.
     #[param(
         default = ["molecular_weight", "logp", "tpsa", "hbd", "hba", "rotatable_bonds"],
         one_of = [
@@ -67,7 +67,7 @@ pub fn describe_molecules(
 }
 
 fn has_properties(step: &DescribeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    let none = || Misfit::new("properties", "`properties` names no property to add");
+    let none = || Misfit::new("properties", "`properties` is empty; expected at least one property");
     step.properties.is_empty().then(none).into_iter().collect()
 }
 
@@ -75,7 +75,7 @@ fn with_properties(step: &DescribeMolecules, context: &ColumnContext<'_>) -> Col
     context.first_input().with(step.properties.iter().map(String::as_str))
 }
 
-/// The value of each property, null where there is none.
+/// Returns the value of each property, null if it cannot be computed.
 fn describe(smiles: Option<&str>, properties: &[&Property]) -> Vec<Value> {
     let needs_stereo = properties.iter().any(|property| property.needs_stereo);
     let parse = if needs_stereo { Structure::from_smiles } else { Structure::from_canonical };

@@ -1,4 +1,4 @@
-//! `molecules.diverse`: a few molecules that stand for many.
+//! `molecules.diverse`: MaxMin diversity selection.
 
 use rayon::prelude::*;
 use serde_json::json;
@@ -11,17 +11,17 @@ use crate::prelude::*;
 use crate::records::{Random, on_workers};
 use crate::step::{ColumnContext, Columns};
 
-/// Picks molecules that are as different from each other as can be (MaxMin).
+/// Selects molecules that are as dissimilar from each other as possible (MaxMin).
 ///
-/// The first is drawn by the seed, each as likely as the others. Each one after that is the molecule whose distance to the
-/// nearest picked one is greatest, and of several the first in the table: distance is 1 less Tanimoto's coefficient of the
-/// fingerprints, as in `molecules.similar`. The draw is by SplitMix64 and is the same in every release. The time that it
-/// takes grows with the number of molecules times the number of picks.
+/// The first molecule is drawn at random, determined by the seed, with equal probabilities. Each further pick is the
+/// molecule with the greatest distance to its nearest pick; the first in the table wins a tie. Distance is 1 minus the
+/// Tanimoto coefficient of the fingerprints, as in `molecules.similar`. The draw uses SplitMix64 and is the same in every
+/// release. Time is proportional to the number of molecules times the number of picks.
 ///
-/// The molecules come out in the order in which they were picked, with a column `distance`: that to the nearest one picked
-/// before, missing for the first. Molecules without a fingerprint are never picked. If there are fewer than `count`, all
-/// are picked. The signal `picked` counts the molecules `kept` and `dropped`, and among the latter those `undecided`; it has
-/// the least distance between two picked molecules as `distance`.
+/// The output is in the order of picking, with a new column `distance`: the distance to the nearest earlier pick, missing
+/// for the first. Molecules without a fingerprint are never picked. If there are fewer than `count`, all are picked. The
+/// signal `picked` counts the molecules `kept` and `dropped`, and among the latter those `undecided`; `distance` is the
+/// smallest distance between two picked molecules.
 ///
 /// # Example
 /// ```yaml
@@ -36,17 +36,17 @@ use crate::step::{ColumnContext, Columns};
 /// ```
 ///
 /// # Errors
-/// - None of its own.
+/// - No errors specific to this step.
 #[step("molecules.diverse", version = 3, columns = with_distance)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
-    /// How many to pick.
+    /// The number of molecules to pick.
     #[param(min = 1, example = "50")]
     count: u64,
-    /// What the first pick is drawn by.
+    /// The seed of the draw of the first molecule.
     #[param(default = 0)]
     seed: u64,
-    /// What distance is measured by.
+    /// The fingerprint to compare.
     #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
     fingerprint: String,
     context: &ExecutionContext<'_>,
@@ -60,8 +60,8 @@ pub fn pick_diverse(
     let least = distances.last().copied().flatten();
     let kept: Vec<usize> = picks.iter().map(|pick| rows[pick.index]).collect();
     let dropped = molecules.len() - kept.len();
-    let said = json!({ "kept": kept.len(), "dropped": dropped, "undecided": undecided, "distance": least });
-    context.signal("picked", &said)?;
+    let counts = json!({ "kept": kept.len(), "dropped": dropped, "undecided": undecided, "distance": least });
+    context.signal("picked", &counts)?;
     let column = Column::new("distance", ColumnType::Float).with_provider(PROVIDER);
     let table = molecules.table().gather(&kept).with_result(column, ColumnData::Float(distances))?;
     Ok(Molecules::new(table)?)
@@ -73,11 +73,11 @@ fn with_distance(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
 
 struct Pick {
     index: usize,
-    /// To the nearest pick before; none for the first.
+    /// The distance to the nearest earlier pick; `None` for the first.
     distance: Option<f64>,
 }
 
-/// The first `count` picks among `prints`, of which there are as many or more.
+/// Returns the first `count` picks among `prints`, which must contain at least as many.
 fn max_min(
     context: &ExecutionContext<'_>,
     prints: &[Fingerprint],
@@ -85,7 +85,7 @@ fn max_min(
     seed: u64,
 ) -> Result<Vec<Pick>, StepError> {
     let mut picks: Vec<Pick> = Vec::with_capacity(count);
-    // The distance of each to the nearest pick so far; below any distance for a pick itself.
+    // The distance of each to its nearest pick so far; negative infinity for a pick itself.
     let mut far = vec![f64::INFINITY; prints.len()];
     while picks.len() < count {
         context.check_cancelled()?;

@@ -1,4 +1,4 @@
-//! `molecules.filter`: molecules for which a condition holds.
+//! `molecules.filter`: selects molecules by a condition.
 
 use serde_json::json;
 
@@ -10,16 +10,15 @@ use crate::step::same_columns;
 /// Keeps the molecules for which a condition holds.
 ///
 /// The condition is a CEL expression over the columns, such as `molecular_weight <= 500 && logp <= params.max_logp`,
-/// where `params.max_logp` is a parameter of the flow. A column whose name is no identifier, such as `Mol Weight`, is
-/// written `row["Mol Weight"]`. A molecule for which it cannot be decided, because a value is
-/// missing, is dropped; `logp == null || logp <= 5` keeps it.
+/// where `params.max_logp` is a parameter of the flow. Write `row["Mol Weight"]` for a column whose name is not an
+/// identifier. A molecule is dropped if the condition depends on a missing value; `logp == null || logp <= 5` keeps it.
 ///
-/// There is one kind of number: `/` divides as on paper, so that `rotatable_bonds / heavy_atoms > 0.3` is what it says, and
-/// `quotient(a, b)` and `a % b` give the whole quotient and the remainder. Numbers are compared exactly, and whether a
-/// column was read as whole numbers or as others changes nothing.
+/// There is one type of number: `/` is exact division, not integer division, so `rotatable_bonds / heavy_atoms > 0.3` works
+/// as expected; `quotient(a, b)` and `a % b` give the integer quotient and the remainder. Numbers are compared exactly, and
+/// it makes no difference whether a column holds integers or floats.
 ///
-/// The signal `filtered` counts the molecules `kept` and `dropped`, and under `missing` those of the dropped that lack a
-/// value, by column.
+/// The signal `filtered` counts the molecules `kept` and `dropped`, and under `missing`, by column, the dropped molecules
+/// that lack a value.
 ///
 /// # Example
 /// ```yaml
@@ -39,15 +38,15 @@ use crate::step::same_columns;
 /// ```
 ///
 /// # Errors
-/// - The condition names a column that the molecules do not have; the message names those that they have.
-/// - The condition compares what cannot be compared, such as a text with a number, or puts columns of text in order most of
-///   whose values are numbers.
-/// - It cannot be decided for a molecule: it divides by zero, its result is too large, or it gives something else than true
-///   or false; the message has the row. `atoms != 0 && x / atoms > 1` keeps the division from rows that it is not for.
+/// - The condition names a column that the molecules do not have; the message lists the columns.
+/// - The condition compares incompatible types, such as text with a number, or orders text columns that contain mostly
+///   numbers.
+/// - The condition cannot be evaluated for a molecule: it divides by zero, its result is too large, or it is neither true
+///   nor false; the message names the row. `atoms != 0 && x / atoms > 1` guards a division.
 #[step("molecules.filter", version = 2, columns = same_columns)]
 pub fn filter_molecules(
     molecules: Input<Molecules>,
-    /// The condition.
+    /// The condition to keep a molecule.
     #[param(example = "molecular_weight <= 500 && logp <= 5")]
     r#where: Expression,
     context: &ExecutionContext<'_>,

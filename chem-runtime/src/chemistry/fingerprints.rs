@@ -1,4 +1,4 @@
-//! The fingerprints of a library, made once, and what the steps that compare molecules have in common.
+//! A cache of molecular fingerprints, shared by the steps that compare molecules.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, PoisonError, RwLock};
@@ -8,28 +8,29 @@ use super::molecules::Molecules;
 use crate::records::map_records;
 use crate::step::{ExecutionContext, StepError};
 
-/// The fingerprints of so many molecules are kept, of each kind: some 60 MB.
-const KEPT: usize = 250_000;
+/// The capacity of the cache for each kind of fingerprint, in molecules: about 60 MB.
+const CAPACITY: usize = 250_000;
 
-static ECFP4: LazyLock<Kept> = LazyLock::new(|| Kept::of_at_most(KEPT));
-static MACCS: LazyLock<Kept> = LazyLock::new(|| Kept::of_at_most(KEPT));
+static ECFP4: LazyLock<Cache> = LazyLock::new(|| Cache::of_capacity(CAPACITY));
+static MACCS: LazyLock<Cache> = LazyLock::new(|| Cache::of_capacity(CAPACITY));
 
-/// The fingerprint of each molecule; none for one that has none. Those of molecules that this process has seen before, in
-/// whichever step and table, are not made again.
+/// Returns the fingerprint of each molecule; `None` if it cannot be computed. Fingerprints that any step of this process
+/// computed before come from the cache.
 pub(super) fn fingerprints(
     context: &ExecutionContext<'_>,
     molecules: &Molecules,
     kind: FingerprintKind,
 ) -> Result<Vec<Option<Fingerprint>>, StepError> {
-    let kept = match kind {
+    let cache = match kind {
         FingerprintKind::Ecfp4 => &ECFP4,
         FingerprintKind::Maccs => &MACCS,
     };
-    let make = |smiles: &[&str]| map_records(context, smiles, |smiles| fingerprint(smiles, kind));
-    kept.fingerprints(molecules.smiles(), make)
+    let compute = |smiles: &[&str]| map_records(context, smiles, |smiles| fingerprint(smiles, kind));
+    cache.fingerprints(molecules.smiles(), compute)
 }
 
-/// The molecules that have a fingerprint of the kind called `kind`: their rows, and their fingerprints in the same order.
+/// Returns the rows of the molecules that have a fingerprint of the kind called `kind`, and their fingerprints in the same
+/// order.
 pub(super) fn fingerprinted(
     context: &ExecutionContext<'_>,
     molecules: &Molecules,
@@ -43,49 +44,49 @@ pub(super) fn fingerprint(smiles: &str, kind: FingerprintKind) -> Option<Fingerp
     Structure::from_canonical(smiles).ok()?.fingerprint(kind)
 }
 
-/// The kind that a parameter names.
+/// Returns the kind that a parameter names.
 pub(super) fn kind_of(name: &str) -> Result<FingerprintKind, StepError> {
     FingerprintKind::named(name).ok_or_else(|| StepError::new(format!("there is no fingerprint `{name}`")))
 }
 
-/// Fingerprints by canonical SMILES, which are all that they depend on.
-struct Kept {
+/// Fingerprints by canonical SMILES, which determines them.
+struct Cache {
     prints: RwLock<HashMap<Box<str>, Option<Bits>>>,
-    at_most: usize,
+    capacity: usize,
 }
 
-/// The bits that are set. Of 2048 a molecule has some 50.
+/// The indices of the bits that are set: about 50 of 2048 for a typical molecule.
 type Bits = Box<[u16]>;
 
-impl Kept {
-    fn of_at_most(at_most: usize) -> Self {
-        Self { prints: RwLock::default(), at_most }
+impl Cache {
+    fn of_capacity(capacity: usize) -> Self {
+        Self { prints: RwLock::default(), capacity }
     }
 
-    /// The fingerprint of each molecule, where `make` makes those that are not kept. When there are too many to keep, those
-    /// of earlier calls go.
+    /// Returns the fingerprint of each molecule, and calls `compute` for those that are not cached. Evicts all earlier
+    /// entries if the new ones would exceed the capacity.
     fn fingerprints(
         &self,
         smiles: &[Option<Box<str>>],
-        make: impl FnOnce(&[&str]) -> Result<Vec<Option<Fingerprint>>, StepError>,
+        compute: impl FnOnce(&[&str]) -> Result<Vec<Option<Fingerprint>>, StepError>,
     ) -> Result<Vec<Option<Fingerprint>>, StepError> {
         let all = || smiles.iter().map(|smiles| smiles.as_deref().unwrap_or_default());
         let (mut found, missing): (HashMap<&str, Option<Fingerprint>>, Vec<&str>) = {
-            // What a thread that panicked has put in is whole.
+            // A panicking thread leaves only complete entries, so a poisoned lock is safe to use.
             let prints = self.prints.read().unwrap_or_else(PoisonError::into_inner);
             let mut seen = HashSet::new();
-            let (kept, missing): (Vec<&str>, Vec<&str>) =
+            let (cached, missing): (Vec<&str>, Vec<&str>) =
                 all().filter(|smiles| seen.insert(*smiles)).partition(|smiles| prints.contains_key(*smiles));
-            (kept.into_iter().map(|smiles| (smiles, prints[smiles].as_deref().map(unpacked))).collect(), missing)
+            (cached.into_iter().map(|smiles| (smiles, prints[smiles].as_deref().map(unpacked))).collect(), missing)
         };
         if !missing.is_empty() {
-            let made = make(&missing)?;
+            let computed = compute(&missing)?;
             let mut prints = self.prints.write().unwrap_or_else(PoisonError::into_inner);
-            if prints.len() + made.len() > self.at_most {
+            if prints.len() + computed.len() > self.capacity {
                 prints.clear();
             }
-            for (smiles, print) in missing.into_iter().zip(made) {
-                if prints.len() < self.at_most {
+            for (smiles, print) in missing.into_iter().zip(computed) {
+                if prints.len() < self.capacity {
                     prints.insert(smiles.into(), print.as_ref().map(packed));
                 }
                 found.insert(smiles, print);
@@ -111,19 +112,19 @@ mod tests {
         smiles.iter().map(|smiles| Some((*smiles).into())).collect()
     }
 
-    /// The fingerprints of the molecules, and those that were made for it.
-    fn made(kept: &Kept, smiles: &[&str]) -> (Vec<Option<Fingerprint>>, Vec<String>) {
-        let mut made = Vec::new();
-        let prints = kept.fingerprints(&table(smiles), |missing| {
-            made = missing.iter().map(|smiles| (*smiles).to_owned()).collect();
+    /// Returns the fingerprints of the molecules, and the SMILES that were not cached.
+    fn look_up(cache: &Cache, smiles: &[&str]) -> (Vec<Option<Fingerprint>>, Vec<String>) {
+        let mut computed = Vec::new();
+        let prints = cache.fingerprints(&table(smiles), |missing| {
+            computed = missing.iter().map(|smiles| (*smiles).to_owned()).collect();
             Ok(missing.iter().map(|smiles| fingerprint(smiles, FingerprintKind::Ecfp4)).collect())
         });
-        (prints.unwrap(), made)
+        (prints.unwrap(), computed)
     }
 
     #[test]
-    fn a_fingerprint_is_made_once_whatever_table_the_molecule_is_in() {
-        let kept = Kept::of_at_most(10);
+    fn a_fingerprint_is_computed_once_for_all_tables() {
+        let cache = Cache::of_capacity(10);
         let fresh = |smiles: &[&str]| -> Vec<Option<Fingerprint>> {
             smiles.iter().map(|smiles| fingerprint(smiles, FingerprintKind::Ecfp4)).collect()
         };
@@ -133,27 +134,27 @@ mod tests {
             (vec!["CCN", "CCO", "C1CC"], vec!["CCN", "C1CC"]),
             (vec!["C1CC", "CCN"], vec![]),
         ] {
-            let (prints, made) = made(&kept, &molecules);
-            assert_eq!(made, new, "{molecules:?}");
+            let (prints, computed) = look_up(&cache, &molecules);
+            assert_eq!(computed, new, "{molecules:?}");
             assert_eq!(prints, fresh(&molecules), "{molecules:?}");
         }
     }
 
     #[test]
-    fn no_more_are_kept_than_there_is_room_for() {
-        let kept = Kept::of_at_most(2);
-        assert_eq!(made(&kept, &["C", "CC"]).1, ["C", "CC"]);
-        assert_eq!(made(&kept, &["C", "CC"]).1, [""; 0]);
-        let (prints, new) = made(&kept, &["C", "CCC", "CCCC", "N"]);
+    fn the_capacity_is_not_exceeded() {
+        let cache = Cache::of_capacity(2);
+        assert_eq!(look_up(&cache, &["C", "CC"]).1, ["C", "CC"]);
+        assert_eq!(look_up(&cache, &["C", "CC"]).1, [""; 0]);
+        let (prints, new) = look_up(&cache, &["C", "CCC", "CCCC", "N"]);
         assert_eq!((new, prints.iter().flatten().count()), (vec!["CCC".into(), "CCCC".into(), "N".into()], 4));
-        assert_eq!(made(&kept, &["CCC", "CCCC"]).1, [""; 0]);
-        assert_eq!(made(&kept, &["N"]).1, ["N"]);
+        assert_eq!(look_up(&cache, &["CCC", "CCCC"]).1, [""; 0]);
+        assert_eq!(look_up(&cache, &["N"]).1, ["N"]);
     }
 
     #[test]
-    fn what_cannot_be_made_is_not_kept() {
-        let kept = Kept::of_at_most(2);
-        assert!(kept.fingerprints(&table(&["C"]), |_| Err(StepError::new("stop"))).is_err());
-        assert_eq!(made(&kept, &["C"]).1, ["C"]);
+    fn a_failed_computation_is_not_cached() {
+        let cache = Cache::of_capacity(2);
+        assert!(cache.fingerprints(&table(&["C"]), |_| Err(StepError::new("stop"))).is_err());
+        assert_eq!(look_up(&cache, &["C"]).1, ["C"]);
     }
 }

@@ -1,7 +1,7 @@
-//! The one module that touches `cosmolkit`: from SMILES to a structure, and from a structure to numbers and names.
+//! The only module that calls `cosmolkit`: parses SMILES into structures and computes their properties.
 //!
-//! Hostile input meets its limits here (see [`limits`]), and a panic of the library becomes a refusal or a missing
-//! value. The library's recursion needs the deep stacks of [`records::map_records`](crate::records::map_records).
+//! Checks the [`limits`] on hostile input, and turns panics of the library into errors or missing values. The library's
+//! recursion requires the deep stacks of [`records::map_records`](crate::records::map_records).
 
 mod canonical;
 mod depict;
@@ -31,12 +31,12 @@ use super::limits::{self, MAX_INCHI_KEY_ATOMS};
 use super::spelling;
 use crate::step::Library;
 
-/// The library and its version, as columns name what computed them.
+/// The library and its version, which columns name as their provider.
 pub const PROVIDER: &str = "cosmolkit@0.6.1";
 
 inventory::submit! { Library { name: "cosmolkit", version: "0.6.1" } }
 
-/// A molecule as the chemistry library holds it. It takes some 50 KB: keep SMILES, not structures.
+/// A molecule parsed by the chemistry library. It takes about 50 KB: keep SMILES, not structures.
 ///
 /// ```
 /// use chem_runtime::chemistry::{FingerprintKind, Structure};
@@ -50,10 +50,10 @@ inventory::submit! { Library { name: "cosmolkit", version: "0.6.1" } }
 pub struct Structure(Molecule);
 
 impl Structure {
-    /// The structure that `smiles`, a single word, spells.
+    /// Parses `smiles`, a SMILES without a name or extension after it.
     ///
     /// # Errors
-    /// Says why there is none: the text is not a SMILES, the molecule is impossible, or it breaks a limit.
+    /// Fails if the text is not a SMILES, the molecule is impossible, or it exceeds a limit.
     pub fn from_smiles(smiles: &str) -> Result<Self, String> {
         limits::check(smiles)?;
         if smiles.is_empty() {
@@ -61,7 +61,7 @@ impl Structure {
         }
         match guarded(|| Molecule::from_smiles(smiles)) {
             Some(Ok(molecule)) => Ok(Self(molecule)),
-            // Of several rings that are open the library names any, another one each time.
+            // Of several open rings the library names an arbitrary one, which differs from call to call.
             Some(Err(SmilesError::Parse(SmilesParseError::UnclosedRing { index }))) => {
                 let index = spelling::open_ring(smiles).unwrap_or(index);
                 Err(reason(&SmilesError::Parse(SmilesParseError::UnclosedRing { index })))
@@ -71,68 +71,68 @@ impl Structure {
         }
     }
 
-    /// Molecular formula in Hill order, with isotopes merged and the charge at the end.
+    /// Computes the molecular formula in Hill order, with isotopes merged and the charge at the end.
     pub fn formula(&self) -> Option<String> {
         guarded(|| self.0.molecular_formula().ok())?
     }
 
-    /// Wildman-Crippen logP.
+    /// Computes the Wildman-Crippen logP.
     pub fn logp(&self) -> Option<f64> {
         number(|| Some(self.0.crippen_descriptors().ok()?.logp))
     }
 
-    /// Wildman-Crippen molar refractivity, cm³/mol.
+    /// Computes the Wildman-Crippen molar refractivity, in cm³/mol.
     pub fn molar_refractivity(&self) -> Option<f64> {
         number(|| Some(self.0.crippen_descriptors().ok()?.molar_refractivity))
     }
 
-    /// Topological polar surface area from nitrogen and oxygen, Å².
+    /// Computes the topological polar surface area of nitrogen and oxygen, in Å².
     pub fn tpsa(&self) -> Option<f64> {
         number(|| self.0.tpsa().ok())
     }
 
-    /// Hydrogens on nitrogen and oxygen: Lipinski's donors.
+    /// Counts the hydrogens on nitrogen and oxygen: Lipinski's donors.
     pub fn hbd(&self) -> Option<i64> {
         count(|| self.0.lipinski_hbd().ok())
     }
 
-    /// Nitrogens and oxygens: Lipinski's acceptors.
+    /// Counts nitrogens and oxygens: Lipinski's acceptors.
     pub fn hba(&self) -> Option<i64> {
         count(|| self.0.lipinski_hba().ok())
     }
 
-    /// Rotatable bonds, RDKit's strict definition: amides and the like do not turn.
+    /// Counts the rotatable bonds by RDKit's strict definition, which excludes amides and similar bonds.
     pub fn rotatable_bonds(&self) -> Option<i64> {
         count(|| self.0.num_rotatable_bonds().ok())
     }
 
-    /// Atoms other than hydrogen.
+    /// Counts the atoms other than hydrogen.
     pub fn heavy_atoms(&self) -> Option<i64> {
         count(|| self.0.num_heavy_atoms().ok())
     }
 
-    /// Rings of the symmetrised smallest set.
+    /// Counts the rings of the symmetrised smallest set.
     pub fn rings(&self) -> Option<i64> {
         count(|| self.0.num_rings().ok())
     }
 
-    /// Rings of which every bond is aromatic.
+    /// Counts the rings whose bonds are all aromatic.
     pub fn aromatic_rings(&self) -> Option<i64> {
         count(|| self.0.num_aromatic_rings().ok())
     }
 
-    /// The share of carbons with four single bonds, from 0 to 1.
+    /// Computes the fraction of carbons with four single bonds, from 0 to 1.
     pub fn fraction_csp3(&self) -> Option<f64> {
         number(|| self.0.fraction_csp3().ok())
     }
 
-    /// The sum of the charges that the atoms are written with.
+    /// Sums the formal charges of the atoms.
     pub fn formal_charge(&self) -> Option<i64> {
         guarded(|| self.0.atoms().iter().map(|atom| i64::from(atom.formal_charge())).sum())
     }
 
-    /// The standard InChIKey. None for a molecule of more than [`MAX_INCHI_KEY_ATOMS`] heavy atoms, and none where InChI
-    /// has no name for it.
+    /// Computes the standard InChIKey. Returns `None` for a molecule of more than [`MAX_INCHI_KEY_ATOMS`] heavy atoms, and
+    /// for one that InChI cannot represent.
     pub fn inchi_key(&self) -> Option<String> {
         guarded(|| {
             let small_enough = self.0.num_heavy_atoms().is_ok_and(|atoms| atoms <= MAX_INCHI_KEY_ATOMS);
@@ -141,8 +141,7 @@ impl Structure {
     }
 }
 
-/// What `work` gives, or nothing if it panics. A structure that has panicked is at worst asked again: nothing is
-/// changed through it.
+/// Runs `work`, and returns `None` if it panics. Unwind safety holds because `work` only reads structures.
 fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
@@ -155,7 +154,7 @@ fn count(work: impl FnOnce() -> Option<u32>) -> Option<i64> {
     guarded(work)?.map(i64::from)
 }
 
-/// Why the library refuses a SMILES, without the names of its stages.
+/// Describes why the library refused a SMILES, without the names of its stages.
 fn reason(error: &SmilesError) -> String {
     let about = match error {
         SmilesError::Parse(_) => "not a SMILES",
@@ -164,20 +163,20 @@ fn reason(error: &SmilesError) -> String {
     format!("{about}: {}", without_stages(&error.to_string()))
 }
 
-/// A message of the library without the names of the stages that it went through.
+/// Removes the names of processing stages from a message of the library.
 fn without_stages(text: &str) -> String {
-    let mut said = text;
-    while let Some((stage, rest)) = said.split_once(": ")
+    let mut message = text;
+    while let Some((stage, rest)) = message.split_once(": ")
         && (stage.contains("failed") || stage.contains("SMILES parsing"))
     {
-        said = rest;
+        message = rest;
     }
-    without_wrapping(said)
+    without_wrapping(message)
 }
 
-/// `AtomId(9)` as `9`.
-fn without_wrapping(said: &str) -> String {
-    let mut parts = said.split("AtomId(");
+/// Replaces `AtomId(9)` by `9`.
+fn without_wrapping(message: &str) -> String {
+    let mut parts = message.split("AtomId(");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + &part.replacen(')', "", 1))
 }
@@ -215,16 +214,16 @@ mod tests {
             ("c1cc(C)cc1", "not a possible molecule: could not kekulize molecule; remaining atoms: [0, 1, 2, 4, 5]"),
             ("CN(C)(C)(C)C", "not a possible molecule: Explicit valence for atom # 1 N, 5, is greater than permitted"),
         ] {
-            let said = Structure::from_smiles(smiles).err().unwrap();
-            assert!(said.starts_with(why), "{smiles}: {said}");
+            let reason = Structure::from_smiles(smiles).err().unwrap();
+            assert!(reason.starts_with(why), "{smiles}: {reason}");
         }
     }
 
     #[test]
-    fn a_refusal_says_the_same_each_time() {
+    fn the_reason_of_a_refusal_is_deterministic() {
         for _ in 0..50 {
-            let said = Structure::from_smiles("C3CC2CC5CC1CCC4").err().unwrap();
-            assert_eq!(said, "not a SMILES: unclosed ring index 1");
+            let reason = Structure::from_smiles("C3CC2CC5CC1CCC4").err().unwrap();
+            assert_eq!(reason, "not a SMILES: unclosed ring index 1");
         }
     }
 

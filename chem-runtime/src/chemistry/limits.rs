@@ -1,32 +1,34 @@
-//! What a SMILES or a mol block may have before anybody tries to understand it.
+//! Limits on a SMILES or a mol block, checked before the library parses it.
 //!
-//! Work on a molecule recurses along its bonds and, in the worst case, takes time that grows with the cube of its
-//! size; a stack that overflows cannot be caught. These limits let through all that a medicinal chemist would call a
-//! molecule (semaglutide has 291 atoms, insulin 405) and keep the rest from crashing the program or holding it up: what
-//! they let through takes at most a few seconds on one core, however it was contrived.
+//! The library recurses along bonds and, in the worst case, takes time cubic in the number of atoms; a stack overflow
+//! cannot be caught. These limits admit everything that a medicinal chemist would call a molecule (semaglutide has 291
+//! atoms, insulin 405), and prevent hostile input from crashing or stalling the program: whatever they admit takes at most
+//! a few seconds on one core.
 
 mod drawn;
 
 pub(super) use self::drawn::{Drawn, SYMBOL};
 use super::spelling::{Part, parts, undefined_ring_closure};
 
-/// A SMILES has at most so many bytes.
+/// The maximum length of a SMILES, in bytes.
 pub const MAX_SMILES_BYTES: usize = 20_000;
 
-/// A SMILES has at most so many atoms, counting the hydrogens that it writes out.
+/// The maximum number of atoms in a SMILES, including hydrogens that are written as atoms.
 pub const MAX_ATOMS: usize = 1_000;
 
-/// A SMILES closes at most so many rings.
+/// The maximum number of ring closures in a SMILES.
 pub const MAX_RING_CLOSURES: usize = 150;
 
-/// An InChIKey is computed for at most so many heavy atoms: InChI takes minutes for a conjugated ring of 1,000.
+/// The maximum number of heavy atoms for an InChIKey: InChI takes minutes for a conjugated ring of 1,000.
 pub const MAX_INCHI_KEY_ATOMS: u32 = 500;
 
-/// A picture is made of at most so many atoms: the time that it takes grows with the cube of their number, and is half a
-/// second for these.
+/// The maximum number of atoms in a picture. Drawing takes time cubic in the number of atoms, half a second for this many.
 pub const MAX_DRAWN_ATOMS: usize = 300;
 
-/// Whether `smiles` keeps the limits, or else which one it breaks, in words.
+/// Checks `smiles` against the limits.
+///
+/// # Errors
+/// Names the limit that it exceeds.
 pub(super) fn check(smiles: &str) -> Result<(), String> {
     if smiles.len() > MAX_SMILES_BYTES {
         return Err(format!("the SMILES has {} characters, and {MAX_SMILES_BYTES} are allowed", smiles.len()));
@@ -44,11 +46,14 @@ pub(super) fn check(smiles: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A mol block has at most so many bytes.
+/// The maximum length of a mol block, in bytes.
 pub const MAX_MOL_BLOCK_BYTES: usize = 500_000;
 
-/// The same for a mol block, V2000 or V3000, and what it draws if it keeps the limits. Its atoms and bonds are counted as
-/// they stand there; a block that cannot be counted is refused.
+/// Checks a mol block, V2000 or V3000, against the limits, and returns what it draws. Counts the atoms and bonds that the
+/// block lists, not those that it declares.
+///
+/// # Errors
+/// Names the limit that it exceeds, or the reason why its atoms and bonds cannot be counted.
 pub(super) fn check_mol_block(block: &str) -> Result<Drawn, String> {
     if block.len() > MAX_MOL_BLOCK_BYTES {
         return Err(format!("the mol block has {} characters, and {MAX_MOL_BLOCK_BYTES} are allowed", block.len()));
@@ -71,7 +76,7 @@ struct Size {
 }
 
 impl Size {
-    /// Counts what stands in a SMILES. For a text that is none, counts something.
+    /// Counts the atoms and ring closures of a SMILES. The counts of an invalid SMILES are arbitrary.
     fn of(smiles: &str) -> Self {
         let (mut atoms, mut ring_ends) = (0, 0);
         for part in parts(smiles) {
@@ -108,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_limit_is_told() {
+    fn a_smiles_beyond_a_limit_is_refused() {
         assert_eq!(check(&"C".repeat(MAX_ATOMS)), Ok(()));
         assert_eq!(check(&"C".repeat(1001)).unwrap_err(), "the SMILES has 1001 atoms, and 1000 are allowed");
         assert_eq!(check(&"C1CC1".repeat(150)), Ok(()));
@@ -117,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mol_block_that_breaks_a_limit_is_told() {
+    fn a_mol_block_beyond_a_limit_is_refused() {
         let block = |atoms: usize, bonds: usize| {
             format!("\n\n\n{atoms:3}{bonds:3}\n{}{}", "    C\n".repeat(atoms), "  1  2\n".repeat(bonds))
         };

@@ -1,7 +1,7 @@
-//! Molecules: reading, describing, comparing and choosing them.
+//! Steps over molecules: reading, describing, comparing and selecting them.
 //!
-//! The chemistry itself is the `cosmolkit` library's, which `library` alone touches. The engine, the stores and all
-//! below them know nothing of this wing.
+//! The `cosmolkit` library does the chemistry; only the module `library` calls it. The engine and everything below it do
+//! not depend on this module.
 
 mod alerts;
 mod butina;

@@ -1,4 +1,4 @@
-//! One molecule of many, and what is known of it.
+//! A single molecule and its properties.
 
 use super::library::Structure;
 use super::molecules::{Molecules, PROMISED};
@@ -30,22 +30,22 @@ pub struct Molecule<'a> {
 }
 
 impl<'a> Molecule<'a> {
-    /// The molecule in `row`, which is there.
+    /// Returns the molecule in `row`, which must be in range.
     pub(super) fn in_row(of: &'a Molecules, row: usize) -> Self {
         Self { of, row }
     }
 
-    /// Its canonical isomeric SMILES.
+    /// Returns the canonical isomeric SMILES.
     pub fn smiles(&self) -> &'a str {
         self.of.smiles().get(self.row).and_then(Option::as_deref).unwrap_or_default()
     }
 
-    /// Its name, if it has one.
+    /// Returns the name, if the molecule has one.
     pub fn name(&self) -> Option<&'a str> {
         self.of.names().get(self.row).and_then(Option::as_deref)
     }
 
-    /// The number of the record that it was read from, from 1.
+    /// Returns the number of the record that the molecule was read from, from 1.
     pub fn record(&self) -> Option<i64> {
         match self.of.table().data(2) {
             Some(ColumnData::Integer(records)) => records.get(self.row).copied().flatten(),
@@ -53,36 +53,36 @@ impl<'a> Molecule<'a> {
         }
     }
 
-    /// Its structure. Wants the deep stack of [`map_records`](crate::records::map_records).
+    /// Parses the structure. Requires the deep stack of [`map_records`](crate::records::map_records).
     ///
     /// # Errors
-    /// Says why there is none, if the SMILES came from elsewhere than the steps that read molecules.
+    /// Fails if the SMILES cannot be parsed, which happens only if no reading step wrote it.
     pub fn structure(&self) -> Result<Structure, String> {
         Structure::from_smiles(self.smiles())
     }
 
-    /// Its standard InChIKey, computed here: see [`Structure::inchi_key`].
+    /// Computes the standard InChIKey: see [`Structure::inchi_key`].
     pub fn inchi_key(&self) -> Option<String> {
         self.structure().ok()?.inchi_key()
     }
 
-    /// What is known of it under `name`; none if there is no such column.
+    /// Returns the property called `name`, or `None` if there is no such column.
     pub fn property(&self, name: &str) -> Option<MolecularProperty<'a>> {
         let (column, data) = self.of.table().column(name)?;
         Some(MolecularProperty { column, value: PropertyValue::of(data, self.row) })
     }
 
-    /// All that is known of it besides its name, SMILES and record.
+    /// Returns all properties besides name, SMILES and record, in the order of the columns.
     pub fn properties(&self) -> impl Iterator<Item = MolecularProperty<'a>> + use<'a> {
         let (table, row) = (self.of.table(), self.row);
         let more = table.columns().iter().enumerate().skip(PROMISED.len());
-        more.filter_map(move |(place, column)| {
-            Some(MolecularProperty { column, value: PropertyValue::of(table.data(place)?, row) })
+        more.filter_map(move |(index, column)| {
+            Some(MolecularProperty { column, value: PropertyValue::of(table.data(index)?, row) })
         })
     }
 }
 
-/// Something known of a molecule: a value or none, its unit, and what computed it.
+/// A property of a molecule: its value, which may be missing, its unit, and what computed it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MolecularProperty<'a> {
     column: &'a Column,
@@ -90,22 +90,22 @@ pub struct MolecularProperty<'a> {
 }
 
 impl<'a> MolecularProperty<'a> {
-    /// Its name.
+    /// Returns the name of its column.
     pub fn name(&self) -> &'a str {
         &self.column.name
     }
 
-    /// Its value; none if it is missing. A float is finite, and was rounded when it became a record.
+    /// Returns the value, or `None` if it is missing. A float is finite and already rounded.
     pub fn value(&self) -> Option<PropertyValue<'a>> {
         self.value
     }
 
-    /// The unit of its value.
+    /// Returns the unit; `None` for a dimensionless property and for text.
     pub fn unit(&self) -> Option<&'a str> {
         self.column.unit.as_deref()
     }
 
-    /// What computed it, as `name@version`; none for what a file or a person said.
+    /// Returns what computed it, as `name@version`; `None` for data that came from a file or a person.
     pub fn provider(&self) -> Option<&'a str> {
         self.column.provider.as_deref()
     }
@@ -116,11 +116,11 @@ impl<'a> MolecularProperty<'a> {
 pub enum PropertyValue<'a> {
     /// Text.
     Text(&'a str),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// A finite number.
     Float(f64),
-    /// A truth value.
+    /// A boolean.
     Boolean(bool),
 }
 
@@ -134,7 +134,7 @@ impl<'a> PropertyValue<'a> {
         }
     }
 
-    /// The value as a number, if it is one.
+    /// Returns the value as a float; `None` for text and booleans.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Integer(value) => Some(*value as f64),

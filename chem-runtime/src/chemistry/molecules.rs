@@ -1,4 +1,4 @@
-//! Molecules as they go from step to step: a table with a promise.
+//! The artifact kind `molecules`: a table with guaranteed columns.
 
 use std::sync::Arc;
 
@@ -10,25 +10,25 @@ use crate::artifact::{
 use super::molecule::Molecule;
 use crate::fingerprint::ArtifactHash;
 
-/// The columns that every table of molecules begins with.
+/// The columns with which every table of molecules begins.
 pub(super) const PROMISED: [(&str, ColumnType); 3] =
     [("name", ColumnType::Text), ("smiles", ColumnType::Text), ("record", ColumnType::Integer)];
 
-/// A family of molecules: ordered, frozen, and hashed as an artifact. In memory a table whose rows are [`Molecule`]s.
+/// A family of molecules: ordered, immutable, and hashed as an artifact. In memory, a table whose rows are [`Molecule`]s.
 ///
 /// Its first columns are `name` (text, may be missing), `smiles` (the canonical isomeric SMILES, never missing) and
-/// `record` (the number of the record in the file that the molecule was read from, from 1). Others follow as steps add
-/// them. A step that takes a [`Table`] takes molecules too, and is handed the same table, not a copy.
+/// `record` (the number of the record in the file that the molecule was read from, from 1). Steps add further columns
+/// after these. A step that takes a [`Table`] also accepts molecules, and receives the same table without a copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Molecules(Arc<Table>);
 
-/// The name by which chemists call [`Molecules`].
+/// The chemist's name for [`Molecules`].
 pub type MoleculeFamily = Molecules;
 
-/// A table that is not one of molecules.
+/// Error for a table that cannot be used as molecules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotMolecules {
-    /// A promised column is not at its place.
+    /// A guaranteed column is missing or not in its position.
     #[error("a table of molecules begins with the columns `name`, `smiles` and `record`; this one has no `{0}` there")]
     Column(&'static str),
     /// A row has no SMILES.
@@ -37,8 +37,11 @@ pub enum NotMolecules {
 }
 
 impl Molecules {
-    /// `table` as molecules, if it has what they promise. The SMILES are taken to be canonical, as
+    /// Wraps `table`. The caller guarantees that the SMILES are canonical, as
     /// [`Structure::canonical_smiles`](super::Structure::canonical_smiles) writes them: the steps rely on it.
+    ///
+    /// # Errors
+    /// Fails if the first columns are not those of molecules, or if a SMILES is missing.
     pub fn new(table: impl Into<Arc<Table>>) -> Result<Self, NotMolecules> {
         let table = table.into();
         for (index, (name, ty)) in PROMISED.into_iter().enumerate() {
@@ -54,41 +57,40 @@ impl Molecules {
         }
     }
 
-    /// The table.
+    /// Returns the underlying table.
     pub fn table(&self) -> &Arc<Table> {
         &self.0
     }
 
-    /// The molecules, in order.
+    /// Returns the molecules in the order of the rows.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Molecule<'_>> {
         (0..self.len()).map(|row| Molecule::in_row(self, row))
     }
 
-    /// The hash of the artifact that the molecules are: it covers every molecule, their order, and all that is known of
-    /// them.
+    /// Returns the hash of the artifact, which covers every molecule, their order and all their properties.
     pub fn hash(&self) -> Result<ArtifactHash, ArtifactError> {
         Ok(self.pack()?.root.hash())
     }
 
-    /// The same molecules with more columns behind the others.
+    /// Appends columns.
     ///
     /// # Errors
-    /// Names the column that is there already or that has too few or too many values.
+    /// Fails if a column already exists or does not have one value for each molecule.
     pub fn with_columns(&self, columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
         Ok(Self(Dataset::new(Self::KIND, self.0.clone()).with_columns(columns)?.table().clone()))
     }
 
-    /// How many molecules there are.
+    /// Returns the number of molecules.
     pub fn len(&self) -> usize {
         self.0.rows()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no molecules.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The name of each molecule.
+    /// Returns the name of each molecule.
     pub fn names(&self) -> &[Option<Box<str>>] {
         match self.0.data(0) {
             Some(ColumnData::Text(names)) => names,
@@ -96,7 +98,7 @@ impl Molecules {
         }
     }
 
-    /// The canonical SMILES of each molecule; none of them is missing.
+    /// Returns the canonical SMILES of each molecule; all of them are `Some`.
     pub fn smiles(&self) -> &[Option<Box<str>>] {
         match self.0.data(1) {
             Some(ColumnData::Text(smiles)) => smiles,
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_on_is_the_same_table() {
+    fn handing_on_shares_the_table() {
         let molecules = Arc::new(Molecules::new(table(Some("C"))).unwrap());
         let handed = molecules.clone().hand_on();
         let as_table = Table::take(&handed).unwrap();
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_promise_is_kept() {
+    fn tables_without_the_guaranteed_columns_are_refused() {
         assert_eq!(Molecules::new(table(None)).unwrap_err(), NotMolecules::Smiles(1));
         assert_eq!(Molecules::new(Table::default()).unwrap_err(), NotMolecules::Column("name"));
         let handed: Handed = Arc::new(Table::default());

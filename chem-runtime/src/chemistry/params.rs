@@ -1,4 +1,4 @@
-//! Parameters that are chemistry: a bad one is refused in the manifest, before anything runs.
+//! Parameters of chemical types, which are validated when the manifest is checked.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::library::{Pattern, Structure};
 use crate::records::on_workers;
 use crate::step::{Files, InvalidParam, ParamType, ParamValue, StepError};
 
-/// A SMARTS pattern. Its text is its identity: two spellings of one pattern are two parameters.
+/// A SMARTS pattern. Its identity is its text: two spellings of one pattern are two parameters.
 #[derive(Clone)]
 pub struct Smarts {
     text: Arc<str>,
@@ -16,10 +16,10 @@ pub struct Smarts {
 }
 
 impl Smarts {
-    /// The pattern that `text` spells.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Fails if `text` is not a valid SMARTS or exceeds a limit.
     pub fn new(text: &str) -> Result<Self, InvalidParam> {
         let read = on_workers(|| Pattern::from_smarts(text)).map_err(|error| InvalidParam::new(error.to_string()))?;
         match read {
@@ -28,12 +28,12 @@ impl Smarts {
         }
     }
 
-    /// The text.
+    /// Returns the SMARTS as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What it says.
+    /// Returns the parsed pattern.
     pub fn pattern(&self) -> &Pattern {
         &self.pattern
     }
@@ -65,7 +65,7 @@ impl ParamValue for Smarts {
     }
 }
 
-/// A molecule as a SMILES. Its canonical form is its identity: two spellings of one molecule are one parameter.
+/// A molecule as a SMILES. Its identity is its canonical form: two spellings of one molecule are one parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Smiles {
     text: Arc<str>,
@@ -73,14 +73,14 @@ pub struct Smiles {
 }
 
 impl Smiles {
-    /// The molecule that `text` spells.
+    /// Parses a molecule.
     ///
     /// # Errors
-    /// Says why there is none.
+    /// Fails if `text` is not a valid SMILES or the molecule exceeds a limit.
     pub fn new(text: &str) -> Result<Self, InvalidParam> {
         if text.contains(char::is_whitespace) {
-            let help = "leave out what stands after the SMILES";
-            return Err(InvalidParam::new("a SMILES has no spaces in it").with_help(help));
+            let help = "remove the text after the SMILES";
+            return Err(InvalidParam::new("a SMILES contains no spaces").with_help(help));
         }
         let canonical = on_workers(|| Structure::from_smiles(text)?.canonical_smiles())
             .map_err(|error| InvalidParam::new(error.to_string()))?
@@ -88,12 +88,12 @@ impl Smiles {
         Ok(Self { text: text.into(), canonical: canonical.into() })
     }
 
-    /// The text as it was written.
+    /// Returns the SMILES as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The canonical SMILES.
+    /// Returns the canonical SMILES.
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
@@ -142,14 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn bad_ones_are_refused_with_a_reason() {
-        let said = |error: InvalidParam| (error.kind, error.message);
-        assert_eq!(said(Smiles::read(&5.into()).unwrap_err()).0, InvalidKind::Type);
-        assert_eq!(said(Smarts::read(&Value::Null).unwrap_err()).0, InvalidKind::Type);
-        let (kind, message) = said(Smiles::read(&"C1CC".into()).unwrap_err());
-        assert_eq!(kind, InvalidKind::Form);
-        assert!(message.contains("unclosed ring"), "{message}");
-        assert!(said(Smiles::read(&"CC aspirin".into()).unwrap_err()).1.contains("spaces"));
+    fn invalid_texts_are_refused_with_a_reason() {
+        assert_eq!(Smiles::read(&5.into()).unwrap_err().kind, InvalidKind::Type);
+        assert_eq!(Smarts::read(&Value::Null).unwrap_err().kind, InvalidKind::Type);
+        let unclosed = Smiles::read(&"C1CC".into()).unwrap_err();
+        assert_eq!(unclosed.kind, InvalidKind::Form);
+        assert!(unclosed.message.contains("unclosed ring"), "{}", unclosed.message);
+        assert!(Smiles::read(&"CC aspirin".into()).unwrap_err().message.contains("spaces"));
         let error = Smarts::read(&"C é".into()).unwrap_err();
         assert_eq!(error.at, Some(1..2));
         assert!(Smarts::read(&"[OX2H".into()).is_err());

@@ -1,24 +1,24 @@
-//! The properties that a molecule can be described by: name, unit, meaning, and how each is computed.
+//! The properties of molecules: name, type, unit, and how each is computed.
 
 use serde_json::Value;
 
 use super::library::{PROVIDER, Structure};
 use crate::artifact::{Column, ColumnType};
 
-/// Numbers become records with so many decimals.
+/// The number of decimals to which computed values are rounded.
 ///
-/// The library's sums differ in their last bits with the order of the atoms and with the platform's `ln` and `exp`. Six
-/// decimals are stable against both, and no model behind these numbers is right beyond the second.
+/// The last bits of the library's sums depend on the order of the atoms and on the platform's `ln` and `exp`. Six decimals
+/// are stable against both, and none of the underlying models is accurate beyond the second.
 pub const DECIMALS: u32 = 6;
 
 /// A property of molecules.
 #[derive(Debug)]
 pub struct Property {
-    /// Its name, which is that of its column.
+    /// The name of the property and its column.
     pub name: &'static str,
-    /// What its values are.
+    /// The type of the column.
     pub ty: ColumnType,
-    /// Their unit.
+    /// The unit; `None` for a dimensionless property and for text.
     pub unit: Option<&'static str>,
     /// Whether it depends on stereochemistry.
     pub needs_stereo: bool,
@@ -45,7 +45,7 @@ static ALL: &[Property] = &[
 ];
 
 impl Property {
-    /// All properties.
+    /// Returns all properties.
     pub fn all() -> &'static [Self] {
         ALL
     }
@@ -62,17 +62,17 @@ impl Property {
         Self { name, ty: ColumnType::Text, unit: None, needs_stereo: false, compute }
     }
 
-    /// The property called `name`.
+    /// Returns the property called `name`.
     pub fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|property| property.name == name)
     }
 
-    /// Its value for `structure`: of its type, or null if it cannot be computed.
+    /// Computes the value for `structure`: of type [`ty`](Self::ty), or null if it cannot be computed.
     pub fn of(&self, structure: &Structure) -> Value {
         (self.compute)(structure)
     }
 
-    /// The column that holds its values.
+    /// Returns the column for the values, with unit and provider.
     pub fn column(&self) -> Column {
         let column = Column::new(self.name, self.ty).with_provider(PROVIDER);
         match self.unit {
@@ -86,14 +86,14 @@ fn float(value: Option<f64>) -> Value {
     value.map(rounded).into()
 }
 
-/// `value` with [`DECIMALS`] decimals, a five rounded away from zero.
+/// Rounds `value` to [`DECIMALS`] decimals, half away from zero.
 ///
-/// Sums of tabulated masses often lie right between two such numbers, give or take a last bit. So the ninth decimal is
-/// settled first, and the sixth follows from that.
+/// Sums of tabulated masses are often halfway between two such numbers, up to the last bit. Rounding to nine decimals
+/// first makes the result independent of that bit.
 pub fn rounded(value: f64) -> f64 {
     const KEPT: f64 = 10_u64.pow(DECIMALS) as f64;
     let fine = (value * KEPT * 1000.0).round();
-    // A greater number has no ninth decimal that an f64 could hold.
+    // Beyond 2^53 an f64 has no ninth decimal.
     if fine.abs() > 2_f64.powi(53) {
         return value;
     }
@@ -101,10 +101,10 @@ pub fn rounded(value: f64) -> f64 {
     ((fine + 500 * fine.signum()) / 1000) as f64 / KEPT
 }
 
-/// `value` with twelve significant digits: what is made of measured values, which may be as small as 2.3e-9, without the
-/// noise of a sum's last bits.
+/// Rounds `value` to twelve significant digits. For numbers computed from measured values, which may be as small as
+/// 2.3e-9: removes the noise in the last bits of a sum.
 pub(super) fn significant(value: f64) -> f64 {
-    // What was written as a number reads as one.
+    // A formatted float always parses.
     format!("{value:.11e}").parse().unwrap_or(value)
 }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_bit_does_not_move_what_lies_between_two_numbers() {
+    fn rounding_a_tie_does_not_depend_on_the_last_bit() {
         for tie in [248.141_244_5_f64, 324.147_392_5, 0.000_000_5, 1.000_000_5] {
             let up = rounded(tie.next_up().next_up());
             assert_eq!(rounded(tie), up);

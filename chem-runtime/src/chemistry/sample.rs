@@ -1,4 +1,4 @@
-//! `molecules.sample`: some of the molecules, by lot.
+//! `molecules.sample`: random sampling.
 
 use serde_json::json;
 
@@ -6,12 +6,11 @@ use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::Random;
 
-/// Draws molecules by lot, without putting any back.
+/// Draws a random sample of molecules without replacement.
 ///
-/// Every molecule is as likely to be drawn as any other, and those that are drawn keep their order. The same seed draws
-/// the same rows of as many, in every release and on every machine: the numbers are SplitMix64's, and the rows are gone
-/// through once, each drawn with the chance that is left for it (Knuth, The Art of Computer Programming 2, 3.4.2,
-/// algorithm S).
+/// All molecules have the same probability, and the sample keeps their order. For a given number of rows, a seed draws the
+/// same rows in every release and on every machine: the random numbers are SplitMix64's, and the rows are selected by
+/// sequential sampling (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S).
 ///
 /// The signal `sampled` counts the molecules `kept` and `dropped`.
 ///
@@ -28,17 +27,17 @@ use crate::records::Random;
 /// ```
 ///
 /// # Errors
-/// - Both `count` and `fraction` are given, or none of them.
+/// - Both or neither of `count` and `fraction` are set.
 #[step("molecules.sample", version = 1, columns = crate::step::same_columns, check = can_sample)]
 pub fn sample_molecules(
     molecules: Input<Molecules>,
-    /// How many to draw; all, if there are fewer.
+    /// The number of molecules to draw; all of them, if there are fewer.
     #[param(example = "1000")]
     count: Option<usize>,
-    /// Which share to draw, rounded to the nearest number of molecules.
+    /// The share of molecules to draw, rounded to the nearest whole number of molecules.
     #[param(min = 0.0, max = 1.0, example = "0.1")]
     fraction: Option<f64>,
-    /// Another seed draws other molecules.
+    /// The seed of the random numbers.
     #[param(default = 0)]
     seed: u64,
     context: &ExecutionContext<'_>,
@@ -53,7 +52,7 @@ pub fn sample_molecules(
     Ok(Molecules::new(molecules.table().gather(&kept))?)
 }
 
-/// How many to draw.
+/// The size of the sample.
 enum Share {
     Count(usize),
     Fraction(f64),
@@ -63,7 +62,7 @@ fn share(count: Option<usize>, fraction: Option<f64>) -> Result<Share, Misfit> {
     match (count, fraction) {
         (Some(count), None) => Ok(Share::Count(count)),
         (None, Some(fraction)) => Ok(Share::Fraction(fraction)),
-        _ => Err(Misfit::new("count", "give either `count` or `fraction`, to say how many molecules to draw")),
+        _ => Err(Misfit::new("count", "expected either `count` or `fraction`")),
     }
 }
 
@@ -71,7 +70,7 @@ fn can_sample(step: &SampleMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
     share(step.count, step.fraction).err().into_iter().collect()
 }
 
-/// `count` of the numbers below `all`, in order.
+/// Draws `count` of the numbers below `all`, in ascending order.
 fn drawn(all: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut random = Random::seeded(seed);
     let mut left = count;
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_seed_draws_never_moves() {
+    fn the_sample_of_a_seed_never_changes() {
         assert_eq!(drawn(20, 5, 0), [2, 3, 5, 6, 18]);
         assert_eq!(drawn(20, 5, 1), [8, 9, 12, 18, 19]);
         assert_eq!(drawn(5, 5, 3), [0, 1, 2, 3, 4]);

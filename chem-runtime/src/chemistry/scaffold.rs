@@ -1,4 +1,4 @@
-//! `molecules.scaffold`: what is left of a molecule without its side chains.
+//! `molecules.scaffold`: Murcko scaffolds.
 
 use std::collections::HashSet;
 
@@ -13,12 +13,12 @@ use crate::step::{ColumnContext, Columns};
 /// Adds the Murcko scaffold of each molecule as a column `scaffold`.
 ///
 /// The variant is RDKit's (`MurckoScaffold.MurckoScaffoldSmiles`): the rings, the chains between them, and, unlike in
-/// Bemis and Murcko's own frameworks, the atoms that these have by a double bond, so that a ketone in a ring stays one.
-/// Atoms and bonds keep their kinds; stereochemistry is left out. <https://doi.org/10.1021/jm9602928>
+/// Bemis and Murcko's own frameworks, the atoms bonded to these by a double bond, so that a cyclic ketone remains a
+/// ketone. Elements and bond orders are kept; stereochemistry is removed. <https://doi.org/10.1021/jm9602928>
 ///
-/// A scaffold stands as its canonical SMILES. It is missing for a molecule without a ring, and for one whose scaffold
-/// cannot be made. The signal `scaffolds` counts the `molecules`, the different `scaffolds`, the molecules `without` a ring,
-/// and those `undecided`.
+/// The column contains the canonical SMILES of the scaffold. It is missing for a molecule without a ring, and for one whose
+/// scaffold cannot be computed. The signal `scaffolds` counts the `molecules`, the distinct `scaffolds`, the molecules
+/// `without` a ring, and those `undecided`.
 ///
 /// # Example
 /// ```yaml
@@ -35,7 +35,7 @@ use crate::step::{ColumnContext, Columns};
 /// ```
 ///
 /// # Errors
-/// - None of its own.
+/// - No errors specific to this step.
 #[step("molecules.scaffold", version = 3, columns = with_scaffold)]
 pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
     let found = map_records(context, molecules.smiles(), |smiles| {
@@ -45,10 +45,10 @@ pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_
     let without = found.iter().filter(|found| **found == Some(None)).count();
     let scaffolds: Vec<Option<Box<str>>> = found.into_iter().map(|found| found.flatten().map(Into::into)).collect();
     let different = scaffolds.iter().flatten().collect::<HashSet<_>>().len();
-    let said = json!({
+    let counts = json!({
         "molecules": molecules.len(), "scaffolds": different, "without": without, "undecided": undecided,
     });
-    context.signal("scaffolds", &said)?;
+    context.signal("scaffolds", &counts)?;
     let column = Column::new("scaffold", ColumnType::Text).with_provider(PROVIDER);
     Ok(Molecules::new(molecules.table().with_result(column, ColumnData::Text(scaffolds))?)?)
 }

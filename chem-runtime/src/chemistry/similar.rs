@@ -1,4 +1,4 @@
-//! `molecules.similar`: molecules that are like given ones.
+//! `molecules.similar`: similarity search.
 
 use serde_json::json;
 
@@ -12,17 +12,16 @@ use crate::prelude::*;
 use crate::records::{RecordFile, map_records, on_workers};
 use crate::step::{ColumnContext, Columns};
 
-/// Ranks molecules by how similar they are to given ones, and keeps the most similar.
+/// Ranks molecules by their similarity to query molecules, and keeps the most similar.
 ///
-/// Similarity is Tanimoto's coefficient of two fingerprints, from 0 to 1: `ecfp4` is RDKit's Morgan fingerprint of radius
-/// 2 with 2048 bits, `maccs` the 166 public MACCS keys. With several molecules to compare with, the most similar of them
-/// counts, and of those the first: first the list `queries`, then the file `path`.
+/// Similarity is the Tanimoto coefficient of two fingerprints, from 0 to 1: `ecfp4` is RDKit's Morgan fingerprint of radius
+/// 2 with 2048 bits, `maccs` the 166 public MACCS keys. With several queries, the most similar one counts; the first wins a
+/// tie, in the order of the list `queries`, then the file `path`.
 ///
-/// The molecules come out by falling similarity, and those that are equally similar in the order in which they came in.
-/// Two columns are added: `similarity`, rounded to six decimals, and `similar_to`, the name of the molecule compared with,
-/// or its canonical SMILES where it has none. `threshold` is compared with the number before it is rounded. A molecule
-/// without a fingerprint is dropped. The signal `compared` counts the `queries`, the molecules `kept` and `dropped`, and
-/// among the latter those `undecided`.
+/// The output is sorted by decreasing similarity; ties keep the order of the input. Two columns are added: `similarity`,
+/// rounded to six decimals, and `similar_to`, the name of the most similar query, or its canonical SMILES if it has none.
+/// `threshold` applies before rounding. A molecule without a fingerprint is dropped. The signal `compared` counts the
+/// `queries`, the molecules `kept` and `dropped`, and among the latter those `undecided`.
 ///
 /// # Example
 /// ```yaml
@@ -37,25 +36,25 @@ use crate::step::{ColumnContext, Columns};
 /// ```
 ///
 /// # Errors
-/// - Neither `queries` nor `path` names a molecule.
-/// - The file cannot be read, or one of its records is no molecule; the message names the line.
-/// - The file has another extension than `.smi`, `.smiles`, `.txt`, `.csv` or `.tsv`, but for a `.gz` at the end; or a
-///   CSV or TSV file has no column `smiles`.
+/// - Neither `queries` nor `path` contains a molecule.
+/// - The file cannot be read, or one of its records is not a molecule; the message names the line.
+/// - The extension of the file is not `.smi`, `.smiles`, `.txt`, `.csv` or `.tsv`, optionally followed by `.gz`; or a CSV
+///   or TSV file has no column `smiles`.
 #[step("molecules.similar", version = 4, columns = with_similarity, check = can_compare)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
-    /// Molecules to compare with.
+    /// Query molecules.
     #[param(default = [], example = "[\"CC(=O)Oc1ccccc1C(=O)O\"]")]
     queries: Vec<Smiles>,
-    /// A file with molecules to compare with: SMILES and names, or CSV or TSV with a column `smiles`.
+    /// A file with query molecules: SMILES and names, or CSV or TSV with a column `smiles`.
     path: Option<RecordFile>,
-    /// What similarity is measured by.
+    /// The fingerprint to compare.
     #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
     fingerprint: String,
-    /// The least similarity of a molecule that is kept.
+    /// The minimum similarity of a molecule to keep.
     #[param(default = 0.0, min = 0, max = 1)]
     threshold: f64,
-    /// How many molecules to keep at most. Left out, all that reach the threshold.
+    /// The maximum number of molecules to keep. Defaults to all that reach the threshold.
     #[param(min = 1)]
     top: Option<u64>,
     context: &ExecutionContext<'_>,
@@ -86,8 +85,8 @@ pub fn rank_by_similarity(
     let similarity = ranked.iter().map(|(_, nearest)| Some(rounded(nearest.similarity))).collect();
     let similar_to = ranked.iter().map(|(_, nearest)| Some(queries[nearest.query].name.as_str().into())).collect();
     let dropped = molecules.len() - rows.len();
-    let said = json!({ "queries": queries.len(), "kept": rows.len(), "dropped": dropped, "undecided": undecided });
-    context.signal("compared", &said)?;
+    let counts = json!({ "queries": queries.len(), "kept": rows.len(), "dropped": dropped, "undecided": undecided });
+    context.signal("compared", &counts)?;
     let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
     let table = molecules
         .table()
@@ -98,7 +97,7 @@ pub fn rank_by_similarity(
 }
 
 fn no_query() -> Misfit {
-    Misfit::new("queries", "there is no molecule to compare with: name one in `queries` or in the file `path`")
+    Misfit::new("queries", "no query molecule: write one in `queries` or in the file `path`")
 }
 
 fn can_compare(step: &RankBySimilarity, _: &ColumnContext<'_>) -> Vec<Misfit> {
@@ -118,7 +117,7 @@ struct Nearest {
     similarity: f64,
 }
 
-/// The most similar of `queries`, of which there is one; of several, the first.
+/// Returns the most similar of `queries`, the first of several. `queries` must not be empty.
 fn nearest(print: &Fingerprint, queries: &[Fingerprint]) -> Nearest {
     let mut best = Nearest { query: 0, similarity: f64::NEG_INFINITY };
     for (query, other) in queries.iter().enumerate() {
@@ -132,5 +131,5 @@ fn nearest(print: &Fingerprint, queries: &[Fingerprint]) -> Nearest {
 
 fn print_of(query: &Query, kind: super::FingerprintKind) -> Result<Fingerprint, StepError> {
     fingerprint(&query.smiles, kind)
-        .ok_or_else(|| StepError::new(format!("the molecule to compare with `{}` has no fingerprint", query.name)))
+        .ok_or_else(|| StepError::new(format!("the query molecule `{}` has no fingerprint", query.name)))
 }

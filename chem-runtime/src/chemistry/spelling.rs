@@ -1,17 +1,17 @@
-//! What stands in a SMILES, letter by letter, without understanding it: its atoms, and where rings open and close.
+//! Scans a SMILES for atoms and ring closures without parsing it.
 
 use std::collections::BTreeSet;
 
 /// A part of a SMILES.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// An atom, hydrogens in brackets included.
+    /// An atom, including hydrogens in brackets.
     Atom,
-    /// The label of a ring that opens or closes; none if what stands there is no number.
+    /// The label of a ring that opens or closes; `None` if the label is not a number.
     Ring(Option<u32>),
 }
 
-/// The parts of a SMILES, in order. Of a text that is none, something.
+/// Returns the parts of a SMILES in order. The parts of an invalid SMILES are arbitrary.
 pub(super) fn parts(smiles: &str) -> impl Iterator<Item = Part> {
     let mut rest = smiles.as_bytes();
     std::iter::from_fn(move || {
@@ -42,7 +42,7 @@ pub(super) fn parts(smiles: &str) -> impl Iterator<Item = Part> {
     })
 }
 
-/// The lowest label of a ring that is opened and not closed.
+/// Returns the lowest label of a ring that is opened but not closed.
 pub(super) fn open_ring(smiles: &str) -> Option<u32> {
     let mut open = BTreeSet::new();
     for part in parts(smiles) {
@@ -55,12 +55,12 @@ pub(super) fn open_ring(smiles: &str) -> Option<u32> {
     open.first().copied()
 }
 
-/// Whether the bond of unknown order, `~`, stands at the label of a ring.
+/// Returns whether a ring closure has the bond of unknown order, `~`.
 pub(super) fn undefined_ring_closure(smiles: &str) -> bool {
     smiles.as_bytes().windows(2).any(|pair| matches!(pair, [b'~', b'0'..=b'9' | b'%']))
 }
 
-/// What stands before the first `end`, and what behind it.
+/// Splits `text` at the first `end`.
 fn split_at(text: &[u8], end: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|byte| *byte == end) {
         Some(at) => (&text[..at], &text[at + 1..]),

@@ -14,16 +14,16 @@ use crate::step::{ColumnContext, same_columns};
 /// The substructure is a SMARTS pattern, matched as RDKit does without regard to stereochemistry: the pattern `c1ccccc1`
 /// finds aromatic rings, `C(=O)[OX2H]` carboxylic acids. A pattern that makes no sense is an error of the manifest.
 ///
-/// Molecules have their hydrogens as counts, `[OX2H]`, and not as atoms, `[OX2][#1]`. A pattern that asks for a hydrogen
-/// atom is an error of the manifest unless `merge_hydrogens` says what it means. Those that stay atoms need no such word:
-/// `[2H]`, `[H+]`, `[H][H]`, one with two bonds, and one on a dummy atom, `[#1][#0]`. Neither does an atom that may be
-/// something else: `[#1,#6]`, `[!#1]`.
+/// Molecules have implicit hydrogens, `[OX2H]`, not hydrogen atoms, `[OX2][#1]`. A pattern that requires a hydrogen atom is
+/// an error in the manifest unless `merge_hydrogens` defines its meaning. This does not apply to explicit hydrogens (`[2H]`,
+/// `[H+]`, `[H][H]`, one with two bonds, and one on a dummy atom, `[#1][#0]`), nor to an atom that may be another element:
+/// `[#1,#6]`, `[!#1]`.
 ///
-/// Looking for a pattern in a molecule ends with an error after 2,000,000 steps, each of which puts an atom of the pattern
-/// on an atom of the molecule; in a pattern of several parts, `C.C`, a step counts as often as the molecule has atoms.
+/// The search for a pattern in a molecule fails after 2,000,000 steps. Each step maps an atom of the pattern to an atom of
+/// the molecule; for a pattern with several components, `C.C`, each step counts once per atom of the molecule.
 ///
-/// A molecule that cannot be matched is neither: it is dropped either way. The signal `matched` counts the molecules
-/// `kept` and `dropped`, and among the latter those that could not be matched as `undecided`.
+/// A molecule that cannot be matched is always dropped. The signal `matched` counts the molecules `kept` and `dropped`, and
+/// among the latter those that could not be matched as `undecided`.
 ///
 /// # Example
 /// ```yaml
@@ -38,18 +38,18 @@ use crate::step::{ColumnContext, same_columns};
 /// ```
 ///
 /// # Errors
-/// - The pattern asks for a hydrogen atom, and `merge_hydrogens` is left out.
-/// - Looking for the pattern takes more than 2,000,000 steps in one molecule, which the message names.
+/// - The pattern requires a hydrogen atom, and `merge_hydrogens` is not set.
+/// - The search takes more than 2,000,000 steps in one molecule, which the message names.
 #[step("molecules.substructure", version = 2, columns = same_columns, check = can_match)]
 pub fn select_by_substructure(
     molecules: Input<Molecules>,
     /// The pattern.
     #[param(example = "C(=O)[OX2H]")]
     smarts: Smarts,
-    /// What a hydrogen atom of the pattern means: `true`, one that its neighbour counts, so that `C[#1]` is `[C;!H0]`, as by
-    /// RDKit's `MergeQueryHs`; `false`, one that stays an atom, which ordinary hydrogens do not.
+    /// How to interpret a hydrogen atom in the pattern: `true` merges it into its neighbour, so that `C[#1]` becomes
+    /// `[C;!H0]`, like RDKit's `MergeQueryHs`; `false` matches only explicit hydrogens such as deuterium.
     merge_hydrogens: Option<bool>,
-    /// Whether molecules in which it occurs are kept (`keep`) or dropped (`drop`).
+    /// Whether to keep (`keep`) or drop (`drop`) the molecules that match.
     #[param(default = "keep", one_of = ["keep", "drop"])]
     action: String,
     context: &ExecutionContext<'_>,
@@ -70,10 +70,10 @@ pub fn select_by_substructure(
     Ok(Molecules::new(molecules.table().gather(&kept))?)
 }
 
-/// Whether `structure`, spelled `smiles`, has the pattern called `name`; none if the library cannot tell.
+/// Returns whether `structure`, with the SMILES `smiles`, has the pattern called `name`; `None` if the library fails.
 ///
 /// # Errors
-/// Says that it would take too long.
+/// Fails if the search takes too long.
 pub(super) fn found_in(
     structure: &Structure,
     smiles: &str,
@@ -84,8 +84,8 @@ pub(super) fn found_in(
         Ok(found) => Ok(Some(found)),
         Err(Unmatched::Failed) => Ok(None),
         Err(error @ Unmatched::TooLong) => Err(StepError::new(format!(
-            "`{name}` cannot be looked for in `{}`: {error}; write a pattern that says more of its atoms or has fewer of \
-             them, or filter such molecules out before",
+            "cannot search for `{name}` in `{}`: {error}; write a pattern with fewer or more specific atoms, or filter such \
+             molecules out first",
             shortened(smiles.as_bytes())
         ))),
     }

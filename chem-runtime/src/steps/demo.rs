@@ -1,4 +1,4 @@
-//! Three steps to try a flow with: a text, its characters, and how many there are.
+//! Three demonstration steps: a text, its characters, and their number.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,10 +23,10 @@ impl JsonArtifact for CharacterList {
     const KIND: &'static str = "characters";
 }
 
-/// How many characters there were.
+/// A number of characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CharacterCount {
-    /// Their number.
+    /// The number of Unicode scalar values.
     pub characters: usize,
 }
 
@@ -34,7 +34,7 @@ impl JsonArtifact for CharacterCount {
     const KIND: &'static str = "count";
 }
 
-/// Gives a text.
+/// Returns a text.
 ///
 /// # Example
 /// ```yaml
@@ -46,10 +46,10 @@ impl JsonArtifact for CharacterCount {
 /// ```
 ///
 /// # Errors
-/// - The text has the character U+0000, which no store can hold.
+/// - The text contains the character U+0000, which no store can hold.
 #[step("demo.seed", version = 1)]
 pub fn seed(
-    /// The text to give.
+    /// The text to return.
     #[param(default = "hello, flow", example = "aspirin")]
     text: String,
 ) -> Result<Text, StepError> {
@@ -58,7 +58,7 @@ pub fn seed(
 
 /// Splits a text into its characters.
 ///
-/// A character is a Unicode scalar value: an accent that is written by itself counts by itself.
+/// A character is a Unicode scalar value: a combining accent counts separately.
 ///
 /// # Example
 /// ```yaml
@@ -72,7 +72,7 @@ pub fn seed(
 /// ```
 ///
 /// # Errors
-/// - None of its own: every text has characters, if only none.
+/// - No errors specific to this step.
 #[step("demo.characters", version = 1)]
 pub fn characters(text: Input<Text>) -> Result<CharacterList, StepError> {
     Ok(CharacterList(text.0.chars().collect()))
@@ -80,8 +80,7 @@ pub fn characters(text: Input<Text>) -> Result<CharacterList, StepError> {
 
 /// Prints characters and counts them.
 ///
-/// What it prints is a signal of the run, `printed`, with the characters put together as `text` and their number as
-/// `count`.
+/// The output is the signal `printed`, with the characters joined as `text` and their number as `count`.
 ///
 /// # Example
 /// ```yaml
@@ -97,7 +96,7 @@ pub fn characters(text: Input<Text>) -> Result<CharacterList, StepError> {
 /// ```
 ///
 /// # Errors
-/// - None of its own.
+/// - No errors specific to this step.
 #[step("demo.count", version = 1, kind = Sink)]
 pub fn count(characters: Input<CharacterList>, context: &ExecutionContext<'_>) -> Result<CharacterCount, StepError> {
     let count = characters.0.len();
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rust_builds_and_what_a_manifest_says_are_one() {
+    fn rust_and_a_manifest_define_the_same_flow() {
         let seed = Registry::linked().unwrap().get("demo.seed").unwrap();
         let written = serde_json::Map::from_iter([("text".to_owned(), json!("hello, flow"))]);
         for params in [written.clone(), serde_json::Map::new()] {

@@ -1,4 +1,4 @@
-//! The step types that come with the runtime.
+//! The built-in step types that need no chemistry.
 
 pub mod demo;
 pub mod process;

@@ -45,7 +45,7 @@ fn the_first_line_of_a_file_is_held_against_what_parameters_name() {
     ] {
         assert_eq!(found(read, NEXT), [said], "{read}");
     }
-    let none = "E0413 leave it out, or write `format: csv` or `tsv` if the first line names columns";
+    let none = "E0413 omit it, or write `format: csv` or `tsv` if the first line names columns";
     assert_eq!(found("format: smi, name_column: name, numbers: [logp]", NEXT), [none, none]);
     assert!(found("smiles_column: SMILES, name_column: name, numbers: [logp]", NEXT).is_empty());
 }
@@ -66,10 +66,7 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.smi", "atropisomers: flatten"),
     ] {
         let found = found_in(file, read, NEXT);
-        assert!(
-            matches!(&found[..], [only] if only.starts_with("E0413 leave it out")),
-            "{file} with {read}: {found:?}"
-        );
+        assert!(matches!(&found[..], [only] if only.starts_with("E0413 omit it")), "{file} with {read}: {found:?}");
     }
     for (file, read) in [
         ("drugs.smi", "smiles_column: smiles, missing: [], numbers: [], delimiter: ','"),

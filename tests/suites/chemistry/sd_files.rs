@@ -148,7 +148,7 @@ fn a_column_whose_name_would_read_back_as_another_is_refused() {
         });
         let renamed = StepOutput::of("main", Molecules::new(Table::new(columns).unwrap()).unwrap()).unwrap();
         let said = run(&write("a.sdf"), directory.path(), &[("molecules", &renamed)]).unwrap_err().to_string();
-        assert!(said.contains("would read back as another"), "{said}");
+        assert!(said.contains("would not read back unchanged"), "{said}");
     }
     let said = run(&read("nowhere.sdf", &[("on_error", Value::from("fail"))]), Path::new("."), &[]).unwrap_err();
     assert!(said.to_string().contains("nowhere.sdf"));

@@ -128,7 +128,7 @@ fn what_cannot_be_compared_with_is_one_clear_error() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("bad.smi"), "CCO fine\nC1CC broken\n").unwrap();
     for (step, words) in [
-        (similar(&[], 0.0, None), ["no molecule", "queries"]),
+        (similar(&[], 0.0, None), ["no query molecule", "queries"]),
         (RankBySimilarity { path: Some("bad.smi".into()), ..similar(&[], 0.0, None) }, ["line 2", "unclosed ring"]),
         (RankBySimilarity { path: Some("none.smi".into()), ..similar(&[], 0.0, None) }, ["none.smi", "cannot read"]),
     ] {

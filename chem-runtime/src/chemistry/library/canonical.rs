@@ -1,28 +1,26 @@
-//! Structures from canonical SMILES, by a shorter way where that gives the same.
+//! Parses canonical SMILES by a faster path where that gives the same result.
 //!
-//! What a canonical SMILES says of a molecule is what was found when it was written: which atoms are aromatic, which order
-//! each bond has, where the charges and the hydrogens are. To read just that is to have the molecule again, but for what a
-//! SMILES does not say: that a dummy, a triple bond, or a bond of another kind belongs to an aromatic ring, which orbitals
-//! an unpaired electron or a metal's bonds take, and which hydrogens stay atoms. A molecule that has any of these goes
-//! the long way.
+//! A canonical SMILES records what was perceived when it was written: the aromatic atoms, the bond orders, the charges and
+//! the hydrogens. Parsing it without perceiving these again restores the molecule, except for what a SMILES does not
+//! record: that a dummy atom, a triple bond or an unusual bond belongs to an aromatic ring, the orbitals of an unpaired
+//! electron or of a metal's bonds, and which hydrogens remain atoms. A molecule with any of these takes the full path.
 
 use cosmolkit::{Atom, Bond, BondOrder, Molecule, SanitizeOperations, SanitizeParams, SmilesParseParams};
 
 use super::{Structure, guarded, limits};
 
 impl Structure {
-    /// The structure of a SMILES that [`canonical_smiles`](Self::canonical_smiles) wrote, without its stereochemistry: for
-    /// properties other than the InChIKey, for fingerprints, patterns and scaffolds, which all are what they are for
-    /// [`from_smiles`](Self::from_smiles). It takes half the time or less, since what was settled when the SMILES was
-    /// written is not settled again. Of another SMILES it makes a molecule that is not perceived in full.
+    /// Parses a SMILES that [`canonical_smiles`](Self::canonical_smiles) wrote, without its stereochemistry. Properties other
+    /// than the InChIKey, fingerprints, pattern matches and scaffolds equal those of [`from_smiles`](Self::from_smiles). It
+    /// takes at most half the time. Any other SMILES gives a molecule that is not fully perceived.
     ///
     /// # Errors
-    /// Those of `from_smiles`.
+    /// Fails like `from_smiles`.
     pub fn from_canonical(smiles: &str) -> Result<Self, String> {
         limits::check(smiles)?;
         match guarded(|| as_written(smiles)).flatten().filter(is_settled) {
             Some(molecule) => Ok(Self(molecule)),
-            // Which says why, or does better.
+            // The full path either succeeds or reports the reason.
             None => Self::from_smiles(smiles),
         }
     }
@@ -40,7 +38,7 @@ fn as_written(smiles: &str) -> Option<Molecule> {
     Some(molecule)
 }
 
-/// Whether the SMILES said all of the molecule that anything is computed from.
+/// Returns whether the SMILES records everything that computed values depend on.
 fn is_settled(molecule: &Molecule) -> bool {
     let topology = molecule.topology();
     let neighbours = |at: usize| topology.adjacency.neighbors_of(at).len();
@@ -48,8 +46,7 @@ fn is_settled(molecule: &Molecule) -> bool {
         && topology.bonds.iter().all(|bond| is_of_plain_order(bond, neighbours))
 }
 
-/// Whether an atom is one of the elements that organic molecules are made of, or a monatomic ion, without unpaired
-/// electrons.
+/// Returns whether an atom has no unpaired electrons and is of an element common in organic molecules, or a monatomic ion.
 fn is_ordinary(atom: &Atom, neighbours: usize) -> bool {
     atom.radical_electrons() == 0
         && match atom.atomic_number() {
@@ -60,7 +57,7 @@ fn is_ordinary(atom: &Atom, neighbours: usize) -> bool {
         }
 }
 
-/// Whether a bond is single, double or aromatic, or a triple bond that no ring goes through.
+/// Returns whether a bond is single, double or aromatic, or a triple bond outside rings.
 fn is_of_plain_order(bond: &Bond, neighbours: impl Fn(usize) -> usize) -> bool {
     match bond.order() {
         BondOrder::Single | BondOrder::Double | BondOrder::Aromatic => true,
@@ -74,9 +71,9 @@ mod tests {
     use super::*;
     use crate::chemistry::{FingerprintKind, Property};
 
-    /// What stands in a table of molecules may be odd. Ordinary molecules are compared with RDKit's values elsewhere.
+    /// Covers unusual molecules. Ordinary ones are compared with RDKit's values elsewhere.
     #[test]
-    fn odd_molecules_are_what_they_are_by_the_long_way() {
+    fn both_paths_agree_on_unusual_molecules() {
         for smiles in [
             "[H][H]",
             "[2H]OC([2H])([2H])[2H]",
@@ -122,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_molecule_is_refused_as_it_always_is() {
+    fn both_paths_refuse_invalid_smiles_alike() {
         for smiles in ["C(", "C1CC", "CN(C)(C)(C)C", &"C".repeat(1_001)] {
             assert_eq!(Structure::from_canonical(smiles).err(), Structure::from_smiles(smiles).err(), "{smiles}");
             assert!(Structure::from_canonical(smiles).is_err(), "{smiles}");

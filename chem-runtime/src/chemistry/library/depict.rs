@@ -1,18 +1,18 @@
-//! Structures as pictures.
+//! Draws structures.
 
 use super::limits::MAX_DRAWN_ATOMS;
 use super::{Structure, guarded};
 
 impl Structure {
-    /// Whether drawing it, or laying it out, takes seconds: it has more than [`MAX_DRAWN_ATOMS`].
+    /// Returns whether drawing it or computing a layout takes seconds: it has more than [`MAX_DRAWN_ATOMS`] atoms.
     pub fn is_slow_to_draw(&self) -> bool {
         self.0.num_atoms() > MAX_DRAWN_ATOMS
     }
 
-    /// The structure drawn as an SVG of this size in pixels, on white.
+    /// Draws the structure as an SVG of this size in pixels, on white.
     ///
     /// # Errors
-    /// Says that it has more than [`MAX_DRAWN_ATOMS`], or that the library cannot draw it.
+    /// Fails if it has more than [`MAX_DRAWN_ATOMS`] atoms, or if the library cannot draw it.
     pub fn svg(&self, width: u32, height: u32) -> Result<String, String> {
         if self.is_slow_to_draw() {
             let atoms = self.0.num_atoms();
@@ -28,7 +28,7 @@ mod tests {
     use crate::records::on_workers;
 
     #[test]
-    fn a_molecule_that_would_take_long_is_not_drawn() {
+    fn a_large_molecule_is_not_drawn() {
         let svg =
             |atoms: usize| on_workers(|| Structure::from_smiles(&"C".repeat(atoms)).unwrap().svg(280, 190)).unwrap();
         assert!(svg(30).unwrap().contains("<svg"));

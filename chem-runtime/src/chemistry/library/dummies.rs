@@ -1,19 +1,19 @@
-//! Dummy atoms of mol blocks: `R`, `R#`, `*` and R groups, as the library reads them.
+//! Rewrites the dummy atoms of mol blocks (`R`, `R#`, `*` and R groups) for the library.
 //!
-//! The library takes `R` and `*`, which it writes itself, and all R groups for queries, and `R#` for an atom without an
-//! element. RDKit reads R group 1 as the isotope 1 of a dummy, `[1*]`, and so it is here.
+//! The library parses `R` and `*`, although it writes them itself, and all R groups as queries, and `R#` as an atom without
+//! an element. RDKit parses R group 1 as the isotope 1 of a dummy atom, `[1*]`, and so does this module.
 
 use std::borrow::Cow;
 
 use crate::chemistry::limits::{Drawn, SYMBOL};
 
-/// So many lines are before the atoms of a V2000 block.
+/// The number of lines before the atoms of a V2000 block.
 const HEADER_LINES: usize = 4;
 
-/// `block` with its dummy atoms written as `R#` and their R groups as isotopes.
+/// Rewrites the dummy atoms of `block` as `R#` and their R groups as isotopes.
 ///
 /// # Errors
-/// Says which R group is not one of a dummy atom, or that a bond ends at several atoms.
+/// Fails if an R group does not belong to a dummy atom, or if a bond ends at several atoms.
 pub(super) fn with_dummies<'a>(block: &'a str, drawn: &Drawn) -> Result<Cow<'a, str>, String> {
     if drawn.v3000 { of_v3000(block) } else { of_v2000(block, drawn.atoms) }
 }
@@ -23,7 +23,7 @@ fn is_dummy(symbol: &str) -> bool {
         || symbol.strip_prefix('R').is_some_and(|rest| rest == "#" || rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Whether the library takes it for a query.
+/// Returns whether the library parses the symbol as a query.
 fn is_query(symbol: &str) -> bool {
     matches!(symbol, "R" | "*")
 }
@@ -97,7 +97,7 @@ fn of_v3000(block: &str) -> Result<Cow<'_, str>, String> {
     Ok(if changed { Cow::Owned(text) } else { Cow::Borrowed(block) })
 }
 
-/// The entry of an atom as the library reads it, if that is another.
+/// Rewrites the entry of an atom; `None` if it needs no change.
 fn dummy_of_v3000(entry: &str) -> Result<Option<String>, String> {
     let mut fields = entry.split_whitespace();
     let (Some(atom), Some(symbol)) = (fields.next(), fields.next()) else { return Ok(None) };

@@ -1,12 +1,12 @@
-//! Structures with other charges, hydrogens or labels on their atoms.
+//! Edits the charges, hydrogens and isotope labels of atoms.
 
 use cosmolkit::{Atom, CoordinateBlock, Molecule, MoleculeProperties, SanitizeOperations, SanitizeParams};
 
 use super::{Structure, guarded};
 
 impl Structure {
-    /// The structure after `edit` of its atoms, whose bonds, aromaticity and chirality stay. `None` if an atom of it then
-    /// has a valence that its element does not have.
+    /// Applies `edit` to the atoms, without changing bonds, aromaticity or chirality. Returns `None` if an atom then has an
+    /// invalid valence.
     pub(super) fn edited(&self, edit: impl FnOnce(&mut [Atom])) -> Option<Self> {
         guarded(|| {
             let mut topology = self.0.topology().clone();

@@ -1,16 +1,16 @@
-//! Fingerprints: which structural features a molecule has, as bits, and how alike two molecules are by them.
+//! Molecular fingerprints: structural features as bits, and their similarity.
 
 use cosmolkit::{MorganFingerprintParams, MorganGeneratorParams};
 
 use super::{Structure, guarded};
 
-/// The radius of ECFP4: its number is the diameter.
+/// The radius of ECFP4; the 4 in its name is the diameter.
 const ECFP4_RADIUS: u32 = 2;
 
-/// The length of an ECFP4 fingerprint.
+/// The number of bits of an ECFP4 fingerprint.
 const ECFP4_BITS: u32 = 2048;
 
-/// Which features a fingerprint is made of.
+/// The kinds of fingerprints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FingerprintKind {
     /// Environments of atoms up to two bonds away, folded to 2048 bits: RDKit's Morgan fingerprint of radius 2.
@@ -21,7 +21,7 @@ pub enum FingerprintKind {
 }
 
 impl FingerprintKind {
-    /// The kind that a manifest calls `name`.
+    /// Returns the kind with this name in manifests.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "ecfp4" => Some(Self::Ecfp4),
@@ -31,7 +31,7 @@ impl FingerprintKind {
     }
 }
 
-/// A molecule's features as bits.
+/// The features of a molecule as bits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     words: Box<[u64]>,
@@ -39,7 +39,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The fingerprint with these bits set.
+    /// Creates a fingerprint with these bits set.
     pub fn of_bits(bits: impl IntoIterator<Item = u32>) -> Self {
         let mut words = vec![0; ECFP4_BITS as usize / 64];
         for bit in bits {
@@ -51,12 +51,12 @@ impl Fingerprint {
         Self { words: words.into(), ones }
     }
 
-    /// How many bits are set.
+    /// Returns the number of bits that are set.
     pub fn ones(&self) -> u32 {
         self.ones
     }
 
-    /// The bits that are set, in order.
+    /// Returns the indices of the bits that are set, in ascending order.
     pub fn bits(&self) -> impl Iterator<Item = u32> {
         self.words.iter().zip(0_u32..).flat_map(|(word, index)| {
             let mut rest = *word;
@@ -68,8 +68,8 @@ impl Fingerprint {
         })
     }
 
-    /// Tanimoto's coefficient: the bits that both have over those that either has, from 0 to 1. Of two fingerprints
-    /// without bits it is 1.
+    /// Returns the Tanimoto coefficient: the number of common bits divided by the number of bits set in either, from 0 to
+    /// 1. For two fingerprints without bits it is 1.
     pub fn tanimoto(&self, other: &Self) -> f64 {
         let both: u32 = self.words.iter().zip(&other.words).map(|(a, b)| (a & b).count_ones()).sum();
         match self.ones + other.ones - both {
@@ -80,7 +80,7 @@ impl Fingerprint {
 }
 
 impl Structure {
-    /// The fingerprint of this kind; none if the library cannot make it.
+    /// Computes the fingerprint of this kind; `None` if the library fails.
     pub fn fingerprint(&self, kind: FingerprintKind) -> Option<Fingerprint> {
         let bits = match kind {
             FingerprintKind::Ecfp4 => {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn alike_is_what_is_shared() {
+    fn similarity_counts_common_bits() {
         let (none, a, b) =
             (Fingerprint::of_bits([]), Fingerprint::of_bits([1, 2, 3]), Fingerprint::of_bits([2, 3, 70]));
         assert_eq!((a.tanimoto(&b), b.tanimoto(&a), a.tanimoto(&a)), (0.5, 0.5, 1.0));

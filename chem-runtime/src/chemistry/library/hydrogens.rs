@@ -1,17 +1,17 @@
-//! Hydrogen atoms in SMARTS patterns: which of them no molecule has as an atom.
+//! Finds hydrogen atoms in SMARTS patterns that match no molecule.
 //!
-//! Reading a molecule removes its ordinary hydrogens and leaves their number with the atom that they were bonded to.
-//! These stay atoms, as RDKit has it: isotopes, charged ones, those without a neighbour or with several, those bonded to
-//! hydrogen or to a dummy, and those that a double bond's stereochemistry is written by.
+//! Parsing a molecule makes its ordinary hydrogens implicit: a count on the atom that they were bonded to. As in RDKit,
+//! the following remain atoms: isotopes, charged hydrogens, those without a neighbour or with several, those bonded to
+//! hydrogen or to a dummy atom, and those that define the stereochemistry of a double bond.
 
 use cosmolkit::{AtomQueryPredicate, QueryGraph, QueryNode};
 
 type AtomQuery = QueryNode<AtomQueryPredicate>;
 
-/// The first atom of `pattern` that asks for an ordinary hydrogen as an atom: itself, or in a recursive pattern within it.
+/// Returns the first atom of `pattern` that requires an ordinary hydrogen atom, itself or in a recursive pattern.
 ///
-/// An atom that may be something else (`[#1,#6]`, `[!#1]`) does not ask for one, nor does one that asks for a hydrogen
-/// that stays an atom: `[2H]`, `[H+]`, `[H][H]`, `[#1][#0]`, a hydrogen with two bonds.
+/// An atom that may be another element (`[#1,#6]`, `[!#1]`) does not require one, nor does one that requires a hydrogen
+/// that remains an atom: `[2H]`, `[H+]`, `[H][H]`, `[#1][#0]`, a hydrogen with two bonds.
 pub(super) fn ordinary_hydrogen(pattern: &QueryGraph) -> Option<usize> {
     let atoms = pattern.atoms();
     let is_removed = |at: usize| {
@@ -21,17 +21,17 @@ pub(super) fn ordinary_hydrogen(pattern: &QueryGraph) -> Option<usize> {
     };
     atoms.iter().enumerate().position(|(at, atom)| {
         let query = atom.predicate();
-        if is_ordinary(query) { is_removed(at) } else { recursive_patterns(query).iter().any(|it| asks(it)) }
+        if is_ordinary(query) { is_removed(at) } else { recursive_patterns(query).iter().any(|it| requires_one(it)) }
     })
 }
 
-fn asks(pattern: &QueryGraph) -> bool {
-    // `$([#1])` is `#1` for the atom that it is said of, where it may be an alternative or negated.
+fn requires_one(pattern: &QueryGraph) -> bool {
+    // `$([#1])` is equivalent to `#1` of the outer atom, where it may be an alternative or negated.
     let is_alternative = pattern.atom(0).is_some_and(|root| is_ordinary(root.predicate()));
     !is_alternative && ordinary_hydrogen(pattern).is_some()
 }
 
-/// Whether only ordinary hydrogens match.
+/// Returns whether only ordinary hydrogens match.
 fn is_ordinary(query: &AtomQuery) -> bool {
     match query {
         QueryNode::And(parts) => parts.iter().any(is_ordinary) && !parts.iter().any(stays_an_atom),
@@ -45,7 +45,7 @@ fn is_ordinary(query: &AtomQuery) -> bool {
     }
 }
 
-/// Whether a hydrogen that matches is one that stays an atom.
+/// Returns whether a matching hydrogen always remains an atom.
 fn stays_an_atom(query: &AtomQuery) -> bool {
     use AtomQueryPredicate::{ExplicitDegree, FormalCharge, Isotope, NegativeFormalCharge};
     match query {
@@ -57,7 +57,7 @@ fn stays_an_atom(query: &AtomQuery) -> bool {
     }
 }
 
-/// Whether an atom that matches keeps its hydrogens as atoms: hydrogen itself, and a dummy.
+/// Returns whether the hydrogens of a matching atom remain atoms: those of hydrogen itself and of dummy atoms.
 fn keeps(query: &AtomQuery) -> bool {
     match query {
         QueryNode::And(parts) => parts.iter().any(keeps),
@@ -76,7 +76,7 @@ fn atomic_number(predicate: &AtomQueryPredicate) -> Option<u8> {
     }
 }
 
-/// The recursive patterns that a query is made of, negated ones too.
+/// Returns the recursive patterns in a query, including negated ones.
 fn recursive_patterns(query: &AtomQuery) -> Vec<&QueryGraph> {
     match query {
         QueryNode::And(parts) | QueryNode::Or(parts) | QueryNode::Xor(parts) => {

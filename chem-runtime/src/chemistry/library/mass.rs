@@ -1,29 +1,31 @@
-//! Masses, and what is made of them.
+//! Computes masses and properties derived from them.
 
 use cosmolkit::Molecule;
 
 use super::{Structure, number};
 
 impl Structure {
-    /// Molecular weight with natural isotope abundances, g/mol. A dummy atom has no weight, whatever its label. `None` if
-    /// an isotope is not in the library's table.
+    /// Computes the molecular weight with natural isotope abundances, in g/mol. A dummy atom has no weight, labelled or
+    /// not. Returns `None` if an isotope is not in the library's table.
     pub fn molecular_weight(&self) -> Option<f64> {
         self.weighed(|molecule| molecule.molecular_weight().ok())
     }
 
-    /// Mass of the most abundant isotopes, Da. `None` where the [molecular weight](Self::molecular_weight) is.
+    /// Computes the mass of the most abundant isotopes, in Da. Returns `None` if the
+    /// [molecular weight](Self::molecular_weight) is `None`.
     pub fn exact_mass(&self) -> Option<f64> {
         self.weighed(|molecule| molecule.exact_molecular_weight().ok())
     }
 
-    /// Quantitative estimate of drug-likeness, weighted by mean, from 0 to 1: <https://doi.org/10.1038/nchem.1243>. `None`
-    /// where the [molecular weight](Self::molecular_weight) is, which it is made of.
+    /// Computes the quantitative estimate of drug-likeness with mean weights, from 0 to 1:
+    /// <https://doi.org/10.1038/nchem.1243>. Returns `None` if the [molecular weight](Self::molecular_weight), on which it
+    /// depends, is `None`.
     pub fn qed(&self) -> Option<f64> {
         self.weighed(|molecule| molecule.qed().ok())
     }
 
-    /// What `weigh` finds for the molecule without the labels of its dummy atoms, which the library takes for isotopes
-    /// that it does not know.
+    /// Applies `weigh` to the molecule without the labels of its dummy atoms, which the library would interpret as unknown
+    /// isotopes.
     fn weighed(&self, weigh: impl FnOnce(&Molecule) -> Option<f64>) -> Option<f64> {
         let labelled = |atom: &cosmolkit::Atom| atom.atomic_number() == 0 && atom.isotope().is_some();
         if !self.0.topology().atoms.iter().any(labelled) {
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn an_isotope_that_the_table_does_not_have_is_no_mass_at_all() {
+    fn a_molecule_with_an_unknown_isotope_has_no_mass() {
         let unknown = Structure::from_smiles("[999CH4]").unwrap();
         assert_eq!((unknown.molecular_weight(), unknown.exact_mass(), unknown.qed()), (None, None, None));
         assert!(Structure::from_smiles("[13CH4]").unwrap().exact_mass().is_some());

@@ -1,4 +1,4 @@
-//! Whether a structure has a pattern, within a budget of steps.
+//! Searches structures for patterns, within a budget of steps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,26 +8,26 @@ use cosmolkit::{AtomQueryPredicate, QueryGraph, QueryNode, SubstructMatchParams}
 use super::pattern::Pattern;
 use super::{Structure, guarded};
 
-/// Looking for a pattern in a molecule takes at most so many steps: each puts an atom of the pattern on an atom of the
-/// molecule that is like it. In a pattern of several parts, `C.C`, a step may be tried on every atom and counts as many.
+/// The maximum number of steps of a search. Each step maps an atom of the pattern to a matching atom of the molecule. For a
+/// pattern with several components, `C.C`, a step may try every atom and counts once per atom.
 pub const MAX_MATCH_STEPS: u64 = 2_000_000;
 
-/// Why it is not known whether a structure has a pattern.
+/// Why a search has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unmatched {
-    /// It would take more than [`MAX_MATCH_STEPS`].
-    #[error("looking for it takes more than {MAX_MATCH_STEPS} steps")]
+    /// The search would take more than [`MAX_MATCH_STEPS`].
+    #[error("the search takes more than {MAX_MATCH_STEPS} steps")]
     TooLong,
-    /// The library cannot tell.
-    #[error("the chemistry library failed to look for it")]
+    /// The library failed.
+    #[error("the chemistry library failed to search for it")]
     Failed,
 }
 
 impl Structure {
-    /// Whether the pattern occurs in the structure, stereochemistry left out of account.
+    /// Returns whether the pattern occurs in the structure. Ignores stereochemistry.
     ///
     /// # Errors
-    /// Says why that is not known.
+    /// Fails if the search takes too long or the library fails.
     pub fn has(&self, pattern: &Pattern) -> Result<bool, Unmatched> {
         let atoms_per_step = if in_parts(pattern.query()) { self.0.num_atoms().max(1) as u64 } else { 1 };
         let allowed = MAX_MATCH_STEPS / atoms_per_step;
@@ -35,7 +35,7 @@ impl Structure {
         let count = Arc::clone(&taken);
         let params = SubstructMatchParams {
             max_matches: 1,
-            // Once the budget is spent no atom is like another, and the search ends.
+            // Once the budget is spent no atom matches, which ends the search.
             extra_atom_check: Some(Arc::new(move |_, _, _, _| count.fetch_add(1, Ordering::Relaxed) < allowed)),
             ..SubstructMatchParams::default()
         };
@@ -47,7 +47,7 @@ impl Structure {
     }
 }
 
-/// Whether the pattern or a recursive pattern in it has several parts.
+/// Returns whether the pattern or a recursive pattern in it has several components.
 fn in_parts(pattern: &QueryGraph) -> bool {
     parts(pattern) > 1 || pattern.atoms().iter().any(|atom| has_parts(atom.predicate()))
 }
@@ -61,7 +61,7 @@ fn has_parts(query: &QueryNode<AtomQueryPredicate>) -> bool {
     }
 }
 
-/// How many parts the atoms of the pattern are in.
+/// Counts the connected components of the pattern.
 fn parts(pattern: &QueryGraph) -> usize {
     let neighbours = pattern.adjacency();
     let mut seen = vec![false; neighbours.len()];
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_would_not_end_ends_with_its_limit() {
+    fn an_endless_search_stops_at_its_limit() {
         let (chain, fullerene) = ("C".repeat(300), "C1CC1".repeat(100));
         let found = on_workers(|| {
             [

@@ -1,4 +1,4 @@
-//! Structures from MDL mol blocks, as SD files hold them.
+//! Parses MDL mol blocks, the structures in SD files.
 
 use cosmolkit::{
     BondDirection, BondOrder, BondStereo, CoordinateBlock, Molecule, MoleculeProperties, SdfError, SdfReadParams,
@@ -9,17 +9,17 @@ use super::{Structure, guarded, limits, without_stages};
 use crate::chemistry::limits::Drawn;
 
 impl Structure {
-    /// The structure that a mol block draws, V2000 or V3000. Stereochemistry is read off wedges, or else off coordinates
-    /// in space. An atom has at least the hydrogens that are drawn on it.
+    /// Parses a mol block, V2000 or V3000. Stereochemistry comes from wedges, or from 3D coordinates. An atom has at least
+    /// the hydrogens that are drawn on it.
     ///
     /// # Errors
-    /// Says why there is none: the block cannot be read or is a query, the molecule is impossible, it breaks a limit, or
-    /// its drawing says what a SMILES does not: racemic or relative stereocentres, an atropisomer, a bond to several atoms.
+    /// Fails if the block is malformed or a query, if the molecule is impossible or exceeds a limit, or if the block
+    /// contains what a SMILES cannot represent: racemic or relative stereocentres, an atropisomer, a bond to several atoms.
     pub fn from_mol_block(block: &str) -> Result<Self, String> {
         Self::of_mol_block(block, false)
     }
 
-    /// The same; with `flatten` an atropisomer loses the configuration of its axis.
+    /// Parses a mol block. With `flatten`, drops the configuration of an atropisomer's axis.
     fn of_mol_block(block: &str, flatten: bool) -> Result<Self, String> {
         let drawn = limits::check_mol_block(block)?;
         if let Some(group) = &drawn.stereo_group {
@@ -46,7 +46,7 @@ impl Structure {
         }
     }
 
-    /// The structure that the SMILES of `molecule` spells, whose hydrogens are those of brackets and of valence.
+    /// Writes `molecule` as SMILES and parses that, which normalizes its hydrogens.
     fn by_smiles(molecule: &Molecule) -> Result<Self, String> {
         let smiles = match guarded(|| molecule.to_smiles()) {
             Some(Ok(smiles)) => String::from_utf8_lossy(&smiles.into_bytes()).into_owned(),
@@ -58,19 +58,19 @@ impl Structure {
         Self::from_smiles(&smiles)
     }
 
-    /// The canonical SMILES of the structure that a mol block draws. It goes by way of a SMILES, so that what is drawn is
-    /// held to the limits of one and gives the record that its SMILES would give.
+    /// Returns the canonical SMILES of a mol block. The structure is written as SMILES and parsed again, so the limits of
+    /// SMILES apply, and the result equals that of reading the SMILES.
     ///
     /// # Errors
-    /// Those of [`from_mol_block`](Self::from_mol_block).
+    /// Fails like [`from_mol_block`](Self::from_mol_block).
     pub fn canonical_smiles_of_mol_block(block: &str) -> Result<String, String> {
         Self::from_mol_block(block)?.canonical_smiles_by_way_of_one()
     }
 
-    /// The same, of an atropisomer without the configuration of its axis.
+    /// Returns the canonical SMILES of a mol block, and drops the configuration of an atropisomer's axis.
     ///
     /// # Errors
-    /// The other ones.
+    /// Fails like [`from_mol_block`](Self::from_mol_block), except for atropisomers.
     pub fn canonical_smiles_of_flattened(block: &str) -> Result<String, String> {
         Self::of_mol_block(block, true)?.canonical_smiles_by_way_of_one()
     }
@@ -81,7 +81,7 @@ impl Structure {
     }
 }
 
-/// The molecule that a block draws, with or without the hydrogens that SMILES leave out.
+/// Parses a block with the library. `remove_hs` makes ordinary hydrogens implicit.
 pub(super) fn parsed(block: &str, remove_hs: bool) -> Result<Molecule, String> {
     let params = SdfReadParams { remove_hs, ..SdfReadParams::default() };
     match guarded(|| Molecule::from_mol_with_params(block, &params)) {
@@ -99,8 +99,9 @@ fn is_atropisomeric(stereo: BondStereo) -> bool {
     matches!(stereo, BondStereo::AtropCw | BondStereo::AtropCcw)
 }
 
-/// Whether each atom of `molecule` has the hydrogens that are drawn on it. The library, as RDKit, takes them off before it
-/// looks at valences: one beyond the valence of its atom, such as the third of an ammine ligand, is gone without a word.
+/// Returns whether each atom of `molecule` has the hydrogens that are drawn on it. The library, like RDKit, removes
+/// hydrogens before it checks valences: one beyond the valence of its atom, such as the third of an ammine ligand, would be
+/// lost silently.
 fn keeps_hydrogens(molecule: &Molecule, drawn: &Drawn) -> bool {
     let Some(expected) = drawn.drawn_hydrogens() else { return true };
     let atoms = molecule.atoms();
@@ -120,8 +121,8 @@ fn keeps_hydrogens(molecule: &Molecule, drawn: &Drawn) -> bool {
     })
 }
 
-/// The molecule without what the library has no SMILES for; `None` if it has nothing such: the wedges on double bonds, which
-/// have said by now what they say of the stereocentre, as that of a sulfoxide's S=O does, and the axes of atropisomers.
+/// Removes what the library cannot write as SMILES: the axes of atropisomers, and wedges on double bonds, such as the S=O
+/// of a sulfoxide, which are redundant once the stereocentre is perceived. Returns `None` if there is nothing to remove.
 fn without_what_smiles_lack(molecule: &Molecule) -> Option<Molecule> {
     let is_wedge =
         |direction| matches!(direction, BondDirection::BeginWedge | BondDirection::BeginDash | BondDirection::Unknown);

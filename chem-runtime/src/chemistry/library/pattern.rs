@@ -1,4 +1,4 @@
-//! SMARTS patterns: what they may be, and how they are read. Whether a structure has one is said in `matching`.
+//! Parses SMARTS patterns and checks their limits. `matching` searches for them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,23 +8,23 @@ use cosmolkit::{QueryGraph, SmartsParseError, SmartsParseParams, parse_smarts_wi
 use super::guarded;
 use super::hydrogens::ordinary_hydrogen;
 
-/// A SMARTS has at most so many bytes.
+/// The maximum length of a SMARTS, in bytes.
 pub const MAX_SMARTS_BYTES: usize = 5_000;
 
-/// Brackets and parentheses of a SMARTS stand in each other at most so deep.
+/// The maximum nesting of brackets and parentheses in a SMARTS.
 pub const MAX_SMARTS_DEPTH: usize = 50;
 
-/// A SMARTS pattern that is known to parse.
+/// A parsed SMARTS pattern.
 #[derive(Debug)]
 pub struct Pattern(QueryGraph);
 
-/// Why a text is no pattern, or no usable one.
+/// Why a text cannot be used as a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct NotAPattern {
-    /// What is wrong.
+    /// What is wrong with the pattern.
     pub message: String,
-    /// The bytes where, if that is known.
+    /// The bytes that are wrong, if known.
     pub at: Option<Range<usize>>,
     /// What to write instead.
     pub help: Option<&'static str>,
@@ -37,41 +37,41 @@ impl NotAPattern {
 }
 
 impl Pattern {
-    /// The pattern that `smarts` spells. Wants a deep stack.
+    /// Parses `smarts`. Requires a deep stack.
     ///
     /// # Errors
-    /// Says what is wrong with it: it does not parse, or it breaks a limit.
+    /// Fails if the pattern does not parse or exceeds a limit.
     pub fn from_smarts(smarts: &str) -> Result<Self, NotAPattern> {
         Self::read(smarts, false)
     }
 
-    /// The pattern that `smarts` spells, to look for in molecules whose hydrogens are counts of their neighbours. With
-    /// `merge_hydrogens` its hydrogen atoms become such counts, as by RDKit's `MergeQueryHs`: `C[#1]` is `[C;!H0]`.
-    /// `Some(false)` leaves them atoms, which ordinary hydrogens never match. Wants a deep stack.
+    /// Parses `smarts` for molecules with implicit hydrogens, which are counts on their neighbours. `Some(true)` turns the
+    /// hydrogen atoms of the pattern into such counts, like RDKit's `MergeQueryHs`: `C[#1]` becomes `[C;!H0]`.
+    /// `Some(false)` leaves them as atoms, which implicit hydrogens never match. Requires a deep stack.
     ///
     /// # Errors
-    /// Those of [`from_smarts`](Self::from_smarts), and unless `merge_hydrogens` is `Some(false)`, that the pattern asks
-    /// for a hydrogen atom that no molecule has.
+    /// Fails like [`from_smarts`](Self::from_smarts). Unless `merge_hydrogens` is `Some(false)`, also fails if the pattern
+    /// requires a hydrogen atom that no molecule has.
     pub fn for_molecules(smarts: &str, merge_hydrogens: Option<bool>) -> Result<Self, NotAPattern> {
         let pattern = Self::read(smarts, merge_hydrogens == Some(true))?;
         match (ordinary_hydrogen(&pattern.0), merge_hydrogens) {
             (None, _) | (_, Some(false)) => Ok(pattern),
             (Some(atom), None) => Err(NotAPattern {
-                message: "the pattern asks for a hydrogen atom, and molecules have hydrogens as counts of their \
-                          neighbours: it would match nothing"
+                message: "the pattern requires a hydrogen atom, but molecules have implicit hydrogens: it would match \
+                          nothing"
                     .to_owned(),
                 at: atom_span(smarts, atom),
                 help: Some(
-                    "write `merge_hydrogens: true` to have `C[#1]` mean `[C;!H0]`, or `merge_hydrogens: false` to find \
-                     only the hydrogens that stay atoms, such as deuterium",
+                    "write `merge_hydrogens: true` to interpret `C[#1]` as `[C;!H0]`, or `merge_hydrogens: false` to find \
+                     only explicit hydrogens, such as deuterium",
                 ),
             }),
             (Some(_), Some(true)) => Err(NotAPattern {
                 help: Some(
-                    "write `*[#1]` for an atom that has one, or leave `merge_hydrogens` out for `[2H]` and `[H+]`",
+                    "write `*[#1]` for an atom with a hydrogen, or omit `merge_hydrogens` to find `[2H]` and `[H+]`",
                 ),
                 ..NotAPattern::new(
-                    "the pattern asks for a hydrogen atom that has no neighbour to be counted with: it would match nothing",
+                    "the pattern requires a hydrogen atom that has no neighbour to merge it with: it would match nothing",
                 )
             }),
         }
@@ -83,12 +83,12 @@ impl Pattern {
         }
         if smarts.len() > MAX_SMARTS_BYTES {
             let length = smarts.len();
-            let message = format!("the SMARTS has {length} characters, and {MAX_SMARTS_BYTES} are allowed");
+            let message = format!("the SMARTS has {length} characters; at most {MAX_SMARTS_BYTES} are allowed");
             return Err(NotAPattern::new(message));
         }
-        // What follows a space would be taken for an extension that changes what the pattern means.
+        // The library would interpret text after a space as an extension that changes the meaning of the pattern.
         if let Some(at) = smarts.find(|character: char| character.is_whitespace() || character == '\0') {
-            return Err(NotAPattern { at: Some(at..at + 1), ..NotAPattern::new("a SMARTS has no spaces in it") });
+            return Err(NotAPattern { at: Some(at..at + 1), ..NotAPattern::new("a SMARTS contains no spaces") });
         }
         if depth(smarts) > MAX_SMARTS_DEPTH {
             let message = format!("the SMARTS is nested more than {MAX_SMARTS_DEPTH} levels deep");
@@ -100,7 +100,7 @@ impl Pattern {
             Some(Ok(query)) if query.num_atoms() == 0 => Err(NotAPattern::new("the SMARTS has no atoms")),
             Some(Ok(query)) => Ok(Self(query)),
             Some(Err(error)) => {
-                // Places in another text would mislead.
+                // A position in the rewritten text would be misleading.
                 let position = position(&error).filter(|_| spelled_out == smarts);
                 let at = position.and_then(|at| Some(at..at + smarts.get(at..)?.chars().next()?.len_utf8()));
                 Err(NotAPattern { at, ..NotAPattern::new(format!("not a SMARTS: {error}")) })
@@ -109,14 +109,14 @@ impl Pattern {
         }
     }
 
-    /// The pattern as the library has it.
+    /// Returns the pattern in the library's representation.
     pub(super) fn query(&self) -> &QueryGraph {
         &self.0
     }
 }
 
-/// `smarts` with `[Nh]` written as `[N&h]`. RDKit reads an aliphatic nitrogen with implicit hydrogens, as everybody who
-/// writes it means, and the library element 113. Of all symbols only this one is read in two ways; `[#113]` is left.
+/// Rewrites `[Nh]` as `[N&h]`. RDKit parses `[Nh]` as an aliphatic nitrogen with implicit hydrogens, which is what authors
+/// mean, but the library parses it as element 113. No other symbol is ambiguous; `[#113]` still means nihonium.
 fn without_nihonium(smarts: &str) -> Cow<'_, str> {
     if !smarts.contains("Nh") {
         return Cow::Borrowed(smarts);
@@ -135,7 +135,7 @@ fn without_nihonium(smarts: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Where the atom of this index is spelled, recursive patterns and all.
+/// Returns the bytes of the atom with this index, including its recursive patterns.
 fn atom_span(smarts: &str, index: usize) -> Option<Range<usize>> {
     let bytes = smarts.as_bytes();
     let (mut atoms, mut at) = (0, 0);
@@ -159,7 +159,7 @@ fn atom_span(smarts: &str, index: usize) -> Option<Range<usize>> {
     None
 }
 
-/// The length of the bracket that `text` begins with.
+/// Returns the length of the bracket expression at the start of `text`.
 fn bracket_length(text: &[u8]) -> Option<usize> {
     let mut open = 0_usize;
     let closes = |byte: &u8| {
@@ -173,7 +173,7 @@ fn bracket_length(text: &[u8]) -> Option<usize> {
     text.iter().position(closes).map(|last| last + 1)
 }
 
-/// How deep brackets and parentheses stand in each other.
+/// Returns the nesting depth of brackets and parentheses.
 fn depth(smarts: &str) -> usize {
     let (mut now, mut deepest) = (0_usize, 0);
     for byte in smarts.bytes() {
@@ -202,7 +202,7 @@ mod tests {
     use crate::chemistry::Structure;
 
     #[test]
-    fn what_is_no_pattern_says_why() {
+    fn invalid_patterns_are_refused_with_a_reason() {
         for (smarts, why) in [
             ("", "empty"),
             (" ", "empty"),
@@ -215,12 +215,13 @@ mod tests {
             (&"C".repeat(5_001), "5001 characters"),
             (&"[$(".repeat(30), "nested"),
         ] {
-            let said = Pattern::from_smarts(smarts).unwrap_err().to_string();
-            assert!(said.contains(why), "{smarts}: {said}");
+            let reason = Pattern::from_smarts(smarts).unwrap_err().to_string();
+            assert!(reason.contains(why), "{smarts}: {reason}");
         }
     }
+
     #[test]
-    fn an_ordinary_hydrogen_as_an_atom_is_pointed_at_unless_a_parameter_says_what_it_means() {
+    fn an_ordinary_hydrogen_atom_is_refused_unless_a_parameter_defines_its_meaning() {
         for (smarts, atom) in [
             ("C[#1]", "[#1]"),
             ("[H]C", "[H]"),
@@ -266,10 +267,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hydrogen_that_nothing_counts_is_refused_when_merging_too() {
+    fn a_hydrogen_without_a_neighbour_is_refused_when_merging_too() {
         for smarts in ["[#1]", "[$([#1])]Br"] {
-            let said = Pattern::for_molecules(smarts, Some(true)).unwrap_err();
-            assert!(said.message.contains("no neighbour") && said.help.is_some(), "{said}");
+            let error = Pattern::for_molecules(smarts, Some(true)).unwrap_err();
+            assert!(error.message.contains("no neighbour") && error.help.is_some(), "{error}");
         }
     }
 

@@ -1,12 +1,13 @@
-//! Murcko scaffolds.
+//! Computes Murcko scaffolds.
 
 use cosmolkit::SmilesWriteParams;
 
 use super::{Structure, guarded};
 
 impl Structure {
-    /// The Murcko scaffold as RDKit has it, without stereochemistry: rings, the chains between them, and the atoms that
-    /// either has by a double bond. `Some(None)` for a molecule without a ring, none if the library fails.
+    /// Returns RDKit's variant of the Murcko scaffold, without stereochemistry: rings, the chains between them, and the
+    /// atoms bonded to either by a double bond. Returns `Some(None)` for a molecule without a ring, and `None` if the
+    /// library fails.
     pub fn scaffold(&self) -> Option<Option<String>> {
         let scaffold = guarded(|| self.0.murcko_decompose().ok())??;
         if scaffold.num_atoms() == 0 {
@@ -15,7 +16,7 @@ impl Structure {
         let flat = SmilesWriteParams { isomeric_smiles: false, ..Default::default() };
         let spelled = guarded(|| scaffold.to_smiles_with_params(&flat).ok())??;
         let spelled = String::from_utf8(spelled.into_bytes()).ok()?;
-        // What is left may be spelled otherwise once it is seen as a molecule of its own.
+        // The canonical SMILES of the scaffold as a separate molecule may differ.
         Self::from_smiles(&spelled).ok()?.canonical_smiles().ok().map(Some)
     }
 }
@@ -25,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rings_and_what_joins_them_are_left() {
+    fn rings_and_their_linkers_remain() {
         for (smiles, scaffold) in [
             ("CCO", None),
             ("CC(=O)Oc1ccccc1C(=O)O", Some("c1ccccc1")),

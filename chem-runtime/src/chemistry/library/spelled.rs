@@ -1,24 +1,24 @@
-//! Canonical SMILES: one spelling for each molecule, which reads as that molecule.
+//! Canonical SMILES: one spelling for each molecule, which parses as that molecule.
 
 use cosmolkit::{Atom, BondOrder, ChiralTag, NeighborRef, SmilesWriteParams};
 
 use super::{Structure, guarded};
 
-/// A SMILES is written and read so many times before it counts as one that never settles. Two suffice in practice.
+/// The number of rounds of writing and parsing after which a spelling counts as unstable. Two suffice in practice.
 const MAX_ROUNDS: usize = 8;
 
-/// The property by which the library marks an atom whose chirality is relative to that of others in its ring.
+/// The property with which the library marks an atom whose chirality is relative to that of others in its ring.
 const RING_STEREO: &str = "_ringStereoAtoms";
 
 impl Structure {
-    /// The canonical isomeric SMILES: one spelling for each molecule, which reads as that molecule and has itself as the
+    /// Returns the canonical isomeric SMILES: one spelling for each molecule, which parses as that molecule and is its own
     /// canonical SMILES.
     ///
-    /// It is what RDKit writes, read and written again until nothing changes; of spellings that alternate, the first in
-    /// the order of characters. RDKit stops after the first round, which makes a difference for few and odd molecules.
+    /// It is RDKit's canonical SMILES, parsed and written again until it no longer changes; of spellings that alternate, the
+    /// first in the order of characters. RDKit stops after the first round, which differs only for a few odd molecules.
     ///
     /// # Errors
-    /// Says why the library cannot write it, or that what it writes cannot be read or reads as another molecule.
+    /// Fails if the library cannot write the SMILES, or if the SMILES does not parse as the same molecule.
     pub fn canonical_smiles(&self) -> Result<String, String> {
         let first = self.written()?;
         if self.is_settled() {
@@ -27,7 +27,7 @@ impl Structure {
         self.settled(first)
     }
 
-    /// The canonical SMILES as the library writes it.
+    /// Returns the canonical SMILES as the library writes it.
     fn written(&self) -> Result<String, String> {
         self.written_with(&SmilesWriteParams::default())
     }
@@ -41,7 +41,7 @@ impl Structure {
         String::from_utf8(text.into_bytes()).map_err(|_| "its canonical SMILES is not text".to_owned())
     }
 
-    /// The spelling that `first`, the library's spelling of the structure, leads to.
+    /// Returns the stable spelling to which `first`, the library's spelling of the structure, leads.
     fn settled(&self, first: String) -> Result<String, String> {
         let mut spellings = vec![(first, None)];
         while spellings.len() <= MAX_ROUNDS {
@@ -64,14 +64,14 @@ impl Structure {
         Err(format!("its canonical SMILES does not settle: `{}` reads as a molecule with another", spellings[0].0))
     }
 
-    /// Whether the canonical SMILES that the library writes first is known to be final, as it is for ordinary organic
-    /// molecules. What is left out is what the library may see in another way when it reads its own SMILES: an atom that
-    /// it cleans up, a ring whose aromaticity depends on a dummy atom, a stereocentre that depends on another.
+    /// Returns whether the library's first spelling is known to be stable, as for ordinary organic molecules. Excludes what
+    /// the library may perceive differently when it parses its own SMILES: an atom that it normalizes, a ring whose
+    /// aromaticity depends on a dummy atom, a stereocentre that depends on another.
     fn is_settled(&self) -> bool {
         guarded(|| {
             let topology = self.0.topology();
-            topology.atoms.iter().enumerate().all(|(place, atom)| {
-                let neighbours = topology.adjacency.neighbors_of(place).iter();
+            topology.atoms.iter().enumerate().all(|(index, atom)| {
+                let neighbours = topology.adjacency.neighbors_of(index).iter();
                 let bonded =
                     |to: &NeighborRef| (topology.bonds[to.bond.index()].order(), &topology.atoms[to.atom_index]);
                 is_plain(atom, &neighbours.map(bonded).collect::<Vec<_>>())
@@ -80,22 +80,22 @@ impl Structure {
         .unwrap_or(false)
     }
 
-    /// Whether `other`, read from the SMILES of this structure, is the same molecule, as far as that may have changed it:
-    /// hydrogens, charges, and the stereochemistry that the library may write wrongly.
+    /// Returns whether `other`, parsed from the SMILES of this structure, is the same molecule. Compares what writing and
+    /// parsing may change: hydrogens, charges, and the stereochemistry that the library may write incorrectly.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         let delicate = || guarded(|| self.0.topology().atoms.iter().any(has_delicate_chirality)).unwrap_or(true);
         self.formula() == other.formula() && (!delicate() || self.inchi_key() == other.inchi_key())
     }
 }
 
-/// Whether the library may write the chirality of an atom wrongly: one that is relative to others in its ring, or that of
-/// a nitrogen without a fourth neighbour, as in an aziridine.
+/// Returns whether the library may write the chirality of an atom incorrectly: chirality relative to others in its ring,
+/// or that of a nitrogen without a fourth neighbour, as in an aziridine.
 fn has_delicate_chirality(atom: &Atom) -> bool {
     let nitrogen = || atom.atomic_number() == 7 && atom.formal_charge() == 0;
     atom.chiral_tag() != ChiralTag::Unspecified && (nitrogen() || atom.prop(RING_STEREO).is_some())
 }
 
-/// Whether an atom is seen in one way however its molecule is spelled.
+/// Returns whether the library perceives the atom in the same way in every spelling of its molecule.
 fn is_plain(atom: &Atom, neighbours: &[(BondOrder, &Atom)]) -> bool {
     let tetrahedral =
         matches!(atom.chiral_tag(), ChiralTag::Unspecified | ChiralTag::TetrahedralCw | ChiralTag::TetrahedralCcw);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_alternates_has_one_spelling() {
+    fn one_of_two_alternating_spellings_is_chosen() {
         let spellings = ["[O-]C1=C2C[C@H](C2)[C@@]12CC2", "[O-]C1=C2C[C@H](C2)[C@]12CC2"];
         let first = Structure::from_smiles(spellings[0]).unwrap().written().unwrap();
         assert_ne!(Structure::from_smiles(&first).unwrap().written().unwrap(), first);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spelling_that_changes_when_it_is_read_is_left_for_the_one_that_stays() {
+    fn a_spelling_that_changes_when_parsed_is_replaced_by_the_stable_one() {
         for (smiles, stays) in [
             ("O=I", "[O-][IH+]"),
             ("O=p1ccccc1", "[O-][p+]1ccccc1"),
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_ring_closed_with_a_bond_of_unknown_order_is_refused_and_one_that_only_has_it_is_kept() {
-        // RDKit reads these as a single bond, though it writes the molecules below that are refused with such closures.
+        // RDKit parses these as a single bond, although it writes such closures for the refused molecules below.
         for smiles in ["C~1CCCCC1", "C1CCCCC~1", "C~1CC~1", "C~1CCCCC=1", "C%10CCCCC~%10", "[N-]1S[S]~1"] {
             assert!(canonical(smiles).is_err_and(|reason| reason.contains("closes a ring with `~`")), "{smiles}");
         }
@@ -172,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_molecule_whose_spelling_would_read_as_another_is_refused() {
+    fn a_molecule_whose_spelling_would_parse_as_another_is_refused() {
         for (smiles, why) in [
             // The ring gains a hydrogen.
             ("*1:c:*:c:c:1", "its canonical SMILES, `*1=CC=*C1`, reads as another molecule"),
             // The library writes a ring of alternating substituents as another stereoisomer.
             ("C(=C\\C)/[C@H]1[C@H](O)[C@@H](/C=C/C)[C@H]([C@H](/C=C/C)[C@@H]1O)O", "reads as another molecule"),
-            // And an aziridine's nitrogen, in one of its spellings.
+            // The same happens to the nitrogen of an aziridine, in one of its spellings.
             ("[C@H]12C[C@@H](C)N[C@]2(O)[N@@]1C", "reads as another molecule"),
             ("OC(=O)C1=CC=b(N)C=C1", "cannot be read: not a possible molecule"),
             ("*1~*~*~1C", "closes a ring with `~`"),

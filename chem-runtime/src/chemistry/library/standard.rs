@@ -1,4 +1,4 @@
-//! What standardizing asks of a structure: its charged atoms, its size, and its canonical tautomer.
+//! The operations of standardization: charged atoms, fragment size, and the canonical tautomer.
 
 use cosmolkit::{SmilesWriteParams, element_info};
 use cosmolkit_core::{CanonicalRankParams, rank_mol_atoms_with_params};
@@ -8,52 +8,52 @@ use super::{Pattern, Structure, guarded};
 /// A charged atom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChargedAtom {
-    /// Its index among the atoms, from 0.
+    /// The index among the atoms, from 0.
     pub index: usize,
-    /// Its atomic number.
+    /// The atomic number.
     pub element: u8,
-    /// Its charge.
+    /// The formal charge.
     pub charge: i32,
-    /// The hydrogens on it.
+    /// The number of implicit and explicit hydrogens.
     pub hydrogens: i32,
-    /// The sum of the orders of its bonds, those to hydrogens too.
+    /// The sum of the bond orders, including bonds to hydrogens.
     pub valence: i32,
-    /// The valences of its element without a charge; -1 for any.
+    /// The valences of the uncharged element; -1 for any.
     valences: &'static [i32],
 }
 
 impl ChargedAtom {
-    /// The atom with another charge and other hydrogens.
+    /// Returns a change of this atom's charge and hydrogens.
     pub fn recharged(&self, charge: i32, hydrogens: i32) -> Recharged {
         Recharged { index: self.index, charge, hydrogens }
     }
 
-    /// Whether an atom of its element can have the valence without a charge.
+    /// Returns whether an uncharged atom of this element can have the valence.
     pub fn can_have(&self, valence: i32) -> bool {
         self.valences.iter().any(|known| *known == -1 || *known >= valence)
     }
 }
 
-/// The charge and the hydrogens that an atom is to have.
+/// A new charge and number of hydrogens for an atom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recharged {
-    /// Its index among the atoms, from 0.
+    /// The index among the atoms, from 0.
     pub index: usize,
-    /// Its charge.
+    /// The new formal charge.
     pub charge: i32,
-    /// The hydrogens on it.
+    /// The new number of hydrogens.
     pub hydrogens: i32,
 }
 
 impl Structure {
-    /// How many atoms there are, hydrogens among them.
+    /// Returns the number of atoms including all hydrogens.
     pub fn all_atoms(&self) -> Option<i64> {
         let hydrogens: i64 = self.hydrogens()?.iter().map(|count| i64::from(*count)).sum();
         Some(hydrogens + self.0.num_atoms() as i64)
     }
 
-    /// How heavy the structure is among those of as many atoms, in the order of RDKit's `LargestFragmentChooser`: the sum
-    /// of 1000 for each unit of atomic number, 10 for each hydrogen and unit of an isotope's label, and -1 for each charge.
+    /// Returns the weight by which RDKit's `LargestFragmentChooser` orders fragments with the same number of atoms: the sum
+    /// of 1000 for each unit of atomic number, 10 for each hydrogen and unit of an isotope label, and -1 for each charge.
     pub fn rank_among_fragments(&self) -> Option<i64> {
         let weight = |(atom, hydrogens): (&cosmolkit::Atom, i32)| {
             let isotope = atom.isotope().map_or(0, i64::from);
@@ -63,12 +63,12 @@ impl Structure {
         Some(self.0.topology().atoms.iter().zip(self.hydrogens()?).map(weight).sum())
     }
 
-    /// The hydrogens on each atom that are not atoms themselves.
+    /// Returns the number of hydrogens on each atom that are not atoms of the structure.
     fn hydrogens(&self) -> Option<Vec<i32>> {
         guarded(|| self.0.atoms().iter().map(|atom| atom.total_hydrogens().ok()).collect())?
     }
 
-    /// The charged atoms, in the order of the atoms.
+    /// Returns the charged atoms in the order of the atoms.
     pub fn charged_atoms(&self) -> Option<Vec<ChargedAtom>> {
         guarded(|| {
             let atoms = self.0.atoms();
@@ -87,26 +87,26 @@ impl Structure {
         })?
     }
 
-    /// The atoms bonded to the atom at `index`, in the order of the bonds.
+    /// Returns the atoms bonded to the atom at `index`, in the order of the bonds.
     pub fn neighbours(&self, index: usize) -> Vec<usize> {
         self.0.topology().adjacency.neighbors_of(index).iter().map(|neighbour| neighbour.atom_index).collect()
     }
 
-    /// The atoms that match the first atom of `pattern`.
+    /// Returns the atoms that match the first atom of `pattern`.
     pub fn atoms_like(&self, pattern: &Pattern) -> Option<Vec<usize>> {
         let found = guarded(|| self.0.substruct_matches(pattern.query()).ok())??;
         Some(found.iter().filter_map(|one| one.atom_mapping.first().copied()).collect())
     }
 
-    /// For each atom, its place in a canonical order of the atoms: RDKit's `Canon::rankMolAtoms`.
+    /// Returns the rank of each atom in a canonical order: RDKit's `Canon::rankMolAtoms`.
     pub fn canonical_ranks(&self) -> Option<Vec<usize>> {
         guarded(|| rank_mol_atoms_with_params(self.0.topology(), &CanonicalRankParams::default()).ok())?
     }
 
-    /// The structure with other charges and hydrogens on its atoms. `None` if there is no such molecule.
+    /// Applies changes of charges and hydrogens. Returns `None` if the resulting molecule is impossible.
     ///
     /// # Errors
-    /// Says that the library cannot write it, or writes another.
+    /// Fails if the library cannot write the result, or writes another molecule.
     pub fn recharged(&self, changes: &[Recharged]) -> Result<Option<Self>, String> {
         let edited = self.edited(|atoms| {
             for change in changes {
@@ -121,8 +121,8 @@ impl Structure {
             }
         });
         let Some(edited) = edited else { return Ok(None) };
-        // Aromaticity and stereochemistry depend on the charges, and are perceived when a SMILES is read. An atom that was
-        // aromatic may have two hydrogens now, and they have to be written out.
+        // Aromaticity and stereochemistry depend on the charges and are perceived again when the SMILES is parsed. A
+        // formerly aromatic atom may now have two hydrogens, which must be explicit.
         let written_out = SmilesWriteParams { all_hydrogens_explicit: true, ..SmilesWriteParams::default() };
         match Self::from_smiles(&edited.written_with(&written_out)?) {
             Ok(read) if edited.is_same_as(&read) => Ok(Some(read)),
@@ -131,11 +131,11 @@ impl Structure {
         }
     }
 
-    /// The canonical tautomer: of the tautomers that hydrogens can move to (1,000 at most, by 1,000 moves), the one of
-    /// the highest score. <https://doi.org/10.1007/s10822-010-9346-4>, as RDKit has it.
+    /// Returns the canonical tautomer: the highest-scoring of the tautomers that moving hydrogens can reach (at most 1,000,
+    /// by 1,000 moves). Follows <https://doi.org/10.1007/s10822-010-9346-4> as implemented in RDKit.
     ///
     /// # Errors
-    /// Says that the library found none.
+    /// Fails if the library finds none.
     pub fn canonical_tautomer(&self) -> Result<Self, String> {
         match guarded(|| self.0.canonical_tautomer()) {
             Some(Ok(molecule)) => Ok(Self(molecule)),

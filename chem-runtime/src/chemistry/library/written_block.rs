@@ -1,34 +1,34 @@
-//! Structures as MDL mol blocks, which SD files hold.
+//! Writes MDL mol blocks, the structures in SD files.
 //!
-//! A mol block says less than a SMILES, and in other ways: each double bond of a drawing has a configuration unless it is
-//! crossed, and there is no sign for the centres of other shapes than a tetrahedron's. So each block is read again.
+//! A mol block expresses less than a SMILES, and in other ways: each double bond of a layout has a configuration unless it
+//! is crossed, and non-tetrahedral stereocentres cannot be represented. Each block is therefore parsed again.
 
 use cosmolkit::{BondOrder, BondStereo, ChiralTag, MolBlockWriteParams, Molecule, SdfFormat};
 
 use super::mol_block::parsed;
 use super::{Structure, guarded, without_stages};
 
-/// A V2000 block counts its atoms and bonds in three digits.
+/// The maximum number of atoms or bonds in a V2000 block, whose counts have three digits.
 const MAX_V2000: usize = 999;
 
-/// So many lines are before the atoms of a V2000 block.
+/// The number of lines before the atoms of a V2000 block.
 const HEADER_LINES: usize = 4;
 
-/// A mol block, and what becomes of the molecule when it is read.
+/// A mol block, and how the molecule changes when the block is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MolBlock {
-    /// The block, up to and with its `M  END`.
+    /// The block, including its `M  END`.
     pub text: String,
-    /// Why it reads back as another molecule or as none. `None` if it reads back as the molecule that was written.
+    /// How the parsed molecule differs, or why the block cannot be parsed; `None` if the molecule is unchanged.
     pub change: Option<String>,
 }
 
 impl Structure {
-    /// The structure as a mol block, laid out in the plane, V2000 unless it has more than 999 atoms or bonds. A double bond
-    /// that has no configuration and would get one by its drawing is crossed.
+    /// Writes a mol block with a 2D layout, V2000 unless it has more than 999 atoms or bonds. Crosses a double bond without
+    /// a configuration if its layout would imply one.
     ///
     /// # Errors
-    /// Says that the library cannot draw it.
+    /// Fails if the library cannot compute a layout.
     pub fn mol_block(&self) -> Result<MolBlock, String> {
         let expected = self.canonical_smiles()?;
         let reads_as_it = |text: &str| Self::canonical_smiles_of_mol_block(text).as_ref() == Ok(&expected);
@@ -60,8 +60,7 @@ impl Structure {
         self.0.num_atoms() > MAX_V2000 || self.0.num_bonds() > MAX_V2000
     }
 
-    /// The block with crosses on the double bonds that have a configuration in it and none in the structure; `None` if there
-    /// are none such.
+    /// Crosses the double bonds that have a configuration in the block but not in the structure; `None` if there are none.
     fn crossed(&self, block: &str) -> Option<String> {
         let read = parsed(block, false).ok()?;
         let invented: Vec<usize> = double_bonds(&self.0)
@@ -78,7 +77,7 @@ impl Structure {
         })
     }
 
-    /// What reading the block makes of the structure.
+    /// Describes how parsing the block changes the structure.
     fn change_by(&self, block: &str) -> String {
         let read = match Self::canonical_smiles_of_mol_block(block) {
             Ok(read) => read,
@@ -109,7 +108,7 @@ impl Structure {
     }
 }
 
-/// The indices of the double bonds and their configurations.
+/// Returns the indices of the double bonds and their configurations.
 fn double_bonds(molecule: &Molecule) -> impl Iterator<Item = (usize, BondStereo)> {
     let bonds = molecule.bonds().iter().enumerate();
     bonds.filter(|(_, bond)| bond.order() == BondOrder::Double).map(|(at, bond)| (at, bond.stereo()))
@@ -123,7 +122,7 @@ fn ends(molecule: &Molecule, bond: usize) -> Option<[usize; 2]> {
     molecule.bonds().get(bond).map(|bond| [bond.begin(), bond.end()].map(|atom| atom.index()))
 }
 
-/// The configuration in `read` of the bond with the index `at` of `written`, whose atoms have the same numbers.
+/// Returns the configuration in `read` of the bond at index `at` of `written`. Both number their atoms alike.
 fn stereo_of_bond(read: &Molecule, written: &Molecule, at: usize) -> Option<BondStereo> {
     let [one, other] = ends(written, at)?;
     let same = |bond: &[usize; 2]| *bond == [one, other] || *bond == [other, one];
@@ -134,7 +133,7 @@ fn stereo_of_bond(read: &Molecule, written: &Molecule, at: usize) -> Option<Bond
         .map(|(bond, _)| bond.stereo())
 }
 
-/// A V2000 block of `atoms` atoms with these of its bonds crossed.
+/// Crosses `bonds` in a V2000 block of `atoms` atoms.
 fn crossed_v2000(block: &str, atoms: usize, bonds: &[usize]) -> String {
     let crossed = |(at, line): (usize, &str)| {
         let bond = at.checked_sub(HEADER_LINES + atoms).is_some_and(|bond| bonds.contains(&bond));
@@ -146,7 +145,7 @@ fn crossed_v2000(block: &str, atoms: usize, bonds: &[usize]) -> String {
     block.split_inclusive('\n').enumerate().map(crossed).collect()
 }
 
-/// The same for a V3000 block.
+/// Crosses `bonds` in a V3000 block.
 fn crossed_v3000(block: &str, bonds: &[usize]) -> String {
     let first = block.lines().position(|line| line.starts_with("M  V30 BEGIN BOND")).map_or(0, |at| at + 1);
     let crossed = |(at, line): (usize, &str)| match at.checked_sub(first) {
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn written_blocks_read_back() {
         for smiles in [
             "CCO",
             "C[C@H](N)C(=O)O",
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_double_bond_without_a_configuration_is_crossed_where_its_drawing_would_give_it_one() {
+    fn a_double_bond_without_a_configuration_is_crossed_if_its_layout_implies_one() {
         for smiles in
             ["CC=C/C=C/C", "CC=C/C=C/C=CC", "CCC(C)=C/C=C(\\C)CC", "CC=C/C(C)=C/C=C(C)C(=O)O", "CC=CC", "C/C=C/C=NO"]
         {
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_mol_block_does_not_hold_is_told() {
+    fn losses_in_a_mol_block_are_described() {
         for (smiles, what) in [
             ("C[P@H]c1ccccc1", "stereocentre P2"),
             ("F[Pt@SP1](Cl)(Br)I", "stereocentre Pt2"),

@@ -1,33 +1,33 @@
-//! What a mol block draws, as far as the limits need to know.
+//! Counts the atoms and bonds of a mol block.
 //!
-//! The chemistry library reads the block after that. So that it cannot see more than was counted here, lines are joined,
-//! the version chosen and atoms numbered as it does, and what it would not count either is refused.
+//! The chemistry library parses the block afterwards and must not find more than was counted here. This module therefore
+//! joins lines, selects the version and numbers atoms exactly as the library does, and refuses what it cannot count.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Where the symbol is in the line of a V2000 atom.
+/// The columns of the element symbol in the line of a V2000 atom.
 pub(in crate::chemistry) const SYMBOL: Range<usize> = 31..34;
 
 /// The atoms and bonds of a mol block.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::chemistry) struct Drawn {
     pub(in crate::chemistry) atoms: usize,
-    /// The atoms that each bond joins, counted from 0 in the order of the block.
+    /// The two atoms of each bond, from 0 in the order of the block.
     pub(super) bonds: Vec<[usize; 2]>,
-    /// Whether each atom is a hydrogen, `D` and `T` included.
+    /// Whether each atom is a hydrogen, including `D` and `T`.
     hydrogens: Vec<bool>,
-    /// The first group of racemic or relative stereocentres, by its name.
+    /// The name of the first group of racemic or relative stereocentres.
     pub(in crate::chemistry) stereo_group: Option<String>,
-    /// Whether it is V3000.
+    /// Whether the block is V3000 rather than V2000.
     pub(in crate::chemistry) v3000: bool,
 }
 
 impl Drawn {
-    /// What `block` draws.
+    /// Counts `block`.
     ///
     /// # Errors
-    /// Says why it cannot be counted.
+    /// Fails if the block does not have the form that the library expects.
     pub(super) fn of(block: &str) -> Result<Self, String> {
         let mut lines = block.lines().skip(3);
         let counts = lines.next().ok_or("has no line 4, which counts the atoms and bonds of its mol block")?;
@@ -38,7 +38,8 @@ impl Drawn {
         }
     }
 
-    /// How many hydrogens are bound to each atom that is none, in the order of the block. `None` if no hydrogen is drawn.
+    /// Returns the number of drawn hydrogens on each heavy atom, in the order of the block. Returns `None` if no hydrogen
+    /// is drawn.
     pub(in crate::chemistry) fn drawn_hydrogens(&self) -> Option<Vec<usize>> {
         if !self.hydrogens.contains(&true) {
             return None;
@@ -53,23 +54,23 @@ impl Drawn {
         Some(heavy.map(|(_, hydrogens)| hydrogens).collect())
     }
 
-    /// How many bonds close a ring: those between atoms that the bonds before have joined already.
+    /// Counts the bonds that close a ring: those between atoms that earlier bonds already connect.
     pub(super) fn ring_closures(&self) -> usize {
-        // Atoms that are joined lead, each by the next, to one of them. Bonds have no other atoms than these.
-        let mut next: Vec<usize> = (0..self.atoms).collect();
+        // A union-find forest over the atoms. Every bond refers to atoms in range.
+        let mut parents: Vec<usize> = (0..self.atoms).collect();
         let mut closures = 0;
         for bond in &self.bonds {
-            let [one, other] = bond.map(|atom| last(&next, atom));
+            let [one, other] = bond.map(|atom| root(&parents, atom));
             closures += usize::from(one == other);
-            next[one] = other;
+            parents[one] = other;
         }
         closures
     }
 }
 
-fn last(next: &[usize], mut atom: usize) -> usize {
-    while next[atom] != atom {
-        atom = next[atom];
+fn root(parents: &[usize], mut atom: usize) -> usize {
+    while parents[atom] != atom {
+        atom = parents[atom];
     }
     atom
 }
@@ -78,7 +79,8 @@ fn is_hydrogen(symbol: &str) -> bool {
     matches!(symbol, "H" | "D" | "T")
 }
 
-/// Whether a block with these counts is V3000; one that names no version is V2000. `None` if it is neither.
+/// Returns whether a block with this counts line is V3000. A block that names no version is V2000. Returns `None` for any
+/// other version.
 fn is_v3000(counts: &str) -> Option<bool> {
     match counts.get(34..39) {
         _ if counts.len() <= 35 => Some(false),
@@ -99,7 +101,7 @@ fn of_v2000<'a>(counts: &str, lines: impl Iterator<Item = &'a str>) -> Result<Dr
     for _ in 0..bonds {
         let (line, number) =
             rows.next().ok_or_else(|| format!("counts {atoms} atoms and {bonds} bonds, and ends before the last"))?;
-        let end = |text: Option<&str>| text.and_then(leading_number)?.checked_sub(1).filter(|place| *place < atoms);
+        let end = |text: Option<&str>| text.and_then(leading_number)?.checked_sub(1).filter(|atom| *atom < atoms);
         match (end(line.get(..3)), end(line.get(3..6))) {
             (Some(one), Some(other)) => found.push([one, other]),
             _ => return Err(no_bond(number, atoms)),
@@ -116,17 +118,17 @@ fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<
         return Err(format!("has line {} of its mol block, which is no `COUNTS` of atoms and bonds", entries.number));
     };
     let mut drawn = Drawn { atoms, bonds: Vec::new(), hydrogens: Vec::new(), stereo_group: None, v3000: true };
-    // Atoms are called by any numbers; of several with one number, bonds mean the first.
-    let mut places: HashMap<u32, usize> = HashMap::new();
+    // Atoms have arbitrary numbers; a bond to a duplicate number means the first atom with it.
+    let mut indices: HashMap<u32, usize> = HashMap::new();
     if atoms > 0 {
         entries.expect("BEGIN ATOM")?;
-        for place in 0..atoms {
+        for index in 0..atoms {
             let entry = entries.next_entry()?;
             let name = fields_of(&entry).next().and_then(plain_number);
             let name = name.ok_or_else(|| {
                 format!("has line {} of its mol block, which is no atom with a number", entries.number)
             })?;
-            places.entry(name).or_insert(place);
+            indices.entry(name).or_insert(index);
             drawn.hydrogens.push(fields_of(&entry).nth(1).is_some_and(is_hydrogen));
         }
         entries.expect("END ATOM")?;
@@ -136,9 +138,9 @@ fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<
         for _ in 0..bonds {
             let entry = entries.next_entry()?;
             let numbers: Vec<Option<u32>> = fields_of(&entry).take(4).map(plain_number).collect();
-            let place = |name: Option<u32>| places.get(&name?).copied();
+            let index = |name: Option<u32>| indices.get(&name?).copied();
             let bond = match numbers[..] {
-                [Some(_), Some(_), one, other] => place(one).zip(place(other)),
+                [Some(_), Some(_), one, other] => index(one).zip(index(other)),
                 _ => None,
             };
             let (one, other) = bond.ok_or_else(|| no_bond(entries.number, atoms))?;
@@ -146,7 +148,7 @@ fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<
         }
         entries.expect("END BOND")?;
     }
-    // Behind the end of the table there may be templates, which have atoms and bonds of their own.
+    // Templates may follow the end of the connection table; they have their own atoms and bonds.
     let mut ended = false;
     while let Ok(entry) = entries.next_entry() {
         let entry = entry.trim_start().to_ascii_uppercase();
@@ -171,10 +173,10 @@ fn no_bond(line: usize, atoms: usize) -> String {
     format!("has line {line} of its mol block, which is no bond between two of its {atoms} atoms")
 }
 
-/// The entries of a V3000 block: what stands behind `M  V30 `, and where that ends in `-`, what stands behind the next.
+/// Reads the entries of a V3000 block: the text after `M  V30 `, joined with the next line if it ends in `-`.
 struct Entries<I> {
     lines: I,
-    /// The number of the line that was read last.
+    /// The number of the last line that was read, from 1.
     number: usize,
 }
 
@@ -197,11 +199,12 @@ impl<'a, I: Iterator<Item = &'a str>> Entries<I> {
         }
     }
 
-    /// Reads an entry that has to begin with `start`.
+    /// Reads an entry that must begin with `start`.
     fn expect(&mut self, start: &str) -> Result<(), String> {
-        match self.next_entry()?.to_ascii_uppercase().starts_with(start) {
-            true => Ok(()),
-            false => Err(format!("has line {} of its mol block where `{start}` is expected", self.number)),
+        if self.next_entry()?.to_ascii_uppercase().starts_with(start) {
+            Ok(())
+        } else {
+            Err(format!("has line {} of its mol block where `{start}` is expected", self.number))
         }
     }
 }
@@ -210,13 +213,13 @@ fn fields_of(entry: &str) -> impl Iterator<Item = &str> {
     entry.trim().split([' ', '\t']).filter(|field| !field.is_empty())
 }
 
-/// A number of digits alone: quotes and brackets would take more than one field together.
+/// Parses a number that consists of digits only. Quotes and brackets would span several fields.
 fn plain_number(field: &str) -> Option<u32> {
     if field.bytes().all(|byte| byte.is_ascii_digit()) { field.parse().ok() } else { None }
 }
 
-/// The number that a text of digits, blanks and plus signs begins with: 0 if it begins with none, and the greatest there
-/// is if it is greater.
+/// Parses the number at the start of a text of digits, blanks and plus signs: 0 if there is none, saturated if it is too
+/// large. Returns `None` if the text contains other characters.
 fn leading_number(text: &str) -> Option<usize> {
     if !text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'+')) {
         return None;
@@ -226,8 +229,8 @@ fn leading_number(text: &str) -> Option<usize> {
     Some(digits.fold(0, |number: usize, digit| number.saturating_mul(10).saturating_add(usize::from(digit - b'0'))))
 }
 
-/// Whether an entry, in capitals, lists fewer atoms than it says: `ATOMS=(COUNT ATOM …)` with a count beyond the characters
-/// of the entry. The library would repeat the last one so many times.
+/// Returns whether an entry, in capitals, lists fewer atoms than it declares: `ATOMS=(COUNT ATOM …)` with a count beyond
+/// the length of the entry. The library would repeat the last atom that often.
 fn has_short_list(entry: &str) -> bool {
     entry.split("ATOMS=(").skip(1).any(|list| {
         let digits = list.split(|symbol: char| !symbol.is_ascii_digit()).next().unwrap_or_default();
@@ -235,8 +238,8 @@ fn has_short_list(entry: &str) -> bool {
     })
 }
 
-/// The collection of racemic or relative stereocentres that an entry, in capitals, begins: the groups `STERACn` and
-/// `STERELn` of the CTfile formats. Those of `STEABS` are what they are drawn as.
+/// Returns the collection of racemic or relative stereocentres that an entry, in capitals, begins: the groups `STERACn`
+/// and `STERELn` of the CTfile formats. Centres in `STEABS` have the configuration that is drawn.
 fn stereo_group(entry: &str) -> Option<&str> {
     let group = entry.strip_prefix("MDLV30/")?.split_whitespace().next()?;
     (group.starts_with("STERAC") || group.starts_with("STEREL")).then_some(group)
@@ -254,7 +257,7 @@ mod tests {
         format!("t\n\n\n{counts}  0  0  0  0  0  0  0  0999 V2000\n{}{rows}M  END\n", "    C\n".repeat(atoms))
     }
 
-    /// A V3000 block whose atoms are numbered from `first`, with `more` behind its bonds.
+    /// A V3000 block whose atoms are numbered from `first`, with `more` after its bonds.
     fn v3000(first: usize, atoms: usize, bonds: &[[usize; 2]], more: &str) -> String {
         let rows: String = (first..first + atoms).map(|number| format!("M  V30 {number} C 0 0 0 0\n")).collect();
         let bond = |(at, [one, other]): (usize, &[usize; 2])| format!("M  V30 {} 1 {one} {other}\n", at + 1);
@@ -278,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_joined_and_read_whatever_their_letter_case() {
+    fn entries_are_joined_and_read_in_any_case() {
         let block = v3000(1001, 5, &TRIANGLE.map(|bond| bond.map(|atom| atom + 1000)), "");
         let split = block
             .replace("COUNTS 5", "cou-\nM  V30 nts 5")
@@ -292,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_stands_in_its_columns() {
+    fn the_version_is_read_from_its_columns() {
         let block = v2000(5, &TRIANGLE);
         assert!(!Drawn::of(&block.replacen("t\n", "V3000\n", 1)).unwrap().v3000);
         assert!(!Drawn::of(&block.replace("  0999 V2000", "V3000")).unwrap().v3000);
@@ -302,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stereo_group_is_seen_however_it_is_written() {
+    fn a_stereo_group_is_found_in_every_notation() {
         for line in
             ["MDLV30/STERAC1 ATOMS=(1 1)", "MDLV30/STERA-\nM  V30 C1 ATOMS=(1 1)", " mdlv30/sterac1 ATOMS=(1 1)"]
         {
@@ -315,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_counted_says_why() {
+    fn blocks_that_cannot_be_counted_are_refused() {
         let good = v3000(1, 5, &TRIANGLE, "");
         let short = "M  V30 BEGIN COLLECTION\nM  V30 MDLV30/STEABS ATOMS=(4000000000 1)\nM  V30 END COLLECTION\n";
         for (block, why) in [
@@ -338,7 +341,8 @@ mod tests {
             (good.replace("M  V30 END ATOM", "END ATOM"), "`M  V30 `"),
             (v3000(1, 5, &TRIANGLE, short), "fewer atoms"),
         ] {
-            assert!(Drawn::of(&block).is_err_and(|said| said.contains(why)), "{why}: {block}: {:?}", Drawn::of(&block));
+            let refused = Drawn::of(&block);
+            assert!(refused.as_ref().is_err_and(|reason| reason.contains(why)), "{why}: {block}: {refused:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `properties.prefer`: one value of several that speak of the same thing.
+//! `properties.prefer`: combines several columns for the same property into one.
 
 mod policy;
 
@@ -10,17 +10,17 @@ use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::{column_places, type_name};
 
-/// Makes one value of a property from several columns that hold it, such as a measured and two computed ones.
+/// Combines several columns for the same property, such as a measured and two computed ones, into one value.
 ///
-/// `policy` says how, and only values that are there count: `first` takes the first in the order of `from`; `mean` and
-/// `median` take them together, rounded to twelve significant digits; `agree` takes the first if none of the others is
-/// further from it than `tolerance` (the last bits of a number aside), and gives no value where they disagree.
+/// `policy` defines how; missing values are ignored. `first` takes the first value in the order of `from`. `mean` and
+/// `median` combine all values, rounded to twelve significant digits. `agree` takes the first value if no other value
+/// differs from it by more than `tolerance` (ignoring the last bits of a number), and gives no value otherwise.
 ///
-/// Two columns are added: one called as `property` says, and one with `_from` behind, which tells for each molecule the
-/// provider that the value is from, as `name@version`; or the column, if nothing computed it; or the policy, if it was
-/// made of several. The signal `preferred` has the reasons: the policy, each candidate with its provider, how many values
-/// it has and how often it was taken, and how many molecules have no value, because it is `missing` in all columns or
-/// because of a `disagreement`.
+/// Two columns are added: one named by `property`, and one with the suffix `_from`, which names the source of each value:
+/// the provider as `name@version`; the column, if it has no provider; or the policy, if several values were combined. The
+/// signal `preferred` gives the policy; for each candidate its provider, the number of its values and how often it was
+/// taken; and the number of molecules without a value, because it is `missing` in all columns or because of a
+/// `disagreement`.
 ///
 /// # Example
 /// ```yaml
@@ -43,24 +43,24 @@ use crate::records::{column_places, type_name};
 /// ```
 ///
 /// # Errors
-/// - A column of `from` is not there, or is named twice; the message names those that there are. Or `from` names none.
-/// - A column of `from` does not hold numbers.
+/// - A column of `from` does not exist, in which case the message lists the columns, or is named twice. Or `from` is empty.
+/// - A column of `from` does not contain numbers.
 /// - Two columns of `from` have different units, unless `units` is `ignore`.
-/// - There is a column called as `property` says already, or that with `_from`. Or `property` is empty.
+/// - A column with the name `property`, or that name with `_from`, already exists. Or `property` is empty.
 #[step("properties.prefer", version = 2, columns = columns_after, check = can_prefer)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn prefer_properties(
     molecules: Input<Molecules>,
-    /// What the property is to be called.
+    /// The name of the new property.
     #[param(example = "best_logp")]
     property: String,
-    /// The columns that hold it, the most trusted first.
+    /// The columns to combine, the most trusted first.
     #[param(example = "[measured_logp, logp]")]
     from: Vec<ColumnName>,
-    /// How one value is made of several.
+    /// How to combine several values.
     #[param(default = "first", one_of = ["first", "mean", "median", "agree"])]
     policy: String,
-    /// How far values may be apart that agree, in their unit.
+    /// The maximum difference between values that agree, in their unit.
     #[param(default = 0.0, min = 0.0)]
     tolerance: f64,
     /// Whether columns of different units are an error (`same`) or not (`ignore`).
@@ -70,8 +70,8 @@ pub fn prefer_properties(
 ) -> Result<Molecules, StepError> {
     called(&property)?;
     let table = molecules.table();
-    let places = column_places(table, &from, "from")?;
-    let columns: Vec<&Column> = places.iter().filter_map(|place| table.columns().get(*place)).collect();
+    let indices = column_places(table, &from, "from")?;
+    let columns: Vec<&Column> = indices.iter().filter_map(|index| table.columns().get(*index)).collect();
     let unit = common_unit(&columns, units == "same")?;
     let how = match policy.as_str() {
         "mean" => Policy::Mean,
@@ -82,17 +82,17 @@ pub fn prefer_properties(
     let choices: Vec<Choice> = molecules.iter().map(|molecule| how.decide(&candidates(molecule, &from))).collect();
 
     let provider = |column: &Column| column.provider.clone().unwrap_or_else(|| column.name.to_string());
-    let told = |choice: &Choice| match choice {
-        Choice::One(place, value) => (Some(*value), Some(provider(columns[*place]).into())),
+    let value_and_source = |choice: &Choice| match choice {
+        Choice::One(index, value) => (Some(*value), Some(provider(columns[*index]).into())),
         Choice::Made(value) => (Some(*value), Some(policy.as_str().into())),
         Choice::Missing | Choice::Disagreement => (None, None),
     };
-    let (values, sources): (Vec<Option<f64>>, Vec<Option<Box<str>>>) = choices.iter().map(told).unzip();
+    let (values, sources): (Vec<Option<f64>>, Vec<Option<Box<str>>>) = choices.iter().map(value_and_source).unzip();
     let reasons: Vec<_> = columns
         .iter()
         .enumerate()
-        .map(|(place, column)| {
-            let taken = choices.iter().filter(|choice| matches!(choice, Choice::One(of, _) if *of == place)).count();
+        .map(|(index, column)| {
+            let taken = choices.iter().filter(|choice| matches!(choice, Choice::One(of, _) if *of == index)).count();
             let there = molecules.iter().filter_map(|molecule| molecule.property(&column.name)?.value()).count();
             json!({ "column": column.name, "provider": column.provider, "there": there, "taken": taken })
         })
@@ -119,21 +119,21 @@ fn no_column() -> Misfit {
     Misfit::new("from", "`from` names no column")
 }
 
-/// Whether `property` is a name.
+/// Checks that `property` is not empty.
 fn called(property: &str) -> Result<(), Misfit> {
     match property {
-        "" => Err(Misfit::new("property", "`property` is empty; say what the property is to be called")),
+        "" => Err(Misfit::new("property", "`property` is empty; expected a name for the new column")),
         _ => Ok(()),
     }
 }
 
-/// `tolerance`, where the policy does not ask for it. No tolerance is the default, and as good as left out.
+/// Reports a `tolerance` that the policy would ignore. Zero is the default and counts as omitted.
 fn idle_tolerance(step: &PreferProperties) -> Option<Misfit> {
     (step.tolerance != 0.0 && step.policy != "agree").then(|| Misfit {
-        help: Some("leave it out, or write `policy: agree`".to_owned()),
+        help: Some("omit it, or write `policy: agree`".to_owned()),
         ..Misfit::new(
             "tolerance",
-            format!("`tolerance` is for the policy `agree`, and the policy is `{}`", step.policy),
+            format!("`tolerance` applies to the policy `agree`, but the policy is `{}`", step.policy),
         )
     })
 }
@@ -147,19 +147,22 @@ fn columns_after(step: &PreferProperties, context: &ColumnContext<'_>) -> Column
     context.first_input().with([step.property.clone(), format!("{}_from", step.property)])
 }
 
-/// What the columns `from` say of a molecule.
+/// Returns the values of the columns `from` for a molecule.
 fn candidates<'a>(molecule: Molecule<'a>, from: &[ColumnName]) -> Vec<MolecularProperty<'a>> {
     from.iter().filter_map(|name| molecule.property(name.as_str())).collect()
 }
 
-/// The unit that the columns share, if they do.
+/// Returns the unit that the columns share, or `None` if they have different units and `same` is false.
+///
+/// # Errors
+/// Fails if there are no columns, if one does not contain numbers, or if `same` is true and the units differ.
 fn common_unit(columns: &[&Column], same: bool) -> Result<Option<String>, StepError> {
     let Some((first, others)) = columns.split_first() else {
         return Err(no_column().into());
     };
     if let Some(column) = columns.iter().find(|column| !matches!(column.ty, ColumnType::Integer | ColumnType::Float)) {
         return Err(StepError::new(format!(
-            "the column `{}` is {}, and only numbers can be preferred",
+            "the column `{}` is {}; expected numbers",
             column.name,
             type_name(column.ty)
         )));
@@ -167,7 +170,7 @@ fn common_unit(columns: &[&Column], same: bool) -> Result<Option<String>, StepEr
     let unit = |column: &Column| column.unit.clone().unwrap_or_else(|| "no unit".to_owned());
     match others.iter().find(|other| other.unit != first.unit) {
         Some(other) if same => Err(StepError::new(format!(
-            "`{}` is in {} and `{}` in {}; bring them to one unit, or write `units: ignore`",
+            "`{}` is in {} and `{}` in {}; convert them to one unit, or write `units: ignore`",
             first.name,
             unit(first),
             other.name,
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_take_what_is_there() {
+    fn policies_ignore_missing_values() {
         use Choice::{Disagreement, Made, Missing, One};
         assert_eq!(decided(Policy::First), [One(0, 1.0), One(1, 3.0), One(2, 7.0), One(0, 2.0), Missing]);
         assert_eq!(decided(Policy::Mean), [Made(2.5), Made(3.0), One(2, 7.0), Made(2.05), Missing]);
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_policy_does_not_ask_for_is_found() {
+    fn a_tolerance_that_the_policy_ignores_is_reported() {
         for (policy, tolerance, expected) in [
             ("first", 0.5, true),
             ("mean", 0.5, true),
@@ -229,18 +232,18 @@ mod tests {
                 tolerance,
                 units: "same".to_owned(),
             };
-            let said = idle_tolerance(&step).map(|misfit| misfit.to_string());
-            assert_eq!(said.is_some_and(|said| said.contains(policy)), expected, "{policy} {tolerance}");
+            let misfit = idle_tolerance(&step).map(|misfit| misfit.to_string());
+            assert_eq!(misfit.is_some_and(|misfit| misfit.contains(policy)), expected, "{policy} {tolerance}");
         }
         assert!(called("").is_err() && called("p").is_ok());
     }
 
     #[test]
-    fn units_are_looked_at() {
+    fn units_are_compared() {
         let column = |name: &str, unit: &str| Column::new(name, ColumnType::Float).with_unit(unit);
         let (nano, micro) = (column("a", "nM"), column("b", "µM"));
-        let said = common_unit(&[&nano, &micro], true).unwrap_err().to_string();
-        assert!(said.contains("`a` is in nM and `b` in µM"), "{said}");
+        let error = common_unit(&[&nano, &micro], true).unwrap_err().to_string();
+        assert!(error.contains("`a` is in nM and `b` in µM"), "{error}");
         assert_eq!(common_unit(&[&nano, &micro], false).unwrap(), None);
         assert_eq!(common_unit(&[&nano, &nano], true).unwrap().as_deref(), Some("nM"));
         let text = Column::new("t", ColumnType::Text);

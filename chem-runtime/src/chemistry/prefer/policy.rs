@@ -1,53 +1,53 @@
-//! How one value is made of several that speak of the same thing.
+//! Policies for combining several values of one property.
 
 use crate::chemistry::molecule::MolecularProperty;
 use crate::chemistry::property::significant;
 
-/// How far apart two values may be, as a part of the greater one, by the last bits of how they came to be.
+/// The relative difference that is attributed to rounding.
 const NOISE: f64 = 4.0 * f64::EPSILON;
 
-/// How one value is made of several.
+/// How to combine several values. Missing values are ignored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Policy {
-    /// The first that is there.
+    /// The first value.
     First,
-    /// The mean of those that are there.
+    /// The mean of all values.
     Mean,
-    /// The middle one, or the mean of the two in the middle.
+    /// The middle value, or the mean of the two in the middle.
     Median,
-    /// The first that is there, if all others are at most so far from it.
+    /// The first value, if all others differ from it by at most `tolerance`.
     Agree { tolerance: f64 },
 }
 
-/// What a policy decided for a molecule.
+/// The decision of a policy for one molecule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Choice {
-    /// The value of the candidate at this place.
+    /// The value of the candidate at this index.
     One(usize, f64),
-    /// A value made of several.
+    /// A combination of several values.
     Made(f64),
     /// No candidate has a value.
     Missing,
-    /// They are too far apart.
+    /// The values differ by more than the tolerance.
     Disagreement,
 }
 
 impl Policy {
-    /// What it decides, of candidates in the order of preference.
+    /// Decides among candidates in the order of preference.
     pub(super) fn decide(self, candidates: &[MolecularProperty<'_>]) -> Choice {
-        let there: Vec<(usize, f64)> = candidates
+        let present: Vec<(usize, f64)> = candidates
             .iter()
             .enumerate()
-            .filter_map(|(place, candidate)| Some((place, candidate.value()?.as_number()?)))
+            .filter_map(|(index, candidate)| Some((index, candidate.value()?.as_number()?)))
             .collect();
-        let Some(&(place, first)) = there.first() else {
+        let Some(&(index, first)) = present.first() else {
             return Choice::Missing;
         };
-        let mut values: Vec<f64> = there.iter().map(|(_, value)| *value).collect();
+        let mut values: Vec<f64> = present.iter().map(|(_, value)| *value).collect();
         match self {
-            Self::First => Choice::One(place, first),
-            // What is made of one value is that value.
-            _ if values.len() == 1 => Choice::One(place, first),
+            Self::First => Choice::One(index, first),
+            // A single value is taken from its column under every policy.
+            _ if values.len() == 1 => Choice::One(index, first),
             Self::Mean => Choice::Made(significant(values.iter().sum::<f64>() / values.len() as f64)),
             Self::Median => {
                 values.sort_by(f64::total_cmp);
@@ -55,14 +55,14 @@ impl Policy {
                 Choice::Made(significant(low + (high - low) / 2.0))
             }
             Self::Agree { tolerance } if values.iter().all(|value| agree(*value, first, tolerance)) => {
-                Choice::One(place, first)
+                Choice::One(index, first)
             }
             Self::Agree { .. } => Choice::Disagreement,
         }
     }
 }
 
-/// Whether two values are at most `tolerance` apart.
+/// Returns whether two values differ by at most `tolerance`, apart from rounding.
 fn agree(one: f64, other: f64, tolerance: f64) -> bool {
     (one - other).abs() <= tolerance + NOISE * one.abs().max(other.abs())
 }
@@ -74,7 +74,7 @@ mod tests {
     use crate::chemistry::molecules::Molecules;
 
     #[test]
-    fn small_values_stay_apart_and_last_bits_do_not() {
+    fn small_values_differ_and_last_bits_do_not() {
         assert!(!agree(2.3e-9, 2.35e-9, 0.0));
         assert!(agree(2.3e-9, 2.35e-9, 0.05e-9) && !agree(2.3e-9, 2.35e-9, 0.04e-9));
         assert!(agree(0.1 + 0.2, 0.3, 0.0) && agree(1.1, 1.0, 0.1) && agree(-2.0, -2.1, 0.1));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_of_one_value_is_from_its_column() {
+    fn a_single_value_is_attributed_to_its_column() {
         let text = |name: &str| (Column::new(name, ColumnType::Text), ColumnData::Text(vec![Some("C".into())]));
         let float = |name: &str, value| (Column::new(name, ColumnType::Float), ColumnData::Float(vec![value]));
         let record = (Column::new("record", ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));

@@ -1,4 +1,4 @@
-//! CSV and TSV files: which column is the SMILES, which the name, and what becomes of the others.
+//! Assigns the columns of CSV and TSV files: SMILES, name, and the others.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,13 +12,13 @@ use crate::chemistry::molecules::PROMISED;
 use crate::records::{Delimited, Row, other_separator};
 use crate::step::{StepError, listed};
 
-/// How the columns of a file are to be understood.
+/// The parameters for the columns of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileColumns<'a> {
     pub(super) smiles: &'a str,
     pub(super) name: Option<&'a str>,
     pub(super) numbers: &'a [String],
-    /// What stands for a missing value, besides nothing.
+    /// The texts that represent a missing value, besides the empty text.
     pub(super) missing: &'a [String],
     pub(super) delimiter: u8,
 }
@@ -39,14 +39,14 @@ pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> 
     Ok(RawFile { more, records: until_stopped(delimited.rows().map(record))? })
 }
 
-/// The columns that the molecules of the file called `file` get besides those of all molecules; `None` if `header` does
-/// not have what the parameters name.
+/// Returns the columns of the output besides those that all molecules have; `None` if `header` lacks a column that the
+/// parameters name.
 pub(super) fn more(file: &str, header: &StringRecord, columns: FileColumns<'_>) -> Option<Vec<Box<str>>> {
     let plan = Plan::new(file, header, columns).ok()?;
     Some(plan.more.into_iter().map(|(_, column)| (*column.name).into()).collect())
 }
 
-/// Where the cells of a record go.
+/// The assignment of cells to columns of the output.
 struct Plan {
     smiles: usize,
     name: Option<usize>,
@@ -70,11 +70,11 @@ impl Plan {
             None => position(header, "name").filter(|at| *at != smiles),
         };
         let exact: HashMap<&str, usize> = header.iter().enumerate().map(|(index, name)| (name, index)).collect();
-        let place_of = |name: &str| exact.get(name).copied().or_else(|| position(header, name));
+        let index_of = |name: &str| exact.get(name).copied().or_else(|| position(header, name));
         let numbers: HashSet<usize> = columns
             .numbers
             .iter()
-            .map(|number| place_of(number).ok_or_else(|| missing("numbers", number)))
+            .map(|number| index_of(number).ok_or_else(|| missing("numbers", number)))
             .collect::<Result<_, _>>()?;
         let (mut more, mut called): (Vec<(usize, Column)>, HashSet<String>) = Default::default();
         for (index, column) in header.iter().enumerate().filter(|(index, _)| *index != smiles && Some(*index) != name) {
@@ -102,7 +102,7 @@ impl Plan {
     }
 }
 
-/// Where the column called `name` is; in other letter case, if just one is.
+/// Returns the index of the column called `name`. Ignores case if there is no exact match and only one other.
 pub(super) fn position(header: &StringRecord, name: &str) -> Option<usize> {
     if let Some(exact) = header.iter().position(|column| column == name) {
         return Some(exact);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_missing_value_is_one() {
+    fn texts_for_missing_values_are_recognised() {
         let (numbers, missing) = (["activity".to_owned()], ["NA".to_owned(), ">10".to_owned()]);
         let columns = FileColumns { numbers: &numbers, missing: &missing, ..USUAL };
         for cell in ["NA", ">10", ""] {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_not_there_is_an_error_that_names_those_that_are() {
+    fn the_error_for_a_missing_column_lists_the_columns() {
         for (header, columns) in [
             ("Molecule;structure", USUAL),
             ("smiles,SMILE", FileColumns { name: Some("structure"), ..USUAL }),
@@ -188,8 +188,9 @@ mod tests {
             ("smiles,a", FileColumns { numbers: &["structure".to_owned()], ..USUAL }),
             ("smiles,record,file_record,structure", USUAL),
         ] {
-            let said = read("a.csv", header.as_bytes(), columns).unwrap_err().to_string();
-            assert!(said.contains("`a.csv`") && (said.contains("structure") || said.contains("file_record")), "{said}");
+            let error = read("a.csv", header.as_bytes(), columns).unwrap_err().to_string();
+            let listed = error.contains("structure") || error.contains("file_record");
+            assert!(error.contains("`a.csv`") && listed, "{error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! `molecules.inline`: molecules that stand in the manifest.
+//! `molecules.inline`: molecules written in the manifest.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{map_records, on_workers};
 
-/// Gives molecules that are written in the manifest.
+/// Returns molecules that are written in the manifest.
 ///
-/// Each is written as in a SMILES file: the SMILES, white space, and the name. The molecules have the columns `name`,
-/// `smiles` (canonical, isomeric) and `record` (the place in the list).
+/// Each has the form of a line in a SMILES file: the SMILES, white space, and the name. The output has the columns `name`,
+/// `smiles` (canonical, isomeric) and `record` (the position in the list, from 1).
 ///
 /// # Example
 /// ```yaml
@@ -26,11 +26,11 @@ use crate::records::{map_records, on_workers};
 /// ```
 ///
 /// # Errors
-/// - A molecule is not a SMILES or not a possible molecule, or has a CXSMILES extension; the message has its place, its
-///   text and the reason.
+/// - A molecule is not a valid SMILES or not a possible molecule, or has a CXSMILES extension; the message gives its
+///   position, its text and the reason.
 #[step("molecules.inline", version = 2, columns = columns_of_molecules)]
 pub fn inline_molecules(
-    /// The molecules, each a SMILES and, if it has one, a name.
+    /// The molecules, each a SMILES, optionally followed by a name.
     #[param(example = "[CCO ethanol, CCN ethylamine]")]
     molecules: Vec<InlineMolecule>,
     context: &ExecutionContext<'_>,
@@ -49,17 +49,17 @@ fn columns_of_molecules(_: &InlineMolecules, _: &ColumnContext<'_>) -> Columns {
     Columns::known(PROMISED.map(|(name, _)| name))
 }
 
-/// A molecule in a manifest: a SMILES, and after white space a name.
+/// A molecule in a manifest: a SMILES, optionally followed by white space and a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InlineMolecule(String);
 
 impl InlineMolecule {
-    /// The text of a molecule.
+    /// Creates a molecule without checking it.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the SMILES and the name as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! `molecules.read`: molecules from a file.
+//! `molecules.read`: reads molecules from a file.
 
 mod delimited_columns;
 mod inline;
@@ -26,37 +26,37 @@ use crate::step::check_share;
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
-/// The file's extension says what it is: `.smi`, `.smiles` or `.txt` has a SMILES on each line, then white space and a
-/// name, and lines that begin with `#` are comments; its first line is a header, which is skipped and not counted, if
-/// its first word is `smiles` in any letter case; `.csv` and `.tsv` have a line with the names of the columns first.
-/// `.sdf` and `.sd` have a mol block for each molecule, V2000 or V3000, data under names, and a line `$$$$`, which the
-/// last molecule of a `.mol` file needs not have. A `.gz` at the end is looked through.
+/// The extension determines the format. `.smi`, `.smiles` or `.txt`: a SMILES, white space and a name on each line; lines
+/// that begin with `#` are comments, and a first line that begins with the word `smiles`, in any case, is a header, which
+/// is skipped and not counted. `.csv` and `.tsv`: the first line contains the names of the columns. `.sdf` and `.sd`: for
+/// each molecule a mol block, V2000 or V3000, data fields, and a line `$$$$`, which is optional after the last molecule of
+/// a `.mol` file. Each extension may be followed by `.gz`.
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
-/// file), then the other columns of a CSV or TSV file, or the data of an SD file in the order in which their names first
-/// appear: as text, or as numbers if `numbers` names them. A column of the file that is called like one of the three is
-/// kept with `file_` before its name. In an SD file the first line of a record is its name. The value of a field ends
-/// before an empty line, and before a line that can only be the header of another field, with whatever blank lines are
-/// between; white space at its beginning and end is kept. A field may be called by its number, `> DT12`.
+/// file), followed by the other columns of a CSV or TSV file, or the data fields of an SD file in the order of their first
+/// appearance: as text, or as numbers if listed in `numbers`. A column of the file with one of these three names gets the
+/// prefix `file_`. The name of a record in an SD file is its first line. The value of a field ends before an empty line, or
+/// before a line that can only be the header of another field, without the blank lines between them; leading and trailing
+/// white space is kept. The name of a field may be its number, `> DT12`.
 ///
-/// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: text
-/// that is no SMILES or no possible molecule, bytes that are not UTF-8, a row with too few or too many cells, a record
-/// of an SD file that is empty, cut off or a query, with a line that may be a header or part of a value, a mol block whose
-/// counts are not those of its lines, or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
-/// characters. So is what a SMILES could not say: a CXSMILES extension, and of a mol block racemic and relative
+/// A record that cannot be used goes to the output `rejects`, with its line, its text and the reason: a text that is not a
+/// valid SMILES or not a possible molecule; bytes that are not UTF-8; a row with too few or too many cells; a record of an
+/// SD file that is empty, truncated or a query, or that has a line that may be either a header or part of a value; a mol
+/// block whose counts do not match its lines; or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
+/// characters. So does what a SMILES cannot represent: a CXSMILES extension, and in a mol block racemic and relative
 /// stereocentres, an atropisomer, and a bond that ends at several atoms. The atoms `R`, `R#` and `*` of a mol block are
-/// dummies, `*` in SMILES, and R group 1 is `[1*]`; those that stand for several elements, such as `A`, `Q` and lists, make
-/// it a query. Hydrogens that are drawn are kept: one more than the atom can have makes a single bond to a metal dative,
-/// as in cisplatin, or the record is rejected, where RDKit drops the hydrogen. SMILES are refused where RDKit refuses
-/// them, and two kinds besides: aromatic silicon (`[si]`), which the chemistry library does not know, and the allene tag
-/// `@AL`, which RDKit reads and drops.
+/// dummy atoms, `*` in SMILES, and R group 1 is `[1*]`; atoms for several elements, such as `A`, `Q` and lists, make the
+/// block a query. Drawn hydrogens are kept: if an atom has one too many, its single bond to a metal becomes dative, as in
+/// cisplatin, or the record is rejected, whereas RDKit drops the hydrogen. SMILES that RDKit refuses are refused, and two
+/// more kinds: aromatic silicon (`[si]`), which the chemistry library does not support, and the allene tag `@AL`, which
+/// RDKit ignores.
 ///
-/// Each molecule has one canonical SMILES, which reads as that molecule and is written again when it is read. It is
-/// RDKit's, but where RDKit's changes or alternates when it is read again, as for `O=[IH]` and some cages: there it is the
-/// one that stays, or of those that alternate the first in the order of characters. A molecule is refused if its canonical
-/// SMILES cannot be read, or reads as another, as can happen with dummy atoms in aromatic rings, many relative
-/// stereocentres in a ring, and stereochemistry at the nitrogen of a fused aziridine. So is a SMILES that closes a ring
-/// with `~`, which RDKit reads as a single bond.
+/// Each molecule has one canonical SMILES, which parses as that molecule and is its own canonical SMILES. It is RDKit's,
+/// except where RDKit's changes or alternates when it is parsed again, as for `O=[IH]` and some cages: then it is the
+/// stable one, or the first in the order of characters of those that alternate. A molecule is refused if its canonical
+/// SMILES cannot be parsed or parses as another molecule, which can happen with dummy atoms in aromatic rings, many relative
+/// stereocentres in a ring, and stereochemistry at the nitrogen of a fused aziridine. A SMILES that closes a ring with `~`
+/// is refused too; RDKit parses it as a single bond.
 ///
 /// The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
 ///
@@ -70,46 +70,46 @@ use crate::step::check_share;
 /// ```
 ///
 /// # Errors
-/// - The file is not there or cannot be read, is not the gzip data that its name promises, or is UTF-16.
-/// - Neither the name of the file nor `format` says what it is.
-/// - A column that a parameter names is not in the file; the message names those that are. Or two columns have one name.
-/// - The file changes while it is read.
-/// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-/// - More than the share `fail_above` of the records cannot be used; the message has the numbers and the commonest
-///   reason. Or `fail_above` is given with `on_error: fail`.
+/// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is UTF-16.
+/// - Neither the extension of the file nor `format` determines the format.
+/// - A column that a parameter names does not exist; the message lists the columns. Or two columns have the same name.
+/// - The file changes during reading.
+/// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
+/// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
+///   reason. Or `fail_above` is set together with `on_error: fail`.
 #[step("molecules.read", version = 4, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.
     #[param(example = "data/approved-drugs.csv")]
     path: RecordFile,
-    /// What the file is, where its extension does not say it.
+    /// The format, if the extension of the file does not determine it.
     #[param(one_of = ["smi", "csv", "tsv", "sdf", "mol"])]
     format: Option<String>,
-    /// The column with the SMILES, in a CSV or TSV file. Letter case matters only where two columns differ by it alone.
+    /// The column with the SMILES in a CSV or TSV file. Case matters only if two columns differ by case alone.
     #[param(default = "smiles")]
     smiles_column: String,
-    /// The column with the names. Left out, it is `name` if there is one; in an SD file, the first line of a record.
+    /// The column with the names. Defaults to `name` if there is one; in an SD file, to the first line of a record.
     name_column: Option<String>,
-    /// Columns to read as numbers; an empty cell is then a missing number, and a record with anything else that `missing`
-    /// does not name is rejected.
+    /// Columns to read as numbers. An empty cell is a missing number; a record with another text that is neither a number
+    /// nor listed in `missing` is rejected.
     #[param(default = [], example = "[pIC50]")]
     numbers: Vec<String>,
-    /// Texts that stand for a missing value in the columns that are kept.
+    /// Texts that represent a missing value in the other columns.
     #[param(default = [], example = "[NA, n/a]")]
     missing: Vec<String>,
-    /// What separates the cells of a CSV file.
+    /// The separator of the cells in a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
-    /// Whether a mol block that draws an atropisomer, whose axis a SMILES does not describe, is one that cannot be used
-    /// (`reject`) or is read without the configuration of the axis (`flatten`).
+    /// What to do with a mol block of an atropisomer, whose axis a SMILES cannot describe: treat it as a record that cannot
+    /// be used (`reject`), or drop the configuration of the axis (`flatten`).
     #[param(default = "reject", one_of = ["reject", "flatten"])]
     atropisomers: String,
-    /// Whether a record that cannot be used is kept apart (`reject`) or fails the step (`fail`).
+    /// What to do with a record that cannot be used: put it into `rejects` (`reject`) or fail the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
-    /// The share of the records, from 0 to 1, above which keeping them apart fails the step. A share that is equal does not.
-    /// Left out, any number may be kept apart.
+    /// The share of rejected records, from 0 to 1, above which the step fails; an equal share does not fail it. Defaults to
+    /// no limit.
     #[param(min = 0.0, max = 1.0, example = "0.05")]
     fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
@@ -138,14 +138,14 @@ pub fn read_molecules(
     Ok(WithRejects { kept, rejects })
 }
 
-/// The columns that the molecules will have. Those of a CSV or TSV file are told by its first line.
+/// Returns the columns of the output. Those of a CSV or TSV file come from its first line.
 fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Columns {
     let file = step.path.as_str();
     let promised = Columns::known(PROMISED.map(|(name, _)| name));
     let Ok(format) = format_of(file, step.format.clone()) else { return Columns::Unknown };
     match format.as_str() {
         "smi" => return promised,
-        // Each record of an SD file has data of its own.
+        // The data fields of an SD file are known only after reading all records.
         "sdf" | "mol" => return Columns::Unknown,
         _ => {}
     }
@@ -163,13 +163,13 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
     }
 }
 
-/// What separates the cells of a file in this format, which for CSV the parameter says.
+/// Returns the separator of the cells; for CSV it is the parameter.
 fn separator(format: &str, delimiter: &str) -> u8 {
     if format == "tsv" { b'\t' } else { delimiter.bytes().next().unwrap_or(b',') }
 }
 
-fn format_of(file: &str, given: Option<String>) -> Result<String, StepError> {
-    if let Some(format) = given {
+fn format_of(file: &str, explicit: Option<String>) -> Result<String, StepError> {
+    if let Some(format) = explicit {
         return Ok(format);
     }
     match extension(file).as_deref() {
@@ -177,7 +177,7 @@ fn format_of(file: &str, given: Option<String>) -> Result<String, StepError> {
         Some("sdf" | "sd") => Ok("sdf".to_owned()),
         Some(known @ ("csv" | "tsv" | "mol")) => Ok(known.to_owned()),
         _ => Err(StepError::new(format!(
-            "the name of `{file}` does not say what it is; write `format: smi`, `csv`, `tsv`, `sdf` or `mol`"
+            "cannot determine the format of `{file}`; write `format: smi`, `csv`, `tsv`, `sdf` or `mol`"
         ))),
     }
 }
@@ -187,7 +187,7 @@ fn canonical_smiles(record: &RawRecord<'_>, flatten: bool) -> Result<String, Str
     content.structure.canonical_smiles(flatten)
 }
 
-/// The molecules, and the records that are none.
+/// Separates the molecules from the records that cannot be used.
 fn sort_out(
     file: &str,
     raw: RawFile<'_>,
@@ -216,7 +216,8 @@ fn sort_out(
         if fail {
             let text = shortened(record.raw);
             return Err(StepError::new(format!(
-                "line {} of `{file}` cannot be used: {reason}; it reads `{text}`, and `on_error: reject` would keep it apart",
+                "line {} of `{file}` cannot be used: {reason}; the line is `{text}`; `on_error: reject` would put it into \
+                 `rejects`",
                 record.line
             )));
         }

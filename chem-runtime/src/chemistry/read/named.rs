@@ -1,5 +1,5 @@
-//! Whether a file has the columns that the parameters of `molecules.read` name: a CSV or TSV file as its first line tells,
-//! a SMILES file none. And whether parameters are given that say nothing of a file in its format.
+//! Checks the parameters of `molecules.read` against the file: whether the columns that they name exist in the header of a
+//! CSV or TSV file, and whether they apply to its format at all.
 
 use super::delimited_columns::position;
 use super::{ReadMolecules, format_of, separator};
@@ -12,7 +12,7 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Ok(format) => format,
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
-    let mut misfits = saying_nothing(step, &format);
+    let mut misfits = inapplicable(step, &format);
     misfits.extend(idle_share(&step.on_error, step.fail_above));
     if matches!(format.as_str(), "smi" | "sdf" | "mol") {
         return misfits;
@@ -37,13 +37,12 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
     misfits
 }
 
-/// The parameters that say nothing of a file in this format. One that is given as it is by default is as good as left
-/// out.
-fn saying_nothing(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
+/// Reports the parameters that do not apply to a file in this format. A default value counts as omitted.
+fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
     let smiles_column = step.smiles_column != "smiles";
     let delimiter = step.delimiter != ",";
-    let column_of_none = "names a column, and a SMILES file has none";
-    let (said, help) = match format {
+    let column_of_none = "names a column, but a SMILES file has no columns";
+    let (params, help) = match format {
         "smi" => (
             vec![
                 ("smiles_column", smiles_column, column_of_none),
@@ -52,34 +51,35 @@ fn saying_nothing(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
                 (
                     "missing",
                     !step.missing.is_empty(),
-                    "says which texts stand for a missing value in a column, and a SMILES file has none",
+                    "lists texts for missing values in columns, but a SMILES file has no columns",
                 ),
-                ("delimiter", delimiter, "says what separates cells, and a SMILES file has none"),
+                ("delimiter", delimiter, "is the separator of cells, but a SMILES file has no cells"),
             ],
-            "leave it out, or write `format: csv` or `tsv` if the first line names columns",
+            "omit it, or write `format: csv` or `tsv` if the first line names columns",
         ),
         "sdf" | "mol" => (
             vec![
-                ("smiles_column", smiles_column, "names a column of SMILES, and an SD file has mol blocks"),
-                ("delimiter", delimiter, "says what separates cells, and an SD file has none"),
+                ("smiles_column", smiles_column, "names a column of SMILES, but an SD file has mol blocks"),
+                ("delimiter", delimiter, "is the separator of cells, but an SD file has no cells"),
             ],
-            "leave it out",
+            "omit it",
         ),
         "tsv" => (
-            vec![("delimiter", delimiter, "says what separates the cells of a CSV file, and in a TSV file tabs do")],
-            "leave it out, or write `format: csv`",
+            vec![("delimiter", delimiter, "is the separator of a CSV file, but a TSV file is separated by tabs")],
+            "omit it, or write `format: csv`",
         ),
-        _ => (Vec::new(), "leave it out"),
+        _ => (Vec::new(), "omit it"),
     };
     let flattens = step.atropisomers != "reject" && !matches!(format, "sdf" | "mol");
-    let no_blocks = ("atropisomers", flattens, "says how mol blocks are read, and only SD files have some");
+    let no_blocks = ("atropisomers", flattens, "applies to mol blocks, which only SD files contain");
     let misfit = |param: &'static str, what: &str| Misfit {
         help: Some(help.to_owned()),
         ..Misfit::new(param, format!("`{param}` {what}"))
     };
-    said.into_iter()
+    params
+        .into_iter()
         .chain([no_blocks])
-        .filter(|(_, given, _)| *given)
+        .filter(|(_, is_set, _)| *is_set)
         .map(|(param, _, what)| misfit(param, what))
         .collect()
 }

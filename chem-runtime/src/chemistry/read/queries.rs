@@ -1,4 +1,4 @@
-//! Molecules to compare with, from a file of which every record has to be good.
+//! Reads query molecules from a file. Every record must be valid.
 
 use super::raw::{RawFile, RawRecord};
 use super::{delimited_columns, smiles_lines};
@@ -64,8 +64,8 @@ pub(in crate::chemistry) fn read_queries(
     on_workers(|| raw.records.into_iter().map(|record| query(name, record)).collect())?
 }
 
-/// Whether there is a column `smiles`. It is asked here, since what reads the columns would speak of a parameter that
-/// names it, and there is none. All else that may be wrong with the first line is left to be said there.
+/// Checks that there is a column `smiles`. Reading the columns would report its absence too, but with advice about a
+/// parameter that this step does not have. Other mistakes in the header are reported there.
 fn has_smiles(file: &str, text: &[u8], delimiter: u8) -> Result<(), StepError> {
     let Ok(Some(delimited)) = Delimited::new(text, delimiter) else { return Ok(()) };
     let header = delimited.header();
@@ -74,7 +74,7 @@ fn has_smiles(file: &str, text: &[u8], delimiter: u8) -> Result<(), StepError> {
     }
     let there: Vec<&str> = header.iter().collect();
     Err(StepError::new(format!(
-        "`{file}` has no column `smiles` with the molecules to compare with; its columns are {}",
+        "`{file}` has no column `smiles` for the query molecules; its columns are {}",
         listed(&there)
     )))
 }
@@ -86,7 +86,7 @@ fn query(file: &str, record: RawRecord<'_>) -> Result<Query, StepError> {
     });
     molecule.map_err(|reason| {
         let (line, text) = (record.line, shortened(record.raw));
-        StepError::new(format!("line {line} of `{file}` is no molecule to compare with: {reason}; it reads `{text}`"))
+        StepError::new(format!("line {line} of `{file}` is not a valid molecule: {reason}; the line is `{text}`"))
     })
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_says_how_queries_are_read() {
+    fn the_extension_determines_the_format() {
         for (name, expected) in [
             ("a.smi", None),
             ("a.SMILES.gz", None),
@@ -113,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_smiles_is_told_with_the_columns_that_it_has() {
-        let said = has_smiles("a.csv", b"name,structure\nx,C\n", b',').unwrap_err().to_string();
-        assert!(said.contains("`a.csv`") && said.contains("`name` and `structure`"), "{said}");
-        assert!(!said.contains("smiles_column"), "{said}");
+    fn the_columns_of_a_file_without_smiles_are_listed() {
+        let error = has_smiles("a.csv", b"name,structure\nx,C\n", b',').unwrap_err().to_string();
+        assert!(error.contains("`a.csv`") && error.contains("`name` and `structure`"), "{error}");
+        assert!(!error.contains("smiles_column"), "{error}");
         assert!(has_smiles("a.csv", b"name,SMILES\nx,C\n", b',').is_ok());
         assert!(has_smiles("a.tsv", b"name\tsmiles\nx\tC\n", b'\t').is_ok());
         assert!(has_smiles("a.csv", b"", b',').is_ok());

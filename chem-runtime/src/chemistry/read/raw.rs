@@ -1,36 +1,37 @@
-//! Records as a file has them, before anybody looks at their chemistry.
+//! Records of a file before their chemistry is interpreted.
 
 use serde_json::Value;
 
 use crate::artifact::Column;
 use crate::chemistry::library::Structure;
 
-/// The records of a file, and the columns that they have besides SMILES and name.
+/// The records of a file, and their columns besides SMILES and name.
 #[derive(Debug, Default)]
 pub(super) struct RawFile<'a> {
     pub(super) more: Vec<Column>,
     pub(super) records: Vec<RawRecord<'a>>,
 }
 
-/// A record and where it stands.
+/// A record and its location.
 #[derive(Debug)]
 pub(super) struct RawRecord<'a> {
+    /// The number of its first line, from 1.
     pub(super) line: u64,
     pub(super) raw: &'a [u8],
-    /// What it says, or why it cannot be used.
+    /// The parsed record, or the reason why it cannot be used.
     pub(super) content: Result<Content, String>,
 }
 
-/// What a record says.
+/// The content of a record.
 #[derive(Debug, PartialEq)]
 pub(super) struct Content {
     pub(super) structure: Spelling,
     pub(super) name: Option<String>,
-    /// One value for each of the file's other columns.
+    /// One value for each column in [`RawFile::more`].
     pub(super) more: Vec<Value>,
 }
 
-/// How a record spells its structure.
+/// The notation of a structure.
 #[derive(Debug, PartialEq)]
 pub(super) enum Spelling {
     Smiles(String),
@@ -38,10 +39,10 @@ pub(super) enum Spelling {
 }
 
 impl Spelling {
-    /// The canonical SMILES; with `flatten`, of an atropisomer without the configuration of its axis.
+    /// Returns the canonical SMILES. `flatten` drops the configuration of an atropisomer's axis.
     ///
     /// # Errors
-    /// Says why there is no such molecule.
+    /// Returns the reason why the structure is refused.
     pub(super) fn canonical_smiles(&self, flatten: bool) -> Result<String, String> {
         match self {
             Self::Smiles(smiles) => Structure::from_smiles(smiles)?.canonical_smiles(),
@@ -51,10 +52,10 @@ impl Spelling {
     }
 }
 
-/// The SMILES that a text begins with, and the rest.
+/// Splits a text into the SMILES at its beginning and the rest.
 ///
-/// A CXSMILES extension (`|…|` after the SMILES) may say what the SMILES does not, such as that a molecule is racemic.
-/// It is not kept, so a record that has one is refused: half of what it says would be wrong.
+/// A CXSMILES extension (`|…|` after the SMILES) may add what the SMILES alone does not express, such as that a molecule is
+/// racemic. Extensions are not supported, so a record with one is refused rather than misread.
 pub(super) fn split_smiles(text: &str) -> Result<(&str, &str), String> {
     let (smiles, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let rest = rest.trim();

@@ -1,7 +1,7 @@
-//! SMILES files: on each line a SMILES, white space, and the name up to the end of the line.
+//! Reads SMILES files: on each line a SMILES, white space, and the name up to the end of the line.
 //!
-//! Lines with nothing on them are skipped, and so are those that begin with `#`, as no SMILES does. A first line that
-//! begins with the word `smiles`, which is no SMILES either, names the columns and is skipped too.
+//! Blank lines are skipped, and so are lines that begin with `#`, which no SMILES does. A first line that begins with the
+//! word `smiles`, which is not a valid SMILES, is a header and is skipped too.
 
 use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
 use crate::records::{Line, lines, not_utf8};
@@ -35,9 +35,9 @@ pub(super) fn content(line: &[u8]) -> Result<Content, String> {
 mod tests {
     use super::*;
 
-    type Said = Result<(String, Option<String>), String>;
+    type Parsed = Result<(String, Option<String>), String>;
 
-    fn read_all(text: &[u8]) -> Vec<(u64, Said)> {
+    fn read_all(text: &[u8]) -> Vec<(u64, Parsed)> {
         let of = |content: Content| match content.structure {
             Spelling::Smiles(smiles) => (smiles, content.name),
             Spelling::MolBlock(block) => panic!("a mol block in a SMILES file: {block}"),
@@ -45,7 +45,7 @@ mod tests {
         read(text).records.into_iter().map(|record| (record.line, record.content.map(of))).collect()
     }
 
-    fn good(smiles: &str, name: Option<&str>) -> Said {
+    fn good(smiles: &str, name: Option<&str>) -> Parsed {
         Ok((smiles.to_owned(), name.map(str::to_owned)))
     }
 
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_cannot_be_used_say_why() {
+    fn unusable_lines_are_refused_with_a_reason() {
         for (line, why) in [
             (b"CCO\xff name".as_slice(), "UTF-8"),
             (b"CCO na\0me", "U+0000"),
@@ -68,7 +68,7 @@ mod tests {
         ] {
             let text = [b"C first\n", line].concat();
             let records = read_all(&text);
-            assert!(records[1].1.as_ref().is_err_and(|said| said.contains(why)), "{records:?}");
+            assert!(records[1].1.as_ref().is_err_and(|reason| reason.contains(why)), "{records:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `molecules.rules`: rules of thumb, and which of their conditions a molecule breaks.
+//! `molecules.rules`: rules of thumb for drug-likeness.
 
 mod rule;
 
@@ -11,11 +11,11 @@ use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::map_records;
 
-/// Says of molecules which rules of thumb they keep, and what they break.
+/// Evaluates rules of thumb for drug-likeness.
 ///
-/// For each rule a column of its name says whether the molecule keeps it, and a second one, such as `lipinski_broken`,
-/// which conditions are broken, as `molecular_weight > 500; logp > 5`; it is missing where none is. The ends of a range
-/// belong to it.
+/// Each rule adds two columns: one with its name, which tells whether the molecule satisfies the rule, and one such as
+/// `lipinski_broken`, which lists the violated conditions, as `molecular_weight > 500; logp > 5`, and is missing if there
+/// are none. The bounds of a range are inclusive.
 ///
 /// - `lipinski`: molecular weight at most 500 g/mol, logP at most 5, at most 5 donors and 10 acceptors; one of the four
 ///   may be broken (Lipinski 1997, doi:10.1016/S0169-409X(96)00423-1)
@@ -26,9 +26,9 @@ use crate::records::map_records;
 /// - `lead_like`: molecular weight at most 450 g/mol, logP from -3.5 to 4.5, at most 4 rings, 10 rotatable bonds, 5 donors
 ///   and 8 acceptors (Oprea 2002, doi:10.3390/70100051)
 ///
-/// The values are those of `molecules.describe`, whose own columns are not needed. The authors computed logP in other
-/// ways; here it is Wildman and Crippen's. Where a property cannot be computed and would decide, whether the rule is kept
-/// is missing. The signal `judged` gives the number of `molecules`, and under `broken` how many break each rule.
+/// The values are those of `molecules.describe`, which need not run first. The original authors computed logP in other
+/// ways; here it is Wildman and Crippen's. The result of a rule is missing if it depends on a property that cannot be
+/// computed. The signal `judged` gives the number of `molecules`, and under `broken` the number that violate each rule.
 ///
 /// # Example
 /// ```yaml
@@ -46,11 +46,11 @@ use crate::records::map_records;
 /// ```
 ///
 /// # Errors
-/// - None of its own.
+/// - No errors specific to this step.
 #[step("molecules.rules", version = 3, columns = columns_after, check = has_rules)]
 pub fn judge_molecules(
     molecules: Input<Molecules>,
-    /// The rules.
+    /// The rules to evaluate.
     #[param(
         default = ["lipinski", "veber", "ghose", "egan", "lead_like"],
         one_of = ["lipinski", "veber", "ghose", "egan", "lead_like"],
@@ -82,7 +82,7 @@ pub fn judge_molecules(
 }
 
 fn has_rules(step: &JudgeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    let none = || Misfit::new("rules", "`rules` names no rule to judge by");
+    let none = || Misfit::new("rules", "`rules` is empty; expected at least one rule");
     step.rules.is_empty().then(none).into_iter().collect()
 }
 

@@ -1,21 +1,21 @@
-//! Rules of thumb for drugs and leads: their conditions, and where they come from.
+//! The conditions of rules of thumb for drugs and leads, and their sources.
 
 use crate::chemistry::library::Structure;
 use crate::chemistry::property::rounded;
 
-/// A rule: conditions on properties, of which some may be broken.
+/// A rule: conditions on properties, and the number of violations that it tolerates.
 #[derive(Debug)]
 pub struct Rule {
-    /// Its name, which is that of its column.
+    /// The name of the rule and its column.
     pub name: &'static str,
-    /// Where it was published.
+    /// The publication, with its DOI.
     pub source: &'static str,
     conditions: &'static [Condition],
-    /// So many of its conditions may be broken.
+    /// The number of conditions that may be violated.
     allowed: usize,
 }
 
-/// The range that a property is to lie in, its ends included.
+/// The range of a property, inclusive at both ends.
 #[derive(Debug)]
 struct Condition {
     property: &'static str,
@@ -24,12 +24,12 @@ struct Condition {
     max: Option<f64>,
 }
 
-/// What a rule says of a molecule.
+/// The result of a rule for a molecule.
 #[derive(Debug, PartialEq)]
 pub(super) struct Verdict {
-    /// Whether it is kept; `None` if that cannot be known because a property is missing.
+    /// Whether the molecule satisfies the rule; `None` if that depends on a missing property.
     pub(super) kept: Option<bool>,
-    /// The conditions that are broken, in words.
+    /// The violated conditions, such as `logp > 5`.
     pub(super) broken: Vec<String>,
 }
 
@@ -102,17 +102,17 @@ fn count(count: Option<i64>) -> Option<f64> {
 }
 
 impl Rule {
-    /// All rules.
+    /// Returns all rules.
     pub fn all() -> &'static [Self] {
         ALL
     }
 
-    /// The rule called `name`.
+    /// Returns the rule called `name`.
     pub fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|rule| rule.name == name)
     }
 
-    /// What it says of `structure`.
+    /// Evaluates the rule for `structure`.
     pub(super) fn judge(&self, structure: &Structure) -> Verdict {
         let (mut broken, mut unknown) = (Vec::new(), 0);
         for condition in self.conditions {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ends_of_a_range_belong_to_it() {
+    fn the_bounds_of_a_range_are_inclusive() {
         let condition = between("logp", Structure::logp, -0.4, 5.6);
         assert_eq!((condition.breach(-0.4), condition.breach(5.6)), (None, None));
         assert_eq!(condition.breach(-0.400_001).unwrap(), "logp < -0.4");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_is_named_and_lipinski_forgives_one() {
+    fn violations_are_named_and_lipinski_tolerates_one() {
         let judge =
             |rule: &str, smiles: &str| Rule::named(rule).unwrap().judge(&Structure::from_smiles(smiles).unwrap());
         let eicosane = "CCCCCCCCCCCCCCCCCCCC";
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_that_is_missing_leaves_open_what_it_would_decide() {
+    fn the_result_is_missing_if_a_missing_property_would_decide() {
         let heavy = Structure::from_smiles("[999C]CCCCCCCCCC").unwrap();
         assert_eq!(heavy.molecular_weight(), None);
         let judge = |rule: &str| Rule::named(rule).unwrap().judge(&heavy).kept;

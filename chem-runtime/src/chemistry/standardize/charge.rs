@@ -1,9 +1,9 @@
-//! Neutralizing: charges that hydrogens can take away.
+//! Neutralization: removes charges by adding or removing hydrogens.
 //!
-//! The rules are those of RDKit's `Uncharger` (`Code/GraphMol/MolStandardize/Charge.cpp`, BSD-3-Clause), as they are in
-//! 2026.09.1. A charge that no hydrogen can take away, such as that of sodium or of a quaternary nitrogen, keeps as many
-//! opposite charges as balance it. Where one of several can be neutralized, acids come last, and otherwise the first in the
-//! canonical order of the atoms comes first.
+//! The rules are those of RDKit's `Uncharger` (`Code/GraphMol/MolStandardize/Charge.cpp`, BSD-3-Clause) in 2026.09.1. A
+//! charge that hydrogens cannot remove, such as that of sodium or of a quaternary nitrogen, preserves the opposite charges
+//! that balance it. If only some of several atoms can be neutralized, acids come last, and the canonical order of the
+//! atoms decides among the others.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use crate::chemistry::library::{ChargedAtom, Pattern, Recharged, Structure};
 
 /// Positive atoms with hydrogens, unless the charge is balanced by a neighbour.
 const WITH_HYDROGENS: &str = "[+,+2,+3,+4;!h0;!$(*~[-]),$(*(~[-])~[-])]";
-/// Positive atoms without.
+/// Positive atoms without hydrogens.
 const WITHOUT_HYDROGENS: &str = "[+,+2,+3,+4;h0;!$(*~[-])]";
 /// Negative atoms whose charge is not balanced by a neighbour.
 const NEGATIVE: &str = "[-!$(*~[+,+2,+3,+4])]";
@@ -44,10 +44,10 @@ impl Patterns {
     }
 }
 
-/// The molecule without the charges that hydrogens can take away; `None` if it stays as it is.
+/// Returns the molecule without the charges that hydrogens can remove; `None` if nothing changes.
 ///
 /// # Errors
-/// Says that the library could not tell.
+/// Fails if the library does.
 pub(super) fn neutralized(structure: &Structure) -> Result<Option<Structure>, String> {
     let failed = || "the chemistry library failed to look at its charges".to_owned();
     let charged = structure.charged_atoms().ok_or_else(failed)?;
@@ -73,16 +73,16 @@ pub(super) fn neutralized(structure: &Structure) -> Result<Option<Structure>, St
     if changes.is_empty() { Ok(None) } else { structure.recharged(&changes) }
 }
 
-/// Which charged atoms could be neutralized, by their indices.
+/// The indices of the charged atoms that might be neutralized.
 struct Sites {
     with_hydrogens: Vec<usize>,
     without_hydrogens: Vec<usize>,
-    /// Negative atoms that are no acid's.
+    /// Negative atoms that do not belong to an acid.
     others: Vec<usize>,
     acids: Vec<usize>,
 }
 
-/// The anions of `acids` that are not balanced within their own group: of nitrate's two, one.
+/// Returns the anions of `acids` that are not balanced within their own group: one of the two in nitrate.
 fn unbalanced(structure: &Structure, acids: &[usize], charged: &[ChargedAtom]) -> Vec<usize> {
     let mut balanced: BTreeMap<usize, i32> = BTreeMap::new();
     let mut left = acids.to_vec();
@@ -101,7 +101,7 @@ fn unbalanced(structure: &Structure, acids: &[usize], charged: &[ChargedAtom]) -
     left
 }
 
-/// What becomes of the atoms that change.
+/// Returns the changes that neutralize the molecule.
 fn changes(sites: &Sites, charged: &[ChargedAtom]) -> Vec<Recharged> {
     let atom = |index: usize| charged.iter().find(|atom| atom.index == index);
     let fixed = |index: &usize| atom(*index).filter(|atom| to_lose_plus(atom.element, atom.hydrogens).is_none());
@@ -110,7 +110,8 @@ fn changes(sites: &Sites, charged: &[ChargedAtom]) -> Vec<Recharged> {
 
     let mut changes = Vec::new();
     let negative: Vec<usize> = sites.others.iter().chain(&sites.acids).copied().collect();
-    // RDKit takes away all of them where more has to stay than there is to balance it.
+    // If the fixed positive charge exceeds the negative charge, the surplus is negative and, as in RDKit, every anion is
+    // neutralized.
     let mut surplus = negative.len() as i32 - must_stay;
     for index in negative {
         if surplus == 0 {
@@ -140,8 +141,8 @@ fn changes(sites: &Sites, charged: &[ChargedAtom]) -> Vec<Recharged> {
     changes
 }
 
-/// How many hydrogens a positive atom gains when it loses a charge: one less, or one more on carbon and on the elements
-/// to the left of it. `None` if it cannot lose one.
+/// Returns the change in hydrogens when a positive atom loses a charge: -1, or +1 for carbon and the elements to the left of
+/// it. Returns `None` if it cannot lose a charge.
 fn to_lose_plus(element: u8, hydrogens: i32) -> Option<i32> {
     match element {
         6 => Some(1),
@@ -150,17 +151,20 @@ fn to_lose_plus(element: u8, hydrogens: i32) -> Option<i32> {
     }
 }
 
-/// The same for a negative atom, where its element has such a valence.
+/// Returns the change in hydrogens when a negative atom loses a charge; `None` if its element does not have the resulting
+/// valence.
 fn to_lose_minus(atom: &ChargedAtom) -> Option<i32> {
-    let more = match is_early(atom.element) {
-        true if atom.hydrogens > 0 => -1,
-        true => return None,
-        false => 1,
+    let more = if !is_early(atom.element) {
+        1
+    } else if atom.hydrogens > 0 {
+        -1
+    } else {
+        return None;
     };
     atom.can_have(atom.valence + more).then_some(more)
 }
 
-/// The elements whose anions have one hydrogen more than the neutral atom, as RDKit counts them.
+/// Returns whether anions of the element have one hydrogen more than the neutral atom, by RDKit's list.
 fn is_early(element: u8) -> bool {
     matches!(
         element,

@@ -1,16 +1,16 @@
-//! The largest of the molecules that a record holds.
+//! Selects the largest fragment of a molecule.
 
 use std::cmp::Ordering;
 
 use crate::chemistry::library::Structure;
 
-/// The SMILES of the largest fragment of `smiles`, which is canonical; `None` if there is but one.
+/// Returns the SMILES of the largest fragment of `smiles`, which must be canonical; `None` if there is only one fragment.
 ///
-/// The largest has the most atoms, hydrogens among them; of several, the heaviest elements; of those, the SMILES that comes
-/// first. It is the rule of RDKit's `LargestFragmentChooser`.
+/// The largest fragment has the most atoms including hydrogens; ties are broken by the heaviest elements, then by the order
+/// of the SMILES. This is the rule of RDKit's `LargestFragmentChooser`.
 ///
 /// # Errors
-/// Says that a fragment cannot be understood by itself.
+/// Fails if a fragment cannot be parsed by itself.
 pub(super) fn largest(smiles: &str) -> Result<Option<&str>, String> {
     if !smiles.contains('.') {
         return Ok(None);
@@ -20,7 +20,7 @@ pub(super) fn largest(smiles: &str) -> Result<Option<&str>, String> {
         let size = Size::of(text)?;
         let larger = match &best {
             None => true,
-            Some((before, shown)) => size.cmp(before).then_with(|| shown.cmp(&text)) == Ordering::Greater,
+            Some((best, smiles)) => size.cmp(best).then_with(|| smiles.cmp(&text)) == Ordering::Greater,
         };
         if larger {
             best = Some((size, text));
@@ -29,7 +29,7 @@ pub(super) fn largest(smiles: &str) -> Result<Option<&str>, String> {
     Ok(best.map(|(_, text)| text))
 }
 
-/// What fragments are compared by, first by atoms.
+/// The size of a fragment. Compares the number of atoms first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Size {
     atoms: i64,

@@ -1,4 +1,4 @@
-//! `molecules.standardize`: one form for the molecules that a record may hold in several.
+//! `molecules.standardize`: brings molecules into a standard form.
 
 mod charge;
 mod fragment;
@@ -10,31 +10,29 @@ use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{Rejects, map_records};
 
-/// A canonical tautomer is looked for in molecules of at most so many heavy atoms: how long it takes grows with the cube
-/// of their number.
+/// The maximum number of heavy atoms for a canonical tautomer: the search takes time cubic in their number.
 pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 
-/// Brings molecules into a standard form: the largest fragment, without charges, as its canonical tautomer.
+/// Standardizes molecules: the largest fragment, neutralized, as its canonical tautomer.
 ///
-/// The operations are done in this order, whatever order they are written in: `largest_fragment` drops counter-ions and
-/// solvents (it keeps the molecule with the most atoms, hydrogens among them; of several the one of the heaviest elements;
-/// of those the one whose SMILES comes first). `neutralize` takes charges away by adding and removing hydrogens, as far as they are not
-/// needed to balance one that cannot be taken away, such as that of a quaternary nitrogen; of several anions those of acids
-/// keep theirs, and among equals RDKit's canonical order of the atoms decides. `canonical_tautomer` chooses
-/// one of the tautomers, and drops stereochemistry at atoms that take part in it; it is not done by default, since it
-/// takes long and changes what a chemist sees. The results are those of RDKit 2026.09.1's `rdMolStandardize`, but that an
-/// ion without room for a hydrogen, such as hexafluorophosphate, keeps its charge, where RDKit makes
-/// `F[PH](F)(F)(F)(F)F`, which is no possible molecule.
+/// The operations run in the following order, regardless of the order in the manifest. `largest_fragment` removes
+/// counter-ions and solvents: it keeps the fragment with the most atoms including hydrogens, then the heaviest elements,
+/// then the first SMILES. `neutralize` removes charges by adding or removing hydrogens, except charges that balance one that
+/// cannot be removed, such as that of a quaternary nitrogen; of several anions, those of acids keep their charge, and
+/// RDKit's canonical order of the atoms breaks ties. `canonical_tautomer` selects one tautomer and removes the
+/// stereochemistry of the atoms involved; it is not a default, because it is slow and changes what a chemist sees. The
+/// results agree with `rdMolStandardize` of RDKit 2026.09.1, except that an ion that cannot take a hydrogen, such as
+/// hexafluorophosphate, keeps its charge, whereas RDKit produces the impossible `F[PH](F)(F)(F)(F)F`.
 ///
-/// Two columns are added: `changes` names the operations that changed the molecule, separated by `, `, and
-/// `original_smiles` has its SMILES before; both are missing where nothing changed. Molecules that were standardized before
-/// keep what those two say, and further operations are put behind the earlier ones. Other columns that were computed from the
-/// molecules before, such as those of `molecules.describe`, are left out, since they speak of other molecules.
+/// Two columns are added: `changes` lists the operations that changed the molecule, separated by `, `, and
+/// `original_smiles` contains the SMILES before; both are missing if nothing changed. For molecules that were standardized
+/// before, the earlier values are kept and further operations are appended. Other computed columns, such as those of
+/// `molecules.describe`, are dropped, because they describe the original molecules.
 ///
-/// A molecule that cannot be brought into the form is kept apart in the output `rejects`, with its record, SMILES and
-/// the reason. With `canonical_tautomer` that is also one that has more than 150 heavy atoms when its turn comes: it is
-/// not looked at, and is among the `rejects` even if the other operations changed it. The signal `standardized` counts
-/// `molecules`, `rejected`, and under `changed` each operation that changed one.
+/// A molecule that cannot be standardized goes to the output `rejects`, with its record, SMILES and the reason. With
+/// `canonical_tautomer`, this includes molecules that still have more than 150 heavy atoms at that point, even if the other
+/// operations changed them. The signal `standardized` counts `molecules`, `rejected`, and under `changed` the molecules
+/// that each operation changed.
 ///
 /// # Example
 /// ```yaml
@@ -51,11 +49,11 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 /// ```
 ///
 /// # Errors
-/// - No operation is named.
+/// - `operations` is empty.
 #[step("molecules.standardize", version = 3, check = can_standardize)]
 pub fn standardize_molecules(
     molecules: Input<Molecules>,
-    /// What to do.
+    /// The operations to apply.
     #[param(
         default = ["largest_fragment", "neutralize"],
         one_of = ["largest_fragment", "neutralize", "canonical_tautomer"],
@@ -74,13 +72,13 @@ pub fn standardize_molecules(
             *count = (count.as_u64().unwrap_or_default() + 1).into();
         }
     }
-    let given = assemble(&molecules, forms)?;
-    let counts = json!({ "molecules": molecules.len(), "rejected": given.rejects.rows(), "changed": changed });
+    let standard = assemble(&molecules, forms)?;
+    let counts = json!({ "molecules": molecules.len(), "rejected": standard.rejects.rows(), "changed": changed });
     context.signal("standardized", &counts)?;
-    Ok(given)
+    Ok(standard)
 }
 
-/// What can be done to a molecule, in the order in which it is done.
+/// The operations, in the order in which they are applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     LargestFragment,
@@ -103,7 +101,7 @@ impl Operation {
         }
     }
 
-    /// The SMILES after the operation; `None` if it changes nothing.
+    /// Returns the SMILES after the operation; `None` if it changes nothing.
     fn done_to(self, smiles: &str) -> Result<Option<String>, String> {
         let after = match self {
             Self::LargestFragment => fragment::largest(smiles)?.map(Structure::from_smiles),
@@ -131,7 +129,11 @@ struct Form {
 }
 
 fn some_operation(operations: &[String]) -> Result<(), Misfit> {
-    if operations.is_empty() { Err(Misfit::new("operations", "`operations` names nothing to do")) } else { Ok(()) }
+    if operations.is_empty() {
+        Err(Misfit::new("operations", "`operations` is empty; expected at least one operation"))
+    } else {
+        Ok(())
+    }
 }
 
 fn can_standardize(step: &StandardizeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
@@ -155,9 +157,9 @@ fn assemble(before: &Molecules, forms: Vec<Result<Form, String>>) -> Result<With
         Some(ColumnData::Integer(records)) => records.as_slice(),
         _ => &[],
     };
-    // What an earlier step of this type said of a molecule.
+    // The value of an earlier step of this type.
     let earlier = |column: &str, row: usize| match table.column(column) {
-        Some((column, ColumnData::Text(said))) if column.provider.is_some() => said[row].clone(),
+        Some((column, ColumnData::Text(values))) if column.provider.is_some() => values[row].clone(),
         _ => None,
     };
     let (mut kept, mut rejects) = (Vec::new(), Rejects::default());
@@ -181,9 +183,9 @@ fn assemble(before: &Molecules, forms: Vec<Result<Form, String>>) -> Result<With
         }
     }
     let rows = table.gather(&kept);
-    let stays = |(place, column): &(usize, &Column)| *place < PROMISED.len() || column.provider.is_none();
+    let stays = |(index, column): &(usize, &Column)| *index < PROMISED.len() || column.provider.is_none();
     let columns = rows.columns().iter().enumerate().filter(stays);
-    let columns = columns.filter_map(|(place, column)| Some((column.clone(), rows.data(place)?.clone())));
+    let columns = columns.filter_map(|(index, column)| Some((column.clone(), rows.data(index)?.clone())));
     let text = |name: &str| Column::new(name, ColumnType::Text).with_provider(PROVIDER);
     let standard = Table::new(columns)?
         .with_column(text("smiles"), ColumnData::Text(smiles))?

@@ -1,4 +1,4 @@
-//! `molecules.write`: molecules as a SMILES or SD file.
+//! `molecules.write`: writes molecules to a SMILES or SD file.
 
 mod sd;
 
@@ -11,27 +11,27 @@ use crate::prelude::*;
 use crate::records::{Rejects, column_places, extension, is_gzip_name, try_map_records};
 use crate::step::{check_share, idle_share};
 
-/// Molecules are drawn so many at a time, so that the drawings of a library need not be held together.
+/// The number of molecules drawn before their text is written, which bounds memory.
 const AT_A_TIME: usize = 4096;
 
-/// Writes molecules to a SMILES or SD file, so that they read back as they are.
+/// Writes molecules to a SMILES or SD file, and verifies that they can be read back unchanged.
 ///
-/// A SMILES file (`.smi`, `.smiles`) has a line for each molecule: the canonical SMILES, a space and the name. An SD
-/// file (`.sdf`, `.sd`) has a mol block for each, V2000 unless it has more than 999 atoms or bonds, laid out in the
-/// plane; the first line of the block is the name, and the other columns are data under their names, but for those
-/// whose value is missing. A dummy atom, `*`, is the atom `R` of a mol block. A double bond without a configuration that
-/// its drawing would give one is crossed.
+/// A SMILES file (`.smi`, `.smiles`) has one line per molecule: the canonical SMILES, a space and the name. An SD file
+/// (`.sdf`, `.sd`) has a mol block per molecule with two-dimensional coordinates, V2000 unless it has more than 999 atoms
+/// or bonds; the first line of the block is the name, and the other columns become data fields, except where their value
+/// is missing. A dummy atom, `*`, becomes the atom `R`. A double bond without a configuration is crossed if its layout
+/// would imply one.
 ///
-/// Each molecule of an SD file is read again as it is written. One that the file does not hold is kept apart in the output
-/// `rejects`, with its record, its SMILES and name, and the reason: it cannot be drawn; it would read back as another,
-/// as those with a stereocentre of another shape than a tetrahedron's (`@SP`, `@TB`, `@OH`), with one at a phosphorus that
-/// bears a hydrogen (`[P@H]`), or with a quadruple bond; its name has a line end or white space around it; a value has an
-/// empty line or a carriage return, is empty text, or has a line that begins with `$$$$` or would begin a field. So is a
-/// name that begins with `$$$$` or is `M  END`, and in a SMILES file one that begins with `|…|`, which would be read as a
-/// CXSMILES extension.
+/// Each molecule of an SD file is parsed again after writing. A molecule that the file cannot represent goes to the output
+/// `rejects`, with its record, SMILES, name and the reason: it cannot be drawn; it would read back as another molecule,
+/// such as one with a non-tetrahedral stereocentre (`@SP`, `@TB`, `@OH`), a stereocentre at a phosphorus with a hydrogen
+/// (`[P@H]`), or a quadruple bond; its name contains a line end or has white space around it; a value contains an empty
+/// line or a carriage return, is an empty text, or has a line that begins with `$$$$` or would begin a field. So does a
+/// molecule whose name begins with `$$$$` or is `M  END`, and in a SMILES file one whose name begins with `|…|`, which
+/// would be parsed as a CXSMILES extension.
 ///
-/// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
-/// the `molecules` in the file, those `rejected`, and those `changed`, which `on_error: write` lets pass.
+/// The file is replaced atomically. The signal `written` counts the `molecules` in the file, those `rejected`, and those
+/// `changed`, which `on_error: write` permits.
 ///
 /// # Example
 /// ```yaml
@@ -46,31 +46,31 @@ const AT_A_TIME: usize = 4096;
 /// ```
 ///
 /// # Errors
-/// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
-/// - A column of `columns` is not there; the message names those that are. Or one is named twice.
-/// - For an SD file: the name of a column would read back as another, as one with a `<`, a `>` or a line end.
-/// - With `on_error: fail`, the first molecule that the file does not hold; the message has its number and the reason.
-/// - More than the share `fail_above` of the molecules would be kept apart; the message has the numbers and the commonest
-///   reason, and no file is written. Or `fail_above` is given with `on_error: fail`.
+/// - Neither the extension of the file nor `format` determines the format, or the name ends in `.gz`.
+/// - A column of `columns` does not exist, in which case the message lists the columns, or is named twice.
+/// - SD files only: the name of a column would not read back unchanged, such as one with a `<`, a `>` or a line end.
+/// - With `on_error: fail`, a molecule that the file cannot represent; the message gives its number and the reason.
+/// - More than the share `fail_above` of the molecules would be rejected; the message gives the numbers and the most common
+///   reason, and no file is written. Or `fail_above` is set together with `on_error: fail`.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("molecules.write", version = 2, kind = Sink, check = can_write)]
 pub fn write_molecules(
     molecules: Input<Molecules>,
-    /// The file to write. Directories that are missing are made.
+    /// The file to write. Missing directories are created.
     #[param(example = "out/leads.sdf")]
     path: OutputFile,
-    /// What to write, where the file's extension does not say it.
+    /// The format, if the extension of the file does not determine it.
     #[param(one_of = ["smi", "sdf"])]
     format: Option<String>,
-    /// The columns that become data of an SD file, in this order. Left out, all but `name`, `smiles` and `record`.
+    /// The columns to write as data fields of an SD file, in this order. Defaults to all but `name`, `smiles` and `record`.
     #[param(example = "[molecular_weight, logp]")]
     columns: Option<Vec<ColumnName>>,
-    /// Whether a molecule that the file does not hold as it is is kept apart (`reject`), fails the step (`fail`), or is
-    /// written, where it can be, as what then reads back as another (`write`).
+    /// What to do with a molecule that the file cannot represent: put it into `rejects` (`reject`), fail the step (`fail`),
+    /// or write it if possible, although it then reads back as another molecule (`write`).
     #[param(default = "reject", one_of = ["reject", "fail", "write"])]
     on_error: String,
-    /// The share of the molecules, from 0 to 1, above which keeping them apart fails the step. A share that is equal does not.
-    /// Left out, any number may be kept apart.
+    /// The share of rejected molecules, from 0 to 1, above which the step fails; an equal share does not fail it. Defaults
+    /// to no limit.
     #[param(min = 0.0, max = 1.0, example = "0.05")]
     fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
@@ -116,10 +116,10 @@ struct Row<'a> {
     record: Option<u64>,
 }
 
-/// A molecule as it stands in the file.
+/// The text of a molecule in the file.
 struct Written {
     text: String,
-    /// Why it reads back as something else. `None` if it does not.
+    /// How it differs when it is read back; `None` if it does not.
     change: Option<String>,
 }
 
@@ -135,7 +135,7 @@ fn rows(molecules: &Molecules) -> Vec<Row<'_>> {
         .collect()
 }
 
-/// What has become of the molecules so far.
+/// The result so far.
 struct Outcome<'a> {
     on_error: &'a str,
     molecules: u64,
@@ -174,8 +174,8 @@ fn can_write(step: &WriteMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
     let columns = step.columns.as_deref().unwrap_or_default();
     let format = match is_sd(step.path.as_str(), step.format.as_deref()) {
         Ok(false) if !columns.is_empty() => Some(Misfit {
-            help: Some("leave it out, or write an SD file or, with `table.write`, a table".to_owned()),
-            ..Misfit::new("columns", "`columns` names the data of an SD file, and a SMILES file has no place for them")
+            help: Some("omit it, or write an SD file, or use `table.write`".to_owned()),
+            ..Misfit::new("columns", "`columns` applies to SD files; a SMILES file has no data fields")
         }),
         Ok(_) => None,
         Err(misfit) => Some(misfit),
@@ -186,7 +186,7 @@ fn can_write(step: &WriteMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
 
 fn is_sd(path: &str, format: Option<&str>) -> Result<bool, Misfit> {
     if is_gzip_name(path) {
-        let message = format!("cannot write `{path}`: it would not be compressed; leave out `.gz`");
+        let message = format!("cannot write `{path}`: compression is not supported; remove `.gz`");
         return Err(Misfit::new("path", message));
     }
     let extension = extension(path);
@@ -196,30 +196,30 @@ fn is_sd(path: &str, format: Option<&str>) -> Result<bool, Misfit> {
         _ => Err(Misfit::new(
             "path",
             format!(
-                "the name of `{path}` does not say what to write: end it in `.smi` or `.sdf`, or write `format: smi`"
+                "cannot determine the format of `{path}`: use the extension `.smi` or `.sdf`, or write `format: smi`"
             ),
         )),
     }
 }
 
-/// The line of a molecule in a SMILES file.
+/// Returns the line of a molecule in a SMILES file.
 fn smiles_line(row: &Row<'_>) -> Result<Written, String> {
     let name = row.name.unwrap_or_default();
-    let shown = one_line(name);
-    if has_extension(&shown) {
-        return Err(misread(&shown, "a CXSMILES extension"));
+    let line = one_line(name);
+    if has_extension(&line) {
+        return Err(misread(&line, "a CXSMILES extension"));
     }
-    let change = (shown != name)
+    let change = (line != name)
         .then(|| "its name has a line end, or white space around it, which a SMILES file does not hold".to_owned());
-    Ok(Written { text: format!("{} {shown}", row.smiles).trim_end().to_owned() + "\n", change })
+    Ok(Written { text: format!("{} {line}", row.smiles).trim_end().to_owned() + "\n", change })
 }
 
-/// Whether a name behind a SMILES would be taken for a CXSMILES extension, `|…|`.
+/// Returns whether a name after a SMILES would be parsed as a CXSMILES extension, `|…|`.
 fn has_extension(name: &str) -> bool {
     name.strip_prefix('|').is_some_and(|rest| rest.contains('|'))
 }
 
-/// Why a name cannot be written.
+/// Describes why a name cannot be written.
 fn misread(name: &str, what: &str) -> String {
     format!("its name `{name}` would be read as {what}; give it another")
 }
@@ -234,7 +234,7 @@ mod tests {
     use crate::chemistry::library::MolBlock;
 
     #[test]
-    fn a_name_that_would_not_be_read_as_one_is_refused() {
+    fn a_name_that_would_be_misread_is_refused() {
         let refused = |name: &str, sd: bool| {
             let row = Row { index: 0, smiles: "CCO", name: Some(name), record: None };
             let block = || MolBlock { text: String::new(), change: None };
@@ -242,7 +242,7 @@ mod tests {
         };
         for (name, sd) in [("$$$$", true), ("$$$$ x", true), ("M  END", true), ("|1| a |2|", false), ("|&1:1|", false)]
         {
-            assert!(refused(name, sd).is_some_and(|said| said.contains(name)), "{name}");
+            assert!(refused(name, sd).is_some_and(|reason| reason.contains(name)), "{name}");
             assert_eq!(refused(name, !sd), None);
         }
         assert_eq!(refused("|x", false), None);

@@ -1,4 +1,4 @@
-//! SD files: for each molecule its mol block and its data.
+//! Writes the records of SD files.
 
 use super::{Row, Written, one_line};
 use crate::artifact::{Column, ColumnData};
@@ -7,10 +7,10 @@ use crate::chemistry::read::{Header, begins_a_field, field_header};
 use crate::prelude::*;
 use crate::records::{abandonable, cell_text};
 
-/// Refuses a column whose name would read back as another.
+/// Checks that the column names can be read back.
 ///
 /// # Errors
-/// Names the column.
+/// Names the first column that cannot.
 pub(super) fn check_columns(columns: &[(&Column, &ColumnData)]) -> Result<(), StepError> {
     let reads_back = |name: &str| {
         let header = header(name);
@@ -18,7 +18,7 @@ pub(super) fn check_columns(columns: &[(&Column, &ColumnData)]) -> Result<(), St
     };
     match columns.iter().find(|(column, _)| !reads_back(&column.name)) {
         Some((column, _)) => Err(StepError::new(format!(
-            "the column `{}` cannot be data of an SD file, for its name would read back as another; give it another name",
+            "the column `{}` cannot be a data field of an SD file, because its name would not read back unchanged; rename it",
             column.name
         ))),
         None => Ok(()),
@@ -29,10 +29,10 @@ fn header(column: &str) -> String {
     format!(">  <{column}>")
 }
 
-/// The mol block of a molecule, or why it cannot be drawn.
+/// Returns the mol block of a molecule, or the reason why it cannot be drawn.
 ///
 /// # Errors
-/// Says that the step is asked to stop: laying out the largest molecules takes up to 15 seconds, which nobody waits for.
+/// Fails if the step is cancelled: the layout of the largest molecules takes up to 15 seconds and is then abandoned.
 pub(super) fn block(smiles: &str) -> Result<Result<MolBlock, String>, StepError> {
     match Structure::from_smiles(smiles) {
         Ok(structure) if structure.is_slow_to_draw() => abandonable(move || structure.mol_block()),
@@ -40,23 +40,23 @@ pub(super) fn block(smiles: &str) -> Result<Result<MolBlock, String>, StepError>
     }
 }
 
-/// The record of a molecule, with the `$$$$` that ends it.
+/// Returns the record of a molecule, with the `$$$$` that ends it.
 ///
 /// # Errors
-/// Says why the molecule cannot be written: its name or a value would end the record or begin a field.
+/// Returns the reason why the molecule cannot be written: its name or a value would end the record or begin a field.
 pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &ColumnData)]) -> Result<Written, String> {
     let mut change = None;
     let mut name = row.name.unwrap_or_default();
-    let shown = one_line(name);
-    if shown != name {
+    let line = one_line(name);
+    if line != name {
         change = Some("its name has a line end, or white space around it, which an SD file does not hold".to_owned());
-        name = &shown;
+        name = &line;
     }
     if name.starts_with("$$$$") || name == "M  END" {
         return Err(super::misread(name, "the end of a record"));
     }
     change = change.or(block.change);
-    // The first line of a block is the title, which the library does not know.
+    // The first line of a block is the title, which the library leaves empty.
     let rest = block.text.split_once('\n').map_or("", |(_, rest)| rest);
     let mut text = format!("{name}\n{rest}");
     for (column, data) in columns {
@@ -74,7 +74,7 @@ pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &Colum
     Ok(Written { text, change })
 }
 
-/// Whether a text reads back as it is.
+/// Checks that a value reads back unchanged.
 fn check(value: &str) -> Result<(), &'static str> {
     if value.contains('\r') {
         return Err("it has a carriage return, which reads back as a line end");
@@ -101,7 +101,7 @@ mod tests {
     use crate::step::CancelToken;
 
     #[test]
-    fn the_layout_of_a_large_molecule_is_left_behind_when_the_step_is_asked_to_stop() {
+    fn the_layout_of_a_large_molecule_is_abandoned_on_cancellation() {
         let asked = CancelToken::default();
         asked.cancel();
         let large = "C".repeat(MAX_DRAWN_ATOMS + 1);

@@ -1,11 +1,11 @@
-//! The environment of a program: a few variables of this process, those that the manifest names, and some that are the same
-//! everywhere. A password or the key of a cloud is not handed on by accident.
+//! Sets the environment of a program: a few variables of this process, those that the manifest lists, and some with fixed
+//! values. Passwords and cloud credentials are not passed on by accident.
 
 use std::process::Command;
 
 use crate::step::{Misfit, PathPart};
 
-/// The variables of this process that every program gets: where programs, files and temporary files are, and whose.
+/// The variables of this process that every program inherits: the locations of programs and files, and the user.
 const PASSED: &[&str] = if cfg!(windows) {
     &[
         "PATH",
@@ -26,11 +26,11 @@ const PASSED: &[&str] = if cfg!(windows) {
     &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR"]
 };
 
-/// What a program answers is part of the results, which do not depend on where they were computed.
+/// Fixed values, because results must not depend on the machine.
 const FIXED: &[(&str, &str)] = &[("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC"), ("PYTHONHASHSEED", "0")];
 
-/// Gives `program` its environment: `named` are the variables that the manifest names. One that this process does not have,
-/// the program does not have either.
+/// Sets the environment of `program`. `named` are the variables that the manifest lists; those that this process does not
+/// have are skipped.
 pub(super) fn set_environment(program: &mut Command, named: &[String]) {
     program.env_clear();
     for name in PASSED.iter().copied().chain(named.iter().map(String::as_str)) {
@@ -41,7 +41,7 @@ pub(super) fn set_environment(program: &mut Command, named: &[String]) {
     program.envs(FIXED.iter().copied());
 }
 
-/// What is wrong with the names under which a program gets secrets.
+/// Checks the names of variables with secrets.
 pub(super) fn wrong_secrets<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Misfit> {
     let wrong = |name: &str| {
         let message = match FIXED.iter().find(|(fixed, _)| *fixed == name) {
@@ -56,7 +56,7 @@ pub(super) fn wrong_secrets<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Mis
     names.filter_map(wrong).collect()
 }
 
-/// What is wrong with the names of variables.
+/// Checks the names of inherited variables.
 pub(super) fn wrong_names(named: &[String]) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     for (index, name) in named.iter().enumerate() {
@@ -69,9 +69,9 @@ pub(super) fn wrong_names(named: &[String]) -> Vec<Misfit> {
             None => continue,
         };
         let help = match (fixed, name.split_once('=')) {
-            (Some(_), _) => "leave it out, or let the command set it: `[env, NAME=value, program]`".to_owned(),
+            (Some(_), _) => "omit it, or set it in the command: `[env, NAME=value, program]`".to_owned(),
             (None, Some((name, value))) if !name.is_empty() => {
-                format!("`env` passes variables on by name; the command can set one: `[env, {name}={value}, program]`")
+                format!("`env` lists names to inherit; set a value in the command: `[env, {name}={value}, program]`")
             }
             (None, _) => "write names, such as `[LD_LIBRARY_PATH]`".to_owned(),
         };

@@ -1,17 +1,16 @@
-//! Nothing that a program starts outlives the step, nor this process, whatever ends it.
+//! Ensures that no process of a program outlives the step or this process, even if this process is killed by SIGKILL.
 //!
-//! On Unix a shell leads the process group of the program. Its standard input is a pipe that this process holds open and
-//! does not write to, so that it comes to an end when this process does, also by SIGKILL; the shell then kills the group and
-//! all that has the program's mark. The program joins the group before it lets go of its copy of that pipe, so that there
-//! is no moment in which it is not watched. Whatever a shell needs is on every Unix, and a program that embeds this library
-//! has nothing to do for it.
+//! On Unix, a watcher shell leads the process group of the program. Its standard input is a pipe that this process keeps
+//! open without writing to it. When this process exits for any reason, the pipe ends, and the shell kills the group and all
+//! processes with the program's mark. The program joins the group before it closes its copy of the pipe, so it is watched
+//! at all times. Every Unix has a shell, and a program that embeds this library need not do anything.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::marked::{self, Mark};
 use crate::step::StepError;
 
-/// What the shell does. Signals that the program sends to its own group do not end it, SIGKILL aside.
+/// The script of the watcher. It ignores the signals that the program may send to its own group, except SIGKILL.
 #[cfg(unix)]
 const WATCH: &str = r#"
 trap '' HUP INT QUIT PIPE TERM USR1 USR2 TSTP TTIN TTOU
@@ -29,7 +28,7 @@ done
 kill -9 0
 "#;
 
-/// A program and what it started: killed when this is dropped.
+/// A running program. Dropping it kills the program and all processes that it started.
 pub(super) struct Guard {
     child: Child,
     mark: Mark,
@@ -39,7 +38,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Starts `program`, which is called `name` in messages.
+    /// Starts `program`. `name` is its name in messages.
     #[cfg(unix)]
     pub(super) fn start(name: &str, mut program: Command) -> Result<Self, StepError> {
         use std::os::unix::process::CommandExt as _;
@@ -72,15 +71,16 @@ impl Guard {
         Ok(Self { child, mark: Mark::new(), running: true })
     }
 
-    /// The program.
+    /// Returns the process of the program.
     pub(super) fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// The program's status, if it has ended. What it left running is killed then, since it would hold the output open.
+    /// Returns the status of the program if it has exited. Then also kills the processes that it left running, because they
+    /// would keep its output open.
     ///
     /// # Errors
-    /// Says that the program is not watched over any more, or that what it left running does not end.
+    /// Fails if the watcher has exited, or if processes that the program left running cannot be killed.
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>, StepError> {
         let status = self.child.try_wait()?;
         if status.is_some() {
@@ -100,10 +100,10 @@ impl Guard {
         if !std::mem::replace(&mut self.running, false) {
             return Ok(());
         }
-        // The watcher has not been waited for, so that its number is still that of the group.
+        // The watcher has not been reaped, so its id still identifies the group.
         #[cfg(unix)]
         if let Some(group) = i32::try_from(self.watcher.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            // A group that is gone already is what was wanted.
+            // An error means that the group has already exited.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = self.child.kill();
@@ -114,9 +114,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Err(error) = self.kill() {
-            tracing::warn!(%error, "a program is left behind");
+            tracing::warn!(%error, "a program was left behind");
         }
-        // Collects its status, so that it does not stay behind as a zombie.
+        // Reap both to avoid zombies.
         let _ = self.child.wait();
         #[cfg(unix)]
         let _ = self.watcher.wait();

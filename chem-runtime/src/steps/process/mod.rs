@@ -1,4 +1,4 @@
-//! `process.run`: a program of any language as a step.
+//! `process.run`: runs an external program as a step.
 
 mod child;
 mod environment;
@@ -26,28 +26,28 @@ use crate::records::{
 use crate::step::secret::{found_in, mask};
 use crate::step::{PathPart, nearest};
 
-/// Hands a table to a program and reads the table that it answers with.
+/// Sends a table to a program and reads the table that it returns.
 ///
-/// The program gets the table on its standard input, as JSON Lines or CSV, and writes its own to its standard output. It
-/// runs in the directory of the manifest, without a shell. An argument `{name}` is replaced by the path of the file
-/// called so under `files`; these files, such as a script, are part of the step's identity by their content. So is
-/// `version`, which has to say all else that the answer depends on: the program is not looked into. `chem check` warns of
-/// an argument that is a file and is not declared (`W0415`).
+/// The program receives the table on its standard input, as JSON Lines or CSV, and writes its result to its standard
+/// output. It runs in the directory of the manifest, without a shell. An argument `{name}` is replaced by the path of the
+/// file with that name under `files`; the content of these files, such as a script, is part of the step's identity. So is
+/// `version`, which must cover everything else that the result depends on, because `chem` does not inspect the program.
+/// `chem check` warns of an argument that is an undeclared file (`W0415`).
 ///
-/// Of the environment of `chem` the program gets `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL` and `TMPDIR`, and the variables
-/// that `env` names, so that no password or key is handed on by accident. `LC_ALL` and `LANG` are `C.UTF-8`, `TZ` is `UTC`
-/// and `PYTHONHASHSEED` is `0`: so it sorts, tells the time and orders sets alike on every machine.
+/// The program inherits from the environment of `chem` only `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL` and `TMPDIR`, and the
+/// variables listed in `env`, so that passwords and keys do not leak by accident. `LC_ALL` and `LANG` are `C.UTF-8`, `TZ` is
+/// `UTC` and `PYTHONHASHSEED` is `0`, which makes sorting, times and the order of sets independent of the machine.
 ///
-/// The columns of the answer have the types that `types` says. Others that were sent keep theirs, with their unit, if all
-/// that stands in them fits it; the rest are typed as by `table.read`. Columns that were not in the table have `version` as
-/// what computed them. An answer in JSON Lines without a record has the columns that were sent and those of `types`. The
-/// answer is a table; `table.join` puts it beside the molecules that it speaks of.
+/// The columns of the result have the types declared in `types`. Other columns that were sent keep their type and unit if
+/// all their values fit; the types of the rest are inferred like those of `table.read`. The provider of new columns is
+/// `version`. A result in JSON Lines without records has the columns that were sent and those of `types`. The result is a
+/// table; `table.join` joins it with the molecules.
 ///
-/// What the program writes to its standard error is the signal `stderr` (its last 8 KiB), and each line is logged under
-/// `-v`. The signal `answered` counts the rows `sent` and `received`. When the step ends, is interrupted or runs out of
-/// time, and when `chem` itself is killed, the program is killed with all that it started: on Linux all processes that have
-/// its environment variable `CHEM_PROCESS`, elsewhere those in its process group. What was left behind all the same is
-/// killed before the next program starts.
+/// The last 8 KiB of the program's standard error become the signal `stderr`, and `-v` logs each line. The signal
+/// `answered` counts the rows `sent` and `received`. When the step ends, is interrupted or times out, or `chem` itself is
+/// killed, the program and all processes that it started are killed: on Linux all processes that inherited its environment
+/// variable `CHEM_PROCESS`, elsewhere those in its process group. Processes that survive this are killed before the next
+/// program starts.
 ///
 /// # Example
 /// ```yaml
@@ -65,12 +65,12 @@ use crate::step::{PathPart, nearest};
 /// ```
 ///
 /// # Errors
-/// - `command` is empty, or the program cannot be started: it is not there, or may not be run.
-/// - A file of `files` is not there, or changes while the step starts.
-/// - The program ends with another status than 0, or is killed; the message has the end of its standard error.
-/// - It runs for longer than `timeout`, or leaves a program behind that keeps its output open.
-/// - It writes more than 2 GiB, or something that is no table: the message has the line.
-/// - A column of `columns` or `types` is not there.
+/// - `command` is empty, or the program cannot be started: it does not exist or is not executable.
+/// - A file of `files` does not exist, or changes while the step starts.
+/// - The program exits with a status other than 0, or is killed; the message includes the end of its standard error.
+/// - The program runs for longer than `timeout`, or leaves a process behind that keeps its output open.
+/// - The program writes more than 2 GiB, or something that is not a table; the message names the line.
+/// - A column of `columns` or `types` does not exist.
 #[step("process.run", version = 3, check = can_run, effects)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn run_process(
@@ -78,34 +78,34 @@ pub fn run_process(
     /// The program and its arguments.
     #[param(example = "[python3, \"{script}\"]")]
     command: Vec<String>,
-    /// What the program is, with its version, as `name@version`.
+    /// The name and version of the program, as `name@version`.
     #[param(example = "rdkit@2026.9.1")]
     version: String,
-    /// Files that the program reads, by the names that stand for them in `command`.
+    /// Files that the program reads, by their names in `command`.
     #[param(default = BTreeMap::new(), example = "{ script: scripts/describe.py }")]
     files: BTreeMap<String, InputFile>,
-    /// The columns to send, in this order. Left out, all of them.
+    /// The columns to send, in this order. Defaults to all.
     #[param(example = "[name, smiles]")]
     columns: Option<Vec<ColumnName>>,
-    /// How the table is sent.
+    /// The format of the standard input.
     #[param(default = "jsonl", one_of = ["jsonl", "csv"])]
     send: String,
-    /// How the answer is read.
+    /// The format of the standard output.
     #[param(default = "jsonl", one_of = ["jsonl", "csv"])]
     receive: String,
-    /// The types of columns of the answer: `text`, `integer`, `float` or `boolean` by name. The others keep the type that
-    /// they were sent with, or it is found out.
+    /// The types of columns of the result by name: `text`, `integer`, `float` or `boolean`. Other columns keep the type with
+    /// which they were sent, or it is inferred.
     #[param(default = BTreeMap::new(), example = "{ logp: float }")]
     types: BTreeMap<String, ColumnType>,
-    /// Variables of the environment that the program gets besides the usual ones. Their values are in no fingerprint:
-    /// `version` has to say what of them the answer depends on.
+    /// Additional environment variables that the program inherits. Their values are not part of the fingerprint: `version`
+    /// must cover what the result depends on.
     #[param(default = [], example = "[LD_LIBRARY_PATH]")]
     env: Vec<String>,
-    /// Variables that the program gets and whose values are secret, each with the variable of `chem` that holds it. The
-    /// fingerprint has a keyed hash of each value, and the log no value.
+    /// Environment variables with secret values, each with the variable of `chem` that holds the value. The fingerprint
+    /// contains a keyed hash of each value; the log contains no value.
     #[param(example = "{ TOKEN: { secret: env:LAB_TOKEN } }")]
     secrets: Option<BTreeMap<String, Secret>>,
-    /// How long the program may run.
+    /// The time limit of the program.
     #[param(default = 3600.0, min = 0.001, max = 31_536_000.0, unit = "s")]
     timeout: f64,
     context: &ExecutionContext<'_>,
@@ -128,15 +128,15 @@ pub fn run_process(
     let finished = run_child(&name, program, sent, Duration::from_secs_f64(timeout), context)?;
     let text = answer(&name, finished, context)?;
     let format = if receive == "csv" { TableFormat::Delimited(b',') } else { TableFormat::JsonLines };
-    let sent: Vec<&Column> = columns.iter().filter_map(|place| table.columns().get(*place)).collect();
+    let sent: Vec<&Column> = columns.iter().filter_map(|index| table.columns().get(*index)).collect();
     let source = format!("the output of {program_name}");
     let read = with_provider(table_of(&source, &text, format, &sent, &types)?, &table, &version)?;
     context.signal("answered", &json!({ "sent": table.rows(), "received": read.rows() }))?;
     Ok(read)
 }
 
-/// The answer `text` as a table. Columns that were `sent` keep their type if what stands in them fits it, and `types` does
-/// not say another.
+/// Parses the result `text`. Columns that were `sent` keep their type if all their values fit and `types` does not declare
+/// another.
 fn table_of(
     source: &str,
     text: &[u8],
@@ -144,7 +144,7 @@ fn table_of(
     sent: &[&Column],
     types: &BTreeMap<String, ColumnType>,
 ) -> Result<Table, StepError> {
-    // In JSON Lines the names of columns stand in the records.
+    // JSON Lines without records contain no names of columns.
     if format == TableFormat::JsonLines && text.trim_ascii().is_empty() {
         return no_rows(sent, types);
     }
@@ -167,7 +167,7 @@ fn table_of(
     read_as(&fitting(&others, &|columns| read_as(columns).is_ok()))
 }
 
-/// Those of `columns` that fit by themselves. Each half is tried as a whole first, since most fit.
+/// Returns those of `columns` that `fit`. Bisects, because usually all of them fit.
 fn fitting<'c>(columns: &[&'c Column], fit: &dyn Fn(&[&Column]) -> bool) -> Vec<&'c Column> {
     match columns.split_at(columns.len() / 2) {
         _ if columns.is_empty() || fit(columns) => columns.to_vec(),
@@ -176,7 +176,7 @@ fn fitting<'c>(columns: &[&'c Column], fit: &dyn Fn(&[&Column]) -> bool) -> Vec<
     }
 }
 
-/// A table of the columns that were `sent` and those that `types` names, with no rows.
+/// Returns an empty table with the columns that were `sent` and those of `types`.
 fn no_rows(sent: &[&Column], types: &BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
     let came_back =
         sent.iter().map(|column| Column::new(&column.name, *types.get(&*column.name).unwrap_or(&column.ty)));
@@ -186,7 +186,7 @@ fn no_rows(sent: &[&Column], types: &BTreeMap<String, ColumnType>) -> Result<Tab
 }
 
 fn no_program() -> Misfit {
-    Misfit::new("command", "`command` names no program to run")
+    Misfit::new("command", "`command` is empty; expected a program")
 }
 
 fn can_run(step: &RunProcess, context: &ColumnContext<'_>) -> Vec<Misfit> {
@@ -203,24 +203,24 @@ fn can_run(step: &RunProcess, context: &ColumnContext<'_>) -> Vec<Misfit> {
     misfits
 }
 
-/// The words in braces in `command` that look like names of `files` and are near one that there is.
+/// Reports arguments in braces that are probably misspelt names of `files`.
 fn unfilled(command: &[String], files: &BTreeMap<String, InputFile>) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     for (index, argument) in command.iter().enumerate() {
         let name = argument.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         let Some(name) = name.filter(|name| !files.contains_key(*name)) else { continue };
-        // Other words in braces may be meant for the program.
-        if let Some(meant) = nearest(name, files.keys().map(String::as_str)) {
+        // Other arguments in braces may be meant for the program.
+        if let Some(nearest) = nearest(name, files.keys().map(String::as_str)) {
             let message = format!("`files` has no file called `{name}`");
             let mut misfit = Misfit::new("command", message).at(PathPart::Index(index));
-            misfit.help = Some(format!("did you mean `{{{meant}}}`?"));
+            misfit.help = Some(format!("did you mean `{{{nearest}}}`?"));
             misfits.push(misfit);
         }
     }
     misfits
 }
 
-/// The name of the program, and it as it is started.
+/// Returns the name of the program, and the command that starts it.
 fn program<'a>(
     command: &'a [String],
     files: &BTreeMap<String, InputFile>,
@@ -236,14 +236,14 @@ fn program<'a>(
             .map_err(|error| StepError::context(format!("cannot find `{}`", full.display()), error))
     };
     let mut paths = BTreeMap::new();
-    for (stands_for, file) in files {
-        // What the program will read has to be what the fingerprint was made from.
+    for (name, file) in files {
+        // The program must read the content that the fingerprint covers.
         file.check_unchanged(context.files())?;
         let path = absolute(file.as_str())?;
         let Some(path) = path.to_str() else {
             return Err(StepError::new(format!("the path `{}` is not UTF-8 text", path.display())));
         };
-        paths.insert(stands_for.as_str(), path.to_owned());
+        paths.insert(name.as_str(), path.to_owned());
     }
     let first = filled(name, &paths);
     let mut program = if is_path(&first) { Command::new(absolute(&first)?) } else { Command::new(&first) };
@@ -251,16 +251,16 @@ fn program<'a>(
     Ok((name, program))
 }
 
-/// `text` with the path in place of each name in braces. What stands in a path is not replaced again.
+/// Replaces each name in braces by its path. Does not replace names within the inserted paths.
 fn filled(text: &str, paths: &BTreeMap<&str, String>) -> String {
     let (mut filled, mut rest) = (String::new(), text);
     while let Some((before, from)) = rest.split_once('{') {
         filled.push_str(before);
         let named = paths.iter().find_map(|(name, path)| Some((path, from.strip_prefix(name)?.strip_prefix('}')?)));
         rest = match named {
-            Some((path, behind)) => {
+            Some((path, rest)) => {
                 filled.push_str(path);
-                behind
+                rest
             }
             None => {
                 filled.push('{');
@@ -272,10 +272,10 @@ fn filled(text: &str, paths: &BTreeMap<&str, String>) -> String {
     filled
 }
 
-/// What the program wrote, if it ended well.
+/// Returns the standard output of a program that exited with status 0.
 fn answer(name: &str, finished: Finished, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
     let Finished { status, output, errors } = finished;
-    // Masked before any of it is cut off.
+    // Mask secrets before truncating, which could cut one in half.
     let errors = mask(&String::from_utf8_lossy(&errors)).replace('\0', "\u{fffd}");
     let errors = errors.trim();
     if !errors.is_empty() {
@@ -285,34 +285,34 @@ fn answer(name: &str, finished: Finished, context: &ExecutionContext<'_>) -> Res
         return match found_in(&output) {
             None => Ok(output),
             Some(variable) => Err(StepError::new(format!(
-                "{name} answered with the secret in the environment variable `{variable}`, which the log would keep; let \
-                 the program leave it out"
+                "the output of {name} contains the secret in the environment variable `{variable}`, which the log would \
+                 record; change the program so that it does not print the secret"
             ))),
         };
     }
     let how = match status.code() {
-        Some(code) => format!("ended with status {code}"),
+        Some(code) => format!("exited with status {code}"),
         None => format!("was killed: {status}"),
     };
-    // The last lines say most, and a message is no place for all of them.
+    // The last lines are usually the most informative.
     let last: Vec<String> = errors.lines().rev().take(5).map(|line| shortened(line.as_bytes())).collect();
     let last: Vec<&str> = last.iter().rev().map(String::as_str).collect();
     Err(StepError::new(match last.as_slice() {
-        [] => format!("{name} {how} and said nothing on its standard error"),
-        last => format!("{name} {how}; it said: {}", last.join(" / ")),
+        [] => format!("{name} {how} and wrote nothing to its standard error"),
+        last => format!("{name} {how}; standard error: {}", last.join(" / ")),
     }))
 }
 
-/// The same table with `version` as what computed the columns that were not in `sent`.
+/// Sets the provider of the columns that were not `sent` to `version`.
 fn with_provider(table: Table, sent: &Table, version: &str) -> Result<Table, StepError> {
     let known: HashMap<&str, &Column> = sent.columns().iter().map(|column| (&*column.name, column)).collect();
-    let columns = table.columns().iter().enumerate().filter_map(|(place, column)| {
+    let columns = table.columns().iter().enumerate().filter_map(|(index, column)| {
         let column = match known.get(&*column.name).copied() {
             Some(known) if known.ty == column.ty => known.clone(),
             Some(_) => column.clone(),
             None => column.clone().with_provider(version),
         };
-        Some((column, table.data(place)?.clone()))
+        Some((column, table.data(index)?.clone()))
     });
     Ok(Table::new(columns)?)
 }

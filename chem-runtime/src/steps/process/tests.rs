@@ -1,4 +1,4 @@
-//! Programs that answer, fail, hang and leave others behind.
+//! Programs that succeed, fail, hang and leave processes behind.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -31,7 +31,7 @@ fn table(rows: usize) -> Table {
     .unwrap()
 }
 
-/// What the program answers to a table of so many rows, and what was signalled.
+/// Returns the result of the program for a table of this many rows, and its signals.
 fn answer_in(
     directory: &Path,
     step: &RunProcess,
@@ -81,8 +81,8 @@ fn new_columns_name_what_computed_them_and_files_stand_for_themselves() {
     assert_eq!(found.row(0), [json!("a"), json!(2.0)]);
     let providers: Vec<_> = found.columns().iter().map(|column| column.provider.as_deref()).collect();
     assert_eq!(providers, [None, Some("it@1")]);
-    let told = signals["stderr"]["text"].as_str().unwrap().to_owned();
-    assert_eq!(Path::new(&told).canonicalize().unwrap(), directory.path().canonicalize().unwrap());
+    let working_directory = signals["stderr"]["text"].as_str().unwrap().to_owned();
+    assert_eq!(Path::new(&working_directory).canonicalize().unwrap(), directory.path().canonicalize().unwrap());
 
     let identity = || step(params.clone()).identity(&Files::relative_to(directory.path())).unwrap();
     let before = identity();
@@ -91,18 +91,18 @@ fn new_columns_name_what_computed_them_and_files_stand_for_themselves() {
 }
 
 #[test]
-fn a_program_that_fails_fails_the_step_with_what_it_said() {
+fn a_failing_program_fails_the_step_with_its_standard_error() {
     let (found, signals) = answer(&shell("echo one >&2; echo two >&2; exit 3"), 1);
-    assert_eq!(found.unwrap_err().to_string(), "`sh` ended with status 3; it said: one / two");
+    assert_eq!(found.unwrap_err().to_string(), "`sh` exited with status 3; standard error: one / two");
     assert_eq!(signals["stderr"], json!({ "text": "one\ntwo" }));
     for (script, why) in [
-        ("exit 1", "said nothing"),
+        ("exit 1", "wrote nothing"),
         ("kill -9 $$", "was killed"),
         ("echo no table", "line 1 of `the output of sh` cannot be used"),
         ("printf '\\0' >&2; exit 1", "\u{fffd}"),
     ] {
-        let said = answer(&shell(script), 1).0.unwrap_err().to_string();
-        assert!(said.contains(why), "{said}");
+        let error = answer(&shell(script), 1).0.unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
     }
     let long = answer(&shell("i=0; while [ $i -lt 3000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1"), 1);
     assert!(long.0.unwrap_err().to_string().ends_with("line 2998 / line 2999"));
@@ -110,14 +110,14 @@ fn a_program_that_fails_fails_the_step_with_what_it_said() {
 }
 
 #[test]
-fn what_cannot_be_started_is_told() {
+fn a_program_that_cannot_be_started_is_named() {
     for (command, why) in [
         (json!(["no-such-program-as-this"]), "cannot start `no-such-program-as-this`"),
         (json!(["./no/such/program"]), "cannot start"),
-        (json!([]), "no program"),
+        (json!([]), "expected a program"),
     ] {
-        let said = answer(&step(json!({ "command": command })), 1).0.unwrap_err().to_string();
-        assert!(said.contains(why), "{said}");
+        let error = answer(&step(json!({ "command": command })), 1).0.unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
     }
 }
 
@@ -146,12 +146,12 @@ fn columns_that_come_back_keep_their_type_if_it_fits() {
     assert_eq!(csv, (vec![name(text), mass(float, Some("g"))], json!(["0", 3.0])));
     let missing = found(json!({}), r#"echo '{"name": "a", "mass": null}'"#);
     assert_eq!(missing, (vec![name(text), mass(float, Some("g"))], json!(["a", null])));
-    // One that does not fit leaves the other what it was.
+    // One that does not fit does not affect the other.
     let heavy = found(json!({ "receive": "csv" }), "echo name,mass; echo 7,heavy");
     assert_eq!(heavy, (vec![name(text), mass(text, None)], json!(["7", "heavy"])));
     let declared = found(json!({ "types": { "mass": "integer" } }), whole);
     assert_eq!(declared, (vec![name(text), mass(integer, None)], json!(["1001", 3])));
-    // What was not sent is what stands there.
+    // The type of a column that was not sent is inferred.
     let unsent = found(json!({ "columns": ["name"] }), whole);
     assert_eq!(unsent, (vec![name(text), mass(integer, None)], json!(["1001", 3])));
 }
@@ -169,7 +169,7 @@ fn no_records_have_the_columns_that_were_sent_and_those_of_the_types() {
 }
 
 #[test]
-fn a_path_is_not_looked_into_for_names_in_braces() {
+fn names_in_braces_within_a_path_are_not_replaced() {
     let paths = BTreeMap::from([("x", "/dir {y}/a".to_owned()), ("y", "/{x}".to_owned())]);
     for (text, expected) in [
         ("{x}", "/dir {y}/a"),
@@ -182,13 +182,13 @@ fn a_path_is_not_looked_into_for_names_in_braces() {
 }
 
 #[test]
-fn a_program_speaks_and_tells_the_time_alike_everywhere() {
+fn the_locale_and_time_zone_of_a_program_are_fixed() {
     let found = answer(&shell(r#"printf '{"a": "%s %s"}' "$LC_ALL" "$TZ""#), 1).0.unwrap();
     assert_eq!(found.row(0), [json!("C.UTF-8 UTC")]);
 }
 
 #[test]
-fn what_a_program_leaves_running_does_not_hold_the_step_up() {
+fn processes_left_running_do_not_delay_the_step() {
     let (found, _) = answer(&shell("sleep 1000 & echo '{\"pid\": '$!'}'"), 1);
     assert!(is_gone(found.unwrap().row(0)[0].as_i64().unwrap()));
 }
@@ -198,8 +198,8 @@ fn a_program_that_hangs_is_killed_with_all_that_it_started() {
     let directory = tempfile::tempdir().unwrap();
     let command = json!(["sh", "-c", "sleep 1000 & echo $! > pid; wait"]);
     let hanging = step(json!({ "command": command, "timeout": 1 }));
-    let said = answer_in(directory.path(), &hanging, 1, &CancelToken::default()).0.unwrap_err().to_string();
-    assert_eq!(said, "`sh` ran for longer than its timeout of 1 s and was killed");
+    let error = answer_in(directory.path(), &hanging, 1, &CancelToken::default()).0.unwrap_err().to_string();
+    assert_eq!(error, "`sh` ran for longer than its timeout of 1 s and was killed");
     let pid = std::fs::read_to_string(directory.path().join("pid")).unwrap();
     assert!(is_gone(pid.trim().parse().unwrap()));
 }
@@ -212,7 +212,7 @@ fn a_run_that_is_asked_to_stop_stops_its_program() {
     assert!(found.unwrap_err().is_interrupted());
 }
 
-/// Whether a process has ended, also if nobody has asked for its status yet. Waits for it, for a minute at most.
+/// Returns whether a process exits within a minute. A zombie counts as exited.
 fn is_gone(pid: i64) -> bool {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while std::time::Instant::now() < until {

@@ -1,4 +1,4 @@
-//! What a check finds in the command of a program: a program that is not there, and files that are not declared.
+//! Checks the command of a program: whether the program exists, and whether its files are declared.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -7,44 +7,40 @@ use std::path::{Path, PathBuf};
 use crate::prelude::*;
 use crate::step::{MisfitKind, PathPart};
 
-/// The first line of a script is looked at up to here.
+/// The maximum length of a script's first line that is read, in bytes.
 const FIRST_LINE: usize = 256;
 
-/// `command` names a program, or its first line an interpreter, that is not on this machine.
+/// Reports a program that does not exist or is not executable, or a script whose interpreter does not exist.
 pub(super) fn missing_program(command: &[String], context: &ColumnContext<'_>) -> Option<Misfit> {
     let name = command.first().filter(|name| !name.trim().is_empty())?;
-    // Windows looks in more places, and completes names.
+    // Windows searches more directories and completes names.
     if cfg!(not(unix)) || name.starts_with('{') {
         return None;
     }
     let misfit =
         |message: String| Misfit::new("command", message).at(PathPart::Index(0)).of_kind(MisfitKind::NoProgram);
-    let program = match is_path(name) {
-        true => context.path(name),
-        false => match search(name) {
-            Some(found) => found,
-            None => {
-                let help = "install it, or write its path";
-                return Some(
-                    misfit(format!("there is no program `{name}` in the directories of `PATH`")).with_help(help),
-                );
-            }
-        },
+    let program = if is_path(name) {
+        context.path(name)
+    } else if let Some(found) = search(name) {
+        found
+    } else {
+        let help = "install it, or write its path";
+        return Some(misfit(format!("program `{name}` not found in `PATH`")).with_help(help));
     };
     if !program.is_file() {
-        let help = "a path is relative to the manifest; a program of `PATH` is named without a `/`";
-        return Some(misfit(format!("there is no program `{name}`")).with_help(help));
+        let help = "a path is relative to the manifest; write a program from `PATH` without a `/`";
+        return Some(misfit(format!("program `{name}` not found")).with_help(help));
     }
     if !is_executable(&program) {
-        let help = format!("`chmod +x {name}` allows it, or begin the command with its interpreter");
-        return Some(misfit(format!("`{name}` may not be executed")).with_help(help));
+        let help = format!("run `chmod +x {name}`, or begin the command with its interpreter");
+        return Some(misfit(format!("`{name}` is not executable")).with_help(help));
     }
     let interpreter = missing_interpreter(&program)?;
-    let message = format!("`{name}` is a script for `{interpreter}`, which is not there");
+    let message = format!("`{name}` is a script for `{interpreter}`, which does not exist");
     Some(misfit(message).with_help("install it, or begin the command with another interpreter"))
 }
 
-/// Whether a name of a program is the path of a file.
+/// Returns whether the name of a program is a path rather than a name to search in `PATH`.
 pub(super) fn is_path(name: &str) -> bool {
     Path::new(name).components().count() > 1
 }
@@ -65,7 +61,7 @@ fn is_executable(path: &Path) -> bool {
     path.is_file()
 }
 
-/// The interpreter that the first line of a script names, if it is missing: for `/usr/bin/env NAME`, the program `NAME`.
+/// Returns the interpreter in the first line of a script if it does not exist; for `/usr/bin/env NAME`, the program `NAME`.
 fn missing_interpreter(script: &Path) -> Option<String> {
     use std::io::Read as _;
     let mut beginning = Vec::new();
@@ -84,7 +80,7 @@ fn missing_interpreter(script: &Path) -> Option<String> {
     (!is_path(named) && search(named).is_none()).then(|| named.to_owned())
 }
 
-/// The arguments that name files which are not among `files`, so that their content is not part of the step's identity.
+/// Reports arguments that name existing files outside `files`, whose content is not part of the step's identity.
 pub(super) fn undeclared_files(
     command: &[String],
     files: &BTreeMap<String, InputFile>,
@@ -98,7 +94,7 @@ pub(super) fn undeclared_files(
     let mut misfits = Vec::new();
     for (index, argument) in command.iter().enumerate() {
         let found = match index {
-            // A program of the machine is what `version` names; a script of one's own is a file like others.
+            // `version` covers an installed program; a script at a relative path is a file like others.
             0 => (is_path(argument) && Path::new(argument).is_relative()).then(|| argument.clone()),
             _ if command[index - 1] == "-m" => module(argument).into_iter().find(|path| undeclared(path)),
             _ => words(argument).find(|word| undeclared(word)).map(str::to_owned),
@@ -107,8 +103,8 @@ pub(super) fn undeclared_files(
         let message = format!("`{path}` is a file whose content is not part of the step's identity");
         let name = Path::new(&path).file_stem().and_then(OsStr::to_str).unwrap_or("file");
         let help = format!(
-            "write `\"{{{name}}}\"` in its place and `files: {{ {name}: {path} }}`; otherwise an earlier result is reused \
-             after the file has changed"
+            "write `\"{{{name}}}\"` instead and add `files: {{ {name}: {path} }}`; otherwise an earlier result is reused after \
+             the file changes"
         );
         let misfit = Misfit::new("command", message).at(PathPart::Index(index)).with_help(help);
         misfits.push(misfit.of_kind(MisfitKind::UndeclaredFile));
@@ -116,13 +112,13 @@ pub(super) fn undeclared_files(
     misfits
 }
 
-/// The argument, what stands behind an equals sign in it, and its words if it is the text of a shell.
+/// Returns the argument itself, and its parts between white space, `=` and the operators of a shell.
 fn words(argument: &str) -> impl Iterator<Item = &str> {
     let separates = |character: char| character.is_whitespace() || "=\"'`;|&<>()".contains(character);
     std::iter::once(argument).chain(argument.split(separates)).filter(|word| !word.is_empty())
 }
 
-/// The files that `python -m NAME` may run.
+/// Returns the files that `python -m NAME` may run.
 fn module(name: &str) -> [String; 2] {
     let path = name.replace('.', "/");
     [format!("{path}.py"), format!("{path}/__main__.py")]

@@ -1,4 +1,4 @@
-//! A file with a table, as the parameters of a step describe it.
+//! A file with a table, as described by the parameters of a step.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,8 +8,8 @@ use crate::prelude::*;
 use crate::records::{RecordFile, TableFormat, extension, header_of, other_separator, text_of};
 use crate::step::PathPart;
 
-/// A file with a table, and what the parameters of a step say of it. They are called the same in every step that reads one,
-/// but for the one that names the file.
+/// A file with a table and the parameters for reading it. They have the same names in every step that reads a table, except
+/// for the parameter that names the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableFile<'a> {
     /// The parameter that names the file.
@@ -27,7 +27,7 @@ impl TableFile<'_> {
         self.path.as_str()
     }
 
-    /// What the file is, by the parameter `format` or else by its extension.
+    /// Returns the format, from the parameter `format` or else from the extension.
     pub(super) fn format(&self) -> Result<TableFormat, Misfit> {
         let extension = extension(self.name());
         match self.format.or(extension.as_deref()) {
@@ -36,29 +36,29 @@ impl TableFile<'_> {
             Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
             _ => Err(Misfit::new(
                 self.param,
-                format!("the name of `{}` does not say what it is; write `format: csv`, `tsv` or `jsonl`", self.name()),
+                format!("cannot determine the format of `{}`; write `format: csv`, `tsv` or `jsonl`", self.name()),
             )),
         }
     }
 
-    /// What stands in the file.
+    /// Reads the file, and decompresses it if necessary.
     pub(super) fn text(&self, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
         text_of(self.name(), self.path.read(context.files())?)
     }
 
-    /// The first line of a CSV or TSV file that is there already.
+    /// Returns the header of a CSV or TSV file that already exists.
     pub(super) fn header(&self, context: &ColumnContext<'_>) -> Option<StringRecord> {
         let Ok(TableFormat::Delimited(delimiter)) = self.format() else { return None };
         header_of(context.beginning(self.path)?, delimiter)
     }
 
-    /// What is wrong with the parameters, as far as the first line tells.
+    /// Checks the parameters against the format and, if known, the header.
     pub(super) fn misfits(&self, header: Option<&StringRecord>) -> Vec<Misfit> {
         let format = match self.format() {
             Ok(format) => format,
             Err(misfit) => return vec![misfit],
         };
-        let mut misfits = self.saying_nothing(format);
+        let mut misfits = self.inapplicable(format);
         let Some(header) = header else { return misfits };
         let there: Vec<&str> = header.iter().collect();
         let known: HashSet<&str> = header.iter().collect();
@@ -71,7 +71,7 @@ impl TableFile<'_> {
         misfits
     }
 
-    /// The parameter `param` names the column `name`, and the first line of the file has only those of `there`.
+    /// Reports that the parameter `param` names the column `name`, which is not among the columns `there` of the file.
     pub(super) fn no_column(&self, param: &'static str, name: &str, there: &[&str]) -> Misfit {
         let misfit = Misfit::no_column(param, name, self.name(), there);
         let other = match self.format() {
@@ -84,38 +84,33 @@ impl TableFile<'_> {
         }
     }
 
-    /// The parameters that say nothing of a file in this format. One that is given as it is by default is as good as left
-    /// out.
-    fn saying_nothing(&self, format: TableFormat) -> Vec<Misfit> {
+    /// Reports the parameters that do not apply to a file in this format. A default value counts as omitted.
+    fn inapplicable(&self, format: TableFormat) -> Vec<Misfit> {
         let delimiter = self.delimiter != ",";
         let missing = !self.missing.is_empty();
-        let (said, help) = match format {
+        let (params, help) = match format {
             TableFormat::JsonLines => (
                 vec![
                     (
                         "missing",
                         missing,
-                        "says which cells of a CSV or TSV file have no value, and JSON Lines have `null`",
+                        "lists texts for missing values in CSV and TSV files, but JSON Lines have `null`",
                     ),
-                    ("delimiter", delimiter, "says what separates cells, and JSON Lines have none"),
+                    ("delimiter", delimiter, "is the separator of cells, but JSON Lines have no cells"),
                 ],
-                "leave it out",
+                "omit it",
             ),
             TableFormat::Delimited(b'\t') => (
-                vec![(
-                    "delimiter",
-                    delimiter,
-                    "says what separates the cells of a CSV file, and in a TSV file tabs do",
-                )],
-                "leave it out, or write `format: csv`",
+                vec![("delimiter", delimiter, "is the separator of a CSV file, but a TSV file is separated by tabs")],
+                "omit it, or write `format: csv`",
             ),
             TableFormat::Delimited(_) => return Vec::new(),
         };
-        let given = said.into_iter().filter(|(_, given, _)| *given);
-        given.map(|(param, _, what)| Misfit::new(param, format!("`{param}` {what}")).with_help(help)).collect()
+        let set = params.into_iter().filter(|(_, is_set, _)| *is_set);
+        set.map(|(param, _, what)| Misfit::new(param, format!("`{param}` {what}")).with_help(help)).collect()
     }
 
-    /// `table`, which was read from the file, with the units of its columns.
+    /// Adds the units to the columns of `table`, which was read from the file.
     pub(super) fn with_units(&self, table: Table) -> Result<Table, StepError> {
         let there: HashSet<&str> = table.columns().iter().map(|column| &*column.name).collect();
         if let Some(of) = self.units.keys().find(|of| !there.contains(of.as_str())) {

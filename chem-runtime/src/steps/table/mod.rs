@@ -1,4 +1,4 @@
-//! Steps over tables of any records.
+//! Steps over tables.
 
 mod aggregate;
 mod file;

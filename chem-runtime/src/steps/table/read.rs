@@ -1,4 +1,4 @@
-//! `table.read`: a table from a file.
+//! `table.read`: reads a table from a file.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use crate::step::{check_share, idle_share};
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
 ///
-/// The file's extension says what it is: `.csv` and `.tsv` have a line with the names of the columns first; `.jsonl` and
-/// `.ndjson` have an object on each line, and a column for each of their members. A `.gz` at the end is looked through.
+/// The extension determines the format. `.csv` and `.tsv`: the first line contains the names of the columns. `.jsonl` and
+/// `.ndjson`: each line contains an object, and each of its members becomes a column. Each extension may be followed by
+/// `.gz`.
 ///
-/// A column that `types` does not name is typed by what stands in all of its cells: whole numbers (`integer`), numbers
+/// The type of a column that `types` does not name is inferred from all of its cells: integers (`integer`), numbers
 /// (`float`), `true` and `false` (`boolean`), or else text. Digits with a leading zero, a plus sign or more than 64 bits
-/// are a name, and their column stays text. In JSON Lines only what JSON calls a number is one, if 64 bits hold it. An empty cell, `null`, a
-/// member that is left out and a text that stands in `missing` are missing values.
+/// are treated as a name, and the column is text. In JSON Lines only JSON numbers of at most 64 bits are numbers. An empty
+/// cell, `null`, an absent member and a text listed in `missing` are missing values.
 ///
-/// A record that cannot be used is kept apart in the output `rejects`, with its line, its text and the reason: a row with
-/// too few or too many cells, bytes that are not UTF-8, a line that is no object or holds a list, or a cell that is not
-/// of its column's declared type. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no
-/// columns.
+/// A record that cannot be used goes to the output `rejects`, with its line, its text and the reason: a row with too few or
+/// too many cells, bytes that are not UTF-8, a line that is not an object or contains a list, or a cell that does not have
+/// the declared type of its column. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no columns.
 ///
 /// # Example
 /// ```yaml
@@ -36,40 +36,40 @@ use crate::step::{check_share, idle_share};
 /// ```
 ///
 /// # Errors
-/// - The file is not there or cannot be read, is not the gzip data that its name promises, or is UTF-16.
-/// - Neither the name of the file nor `format` says what it is.
-/// - Two columns have one name, or `types` or `units` names a column that is not there.
-/// - The file is larger than a limit allows: see `docs/limits.md`. A compressed file may not grow to more than 100 times
-///   its size, and the objects of a JSON Lines file may not have so many different members that most cells are empty.
-/// - With `on_error: fail`, the first record that cannot be used; the message has its line, its text and the reason.
-/// - More than the share `fail_above` of the records cannot be used; the message has the numbers and the commonest
-///   reason. Or `fail_above` is given with `on_error: fail`.
+/// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is UTF-16.
+/// - Neither the extension of the file nor `format` determines the format.
+/// - Two columns have the same name, or `types` or `units` names a column that does not exist.
+/// - The file exceeds a limit: see `docs/limits.md`. A compressed file may expand to at most 100 times its size, and the
+///   objects of a JSON Lines file may not have so many different members that most cells would be empty.
+/// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
+/// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
+///   reason. Or `fail_above` is set together with `on_error: fail`.
 #[step("table.read", version = 4, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read.
     #[param(example = "data/assay.csv")]
     path: RecordFile,
-    /// What the file is, where its extension does not say it.
+    /// The format, if the extension of the file does not determine it.
     #[param(one_of = ["csv", "tsv", "jsonl"])]
     format: Option<String>,
-    /// The types of columns: `text`, `integer`, `float` or `boolean` by name. The others are found out.
+    /// The types of columns by name: `text`, `integer`, `float` or `boolean`. Other types are inferred.
     #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
     types: BTreeMap<String, ColumnType>,
     /// The units of columns, by name.
     #[param(default = BTreeMap::new(), example = "{ ic50: nM }")]
     units: BTreeMap<String, String>,
-    /// Texts that stand for a missing value in a CSV or TSV file.
+    /// Texts that represent a missing value in a CSV or TSV file.
     #[param(default = [], example = "[NA, n/a]")]
     missing: Vec<String>,
-    /// What separates the cells of a CSV file.
+    /// The separator of the cells in a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
-    /// Whether a record that cannot be used is kept apart (`reject`) or fails the step (`fail`).
+    /// What to do with a record that cannot be used: put it into `rejects` (`reject`) or fail the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
-    /// The share of the records, from 0 to 1, above which keeping them apart fails the step. A share that is equal does not.
-    /// Left out, any number may be kept apart.
+    /// The share of rejected records, from 0 to 1, above which the step fails; an equal share does not fail it. Defaults to
+    /// no limit.
     #[param(min = 0.0, max = 1.0, example = "0.05")]
     fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
@@ -108,7 +108,7 @@ impl ReadTable {
     }
 }
 
-/// Those of a CSV or TSV file are told by its first line; those of JSON Lines by all of it.
+/// Returns the columns in the header of a CSV or TSV file. Those of JSON Lines are known only after reading all of it.
 fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
     step.file().header(context).map_or(Columns::Unknown, |header| Columns::known(header.iter()))
 }

@@ -1,4 +1,4 @@
-//! `table.select`: some of the columns.
+//! `table.select`: selects and renames columns.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,10 +6,10 @@ use crate::prelude::*;
 use crate::records::column_places;
 use crate::step::PathPart;
 
-/// Keeps some columns of a table, in the order in which they are named, or drops some; and gives columns other names.
+/// Keeps some columns of a table, in the given order, or drops some; and renames columns.
 ///
-/// The result is a table, also where the input is molecules: what makes molecules of a table are its first columns.
-/// `rename` speaks of the columns by the names that they had.
+/// The result is a table even if the input is molecules, because it may lack the columns that molecules require. `rename`
+/// refers to columns by their old names.
 ///
 /// # Example
 /// ```yaml
@@ -26,44 +26,44 @@ use crate::step::PathPart;
 /// ```
 ///
 /// # Errors
-/// - A column that is named is not in the table, or not among those that are kept; the message names those that there
-///   are. Or a column is named twice.
-/// - Both `columns` and `drop` are given, or none of `columns`, `drop` and `rename`. Or `columns` names none, or `drop` all
-///   that there are.
-/// - Two columns would have one name, or one an empty name.
+/// - A column does not exist, in which case the message lists the columns; or a renamed column is not kept; or a column is
+///   named twice.
+/// - Both `columns` and `drop` are set, or none of `columns`, `drop` and `rename`. Or `columns` is empty, or `drop` names
+///   all columns.
+/// - Two columns would have the same name, or a name would be empty.
 #[step("table.select", version = 1, columns = selected, check = can_select)]
 pub fn select_columns(
     table: Input<Table>,
     /// The columns to keep, in this order.
     #[param(example = "[name, potency]")]
     columns: Option<Vec<ColumnName>>,
-    /// The columns to leave out; the others are kept in their order.
+    /// The columns to drop; the others are kept in their order.
     #[param(example = "[note]")]
     drop: Option<Vec<ColumnName>>,
-    /// New names of columns, by the old ones.
+    /// The new names of columns, by their old names.
     #[param(default = BTreeMap::new(), example = "{ old: new }")]
     rename: BTreeMap<String, String>,
 ) -> Result<Table, StepError> {
     one_choice(columns.as_deref(), drop.as_deref(), &rename)?;
-    let places = match (&columns, &drop) {
+    let indices = match (&columns, &drop) {
         (Some(columns), _) => column_places(&table, columns, "columns")?,
         (None, Some(drop)) => {
             let dropped: HashSet<usize> = column_places(&table, drop, "drop")?.into_iter().collect();
             if !dropped.is_empty() && dropped.len() == table.columns().len() {
                 return Err(nothing_left().into());
             }
-            (0..table.columns().len()).filter(|place| !dropped.contains(place)).collect()
+            (0..table.columns().len()).filter(|index| !dropped.contains(index)).collect()
         }
         (None, None) => (0..table.columns().len()).collect(),
     };
-    let kept: HashSet<usize> = places.iter().copied().collect();
+    let kept: HashSet<usize> = indices.iter().copied().collect();
     let renamed: Vec<&str> = rename.keys().map(String::as_str).collect();
-    for (place, old) in column_places(&table, &renamed, "rename")?.iter().zip(renamed) {
-        if !kept.contains(place) {
-            return Err(StepError::new(format!("`rename` speaks of the column `{old}`, which is not kept")));
+    for (index, old) in column_places(&table, &renamed, "rename")?.iter().zip(renamed) {
+        if !kept.contains(index) {
+            return Err(StepError::new(format!("`rename` names the column `{old}`, which is not kept")));
         }
     }
-    let chosen = places.iter().filter_map(|&place| Some((table.columns().get(place)?, table.data(place)?)));
+    let chosen = indices.iter().filter_map(|&index| Some((table.columns().get(index)?, table.data(index)?)));
     let renamed = chosen.map(|(column, data)| {
         let name = rename.get(&*column.name).map_or_else(|| column.name.clone(), |new| new.as_str().into());
         (Column { name, ..column.clone() }, data.clone())
@@ -71,21 +71,17 @@ pub fn select_columns(
     Ok(Table::new(renamed)?)
 }
 
-/// Whether the parameters say one thing.
+/// Checks that the parameters do not contradict each other.
 fn one_choice(
     columns: Option<&[ColumnName]>,
     drop: Option<&[ColumnName]>,
     rename: &BTreeMap<String, String>,
 ) -> Result<(), Misfit> {
     let misfit = match (columns, drop) {
-        (Some(_), Some(_)) => {
-            Some(Misfit::new("drop", "`columns` says what to keep and `drop` what to leave out; give one of them"))
-        }
-        (None, None) if rename.is_empty() => {
-            Some(Misfit::new("columns", "nothing is selected; give `columns`, `drop` or `rename`"))
-        }
+        (Some(_), Some(_)) => Some(Misfit::new("drop", "expected either `columns` or `drop`, found both")),
+        (None, None) if rename.is_empty() => Some(Misfit::new("columns", "expected `columns`, `drop` or `rename`")),
         (Some([]), None) => {
-            Some(Misfit::new("columns", "`columns` names no column to keep; name one, or give `drop` instead"))
+            Some(Misfit::new("columns", "`columns` is empty; name at least one column, or use `drop` instead"))
         }
         (Some(columns), None) => Misfit::twice("columns", columns),
         (None, Some(drop)) => Misfit::twice("drop", drop),
@@ -95,10 +91,10 @@ fn one_choice(
 }
 
 fn nothing_left() -> Misfit {
-    Misfit::new("drop", "`drop` names every column that there is; leave one of them")
+    Misfit::new("drop", "`drop` names all columns; keep at least one")
 }
 
-/// A column that would have an empty name, if there is one.
+/// Reports a column that would have an empty name.
 fn nameless(rename: &BTreeMap<String, String>) -> Option<Misfit> {
     let (old, _) = rename.iter().find(|(_, new)| new.is_empty())?;
     let message = format!("`rename` gives the column `{old}` an empty name");

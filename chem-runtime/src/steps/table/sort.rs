@@ -1,4 +1,4 @@
-//! `table.sort`: rows in order.
+//! `table.sort`: sorts rows.
 
 use std::cmp::Ordering;
 
@@ -8,14 +8,13 @@ use crate::prelude::*;
 use crate::records::{column_place, is_missing, order_of, sort_rows, two_spellings};
 use crate::step::{ColumnReference, same_columns};
 
-/// Sorts the rows of a table, or molecules, by one column or several.
+/// Sorts the rows of a table, or molecules, by one or more columns.
 ///
-/// Numbers are ordered by value, text by code point (`Z` before `a`), and false before true. Rows that are equal in all
-/// the columns keep the order that they had. Rows in which a value is missing come last, in both directions, or first if
-/// `missing` says so.
+/// Numbers are ordered by value, text by code point (`Z` before `a`), and false before true. The sort is stable: rows that
+/// are equal in all columns keep their order. Missing values come last in both directions, or first with `missing: first`.
 ///
-/// A column of text most of whose values are numbers is refused, since `100` would come before `9`, and `NA` behind all
-/// numbers: it is to be read as numbers, or put in the order of text with `as: text`.
+/// A text column that contains mostly numbers is refused, because `100` would come before `9`, and `NA` after all numbers.
+/// Read the column as numbers, or sort it as text with `as: text`.
 ///
 /// # Example
 /// ```yaml
@@ -30,19 +29,19 @@ use crate::step::{ColumnReference, same_columns};
 /// ```
 ///
 /// # Errors
-/// - A column that `by` names is not in the table; the message names those that are. Or `by` names none.
-/// - A column that `by` names is text, and most of its values are numbers; the message has values that are not.
+/// - A column of `by` does not exist; the message lists the columns. Or `by` is empty.
+/// - A column of `by` is text and contains mostly numbers; the message shows values that are not numbers.
 #[step("table.sort", version = 2, columns = same_columns, check = can_sort)]
 pub fn sort_table(
     table: Input<Dataset>,
-    /// The columns to sort by, the most important first. A column is sorted from small to great; ` desc` after its name
-    /// turns that around.
+    /// The columns to sort by, the most significant first. The order is ascending, or descending with ` desc` after the
+    /// name.
     #[param(example = "[potency desc, name]")]
     by: Vec<SortKey>,
-    /// Where rows go in which the value is missing.
+    /// The position of rows with a missing value.
     #[param(default = "last", one_of = ["first", "last"])]
     missing: String,
-    /// `text` puts columns of text in the order of text whatever stands in them.
+    /// `text` sorts text columns as text even if they contain mostly numbers.
     #[param(one_of = ["text"])]
     r#as: Option<String>,
 ) -> Result<Dataset, StepError> {
@@ -54,14 +53,14 @@ pub fn sort_table(
 }
 
 fn some_key(by: &[SortKey]) -> Result<(), Misfit> {
-    if by.is_empty() { Err(Misfit::new("by", "`by` names no column to sort by")) } else { Ok(()) }
+    if by.is_empty() { Err(Misfit::new("by", "`by` is empty; expected at least one column")) } else { Ok(()) }
 }
 
 fn can_sort(step: &SortTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
     some_key(&step.by).err().into_iter().collect()
 }
 
-/// The rows of `table` in the order that `by` asks for.
+/// Returns the rows of `table` sorted by `by`.
 fn order(table: &Table, by: &[SortKey], missing_first: bool) -> Result<Vec<usize>, StepError> {
     some_key(by)?;
     let mut keys = Vec::with_capacity(by.len());
@@ -78,7 +77,7 @@ fn order(table: &Table, by: &[SortKey], missing_first: bool) -> Result<Vec<usize
     Ok(rows)
 }
 
-/// The order of two rows by one column.
+/// Compares two rows by one column.
 pub(super) fn compare(data: &ColumnData, descending: bool, missing_first: bool, one: usize, other: usize) -> Ordering {
     match order_of(data, one, other) {
         Some(order) if descending => order.reverse(),
@@ -90,7 +89,7 @@ pub(super) fn compare(data: &ColumnData, descending: bool, missing_first: bool, 
     }
 }
 
-/// Refuses to order by those of `columns`, which `param` names, that are text and mostly numbers.
+/// Refuses to order by text columns that contain mostly numbers. `param` is the parameter that names `columns`.
 pub(super) fn refuse_numbers_in_text<'a>(
     table: &Table,
     param: &str,
@@ -99,21 +98,22 @@ pub(super) fn refuse_numbers_in_text<'a>(
     for name in columns {
         let Some(numbers) = table.column(name).and_then(|(_, data)| data.numbers_in_text()) else { continue };
         return Err(StepError::new(format!(
-            "`{param}` would put the column `{name}` in the order of text: {numbers}; {}, or write `as: text`",
+            "`{param}` would order the column `{name}` as text: {numbers}; {}, or write `as: text`",
             read_as_numbers(name)
         )));
     }
     Ok(())
 }
 
-/// Refuses to group by those of `columns`, which `param` names, that are text and have one number in two spellings.
+/// Refuses to group by text columns that contain one number in two spellings. `param` is the parameter that names
+/// `columns`.
 pub(super) fn refuse_two_spellings(table: &Table, param: &str, columns: &[ColumnName]) -> Result<(), StepError> {
     for name in columns {
         let Some((one, other)) = table.column(name.as_str()).and_then(|(_, data)| two_spellings(&[data])) else {
             continue;
         };
         return Err(StepError::new(format!(
-            "`{param}` would make two groups of `{one}` and `{other}` in the column `{name}`, which is text: {}, or write \
+            "`{param}` would put `{one}` and `{other}` into two groups, because the column `{name}` is text: {}, or write \
              `as: text`",
             read_as_numbers(name.as_str())
         )));
@@ -124,16 +124,16 @@ pub(super) fn refuse_two_spellings(table: &Table, param: &str, columns: &[Column
 fn read_as_numbers(column: &str) -> String {
     format!(
         "read it as numbers (`numbers: [{column}]` in `molecules.read`, `types: {{ {column}: float }}` in `table.read`; \
-         `missing` lists what stands for no value)"
+         `missing` lists texts for missing values)"
     )
 }
 
 /// A column to sort by, and in which direction: `name`, `name asc` or `name desc`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SortKey {
-    /// The column.
+    /// The name of the column.
     pub column: String,
-    /// From great to small.
+    /// Whether the order is descending.
     pub descending: bool,
 }
 
@@ -151,7 +151,7 @@ impl ParamValue for SortKey {
         };
         let column = column.trim();
         if column.is_empty() {
-            return Err(InvalidParam::new("no column is named")
+            return Err(InvalidParam::new("expected the name of a column")
                 .with_help("write the name of a column, such as `potency` or `potency desc`"));
         }
         Ok(Self { column: column.to_owned(), descending })

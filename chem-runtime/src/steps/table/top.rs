@@ -1,4 +1,4 @@
-//! `table.top`: the best rows.
+//! `table.top`: keeps the highest or lowest rows.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use crate::step::same_columns;
 
 /// Keeps the rows of a table, or the molecules, with the highest or lowest values of a column.
 ///
-/// They stand in the order of their rank, the best first; rows with equal values keep the order that they had. A row in
-/// which the value is missing has no rank and is dropped. With `per`, the best of each group are kept: the rows that are
-/// equal in these columns, a missing value being a value of its own there.
+/// The output is sorted by rank, the best row first; rows with equal values keep their order. A row without a value is
+/// dropped. With `per`, the best rows of each group are kept: a group is the rows with equal values in these columns, where
+/// missing values are equal to each other.
 ///
-/// Where more rows are equal than places are left, the first of them in the table are kept, or with `ties: keep` all of
-/// them. The signal `ranked` counts the rows `kept` and `dropped`, and how many of the dropped had the value `missing`.
-/// A column of text most of whose values are numbers is refused, since `9` would be higher than `100`, and `NA` higher than
-/// both: it is to be read as numbers, or ranked as text with `as: text`.
+/// Of several rows with the same value, the first in the table are kept up to `count`, or all with `ties: keep`. The signal
+/// `ranked` counts the rows `kept` and `dropped`, and the dropped rows whose value is `missing`. A text column that contains
+/// mostly numbers is refused, because `9` would be higher than `100`, and `NA` higher than both. Read the column as numbers,
+/// or rank it as text with `as: text`.
 ///
 /// # Example
 /// ```yaml
@@ -33,29 +33,29 @@ use crate::step::same_columns;
 /// ```
 ///
 /// # Errors
-/// - A column that `by` or `per` names is not in the table; the message names those that are.
-/// - The column `by` is text, and most of its values are numbers; the message has values that are not. Or a column `per` is
-///   text and has one number in two spellings, such as `5` and `5.0`.
+/// - A column of `by` or `per` does not exist; the message lists the columns.
+/// - The column `by` is text and contains mostly numbers; the message shows values that are not numbers. Or a column of
+///   `per` is text and contains one number in two spellings, such as `5` and `5.0`.
 #[step("table.top", version = 2, columns = same_columns)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn top_rows(
     table: Input<Dataset>,
-    /// The column that ranks the rows.
+    /// The column to rank by.
     #[param(example = "potency")]
     by: ColumnName,
-    /// How many rows to keep, of each group if there are groups.
+    /// The number of rows to keep, for each group if `per` is set.
     #[param(min = 1, example = "10")]
     count: usize,
-    /// Which end of the values is the best.
+    /// Whether the highest or the lowest values are the best.
     #[param(default = "highest", one_of = ["highest", "lowest"])]
     order: String,
-    /// Columns by which the rows are grouped.
+    /// The columns to group by.
     #[param(default = [], example = "[cluster]")]
     per: Vec<ColumnName>,
-    /// Whether rows that are equal to the last one kept are cut off (`cut`) or kept as well (`keep`).
+    /// What to do with rows whose value equals the last one kept: drop them (`cut`) or keep them too (`keep`).
     #[param(default = "cut", one_of = ["cut", "keep"])]
     ties: String,
-    /// `text` ranks and groups by columns of text as text whatever stands in them.
+    /// `text` ranks and groups by text columns as text even if they contain mostly numbers.
     #[param(one_of = ["text"])]
     r#as: Option<String>,
     context: &ExecutionContext<'_>,
@@ -72,9 +72,10 @@ pub fn top_rows(
     Ok(table.gather(&kept))
 }
 
-/// The rows that have a value, best first, and for each of them its place among the values.
+/// The rows with a value, best first.
 struct Ranked {
     rows: Vec<usize>,
+    /// The rank of each row among the distinct values, from 0.
     levels: Vec<usize>,
 }
 
@@ -97,9 +98,9 @@ fn rank(table: &Table, by: usize, highest: bool) -> Result<Ranked, StepError> {
 
 fn best(table: &Table, ranked: &Ranked, per: &[usize], count: usize, keep_ties: bool) -> Vec<usize> {
     let group = |row: usize| -> Vec<Key<'_>> {
-        per.iter().filter_map(|place| table.data(*place)).map(|data| key_of(data, row)).collect()
+        per.iter().filter_map(|index| table.data(*index)).map(|data| key_of(data, row)).collect()
     };
-    // For each group, how many were kept and the level of the last of them.
+    // For each group, the number of kept rows and the level of the last of them.
     let mut groups: HashMap<Vec<Key<'_>>, (usize, usize)> = HashMap::new();
     let mut kept = Vec::new();
     for (&row, &level) in ranked.rows.iter().zip(&ranked.levels) {
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_rows_come_in_the_order_of_their_rank() {
+    fn the_best_rows_are_sorted_by_rank() {
         assert_eq!(top(2, true, &[], false), [1, 2]);
         assert_eq!(top(2, true, &[], true), [1, 2, 5]);
         assert_eq!(top(4, true, &[], true), [1, 2, 5, 4]);
@@ -146,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn groups_have_their_own_best_and_a_missing_group_is_one() {
+    fn each_group_has_its_best_rows_and_missing_values_form_a_group() {
         assert_eq!(top(1, true, &[1], false), [1, 2, 5]);
         assert_eq!(top(1, false, &[1], false), [0, 4, 5]);
     }
 
     #[test]
-    fn a_rank_by_text_that_is_mostly_numbers_is_refused_unless_it_is_to_be_text() {
+    fn ranking_text_that_is_mostly_numbers_requires_as_text() {
         let texts = ["9.5", "10.2", "NA", "8.7", ">10"].map(|text| Some(text.into()));
         let table = Table::new([(Column::new("x", ColumnType::Text), ColumnData::Text(texts.to_vec()))]).unwrap();
         let table = Arc::new(Dataset::new("table", table));

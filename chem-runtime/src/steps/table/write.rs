@@ -1,4 +1,4 @@
-//! `table.write`: a table as a file.
+//! `table.write`: writes a table to a file.
 
 use serde_json::json;
 
@@ -9,19 +9,17 @@ use crate::records::{
 
 /// Writes a table to a CSV, TSV, JSON Lines or Parquet file.
 ///
-/// In CSV and TSV the first line has the names of the columns, a missing value is an empty cell, and cells are quoted
-/// where RFC 4180 asks for it. In JSON Lines (`.jsonl`, `.ndjson`) each row is an object on a line of its own, and a
-/// missing value is `null`. A number stands in its shortest form that reads back to the same number, and lines end with a
-/// line feed. A Parquet file (`.parquet`) holds the same table in columns, not compressed, with units and providers in its
-/// metadata.
+/// In CSV and TSV files the first line contains the names of the columns, a missing value is an empty cell, and cells are
+/// quoted by RFC 4180. In JSON Lines files (`.jsonl`, `.ndjson`) each line is an object with the values of a row, and a
+/// missing value is `null`. Numbers have the shortest form that reads back to the same number, and lines end with a line
+/// feed. A Parquet file (`.parquet`) contains the same table, uncompressed, with units and providers in its metadata.
 ///
-/// A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@` as a formula, also one in a file from elsewhere. With
-/// `escape_formulas: true` a text that begins so, or with a tab or a carriage return, gets an apostrophe before it, which
-/// spreadsheets show as text; numbers stay as they are. `table.read` does not take the apostrophe away again: leave the
-/// option out of files that a program reads.
+/// Spreadsheets run a cell that begins with `=`, `+`, `-` or `@` as a formula, even in a file from an untrusted source. With
+/// `escape_formulas: true`, a text that begins with one of these, a tab or a carriage return gets an apostrophe before it,
+/// which makes spreadsheets show it as text; numbers do not change. `table.read` does not remove the apostrophe: do not set
+/// the option for files that a program reads.
 ///
-/// The file appears whole or not at all, and takes the place of one that was there before. The signal `written` counts
-/// `rows` and `columns`.
+/// The file is replaced atomically. The signal `written` counts `rows` and `columns`.
 ///
 /// # Example
 /// ```yaml
@@ -36,29 +34,29 @@ use crate::records::{
 /// ```
 ///
 /// # Errors
-/// - Neither the name of the file nor `format` says what to write, or the name ends in `.gz`.
-/// - A column of `columns` is not in the table; the message names those that are. Or `columns` names none, or one
-///   twice.
-/// - A Parquet file would have no column, or the program was built without the feature `parquet`.
+/// - Neither the extension of the file nor `format` determines the format, or the name ends in `.gz`.
+/// - A column of `columns` does not exist, in which case the message lists the columns, or is named twice. Or `columns` is
+///   empty.
+/// - A Parquet file would have no columns, or the program was built without the feature `parquet`.
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 2, kind = Sink, check = can_write)]
 pub fn write_table(
     table: Input<Table>,
-    /// The file to write. Directories that are missing are made.
+    /// The file to write. Missing directories are created.
     #[param(example = "out/leads.csv")]
     path: OutputFile,
-    /// What to write, where the file's extension does not say it.
+    /// The format, if the extension of the file does not determine it.
     #[param(one_of = ["csv", "tsv", "jsonl", "parquet"])]
     format: Option<String>,
-    /// The columns to write, in this order. Left out, all of them.
+    /// The columns to write, in this order. Defaults to all.
     #[param(example = "[name, smiles, molecular_weight]")]
     columns: Option<Vec<ColumnName>>,
-    /// In a CSV or TSV file, put an apostrophe before each text that a spreadsheet would take for a formula.
+    /// In a CSV or TSV file, put an apostrophe before each text that a spreadsheet would run as a formula.
     escape_formulas: Option<bool>,
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let format = written_format(path.as_str(), format.as_deref())?;
-    let columns = places(&table, columns.as_deref())?;
+    let columns = column_indices(&table, columns.as_deref())?;
     let written = path.write(context.files(), |out| match format {
         Written::Text(TableFormat::Delimited(delimiter)) if escape_formulas == Some(true) => {
             write_without_formulas(&table, &columns, delimiter, out)
@@ -78,8 +76,8 @@ fn can_write(step: &WriteTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
     let format = written_format(step.path.as_str(), step.format.as_deref());
     let no_formulas = match &format {
         Ok(Written::Text(TableFormat::JsonLines) | Written::Parquet) if step.escape_formulas == Some(true) => {
-            let message = "`escape_formulas` is about CSV and TSV files, and others have no formulas";
-            Some(Misfit::new("escape_formulas", message).with_help("leave it out"))
+            let message = "`escape_formulas` applies to CSV and TSV files only";
+            Some(Misfit::new("escape_formulas", message).with_help("omit it"))
         }
         _ => None,
     };
@@ -88,15 +86,13 @@ fn can_write(step: &WriteTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
 
 fn some_columns(columns: Option<&[ColumnName]>) -> Result<(), Misfit> {
     match columns {
-        Some([]) => {
-            Err(Misfit::new("columns", "`columns` names no column to write; leave it out to write all of them"))
-        }
+        Some([]) => Err(Misfit::new("columns", "`columns` is empty; omit it to write all columns")),
         Some(columns) => Misfit::twice("columns", columns).map_or(Ok(()), Err),
         None => Ok(()),
     }
 }
 
-/// What is written.
+/// The format to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Written {
     Text(TableFormat),
@@ -105,7 +101,7 @@ enum Written {
 
 fn written_format(path: &str, format: Option<&str>) -> Result<Written, Misfit> {
     if is_gzip_name(path) {
-        let message = format!("cannot write `{path}`: `table.write` does not compress; leave out `.gz`");
+        let message = format!("cannot write `{path}`: compression is not supported; remove `.gz`");
         return Err(Misfit::new("path", message));
     }
     let extension = extension(path);
@@ -117,14 +113,15 @@ fn written_format(path: &str, format: Option<&str>) -> Result<Written, Misfit> {
         _ => Err(Misfit::new(
             "path",
             format!(
-                "the name of `{path}` does not say what to write: end it in `.csv`, `.tsv`, `.jsonl` or `.parquet`, or write `format: csv`"
+                "cannot determine the format of `{path}`: use the extension `.csv`, `.tsv`, `.jsonl` or `.parquet`, or write \
+                 `format: csv`"
             ),
         )),
     }
 }
 
-/// Where the columns called `names` are; all columns, if none is named.
-fn places(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, StepError> {
+/// Returns the indices of the columns called `names`; of all columns, if `names` is `None`.
+fn column_indices(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, StepError> {
     let Some(names) = names else {
         return Ok((0..table.columns().len()).collect());
     };
@@ -137,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_or_the_format_says_what_to_write() {
+    fn the_extension_or_the_parameter_determines_the_format() {
         assert_eq!(written_format("out/a.CSV", None).unwrap(), Written::Text(TableFormat::Delimited(b',')));
         assert_eq!(written_format("out/a.tsv", None).unwrap(), Written::Text(TableFormat::Delimited(b'\t')));
         assert_eq!(written_format("out/a.csv", Some("jsonl")).unwrap(), Written::Text(TableFormat::JsonLines));

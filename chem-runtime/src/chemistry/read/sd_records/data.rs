@@ -1,25 +1,25 @@
-//! The data of a record: fields, each with a header line `> <NAME>`, the lines of its value, and an empty line.
+//! Parses the data of a record: fields, each with a header line `> <NAME>`, the lines of its value, and an empty line.
 //!
-//! A header may have more than a name, as the CTfile formats have it: `> 55 (MD-08974) <BOILING.POINT> DT12`, or a field
-//! number alone, `> DT12`. Programs write separators that are not empty, or none. So a value ends before a line that can
-//! only be a header, and a line that may be one is no part of a value: its record is refused.
+//! By the CTfile formats, a header may contain more than a name, `> 55 (MD-08974) <BOILING.POINT> DT12`, or a field number
+//! alone, `> DT12`. Some programs write blank separators or none. A value therefore also ends before a line that can only
+//! be a header; a record with a line that may be either a header or part of a value is refused.
 
 use crate::records::{Line, not_utf8};
 
 /// The fields of a record, in order.
 pub(super) type Fields<'a> = Vec<(&'a str, String)>;
 
-/// Whether a line begins a field.
+/// Whether and how a line begins a field.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::chemistry) enum Header<'a> {
-    /// It has the shape of a header and nothing else: the field's name.
+    /// A line that can only be a header, with the name of the field.
     Plain(&'a [u8]),
-    /// It begins a field where one is expected, and may be part of a value elsewhere: the field's name.
+    /// A header where one is expected, but possibly part of a value elsewhere, with the name of the field.
     Loose(&'a [u8]),
     None,
 }
 
-/// What `line` is if it is a header. A field without a name is called by its number, `DT12`.
+/// Parses `line` as a header. The name of a field without a name is its number, `DT12`.
 pub(in crate::chemistry) fn field_header(line: &[u8]) -> Header<'_> {
     let Some(rest) = line.strip_prefix(b">") else { return Header::None };
     let Some(open) = rest.iter().position(|byte| *byte == b'<') else {
@@ -42,12 +42,13 @@ pub(in crate::chemistry) fn field_header(line: &[u8]) -> Header<'_> {
     }
 }
 
-/// Whether text between `>` and `<` is none or begins with white space: `>5 <10>` may be a value.
+/// Returns whether the text between `>` and `<` is empty or begins with white space: `>5 <10>` may be a value.
 fn is_set_off(text: &[u8]) -> bool {
     text.first().is_none_or(u8::is_ascii_whitespace)
 }
 
-/// Whether a text is what a header may have besides the name: registry numbers, `(…)`, `DTn` and `FROM ARCHIVES`.
+/// Returns whether a text consists of what a header may contain besides the name: registry numbers, `(…)`, `DTn` and
+/// `FROM ARCHIVES`.
 fn is_registry(text: &[u8]) -> bool {
     words(text).is_some_and(|words| {
         words.iter().all(|word| {
@@ -59,7 +60,7 @@ fn is_registry(text: &[u8]) -> bool {
     })
 }
 
-/// The number `DTn` of a text that has no more than a header may have.
+/// Returns the field number `DTn` of a text that contains nothing but what a header may contain.
 fn field_number(text: &[u8]) -> Option<&[u8]> {
     let number = words(text)?.into_iter().find(|word| is_field_number(word))?;
     is_registry(text).then_some(number)
@@ -69,7 +70,7 @@ fn is_field_number(word: &[u8]) -> bool {
     word.strip_prefix(b"DT").is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
 }
 
-/// The words of a text, of which one in brackets may have white space. `None` if a bracket is not closed.
+/// Splits a text into words; a word in brackets may contain white space. Returns `None` if a bracket is not closed.
 fn words(text: &[u8]) -> Option<Vec<&[u8]>> {
     let (mut rest, mut words) = (text.trim_ascii(), Vec::new());
     while let Some(first) = rest.first() {
@@ -84,10 +85,11 @@ fn words(text: &[u8]) -> Option<Vec<&[u8]>> {
     Some(words)
 }
 
-/// The fields that `lines`, those behind a mol block, hold.
+/// Parses the fields in `lines`, the lines after a mol block.
 ///
 /// # Errors
-/// Says which line is not a header where one is expected, or may be one within a value; or which is not UTF-8 text.
+/// Returns the number of a line that is not a header where one is expected, that may be a header within a value, or that
+/// is not UTF-8.
 pub(super) fn fields<'a>(lines: &[Line<'a>]) -> Result<Fields<'a>, String> {
     let mut fields: Fields<'a> = Vec::new();
     let mut rest = lines.iter().peekable();
@@ -123,7 +125,7 @@ pub(super) fn fields<'a>(lines: &[Line<'a>]) -> Result<Fields<'a>, String> {
             }
             value.push(text(line.number, line.text)?);
         };
-        // Without an empty line behind it a value ends before the blank lines that separate it from the next field.
+        // A value that no empty line ends does not include the blank lines before the next field.
         while !ended && value.last().is_some_and(|line| line.trim().is_empty()) {
             value.pop();
         }
@@ -132,12 +134,12 @@ pub(super) fn fields<'a>(lines: &[Line<'a>]) -> Result<Fields<'a>, String> {
     Ok(fields)
 }
 
-/// Whether a line ends the value that it would be part of, or makes it doubtful.
+/// Returns whether a line within a value would end it or make it ambiguous.
 pub(in crate::chemistry) fn begins_a_field(line: &[u8]) -> bool {
     matches!(field_header(line), Header::Plain(_)) || may_be_header(line)
 }
 
-/// Whether a line within a value may be a header for all that it says before the name.
+/// Returns whether a line within a value may be a header, judged by the text before the name.
 fn may_be_header(line: &[u8]) -> bool {
     let before = line.get(1..).and_then(|rest| rest.split(|byte| *byte == b'<').next()).unwrap_or_default();
     matches!(field_header(line), Header::Loose(_)) && is_registry(before)
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_ends_before_the_next_header_whatever_separates_them() {
+    fn a_value_ends_before_the_next_header_with_any_separator() {
         let expected = good(&[("a", "1"), ("b", "two\nlines"), ("c", "")]);
         for separator in ["\n", " \n", "\t\n", " \t \n", "", "\n\n", " \n\n"] {
             let text = format!("> <a>\n1\n{separator}> <b> (1)\ntwo\nlines\n{separator}> <c>\n");
@@ -215,8 +217,8 @@ mod tests {
             assert_eq!(read(&format!("> <a>\n{value}\n\n")), good(&[("a", value)]), "{value}");
         }
         for value in ["> <b> x", ">5 <10>", "x\n> <b> or <c>"] {
-            let said = read(&format!("> <a>\n{value}\n\n")).unwrap_err();
-            assert!(said.contains("may be a header") && said.contains("`a`"), "{said}");
+            let reason = read(&format!("> <a>\n{value}\n\n")).unwrap_err();
+            assert!(reason.contains("may be a header") && reason.contains("`a`"), "{reason}");
         }
     }
 }

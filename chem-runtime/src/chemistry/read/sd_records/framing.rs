@@ -1,4 +1,4 @@
-//! Where the records of an SD file begin and end.
+//! Splits an SD file into records.
 
 use super::data::{Header, field_header};
 use crate::records::Line;
@@ -7,11 +7,11 @@ use crate::records::Line;
 #[derive(Debug, Default)]
 pub(super) struct Framed<'a> {
     pub(super) lines: Vec<Line<'a>>,
-    /// The index in `lines` of the `M  END` of its mol block.
+    /// The index in `lines` of the `M  END` of the mol block.
     pub(super) block_end: Option<usize>,
-    /// The line of the `$$$$` that ends it. `None` if the file ends first.
+    /// The line number of the `$$$$` that ends the record; `None` if the file ends first.
     pub(super) ended_on: Option<u64>,
-    /// Whether its last field has no empty line behind its value.
+    /// Whether the value of the last field has not been ended by an empty line.
     in_value: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Framed<'a> {
         self.lines.push(line);
     }
 
-    /// The index of its last line that is not blank.
+    /// Returns the index of the last line that is not blank.
     pub(super) fn last_filled(&self) -> usize {
         self.lines.iter().rposition(|line| !line.text.trim_ascii().is_empty()).unwrap_or_default()
     }
@@ -37,8 +37,8 @@ impl<'a> Framed<'a> {
     }
 }
 
-/// The records of a file, in order. A line `$$$$` ends a record; so does one that goes on behind `$$$$`, unless it is
-/// within the value of a field. Text after the last end is a record too, unless it is blank.
+/// Returns the records of a file in order. A line `$$$$` ends a record; so does a line that begins with `$$$$`, unless it
+/// is within the value of a field. Text after the last `$$$$` is a record too, unless it is blank.
 pub(super) fn records<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<Framed<'a>> {
     let (mut found, mut record): (Vec<Framed<'_>>, Framed<'_>) = (Vec::new(), Framed::default());
     for line in lines {
@@ -56,8 +56,8 @@ pub(super) fn records<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<Framed<'
     found
 }
 
-/// The line of the `$$$$` between two neighbours of which the first ends within a value and the second has no mol block:
-/// most likely that `$$$$` is part of the value.
+/// Returns the line number of a `$$$$` that is probably part of a value: the record before it ends within a value, and the
+/// record after it has no mol block.
 pub(super) fn doubtful_end(record: &Framed<'_>, next: Option<&Framed<'_>>) -> Option<u64> {
     let next = next?;
     record.ended_on.filter(|_| record.in_value && next.block_end.is_none() && !next.is_blank())

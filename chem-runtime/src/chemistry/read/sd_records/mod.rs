@@ -1,4 +1,4 @@
-//! SD files: mol blocks, each with data under names, and a line `$$$$` after each record.
+//! Reads SD files: mol blocks with named data fields, and a line `$$$$` after each record.
 
 mod data;
 mod framing;
@@ -18,7 +18,7 @@ use crate::chemistry::molecules::PROMISED;
 use crate::records::{Line, lines, not_utf8};
 use crate::step::{StepError, listed};
 
-/// The molecules of an SD file have at most so many values: records with ever new names make them grow with their square.
+/// The maximum number of values in an SD file. Records with different field names make the table grow quadratically.
 const MAX_VALUES: usize = 100_000_000;
 
 /// A record before the columns of the file are known.
@@ -28,15 +28,15 @@ struct SdRecord<'a> {
     content: Result<SdContent<'a>, String>,
 }
 
-/// The parts of a record.
+/// The parsed parts of a record.
 struct SdContent<'a> {
     title: &'a str,
     block: String,
     fields: Fields<'a>,
 }
 
-/// The records of `text`. The name of a molecule is what the first line of its block says, or what stands in the data
-/// under `name`; data under a name of `numbers` are numbers. The last record of a mol file needs no `$$$$`.
+/// Reads the records of `text`. The name of a molecule is the first line of its block, or the data field called `name`.
+/// Data fields listed in `numbers` are numbers. The last record of a mol file needs no `$$$$`.
 pub(super) fn read<'a>(
     file: &str,
     text: &'a [u8],
@@ -45,35 +45,34 @@ pub(super) fn read<'a>(
     numbers: &[String],
     missing: &[String],
 ) -> Result<RawFile<'a>, StepError> {
-    // What is read of a file when the run is asked to stop is not used.
+    // Reading may stop early here, because a cancelled step discards the records.
     let framed = framing::records(lines(text).take_while(|_| !cancel::is_requested()));
     cancel::check()?;
     let next = framed.iter().skip(1).map(Some).chain([None]);
     let records = framed.iter().zip(next).map(|(record, next)| sd_record(record, next, in_mol_file));
     let records: Vec<SdRecord<'_>> = until_stopped(records)?;
     let mut names: Vec<&str> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut known: HashSet<&str> = HashSet::new();
     for (field, _) in
         records.iter().filter_map(|record| record.content.as_ref().ok()).flat_map(|content| &content.fields)
     {
-        if !places.contains_key(field) {
-            places.insert(field, names.len());
+        if known.insert(field) {
             names.push(field);
         }
     }
     if names.len().saturating_mul(records.len()) > MAX_VALUES {
         let (count, records) = (names.len(), records.len());
         return Err(StepError::new(format!(
-            "`{file}` has data under {count} names in {records} records: {MAX_VALUES} values are allowed"
+            "`{file}` has {count} data fields in {records} records; at most {MAX_VALUES} values are allowed"
         )));
     }
     let wanted =
         numbers.iter().map(|number| ("numbers", number.as_str())).chain(name.map(|name| ("name_column", name)));
     for (parameter, wanted) in wanted {
-        if !places.contains_key(wanted) {
+        if !known.contains(wanted) {
             return Err(StepError::new(format!(
-                "no record of `{file}` has data under `{wanted}`, which `{parameter}` names; there are {}",
-                if names.is_empty() { "no data".to_owned() } else { listed(&names) }
+                "no record of `{file}` has the data field `{wanted}`, which `{parameter}` names; its data fields are {}",
+                if names.is_empty() { "none".to_owned() } else { listed(&names) }
             )));
         }
     }
@@ -87,7 +86,7 @@ pub(super) fn read<'a>(
     Ok(RawFile { more: more.into_iter().map(|(_, column)| column).collect(), records })
 }
 
-/// The column for each name of the data but that of the molecules' names.
+/// Returns a column for each data field except the one with the molecules' names.
 fn columns<'a>(
     file: &str,
     names: &[&'a str],
@@ -99,7 +98,7 @@ fn columns<'a>(
     for field in names.iter().copied().filter(|field| Some(*field) != name) {
         let taken = PROMISED.iter().any(|(promised, _)| *promised == field);
         let column = if taken { format!("file_{field}") } else { field.to_owned() };
-        // A search through the names for each of them would take the square of their number.
+        // Searching the names only for the few reserved ones keeps this linear in their number.
         if taken && names.contains(&column.as_str()) {
             return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
         }
@@ -126,7 +125,7 @@ fn finish(
     Ok(Content { structure: Spelling::MolBlock(block), name, more })
 }
 
-/// The value of a field. White space around it is part of a text, and of nothing else.
+/// Parses the value of a field. White space around it is part of a text, but not of a number.
 fn typed(column: &Column, text: &str, missing: &[String]) -> Result<Value, String> {
     match value(column, text.trim(), missing)? {
         Value::Null if !text.is_empty() && text.trim().is_empty() && column.ty == ColumnType::Text => Ok(text.into()),
@@ -172,7 +171,7 @@ fn content<'a>(framed: &Framed<'a>) -> Result<SdContent<'a>, String> {
     for (at, line) in lines[..=end].iter().enumerate() {
         match text(line) {
             Ok(line) => block.push_str(line),
-            // The program and the comment may be in an old encoding without harm to the structure.
+            // The lines of the program and the comment may be in another encoding, which does not affect the structure.
             Err(_) if matches!(at, 1 | 2) => {
                 block.extend(line.text.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }));
             }
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_for_columns_grows_with_their_number() {
+    fn the_time_for_columns_is_linear() {
         let names: Vec<String> = (0..100_000).map(|number| format!("field {number:06}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let begun = std::time::Instant::now();
@@ -244,7 +243,7 @@ mod tests {
             match records.get(1) {
                 None => assert!(text[one..end].trim().is_empty()),
                 Some(second) => {
-                    assert!(second.as_ref().is_err_and(|said| said.contains("cut off")), "{end}: {second:?}")
+                    assert!(second.as_ref().is_err_and(|reason| reason.contains("cut off")), "{end}: {second:?}")
                 }
             }
         }
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_encoding_is_let_pass_where_it_does_no_harm() {
+    fn another_encoding_is_accepted_in_the_comment_lines() {
         let of = |block: &str| {
             let text: Vec<u8> = block.chars().map(|symbol| symbol as u8).chain(*b"\n$$$$\n").collect();
             read("a.sdf", &text, false, None, &[], &[]).unwrap().records.remove(0).content
@@ -261,12 +260,12 @@ mod tests {
         let block = of(&BLOCK.replace("  x\n\n", "  \u{e4}\n\u{fc}\n")).unwrap().structure;
         assert_eq!(block, Spelling::MolBlock(BLOCK.replace("  x\n\n", "  ?\n?\n")));
         for harmed in [BLOCK.replace("methane", "\u{e4}"), BLOCK.replace("M  END", "M  CHG  1   1   1\u{e4}\nM  END")] {
-            assert!(of(&harmed).is_err_and(|said| said.contains("UTF-8")));
+            assert!(of(&harmed).is_err_and(|reason| reason.contains("UTF-8")));
         }
     }
 
     #[test]
-    fn records_that_cannot_be_used_say_why() {
+    fn unusable_records_are_refused_with_a_reason() {
         for (text, why) in [
             ("$$$$\nx\n$$$$\n".to_owned(), "M  END"),
             (record("") + "$$$$\n", "nothing"),
@@ -276,11 +275,11 @@ mod tests {
             (record("> <a>\n\0\n\n"), "U+0000"),
         ] {
             let (_, records) = read_all(&text, None, &[]);
-            assert!(records.last().unwrap().as_ref().is_err_and(|said| said.contains(why)), "{records:?}");
+            assert!(records.last().unwrap().as_ref().is_err_and(|reason| reason.contains(why)), "{records:?}");
         }
         let numbers = ["b".to_owned()];
-        let said =
+        let error =
             read("a.sdf", record("> <a>\n1\n\n").as_bytes(), false, None, &numbers, &[]).unwrap_err().to_string();
-        assert!(said.contains("`b`") && said.contains("`a`"), "{said}");
+        assert!(error.contains("`b`") && error.contains("`a`"), "{error}");
     }
 }

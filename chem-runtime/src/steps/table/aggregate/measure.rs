@@ -1,4 +1,4 @@
-//! What can be told of a group of rows.
+//! The measures of `table.aggregate`.
 
 use std::collections::HashSet;
 
@@ -11,30 +11,30 @@ use crate::step::ColumnReference;
 /// A measure of a column, under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aggregate {
-    /// What is told.
+    /// How to aggregate the values.
     pub measure: Measure,
-    /// Of which column; the rows themselves are counted if it is none.
+    /// The column to aggregate; `None` to count rows.
     pub column: Option<String>,
-    /// The name of the column that tells it.
+    /// The name of the resulting column; `None` for the default.
     pub name: Option<String>,
 }
 
-/// What can be told of the values of a column.
+/// An aggregate of the values of a column. Missing values are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// How many values there are.
+    /// The number of values.
     Count,
-    /// How many different values there are.
+    /// The number of distinct values.
     Distinct,
-    /// Their sum.
+    /// The sum.
     Sum,
-    /// Their sum over their number.
+    /// The arithmetic mean.
     Mean,
-    /// The middle one, or the mean of the two in the middle.
+    /// The middle value, or the mean of the two in the middle.
     Median,
-    /// The first in their order.
+    /// The smallest value.
     Min,
-    /// The last in their order.
+    /// The largest value.
     Max,
     /// The standard deviation of a sample.
     Std,
@@ -59,14 +59,14 @@ impl Measure {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, measure)| *measure)
     }
 
-    /// Its name, as manifests write it.
+    /// Returns the name in manifests.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(_, measure)| *measure == self).map_or("", |(name, _)| name)
     }
 }
 
 impl Aggregate {
-    /// The name of the column that tells it.
+    /// Returns the name of the resulting column.
     pub(super) fn column_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| match &self.column {
             Some(column) => format!("{}_{column}", self.measure.name()),
@@ -74,7 +74,7 @@ impl Aggregate {
         })
     }
 
-    /// The column whose order decides what is told, if one does.
+    /// Returns the column whose order determines the result, for `min` and `max`.
     pub(super) fn ordered_by(&self) -> Option<&str> {
         match self.measure {
             Measure::Min | Measure::Max => self.column.as_deref(),
@@ -82,23 +82,22 @@ impl Aggregate {
         }
     }
 
-    /// The column that tells it of each of `groups` of rows, where `place` is that of the column which it is about.
+    /// Computes the measure for each of `groups`. `index` is the index of the column to aggregate.
     pub(super) fn over(
         &self,
         table: &Table,
-        place: Option<usize>,
+        index: Option<usize>,
         groups: &[Vec<usize>],
     ) -> Result<(Column, ColumnData), StepError> {
-        let of = place.and_then(|place| Some((&table.columns()[place], table.data(place)?)));
+        let of = index.and_then(|index| Some((&table.columns()[index], table.data(index)?)));
         let name = self.column_name();
         let Some((column, data)) = of else {
             let counts = groups.iter().map(|rows| Some(rows.len() as i64)).collect();
             return Ok((Column::new(&name, ColumnType::Integer), ColumnData::Integer(counts)));
         };
         let values = self.values(column, data, groups)?;
-        let told = Column::new(&name, values.ty());
         let unit = column.unit.as_ref().filter(|_| !matches!(self.measure, Measure::Count | Measure::Distinct));
-        Ok((Column { unit: unit.cloned(), ..told }, values))
+        Ok((Column { unit: unit.cloned(), ..Column::new(&name, values.ty()) }, values))
     }
 
     fn values(&self, column: &Column, data: &ColumnData, groups: &[Vec<usize>]) -> Result<ColumnData, StepError> {
@@ -112,7 +111,7 @@ impl Aggregate {
                 Ok(ColumnData::Integer(rows.iter().map(|rows| Some(distinct(rows) as i64)).collect()))
             }
             Measure::First => Ok(picked(data, rows.iter().map(|rows| rows.first().copied()))),
-            // Of equal values the first, so that the zeros do not depend on how the minimum is found.
+            // The first of equal values, which makes the choice between 0 and -0 deterministic.
             Measure::Min => {
                 Ok(picked(data, rows.iter().map(|rows| best(rows, |one, other| order_of(data, one, other)))))
             }
@@ -135,11 +134,11 @@ impl Aggregate {
                     ColumnData::Integer(values) => Ok(values[*row].unwrap_or_default() as f64),
                     _ => Err(self.not_of_numbers(column, data)),
                 };
-                // Also where there are no rows, what is no number has no mean.
+                // Refuse a column of another type even if there are no rows.
                 if !matches!(data, ColumnData::Float(_) | ColumnData::Integer(_)) {
                     number(&0)?;
                 }
-                let told = |rows: &Vec<usize>| {
+                let aggregate = |rows: &Vec<usize>| {
                     let numbers: Vec<f64> = rows.iter().map(number).collect::<Result<_, _>>()?;
                     match self.of_numbers(numbers) {
                         Some(value) if !value.is_finite() => Err(StepError::new(format!(
@@ -147,20 +146,20 @@ impl Aggregate {
                             self.measure.name(),
                             column.name
                         ))),
-                        told => Ok(told),
+                        value => Ok(value),
                     }
                 };
-                Ok(ColumnData::Float(rows.iter().map(told).collect::<Result<_, _>>()?))
+                Ok(ColumnData::Float(rows.iter().map(aggregate).collect::<Result<_, _>>()?))
             }
         }
     }
 
     fn not_of_numbers(&self, column: &Column, data: &ColumnData) -> StepError {
         let (measure, name) = (self.measure.name(), &column.name);
-        let mut message = format!("`{measure}({name})` is of numbers, and `{name}` is {}", type_name(column.ty));
-        // What a file tells nothing about is taken for text.
+        let mut message = format!("`{measure}({name})` requires numbers, but `{name}` is {}", type_name(column.ty));
+        // A column of a file without values is inferred as text.
         if (0..data.len()).all(|row| is_missing(data, row)) {
-            message += &format!(" without a value; if it comes from a file, say there `types: {{ {name}: float }}`");
+            message += &format!(" without values; if it comes from a file, write `types: {{ {name}: float }}` there");
         }
         StepError::new(message)
     }
@@ -187,14 +186,14 @@ impl Aggregate {
     }
 }
 
-/// The row that no other comes before.
+/// Returns the row that is first in the order; the first of several equal ones.
 fn best(rows: &[usize], order: impl Fn(usize, usize) -> Option<std::cmp::Ordering>) -> Option<usize> {
     let mut rows = rows.iter().copied();
     let first = rows.next()?;
     Some(rows.fold(first, |best, row| if order(row, best).is_some_and(std::cmp::Ordering::is_lt) { row } else { best }))
 }
 
-/// The values in `rows`.
+/// Returns the values in `rows`.
 fn picked(data: &ColumnData, rows: impl Iterator<Item = Option<usize>>) -> ColumnData {
     fn pick<T: Clone>(values: &[Option<T>], rows: impl Iterator<Item = Option<usize>>) -> Vec<Option<T>> {
         rows.map(|row| values.get(row?)?.clone()).collect()
@@ -223,7 +222,7 @@ impl ParamValue for Aggregate {
         };
         let wrong = |message: String| InvalidParam::new(message).with_help(help());
         let Some(known) = Measure::named(measure) else {
-            return Err(wrong(format!("`{text}` is no measure")));
+            return Err(wrong(format!("`{text}` is not a measure")));
         };
         let nameless = |text: &Option<String>| text.as_ref().is_some_and(String::is_empty);
         if nameless(&name) || nameless(&column) || column.is_none() && known != Measure::Count {
@@ -248,10 +247,10 @@ impl ParamValue for Aggregate {
     }
 }
 
-/// The measure in `text`, the column in parentheses, and the name after ` as `.
+/// Splits `text` into the measure, the column in parentheses, and the name after ` as `.
 ///
-/// A column may have parentheses and ` as ` in its own name. So it goes on to the first parenthesis that may close it and
-/// that leaves as many open as closed ones before it; or, if they come in no pairs, to the last that may close it.
+/// The name of a column may itself contain parentheses and ` as `. It ends at the first closing parenthesis that balances
+/// those before it and is followed by nothing or by ` as `; if there is none, at the last that is followed by either.
 fn parts(text: &str) -> (&str, Option<&str>, Option<&str>) {
     let Some((measure, rest)) = text.split_once('(').filter(|(measure, _)| !measure.contains(" as ")) else {
         return match text.split_once(" as ") {
@@ -279,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_measure_reads_as_it_was_written() {
+    fn a_measure_round_trips() {
         for (text, written) in
             [("count", "count"), (" mean( a (b) )  as  c d ", "mean(a (b)) as c d"), ("first(x)", "first(x)")]
         {

@@ -1,4 +1,4 @@
-//! `table.aggregate`: one row for each group of rows.
+//! `table.aggregate`: aggregates groups of rows.
 
 mod measure;
 
@@ -11,20 +11,19 @@ use crate::cancel::{self, Interrupted};
 use crate::prelude::*;
 use crate::records::{Key, column_place, column_places, key_of};
 
-/// Makes one row of each group of rows, with counts, means and the like.
+/// Aggregates each group of rows into one row, with counts, means and other measures.
 ///
-/// A group is the rows that are equal in all of the columns `by`; a missing value is a value of its own there. Groups
-/// stand in the order in which the first of their rows stands. Without `by` all rows are one group, even if there are
-/// none.
+/// A group is the rows with equal values in all columns of `by`, where missing values are equal to each other. The groups
+/// are in the order of their first rows. Without `by` all rows form one group, even if there are none.
 ///
-/// A measure is written `count`, or as one of `count`, `distinct`, `sum`, `mean`, `median`, `min`, `max`, `std` and
-/// `first` with a column in parentheses; its column is then called `mean_potency`, or what stands after ` as `. Missing
-/// values are left out: `count(potency)` counts the values that there are, `count` the rows, and a mean of no values is
-/// missing. The standard deviation is that of a sample, `n - 1` below, and missing for fewer than two values. Means and
-/// the like keep the unit of their column.
+/// A measure is `count`, or one of `count`, `distinct`, `sum`, `mean`, `median`, `min`, `max`, `std` and `first` with a
+/// column in parentheses. The name of its column has the form `mean_potency`, unless ` as ` and another name follow. Missing
+/// values are ignored: `count(potency)` counts the values, `count` the rows, and the mean of no values is missing. The
+/// standard deviation is that of a sample, with divisor `n - 1`, and missing for fewer than two values. Measures other than
+/// counts keep the unit of their column.
 ///
-/// The least and the greatest of a column of text most of whose values are numbers are refused, since `9` would be greater
-/// than `100`, and `NA` greater than both: it is to be read as numbers, or taken as text with `as: text`.
+/// `min` and `max` of a text column that contains mostly numbers are refused, because `9` would be greater than `100`, and
+/// `NA` greater than both. Read the column as numbers, or compare it as text with `as: text`.
 ///
 /// # Example
 /// ```yaml
@@ -41,21 +40,21 @@ use crate::records::{Key, column_place, column_places, key_of};
 /// ```
 ///
 /// # Errors
-/// - A column that is named is not in the table; the message names those that are.
-/// - A measure of numbers is asked of a column of text or truth values; or the least or greatest of a column of text most
-///   of whose values are numbers. Or a column `by` is text and has one number in two spellings, such as `5` and `5.0`.
-/// - Two columns would have one name, or no measure is given.
-/// - A sum of whole numbers does not fit into 64 bits, or a result is not finite.
+/// - A column does not exist; the message lists the columns.
+/// - A numeric measure is applied to a column of text or booleans; or `min` or `max` to a text column that contains mostly
+///   numbers. Or a column of `by` is text and contains one number in two spellings, such as `5` and `5.0`.
+/// - Two columns would have the same name, or `values` is empty.
+/// - A sum of integers does not fit into 64 bits, or a result is not finite.
 #[step("table.aggregate", version = 2, columns = aggregated, check = can_aggregate)]
 pub fn aggregate_table(
     table: Input<Table>,
-    /// The columns whose values make the groups.
+    /// The columns to group by.
     #[param(default = [], example = "[cluster]")]
     by: Vec<ColumnName>,
-    /// What to tell of each group.
+    /// The measures to compute for each group.
     #[param(example = "[count, mean(potency), max(potency) as best]")]
     values: Vec<Aggregate>,
-    /// `text` takes columns of text as text whatever stands in them.
+    /// `text` compares text columns as text even if they contain mostly numbers.
     #[param(one_of = ["text"])]
     r#as: Option<String>,
 ) -> Result<Table, StepError> {
@@ -69,22 +68,22 @@ pub fn aggregate_table(
     let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
     let keys = table.gather(&firsts);
     let mut columns: Vec<(Column, ColumnData)> = Vec::new();
-    for place in by {
-        if let (Some(column), Some(data)) = (keys.columns().get(place), keys.data(place)) {
+    for index in by {
+        if let (Some(column), Some(data)) = (keys.columns().get(index), keys.data(index)) {
             columns.push((column.clone(), data.clone()));
         }
     }
     for value in &values {
-        let place = value.column.as_ref().map(|column| column_place(&table, column, "values")).transpose()?;
+        let index = value.column.as_ref().map(|column| column_place(&table, column, "values")).transpose()?;
         cancel::check()?;
-        columns.push(value.over(&table, place, &groups)?);
+        columns.push(value.over(&table, index, &groups)?);
     }
     Ok(Table::new(columns)?)
 }
 
 fn some_measure(by: &[ColumnName], values: &[Aggregate]) -> Result<(), Misfit> {
     if values.is_empty() {
-        return Err(Misfit::new("values", "`values` names nothing to tell of each group; write `values: [count]`"));
+        return Err(Misfit::new("values", "`values` is empty; expected at least one measure, such as `[count]`"));
     }
     Misfit::twice("by", by).map_or(Ok(()), Err)
 }
@@ -98,18 +97,18 @@ fn aggregated(step: &AggregateTable, _: &ColumnContext<'_>) -> Columns {
     groups.with(step.values.iter().map(Aggregate::column_name))
 }
 
-/// The rows of each group.
+/// Returns the rows of each group.
 fn groups(table: &Table, by: &[usize]) -> Result<Vec<Vec<usize>>, Interrupted> {
     if by.is_empty() {
         return Ok(vec![(0..table.rows()).collect()]);
     }
-    let mut places: HashMap<Vec<Key<'_>>, usize> = HashMap::new();
+    let mut indices: HashMap<Vec<Key<'_>>, usize> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for row in 0..table.rows() {
         cancel::check()?;
-        let key = by.iter().filter_map(|place| table.data(*place)).map(|data| key_of(data, row)).collect();
-        let place = *places.entry(key).or_insert(groups.len());
-        match groups.get_mut(place) {
+        let key = by.iter().filter_map(|index| table.data(*index)).map(|data| key_of(data, row)).collect();
+        let index = *indices.entry(key).or_insert(groups.len());
+        match groups.get_mut(index) {
             Some(rows) => rows.push(row),
             None => groups.push(vec![row]),
         }
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_stand_where_their_first_row_stands_and_missing_values_are_left_out() {
+    fn groups_are_in_the_order_of_their_first_rows_and_missing_values_are_ignored() {
         let measures =
             ["count", "count(x)", "mean(x)", "median(x) as middle", "std(x)", "min(x)", "sum(x)", "first(x)"];
         let found = aggregate(sample(), &["g"], &measures).unwrap();
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_of_texts_that_are_mostly_numbers_is_refused_unless_it_is_to_be_text() {
+    fn the_maximum_of_text_that_is_mostly_numbers_requires_as_text() {
         let texts = ["9.5", "10.2", "NA", "8.7", ">10"].map(|text| Some(text.into()));
         let table = Table::new([(Column::new("x", ColumnType::Text), ColumnData::Text(texts.to_vec()))]).unwrap();
         let measures = ["min(x)", "max(x)", "count"];
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_are_one_group_or_none() {
+    fn no_rows_form_one_group_without_by_and_none_with_it() {
         let empty = sample().gather(&[]);
         assert_eq!(
             rows(&aggregate(empty.clone(), &[], &["count", "mean(x)", "sum(n)", "min(g)"]).unwrap()),
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_an_error() {
+    fn a_measure_that_cannot_be_computed_is_an_error() {
         for (by, values, why) in [
             (&["g"][..], &["mean(g)"][..], "`g` is text"),
             (&["g"], &["mean(y)"], "`x`"),

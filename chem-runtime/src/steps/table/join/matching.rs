@@ -1,4 +1,4 @@
-//! Which rows of two tables are equal where it counts, and the table that comes of it.
+//! Matches the rows of two tables, and builds the joined table.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,22 +7,22 @@ use crate::cancel::{self, Interrupted, until_stopped};
 use crate::prelude::*;
 use crate::records::{Key, column_places, key_of, two_spellings, type_name};
 
-/// A joined table has at most so many rows: two tables in which all rows have one value would multiply.
+/// The maximum number of rows in a joined table. If all rows had the same key, the numbers of rows would multiply.
 const MAX_ROWS: usize = 20_000_000;
 
-/// The places of the columns that have to be equal.
+/// The indices of the columns that are joined on.
 pub(super) struct Keys {
     left: Vec<usize>,
     right: Vec<usize>,
 }
 
-/// Which rows match.
+/// The matches between two tables.
 pub(super) struct Matches {
-    /// Rows of the right table that are equal where it counts, in order.
+    /// The rows of the right table with equal keys, in order.
     groups: Vec<Vec<usize>>,
-    /// For each row of the left table, the group that matches it.
+    /// For each row of the left table, the index of the group that it matches.
     pub(super) of_left: Vec<Option<usize>>,
-    /// How many rows of the right table match none.
+    /// The number of rows of the right table without a match.
     pub(super) unused: usize,
 }
 
@@ -54,15 +54,15 @@ impl Keys {
         Ok(found)
     }
 
-    /// Refuses to compare as text what are numbers, if that makes a difference.
+    /// Refuses to compare numbers as text if that makes a difference.
     pub(super) fn refuse_two_spellings(&self, left: &Table, right: &Table) -> Result<(), StepError> {
         for (&one, &other) in self.left.iter().zip(&self.right) {
             let (Some(data), Some(others)) = (left.data(one), right.data(other)) else { continue };
             if let Some((first, second)) = two_spellings(&[data, others]) {
                 let (one, other) = (&left.columns()[one].name, &right.columns()[other].name);
                 return Err(StepError::new(format!(
-                    "`{one}` on the left and `{other}` on the right are text, and as text `{first}` does not equal `{second}`; \
-                     read both as numbers, or write `as: text`"
+                    "`{one}` on the left and `{other}` on the right are text, so `{first}` does not equal `{second}`; read \
+                     both as numbers, or write `as: text`"
                 )));
             }
         }
@@ -100,7 +100,7 @@ impl Keys {
             matches.of_left.iter().map(|group| group.map_or(alone, |group| matches.groups[group].len())).sum();
         if rows > MAX_ROWS {
             return Err(StepError::new(format!(
-                "the joined table would have {rows} rows, and {MAX_ROWS} are allowed; join on more columns"
+                "the joined table would have {rows} rows; at most {MAX_ROWS} are allowed; join on more columns"
             )));
         }
         let (mut of_left, mut of_right) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
@@ -112,7 +112,7 @@ impl Keys {
                 }
                 None if keep_all => {
                     of_left.push(row);
-                    // There is no such row, and so no value.
+                    // An index out of range gathers missing values.
                     of_right.push(usize::MAX);
                 }
                 None => {}
@@ -122,25 +122,25 @@ impl Keys {
         let gathered = right.gather(&of_right);
         cancel::check()?;
         let mut taken: HashSet<Box<str>> = left.table().columns().iter().map(|column| (*column.name).into()).collect();
-        let more = gathered.columns().iter().enumerate().filter(|(place, _)| !self.right.contains(place));
+        let more = gathered.columns().iter().enumerate().filter(|(index, _)| !self.right.contains(index));
         let more: Vec<_> = more
-            .filter_map(|(place, column)| {
+            .filter_map(|(index, column)| {
                 let name = name_beside(&taken, &column.name);
                 taken.insert(name.clone());
-                Some((Column { name: name.into(), ..column.clone() }, gathered.data(place)?.clone()))
+                Some((Column { name: name.into(), ..column.clone() }, gathered.data(index)?.clone()))
             })
             .collect();
         Ok(left.gather(&of_left).with_columns(more)?)
     }
 }
 
-/// The values of a row in these columns; none if one of them is missing.
-fn row_key<'a>(table: &'a Table, places: &[usize], row: usize) -> Option<Vec<Key<'a>>> {
-    let keys = places.iter().filter_map(|place| table.data(*place)).map(|data| key_of(data, row));
+/// Returns the values of a row in these columns; `None` if one of them is missing.
+fn row_key<'a>(table: &'a Table, columns: &[usize], row: usize) -> Option<Vec<Key<'a>>> {
+    let keys = columns.iter().filter_map(|index| table.data(*index)).map(|data| key_of(data, row));
     keys.map(|key| (key != Key::Missing).then_some(key)).collect()
 }
 
-/// Types whose values can be equal have one name here.
+/// Maps types whose values can be equal to the same name.
 fn comparable(ty: ColumnType) -> &'static str {
     match ty {
         ColumnType::Integer | ColumnType::Float => "number",
@@ -148,7 +148,7 @@ fn comparable(ty: ColumnType) -> &'static str {
     }
 }
 
-/// What a column of the right table that is called `name` is called beside those that are `taken`.
+/// Returns a name for the right table's column `name` that is not `taken`.
 pub(super) fn name_beside(taken: &HashSet<Box<str>>, name: &str) -> Box<str> {
     let mut name = name.to_owned();
     while taken.contains(name.as_str()) {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_left_join_keeps_what_has_no_match() {
+    fn a_left_join_keeps_unmatched_rows() {
         let rows = joined(true).1;
         assert_eq!(rows.as_array().unwrap().len(), 7);
         assert_eq!((&rows[3], &rows[6]), (&json!([null, "c", null, null]), &json!([9, "e", null, null])));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_columns_of_a_join_are_known_where_those_of_both_tables_are() {
+    fn the_columns_of_a_join_are_known_if_those_of_both_tables_are() {
         let params = json!({ "on": ["id"], "right_on": ["key"] });
         let step = JoinTable::from_params(params.as_object().unwrap()).unwrap();
         let known = |names: &[&str]| Columns::known(names.iter().copied());
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_join_that_multiplies_is_stopped_before_it_does() {
+    fn a_join_beyond_the_limit_is_refused_before_it_is_built() {
         // Row by row this would take 80 GB.
         let same = Table::new([(Column::new("k", ColumnType::Integer), ColumnData::Integer(vec![Some(1); 100_000]))]);
         let (same, on) = (same.unwrap(), ["k".into()]);

@@ -1,4 +1,4 @@
-//! `table.join`: columns of another table, by what both have in common.
+//! `table.join`: joins two tables.
 
 mod matching;
 
@@ -12,23 +12,22 @@ use crate::prelude::*;
 use crate::records::{DeclaredType, RecordFile, TableText};
 use crate::step::{Columns, PathPart};
 
-/// Joins a table, or molecules, with another table: rows that are equal in the columns `on` become one.
+/// Joins a table, or molecules, with another table on equal values in the columns `on`.
 ///
-/// The other table is the output of an earlier step, wired to `right`, or a CSV, TSV or JSON Lines file, which is read as
-/// `table.read` does with the same `format`, `types`, `units`, `missing` and `delimiter`. But what has to equal text is
-/// read as text, digits that have to equal numbers are numbers also with a leading zero, and a record that cannot be used
-/// fails the step.
+/// The right table is the output of an earlier step, wired to `right`, or a CSV, TSV or JSON Lines file. The file is read
+/// like `table.read` does with the same `format`, `types`, `units`, `missing` and `delimiter`, with three differences: a
+/// column that is joined on text is read as text, digits with a leading zero are numbers in a column that is joined on
+/// numbers, and a record that cannot be used fails the step.
 ///
-/// The rows of the left table keep their order and their columns, and the other columns of the right one come behind,
-/// `_right` added to the names that the left one has already. A row that matches several rows becomes several, in the
-/// order of the right table. Text equals text and numbers equal numbers; a missing value equals nothing.
+/// The rows of the left table keep their order and their columns, followed by the other columns of the right table, with
+/// the suffix `_right` if the left table has the name already. A row that matches several rows is repeated, in the order of
+/// the right table. Text equals text and numbers equal numbers; a missing value equals nothing.
 ///
-/// `how` says what becomes of rows of the left table: with `inner` those without a match are dropped, and with `left`
-/// they are kept and have no values in the new columns. `semi` keeps the rows that have a match and `anti` those that
-/// have none, once each and without new columns.
+/// `how` selects the rows of the left table: `inner` drops those without a match, and `left` keeps them, without values in
+/// the new columns. `semi` keeps the rows with a match and `anti` those without, once each and without new columns.
 ///
-/// The signal `joined` counts the rows of the left table that were `matched` and `unmatched`, and those of the right one
-/// that are `unused`.
+/// The signal `joined` counts the rows of the left table that were `matched` and `unmatched`, and the `unused` rows of the
+/// right table.
 ///
 /// # Example
 /// ```yaml
@@ -47,47 +46,47 @@ use crate::step::{Columns, PathPart};
 /// ```
 ///
 /// # Errors
-/// - Both `right` and `file` are given, or none of them; or a parameter says how a file is read, and there is none.
-/// - A column that `on` or `right_on` names is not in its table; the message names those that are. Or the two name a
-///   different number of columns, or none.
-/// - Columns that are to be equal hold values of types that never are, such as text and numbers. Or they are text, mostly
-///   numbers, and have one number in two spellings, such as `5` and `5.0`, which as text are not equal.
-/// - The file cannot be read, or has a record that cannot be used; or it has numbers that are too long to be compared
-///   exactly beside others that are not whole.
+/// - Both or neither of `right` and `file` are set; or a parameter for reading the file is set without `file`.
+/// - A column of `on` or `right_on` does not exist; the message lists the columns. Or the two name different numbers of
+///   columns, or none.
+/// - Two joined columns have types that are never equal, such as text and numbers. Or they are text that is mostly numbers
+///   and contain one number in two spellings, such as `5` and `5.0`, which are not equal as text.
+/// - The file cannot be read, or has a record that cannot be used; or a column contains both fractions and numbers that are
+///   too long to be compared exactly.
 /// - The result would have more than 20,000,000 rows.
 #[step("table.join", version = 4, columns = columns_of_join, check = can_join)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn join_table(
     left: Input<Dataset>,
     right: Option<Input<Table>>,
-    /// The columns in which rows have to be equal.
+    /// The columns whose values must be equal.
     #[param(example = "[name]", columns_of = "left")]
     on: Vec<ColumnName>,
-    /// What these columns are called in the right table, if they have other names there.
+    /// The names of these columns in the right table, if they differ.
     #[param(example = "[compound]", columns_of = "right")]
     right_on: Option<Vec<ColumnName>>,
-    /// What becomes of rows of the left table that match, and of those that do not.
+    /// The kind of join.
     #[param(default = "inner", one_of = ["inner", "left", "semi", "anti"])]
     how: String,
-    /// A file with the right table, where no step gives it.
+    /// A file with the right table, instead of a wired step.
     #[param(example = "data/assay.csv")]
     file: Option<RecordFile>,
-    /// What the file is, where its extension does not say it.
+    /// The format, if the extension of the file does not determine it.
     #[param(one_of = ["csv", "tsv", "jsonl"])]
     format: Option<String>,
-    /// The types of columns of the file: `text`, `integer`, `float` or `boolean` by name. The others are found out.
+    /// The types of columns of the file by name: `text`, `integer`, `float` or `boolean`. Other types are inferred.
     #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
     types: BTreeMap<String, ColumnType>,
     /// The units of columns of the file, by name.
     #[param(default = BTreeMap::new(), example = "{ ic50: nM }")]
     units: BTreeMap<String, String>,
-    /// Texts that stand for a missing value in a CSV or TSV file.
+    /// Texts that represent a missing value in a CSV or TSV file.
     #[param(default = [], example = "[NA, n/a]")]
     missing: Vec<String>,
-    /// What separates the cells of a CSV file.
+    /// The separator of the cells in a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
-    /// `text` joins on columns of text as text whatever stands in them.
+    /// `text` joins on text columns as text even if they contain mostly numbers.
     #[param(one_of = ["text"])]
     r#as: Option<String>,
     context: &ExecutionContext<'_>,
@@ -151,12 +150,12 @@ impl JoinTable {
 }
 
 fn no_right_side() -> Misfit {
-    Misfit::new("file", "there is no table to join: wire a step to `right`, or name a `file`")
+    Misfit::new("file", "no right table: wire a step to `right`, or set `file`")
 }
 
 fn one_right_side(wired: bool, file: bool) -> Result<(), Misfit> {
     match (wired, file) {
-        (true, true) => Err(Misfit::new("file", "both `right` and `file` give a table to join; give one")),
+        (true, true) => Err(Misfit::new("file", "expected either `right` or `file`, found both")),
         (false, false) => Err(no_right_side()),
         _ => Ok(()),
     }
@@ -166,7 +165,7 @@ fn as_many_columns(on: &[ColumnName], right_on: Option<&[ColumnName]>) -> Result
     let of_right = right_on.unwrap_or(on);
     if on.is_empty() || on.len() != of_right.len() {
         let message = format!(
-            "`on` names {} columns and `right_on` {}; name as many in both, and at least one",
+            "`on` names {} columns and `right_on` {}; expected the same number in both, and at least one",
             on.len(),
             of_right.len()
         );
@@ -182,10 +181,10 @@ fn can_join(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     sides.into_iter().chain(columns).chain(wrong_with_file(step, context)).collect()
 }
 
-/// What is wrong with the file, or with what is said of one that is not there.
+/// Checks the file, or reports parameters for a file that is not set.
 fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let Some(file) = step.file() else {
-        let given = [
+        let params = [
             ("format", step.format.is_some()),
             ("types", !step.types.is_empty()),
             ("units", !step.units.is_empty()),
@@ -193,10 +192,9 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
             ("delimiter", step.delimiter != ","),
         ];
         let misfit = |(param, _): (&'static str, bool)| {
-            Misfit::new(param, format!("`{param}` says how `file` is read, and no file is named"))
-                .with_help("leave it out")
+            Misfit::new(param, format!("`{param}` applies to `file`, which is not set")).with_help("omit it")
         };
-        return given.into_iter().filter(|(_, given)| *given).map(misfit).collect();
+        return params.into_iter().filter(|(_, is_set)| *is_set).map(misfit).collect();
     };
     let header = file.header(context);
     let mut misfits = file.misfits(header.as_ref());
@@ -210,7 +208,7 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
     misfits
 }
 
-/// Those of the left table, and behind them those of the right one that the step has not to find equal.
+/// Returns the columns of the left table, followed by those of the right table that are not joined on.
 fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
     use Columns::{Known, Unknown};
 
@@ -234,12 +232,12 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
     Known(columns)
 }
 
-/// The table in `file`, which reads `text`. The columns `keys` have to equal columns of these types; what is declared of
-/// them counts all the same.
+/// Parses `text`, the content of `file`. `keys` are the columns that are joined on, with the types of their counterparts;
+/// declared types take precedence.
 ///
-/// Where that is a number, what stands in the file says which: an integer would refuse fractions, and a float would make
-/// one of two long numbers. What is text by that, such as digits with a leading zero, is read as floats that are short
-/// enough to be exact, or refused.
+/// The type of a key that is joined on numbers is inferred from the file: reading it as integers would refuse fractions, and
+/// reading it as floats would make long integers equal. A key that is inferred as text, such as digits with a leading zero,
+/// is read as floats that are short enough to be exact, or refused.
 fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
     let format = file.format()?;
     let read = |types: &BTreeMap<String, DeclaredType>| {
@@ -252,7 +250,7 @@ fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>
     let mut types = DeclaredType::all(file.types, "types");
     types.extend(DeclaredType::all(&texts, "right_on"));
     let found = read(&types)?;
-    // A column that is not there is read again as well, for the message that says so.
+    // Reading a missing column again reports that it is missing.
     let is_open = |name: &String| found.column(name).is_none_or(|(column, _)| column.ty == ColumnType::Text);
     let open: Vec<String> = numbers.into_keys().filter(is_open).collect();
     if open.is_empty() {
@@ -267,8 +265,8 @@ fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>
     };
     match open.iter().find(|name| has_long(name)) {
         Some(column) => Err(StepError::new(format!(
-            "`{}` has numbers in the column `{column}` that are too long to be compared exactly; say by `types` what the \
-             column is",
+            "`{}` has numbers in the column `{column}` that are too long to be compared exactly; declare the type of the \
+             column in `types`",
             file.name()
         ))),
         None => Ok(found),
