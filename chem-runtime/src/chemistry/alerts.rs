@@ -129,23 +129,21 @@ fn alerts_in(file: &str, text: &[u8], merge_hydrogens: Option<bool>) -> Result<V
             continue;
         }
         let wrong = |what: &str| {
-            StepError::new(format!("line {} of `{file}` {what}; it reads `{}`", line.number, shortened(words)))
+            StepError::new(format!("line {} of `{file}` {what}; the line is `{}`", line.number, shortened(words)))
         };
         let words = std::str::from_utf8(words).map_err(|_| wrong("is not UTF-8 text"))?;
         let Some((smarts, name)) = words.split_once(char::is_whitespace) else {
-            return Err(wrong("has a pattern and no name after it"));
+            return Err(wrong("has a pattern but no name"));
         };
         let name = name.trim();
         if name.contains('\0') {
             return Err(wrong("has the character U+0000 in its name"));
         }
         if name.contains(BETWEEN) {
-            return Err(wrong(
-                "has `; ` in its name, which stands between names in the column `alerts`; write it another way",
-            ));
+            return Err(wrong("has `; ` in its name, which separates names in the column `alerts`; rename it"));
         }
         if alerts.iter().any(|alert| alert.name == name) {
-            return Err(wrong("has a name that an earlier line has"));
+            return Err(wrong("has a duplicate name"));
         }
         let pattern = Pattern::for_molecules(smarts, merge_hydrogens).map_err(|error| {
             let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
@@ -182,16 +180,16 @@ mod tests {
         assert_eq!(names, ["an aldehyde", "acyl chloride"]);
         for (text, why) in [
             (b"#\n".as_slice(), "no alerts"),
-            (b"C=O\n", "line 1 of `a` has a pattern and no name"),
+            (b"C=O\n", "line 1 of `a` has a pattern but no name"),
             (b"C=O x\n[C y\n", "line 2 of `a` has no usable pattern"),
-            (b"C=O x\nN x\n", "line 2 of `a` has a name that an earlier line has"),
+            (b"C=O x\nN x\n", "line 2 of `a` has a duplicate name"),
             (b"C=O x\xff\n", "not UTF-8"),
             (b"C=O x\0y\n", "U+0000"),
             (b"C=O x; y\n", "line 1 of `a` has `; ` in its name"),
-            (b"C=O x\n[#6][#1] y\n", "line 2 of `a` has no usable pattern: the pattern asks for a hydrogen atom"),
+            (b"C=O x\n[#6][#1] y\n", "line 2 of `a` has no usable pattern: the pattern requires a hydrogen atom"),
         ] {
-            let said = read("a", text, None).err().unwrap().to_string();
-            assert!(said.contains(why), "{said}");
+            let error = read("a", text, None).err().unwrap().to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Columns found by their names.
+//! Finds columns by name.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::artifact::Table;
 use crate::step::{StepError, listed};
 
-/// Where the column called `name` is in `table`.
+/// Returns the index of the column called `name`.
 ///
 /// # Errors
-/// Says which parameter names it, and which columns there are.
-pub fn column_place(table: &Table, name: &str, parameter: &str) -> Result<usize, StepError> {
+/// If there is no such column, names the `parameter` that asked for it and lists the columns.
+pub fn column_index(table: &Table, name: &str, parameter: &str) -> Result<usize, StepError> {
     let names: Vec<&str> = table.columns().iter().map(|column| &*column.name).collect();
-    if let Some(place) = names.iter().position(|column| *column == name) {
-        return Ok(place);
+    if let Some(index) = names.iter().position(|column| *column == name) {
+        return Ok(index);
     }
     let hint = match names.as_slice() {
         [] => "the table has no columns".to_owned(),
@@ -21,26 +21,27 @@ pub fn column_place(table: &Table, name: &str, parameter: &str) -> Result<usize,
     Err(StepError::new(format!("there is no column `{name}`, which `{parameter}` names; {hint}")))
 }
 
-/// The same for each of `names`.
+/// Returns the index of each column in `names`.
 ///
 /// # Errors
-/// As for one; or a column is named twice.
-pub fn column_places(table: &Table, names: &[impl AsRef<str>], parameter: &str) -> Result<Vec<usize>, StepError> {
+/// Fails like [`column_index`], or if a column is named twice.
+pub fn column_indices(table: &Table, names: &[impl AsRef<str>], parameter: &str) -> Result<Vec<usize>, StepError> {
     let by_name: HashMap<&str, usize> =
-        table.columns().iter().enumerate().map(|(place, column)| (&*column.name, place)).collect();
-    let (mut places, mut seen) = (Vec::with_capacity(names.len()), HashSet::new());
+        table.columns().iter().enumerate().map(|(index, column)| (&*column.name, index)).collect();
+    let mut indices = Vec::with_capacity(names.len());
+    let mut seen = HashSet::new();
     for name in names {
         let name = name.as_ref();
-        let place = match by_name.get(name) {
-            Some(place) => *place,
-            None => column_place(table, name, parameter)?,
+        let index = match by_name.get(name) {
+            Some(index) => *index,
+            None => column_index(table, name, parameter)?,
         };
-        if !seen.insert(place) {
+        if !seen.insert(index) {
             return Err(StepError::new(format!("`{parameter}` names the column `{name}` twice")));
         }
-        places.push(place);
+        indices.push(index);
     }
-    Ok(places)
+    Ok(indices)
 }
 
 #[cfg(test)]
@@ -49,16 +50,16 @@ mod tests {
     use crate::artifact::{Column, ColumnData, ColumnType};
 
     #[test]
-    fn columns_are_found_by_name_and_the_wrong_name_is_told_with_those_that_there_are() {
+    fn columns_are_found_by_name_and_an_unknown_name_lists_the_columns() {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
         let table = Table::new([column("activity"), column("b")]).unwrap();
-        let places = |names: &[&str]| {
+        let indices = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            column_places(&table, &names, "columns").map_err(|error| error.to_string())
+            column_indices(&table, &names, "columns").map_err(|error| error.to_string())
         };
-        assert_eq!(places(&["b", "activity"]), Ok(vec![1, 0]));
-        let said = places(&["zz"]).unwrap_err();
-        assert_eq!(said, "there is no column `zz`, which `columns` names; the columns are `activity` and `b`");
-        assert!(places(&["b", "b"]).unwrap_err().contains("twice"));
+        assert_eq!(indices(&["b", "activity"]), Ok(vec![1, 0]));
+        let error = indices(&["zz"]).unwrap_err();
+        assert_eq!(error, "there is no column `zz`, which `columns` names; the columns are `activity` and `b`");
+        assert!(indices(&["b", "b"]).unwrap_err().contains("twice"));
     }
 }

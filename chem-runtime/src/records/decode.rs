@@ -1,7 +1,7 @@
-//! From the bytes of a file to its text: compression, byte order marks, encodings.
+//! Decodes the bytes of a file: compression, byte order marks, encodings.
 //!
-//! The text may still hold bytes that are not UTF-8: that is for each record to find out, so that one bad record does
-//! not spoil a file.
+//! The text may still contain invalid UTF-8. Each record is checked separately, so that one bad record does not make the
+//! whole file unusable.
 
 use std::io::{ErrorKind, Read};
 
@@ -11,20 +11,20 @@ use crate::cancel::Interruptible;
 use crate::step::StepError;
 use crate::step::limits::{GROWTH, Limit, TEXT_BYTES};
 
-/// Compressed data may grow to this many bytes, 16 MiB, whatever their size.
+/// The size to which compressed data of any size may expand: 16 MiB.
 const SMALL_TEXT_BYTES: u64 = 16 << 20;
 
-/// The text of the file called `name`: decompressed if it is gzip, without a byte order mark.
+/// Returns the text of the file called `name`: decompressed if it is gzip, without a byte order mark.
 ///
 /// # Errors
-/// Says that a compressed file is cut off or damaged, that its text exceeds [`TEXT_BYTES`] or [`GROWTH`], or that the text
-/// is UTF-16.
+/// Fails if a compressed file is truncated or damaged, if its text exceeds [`TEXT_BYTES`] or [`GROWTH`], or if the text is
+/// UTF-16.
 pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     let mut text = if bytes.starts_with(&[0x1f, 0x8b]) {
         gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())?
     } else if is_gzip_name(name) {
         return Err(StepError::new(format!(
-            "`{name}` is not gzip data, though its name ends in `.gz`; is the download complete?"
+            "`{name}` is not gzip data although its name ends in `.gz`; is the download complete?"
         )));
     } else {
         bytes
@@ -38,16 +38,15 @@ pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     Ok(text)
 }
 
-/// The whole lines with which a file begins whose first bytes are `bytes`; `None` if it is UTF-16 or damaged.
+/// Returns the complete lines in `bytes`, the beginning of a file; `None` if it is UTF-16 or damaged.
 pub fn first_lines(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let mut text = beginning_of_text(bytes)?;
-    // The last line may be cut off.
+    // The last line may be truncated.
     text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
     Some(text)
 }
 
-/// The text with which a file begins whose first bytes are `bytes`; `None` if it is not UTF-8 or damaged. It is cut off
-/// somewhere, as they are.
+/// Returns the text in `bytes`, the beginning of a file, which may end anywhere; `None` if it is UTF-16 or damaged.
 pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {
     const BYTES: u64 = 64 << 10;
     let text = if bytes.starts_with(&[0x1f, 0x8b]) {
@@ -62,15 +61,15 @@ pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {
     text_of("", text).ok()
 }
 
-/// Says that bytes, those of a cell of `column` if there is one, are not UTF-8, and how to make them so.
+/// Returns the reason for refusing bytes that are not UTF-8, with advice. `column` is the column of the cell, if known.
 pub fn not_utf8(bytes: &[u8], column: Option<&str>) -> String {
-    let place = column.map_or_else(String::new, |column| format!(" in the column `{column}`"));
+    let location = column.map_or_else(String::new, |column| format!(" in the column `{column}`"));
     let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
     let byte = bytes.get(at).map_or_else(String::new, |byte| format!(": it has the byte 0x{byte:02x}"));
-    format!("is not UTF-8 text{place}{byte}; convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`")
+    format!("is not UTF-8 text{location}{byte}; convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`")
 }
 
-/// What the file called `name` is by its extension, in lower case and looking through `.gz`: `csv` for `a.CSV.gz`.
+/// Returns the extension of `name` in lower case, without `.gz`: `csv` for `a.CSV.gz`.
 pub fn extension(name: &str) -> Option<String> {
     let name = if is_gzip_name(name) { &name[..name.len() - 3] } else { name };
     let file = name.rsplit(['/', '\\']).next()?;
@@ -78,7 +77,7 @@ pub fn extension(name: &str) -> Option<String> {
     Some(extension.to_ascii_lowercase())
 }
 
-/// Whether a file called `name` is compressed by its name.
+/// Returns whether `name` ends in `.gz`, in any case.
 pub fn is_gzip_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     bytes.len() >= 3 && bytes[bytes.len() - 3..].eq_ignore_ascii_case(b".gz")
@@ -91,9 +90,9 @@ fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<
     Interruptible(MultiGzDecoder::new(bytes).take(limit.saturating_add(1))).read_to_end(&mut text).map_err(
         |error| {
             let what = match error.kind() {
-                _ if something_follows(bytes) => "something that is not compressed stands behind its compressed data",
-                ErrorKind::UnexpectedEof => "its compressed data end too early, so the file is cut off",
-                _ => "its compressed data are damaged",
+                _ if something_follows(bytes) => "uncompressed data follows the compressed data",
+                ErrorKind::UnexpectedEof => "the compressed data is truncated",
+                _ => "the compressed data is damaged",
             };
             StepError::context(format!("cannot read `{name}`: {what}"), error)
         },
@@ -102,14 +101,14 @@ fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<
         let refused: &Limit = if limit == text_bytes { &TEXT_BYTES } else { &GROWTH };
         let size = bytes.len();
         return Err(StepError::new(format!(
-            "cannot read `{name}`: its {size} bytes of compressed data hold more than {limit} bytes of text; {}",
-            refused.told()
+            "cannot read `{name}`: its {size} bytes of compressed data expand to more than {limit} bytes of text; {}",
+            refused.advice()
         )));
     }
     Ok(text)
 }
 
-/// Whether whole compressed data are followed by something else.
+/// Returns whether other data follows complete compressed data.
 fn something_follows(mut bytes: &[u8]) -> bool {
     while bytes.starts_with(&[0x1f, 0x8b]) {
         let mut member = flate2::bufread::GzDecoder::new(bytes);
@@ -137,17 +136,17 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_compressed_data_is_told_from_a_file_that_is_cut_off() {
-        let said = |bytes: Vec<u8>| text_of("a.smi.gz", bytes).unwrap_err().to_string();
+    fn data_after_compressed_data_is_distinguished_from_truncation() {
+        let refused = |bytes: Vec<u8>| text_of("a.smi.gz", bytes).unwrap_err().to_string();
         for behind in [&b"x"[..], b"something else"] {
-            assert!(said([&gz(b"CCO\n")[..], behind].concat()).contains("something that is not compressed"));
+            assert!(refused([&gz(b"CCO\n")[..], behind].concat()).contains("uncompressed data follows"));
         }
         let whole = gz(b"CCO\n");
-        assert!(said(whole[..whole.len() - 3].to_vec()).contains("cut off"));
+        assert!(refused(whole[..whole.len() - 3].to_vec()).contains("truncated"));
     }
 
     #[test]
-    fn gzip_is_seen_by_its_content_and_may_have_several_members() {
+    fn gzip_is_recognised_by_its_content_and_may_have_several_members() {
         let two = [gz(b"CCO\n"), gz(b"CCN\n")].concat();
         assert_eq!(text_of("a.smi.gz", two.clone()).unwrap(), b"CCO\nCCN\n");
         assert_eq!(text_of("a.smi", two).unwrap(), b"CCO\nCCN\n");
@@ -155,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn compressed_files_that_are_cut_off_or_damaged_or_bombs_are_refused() {
+    fn truncated_damaged_and_bomb_files_are_refused() {
         let whole = gz(b"CCO ethanol\nCCN ethylamine\n");
         for end in 3..whole.len() {
             let error = text_of("a.smi.gz", whole[..end].to_vec()).unwrap_err();
             assert!(error.to_string().contains("`a.smi.gz`"), "{end}: {error}");
         }
         let error = text_of("a.smi.gz", whole[..20].to_vec()).unwrap_err();
-        assert!(error.to_string().contains("cut off"), "{error}");
+        assert!(error.to_string().contains("truncated"), "{error}");
         let mut damaged = whole.clone();
         damaged[14] ^= 0x55;
         assert!(text_of("a.smi.gz", damaged).is_err());
@@ -170,16 +169,16 @@ mod tests {
         assert!(text_of("a.smi.gz", Vec::new()).is_err());
         let bomb = gz(&vec![b'C'; 1 << 20]);
         assert!(gunzip("bomb.gz", &bomb, 1 << 20, 1).is_ok());
-        let said = gunzip("bomb.gz", &bomb, (1 << 20) - 1, 1).unwrap_err().to_string();
-        assert!(said.contains("more than 1048575 bytes") && said.contains("`CHEM_LIMIT_TEXT_BYTES`"), "{said}");
+        let error = gunzip("bomb.gz", &bomb, (1 << 20) - 1, 1).unwrap_err().to_string();
+        assert!(error.contains("more than 1048575 bytes") && error.contains("`CHEM_LIMIT_TEXT_BYTES`"), "{error}");
         let bomb = gz(&vec![b'C'; 17 << 20]);
         assert!(gunzip("bomb.gz", &bomb, 1 << 30, 1_100).is_ok());
-        let said = gunzip("bomb.gz", &bomb, 1 << 30, 200).unwrap_err().to_string();
-        assert!(said.contains("more than 16777216 bytes") && said.contains("`CHEM_LIMIT_GROWTH`"), "{said}");
+        let error = gunzip("bomb.gz", &bomb, 1 << 30, 200).unwrap_err().to_string();
+        assert!(error.contains("more than 16777216 bytes") && error.contains("`CHEM_LIMIT_GROWTH`"), "{error}");
     }
 
     #[test]
-    fn a_text_may_be_cut_off_where_its_beginning_will_do() {
+    fn the_beginning_of_a_text_may_be_truncated() {
         let header = b"\xef\xbb\xbfsmiles,name\n";
         assert_eq!(beginning_of_text(header.to_vec()).unwrap(), b"smiles,name\n");
         let random: Vec<u8> = (0..20_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -196,10 +195,10 @@ mod tests {
     }
 
     #[test]
-    fn text_in_another_encoding_is_told_with_the_byte_and_the_way_out() {
-        let said = not_utf8(b"25 \xb0C", Some("temp"));
+    fn the_refusal_of_another_encoding_names_the_byte_and_a_remedy() {
+        let reason = not_utf8(b"25 \xb0C", Some("temp"));
         assert_eq!(
-            said,
+            reason,
             "is not UTF-8 text in the column `temp`: it has the byte 0xb0; convert the file, for example with \
              `iconv -f WINDOWS-1252 -t UTF-8`"
         );

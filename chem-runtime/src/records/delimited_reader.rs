@@ -1,9 +1,8 @@
-//! Comma- and tab-separated text, read record by record.
+//! Reads comma- and tab-separated text record by record.
 //!
-//! The first record names the columns. Cells may be quoted as RFC 4180 has it; white space around a cell is dropped,
-//! and lines with nothing in them are skipped, which `""` is not. Separators at the end of a line with nothing behind them
-//! are neither cells nor columns, as some programs write them. What is wrong with one record is told with that record,
-//! so that the others can be used.
+//! The first record contains the names of the columns. Cells may be quoted by RFC 4180. White space around a cell is
+//! removed, and blank lines are skipped; a line with `""` is not blank. Trailing separators, which some programs write, are
+//! neither cells nor columns. A malformed record carries its own error, so that the others remain usable.
 
 use std::collections::HashSet;
 
@@ -16,21 +15,22 @@ use super::delimited_records::{RawRecord, Records};
 pub struct Delimited<'a> {
     records: Records<'a>,
     header: StringRecord,
-    /// How many columns there are up to the last that has a name in the file.
+    /// The number of columns up to the last one with a name in the file.
     named: usize,
 }
 
-/// The names of the columns of a file that begins with the bytes `beginning`; `None` if those do not tell.
+/// Returns the names of the columns of a file that begins with the bytes `beginning`; `None` if these do not contain a
+/// complete header.
 pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
     let text = beginning_of_text(beginning)?;
-    // The last line may be cut off.
+    // The last line may be truncated.
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
-    // A header with a quotation mark that is closed further on is none here.
+    // A quoted name that ends after `beginning` makes the header unreadable here.
     Some(Delimited::new(&text[..lines], delimiter).ok()??.header)
 }
 
-/// What to write where the first line of a file of delimited text, whose cells were taken to be separated by `delimiter`, has
-/// another separator: one name holds all of them.
+/// Returns advice if the header of a file that was read with `delimiter` probably uses another separator: a single name that
+/// contains all of them.
 pub fn other_separator(names: &[&str], delimiter: u8) -> Option<String> {
     let first = names.first()?;
     let found = [b'\t', b';', b'|', b',']
@@ -42,7 +42,7 @@ pub fn other_separator(names: &[&str], delimiter: u8) -> Option<String> {
         b',' if delimiter == b'\t' => {
             "the names in its first line are separated by `,`: write `format: csv`".to_owned()
         }
-        b',' => "the names in its first line are separated by `,`: leave out `delimiter`".to_owned(),
+        b',' => "the names in its first line are separated by `,`: omit `delimiter`".to_owned(),
         other => {
             let other = char::from(other);
             format!("the names in its first line are separated by `{other}`: write `delimiter: \"{other}\"`")
@@ -53,19 +53,19 @@ pub fn other_separator(names: &[&str], delimiter: u8) -> Option<String> {
 /// A record of delimited text.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// The line on which it begins, from 1.
+    /// The number of its first line, from 1.
     pub line: u64,
-    /// It as it stands in the file.
+    /// The text of the record in the file.
     pub raw: &'a [u8],
-    /// Its cells, one for each column; or else why it cannot be used.
+    /// One cell for each column, or the reason why the record cannot be used.
     pub cells: Result<StringRecord, String>,
 }
 
 impl<'a> Delimited<'a> {
-    /// Begins to read `text`, whose cells are separated by `delimiter`. `None` if the text holds no record at all.
+    /// Reads the header of `text`, whose cells are separated by `delimiter`. Returns `None` if the text has no records.
     ///
     /// # Errors
-    /// Says what is wrong with the record that names the columns.
+    /// Returns what is wrong with the header.
     pub fn new(text: &'a [u8], delimiter: u8) -> Result<Option<Self>, String> {
         let mut file = Self { records: Records::new(text, delimiter), header: StringRecord::new(), named: 0 };
         let Some(first) = file.next_record() else {
@@ -80,7 +80,7 @@ impl<'a> Delimited<'a> {
         }
         file.named =
             header.iter().enumerate().filter(|(_, name)| !name.is_empty()).last().map_or(0, |(last, _)| last + 1);
-        // A column without a name, such as the row numbers that some programs write, is called by its place.
+        // A column without a name, such as the row numbers that some programs write, is named by its position.
         let named = header.iter().enumerate().map(|(index, name)| match name {
             "" => format!("column_{}", index + 1),
             name => name.to_owned(),
@@ -89,12 +89,12 @@ impl<'a> Delimited<'a> {
         Ok(Some(file))
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub fn header(&self) -> &StringRecord {
         &self.header
     }
 
-    /// The records after the first.
+    /// Returns the records after the header.
     pub fn rows(mut self) -> impl Iterator<Item = Row<'a>> {
         std::iter::from_fn(move || self.next_record())
     }
@@ -109,7 +109,7 @@ impl<'a> Delimited<'a> {
         if expected > 0 && record.iter().skip(expected).all(<[u8]>::is_empty) {
             record.truncate(expected);
         }
-        // A column without a name at the end of the header need not be there.
+        // Cells of unnamed columns at the end of the header are optional.
         while record.len() < expected && record.len() >= self.named {
             record.push_field(b"");
         }
@@ -146,11 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn separators_at_the_end_of_a_line_are_no_cells() {
+    fn trailing_separators_are_not_cells() {
         let (header, rows) = read(b"smiles,name\nCCO,a,\nCCN,b,,,\nCCC,c\nC,d,,x\n");
         assert_eq!(header, ["smiles", "name"]);
         assert_eq!(rows[..3], [(2, cells(&["CCO", "a"])), (3, cells(&["CCN", "b"])), (4, cells(&["CCC", "c"]))]);
-        assert!(rows[3].1.as_ref().is_err_and(|said| said.contains("4 cells")), "{rows:?}");
+        assert!(rows[3].1.as_ref().is_err_and(|reason| reason.contains("4 cells")), "{rows:?}");
         let (header, rows) = read(b"smiles,name,\nCCO,a\nCCN,b,\nC\n");
         assert_eq!(header, ["smiles", "name", "column_3"]);
         assert_eq!(rows[..2], [(2, cells(&["CCO", "a", ""])), (3, cells(&["CCN", "b", ""]))]);
@@ -159,24 +159,24 @@ mod tests {
 
     /// A header whose cells are separated by something else.
     #[test]
-    fn another_separator_is_told() {
-        for (names, told) in [
+    fn another_separator_is_recognised() {
+        for (names, expected) in [
             (&["smiles;name"][..], Some("`delimiter: \";\"`")),
             (&["smiles|name"], Some("`delimiter: \"|\"`")),
             (&["smiles\tname", "x"], Some("`format: tsv`")),
             (&["smiles", "a;b"], None),
             (&["smiles"], None),
         ] {
-            let said = other_separator(names, b',');
-            assert_eq!(said.is_some(), told.is_some(), "{names:?}");
-            assert!(said.iter().all(|said| told.is_some_and(|told| said.contains(told))), "{said:?}");
+            let advice = other_separator(names, b',');
+            assert_eq!(advice.is_some(), expected.is_some(), "{names:?}");
+            assert!(advice.iter().all(|advice| expected.is_some_and(|part| advice.contains(part))), "{advice:?}");
         }
-        assert!(other_separator(&["smiles,name"], b';').is_some_and(|said| said.contains("leave out `delimiter`")));
+        assert!(other_separator(&["smiles,name"], b';').is_some_and(|advice| advice.contains("omit `delimiter`")));
         assert!(other_separator(&["smiles;name"], b';').is_none());
     }
 
     #[test]
-    fn records_know_the_line_on_which_they_begin() {
+    fn records_have_the_number_of_their_first_line() {
         for end in ["\n", "\r\n"] {
             let text = ["smiles, name", "", "CCO,\"two", "lines\"", "", "", "CCN,b", "C,"].join(end);
             let (header, rows) = read(text.as_bytes());
@@ -187,16 +187,16 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_cell_in_quotes_is_a_record_and_a_blank_line_is_none() {
+    fn an_empty_quoted_cell_is_a_record_and_a_blank_line_is_not() {
         let (_, rows) = read(b"a\nx\n\"\"\n\n  \t\ny\n\"\"");
         assert_eq!(rows, [(2, cells(&["x"])), (3, cells(&[""])), (6, cells(&["y"])), (7, cells(&[""]))]);
     }
 
     #[test]
-    fn what_is_wrong_with_a_record_stays_with_it() {
+    fn a_malformed_record_does_not_affect_the_others() {
         let (_, rows) = read(b"smiles,name\nC\nCC,a,b\nC\xff,a\nCC,\xe9\nC\0,a\nC,good\n");
-        let reason = |said: &String| said.split(": it has the byte").next().map(str::to_owned);
-        let said: Vec<_> = rows.iter().map(|(line, cells)| (*line, cells.as_ref().err().and_then(reason))).collect();
+        let reason = |reason: &String| reason.split(": it has the byte").next().map(str::to_owned);
+        let found: Vec<_> = rows.iter().map(|(line, cells)| (*line, cells.as_ref().err().and_then(reason))).collect();
         let expected = [
             (2, Some("has 1 cell where the header has 2")),
             (3, Some("has 3 cells where the header has 2")),
@@ -206,11 +206,11 @@ mod tests {
             (7, None),
         ]
         .map(|(line, reason)| (line, reason.map(str::to_owned)));
-        assert_eq!(said, expected);
+        assert_eq!(found, expected);
     }
 
     #[test]
-    fn the_beginning_of_a_file_tells_its_columns_or_nothing() {
+    fn the_beginning_of_a_file_gives_all_columns_or_none() {
         let columns =
             |text: &str| header_of(text.into(), b',').map(|header| header.iter().map(str::to_owned).collect());
         let two = Some(vec!["smiles".to_owned(), "a b".to_owned()]);
@@ -222,18 +222,18 @@ mod tests {
     }
 
     #[test]
-    fn a_quotation_mark_that_is_never_closed_is_told_and_takes_its_line_alone() {
+    fn an_unclosed_quotation_mark_affects_only_its_line() {
         let (_, rows) = read(b"smiles,name\nCC,\"a\"\nC,\"b\nCCC,c\n");
         assert_eq!((&rows[0], &rows[2]), (&(2, cells(&["CC", "a"])), &(4, cells(&["CCC", "c"]))));
         assert!(rows[1].0 == 3 && rows[1].1.as_ref().is_err_and(|reason| reason.contains("never closed")));
-        assert!(Delimited::new(b"a,\"b\nc,d\n", b',').is_err_and(|said| said.contains("line 1, which names")));
+        assert!(Delimited::new(b"a,\"b\nc,d\n", b',').is_err_and(|reason| reason.contains("line 1, which names")));
     }
 
     #[test]
     fn headers() {
         assert!(Delimited::new(b"", b',').unwrap().is_none());
         assert!(Delimited::new(b"\n\r\n", b',').unwrap().is_none());
-        assert!(Delimited::new(b"a,b,a\n", b',').is_err_and(|said| said.contains("`a`")));
+        assert!(Delimited::new(b"a,b,a\n", b',').is_err_and(|reason| reason.contains("`a`")));
         assert!(Delimited::new(b"a,\xff\n", b',').is_err_and(|said| said.contains("line 1")));
         assert_eq!(read(b",a\n").0, ["column_1", "a"]);
         assert_eq!(read(b"only\nC\n\n \nCC\n").1, [(2, cells(&["C"])), (5, cells(&["CC"]))]);

@@ -1,14 +1,14 @@
-//! Where the records of delimited text and their cells begin and end, as RFC 4180 has it.
+//! Splits delimited text into records and cells, by RFC 4180.
 //!
-//! A cell that begins with a quotation mark goes on to the next one that stands alone, over line ends and all. If there is
-//! none, or if text follows it, the mark at its beginning was most likely none that opens a cell. Then no more than the
-//! line on which the record begins is refused, so that a stray mark takes no other lines with it.
+//! A cell that begins with a quotation mark extends to the next single quotation mark, across line ends. If there is none,
+//! or if text follows it, the first mark was probably not meant to open a quoted cell. Then only the line on which the
+//! record begins is refused, so that a stray mark does not affect other lines.
 
 use csv::ByteRecord;
 
 use super::lines::line_end;
 
-/// The records of a text, one after the other. Each of its lines is in exactly one of them.
+/// Iterates over the records of a text. Each line belongs to exactly one record.
 pub(super) struct Records<'a> {
     text: &'a [u8],
     delimiter: u8,
@@ -16,26 +16,26 @@ pub(super) struct Records<'a> {
     broken: Option<Broken>,
 }
 
-/// A record and where it stands.
+/// A record and its location.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RawRecord<'a> {
-    /// The line on which it begins, from 1.
+    /// The number of its first line, from 1.
     pub(super) line: u64,
-    /// Its text, without white space at the end.
+    /// The text, without trailing white space.
     pub(super) raw: &'a [u8],
-    /// Its cells without white space around them, or else what is wrong with its quotation marks.
+    /// The cells without surrounding white space, or what is wrong with the quotation marks.
     pub(super) cells: Result<ByteRecord, String>,
 }
 
-/// A place in the text and its line number.
+/// A byte offset in the text, and its line number.
 #[derive(Clone, Copy)]
 struct Position {
     byte: usize,
     line: u64,
 }
 
-/// A quoted cell that does not end as one should. All that begins on an earlier line and goes on to here fails here too,
-/// which is remembered: otherwise many stray marks would take time with the square of their number.
+/// A quoted cell with a malformed end. Every quoted cell that begins on an earlier line and extends to here fails here too.
+/// Remembering this avoids quadratic time for many stray marks.
 #[derive(Clone)]
 struct Broken {
     at: Position,
@@ -49,7 +49,7 @@ enum Wrong {
 }
 
 impl<'a> Records<'a> {
-    /// The records of `text`, whose cells are separated by `delimiter`.
+    /// Reads `text`, whose cells are separated by `delimiter`.
     pub(super) fn new(text: &'a [u8], delimiter: u8) -> Self {
         Self { text, delimiter, at: Position { byte: 0, line: 1 }, broken: None }
     }
@@ -58,7 +58,7 @@ impl<'a> Records<'a> {
         &self.text[self.at.byte..]
     }
 
-    /// The cells of the record that begins here, and goes behind it; if its quotation marks are wrong, behind its line.
+    /// Reads the record at the current position and moves past it; if its quotation marks are malformed, past its line.
     fn record(&mut self) -> Result<ByteRecord, String> {
         let start = self.at;
         let mut record = ByteRecord::new();
@@ -90,7 +90,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The text up to what `ends` it, and goes there.
+    /// Reads up to the first byte that `ends` the cell.
     fn unquoted(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.rest();
         let cell = &rest[..rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len())];
@@ -98,7 +98,7 @@ impl<'a> Records<'a> {
         cell
     }
 
-    /// The content of the quoted cell that begins here, and goes behind it.
+    /// Reads the quoted cell at the current position, and returns its content.
     fn quoted(&mut self) -> Result<Vec<u8>, Broken> {
         let mut cell = Vec::new();
         self.at.byte += 1;
@@ -109,12 +109,12 @@ impl<'a> Records<'a> {
                     cell.push(b'"');
                     self.at.byte += 2;
                 }
-                [b'"', behind @ ..] => {
+                [b'"', after @ ..] => {
                     let closed = self.at;
                     let blank = |byte: &u8| *byte != self.delimiter && matches!(byte, b' ' | b'\t');
-                    let blanks = behind.iter().take_while(|byte| blank(byte)).count();
+                    let blanks = after.iter().take_while(|byte| blank(byte)).count();
                     self.at.byte += 1 + blanks;
-                    return match behind.get(blanks) {
+                    return match after.get(blanks) {
                         Some(next) if *next != self.delimiter && !matches!(next, b'\n' | b'\r') => {
                             Err(Broken { at: closed, wrong: Wrong::TextBehind })
                         }
@@ -138,7 +138,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Goes to the next line from the end of this one.
+    /// Moves from the end of a line to the next line.
     fn end_line(&mut self) {
         let length = line_end(self.rest());
         if length > 0 {
@@ -165,7 +165,7 @@ impl<'a> Iterator for Records<'a> {
 }
 
 impl Broken {
-    /// What is wrong with a record that begins on line `line` and comes upon this.
+    /// Returns the reason for refusing a record that begins on line `line` and reaches this cell.
     fn reason(&self, line: u64) -> String {
         match self.wrong {
             Wrong::NeverClosed => "has a quotation mark at the beginning of a cell that is never closed".to_owned(),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_a_broken_cell_changes_nothing() {
+    fn remembering_a_broken_cell_changes_no_result() {
         for text in texts("a,\"\n", 7) {
             let mut records = Records::new(text.as_bytes(), b',');
             loop {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_were_written_are_read_back() {
+    fn written_rows_read_back() {
         let all: Vec<String> = texts("a,\" \n\r", 3).into_iter().filter(|text| text.trim_ascii() == text).collect();
         let column = |name, values: Vec<&String>| {
             let values = values.into_iter().map(|text| Some(text.as_str().into())).collect();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_mark_takes_no_other_line_with_it() {
+    fn a_stray_mark_affects_only_its_line() {
         let found = read("CCO,\"a,1\nCCN,b,2\nCCC,\"c,3\nCCCl,d,4\n");
         assert_eq!((&found[1], &found[3]), (&good(2, &["CCN", "b", "2"]), &good(4, &["CCCl", "d", "4"])));
         let reasons = [&found[0], &found[2]].map(|(line, cells)| (*line, cells.clone().unwrap_err()));
@@ -274,19 +274,19 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_text_in_cells_without_them_and_blanks_may_stand_behind_a_quoted_one() {
+    fn marks_inside_unquoted_cells_are_text_and_blanks_may_follow_a_quoted_cell() {
         assert_eq!(read("5\" pipe,a\"b\"\n"), [good(1, &["5\" pipe", "a\"b\""])]);
         assert_eq!(read("\" a \" ,\"b\"\t\r\nc,d"), [good(1, &["a", "b"]), good(2, &["c", "d"])]);
         assert_eq!(read("\"a\"\"\n\"\"b\",c\n"), [good(1, &["a\"\n\"b", "c"])]);
         let reason = read("\"a\"b,c\nd,e\n");
-        assert!(reason[0].1.as_ref().is_err_and(|said| said.contains("text behind")), "{reason:?}");
+        assert!(reason[0].1.as_ref().is_err_and(|reason| reason.contains("text behind")), "{reason:?}");
         assert_eq!(reason[1], good(2, &["d", "e"]));
         let tab: Vec<_> = Records::new(b"\"a\"\t\"b\"", b'\t').map(|found| cells(&found.cells.unwrap())).collect();
         assert_eq!(tab, [["a", "b"]]);
     }
 
     #[test]
-    fn many_stray_marks_take_no_time_with_their_square() {
+    fn many_stray_marks_do_not_take_quadratic_time() {
         // Each line closes the cell of the one before and opens another, so that all go on to the end; but between two of
         // them stands one that is broken by itself.
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A table as comma- or tab-separated text.
+//! Writes a table as comma- or tab-separated text.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -10,23 +10,23 @@ use crate::artifact::{ColumnData, Table, write_float};
 use crate::cancel;
 use crate::step::StepError;
 
-/// Writes the columns of `table` at the places `columns`, in that order: a line with their names, then a line for each
-/// row.
+/// Writes the columns of `table` at the indices `columns`, in that order: a line with their names, then a line for each
+/// row. Without columns, writes nothing.
 ///
-/// No columns make an empty text. Cells are quoted where RFC 4180 asks for it. A missing value is an empty cell, a number stands in its shortest form
-/// that reads back to the same number, and lines end with a line feed.
+/// Cells are quoted where RFC 4180 requires it. A missing value is an empty cell, a number has the shortest form that reads
+/// back to the same number, and lines end with a line feed.
 ///
 /// # Errors
-/// Says that the text cannot be written, or that a number is not finite.
+/// Fails if the text cannot be written, or if a number is not finite.
 pub fn write_delimited(table: &Table, columns: &[usize], delimiter: u8, out: &mut dyn Write) -> Result<(), StepError> {
     write(table, columns, delimiter, |text| text.into(), out)
 }
 
-/// The same, but a text that a spreadsheet would take for a formula has an apostrophe before it: one that begins with `=`,
-/// `+`, `-`, `@`, a tab or a carriage return, and is no number. So have the names of columns.
+/// Writes like [`write_delimited`], but puts an apostrophe before each text, including names of columns, that a spreadsheet
+/// would run as a formula: one that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, and is not a number.
 ///
 /// # Errors
-/// As [`write_delimited`].
+/// Fails like [`write_delimited`].
 pub fn write_without_formulas(
     table: &Table,
     columns: &[usize],
@@ -49,7 +49,7 @@ fn write(
     table: &Table,
     columns: &[usize],
     delimiter: u8,
-    told: for<'t> fn(&'t str) -> Cow<'t, str>,
+    escape: for<'t> fn(&'t str) -> Cow<'t, str>,
     out: &mut dyn Write,
 ) -> Result<(), StepError> {
     let mut writer = WriterBuilder::new().delimiter(delimiter).from_writer(out);
@@ -58,7 +58,7 @@ fn write(
         return Ok(());
     }
     for (column, _) in chosen() {
-        writer.write_field(told(&column.name).as_bytes())?;
+        writer.write_field(escape(&column.name).as_bytes())?;
     }
     writer.write_record(None::<&[u8]>)?;
     let mut cell = String::new();
@@ -73,7 +73,7 @@ fn write(
                     column.name
                 )));
             }
-            let cell = if matches!(data, ColumnData::Text(_)) { told(&cell) } else { cell.as_str().into() };
+            let cell = if matches!(data, ColumnData::Text(_)) { escape(&cell) } else { cell.as_str().into() };
             writer.write_field(cell.as_bytes())?;
         }
         writer.write_record(None::<&[u8]>)?;
@@ -82,7 +82,7 @@ fn write(
     Ok(())
 }
 
-/// The value in `row` as a file of text has it; none if it is missing, or no finite number.
+/// Formats the value in `row` as a cell of a text file; `None` if it is missing or not finite.
 pub fn cell_text(data: &ColumnData, row: usize) -> Option<String> {
     let mut text = String::new();
     (!is_missing(data, row) && write_cell(data, row, &mut text)).then_some(text)
@@ -157,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn no_columns_make_an_empty_text() {
+    fn without_columns_nothing_is_written() {
         assert_eq!(written(&sample(), &[], b','), "");
         assert_eq!(written(&Table::default(), &[0], b','), "");
     }
 
     #[test]
-    fn nothing_that_is_no_number_is_written() {
+    fn numbers_that_are_not_finite_are_refused() {
         let column = Column::new("x", ColumnType::Float);
         let table = Table::new([(column, ColumnData::Float(vec![Some(f64::NAN)]))]).unwrap();
         assert!(write_delimited(&table, &[0], b',', &mut Vec::new()).is_err());

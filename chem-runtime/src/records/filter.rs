@@ -1,4 +1,4 @@
-//! Rows that an expression chooses.
+//! Selects rows by an expression.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use crate::step::{ExecutionContext, Expression, StepError, Verdict};
 
 use super::map_records;
 
-/// What an expression chose.
+/// The rows that a condition selects.
 #[derive(Debug)]
 pub struct Chosen {
-    /// The numbers of the rows for which it holds, in order.
+    /// The indices of the rows for which the condition holds, in ascending order.
     pub rows: Vec<usize>,
-    /// How many rows could not be decided because a value is missing, by the column that has none. They are not chosen.
+    /// The number of rows that are not selected because a value is missing, by column.
     pub missing: BTreeMap<String, usize>,
 }
 
-/// The rows of `table` for which `condition` holds.
+/// Selects the rows of `table` for which `condition` holds.
 ///
 /// # Errors
-/// Names a column that is not there, or the first row for which the condition cannot be evaluated.
+/// Names a column that does not exist, or the first row for which the condition cannot be evaluated.
 pub fn choose_rows(context: &ExecutionContext<'_>, table: &Table, condition: &Expression) -> Result<Chosen, StepError> {
     let bound = condition.over(table).map_err(|error| match &error.help {
         Some(help) => StepError::new(format!("{error}; {help}")),
@@ -35,7 +35,7 @@ pub fn choose_rows(context: &ExecutionContext<'_>, table: &Table, condition: &Ex
             Verdict::Missing(column) => *chosen.missing.entry(column.to_owned()).or_default() += 1,
             Verdict::Error(reason) => {
                 let condition = condition.as_str();
-                return Err(StepError::new(format!("`{condition}` cannot be decided for row {}: {reason}", row + 1)));
+                return Err(StepError::new(format!("cannot evaluate `{condition}` for row {}: {reason}", row + 1)));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! JSON Lines: on each line an object, whose members are cells.
+//! Reads JSON Lines: on each line an object, whose members are cells.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,20 +9,20 @@ use serde_json::value::RawValue;
 use super::decode::not_utf8;
 use super::lines::{Line, lines};
 
-/// An object of JSON Lines: its members in the order in which they stand.
+/// An object of JSON Lines: its members in source order.
 pub(super) struct Object(pub(super) Vec<(String, Value)>);
 
 /// A line of JSON Lines.
 pub(super) struct JsonLine<'a> {
-    /// Its number, from 1.
+    /// The number, from 1.
     pub(super) line: u64,
-    /// It as it stands in the file.
+    /// The text of the line, without surrounding white space.
     pub(super) raw: &'a [u8],
-    /// What it holds, or else why it cannot be used.
+    /// The parsed object, or the reason why the line cannot be used.
     pub(super) object: Result<Object, String>,
 }
 
-/// The objects of `text`. Lines with nothing on them are skipped.
+/// Returns the objects of `text`. Skips blank lines.
 pub(super) fn json_lines(text: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
     lines(text)
         .map(|Line { number, text }| (number, text.trim_ascii()))
@@ -49,14 +49,14 @@ fn object(text: &[u8]) -> Result<Object, String> {
     Ok(object)
 }
 
-/// Whether a whole number of more than 64 bits may have been read as this.
+/// Returns whether `value` may be an integer of more than 64 bits that was rounded to a float.
 fn may_be_rounded(value: &Value) -> bool {
     value.is_f64() && value.as_f64().is_some_and(|float| float.abs() >= 2_f64.powi(63))
 }
 
-/// Makes whole numbers of more than 64 bits, which as floats have lost digits, the texts that spell them in `text`.
+/// Replaces integers of more than 64 bits, which lost digits as floats, by their text in `text`.
 fn keep_digits(object: &mut Object, text: &str) {
-    // What was read once is read again without an error.
+    // The text has been parsed before, so this does not fail.
     let Ok(spelled) = serde_json::from_str::<HashMap<String, &RawValue>>(text) else { return };
     for (name, value) in object.0.iter_mut().filter(|(_, value)| may_be_rounded(value)) {
         let number = spelled.get(name).map_or("", |raw| raw.get());
@@ -66,7 +66,7 @@ fn keep_digits(object: &mut Object, text: &str) {
     }
 }
 
-/// The error without its line, which is always the first.
+/// Formats the error without its line number, which is always 1.
 fn plain(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column", " at column")
 }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_keeps_its_digits() {
+    fn an_integer_keeps_its_digits() {
         let text = br#"{"a": 18446744073709551616, "b": -9223372036854775809, "c": 1e30, "d": 2.5, "e": 18446744073709551615}"#;
         let found = json_lines(text).next().unwrap().object.ok().unwrap().0;
         let values: Vec<&Value> = found.iter().map(|(_, value)| value).collect();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_says_why() {
+    fn invalid_lines_are_refused_with_a_reason() {
         for (line, why) in [
             (b"[1]".as_slice(), "an object"),
             (b"{\"a\": 1", "EOF"),
@@ -134,8 +134,8 @@ mod tests {
             (b"{\"a\": \"\xff\"}", "UTF-8"),
         ] {
             let found: Vec<_> = json_lines(line).collect();
-            let said = found[0].object.as_ref().err().unwrap();
-            assert!(said.contains(why), "{said}");
+            let reason = found[0].object.as_ref().err().unwrap();
+            assert!(reason.contains(why), "{reason}");
         }
         let deep = format!("{{\"a\": {}", "[".repeat(100_000));
         assert!(json_lines(deep.as_bytes()).next().unwrap().object.is_err());

@@ -1,4 +1,4 @@
-//! A table as JSON Lines.
+//! Writes a table as JSON Lines.
 
 use std::io::Write;
 
@@ -7,12 +7,12 @@ use crate::cancel;
 use crate::fingerprint::{canonical_json, write_canonical_str};
 use crate::step::StepError;
 
-/// Writes the columns of `table` at the places `columns`: for each row a line with an object, whose members stand in that
-/// order. A missing value is `null`; a number stands in its shortest form that reads back to the same number.
+/// Writes the columns of `table` at the indices `columns`: for each row a line with an object whose members have that
+/// order. A missing value is `null`; a number has the shortest form that reads back to the same number.
 ///
 /// # Errors
-/// Says that the text cannot be written, or that a value has no form in JSON: a number that is not finite, or text with
-/// the character U+0000.
+/// Fails if the text cannot be written, or if a value has no representation in JSON: a number that is not finite, or text
+/// with the character U+0000.
 pub fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
     let chosen: Vec<(String, &ColumnData)> = columns
         .iter()

@@ -1,26 +1,26 @@
-//! Values of a column compared: which are equal, and which comes first.
+//! Compares values of a column: equality and order.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::artifact::{ColumnData, number_spelled};
 
-/// A value by which rows are grouped and joined. A float that is a whole number equals that number.
+/// A value to group and join rows by. A float that is an integer equals that integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key<'a> {
-    /// A value that is missing.
+    /// A missing value.
     Missing,
     /// Text.
     Text(&'a str),
-    /// A whole number.
+    /// An integer, or a float that equals one.
     Integer(i64),
-    /// The bits of a number that is not whole, or too large for 64 bits.
+    /// The bits of a float that is not an integer, or does not fit into 64 bits.
     Float(u64),
-    /// A truth value.
+    /// A boolean.
     Boolean(bool),
 }
 
-/// The value of `data` in `row` as a key.
+/// Returns the value of `data` in `row` as a key.
 pub fn key_of(data: &ColumnData, row: usize) -> Key<'_> {
     let key = match data {
         ColumnData::Text(values) => values[row].as_deref().map(Key::Text),
@@ -32,13 +32,13 @@ pub fn key_of(data: &ColumnData, row: usize) -> Key<'_> {
 }
 
 fn float_key(value: f64) -> Key<'static> {
-    // Up to 2^63 a whole f64 is exactly one i64.
+    // Below 2^63, an f64 that is an integer is exactly one i64.
     let fits = value.fract() == 0.0 && (-(2_f64.powi(63))..2_f64.powi(63)).contains(&value);
     if fits { Key::Integer(value as i64) } else { Key::Float(value.to_bits()) }
 }
 
-/// Two texts that spell one number, as `5` and `5.0` do, in columns of text of which one is mostly numbers. As keys they are
-/// two, so that rows that belong together would not meet.
+/// Returns two texts that spell the same number, such as `5` and `5.0`, in text columns of which one contains mostly
+/// numbers. As keys they differ, so rows that belong together would not match.
 pub fn two_spellings<'a>(columns: &[&'a ColumnData]) -> Option<(&'a str, &'a str)> {
     let mut spelled: HashMap<Key<'_>, &'a str> = HashMap::new();
     if columns.iter().all(|data| data.numbers_in_text().is_none()) {
@@ -59,8 +59,7 @@ pub fn two_spellings<'a>(columns: &[&'a ColumnData]) -> Option<(&'a str, &'a str
     None
 }
 
-/// The order of two values that are there: numbers by value, text by code points, false before true. `None` where one is
-/// missing.
+/// Compares two values: numbers by value, text by code points, false before true. Returns `None` if one is missing.
 pub fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering> {
     fn both<T>(values: &[Option<T>], one: usize, other: usize) -> Option<(&T, &T)> {
         Some((values[one].as_ref()?, values[other].as_ref()?))
@@ -68,7 +67,7 @@ pub fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering>
     Some(match data {
         ColumnData::Text(values) => both(values, one, other).map(|(one, other)| one.cmp(other))?,
         ColumnData::Integer(values) => both(values, one, other).map(|(one, other)| one.cmp(other))?,
-        // Adding zero makes the two zeros one.
+        // Adding zero turns -0 into 0.
         ColumnData::Float(values) => {
             both(values, one, other).map(|(one, other)| (one + 0.0).total_cmp(&(other + 0.0)))?
         }
@@ -76,7 +75,7 @@ pub fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering>
     })
 }
 
-/// Whether the value in `row` is missing.
+/// Returns whether the value in `row` is missing.
 pub fn is_missing(data: &ColumnData, row: usize) -> bool {
     key_of(data, row) == Key::Missing
 }
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_number_spelled_twice_is_found_where_there_are_mostly_numbers() {
+    fn two_spellings_of_a_number_are_found_if_there_are_mostly_numbers() {
         let texts = |values: &[&str]| ColumnData::Text(values.iter().map(|value| Some((*value).into())).collect());
         let (left, right) = (texts(&["5", "NA", "7", "1e3"]), texts(&["5.0", "x", "y"]));
         assert_eq!(two_spellings(&[&left, &right]), Some(("5", "5.0")));

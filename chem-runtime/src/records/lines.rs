@@ -1,15 +1,15 @@
-//! Lines with their numbers. A line ends with a line feed, a carriage return, or both.
+//! Splits text into numbered lines. A line ends with a line feed, a carriage return, or both.
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Its number, from 1.
+    /// The number, from 1.
     pub number: u64,
-    /// Its text without what ends it.
+    /// The text without its line end.
     pub text: &'a [u8],
 }
 
-/// The lines of `text`. Nothing after the last line end is no line.
+/// Returns the lines of `text`. A line end at the end of the text does not begin another line.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut rest = text;
     let mut number = 0;
@@ -25,7 +25,7 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// How many bytes of line end `text` begins with: 0, 1 or 2.
+/// Returns the length of the line end at the start of `text`: 0, 1 or 2 bytes.
 pub(super) fn line_end(text: &[u8]) -> usize {
     match text {
         [b'\r', b'\n', ..] => 2,

@@ -1,7 +1,6 @@
-//! Records by the thousand: how files come apart into records and tables become files, how an expression chooses rows,
-//! and how work on many records is spread over the cores.
+//! Reading, writing, filtering and sorting many records, and spreading work over the cores.
 //!
-//! Nothing here knows what a record is about. Steps that read and write files stand on it.
+//! This module knows nothing about the meaning of records. The steps that read and write files build on it.
 
 mod columns;
 mod decode;
@@ -23,7 +22,7 @@ mod sorting;
 mod table_reader;
 mod typing;
 
-pub use columns::{column_place, column_places};
+pub use columns::{column_index, column_indices};
 pub use decode::{extension, first_lines, is_gzip_name, not_utf8, text_of};
 pub use delimited_reader::{Delimited, Row, header_of, other_separator};
 pub use delimited_writer::{cell_text, write_delimited, write_without_formulas};

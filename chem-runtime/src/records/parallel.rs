@@ -1,4 +1,4 @@
-//! The same work for each of many records, on all cores, with results in the order of the records.
+//! Processes many records on all cores, with results in the order of the records.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,18 +11,21 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::cancel;
 use crate::step::{ExecutionContext, StepError};
 
-/// The stack of a worker, 64 MiB. Work on a molecule recurses along its bonds: 1,000 atoms in a row take 12 MiB in a
-/// build without optimisation, and the 2 MiB that a thread has otherwise overflow. The memory is taken as it is used.
+/// The stack of a worker: 64 MiB. Work on a molecule recurses along its bonds: a chain of 1,000 atoms takes 12 MiB in a
+/// debug build, which would overflow the default of 2 MiB. Memory is committed only as it is used.
 const STACK_BYTES: usize = 64 << 20;
 
-/// How often a thread that waits for work of seconds looks whether the step is asked to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The interval at which [`abandonable`] checks for cancellation.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
-/// Progress is reported every so many records.
+/// The number of records between two reports of progress.
 const REPORT_EVERY: u64 = 256;
 
-/// `work` done for each of `records`, spread over all cores; the results stand in the order of the records and do not
-/// depend on the number of cores. Reports progress, and stops with an error once the run is asked to stop.
+/// Applies `work` to each of `records` on all cores. The results are in the order of the records and do not depend on the
+/// number of cores. Reports progress.
+///
+/// # Errors
+/// Fails if the run is cancelled, or if the threads cannot be started.
 pub fn map_records<T: Sync, R: Send>(
     context: &ExecutionContext<'_>,
     records: &[T],
@@ -31,7 +34,10 @@ pub fn map_records<T: Sync, R: Send>(
     map_records_on(workers()?, context, records, work)
 }
 
-/// The same on a pool of one's own.
+/// Works like [`map_records`], on the given pool.
+///
+/// # Errors
+/// Fails if the run is cancelled.
 pub fn map_records_on<T: Sync, R: Send>(
     pool: &ThreadPool,
     context: &ExecutionContext<'_>,
@@ -40,7 +46,7 @@ pub fn map_records_on<T: Sync, R: Send>(
 ) -> Result<Vec<R>, StepError> {
     let total = records.len() as u64;
     let done = AtomicU64::new(0);
-    // A record may take long by itself, and asks the token of the step wherever it is worked on.
+    // A single record may take long, so its work checks the token of the step on whichever thread it runs.
     let token = cancel::current();
     let one = |record: &T| {
         context.check_cancelled()?;
@@ -54,8 +60,10 @@ pub fn map_records_on<T: Sync, R: Send>(
     pool.install(|| records.par_iter().map(one).collect())
 }
 
-/// [`map_records`] of work that may fail, which ends the step: with the failure of the first record that has one, whatever
-/// the number of cores. Records behind one that failed are left out.
+/// Works like [`map_records`], for work that may fail. Records after a failed one may be skipped.
+///
+/// # Errors
+/// Returns the error of the first failing record, independent of the number of cores.
 pub fn try_map_records<T: Sync, R: Send>(
     context: &ExecutionContext<'_>,
     records: &[T],
@@ -73,31 +81,31 @@ pub fn try_map_records<T: Sync, R: Send>(
         }
         Some(result)
     })?;
-    // What was left out is behind the failure that ends this.
+    // Skipped records come after the failure that `collect` returns.
     results.into_iter().flatten().collect()
 }
 
-/// `work` done on one of the threads that have a deep stack. What it does with `rayon` is spread over all of them.
+/// Runs `work` on a thread with a deep stack. Its use of `rayon` is spread over all such threads.
 pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, StepError> {
     let token = cancel::current();
     Ok(workers()?.install(|| token.scope(work)))
 }
 
-/// Does `work` on a thread of its own with a deep stack, and leaves it behind once the step is asked to stop: for work that
-/// takes seconds in a library that does not ask.
+/// Runs `work` on a separate thread with a deep stack, and abandons it on cancellation. For work that takes seconds in a
+/// library that cannot be interrupted.
 ///
 /// # Errors
-/// Says that the step is asked to stop, that no thread can be started, or that `work` panicked.
+/// Fails if the step is cancelled, if the thread cannot be started, or if `work` panics.
 pub fn abandonable<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, StepError> {
     let (sender, receiver) = channel();
-    // Once it is left behind, its result has no receiver.
+    // The result of abandoned work has no receiver.
     std::thread::Builder::new()
         .name("chem-worker-alone".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || drop(sender.send(work())))
         .map_err(|error| StepError::context("cannot start a thread to work on a record", error).transient())?;
     loop {
-        match receiver.recv_timeout(LOOK_EVERY) {
+        match receiver.recv_timeout(CHECK_EVERY) {
             Ok(result) => return Ok(result),
             Err(RecvTimeoutError::Timeout) => cancel::check()?,
             Err(RecvTimeoutError::Disconnected) => {
@@ -107,7 +115,7 @@ pub fn abandonable<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static)
     }
 }
 
-/// The threads that all steps share: as many as there are cores, or as `RAYON_NUM_THREADS` says.
+/// Returns the threads that all steps share: one per core, or as many as `RAYON_NUM_THREADS` says.
 fn workers() -> Result<&'static ThreadPool, StepError> {
     static WORKERS: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
     let pool = WORKERS.get_or_init(|| {
@@ -143,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn results_stand_in_the_order_of_the_records_whatever_the_number_of_threads() {
+    fn results_are_in_the_order_of_the_records_for_any_number_of_threads() {
         let records: Vec<u64> = (0..5_000).collect();
         let expected: Vec<u64> = records.iter().map(|record| record * record).collect();
         let (cancel, heard) = (CancelToken::default(), Heard::default());
@@ -161,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_ends_the_work_whatever_came_first() {
+    fn the_error_is_that_of_the_first_failing_record() {
         let (cancel, heard) = (CancelToken::default(), Heard::default());
         let records: Vec<u64> = (0..5_000).collect();
         let worked = AtomicU64::new(0);
@@ -181,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_asked_to_stop_stops() {
+    fn cancellation_stops_the_work() {
         let cancel = CancelToken::default();
         let worked = AtomicU64::new(0);
         let result = with_context(&cancel, &Heard::default(), |context| {
@@ -196,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_recursion_finds_its_stack() {
+    fn deep_recursion_does_not_overflow_the_stack() {
         fn depth(left: u32) -> u32 {
             let here = std::hint::black_box([left; 1_000]);
             if left == 0 { here[0] } else { 1 + depth(left - 1) }

@@ -1,4 +1,4 @@
-//! A table as an Apache Parquet file: <https://parquet.apache.org/docs/file-format/>.
+//! Writes a table as an Apache Parquet file: <https://parquet.apache.org/docs/file-format/>.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use parquet::schema::types::{Type, TypePtr};
 use crate::artifact::{Column, ColumnData, ColumnType, Table};
 use crate::step::StepError;
 
-/// A row group has so many rows, the last perhaps fewer.
+/// The number of rows in a row group, except the last.
 const GROUP_ROWS: usize = 1 << 17;
 
-/// Writes the columns of `table` at the places `columns`, in that order. Each may hold nulls, which missing values are:
-/// text is a UTF-8 byte array, whole numbers are INT64, numbers DOUBLE, truth values BOOLEAN. Units and providers stand
-/// in the file's metadata, as `unit:NAME` and `provider:NAME`. The same table always makes the same bytes.
+/// Writes the columns of `table` at the indices `columns`, in that order. Missing values are nulls; text is a UTF-8 byte
+/// array, integers are INT64, floats DOUBLE, booleans BOOLEAN. Units and providers go to the metadata of the file, as
+/// `unit:NAME` and `provider:NAME`. The same table always gives the same bytes.
 ///
 /// # Errors
-/// Says that the file cannot be written, or that there is no column to write.
+/// Fails if the file cannot be written, or if there is no column to write.
 pub fn write_parquet(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
     let chosen: Vec<(&Column, &ColumnData)> =
         columns.iter().filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?))).collect();
     if chosen.is_empty() {
-        return Err(StepError::new("a Parquet file has at least one column, and there is none to write"));
+        return Err(StepError::new("no column to write; a Parquet file has at least one"));
     }
     let mut file = Vec::new();
     encode(&chosen, table.rows(), &mut file).map_err(|error| StepError::context("cannot write Parquet", error))?;
@@ -47,7 +47,7 @@ fn encode(columns: &[(&Column, &ColumnData)], rows: usize, file: &mut Vec<u8>) -
         .flatten()
         .collect();
     let properties = WriterProperties::builder()
-        // Not the library's name and version: another release of it is no other file.
+        // Not the library's name and version, which would change the bytes with each release.
         .set_created_by("chem".to_owned())
         .set_key_value_metadata((!notes.is_empty()).then_some(notes))
         .build();
@@ -89,15 +89,15 @@ fn field(column: &Column) -> Result<TypePtr, ParquetError> {
     Ok(Arc::new(builder.with_logical_type(logical).build()?))
 }
 
-/// Writes the values that are there, and for each row whether one is.
+/// Writes the present values, and for each row whether its value is present.
 fn write<D: DataType, T>(
     column: &mut SerializedColumnWriter<'_>,
     values: &[Option<T>],
     encode: impl Fn(&T) -> D::T,
 ) -> Result<(), ParquetError> {
-    let there: Vec<D::T> = values.iter().flatten().map(encode).collect();
+    let present: Vec<D::T> = values.iter().flatten().map(encode).collect();
     let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
-    column.typed::<D>().write_batch(&there, Some(&levels), None)?;
+    column.typed::<D>().write_batch(&present, Some(&levels), None)?;
     Ok(())
 }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_and_is_the_same_every_time() {
+    fn a_written_file_reads_back_and_is_reproducible() {
         let file = written(&sample(), &[3, 0, 1, 2]);
         assert_eq!(file, written(&sample(), &[3, 0, 1, 2]));
         let reader = SerializedFileReader::new(stored(file)).unwrap();
@@ -164,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_make_several_groups_and_none_make_a_file() {
+    fn many_rows_form_several_groups_and_no_rows_form_a_valid_file() {
         let values = (0..GROUP_ROWS as i64 + 5).map(Some).collect();
         let table = Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(values))]).unwrap();
         let reader = SerializedFileReader::new(stored(written(&table, &[0]))).unwrap();
         assert_eq!((reader.num_row_groups(), reader.metadata().file_metadata().num_rows()), (2, GROUP_ROWS as i64 + 5));
         let empty = SerializedFileReader::new(stored(written(&table.gather(&[]), &[0]))).unwrap();
         assert_eq!(empty.metadata().file_metadata().num_rows(), 0);
-        assert!(write_parquet(&table, &[], &mut Vec::new()).unwrap_err().to_string().contains("at least one column"));
+        assert!(write_parquet(&table, &[], &mut Vec::new()).unwrap_err().to_string().contains("at least one"));
     }
 
     /// A file with these bytes.

@@ -1,17 +1,17 @@
-//! Random numbers that are the same for ever: what a seed chose in one release, it chooses in the next.
+//! Random numbers that never change: a seed gives the same numbers in every release.
 
-/// SplitMix64, <https://doi.org/10.1145/2660193.2660195>. Written down here rather than taken from a library, whose
-/// next release may draw otherwise.
+/// SplitMix64, <https://doi.org/10.1145/2660193.2660195>. Implemented here rather than taken from a library, because a later
+/// release of a library may draw other numbers.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers that follow from `seed`.
+    /// Creates the generator for `seed`.
     pub fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number.
+    /// Returns the next number, uniform over all of `u64`.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -20,8 +20,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, each as likely as the others; 0 if `end` is 0. Takes numbers until one is below the
-    /// greatest multiple of `end`, and of that the remainder.
+    /// Returns a number below `end`, uniformly distributed; 0 if `end` is 0. Draws until a number is below the greatest
+    /// multiple of `end`, and returns its remainder.
     pub fn below(&mut self, end: u64) -> u64 {
         let fair = match end {
             0 | 1 => return 0,
@@ -41,14 +41,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_are_those_of_the_published_generator() {
+    fn the_numbers_agree_with_the_published_generator() {
         let mut random = Random::seeded(1_234_567);
         let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!([random.next_u64(), random.next_u64(), random.next_u64()], expected);
     }
 
     #[test]
-    fn numbers_below_an_end_are_all_drawn_about_as_often() {
+    fn numbers_below_an_end_are_uniform() {
         let mut random = Random::seeded(7);
         let mut drawn = [0_u32; 5];
         for _ in 0..5_000 {

@@ -1,4 +1,4 @@
-//! A parameter that names a file of records.
+//! The parameter type for files of records.
 
 use std::ops::Deref;
 
@@ -8,8 +8,8 @@ use super::extension;
 use crate::step::limits::TEXT_BYTES;
 use crate::step::{Files, InputFile, InvalidParam, ParamType, ParamValue, StepError};
 
-/// A file whose extension may say how it is read. So the extension is part of its identity, in lower case and looking
-/// through `.gz`: the same bytes under another are other records.
+/// A file whose extension may determine its format. The extension, in lower case and without `.gz`, is therefore part of
+/// its identity: the same bytes with another extension are different records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordFile(InputFile);
 
@@ -41,7 +41,7 @@ impl ParamValue for RecordFile {
     }
 
     fn identity(&self, files: &Files) -> Result<Value, StepError> {
-        // It is going to be read whole.
+        // The limit on whole texts applies, because the file will be read into memory.
         let mut identity = self.0.identity_within(files, &TEXT_BYTES)?;
         if let Some(extension) = extension(self.0.as_str()) {
             identity["extension"] = extension.into();

@@ -1,13 +1,13 @@
-//! Records that could not be used: where each stood, what it was, and why it was refused.
+//! The table of rejected records: location, text, and reason.
 
 use serde_json::Value;
 
 use crate::artifact::{Column, ColumnType, Table, TableBuilder, TableError};
 
-/// So many characters of a rejected record are shown.
-const SHOWN: usize = 120;
+/// The number of characters kept of a rejected record.
+const MAX_CHARS: usize = 120;
 
-/// Gathers rejected records into a table with the columns `line`, `record`, `text` and `reason`.
+/// Collects rejected records into a table with the columns `line`, `record`, `text` and `reason`.
 #[derive(Debug)]
 pub struct Rejects {
     rows: TableBuilder,
@@ -27,12 +27,12 @@ impl Default for Rejects {
 }
 
 impl Rejects {
-    /// Adds record number `record`, which begins on line `line` of its file and reads `text`.
+    /// Adds record number `record` with the text `text`, which begins on line `line` of its file.
     pub fn push(&mut self, line: u64, record: u64, text: &[u8], reason: &str) {
         self.add(Some(line), Some(record), text, reason);
     }
 
-    /// Adds a record that stands in no file: it has no line, and perhaps no number.
+    /// Adds a record that is not from a file: it has no line, and possibly no number.
     pub fn push_record(&mut self, record: Option<u64>, text: &[u8], reason: &str) {
         self.add(None, record, text, reason);
     }
@@ -46,29 +46,29 @@ impl Rejects {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of rejected records.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no rejected records.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The table.
+    /// Builds the table.
     pub fn finish(self) -> Result<Table, TableError> {
         self.rows.finish()
     }
 }
 
-/// The first 120 characters of `text`, followed by `…` if there are more. What is not UTF-8, and U+0000, which no
-/// artifact can hold, becomes U+FFFD.
+/// Returns the first 120 characters of `text`, followed by `…` if there are more. Invalid UTF-8, and U+0000, which no
+/// artifact can hold, become U+FFFD.
 pub fn shortened(text: &[u8]) -> String {
-    // A character has at most four bytes, and one that is cut in half becomes a replacement past what is shown.
-    let start = &text[..text.len().min(4 * SHOWN + 4)];
+    // A character has at most four bytes, so a partial one at the end lies beyond the characters that are kept.
+    let start = &text[..text.len().min(4 * MAX_CHARS + 4)];
     let lossy = String::from_utf8_lossy(start).replace('\0', "\u{fffd}");
-    match lossy.char_indices().nth(SHOWN) {
+    match lossy.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &lossy[..end]),
         None => lossy,
     }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reject_says_where_what_and_why() {
+    fn a_reject_has_a_location_a_text_and_a_reason() {
         let mut rejects = Rejects::default();
         rejects.push(7, 6, b"C1CC\0", "not a SMILES");
         assert_eq!(rejects.len(), 1);

@@ -1,22 +1,22 @@
-//! Rows in an order.
+//! Sorts rows, with cancellation.
 
 use std::cmp::Ordering;
 
 use crate::cancel::{self, Interrupted};
 
-/// So many rows are sorted or merged between two looks at whether the run is asked to stop.
-const BETWEEN_LOOKS: usize = 1 << 14;
+/// The number of rows that are sorted or merged between two checks for cancellation.
+const BETWEEN_CHECKS: usize = 1 << 14;
 
-/// Sorts `rows` by `compare`; rows that compare as equal keep their order.
+/// Sorts `rows` by `compare`. The sort is stable.
 ///
 /// # Errors
-/// The run is asked to stop; `rows` are then all there, in no order.
+/// Fails if the run is cancelled; `rows` is then a permutation in no particular order.
 pub fn sort_rows(rows: &mut Vec<usize>, compare: impl Fn(usize, usize) -> Ordering) -> Result<(), Interrupted> {
-    for run in rows.chunks_mut(BETWEEN_LOOKS) {
+    for run in rows.chunks_mut(BETWEEN_CHECKS) {
         cancel::check()?;
         run.sort_by(|one, other| compare(*one, *other));
     }
-    let mut width = BETWEEN_LOOKS;
+    let mut width = BETWEEN_CHECKS;
     while width < rows.len() {
         let mut merged = Vec::with_capacity(rows.len());
         for pair in rows.chunks(2 * width) {
@@ -29,7 +29,7 @@ pub fn sort_rows(rows: &mut Vec<usize>, compare: impl Fn(usize, usize) -> Orderi
                     merged.push(*other);
                     right = more;
                 }
-                if merged.len().is_multiple_of(BETWEEN_LOOKS) {
+                if merged.len().is_multiple_of(BETWEEN_CHECKS) {
                     cancel::check()?;
                 }
             }
@@ -49,9 +49,9 @@ mod tests {
     use crate::records::Random;
 
     #[test]
-    fn rows_are_sorted_as_the_standard_library_does() {
+    fn rows_are_sorted_like_the_standard_library_does() {
         let mut random = Random::seeded(7);
-        for length in [0, 1, 2, BETWEEN_LOOKS - 1, BETWEEN_LOOKS, BETWEEN_LOOKS + 1, 5 * BETWEEN_LOOKS + 3] {
+        for length in [0, 1, 2, BETWEEN_CHECKS - 1, BETWEEN_CHECKS, BETWEEN_CHECKS + 1, 5 * BETWEEN_CHECKS + 3] {
             let values: Vec<u64> = (0..length).map(|_| random.below(1000)).collect();
             let mut rows: Vec<usize> = (0..length).collect();
             let mut expected = rows.clone();
@@ -62,9 +62,9 @@ mod tests {
     }
 
     #[test]
-    fn a_sort_stops_when_it_is_asked_to() {
+    fn cancellation_stops_a_sort() {
         let token = CancelToken::default();
-        let mut rows: Vec<usize> = (0..10 * BETWEEN_LOOKS).rev().collect();
+        let mut rows: Vec<usize> = (0..10 * BETWEEN_CHECKS).rev().collect();
         let count = std::cell::Cell::new(0);
         let result = token.scope(|| {
             sort_rows(&mut rows, |one, other| {
@@ -76,6 +76,6 @@ mod tests {
             })
         });
         assert_eq!(result, Err(Interrupted));
-        assert!(count.get() < 16 * BETWEEN_LOOKS);
+        assert!(count.get() < 16 * BETWEEN_CHECKS);
     }
 }

@@ -1,4 +1,4 @@
-//! Files of records as tables: columns by name, typed by what stands in them or as they are declared.
+//! Reads files of records as tables, with inferred or declared column types.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,50 +13,50 @@ use crate::cancel::{self, Interrupted, until_stopped};
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
 use crate::step::{StepError, WithRejects, listed};
 
-/// How a text is to be read as a table.
+/// The options for reading a text as a table.
 #[derive(Debug, Clone, Copy)]
 pub struct TableText<'a> {
-    /// What the text is called in messages.
+    /// The name of the text in messages.
     pub name: &'a str,
-    /// What it is.
+    /// The format of the text.
     pub format: TableFormat,
-    /// The types of the columns that are declared; the others are typed by what stands in them.
+    /// The declared types of columns; other types are inferred.
     pub types: &'a BTreeMap<String, DeclaredType>,
-    /// Texts that stand for a missing value, besides nothing at all.
+    /// Texts that represent a missing value, besides the empty text.
     pub missing: &'a [String],
-    /// Whether a record that cannot be used is an error. Otherwise it is kept apart.
+    /// Whether a record that cannot be used is an error rather than a reject.
     pub strict: bool,
 }
 
-/// The type of a column as a parameter declares it.
+/// The declared type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeclaredType {
-    /// The type.
+    /// The type of all values in the column.
     pub ty: ColumnType,
-    /// The parameter.
+    /// The parameter that declares it, for messages.
     pub by: &'static str,
 }
 
 impl DeclaredType {
-    /// All that the parameter `by` declares.
+    /// Returns the types that the parameter `by` declares.
     pub fn all(types: &BTreeMap<String, ColumnType>, by: &'static str) -> BTreeMap<String, Self> {
         types.iter().map(|(name, ty)| (name.clone(), Self { ty: *ty, by })).collect()
     }
 }
 
-/// What a text of records is.
+/// The format of a text of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFormat {
-    /// Cells separated by this character, with a first record that names the columns.
+    /// Cells separated by this character; the first record contains the names of the columns.
     Delimited(u8),
     /// An object on each line.
     JsonLines,
 }
 
-/// How many cells a table of JSON Lines may have for each member of its objects, beyond [`SPARSE_CELLS`].
+/// The number of cells that a table from JSON Lines may have for each member of its objects, beyond [`SPARSE_CELLS`].
 const CELLS_PER_MEMBER: u64 = 20;
 
-/// A record before its cells are typed: one cell for each column, or why it cannot be used.
+/// A record before its cells are typed.
 struct Record<'a> {
     line: u64,
     raw: &'a [u8],
@@ -64,17 +64,17 @@ struct Record<'a> {
 }
 
 impl TableText<'_> {
-    /// The table, and the records that cannot be used.
+    /// Reads the table, and the records that cannot be used.
     ///
     /// # Errors
-    /// Says what is wrong with the columns, or with the first record that cannot be used if none may be left out.
+    /// Fails if something is wrong with the columns, or with any record if [`strict`](Self::strict) is set.
     pub fn read(&self, text: &[u8]) -> Result<WithRejects<Table>, StepError> {
         let (names, mut records) = match self.format {
             TableFormat::Delimited(delimiter) => self.delimited(text, delimiter)?,
             TableFormat::JsonLines => self.objects(text)?,
         };
-        let there: HashSet<&str> = names.iter().map(String::as_str).collect();
-        if let Some((name, declared)) = self.types.iter().find(|(name, _)| !there.contains(name.as_str())) {
+        let known: HashSet<&str> = names.iter().map(String::as_str).collect();
+        if let Some((name, declared)) = self.types.iter().find(|(name, _)| !known.contains(name.as_str())) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let message = format!("`{}` has no column `{name}`, which `{}` names", self.name, declared.by);
             let other = match self.format {
@@ -119,37 +119,36 @@ impl TableText<'_> {
         Ok((names, until_stopped(file.rows().map(record))?))
     }
 
-    /// The columns of JSON Lines, in the order in which they first appear, and the records. A member that an object does
-    /// not have is missing.
+    /// Reads the columns of JSON Lines, in the order of their first appearance, and the records. A member that an object
+    /// lacks is a missing value.
     fn objects<'t>(&self, text: &'t [u8]) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
         let lines: Vec<JsonLine<'_>> = until_stopped(json_lines(text))?;
-        let (mut names, mut places, mut members) = (Vec::new(), HashMap::new(), 0_u64);
+        let (mut names, mut indices, mut members) = (Vec::new(), HashMap::new(), 0_u64);
         for (name, _) in lines.iter().filter_map(|line| line.object.as_ref().ok()).flat_map(|Object(members)| members) {
             members += 1;
-            if !places.contains_key(name) {
-                places.insert(name.clone(), names.len());
+            if !indices.contains_key(name) {
+                indices.insert(name.clone(), names.len());
                 names.push(name.clone());
             }
         }
-        // Objects with ever new members make the table grow with the square of the text.
+        // Objects with different members make the table grow quadratically.
         let cells = (names.len() as u64).saturating_mul(lines.len() as u64);
         let most = members.saturating_mul(CELLS_PER_MEMBER).saturating_add(SPARSE_CELLS.get());
         let limit =
             if cells > TABLE_CELLS.get() { Some(&TABLE_CELLS) } else { (cells > most).then_some(&SPARSE_CELLS) };
         if let Some(limit) = limit {
             return Err(StepError::new(format!(
-                "`{}` has {} columns in {} records, which make {cells} cells for {members} values: {}; give the objects the \
-                 same members",
+                "`{}` has {} columns in {} records: {cells} cells for {members} values; {}; give all objects the same members",
                 self.name,
                 names.len(),
                 lines.len(),
-                limit.told()
+                limit.advice()
             )));
         }
         let row = |Object(members): Object| {
             let mut cells = vec![Value::Null; names.len()];
             for (name, value) in members {
-                cells[places[&name]] = value;
+                cells[indices[&name]] = value;
             }
             cells
         };
@@ -162,10 +161,10 @@ impl TableText<'_> {
         if let Some(declared) = self.types.get(name) {
             return Ok(Column::new(name, declared.ty));
         }
-        let going = records.iter().take_while(|_| !cancel::is_requested());
-        let cells = going.filter_map(|record| record.cells.as_ref().ok()?.get(index));
+        let until_cancelled = records.iter().take_while(|_| !cancel::is_requested());
+        let cells = until_cancelled.filter_map(|record| record.cells.as_ref().ok()?.get(index));
         let ty = type_of(cells, self.format != TableFormat::JsonLines);
-        // Of a column that was not looked at to its end nothing is said.
+        // A type inferred from only some of the cells must not be used.
         cancel::check()?;
         Ok(Column::new(name, ty))
     }
@@ -179,7 +178,7 @@ impl TableText<'_> {
                 Err(reason) if self.strict => {
                     let (line, text) = (record.line, shortened(record.raw));
                     return Err(StepError::new(format!(
-                        "line {line} of `{}` cannot be used: {reason}; it reads `{text}`",
+                        "line {line} of `{}` cannot be used: {reason}; the line is `{text}`",
                         self.name
                     )));
                 }
@@ -193,8 +192,8 @@ impl TableText<'_> {
 fn type_cells(cells: &mut [Value], columns: &[Column]) -> Result<(), String> {
     for (cell, column) in cells.iter_mut().zip(columns) {
         let Some(value) = typed(cell, column.ty) else {
-            let shown = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
-            return Err(format!("has `{shown}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
+            let text = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
+            return Err(format!("has `{text}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
         };
         *cell = value;
     }
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_does_not_fit_its_column_is_kept_apart() {
+    fn a_record_that_does_not_fit_its_column_is_rejected() {
         let read = read("n\n1\ntwo\n\n3.5\n", TableFormat::Delimited(b','), &[("n", ColumnType::Integer)]);
         assert_eq!(rows(&read.kept), json!([[1]]));
         let expected = json!([
@@ -240,13 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_be_used_does_not_decide_a_type() {
+    fn an_unusable_record_does_not_affect_the_types() {
         let read = read("n,m\n1,2\nx\n", TableFormat::Delimited(b','), &[]);
         assert_eq!((rows(&read.kept), read.rejects.rows()), (json!([[1, 2]]), 1));
     }
 
     #[test]
-    fn what_must_not_be_lost_or_is_not_there_is_an_error() {
+    fn strict_reading_and_unknown_columns_are_errors() {
         let types = BTreeMap::from([("m".to_owned(), DeclaredType { ty: ColumnType::Float, by: "types" })]);
         let how = |types, strict| TableText {
             name: "a.csv",
@@ -255,11 +254,11 @@ mod tests {
             missing: &[],
             strict,
         };
-        let said = how(&types, false).read(b"n\n1\n").unwrap_err().to_string();
-        assert_eq!(said, "`a.csv` has no column `m`, which `types` names; its columns are `n`");
+        let error = how(&types, false).read(b"n\n1\n").unwrap_err().to_string();
+        assert_eq!(error, "`a.csv` has no column `m`, which `types` names; its columns are `n`");
         let none = BTreeMap::new();
-        let said = how(&none, true).read(b"n\n1\n1,2\n").unwrap_err().to_string();
-        assert!(said.contains("line 3 of `a.csv`") && said.contains("`1,2`"), "{said}");
+        let error = how(&none, true).read(b"n\n1\n1,2\n").unwrap_err().to_string();
+        assert!(error.contains("line 3 of `a.csv`") && error.contains("`1,2`"), "{error}");
         assert_eq!(how(&none, true).read(b"").unwrap().kept, Table::default());
     }
 }

@@ -1,18 +1,18 @@
-//! From the cells of a file to typed values: what the values of a column are, and one value as that type.
+//! Infers the types of columns, and converts cells to typed values.
 //!
-//! A cell is a JSON value: text as a delimited file has it, or text, a number or a truth value from JSON Lines, or null
-//! where nothing is there.
+//! A cell is a JSON value: text from a delimited file; text, a number or a boolean from JSON Lines; or null if it is
+//! missing.
 
 use serde_json::{Number, Value};
 
 use crate::artifact::{ColumnType, number_spelled};
 use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
-/// The type that fits all of `cells`. Cells that are all missing are text.
+/// Infers the type that fits all of `cells`: text, if all are missing.
 ///
-/// With `spelled`, a text that spells a number or a truth value is one. A number is spelled as people write it: digits
-/// with a leading zero, a plus sign or more digits than fit into 64 bits are a name, and such a column stays text. So does
-/// one with a whole number of JSON that does not fit into 64 bits with a sign.
+/// With `spelled`, a text may be a number or a boolean. Digits with a leading zero, a plus sign or more digits than fit into
+/// 64 bits are a name, and their column is text. So is a column with a JSON integer that does not fit into a signed 64-bit
+/// integer.
 pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: bool) -> ColumnType {
     let mut common = None;
     for cell in cells.filter(|cell| !cell.is_null()) {
@@ -37,13 +37,13 @@ pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: bool)
     }
 }
 
-/// What a cell is by itself.
+/// The type of a single cell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
-    /// A whole number that a float holds exactly.
+    /// An integer that a float represents exactly.
     Whole,
-    /// A whole number of 64 bits that no float holds.
+    /// A 64-bit integer that may exceed the precision of a float.
     LongWhole,
     Fraction,
     Truth,
@@ -79,7 +79,7 @@ fn truth_spelled(text: &str) -> Option<bool> {
     }
 }
 
-/// `cell` as a value of type `ty`; `None` if it is none.
+/// Converts `cell` to type `ty`; `None` if it does not have that type.
 pub(super) fn typed(cell: &Value, ty: ColumnType) -> Option<Value> {
     match (ty, cell) {
         (_, Value::Null) => Some(Value::Null),
@@ -97,7 +97,7 @@ pub(super) fn typed(cell: &Value, ty: ColumnType) -> Option<Value> {
     }
 }
 
-/// The whole number that `number` is, however it is written: `5` and `5.0` are one.
+/// Converts `number` to an integer if it is one, including `5.0`.
 fn whole(number: &Number) -> Option<Value> {
     if let Some(integer) = number.as_i64() {
         return Some(integer.into());
@@ -117,7 +117,7 @@ impl ParamValue for ColumnType {
             "integer" => Ok(Self::Integer),
             "float" => Ok(Self::Float),
             "boolean" => Ok(Self::Boolean),
-            other => Err(InvalidParam::new(format!("`{other}` is no type of column"))
+            other => Err(InvalidParam::new(format!("`{other}` is not a column type"))
                 .of_kind(InvalidKind::Choice)
                 .with_help("use one of `text`, `integer`, `float`, `boolean`")),
         }
@@ -128,7 +128,7 @@ impl ParamValue for ColumnType {
     }
 }
 
-/// The name of a column type, as parameters write it.
+/// Returns the name of a column type in parameters.
 pub fn type_name(ty: ColumnType) -> &'static str {
     match ty {
         ColumnType::Text => "text",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_read_as_the_type_that_is_asked_for_or_not_at_all() {
+    fn a_cell_is_converted_to_the_requested_type_or_refused() {
         use ColumnType::{Boolean, Float, Integer, Text};
         for (cell, ty, value) in [
             (json!("007"), Integer, Some(json!(7))),

@@ -50,8 +50,8 @@ impl Limit {
         *self.value.get_or_init(|| self.read().ok().flatten().unwrap_or(self.default))
     }
 
-    /// Returns an error's last clause: the limit, and how to raise it.
-    pub fn told(&self) -> String {
+    /// Returns the limit and the variable that changes it, for the end of an error message.
+    pub fn advice(&self) -> String {
         format!("the limit is {} {}, which `{}` changes", self.get(), self.unit, self.variable)
     }
 

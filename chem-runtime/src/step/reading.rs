@@ -75,7 +75,7 @@ impl Read for Reading<'_> {
 }
 
 fn too_large(path: &Path, bytes: u64, limit: &Limit) -> StepError {
-    StepError::new(format!("cannot read `{}`: it holds {bytes} bytes or more; {}", path.display(), limit.told()))
+    StepError::new(format!("cannot read `{}`: it holds {bytes} bytes or more; {}", path.display(), limit.advice()))
 }
 
 fn cannot_read(path: &Path, error: Error) -> StepError {

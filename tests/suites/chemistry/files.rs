@@ -99,7 +99,7 @@ fn what_is_wrong_with_a_file_is_one_clear_error() {
     let whole = gz("CCO ethanol\n".repeat(100).as_bytes());
     for (name, content, words) in [
         ("a.csv", b"id,structure\n1,C\n".to_vec(), ["`smiles`", "`structure`"]),
-        ("a.smi.gz", whole[..whole.len() / 2].to_vec(), ["`a.smi.gz`", "cut off"]),
+        ("a.smi.gz", whole[..whole.len() / 2].to_vec(), ["`a.smi.gz`", "truncated"]),
         ("a.csv.gz", b"smiles\nC\n".to_vec(), ["`a.csv.gz`", "not gzip"]),
         ("a.csv", b"\xff\xfes\0m\0".to_vec(), ["`a.csv`", "UTF-16"]),
         ("a.xlsx", b"PK".to_vec(), ["`a.xlsx`", "format"]),

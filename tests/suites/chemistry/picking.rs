@@ -52,7 +52,7 @@ fn what_came_with_the_data_is_never_replaced() {
     let molecules = run(&read("a.csv", &[]), directory.path(), &[]).unwrap().remove(0);
     let cluster = ClusterMolecules { threshold: 0.5, fingerprint: "ecfp4".to_owned() };
     let refused = run(&cluster, directory.path(), &[("molecules", &molecules)]).unwrap_err();
-    assert!(refused.to_string().contains("the data came with a column `cluster`"), "{refused}");
+    assert!(refused.to_string().contains("the data already has a column `cluster`"), "{refused}");
     // What the step itself has worked out may be worked out anew.
     let once = run(&cluster, &data(), &[("molecules", &drugs())]).unwrap().remove(0);
     let twice = run(&cluster, &data(), &[("molecules", &once)]).unwrap().remove(0);

@@ -8,7 +8,7 @@ use self::policy::{Choice, Policy};
 use super::molecule::{MolecularProperty, Molecule};
 use super::molecules::Molecules;
 use crate::prelude::*;
-use crate::records::{column_places, type_name};
+use crate::records::{column_indices, type_name};
 
 /// Combines several columns for the same property, such as a measured and two computed ones, into one value.
 ///
@@ -70,7 +70,7 @@ pub fn prefer_properties(
 ) -> Result<Molecules, StepError> {
     called(&property)?;
     let table = molecules.table();
-    let indices = column_places(table, &from, "from")?;
+    let indices = column_indices(table, &from, "from")?;
     let columns: Vec<&Column> = indices.iter().filter_map(|index| table.columns().get(*index)).collect();
     let unit = common_unit(&columns, units == "same")?;
     let how = match policy.as_str() {

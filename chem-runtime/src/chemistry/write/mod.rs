@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::molecules::Molecules;
 use crate::prelude::*;
-use crate::records::{Rejects, column_places, extension, is_gzip_name, try_map_records};
+use crate::records::{Rejects, column_indices, extension, is_gzip_name, try_map_records};
 use crate::step::{check_share, idle_share};
 
 /// The number of molecules drawn before their text is written, which bounds memory.
@@ -78,7 +78,7 @@ pub fn write_molecules(
     let sd = is_sd(path.as_str(), format.as_deref())?;
     let table = molecules.table();
     let columns = match &columns {
-        Some(columns) => column_places(table, columns, "columns")?,
+        Some(columns) => column_indices(table, columns, "columns")?,
         None => (3..table.columns().len()).collect(),
     };
     let columns: Vec<(&Column, &ColumnData)> =

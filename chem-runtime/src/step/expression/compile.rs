@@ -1,7 +1,7 @@
-//! An expression made ready for one table: columns found, parameters put in, and every part known for what it does.
+//! Compiles an expression for a table: resolves columns, inserts parameters, and checks types.
 //!
-//! Which columns are numbers, text or truth values is known here. A text and a number are never equal, and have no order:
-//! whoever compares them has been mistaken about a column, and is told before any row is tested.
+//! The types of columns are known here. Text and a number are never equal and have no order, so comparing them is a mistake
+//! about a column, which is reported before any row is tested.
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 use serde_json::Value;
@@ -36,23 +36,23 @@ fn no_column(name: &str, table: &Table) -> ExpressionError {
     let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_ref()).collect();
     let error = ExpressionError::new(format!("there is no column `{name}`"));
     match nearest(name, names.iter().copied()) {
-        Some(meant) => error.with_help(format!("did you mean `{}`?", spelled(meant))),
+        Some(nearest) => error.with_help(format!("did you mean `{}`?", spelled(nearest))),
         None if names.is_empty() => error.with_help("the table has no columns"),
         None => {
             let names: Vec<String> = names.iter().map(|name| spelled(name)).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            error.with_help(format!("there are {}", listed(&names)))
+            error.with_help(format!("the columns are {}", listed(&names)))
         }
     }
 }
 
-/// A part of an expression, and what its values are if that is known.
+/// A compiled part of an expression, and the type of its values, if known.
 struct Part {
     node: Node,
     kind: Option<Kind>,
 }
 
-/// What is known of a value.
+/// A type of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Number,
@@ -82,7 +82,7 @@ impl Kind {
 struct Compiler<'a> {
     params: &'a [Val<'static>],
     columns: &'a [(&'a str, &'a ColumnData)],
-    /// The variables of the macros around a part, the outermost first.
+    /// The variables of the enclosing macros, outermost first.
     variables: Vec<&'a str>,
 }
 
@@ -111,13 +111,13 @@ impl<'a> Compiler<'a> {
         if let Some(index) = column_index(name) {
             let kind = self.columns.get(index).and_then(|(_, data)| match data {
                 ColumnData::Integer(_) | ColumnData::Float(_) => Some(Kind::Number),
-                // A column of a file that has no values is called text, and might be anything.
+                // A file's column without values is inferred as text, but might have any type.
                 ColumnData::Text(values) => values.iter().any(Option::is_some).then_some(Kind::Text),
                 ColumnData::Boolean(_) => Some(Kind::Truth),
             });
             return Part { node: Node::Cell(index), kind };
         }
-        // Every other name is a variable of a macro, the innermost of that name.
+        // Every other name is a variable of the innermost macro with that variable.
         let depth = self.variables.iter().rposition(|variable| *variable == name).unwrap_or_default();
         Part { node: Node::Variable(depth), kind: None }
     }
@@ -133,9 +133,9 @@ impl<'a> Compiler<'a> {
             let extreme = matches!(function, functions::Function::Extreme { .. });
             if parts.len() != takes && !(extreme && parts.len() > 1) {
                 let name = functions::spelled(&name);
-                let given = parts.len();
-                let values = if takes == 1 { "value" } else { "values" };
-                return Err(ExpressionError::new(format!("`{name}` takes {takes} {values}, and is given {given}")));
+                let found = parts.len();
+                let arguments = if takes == 1 { "argument" } else { "arguments" };
+                return Err(ExpressionError::new(format!("`{name}` expects {takes} {arguments}, found {found}")));
             }
             let arguments = parts.into_iter().map(|part| part.node).collect();
             let kind = kind_of_call(&name);
@@ -162,7 +162,7 @@ impl<'a> Compiler<'a> {
                     return part(Node::Order(order, sides), Kind::Truth);
                 }
                 if let Some(operation) = operation_of(operator) {
-                    // Texts and lists are added, too.
+                    // Addition also concatenates texts and lists.
                     let kind =
                         if operation == Operation::Add { left.filter(|_| left == right) } else { Some(Kind::Number) };
                     return Ok(Part { node: Node::Arithmetic(operation, sides), kind });
@@ -181,7 +181,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Refuses what would be false, or an error, for every row.
+    /// Refuses an operation that would be false or an error for every row.
     fn check_operator(
         &self,
         operator: &str,
@@ -194,9 +194,10 @@ impl<'a> Compiler<'a> {
             let kinds: Option<Vec<Kind>> = list.elements.iter().map(|item| Kind::of(&self.literal(item)?)).collect();
             return match kinds.as_deref() {
                 Some([first, ..]) if kinds.iter().flatten().all(|kind| *kind != left) => {
-                    let why = format!("{}, and each value of the list is {}", self.told(one, left), first.in_words());
+                    let why =
+                        format!("{}, but each value of the list is {}", self.describe(one, left), first.in_words());
                     Err(self.help(
-                        ExpressionError::new(format!("what is compared is never equal: {why}")),
+                        ExpressionError::new(format!("the operands are never equal: {why}")),
                         call,
                         [Some(left), Some(*first)],
                     ))
@@ -205,15 +206,15 @@ impl<'a> Compiler<'a> {
             };
         }
         let (Some(left), Some(right)) = (left, right) else { return Ok(()) };
-        let both = format!("{}, and {}", self.told(one, left), self.told(other, right));
+        let both = format!("{}, but {}", self.describe(one, left), self.describe(other, right));
         let message = match operator {
             operators::EQUALS | operators::NOT_EQUALS if left != right => {
-                format!("what is compared is never equal: {both}")
+                format!("the operands are never equal: {both}")
             }
             operator => match (order_of(operator), operation_of(operator)) {
                 (Some(order), _) if left != right => {
                     format!(
-                        "`{}` cannot stand between {} and {}: {both}",
+                        "`{}` cannot be applied to {} and {}: {both}",
                         order.symbol(),
                         left.in_words(),
                         right.in_words()
@@ -224,7 +225,7 @@ impl<'a> Compiler<'a> {
                     if left != right || left == Kind::Truth || (left == Kind::Text && operation != Operation::Add) =>
                 {
                     format!(
-                        "`{}` cannot stand between {} and {}: {both}",
+                        "`{}` cannot be applied to {} and {}: {both}",
                         operation.symbol(),
                         left.in_words(),
                         right.in_words()
@@ -236,25 +237,25 @@ impl<'a> Compiler<'a> {
         Err(self.help(ExpressionError::new(message), call, [Some(left), Some(right)]))
     }
 
-    /// Refuses to put columns in the order of texts whose values are mostly numbers.
+    /// Refuses to order text columns that contain mostly numbers.
     fn check_order_of_texts(&self, call: &CallExpr) -> Result<(), ExpressionError> {
         for (name, data) in call.args.iter().filter_map(|side| self.column(side)) {
             if let Some(numbers) = data.numbers_in_text() {
                 let column = spelled(name);
-                return Err(ExpressionError::new(format!("the column `{name}` is text, and {numbers}"))
+                return Err(ExpressionError::new(format!("the column `{name}` is text, but {numbers}"))
                     .with_help(format!("{}; or compare it as text: `string({column})`", read_as_numbers(name))));
             }
         }
         Ok(())
     }
 
-    /// `error` with what to do about a column that is text where a number is needed.
+    /// Adds advice to `error` about a text column where a number is expected.
     fn help(&self, error: ExpressionError, call: &CallExpr, kinds: [Option<Kind>; 2]) -> ExpressionError {
         let columns = call.args.iter().zip(kinds).filter(|(_, kind)| *kind == Some(Kind::Text));
         let text = columns.filter_map(|(side, _)| self.column(side)).next();
         match text.filter(|_| kinds.contains(&Some(Kind::Number))) {
-            Some((name, _)) => error.with_help(format!("{}; or write a text in quotes", read_as_numbers(name))),
-            None => error.with_help("write a text in quotes, and a number without"),
+            Some((name, _)) => error.with_help(format!("{}; or quote the text", read_as_numbers(name))),
+            None => error.with_help("write text with quotes, and numbers without"),
         }
     }
 
@@ -263,7 +264,7 @@ impl<'a> Compiler<'a> {
         self.columns.get(column_index(name)?).copied()
     }
 
-    /// The value that is written out at `expr`, or given by a parameter.
+    /// Returns the value of a literal or a parameter.
     fn literal(&self, expr: &IdedExpr) -> Option<Val<'static>> {
         match &expr.expr {
             Expr::Literal(literal) => of_literal(literal).ok(),
@@ -272,8 +273,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Says of an operand what it is.
-    fn told(&self, expr: &IdedExpr, kind: Kind) -> String {
+    /// Describes an operand and its type.
+    fn describe(&self, expr: &IdedExpr, kind: Kind) -> String {
         let name = match self.literal(expr) {
             Some(Val::Number(number)) => Some(format!("`{}`", number.spelled())),
             Some(Val::Text(text)) => Some(format!("`{}`", Value::from(text.as_ref()))),
@@ -282,7 +283,7 @@ impl<'a> Compiler<'a> {
         format!("{} is {}", name.as_deref().unwrap_or("the other side"), kind.in_words())
     }
 
-    /// A macro over a list, which the parser has written out as a loop.
+    /// Compiles a macro over a list, which the parser has expanded to a loop.
     fn each(&mut self, comprehension: &'a ComprehensionExpr) -> Result<Part, ExpressionError> {
         let ComprehensionExpr { iter_range, iter_var, accu_var, loop_step, .. } = comprehension;
         let is_result = |expr: &IdedExpr| matches!(&expr.expr, Expr::Ident(name) if name == accu_var);
@@ -313,7 +314,7 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// What a step of a loop adds to its result.
+/// Returns what a loop step adds to its result.
 fn added(step: &IdedExpr) -> Option<&IdedExpr> {
     match &step.expr {
         Expr::Call(call) if call.func_name == operators::ADD => call.args.get(1),
@@ -340,7 +341,7 @@ fn of_literal(literal: &LiteralValue) -> Result<Val<'static>, ExpressionError> {
         LiteralValue::String(text) => Val::Text(text.inner().to_owned().into()),
         LiteralValue::Null => Val::Null,
         LiteralValue::Bytes(_) => {
-            return Err(ExpressionError::new("an expression has no use for bytes").with_help("write a text: `'…'`"));
+            return Err(ExpressionError::new("byte literals are not supported").with_help("write text: `'…'`"));
         }
     })
 }
@@ -374,14 +375,14 @@ fn kind_of_call(name: &str) -> Option<Kind> {
     }
 }
 
-/// What the parser gives and no expression can have.
+/// Returns the error for a syntax tree that no supported expression can have.
 fn without_meaning() -> ExpressionError {
-    ExpressionError::new("a part of the expression has no meaning here")
+    ExpressionError::new("a part of the expression is not supported")
 }
 
 fn read_as_numbers(column: &str) -> String {
     format!(
         "to read it as numbers write `numbers: [{column}]` in `molecules.read`, or `types: {{ {column}: float }}` in \
-         `table.read`, and list what stands for a missing value in `missing`"
+         `table.read`, and list texts for missing values in `missing`"
     )
 }

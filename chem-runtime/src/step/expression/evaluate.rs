@@ -1,4 +1,4 @@
-//! An expression at work on the rows of one table.
+//! Evaluates a compiled expression on the rows of a table.
 
 use std::cmp::Ordering;
 
@@ -8,41 +8,41 @@ use super::number::Operation;
 use super::value::Val;
 use crate::artifact::ColumnData;
 
-/// What an expression says of a row.
+/// The result of a condition for a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict<'t> {
-    /// It holds.
+    /// The condition holds.
     True,
-    /// It does not hold.
+    /// The condition does not hold.
     False,
-    /// It cannot be decided, because the row has no value in this column.
+    /// The result depends on this column, whose value is missing.
     Missing(&'t str),
-    /// It cannot be evaluated, for this reason.
+    /// The condition cannot be evaluated, for this reason.
     Error(String),
 }
 
-/// An expression bound to a table.
+/// An expression compiled for a table.
 pub struct Condition<'t> {
     pub(super) root: Node,
     pub(super) columns: Vec<(&'t str, &'t ColumnData)>,
 }
 
-/// A part of an expression, ready to be evaluated.
+/// A node of a compiled expression.
 #[derive(Debug)]
 pub(super) enum Node {
     Literal(Val<'static>),
     /// The cell in the column at this index.
     Cell(usize),
-    /// Whether the column at this index has no value.
+    /// Whether the value in the column at this index is missing.
     IsMissing(usize),
-    /// The variable of a macro, by how many macros are around the one that it belongs to.
+    /// The variable of a macro, by the number of macros that enclose that macro.
     Variable(usize),
     List(Vec<Node>),
     Not(Box<Node>),
-    /// `&&`, or else `||`.
+    /// `&&` if true, else `||`.
     Both(bool, Box<[Node; 2]>),
     If(Box<[Node; 3]>),
-    /// `==`, or else `!=`.
+    /// `==` if true, else `!=`.
     Equal(bool, Box<[Node; 2]>),
     Order(Order, Box<[Node; 2]>),
     In(Box<[Node; 2]>),
@@ -53,7 +53,7 @@ pub(super) enum Node {
     Each(Each, Box<EachOf>),
 }
 
-/// The comparisons that ask for an order.
+/// The ordering comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Less,
@@ -68,23 +68,23 @@ pub(super) enum Each {
     All,
     Exists,
     ExistsOne,
-    /// What the body gives for those elements of which the condition, if there is one, holds.
+    /// The values of the body for the elements that satisfy the condition, if there is one.
     Map,
 }
 
-/// What a macro is over.
+/// The operands of a macro.
 #[derive(Debug)]
 pub(super) struct EachOf {
     pub(super) list: Node,
-    /// What has to hold of an element.
+    /// The condition on an element.
     pub(super) condition: Option<Node>,
-    /// What becomes of an element in a [`Each::Map`].
+    /// The body of a [`Each::Map`].
     pub(super) body: Option<Node>,
 }
 
-/// Why there is no value.
+/// Why an evaluation stopped without a value.
 enum Stop {
-    /// The column at this index has none.
+    /// The value in the column at this index is missing.
     Missing(usize),
     Error(String),
 }
@@ -116,8 +116,8 @@ impl Order {
 }
 
 impl<'t> Condition<'t> {
-    /// What the expression says of the row with this number. The work on a row is limited by
-    /// [`EXPRESSION_WORK`](crate::step::limits::EXPRESSION_WORK).
+    /// Evaluates the condition for the row at this index. [`EXPRESSION_WORK`](crate::step::limits::EXPRESSION_WORK) limits
+    /// the work on a row.
     pub fn test(&self, row: usize) -> Verdict<'t> {
         budget::for_row(|| self.decide(row)).unwrap_or_else(Verdict::Error)
     }
@@ -126,16 +126,14 @@ impl<'t> Condition<'t> {
         match (Row { columns: &self.columns, row, scope: Vec::new() }.value(&self.root)) {
             Ok(Val::Truth(true)) => Verdict::True,
             Ok(Val::Truth(false)) => Verdict::False,
-            Ok(other) => {
-                Verdict::Error(format!("the expression gives {} where true or false is needed", other.in_words()))
-            }
+            Ok(other) => Verdict::Error(format!("the expression is {}; expected true or false", other.in_words())),
             Err(Stop::Missing(index)) => Verdict::Missing(self.columns[index].0),
             Err(Stop::Error(reason)) => Verdict::Error(reason),
         }
     }
 }
 
-/// A row, with the variables of the macros around what is evaluated.
+/// A row, with the variables of the enclosing macros.
 struct Row<'a> {
     columns: &'a [(&'a str, &'a ColumnData)],
     row: usize,
@@ -144,7 +142,7 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
-        // What stands in no macro is evaluated once.
+        // A node outside macros is evaluated once and costs nothing.
         let repeated = !self.scope.is_empty();
         if repeated {
             budget::spend(1)?;
@@ -188,9 +186,9 @@ impl<'a> Row<'a> {
                 [left, right] => Err(between("in", &left, &right)),
             },
             Node::Element(sides) => match self.pair(sides)? {
-                [Val::List(mut items), Val::Number(at)] => match at.place().filter(|at| *at < items.len()) {
+                [Val::List(mut items), Val::Number(at)] => match at.index().filter(|at| *at < items.len()) {
                     Some(at) => Ok(items.swap_remove(at)),
-                    None => Err(format!("there is no element {} in a list of {}", at.spelled(), items.len()).into()),
+                    None => Err(format!("index {} is out of range for a list of {}", at.spelled(), items.len()).into()),
                 },
                 [left, right] => {
                     Err(format!("`[…]` cannot be applied to {}, {}", left.in_words(), right.in_words()).into())
@@ -232,7 +230,7 @@ impl<'a> Row<'a> {
         Ok([self.operand(left)?, self.operand(right)?])
     }
 
-    /// The value of `node`, which what it is part of looks through.
+    /// Evaluates an operand, and charges for its size because the operation reads all of it.
     fn operand(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
         let value = self.value(node)?;
         if !self.scope.is_empty() {
@@ -244,11 +242,11 @@ impl<'a> Row<'a> {
     fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
         match self.value(node)? {
             Val::Truth(truth) => Ok(truth),
-            other => Err(format!("found {} where true or false is needed", other.in_words()).into()),
+            other => Err(format!("expected true or false, found {}", other.in_words()).into()),
         }
     }
 
-    /// `&&`, or else `||`. What decides by itself, on either side, is not held up by what the other side lacks.
+    /// Evaluates `&&`, or `||` if `and` is false. A side that decides the result does so even if the other has no value.
     fn both(&mut self, and: bool, sides: &'a [Node; 2]) -> Result<Val<'a>, Stop> {
         let [left, right] = sides;
         let left = self.value(left);
@@ -267,7 +265,7 @@ impl<'a> Row<'a> {
     fn each(&mut self, each: Each, of: &'a EachOf) -> Result<Val<'a>, Stop> {
         let items = match self.value(&of.list)? {
             Val::List(items) => items,
-            other => return Err(format!("found {} where a list is needed", other.in_words()).into()),
+            other => return Err(format!("expected a list, found {}", other.in_words()).into()),
         };
         let (mut given, mut found, mut pending) = (Vec::new(), 0, None);
         for item in items {
@@ -281,7 +279,7 @@ impl<'a> Row<'a> {
             match (each, chosen) {
                 (Each::All, Ok(false)) => return Ok(Val::Truth(false)),
                 (Each::Exists, Ok(true)) => return Ok(Val::Truth(true)),
-                // An element further on may still decide.
+                // A later element may still decide the result.
                 (Each::All | Each::Exists, Err(stop)) => pending = Some(stop),
                 (Each::ExistsOne, Ok(true)) => found += 1,
                 (Each::Map | Each::ExistsOne, Err(stop)) => return Err(stop),
@@ -299,5 +297,5 @@ impl<'a> Row<'a> {
 }
 
 fn between(symbol: &str, left: &Val<'_>, right: &Val<'_>) -> Stop {
-    format!("`{symbol}` cannot stand between {} and {}", left.in_words(), right.in_words()).into()
+    format!("`{symbol}` cannot be applied to {} and {}", left.in_words(), right.in_words()).into()
 }

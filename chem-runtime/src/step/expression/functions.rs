@@ -6,7 +6,7 @@ use super::number::{Number, Operation, real};
 use super::patterns;
 use super::value::Val;
 
-/// A function, by what it takes.
+/// A function, by the types of its arguments.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Function {
     /// One number.
@@ -17,13 +17,13 @@ pub(super) enum Function {
     Text(fn(&str) -> String),
     /// Two texts.
     Texts(fn(&str, &str) -> Result<bool, String>),
-    /// One value of several kinds: what it cannot be applied to, it gives nothing for.
+    /// One value of several types. Returns `None` for other types.
     Any(fn(&Val<'_>) -> Option<Result<Val<'static>, String>>),
-    /// Numbers, or one list of them: the greatest, or else the least.
+    /// Numbers, or one list of numbers: the maximum or the minimum.
     Extreme { greatest: bool },
 }
 
-/// The function that a call names, and how many values it takes; several for an extreme.
+/// Returns the function called `name`, and the number of its arguments. An extreme also takes several.
 pub(super) fn named(name: &str) -> Option<(Function, usize)> {
     use Function::{Any, Extreme, Numbers, Text, Texts};
     Some(match name {
@@ -54,9 +54,9 @@ pub(super) fn named(name: &str) -> Option<(Function, usize)> {
 }
 
 impl Function {
-    /// What the function, which an expression calls `name`, gives for `values`.
+    /// Applies the function, called `name` in messages, to `values`.
     pub(super) fn apply<'a>(self, name: &str, values: &[Val<'a>]) -> Result<Val<'a>, String> {
-        let given = match (self, values) {
+        let result = match (self, values) {
             (Self::Number(apply), [Val::Number(number)]) => Some(apply(*number).map(Val::Number)),
             (Self::Numbers(operation), [Val::Number(one), Val::Number(other)]) => {
                 Some(operation.apply(*one, *other).map(Val::Number))
@@ -68,14 +68,14 @@ impl Function {
             (Self::Extreme { greatest }, items) => extreme(greatest, items),
             _ => None,
         };
-        given.unwrap_or_else(|| {
+        result.unwrap_or_else(|| {
             let words: Vec<&str> = values.iter().map(Val::in_words).collect();
             Err(format!("`{}` cannot be applied to {}", spelled(name), words.join(", ")))
         })
     }
 }
 
-/// A function as an expression spells it.
+/// Returns the name of a function in expressions.
 pub(super) fn spelled(name: &str) -> &str {
     match name {
         "math.@max" => "math.greatest",
@@ -112,7 +112,7 @@ fn double_of(value: &Val<'_>) -> Option<Result<Val<'static>, String>> {
         Val::Number(number) => real(number.real()),
         Val::Text(text) => match text.parse() {
             Ok(number) => real(number),
-            Err(_) => Err(format!("`double`: `{text}` is no number")),
+            Err(_) => Err(format!("`double`: `{text}` is not a number")),
         },
         _ => return None,
     };
@@ -124,7 +124,7 @@ fn int_of(value: &Val<'_>) -> Option<Result<Val<'static>, String>> {
         Val::Number(number) => number.truncated(),
         Val::Text(text) => match text.parse::<i64>() {
             Ok(number) => Ok(Number::Whole(number.into())),
-            Err(_) => Err(format!("`int`: `{text}` is no whole number")),
+            Err(_) => Err(format!("`int`: `{text}` is not an integer")),
         },
         _ => return None,
     };

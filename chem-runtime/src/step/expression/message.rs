@@ -1,11 +1,11 @@
-//! What the library says, in the words of who wrote the expression.
+//! Translates the library's syntax errors for the author of an expression.
 
 use cel::ParseErrors;
 
 use super::ExpressionError;
 use super::parse::MAX_DEPTH;
 
-/// The first error of a parse. Those after it are mostly its echoes.
+/// Returns the first error of a parse. Later errors are usually consequences of it.
 pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
     let Some(first) = errors.errors.first() else {
         return ExpressionError::new("the expression cannot be parsed");
@@ -16,15 +16,15 @@ pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
     let word = word(rest);
     let at = start..start + word.len();
     if message.contains("Recursion limit") {
-        let message = format!("the expression is nested too deeply; {MAX_DEPTH} levels are the limit");
-        return ExpressionError::new(message).with_help("split it over two steps");
+        let message = format!("the expression is nested too deeply; the limit is {MAX_DEPTH} levels");
+        return ExpressionError::new(message).with_help("split it into two steps");
     }
     if rest.is_empty() {
         let error = match message.strip_prefix("missing ") {
             Some(missing) => {
-                format!("{} is missing at the end", missing.split(" at ").next().unwrap_or(missing).replace('\'', "`"))
+                format!("missing {} at the end", missing.split(" at ").next().unwrap_or(missing).replace('\'', "`"))
             }
-            None => "the expression ends where a value is needed".to_owned(),
+            None => "expected a value at the end".to_owned(),
         };
         return ExpressionError::new(error).at(start..start);
     }
@@ -35,7 +35,7 @@ pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
         || message.starts_with("extraneous input")
         || message.starts_with("no viable")
     {
-        let error = ExpressionError::new(format!("`{word}` is not expected here")).at(at);
+        let error = ExpressionError::new(format!("unexpected `{word}`")).at(at);
         return match word {
             "and" | "AND" => error.with_help("write `&&`"),
             "or" | "OR" => error.with_help("write `||`"),
@@ -45,14 +45,14 @@ pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
     }
     if let Some(missing) = message.strip_prefix("missing ") {
         let missing = missing.split(" at ").next().unwrap_or(missing).replace('\'', "`");
-        return ExpressionError::new(format!("{missing} is missing before `{word}`")).at(at);
+        return ExpressionError::new(format!("missing {missing} before `{word}`")).at(at);
     }
     if let Some(name) = message.strip_prefix("reserved identifier: ") {
         let error = ExpressionError::new(format!("`{name}` is a reserved word")).at(at);
-        return error.with_help(format!("a column of that name is `row[\"{name}\"]`"));
+        return error.with_help(format!("write `row[\"{name}\"]` for a column of that name"));
     }
     if message.starts_with("invalid int literal") || message.starts_with("invalid double literal") {
-        return ExpressionError::new(format!("`{word}` is too large for a number")).at(at);
+        return ExpressionError::new(format!("the number `{word}` is too large")).at(at);
     }
     ExpressionError::new(message.to_owned()).at(at)
 }
@@ -60,18 +60,20 @@ pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {
 fn unknown_token(rest: &str, start: usize) -> ExpressionError {
     let first = rest.chars().next().unwrap_or_default();
     let at = start..start + first.len_utf8();
-    let error = ExpressionError::new(format!("`{first}` has no meaning here"));
+    let error = ExpressionError::new(format!("unexpected `{first}`"));
     match first {
         '=' => error.at(at).with_help("write `==` to compare"),
         '&' => error.at(at).with_help("write `&&`"),
         '|' => error.at(at).with_help("write `||`"),
-        '\'' | '"' => ExpressionError::new("the text that begins here does not end, or has a wrong escape").at(at),
-        _ if first.is_alphabetic() => error.at(at).with_help("a column whose name is no identifier is `row[\"…\"]`"),
+        '\'' | '"' => ExpressionError::new("unclosed quote or invalid escape").at(at),
+        _ if first.is_alphabetic() => {
+            error.at(at).with_help("write `row[\"…\"]` for a column whose name is not an identifier")
+        }
         _ => error.at(at),
     }
 }
 
-/// Where the library's line and column, both from 1 and the latter in characters, are.
+/// Converts the library's line and column, both from 1 and the latter in characters, to a byte offset.
 fn offset(text: &str, (line, column): (isize, isize)) -> usize {
     let line = usize::try_from(line - 1).unwrap_or(0);
     let column = usize::try_from(column - 1).unwrap_or(0);
@@ -80,7 +82,7 @@ fn offset(text: &str, (line, column): (isize, isize)) -> usize {
     start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
 }
 
-/// The token that `rest` begins with, roughly.
+/// Returns the token at the start of `rest`, approximately.
 fn word(rest: &str) -> &str {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());

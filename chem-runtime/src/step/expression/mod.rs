@@ -1,17 +1,17 @@
 //! Expressions: conditions over the columns of a table, in the Common Expression Language (CEL).
 //!
-//! An identifier is a column; `row["Mol Weight"]` is a column whose name is no identifier; `params.x` is a parameter of
-//! the flow. The language is CEL's operators, its macros over lists, and the functions of [`FUNCTIONS`]: a list of our
-//! own, so that a new release of the library cannot change what a stored flow means.
+//! An identifier is a column; `row["Mol Weight"]` is a column whose name is not an identifier; `params.x` is a parameter of
+//! the flow. The language consists of CEL's operators, its macros over lists, and the functions in [`FUNCTIONS`]: a fixed
+//! list, so that a new release of the library cannot change the meaning of a stored flow.
 //!
-//! Two things differ from CEL, and both are about tables. A value may be missing: what cannot be decided without it is
-//! [`Verdict::Missing`], as in SQL, and `column == null` asks for it. And there is one kind of number: `/` divides as on
-//! paper, `quotient(a, b)` gives the whole quotient and `%` the remainder, which has the sign of `a`, and numbers are
-//! compared exactly. Whether a column was read as whole numbers or as others, which depends on its other rows, changes no
-//! verdict. A division by zero, a whole number that does not fit into 64 bits, and a result that is not finite are errors
-//! of their row ([`Verdict::Error`]).
+//! There are two differences from CEL. First, a value may be missing: a condition that depends on it is
+//! [`Verdict::Missing`], as in SQL, and `column == null` tests for it. Second, there is one type of number: `/` is exact
+//! division, `quotient(a, b)` gives the integer quotient and `%` the remainder, which has the sign of `a`, and numbers are
+//! compared exactly. A verdict does not depend on whether a column was read as integers or floats, which its other rows
+//! determine. A division by zero, an integer that does not fit into 64 bits, and a result that is not finite are errors of
+//! the row ([`Verdict::Error`]).
 //!
-//! The library parses. What an expression means is told here, and no release of the library changes it.
+//! The library only parses; this module defines the meaning of expressions.
 
 mod budget;
 mod compile;
@@ -41,7 +41,7 @@ use self::parse::{Parsed, Reference};
 use crate::artifact::Table;
 use crate::fingerprint::as_read_back;
 
-/// A CEL expression that is known to parse, with the flow parameters that it names.
+/// A parsed CEL expression with the values of its flow parameters.
 ///
 /// ```
 /// use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
@@ -67,13 +67,13 @@ pub struct Expression {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ExpressionError {
-    /// What is wrong, in the words of who wrote it.
+    /// What is wrong, in the author's own names.
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// The bytes of the expression that it is about.
+    /// The bytes of the expression that are wrong.
     pub at: Option<Range<usize>>,
-    /// The flow parameter that has no value, if that is the trouble.
+    /// The flow parameter without a value, if that is the error.
     pub unbound: Option<String>,
 }
 
@@ -100,26 +100,26 @@ impl ExpressionError {
 }
 
 impl Expression {
-    /// The expression that `cel` says.
+    /// Parses an expression.
     ///
     /// # Errors
-    /// Says where and why it does not parse.
+    /// Fails if `cel` is not a valid expression.
     pub fn new(cel: impl Into<Arc<str>>) -> Result<Self, ExpressionError> {
         let cel = cel.into();
         let parsed = Arc::new(parse::parse(&cel)?);
         Ok(Self { cel, params: BTreeMap::new(), parsed })
     }
 
-    /// The same expression with a value for `params.NAME`. A parameter that it does not name is not taken up, and so is
-    /// no part of its identity.
+    /// Sets the value of `params.NAME`. Ignores a parameter that the expression does not use, so that it is not part of its
+    /// identity.
     ///
     /// # Errors
-    /// Says that the value is neither a scalar nor a list of scalars.
+    /// Fails if the value is neither a scalar nor a list of scalars.
     pub fn with_param(mut self, name: &str, value: impl Into<Value>) -> Result<Self, ExpressionError> {
         if self.parsed.params.iter().any(|reference| reference.name == name) {
             let value = normal(&value.into()).ok_or_else(|| {
                 ExpressionError::new(format!(
-                    "the parameter `{name}` is neither text, number, truth value nor a list of them"
+                    "the parameter `{name}` is neither text, a number, a boolean nor a list of these"
                 ))
             })?;
             self.params.insert(name.to_owned(), value);
@@ -127,25 +127,25 @@ impl Expression {
         Ok(self)
     }
 
-    /// The text of the expression.
+    /// Returns the text of the expression.
     pub fn as_str(&self) -> &str {
         &self.cel
     }
 
-    /// The flow parameters that it names, with their values.
+    /// Returns the values of the flow parameters that the expression uses.
     pub fn params(&self) -> &BTreeMap<String, Value> {
         &self.params
     }
 
-    /// The columns that it names, in the order in which it first names them.
+    /// Returns the columns that the expression uses, in the order of first use.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.parsed.columns.iter().map(|column| column.name.as_str())
     }
 
-    /// The expression made ready for the rows of `table`. Testing rows is then cheap, and works from any thread.
+    /// Compiles the expression for the rows of `table`. Testing rows is then cheap, and possible from any thread.
     ///
     /// # Errors
-    /// Names a column that the table does not have, or a flow parameter without a value.
+    /// Fails if the table lacks a column, a flow parameter has no value, or an operation can never succeed.
     pub fn over<'t>(&self, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
         compile::over(self, table)
     }
@@ -158,8 +158,8 @@ impl Expression {
     }
 }
 
-/// A parameter's value as expressions see it: `5.0` is the whole number 5 however it was written, so that an expression
-/// means the same before and after its parameters were stored.
+/// Normalizes the value of a parameter: `5.0` becomes the integer 5, so that storing the parameters does not change the
+/// meaning of an expression.
 fn normal(value: &Value) -> Option<Value> {
     match value {
         Value::Bool(_) | Value::String(_) | Value::Number(_) => Some(as_read_back(value.clone())),
@@ -170,7 +170,7 @@ fn normal(value: &Value) -> Option<Value> {
     }
 }
 
-// The text and the parameters say all there is; the parsed form follows from the text.
+// The parsed form follows from the text.
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
         self.cel == other.cel && self.params == other.params

@@ -1,4 +1,4 @@
-//! What the names in an expression stand for: columns, parameters of the flow, functions, and variables of macros.
+//! Resolves the names in an expression: columns, flow parameters, functions, and variables of macros.
 
 use std::ops::Range;
 
@@ -70,7 +70,7 @@ const RESERVED: &[&str] = &[
     "while",
 ];
 
-/// The column called `name` as an expression spells it: a name that is no identifier stands in `row["…"]`.
+/// Returns the column called `name` in the notation of expressions: `row["…"]`, if the name is not an identifier.
 pub(crate) fn spelled(name: &str) -> String {
     let mut characters = name.chars();
     let is_identifier = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
@@ -78,7 +78,7 @@ pub(crate) fn spelled(name: &str) -> String {
     if is_identifier && !RESERVED.contains(&name) { name.to_owned() } else { format!("row[{}]", Value::from(name)) }
 }
 
-/// Those of [`FUNCTIONS`] that are called on a value: `name.contains('x')`.
+/// The [`FUNCTIONS`] that are called on a value: `name.contains('x')`.
 const METHODS: &[&str] = &[
     "all",
     "contains",
@@ -93,10 +93,10 @@ const METHODS: &[&str] = &[
     "upperAscii",
 ];
 
-/// Those that are called either way.
+/// The [`FUNCTIONS`] that can be called either way.
 const EITHER: &[&str] = &["matches", "size"];
 
-/// Turns every identifier of `root` into what it stands for.
+/// Resolves every identifier in `root`.
 pub(super) fn resolve(mut root: IdedExpr, text: &str, info: &SourceInfo) -> Result<Parsed, ExpressionError> {
     let mut names = Names { text, info, columns: Vec::new(), params: Vec::new(), bound: Vec::new() };
     names.resolve(&mut root)?;
@@ -117,9 +117,7 @@ impl Names<'_> {
         match &mut node.expr {
             Expr::Ident(name) if self.bound.contains(name) => Ok(()),
             Expr::Ident(name) if name == "params" => {
-                Err(ExpressionError::new("`params` is all parameters of the flow")
-                    .at(at)
-                    .with_help("name one: `params.NAME`"))
+                Err(ExpressionError::new("`params` is not a value").at(at).with_help("name a parameter: `params.NAME`"))
             }
             Expr::Ident(name) => {
                 let name = std::mem::take(name);
@@ -129,10 +127,10 @@ impl Names<'_> {
             Expr::Select(select) => {
                 let is_params = matches!(&select.operand.expr, Expr::Ident(name) if name == "params") && !select.test;
                 if !is_params {
-                    let what = format!("`.{}` has no meaning here", select.field);
+                    let what = format!("unexpected `.{}`", select.field);
                     return Err(ExpressionError::new(what)
                         .at(at)
-                        .with_help("only `params` has members; a column whose name has a dot is `row[\"…\"]`"));
+                        .with_help("only `params` has members; write `row[\"…\"]` for a column whose name has a dot"));
                 }
                 let name = std::mem::take(&mut select.field);
                 let at = self.at(select.operand.id).start..self.after_dot(at.end, &name);
@@ -161,11 +159,11 @@ impl Names<'_> {
             }
             Expr::List(list) => list.elements.iter_mut().try_for_each(|element| self.resolve(element)),
             Expr::Literal(LiteralValue::Bytes(_)) => {
-                Err(ExpressionError::new("an expression has no use for bytes").at(at).with_help("take the `b` away"))
+                Err(ExpressionError::new("byte literals are not supported").at(at).with_help("remove the `b`"))
             }
             Expr::Literal(_) => Ok(()),
             Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
-                Err(ExpressionError::new("an expression has no use for `{…}`").at(at))
+                Err(ExpressionError::new("`{…}` is not supported").at(at))
             }
         }
     }
@@ -175,8 +173,8 @@ impl Names<'_> {
         if let Some((column, id, negated)) = null_test(call)
             && !self.bound.contains(&column)
         {
-            let position = self.column_position(column, self.at(id));
-            let test = IdedExpr { id: node.id, expr: Expr::Ident(missing_ident(position)) };
+            let index = self.column_index(column, self.at(id));
+            let test = IdedExpr { id: node.id, expr: Expr::Ident(missing_ident(index)) };
             node.expr = if negated { negation(test) } else { test.expr };
             return Ok(());
         }
@@ -188,14 +186,14 @@ impl Names<'_> {
             let error =
                 ExpressionError::new(format!("there is no function `{name}`")).at(self.before_bracket(at.start, &name));
             return Err(match nearest(&name, FUNCTIONS.iter().copied()) {
-                Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
-                None => error.with_help(format!("there are {}", listed(FUNCTIONS))),
+                Some(nearest) => error.with_help(format!("did you mean `{nearest}`?")),
+                None => error.with_help(format!("the functions are {}", listed(FUNCTIONS))),
             });
         }
         let on_value = call.target.is_some() && !in_math;
         if !operator && on_value != METHODS.contains(&name.as_str()) && !EITHER.contains(&name.as_str()) {
             let right = if on_value { format!("{name}(…)") } else { format!("value.{name}(…)") };
-            return Err(ExpressionError::new(format!("`{name}` is not called like this"))
+            return Err(ExpressionError::new(format!("`{name}` cannot be called like this"))
                 .at(self.before_bracket(at.start, &name))
                 .with_help(format!("write `{right}`")));
         }
@@ -210,7 +208,7 @@ impl Names<'_> {
         call.args.iter_mut().try_for_each(|argument| self.resolve(argument))
     }
 
-    /// A pattern that is written out is tried before any row is.
+    /// Checks a literal pattern before any row is tested.
     fn check_pattern(&self, call: &CallExpr) -> Result<(), ExpressionError> {
         match call.args.last() {
             Some(IdedExpr { id, expr: Expr::Literal(LiteralValue::String(pattern)) }) => {
@@ -221,18 +219,18 @@ impl Names<'_> {
     }
 
     fn column(&mut self, name: String, at: Range<usize>) -> Expr {
-        Expr::Ident(column_ident(self.column_position(name, at)))
+        Expr::Ident(column_ident(self.column_index(name, at)))
     }
 
-    fn column_position(&mut self, name: String, at: Range<usize>) -> usize {
-        position(&mut self.columns, name, at)
+    fn column_index(&mut self, name: String, at: Range<usize>) -> usize {
+        index_of(&mut self.columns, name, at)
     }
 
     fn param(&mut self, name: String, at: Range<usize>) -> Expr {
-        Expr::Ident(param_ident(position(&mut self.params, name, at)))
+        Expr::Ident(param_ident(index_of(&mut self.params, name, at)))
     }
 
-    /// Where the node stands. The library's ranges include their last byte.
+    /// Returns the bytes of a node. The library's ranges include their last byte.
     fn at(&self, id: u64) -> Range<usize> {
         let (start, last) = self.info.offset_for(id).unwrap_or_default();
         let start = self.text.floor_char_boundary(start as usize);
@@ -245,7 +243,7 @@ impl Names<'_> {
         if rest.trim_start().starts_with(field) { dot + gap + field.len() } else { dot }
     }
 
-    /// The library says of a call where its bracket opens.
+    /// Returns the bytes of the name of a call, whose position in the library is that of its bracket.
     fn before_bracket(&self, bracket: usize, name: &str) -> Range<usize> {
         let before = self.text.get(..bracket).unwrap_or_default().trim_end();
         match before.strip_suffix(name) {
@@ -255,14 +253,14 @@ impl Names<'_> {
     }
 }
 
-fn position(references: &mut Vec<Reference>, name: String, at: Range<usize>) -> usize {
+fn index_of(references: &mut Vec<Reference>, name: String, at: Range<usize>) -> usize {
     references.iter().position(|reference| reference.name == name).unwrap_or_else(|| {
         references.push(Reference { name, at });
         references.len() - 1
     })
 }
 
-/// The column in `row["column"]`, and the node that names it.
+/// Returns the column in `row["column"]`, and the node with its name.
 fn row_member(call: &CallExpr) -> Option<(String, u64)> {
     match call.args.as_slice() {
         [row, IdedExpr { expr: Expr::Literal(LiteralValue::String(column)), id }]
@@ -274,7 +272,7 @@ fn row_member(call: &CallExpr) -> Option<(String, u64)> {
     }
 }
 
-/// The column in `column == null`, the node that names it, and whether it is `!=`.
+/// Returns the column in `column == null`, the node with its name, and whether the operator is `!=`.
 fn null_test(call: &CallExpr) -> Option<(String, u64, bool)> {
     let negated = match call.func_name.as_str() {
         operators::EQUALS => false,

@@ -1,27 +1,27 @@
-//! Numbers in expressions: one kind to whoever writes an expression, whole or not.
+//! Numbers in expressions: a single type for the author, represented as integers or floats.
 //!
-//! A cell counts by its value. Whether a file's column was read as whole numbers or as others depends on the other rows,
-//! so that a whole number is exact in a column of either type, and no verdict changes with its neighbours.
+//! Only the value of a cell matters. Whether a column of a file was read as integers or floats depends on its other rows;
+//! an integer is therefore exact in a column of either type, and no verdict depends on other rows.
 
 use std::cmp::Ordering;
 
 use crate::artifact::write_float;
 
-/// A number. A real one is finite.
+/// A number.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Number {
-    /// A whole number, of 64 bits with a sign or without one.
+    /// An integer within the range of `i64` or `u64`.
     Whole(i128),
-    /// A number that was computed or written as a real one; it may be whole all the same.
+    /// A finite float, which may have an integer value.
     Real(f64),
 }
 
 use Number::{Real, Whole};
 
-/// 2^63, from which on no `f64` is an `i64`.
+/// 2^63, the smallest positive `f64` integer that does not fit into an `i64`.
 const BEYOND: f64 = 9_223_372_036_854_775_808.0;
 
-/// The arithmetic of operators and of [`quotient`](Operation::Quotient).
+/// The arithmetic operators, and the function [`quotient`](Operation::Quotient).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     Add,
@@ -33,7 +33,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// How an expression spells it.
+    /// Returns the operator or function in expressions.
     pub(super) fn symbol(self) -> &'static str {
         match self {
             Self::Add => "+",
@@ -45,11 +45,10 @@ impl Operation {
         }
     }
 
-    /// The result.
+    /// Computes the result.
     ///
     /// # Errors
-    /// Says that there is none: a whole number that does not fit into 64 bits, a number that is not finite, or a division
-    /// by zero.
+    /// Fails for an integer that does not fit into 64 bits, a result that is not finite, or a division by zero.
     pub(super) fn apply(self, left: Number, right: Number) -> Result<Number, String> {
         match self {
             Self::Add => left.with(right, i128::checked_add, |left, right| left + right),
@@ -65,7 +64,7 @@ impl Operation {
             },
             Self::Quotient => match (left.exact(), right.exact()) {
                 (Some(left), Some(right)) => whole(left.checked_div(right)),
-                // Without the remainder first, 1 / 0.1 would be 10, and the remainder 0.1.
+                // Subtract the remainder first: 1 / 0.1 would otherwise be 10, although the remainder is 0.1.
                 _ => {
                     let (left, right) = (left.real(), right.real());
                     real(((left - left % right) / right).round())?.truncated()
@@ -76,13 +75,13 @@ impl Operation {
 }
 
 impl Number {
-    /// The number in a cell.
+    /// Converts the number in a cell.
     pub(super) fn of_cell(value: f64) -> Self {
         let number = Real(value);
         number.exact().map_or(number, Whole)
     }
 
-    /// The number as a real one.
+    /// Returns the number as a float.
     pub(super) fn real(self) -> f64 {
         match self {
             Whole(number) => number as f64,
@@ -90,7 +89,7 @@ impl Number {
         }
     }
 
-    /// The whole number that it is, if it is one that 64 bits hold.
+    /// Returns the number as an integer, if it is one and fits into 64 bits.
     fn exact(self) -> Option<i128> {
         match self {
             Whole(number) => Some(number),
@@ -99,8 +98,8 @@ impl Number {
         }
     }
 
-    /// The same as a place in a list.
-    pub(super) fn place(self) -> Option<usize> {
+    /// Returns the number as an index of a list.
+    pub(super) fn index(self) -> Option<usize> {
         usize::try_from(self.exact()?).ok()
     }
 
@@ -138,7 +137,7 @@ impl Number {
         })
     }
 
-    /// The number rounded by `round`. A whole number is that already.
+    /// Rounds the number with `round`. Integers do not change.
     pub(super) fn rounded(self, round: fn(f64) -> f64) -> Self {
         match self {
             Whole(_) => self,
@@ -146,7 +145,7 @@ impl Number {
         }
     }
 
-    /// What is left of it without its decimals, as a whole number.
+    /// Truncates the number to an integer.
     pub(super) fn truncated(self) -> Result<Self, String> {
         match self {
             Whole(_) => Ok(self),
@@ -158,18 +157,18 @@ impl Number {
         real(self.real().sqrt())
     }
 
-    /// The exact order: 2^53 + 1 is greater than 2^53, however the two are written.
+    /// Compares exactly: 2^53 + 1 is greater than 2^53 in any representation.
     pub(super) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Whole(one), Whole(other)) => one.cmp(&other),
             (Whole(one), Real(other)) => compare_exactly(one, other),
             (Real(one), Whole(other)) => compare_exactly(other, one).reverse(),
-            // Real numbers are finite; adding zero makes the two zeros one.
+            // Floats are finite here; adding zero turns -0 into 0.
             (Real(one), Real(other)) => (one + 0.0).total_cmp(&(other + 0.0)),
         }
     }
 
-    /// The number as files of text have it.
+    /// Formats the number as in text files.
     pub(super) fn spelled(self) -> String {
         match self {
             Whole(number) => number.to_string(),
@@ -183,7 +182,7 @@ impl Number {
 }
 
 fn compare_exactly(whole: i128, real: f64) -> Ordering {
-    // Beyond 2^64 there are no whole numbers here, and a conversion stops at the greatest.
+    // Integers here are below 2^64, and the conversion of a larger float saturates.
     let below = real.floor();
     whole.cmp(&(below as i128)).then(if real > below { Ordering::Less } else { Ordering::Equal })
 }
@@ -192,14 +191,13 @@ fn whole(result: Option<i128>) -> Result<Number, String> {
     match result.filter(|number| i64::try_from(*number).is_ok()) {
         Some(number) => Ok(Whole(number)),
         None => {
-            Err("the result is too large for a whole number of 64 bits; write `double(…)` around a value to compute \
-                     with real numbers"
+            Err("the result is too large for a 64-bit integer; write `double(…)` around a value to compute with floats"
                 .to_owned())
         }
     }
 }
 
-/// `result` if it is a number that can be compared with others.
+/// Checks that `result` is finite.
 pub(super) fn real(result: f64) -> Result<Number, String> {
     match result {
         result if result.is_nan() => Err("the result is not a number".to_owned()),

@@ -1,8 +1,8 @@
-//! From text to a syntax tree.
+//! Parses expressions.
 //!
-//! The library's parser is recursive and has no bound of its own on long chains of operators, so it runs on a thread
-//! whose stack holds whatever [`MAX_LENGTH`] characters can ask for. A tree deeper than [`MAX_DEPTH`] ends there: the
-//! evaluation of what is left fits on any thread.
+//! The library's parser is recursive and does not limit long chains of operators, so it runs on a thread whose stack
+//! suffices for any expression of [`MAX_LENGTH`] bytes. A tree deeper than [`MAX_DEPTH`] is refused there, so that evaluation
+//! does not overflow the stack of any thread.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -13,24 +13,24 @@ use cel::common::ast::{Expr, IdedExpr};
 use super::names::resolve;
 use super::{ExpressionError, message};
 
-/// The longest expression, in bytes.
+/// The maximum length of an expression, in bytes.
 pub const MAX_LENGTH: usize = 10_000;
 
-/// The deepest nesting of operators and calls. A chain of `&&` or `||` is one level for each doubling of its length; a
-/// sum of ten terms is ten levels.
+/// The maximum nesting of operators and calls. A chain of `&&` or `||` counts one level for each doubling of its length; a
+/// sum of ten terms counts ten levels.
 pub const MAX_DEPTH: usize = 24;
 
-/// Enough for [`MAX_LENGTH`] bytes of anything in a build without optimisation, several times over.
+/// Several times the stack that any [`MAX_LENGTH`] bytes take in a debug build.
 const PARSER_STACK: usize = 64 << 20;
 
-/// A name in an expression, and the bytes where it stands first.
+/// A name in an expression, and the bytes of its first use.
 #[derive(Debug, Clone)]
 pub(super) struct Reference {
     pub(super) name: String,
     pub(super) at: Range<usize>,
 }
 
-/// A syntax tree whose columns and parameters are numbered, and spelt as `idents` has it.
+/// A syntax tree whose columns and parameters are replaced by the identifiers in `idents`.
 pub(super) struct Parsed {
     pub(super) root: IdedExpr,
     pub(super) columns: Vec<Reference>,
@@ -61,19 +61,19 @@ fn parse_here(text: &str) -> Result<Parsed, ExpressionError> {
     let depth = depth(&root);
     if depth > MAX_DEPTH {
         return Err(ExpressionError::new(format!(
-            "the expression is nested {depth} levels deep; {MAX_DEPTH} is the limit"
+            "the expression is nested {depth} levels deep; the limit is {MAX_DEPTH}"
         ))
-        .with_help("split it over two steps"));
+        .with_help("split it into two steps"));
     }
     resolve(root, text, info)
 }
 
-/// The macros that expressions are parsed with. What may be called is in [`FUNCTIONS`](super::FUNCTIONS).
+/// Returns the environment with the macros for parsing. The permitted functions are in [`FUNCTIONS`](super::FUNCTIONS).
 fn environment() -> &'static Env {
     static ENVIRONMENT: OnceLock<Env> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let mut env = Env::stdlib().with_optional_support(false);
-        // Fails only where a name is declared twice; `every_function_is_there` would see that.
+        // Fails only if a name is declared twice, which the test `every_function_is_there` would detect.
         drop(cel::extensions::math(&mut env));
         env
     })
@@ -85,7 +85,7 @@ fn depth(expr: &IdedExpr) -> usize {
     deepest + 1
 }
 
-/// Calls `each` on what `expr` is made of. Maps and structs never get past [`resolve`].
+/// Calls `each` on the children of `expr`. [`resolve`] refuses maps and structs.
 pub(super) fn for_each_child<'e>(expr: &'e Expr, each: &mut dyn FnMut(&'e IdedExpr)) {
     match expr {
         Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).for_each(each),

@@ -1,4 +1,4 @@
-//! `matches`: regular expressions, compiled once and not for every row.
+//! The function `matches`: regular expressions, with a cache of compiled patterns.
 
 use std::cell::RefCell;
 
@@ -7,26 +7,26 @@ use regex::Regex;
 use super::budget;
 use crate::step::param::regular_expression;
 
-/// The name of our own `matches`, which takes the text and the pattern.
+/// The internal name of `matches`, which takes the text and the pattern.
 pub(super) const MATCHES: &str = "@matches";
 
-/// How many patterns a thread keeps. An expression with more compiles some of them again for each row.
-const KEPT: usize = 32;
+/// The capacity of the cache of each thread. An expression with more patterns compiles some of them again for each row.
+const CAPACITY: usize = 32;
 
-/// What compiling a pattern takes from the budget of a row: one that the row's own text makes is new each time.
+/// The cost of compiling a pattern. A pattern that depends on the row is compiled for each row.
 const COMPILING: u64 = 50_000;
 
 thread_local! {
-    /// The patterns that were compiled last, the latest at the end.
+    /// The cached patterns, the last compiled at the end.
     static COMPILED: RefCell<Vec<Regex>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Says what is wrong with a pattern.
+/// Checks that a pattern is a valid regular expression.
 pub(super) fn check(pattern: &str) -> Result<(), String> {
     with_compiled(pattern, || Ok(()), |_| ())
 }
 
-/// Whether `pattern` is found in `text`.
+/// Returns whether `pattern` matches anywhere in `text`.
 pub(super) fn matches(text: &str, pattern: &str) -> Result<bool, String> {
     with_compiled(pattern, || budget::spend(COMPILING), |regex| regex.is_match(text))
 }
@@ -42,7 +42,7 @@ fn with_compiled<T>(
         }
         before_compiling()?;
         let regex = regular_expression(pattern)?;
-        if compiled.len() == KEPT {
+        if compiled.len() == CAPACITY {
             compiled.remove(0);
         }
         let result = then(&regex);

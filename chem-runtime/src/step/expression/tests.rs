@@ -1,4 +1,4 @@
-//! What expressions mean, what is refused, and that nothing can make them overflow the stack.
+//! The meaning of expressions, the errors, and the limits on stack and work.
 
 use serde_json::json;
 
@@ -20,18 +20,18 @@ fn table() -> Table {
     .unwrap()
 }
 
-/// What `cel` says of the three molecules, in short.
+/// Returns the verdicts of `cel` on the three molecules, abbreviated.
 #[track_caller]
 fn verdicts(cel: &str) -> String {
     let (table, expression) = (table(), Expression::new(cel).unwrap());
     let condition = expression.over(&table).unwrap();
-    let say = |row| match condition.test(row) {
+    let verdict = |row| match condition.test(row) {
         Verdict::True => "yes".to_owned(),
         Verdict::False => "no".to_owned(),
         Verdict::Missing(column) => format!("?{column}"),
         Verdict::Error(message) => message,
     };
-    [say(0), say(1), say(2)].join(" | ")
+    [verdict(0), verdict(1), verdict(2)].join(" | ")
 }
 
 #[test]
@@ -48,23 +48,23 @@ fn what_can_never_be_equal_is_refused() {
         let expression = Expression::new(cel).unwrap().with_param("limit", 5).unwrap();
         expression.over(&table).map(|_| ()).map_err(|error| error.message)
     };
-    let why = "what is compared is never equal: ";
-    for (cel, told) in [
-        ("name == 5", "the column `name` is text, and `5` is a number"),
-        ("0.5 != name", "`0.5` is a number, and the column `name` is text"),
-        ("weight > 1 && name == params.limit", "the column `name` is text, and `5` is a number"),
-        ("atoms == '13'", "the column `atoms` is a number, and `\"13\"` is text"),
-        ("oral == 1", "the column `oral` is true or false, and `1` is a number"),
-        ("params.limit == name", "`5` is a number, and the column `name` is text"),
-        ("name in [5, 6.5]", "the column `name` is text, and each value of the list is a number"),
-        ("!(size(name) == name)", "the other side is a number, and the column `name` is text"),
+    let why = "the operands are never equal: ";
+    for (cel, operands) in [
+        ("name == 5", "the column `name` is text, but `5` is a number"),
+        ("0.5 != name", "`0.5` is a number, but the column `name` is text"),
+        ("weight > 1 && name == params.limit", "the column `name` is text, but `5` is a number"),
+        ("atoms == '13'", "the column `atoms` is a number, but `\"13\"` is text"),
+        ("oral == 1", "the column `oral` is true or false, but `1` is a number"),
+        ("params.limit == name", "`5` is a number, but the column `name` is text"),
+        ("name in [5, 6.5]", "the column `name` is text, but each value of the list is a number"),
+        ("!(size(name) == name)", "the other side is a number, but the column `name` is text"),
     ] {
-        assert_eq!(over(cel), Err(format!("{why}{told}")), "{cel}");
+        assert_eq!(over(cel), Err(format!("{why}{operands}")), "{cel}");
     }
     for cel in ["name == 'x'", "name in ['x', 5]", "name in []", "weight == atoms", "oral == (atoms == 1)"] {
         assert_eq!(over(cel), Ok(()), "{cel}");
     }
-    // Of a file without values nobody knows what its columns are.
+    // The type of a column without values is unknown.
     let empty = table.gather(&[2]);
     assert!(Expression::new("name == 5").unwrap().over(&empty).is_ok());
 }
@@ -79,7 +79,7 @@ fn arithmetic_mixes_them_too() {
 }
 
 #[test]
-fn a_slash_divides_as_on_paper_and_a_whole_quotient_has_a_name() {
+fn a_slash_is_exact_division_and_the_integer_quotient_is_a_function() {
     assert_eq!(verdicts("atoms / 2 == 6.5 && atoms % 2 == 1 && quotient(atoms, 2) == 6"), "yes | no | ?atoms");
     assert_eq!(verdicts("1 / atoms > 0.07"), "yes | yes | ?atoms");
     for holds in [
@@ -103,7 +103,7 @@ fn a_slash_divides_as_on_paper_and_a_whole_quotient_has_a_name() {
 
 #[test]
 fn what_is_too_large_is_an_error_of_its_row() {
-    let whole = "the result is too large for a whole number of 64 bits";
+    let whole = "the result is too large for a 64-bit integer";
     for too_large in [
         "(atoms - 13) * 2 + 9223372036854775807 > 0 && atoms * 9223372036854775807 > 0",
         "-(-9223372036854775807 - atoms) > 0",
@@ -111,13 +111,13 @@ fn what_is_too_large_is_an_error_of_its_row() {
         "int(1e300) > atoms",
         "quotient(1e300, 1) > atoms",
     ] {
-        let said = verdicts(too_large);
-        assert!(said.starts_with(whole) && said.contains("write `double(…)`"), "{too_large}: {said}");
+        let error = verdicts(too_large);
+        assert!(error.starts_with(whole) && error.contains("write `double(…)`"), "{too_large}: {error}");
     }
     assert!(verdicts("double(atoms) * 9223372036854775807 > 1e19").starts_with("yes | no"));
     for (not, why) in [("1e308 * 10", "too large"), ("math.sqrt(-1)", "not a number"), ("double('inf')", "too large")] {
-        let said = verdicts(&format!("atoms < {not}"));
-        assert!(said.starts_with("the result is") && said.contains(why), "{not}: {said}");
+        let error = verdicts(&format!("atoms < {not}"));
+        assert!(error.starts_with("the result is") && error.contains(why), "{not}: {error}");
     }
 }
 
@@ -167,33 +167,33 @@ fn patterns_match_as_they_stand() {
 }
 
 #[test]
-fn what_a_row_cannot_say_is_said_in_words() {
-    let between = "`<` cannot stand between a list and a number";
+fn errors_of_rows_are_described() {
+    let between = "`<` cannot be applied to a list and a number";
     assert_eq!(verdicts("[name] < 5"), format!("{between} | {between} | ?name"));
-    let gives = "the expression gives a number where true or false is needed";
+    let gives = "the expression is a number; expected true or false";
     assert_eq!(verdicts("atoms"), format!("{gives} | {gives} | ?atoms"));
     let round = "`math.round` cannot be applied to text";
     assert_eq!(verdicts("math.round(name) == 1.0"), format!("{round} | {round} | ?name"));
-    let and = "`&&` cannot stand between a number and true or false";
+    let and = "`&&` cannot be applied to a number and true or false";
     assert_eq!(verdicts("atoms && oral"), format!("{and} | no | ?oral"), "what is false decides");
-    let index = "there is no element 13 in a list of 2";
+    let index = "index 13 is out of range for a list of 2";
     assert_eq!(verdicts("[1, 2][atoms] == 2"), format!("{index} | yes | ?atoms"));
 }
 
-/// A column of text and a number are refused before any row is tested, with what to write.
+/// A comparison of a text column with a number is refused before any row is tested, with advice.
 #[test]
 fn what_has_no_order_is_refused() {
-    let said = wrong("name < 5");
+    let error = wrong("name < 5");
     assert!(
-        said.contains("`<` cannot stand between text and a number: the column `name` is text, and `5` is a number"),
-        "{said}"
+        error.contains("`<` cannot be applied to text and a number: the column `name` is text, but `5` is a number"),
+        "{error}"
     );
     assert!(
-        said.contains("`numbers: [name]` in `molecules.read`") && said.contains("`types: { name: float }`"),
-        "{said}"
+        error.contains("`numbers: [name]` in `molecules.read`") && error.contains("`types: { name: float }`"),
+        "{error}"
     );
-    let said = wrong("weight + name == 1");
-    assert!(said.contains("`+` cannot stand between a number and text: the column `weight` is a number"), "{said}");
+    let error = wrong("weight + name == 1");
+    assert!(error.contains("`+` cannot be applied to a number and text: the column `weight` is a number"), "{error}");
     let text = |values: [&str; 5]| ColumnData::Text(values.map(|value| Some(value.into())).to_vec());
     let table = Table::new([
         (Column::new("ic50", ColumnType::Text), text(["9.5", "10.2", "NA", "8.7", ">10"])),
@@ -202,14 +202,18 @@ fn what_has_no_order_is_refused() {
     ])
     .unwrap();
     let over = |cel: &str| Expression::new(cel).unwrap().over(&table).map(|condition| condition.test(1));
-    let said = over("ic50 < limit").unwrap_err();
-    assert!(said.message.contains("the column `ic50` is text, and 3 of its 5 values are numbers"), "{}", said.message);
-    assert!(said.help.unwrap().contains("`string(ic50)`"));
+    let error = over("ic50 < limit").unwrap_err();
+    assert!(
+        error.message.contains("the column `ic50` is text, but 3 of its 5 values are numbers"),
+        "{}",
+        error.message
+    );
+    assert!(error.help.unwrap().contains("`string(ic50)`"));
     assert!(over("id < '5' || 'x' > limit").unwrap_err().message.contains("`limit`"));
     assert_eq!(over("string(ic50) > string(limit) && id < '5'"), Ok(Verdict::True));
 }
 
-/// What is wrong with `cel`: the part that is underlined, the message, the help.
+/// Returns what is wrong with `cel`: the underlined part, the message, the help.
 #[track_caller]
 fn wrong(cel: &str) -> String {
     let error = Expression::new(cel).and_then(|expression| expression.over(&table()).map(drop)).unwrap_err();
@@ -219,14 +223,14 @@ fn wrong(cel: &str) -> String {
 
 #[test]
 fn mistakes_are_pointed_at() {
-    assert_eq!(wrong("weight <= 5 and oral"), "and: `and` is not expected here (write `&&`)");
-    assert_eq!(wrong("name = 'x'"), "=: `=` has no meaning here (write `==` to compare)");
-    assert_eq!(wrong("weight <="), ": the expression ends where a value is needed");
-    assert_eq!(wrong("(weight < 5"), ": `)` is missing at the end");
-    assert_eq!(wrong("name == 'x"), "': the text that begins here does not end, or has a wrong escape");
+    assert_eq!(wrong("weight <= 5 and oral"), "and: unexpected `and` (write `&&`)");
+    assert_eq!(wrong("name = 'x'"), "=: unexpected `=` (write `==` to compare)");
+    assert_eq!(wrong("weight <="), ": expected a value at the end");
+    assert_eq!(wrong("(weight < 5"), ": missing `)` at the end");
+    assert_eq!(wrong("name == 'x"), "': unclosed quote or invalid escape");
     assert_eq!(
         wrong("'é' == näme"),
-        "ä: `ä` has no meaning here (a column whose name is no identifier is `row[\"…\"]`)"
+        "ä: unexpected `ä` (write `row[\"…\"]` for a column whose name is not an identifier)"
     );
     assert_eq!(wrong("wieght <= 5"), "wieght: there is no column `wieght` (did you mean `weight`?)");
     assert_eq!(wrong("sized(name) < 5"), "sized: there is no function `sized` (did you mean `size`?)");
@@ -237,18 +241,18 @@ fn mistakes_are_pointed_at() {
     assert_eq!(wrong("timestamp(name) < 5").split(" (").next().unwrap(), "timestamp: there is no function `timestamp`");
     assert_eq!(
         wrong("weight.max < 5"),
-        ".: `.max` has no meaning here (only `params` has members; a column whose name has a dot is `row[\"…\"]`)"
+        ".: unexpected `.max` (only `params` has members; write `row[\"…\"]` for a column whose name has a dot)"
     );
     assert_eq!(wrong("name.matches('(')"), "'(': the pattern is not a regular expression: unclosed group");
     assert_eq!(wrong("params . limit > 5"), "params . limit: the parameter `limit` has no value");
-    assert_eq!(wrong("params > 5"), "params: `params` is all parameters of the flow (name one: `params.NAME`)");
-    assert_eq!(wrong("if > 5"), "if: `if` is a reserved word (a column of that name is `row[\"if\"]`)");
+    assert_eq!(wrong("params > 5"), "params: `params` is not a value (name a parameter: `params.NAME`)");
+    assert_eq!(wrong("if > 5"), "if: `if` is a reserved word (write `row[\"if\"]` for a column of that name)");
     assert_eq!(
         wrong("atoms > 99999999999999999999"),
-        "99999999999999999999: `99999999999999999999` is too large for a number"
+        "99999999999999999999: the number `99999999999999999999` is too large"
     );
-    assert_eq!(wrong("{'a': 1} == atoms"), "{: an expression has no use for `{…}`");
-    assert_eq!(wrong("size(name, 1) > 1"), "size(name, 1) > 1: `size` takes 1 value, and is given 2");
+    assert_eq!(wrong("{'a': 1} == atoms"), "{: `{…}` is not supported");
+    assert_eq!(wrong("size(name, 1) > 1"), "size(name, 1) > 1: `size` expects 1 argument, found 2");
     assert_eq!(wrong(" "), " : the expression is empty (write a condition, such as `logp <= 5`)");
 }
 
@@ -346,7 +350,7 @@ fn nothing_overflows_the_stack() {
     assert!(Expression::new("1".repeat(MAX_LENGTH + 1)).is_err());
 }
 
-/// What the row of a table with one text of `length` bytes costs, and what the expression says of it.
+/// Returns the time and the verdict of `cel` for a row with one text of `length` bytes.
 fn worked(cel: &str, length: usize) -> (std::time::Duration, Verdict<'static>) {
     let text = ColumnData::Text(vec![Some("x".repeat(length).into())]);
     let table = Table::new([(Column::new("name", ColumnType::Text), text)]).unwrap();

@@ -19,7 +19,7 @@ pub(super) enum Val<'a> {
 }
 
 impl<'a> Val<'a> {
-    /// The value in a cell; `None` where it is missing.
+    /// Returns the value in a cell; `None` if it is missing.
     pub(super) fn of_cell(data: &'a ColumnData, row: usize) -> Option<Self> {
         Some(match data {
             ColumnData::Text(values) => Self::Text(values.get(row)?.as_deref()?.into()),
@@ -29,7 +29,7 @@ impl<'a> Val<'a> {
         })
     }
 
-    /// The same value, of which texts are borrowed.
+    /// Returns the same value with borrowed texts.
     pub(super) fn borrowed(&self) -> Val<'_> {
         match self {
             Self::Null => Val::Null,
@@ -40,7 +40,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// What it is, in words.
+    /// Returns the type of the value in words, for messages.
     pub(super) fn in_words(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -51,7 +51,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// Whether the two are one value. Values of different kinds never are.
+    /// Returns whether two values are equal. Values of different types never are.
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -62,7 +62,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// The order of two numbers, two texts or two truth values.
+    /// Compares two numbers, two texts or two booleans; `None` for other types.
     pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Truth(one), Self::Truth(other)) => Some(one.cmp(other)),
@@ -74,14 +74,14 @@ impl<'a> Val<'a> {
 }
 
 impl Val<'static> {
-    /// The value of a parameter of the flow, which is a scalar or a list of scalars.
+    /// Converts the value of a flow parameter, which is a scalar or a list of scalars.
     pub(super) fn of_param(value: &Value) -> Self {
         match value {
             Value::Null | Value::Object(_) => Self::Null,
             Value::Bool(truth) => Self::Truth(*truth),
             Value::Number(number) => {
                 let whole = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
-                // Numbers of JSON are finite.
+                // JSON numbers are finite.
                 Self::Number(whole.map_or_else(|| Number::Real(number.as_f64().unwrap_or_default()), Number::Whole))
             }
             Value::String(text) => Self::Text(text.clone().into()),

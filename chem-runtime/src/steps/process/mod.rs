@@ -21,7 +21,7 @@ use self::environment::{set_environment, wrong_names, wrong_secrets};
 use self::undeclared::{is_path, missing_program, undeclared_files};
 use crate::prelude::*;
 use crate::records::{
-    DeclaredType, TableFormat, TableText, column_places, shortened, write_delimited, write_json_lines,
+    DeclaredType, TableFormat, TableText, column_indices, shortened, write_delimited, write_json_lines,
 };
 use crate::step::secret::{found_in, mask};
 use crate::step::{PathPart, nearest};
@@ -111,7 +111,7 @@ pub fn run_process(
     context: &ExecutionContext<'_>,
 ) -> Result<Table, StepError> {
     let columns = match &columns {
-        Some(columns) => column_places(&table, columns, "columns")?,
+        Some(columns) => column_indices(&table, columns, "columns")?,
         None => (0..table.columns().len()).collect(),
     };
     let mut sent = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::prelude::*;
-use crate::records::column_places;
+use crate::records::column_indices;
 use crate::step::PathPart;
 
 /// Keeps some columns of a table, in the given order, or drops some; and renames columns.
@@ -46,9 +46,9 @@ pub fn select_columns(
 ) -> Result<Table, StepError> {
     one_choice(columns.as_deref(), drop.as_deref(), &rename)?;
     let indices = match (&columns, &drop) {
-        (Some(columns), _) => column_places(&table, columns, "columns")?,
+        (Some(columns), _) => column_indices(&table, columns, "columns")?,
         (None, Some(drop)) => {
-            let dropped: HashSet<usize> = column_places(&table, drop, "drop")?.into_iter().collect();
+            let dropped: HashSet<usize> = column_indices(&table, drop, "drop")?.into_iter().collect();
             if !dropped.is_empty() && dropped.len() == table.columns().len() {
                 return Err(nothing_left().into());
             }
@@ -58,7 +58,7 @@ pub fn select_columns(
     };
     let kept: HashSet<usize> = indices.iter().copied().collect();
     let renamed: Vec<&str> = rename.keys().map(String::as_str).collect();
-    for (index, old) in column_places(&table, &renamed, "rename")?.iter().zip(renamed) {
+    for (index, old) in column_indices(&table, &renamed, "rename")?.iter().zip(renamed) {
         if !kept.contains(index) {
             return Err(StepError::new(format!("`rename` names the column `{old}`, which is not kept")));
         }
@@ -144,21 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
-        for (said, why) in [
-            (select(Some(&["a"]), Some(&["b"]), &[]), "one of them"),
-            (select(None, None, &[]), "nothing is selected"),
+    fn contradictory_parameters_are_refused() {
+        for (selected, why) in [
+            (select(Some(&["a"]), Some(&["b"]), &[]), "found both"),
+            (select(None, None, &[]), "expected `columns`, `drop` or `rename`"),
             (select(Some(&["d"]), None, &[]), "`a`, `b` and `c`"),
             (select(Some(&["a", "a"]), None, &[]), "twice"),
-            (select(Some(&[]), None, &[]), "no column"),
-            (select(None, Some(&["c", "a", "b"]), &[]), "every column"),
+            (select(Some(&[]), None, &[]), "`columns` is empty"),
+            (select(None, Some(&["c", "a", "b"]), &[]), "all columns"),
             (select(None, None, &[("a", "x"), ("b", "")]), "`b` an empty name"),
             (select(Some(&["a"]), None, &[("a", "")]), "`a` an empty name"),
             (select(Some(&["a"]), None, &[("b", "x")]), "not kept"),
             (select(None, None, &[("d", "x")]), "`rename`"),
             (select(None, None, &[("a", "b")]), "`b`"),
         ] {
-            assert!(said.as_ref().is_err_and(|said| said.contains(why)), "{said:?}");
+            assert!(selected.as_ref().is_err_and(|error| error.contains(why)), "{selected:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::prelude::*;
-use crate::records::{column_place, is_missing, order_of, sort_rows, two_spellings};
+use crate::records::{column_index, is_missing, order_of, sort_rows, two_spellings};
 use crate::step::{ColumnReference, same_columns};
 
 /// Sorts the rows of a table, or molecules, by one or more columns.
@@ -65,7 +65,7 @@ fn order(table: &Table, by: &[SortKey], missing_first: bool) -> Result<Vec<usize
     some_key(by)?;
     let mut keys = Vec::with_capacity(by.len());
     for key in by {
-        if let Some(data) = table.data(column_place(table, &key.column, "by")?) {
+        if let Some(data) = table.data(column_index(table, &key.column, "by")?) {
             keys.push((data, key.descending));
         }
     }
@@ -247,8 +247,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sorted_by_is_told() {
-        assert!(order(&sample(), &[], false).unwrap_err().to_string().contains("no column"));
+    fn missing_and_unknown_keys_are_refused() {
+        assert!(order(&sample(), &[], false).unwrap_err().to_string().contains("`by` is empty"));
         let key = SortKey { column: "y".to_owned(), descending: false };
         assert!(order(&sample(), &[key], false).unwrap_err().to_string().contains("`x` and `t`"));
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::sort::{compare, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
-use crate::records::{Key, column_place, column_places, is_missing, key_of, sort_rows};
+use crate::records::{Key, column_index, column_indices, is_missing, key_of, sort_rows};
 use crate::step::same_columns;
 
 /// Keeps the rows of a table, or the molecules, with the highest or lowest values of a column.
@@ -65,8 +65,8 @@ pub fn top_rows(
         refuse_numbers_in_text(all, "by", [by.as_str()])?;
         refuse_two_spellings(all, "per", &per)?;
     }
-    let ranked = rank(all, column_place(all, by.as_str(), "by")?, order == "highest")?;
-    let kept = best(all, &ranked, &column_places(all, &per, "per")?, count, ties == "keep");
+    let ranked = rank(all, column_index(all, by.as_str(), "by")?, order == "highest")?;
+    let kept = best(all, &ranked, &column_indices(all, &per, "per")?, count, ties == "keep");
     let missing = all.rows() - ranked.rows.len();
     context.signal("ranked", &json!({ "kept": kept.len(), "dropped": all.rows() - kept.len(), "missing": missing }))?;
     Ok(table.gather(&kept))

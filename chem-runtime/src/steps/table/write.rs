@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::prelude::*;
 use crate::records::{
-    TableFormat, column_places, extension, is_gzip_name, write_delimited, write_json_lines, write_without_formulas,
+    TableFormat, column_indices, extension, is_gzip_name, write_delimited, write_json_lines, write_without_formulas,
 };
 
 /// Writes a table to a CSV, TSV, JSON Lines or Parquet file.
@@ -56,7 +56,7 @@ pub fn write_table(
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let format = written_format(path.as_str(), format.as_deref())?;
-    let columns = column_indices(&table, columns.as_deref())?;
+    let columns = written_columns(&table, columns.as_deref())?;
     let written = path.write(context.files(), |out| match format {
         Written::Text(TableFormat::Delimited(delimiter)) if escape_formulas == Some(true) => {
             write_without_formulas(&table, &columns, delimiter, out)
@@ -121,12 +121,12 @@ fn written_format(path: &str, format: Option<&str>) -> Result<Written, Misfit> {
 }
 
 /// Returns the indices of the columns called `names`; of all columns, if `names` is `None`.
-fn column_indices(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, StepError> {
+fn written_columns(table: &Table, names: Option<&[ColumnName]>) -> Result<Vec<usize>, StepError> {
     let Some(names) = names else {
         return Ok((0..table.columns().len()).collect());
     };
     some_columns(Some(names))?;
-    column_places(table, names, "columns")
+    column_indices(table, names, "columns")
 }
 
 #[cfg(test)]
@@ -148,10 +148,10 @@ mod tests {
     fn columns_are_found_by_name() {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
         let table = Table::new([column("a"), column("b")]).unwrap();
-        assert_eq!(places(&table, None).unwrap(), [0, 1]);
-        assert_eq!(places(&table, Some(&["b".into()])).unwrap(), [1]);
-        assert!(places(&table, Some(&[])).is_err());
-        let said = places(&table, Some(&["c".into()])).unwrap_err().to_string();
-        assert!(said.contains("`c`") && said.contains("`a` and `b`"), "{said}");
+        assert_eq!(written_columns(&table, None).unwrap(), [0, 1]);
+        assert_eq!(written_columns(&table, Some(&["b".into()])).unwrap(), [1]);
+        assert!(written_columns(&table, Some(&[])).is_err());
+        let error = written_columns(&table, Some(&["c".into()])).unwrap_err().to_string();
+        assert!(error.contains("`c`") && error.contains("`a` and `b`"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ pub use measure::{Aggregate, Measure};
 use super::sort::{refuse_numbers_in_text, refuse_two_spellings};
 use crate::cancel::{self, Interrupted};
 use crate::prelude::*;
-use crate::records::{Key, column_place, column_places, key_of};
+use crate::records::{Key, column_index, column_indices, key_of};
 
 /// Aggregates each group of rows into one row, with counts, means and other measures.
 ///
@@ -63,7 +63,7 @@ pub fn aggregate_table(
         refuse_numbers_in_text(&table, "values", values.iter().filter_map(Aggregate::ordered_by))?;
         refuse_two_spellings(&table, "by", &by)?;
     }
-    let by = column_places(&table, &by, "by")?;
+    let by = column_indices(&table, &by, "by")?;
     let groups = groups(&table, &by)?;
     let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
     let keys = table.gather(&firsts);
@@ -74,7 +74,7 @@ pub fn aggregate_table(
         }
     }
     for value in &values {
-        let index = value.column.as_ref().map(|column| column_place(&table, column, "values")).transpose()?;
+        let index = value.column.as_ref().map(|column| column_index(&table, column, "values")).transpose()?;
         cancel::check()?;
         columns.push(value.over(&table, index, &groups)?);
     }
@@ -183,7 +183,7 @@ mod tests {
         let twice = ColumnData::Text(vec![Some("5".into()), Some("5.0".into()), Some("x".into())]);
         let twice = Table::new([(Column::new("x", ColumnType::Text), twice)]).unwrap();
         let refused = aggregate(twice.clone(), &["x"], &["count"]).unwrap_err();
-        assert!(refused.contains("two groups of `5` and `5.0`"), "{refused}");
+        assert!(refused.contains("`5` and `5.0` into two groups"), "{refused}");
         assert_eq!(aggregate_as(twice, &["x"], &["count"], Some("text")).unwrap().rows(), 3);
         aggregate(sample(), &[], &["max(g)", "max(x)"]).unwrap();
     }
@@ -205,14 +205,14 @@ mod tests {
             (&["g"], &["mean(y)"], "`x`"),
             (&["h"], &["count"], "`h`"),
             (&["g"], &["count as g"], "`g`"),
-            (&[], &[], "nothing"),
+            (&[], &[], "at least one measure"),
             (&[], &["sum(n)"], "64 bits"),
         ] {
-            let said = aggregate(sample(), by, values).unwrap_err();
-            assert!(said.contains(why), "{said}");
+            let error = aggregate(sample(), by, values).unwrap_err();
+            assert!(error.contains(why), "{error}");
         }
         // The fourth row has no `g`.
-        let said = aggregate(sample().gather(&[3]), &[], &["mean(g)"]).unwrap_err();
-        assert!(said.contains("`g` is text without a value; ") && said.contains("`types: { g: float }`"), "{said}");
+        let error = aggregate(sample().gather(&[3]), &[], &["mean(g)"]).unwrap_err();
+        assert!(error.contains("`g` is text without values; ") && error.contains("`types: { g: float }`"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::as_many_columns;
 use crate::cancel::{self, Interrupted, until_stopped};
 use crate::prelude::*;
-use crate::records::{Key, column_places, key_of, two_spellings, type_name};
+use crate::records::{Key, column_indices, key_of, two_spellings, type_name};
 
 /// The maximum number of rows in a joined table. If all rows had the same key, the numbers of rows would multiply.
 const MAX_ROWS: usize = 20_000_000;
@@ -34,7 +34,7 @@ impl Keys {
         right_on: &[ColumnName],
     ) -> Result<Self, StepError> {
         as_many_columns(on, Some(right_on))?;
-        let found = Self { left: column_places(left, on, "on")?, right: column_places(right, right_on, "right_on")? };
+        let found = Self { left: column_indices(left, on, "on")?, right: column_indices(right, right_on, "right_on")? };
         for (&one, &other) in found.left.iter().zip(&found.right) {
             let (one, other) = (&left.columns()[one], &right.columns()[other]);
             if comparable(one.ty) != comparable(other.ty) {
