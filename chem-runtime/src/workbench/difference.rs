@@ -1,4 +1,4 @@
-//! What differs between two uses of a step, named by the component of its identity.
+//! Compares two uses of a step, component by component of its identity.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,69 +8,69 @@ use serde_json::{Map, Value, json};
 use super::facts::{StepFacts, step_of};
 use crate::step::{Expression, InputFile};
 
-/// How much of a value is shown in words; JSON has all of it.
-const SHOWN: usize = 60;
+/// The number of characters of a value in text output; JSON contains the whole value.
+const MAX_CHARS: usize = 60;
 
-/// One component of a step's identity that is not what it was.
+/// A component of a step's identity that differs between two uses.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
-    /// There was no such step.
+    /// The step is new.
     New,
-    /// It uses another step type.
+    /// The step type differs.
     StepType {
-        /// The step type that it used.
+        /// The earlier step type.
         before: String,
-        /// The one that it uses.
+        /// The later step type.
         after: String,
     },
-    /// The step type has another version.
+    /// The version of the step type differs.
     Version {
-        /// The version that it had.
+        /// The earlier version.
         before: u32,
-        /// The one that it has.
+        /// The later version.
         after: u32,
     },
-    /// A parameter has another value. The name of one within another is a path, such as `limits.max`.
+    /// The value of a parameter differs. The name of a nested parameter is a path, such as `limits.max`.
     Parameter {
-        /// Its name.
+        /// The name or path.
         name: String,
-        /// Its value before; none if it was left out.
+        /// The earlier value; `None` if it was absent.
         before: Option<Value>,
-        /// Its value now; none if it is left out.
+        /// The later value; `None` if it is absent.
         after: Option<Value>,
     },
-    /// A file that it reads has another content.
+    /// The content of an input file differs.
     File {
         /// The parameter that names the file.
         name: String,
-        /// The file that it read.
+        /// The earlier file.
         before: FileRead,
-        /// The file that it reads.
+        /// The later file.
         after: FileRead,
     },
-    /// An input comes from elsewhere, and is another artifact.
+    /// An input has another source and another artifact.
     Wiring {
-        /// The port.
+        /// The name of the port.
         port: String,
-        /// What fed it; none if it was open.
+        /// The earlier source; `None` if the port was not wired.
         before: Option<String>,
-        /// What feeds it; none if it is open.
+        /// The later source; `None` if the port is not wired.
         after: Option<String>,
     },
-    /// An input comes from the step that it came from before, which gives something else.
+    /// An input has the same source, but another artifact.
     Upstream {
-        /// The port.
+        /// The name of the port.
         port: String,
-        /// The step that feeds it.
+        /// The step that feeds the port.
         step: String,
-        /// Whether it gives something else, as far as that is known: otherwise it is to run, and may.
+        /// Whether its output is known to differ; otherwise the step will run and its output may differ.
         changed: bool,
     },
-    /// Its inputs are what they were, and other steps led to them, which it tells of.
+    /// The inputs are the same, but the history of the steps that led to them, which this step takes, differs.
     History,
-    /// Both runs have it, and it has started in one of them alone.
+    /// The step has started in only one of the two runs.
     Started {
-        /// Whether in the second.
+        /// Whether that is the later run.
         after: bool,
     },
 }
@@ -78,14 +78,14 @@ pub enum Difference {
 /// A file that a step reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRead {
-    /// Its path as the flow has it; `None` if a step made up by a program does not say.
+    /// The path in the flow; `None` if a step defined in Rust does not record it.
     pub path: Option<String>,
-    /// The SHA-256 of its content.
+    /// The SHA-256 of the content.
     pub sha256: String,
 }
 
 impl Difference {
-    /// Which component it is, as scripts read it.
+    /// Returns the name of the component, as scripts read it.
     pub fn component(&self) -> &'static str {
         match self {
             Self::New => "new",
@@ -100,8 +100,8 @@ impl Difference {
         }
     }
 
-    /// The difference for scripts: `component`, `name`, `before`, `after`, and the words as `text`; of a file also its
-    /// `path`.
+    /// Returns the difference as JSON: `component`, `name`, `before`, `after`, the description as `text`, and the `path` of a
+    /// file.
     pub fn to_json(&self) -> Value {
         let (name, before, after) = match self {
             Self::New | Self::History => (None, Value::Null, Value::Null),
@@ -113,7 +113,7 @@ impl Difference {
             Self::Wiring { port, before, after } => (Some(port), json!(before), json!(after)),
             Self::Upstream { port, step, .. } => (Some(port), Value::Null, json!(step)),
         };
-        let mut told = json!({
+        let mut object = json!({
             "component": self.component(),
             "name": name,
             "before": before,
@@ -121,12 +121,12 @@ impl Difference {
             "text": self.to_string(),
         });
         if let Self::File { after, .. } = self {
-            told["path"] = json!(after.path);
+            object["path"] = json!(after.path);
         }
-        told
+        object
     }
 
-    /// The step that it points on to: the cause lies there, or before it.
+    /// Returns the earlier step that caused the difference, directly or indirectly.
     pub fn upstream(&self) -> Option<&str> {
         match self {
             Self::Upstream { step, .. } => Some(step),
@@ -142,7 +142,7 @@ impl fmt::Display for Difference {
             Self::StepType { before, after } => write!(f, "step type {before} → {after}"),
             Self::Version { before, after } => write!(f, "step version {before} → {after}"),
             Self::Parameter { name, before, after } => {
-                write!(f, "parameter {name} {} → {}", shown(before.as_ref()), shown(after.as_ref()))
+                write!(f, "parameter {name} {} → {}", shortened(before.as_ref()), shortened(after.as_ref()))
             }
             Self::File { name, before, after } => {
                 let (was, is) = (short(&before.sha256), short(&after.sha256));
@@ -158,7 +158,7 @@ impl fmt::Display for Difference {
                 let wire = |wire: &Option<String>| wire.clone().unwrap_or_else(|| "nothing".to_owned());
                 write!(f, "input {port} from {} → {}", wire(before), wire(after))
             }
-            Self::History => f.write_str("the steps that led to its inputs changed"),
+            Self::History => f.write_str("the history of its inputs changed"),
             Self::Started { after: true } => f.write_str("had not started"),
             Self::Started { after: false } => f.write_str("has not started"),
             Self::Upstream { step, changed: true, .. } => write!(f, "upstream {step} changed"),
@@ -167,7 +167,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Every component in which `after` is not what `before` was. None if they do the same work.
+/// Returns every component that differs between two uses of a step; empty if they do the same work.
 pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
     let mut found = Vec::new();
     if before.uses != after.uses {
@@ -186,7 +186,7 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
         }
         let (from, to) = (before.wiring.get(port), after.wiring.get(port));
         if (from, to) == (None, None) {
-            // No wire: the engine feeds it, with the history of the steps before.
+            // A port without a wire is fed by the engine with the history of the earlier steps.
             history = true;
             continue;
         }
@@ -198,21 +198,21 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
             None => Difference::Wiring { port: port.clone(), before: from.cloned(), after: to.cloned() },
         });
     }
-    // Where an input is another one too, that says it all.
+    // A different input implies a different history.
     if history && !found.iter().any(|difference| difference.upstream().is_some()) {
         found.push(Difference::History);
     }
     found
 }
 
-/// The parameters of a flow that are not what they were.
+/// Returns the flow parameters that differ.
 pub(super) fn params(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Difference> {
     let mut found = Vec::new();
     members("", before, after, |_| Written::default(), &mut found);
     found
 }
 
-/// A parameter, or a part of one, as the two flows have it: there a file is its path.
+/// A parameter, or a part of one, as written in the two flows, where a file is its path.
 #[derive(Clone, Copy, Default)]
 struct Written<'a> {
     before: Option<&'a Value>,
@@ -265,7 +265,7 @@ fn values(
         if was != is {
             found.push(Difference::Parameter { name, before: Some(was.into()), after: Some(is.into()) });
         } else {
-            // What changed is a parameter of the flow, by the name that it has there.
+            // The text is the same, so a flow parameter changed; report it by its own name.
             let none = Map::new();
             members("", before.unwrap_or(&none), after.unwrap_or(&none), |_| Written::default(), found);
         }
@@ -287,7 +287,7 @@ fn values(
     }
 }
 
-/// Returns `value` with the path of each file in place of the hash of its content.
+/// Replaces the content hash of each file in `value` by its path.
 fn legible(value: Option<&Value>, written: Option<&Value>) -> Option<Value> {
     Some(match (value?, written) {
         (Value::Array(items), Some(Value::Array(written))) if items.len() == written.len() => {
@@ -298,16 +298,16 @@ fn legible(value: Option<&Value>, written: Option<&Value>) -> Option<Value> {
     })
 }
 
-/// Whether two values hash to the same: `5` and `5.0` are one.
+/// Returns whether two values have the same hash: `5` equals `5.0`.
 fn same(before: Option<&Value>, after: Option<&Value>) -> bool {
     let text = |value: &Value| crate::fingerprint::canonical_json(value).ok();
     before == after || matches!((before, after), (Some(before), Some(after)) if text(before) == text(after))
 }
 
-fn shown(value: Option<&Value>) -> String {
+fn shortened(value: Option<&Value>) -> String {
     let Some(value) = value else { return "nothing".to_owned() };
     let text = value.to_string();
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_CHARS) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text,
     }
@@ -317,7 +317,7 @@ fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-/// For each step that `first` points back to, however far, what differs in it: the way to the cause.
+/// Follows the differences in `first` upstream, and returns the differences of each step on the way.
 pub(super) fn chain(
     first: &[Difference],
     of: impl Fn(&str) -> Option<Vec<Difference>>,
@@ -350,7 +350,7 @@ mod tests {
         }
     }
 
-    fn told(before: &StepFacts, after: &StepFacts) -> Vec<String> {
+    fn texts_of(before: &StepFacts, after: &StepFacts) -> Vec<String> {
         differences(before, after).iter().map(ToString::to_string).collect()
     }
 
@@ -358,30 +358,30 @@ mod tests {
     fn every_component_is_named_in_words() {
         let before = step(json!({"max": 400, "same": 5.0}));
         let hash = |number: u32| Some(format!("{number:064x}").parse().unwrap());
-        assert_eq!(told(&before, &step(json!({"max": 500, "same": 5}))), ["parameter max 400 → 500"]);
-        assert_eq!(told(&before, &step(json!({"same": 5}))), ["parameter max 400 → nothing"]);
+        assert_eq!(texts_of(&before, &step(json!({"max": 500, "same": 5}))), ["parameter max 400 → 500"]);
+        assert_eq!(texts_of(&before, &step(json!({"same": 5}))), ["parameter max 400 → nothing"]);
         let mut after = before.clone();
         after.version = 2;
-        assert_eq!(told(&before, &after), ["step version 1 → 2"]);
+        assert_eq!(texts_of(&before, &after), ["step version 1 → 2"]);
         after.uses = "test.drop".into();
-        assert_eq!(told(&before, &after), ["step type test.keep → test.drop"]);
+        assert_eq!(texts_of(&before, &after), ["step type test.keep → test.drop"]);
         let mut after = before.clone();
         after.inputs.insert("table".into(), hash(2));
-        assert_eq!(told(&before, &after), ["upstream read changed"]);
+        assert_eq!(texts_of(&before, &after), ["upstream read changed"]);
         after.inputs.insert("table".into(), None);
-        assert_eq!(told(&before, &after), ["upstream read runs again"]);
+        assert_eq!(texts_of(&before, &after), ["upstream read runs again"]);
         after.wiring.insert("table".into(), "other".into());
-        assert_eq!(told(&before, &after), ["input table from read.rejects → other"]);
+        assert_eq!(texts_of(&before, &after), ["input table from read.rejects → other"]);
         // The same artifact by another way is no difference: it does not change what the step does.
         after.inputs.insert("table".into(), hash(1));
-        assert_eq!(told(&before, &after), [""; 0]);
+        assert_eq!(texts_of(&before, &after), [""; 0]);
     }
 
     #[test]
     fn files_and_parameters_within_others_are_named_by_themselves() {
         let file = |number: u32| json!({"path": {"sha256": format!("{number:064x}")}, "at": {"low": [1, number]}});
         assert_eq!(
-            told(&step(file(1)), &step(file(2))),
+            texts_of(&step(file(1)), &step(file(2))),
             ["parameter at.low[1] 1 → 2", "input path: file changed (sha 000000000000… → 000000000000…)"]
         );
         let named = |number: u32, written: Value| StepFacts {
@@ -392,7 +392,7 @@ mod tests {
         };
         let (a, b) = (json!({"path": "a b.csv", "files": ["tag.py"]}), json!({"path": "c.csv", "files": ["tag.py"]}));
         assert_eq!(
-            told(&named(1, a.clone()), &named(2, b)),
+            texts_of(&named(1, a.clone()), &named(2, b)),
             [
                 "input files[0]: file `tag.py` changed (sha 000000000000… → 000000000000…)",
                 "input path: file `a b.csv` (sha 000000000000…) → `c.csv` (sha 000000000000…)",
@@ -405,16 +405,19 @@ mod tests {
             ..step(json!({"files": hashes.iter().map(|hash| json!({"sha256": hash})).collect::<Vec<_>>()}))
         };
         assert_eq!(
-            told(&files(&["ab"], &["tag.py"]), &files(&["ab", "cd"], &["tag.py", "words.txt"])),
+            texts_of(&files(&["ab"], &["tag.py"]), &files(&["ab", "cd"], &["tag.py", "words.txt"])),
             ["parameter files [\"tag.py\"] → [\"tag.py\",\"words.txt\"]"]
         );
         let called = |extension: &str| json!({"path": {"sha256": "ab", "extension": extension}});
-        assert_eq!(told(&step(called("csv")), &step(called("txt"))), ["parameter path.extension \"csv\" → \"txt\""]);
+        assert_eq!(
+            texts_of(&step(called("csv")), &step(called("txt"))),
+            ["parameter path.extension \"csv\" → \"txt\""]
+        );
         let expression = |limit: u32| json!({"where": {"cel": "mw < params.limit", "params": {"limit": limit}}});
-        assert_eq!(told(&step(expression(400)), &step(expression(500))), ["parameter limit 400 → 500"]);
+        assert_eq!(texts_of(&step(expression(400)), &step(expression(500))), ["parameter limit 400 → 500"]);
         let other = json!({"where": "mw < 400"});
         assert_eq!(
-            told(&step(expression(400)), &step(other)),
+            texts_of(&step(expression(400)), &step(other)),
             ["parameter where \"mw < params.limit\" → \"mw < 400\""]
         );
     }

@@ -1,4 +1,4 @@
-//! Earlier runs to compare with: the nearest one in which a step has started.
+//! Finds the nearest earlier run in which a step has started.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -10,25 +10,25 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::replay;
 use crate::store::{EventStore, StoreError};
 
-/// So many runs are asked for at first, and each time after as many as are known; never more than [`PAGE`].
+/// The number of runs in the first page. Each further page doubles the number of known runs, up to [`PAGE`] per page.
 const FIRST_PAGE: usize = 16;
 const PAGE: usize = 1_024;
 
-/// The earlier runs of one flow, which are looked up and read as they are asked for.
+/// The earlier runs of a flow, listed and read on demand.
 pub(super) struct EarlierRuns<'a> {
     store: &'a dyn EventStore,
     listed: RefCell<Listed>,
     read: RefCell<HashMap<FlowId, Rc<Steps>>>,
 }
 
-/// The steps of a run that have started, by their names.
+/// The started steps of a run, by their ids.
 pub(super) type Steps = HashMap<String, StepFacts>;
 
-/// The runs that are known so far.
+/// The runs listed so far.
 struct Listed {
-    /// The newest first.
+    /// The runs, newest first.
     runs: Vec<Rc<Run>>,
-    /// Those that are still to be asked for, if there may be any.
+    /// The query for further runs; `None` if all are listed.
     rest: Option<Rest>,
 }
 
@@ -38,15 +38,15 @@ struct Rest {
     before: Option<u64>,
 }
 
-/// How a run began.
+/// The beginning of a run.
 struct Run {
     flow_id: FlowId,
-    /// The steps that its flow has.
+    /// The ids of the steps in its flow.
     steps: HashSet<String>,
 }
 
 impl<'a> EarlierRuns<'a> {
-    /// The runs of the flow called `flow`: all, or those that began before `than`.
+    /// Lists the runs of the flow called `flow`: all, or those that began before `than`.
     pub(super) fn of(store: &'a dyn EventStore, flow: &str, than: Option<FlowId>) -> Result<Self, WorkbenchError> {
         let began = match than {
             Some(than) => store.event(than, 0)?,
@@ -56,7 +56,7 @@ impl<'a> EarlierRuns<'a> {
         Ok(Self::listed(store, Listed { runs: Vec::new(), rest: Some(rest) }))
     }
 
-    /// Only the run `flow_id`, whatever its flow is called.
+    /// Lists only the run `flow_id`, regardless of its flow.
     pub(super) fn only(store: &'a dyn EventStore, flow_id: FlowId) -> Result<Self, WorkbenchError> {
         let runs = store.event(flow_id, 0)?.iter().map(Run::begun_by).collect();
         Ok(Self::listed(store, Listed { runs, rest: None }))
@@ -66,7 +66,7 @@ impl<'a> EarlierRuns<'a> {
         Self { store, listed: RefCell::new(listed), read: RefCell::default() }
     }
 
-    /// The newest run in which the step called `id` has started, and the steps of that run.
+    /// Returns the newest run in which the step called `id` has started, and the started steps of that run.
     pub(super) fn with_step(&self, id: &str) -> Result<Option<(FlowId, Rc<Steps>)>, WorkbenchError> {
         for index in 0.. {
             let Some(run) = self.run(index)? else { break };
@@ -81,7 +81,7 @@ impl<'a> EarlierRuns<'a> {
         Ok(None)
     }
 
-    /// The run at `index`, counted from the newest.
+    /// Returns the run at `index`, counted from the newest.
     fn run(&self, index: usize) -> Result<Option<Rc<Run>>, StoreError> {
         let Listed { runs, rest } = &mut *self.listed.borrow_mut();
         while index >= runs.len() {
@@ -97,7 +97,7 @@ impl<'a> EarlierRuns<'a> {
         Ok(runs.get(index).cloned())
     }
 
-    /// The steps of the run that have started, by their names.
+    /// Returns the started steps of the run, by their ids.
     fn steps(&self, flow_id: FlowId) -> Result<Rc<Steps>, WorkbenchError> {
         if let Some(steps) = self.read.borrow().get(&flow_id) {
             return Ok(Rc::clone(steps));

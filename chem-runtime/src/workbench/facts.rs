@@ -1,4 +1,4 @@
-//! A flow as a run recorded it or as a plan predicts it, in the form in which two of them are compared.
+//! The common form of recorded runs and plans for comparisons.
 
 use std::collections::BTreeMap;
 
@@ -11,47 +11,47 @@ use crate::flow::{FlowInstance, FlowStatus, StepState};
 /// A flow, with those of its steps that have started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowFacts {
-    /// The run; none for a plan.
+    /// The id of the run; `None` for a plan.
     pub flow_id: Option<FlowId>,
-    /// The flow's name.
+    /// The name of the flow.
     pub flow: String,
-    /// How the run stands; none for a plan.
+    /// The status of the run; `None` for a plan.
     pub status: Option<FlowStatus>,
-    /// Which steps, in which order.
+    /// The hash of the step ids in order; `None` before the first event.
     pub definition_hash: Option<DefinitionHash>,
-    /// The flow's parameters after all overrides.
+    /// The flow parameters after all overrides.
     pub params: Map<String, Value>,
     /// The ids of all steps, in order.
     pub step_ids: Vec<String>,
-    /// What is known of those that have started, or that a plan knows all about.
+    /// The steps that have started, or that a plan reaches.
     pub steps: Vec<StepFacts>,
-    /// The flow's fingerprint, if it is complete.
+    /// The flow fingerprint; `None` until the run is complete.
     pub flow_fingerprint: Option<Fingerprint>,
 }
 
 /// A step with every component of its identity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepFacts {
-    /// Its name in the flow.
+    /// The id of the step.
     pub id: String,
-    /// Its step type.
+    /// The name of the step type.
     pub uses: String,
-    /// The step type's version.
+    /// The version of the step type.
     pub version: u32,
-    /// For each wired port the output that feeds it, as a manifest writes it.
+    /// For each wired port, the output that feeds it, as written in a manifest.
     pub wiring: BTreeMap<String, String>,
-    /// For each wired port the artifact at it; none if it is not known before the run.
+    /// For each wired port, the artifact; `None` if it is unknown before the run.
     pub inputs: BTreeMap<String, Option<ArtifactHash>>,
-    /// Parameters as they are hashed.
+    /// The parameters as they are hashed.
     pub params: Map<String, Value>,
-    /// Parameters as the flow has them, with the paths of files.
+    /// The parameters as written in the flow, with the paths of files.
     pub written: Map<String, Value>,
-    /// What it put out, as far as that is known.
+    /// The outputs; empty if they are unknown.
     pub outputs: Vec<OutputRef>,
 }
 
 impl FlowFacts {
-    /// What a run recorded.
+    /// Extracts the facts from the state of a run.
     pub fn of_run(instance: &FlowInstance) -> Self {
         let initialized = instance.initialized();
         let recorded = initialized.map(|it| it.definition.steps.as_slice()).unwrap_or_default();
@@ -68,14 +68,14 @@ impl FlowFacts {
         }
     }
 
-    /// The step called `id`, if it has started.
+    /// Returns the step called `id`, if it has started.
     pub fn step(&self, id: &str) -> Option<&StepFacts> {
         self.steps.iter().find(|step| step.id == id)
     }
 }
 
 impl StepFacts {
-    /// What a run recorded of a step; none if it has not started.
+    /// Extracts the facts of a step; `None` if it has not started.
     fn of_state(recorded: &RecordedStep, state: &StepState) -> Option<Self> {
         let started = state.started.as_ref()?;
         Some(Self {
@@ -91,7 +91,7 @@ impl StepFacts {
     }
 }
 
-/// The step that a wire written as `step` or `step.output` comes from.
+/// Returns the step in a wire of the form `step` or `step.output`.
 pub(super) fn step_of(wire: &str) -> &str {
     wire.split('.').next().unwrap_or(wire)
 }

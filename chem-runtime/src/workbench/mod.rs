@@ -1,9 +1,8 @@
-//! Looking into runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), where
-//! two part (`diff`), and whether all that a store holds is sound (`audit`) and can be made so (`repair`).
+//! Inspection of runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), how
+//! two runs differ (`diff`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
 //!
-//! All of it rests on one comparison: a step's log says every component of its identity, so that a difference can be
-//! named. What a run is, and whether a result may stand in for running a step, is the engine's to know; how answers look
-//! on a terminal is the command line's.
+//! Everything builds on one comparison: the log contains every component of a step's identity, so that differences can be
+//! named. The engine decides what a run does and whether a result can be reused; the command line formats the answers.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -30,7 +29,7 @@
 //! let cause = why(&store, &after, "count", None)?;
 //! assert_eq!(cause.upstream["seed"][0].to_string(), "parameter text \"aspirin\" → \"aspirine\"");
 //!
-//! // Can the first be repeated, and where do the two part?
+//! // Can the first be repeated, and where do the two diverge?
 //! let outputs = tempfile::tempdir()?;
 //! let registry = Registry::linked()?;
 //! let repeated =
@@ -70,46 +69,46 @@ use crate::event::FlowId;
 use crate::flow::ReplayError;
 use crate::store::StoreError;
 
-/// Why a question about runs has no answer.
+/// Why a question about runs cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkbenchError {
-    /// The run's flow has no such step.
+    /// The flow has no step of this id.
     #[error("the flow has no step `{step}`")]
     NoSuchStep {
-        /// What was asked for.
+        /// The id that was requested.
         step: String,
-        /// The steps that there are.
+        /// The ids of the steps in the flow.
         known: Vec<String>,
     },
     /// The step has not started in this run.
     #[error("step `{step}` has not started in run {flow_id}")]
     NotStarted {
-        /// The step.
+        /// The id of the step.
         step: String,
-        /// The run.
+        /// The id of the run.
         flow_id: FlowId,
     },
-    /// There is a tolerance for a column that no table of the run has.
+    /// A tolerance names a column that no table of the run has.
     #[error("no table of this run has a column `{column}`")]
     NoSuchColumn {
-        /// What was given as one.
+        /// The name in the tolerance.
         column: String,
-        /// The columns that there are.
+        /// The columns of the run's tables.
         known: Vec<String>,
     },
-    /// It was asked to stop.
-    #[error("stopped before all of the store was looked at")]
+    /// The work was cancelled.
+    #[error("cancelled before the whole store was checked")]
     Cancelled,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An artifact could not be asked for.
+    /// An artifact could not be read.
     #[error(transparent)]
     Artifact(ArtifactError),
-    /// A log does not tell the state of a run.
+    /// The log of a run is broken.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The engine cannot say what it would do.
+    /// The engine could not decide what it would do.
     #[error(transparent)]
     Engine(#[from] CoreEngineError),
 }

@@ -1,8 +1,7 @@
-//! `chem store repair`: makes artifacts again of which no copy is left that has their hash.
+//! `chem store repair`: recomputes artifacts that have no intact copy.
 //!
-//! The steps that put them out are run again by themselves, as `verify` does, over the stored artifacts that they were
-//! given; a history is put together from the log. What comes of it is stored beside the damaged copy. Nothing is added to
-//! the log.
+//! Runs the steps that produced them again in isolation, like `verify`, on their stored inputs; rebuilds histories from the
+//! log. Stores the results beside the damaged copies. Does not append to the log.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -22,28 +21,27 @@ use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, history_o
 use crate::step::{CancelToken, Registry};
 use crate::store::{ErrorClass, EventStore};
 
-/// What was made again, and what was not.
+/// The result of a repair.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Repair {
-    /// The artifacts that have a sound copy again.
+    /// The artifacts that have an intact copy again.
     pub repaired: Vec<ArtifactHash>,
-    /// The artifacts that have none, each with why.
+    /// The artifacts that could not be repaired, with the reasons.
     pub left: BTreeMap<ArtifactHash, String>,
 }
 
 impl Repair {
-    /// What came of it, for scripts.
+    /// Returns the result as JSON, for scripts.
     pub fn to_json(&self) -> Value {
         let left = |(hash, reason)| json!({ "hash": hash, "reason": reason });
         json!({ "repaired": self.repaired, "left": self.left.iter().map(left).collect::<Value>() })
     }
 }
 
-/// Makes again what can be made of the artifacts of `store` that are damaged or missing. What steps write goes below
-/// `outputs`.
+/// Recomputes the damaged and missing artifacts of `store` as far as possible. Files that steps write go to `outputs`.
 ///
 /// # Errors
-/// What the store has to complain of, other than of what it holds; [`WorkbenchError::Cancelled`] if `cancel` asks to stop.
+/// Fails if the store cannot be read or written, and with [`WorkbenchError::Cancelled`] after a cancellation.
 pub fn repair(
     store: &Arc<dyn EventStore>,
     registry: &Registry,
@@ -56,7 +54,7 @@ pub fn repair(
     if workshop.damaged.is_empty() {
         return Ok(workshop.repair);
     }
-    // An artifact that is sound again may be what another step, or the chunk of a table, was waiting for.
+    // A repaired artifact may be the input of another step or a chunk of a table, so repeat until nothing changes.
     loop {
         let before = workshop.repair.repaired.len();
         for flow_id in store.flows_with_prefix("", usize::MAX)? {
@@ -76,18 +74,18 @@ struct Workshop<'a> {
     registry: &'a Registry,
     outputs: &'a Path,
     cancel: &'a CancelToken,
-    /// What is still to be made, with what is wrong with it.
+    /// The artifacts that remain to be repaired, with the reasons.
     damaged: BTreeMap<ArtifactHash, String>,
-    /// The steps that were run since an artifact was last repaired.
+    /// The steps that were run in this round.
     tried: HashSet<Fingerprint>,
     repair: Repair,
 }
 
 impl Workshop<'_> {
-    /// Makes again what the steps of a run have put out.
+    /// Recomputes the damaged outputs of a run.
     fn run(&mut self, flow_id: FlowId) -> Result<(), WorkbenchError> {
         let events = match self.store.list(flow_id) {
-            // What cannot be read or replayed does not tell what its steps were given.
+            // The inputs of steps in a broken run cannot be trusted.
             Err(error) if error.class() == ErrorClass::Corrupt => return Ok(()),
             events => events?,
         };
@@ -113,17 +111,17 @@ impl Workshop<'_> {
                         .flat_map(|output| output.packed.parts.into_iter().chain([output.packed.root]));
                     let made: Vec<Artifact> = made.collect();
                     self.store(&made)?;
-                    self.say_why_not(state, recorded, flow_id, "it gives another result now");
+                    self.explain(state, recorded, flow_id, "its result now differs");
                 }
-                Err(Outcome::NotRepeatable { reason }) => self.say_why_not(state, recorded, flow_id, &reason),
-                Err(Outcome::Differs(fault)) => self.say_why_not(state, recorded, flow_id, &fault.to_string()),
+                Err(Outcome::NotRepeatable { reason }) => self.explain(state, recorded, flow_id, &reason),
+                Err(Outcome::Differs(fault)) => self.explain(state, recorded, flow_id, &fault.to_string()),
                 Err(_) => {}
             }
         }
         Ok(())
     }
 
-    /// Puts the history together that a step was given, if that is damaged.
+    /// Rebuilds the history that a step received, if it is damaged.
     fn history(&mut self, instance: &FlowInstance, index: usize, started: &StepStarted) -> Result<(), WorkbenchError> {
         let Some(began) = instance.initialized() else { return Ok(()) };
         if !started.inputs.values().any(|hash| self.damaged.contains_key(hash)) {
@@ -133,8 +131,8 @@ impl Workshop<'_> {
             return Ok(());
         };
         if definition.steps()[index].history_port().is_some() {
-            let known = |place: usize| {
-                let state = &instance.steps()[place];
+            let known = |index: usize| {
+                let state = &instance.steps()[index];
                 Some((state.started.as_ref()?, state.outputs.as_slice()))
             };
             let packed = history_of(&definition, &began.flow, index, known).pack().map_err(WorkbenchError::Artifact)?;
@@ -143,14 +141,14 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// Whether an output of the step is damaged, or a chunk of one.
+    /// Returns whether an output of the step or a chunk of one is damaged.
     fn is_wanted(&self, state: &StepState) -> Result<bool, WorkbenchError> {
         for output in &state.outputs {
             if self.damaged.contains_key(&output.hash) {
                 return Ok(true);
             }
             let Some(root) = self.store.artifact(output.hash)? else { continue };
-            // Only tables are more than their root.
+            // Only tables consist of several artifacts.
             let chunks = TableRoot::of(&root).map(|root| root.chunks).unwrap_or_default();
             if chunks.iter().any(|chunk| self.damaged.contains_key(&chunk.hash)) {
                 return Ok(true);
@@ -159,7 +157,7 @@ impl Workshop<'_> {
         Ok(false)
     }
 
-    /// Stores those of the artifacts that are damaged.
+    /// Stores the recomputed artifacts whose stored copies are damaged.
     fn store(&mut self, made: &[Artifact]) -> Result<(), WorkbenchError> {
         let wanted: HashMap<ArtifactHash, &Artifact> = made
             .iter()
@@ -175,12 +173,12 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// Says of the step's outputs that are still damaged why they are.
-    fn say_why_not(&mut self, state: &StepState, recorded: &RecordedStep, flow_id: FlowId, reason: &str) {
+    /// Records why the step's damaged outputs could not be repaired.
+    fn explain(&mut self, state: &StepState, recorded: &RecordedStep, flow_id: FlowId, reason: &str) {
         for output in &state.outputs {
             if let Some(why) = self.damaged.get_mut(&output.hash) {
                 *why = format!(
-                    "artifact {} cannot be made again: step `{}` of run {flow_id} has put it out, and {reason}",
+                    "artifact {} cannot be recomputed by step `{}` of run {flow_id}: {reason}",
                     output.hash, recorded.id
                 );
             }

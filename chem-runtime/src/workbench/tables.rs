@@ -1,4 +1,4 @@
-//! What lies between the tables and other artifacts of two runs.
+//! Differences between the tables and other artifacts of two runs.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::artifact::TableRoot;
 /// A row: a value for each column.
 pub(super) type Row = Vec<Value>;
 
-/// Returns the name of the column at `index`, also for a row that is longer than the table says.
+/// Returns the name of the column at `index`, which can be out of range for a damaged row.
 pub(super) fn column_name(root: &TableRoot, index: usize) -> String {
     root.columns.get(index).map_or_else(|| format!("column {index}"), |column| column.name.to_string())
 }
 
-/// The first place in which two values differ, with what stands there; none if they are equal.
+/// Returns the JSON path of the first difference between two values, and both values there; `None` if they are equal.
 pub(crate) fn first_difference(was: &Value, is: &Value) -> Option<(String, Value, Value)> {
     fn walk(path: &str, was: &Value, is: &Value) -> Option<(String, Value, Value)> {
         match (was, is) {

@@ -1,4 +1,4 @@
-//! `chem why`: why a step of a run ran.
+//! `chem why`: explains why a step of a run ran.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,30 @@ use crate::event::{EventAddress, FlowId};
 use crate::flow::{FlowInstance, StepStatus};
 use crate::store::EventStore;
 
-/// Why a step of a run ran, or that it did not need to.
+/// The explanation why a step ran or was reused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Why {
-    /// The run.
+    /// The id of the run.
     pub flow_id: FlowId,
-    /// The step.
+    /// The id of the step.
     pub step: String,
-    /// Where it stands.
+    /// The status of the step.
     pub status: StepStatus,
-    /// Where its result comes from, if it was not run.
+    /// The source of a reused result; `None` if the step ran.
     pub reused_from: Option<EventAddress>,
-    /// The run that it was compared with; none if no earlier one has the step.
+    /// The run to compare with; `None` if no earlier run has the step.
     pub against: Option<FlowId>,
-    /// In what it differs from the same step of that run. Empty if in nothing.
+    /// The differences from the step in that run; empty if there are none.
     pub differences: Vec<Difference>,
-    /// The same for each earlier step that the differences lead back to.
+    /// The differences of each earlier step to which `differences` lead, by step id.
     pub upstream: BTreeMap<String, Vec<Difference>>,
 }
 
-/// Why the step called `step` ran in the run whose state is `instance`: against the newest earlier run of the same flow
-/// in which it started, or against the run that is named.
+/// Explains why the step called `step` ran in the run with the state `instance`. Compares it with the run `against`, or with
+/// the newest earlier run of the same flow in which the step started.
 ///
 /// # Errors
-/// [`WorkbenchError::NoSuchStep`] and [`WorkbenchError::NotStarted`], and what the store has to complain of.
+/// [`WorkbenchError::NoSuchStep`] and [`WorkbenchError::NotStarted`]; also fails if the store cannot be read.
 pub fn why(
     store: &dyn EventStore,
     instance: &FlowInstance,
@@ -76,11 +76,11 @@ pub fn why(
 }
 
 impl Why {
-    /// The answer for scripts.
+    /// Returns the explanation as JSON, for scripts.
     pub fn to_json(&self) -> Value {
-        let told = |differences: &[Difference]| differences.iter().map(Difference::to_json).collect::<Value>();
+        let all = |differences: &[Difference]| differences.iter().map(Difference::to_json).collect::<Value>();
         let upstream: Vec<Value> =
-            self.upstream.iter().map(|(step, why)| json!({"step": step, "why": told(why)})).collect();
+            self.upstream.iter().map(|(step, why)| json!({"step": step, "why": all(why)})).collect();
         json!({
             "flow_id": self.flow_id.to_string(),
             "step": self.step,
@@ -88,7 +88,7 @@ impl Why {
             "cached": self.reused_from.is_some(),
             "reused_from": self.reused_from,
             "against": self.against.map(|against| against.to_string()),
-            "why": told(&self.differences),
+            "why": all(&self.differences),
             "upstream": upstream,
         })
     }

@@ -253,7 +253,7 @@ fn a_step_may_turn_out_to_do_what_an_earlier_one_does() {
     let refreshing = policy.refreshing("s3");
     let plan = planned(&store, &pieces, &refreshing);
     assert!(matches!(&plan.steps[4].action, Action::Reuse { unless_done_by, .. } if unless_done_by[..] == ["s3"]));
-    assert_eq!(plan.steps[4].action.reasons()[1], "unless s3 turns out to do it again");
+    assert_eq!(plan.steps[4].action.reasons()[1], "unless s3 turns out to do the same work");
     assert_eq!(plan.to_json()["steps"][4]["unless_done_by"], serde_json::json!(["s3"]));
     let Action::Run { unless_known, .. } = &plan.steps[5].action else { panic!("{:?}", plan.steps[5]) };
     assert_eq!(*unless_known, ["s4"]);

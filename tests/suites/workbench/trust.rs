@@ -182,7 +182,7 @@ fn a_result_that_is_said_to_be_reused_is_looked_up() {
     assert_eq!(ends(&events), "HH");
     assert!(audited(&origin).is_sound());
     for (source, words) in [
-        (EventAddress { flow_id: first.flow_id(), position: 2 }, "has other outputs"),
+        (EventAddress { flow_id: first.flow_id(), position: 2 }, "has different outputs"),
         (EventAddress { flow_id: first.flow_id(), position: 3 }, "does not finish a step"),
         (EventAddress { flow_id: first.flow_id(), position: 99 }, "is not in the store"),
         (EventAddress { flow_id: FlowId::new(), position: 2 }, "is not in the store"),

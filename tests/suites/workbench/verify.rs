@@ -198,7 +198,7 @@ steps:
     });
     let verification = case.verify_with(&older, Registry::linked().unwrap(), &Tolerances::new());
     let Outcome::NotRepeatable { reason } = &verification.steps[0].outcome else { panic!("{verification:#?}") };
-    assert_eq!(reason, "it ran as `workbench.random@7`, and this program has `workbench.random@1`");
+    assert_eq!(reason, "it ran as `workbench.random@7`, but this program has `workbench.random@1`");
 }
 
 #[cfg(feature = "chemistry")]

@@ -1,4 +1,4 @@
-//! What was found in a store, in words and for scripts.
+//! Formats the result of an audit, as text and as JSON.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::{Audit, Finding};
 
 impl Audit {
-    /// Whether all runs replay, every reused result is what it is said to be, and every artifact has its hash.
+    /// Returns whether all runs can be replayed, all reused results match their source, and all artifacts match their hash.
     pub fn is_sound(&self) -> bool {
         self.unsound_artifacts.is_empty() && !self.findings.iter().any(|finding| finding.kind.is_fault())
     }
 
-    /// What came of it, for scripts.
+    /// Returns the result as JSON, for scripts.
     pub fn to_json(&self) -> Value {
         let finding = |finding: &Finding| {
             json!({

@@ -1,8 +1,7 @@
-//! `chem store check --deep`: whether all that a store holds is what it says to be.
+//! `chem store check --deep`: verifies the content of a store.
 //!
-//! Every run is replayed, with its hashes recomputed; every result that was reused is looked up; every artifact is hashed.
-//! The log is read once, from its beginning, with the state of each run that has not ended kept meanwhile. How findings are
-//! put is in `describe`.
+//! Replays every run, which recomputes its hashes; compares every reused result with its source; hashes every artifact. Reads
+//! the log once from its beginning, and keeps the state of each run that has not completed. `describe` formats the findings.
 
 mod describe;
 
@@ -17,51 +16,51 @@ use crate::flow::{FlowInstance, StepIdentity, evolve};
 use crate::step::{CancelToken, Registry};
 use crate::store::{Cursor, ErrorClass, EventStore, StoreError};
 
-/// So many events are read at once.
+/// The number of events that are read at once.
 const PAGE: usize = 1_000;
 
-/// What was looked at, and what of it is not as it should be.
+/// The result of an audit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Audit {
-    /// How many runs replay.
+    /// The number of runs that can be replayed.
     pub sound_runs: usize,
-    /// How many do not.
+    /// The number of runs that cannot.
     pub unsound_runs: usize,
-    /// How many artifacts have a copy with their hash.
+    /// The number of artifacts with an intact copy.
     pub sound_artifacts: usize,
-    /// For each artifact that has none, why.
+    /// The artifacts without an intact copy, with the reasons.
     pub unsound_artifacts: BTreeMap<ArtifactHash, String>,
-    /// What was found in the log, in its order.
+    /// The findings in the log, in the order of the log.
     pub findings: Vec<Finding>,
 }
 
-/// Something about an event that is not as it should be.
+/// A finding about an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of thing.
+    /// The kind of the finding.
     pub kind: FindingKind,
-    /// The event; `None` if not even that can be told.
+    /// The address of the event; `None` if it is unreadable too.
     pub event: Option<EventAddress>,
-    /// What is wrong.
+    /// What is wrong with the event.
     pub reason: String,
 }
 
-/// What can be wrong with an event.
+/// The kinds of findings about events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingKind {
-    /// It cannot be read.
+    /// The event cannot be read.
     Unreadable,
-    /// It does not follow from the events before it.
+    /// The event contradicts the earlier ones.
     Misfit,
-    /// It takes over a result that is not there, or is another one.
+    /// The event reuses a result that is missing or different.
     Reuse,
-    /// It finished work with another result than an earlier event. A step that is not deterministic does so too, and
-    /// so this is no fault by itself.
+    /// The event has another result for the same work than an earlier event. Not a fault by itself, because the step may be
+    /// nondeterministic.
     Disagreement,
 }
 
 impl FindingKind {
-    /// The kind as scripts read it.
+    /// Returns the kind as scripts read it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unreadable => "unreadable",
@@ -71,16 +70,17 @@ impl FindingKind {
         }
     }
 
-    /// Whether the store is not sound because of it.
+    /// Returns whether the finding shows that the store is damaged.
     pub fn is_fault(self) -> bool {
         self != Self::Disagreement
     }
 }
 
-/// Looks at all events and artifacts of `store`. Which steps give approximate results, `registry` tells.
+/// Verifies all events and artifacts of `store`. `registry` knows which steps give approximate results.
 ///
 /// # Errors
-/// What the store has to complain of, other than of what it holds; [`WorkbenchError::Cancelled`] if `cancel` asks to stop.
+/// Fails if the store cannot be read, apart from damaged content, and with [`WorkbenchError::Cancelled`] after a
+/// cancellation.
 pub fn audit(store: &dyn EventStore, registry: &Registry, cancel: &CancelToken) -> Result<Audit, WorkbenchError> {
     let mut auditor = Auditor {
         store,
@@ -99,17 +99,17 @@ struct Auditor<'a> {
     store: &'a dyn EventStore,
     registry: &'a Registry,
     runs: HashMap<FlowId, Progress>,
-    /// The first result of each work.
+    /// The first result for each cache key.
     results: HashMap<CacheKey, (EventAddress, Vec<ArtifactHash>)>,
-    /// The artifacts that events and tables name, each with the event that does.
+    /// The artifacts to which events and tables refer, each with an event that does.
     needed: HashMap<ArtifactHash, EventAddress>,
     audit: Audit,
 }
 
-/// How far a run has been replayed.
+/// The state of a run's replay.
 enum Progress {
     Going(Box<FlowInstance>),
-    /// It is complete.
+    /// The run is complete.
     Ended,
     Broken,
 }
@@ -158,15 +158,15 @@ impl Auditor<'_> {
         let progress =
             self.runs.remove(&flow_id).unwrap_or_else(|| Progress::Going(Box::new(FlowInstance::new(flow_id))));
         let after = match progress {
-            // Whatever comes behind the first fault follows from it.
+            // Report only the first fault of a run, because later ones may follow from it.
             Progress::Broken => Ok(Progress::Broken),
-            Progress::Ended => Err("there is an event after the end of the run".to_owned()),
+            Progress::Ended => Err("found an event after the end of the run".to_owned()),
             Progress::Going(instance) if instance.next_position() != position => {
-                Err(format!("the event before has position {}", instance.next_position().saturating_sub(1)))
+                Err(format!("the previous event has position {}", instance.next_position().saturating_sub(1)))
             }
             Progress::Going(instance) => match evolve(*instance, &event.kind) {
                 Ok(after) => {
-                    self.look_at(address, &event.kind, &after)?;
+                    self.check_references(address, &event.kind, &after)?;
                     Ok(match after.flow_fingerprint() {
                         Some(_) => Progress::Ended,
                         None => Progress::Going(Box::new(after)),
@@ -183,8 +183,13 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// Looks at what an event that fits to its run says of other runs and of artifacts.
-    fn look_at(&mut self, address: EventAddress, kind: &FlowEventKind, after: &FlowInstance) -> Result<(), StoreError> {
+    /// Checks the references of a valid event to other runs, and collects those to artifacts.
+    fn check_references(
+        &mut self,
+        address: EventAddress,
+        kind: &FlowEventKind,
+        after: &FlowInstance,
+    ) -> Result<(), StoreError> {
         let started = |index: usize| after.steps().get(index).and_then(|step| step.started.as_ref());
         match kind {
             FlowEventKind::StepStarted(started) => self.need(address, started.inputs.values().copied()),
@@ -218,8 +223,8 @@ impl Auditor<'_> {
         match self.results.get(&key) {
             Some((first, before)) if *before != outputs => {
                 let reason = format!(
-                    "its result is not that of event {} of run {}, which finished the same work: the step is not \
-                     deterministic, or one of the two was changed",
+                    "its result differs from that of event {} of run {}, which has the same cache key: the step is \
+                     nondeterministic, or one of the two was changed",
                     first.position, first.flow_id
                 );
                 self.audit.findings.push(Finding { kind: FindingKind::Disagreement, event: Some(address), reason });
@@ -231,10 +236,10 @@ impl Auditor<'_> {
         }
     }
 
-    /// Why the event that a step was reused from does not bear that out.
+    /// Returns why the event that a reused step names as its source does not match it; `None` if it does.
     fn misfit_of(&self, reused: &StepReused, key: Option<CacheKey>) -> Result<Option<String>, StoreError> {
         let EventAddress { flow_id, position } = reused.source;
-        let source = format!("event {position} of run {flow_id}, which it takes its result from,");
+        let source = format!("event {position} of run {flow_id}, the source of its result,");
         let found = match self.store.event(flow_id, position) {
             Err(error) if error.class() == ErrorClass::Corrupt => return Ok(Some(format!("{source} cannot be read"))),
             found => found?,
@@ -244,9 +249,9 @@ impl Auditor<'_> {
             return Ok(Some(format!("{source} does not finish a step")));
         };
         if finished.outputs != reused.outputs {
-            Ok(Some(format!("{source} has other outputs")))
+            Ok(Some(format!("{source} has different outputs")))
         } else if finished.cache_key.is_some() && finished.cache_key != key {
-            Ok(Some(format!("{source} finished other work")))
+            Ok(Some(format!("{source} has a different cache key")))
         } else {
             Ok(None)
         }
@@ -262,7 +267,7 @@ impl Auditor<'_> {
                 self.artifact(hash)?;
             }
         }
-        // What events and tables name, and the list has not.
+        // Artifacts to which events and tables refer, but which the store does not list.
         while let Some(hash) = self.needed.keys().find(|hash| !seen.contains(*hash)).copied() {
             heed(cancel)?;
             seen.insert(hash);
@@ -278,14 +283,14 @@ impl Auditor<'_> {
             Ok(Some(artifact)) => {
                 self.audit.sound_artifacts += 1;
                 if let Some(address) = needed {
-                    // Only tables are more than their root.
+                    // Only tables consist of several artifacts.
                     let chunks = TableRoot::of(&artifact).map(|root| root.chunks).unwrap_or_default();
                     self.need(address, chunks.into_iter().map(|chunk| chunk.hash));
                 }
                 return Ok(());
             }
             Ok(None) => {
-                let named = needed.map(|it| format!(", which event {} of run {} names,", it.position, it.flow_id));
+                let named = needed.map(|it| format!(", to which event {} of run {} refers,", it.position, it.flow_id));
                 format!("artifact {hash}{} is missing", named.unwrap_or_default())
             }
             Err(error) if error.class() == ErrorClass::Corrupt => error.with_causes(),
@@ -300,7 +305,7 @@ fn hashes(outputs: &[OutputRef]) -> impl Iterator<Item = ArtifactHash> + '_ {
     outputs.iter().map(|output| output.hash)
 }
 
-/// Stops where that is asked for.
+/// Fails if the work is cancelled.
 pub(super) fn heed(cancel: &CancelToken) -> Result<(), WorkbenchError> {
     if cancel.is_cancelled() { Err(WorkbenchError::Cancelled) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! A comparison for scripts.
+//! Formats a comparison as JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -6,13 +6,13 @@ use super::{Change, Comparison, Difference, Example, OutputComparison, RecordDif
 use crate::flow::FlowStatus;
 
 impl Comparison {
-    /// The comparison as `chem diff` prints it for scripts.
+    /// Returns the comparison as `chem diff --format json` prints it.
     pub fn to_json(&self) -> Value {
-        let told = |differences: &[Difference]| differences.iter().map(Difference::to_json).collect::<Value>();
+        let all = |differences: &[Difference]| differences.iter().map(Difference::to_json).collect::<Value>();
         let step = |step: &StepComparison| {
             json!({
                 "step": step.step,
-                "why": told(&step.why),
+                "why": all(&step.why),
                 "outputs": step.outputs.iter().map(OutputComparison::to_json).collect::<Value>(),
             })
         };
@@ -21,8 +21,8 @@ impl Comparison {
             "before": self.before.to_json(),
             "after": self.after.to_json(),
             "definition": { "added": self.added, "removed": self.removed, "reordered": self.reordered },
-            "params": told(&self.params),
-            "parted": self.parted().map(|parted| json!({ "step": parted.step, "why": told(&parted.why) })),
+            "params": all(&self.params),
+            "parted": self.parted().map(|parted| json!({ "step": parted.step, "why": all(&parted.why) })),
             "steps": self.steps.iter().map(step).collect::<Value>(),
         })
     }

@@ -1,8 +1,7 @@
-//! `chem diff`: two runs side by side, or a run and what a manifest would do.
+//! `chem diff`: compares two runs, or a run with the plan of a manifest.
 //!
-//! First what was asked for (the definition and the parameters), then the first step in which the two part and the
-//! component that made them, then what that did to the outputs. `records` compares tables by their chunks and reads only
-//! those that differ; `describe` says it in JSON.
+//! Compares the definitions and parameters, finds the first step that differs and the components that cause it, and compares
+//! the outputs. `records` compares tables by chunks and reads only those that differ; `describe` formats the result as JSON.
 
 mod describe;
 mod records;
@@ -21,84 +20,84 @@ use crate::fingerprint::{ArtifactHash, Fingerprint};
 use crate::flow::FlowStatus;
 use crate::store::StoreError;
 
-/// Two flows side by side.
+/// The comparison of two flows, `before` and `after`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// The one that is compared with.
+    /// The reference.
     pub before: Side,
-    /// The one that is compared.
+    /// The flow that is compared with the reference.
     pub after: Side,
-    /// Steps that only the second has.
+    /// The ids of steps that only `after` has.
     pub added: Vec<String>,
-    /// Steps that only the first has.
+    /// The ids of steps that only `before` has.
     pub removed: Vec<String>,
-    /// Whether the steps that both have stand in another order.
+    /// Whether the common steps have different orders.
     pub reordered: bool,
-    /// The parameters of the flow that differ.
+    /// The flow parameters that differ.
     pub params: Vec<Difference>,
-    /// The steps that differ, in the order of the second. The first of them is where the two part.
+    /// The steps that differ, in the order of `after`. The first is where the two diverge.
     pub steps: Vec<StepComparison>,
 }
 
-/// One of two flows that are compared.
+/// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Side {
-    /// The run; none for what a manifest would do.
+    /// The id of the run; `None` for a plan.
     pub flow_id: Option<FlowId>,
-    /// The flow's name.
+    /// The name of the flow.
     pub flow: String,
-    /// How the run stands; none for what a manifest would do.
+    /// The status of the run; `None` for a plan.
     pub status: Option<FlowStatus>,
-    /// The flow's fingerprint, if it is complete.
+    /// The flow fingerprint; `None` until the run is complete.
     pub flow_fingerprint: Option<Fingerprint>,
 }
 
-/// A step that is not the same in both.
+/// A step that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepComparison {
-    /// The step.
+    /// The id of the step.
     pub step: String,
-    /// The components that differ; none if it does the same work and gives something else.
+    /// The components that differ; empty if the step does the same work with different outputs.
     pub why: Vec<Difference>,
-    /// What that did to its outputs, as far as both are known.
+    /// The outputs that differ, if both sides are known.
     pub outputs: Vec<OutputComparison>,
 }
 
-/// An output that is not the same in both.
+/// An output that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputComparison {
-    /// The output.
+    /// The name of the output.
     pub output: String,
-    /// The artifact of the first; none if it has none.
+    /// The artifact in `before`; `None` if it has no such output.
     pub before: Option<ArtifactHash>,
-    /// That of the second; none if it has none.
+    /// The artifact in `after`; `None` if it has no such output.
     pub after: Option<ArtifactHash>,
-    /// What lies between them.
+    /// The difference between the two.
     pub change: Change,
 }
 
-/// What lies between two artifacts.
+/// The difference between two artifacts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Records of a table.
+    /// The records of two tables differ.
     Records(RecordDifference),
-    /// A value, first at this path.
+    /// The values of two artifacts differ.
     Value {
-        /// Where.
+        /// The JSON path of the first difference.
         path: String,
-        /// What the first has.
+        /// The value in `before`.
         before: Value,
-        /// What the second has.
+        /// The value in `after`.
         after: Value,
     },
-    /// Only one of the two has it.
+    /// Only one side has the output.
     OneSided,
-    /// It cannot be read.
+    /// An artifact cannot be read, with the reason.
     Unreadable(String),
 }
 
 impl Comparison {
-    /// Whether there is no difference at all.
+    /// Returns whether there is no difference at all.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty()
             && self.removed.is_empty()
@@ -109,26 +108,26 @@ impl Comparison {
             && self.fingerprints().is_none()
     }
 
-    /// How the two runs stand, if not alike.
+    /// Returns the statuses of the two runs, if they differ.
     pub fn statuses(&self) -> Option<(FlowStatus, FlowStatus)> {
         self.before.status.zip(self.after.status).filter(|(before, after)| before != after)
     }
 
-    /// The fingerprints of the two flows, if both are complete and have not the same.
+    /// Returns the flow fingerprints, if both runs are complete and the fingerprints differ.
     pub fn fingerprints(&self) -> Option<(Fingerprint, Fingerprint)> {
         self.before.flow_fingerprint.zip(self.after.flow_fingerprint).filter(|(before, after)| before != after)
     }
 
-    /// The first step in which the two part.
+    /// Returns the first step that differs.
     pub fn parted(&self) -> Option<&StepComparison> {
         self.steps.first()
     }
 }
 
-/// Compares `after` with `before`; the artifacts of both are read from `source`.
+/// Compares `after` with `before`. Reads the artifacts of both from `source`.
 ///
 /// # Errors
-/// What the store has to complain of, other than of an artifact.
+/// Fails if the source cannot be read, apart from single damaged artifacts.
 pub fn diff(source: &dyn ArtifactSource, before: &FlowFacts, after: &FlowFacts) -> Result<Comparison, WorkbenchError> {
     let only = |these: &FlowFacts, those: &FlowFacts| -> Vec<String> {
         these.step_ids.iter().filter(|id| !those.step_ids.contains(id)).cloned().collect()
@@ -145,7 +144,7 @@ pub fn diff(source: &dyn ArtifactSource, before: &FlowFacts, after: &FlowFacts) 
             }
             (None, Some(_)) if before.step_ids.contains(id) => (vec![Difference::Started { after: true }], Vec::new()),
             (None, Some(_)) => (vec![Difference::New], Vec::new()),
-            // A plan does not know all about every step that it reaches.
+            // A plan may not reach every step.
             (Some(_), None) if after.status.is_some() => (vec![Difference::Started { after: false }], Vec::new()),
             (_, None) => (Vec::new(), Vec::new()),
         };
@@ -175,7 +174,7 @@ impl Side {
     }
 }
 
-/// The outputs that differ. Where not both have `ran`, those of a step that has none are not known.
+/// Returns the outputs that differ. Unless both sides `ran`, a step without outputs has unknown ones.
 fn outputs(
     source: &dyn ArtifactSource,
     before: &StepFacts,
@@ -205,7 +204,7 @@ fn outputs(
     Ok(found)
 }
 
-/// What lies between two artifacts of different names.
+/// Compares two artifacts with different hashes.
 fn compare(source: &dyn ArtifactSource, was: ArtifactHash, is: ArtifactHash) -> Result<Change, WorkbenchError> {
     let read = || {
         let (was, is) = (source.artifact(was)?, source.artifact(is)?);
@@ -222,7 +221,7 @@ fn compare(source: &dyn ArtifactSource, was: ArtifactHash, is: ArtifactHash) -> 
     read().or_else(|error| Ok(Change::Unreadable(StoreError::behind(error)?.to_string())))
 }
 
-/// A row as an object, for scripts.
+/// Converts a row to a JSON object.
 fn record(columns: &[String], row: &[Value]) -> Value {
     Value::Object(columns.iter().cloned().zip(row.iter().cloned()).collect::<Map<String, Value>>())
 }

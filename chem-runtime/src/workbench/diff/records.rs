@@ -1,8 +1,8 @@
-//! The records that lie between two tables.
+//! Compares the records of two tables.
 //!
-//! Chunks that both tables have are not read: what is in them is in both. Of the others the rows are compared as a bag;
-//! of those that only one side has, two are one record that changed if they agree in the column that tells records apart
-//! best: the one whose values are all different on both sides, and of which both sides have the most in common.
+//! Chunks that both tables contain are not read. The rows of the other chunks are compared as multisets. A removed and an
+//! added row are one changed record if they agree in the key column: the column with unique values on both sides that has
+//! the most values in common.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,44 +11,44 @@ use serde_json::Value;
 use crate::artifact::{ArtifactError, ArtifactSource, ChunkRef, ColumnType, TableRoot};
 use crate::workbench::tables::{Row, column_name};
 
-/// How many records are given as examples.
+/// The maximum number of example records.
 const EXAMPLES: usize = 10;
 
-/// What lies between two tables.
+/// The difference between two tables.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RecordDifference {
-    /// How many records only the second has.
+    /// The number of records that only the second table has.
     pub added: usize,
-    /// How many records only the first has.
+    /// The number of records that only the first table has.
     pub removed: usize,
-    /// How many records changed.
+    /// The number of changed records.
     pub changed: usize,
-    /// In how many records a column changed, for each that did.
+    /// For each changed column, the number of records in which it changed.
     pub by_column: BTreeMap<String, usize>,
-    /// Whether both have the same records in another order.
+    /// Whether the tables have the same records in different orders.
     pub reordered: bool,
-    /// The column by which records that changed were told.
+    /// The key column by which changed records are paired; `None` if there is none.
     pub key: Option<String>,
-    /// The columns that only the second has.
+    /// The columns that only the second table has.
     pub columns_added: Vec<String>,
-    /// The columns that only the first has.
+    /// The columns that only the first table has.
     pub columns_removed: Vec<String>,
-    /// Some of the records.
+    /// At most ten of the differing records.
     pub examples: Vec<Example>,
 }
 
 /// A record that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Example {
-    /// Only the second has it.
+    /// A record that only the second table has.
     Added(Value),
-    /// Only the first has it.
+    /// A record that only the first table has.
     Removed(Value),
-    /// Both have it, with these columns changed: what they were and what they are.
+    /// A changed record: its key, and the values before and after by column.
     Changed(Value, BTreeMap<String, (Value, Value)>),
 }
 
-/// Compares two tables of different names.
+/// Compares two tables with different hashes.
 pub(super) fn compare(
     source: &dyn ArtifactSource,
     before: &TableRoot,
@@ -63,10 +63,10 @@ pub(super) fn compare(
         columns_removed: old_names.iter().filter(|name| !columns.contains(name)).cloned().collect(),
         ..RecordDifference::default()
     };
-    // Rows of different columns are never in one chunk.
+    // Tables with different columns share no chunks.
     let shared = if old_names == new_names { common(&before.chunks, &after.chunks) } else { HashMap::new() };
-    let mut removed = Rows::read(source, before, &shared, &places(&columns, &old_names))?;
-    let mut added = Rows::read(source, after, &shared, &places(&columns, &new_names))?;
+    let mut removed = Rows::read(source, before, &shared, &indices(&columns, &old_names))?;
+    let mut added = Rows::read(source, after, &shared, &indices(&columns, &new_names))?;
     removed.cancel(&mut added);
     let (removed, added) = (removed.rest(), added.rest());
 
@@ -117,7 +117,7 @@ impl RecordDifference {
     }
 }
 
-/// How often both tables have each chunk.
+/// Returns how often both tables contain each chunk.
 fn common(before: &[ChunkRef], after: &[ChunkRef]) -> HashMap<ChunkRef, usize> {
     let count = |chunks: &[ChunkRef]| {
         let mut counts: HashMap<ChunkRef, usize> = HashMap::new();
@@ -128,12 +128,12 @@ fn common(before: &[ChunkRef], after: &[ChunkRef]) -> HashMap<ChunkRef, usize> {
     before.into_iter().map(|(chunk, times)| (chunk, times.min(after.get(&chunk).copied().unwrap_or(0)))).collect()
 }
 
-/// Where the columns stand among `names`.
-fn places(columns: &[String], names: &[String]) -> Vec<usize> {
+/// Returns the index of each column in `names`.
+fn indices(columns: &[String], names: &[String]) -> Vec<usize> {
     columns.iter().filter_map(|column| names.iter().position(|name| name == column)).collect()
 }
 
-/// The rows of a table that are in no shared chunk, in their order, each with its text.
+/// The rows of a table outside shared chunks, in order, each with its text.
 struct Rows(Vec<(String, Option<Row>)>);
 
 impl Rows {
@@ -141,7 +141,7 @@ impl Rows {
         source: &dyn ArtifactSource,
         root: &TableRoot,
         shared: &HashMap<ChunkRef, usize>,
-        places: &[usize],
+        columns: &[usize],
     ) -> Result<Self, ArtifactError> {
         let mut left = shared.clone();
         let mut rows = Vec::new();
@@ -151,14 +151,14 @@ impl Rows {
                 continue;
             }
             for row in chunk.read(source)? {
-                let row: Row = places.iter().map(|&place| row.get(place).cloned().unwrap_or_default()).collect();
+                let row: Row = columns.iter().map(|&index| row.get(index).cloned().unwrap_or_default()).collect();
                 rows.push((Value::Array(row.clone()).to_string(), Some(row)));
             }
         }
         Ok(Self(rows))
     }
 
-    /// Takes away what both have, as often as both have it.
+    /// Removes the rows that both have, as often as both have them.
     fn cancel(&mut self, other: &mut Self) {
         let mut theirs: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, (text, _)) in other.0.iter().enumerate().rev() {
@@ -181,7 +181,7 @@ impl Rows {
     }
 }
 
-/// The column that tells records apart best; none if no value is on both sides.
+/// Returns the key column; `None` if no column with unique values has common values.
 fn best_key(columns: impl Iterator<Item = usize>, removed: &[Row], added: &[Row]) -> Option<usize> {
     let values = |rows: &[Row], column: usize| -> Option<HashSet<String>> {
         let values: HashSet<String> =

@@ -1,11 +1,11 @@
-//! A plan for scripts.
+//! Formats a plan as JSON.
 
 use serde_json::{Map, Value, json};
 
 use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
 
 impl Plan {
-    /// The plan as `chem plan` prints it for scripts.
+    /// Returns the plan as `chem plan --format json` prints it.
     pub fn to_json(&self) -> Value {
         json!({
             "flow": self.flow,
@@ -61,7 +61,7 @@ impl Action {
         }
     }
 
-    /// Why, component by component.
+    /// Returns the reasons, component by component.
     fn why(&self) -> Value {
         match self {
             Self::Run { because, .. } => because.iter().map(Reason::to_json).collect(),
@@ -88,8 +88,7 @@ fn params(params: &[PlannedParam]) -> Value {
             Origin::Default => &[],
             Origin::File(through) | Origin::Set(through) => through.as_slice(),
         };
-        let told = json!({ "value": param.value, "from": param.origin.name(), "through": through });
-        (param.name.clone(), told)
+        (param.name.clone(), json!({ "value": param.value, "from": param.origin.name(), "through": through }))
     };
     Value::Object(params.iter().map(param).collect::<Map<String, Value>>())
 }

@@ -1,4 +1,4 @@
-//! A plan as a graph, for Graphviz and for Mermaid.
+//! Formats a plan as a graph, for Graphviz and for Mermaid.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::{Action, Plan, PlannedStep};
 use crate::event::StepKind;
 use crate::workbench::facts::step_of;
 
-/// The plan in the language of Graphviz: an arrow for each input, steps that are run drawn bold.
+/// Formats the plan for Graphviz: an arrow for each input, and bold outlines for steps that run.
 pub fn to_dot(plan: &Plan) -> String {
     let mut text = format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box, style=rounded];\n", quoted(&plan.flow));
     for step in &plan.steps {
@@ -31,7 +31,7 @@ pub fn to_dot(plan: &Plan) -> String {
     text
 }
 
-/// The plan in the language of Mermaid, which shows in Markdown.
+/// Formats the plan for Mermaid, which Markdown viewers display.
 pub fn to_mermaid(plan: &Plan) -> String {
     let mut text = "flowchart LR\n".to_owned();
     for step in &plan.steps {
@@ -53,19 +53,19 @@ fn wires(plan: &Plan) -> impl Iterator<Item = (&PlannedStep, &String, &String)> 
     plan.steps.iter().flat_map(|step| step.wiring.iter().map(move |(port, wire)| (step, port, wire)))
 }
 
-/// What is written at an arrow: the output if it is not the main one, and the port if there are several.
+/// Returns the label of an arrow: the output if it is not the main one, and the port if there are several.
 fn wire_label(step: &PlannedStep, port: &str, wire: &str) -> String {
     let output = wire.split_once('.').map(|(_, output)| output.to_owned());
     let port = (step.wiring.len() > 1).then(|| port.to_owned());
     [output, port].into_iter().flatten().collect::<Vec<_>>().join(" → ")
 }
 
-/// A text in the quotes of Graphviz.
+/// Quotes a text for Graphviz.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
-/// A name that Mermaid takes for no word of its own, such as `end`.
+/// Returns a name for a node that is not a keyword of Mermaid, such as `end`.
 fn node(id: &str) -> String {
     format!("step_{}", id.replace('-', "__"))
 }

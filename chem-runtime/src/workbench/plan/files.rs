@@ -1,5 +1,4 @@
-//! Files that one step of a flow writes and a later one reads, or writes too: what stands in them is not known before the
-//! run.
+//! Files that one step of a flow writes and a later step reads or writes. Their content is unknown before the run.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,7 +9,7 @@ use super::OutsideFile;
 use crate::event::RecordedStep;
 use crate::step::{Files, ParamType, Registry, place_of};
 
-/// The files that a step names, by what it does with them. Known for registered step types alone.
+/// The files that a step reads and writes. Known only for registered step types.
 #[derive(Debug, Default)]
 pub(super) struct NamedFiles {
     reads: Vec<PathBuf>,
@@ -20,7 +19,7 @@ pub(super) struct NamedFiles {
 impl NamedFiles {
     pub(super) fn of(step: &RecordedStep, files: &Files) -> Self {
         let mut named = Self::default();
-        // A program with two step types of one name does not get here: no manifest of it is checked.
+        // The registry fails only for duplicate step types, and then no manifest could have been checked.
         let registration = Registry::linked().ok().and_then(|registry| registry.get(&step.uses));
         for param in registration.map(|found| found.spec().params).unwrap_or_default() {
             if let Some(value) = step.params.get(param.name) {
@@ -45,7 +44,7 @@ impl NamedFiles {
         }
     }
 
-    /// Those that lie outside of the folder that the run is confined to, or else of the manifest's.
+    /// Returns the files outside the directory to which the run is confined, or outside that of the manifest.
     pub(super) fn outside(&self, step: &str, files: &Files) -> Vec<OutsideFile> {
         let of = |path: &PathBuf, written| OutsideFile { step: step.to_owned(), path: place_of(path), written };
         let reads = self.reads.iter().filter(|path| !files.holds(path)).map(|path| of(path, false));
@@ -53,7 +52,7 @@ impl NamedFiles {
         reads.chain(writes).collect()
     }
 
-    /// Why one of them may not be written, if the run is confined.
+    /// Returns why the confinement of the run does not permit one of them.
     pub(super) fn refused(&self, files: &Files) -> Option<String> {
         let refused = |path: &PathBuf| files.check_output(&path.to_string_lossy()).err();
         self.writes.iter().find_map(refused).map(|error| error.to_string())
@@ -69,7 +68,7 @@ impl NamedFiles {
         self.writes.iter().find_map(|path| Some((path.clone(), written.get(path)?)))
     }
 
-    /// Notes that `step`, which names these files, is run.
+    /// Records that `step` writes its files.
     pub(super) fn note(self, step: &str, written: &mut HashMap<PathBuf, String>) {
         written.extend(self.writes.into_iter().map(|path| (path, step.to_owned())));
     }

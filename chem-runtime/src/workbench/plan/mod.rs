@@ -1,7 +1,7 @@
-//! `chem plan`: what a run of a flow would do, step by step, and why. Nothing is run and nothing is written.
+//! `chem plan`: predicts what a run of a flow would do, step by step, and why. Runs nothing and writes nothing.
 //!
-//! `predict` walks the steps as the engine would and asks the engine's own judgement; `describe` says it in JSON, and
-//! `draw` as a graph. How that looks on a terminal is the command line's to know.
+//! `predict` visits the steps like the engine and calls the engine's own decision functions; `describe` formats the plan as
+//! JSON, and `draw` as a graph.
 
 mod describe;
 mod draw;
@@ -23,56 +23,56 @@ use crate::engine::RunsBecause;
 use crate::event::{EventAddress, OutputRef, StepKind};
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 
-/// What a run of a flow would do.
+/// The prediction of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// The flow's name.
+    /// The name of the flow.
     pub flow: String,
-    /// Which steps, in which order.
+    /// The hash of the step ids in order.
     pub definition_hash: DefinitionHash,
-    /// The flow's parameters, in the order of their names.
+    /// The flow parameters, sorted by name.
     pub params: Vec<PlannedParam>,
     /// The steps in order.
     pub steps: Vec<PlannedStep>,
-    /// The files that steps name and that lie outside of the folder that the run is confined to, or else of the manifest's.
+    /// The files of steps outside the directory to which the run is confined, or outside that of the manifest.
     pub outside: Vec<OutsideFile>,
 }
 
-/// A file that lies outside.
+/// A file outside the run's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutsideFile {
-    /// The step that names it.
+    /// The id of the step that reads or writes the file.
     pub step: String,
-    /// Its path, with links resolved.
+    /// The path, with links resolved.
     pub path: PathBuf,
-    /// Whether the step writes it.
+    /// Whether the step writes the file.
     pub written: bool,
 }
 
-/// A parameter with its value.
+/// A parameter with its value and origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedParam {
-    /// Its name.
+    /// The name of the parameter.
     pub name: String,
-    /// Its value.
+    /// The value in the run.
     pub value: Value,
-    /// Where the value comes from.
+    /// The origin of the value.
     pub origin: Origin,
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The step type's default.
+    /// The default of the step type.
     Default,
-    /// The manifest, by way of these parameters of the flow.
+    /// The manifest, through these flow parameters.
     File(Vec<String>),
-    /// The command line, which sets these parameters of the flow.
+    /// The command line, through these flow parameters.
     Set(Vec<String>),
 }
 
 impl Origin {
-    /// The origin as scripts read it.
+    /// Returns the origin as scripts read it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Default => "default",
@@ -82,90 +82,90 @@ impl Origin {
     }
 }
 
-/// What a run would do about a step.
+/// The prediction for a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedStep {
-    /// Its name in the flow.
+    /// The id of the step.
     pub id: String,
-    /// Its step type.
+    /// The name of the step type.
     pub uses: String,
-    /// The step type's version.
+    /// The version of the step type.
     pub version: u32,
     /// Source, transform or sink.
     pub kind: StepKind,
-    /// For each wired port the output that feeds it, as a manifest writes it.
+    /// For each wired port, the output that feeds it, as written in a manifest.
     pub wiring: BTreeMap<String, String>,
-    /// Its parameters.
+    /// The parameters with their origins.
     pub params: Vec<PlannedParam>,
-    /// The step's fingerprint, if its inputs are known before the run.
+    /// The fingerprint; `None` if an input is unknown before the run.
     pub fingerprint: Option<Fingerprint>,
-    /// What is done.
+    /// What the run does.
     pub action: Action,
-    /// For each wired port the artifact at it; none if it is not known before the run.
+    /// For each wired port, the artifact; `None` if it is unknown before the run.
     inputs: BTreeMap<String, Option<ArtifactHash>>,
-    /// Parameters as they are hashed.
+    /// The parameters as they are hashed.
     identity: Map<String, Value>,
 }
 
-/// What a run does about a step.
+/// The action of a run for a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// A result that is there stands.
+    /// Reuse an existing result.
     Reuse {
-        /// Where it comes from.
+        /// The origin of the result.
         source: ReusedFrom,
-        /// What it is; empty if it is not known before the run.
+        /// The outputs; empty if they are unknown before the run.
         outputs: Vec<OutputRef>,
-        /// Earlier steps that are to run again on inputs that are not known before the run. If these turn out to be the
-        /// inputs of this step, the new result stands.
+        /// Earlier steps that run on inputs that are unknown before the run. If one of them turns out to have the inputs of
+        /// this step, its new result is reused instead.
         unless_done_by: Vec<String>,
     },
-    /// It is run.
+    /// Run the step.
     Run {
-        /// Why.
+        /// The reasons.
         because: Vec<Reason>,
-        /// The steps whose results are not known before the run. If what they give was worked on before, the step is
-        /// spared after all.
+        /// The steps whose outputs are unknown before the run. If they turn out to give known artifacts, an earlier result
+        /// may be reused instead.
         unless_known: Vec<String>,
-        /// Earlier steps that run on inputs that are not known before the run. If these turn out to be the inputs of this
-        /// step, it is spared after all.
+        /// Earlier steps that run on inputs that are unknown before the run. If one of them turns out to have the inputs of
+        /// this step, its result is reused instead.
         unless_done_by: Vec<String>,
     },
-    /// It cannot start, and the run fails.
+    /// Fail, because the step cannot start.
     Fail {
-        /// Why not.
+        /// The error.
         error: String,
     },
-    /// A person is asked first, and the run waits.
+    /// Ask a person and wait.
     Ask {
-        /// The question.
+        /// The text of the question.
         message: String,
     },
-    /// The run does not get there.
+    /// Nothing, because the run ends before this step.
     NotReached,
 }
 
-/// Where a result comes from.
+/// The origin of a reused result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReusedFrom {
-    /// The `StepFinished` of the run in which the step worked.
+    /// The `StepFinished` event of the run that computed it.
     Run(EventAddress),
-    /// An earlier step of the same run, which does the same.
+    /// An earlier step of the same run that does the same work.
     Step(String),
 }
 
-/// Why a step is run.
+/// Why a step runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
-    /// It is not what it was in the nearest earlier run.
+    /// The step differs from that in the nearest earlier run.
     Differs(Difference),
-    /// No earlier result can stand in for it.
+    /// The engine cannot reuse an earlier result.
     Engine(RunsBecause),
-    /// An earlier step of the run writes a file that it reads, or that it has written.
+    /// An earlier step of the run writes a file that this step reads or has written.
     AfterFile {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// The step that writes it.
+        /// The id of the step that writes it.
         step: String,
     },
 }
@@ -181,7 +181,7 @@ impl std::fmt::Display for Reason {
 }
 
 impl Action {
-    /// The action as scripts read it.
+    /// Returns the action as scripts read it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Reuse { .. } => "reuse",
@@ -192,7 +192,7 @@ impl Action {
         }
     }
 
-    /// Why, in words.
+    /// Returns the reasons in words.
     pub fn reasons(&self) -> Vec<String> {
         match self {
             Self::Reuse { source, unless_done_by, .. } => {
@@ -201,19 +201,19 @@ impl Action {
                     ReusedFrom::Step(step) => format!("the same as step {step}"),
                 };
                 let redone = (!unless_done_by.is_empty())
-                    .then(|| format!("unless {} turns out to do it again", unless_done_by.join(" or ")));
+                    .then(|| format!("unless {} turns out to do the same work", unless_done_by.join(" or ")));
                 iter::once(found).chain(redone).collect()
             }
             Self::Run { because, .. } => because.iter().map(ToString::to_string).collect(),
             Self::Fail { error } => vec![error.clone()],
             Self::Ask { message } => vec![format!("a person decides: {message}")],
-            Self::NotReached => vec!["the run stops before".to_owned()],
+            Self::NotReached => vec!["the run ends before this step".to_owned()],
         }
     }
 }
 
 impl Plan {
-    /// The plan in the form in which flows are compared.
+    /// Returns the plan in the form for comparing flows.
     pub fn facts(&self) -> FlowFacts {
         let reached = self
             .steps

@@ -1,4 +1,4 @@
-//! The walk over the steps: what is known before the run, and what the engine would decide.
+//! Predicts a run step by step: what is known before the run, and what the engine would decide.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -21,12 +21,12 @@ use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::earlier::EarlierRuns;
 
-/// What a run of `definition` on `store` would do under `policy`, with relative paths as `files` has them.
+/// Predicts what a run of `definition` on `store` would do under `policy`. `files` resolves relative paths.
 ///
-/// `origins` says where parameters come from; without it, as for a flow that was built in Rust, all count as written.
+/// `origins` are the origins of parameters; without it, as for a flow that was built in Rust, all count as explicit.
 ///
 /// # Errors
-/// What the store has to complain of.
+/// Fails if the store cannot be read.
 pub fn plan(
     store: &dyn EventStore,
     definition: &FlowDefinition,
@@ -47,7 +47,7 @@ pub fn plan(
         results: EarlierResults::default(),
         done: Vec::new(),
         ended: false,
-        places: HashMap::new(),
+        indices: HashMap::new(),
         running: HashMap::new(),
         work: HashMap::new(),
         written: HashMap::new(),
@@ -91,38 +91,38 @@ struct Walk<'a> {
     files: &'a Files,
     policy: &'a ReusePolicy,
     earlier: EarlierRuns<'a>,
-    /// What is known of the runs that results come from.
+    /// A cache of the runs from which results come.
     results: EarlierResults,
     done: Vec<Done>,
-    /// Whether a step of `done` keeps the run from those after it.
+    /// Whether a step of `done` ends the run.
     ended: bool,
-    /// Where the step of each name is in `done`.
-    places: HashMap<String, usize>,
-    /// The steps of `done` that are run and count for others, by what [`kind_of_work`] says of them.
+    /// The index in `done` of each step id.
+    indices: HashMap<String, usize>,
+    /// The steps of `done` that run and are reusable, by [`kind_of_work`].
     running: HashMap<String, Vec<usize>>,
-    /// The steps that the run will have finished by then, by the work that they do.
+    /// The steps that the run will have finished by then, by [`work`].
     work: HashMap<String, usize>,
-    /// The files that the run will have written by then, each with the step that does.
+    /// The files that the run will have written by then, with the ids of the steps.
     written: HashMap<PathBuf, String>,
     outside: Vec<OutsideFile>,
 }
 
-/// A step that has its place in the plan.
+/// A planned step.
 struct Done {
     step: PlannedStep,
-    /// What the log will say that it started with, if that is known.
+    /// The start event, if it is known.
     started: Option<StepStarted>,
-    given: Given,
+    result: PlannedResult,
 }
 
-/// What is known of what a step gives.
-enum Given {
+/// What is known about the outputs of a step.
+enum PlannedResult {
     Outputs(Vec<OutputRef>),
-    /// What the step at this place will give in the run.
+    /// The outputs that the step at this index will have in the run.
     Later(usize),
 }
 
-/// What is known of what stands at a port.
+/// What is known about the artifact at a port.
 enum AtPort {
     Artifact(ArtifactHash),
     Later(OutputAddress),
@@ -142,7 +142,7 @@ impl Walk<'_> {
             inputs: BTreeMap::new(),
             identity: Map::new(),
         };
-        let (mut given, mut started) = (Given::Later(index), None);
+        let (mut result, mut started) = (PlannedResult::Later(index), None);
         if !self.ended {
             let named = NamedFiles::of(recorded, self.files);
             self.outside.extend(named.outside(&step.id, self.files));
@@ -154,38 +154,40 @@ impl Walk<'_> {
                 match self.prepare(index, &mut step) {
                     Ok(at_ports) => match &recorded.gate {
                         Some(gate) => step.action = Action::Ask { message: gate.message.clone() },
-                        None => (started, given) = self.decide(index, &mut step, &at_ports)?,
+                        None => (started, result) = self.decide(index, &mut step, &at_ports)?,
                     },
                     Err(error) => step.action = Action::Fail { error },
                 }
             }
             if let (Action::Reuse { .. }, Some((path, writer))) = (&step.action, named.writes_over(&self.written)) {
                 step.action = after_file(path, writer);
-                (started, given) = (None, Given::Later(index));
+                (started, result) = (None, PlannedResult::Later(index));
             }
             if matches!(step.action, Action::Run { .. }) {
                 named.note(&step.id, &mut self.written);
             }
         }
         self.ended |= matches!(step.action, Action::Fail { .. } | Action::Ask { .. });
-        self.places.insert(step.id.clone(), index);
+        self.indices.insert(step.id.clone(), index);
         if matches!(step.action, Action::Run { .. }) && self.definition.steps()[index].step().is_reusable() {
             self.running.entry(kind_of_work(&step)).or_default().push(index);
         }
-        self.done.push(Done { step, started, given });
+        self.done.push(Done { step, started, result });
         Ok(())
     }
 
-    /// Fills in what is known of the step's identity. The error is what keeps it from starting.
+    /// Determines what is known about the step's identity. The error is the reason why the step cannot start.
     fn prepare(&self, index: usize, step: &mut PlannedStep) -> Result<BTreeMap<String, AtPort>, String> {
         let mut at_ports = BTreeMap::new();
         for (port, address) in self.definition.steps()[index].inputs() {
             let from = &self.done[address.step];
-            let at_port = match &from.given {
-                Given::Later(later) => AtPort::Later(OutputAddress { step: *later, output: address.output.clone() }),
-                Given::Outputs(outputs) => match outputs.iter().find(|output| output.name == address.output) {
+            let at_port = match &from.result {
+                PlannedResult::Later(later) => {
+                    AtPort::Later(OutputAddress { step: *later, output: address.output.clone() })
+                }
+                PlannedResult::Outputs(outputs) => match outputs.iter().find(|output| output.name == address.output) {
                     Some(output) => AtPort::Artifact(output.hash),
-                    None => return Err(format!("nothing comes out of `{}.{}`", from.step.id, address.output)),
+                    None => return Err(format!("`{}` has no output `{}`", from.step.id, address.output)),
                 },
             };
             at_ports.insert(port.clone(), at_port);
@@ -202,14 +204,14 @@ impl Walk<'_> {
         Ok(at_ports)
     }
 
-    /// The history that the engine will feed the step, as far as it is known.
+    /// Returns the history that the engine will feed into the step, if it is known.
     fn history(&self, index: usize) -> Result<AtPort, String> {
-        let known = |place: usize| match (&self.done[place].started, &self.done[place].given) {
-            (Some(started), Given::Outputs(outputs)) => Some((started, outputs.as_slice())),
+        let known = |index: usize| match (&self.done[index].started, &self.done[index].result) {
+            (Some(started), PlannedResult::Outputs(outputs)) => Some((started, outputs.as_slice())),
             _ => None,
         };
-        if let Some(step) = ancestors_of(self.definition, index).into_iter().find(|place| known(*place).is_none()) {
-            // No other step takes this one's history, as far as can be known.
+        if let Some(step) = ancestors_of(self.definition, index).into_iter().find(|step| known(*step).is_none()) {
+            // A pseudo-output that is unique to this step: its history equals no other as far as is known.
             return Ok(AtPort::Later(OutputAddress { step, output: format!("history {index}") }));
         }
         let history = history_of(self.definition, self.flow, index, known);
@@ -222,7 +224,7 @@ impl Walk<'_> {
         index: usize,
         step: &mut PlannedStep,
         at_ports: &BTreeMap<String, AtPort>,
-    ) -> Result<(Option<StepStarted>, Given), WorkbenchError> {
+    ) -> Result<(Option<StepStarted>, PlannedResult), WorkbenchError> {
         let definition = self.definition.steps()[index].step();
         let work = work(step, at_ports);
         let refusal = self.policy.refusal(definition);
@@ -234,7 +236,7 @@ impl Walk<'_> {
             Ok(started) => started,
             Err(error) => {
                 step.action = Action::Fail { error: format!("{error:#}") };
-                return Ok((None, Given::Later(index)));
+                return Ok((None, PlannedResult::Later(index)));
             }
         };
         step.fingerprint = started.as_ref().map(|started| started.fingerprint);
@@ -244,28 +246,28 @@ impl Walk<'_> {
         if let Some(twin) = twin {
             let source = ReusedFrom::Step(self.done[twin].step.id.clone());
             step.action = Action::Reuse { source, outputs: Vec::new(), unless_done_by: Vec::new() };
-            return Ok((started, Given::Later(twin)));
+            return Ok((started, PlannedResult::Later(twin)));
         }
         let verdict = match &started {
             Some(started) => self.policy.judge(self.store, self.files, definition, started, &mut self.results)?,
             None => Verdict::Run(refusal.clone().unwrap_or(RunsBecause::NoResult)),
         };
-        // The run warns of what it passes over.
+        // The run itself will warn about results that it cannot trust.
         drop(self.results.take_doubted());
         match verdict {
             Verdict::Reuse { source, outputs, .. } => {
-                // One that may be spared itself finds the same result.
-                let is_run = |place: &usize| self.policy.refusal(self.definition.steps()[*place].step()).is_some();
+                // A twin that may itself be skipped would find the same result.
+                let is_run = |index: &usize| self.policy.refusal(self.definition.steps()[*index].step()).is_some();
                 let unless_done_by = self.named(self.possible_twins(step).filter(is_run));
                 if self.work.get(&work) == Some(&index) {
                     self.work.remove(&work);
                 }
-                let (outputs, given) = match unless_done_by[..] {
-                    [] => (outputs.clone(), Given::Outputs(outputs)),
-                    _ => (Vec::new(), Given::Later(index)),
+                let (outputs, result) = match unless_done_by[..] {
+                    [] => (outputs.clone(), PlannedResult::Outputs(outputs)),
+                    _ => (Vec::new(), PlannedResult::Later(index)),
                 };
                 step.action = Action::Reuse { source: ReusedFrom::Run(source), outputs, unless_done_by };
-                Ok((started, given))
+                Ok((started, result))
             }
             Verdict::Run(because) => {
                 let later = |at_port: &AtPort| match at_port {
@@ -280,26 +282,26 @@ impl Walk<'_> {
                     unless_known.dedup();
                 }
                 step.action = Action::Run { because: self.reasons(step, because)?, unless_known, unless_done_by };
-                Ok((started, Given::Later(index)))
+                Ok((started, PlannedResult::Later(index)))
             }
         }
     }
 
-    /// The earlier steps that are run on inputs which are not known yet, and which do the same as `step`, whose inputs
-    /// are known, if they turn out to be these.
+    /// Returns the earlier steps with unknown inputs that will do the same work as `step` if their inputs turn out to be
+    /// equal.
     fn possible_twins(&self, step: &PlannedStep) -> impl Iterator<Item = usize> {
-        let could_be = |place: &usize| {
-            let other = &self.done[*place].step;
+        let could_be = |index: &usize| {
+            let other = &self.done[*index].step;
             other.inputs.values().zip(step.inputs.values()).all(|(one, other)| one.is_none() || one == other)
         };
         self.running.get(&kind_of_work(step)).into_iter().flatten().copied().filter(could_be)
     }
 
-    fn named(&self, places: impl Iterator<Item = usize>) -> Vec<String> {
-        places.map(|place| self.done[place].step.id.clone()).collect()
+    fn named(&self, indices: impl Iterator<Item = usize>) -> Vec<String> {
+        indices.map(|index| self.done[index].step.id.clone()).collect()
     }
 
-    /// What is said of a step that is run: what differs from the nearest earlier run, or else what the engine says.
+    /// Returns why a step runs: the differences from the nearest earlier run, or else the engine's reason.
     fn reasons(&self, step: &PlannedStep, because: RunsBecause) -> Result<Vec<Reason>, WorkbenchError> {
         if !matches!(because, RunsBecause::NoResult | RunsBecause::NotReusable | RunsBecause::LeavesNothing) {
             return Ok(vec![Reason::Engine(because)]);
@@ -316,10 +318,10 @@ impl Walk<'_> {
         Ok(reasons)
     }
 
-    /// A step that runs because of a difference is taken to give something else.
+    /// Assumes that a step that runs because of a difference has different outputs.
     fn settled(&self, mut difference: Difference) -> Difference {
         if let Difference::Upstream { step, changed, .. } = &mut difference {
-            let upstream = self.places.get(step).map(|place| &self.done[*place].step.action);
+            let upstream = self.indices.get(step).map(|index| &self.done[*index].step.action);
             if let Some(Action::Run { because, .. }) = upstream {
                 *changed |= because.iter().any(|reason| match reason {
                     Reason::Differs(Difference::Upstream { changed, .. }) => *changed,
@@ -332,21 +334,21 @@ impl Walk<'_> {
     }
 }
 
-/// The action for a step whose file is written anew by an earlier one.
+/// Returns the action for a step whose file is written by an earlier step.
 fn after_file(path: PathBuf, writer: &str) -> Action {
     let because = vec![Reason::AfterFile { path: path.display().to_string(), step: writer.to_owned() }];
     Action::Run { because, unless_known: vec![writer.to_owned()], unless_done_by: Vec::new() }
 }
 
-/// What a step does, whatever its inputs are: its type, its parameters, and the ports that have an input.
+/// Returns a key for the work of a step without its inputs: its type, its parameters, and its wired ports.
 fn kind_of_work(step: &PlannedStep) -> String {
     let ports: Vec<&String> = step.inputs.keys().collect();
     let kind = json!([step.uses, step.version, step.identity, ports]);
-    // What has no canonical form cannot start, and is nobody's equal.
+    // A step without a canonical form cannot start, and equals no other.
     canonical_json(&kind).unwrap_or_else(|_| step.id.clone())
 }
 
-/// What a step does, as far as it is known before the run: two steps of which this is equal do the same work.
+/// Returns a key for the work of a step, as far as it is known before the run: steps with equal keys do the same work.
 fn work(step: &PlannedStep, at_ports: &BTreeMap<String, AtPort>) -> String {
     let inputs: Map<String, Value> = at_ports
         .iter()
@@ -359,6 +361,6 @@ fn work(step: &PlannedStep, at_ports: &BTreeMap<String, AtPort>) -> String {
         })
         .collect();
     let work = json!({"uses": step.uses, "version": step.version, "inputs": inputs, "params": step.identity});
-    // What has no canonical form cannot start, and is nobody's equal.
+    // A step without a canonical form cannot start, and equals no other.
     canonical_json(&work).unwrap_or_else(|_| step.id.clone())
 }

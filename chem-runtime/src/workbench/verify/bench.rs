@@ -1,4 +1,4 @@
-//! One step of a stored run, repeated: bound as the run recorded it, started with what it was given then, and compared.
+//! Repeats a step of a stored run: binds it as recorded, runs it on its stored inputs, and compares the outputs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,14 +19,14 @@ use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::facts::StepFacts;
 
-/// What a step has put out when it was run again.
+/// The result of running a step again.
 pub(in crate::workbench) struct Repeated {
     pub(in crate::workbench) outputs: Vec<StepOutput>,
-    /// Whether its type declares itself approximate.
+    /// Whether the step type declares its results approximate.
     approximate: bool,
 }
 
-/// What every step is verified with.
+/// The context for repeating the steps of a run.
 pub(in crate::workbench) struct Bench<'a> {
     store: &'a Arc<dyn EventStore>,
     instance: &'a FlowInstance,
@@ -38,7 +38,7 @@ pub(in crate::workbench) struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// A bench for the steps of a run. What its steps read is where it was; what they write goes below `outputs`.
+    /// Prepares the steps of a run. They read files from their original paths, and write to `outputs`.
     pub(in crate::workbench) fn of(
         store: &'a Arc<dyn EventStore>,
         instance: &'a FlowInstance,
@@ -54,20 +54,20 @@ impl<'a> Bench<'a> {
         Self { store, instance, registry, tolerances, definition: definition_hash(ids), files, cancel }
     }
 
-    /// The same, but steps read only what `confinement` holds.
+    /// Restricts the files that steps may read to `confinement`.
     pub(in crate::workbench) fn confined(mut self, confinement: Option<Confinement>) -> Self {
         self.files = Arc::new(self.files.as_ref().clone().confined(confinement));
         self
     }
 
-    /// Refuses a tolerance that could never count, as one for a column that is misspelt.
+    /// Refuses a tolerance for a column that does not exist, which is probably misspelt.
     pub(super) fn check_tolerances(&self) -> Result<(), WorkbenchError> {
         if self.tolerances.is_empty() {
             return Ok(());
         }
         let mut columns = BTreeSet::new();
         for output in self.instance.steps().iter().flat_map(|step| &step.outputs) {
-            // What cannot be read may have any columns; its step will be said to be not repeatable.
+            // An unreadable table may have any columns; its step will be reported as not repeatable.
             let Ok(Some(root)) = self.store.artifact(output.hash) else { return Ok(()) };
             if let Ok(table) = TableRoot::of(&root) {
                 columns.extend(table.columns.into_iter().map(|column| column.name.to_string()));
@@ -81,7 +81,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// What comes of repeating the step at `index`.
+    /// Repeats the step at `index` and compares the outputs.
     pub(super) fn step(
         &self,
         recorded: &RecordedStep,
@@ -104,7 +104,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What the step at `index` puts out when it is run again as it was, or what keeps it from that.
+    /// Runs the step at `index` again, and returns its outputs or the outcome that prevented it.
     pub(in crate::workbench) fn repeat(
         &self,
         recorded: &RecordedStep,
@@ -141,7 +141,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The step of the record, and whether it is approximate; or why it cannot be run.
+    /// Binds the recorded step, and returns it with whether it is approximate; or the reason why it cannot run.
     fn bind(
         &self,
         recorded: &RecordedStep,
@@ -153,27 +153,26 @@ impl<'a> Bench<'a> {
         };
         let spec = registration.spec();
         if spec.version != version {
-            return Err(format!("it ran as `{uses}@{version}`, and this program has `{uses}@{}`", spec.version));
+            return Err(format!("it ran as `{uses}@{version}`, but this program has `{uses}@{}`", spec.version));
         }
         if !spec.cache {
-            return Err("a step of this type acts on the world, or gives another result every time".to_owned());
+            return Err("a step of this type has side effects or is nondeterministic".to_owned());
         }
         let mut params = recorded.params.clone();
-        // What a person gave with an approval stands in place of what the manifest says.
+        // The data in an approval overrides the manifest.
         if let Some(Value::Object(data)) = approved {
             params.extend(data);
         }
         let id = StepId::new(recorded.id.clone()).map_err(|error| error.to_string())?;
         let step = registration.bind(id, &params).map_err(|problems| {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            format!("its recorded parameters are no longer taken: {}", problems.join("; "))
+            format!("its recorded parameters are no longer valid: {}", problems.join("; "))
         })?;
         Ok((step, spec.approximate))
     }
 }
 
-/// What a person decided on the step at `index`: in the run itself or, where a branch shares the step, in the run that it
-/// branched from.
+/// Returns the decision on the step at `index`, from the run itself or, if a branch shares the step, from its parent.
 fn decision_on(
     store: &dyn EventStore,
     run: &FlowInstance,
@@ -190,7 +189,7 @@ fn decision_on(
     }
 }
 
-/// What is to be said of a step that does not start as it did; nothing if it does.
+/// Returns the outcome for a step whose fingerprint differs; `None` if it is the same.
 fn starts_otherwise(was: &StepStarted, is: &StepStarted, facts: &StepFacts) -> Option<Outcome> {
     if was.fingerprint == is.fingerprint {
         return None;

@@ -1,4 +1,4 @@
-//! Whether what a step puts out now is what it put out then, and where it first is not.
+//! Compares the outputs of a repeated step with the recorded ones, and finds the first difference.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use crate::step::StepOutput;
 use crate::store::{EventStore, StoreError, StoredArtifacts};
 use crate::workbench::tables::{Row, column_name, first_difference};
 
-/// What came of comparing.
+/// The result of a comparison.
 pub(super) enum Compared {
-    /// They are the same, but for what a tolerance allows.
+    /// The outputs are equal within the tolerances.
     Same {
-        /// By how much values were off at most; by column.
+        /// The maximum deviation of each column that deviates.
         within: BTreeMap<String, f64>,
     },
     Differs(Fault),
-    /// What was put out then cannot be read any more.
+    /// The recorded outputs cannot be read.
     Unreadable(String),
 }
 
@@ -50,7 +50,7 @@ pub(super) fn outputs(
             Ok(Some(place)) => place,
             Err(error) => {
                 let error = StoreError::behind(error)?;
-                return Ok(Compared::Unreadable(format!("what it put out cannot be read: {error}")));
+                return Ok(Compared::Unreadable(format!("its recorded output cannot be read: {error}")));
             }
         };
         let fault = Fault::Artifact { output: was.name.clone(), was: was.hash, is: now, place };
@@ -59,7 +59,7 @@ pub(super) fn outputs(
     Ok(Compared::Same { within })
 }
 
-/// The chunks that a step has just put out.
+/// The chunks of a repeated step's output.
 struct Fresh<'a>(HashMap<ArtifactHash, &'a Artifact>);
 
 impl ArtifactSource for Fresh<'_> {
@@ -68,7 +68,8 @@ impl ArtifactSource for Fresh<'_> {
     }
 }
 
-/// The first place in which two artifacts of different names differ; none if a tolerance allows all that differs.
+/// Returns the first difference between two artifacts with different hashes; `None` if all differences are within the
+/// tolerances.
 fn artifact(
     stored: &dyn ArtifactSource,
     was: &Artifact,
@@ -94,8 +95,8 @@ fn artifact(
     let (mut old, mut new) = (Reader::new(&before, stored), Reader::new(&after, &fresh));
     let mut record = 0;
     loop {
-        // Chunks that are the same on both sides are passed over without reading them.
-        while let Some(rows) = old.passes_with(&mut new) {
+        // Skip equal chunks without reading them.
+        while let Some(rows) = old.skip_equal_chunk(&mut new) {
             record += rows;
         }
         let (was, is) = match (old.next()?, new.next()?) {
@@ -120,7 +121,7 @@ fn artifact(
     }
 }
 
-/// How far two numbers lie apart.
+/// Returns the absolute difference of two numbers.
 fn off_by(was: &Value, is: &Value) -> Option<f64> {
     Some((was.as_f64()? - is.as_f64()?).abs())
 }
@@ -138,8 +139,8 @@ impl<'a> Reader<'a> {
         Self { root, source, chunk: 0, rows: Vec::new().into_iter() }
     }
 
-    /// Passes over the chunk that both are about to read, if it is the same; gives its number of rows.
-    fn passes_with(&mut self, other: &mut Self) -> Option<usize> {
+    /// If both readers are about to read the same chunk, skips it and returns its number of rows.
+    fn skip_equal_chunk(&mut self, other: &mut Self) -> Option<usize> {
         if self.rows.len() > 0 || other.rows.len() > 0 {
             return None;
         }

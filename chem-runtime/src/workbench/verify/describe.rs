@@ -1,4 +1,4 @@
-//! What came of repeating a run, in words and for scripts.
+//! Formats the result of a verification, as text and as JSON.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl fmt::Display for Fault {
                 let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
                 f.write_str(&words.join("; "))
             }
-            Self::Fails { error } => write!(f, "it finished then, and fails now: {error}"),
+            Self::Fails { error } => write!(f, "it succeeded in the run but now fails: {error}"),
             Self::Outputs { was, is } => write!(f, "outputs {} → {}", was.join(", "), is.join(", ")),
             Self::Artifact { output, place, .. } => {
                 write!(f, "output {output}, ")?;
@@ -30,7 +30,7 @@ impl fmt::Display for Fault {
 }
 
 impl Outcome {
-    /// The outcome as scripts read it.
+    /// Returns the outcome as scripts read it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Verified { .. } => "verified",
@@ -42,7 +42,7 @@ impl Outcome {
 }
 
 impl Verification {
-    /// What came of it, for scripts.
+    /// Returns the result as JSON, for scripts.
     pub fn to_json(&self) -> Value {
         let steps: Vec<Value> = self
             .steps
@@ -83,7 +83,7 @@ impl Verification {
 
 impl Fault {
     fn to_json(&self) -> Value {
-        let mut told = match self {
+        let mut object = match self {
             Self::Fingerprint { differences, was, is } => json!({
                 "kind": "fingerprint",
                 "was": was,
@@ -102,7 +102,7 @@ impl Fault {
                 "is": place.is,
             }),
         };
-        told["text"] = self.to_string().into();
-        told
+        object["text"] = self.to_string().into();
+        object
     }
 }

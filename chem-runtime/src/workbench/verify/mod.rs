@@ -1,9 +1,8 @@
-//! `chem verify`: whether a stored run can be repeated.
+//! `chem verify`: checks whether a stored run can be repeated.
 //!
-//! Every finished step is run again by itself: from the recorded definition, over the stored artifacts that it was given
-//! then. So the first fault is found where it is, and a step that cannot be run again keeps no other from being verified.
-//! Nothing is written to the store, and what sinks write goes to a directory that is thrown away. How a step is repeated
-//! is for `bench` to know, and what two outputs have in common for `compare` to say.
+//! Runs every finished step again in isolation: from the recorded definition, on its stored inputs. This locates the first
+//! fault exactly, and a step that cannot run again does not prevent the verification of others. Nothing is written to the
+//! store, and sinks write to a temporary directory. `bench` repeats steps, and `compare` compares outputs.
 
 pub(super) mod bench;
 mod compare;
@@ -25,104 +24,104 @@ use crate::step::{CancelToken, Confinement, Registry};
 use crate::store::EventStore;
 use bench::Bench;
 
-/// How far values of a column may lie apart, for steps that declare themselves approximate.
+/// The maximum deviation of values by column, for steps that declare their results approximate.
 pub type Tolerances = BTreeMap<String, f64>;
 
-/// What came of repeating a run.
+/// The result of repeating a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verification {
-    /// The run.
+    /// The id of the run.
     pub flow_id: FlowId,
-    /// The flow's name.
+    /// The name of the flow.
     pub flow: String,
-    /// Its steps in order.
+    /// The results of the steps, in order.
     pub steps: Vec<StepVerification>,
 }
 
-/// What came of repeating a step.
+/// The result of repeating a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepVerification {
-    /// The step.
+    /// The id of the step.
     pub step: String,
-    /// Its step type.
+    /// The name of the step type.
     pub uses: String,
-    /// The step type's version.
+    /// The version of the step type.
     pub version: u32,
-    /// What came of it.
+    /// Whether the step could be repeated.
     pub outcome: Outcome,
 }
 
-/// What came of repeating a step.
+/// The outcome of repeating a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Its fingerprint and all that it puts out are as they were.
+    /// The fingerprint and all outputs are the same.
     Verified {
-        /// By how much values were off at most, within the tolerance; by column.
+        /// The maximum deviation within the tolerance, for each column that deviates.
         within: BTreeMap<String, f64>,
     },
-    /// Something is not as it was.
+    /// Something differs.
     Differs(Fault),
-    /// It cannot be run again, and is not verified.
+    /// The step cannot run again, and is not verified.
     NotRepeatable {
         /// Why not.
         reason: String,
     },
-    /// It has not finished in this run: there is nothing to compare with.
+    /// The step has not finished in this run, so there is nothing to compare with.
     NotFinished,
 }
 
-/// The first thing about a step that is not as it was.
+/// The first difference of a repeated step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// The step does not start as the log says that it did.
+    /// The fingerprint differs.
     Fingerprint {
-        /// The components that differ; none if only the hash over them does.
+        /// The components that differ; empty if only the fingerprint itself does.
         differences: Vec<Difference>,
-        /// The fingerprint that is recorded.
+        /// The recorded fingerprint.
         was: Fingerprint,
-        /// The one that it has now.
+        /// The fingerprint of the repeated step.
         is: Fingerprint,
     },
-    /// It fails.
+    /// The repeated step fails.
     Fails {
-        /// Why.
+        /// The error.
         error: String,
     },
-    /// It puts out other outputs.
+    /// The names of the outputs differ.
     Outputs {
-        /// The outputs of the record.
+        /// The recorded outputs.
         was: Vec<String>,
-        /// Those of now.
+        /// The outputs of the repeated step.
         is: Vec<String>,
     },
-    /// An output is not what it was.
+    /// The content of an output differs.
     Artifact {
-        /// The output.
+        /// The name of the output.
         output: String,
-        /// The artifact of the record.
+        /// The recorded artifact.
         was: ArtifactHash,
-        /// That of now.
+        /// The artifact of the repeated step.
         is: ArtifactHash,
-        /// Where they first differ.
+        /// The first difference.
         place: Place,
     },
 }
 
-/// Where two artifacts first differ, and what stands there.
+/// The location of the first difference between two artifacts, and the values there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
-    /// The record, from 0; none if the artifact is no table, or differs as a whole.
+    /// The record, from 0; `None` if the artifact is not a table or differs as a whole.
     pub record: Option<usize>,
-    /// The column, or the path within the payload.
+    /// The column, or the JSON path in the payload.
     pub field: String,
-    /// What the record has.
+    /// The recorded value.
     pub was: Value,
-    /// What there is now.
+    /// The value of the repeated step.
     pub is: Value,
 }
 
 impl Verification {
-    /// The first step that is not as it was.
+    /// Returns the first step that differs.
     pub fn first_fault(&self) -> Option<(&StepVerification, &Fault)> {
         self.steps.iter().find_map(|step| match &step.outcome {
             Outcome::Differs(fault) => Some((step, fault)),
@@ -130,23 +129,23 @@ impl Verification {
         })
     }
 
-    /// How many steps are verified.
+    /// Returns the number of verified steps.
     pub fn verified(&self) -> usize {
         self.steps.iter().filter(|step| matches!(step.outcome, Outcome::Verified { .. })).count()
     }
 
-    /// Whether every step is verified. One that has not finished is not: there is nothing that it could be held to.
+    /// Returns whether every step is verified. An unfinished step is not.
     pub fn is_verified(&self) -> bool {
         !self.steps.is_empty() && self.verified() == self.steps.len()
     }
 }
 
-/// Repeats the run whose state is `instance`, with the step types of `registry`. What its steps read is where it was; what
-/// they write goes below `outputs`. They read only what `confinement` holds, if there is one.
+/// Repeats the run with the state `instance`, with the step types of `registry`. Steps read files from their original paths,
+/// restricted to `confinement` if set, and write to `outputs`.
 ///
 /// # Errors
-/// What the store has to complain of, [`CoreEngineError::Interrupted`] if `cancel` asks to stop, and
-/// [`WorkbenchError::NoSuchColumn`] if there is a tolerance for a column that no table of the run has.
+/// Fails if the store cannot be read, with [`CoreEngineError::Interrupted`] after a cancellation, and with
+/// [`WorkbenchError::NoSuchColumn`] if a tolerance names a column that no table of the run has.
 pub fn verify(
     store: &Arc<dyn EventStore>,
     instance: &FlowInstance,
