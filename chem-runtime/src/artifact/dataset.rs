@@ -1,15 +1,14 @@
-//! A table and the kind that it came as, for the steps that choose and order rows of any kind.
+//! A table with its kind, for steps that select and sort rows of any kind.
 
 use std::sync::Arc;
 
 use super::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, Handed, Packed, Table};
 
-/// Rows of any kind of table: molecules that are sorted are molecules still.
+/// A table that keeps its kind: sorted molecules are still molecules.
 ///
-/// A kind that is a table with a promise, such as `molecules`, promises something about its first columns and about each
-/// row by itself. So rows may be chosen, repeated and ordered, and columns may be added behind; what else is made of the
-/// table is a [`Table`] and nothing more. The artifact of an output of this type has the kind of what feeds its step's
-/// first input.
+/// A table kind such as `molecules` constrains its first columns and each row separately. Selecting, repeating and sorting
+/// rows and appending columns preserve these constraints; the result of any other operation is a plain [`Table`]. An output
+/// of this type has the kind of its step's first input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     kind: Arc<str>,
@@ -17,30 +16,30 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// `table`, which keeps what `kind` promises.
+    /// Wraps `table`, which must satisfy the constraints of `kind`.
     pub fn new(kind: &str, table: impl Into<Arc<Table>>) -> Self {
         Self { kind: kind.into(), table: table.into() }
     }
 
-    /// The kind of its artifact.
+    /// Returns the kind of the artifact.
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// The table.
+    /// Returns the underlying table.
     pub fn table(&self) -> &Arc<Table> {
         &self.table
     }
 
-    /// The rows with these numbers, in this order.
+    /// Selects the rows with these indices, in this order.
     pub fn gather(&self, rows: &[usize]) -> Self {
         Self { kind: self.kind.clone(), table: Arc::new(self.table.gather(rows)) }
     }
 
-    /// The same rows with more columns behind the others.
+    /// Appends columns.
     ///
     /// # Errors
-    /// Names the column that is there already or that has too few or too many values.
+    /// Fails if a column already exists or does not have one value per row.
     pub fn with_columns(
         &self,
         columns: impl IntoIterator<Item = (Column, ColumnData)>,

@@ -1,8 +1,7 @@
-//! Artifacts: the immutable outputs of steps, named by the hash of what they hold.
+//! Artifacts: the immutable outputs of steps, identified by the hash of their content.
 //!
-//! An artifact keeps its payload as canonical JSON text, so that what is hashed, what is stored and what is read are
-//! the same bytes. [`ArtifactValue`] is how a Rust type becomes one and comes back; [`Table`] is the type that most
-//! steps hand on. How artifacts are stored is the event store's to know.
+//! The payload of an artifact is canonical JSON text: the same bytes are hashed, stored and parsed. [`ArtifactValue`]
+//! converts Rust types to artifacts and back; most steps use [`Table`]. Stores decide how to keep artifacts.
 
 mod chunk;
 mod dataset;
@@ -34,19 +33,24 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// An artifact of `kind` that holds `payload`.
+    /// Creates an artifact of `kind`.
+    ///
+    /// # Errors
+    /// Fails if `payload` has no canonical form.
     pub fn new(kind: &str, payload: &Value) -> Result<Self, ArtifactError> {
         Ok(Self::from_canonical(kind, canonical_json(payload)?))
     }
 
-    /// The same, from text that is canonical by construction.
+    /// Creates an artifact from text that is canonical by construction.
     pub(crate) fn from_canonical(kind: &str, payload: String) -> Self {
         let hash = hash_of(kind, &payload);
         Self { hash, kind: kind.into(), payload: payload.into(), metadata: None }
     }
 
-    /// An artifact as a store gives it back: the payload may have been written anew (JSONB does that), so it is brought
-    /// into canonical form, and must then have the hash under which it was stored.
+    /// Restores an artifact from a store, which may have reformatted the payload, as JSONB does.
+    ///
+    /// # Errors
+    /// Fails if the canonical form of the payload does not have the hash under which it was stored.
     pub fn from_stored(
         hash: ArtifactHash,
         kind: &str,
@@ -70,38 +74,38 @@ impl Artifact {
         Ok(Self { hash, kind: kind.into(), payload: canonical.into(), metadata })
     }
 
-    /// The same artifact with notes that are not part of its identity.
+    /// Sets metadata, which is not part of the identity.
     pub fn with_metadata(mut self, metadata: Value) -> Self {
         self.metadata = Some(metadata);
         self
     }
 
-    /// What names the artifact.
+    /// Returns the hash of kind and payload.
     pub fn hash(&self) -> ArtifactHash {
         self.hash
     }
 
-    /// What it is: `table`, `molecules`, `text`, ….
+    /// Returns the kind: `table`, `molecules`, `text`, ….
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// The payload as canonical JSON.
+    /// Returns the payload as canonical JSON.
     pub fn payload_text(&self) -> &str {
         &self.payload
     }
 
-    /// The payload, read.
+    /// Parses the payload.
     pub fn payload(&self) -> Result<Value, ArtifactError> {
         serde_json::from_str(&self.payload).map_err(|error| self.malformed(error))
     }
 
-    /// Notes that are not part of the artifact's identity.
+    /// Returns the metadata, which is not part of the identity.
     pub fn metadata(&self) -> Option<&Value> {
         self.metadata.as_ref()
     }
 
-    /// The error for a payload that does not have the shape of its kind.
+    /// Returns the error for a payload that does not have the form of its kind.
     pub fn malformed(&self, reason: impl std::fmt::Display) -> ArtifactError {
         ArtifactError::Malformed { hash: self.hash, kind: self.kind().to_owned(), reason: reason.to_string() }
     }
@@ -111,13 +115,13 @@ fn hash_of(kind: &str, payload: &str) -> ArtifactHash {
     ArtifactHash::from_bytes(tagged_sha256(Tag::Artifact, &[kind, payload]))
 }
 
-/// Where artifacts are read from.
+/// A source of artifacts.
 pub trait ArtifactSource: Sync {
-    /// The artifact named `hash`.
+    /// Returns the artifact with this hash.
     ///
     /// # Errors
-    /// [`ArtifactError::Missing`] if there is none, [`ArtifactError::Corrupt`] if what is there is something else,
-    /// [`ArtifactError::Unavailable`] if the source cannot be asked.
+    /// [`ArtifactError::Missing`] if there is none, [`ArtifactError::Corrupt`] if the content does not match the hash,
+    /// [`ArtifactError::Unavailable`] if the source cannot be read.
     fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError>;
 }
 
@@ -127,58 +131,58 @@ impl ArtifactSource for HashMap<ArtifactHash, Artifact> {
     }
 }
 
-/// Why an artifact could not be made or read.
+/// Why an artifact cannot be created or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// The value has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
-    /// The work was asked to stop.
+    /// The work was cancelled.
     #[error("{0}")]
     Interrupted(#[from] Interrupted),
-    /// No store knows it.
+    /// The source has no artifact with this hash.
     #[error("there is no artifact {hash}")]
     Missing {
-        /// Its name.
+        /// The hash that was requested.
         hash: ArtifactHash,
     },
-    /// What is stored under this hash is not what was hashed.
+    /// The stored content does not match the hash.
     #[error("artifact {hash} is corrupt: {reason}")]
     Corrupt {
-        /// Its name.
+        /// The hash under which the content is stored.
         hash: ArtifactHash,
-        /// What was found.
+        /// What was found instead.
         reason: String,
     },
-    /// The payload does not have the shape of its kind.
+    /// The payload does not have the form of its kind.
     #[error("artifact {hash} does not read as `{kind}`: {reason}")]
     Malformed {
-        /// Its name.
+        /// The hash of the artifact.
         hash: ArtifactHash,
-        /// What it should have been.
+        /// The kind of the artifact.
         kind: String,
-        /// What is wrong with it.
+        /// What is wrong with the payload.
         reason: String,
     },
-    /// An artifact of one kind where another is needed.
-    #[error("artifact {hash} is `{found}` where `{expected}` is needed")]
+    /// The artifact has another kind than required.
+    #[error("artifact {hash} has the wrong kind: expected `{expected}`, found `{found}`")]
     WrongKind {
-        /// Its name.
+        /// The hash of the artifact.
         hash: ArtifactHash,
-        /// The kind that was asked for.
+        /// The required kind.
         expected: String,
-        /// The kind that it is.
+        /// The actual kind.
         found: String,
     },
-    /// The store could not be asked.
+    /// The source cannot be read.
     #[error("artifact {hash} could not be read")]
     Unavailable {
-        /// Its name.
+        /// The hash that was requested.
         hash: ArtifactHash,
-        /// What the store said.
+        /// The error of the store.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A table whose columns do not fit together.
+    /// The columns do not form a table.
     #[error(transparent)]
     Table(#[from] TableError),
 }

@@ -1,4 +1,4 @@
-//! How a Rust value becomes an artifact and comes back.
+//! Converts Rust values to artifacts and back.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use serde::de::DeserializeOwned;
 use super::{Artifact, ArtifactError, ArtifactSource};
 use crate::fingerprint::{CanonicalText, canonical_text};
 
-/// A typed value on its way from one step to the next within a process.
+/// A typed value that one step passes to the next within a process.
 pub type Handed = Arc<dyn Any + Send + Sync>;
 
-/// An artifact with the artifacts that it refers to, such as a table and its chunks.
+/// An artifact with the artifacts that it refers to, such as a table with its chunks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packed {
-    /// What the step's output is named by.
+    /// The artifact whose hash identifies the step's output.
     pub root: Artifact,
-    /// What the root's payload refers to by hash, stored in the same transaction.
+    /// The artifacts to which the root refers by hash, stored in the same transaction.
     pub parts: Vec<Artifact>,
 }
 
@@ -27,47 +27,47 @@ impl From<Artifact> for Packed {
     }
 }
 
-/// A type that steps take and give.
+/// A type of the inputs and outputs of steps.
 ///
-/// For a type that is nothing but data, implement [`JsonArtifact`], which brings this trait with it.
+/// For plain data, implement [`JsonArtifact`], which implies this trait.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be handed from step to step",
+    message = "`{Self}` cannot be passed from step to step",
     label = "not an artifact",
     note = "implement `JsonArtifact` for it: `impl JsonArtifact for {Self} {{ const KIND: &'static str = \"…\"; }}`"
 )]
 pub trait ArtifactValue: Sized + Send + Sync + 'static {
-    /// The kind of artifact that this type is: lower case, a noun.
+    /// The kind of the artifact: a lower-case noun.
     const KIND: &'static str;
 
-    /// The kinds that artifacts of this type can be read as besides their own: molecules read as a table, for one.
+    /// Further kinds as which artifacts of this type can be read: molecules can be read as a table, for example.
     const READS_AS: &'static [&'static str] = &[];
 
-    /// Whether an output of this type has the kind of what feeds its step's first input, and [`KIND`](Self::KIND) is only
-    /// what an input has to read as: see [`Dataset`](super::Dataset).
+    /// Whether an output of this type has the kind of its step's first input. [`KIND`](Self::KIND) is then only the kind as
+    /// which an input must be readable: see [`Dataset`](super::Dataset).
     const KIND_OF_INPUT: bool = false;
 
-    /// The value as an artifact.
+    /// Converts the value to an artifact.
     fn pack(&self) -> Result<Packed, ArtifactError>;
 
-    /// The value back from its artifact, which is of this kind or of one that reads as it.
+    /// Converts an artifact, of this kind or of one that can be read as it, to the value.
     fn unpack(root: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError>;
 
-    /// The value as an artifact, and what the next step of the same process is handed: the value that a reader of the
-    /// artifact gets, so that a step gives the same whether its input is handed on or read from a store.
+    /// Converts the value to an artifact and to the value that the next step of the same process receives. The latter equals
+    /// the unpacked artifact, so that a step's result does not depend on where its input comes from.
     ///
     /// # Errors
-    /// As [`pack`](Self::pack) has them.
+    /// Fails like [`pack`](Self::pack).
     fn pack_and_hand_on(self) -> Result<(Packed, Handed), ArtifactError> {
         let packed = self.pack()?;
         Ok((packed, Arc::new(self).hand_on()))
     }
 
-    /// What the next step of the same process is handed. A type that reads as another one hands on what they share.
+    /// Returns what the next step of the same process receives. A type that can be read as another passes what they share.
     fn hand_on(self: Arc<Self>) -> Handed {
         self
     }
 
-    /// Takes what an earlier step handed on, if it is of this type.
+    /// Returns what an earlier step passed, if it has this type.
     fn take(handed: &Handed) -> Option<Arc<Self>> {
         handed.clone().downcast().ok()
     }
@@ -87,7 +87,7 @@ pub trait ArtifactValue: Sized + Send + Sync + 'static {
 /// }
 /// ```
 pub trait JsonArtifact: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The kind of artifact that this type is: lower case, a noun.
+    /// The kind of the artifact: a lower-case noun.
     const KIND: &'static str;
 }
 
@@ -103,7 +103,7 @@ impl<T: JsonArtifact> ArtifactValue for T {
     fn pack_and_hand_on(self) -> Result<(Packed, Handed), ArtifactError> {
         let CanonicalText { text, reads_back } = canonical_text(&self)?;
         let root = Artifact::from_canonical(<T as JsonArtifact>::KIND, text);
-        // A float that is a whole number is written as an integer, and reads back as one into a field of any JSON.
+        // A float such as `5.0` is written as an integer and would read back as one into a field of any JSON.
         let value = if reads_back { self } else { read(&root)? };
         Ok((root.into(), Arc::new(value).hand_on()))
     }

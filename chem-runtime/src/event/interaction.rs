@@ -1,4 +1,4 @@
-//! What the events carry with which a run asks a person, and is answered.
+//! The payloads of events for questions to a person and their answers.
 
 use std::collections::BTreeMap;
 
@@ -10,38 +10,38 @@ use crate::fingerprint::{ArtifactHash, Fingerprint};
 /// The run waits for a person before a step starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserInteractionRequested {
-    /// The hash of the artifact at each input port of the step: what there is to decide on.
+    /// The hash of the artifact at each input port of the step, for inspection.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, ArtifactHash>,
-    /// The question.
+    /// The text of the question.
     pub message: String,
-    /// The JSON Schema of what the answer brings along.
+    /// The JSON Schema of the data in an approval; `None` if it contains no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
-    /// The fingerprint that the step would start with, which covers its inputs, its parameters and the files that it
+    /// The fingerprint with which the step would start, which covers its inputs, its parameters and the files that it
     /// reads.
     pub shown: Fingerprint,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
 }
 
 /// A person has decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserInteractionProvided {
-    /// Whether the step may start; the run fails if not.
+    /// Whether the step may start; otherwise the run fails.
     pub approved: bool,
-    /// What the answer brings along: parameters of the step by name.
+    /// The data in the answer: parameters of the step by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
-    /// Why, in the person's words.
+    /// The reason given by the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The fingerprint that the person was shown. The decision counts for no other.
+    /// The fingerprint in the question. The decision applies to this fingerprint only.
     pub shown: Fingerprint,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
 }

@@ -1,4 +1,4 @@
-//! What the events carry that tie a run to other runs, and a step to its earlier attempts.
+//! The payloads of events that link a run to other runs, and a step to its earlier attempts.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,66 +7,63 @@ use serde_json::{Map, Value};
 use super::{FlowId, OutputRef};
 use crate::fingerprint::{DivergenceHash, Fingerprint};
 
-/// An event of any run.
+/// The address of an event in any run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EventAddress {
-    /// The run.
+    /// The id of the run.
     pub flow_id: FlowId,
-    /// The event's place in it.
+    /// The position of the event in the run, from 0.
     pub position: u64,
 }
 
-/// A step has ended well without being run: what an earlier run of it put out stands. Follows `StepStarted` in place of
-/// `StepFinished`.
+/// A step takes its outputs from an earlier run instead of running. Follows `StepStarted` in place of `StepFinished`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepReused {
-    /// The fingerprint with which it started.
+    /// The fingerprint in the `StepStarted` event.
     pub fingerprint: Fingerprint,
-    /// What it put out. The first is the one that a later step takes by default.
+    /// The reused outputs. The first is the main output, which inputs take by default.
     pub outputs: Vec<OutputRef>,
-    /// The `StepFinished` of the run in which the step worked.
+    /// The `StepFinished` event of the run that computed the outputs.
     pub source: EventAddress,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
 }
 
-/// A step that has failed is to be tried again.
+/// A failed step will be retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetryScheduled {
-    /// How many attempts there may be; none if nobody has set a limit.
+    /// The maximum number of attempts; `None` if there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<u32>,
-    /// The number of the attempt to come: 2 for the first retry. After a rejection it is what it was, since the step was
-    /// not attempted.
+    /// The number of the next attempt: 2 for the first retry. A rejected step was not attempted and keeps its number.
     pub attempt: u32,
-    /// The attempt does not begin before; none if it may begin at once.
+    /// The earliest time of the attempt; `None` for immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Why: what the failure was, or what a person gave as the reason.
+    /// The failure, or the reason given by a person.
     pub reason: String,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
 }
 
-/// The run goes its own way from a step of another run, whose finished steps before that one it shares.
+/// The run is a branch: it shares the finished steps of another run up to a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BranchCreated {
-    /// The hash of what differs between the two definitions from that step on. The same for all branches in which the
-    /// same was changed.
+    /// The hash of the differences between the two definitions. Branches with the same changes have the same hash.
     pub divergence: DivergenceHash,
-    /// The run that it branches from.
+    /// The run from which this run branches.
     pub parent: FlowId,
-    /// The first of the family: the parent, if that is no branch itself.
+    /// The root of the tree of branches: the parent, unless that is a branch itself.
     pub root: FlowId,
-    /// The flow's parameters that were set for the branch.
+    /// The flow parameters that were set for the branch.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub set: Map<String, Value>,
-    /// The first step that is not shared.
+    /// The id of the first step that is not shared.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of that step, from 0.
     pub step_index: usize,
 }

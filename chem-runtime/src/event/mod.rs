@@ -1,8 +1,8 @@
-//! Events: the facts that the log holds.
+//! Events: the facts in the log.
 //!
-//! An event's kind is stored as a lower-case name beside a JSON payload. Every payload carries what replay needs, so
-//! that a run's state is rebuilt without the code of its steps. What has been released stays readable for ever: fields
-//! are added with a default, and never renamed or removed.
+//! A store keeps an event as the lower-case name of its kind and a JSON payload. Payloads contain everything that replay
+//! needs, so that the state of a run can be rebuilt without the code of its steps. Released formats stay readable: new
+//! fields have a default, and fields are never renamed or removed.
 
 mod interaction;
 mod lineage;
@@ -29,18 +29,18 @@ pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
 
 use crate::fingerprint::{CanonicalError, CanonicalText, canonical_text, to_json};
 
-/// Names one run. Version 7 UUIDs: a later run has a greater id.
+/// The id of a run: a version 7 UUID, so that later runs have greater ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FlowId(Uuid);
 
 impl FlowId {
-    /// A new id, greater than every id made before it on this machine, as long as its clock does not go back.
+    /// Creates an id that is greater than all earlier ids of this machine, unless its clock was set back.
     pub fn new() -> Self {
         Self::at(SystemTime::now())
     }
 
-    /// A new id made at `time`. These ids count from 1970; a clock before that is taken to be there.
+    /// Creates an id for `time`. A time before 1970, where these ids begin, counts as 1970.
     fn at(time: SystemTime) -> Self {
         static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
         let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -48,7 +48,7 @@ impl FlowId {
         Self(Uuid::new_v7(timestamp))
     }
 
-    /// The id as a UUID.
+    /// Returns the id as a UUID.
     pub fn as_uuid(&self) -> Uuid {
         self.0
     }
@@ -80,84 +80,84 @@ impl FromStr for FlowId {
     }
 }
 
-/// One event as a store holds it.
+/// An event as returned by a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowEvent {
-    /// Its place in the store's global order.
+    /// The number of the event in the whole store, ascending but not necessarily contiguous.
     pub seq: u64,
-    /// The run that it belongs to.
+    /// The run to which the event belongs.
     pub flow_id: FlowId,
-    /// Its place in the run, from 0, without gaps.
+    /// The position in the run, from 0, without gaps.
     pub position: u64,
-    /// When it was stored.
+    /// The time of the append.
     pub ts: Timestamp,
-    /// What happened.
+    /// The kind of the event, with its payload.
     pub kind: FlowEventKind,
 }
 
-/// What can happen to a run.
+/// The kinds of events, with their payloads.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FlowEventKind {
-    /// The run begins.
+    /// A run begins.
     FlowInitialized(FlowInitialized),
-    /// A step begins, with all that makes its fingerprint.
+    /// A step starts.
     StepStarted(StepStarted),
-    /// A step has ended well.
+    /// A step has succeeded.
     StepFinished(StepFinished),
     /// A step has failed, and the run with it.
     StepFailed(StepFailed),
-    /// A step has something to say that is not an output.
+    /// A step has emitted a signal.
     StepSignal(StepSignal),
-    /// All steps have ended well.
+    /// All steps have succeeded.
     FlowCompleted(FlowCompleted),
-    /// A step has ended well without being run.
+    /// A step takes its outputs from an earlier run instead of running.
     StepReused(StepReused),
-    /// A step that has failed is to be tried again.
+    /// A failed step will be retried.
     RetryScheduled(RetryScheduled),
-    /// The run goes its own way from a step of another run.
+    /// The run is a branch of another run.
     BranchCreated(BranchCreated),
-    /// The run waits for a person.
+    /// The run waits for a person's decision.
     UserInteractionRequested(UserInteractionRequested),
     /// A person has decided.
     UserInteractionProvided(UserInteractionProvided),
 }
 
-/// Applies a macro-like body to the payload of any kind.
+/// Generates the functions that depend on the table of kinds.
 macro_rules! each_kind {
     ($($variant:ident = $name:literal, $letter:literal;)*) => {
         impl FlowEventKind {
-            /// The names of all kinds, as stores hold them.
+            /// The names of all kinds in stores.
             pub const EVENT_TYPES: &'static [&'static str] = &[$($name),*];
 
-            /// The kind's name in the log: lower case, no separators.
+            /// Returns the name of the kind in stores: lower case, without separators.
             pub fn event_type(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $name),* }
             }
 
-            /// The kind's letter in the compact form of a run.
+            /// Returns the letter of the kind in the compact form of a run.
             pub fn letter(&self) -> char {
                 match self { $(Self::$variant(_) => $letter),* }
             }
 
-            /// The letter of the kind that stores call `event_type`; none if this program does not know it.
+            /// Returns the letter of the kind called `event_type`; `None` if this release does not know it.
             pub fn letter_of(event_type: &str) -> Option<char> {
                 match event_type { $($name => Some($letter),)* _ => None }
             }
 
-            /// The payload as JSON.
+            /// Returns the payload as JSON.
             pub fn payload(&self) -> Result<Value, CanonicalError> {
                 match self { $(Self::$variant(payload) => to_json(payload)),* }
             }
 
-            /// The payload as canonical JSON, with word of whether it reads back as it is.
+            /// Returns the payload as canonical JSON, and whether it reads back unchanged.
             pub(crate) fn stored_form(&self) -> Result<CanonicalText, CanonicalError> {
                 match self { $(Self::$variant(payload) => canonical_text(payload)),* }
             }
 
-            /// The event back from its stored form.
+            /// Parses an event from its stored form.
             ///
             /// # Errors
-            /// Names the kind that this program does not know, or the field that does not read.
+            /// Fails for a kind that this release does not know, and for a malformed payload.
             pub fn from_stored(event_type: &str, payload: &str) -> Result<Self, EventError> {
                 match event_type {
                     $($name => serde_json::from_str(payload).map(Self::$variant),)*
@@ -184,18 +184,18 @@ each_kind! {
 }
 
 impl FlowEventKind {
-    /// Whether a run whose last event is of this kind, by its name in the log, goes on no further by itself.
+    /// Returns whether a run stops after an event of this kind: it has completed, failed, or waits for a person.
     pub fn ends_the_run(event_type: &str) -> bool {
         matches!(event_type, "stepfailed" | "flowcompleted" | "userinteractionrequested")
     }
 
-    /// The payload as canonical JSON: what stores write.
+    /// Returns the payload as the canonical JSON that stores write.
     pub fn payload_text(&self) -> Result<String, CanonicalError> {
         Ok(self.stored_form()?.text)
     }
 }
 
-/// The compact form of a run: one letter for each event, such as `ISFSFC`.
+/// Returns the compact form of a run: one letter per event, such as `ISFSFC`.
 pub fn event_variants<'a>(events: impl IntoIterator<Item = &'a FlowEvent>) -> String {
     events.into_iter().map(|event| event.kind.letter()).collect()
 }
@@ -203,8 +203,8 @@ pub fn event_variants<'a>(events: impl IntoIterator<Item = &'a FlowEvent>) -> St
 /// Why a stored event cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// A kind that a later release of the program wrote.
-    #[error("`{0}` is no kind of event that this release knows; a later release has written it")]
+    /// The kind is unknown; a later release wrote the event.
+    #[error("unknown kind of event `{0}`, probably written by a later release")]
     UnknownType(String),
     /// A payload that does not have the fields of its kind.
     #[error("the payload of this `{event_type}` event cannot be read: {reason}")]
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_made_whatever_the_clock_says() {
+    fn ids_are_created_for_any_clock() {
         let year = Duration::from_secs(31_557_600);
         for time in [UNIX_EPOCH - 69 * year, UNIX_EPOCH, UNIX_EPOCH + 56 * year, UNIX_EPOCH + 200 * year] {
             let (one, other) = (FlowId::at(time), FlowId::at(time));

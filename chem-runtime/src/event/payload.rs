@@ -1,7 +1,7 @@
-//! What each kind of event carries.
+//! The payloads of events.
 //!
-//! Here and in the files beside this one the fields of a stored type stand in the order of their names, which is that of
-//! canonical JSON: the text of an event is then written as it comes, and no member is moved to its place.
+//! In this module the fields of every stored type are in alphabetical order, which is the order of canonical JSON, so that
+//! serializing an event needs no reordering.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,48 +11,48 @@ use serde_json::{Map, Value};
 use super::policy::{Gate, RetryPolicy, StepPolicy};
 use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 
-/// Whether a step begins a flow, continues it, or acts on the world outside it.
+/// The role of a step in a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// Takes no input. The first step of a flow is one, and no other.
+    /// Has no inputs. Always and only the first step of a flow.
     Source,
-    /// Takes inputs and gives an output.
+    /// Has inputs and outputs.
     Transform,
-    /// Takes inputs and leaves something outside the flow. Nothing can be wired to it.
+    /// Has inputs and acts on the world outside the flow. Nothing can be wired to it.
     Sink,
 }
 
-/// The run begins. Carries the whole resolved definition, enough to show, resume or repeat a run whose manifest is
-/// gone.
+/// A run begins. Contains the whole resolved definition, so that the run can be shown, resumed and repeated without its
+/// manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FlowInitialized {
-    /// The steps, wired and with their parameters.
+    /// The resolved flow definition.
     pub definition: RecordedDefinition,
-    /// Which steps it has, in which order.
+    /// The hash of the step ids in order.
     pub definition_hash: DefinitionHash,
-    /// What ran it, and where. Part of the record; of no fingerprint.
+    /// The program and machine that ran the flow. Not part of any fingerprint.
     pub environment: Environment,
-    /// The flow's name.
+    /// The name of the flow.
     pub flow: String,
-    /// How many.
+    /// The number of steps in `definition`.
     pub step_count: usize,
 }
 
-/// A resolved flow definition as the log holds it.
+/// A resolved flow definition as recorded in the log.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RecordedDefinition {
-    /// What the flow is for, in its author's words.
+    /// The author's description of the flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Those of them that were given another value than the manifest says.
+    /// The names of the flow parameters that were overridden.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub overridden: BTreeSet<String>,
-    /// The flow's parameters after all overrides.
+    /// The flow parameters after all overrides.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
-    /// How those that were given another value are spelled, where that is not how their values stand here: a text that is
-    /// made of `1.10` has it so.
+    /// The original spelling of overridden flow parameters whose recorded value is written differently. Texts with a
+    /// placeholder use the spelling, such as `1.10`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spelled: BTreeMap<String, String>,
     /// The steps in order.
@@ -62,152 +62,150 @@ pub struct RecordedDefinition {
 /// A step of a recorded definition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedStep {
-    /// What a person has to be asked before it starts.
+    /// The question to answer before the step starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
-    /// Its name in the flow.
+    /// The id of the step.
     pub id: String,
-    /// For each input port the output that feeds it, as `step` or `step.output`.
+    /// For each input port, the output that feeds it, as `step` or `step.output`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, String>,
     /// Source, transform or sink.
     pub kind: StepKind,
-    /// Parameters with their defaults filled in.
+    /// The parameters, including defaults.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
-    /// How often it may be tried; once if there is nothing.
+    /// When to retry; `None` for a single attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
-    /// For how long an attempt may work, in milliseconds; for ever if there is nothing.
+    /// The time limit of one attempt, in milliseconds; `None` for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// Its step type.
+    /// The name of the step type.
     pub uses: String,
-    /// The step type's version.
+    /// The version of the step type.
     pub version: u32,
 }
 
 impl RecordedStep {
-    /// How it is run.
+    /// Returns the execution policy: retry, timeout and gate.
     pub fn policy(&self) -> StepPolicy {
         StepPolicy { retry: self.retry.clone(), timeout_ms: self.timeout_ms, gate: self.gate.clone() }
     }
 }
 
-/// What ran the flow, and where.
+/// The program and machine that ran a flow.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Environment {
-    /// The directory that relative paths start from.
+    /// The base directory of relative paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
-    /// The libraries whose results are part of the run, by name.
+    /// The versions of the libraries that affect results, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub libraries: BTreeMap<String, String>,
-    /// The manifest's file name.
+    /// The file name of the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
-    /// Processor and operating system.
+    /// The processor architecture and operating system.
     #[serde(default)]
     pub platform: String,
-    /// The program's release.
+    /// The version of the program.
     #[serde(default)]
     pub release: String,
 }
 
-/// A step begins. Carries every component of its fingerprint by itself, so that a difference can be named.
+/// A step starts. Contains every component of its fingerprint separately, so that differences can be named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepStarted {
-    /// The hash over all of this and the flow's definition.
+    /// The hash of the other fields and the flow's definition hash.
     pub fingerprint: Fingerprint,
     /// The hash of the artifact at each input port.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, ArtifactHash>,
-    /// Parameters as they are hashed: typed, defaulted, and with the content of input files in place of their paths.
+    /// The parameters as they are hashed: typed, with defaults, and with content hashes instead of the paths of input files.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
-    /// Its step type.
+    /// The name of the step type.
     pub uses: String,
-    /// The step type's version.
+    /// The version of the step type.
     pub version: u32,
 }
 
-/// A step has ended well.
+/// A step has succeeded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepFinished {
-    /// Names the work that was done, so that it is found by whoever is about to do the same; none if it is to be done
-    /// every time.
+    /// The key under which later runs find and reuse the outputs; `None` if the outputs must not be reused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_key: Option<CacheKey>,
-    /// A hash of the step's code, by which a result of other code is told apart; `None` if the step has none. Part of the
-    /// record; of no fingerprint.
+    /// A hash of the step's code, which distinguishes results of different code; `None` if the step has none. Not part of
+    /// any fingerprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The fingerprint with which it started.
+    /// The fingerprint in the `StepStarted` event.
     pub fingerprint: Fingerprint,
-    /// What it put out. The first is the one that a later step takes by default.
+    /// The outputs. The first is the main output, which inputs take by default.
     pub outputs: Vec<OutputRef>,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
 }
 
 /// An output of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputRef {
-    /// The artifact's name.
+    /// The hash of the artifact.
     pub hash: ArtifactHash,
-    /// The artifact's kind.
+    /// The kind of the artifact.
     pub kind: String,
-    /// Which output of the step.
+    /// The name of the output.
     pub name: String,
 }
 
 /// A step has failed, and the run with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepFailed {
-    /// What that came from, outermost first.
+    /// The causes of the error, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
-    /// What was wrong.
+    /// The error message.
     pub error: String,
-    /// The fingerprint with which it started; none if it could not start.
+    /// The fingerprint in the `StepStarted` event; `None` if the step could not start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// Whether the step was left behind when its time was up, and may be working still. It is then tried again by nobody
-    /// but a person.
+    /// Whether the step was abandoned after a timeout and may still be running. Such a step is retried only on request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left_behind: bool,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
-    /// Whether another attempt may do better, as far as the step knows.
+    /// Whether another attempt may succeed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transient: bool,
 }
 
-/// A step has something to say that is not an output.
+/// A step has emitted a signal: data about the step that is not one of its outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepSignal {
-    /// The thing.
+    /// The content of the signal.
     #[serde(default)]
     pub data: Value,
-    /// What kind of thing it says.
+    /// The name of the signal, such as `filtered`.
     pub signal: String,
-    /// The step's name in the flow.
+    /// The id of the step.
     pub step_id: String,
-    /// Its place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step_index: usize,
 }
 
-/// All steps have ended well.
+/// All steps have succeeded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FlowCompleted {
-    /// The hash over the fingerprints of all steps.
+    /// The hash of the fingerprints of all steps.
     pub flow_fingerprint: Fingerprint,
 }

@@ -1,68 +1,67 @@
-//! What a manifest says of a step beside what it computes: how often it may be tried, for how long, and who is to be asked
-//! first. Part of the record, and of no fingerprint.
+//! The execution policy of a step: retries, time limit and gate. Recorded in the log, but not part of any fingerprint.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a manifest says of how a step is run.
+/// The execution policy of a step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepPolicy {
-    /// How often it may be tried; once if there is nothing.
+    /// When to retry; `None` for a single attempt.
     pub retry: Option<RetryPolicy>,
-    /// For how long an attempt may work, in milliseconds; for ever if there is nothing.
+    /// The time limit of one attempt, in milliseconds; `None` for no limit.
     pub timeout_ms: Option<u64>,
-    /// What a person has to be asked before it starts.
+    /// The question to answer before the step starts.
     pub gate: Option<Gate>,
 }
 
-/// How often a step may be tried.
+/// When and how often to retry a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    /// How many attempts there may be, the first one included; at least 1.
+    /// The maximum number of attempts, including the first; at least 1.
     pub attempts: u32,
-    /// How long to wait before the second attempt, in milliseconds. The wait doubles with each further one.
+    /// The wait before the second attempt, in milliseconds. It doubles before each further attempt.
     #[serde(default)]
     pub backoff_ms: u64,
-    /// After which failures there is another attempt without being asked.
+    /// The failures to retry after.
     #[serde(default)]
     pub on: RetryOn,
 }
 
-/// After which failures a step is tried again without being asked.
+/// The failures after which a step is retried automatically.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryOn {
-    /// After those that the step says may pass, and those for want of time.
+    /// Transient failures and timeouts.
     #[default]
     Transient,
-    /// After all.
+    /// All failures.
     Any,
 }
 
-/// The longest wait between two attempts: an hour, in milliseconds.
-const LONGEST_WAIT_MS: u64 = 60 * 60 * 1000;
+/// The maximum wait between two attempts: an hour, in milliseconds.
+const MAX_WAIT_MS: u64 = 60 * 60 * 1000;
 
 impl RetryPolicy {
-    /// Whether a step that has had `attempts` is tried again after a failure that is `transient` or not.
+    /// Returns whether to retry after `attempts` attempts, the last of which failed.
     pub fn again(&self, attempts: u32, transient: bool) -> bool {
         attempts < self.attempts && (transient || self.on == RetryOn::Any)
     }
 
-    /// How long to wait before the attempt of this number, in milliseconds: `backoff_ms` before the second, twice as long
-    /// before the third, and so on, up to an hour or `backoff_ms` if that is more.
+    /// Returns the wait before the attempt with this number, in milliseconds: `backoff_ms` before the second, twice as long
+    /// before the third, and so on, up to an hour, or `backoff_ms` if that is longer.
     pub fn wait_ms(&self, attempt: u32) -> u64 {
         let doublings = attempt.saturating_sub(2).min(63);
         let wait = self.backoff_ms.saturating_mul(1 << doublings);
-        wait.min(LONGEST_WAIT_MS.max(self.backoff_ms))
+        wait.min(MAX_WAIT_MS.max(self.backoff_ms))
     }
 }
 
-/// A question that a person has to answer before a step starts.
+/// A question that a person answers before a step starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// The question, for people.
+    /// The text of the question.
     pub message: String,
-    /// The JSON Schema of what the answer brings along; none if it brings nothing.
+    /// The JSON Schema of the data in an approval; `None` if it contains no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
 }

@@ -1,37 +1,37 @@
-//! One text for one JSON value.
+//! Canonical JSON: exactly one text for each value.
 //!
-//! - Object keys stand in the order of their code points, there is no white space, the text is UTF-8.
-//! - A number that is an integer is written as that integer, digit for digit, however it came in: `1`, `1.0` and `1e0`
-//!   are one value, `-0.0` is `0`, and 2^53+1 is not 2^53.
-//! - Any other number is written in the shortest decimal form that reads back to the same `f64`: plain from 1e-5
-//!   upwards (`0.1`, `407.5`), with an exponent below (`5e-324`).
-//! - What a store could not give back unchanged is refused with the path where it stands: U+0000 in a string (JSONB
-//!   has no place for it), nesting deeper than [`MAX_DEPTH`] (JSON readers stop at 128), and a text longer than
-//!   [`MAX_LENGTH`] (JSONB counts elements and bytes).
+//! - Object keys are sorted by code points, there is no white space, and the encoding is UTF-8.
+//! - A number that is an integer is written with all its digits, regardless of its notation: `1`, `1.0` and `1e0` are the
+//!   same value, `-0.0` is `0`, and 2^53+1 is not 2^53.
+//! - Any other number is written in the shortest decimal form that reads back to the same `f64`: plain from 1e-5 upwards
+//!   (`0.1`, `407.5`), with an exponent below (`5e-324`).
+//! - What not every store can return unchanged is refused, with its path: U+0000 in a string (JSONB does not support it),
+//!   nesting deeper than [`MAX_DEPTH`] (JSON parsers stop at 128), and a text longer than [`MAX_LENGTH`] (JSONB limits
+//!   elements and bytes).
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
-/// The deepest nesting of arrays and objects that a value may have.
+/// The maximum nesting of arrays and objects.
 ///
-/// An event wraps the values that steps hand it in a few levels of its own, and JSON readers give up at 128.
+/// An event adds a few levels to the values of steps, and JSON parsers stop at 128.
 pub const MAX_DEPTH: usize = 100;
 
-/// The longest canonical text that a value may have, in bytes.
+/// The maximum length of a canonical text, in bytes.
 ///
-/// PostgreSQL builds no JSONB array of more than 2^24 - 1 elements (its working memory would pass 1 GiB). The shortest
-/// text with that many is `[1,1,…]`, one byte short of 32 MiB. Values that grow belong into a table, which is stored in
+/// PostgreSQL cannot build a JSONB array of more than 2^24 - 1 elements (its working memory would exceed 1 GiB). The
+/// shortest text with that many is `[1,1,…]`, one byte short of 32 MiB. Put growing data into a table, which is stored in
 /// chunks.
 pub const MAX_LENGTH: usize = 32 << 20;
 
 /// Why a value has no canonical form. `path` is a JSON path such as `$.rows[3].name`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CanonicalError {
-    /// A float that JSON has no number for.
-    #[error("{value} at `{path}` is not a number that JSON can hold; leave a missing value out or write null")]
+    /// A float that JSON cannot represent.
+    #[error("{value} at `{path}` cannot be represented in JSON; omit a missing value or write null")]
     NonFinite {
-        /// Where it stands.
+        /// The location of the float.
         path: String,
         /// `NaN`, `inf` or `-inf`.
         value: String,
@@ -39,7 +39,7 @@ pub enum CanonicalError {
     /// A string with U+0000, which PostgreSQL's JSONB cannot hold.
     #[error("the string at `{path}` contains U+0000, which a store cannot hold")]
     NulCharacter {
-        /// Where it stands.
+        /// The location of the string.
         path: String,
     },
     /// Arrays and objects nested deeper than [`MAX_DEPTH`].
@@ -50,22 +50,22 @@ pub enum CanonicalError {
     },
     /// A text longer than [`MAX_LENGTH`].
     #[error(
-        "the value takes {length} bytes as JSON, and {MAX_LENGTH} is the most that a store can hold; hand it on as a table, which is stored in pieces"
+        "the value takes {length} bytes as JSON, but a store can hold at most {MAX_LENGTH}; use a table, which is stored in chunks"
     )]
     TooLong {
-        /// The length of the text, or of as much of it as was written.
+        /// The length of the text, or of the part that was written.
         length: usize,
     },
     /// A Rust value that serde cannot turn into JSON, such as a map whose keys are not strings.
     #[error("the value cannot be written as JSON: {reason}")]
     NotJson {
-        /// What serde said.
+        /// The error of serde.
         reason: String,
     },
 }
 
 impl CanonicalError {
-    /// The complaint about the value at `path`, which is long by nature and therefore shortened.
+    /// Returns the error for the value at `path`, which is deep and therefore shortened.
     pub(super) fn too_deep(path: &str) -> Self {
         let shortened = match path.char_indices().nth(60) {
             Some((cut, _)) => format!("{}…", &path[..cut]),
@@ -80,7 +80,7 @@ pub(crate) fn check_length(text: &str) -> Result<(), CanonicalError> {
     if text.len() > MAX_LENGTH { Err(CanonicalError::TooLong { length: text.len() }) } else { Ok(()) }
 }
 
-/// `value` as it reads back from its canonical text: a float that is a whole number is that whole number.
+/// Returns `value` as it reads back from its canonical text: a float such as `5.0` becomes an integer.
 pub(crate) fn as_read_back(value: Value) -> Value {
     match value {
         Value::Number(number) => Value::Number(number_as_read_back(number)),
@@ -90,7 +90,7 @@ pub(crate) fn as_read_back(value: Value) -> Value {
     }
 }
 
-/// The same of a number. A whole number that no 64 bits hold reads back as the float that it is.
+/// Returns a number as it reads back. An integer of more than 64 bits remains a float.
 fn number_as_read_back(number: Number) -> Number {
     match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
         Some(float) if (-(2_f64.powi(63))..2_f64.powi(63)).contains(&float) => (float as i64).into(),
@@ -99,7 +99,7 @@ fn number_as_read_back(number: Number) -> Number {
     }
 }
 
-/// Appends a finite `f64` in canonical form; `false`, and nothing appended, for NaN and infinities.
+/// Appends a finite `f64` in canonical form. Returns `false` and appends nothing for NaN and infinities.
 pub fn write_canonical_f64(out: &mut String, value: f64) -> bool {
     if !value.is_finite() {
         return false;
@@ -119,11 +119,11 @@ pub fn write_canonical_f64(out: &mut String, value: f64) -> bool {
     true
 }
 
-/// Appends a number of at most six decimals and fifteen digits, which is what most measured values are; `false`, and
-/// nothing appended, for any other.
+/// Appends a number of at most six decimals and fifteen digits, like most measured values. Returns `false` and appends
+/// nothing for any other number.
 ///
-/// No two decimals of so few digits are read as one `f64`. So if the quotient below, which is rounded as a decimal is
-/// when it is read, is the value, its digits are the shortest that read back to it.
+/// Different decimals of at most fifteen digits parse as different `f64`s. Therefore, if the quotient below, which is
+/// rounded in the same way as a parsed decimal, equals the value, its digits are the shortest that read back to it.
 fn write_short_decimal(out: &mut String, value: f64) -> bool {
     const SCALE: u64 = 1_000_000;
     let scaled = (value.abs() * 1e6).round();
@@ -139,16 +139,16 @@ fn write_short_decimal(out: &mut String, value: f64) -> bool {
     let fraction = digits % SCALE;
     if fraction > 0 {
         out.push('.');
-        // A one before the decimals keeps the zeros at their beginning.
+        // A leading one preserves leading zeros of the fraction.
         let decimals = integer.format(SCALE + fraction).trim_end_matches('0');
         out.push_str(decimals.get(1..).unwrap_or_default());
     }
     true
 }
 
-/// Appends a string in canonical form; `false`, and nothing appended, if it contains U+0000.
+/// Appends a string in canonical form. Returns `false` and appends nothing if it contains U+0000.
 pub fn write_canonical_str(out: &mut String, text: &str) -> bool {
-    // Looked through without a way out, which is faster than to stop at the first.
+    // Scanning without an early exit is faster.
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     if text.bytes().fold(true, |all, byte| all & plain(byte)) {
         out.push('"');
@@ -163,7 +163,7 @@ pub fn write_canonical_str(out: &mut String, text: &str) -> bool {
     true
 }
 
-/// Appends any string as JSON, U+0000 too.
+/// Appends any string as JSON, including U+0000.
 pub(crate) fn write_json_str(out: &mut String, text: &str) {
     out.push('"');
     let mut plain_from = 0;

@@ -1,15 +1,15 @@
-//! Hashes that say what they are hashes of.
+//! Hash types, and SHA-256 with a domain tag.
 
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-/// The number of the rules by which fingerprints are made. It is part of every tagged hash, so that hashes made by
-/// later rules can stand beside those of this one.
+/// The version of the rules for fingerprints. It is part of every tagged hash, so that hashes by later rules cannot collide
+/// with those by these.
 pub const SCHEME: u32 = 1;
 
-/// What a hash is a hash of. The name is part of the hashed bytes: no two kinds can collide.
+/// The domain of a hash. Its name is part of the hashed bytes, so hashes of different domains cannot collide.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Tag {
     Artifact,
@@ -33,7 +33,7 @@ impl Tag {
     }
 }
 
-/// SHA-256 over `chem NUL scheme NUL tag NUL part NUL part …`. No part but the last may contain NUL.
+/// Computes SHA-256 over `chem NUL scheme NUL tag NUL part NUL part …`. Only the last part may contain NUL.
 pub(crate) fn tagged_sha256(tag: Tag, parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(b"chem\0");
@@ -47,9 +47,9 @@ pub(crate) fn tagged_sha256(tag: Tag, parts: &[&str]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// A text that is not 64 lower-case hexadecimal characters.
+/// Error for a text that is not 64 lower-case hexadecimal characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a hash: 64 lower-case hexadecimal characters are expected")]
+#[error("`{0}` is not a hash: expected 64 lower-case hexadecimal characters")]
 pub struct ParseHashError(String);
 
 macro_rules! hashes {
@@ -63,7 +63,7 @@ macro_rules! hashes {
                 Self(bytes)
             }
 
-            /// The first twelve characters, for tables that a person reads.
+            /// Returns the first twelve characters, for tables that people read.
             pub fn short(&self) -> String {
                 self.to_string()[..12].to_owned()
             }
@@ -116,27 +116,27 @@ macro_rules! hashes {
 }
 
 hashes! {
-    /// Names an artifact: the hash of its kind and canonical payload.
+    /// Identifies an artifact: the hash of its kind and canonical payload.
     ArtifactHash,
-    /// Says what a step did, or a whole flow.
+    /// Identifies the work of a step in its flow, or of a whole flow.
     Fingerprint,
-    /// Says which steps a flow has, in which order, and nothing else.
+    /// Identifies the ids of a flow's steps and their order.
     DefinitionHash,
-    /// Says what a step computes, whatever it is called and whichever flow it stands in.
+    /// Identifies the work of a step, independent of its id and its flow.
     CacheKey,
-    /// Says what differs between a branch and the run that it branches from.
+    /// Identifies the changes between a run and its branch.
     DivergenceHash,
-    /// Plain SHA-256 of a file's bytes, as `sha256sum` prints it.
+    /// The plain SHA-256 of a file's bytes, as printed by `sha256sum`.
     ContentHash,
 }
 
 impl ContentHash {
-    /// The hash of `bytes`.
+    /// Hashes `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self::from_bytes(Sha256::digest(bytes).into())
     }
 
-    /// The hash of all that `reader` yields, read in pieces, with the number of bytes.
+    /// Hashes everything from `reader` in pieces, and returns the hash and the number of bytes.
     pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<(Self, u64)> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 64 * 1024];
@@ -155,7 +155,7 @@ impl ContentHash {
     }
 }
 
-/// The 64 characters of a hash.
+/// Formats a hash as 64 hexadecimal digits.
 fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut digits = [0; 64];
@@ -167,7 +167,7 @@ fn hex(bytes: &[u8; 32]) -> [u8; 64] {
 }
 
 fn as_text(digits: &[u8; 64]) -> &str {
-    // They are ASCII.
+    // The digits are ASCII.
     std::str::from_utf8(digits).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
-//! Identity: canonical JSON, and the tagged SHA-256 hashes taken over it.
+//! Identity: canonical JSON and tagged SHA-256 hashes over it.
 //!
-//! Everything that is compared between two runs is a hash made here. What goes into each hash is decided by the
-//! layers above; this module knows only how a JSON value becomes bytes and bytes become a hash.
+//! Every comparison between two runs compares hashes from this module. The layers above decide what goes into each hash;
+//! this module converts JSON values to bytes and bytes to hashes.
 
 mod canonical;
 mod hash;

@@ -1,30 +1,30 @@
-//! What an answer to a gate may bring along, as a JSON Schema says.
+//! Validates the data in answers to gates against their JSON Schema.
 
 use serde_json::Value;
 
-/// Why an answer is not what was asked for.
+/// Why the data in an answer is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// The schema is no JSON Schema.
+    /// The schema is not a valid JSON Schema.
     #[error("the schema of the gate cannot be used: {0}")]
     Schema(String),
-    /// There is data, and nobody asked for any.
-    #[error("the gate asks for no data; approve without")]
+    /// The answer contains data, but the gate has no schema.
+    #[error("the gate accepts no data; approve without data")]
     NotAsked,
-    /// There is no data, or not a mapping.
-    #[error("the gate asks for data: a JSON object")]
+    /// The answer contains no data, or not an object.
+    #[error("the gate requires data: a JSON object")]
     NoObject,
-    /// The data are not as the schema says.
-    #[error("the data are not as the gate asks: {}", .0.join("; "))]
+    /// The data violates the schema.
+    #[error("the data violates the schema of the gate: {}", .0.join("; "))]
     Invalid(Vec<String>),
 }
 
-/// Checks that `schema` is a JSON Schema, without going elsewhere for parts of it.
+/// Checks that `schema` is a valid JSON Schema. Does not resolve references to other documents.
 pub fn check_schema(schema: &Value) -> Result<(), AnswerError> {
-    jsonschema::validator_for(schema).map(drop).map_err(|error| AnswerError::Schema(told(&error)))
+    jsonschema::validator_for(schema).map(drop).map_err(|error| AnswerError::Schema(describe(&error)))
 }
 
-/// Checks that `data` are what the `schema` of a gate asks for.
+/// Validates `data` against the `schema` of a gate.
 pub fn check_answer(schema: Option<&Value>, data: Option<&Value>) -> Result<(), AnswerError> {
     let (schema, data) = match (schema, data) {
         (None, None) => return Ok(()),
@@ -32,13 +32,13 @@ pub fn check_answer(schema: Option<&Value>, data: Option<&Value>) -> Result<(), 
         (Some(schema), Some(data)) if data.is_object() => (schema, data),
         (Some(_), _) => return Err(AnswerError::NoObject),
     };
-    let validator = jsonschema::validator_for(schema).map_err(|error| AnswerError::Schema(told(&error)))?;
-    let problems: Vec<String> = validator.iter_errors(data).map(|error| told(&error)).collect();
+    let validator = jsonschema::validator_for(schema).map_err(|error| AnswerError::Schema(describe(&error)))?;
+    let problems: Vec<String> = validator.iter_errors(data).map(|error| describe(&error)).collect();
     if problems.is_empty() { Ok(()) } else { Err(AnswerError::Invalid(problems)) }
 }
 
-/// A problem and where it is.
-fn told(error: &jsonschema::ValidationError<'_>) -> String {
+/// Describes a violation and its location in the data.
+fn describe(error: &jsonschema::ValidationError<'_>) -> String {
     match error.instance_path().as_str() {
         "" => error.to_string(),
         path => format!("{error} at `{path}`"),
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_are_held_to_the_schema() {
+    fn data_is_validated_against_the_schema() {
         let schema = json!({
             "type": "object",
             "properties": {"limit": {"type": "number", "minimum": 0}},
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_one_by_itself() {
+    fn a_schema_must_be_self_contained() {
         assert_eq!(check_schema(&json!({"type": "object"})), Ok(()));
         for bad in [json!({"type": "objekt"}), json!(3), json!({"$ref": "https://example.org/other.json"})] {
             assert!(matches!(check_schema(&bad), Err(AnswerError::Schema(_))), "{bad}");

@@ -1,32 +1,31 @@
-//! What happens next.
+//! Decides the next action of a run.
 
 use super::instance::{FlowInstance, StepStatus};
 
-/// What happens next in a run.
+/// The next action of a run. Each number is the index of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Record that the run begins.
+    /// Record the beginning of the run.
     Initialize,
-    /// Record that a person is asked whether the step at this place may start.
+    /// Record the question whether the step may start.
     Ask(usize),
-    /// Record that the step at this place starts, or that a person is asked again because what there is to decide on has
-    /// changed.
+    /// Record the start of the step, or another question if the approved fingerprint has changed.
     Start(usize),
-    /// Run the step at this place, which has started and has not ended.
+    /// Run the step, which has started but not finished.
     Execute(usize),
-    /// Record that the run is complete.
+    /// Record the completion of the run.
     Complete,
-    /// Nothing: the run is complete.
+    /// Do nothing: the run is complete.
     Completed,
-    /// Nothing: the step at this place has failed.
+    /// Do nothing: the step has failed.
     Failed(usize),
-    /// Record that the step at this place, which has failed, is to be tried again.
+    /// Record a retry of the failed step.
     Retry(usize),
-    /// Nothing until a person has decided whether the step at this place may start.
+    /// Wait for a person's decision on the step.
     Wait(usize),
 }
 
-/// What happens next in a run in this state.
+/// Returns the next action of a run in this state.
 pub fn decide(instance: &FlowInstance) -> Decision {
     if instance.initialized.is_none() {
         return Decision::Initialize;

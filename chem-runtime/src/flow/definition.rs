@@ -16,7 +16,7 @@ use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::DefinitionHash;
 use crate::step::{History, MAIN_OUTPUT, PlannedStep, PortSpec, Registry, StepDefinition, StepId, StepPolicy};
 
-/// Steps in order, wired and checked: what the engine runs.
+/// A flow that the engine can run: steps in order, wired and checked.
 #[derive(Clone)]
 pub struct FlowDefinition {
     name: Option<String>,
@@ -37,32 +37,32 @@ pub struct FlowStep {
 }
 
 impl FlowStep {
-    /// The step.
+    /// Returns the step itself, without its wiring and policy.
     pub fn step(&self) -> &dyn StepDefinition {
         self.step.as_ref()
     }
 
-    /// A step that stands in no flow.
+    /// Wraps a step that is not part of a flow.
     pub(crate) fn alone(step: Box<dyn StepDefinition>) -> Self {
         Self { step: step.into(), inputs: BTreeMap::new(), policy: StepPolicy::default() }
     }
 
-    /// The same place in the flow with another step in it, which has the same inputs and outputs.
+    /// Replaces the step by another with the same inputs and outputs.
     pub(crate) fn with_step(&self, step: Box<dyn StepDefinition>) -> Self {
         Self { step: step.into(), ..self.clone() }
     }
 
-    /// How it is run.
+    /// Returns the execution policy: retry, timeout and gate.
     pub fn policy(&self) -> &StepPolicy {
         &self.policy
     }
 
-    /// For each wired port the output that feeds it.
+    /// Returns for each wired port the output that feeds it.
     pub fn inputs(&self) -> &BTreeMap<String, OutputAddress> {
         &self.inputs
     }
 
-    /// The port that the engine feeds, with what led to the step; none if the step does not ask for that.
+    /// Returns the port into which the engine feeds the step's history; `None` if the step has no such port.
     pub fn history_port(&self) -> Option<&PortSpec> {
         let unwired = |port: &&PortSpec| !self.inputs.contains_key(port.name);
         self.step.inputs().iter().filter(unwired).find(|port| port.kind == <History as ArtifactValue>::KIND)
@@ -72,13 +72,13 @@ impl FlowStep {
 /// An output of an earlier step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutputAddress {
-    /// The step's place in the flow, from 0.
+    /// The index of the step, from 0.
     pub step: usize,
-    /// The output's name.
+    /// The name of the output.
     pub output: String,
 }
 
-/// A definition of these steps, each taking the output of the step before it.
+/// Builds a definition in which each step takes the output of the step before it.
 ///
 /// ```
 /// use chem_runtime::flow::{FlowDefinitionError, build_flow_definition_auto};
@@ -107,23 +107,23 @@ fn to_wire(planned: &PlannedStep) -> ToWire<'_> {
 }
 
 impl FlowDefinition {
-    /// Wires and checks `steps`. A step whose inputs say nothing takes the main output of the step before it at its
-    /// first port.
+    /// Wires and checks `steps`. The first port of a step, if not wired explicitly, takes the main output of the previous
+    /// step.
     pub fn new(steps: impl IntoIterator<Item = PlannedStep>) -> Result<Self, FlowDefinitionError> {
         let planned: Vec<PlannedStep> = steps.into_iter().collect();
         if planned.is_empty() {
             return Err(FlowDefinitionError::NoSteps);
         }
-        let mut places = HashMap::new();
+        let mut indices = HashMap::new();
         for (index, planned) in planned.iter().enumerate() {
-            if places.insert(planned.step.id(), index).is_some() {
+            if indices.insert(planned.step.id(), index).is_some() {
                 return Err(FlowDefinitionError::DuplicateId(planned.step.id().clone()));
             }
         }
         let wiring = check_wiring(&planned.iter().map(to_wire).collect::<Vec<_>>(), &mut |step, wire| {
             let (_, from) = &planned[step].inputs[wire];
             let (name, output) = from.split_once('.').unwrap_or((from, MAIN_OUTPUT));
-            let earlier = places.get(&StepId::new(name).ok()?).filter(|earlier| **earlier < step);
+            let earlier = indices.get(&StepId::new(name).ok()?).filter(|earlier| **earlier < step);
             Some((*earlier?, output.to_owned()))
         });
         if let Some(problem) = wiring.problems.into_iter().next() {
@@ -151,10 +151,10 @@ impl FlowDefinition {
         })
     }
 
-    /// The definition that a run recorded, with the step types of `registry`.
+    /// Rebuilds the definition that a run recorded, with the step types of `registry`.
     ///
     /// # Errors
-    /// Names the step whose type or version this program does not have.
+    /// Fails if this program lacks the type of a step, or has another version of it.
     pub fn from_recorded(
         flow: &str,
         recorded: &RecordedDefinition,
@@ -163,11 +163,11 @@ impl FlowDefinition {
         Self::from_recorded_after(flow, recorded, &BTreeSet::new(), registry)
     }
 
-    /// The definition of a run that goes on, with the step types of `registry`. Steps that have finished need not be of
-    /// the version that is linked: nothing runs them again.
+    /// Rebuilds the definition of a run to resume, with the step types of `registry`. The types of finished steps may have
+    /// another version in this program, because these steps do not run again.
     ///
     /// # Errors
-    /// As [`from_recorded`](Self::from_recorded), and if the run has not begun.
+    /// Fails like [`from_recorded`](Self::from_recorded), and if the run has not begun.
     pub fn of_run(instance: &FlowInstance, registry: &Registry) -> Result<Self, FlowDefinitionError> {
         let Some(initialized) = instance.initialized() else { return Err(FlowDefinitionError::NoSteps) };
         let finished = instance.steps().iter().filter(|step| step.status == StepStatus::FinishedOk);
@@ -217,57 +217,60 @@ impl FlowDefinition {
         Ok(definition)
     }
 
-    /// The same definition under a name.
+    /// Sets the name.
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The same definition with words on what it is for.
+    /// Sets the description.
     pub fn with_description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
     }
 
-    /// The same definition with the flow's parameters after all overrides, for the record.
+    /// Sets the flow parameters to record, after all overrides.
     pub fn with_params(mut self, params: Map<String, Value>) -> Self {
         self.params = params;
         self
     }
 
-    /// The same definition with the names of those parameters that were given another value than the manifest says, and
-    /// with the spelling of those of them that are spelled otherwise than as their values are recorded.
+    /// Sets the names of the overridden flow parameters, and the original spelling of those whose recorded value is written
+    /// differently.
     pub fn with_overridden(mut self, overridden: BTreeSet<String>, spelled: BTreeMap<String, String>) -> Self {
         (self.overridden, self.spelled) = (overridden, spelled);
         self
     }
 
-    /// The flow's name, if it has one.
+    /// Returns the name of the flow, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// What the flow is for.
+    /// Returns the author's description of the flow.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 
-    /// The flow's parameters.
+    /// Returns the flow parameters after all overrides.
     pub fn params(&self) -> &Map<String, Value> {
         &self.params
     }
 
-    /// The steps in order.
+    /// Returns the steps in order.
     pub fn steps(&self) -> &[FlowStep] {
         &self.steps
     }
 
-    /// The hash of the step ids in order.
+    /// Returns the hash of the step ids in order.
     pub fn hash(&self) -> DefinitionHash {
         self.hash
     }
 
-    /// The definition as the log records it.
+    /// Returns the definition as recorded in the log.
+    ///
+    /// # Errors
+    /// Fails if the parameters of a step cannot be recorded.
     pub fn recorded(&self) -> Result<RecordedDefinition, FlowDefinitionError> {
         let record = |step: &FlowStep| -> Result<RecordedStep, FlowDefinitionError> {
             let definition = step.step();
@@ -280,7 +283,7 @@ impl FlowDefinition {
                 uses: definition.step_type().name.to_owned(),
                 version: definition.step_type().version,
                 kind: definition.kind(),
-                inputs: step.inputs.iter().map(|(port, from)| (port.clone(), self.written(from))).collect(),
+                inputs: step.inputs.iter().map(|(port, from)| (port.clone(), self.address_text(from))).collect(),
                 params,
                 retry: step.policy.retry.clone(),
                 timeout_ms: step.policy.timeout_ms,
@@ -297,8 +300,8 @@ impl FlowDefinition {
         })
     }
 
-    /// An address as a manifest writes it.
-    fn written(&self, address: &OutputAddress) -> String {
+    /// Formats an address as in a manifest.
+    fn address_text(&self, address: &OutputAddress) -> String {
         let step = self.steps[address.step].step.id();
         if address.output == MAIN_OUTPUT { step.to_string() } else { format!("{step}.{}", address.output) }
     }

@@ -1,4 +1,4 @@
-//! What differs between two recorded definitions, named part by part.
+//! Compares two recorded definitions part by part.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,17 +9,17 @@ use serde_json::Value;
 use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::{CanonicalError, DivergenceHash, Tag, canonical_json, canonical_text, tagged_sha256};
 
-/// A part of a step that one definition has otherwise than another.
+/// A part of a step that differs between two definitions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// The step.
+    /// The id of the step.
     pub step: String,
-    /// Which part of it: `step`, `place`, `uses`, `version`, `parameter x` or `input x`; and, of how it is run, `retry`,
-    /// `timeout_ms` or `gate`.
+    /// The part: `step`, `place` (its index), `uses`, `version`, `parameter x` or `input x`; or, of its policy, `retry`,
+    /// `timeout_ms` or `gate`. Part of the divergence hash.
     pub part: String,
-    /// What the first definition has; none if the part is not there.
+    /// The value in the first definition; `None` if the part is absent.
     pub before: Option<Value>,
-    /// What the second definition has; none if the part is not there.
+    /// The value in the second definition; `None` if the part is absent.
     pub after: Option<Value>,
 }
 
@@ -28,29 +28,29 @@ impl fmt::Display for Change {
         let Self { step, part, before, after } = self;
         match (part.as_str(), before, after) {
             ("step", None, _) => write!(f, "step `{step}` is new"),
-            ("step", _, _) => write!(f, "step `{step}` is gone"),
-            ("place", Some(before), Some(after)) => write!(f, "step `{step}` has moved from place {before} to {after}"),
+            ("step", _, _) => write!(f, "step `{step}` was removed"),
+            ("place", Some(before), Some(after)) => write!(f, "step `{step}` has moved from index {before} to {after}"),
             (_, Some(before), Some(after)) => write!(f, "step `{step}`: {part} {before} → {after}"),
             (_, None, Some(after)) => write!(f, "step `{step}`: {part} is new: {after}"),
-            (_, Some(before), None) => write!(f, "step `{step}`: {part} is gone; it was {before}"),
+            (_, Some(before), None) => write!(f, "step `{step}`: {part} was removed; it was {before}"),
             (_, None, None) => write!(f, "step `{step}`: {part}"),
         }
     }
 }
 
-/// What of the steps of `before` is otherwise in `after`, in the order of the steps. What is no part of any fingerprint is
-/// left out: descriptions, retries, timeouts and gates.
+/// Returns the differences between the steps of two definitions, in the order of the steps. Ignores what is not part of any
+/// fingerprint: descriptions, retries, timeouts and gates.
 pub fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
     let whole = |step: &RecordedStep| Some(Value::String(format!("{}@{}", step.uses, step.version)));
     let mut found = Vec::new();
-    for (place, step) in after.steps.iter().enumerate() {
+    for (index, step) in after.steps.iter().enumerate() {
         let mut add = |part: String, before, after| found.push(Change { step: step.id.clone(), part, before, after });
         let Some((was_at, was)) = before.steps.iter().enumerate().find(|(_, was)| was.id == step.id) else {
             add("step".into(), None, whole(step));
             continue;
         };
-        if was_at != place {
-            add("place".into(), Some(was_at.into()), Some(place.into()));
+        if was_at != index {
+            add("place".into(), Some(was_at.into()), Some(index.into()));
         }
         if was.uses != step.uses {
             add("uses".into(), Some(was.uses.clone().into()), Some(step.uses.clone().into()));
@@ -69,14 +69,14 @@ pub fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<C
             add(format!("parameter {name}"), before, after);
         }
     }
-    for gone in before.steps.iter().filter(|step| after.steps.iter().all(|kept| kept.id != step.id)) {
-        found.push(Change { step: gone.id.clone(), part: "step".into(), before: whole(gone), after: None });
+    for removed in before.steps.iter().filter(|step| after.steps.iter().all(|kept| kept.id != step.id)) {
+        found.push(Change { step: removed.id.clone(), part: "step".into(), before: whole(removed), after: None });
     }
     found
 }
 
-/// What of how the steps of both are run is otherwise in `after`: retries, timeouts and gates, which are part of no
-/// fingerprint.
+/// Returns the differences between the policies of steps that both definitions have: retries, timeouts and gates, which are
+/// not part of any fingerprint.
 pub fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
     let policy = |step: &RecordedStep| -> BTreeMap<String, Value> {
         let retry = step.retry.as_ref().and_then(|retry| serde_json::to_value(retry).ok());
@@ -93,12 +93,12 @@ pub fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -
     found
 }
 
-/// The hash of what differs. The same changes have the same hash, whichever runs they were made to.
+/// Hashes changes. The same changes have the same hash in all runs.
 pub fn divergence_hash(changes: &[Change]) -> Result<DivergenceHash, CanonicalError> {
     Ok(DivergenceHash::from_bytes(tagged_sha256(Tag::Divergence, &[&canonical_text(changes)?.text])))
 }
 
-/// The entries of two maps that are not equal, by name. Numbers are compared as they are hashed: 5 and 5.0 are one.
+/// Returns the entries that differ between two maps, by name. Compares numbers as they are hashed: 5 equals 5.0.
 fn differing(
     before: &BTreeMap<String, Value>,
     after: &BTreeMap<String, Value>,
@@ -139,7 +139,7 @@ mod tests {
         }
     }
 
-    fn told(before: &[RecordedStep], after: &[RecordedStep]) -> Vec<String> {
+    fn texts_of(before: &[RecordedStep], after: &[RecordedStep]) -> Vec<String> {
         let definition = |steps: &[RecordedStep]| RecordedDefinition { steps: steps.to_vec(), ..Default::default() };
         changes(&definition(before), &definition(after)).iter().map(ToString::to_string).collect()
     }
@@ -147,29 +147,29 @@ mod tests {
     #[test]
     fn every_part_that_differs_is_named_and_nothing_else() {
         let (a, b) = (step("a", json!({"limit": 400, "keep": 1})), step("b", json!({})));
-        assert_eq!(told(&[a.clone(), b.clone()], &[a.clone(), b.clone()]), [""; 0]);
+        assert_eq!(texts_of(&[a.clone(), b.clone()], &[a.clone(), b.clone()]), [""; 0]);
         let other = step("a", json!({"limit": 500.5, "keep": 1.0, "more": true}));
         assert_eq!(
-            told(std::slice::from_ref(&a), std::slice::from_ref(&other)),
+            texts_of(std::slice::from_ref(&a), std::slice::from_ref(&other)),
             ["step `a`: parameter limit 400 → 500.5", "step `a`: parameter more is new: true"]
         );
         let rewired = RecordedStep { inputs: [("in".into(), "b".into())].into(), version: 2, ..a.clone() };
         assert_eq!(
-            told(std::slice::from_ref(&a), &[rewired]),
+            texts_of(std::slice::from_ref(&a), &[rewired]),
             ["step `a`: version 1 → 2", "step `a`: input in is new: \"b\""]
         );
         assert_eq!(
-            told(&[a.clone(), b.clone()], &[b.clone(), step("c", json!({}))]),
-            ["step `b` has moved from place 1 to 0", "step `c` is new", "step `a` is gone"]
+            texts_of(&[a.clone(), b.clone()], &[b.clone(), step("c", json!({}))]),
+            ["step `b` has moved from index 1 to 0", "step `c` is new", "step `a` was removed"]
         );
         let patient = RecordedStep { timeout_ms: Some(5), ..a.clone() };
-        assert_eq!(told(std::slice::from_ref(&a), std::slice::from_ref(&patient)), [""; 0]);
+        assert_eq!(texts_of(std::slice::from_ref(&a), std::slice::from_ref(&patient)), [""; 0]);
         let definition = |step: &RecordedStep| RecordedDefinition { steps: vec![step.clone()], ..Default::default() };
         let policies = |before: &RecordedStep, after: &RecordedStep| -> Vec<String> {
             policy_changes(&definition(before), &definition(after)).iter().map(ToString::to_string).collect()
         };
         assert_eq!(policies(&a, &patient), ["step `a`: timeout_ms is new: 5"]);
-        assert_eq!(policies(&patient, &a), ["step `a`: timeout_ms is gone; it was 5"]);
+        assert_eq!(policies(&patient, &a), ["step `a`: timeout_ms was removed; it was 5"]);
         assert_eq!(policies(&a, &other), [""; 0]);
     }
 

@@ -1,33 +1,33 @@
-//! Why steps do not make a flow.
+//! Errors in flow definitions.
 
 use super::wiring::Problem;
 use crate::event::StepKind;
 use crate::step::{InvalidStepId, PlannedStep, StepId};
 
-/// Why steps do not make a flow.
+/// Why steps do not form a flow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FlowDefinitionError {
     /// There are no steps.
     #[error("a flow needs at least one step")]
     NoSteps,
-    /// The first step takes inputs.
+    /// The first step is not a source.
     #[error("the first step, `{step}`, is a {kind}; a flow begins with a source", kind = kind.name())]
     FirstStepNotSource {
         /// The step.
         step: StepId,
-        /// What it is.
+        /// The kind that it has instead.
         kind: StepKind,
     },
     /// A source after the first step.
-    #[error("step `{step}` is a source; only the first step of a flow is one")]
+    #[error("step `{step}` is a source; only the first step of a flow may be one")]
     SourceAfterFirst {
         /// The step.
         step: StepId,
     },
-    /// Two steps of one name.
-    #[error("two steps are called `{0}`")]
+    /// Two steps have the same id.
+    #[error("two steps have the id `{0}`")]
     DuplicateId(StepId),
-    /// A name that cannot name a step.
+    /// A malformed step id.
     #[error(transparent)]
     InvalidId(#[from] InvalidStepId),
     /// The wiring names a port that the step does not have.
@@ -39,7 +39,7 @@ pub enum FlowDefinitionError {
         port: String,
     },
     /// The wiring names a step that is not before this one.
-    #[error("the input `{port}` of step `{step}` is wired to `{from}`, which is no earlier step")]
+    #[error("the input `{port}` of step `{step}` is wired to `{from}`, which is not an earlier step")]
     UnknownStep {
         /// The step.
         step: StepId,
@@ -49,7 +49,7 @@ pub enum FlowDefinitionError {
         from: String,
     },
     /// The wiring names an output that the earlier step does not have.
-    #[error("the input `{port}` of step `{step}` is wired to `{from}`, and there is no such output")]
+    #[error("the input `{port}` of step `{step}` is wired to `{from}`, which is not an output")]
     UnknownOutput {
         /// The step.
         step: StepId,
@@ -59,7 +59,7 @@ pub enum FlowDefinitionError {
         from: String,
     },
     /// The wiring names a sink.
-    #[error("the input `{port}` of step `{step}` is wired to `{from}`, a sink, which has nothing to hand on")]
+    #[error("the input `{port}` of step `{step}` is wired to `{from}`, a sink, which has no output for other steps")]
     WiredToSink {
         /// The step.
         step: StepId,
@@ -68,7 +68,7 @@ pub enum FlowDefinitionError {
         /// The sink.
         from: StepId,
     },
-    /// A required port that nothing feeds.
+    /// A required port without a source.
     #[error("the input `{port}` of step `{step}` is not wired")]
     OpenPort {
         /// The step.
@@ -77,7 +77,7 @@ pub enum FlowDefinitionError {
         port: String,
     },
     /// An artifact of the wrong kind.
-    #[error("the input `{port}` of step `{step}` takes `{expected}`, and `{from}` gives `{found}`")]
+    #[error("the input `{port}` of step `{step}` expects `{expected}`, but `{from}` is `{found}`")]
     WrongKind {
         /// The step.
         step: StepId,
@@ -85,9 +85,9 @@ pub enum FlowDefinitionError {
         port: String,
         /// The output that feeds it.
         from: String,
-        /// What the port takes.
+        /// The kind that the port accepts.
         expected: String,
-        /// What it would be given.
+        /// The kind of the output.
         found: String,
     },
     /// A step's parameters cannot be recorded.
@@ -95,13 +95,11 @@ pub enum FlowDefinitionError {
     Params {
         /// The step.
         step: StepId,
-        /// What is wrong.
+        /// What is wrong with them.
         reason: String,
     },
-    /// A recorded step whose type is not linked into this program.
-    #[error(
-        "step `{step}` uses `{uses}`, which this program does not have; run it with the program that has it ({here})"
-    )]
+    /// This program lacks the type of a recorded step.
+    #[error("step `{step}` uses `{uses}`, which this program does not have; use a program that links it ({here})")]
     UnknownStepType {
         /// The step.
         step: StepId,
@@ -110,9 +108,9 @@ pub enum FlowDefinitionError {
         /// Which crates have step types here.
         here: String,
     },
-    /// A recorded step whose type has another version here.
+    /// This program has another version of the type of a recorded step.
     #[error(
-        "step `{step}` was recorded with `{uses}@{recorded}`, and this program has `{uses}@{linked}`; go on with the release that recorded it, or run the flow anew"
+        "step `{step}` was recorded with `{uses}@{recorded}`, but this program has `{uses}@{linked}`; resume with the release that recorded it, or start a new run"
     )]
     OtherVersion {
         /// The step.

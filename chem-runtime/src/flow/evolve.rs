@@ -1,4 +1,4 @@
-//! What an event means for the state of a run. Whether its hashes are right is for `proof.rs` to say.
+//! Applies events to the state of a run. `proof.rs` verifies their hashes.
 
 use super::instance::{FlowInstance, StepState, StepStatus};
 use super::proof::{Misfit, check_completion, check_definition, check_finish, check_start};
@@ -8,26 +8,24 @@ use crate::event::{
 };
 use crate::fingerprint::Fingerprint;
 
-/// A log that no run of this program could have written.
+/// Error for a log that no run of this program could have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the log of run {flow_id} is broken at position {position}: {reason}")]
 pub struct ReplayError {
-    /// The run.
+    /// The id of the run.
     pub flow_id: FlowId,
-    /// The event that does not fit.
+    /// The position of the invalid event.
     pub position: u64,
-    /// Why it does not.
+    /// Why the event is invalid.
     pub reason: String,
-    /// The place of an earlier step whose outputs are not what the event says that they were. What the other steps before
-    /// the event have put out is not in doubt.
+    /// The index of an earlier step whose outputs contradict the event. The outputs of other earlier steps remain valid.
     pub doubts: Option<usize>,
 }
 
-/// The state after `event`. Every hash that the event carries is recomputed.
+/// Returns the state after `event`. Recomputes every hash in the event.
 ///
 /// # Errors
-/// [`ReplayError`] if the event cannot follow what came before it, or if a hash does not follow from what it is over. The
-/// state is then lost, as it should be.
+/// Fails if the event cannot follow the earlier ones, or if a hash does not match its content. The state is consumed.
 pub fn evolve(instance: FlowInstance, event: &FlowEventKind) -> Result<FlowInstance, ReplayError> {
     let (flow_id, position) = (instance.flow_id, instance.events);
     check(&instance, event)
@@ -35,7 +33,7 @@ pub fn evolve(instance: FlowInstance, event: &FlowEventKind) -> Result<FlowInsta
         .and_then(|()| evolve_own(instance, event))
 }
 
-/// The state after an event that this process has just made, whose hashes it has just computed.
+/// Returns the state after an event that this process has just created. Trusts its hashes.
 pub(crate) fn evolve_own(mut instance: FlowInstance, event: &FlowEventKind) -> Result<FlowInstance, ReplayError> {
     let (flow_id, position) = (instance.flow_id, instance.events);
     apply(&mut instance, event).map_err(|reason| ReplayError { flow_id, position, reason, doubts: None })?;
@@ -43,7 +41,7 @@ pub(crate) fn evolve_own(mut instance: FlowInstance, event: &FlowEventKind) -> R
     Ok(instance)
 }
 
-/// Checks the hashes of an event that can follow what came before it; what cannot is left to [`apply`].
+/// Checks the hashes of an event. [`apply`] reports events that are out of order.
 fn check(instance: &FlowInstance, event: &FlowEventKind) -> Result<(), Misfit> {
     match event {
         FlowEventKind::FlowInitialized(initialized) => check_definition(initialized),
@@ -60,7 +58,7 @@ fn check(instance: &FlowInstance, event: &FlowEventKind) -> Result<(), Misfit> {
     }
 }
 
-/// The state that `events` tell: all events of one run, in order.
+/// Computes the state of a run from all of its events, in order.
 ///
 /// ```
 /// use chem_runtime::engine::FlowEngine;
@@ -84,7 +82,7 @@ pub fn replay<'a>(
             return broken(format!("it belongs to run {}", event.flow_id));
         }
         if event.position != instance.events {
-            return broken(format!("the event found there says position {}", event.position));
+            return broken(format!("found an event with position {}", event.position));
         }
         evolve(instance, &event.kind)
     })
@@ -92,7 +90,7 @@ pub fn replay<'a>(
 
 fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), String> {
     if instance.flow_fingerprint.is_some() {
-        return Err("there is an event after the end of the run".into());
+        return Err("found an event after the end of the run".into());
     }
     if let FlowEventKind::FlowInitialized(initialized) = event {
         return begin(instance, initialized);
@@ -104,18 +102,18 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
         FlowEventKind::FlowInitialized(_) => {}
         FlowEventKind::BranchCreated(branch) => {
             if instance.events != 1 {
-                return Err("the run branches from another after it has gone on by itself".into());
+                return Err("the branch event is not the second event of the run".into());
             }
             if instance.steps.get(branch.step_index).is_none_or(|step| step.id != branch.step_id) {
-                return Err(format!("the run branches at step `{}`, which it does not have there", branch.step_id));
+                return Err(format!("the run branches at step `{}`, which is not at that index", branch.step_id));
             }
             instance.branch = Some(branch.clone());
         }
         FlowEventKind::UserInteractionRequested(question) => {
-            asked(current(instance, question.step_index, &question.step_id)?, question)?;
+            ask(current(instance, question.step_index, &question.step_id)?, question)?;
         }
         FlowEventKind::UserInteractionProvided(decision) => {
-            answered(current(instance, decision.step_index, &decision.step_id)?, decision)?;
+            answer(current(instance, decision.step_index, &decision.step_id)?, decision)?;
         }
         FlowEventKind::StepStarted(started) => {
             let step = current(instance, started.step_index, &started.step_id)?;
@@ -127,12 +125,12 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
         }
         FlowEventKind::StepFinished(finished) => {
             let step = current(instance, finished.step_index, &finished.step_id)?;
-            end_well(step, finished.fingerprint, &finished.outputs)?;
+            finish(step, finished.fingerprint, &finished.outputs)?;
             instance.current += 1;
         }
         FlowEventKind::StepReused(reused) => {
             let step = current(instance, reused.step_index, &reused.step_id)?;
-            end_well(step, reused.fingerprint, &reused.outputs)?;
+            finish(step, reused.fingerprint, &reused.outputs)?;
             step.reused = Some(reused.source);
             instance.current += 1;
         }
@@ -147,14 +145,14 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
             step.left_behind = failed.left_behind;
         }
         FlowEventKind::RetryScheduled(retry) => {
-            try_again(current(instance, retry.step_index, &retry.step_id)?, retry)?;
+            schedule_retry(current(instance, retry.step_index, &retry.step_id)?, retry)?;
         }
         FlowEventKind::StepSignal(signal) => {
             expect_running(current(instance, signal.step_index, &signal.step_id)?)?;
         }
         FlowEventKind::FlowCompleted(completed) => {
             if instance.current < instance.steps.len() {
-                return Err("the run is complete before all its steps have finished".into());
+                return Err("the run completes before all of its steps have finished".into());
             }
             instance.flow_fingerprint = Some(completed.flow_fingerprint);
         }
@@ -167,35 +165,35 @@ fn begin(instance: &mut FlowInstance, initialized: &FlowInitialized) -> Result<(
         return Err("the run begins a second time".into());
     }
     if initialized.step_count != initialized.definition.steps.len() {
-        return Err("the recorded definition has another number of steps than it says".into());
+        return Err("the number of steps differs from the recorded definition".into());
     }
     instance.steps = initialized.definition.steps.iter().map(|step| StepState::pending(&step.id)).collect();
     instance.initialized = Some(initialized.clone());
     Ok(())
 }
 
-fn end_well(step: &mut StepState, fingerprint: Fingerprint, outputs: &[OutputRef]) -> Result<(), String> {
+fn finish(step: &mut StepState, fingerprint: Fingerprint, outputs: &[OutputRef]) -> Result<(), String> {
     expect_running(step)?;
     if step.fingerprint() != Some(fingerprint) {
-        return Err(format!("step `{}` ends with another fingerprint than it started with", step.id));
+        return Err(format!("step `{}` finishes with a different fingerprint than it started with", step.id));
     }
     step.status = StepStatus::FinishedOk;
     step.outputs = outputs.to_vec();
     Ok(())
 }
 
-/// A failed step is pending again: nothing of the failed attempt is left but its number, and what a person has approved.
-fn try_again(step: &mut StepState, retry: &RetryScheduled) -> Result<(), String> {
+/// Resets a failed step to pending. Keeps only the number of the attempt and an approval.
+fn schedule_retry(step: &mut StepState, retry: &RetryScheduled) -> Result<(), String> {
     if step.status != StepStatus::Failed {
-        return Err(format!("step `{}` is to be tried again while it is {}", step.id, step.status.name()));
+        return Err(format!("step `{}` is retried while it is {}", step.id, step.status.name()));
     }
-    // A rejected step was not attempted, and its number stays; earlier releases counted it all the same.
+    // A rejected step was not attempted and keeps its number; earlier releases incremented it.
     let next = step.attempt.saturating_add(1);
     if retry.attempt != next && !(step.is_rejected() && retry.attempt == step.attempt) {
-        return Err(format!("attempt {} of step `{}` comes after attempt {}", retry.attempt, step.id, step.attempt));
+        return Err(format!("attempt {} of step `{}` follows attempt {}", retry.attempt, step.id, step.attempt));
     }
     if let Some(allowed) = retry.allowed.filter(|allowed| retry.attempt > *allowed) {
-        return Err(format!("attempt {} of step `{}` is one more than the {allowed} allowed", retry.attempt, step.id));
+        return Err(format!("attempt {} of step `{}` exceeds the limit of {allowed}", retry.attempt, step.id));
     }
     *step = StepState {
         attempt: retry.attempt,
@@ -207,8 +205,8 @@ fn try_again(step: &mut StepState, retry: &RetryScheduled) -> Result<(), String>
     Ok(())
 }
 
-fn asked(step: &mut StepState, question: &UserInteractionRequested) -> Result<(), String> {
-    // A step that had started, and was interrupted, may find its files changed.
+fn ask(step: &mut StepState, question: &UserInteractionRequested) -> Result<(), String> {
+    // A running step is asked about again if it was interrupted and its files have changed since.
     if !matches!(step.status, StepStatus::Pending | StepStatus::Waiting | StepStatus::Running) {
         return Err(format!("a person is asked about step `{}` while it is {}", step.id, step.status.name()));
     }
@@ -219,10 +217,10 @@ fn asked(step: &mut StepState, question: &UserInteractionRequested) -> Result<()
     Ok(())
 }
 
-fn answered(step: &mut StepState, decision: &UserInteractionProvided) -> Result<(), String> {
-    let shown = step.question.as_ref().map(|question| question.shown);
-    if step.status != StepStatus::Waiting || shown != Some(decision.shown) {
-        return Err(format!("the decision on step `{}` answers no question that was asked last", step.id));
+fn answer(step: &mut StepState, decision: &UserInteractionProvided) -> Result<(), String> {
+    let open = step.question.as_ref().map(|question| question.shown);
+    if step.status != StepStatus::Waiting || open != Some(decision.shown) {
+        return Err(format!("the decision on step `{}` does not answer its last question", step.id));
     }
     if decision.approved {
         step.status = StepStatus::Pending;
@@ -235,12 +233,12 @@ fn answered(step: &mut StepState, decision: &UserInteractionProvided) -> Result<
     Ok(())
 }
 
-/// The step that an event speaks of, which can only be the first that has not finished.
+/// Returns the step of an event, which must be the first unfinished step.
 fn current<'a>(instance: &'a mut FlowInstance, index: usize, id: &str) -> Result<&'a mut StepState, String> {
     let expected = instance.current;
     match instance.steps.get_mut(index) {
         Some(step) if index == expected && step.id == id => Ok(step),
-        _ => Err(format!("an event of step `{id}` (number {index}) stands where step number {expected} is due")),
+        _ => Err(format!("expected an event of the step at index {expected}, found one of `{id}` at index {index}")),
     }
 }
 

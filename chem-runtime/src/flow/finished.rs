@@ -1,4 +1,4 @@
-//! What stands for a step that has finished and that this program could not run again.
+//! A placeholder for a finished step that this program cannot run again.
 
 use serde_json::{Map, Value};
 
@@ -8,18 +8,18 @@ use crate::step::{
     StepTypeRef,
 };
 
-/// A finished step of a version that is not linked. A run goes on from what it has put out.
+/// A finished step whose version this program does not have. A resumed run uses its recorded outputs.
 pub(super) struct FinishedStep {
     pub(super) id: StepId,
     pub(super) recorded: RecordedStep,
-    /// The step type at the version that is linked, for its ports.
+    /// The version of the step type in this program, for its ports.
     pub(super) spec: &'static StepSpec,
 }
 
 impl FinishedStep {
-    fn is_gone(&self) -> StepError {
+    fn other_version(&self) -> StepError {
         StepError::new(format!(
-            "this program has `{}` in version {}, and not in version {}",
+            "this program has version {1} of `{0}`, but not version {2}",
             self.recorded.uses, self.spec.version, self.recorded.version
         ))
     }
@@ -51,10 +51,10 @@ impl StepDefinition for FinishedStep {
     }
 
     fn identity(&self, _files: &Files) -> Result<Map<String, Value>, StepError> {
-        Err(self.is_gone())
+        Err(self.other_version())
     }
 
     fn run(&self, _context: &ExecutionContext<'_>) -> StepRunResult {
-        StepRunResult::failure(self.is_gone())
+        StepRunResult::failure(self.other_version())
     }
 }

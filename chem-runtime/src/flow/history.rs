@@ -1,4 +1,4 @@
-//! What led to a step, taken from what is known of the steps before it.
+//! The history of a step: the earlier steps from which its inputs derive.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::definition::FlowDefinition;
 use crate::event::{OutputRef, StepStarted};
 use crate::step::{History, PastInput, PastStep};
 
-/// The places of the steps that the inputs of the step at `index` come from, directly or by way of others.
+/// Returns the indices of the steps from which the inputs of the step at `index` derive, directly or indirectly.
 pub fn ancestors_of(definition: &FlowDefinition, index: usize) -> BTreeSet<usize> {
     let mut ancestors = BTreeSet::new();
     let mut ahead = vec![index];
@@ -17,17 +17,17 @@ pub fn ancestors_of(definition: &FlowDefinition, index: usize) -> BTreeSet<usize
     ancestors
 }
 
-/// The history of the step at `index` in a run of the flow called `flow`. `known` gives what a step before it started with
-/// and put out; a step of which that is not known is left out.
+/// Builds the history of the step at `index` in a run of the flow called `flow`. `known` returns the start event and the
+/// outputs of an earlier step; a step for which it returns `None` is omitted.
 pub fn history_of<'a>(
     definition: &FlowDefinition,
     flow: &str,
     index: usize,
     known: impl Fn(usize) -> Option<(&'a StepStarted, &'a [OutputRef])>,
 ) -> History {
-    let past = |place: usize| {
-        let (started, outputs) = known(place)?;
-        let inputs = definition.steps()[place].inputs().iter().map(|(port, address)| {
+    let past = |index: usize| {
+        let (started, outputs) = known(index)?;
+        let inputs = definition.steps()[index].inputs().iter().map(|(port, address)| {
             let step = definition.steps()[address.step].step().id().to_string();
             (port.clone(), PastInput { step, output: address.output.clone() })
         });

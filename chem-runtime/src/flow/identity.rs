@@ -1,4 +1,4 @@
-//! What makes a step what it is, and the hashes over it (DESIGN: identity).
+//! The identity of a step, and the hashes over it.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,20 @@ use crate::fingerprint::{
 /// Every component of a step's fingerprint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepIdentity<'a> {
-    /// The step's name in its flow.
+    /// The id of the step.
     pub step_id: &'a str,
-    /// Its step type.
+    /// The name of the step type.
     pub uses: &'a str,
-    /// The step type's version.
+    /// The version of the step type.
     pub version: u32,
     /// The hash of the artifact at each input port.
     pub inputs: &'a BTreeMap<String, ArtifactHash>,
-    /// Parameters: typed, defaulted, with the content of input files in place of their paths.
+    /// The parameters: typed, with defaults, and with content hashes instead of the paths of input files.
     pub params: &'a Map<String, Value>,
 }
 
 impl<'a> StepIdentity<'a> {
-    /// The identity that an event recorded.
+    /// Returns the identity in a start event.
     pub fn of(started: &'a StepStarted) -> Self {
         Self {
             step_id: &started.step_id,
@@ -38,7 +38,7 @@ impl<'a> StepIdentity<'a> {
         }
     }
 
-    /// The step's fingerprint in a flow with this definition.
+    /// Computes the fingerprint of the step in a flow with this definition hash.
     pub fn fingerprint(&self, definition: DefinitionHash) -> Result<Fingerprint, CanonicalError> {
         let components = Components {
             definition_hash: definition,
@@ -52,7 +52,7 @@ impl<'a> StepIdentity<'a> {
         Ok(Fingerprint::from_bytes(tagged_sha256(Tag::Step, &[&canonical_text(&components)?.text])))
     }
 
-    /// What the step computes, whatever it is called and whichever flow it stands in.
+    /// Computes the cache key, which identifies the work independent of the step's id and its flow.
     pub fn cache_key(&self) -> Result<CacheKey, CanonicalError> {
         let work =
             Work { inputs: self.inputs, params: self.params, scheme: SCHEME, uses: self.uses, version: self.version };
@@ -60,7 +60,7 @@ impl<'a> StepIdentity<'a> {
     }
 }
 
-/// What a fingerprint is over, with its members in the order of canonical JSON, so that they are written as they come.
+/// The content of a fingerprint. The fields are in the order of canonical JSON, so that serializing needs no reordering.
 #[derive(Serialize)]
 struct Components<'a> {
     definition_hash: DefinitionHash,
@@ -72,7 +72,7 @@ struct Components<'a> {
     version: u32,
 }
 
-/// What a cache key is over, in the same order.
+/// The content of a cache key, in the order of canonical JSON.
 #[derive(Serialize)]
 struct Work<'a> {
     inputs: &'a BTreeMap<String, ArtifactHash>,
@@ -82,17 +82,17 @@ struct Work<'a> {
     version: u32,
 }
 
-/// The hash of a flow's step ids in order, and of nothing else.
+/// Hashes the ids of a flow's steps in order.
 pub fn definition_hash<'a>(step_ids: impl IntoIterator<Item = &'a str>) -> DefinitionHash {
     hash_list(Tag::Definition, step_ids.into_iter().map(str::to_owned), DefinitionHash::from_bytes)
 }
 
-/// The hash of the fingerprints of a flow's steps in order.
+/// Hashes the fingerprints of a flow's steps in order.
 pub fn flow_fingerprint(steps: impl IntoIterator<Item = Fingerprint>) -> Fingerprint {
     hash_list(Tag::Flow, steps.into_iter().map(|step| step.to_string()), Fingerprint::from_bytes)
 }
 
-/// Hashes a list of texts as the JSON array that it is.
+/// Hashes a list of texts as a JSON array.
 fn hash_list<H>(tag: Tag, items: impl Iterator<Item = String>, wrap: fn([u8; 32]) -> H) -> H {
     let mut list = String::from("[");
     for (index, item) in items.enumerate() {

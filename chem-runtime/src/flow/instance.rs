@@ -1,4 +1,4 @@
-//! The state of a run, as its events tell it.
+//! The state of a run, computed from its events.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::event::{
 };
 use crate::fingerprint::Fingerprint;
 
-/// The state of a run. Made by [`replay`](super::replay) from events and from nothing else.
+/// The state of a run. [`replay`](super::replay) computes it from events alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowInstance {
     pub(super) flow_id: FlowId,
@@ -16,13 +16,13 @@ pub struct FlowInstance {
     pub(super) initialized: Option<FlowInitialized>,
     pub(super) branch: Option<BranchCreated>,
     pub(super) steps: Vec<StepState>,
-    /// The first step that has not finished.
+    /// The index of the first unfinished step.
     pub(super) current: usize,
     pub(super) flow_fingerprint: Option<Fingerprint>,
 }
 
 impl FlowInstance {
-    /// A run that has no events yet.
+    /// Creates the state of a run without events.
     pub fn new(flow_id: FlowId) -> Self {
         Self {
             flow_id,
@@ -35,65 +35,65 @@ impl FlowInstance {
         }
     }
 
-    /// The run's id.
+    /// Returns the id of the run.
     pub fn flow_id(&self) -> FlowId {
         self.flow_id
     }
 
-    /// The position that the next event will have: the number of events so far.
+    /// Returns the position of the next event, which is the number of events so far.
     pub fn next_position(&self) -> u64 {
         self.events
     }
 
-    /// How the run began; none before its first event.
+    /// Returns the first event's payload; `None` before the first event.
     pub fn initialized(&self) -> Option<&FlowInitialized> {
         self.initialized.as_ref()
     }
 
-    /// Where the run branched from another; none if it did not.
+    /// Returns the origin of a branch; `None` if the run is not a branch.
     pub fn branch(&self) -> Option<&BranchCreated> {
         self.branch.as_ref()
     }
 
-    /// The steps in order; empty before the first event.
+    /// Returns the states of the steps in order; empty before the first event.
     pub fn steps(&self) -> &[StepState] {
         &self.steps
     }
 
-    /// The step called `id`.
+    /// Returns the state of the step called `id`.
     pub fn step(&self, id: &str) -> Option<&StepState> {
         self.steps.iter().find(|step| step.id == id)
     }
 
-    /// The first step that has not finished, with its place.
+    /// Returns the first unfinished step with its index; `None` if all have finished.
     pub fn current(&self) -> Option<(usize, &StepState)> {
         self.steps.get(self.current).map(|step| (self.current, step))
     }
 
-    /// The step at `index` as the run recorded it when it began.
+    /// Returns the step at `index` of the recorded definition.
     pub fn recorded(&self, index: usize) -> Option<&RecordedStep> {
         self.initialized.as_ref()?.definition.steps.get(index)
     }
 
-    /// Whether the step at `index`, which is pending, has a gate that nobody has opened.
+    /// Returns whether the pending step at `index` has a gate without a decision.
     pub(super) fn is_open_question(&self, index: usize) -> bool {
         self.recorded(index).is_some_and(|step| step.gate.is_some())
             && self.steps.get(index).is_some_and(|step| step.decision.is_none())
     }
 
-    /// Whether the step at `index`, which has failed, is tried again without a person asking for it.
+    /// Returns whether the failed step at `index` is retried automatically.
     pub(super) fn may_retry(&self, index: usize) -> bool {
         let (Some(step), Some(recorded)) = (self.steps.get(index), self.recorded(index)) else { return false };
         let policy = recorded.retry.as_ref().filter(|_| !step.is_rejected() && !step.left_behind);
         policy.is_some_and(|policy| policy.again(step.attempt, step.transient))
     }
 
-    /// The flow's fingerprint once the run is complete.
+    /// Returns the flow fingerprint; `None` until the run is complete.
     pub fn flow_fingerprint(&self) -> Option<Fingerprint> {
         self.flow_fingerprint
     }
 
-    /// How the run stands as a whole.
+    /// Returns the status of the whole run.
     pub fn status(&self) -> FlowStatus {
         if self.flow_fingerprint.is_some() {
             return FlowStatus::Completed;
@@ -109,29 +109,29 @@ impl FlowInstance {
 /// The state of one step of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepState {
-    /// Its name.
+    /// The id of the step.
     pub id: String,
-    /// Where it stands.
+    /// The status of the last attempt.
     pub status: StepStatus,
-    /// What it was started with; none while it is pending.
+    /// The start event of the last attempt; `None` while the step is pending.
     pub started: Option<StepStarted>,
-    /// What it put out; empty until it has finished.
+    /// The outputs; empty until the step has finished.
     pub outputs: Vec<OutputRef>,
-    /// The end of the step in another run whose outputs it took over instead of working.
+    /// The `StepFinished` event from which the outputs were reused; `None` if the step ran.
     pub reused: Option<EventAddress>,
-    /// Why it failed, with the causes.
+    /// The error of a failed step, with its causes.
     pub error: Option<(String, Vec<String>)>,
-    /// Whether it failed in a way that may pass.
+    /// Whether the failure is transient.
     pub transient: bool,
-    /// Whether it was left behind when it failed, and may be working still.
+    /// Whether the step was abandoned after a timeout and may still be running.
     pub left_behind: bool,
-    /// The number of the attempt that it is at, from 1.
+    /// The number of the current attempt, from 1.
     pub attempt: u32,
-    /// The attempt does not begin before.
+    /// The earliest time of the attempt; `None` for immediately.
     pub not_before: Option<Timestamp>,
-    /// What a person was last asked before it starts.
+    /// The last question of the step's gate.
     pub question: Option<UserInteractionRequested>,
-    /// What that person decided.
+    /// The answer to that question.
     pub decision: Option<UserInteractionProvided>,
 }
 
@@ -153,39 +153,39 @@ impl StepState {
         }
     }
 
-    /// The step's fingerprint; none while it is pending.
+    /// Returns the fingerprint; `None` while the step is pending.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.started.as_ref().map(|started| started.fingerprint)
     }
 
-    /// Whether a person has decided that it does not start.
+    /// Returns whether a person has rejected the start of the step.
     pub fn is_rejected(&self) -> bool {
         self.decision.as_ref().is_some_and(|decision| !decision.approved)
     }
 
-    /// The output called `name`.
+    /// Returns the output called `name`.
     pub fn output(&self, name: &str) -> Option<&OutputRef> {
         self.outputs.iter().find(|output| output.name == name)
     }
 }
 
-/// Where a step stands.
+/// The status of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StepStatus {
     /// Not started.
     Pending,
-    /// Not started: a person has to decide first.
+    /// Not started: waiting for a person's decision.
     Waiting,
-    /// Started and not ended: it runs now, or the process that ran it is gone.
+    /// Started but not finished: running, or interrupted because its process has exited.
     Running,
-    /// Ended well.
+    /// Succeeded.
     FinishedOk,
-    /// Ended badly.
+    /// Failed or rejected.
     Failed,
 }
 
 impl StepStatus {
-    /// The status as the command line prints it.
+    /// Returns the status as printed by the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -197,21 +197,21 @@ impl StepStatus {
     }
 }
 
-/// How a run stands as a whole.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FlowStatus {
-    /// All steps have ended well.
+    /// All steps have succeeded.
     Completed,
     /// A step has failed.
     Failed,
-    /// A person has to decide before it goes on.
+    /// The run waits for a person's decision.
     Waiting,
-    /// None of these: it runs now, or it can be resumed.
+    /// None of these: the run is in progress, or can be resumed.
     Interrupted,
 }
 
 impl FlowStatus {
-    /// The status as the command line prints it.
+    /// Returns the status as printed by the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Completed => "completed",

@@ -1,7 +1,7 @@
-//! Flows: which steps, wired how; what a run's state is; what happens next; and what an event means.
+//! Flow definitions, the state of a run, and the two functions that drive it: [`decide`] and [`evolve`].
 //!
-//! Everything here is pure. The engine is a loop around [`decide`] and [`evolve`], and [`replay`] is a fold of the
-//! latter. A definition is needed to go on with a run, and never to know its state.
+//! Everything here is pure. The engine is a loop around [`decide`] and [`evolve`], and [`replay`] is a fold of [`evolve`].
+//! Continuing a run requires its definition; computing its state does not.
 //!
 //! ```
 //! use chem_runtime::engine::FlowEngine;
@@ -11,7 +11,7 @@
 //! let engine = FlowEngine::new().first_step(Seed { text: "CCO".into() }).add_step(Characters {}).build()?;
 //! engine.run_to_end()?;
 //!
-//! // Any beginning of a log tells a state, and the state says what happens next.
+//! // Any prefix of a log determines a state, and the state determines what happens next.
 //! let (flow_id, events) = (engine.default_flow(), engine.events()?);
 //! let after_three = replay(flow_id, &events[..3])?;
 //! assert_eq!(after_three.step("seed").unwrap().status, StepStatus::FinishedOk);

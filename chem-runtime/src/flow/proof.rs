@@ -1,8 +1,7 @@
-//! Whether an event's hashes follow from what the log holds. Replay recomputes every one of them, so that an event that was
-//! edited is found where it is.
+//! Verifies the hashes of events against the log. Replay recomputes all of them, which reveals edited events.
 //!
-//! A hash says that something was changed, and not what. What the run recorded when it began helps: the component that
-//! gives the recorded fingerprint once it is put back is the one that was changed.
+//! A hash shows that something was changed, but not what. To find out, each component is replaced in turn by the value that
+//! the run recorded at its beginning: the replacement that restores the recorded fingerprint identifies the change.
 
 use serde_json::Value;
 
@@ -12,11 +11,11 @@ use crate::event::{FlowCompleted, FlowInitialized, RecordedStep, StepFinished, S
 use crate::fingerprint::{ArtifactHash, DefinitionHash, canonical_json};
 use crate::step::{Expression, MAIN_OUTPUT};
 
-/// Why an event does not fit to the log before it.
+/// Why an event contradicts the log before it.
 #[derive(Debug)]
 pub(super) struct Misfit {
     pub(super) reason: String,
-    /// The step before it whose outputs it contradicts.
+    /// The index of the earlier step whose outputs it contradicts.
     pub(super) doubts: Option<usize>,
 }
 
@@ -32,18 +31,18 @@ impl From<&str> for Misfit {
     }
 }
 
-/// Checks that the definition hash is the one of the recorded steps.
+/// Checks the definition hash against the recorded steps.
 pub(super) fn check_definition(initialized: &FlowInitialized) -> Result<(), Misfit> {
     let found = definition_hash(initialized.definition.steps.iter().map(|step| step.id.as_str()));
     if found == initialized.definition_hash {
         return Ok(());
     }
-    Err(format!("the definition hash is {}, and that of the recorded steps is {found}", initialized.definition_hash)
+    Err(format!("the definition hash is {}, but the recorded steps hash to {found}", initialized.definition_hash)
         .into())
 }
 
-/// Checks that a step starts with the fingerprint of its components, as the type that the run recorded for it, and with
-/// what the steps that feed it have put out.
+/// Checks the fingerprint of a starting step against its components, its type against the recorded definition, and its
+/// inputs against the outputs of earlier steps.
 pub(super) fn check_start(instance: &FlowInstance, started: &StepStarted) -> Result<(), Misfit> {
     let (Some(began), Some(recorded)) = (&instance.initialized, instance.recorded(started.step_index)) else {
         return Ok(());
@@ -54,7 +53,7 @@ pub(super) fn check_start(instance: &FlowInstance, started: &StepStarted) -> Res
     }
     if started.uses != recorded.uses || started.version != recorded.version {
         return Err(format!(
-            "step `{}` starts as `{}@{}`, and the run began with `{}@{}`",
+            "step `{}` starts as `{}@{}`, but the recorded definition has `{}@{}`",
             started.step_id, started.uses, started.version, recorded.uses, recorded.version
         )
         .into());
@@ -65,30 +64,30 @@ pub(super) fn check_start(instance: &FlowInstance, started: &StepStarted) -> Res
         if found != Some(fed) {
             let found = found.map_or_else(|| "nothing".to_owned(), |hash| format!("artifact {hash}"));
             let reason =
-                format!("input `{port}` of step `{}` is {found}, and `{wire}` has put out {fed}", started.step_id);
+                format!("input `{port}` of step `{}` is {found}, but the output of `{wire}` is {fed}", started.step_id);
             return Err(Misfit { reason, doubts: Some(index) });
         }
     }
     Ok(())
 }
 
-/// Checks that a finished step carries the cache key of what it started with.
+/// Checks the cache key of a finished step against its start event.
 pub(super) fn check_finish(step: &StepState, finished: &StepFinished) -> Result<(), Misfit> {
     let (Some(recorded), Some(started)) = (finished.cache_key, &step.started) else { return Ok(()) };
     let found = StepIdentity::of(started).cache_key().map_err(|error| error.to_string())?;
     if found == recorded {
         return Ok(());
     }
-    Err(format!("the cache key of step `{}` is {recorded}, and that of its components is {found}", step.id).into())
+    Err(format!("the cache key of step `{}` is {recorded}, but its components hash to {found}", step.id).into())
 }
 
-/// Checks that the flow fingerprint is the one of the steps.
+/// Checks the flow fingerprint against the steps.
 pub(super) fn check_completion(instance: &FlowInstance, completed: &FlowCompleted) -> Result<(), Misfit> {
     let found = flow_fingerprint(instance.steps.iter().filter_map(StepState::fingerprint));
     if found == completed.flow_fingerprint {
         return Ok(());
     }
-    Err(format!("the flow fingerprint is {}, and that of the steps is {found}", completed.flow_fingerprint).into())
+    Err(format!("the flow fingerprint is {}, but the steps hash to {found}", completed.flow_fingerprint).into())
 }
 
 fn bears_fingerprint(started: &StepStarted, definition: DefinitionHash) -> Result<bool, Misfit> {
@@ -96,15 +95,15 @@ fn bears_fingerprint(started: &StepStarted, definition: DefinitionHash) -> Resul
     Ok(found == started.fingerprint)
 }
 
-/// The step and the artifact that a wire such as `read` or `read.rejects` leads to.
+/// Resolves a wire such as `read` or `read.rejects` to the index of a step and the hash of its output.
 fn wired(instance: &FlowInstance, wire: &str) -> Option<(usize, ArtifactHash)> {
     let (step, output) = wire.split_once('.').unwrap_or((wire, MAIN_OUTPUT));
-    // Mostly the step just before.
+    // Search backwards, because it is usually the previous step.
     let index = instance.steps.iter().take(instance.current).rposition(|state| state.id == step)?;
     Some((index, instance.steps[index].output(output)?.hash))
 }
 
-/// Names the component of a step that was changed after the event was written, as far as that can be told.
+/// Describes the component of a step that was changed after the event was written, if it can be identified.
 fn changed_component(
     instance: &FlowInstance,
     started: &StepStarted,
@@ -124,8 +123,8 @@ fn changed_component(
     format!("the fingerprint of step `{}` does not follow from its components: {what}", started.step_id)
 }
 
-/// The event with one component after the other as the run's beginning and its earlier steps have it, each with words for
-/// that component.
+/// Returns copies of the event in which one component each is replaced by the value from the recorded definition or the
+/// earlier steps, with a description of the component.
 fn restorations(instance: &FlowInstance, started: &StepStarted, recorded: &RecordedStep) -> Vec<(String, StepStarted)> {
     let mut restored = Vec::new();
     let mut restore = |what: String, change: &dyn Fn(&mut StepStarted)| {
@@ -159,7 +158,7 @@ fn restorations(instance: &FlowInstance, started: &StepStarted, recorded: &Recor
                 restore(when(then), &|event| {
                     event.params.insert(name.clone(), then.clone());
                 });
-                // The definition records the text alone, the event also the flow parameters that it names.
+                // The definition records only the text; the event also records the flow parameters that the text uses.
                 if let (Some((cel, Some(params))), Value::String(recorded)) = (Expression::parts_of(value), then) {
                     let (here, then) = (short(&cel.into()), short(then));
                     restore(format!("expression `{name}`, {here} here and {then} when the run began,"), &|event| {
@@ -182,11 +181,11 @@ fn restorations(instance: &FlowInstance, started: &StepStarted, recorded: &Recor
     restored
 }
 
-/// A value as a message can hold it.
+/// Formats a value for a message, truncated to 60 characters.
 fn short(value: &Value) -> String {
-    const SHOWN: usize = 60;
+    const MAX_CHARS: usize = 60;
     let text = canonical_json(value).unwrap_or_default();
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("`{}…`", &text[..end]),
         None => format!("`{text}`"),
     }

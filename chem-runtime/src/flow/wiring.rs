@@ -1,12 +1,12 @@
-//! The rules by which the outputs of steps feed the ports of later ones.
+//! The rules for wiring the ports of steps to the outputs of earlier steps.
 //!
-//! [`check`] knows them all, and reports every problem: a manifest's check shows each where it is written, and
-//! [`FlowDefinition::new`](super::FlowDefinition::new) takes the first.
+//! [`check`] implements all rules and returns every problem: the check of a manifest reports each at its location, and
+//! [`FlowDefinition::new`](super::FlowDefinition::new) fails with the first.
 
 use crate::event::StepKind;
 use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec};
 
-/// What wiring needs to know of a step type.
+/// The properties of a step type that affect wiring.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape<'a> {
     pub(crate) kind: StepKind,
@@ -14,28 +14,28 @@ pub(crate) struct Shape<'a> {
     pub(crate) outputs: &'a [OutputSpec],
 }
 
-/// A step whose inputs are to be wired.
+/// A step to wire.
 pub(crate) struct ToWire<'a> {
     /// `None` if the step type is unknown.
     pub(crate) shape: Option<Shape<'a>>,
-    /// The ports that its author wired.
+    /// The explicitly wired ports.
     pub(crate) wires: Vec<&'a str>,
-    /// Whether its author may have wired others, in a way that could not be read.
+    /// Whether there may be other wires that could not be parsed.
     pub(crate) in_doubt: bool,
 }
 
-/// What feeds an input of a step.
+/// The output that feeds a port.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Feed {
     pub(crate) port: &'static str,
-    /// The index of the step that feeds it.
+    /// The index of the feeding step.
     pub(crate) from: usize,
-    /// The output of that step.
+    /// The name of its output.
     pub(crate) output: &'static str,
 }
 
-/// What is wrong with the wiring of a step. `wire` is the index among the wires that its author wrote; `None` stands for
-/// the first port, which the step before feeds if nothing else is written.
+/// A problem with the wiring of a step. `wire` is an index into [`ToWire::wires`]; `None` if the previous step feeds the
+/// first port by default.
 #[derive(Debug)]
 pub(crate) enum Problem {
     FirstNotSource,
@@ -68,7 +68,7 @@ pub(crate) enum Problem {
         step: usize,
         port: PortSpec,
     },
-    /// The output is of the kind that it has in this flow.
+    /// `output` has the kind that it has in this flow.
     WrongKind {
         step: usize,
         port: PortSpec,
@@ -78,20 +78,20 @@ pub(crate) enum Problem {
     },
 }
 
-/// How steps are wired, and everything wrong with it.
+/// The wiring of all steps, and the problems with it.
 pub(crate) struct Wiring {
-    /// The problems, step by step.
+    /// The problems, in the order of the steps.
     pub(crate) problems: Vec<Problem>,
-    /// For each step what feeds it.
+    /// For each step, the feeds of its ports.
     pub(crate) feeds: Vec<Vec<Feed>>,
-    /// For each step its main output, of the kind that it has in this flow; `None` for sinks and unknown step types.
+    /// For each step, its main output with the kind that it has in this flow; `None` for sinks and unknown step types.
     pub(crate) outputs: Vec<Option<OutputSpec>>,
-    /// For each step whether another takes an output of it.
+    /// For each step, whether one of its outputs feeds another step.
     pub(crate) used: Vec<bool>,
 }
 
-/// Wires `steps`. `find` resolves a wire by the indices of step and wire, to the index of an earlier step and the name
-/// of its output; `None` if there is no such step.
+/// Wires `steps`. `find` resolves a wire, identified by the indices of its step and of the wire, to the index of an earlier
+/// step and the name of an output; `None` if there is no such step.
 pub(crate) fn check(steps: &[ToWire<'_>], find: &mut dyn FnMut(usize, usize) -> Option<(usize, String)>) -> Wiring {
     let count = steps.len();
     let wiring =
@@ -100,7 +100,7 @@ pub(crate) fn check(steps: &[ToWire<'_>], find: &mut dyn FnMut(usize, usize) -> 
     for (index, step) in steps.iter().enumerate() {
         match step.shape {
             Some(shape) => checker.step(index, shape, find),
-            // Its ports are unknown, and the steps that it names are taken all the same.
+            // The ports are unknown, but the steps that it names count as used.
             None => {
                 for (from, _) in (0..step.wires.len()).filter_map(|wire| find(index, wire)) {
                     checker.wiring.used[from] = true;
@@ -118,7 +118,7 @@ pub(crate) fn check(steps: &[ToWire<'_>], find: &mut dyn FnMut(usize, usize) -> 
 
 struct Checker<'a> {
     steps: &'a [ToWire<'a>],
-    /// What feeds the first port of each step so far; anything, if it is unknown.
+    /// For each step, the output that feeds its first port; [`OutputSpec::ANY`] if it is unknown.
     fed: Vec<OutputSpec>,
     wiring: Wiring,
 }
@@ -139,15 +139,15 @@ impl Checker<'_> {
                 None => self.wiring.problems.push(Problem::UnknownStep { step: index, wire }),
             }
         }
-        // A port that is open is probably the one that was misspelt, or of a step that may not be the first.
+        // An open port is probably the misspelt one, or that of a step that must not be the first.
         if in_doubt || (index == 0 && shape.kind != StepKind::Source) {
             return;
         }
         let before = index.checked_sub(1);
         let after_sink = before.and_then(|before| self.steps[before].shape).is_some_and(|it| it.kind == StepKind::Sink);
-        for (place, port) in shape.inputs.iter().enumerate().filter(|(_, port)| !step.wires.contains(&port.name)) {
+        for (number, port) in shape.inputs.iter().enumerate().filter(|(_, port)| !step.wires.contains(&port.name)) {
             match before {
-                Some(before) if place == 0 && !(port.optional && after_sink) => {
+                Some(before) if number == 0 && !(port.optional && after_sink) => {
                     self.connect(index, *port, None, before, MAIN_OUTPUT);
                 }
                 _ if port.optional => {}
@@ -156,7 +156,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The first step is a source, and no other is.
+    /// Checks that the first step, and no other, is a source.
     fn order(&mut self, index: usize, kind: StepKind) {
         let first = self.steps.first().and_then(|first| first.shape);
         if index == 0 && kind != StepKind::Source {

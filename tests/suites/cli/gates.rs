@@ -27,7 +27,7 @@ fn a_run_waits_with_status_4_and_is_approved_step_by_step() {
     assert_eq!(shown["question"]["message"], "Which text?");
     place.chem(&["resume", "@last"]).expect(4);
     for (data, told) in [
-        (None, "asks for data"),
+        (None, "requires data"),
         (Some("{}"), "\"text\" is a required property"),
         (Some("{\"text\""), "`--data` is not JSON"),
         (Some("{\"text\": \"C\", \"x\": 1}"), "'x' was unexpected"),
@@ -142,7 +142,7 @@ steps:
     place.chem(&["run", "gated.yaml", "-q"]).expect(4);
     place.write("gated.yaml", &gated.replace(", gate: { message: Go on? }", ", timeout: 5s"));
     let waits = place.chem(&["resume", "@last"]).expect(4);
-    for told in ["step `characters`: gate is gone", "step `characters`: timeout_ms is new: 5000", "--adopt"] {
+    for told in ["step `characters`: gate was removed", "step `characters`: timeout_ms is new: 5000", "--adopt"] {
         assert!(waits.stderr.contains(told), "{}", waits.stderr);
     }
     place.chem(&["resume", "@last", "--adopt", "-q"]).expect(0);

@@ -93,7 +93,7 @@ fn what_a_program_says_is_searched_for_secrets() {
     assert!(harmless.stderr.contains("answered"), "{harmless:?}");
     let place = asking(r#"printf "{\"a\": \"%s\"}\n" "$TOKEN""#);
     let failed = with_secret(&place, Some("hunter2-swordfish"), &["run", "ask.yaml"]).expect(1);
-    assert!(failed.stderr.contains("answered with the secret in the environment variable `LAB_TOKEN`"), "{failed:?}");
+    assert!(failed.stderr.contains("contains the secret in the environment variable `LAB_TOKEN`"), "{failed:?}");
     is_nowhere(&place, &[&failed]);
 }
 

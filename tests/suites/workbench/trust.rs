@@ -79,7 +79,7 @@ fn every_component_of_a_run_is_recomputed_and_the_one_that_was_changed_is_named(
         (3, |kind| _ = started(kind).inputs.insert("b".into(), hash(7)), "input `b`"),
         (3, |kind| started(kind).fingerprint = hash(7), "does not follow from its components"),
         (4, |kind| finished(kind).cache_key = Some(hash(7)), "the cache key of step `s1`"),
-        (4, |kind| finished(kind).fingerprint = hash(7), "ends with another fingerprint"),
+        (4, |kind| finished(kind).fingerprint = hash(7), "finishes with a different fingerprint"),
         // What a step has put out is what the next one was given.
         (5, |_| (), "input `a` of step `s2`"),
         (

@@ -1,4 +1,4 @@
-//! Tables row by row.
+//! Builds tables row by row.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct TableBuilder {
 }
 
 impl TableBuilder {
-    /// A table of these columns and no rows yet.
+    /// Starts a table with these columns and no rows.
     pub fn new(columns: Vec<Column>) -> Self {
         let data = columns.iter().map(|column| ColumnData::empty(column.ty)).collect();
         Self { columns, data, rows: 0 }
@@ -37,7 +37,7 @@ impl TableBuilder {
     /// Adds a row: one value for each column.
     ///
     /// # Errors
-    /// Says in words which value does not fit; the row is then not added.
+    /// Describes the value that does not fit. The row is then not added.
     pub fn push(&mut self, row: Vec<Value>) -> Result<(), String> {
         if row.len() != self.columns.len() {
             return Err(format!("row {} has {} values for {} columns", self.rows, row.len(), self.columns.len()));
@@ -53,7 +53,7 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// The table.
+    /// Builds the table.
     pub fn finish(self) -> Result<Table, TableError> {
         let mut table = Table { rows: self.rows, ..Table::default() };
         table.extend_with(self.columns.into_iter().zip(self.data.into_iter().map(Arc::new)))?;

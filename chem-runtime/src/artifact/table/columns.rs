@@ -1,4 +1,4 @@
-//! Columns: their names, types and units, and their values.
+//! Columns: names, types, units and values.
 
 use std::sync::Arc;
 
@@ -7,49 +7,49 @@ use serde_json::Value;
 
 use crate::fingerprint::{write_canonical_f64, write_canonical_str};
 
-/// What the values of a column are. Any of them may be missing, which is JSON's `null`.
+/// The type of the values in a column. Any value may be missing, which is `null` in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnType {
-    /// Text.
+    /// UTF-8 text.
     Text,
-    /// A whole number.
+    /// A signed 64-bit integer.
     Integer,
-    /// A finite number.
+    /// A finite 64-bit float.
     Float,
-    /// True or false.
+    /// A boolean.
     Boolean,
 }
 
 /// A column's name, type, unit and origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
-    /// The name by which expressions and parameters speak of it.
+    /// The name by which expressions and parameters refer to the column.
     pub name: Arc<str>,
-    /// What its values are.
+    /// The type of the values.
     #[serde(rename = "type")]
     pub ty: ColumnType,
-    /// The unit of its values, such as `g/mol`.
+    /// The unit of the values, such as `g/mol`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// What computed it, as `name@version`.
+    /// What computed the values, as `name@version`; `None` for original data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
 }
 
 impl Column {
-    /// A column without unit and provider.
+    /// Creates a column without unit and provider.
     pub fn new(name: &str, ty: ColumnType) -> Self {
         Self { name: name.into(), ty, unit: None, provider: None }
     }
 
-    /// The same column with a unit.
+    /// Sets the unit.
     pub fn with_unit(mut self, unit: &str) -> Self {
         self.unit = Some(unit.to_owned());
         self
     }
 
-    /// The same column with the name of what computed it.
+    /// Sets the provider.
     pub fn with_provider(mut self, provider: &str) -> Self {
         self.provider = Some(provider.to_owned());
         self
@@ -59,18 +59,18 @@ impl Column {
 /// The values of one column, one for each row; `None` is a missing value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ColumnData {
-    /// Text.
+    /// UTF-8 texts.
     Text(Vec<Option<Box<str>>>),
-    /// Whole numbers.
+    /// Integers.
     Integer(Vec<Option<i64>>),
-    /// Finite numbers.
+    /// Finite floats, never -0.
     Float(Vec<Option<f64>>),
-    /// Truth values.
+    /// Booleans.
     Boolean(Vec<Option<bool>>),
 }
 
 impl ColumnData {
-    /// No values, of type `ty`.
+    /// Creates a column of type `ty` without values.
     pub fn empty(ty: ColumnType) -> Self {
         match ty {
             ColumnType::Text => Self::Text(Vec::new()),
@@ -80,7 +80,7 @@ impl ColumnData {
         }
     }
 
-    /// What the values are.
+    /// Returns the type of the values.
     pub fn ty(&self) -> ColumnType {
         match self {
             Self::Text(_) => ColumnType::Text,
@@ -90,7 +90,7 @@ impl ColumnData {
         }
     }
 
-    /// How many values there are.
+    /// Returns the number of values, including missing ones.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),
@@ -100,12 +100,12 @@ impl ColumnData {
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The value in `row` as JSON; `null` where it is missing or the row does not exist.
+    /// Returns the value in `row` as JSON; `null` if it is missing or the row does not exist.
     pub fn json(&self, row: usize) -> Value {
         match self {
             Self::Text(values) => values.get(row).and_then(Option::as_deref).map(Value::from),
@@ -116,7 +116,7 @@ impl ColumnData {
         .unwrap_or(Value::Null)
     }
 
-    /// The values in `rows`, in that order.
+    /// Selects the values in `rows`, in that order.
     pub(super) fn gather(&self, rows: &[usize]) -> Self {
         fn pick<T: Clone>(values: &[Option<T>], rows: &[usize]) -> Vec<Option<T>> {
             rows.iter().map(|&row| values.get(row).cloned().flatten()).collect()
@@ -129,7 +129,7 @@ impl ColumnData {
         }
     }
 
-    /// Takes values away until `rows` are left.
+    /// Keeps the first `rows` values.
     pub(super) fn truncate(&mut self, rows: usize) {
         match self {
             Self::Text(values) => values.truncate(rows),
@@ -139,8 +139,7 @@ impl ColumnData {
         }
     }
 
-    /// The same values without a negative zero, which is written as `0`: a table that is handed on is the one that is
-    /// read back.
+    /// Replaces negative zeros, which are written as `0`, so that a table in memory equals the one that is read back.
     pub(super) fn without_negative_zero(mut self) -> Self {
         if let Self::Float(values) = &mut self {
             values.iter_mut().flatten().for_each(|value| *value += 0.0);
@@ -148,7 +147,7 @@ impl ColumnData {
         self
     }
 
-    /// Adds a value, or gives it back if it is of another type.
+    /// Appends a value, or returns it if it has another type.
     pub(super) fn push_json(&mut self, value: Value) -> Result<(), Value> {
         match (self, value) {
             (Self::Text(values), Value::Null) => values.push(None),
@@ -164,7 +163,7 @@ impl ColumnData {
         Ok(())
     }
 
-    /// Writes the value in `row` as canonical JSON; false if it has no such form.
+    /// Writes the value in `row` as canonical JSON. Returns `false` if it has no canonical form.
     pub(super) fn write(&self, row: usize, out: &mut String) -> bool {
         match self {
             Self::Text(values) => match &values[row] {

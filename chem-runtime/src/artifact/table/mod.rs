@@ -1,7 +1,7 @@
-//! Tables of records: what most steps take and give.
+//! Tables of records, the inputs and outputs of most steps.
 //!
-//! In memory a table is a list of typed columns. As an artifact it is a small root (the columns, the number of rows,
-//! the hashes of the chunks) over chunks of some thousand rows that are artifacts of their own: see `packing`.
+//! In memory a table is a list of typed columns. As an artifact it is a small root (the columns, the number of rows, the
+//! hashes of the chunks), and each chunk of about a thousand rows is a separate artifact: see `packing`.
 
 mod builder;
 mod columns;
@@ -20,35 +20,33 @@ pub use columns::{Column, ColumnData, ColumnType};
 pub use numbers::{NumbersInText, number_spelled, write_float};
 pub use root::{ChunkRef, TableRoot};
 
-/// Why columns do not make a table.
+/// Why columns do not form a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
-    /// Two columns have one name.
+    /// Two columns have the same name.
     #[error("the table has two columns named `{0}`")]
     DuplicateColumn(String),
-    /// A column has another number of values than the first.
-    #[error("column `{column}` has {found} values where the table has {expected} rows")]
+    /// The number of values in a column differs from the number of rows.
+    #[error("column `{column}` has {found} values, but the table has {expected} rows")]
     UnevenColumn {
-        /// Its name.
+        /// The name of the column.
         column: String,
         /// The number of rows of the table.
         expected: usize,
         /// The number of values of the column.
         found: usize,
     },
-    /// A step would put what it has worked out in place of what came with the data.
-    #[error(
-        "the data came with a column `{0}`, which this step would replace by its own; rename it in the file that it is from"
-    )]
+    /// A computed column would replace a column of the original data.
+    #[error("the data already has a column `{0}`, which this step would replace; rename it in the original file")]
     Taken(String),
-    /// A column's values are not of its type.
-    #[error("column `{column}` is declared {declared:?} and holds {found:?}")]
+    /// The values of a column do not have its type.
+    #[error("column `{column}` is declared {declared:?} but contains {found:?}")]
     WrongType {
-        /// Its name.
+        /// The name of the column.
         column: String,
-        /// What it should hold.
+        /// The declared type.
         declared: ColumnType,
-        /// What it holds.
+        /// The type of the values.
         found: ColumnType,
     },
 }
@@ -62,14 +60,17 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table of `columns`, each with its values.
+    /// Creates a table from `columns` and their values.
+    ///
+    /// # Errors
+    /// Fails if two columns have the same name, or if types or numbers of values do not match.
     pub fn new(columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
         let mut table = Self::default();
         table.extend(columns)?;
         Ok(table)
     }
 
-    /// The same table with one more column, or with the column of that name replaced.
+    /// Adds a column, or replaces the column of that name.
     pub fn with_column(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
         let mut table = self.clone();
         match table.position(&column.name) {
@@ -83,8 +84,10 @@ impl Table {
         Ok(table)
     }
 
-    /// The same table with one more column that a step has worked out, by the provider that it names. It takes the place
-    /// of one that was worked out before, and not of one that came with the data.
+    /// Adds a computed column, which names its provider. Replaces an earlier computed column of that name.
+    ///
+    /// # Errors
+    /// Fails if the original data has a column of that name, or if the values do not fit.
     pub fn with_result(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
         match self.column(&column.name) {
             Some((there, _)) if there.provider.is_none() => Err(TableError::Taken(column.name.to_string())),
@@ -92,7 +95,7 @@ impl Table {
         }
     }
 
-    /// The same table with the units that `unit_of` gives its columns by name; the others keep theirs.
+    /// Sets the units that `unit_of` returns for the names of columns; other columns keep their units.
     pub fn with_units<'u>(mut self, unit_of: impl Fn(&str) -> Option<&'u str>) -> Self {
         for column in &mut self.columns {
             if let Some(unit) = unit_of(&column.name) {
@@ -102,7 +105,7 @@ impl Table {
         self
     }
 
-    /// Adds columns behind the others.
+    /// Appends columns.
     pub(super) fn extend(&mut self, more: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<(), TableError> {
         let mut more = more.into_iter().peekable();
         if self.columns.is_empty() {
@@ -124,7 +127,7 @@ impl Table {
         Ok(())
     }
 
-    /// The rows with these numbers, in this order.
+    /// Selects the rows with these indices, in this order. An index out of range gives a row of missing values.
     pub fn gather(&self, rows: &[usize]) -> Self {
         Self {
             columns: self.columns.clone(),
@@ -133,28 +136,28 @@ impl Table {
         }
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The columns, in order.
+    /// Returns the columns in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// The values of the column at `index`.
+    /// Returns the values of the column at `index`.
     pub fn data(&self, index: usize) -> Option<&ColumnData> {
         self.data.get(index).map(Arc::as_ref)
     }
 
-    /// The column called `name`, with its values.
+    /// Returns the column called `name` and its values.
     pub fn column(&self, name: &str) -> Option<(&Column, &ColumnData)> {
         let at = self.position(name)?;
         Some((&self.columns[at], &self.data[at]))
     }
 
-    /// Row `row` as JSON values in the order of the columns.
+    /// Returns the row at index `row` as JSON values in the order of the columns.
     pub fn row(&self, row: usize) -> Vec<Value> {
         self.data.iter().map(|data| data.json(row)).collect()
     }

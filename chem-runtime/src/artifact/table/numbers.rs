@@ -1,4 +1,4 @@
-//! Numbers as files of text have them, and columns of text that hold numbers.
+//! Numbers in text files, and text columns that contain numbers.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use serde_json::Number;
 use super::ColumnData;
 use crate::fingerprint::write_canonical_f64;
 
-/// Up to 2^53 a whole number that is an `f64` is exactly that number.
+/// 2^53: up to here every integer has an exact `f64`.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// So many values that are no numbers are named.
+/// The number of values that are listed as not being numbers.
 const NAMED: usize = 5;
 
-/// Appends a finite `f64` in the shortest decimal form that reads back to it, as files of text have it; `false`, and nothing
-/// appended, for NaN and infinities.
+/// Appends a finite `f64` in the shortest decimal form that reads back to it, for text files. Returns `false` and appends
+/// nothing for NaN and infinities.
 ///
-/// Whole numbers up to 2^53 have no decimals and no exponent. Greater ones have an exponent: written in digits, `6.022e23`
-/// would be a text with 24 of them to most readers, and digits that it does not have.
+/// Integers up to 2^53 have neither decimals nor an exponent. Larger ones have an exponent: all 24 digits of `6.022e23`
+/// would suggest a precision that it does not have, and most readers would treat them as text.
 ///
 /// ```
 /// use chem_runtime::artifact::write_float;
@@ -34,8 +34,8 @@ pub fn write_float(out: &mut String, value: f64) -> bool {
     write_canonical_f64(out, value)
 }
 
-/// The number that `text` spells as people write one: not with a leading zero, a plus sign, or more digits than 64 bits hold,
-/// which are a name.
+/// Parses `text` as a number in common notation. Texts with a leading zero, a plus sign, or an integer of more than 64 bits
+/// are names rather than numbers.
 pub fn number_spelled(text: &str) -> Option<Number> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let usual = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
@@ -50,7 +50,8 @@ pub fn number_spelled(text: &str) -> Option<Number> {
     Number::from_f64(text.parse().ok()?)
 }
 
-/// Whether `text` is a number to who looks at it: with `>` or the like before it, a plus sign, or a decimal comma, too.
+/// Returns whether `text` looks like a number to a person, including with a prefix such as `>`, a plus sign, or a decimal
+/// comma.
 fn looks_like_number(text: &str) -> bool {
     let qualified = text.trim_start_matches(|c: char| "<>=~≤≥≈±".contains(c) || c.is_whitespace());
     let plain = qualified.strip_prefix('+').unwrap_or(qualified).trim_end();
@@ -58,14 +59,15 @@ fn looks_like_number(text: &str) -> bool {
     number_spelled(plain).is_some() || comma && number_spelled(&plain.replace(',', ".")).is_some()
 }
 
-/// What numbers are to be found in a column of text that mostly looks like numbers. Its order as text is none by value.
+/// A description of the numbers in a text column that contains mostly numbers. Sorting such a column as text does not sort
+/// it by value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumbersInText {
-    /// How many values there are.
+    /// The number of values.
     values: usize,
-    /// How many of them are numbers as they stand.
+    /// The number of values that are valid numbers.
     numbers: usize,
-    /// Some of the others, each once.
+    /// Examples of other values, without duplicates.
     others: Vec<Box<str>>,
 }
 
@@ -75,20 +77,20 @@ impl fmt::Display for NumbersInText {
         if others.is_empty() {
             return write!(f, "each of its {values} values is a number");
         }
-        write!(f, "{numbers} of its {values} values are numbers; the others are such as ")?;
+        write!(f, "{numbers} of its {values} values are numbers; others are, for example, ")?;
         let named: Vec<String> = others.iter().map(|other| format!("`{other}`")).collect();
         f.write_str(&named.join(", "))
     }
 }
 
 impl ColumnData {
-    /// What numbers are in a column of text of whose values more than half look like numbers; none for any other column.
-    /// Missing values do not count.
+    /// Describes the numbers in a text column if more than half of its values look like numbers; `None` for other columns.
+    /// Ignores missing values.
     pub fn numbers_in_text(&self) -> Option<NumbersInText> {
         let Self::Text(values) = self else { return None };
-        let (mut there, mut alike, mut numbers, mut others) = (0, 0, 0, Vec::<Box<str>>::new());
+        let (mut present, mut alike, mut numbers, mut others) = (0, 0, 0, Vec::<Box<str>>::new());
         for value in values.iter().flatten() {
-            there += 1;
+            present += 1;
             if number_spelled(value).is_some() {
                 alike += 1;
                 numbers += 1;
@@ -99,7 +101,7 @@ impl ColumnData {
                 others.push(value.clone());
             }
         }
-        (2 * alike > there).then_some(NumbersInText { values: there, numbers, others })
+        (2 * alike > present).then_some(NumbersInText { values: present, numbers, others })
     }
 }
 
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_text_that_mostly_looks_like_numbers_is_told() {
+    fn a_text_column_with_mostly_numbers_is_recognised() {
         let told = |values: &[&str]| {
             let texts = values.iter().map(|value| (!value.is_empty()).then(|| (*value).into())).collect();
             ColumnData::Text(texts).numbers_in_text().map(|numbers| numbers.to_string())
@@ -135,7 +137,7 @@ mod tests {
         for (values, expected) in [
             (
                 &["9.5", "10.2", "NA", "8.7", ">10"][..],
-                "3 of its 5 values are numbers; the others are such as `NA`, `>10`",
+                "3 of its 5 values are numbers; others are, for example, `NA`, `>10`",
             ),
             (&["100", "", "9"], "each of its 2 values is a number"),
             (

@@ -1,7 +1,7 @@
-//! Tables as artifacts, and back.
+//! Converts tables to artifacts and back.
 //!
-//! The chunks' boundaries follow the content (see `chunk`): two tables that differ in one row share all chunks but one
-//! or two.
+//! The content defines the boundaries of chunks (see `chunk`): two tables that differ in one row share all but one or two
+//! chunks.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::fingerprint::{CanonicalError, canonical_text, check_length};
 const ROWS: &str = "rows";
 
 impl Table {
-    /// Packs the table as an artifact of `kind`, for the types that are tables with a promise.
+    /// Converts the table to an artifact of `kind`, for types that are tables with further constraints.
     pub fn pack_as(&self, kind: &str) -> Result<Packed, ArtifactError> {
         let texts = self.chunk_texts()?;
         let sizes: Vec<usize> = texts.iter().map(|(rows, _)| *rows).collect();
@@ -27,7 +27,7 @@ impl Table {
         Ok(Packed { root: Artifact::from_canonical(kind, canonical_text(&root)?.text), parts })
     }
 
-    /// The text of each chunk, with its number of rows.
+    /// Returns the number of rows and the text of each chunk.
     fn chunk_texts(&self) -> Result<Vec<(usize, String)>, ArtifactError> {
         let mut chunks = Vec::new();
         let (mut text, mut rows) = (String::from("["), 0);
@@ -97,7 +97,7 @@ impl ArtifactValue for Table {
         }
         let table = builder.finish()?;
         if table.rows != root.rows {
-            return Err(artifact.malformed(format!("it has {} rows and announces {}", table.rows, root.rows)));
+            return Err(artifact.malformed(format!("it has {} rows but declares {}", table.rows, root.rows)));
         }
         Ok(table)
     }

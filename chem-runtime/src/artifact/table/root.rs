@@ -1,4 +1,4 @@
-//! The root artifact of a table: what it says of the table, without its rows.
+//! The root artifact of a table: its columns and chunks, without its rows.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,9 +7,9 @@ use super::Column;
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::fingerprint::ArtifactHash;
 
-/// What the root artifact of a table holds. The rows are in chunks, which are artifacts of their own.
+/// The payload of a table's root artifact. The rows are in chunks, which are separate artifacts.
 ///
-/// What a root announces is checked when the table is read as a whole ([`Table::unpack`](super::Table)).
+/// Not validated against the chunks; [`Table::unpack`](super::Table) does that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableRoot {
     /// The columns, in order.
@@ -30,10 +30,10 @@ pub struct ChunkRef {
 }
 
 impl TableRoot {
-    /// Reads the root of a table, or of a kind that is a table with a promise, such as `molecules`.
+    /// Parses the root of a table, or of a type that is a table with further constraints, such as `molecules`.
     ///
     /// # Errors
-    /// [`ArtifactError::Malformed`] if the artifact is anything else.
+    /// Fails with [`ArtifactError::Malformed`] if the artifact is anything else.
     pub fn of(artifact: &Artifact) -> Result<Self, ArtifactError> {
         serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))
     }
@@ -43,7 +43,7 @@ impl ChunkRef {
     /// Reads the rows of the chunk, each with a value for each column.
     ///
     /// # Errors
-    /// Those of the source, and [`ArtifactError::Malformed`] if the artifact is not a chunk.
+    /// Fails if the source fails, and with [`ArtifactError::Malformed`] if the artifact is not a chunk.
     pub fn read(&self, source: &dyn ArtifactSource) -> Result<Vec<Vec<Value>>, ArtifactError> {
         let artifact = source.artifact(self.hash)?;
         serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))

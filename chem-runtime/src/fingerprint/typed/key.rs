@@ -1,11 +1,11 @@
-//! Writes the key of a map.
+//! Writes the keys of maps as text.
 
 use serde::Serialize;
 use serde::ser::{self, Error as _, Impossible};
 
 use super::Stop;
 
-/// Writes a map's key, by the function, as the text that serde_json makes of it.
+/// A serializer that writes the key of a map as the text that serde_json converts it to, by calling the function.
 pub(super) struct KeyWriter<F>(pub(super) F);
 
 macro_rules! printed {

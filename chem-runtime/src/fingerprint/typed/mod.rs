@@ -1,8 +1,8 @@
 //! Writes values, typed or JSON, as canonical text.
 //!
-//! serde_json silently writes NaN and the infinities as `null`, and follows a value until the stack overflows. The
-//! serializer here writes the canonical text in one pass, and stops at the first value that a store cannot hold and at the
-//! first that is nested too deep. JSON values go the same way, since they serialize themselves.
+//! serde_json silently writes NaN and infinities as `null`, and recurses until the stack overflows. The serializer here
+//! writes the canonical text in one pass, and stops at the first value that a store cannot hold or that is nested too deep.
+//! JSON values take the same path, since they serialize themselves.
 
 mod key;
 mod writer;
@@ -13,12 +13,12 @@ use serde_json::Value;
 use self::writer::Writer;
 use super::canonical::{CanonicalError, check_length};
 
-/// A canonical text made of a typed value.
+/// The canonical text of a typed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CanonicalText {
-    /// The text.
+    /// The canonical JSON.
     pub(crate) text: String,
-    /// Whether the value is sure to read back from it as it is. It is not if a float stands in it as an integer.
+    /// Whether the value certainly reads back unchanged. It does not if a float was written as an integer.
     pub(crate) reads_back: bool,
 }
 
@@ -34,15 +34,15 @@ pub(crate) struct CanonicalText {
 /// ```
 ///
 /// # Errors
-/// What the value holds that no store could give back unchanged, and where.
+/// Fails if the value contains something that not every store can return unchanged, with its path.
 pub fn canonical_json(value: &Value) -> Result<String, CanonicalError> {
     Ok(canonical_text(value)?.text)
 }
 
-/// Returns the canonical text of a typed value: that of its JSON, without making the JSON first.
+/// Returns the canonical text of `value` without building its JSON first.
 ///
 /// # Errors
-/// As [`to_json`] and [`canonical_json`] have them.
+/// Fails like [`to_json`] and [`canonical_json`].
 pub(crate) fn canonical_text<T: Serialize + ?Sized>(value: &T) -> Result<CanonicalText, CanonicalError> {
     let mut writer = Writer::new();
     value.serialize(&mut writer)?;
@@ -50,24 +50,24 @@ pub(crate) fn canonical_text<T: Serialize + ?Sized>(value: &T) -> Result<Canonic
     Ok(CanonicalText { text: writer.out, reads_back: !writer.reshaped })
 }
 
-/// `value` as JSON.
+/// Converts `value` to JSON.
 ///
 /// # Errors
 /// [`CanonicalError::NonFinite`] with the path of the first NaN or infinity, [`CanonicalError::NulCharacter`] with that of
-/// the first string that no store can hold, [`CanonicalError::TooDeep`] with that of the first value below
-/// [`MAX_DEPTH`](super::MAX_DEPTH), [`CanonicalError::NotJson`] for what JSON has no form for.
+/// the first string with U+0000, [`CanonicalError::TooDeep`] with that of the first value below
+/// [`MAX_DEPTH`](super::MAX_DEPTH), and [`CanonicalError::NotJson`] for what JSON cannot represent.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Value, CanonicalError> {
     value.serialize(&mut Writer::new())?;
     serde_json::to_value(value).map_err(|error| CanonicalError::NotJson { reason: error.to_string() })
 }
 
-/// Why the writer stopped, and where. Boxed, since every value that is written returns room for it.
+/// Why and where the writer stopped. Boxed, because the result of every written value has room for it.
 #[derive(Debug)]
 struct Stop(Box<Stopped>);
 
 #[derive(Debug)]
 struct Stopped {
-    /// The steps of the path, the innermost first.
+    /// The segments of the path, innermost first.
     path: Vec<String>,
     why: Why,
 }

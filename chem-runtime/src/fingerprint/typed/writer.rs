@@ -14,30 +14,30 @@ use super::{Stop, Why};
 use crate::fingerprint::MAX_DEPTH;
 use crate::fingerprint::canonical::{write_canonical_f64, write_canonical_str};
 
-/// How the names of serde_json's own types begin, such as a number of any length: one field with JSON text.
+/// The prefix of the names of serde_json's own types, such as a number of any length: one field with JSON text.
 const PRIVATE: &str = "$serde_json::private::";
 
-/// So much room is made for a text at once, in bytes: most events take less.
-const ROOM: usize = 512;
+/// The initial capacity of the text, in bytes: most events are shorter.
+const INITIAL_BYTES: usize = 512;
 
-/// Writes a value, and stops at what a store cannot hold. After an error it is of no more use.
+/// Writes a value, and stops at what a store cannot hold. Must not be used after an error.
 pub(super) struct Writer {
     pub(super) out: String,
-    /// Whether a float was written as the integer that it is, as which it then reads back.
+    /// Whether a float was written as an integer, and will read back as one.
     pub(super) reshaped: bool,
-    /// How many arrays and objects are around the value that comes next.
+    /// The number of arrays and objects around the next value.
     depth: usize,
-    /// The members of all objects under way, those of the innermost last.
+    /// The members of all unfinished objects, those of the innermost last.
     members: Vec<Written>,
 }
 
-/// Where a member of an object was written.
+/// The location of a written member of an object in the output.
 struct Written {
-    /// The key with its quotes.
+    /// The key, including its quotes.
     key: Range<usize>,
     /// Whether the key has no escapes.
     plain: bool,
-    /// Where the value ends.
+    /// The end of the value.
     end: usize,
 }
 
@@ -46,7 +46,7 @@ impl Written {
     fn key<'t>(&self, out: &'t str) -> Cow<'t, str> {
         let text = &out[self.key.clone()];
         let quoted = Cow::Borrowed(&text[1..text.len() - 1]);
-        // What was escaped here reads back.
+        // An escaped key is valid JSON.
         if self.plain { quoted } else { serde_json::from_str(text).map_or(quoted, Cow::Owned) }
     }
 
@@ -60,22 +60,22 @@ impl Written {
     }
 }
 
-/// A place in an array or an object.
-enum Place<'a> {
+/// A segment of a path.
+enum Segment<'a> {
     Index(usize),
     Key(&'a str),
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Segment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Index(index) => write!(f, "[{index}]"),
-            Place::Key(key) => write!(f, ".{key}"),
+            Segment::Index(index) => write!(f, "[{index}]"),
+            Segment::Key(key) => write!(f, ".{key}"),
         }
     }
 }
 
-impl Place<'_> {
+impl Segment<'_> {
     fn around(&self, mut stop: Stop) -> Stop {
         stop.0.path.push(self.to_string());
         stop
@@ -84,10 +84,10 @@ impl Place<'_> {
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { out: String::with_capacity(ROOM), reshaped: false, depth: 0, members: Vec::new() }
+        Self { out: String::with_capacity(INITIAL_BYTES), reshaped: false, depth: 0, members: Vec::new() }
     }
 
-    /// Goes into an array or an object.
+    /// Enters an array or an object.
     fn enter(&mut self, bracket: char) -> Result<(), Stop> {
         if self.depth >= MAX_DEPTH {
             return Err(Why::TooDeep.into());
@@ -102,7 +102,7 @@ impl Writer {
         self.out.push(bracket);
     }
 
-    /// Goes into the object that names a variant, up to the variant's content.
+    /// Enters the object that names a variant, up to the content of the variant.
     fn enter_variant(&mut self, variant: &'static str) -> Result<(), Stop> {
         self.enter('{')?;
         self.string(variant)?;
@@ -117,7 +117,7 @@ impl Writer {
     /// Writes the key of a member.
     pub(super) fn key(&mut self, key: &str) -> Result<(), Stop> {
         let begins = self.out.len();
-        self.string(key).map_err(|stop| Place::Key(key).around(stop))?;
+        self.string(key).map_err(|stop| Segment::Key(key).around(stop))?;
         let end = self.out.len();
         self.members.push(Written { key: begins..end, plain: end - begins == key.len() + 2, end });
         Ok(())
@@ -255,7 +255,7 @@ impl<'a> ser::Serializer for &'a mut Writer {
         value: &T,
     ) -> Result<(), Stop> {
         self.enter_variant(variant)?;
-        value.serialize(&mut *self).map_err(|stop| Place::Key(variant).around(stop))?;
+        value.serialize(&mut *self).map_err(|stop| Segment::Key(variant).around(stop))?;
         self.leave('}');
         Ok(())
     }
@@ -301,7 +301,7 @@ impl<'a> ser::Serializer for &'a mut Writer {
     }
 }
 
-/// An array under way.
+/// An array being written.
 pub(super) struct Elements<'a> {
     writer: &'a mut Writer,
     /// The variant whose content this is.
@@ -321,7 +321,7 @@ impl<'a> Elements<'a> {
         if index > 0 {
             self.writer.out.push(',');
         }
-        value.serialize(&mut *self.writer).map_err(|stop| within(self.variant, Place::Index(index).around(stop)))
+        value.serialize(&mut *self.writer).map_err(|stop| within(self.variant, Segment::Index(index).around(stop)))
     }
 
     fn close(self) -> Result<(), Stop> {
@@ -347,19 +347,19 @@ fn close(writer: &mut Writer, variant: Option<&'static str>, bracket: char) {
 
 fn within(variant: Option<&'static str>, stop: Stop) -> Stop {
     match variant {
-        Some(variant) => Place::Key(variant).around(stop),
+        Some(variant) => Segment::Key(variant).around(stop),
         None => stop,
     }
 }
 
-/// An object under way. Its members are written as they come, and put in order at its end.
+/// An object being written. Members are written as they come, and sorted at the end if necessary.
 pub(super) struct Members<'a> {
     writer: &'a mut Writer,
     /// The variant whose content this is.
     variant: Option<&'static str>,
-    /// Where the members begin in what is written.
+    /// The offset of the first member in the output.
     from: usize,
-    /// How many members of the objects around it there are.
+    /// The number of members of the surrounding objects.
     outer: usize,
     in_order: bool,
 }
@@ -394,7 +394,7 @@ impl<'a> Members<'a> {
         if let Some(member) = self.writer.members.get_mut(this) {
             member.end = end;
             return written
-                .map_err(|stop| within(self.variant, Place::Key(&member.key(&self.writer.out)).around(stop)));
+                .map_err(|stop| within(self.variant, Segment::Key(&member.key(&self.writer.out)).around(stop)));
         }
         written
     }
@@ -409,8 +409,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Writes `members`, which are all that `out` has from `from` on, again in the order of their keys. Of those with one key
-/// the last counts.
+/// Rewrites `members`, which are all that `out` contains after `from`, in the order of their keys. The last of several
+/// members with the same key wins.
 fn put_in_order(out: &mut String, from: usize, members: &mut [Written]) {
     let text = out.split_off(from);
     for Written { key, end, .. } in &mut *members {

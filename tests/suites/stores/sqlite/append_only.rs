@@ -115,7 +115,7 @@ fn an_event_that_was_changed_by_force_is_named() {
     for (change, named) in [
         ("payload = '{\"step_id\":\"a\"}'", "missing field"),
         ("payload = '{'", "EOF"),
-        ("event_type = 'stepretried'", "a later release has written it"),
+        ("event_type = 'stepretried'", "probably written by a later release"),
         ("ts = 'yesterday'", "`yesterday` as its time"),
     ] {
         force(change).unwrap();
