@@ -132,8 +132,8 @@ fn a_run_of_another_program_is_told_which_crates_have_steps_here() {
     let refused = FlowDefinition::from_recorded("f", &begun.definition, registry).err().unwrap().to_string();
     assert_eq!(
         refused,
-        "step `numbers` uses `other.numbers`, which this program does not have; run it with the program that has it (the step \
-         types here are those of the crates `chem-macros` and `chem-runtime`; a program links another crate by naming it: \
+        "step `numbers` uses `other.numbers`, which this program does not have; use a program that links it (the step types \
+         here are those of the crates `chem-macros` and `chem-runtime`; a program links another crate by naming it: \
          `use my_steps as _;`)"
     );
 }

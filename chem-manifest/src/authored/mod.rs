@@ -85,7 +85,7 @@ pub struct Written {
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
 const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout", "gate"];
 
-/// Reads a manifest from the YAML `document`; `None` stands for an empty file. Reports mistakes to `findings`.
+/// Reads a manifest from the YAML `document`, which is `None` for an empty file. Reports mistakes to `findings`.
 pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Manifest {
     let mut reader = Reader { source, types, findings };
     let entries = match document.map(|node| (&node.value, node)) {

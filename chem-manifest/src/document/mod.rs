@@ -1,8 +1,8 @@
-//! A manifest as a plain value: what Rust code makes, and any format of serde reads and writes.
+//! A manifest as a plain value, which Rust code creates and every format of serde can read and write.
 //!
-//! The value has no spans and checks no more than the form of names and times. [`Manifest::read`] makes one with the reader
-//! that `chem check` has, and refuses what that refuses. A reader of serde takes the values that our reader takes: text is
-//! text only where it is written as such, a key stands once, and a number is finite.
+//! The value has no spans and validates only the form of names and durations. [`Manifest::read`] parses a manifest like
+//! `chem check`, with the same errors. Deserialization accepts the same values: text must be written as text, keys must be
+//! unique, and numbers must be finite.
 
 mod time;
 mod values;
@@ -38,10 +38,10 @@ pub struct Manifest {
     /// The name of the flow.
     #[serde(deserialize_with = "values::name")]
     pub flow: StepId,
-    /// What the flow is for.
+    /// The purpose of the flow.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_text")]
     pub description: Option<String>,
-    /// The parameters of the flow: each a scalar, a list of scalars, or `{"secret": "env:NAME"}`.
+    /// The flow parameters: each a scalar, a list of scalars, or `{"secret": "env:NAME"}`.
     #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "values::members")]
     pub params: Map<String, Value>,
     /// The steps in order.
@@ -52,59 +52,59 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// The step's name in the flow.
+    /// The name of the step, unique in the flow.
     #[serde(deserialize_with = "values::name")]
     pub id: StepId,
     /// The step type.
     #[serde(deserialize_with = "values::text")]
     pub uses: String,
-    /// For each input port the output that feeds it, as `step` or `step.output`. The first port of a step takes the main
-    /// output of the step before it where nothing is said.
+    /// For each input port, the output that feeds it, as `step` or `step.output`. By default, the main output of the previous
+    /// step feeds the first port.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "values::texts")]
     pub inputs: BTreeMap<String, String>,
-    /// The parameters. `${params.NAME}` in a text stands for a parameter of the flow, and `$${` for `${`.
+    /// The parameters. In text, `${params.NAME}` is the placeholder of a flow parameter, and `$${` is a literal `${`.
     #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "values::members")]
     pub with: Map<String, Value>,
-    /// How often it may be tried; once if there is nothing.
+    /// When to retry; `None` for a single attempt.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::present")]
     pub retry: Option<Retry>,
-    /// For how long an attempt may work, in milliseconds; for ever if there is nothing. Written as `30s`.
+    /// The time limit of one attempt, in milliseconds; `None` for no limit. Written as `30s`.
     #[serde(default, rename = "timeout", skip_serializing_if = "Option::is_none", with = "time::optional")]
     pub timeout_ms: Option<u64>,
-    /// What a person has to be asked before it starts.
+    /// The question to answer before the step starts.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::present")]
     pub gate: Option<Gate>,
 }
 
-/// What a person is asked before a step starts.
+/// A question that a person answers before the step starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// The question. `${params.NAME}` stands for a parameter of the flow, and `$${` for `${`.
+    /// The question. `${params.NAME}` is the placeholder of a flow parameter, and `$${` is a literal `${`.
     #[serde(deserialize_with = "values::text")]
     pub message: String,
-    /// The JSON Schema of what the answer brings along; none if it brings nothing.
+    /// The JSON Schema of the data in an approval; `None` if the gate accepts no data.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::some_members")]
     pub schema: Option<Map<String, Value>>,
 }
 
 impl Manifest {
-    /// The manifest of a flow with these steps and without parameters.
+    /// Creates the manifest of a flow with these steps and without parameters.
     pub fn new(flow: StepId, steps: Vec<Step>) -> Self {
         Self { flow, description: None, params: Map::new(), steps }
     }
 
-    /// Reads the manifest in `source` as `chem check` reads it, without knowing step types.
+    /// Parses the manifest in `source` like `chem check`, without step types.
     ///
     /// # Errors
-    /// Everything that is wrong with it, warnings included, if anything is an error.
+    /// Returns all diagnostics, including warnings, if at least one is an error.
     pub fn read(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let diagnostics = check(source);
         if diagnostics.iter().any(Diagnostic::is_error) {
             return Err(diagnostics);
         }
         let authored = read(source, &authored::NoStepTypes, &mut Findings::default());
-        // What has no error has a name, and so has each of its steps.
+        // Without errors, the flow and all steps have names.
         authored.and_then(|(manifest, _)| Self::of(manifest)).ok_or(diagnostics)
     }
 
@@ -119,7 +119,7 @@ impl Manifest {
 }
 
 impl Step {
-    /// The step `id` of the type `uses`, fed by the step before it, with its parameters' defaults.
+    /// Creates the step `id` of the type `uses`, which is fed by the previous step and has default parameters.
     pub fn new(id: StepId, uses: impl Into<String>) -> Self {
         let (inputs, with) = (BTreeMap::new(), Map::new());
         Self { id, uses: uses.into(), inputs, with, retry: None, timeout_ms: None, gate: None }
@@ -143,7 +143,7 @@ impl Step {
 }
 
 impl Gate {
-    /// `None` for a message that is no text.
+    /// Converts a gate; `None` if its message is not text.
     fn of(authored: authored::Gate) -> Option<Self> {
         let schema = authored.schema.map(|(schema, _)| schema.as_object().cloned());
         Some(Self { message: authored.message.to_json()?.as_str()?.to_owned(), schema: schema.flatten() })

@@ -1,34 +1,34 @@
-//! Times as a manifest writes them: `500ms`, `30s`, `10m`, `2h`.
+//! Durations in the notation of a manifest: `500ms`, `30s`, `10m`, `2h`.
 
-/// The units of a time, with their milliseconds.
+/// The units of a duration, in milliseconds.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60 * 1000), ("h", 60 * 60 * 1000)];
 
-/// The milliseconds of a time; `None` if `text` is no whole number with one of the [`UNITS`].
+/// Parses a duration, and returns it in milliseconds; `None` if `text` is not an integer with one of the [`UNITS`].
 pub(crate) fn parse_time(text: &str) -> Option<u64> {
     let (digits, unit) = split(text)?;
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Whether `text` ends in a unit of time, whatever stands before it.
+/// Returns whether `text` ends in one of the [`UNITS`].
 pub(crate) fn has_unit(text: &str) -> bool {
     split(text).is_some()
 }
 
-/// The text before the unit, and the milliseconds of the unit.
+/// Returns the text before the unit, and the unit in milliseconds.
 fn split(text: &str) -> Option<(&str, u64)> {
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let unit = UNITS.iter().find(|(unit, _)| *unit == &text[digits.len()..]);
     unit.map(|(_, milliseconds)| (digits, *milliseconds))
 }
 
-/// A time in the largest unit of which it is a whole number.
+/// Formats a duration in the largest unit that divides it.
 fn write_time(milliseconds: u64) -> String {
     let whole = UNITS.iter().rev().find(|(_, unit)| milliseconds > 0 && milliseconds.is_multiple_of(*unit));
     let (unit, size) = whole.unwrap_or(&("s", 1000));
     format!("{}{unit}", milliseconds / size)
 }
 
-/// A time for serde.
+/// Serializes a duration, for serde's `with`.
 pub(crate) mod plain {
     use serde::de::Error as _;
     use serde::{Deserializer, Serializer};
@@ -49,7 +49,7 @@ pub(crate) mod plain {
     }
 }
 
-/// A time that may be left out, for serde.
+/// Serializes an optional duration, for serde's `with`.
 pub(super) mod optional {
     use serde::{Deserializer, Serializer};
 

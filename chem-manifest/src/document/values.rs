@@ -1,5 +1,5 @@
-//! Values as serde reads them, by the rules of our own reader: text is what the format calls text, a key stands once, a
-//! number is finite, and a mapping that has nothing under its key is empty.
+//! Deserializers that follow the rules of the YAML reader: text must be text in the format, keys must be unique, numbers
+//! must be finite, and a mapping without a value is empty.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 use crate::StepId;
 use crate::yaml::{Key, Node};
 
-/// The values under the keys of a mapping; `None` if any is invalid.
+/// Returns the entries of a mapping as JSON; `None` if a value is invalid.
 pub(super) fn of_nodes(entries: &[(Key, Node)]) -> Option<Map<String, Value>> {
     entries.iter().map(|(key, node)| Some((key.name.clone(), node.to_json()?))).collect()
 }
@@ -29,7 +29,7 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StepId,
     StepId::new(text(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Reads what may be left out, and is something where its key is there.
+/// Reads an optional value, which must not be null if its key is present.
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -51,7 +51,7 @@ fn unwrapped(entries: BTreeMap<String, Plain>) -> Map<String, Value> {
     entries.into_iter().map(|(name, Plain(value))| (name, value)).collect()
 }
 
-/// What the format calls text. Asked for a string, some formats give a number, too.
+/// Text. Some formats also accept a number as a `String`.
 struct Text(String);
 
 impl<'de> Deserialize<'de> for Text {
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// A value of a manifest. `Value` itself would make null of an infinite number, and keep the last of two equal keys.
+/// A value of a manifest. `Value` itself converts infinite numbers to null, and keeps the last of several equal keys.
 struct Plain(Value);
 
 impl<'de> Deserialize<'de> for Plain {
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Plain {
 
             fn visit_f64<E: Error>(self, number: f64) -> Result<Plain, E> {
                 let number = Number::from_f64(number);
-                number.map(|number| Plain(Value::Number(number))).ok_or_else(|| E::custom("a number has to be finite"))
+                number.map(|number| Plain(Value::Number(number))).ok_or_else(|| E::custom("a number must be finite"))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Plain, E> {
@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for Plain {
     }
 }
 
-/// A mapping, or nothing where that may stand for an empty one.
+/// A mapping, or null for an empty one if `or_nothing` is true.
 struct Entries<T> {
     or_nothing: bool,
     of: PhantomData<T>,

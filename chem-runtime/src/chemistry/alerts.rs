@@ -154,7 +154,7 @@ fn alerts_in(file: &str, text: &[u8], merge_hydrogens: Option<bool>) -> Result<V
     Ok(alerts)
 }
 
-/// The numbers of the alerts that occur; none if one cannot be told.
+/// Returns the indices of the alerts that occur; `None` if an alert cannot be searched for.
 fn occurring(context: &ExecutionContext<'_>, smiles: &str, alerts: &[Alert]) -> Result<Option<Vec<usize>>, StepError> {
     let Ok(structure) = Structure::from_canonical(smiles) else { return Ok(None) };
     let mut found = Vec::new();

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_stand_in_code_point_order() {
+    fn keys_are_sorted_by_code_points() {
         check(
             json!({"\u{10000}": 1, "\u{ffff}": 2, "b": 3, "a": 4}),
             "{\"a\":4,\"b\":3,\"\u{ffff}\":2,\"\u{10000}\":1}",

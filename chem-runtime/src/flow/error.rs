@@ -105,7 +105,7 @@ pub enum FlowDefinitionError {
         step: StepId,
         /// The step type.
         uses: String,
-        /// Which crates have step types here.
+        /// The crates whose step types this program has, as text.
         here: String,
     },
     /// This program has another version of the type of a recorded step.

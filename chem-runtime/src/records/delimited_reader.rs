@@ -234,7 +234,7 @@ mod tests {
         assert!(Delimited::new(b"", b',').unwrap().is_none());
         assert!(Delimited::new(b"\n\r\n", b',').unwrap().is_none());
         assert!(Delimited::new(b"a,b,a\n", b',').is_err_and(|reason| reason.contains("`a`")));
-        assert!(Delimited::new(b"a,\xff\n", b',').is_err_and(|said| said.contains("line 1")));
+        assert!(Delimited::new(b"a,\xff\n", b',').is_err_and(|message| message.contains("line 1")));
         assert_eq!(read(b",a\n").0, ["column_1", "a"]);
         assert_eq!(read(b"only\nC\n\n \nCC\n").1, [(2, cells(&["C"])), (5, cells(&["CC"]))]);
     }

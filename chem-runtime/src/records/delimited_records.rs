@@ -287,8 +287,7 @@ mod tests {
 
     #[test]
     fn many_stray_marks_do_not_take_quadratic_time() {
-        // Each line closes the cell of the one before and opens another, so that all go on to the end; but between two of
-        // them stands one that is broken by itself.
+        // Every second line opens a cell that the next such line closes; the line between the two is malformed by itself.
         let mut text = String::new();
         for line in 0..100_000 {
             writeln!(text, "{line}\",\"\n\"\"z").unwrap();

@@ -137,32 +137,32 @@ mod tests {
     use crate::step::{CancelToken, Files, Inputs, Progress, StepId};
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<(u64, Option<u64>)>>);
+    struct Reports(Mutex<Vec<(u64, Option<u64>)>>);
 
-    impl Progress for Heard {
+    impl Progress for Reports {
         fn step_progress(&self, _: &StepId, done: u64, total: Option<u64>) {
             self.0.lock().unwrap().push((done, total));
         }
     }
 
-    fn with_context<T>(cancel: &CancelToken, heard: &Heard, work: impl FnOnce(&ExecutionContext<'_>) -> T) -> T {
+    fn with_context<T>(cancel: &CancelToken, progress: &Reports, work: impl FnOnce(&ExecutionContext<'_>) -> T) -> T {
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
-        work(&ExecutionContext::new(&id, &inputs, &HashMap::new(), &files, cancel, heard))
+        work(&ExecutionContext::new(&id, &inputs, &HashMap::new(), &files, cancel, progress))
     }
 
     #[test]
     fn results_are_in_the_order_of_the_records_for_any_number_of_threads() {
         let records: Vec<u64> = (0..5_000).collect();
         let expected: Vec<u64> = records.iter().map(|record| record * record).collect();
-        let (cancel, heard) = (CancelToken::default(), Heard::default());
-        with_context(&cancel, &heard, |context| {
+        let (cancel, progress) = (CancelToken::default(), Reports::default());
+        with_context(&cancel, &progress, |context| {
             for threads in [1, 2, 7] {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 assert_eq!(map_records_on(&pool, context, &records, |record| record * record).unwrap(), expected);
             }
             assert_eq!(map_records(context, &records, |record| record * record).unwrap(), expected);
         });
-        let mut reports = heard.0.into_inner().unwrap();
+        let mut reports = progress.0.into_inner().unwrap();
         reports.sort_unstable();
         assert_eq!(reports.last(), Some(&(5_000, Some(5_000))));
         assert_eq!(reports.len(), 4 * 20);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_error_is_that_of_the_first_failing_record() {
-        let (cancel, heard) = (CancelToken::default(), Heard::default());
+        let (cancel, progress) = (CancelToken::default(), Reports::default());
         let records: Vec<u64> = (0..5_000).collect();
         let worked = AtomicU64::new(0);
         let work = |record: &u64| {
@@ -181,7 +181,7 @@ mod tests {
                 Ok(*record)
             }
         };
-        with_context(&cancel, &heard, |context| {
+        with_context(&cancel, &progress, |context| {
             assert_eq!(try_map_records(context, &records, work).unwrap_err().to_string(), "700");
             assert_eq!(try_map_records(context, &records[..700], work).unwrap(), records[..700]);
         });
@@ -192,7 +192,7 @@ mod tests {
     fn cancellation_stops_the_work() {
         let cancel = CancelToken::default();
         let worked = AtomicU64::new(0);
-        let result = with_context(&cancel, &Heard::default(), |context| {
+        let result = with_context(&cancel, &Reports::default(), |context| {
             map_records(context, &[(); 100_000], |()| {
                 if worked.fetch_add(1, Ordering::Relaxed) == 100 {
                     cancel.cancel();
@@ -209,8 +209,8 @@ mod tests {
             let here = std::hint::black_box([left; 1_000]);
             if left == 0 { here[0] } else { 1 + depth(left - 1) }
         }
-        let (cancel, heard) = (CancelToken::default(), Heard::default());
-        let found = with_context(&cancel, &heard, |context| map_records(context, &[5_000], |left| depth(*left)));
+        let (cancel, progress) = (CancelToken::default(), Reports::default());
+        let found = with_context(&cancel, &progress, |context| map_records(context, &[5_000], |left| depth(*left)));
         assert_eq!(found.unwrap(), [5_000]);
     }
 }

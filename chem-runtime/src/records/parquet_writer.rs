@@ -156,7 +156,7 @@ mod tests {
         let reader = SerializedFileReader::new(stored(written(&table, &[0]))).unwrap();
         let read = reader.get_row_iter(None).unwrap().map(|row| match row.unwrap().get_column_iter().next() {
             Some((_, Field::Double(value))) => value.to_bits(),
-            other => panic!("{other:?} is no number"),
+            other => panic!("{other:?} is not a number"),
         });
         let ColumnData::Float(written) = table.data(0).unwrap() else { panic!() };
         let written: Vec<u64> = written.iter().flatten().map(|value| value.to_bits()).collect();

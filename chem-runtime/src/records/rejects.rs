@@ -65,7 +65,7 @@ impl Rejects {
 /// Returns the first 120 characters of `text`, followed by `…` if there are more. Invalid UTF-8, and U+0000, which no
 /// artifact can hold, become U+FFFD.
 pub fn shortened(text: &[u8]) -> String {
-    // A character has at most four bytes, so a partial one at the end lies beyond the characters that are kept.
+    // A character has at most four bytes, so a character that the cut splits is never among the first `MAX_CHARS`.
     let start = &text[..text.len().min(4 * MAX_CHARS + 4)];
     let lossy = String::from_utf8_lossy(start).replace('\0', "\u{fffd}");
     match lossy.char_indices().nth(MAX_CHARS) {

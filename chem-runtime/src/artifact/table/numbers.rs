@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_text_column_with_mostly_numbers_is_recognised() {
-        let told = |values: &[&str]| {
+        let message = |values: &[&str]| {
             let texts = values.iter().map(|value| (!value.is_empty()).then(|| (*value).into())).collect();
             ColumnData::Text(texts).numbers_in_text().map(|numbers| numbers.to_string())
         };
@@ -142,15 +142,15 @@ mod tests {
             (&["100", "", "9"], "each of its 2 values is a number"),
             (
                 &[">10", "> 5", "<0.1", "x"],
-                "0 of its 4 values are numbers; the others are such as `>10`, `> 5`, `<0.1`, `x`",
+                "0 of its 4 values are numbers; others are, for example, `>10`, `> 5`, `<0.1`, `x`",
             ),
-            (&["9,5", "10,2"], "0 of its 2 values are numbers; the others are such as `9,5`, `10,2`"),
+            (&["9,5", "10,2"], "0 of its 2 values are numbers; others are, for example, `9,5`, `10,2`"),
         ] {
-            assert_eq!(told(values).as_deref(), Some(expected));
+            assert_eq!(message(values).as_deref(), Some(expected));
         }
         for values in [&["9", "x"][..], &["007", "008"], &["1,2,3", "aspirin"], &["", ""], &[], &["CHEMBL25", "5", "a"]]
         {
-            assert_eq!(told(values), None, "{values:?}");
+            assert_eq!(message(values), None, "{values:?}");
         }
         assert_eq!(ColumnData::Integer(vec![Some(9)]).numbers_in_text(), None);
     }

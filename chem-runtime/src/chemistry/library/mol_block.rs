@@ -253,8 +253,8 @@ mod tests {
         let hydride = v2000(&["Pt", "H", "Cl"], &["  1  2  1  0", "  1  3  1  0"], "");
         assert_eq!(smiles_of(&hydride).as_deref(), Ok("[Cl][PtH]"));
         // Without a metal there is no bond that could be dative.
-        let said = smiles_of(&ammine("C")).unwrap_err();
-        assert!(said.contains("hydrogens drawn on an atom that cannot have so many"), "{said}");
+        let message = smiles_of(&ammine("C")).unwrap_err();
+        assert!(message.contains("hydrogens drawn on an atom that cannot have so many"), "{message}");
         let ammonium = ammine("C").replace("M  END", "M  CHG  1   2   1\nM  END");
         assert_eq!(smiles_of(&ammonium).as_deref(), Ok("C[NH3+]"));
     }

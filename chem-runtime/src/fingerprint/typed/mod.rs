@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nan_is_refused_with_the_path_where_it_stands() {
+    fn a_nan_is_refused_with_its_path() {
         let row = Row { name: "a", values: vec![Some(1.0), None, Some(f64::NAN)], by_key: BTreeMap::new() };
         assert_eq!(
             to_json(&[row]),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nul_is_refused_with_the_path_where_it_stands_in_keys_too() {
+    fn a_nul_is_refused_with_its_path_even_in_keys() {
         let refused = |value: Value, path: &str| {
             assert_eq!(to_json(&value), Err(CanonicalError::NulCharacter { path: path.into() }));
             assert_eq!(canonical_json(&value), Err(CanonicalError::NulCharacter { path: path.into() }));

@@ -134,7 +134,7 @@ impl Writer {
         self.reshaped = true;
         let text = serde_json::to_value(text).and_then(serde_json::from_value::<String>).map_err(Stop::custom)?;
         match serde_json::from_str(&text).map_err(Stop::custom)? {
-            // Where such a type stands for every number, a number serializes as one again.
+            // With serde_json's `arbitrary_precision`, a number serializes as such a type again.
             Value::Number(number) => self.number(&number),
             value => value.serialize(self),
         }

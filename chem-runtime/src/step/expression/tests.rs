@@ -157,7 +157,7 @@ fn columns_may_have_any_name() {
 }
 
 #[test]
-fn patterns_match_as_they_stand() {
+fn patterns_may_be_computed() {
     assert_eq!(verdicts("name.matches('^a.*n$') && matches(name, 'spi')"), "yes | no | ?name");
     assert_eq!(verdicts("'x'.matches(name)"), "no | yes | ?name");
     let many: Vec<String> = (0..20).map(|n| format!("name.matches('a{n}')")).collect();
@@ -270,7 +270,7 @@ fn only_the_parameters_that_it_names_are_part_of_it() {
 }
 
 #[test]
-fn a_parameter_without_a_value_is_refused_where_it_stands() {
+fn a_parameter_without_a_value_is_refused_at_its_location() {
     let error = Expression::read(&json!("weight <= params.limit")).unwrap_err();
     assert_eq!((error.kind, error.at), (InvalidKind::UnboundParam("limit".into()), Some(10..22)));
 }

@@ -68,7 +68,7 @@ fn what_a_program_hands_back_unchanged_is_the_same_table() {
 }
 
 #[test]
-fn new_columns_name_what_computed_them_and_files_stand_for_themselves() {
+fn new_columns_name_their_origin_and_files_are_their_content() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("answer.jsonl"), "{\"name\": \"a\", \"logp\": 2}\n").unwrap();
     let params = json!({

@@ -124,8 +124,8 @@ impl TableFile<'_> {
 mod tests {
     use super::*;
 
-    /// What `told` makes of the file `path` that is described by its name alone.
-    fn of<T>(path: &str, told: impl FnOnce(TableFile<'_>) -> T) -> T {
+    /// Calls `visit` with the file `path` and otherwise default settings.
+    fn of<T>(path: &str, visit: impl FnOnce(TableFile<'_>) -> T) -> T {
         let (path, types, units) = (path.into(), BTreeMap::new(), BTreeMap::new());
         let file = TableFile {
             param: "path",
@@ -136,7 +136,7 @@ mod tests {
             missing: &[],
             delimiter: ",",
         };
-        told(file)
+        visit(file)
     }
 
     #[test]

@@ -217,8 +217,8 @@ mod tests {
             let keys = Keys::find(&left, &right, &["id".into()], &["id".into()]).unwrap();
             keys.refuse_two_spellings(&left, &right).map_err(|error| error.to_string())
         };
-        let said = refused("id\n5\nNA\n7\n", "id\n5.0\nx\n").unwrap_err();
-        assert!(said.contains("`5` does not equal `5.0`") && said.contains("`as: text`"), "{said}");
+        let message = refused("id\n5\nNA\n7\n", "id\n5.0\nx\n").unwrap_err();
+        assert!(message.contains("`5` does not equal `5.0`") && message.contains("`as: text`"), "{message}");
         assert_eq!(refused("id\n5\nNA\n7\n", "id\n5\nx\n"), Ok(()));
         assert_eq!(refused("id\n5\n7\n", "id\n5.0\n"), Ok(()), "numbers are compared as numbers");
     }
@@ -263,7 +263,7 @@ mod tests {
         let keys = Keys::find(&same, &same, &on, &on).unwrap();
         let matches = keys.matches(&same, &same).unwrap();
         assert_eq!((matches.of_left.iter().flatten().count(), matches.unused), (100_000, 0));
-        let said = keys.joined(&Dataset::new("table", same.clone()), &same, &matches, false).unwrap_err();
-        assert!(said.to_string().contains("10000000000 rows"), "{said}");
+        let message = keys.joined(&Dataset::new("table", same.clone()), &same, &matches, false).unwrap_err();
+        assert!(message.to_string().contains("10000000000 rows"), "{message}");
     }
 }

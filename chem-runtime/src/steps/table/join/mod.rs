@@ -320,8 +320,8 @@ mod tests {
                 ("key\ntrue\n", "`key` is boolean on the right"),
                 ("x\n1\n", "`a.csv` has no column `key`"),
             ] {
-                let said = matched(left.clone(), text).unwrap_err();
-                assert!(said.contains(why), "{said}");
+                let message = matched(left.clone(), text).unwrap_err();
+                assert!(message.contains(why), "{message}");
             }
         }
         let texts = ColumnData::Text(vec![Some("007".into()), Some("7".into())]);
