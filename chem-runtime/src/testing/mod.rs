@@ -21,11 +21,13 @@ mod format;
 mod mismatch;
 mod output;
 mod pairing;
+mod place;
 mod readable;
 mod record;
 mod results;
 mod review;
 mod side;
+mod step_change;
 
 pub use insta;
 pub use mismatch::Mismatch;
