@@ -10,11 +10,11 @@ macro_rules! step {
 
             #[doc = $doc]
             #[step($name, version = $version)]
-            pub fn turn(#[doc = $doc] times: u32, text: Input<Text>) -> Result<Text, StepError> {
+            pub(super) fn turn(#[doc = $doc] times: u32, text: Input<Text>) -> Result<Text, StepError> {
                 Ok(Text(text.0.repeat((times + $more) as usize)))
             }
 
-            pub const CODE: &str = <Turn as Step>::SPEC.code;
+            pub(super) const CODE: &str = <Turn as Step>::SPEC.code;
         }
     };
 }

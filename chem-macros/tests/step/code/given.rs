@@ -3,7 +3,7 @@ use super::*;
 /// Gives a text.
 #[derive(Step)]
 #[step("code.given", version = 1, source)]
-pub struct Given {
+pub(super) struct Given {
     /// The text.
     text: String,
 }

@@ -3,7 +3,7 @@ use super::*;
 /// Says it in other words.
 #[derive(Step)]
 #[step("code.given_again", version = 2, source)]
-pub struct Given {
+pub(super) struct Given {
     /// The text.
     text: String,
 }
