@@ -1,4 +1,4 @@
-//! What can go wrong with a store, by what can be done about it.
+//! Errors of a store, classified by how a caller can respond.
 
 use std::time::Duration;
 
@@ -8,110 +8,111 @@ use crate::artifact::ArtifactError;
 use crate::event::{EventError, FlowId};
 use crate::fingerprint::{ArtifactHash, CanonicalError};
 
-/// Why a store did not do what it was asked.
+/// An error of an event store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else has appended to the run.
+    /// Another writer has appended to the run.
     #[error(
         "run {flow_id} has moved on: its next position is {found}, and {expected} was expected; another process is running it"
     )]
     Conflict {
-        /// The run.
+        /// The run of the append.
         flow_id: FlowId,
-        /// Where the writer thought the run was.
+        /// The next position that the writer expected.
         expected: u64,
-        /// Where it is.
+        /// The run's actual next position.
         found: u64,
     },
     /// The writer's lease has passed to another holder.
     #[error("this process no longer has run {flow_id} in hand{}", by(.holder.as_ref()))]
     Fenced {
-        /// The run.
+        /// The run of the append.
         flow_id: FlowId,
-        /// Who has it now, if anybody has.
+        /// The current lease holder; `None` if the run has no lease.
         holder: Option<Holder>,
     },
-    /// Another holder has the run in hand.
+    /// Another process holds the lease on the run.
     #[error("{holder} is running {flow_id}; wait until it is done, or stop it first")]
     Held {
-        /// The run.
+        /// The run whose lease was requested.
         flow_id: FlowId,
-        /// Who.
+        /// The current lease holder.
         holder: Holder,
     },
-    /// The event has no canonical form, so that no store could give it back unchanged.
+    /// The event has no canonical form, so no store could return it unchanged.
     #[error("the `{event_type}` event of run {flow_id} cannot be stored")]
     Refused {
-        /// The run.
+        /// The run of the append.
         flow_id: FlowId,
-        /// The event's kind.
+        /// The event's kind, as in the log.
         event_type: &'static str,
-        /// What cannot be stored, and where it stands.
+        /// The value that cannot be stored, and its path.
         source: CanonicalError,
     },
-    /// Something of an artifact has no canonical form.
+    /// Part of an artifact has no canonical form.
     #[error("the {part} of artifact {hash} cannot be stored")]
     RefusedArtifact {
-        /// The artifact.
+        /// The artifact's hash.
         hash: ArtifactHash,
         /// `kind` or `metadata`.
         part: &'static str,
-        /// What cannot be stored, and where it stands.
+        /// The value that cannot be stored, and its path.
         source: CanonicalError,
     },
     /// A stored event that this program cannot read.
     #[error("event {position} of run {flow_id} cannot be read")]
     Event {
-        /// The run.
+        /// The run that contains the event.
         flow_id: FlowId,
-        /// The event's position.
+        /// The event's position, from 0.
         position: u64,
-        /// Why.
+        /// The reason it cannot be read.
         source: EventError,
     },
-    /// The next event of the log is one that this program cannot read.
+    /// The next event of the log cannot be read.
     #[error(transparent)]
     Unreadable(UnreadableEvent),
-    /// An artifact that is not what it was.
+    /// A stored artifact is damaged.
     #[error(transparent)]
     Artifact(ArtifactError),
-    /// The store holds something that this program cannot have written.
+    /// The store contains something that this program cannot have written.
     #[error("the store is corrupt: {reason}")]
     Corrupt {
-        /// What was found.
+        /// A description of what was found.
         reason: String,
     },
-    /// A place to read on from that the log does not have.
+    /// The log does not contain the cursor to continue from.
     #[error(
         "the log has no event at `{cursor}`: that is a place in another store, or this one was restored to a moment before \
          it; events may have come since that are missed by reading on from there"
     )]
     NotInLog {
-        /// The place.
+        /// The cursor that the caller passed.
         cursor: Cursor,
     },
-    /// There is no store at the address, and the caller did not want one made.
+    /// There is no store at the address, and the caller did not ask to create one.
     #[error("there is no store {place}")]
     Absent {
-        /// Where it would be, as in ``at `my.db` ``.
+        /// The missing store's location, as in ``at `my.db` ``.
         place: String,
     },
-    /// The store cannot be used as it is: its address is wrong, its schema is not ours, it may not be written.
+    /// The store cannot be used in its current state: the address is wrong, the schema does not fit, or it is not
+    /// writable.
     #[error("{message}")]
     Unusable {
-        /// What is wrong and what to do.
+        /// The problem and how to fix it.
         message: String,
-        /// What it came from.
+        /// The underlying error, if any.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The store failed. Whether it is worth trying again is for [`class`](StoreError::class) to say.
+    /// The store failed. [`class`](StoreError::class) returns whether to retry.
     #[error("{message}")]
     Backend {
-        /// What was attempted.
+        /// The operation that failed.
         message: String,
-        /// Whether the same call may go through later.
+        /// Whether the same call may succeed later.
         transient: bool,
-        /// What it came from.
+        /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -120,21 +121,22 @@ fn by(holder: Option<&Holder>) -> String {
     holder.map_or_else(String::new, |holder| format!("; {holder} has taken it over"))
 }
 
-/// What can be done about an error.
+/// How a caller can respond to an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// The same call may go through later.
+    /// The same call may succeed later.
     Transient,
     /// The same call will fail again.
     Permanent,
-    /// Somebody else was first, or is at it.
+    /// Another writer was first, or holds the lease.
     Conflict,
-    /// What is stored is not what was stored.
+    /// The stored data is damaged.
     Corrupt,
 }
 
 impl StoreError {
-    /// Wraps the error as one of reading the artifact `hash`, for readers that know no store. [`Self::behind`] unwraps it.
+    /// Wraps the error as one of reading the artifact `hash`, for readers that do not know the store. [`Self::behind`]
+    /// unwraps it.
     pub(super) fn of_reading(self, hash: ArtifactHash) -> ArtifactError {
         match self {
             Self::Artifact(error) => error,
@@ -142,10 +144,10 @@ impl StoreError {
         }
     }
 
-    /// Returns what is wrong with an artifact that could not be read.
+    /// Returns the reason why an artifact could not be read.
     ///
     /// # Errors
-    /// Returns the store's own error if it is the store that failed.
+    /// Returns the store's error if the store itself failed.
     pub(crate) fn behind(error: ArtifactError) -> Result<ArtifactError, Self> {
         match error {
             ArtifactError::Unavailable { hash, source } => match source.downcast::<Self>() {
@@ -156,14 +158,14 @@ impl StoreError {
         }
     }
 
-    /// Returns the message with those of its causes, in one line.
+    /// Returns the message followed by those of its sources, on one line.
     pub fn with_causes(&self) -> String {
         let first: Option<&dyn std::error::Error> = Some(self);
         let causes = std::iter::successors(first, |error| error.source());
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
-    /// The same, after `attempts` that all failed within `elapsed`.
+    /// Returns the error with a note that `attempts` attempts failed within `elapsed`.
     pub(super) fn after(self, attempts: u32, elapsed: Duration) -> Self {
         match self {
             Self::Backend { message, transient, source } if attempts > 1 => {
@@ -175,7 +177,7 @@ impl StoreError {
         }
     }
 
-    /// What can be done about it.
+    /// Returns how a caller can respond to the error.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Conflict { .. } | Self::Fenced { .. } | Self::Held { .. } => ErrorClass::Conflict,

@@ -1,4 +1,4 @@
-//! Reading on in the log of all runs, and in that of one.
+//! Follows the log of all runs, or of one run.
 
 use std::error::Error;
 use std::fmt;
@@ -10,25 +10,25 @@ use super::{ErrorClass, EventStore, StoreError};
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::FlowStatus;
 
-/// How far somebody has read in the log of a store.
+/// A reader's position in the log of a store.
 ///
-/// Its text can be kept, and is good for the store that gave it, also after that has been moved by dump and restore or has
-/// failed over. A store that was restored to an earlier moment has lost the events from there on, and gives their numbers
-/// again. A PostgreSQL store then refuses a place that it does not have, and can only be deceived where an event that has
-/// come since has both the number and the transaction of the one that was lost; a file gives numbers and no more, so that
-/// whoever restores one begins from the start, or from a place read before that moment.
+/// The text form can be saved. It is valid for the store that returned it, even after a dump and restore or a failover.
+/// A store restored to an earlier point in time has lost the events after it and reuses their numbers. A PostgreSQL
+/// store then rejects a cursor that is not in its log; it fails to detect one only if a new event has both the number
+/// and the transaction of the lost event. An SQLite file records only numbers, so after restoring one, start over or
+/// use a cursor from before that point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor {
-    /// How often the store had been moved.
+    /// The number of times the store had been moved.
     pub(super) era: u64,
     /// The transaction of the last event that was read.
     pub(super) xact: u64,
-    /// Its place in the store's global order.
+    /// The number of that event in the store's global order.
     pub(super) seq: u64,
 }
 
 impl Cursor {
-    /// Before the first event.
+    /// The position before the first event.
     pub const START: Self = Self { era: 0, xact: 0, seq: 0 };
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// A text that is no cursor.
+/// The text is not a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no place in a log; take one that the program has printed")]
 pub struct InvalidCursor(String);
@@ -55,14 +55,14 @@ impl FromStr for Cursor {
     }
 }
 
-/// What was read, and how far.
+/// A batch of events and the cursors to continue from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Followed {
-    /// The events, in the order in which everybody gets them.
+    /// The events, in the total order every reader agrees on.
     pub events: Vec<FlowEvent>,
-    /// For each of them, where to read on after it.
+    /// The cursor after each of `events`, at the same index.
     pub places: Vec<Cursor>,
-    /// Where to read on after all of them.
+    /// The cursor after all of `events`.
     pub cursor: Cursor,
 }
 
@@ -71,11 +71,11 @@ impl Followed {
         !self.events.is_empty()
     }
 
-    /// Adds what was read of the event before `after`. Returns whether to read further: what comes before an event that
-    /// cannot be read is delivered first.
+    /// Adds the event before `after`, if it could be read. Returns whether to continue reading: events before an
+    /// unreadable one are delivered first.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`] if the event cannot be read and nothing comes before it.
+    /// Returns [`StoreError::Unreadable`] if the event cannot be read and is the first of the batch.
     pub(super) fn take(&mut self, event: Result<FlowEvent, StoreError>, after: Cursor) -> Result<bool, StoreError> {
         match event {
             Ok(event) => {
@@ -90,7 +90,7 @@ impl Followed {
         }
     }
 
-    /// What was read after `cursor` in a store that delivers by the numbers of its events.
+    /// Returns a batch read after `cursor` from a store that orders events by `seq` alone.
     pub(super) fn by_number(events: Vec<FlowEvent>, cursor: Cursor) -> Self {
         let places: Vec<Cursor> = events.iter().map(|event| Cursor { seq: event.seq, ..cursor }).collect();
         let cursor = places.last().copied().unwrap_or(cursor);
@@ -98,7 +98,7 @@ impl Followed {
     }
 }
 
-/// An event that cannot be read, and where to read on after it.
+/// An event that cannot be read, and the cursor after it.
 #[derive(Debug)]
 pub struct UnreadableEvent {
     after: Cursor,
@@ -110,7 +110,7 @@ impl UnreadableEvent {
         Self { after, error: Box::new(error) }
     }
 
-    /// Returns the cursor behind the event, from which the next one is read.
+    /// Returns the cursor after the event, from which to continue reading.
     pub fn after(&self) -> Cursor {
         self.after
     }
@@ -133,7 +133,7 @@ impl Error for UnreadableEvent {
     }
 }
 
-/// The events of all runs from a cursor on, without an end: where there are no more, the next one is waited for.
+/// Iterates over the events of all runs after a cursor. Never ends: blocks until the next event is appended.
 ///
 /// ```
 /// use chem_runtime::event::{FlowEventKind, FlowId, StepSignal};
@@ -154,12 +154,12 @@ pub struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    /// The most that is read at once.
+    /// The maximum number of events per call to the store.
     const BATCH: usize = 1000;
-    /// How long one call waits. The next one follows at once.
+    /// How long one call to the store blocks. The next call follows immediately.
     const WAIT: Duration = Duration::from_secs(60);
 
-    /// The events of `store` after `cursor`.
+    /// Creates a follower of the events in `store` after `cursor`.
     pub fn new(store: &'a dyn EventStore, cursor: Cursor) -> Self {
         Self { store, cursor, read: Vec::new().into_iter() }
     }
@@ -184,7 +184,7 @@ impl Iterator for Follower<'_> {
     }
 }
 
-/// Reads the events of one run as they come, each of them once.
+/// Follows the events of one run, returning each exactly once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -210,15 +210,15 @@ pub struct RunFollower<'a> {
 }
 
 impl<'a> RunFollower<'a> {
-    /// Creates a follower that begins with the first event of a run.
+    /// Creates a follower that starts at the run's first event.
     pub fn new(store: &'a dyn EventStore, flow_id: FlowId) -> Self {
         Self { store, flow_id, position: 0, status: None }
     }
 
-    /// Returns the events that were appended since the last call, and waits up to `wait` for the first of them.
+    /// Returns the events appended since the last call. Blocks up to `wait` if there are none yet.
     ///
     /// # Errors
-    /// As [`EventStore::list_from`]; the next call then begins at the same position.
+    /// Fails like [`EventStore::list_from`]; the next call then starts at the same position.
     pub fn read(&mut self, wait: Duration) -> Result<Vec<FlowEvent>, StoreError> {
         let events = poll(wait, || self.store.list_from(self.flow_id, self.position), |events| !events.is_empty())?;
         if let Some(last) = events.last() {
@@ -228,18 +228,19 @@ impl<'a> RunFollower<'a> {
         Ok(events)
     }
 
-    /// Returns the position of the event that is read next.
+    /// Returns the position of the next event to read.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Returns whether the run has completed or failed, as far as it was read. A run that waits for a person goes on.
+    /// Returns whether the run has completed or failed, according to the events read so far. A run that waits for a
+    /// person has not ended.
     pub fn has_ended(&self) -> bool {
         matches!(self.status, Some(FlowStatus::Completed | FlowStatus::Failed))
     }
 }
 
-/// Calls `read` until it returns something that `is_found`, or `wait` is over, less and less often. For stores whose
+/// Calls `read` until `is_found` accepts its result or `wait` has elapsed, with increasing pauses. For stores whose
 /// writers do not wake their readers.
 pub(super) fn poll<T>(
     wait: Duration,

@@ -1,9 +1,9 @@
-//! Who writes a run.
+//! Leases: which process may write a run.
 //!
-//! A lease says which process has a run in hand. It gives the run an epoch, which grows with every change of hands, and
-//! an append under an old epoch is refused: a writer that stalled, lost its lease and comes back cannot write, even if
-//! nobody has written in between. The first append of a new run takes its lease along, so that it costs nothing of its
-//! own. That events are not overwritten is not the lease's to see to; the expected position does that.
+//! A lease gives a run an epoch, which grows with every acquisition. An append under an old epoch is refused: a writer
+//! that stalled and lost its lease cannot write when it resumes, even if no other process has written in between. The
+//! first append of a new run acquires its lease in the same transaction, at no extra cost. A lease does not protect
+//! events from being overwritten; the expected position of an append does.
 
 use std::fmt;
 
@@ -16,32 +16,33 @@ use crate::process;
 /// A process that writes runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Holder {
-    /// The name of its machine, for people.
+    /// The host name of its machine, for display.
     pub host: String,
-    /// Where its process number means anything: this start of this machine, and this container.
+    /// The scope in which `pid` is valid: the boot of the machine and the container.
     pub place: String,
-    /// Its process number.
+    /// The process id, valid within `place`.
     pub pid: u32,
-    /// When it began, as its machine counts, so that a number that was given again is not taken for the same process.
+    /// The start time of the process by its machine's clock, which distinguishes processes that reuse a process id.
     pub started: u64,
 }
 
 impl Holder {
-    /// This process.
+    /// Returns the identity of the current process.
     pub fn this_process() -> Self {
         let pid = std::process::id();
         Self { host: process::host(), place: process::place(), pid, started: process::started(pid).unwrap_or(0) }
     }
 
-    /// Whether the process is known to be gone. One on another machine is not known to be.
+    /// Returns whether the process is known to be dead. Always `false` for a process with another `place`, such as one
+    /// on another machine.
     pub fn is_gone(&self) -> bool {
         self.place == process::place() && !process::is_alive(self.pid, self.started)
     }
 
-    /// Whether the process belongs to an earlier start of this machine, and so is gone.
+    /// Returns whether the process belongs to an earlier boot of this machine, and is therefore dead.
     ///
-    /// The machine is known by its name, which another one may have too. So this is to be asked only where all writers
-    /// are on one machine, as those of a file are.
+    /// Machines are compared by host name, which may not be unique. Call this only if all writers share one machine, as
+    /// the writers of a file do.
     pub(super) fn is_of_an_earlier_start(&self) -> bool {
         let start = |place: &str| place.split_once('/').map(|(start, _)| start.to_owned());
         let (then, now) = (start(&self.place), start(&process::place()));
@@ -55,35 +56,35 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The right to write a run, until another holder takes it.
+/// The right to write a run, until another process acquires it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The run.
+    /// The run that it covers.
     pub flow_id: FlowId,
-    /// How often the run has changed hands, this time included.
+    /// The number of times the lease has been acquired, this time included.
     pub epoch: u64,
-    /// Who holds it.
+    /// The process that acquired it.
     pub holder: Holder,
 }
 
 impl Lease {
-    /// The lease of a run that has no events yet. The store learns of it with the first append.
+    /// Returns the lease of a run without events. The store records it with the first append.
     pub fn of_new_run(flow_id: FlowId, holder: Holder) -> Self {
         Self { flow_id, epoch: 1, holder }
     }
 }
 
-/// Who appends to which run.
+/// The writer of an append: a run, with or without a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writer<'a> {
-    /// Whoever comes to this run at the right position.
+    /// A caller without a lease, which may append while no process holds one.
     Anyone(FlowId),
-    /// The holder of this lease, and nobody else.
+    /// The holder of this lease; refused once another process has acquired the run.
     Holder(&'a Lease),
 }
 
 impl<'a> Writer<'a> {
-    /// The run.
+    /// Returns the run to append to.
     pub fn flow_id(&self) -> FlowId {
         match self {
             Self::Anyone(flow_id) => *flow_id,
@@ -91,7 +92,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The lease.
+    /// Returns the writer's lease; `None` for a writer without one.
     pub fn lease(&self) -> Option<&'a Lease> {
         match self {
             Self::Anyone(_) => None,
@@ -112,30 +113,30 @@ impl<'a> From<&'a Lease> for Writer<'a> {
     }
 }
 
-/// When to take a run that somebody has in hand.
+/// When to acquire the lease on a run that may have a holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takeover {
-    /// If its holder has let go of it, has ended it, or is gone.
+    /// Only if the lease was released, the run has ended, or the holder is dead.
     IfFree,
-    /// Always. The holder's next append is refused.
+    /// Always. The previous holder's next append is refused.
     Always,
 }
 
-/// What a store knows of the lease of a run.
+/// The lease of a run, as recorded in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeaseState {
     pub(super) epoch: u64,
     pub(super) holder: Holder,
-    /// The holder has let go, or has not shown itself for too long.
+    /// Whether the lease was released, or its holder is presumed dead, for instance after a long silence.
     pub(super) lapsed: bool,
-    /// The kind of the run's last event.
+    /// The kind of the run's last event; `None` if the run has no events.
     pub(super) last_event_type: Option<String>,
 }
 
 impl LeaseState {
-    /// Checks that `holder` may have the run.
+    /// Checks that `holder` may acquire the run.
     ///
-    /// A process may always have back what it holds itself: it is the one that lost track of it.
+    /// A process may always re-acquire its own lease, which it must have lost track of.
     pub(super) fn permit(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<(), StoreError> {
         match self.held() {
             Some(held) if held != holder && takeover == Takeover::IfFree => {
@@ -145,7 +146,7 @@ impl LeaseState {
         }
     }
 
-    /// Who has the run in hand; nobody, if it is free.
+    /// Returns the current lease holder, or `None` if the run is free.
     pub(super) fn held(&self) -> Option<&Holder> {
         let ended = self.last_event_type.as_deref().is_some_and(FlowEventKind::ends_the_run);
         let free = self.lapsed || ended || self.holder.is_gone();
@@ -153,8 +154,7 @@ impl LeaseState {
     }
 }
 
-/// Checks that an append under `lease` is one of its present holder. `state` is the epoch and the holder that the store
-/// knows.
+/// Checks that `lease` is the current one. `state` is the epoch and holder recorded in the store.
 pub(super) fn check_epoch(lease: &Lease, state: Option<(u64, &Holder)>) -> Result<(), StoreError> {
     match state {
         Some((epoch, _)) if epoch == lease.epoch => Ok(()),

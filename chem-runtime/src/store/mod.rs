@@ -1,9 +1,9 @@
-//! Event stores: where events and artifacts live.
+//! Event stores: persist events and artifacts.
 //!
-//! [`EventStore`] is small: append at an expected position, list, find artifacts, look over the runs, read on. Every store keeps
-//! the same laws, which one suite checks on all of them: positions of a run are contiguous from 0, an append lands whole
-//! or not at all, events and artifacts are never changed, and what a store could not give back unchanged is refused by
-//! all of them alike. What events mean is the flow's to know.
+//! [`EventStore`] appends at an expected position, lists events, finds artifacts, queries runs and follows the log. All
+//! stores obey the same laws, which one test suite checks: the positions of a run are contiguous from 0, an append is
+//! atomic, events and artifacts never change, and every store refuses the values that some store could not return
+//! unchanged. The meaning of events is left to the flow.
 //!
 //! ```
 //! use chem_runtime::engine::FlowEngine;
@@ -58,12 +58,12 @@ use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
-/// An event to be appended, with the artifacts that it names, which land with it or not at all.
+/// An event to append, with the artifacts it names, which are stored in the same transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
-    /// What happened.
+    /// The event's kind and payload.
     pub kind: FlowEventKind,
-    /// The artifacts that it produced. Those of which the store has a sound copy are not stored again.
+    /// The artifacts it produced. Those that the store already has a sound copy of are not stored again.
     pub artifacts: Vec<Artifact>,
 }
 
@@ -73,92 +73,93 @@ impl From<FlowEventKind> for NewEvent {
     }
 }
 
-/// Where the result of a step is stored.
+/// The location of a step's stored result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredResult {
-    /// The number of the event in the store's global order.
+    /// The number of the step's `StepFinished` event in the store's global order.
     pub seq: u64,
-    /// The event: a `StepFinished`, as the store has it.
+    /// The run and position of that event.
     pub address: EventAddress,
 }
 
-/// Where events and artifacts live.
+/// Stores events and artifacts.
 pub trait EventStore: Send + Sync {
-    /// Appends `events` to a run whose next position is `expected`, in one transaction with their artifacts. They have the
-    /// positions from there.
+    /// Appends `events` to a run at the position `expected`, together with their artifacts, in one transaction. The
+    /// positions of the events are contiguous from `expected`.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] if the lease under which the writer writes has passed to another holder, or the writer has none
-    /// and another holds the run.
-    /// [`StoreError::Conflict`] if the run's next position is another one: somebody else has appended.
-    /// [`StoreError::Refused`] if an event has no canonical form. Nothing is stored in any of these cases.
+    /// Returns [`StoreError::Fenced`] if the writer's lease has passed to another holder, or if the writer has no lease
+    /// and the run is held; [`StoreError::Conflict`] if the run's next position is not `expected`, because another
+    /// writer has appended; [`StoreError::Refused`] or [`StoreError::RefusedArtifact`] if an event or an artifact has
+    /// no canonical form. Nothing is stored in any of these cases.
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError>;
 
-    /// Takes a run in hand that has begun: later appends under an earlier lease are refused.
+    /// Acquires the lease on an existing run, fencing earlier holders.
     ///
     /// # Errors
-    /// [`StoreError::Held`] if another holder has it, and `takeover` does not take it all the same.
+    /// Returns [`StoreError::Held`] if another process holds the lease and `takeover` does not override it.
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError>;
 
-    /// Lets go of a run, so that whoever comes next finds it free. It is no error if somebody else has it by now.
+    /// Releases a lease, so that the next caller finds the run free. Succeeds without effect if another process has
+    /// acquired the lease since.
     fn release(&self, lease: &Lease) -> Result<(), StoreError>;
 
-    /// Who has a run in hand; nobody, if it has ended, was let go of, or its holder is known to be gone.
+    /// Returns the current lease holder, or `None` if the run has ended, its lease was released, or the holder is known
+    /// to be dead.
     fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError>;
 
-    /// The events of all runs after `cursor`, at most `limit`, in an order that is the same for everybody and in which
-    /// the events of a run stand in theirs. If there are none yet, the first is waited for, for as long as `wait` allows.
+    /// Returns up to `limit` events after `cursor`, across all runs, in a total order every reader agrees on. The
+    /// events of each run are in the order of their positions. Blocks up to `wait` if there are none yet.
     ///
-    /// Whoever reads on at the cursor that comes back gets every event once.
+    /// A reader that continues at the returned cursor gets every event exactly once.
     ///
     /// # Errors
-    /// [`StoreError::NotInLog`] if `cursor` is known to be a place that the log does not have.
-    /// [`StoreError::Unreadable`] if the first event after `cursor` cannot be read; the events before one that cannot are
-    /// delivered.
+    /// Returns [`StoreError::NotInLog`] if the log is known not to contain `cursor`, and [`StoreError::Unreadable`] if
+    /// the first event after `cursor` cannot be read. Events before an unreadable one are returned first.
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError>;
 
-    /// The event of a run at a position, if the run has got so far.
+    /// Returns the event of a run at `position`, or `None` if the run has no such position yet.
     fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError>;
 
-    /// Returns the events of a run from `position` on, in order; none if the run has not got so far.
+    /// Returns the events of a run from `position` on, in order; none if the run has no such position yet.
     fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError>;
 
-    /// The artifact of this name, checked against it: of several copies, one that has this hash.
+    /// Returns the artifact with this hash, or `None` if there is none. Verifies the hash, and if there are several
+    /// copies, returns one that matches it.
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError>;
 
-    /// The hashes of the artifacts whose text begins with `prefix`, at most `limit`, in order.
+    /// Returns up to `limit` artifact hashes whose text begins with `prefix`, in order.
     fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError>;
 
-    /// Stores a further copy of each of these artifacts of which the store has no sound copy: its hash is taken by another
-    /// content, or nothing is stored under it. Returns how many copies were stored.
+    /// Stores another copy of each artifact that the store has no sound copy of, because it is missing or its stored
+    /// content does not match its hash. Returns how many copies were stored.
     ///
     /// # Errors
-    /// [`StoreError::RefusedArtifact`] if an artifact has metadata without a canonical form.
+    /// Returns [`StoreError::RefusedArtifact`] if an artifact has metadata without a canonical form.
     fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError>;
 
-    /// Where results of the work named `key` are: the `StepFinished` events of all runs that carry it, at most `limit`, the
-    /// newest first, of those numbered below `before` if that is given. Whether a result is to be believed, its run shows.
+    /// Returns up to `limit` `StepFinished` events with the cache key `key`, across all runs, newest first; with
+    /// `before`, only those whose `seq` is below it. The run of a result shows whether to trust it.
     fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError>;
 
-    /// Returns up to `limit` runs that `filter` takes, the newest first: of all runs, or of those whose first event comes
-    /// before the one numbered `before`, so that one page follows on another.
+    /// Returns up to `limit` runs that match `filter`, newest first. With `before`, returns only runs whose first event
+    /// has a `seq` below it; pass that of a page's last run to get the next page.
     fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError>;
 
-    /// How the newest runs began: their first events, at most `limit`, the newest run first. Of all flows, or of the one
-    /// called `flow`; of all runs, or of those whose first event comes before the one numbered `before`, so that one page
-    /// follows on another.
+    /// Returns the first events of up to `limit` runs, newest run first. With `flow`, returns only runs of the flow
+    /// with that name; with `before`, only runs whose first event has a `seq` below it, as in [`runs`](Self::runs).
     fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError>;
 
-    /// The runs whose id, as it is written, begins with `prefix`, at most `limit`, in the order of their ids.
+    /// Returns up to `limit` runs whose id, as text, begins with `prefix`, ordered by id.
     fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError>;
 
-    /// The position that the next event of a run will have.
+    /// Returns the position of the run's next event; 0 for an unknown run.
     fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
 
-    /// Returns how many runs the store holds, and how much room each of its tables takes.
+    /// Returns the number of runs and the size of each table.
     fn size(&self) -> Result<StoreSize, StoreError>;
 
-    /// Returns the `limit` flows and the `limit` runs that take the most room. Reads the whole log.
+    /// Returns the `limit` largest flows and the `limit` largest runs. Reads the whole log.
     fn largest(&self, limit: usize) -> Result<Largest, StoreError>;
 
     /// Returns all events of a run in order; none if there is no such run.
@@ -166,17 +167,18 @@ pub trait EventStore: Send + Sync {
         self.list_from(flow_id, 0)
     }
 
-    /// The files that the store is kept in, on this machine.
+    /// Returns the local files that make up the store; none if it has no local files.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// Whether what is appended outlives the process, and appending takes the time that this takes.
+    /// Returns whether appended events outlive the process. Appends to a durable store take the time that durability
+    /// costs.
     fn is_durable(&self) -> bool {
         true
     }
 
-    /// Returns all runs with their letters, the oldest first. Reads the whole log; a caller that looks for a few runs asks for
+    /// Returns all runs with their event letters, oldest first. Reads the whole log; to find a few runs, use
     /// [`runs`](Self::runs).
     fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
         const PAGE: usize = 1_000;
@@ -193,13 +195,13 @@ pub trait EventStore: Send + Sync {
         }
     }
 
-    /// Appends as [`append_as`](Self::append_as) does, under no lease.
+    /// Appends like [`append_as`](Self::append_as), without a lease.
     fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
         self.append_as(flow_id.into(), expected, events)
     }
 
-    /// Appends one event, wherever the run has got to, and gives it as it is stored. For logs that one writer owns; the
-    /// engine says where it expects the run to be.
+    /// Appends one event at the run's next position and returns it as stored. For logs with a single writer; the engine
+    /// passes the position it expects instead.
     fn append_kind(&self, flow_id: FlowId, kind: FlowEventKind) -> Result<FlowEvent, StoreError> {
         let expected = self.next_position(flow_id)?;
         self.append(flow_id, expected, &[kind.into()])?;
@@ -294,7 +296,7 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
     }
 }
 
-/// Reads artifacts from an event store, by a reference to it or by a share in it.
+/// Reads artifacts from an event store, given as a reference or an [`Arc`].
 pub struct StoredArtifacts<S>(pub S);
 
 impl<S: Deref<Target: EventStore> + Sync> ArtifactSource for StoredArtifacts<S> {
