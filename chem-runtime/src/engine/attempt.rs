@@ -1,10 +1,10 @@
-//! One attempt at a step: its work, what it said, and how long it may take.
+//! One attempt at a step: its work, its signals and its time limit.
 //!
-//! A step without a timeout works on the engine's own thread. One with a timeout gets a thread to itself, because Rust
-//! cannot stop a thread from outside: when the time is up, the step is asked to stop, as a run is, and has two seconds
-//! to do so at its next `check_cancelled` (work on records asks before each record). If it does not, the engine goes on
-//! without it. The thread then works on until it ends by itself or the process does; what it gives is thrown away, and
-//! the step is not tried again by itself, so that two attempts never work side by side.
+//! A step without a timeout works on the engine's own thread. A step with a timeout gets its own thread, because Rust
+//! cannot stop a thread from outside: after the timeout, the step is asked to stop, as a run is, and has two seconds to
+//! reach its next `check_cancelled` (work on records checks before each record). If it does not stop, the engine
+//! continues without it. The thread then works until it or the process ends, and its result is dropped. Such a step is
+//! not retried automatically, so that two attempts never work side by side.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,13 +17,13 @@ use crate::artifact::ArtifactSource;
 use crate::flow::FlowStep;
 use crate::step::{CancelToken, ExecutionContext, Files, Inputs, Signal, StepError, StepRunResult};
 
-/// How long a step whose time is up has to stop.
+/// How long a step has to stop after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The stack of a step's own thread, 8 MiB: what the main thread has elsewhere.
+/// The stack of a step's own thread: 8 MiB, as the main thread has on most systems.
 const STACK_BYTES: usize = 8 << 20;
 
-/// What an attempt works with. All of it is shared, since the attempt may outlive its time.
+/// The inputs of an attempt. All are shared, since the attempt may outlive its timeout.
 pub(super) struct Attempt {
     pub(super) step: FlowStep,
     pub(super) inputs: Inputs,
@@ -34,7 +34,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Makes the attempt, and returns what came of it with all that the step has said.
+    /// Makes the attempt and returns its result with all signals of the step.
     pub(super) fn make(self) -> StepRunResult {
         match self.step.policy().timeout_ms {
             None => self.work(),
@@ -42,7 +42,7 @@ impl Attempt {
         }
     }
 
-    /// The step's work on the thread that calls this.
+    /// Runs the step on the calling thread.
     fn work(self) -> StepRunResult {
         let step = self.step.step();
         let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
@@ -64,7 +64,7 @@ impl Attempt {
         let (sender, receiver) = channel();
         let thread =
             std::thread::Builder::new().name(format!("chem-{}", self.step.step().id())).stack_size(STACK_BYTES);
-        // Nobody hears of what comes too late.
+        // After the timeout, no one receives the result.
         let started = thread.spawn(move || drop(sender.send(self.work())));
         if let Err(error) = started {
             return StepRunResult::failure(StepError::context("cannot start a thread for the step", error).transient());
@@ -78,7 +78,7 @@ impl Attempt {
         own.cancel();
         let late = format!("the step did not end within {}", told(limit));
         match receiver.recv_timeout(GRACE) {
-            // The run itself was asked to stop meanwhile.
+            // The run itself was cancelled meanwhile.
             Ok(_) if run.is_cancelled() => StepRunResult::failure(StepError::interrupted()),
             Ok(StepRunResult::Success { signals, .. } | StepRunResult::Failure { signals, .. }) => {
                 StepRunResult::Failure { error: StepError::new(late).transient(), signals }
@@ -92,7 +92,7 @@ impl Attempt {
     }
 }
 
-/// A time as a manifest writes it.
+/// Renders a duration as a manifest writes it, such as `90s` or `1500ms`.
 fn told(time: Duration) -> String {
     match time.as_millis() {
         milliseconds if milliseconds % 1000 != 0 => format!("{milliseconds}ms"),

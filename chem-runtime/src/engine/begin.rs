@@ -1,4 +1,4 @@
-//! What the log records of a step that is about to start. The loop records it, and a plan predicts it: both ask here.
+//! Computes the `StepStarted` event of a step, for the loop, which records it, and for a plan, which predicts it.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::fingerprint::{ArtifactHash, DefinitionHash, as_read_back};
 use crate::flow::StepIdentity;
 use crate::step::{Files, StepDefinition, StepError};
 
-/// Every component of the fingerprint of `step`, which stands at `index` of a flow with this definition, given the hash of the artifact
-/// at each of its ports.
+/// Returns every component of the fingerprint of `step`, the step at `index` of a flow with this definition. `inputs`
+/// maps each port to the hash of its artifact.
 ///
 /// # Errors
 /// A file that the step reads cannot be read, or a parameter has no canonical form.
@@ -21,7 +21,7 @@ pub fn begin_step(
     files: &Files,
     inputs: BTreeMap<String, ArtifactHash>,
 ) -> Result<StepStarted, StepError> {
-    // As the log gives them back: whoever compares, prints or hands them on sees one value, whether it was stored or not.
+    // Use the form that the log reads back, so that callers see the same value whether or not it was stored.
     let params: Map<String, Value> =
         step.identity(files)?.into_iter().map(|(name, value)| (name, as_read_back(value))).collect();
     let step_type = step.step_type();

@@ -1,7 +1,7 @@
-//! Branches: a new run that takes over the finished beginning of another, and goes its own way from there.
+//! Branches: new runs that share the finished first steps of another run and continue on their own.
 //!
-//! What is shared is shared by reference: for each step the branch records that it started, with the very components of
-//! its parent's, and that it ended by reusing what an event of an earlier run put out. No artifact is copied.
+//! Steps are shared by reference: for each, the branch records that it started, with the same components as in its
+//! parent, and that it reused the outputs of an event of an earlier run. No artifact is copied.
 
 use std::collections::HashMap;
 
@@ -20,23 +20,23 @@ pub enum BranchError {
     /// The flow has no such step.
     #[error("the flow has no step `{step}`")]
     UnknownStep {
-        /// What was given as one.
+        /// The unknown id, as the caller gave it.
         step: String,
     },
-    /// A step that would be shared, or branched from, has not finished.
+    /// A shared step, or the step to branch from, has not finished.
     #[error("step `{step}` of run {parent} is {}, and has to be finished", .status.name())]
     NotFinished {
-        /// The run that was to be branched from.
+        /// The run to branch from.
         parent: FlowId,
-        /// The step.
+        /// The id of the step that has not finished.
         step: String,
-        /// Where it stands.
+        /// The status of that step in the parent.
         status: StepStatus,
     },
-    /// A step that would be shared is another one in the branch.
+    /// A shared step differs in the branch.
     #[error("what stands before step `{from}` would be shared, and is not the same: {change}")]
     SharedStepChanged {
-        /// The step that was to be branched from.
+        /// The id of the step to branch from.
         from: String,
         /// The first difference.
         change: Box<Change>,
@@ -44,15 +44,15 @@ pub enum BranchError {
 }
 
 impl FlowEngine {
-    /// Runs `branch`, a new run of this engine's definition that shares the steps of `parent` before the step `from`, to
-    /// its end. `set` is what was set for it, for the record.
+    /// Runs `branch`, a new run of this engine's definition that shares the steps of `parent` before the step `from`,
+    /// to its end. The log records `set`, the parameters that were set for the branch.
     ///
-    /// Where this definition has other steps than the parent's, a step that takes the history is not the same in both: if
-    /// one stands before `from`, the branch begins there.
+    /// If the list of steps differs from the parent's, a step that takes the history differs too. The branch then
+    /// begins at the first such step before `from`.
     ///
     /// # Errors
-    /// [`CoreEngineError::Branch`] if a step before `from` has not finished in `parent` or is another one here, and what
-    /// [`run`](Self::run) lists.
+    /// [`CoreEngineError::Branch`] if a step before `from` has not finished in `parent` or differs here, and the errors
+    /// of [`run`](Self::run).
     pub fn branch(
         &self,
         branch: FlowId,
@@ -66,7 +66,7 @@ impl FlowEngine {
         let unknown = || BranchError::UnknownStep { step: from.to_owned() };
         let asked = definition.steps.iter().position(|step| step.id == from).ok_or_else(unknown)?;
         let Some(begun) = origin.initialized() else { return Err(unknown().into()) };
-        // Where the flow has other steps, every fingerprint is another one, and a history tells of fingerprints.
+        // If the definition differs, so does every fingerprint, and a history contains fingerprints.
         let changed = |index: usize| self.definition.steps()[index].history_port().is_some();
         let other = begun.definition_hash != self.definition.hash();
         let step_index = (0..asked).find(|index| other && changed(*index)).unwrap_or(asked);
@@ -102,7 +102,8 @@ impl FlowEngine {
         self.drive_session(session, Until::FlowEnds)
     }
 
-    /// The start and the end of a step that the branch shares with `origin`.
+    /// Returns the start and the end of a step that the branch shares with `origin`, or `None` if it has not finished
+    /// there.
     fn shared(
         &self,
         origin: &FlowInstance,
@@ -115,7 +116,7 @@ impl FlowEngine {
             return Ok(None);
         };
         let Some(source) = ends.get(&index).copied() else { return Ok(None) };
-        // Other steps after it make another definition, which is part of every fingerprint.
+        // Later steps may differ, which changes the definition's hash and so every fingerprint.
         let fingerprint = StepIdentity::of(started).fingerprint(self.definition.hash())?;
         let step_id = step.id.clone();
         let reused = StepReused { step_id, step_index: index, fingerprint, outputs: state.outputs.clone(), source };
@@ -124,7 +125,7 @@ impl FlowEngine {
     }
 }
 
-/// For each step that has ended well, the event by which it did: that of the run in which it worked.
+/// Maps each step that succeeded to the event that finished it, in the run in which it worked.
 fn ends(events: &[FlowEvent]) -> HashMap<usize, EventAddress> {
     let end = |event: &FlowEvent| match &event.kind {
         FlowEventKind::StepFinished(finished) => {

@@ -1,4 +1,4 @@
-//! Building an engine, one step after another.
+//! Builds an engine, step by step.
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use crate::manifest::{IncludedFlow, IncludedFlowError};
 use crate::step::{CancelToken, Confinement, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
 use crate::store::{EventStore, FlowRepository, Takeover};
 
-/// A builder that waits for its source.
+/// Marks a builder that has no source yet.
 #[derive(Debug)]
 pub enum NoSteps {}
 
-/// A builder that has its source, and may have more steps.
+/// Marks a builder that has its source and accepts further steps.
 #[derive(Debug)]
 pub enum HasSteps {}
 
@@ -31,7 +31,7 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) takeover: Takeover,
     name: Option<String>,
     steps: Vec<PlannedStep>,
-    /// The first name that cannot be one; `build` returns it.
+    /// The first invalid step id; `build` returns it.
     invalid: Option<InvalidStepId>,
     stage: PhantomData<Stage>,
 }
@@ -54,12 +54,12 @@ impl FlowEngineBuilder<NoSteps> {
         }
     }
 
-    /// The flow's source. Anything else does not compile; a boxed step is checked by [`build`](Self::build).
+    /// Adds the flow's source. Other steps do not compile; [`build`](Self::build) checks boxed steps.
     pub fn first_step<S: IntoStep<Role: Leads>>(self, step: S) -> FlowEngineBuilder<HasSteps> {
         self.into_stage().add(step)
     }
 
-    /// The engine for a definition that is made already.
+    /// Builds the engine for an existing definition.
     pub fn definition(mut self, definition: FlowDefinition) -> FlowEngine {
         let definition = match self.name.take() {
             Some(name) => definition.with_name(name),
@@ -68,10 +68,10 @@ impl FlowEngineBuilder<NoSteps> {
         FlowEngine::assemble(self, definition)
     }
 
-    /// An engine for a flow that is part of the program, with the directory that its relative paths start from.
+    /// Builds an engine for a flow that was compiled into the program. Relative paths start from the flow's directory.
     ///
     /// # Errors
-    /// What is wrong with the manifest, with the step types that are linked into the program.
+    /// The manifest has errors, given the step types that are linked into the program.
     pub fn included(self, flow: &IncludedFlow) -> Result<FlowEngine, IncludedFlowError> {
         let definition = flow.definition()?;
         let name = flow.path().file_name().unwrap_or_default().to_string_lossy();
@@ -80,16 +80,15 @@ impl FlowEngineBuilder<NoSteps> {
 }
 
 impl FlowEngineBuilder<HasSteps> {
-    /// One more step: a transform or a sink. A source does not compile; a boxed step is checked by
-    /// [`build`](Self::build).
+    /// Adds a transform or a sink. Sources do not compile; [`build`](Self::build) checks boxed steps.
     pub fn add_step<S: IntoStep<Role: Follows>>(self, step: S) -> Self {
         self.add(step)
     }
 
-    /// The engine, if the steps make a flow.
+    /// Builds the engine if the steps make a flow.
     ///
     /// # Errors
-    /// [`CoreEngineError::Definition`] says which step does not fit, and why.
+    /// [`CoreEngineError::Definition`] names the step that does not fit, and the reason.
     pub fn build(self) -> Result<FlowEngine, CoreEngineError> {
         let mut builder = self;
         if let Some(invalid) = builder.invalid.take() {
@@ -146,57 +145,58 @@ impl<Stage> FlowEngineBuilder<Stage> {
         self
     }
 
-    /// The directory that the steps' relative paths start from, which the log records; by default the working
-    /// directory.
+    /// Sets the directory that the steps' relative paths start from, and records it in the log. The default is the
+    /// working directory.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.place.directory = Some(directory.into());
         self
     }
 
-    /// The directory that relative paths of files to write start from, if it is not that of the files to read.
+    /// Sets the directory that relative paths of output files start from. The default is the directory of the input
+    /// files.
     pub fn output_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.place.outputs = Some(directory.into());
         self
     }
 
-    /// The folder that the files of the run have to lie in, if they have to. No part of the record or of any fingerprint.
+    /// Confines the files of the run to a folder. Neither the log nor any fingerprint covers this.
     pub fn confinement(mut self, confinement: Option<Confinement>) -> Self {
         self.place.confinement = confinement;
         self
     }
 
-    /// The file name of the manifest that the definition came from, for the record.
+    /// Sets the file name of the manifest, for the log.
     pub fn manifest(mut self, name: impl Into<String>) -> Self {
         self.place.manifest = Some(name.into());
         self
     }
 
-    /// What asks the engine's runs to stop.
+    /// Sets the token that asks the engine's runs to stop.
     pub fn cancel_token(mut self, token: CancelToken) -> Self {
         self.cancel = token;
         self
     }
 
-    /// Who watches the engine's runs.
+    /// Sets the observer of the engine's runs.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
         self
     }
 
-    /// Which finished results of the store stand in for running a step. Unless this is said, none does.
+    /// Sets which finished results in the store may replace running a step. The default is none.
     pub fn reuse(mut self, reuse: ReusePolicy) -> Self {
         self.reuse = reuse;
         self
     }
 
-    /// When to take a run that another process has in hand. Unless this is said, only if that process is known to be gone,
-    /// or has let go of it.
+    /// Sets when to take over a run that another process holds. The default is only if that process is known to be dead
+    /// or has released its lease.
     pub fn takeover(mut self, takeover: Takeover) -> Self {
         self.takeover = takeover;
         self
     }
 
-    /// The clock by which the engine waits between two attempts at a step.
+    /// Sets the clock that times the wait between two attempts at a step.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self

@@ -1,4 +1,4 @@
-//! The time as the engine knows it, so that tests need not wait.
+//! The engine's clock, which tests replace so that they need not wait.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::step::CancelToken;
 
-/// Says what time it is, and lets time pass.
+/// Returns the time, and waits.
 pub trait Clock: Send + Sync {
-    /// The time.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Lets so much time pass, or less.
+    /// Waits for `time`, or less.
     fn pass(&self, time: Duration);
 }
 
-/// The clock of this machine.
+/// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -29,11 +29,11 @@ impl Clock for SystemClock {
     }
 }
 
-/// For how long a wait does not look whether it is to end.
+/// How long a wait may go without checking for cancellation.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// Waits until `end`, and no longer than it takes from now, should the clock be set back meanwhile. `false` if it was
-/// asked to stop before.
+/// Waits until `end`. If the clock is set back meanwhile, waits no longer than the time that was left at the call.
+/// Returns `false` if cancelled first.
 pub(super) fn wait_until(clock: &dyn Clock, end: Timestamp, cancel: &CancelToken) -> bool {
     let left = || Duration::try_from(end.duration_since(clock.now())).unwrap_or_default();
     let mut longest = left();
@@ -50,7 +50,7 @@ pub(super) fn wait_until(clock: &dyn Clock, end: Timestamp, cancel: &CancelToken
     }
 }
 
-/// The time so many milliseconds after `begin`; the end of time if that is later.
+/// Returns the time `milliseconds` after `begin`, or the latest representable time if that is later.
 pub(super) fn after(begin: Timestamp, milliseconds: u64) -> Timestamp {
     let wait = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
     begin.saturating_add(wait).unwrap_or(Timestamp::MAX)
@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// A clock that is set back by a year when it is first waited for.
+    /// A clock that is set back by a year at the first wait.
     struct SetBack {
         start: Timestamp,
         passed: Mutex<Duration>,

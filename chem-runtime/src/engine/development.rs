@@ -1,11 +1,12 @@
-//! Whether the program is under development, when its steps change more often than their versions.
+//! Detects a program under development, whose steps change more often than their versions.
 
 use std::ffi::OsStr;
 
-/// Set to `1`, a program that was built for release counts as one under development; set to `0`, none does.
+/// The environment variable that decides: `0` means no, any other value means yes. Unset or empty, debug builds are
+/// under development.
 const VARIABLE: &str = "CHEM_DEV";
 
-/// Returns whether results of other code than the program has are to be warned of.
+/// Returns whether to warn of results that other code computed.
 pub(super) fn is_on() -> bool {
     decide(cfg!(debug_assertions), std::env::var_os(VARIABLE).as_deref())
 }

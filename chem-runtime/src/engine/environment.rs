@@ -1,20 +1,20 @@
-//! Where a run takes place, and the record of it.
+//! The directories and files of a run, and their record in the log.
 
 use std::path::PathBuf;
 
 use crate::event::Environment;
 use crate::step::{Confinement, Files, Library};
 
-/// Where a run takes place.
+/// The directories of a run, and the manifest that it came from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunPlace {
-    /// The directory that relative paths start from; the working directory if there is none.
+    /// The directory that relative paths start from; `None` means the working directory.
     pub directory: Option<PathBuf>,
-    /// The directory that relative paths of files to write start from, if it is another.
+    /// The directory that relative paths of output files start from; `None` means `directory`.
     pub outputs: Option<PathBuf>,
-    /// The manifest's file name.
+    /// The manifest's file name; `None` if the flow was built in Rust.
     pub manifest: Option<String>,
-    /// The folder that its files have to lie in.
+    /// The folder that the run's files have to be in; `None` means anywhere.
     pub confinement: Option<Confinement>,
 }
 
@@ -28,7 +28,7 @@ impl RunPlace {
         }
     }
 
-    /// What the log records of this program and this place.
+    /// Returns the log's record of this program and these directories.
     pub(super) fn environment(&self) -> Environment {
         Environment {
             release: env!("CARGO_PKG_VERSION").to_owned(),

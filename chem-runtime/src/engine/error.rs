@@ -1,4 +1,4 @@
-//! Why a run does not go on.
+//! The errors of the engine.
 
 use crate::event::FlowId;
 use crate::flow::FlowDefinitionError;
@@ -8,97 +8,97 @@ use crate::store::{LoadError, StoreError};
 /// Why the engine stopped, or did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum CoreEngineError {
-    /// The run is complete: there is nothing left to do.
+    /// The run is complete: no step is left.
     #[error("run {flow_id} is complete; start a new run to do it again")]
     FlowCompleted {
-        /// The run.
+        /// The completed run.
         flow_id: FlowId,
     },
-    /// The run has failed and cannot go on.
+    /// The run has failed and cannot continue.
     #[error("run {flow_id} failed at step `{step}`: {error}")]
     FlowHasFailed {
-        /// The run.
+        /// The failed run.
         flow_id: FlowId,
         /// The step that failed.
         step: StepId,
-        /// Why it did.
+        /// The error of the step's last attempt.
         error: String,
     },
-    /// A step failed just now. The log says so too.
+    /// A step failed during this call. The log records it.
     #[error("step `{step}` failed: {error}")]
     StepFailed {
-        /// The run.
+        /// The run of the step.
         flow_id: FlowId,
-        /// The step.
+        /// The failed step.
         step: StepId,
-        /// What was wrong.
+        /// The step's error.
         error: String,
-        /// What that came from, outermost first.
+        /// The causes of the error, outermost first.
         causes: Vec<String>,
     },
-    /// The run was to be tried again, and no step of it has failed.
+    /// A retry was requested, but no step of the run has failed.
     #[error("no step of run {flow_id} has failed")]
     NotFailed {
-        /// The run.
+        /// The run without a failed step.
         flow_id: FlowId,
     },
-    /// The step that failed has had all its attempts.
+    /// The failed step has used up its attempts.
     #[error("step `{step}` has had the {allowed} attempts that its `retry:` allows")]
     NoAttemptsLeft {
-        /// The run.
+        /// The run of the step.
         flow_id: FlowId,
-        /// The step.
+        /// The failed step.
         step: StepId,
-        /// How many attempts there may be.
+        /// The maximum number of attempts, from the manifest.
         allowed: u32,
     },
-    /// A person has to decide before the run goes on.
+    /// The run waits for a person's decision.
     #[error("run {flow_id} waits at step `{step}`: {message}")]
     Waiting {
-        /// The run.
+        /// The waiting run.
         flow_id: FlowId,
-        /// The step that has not started.
+        /// The step that waits to start.
         step: StepId,
-        /// What the person is asked.
+        /// The question, from the manifest.
         message: String,
     },
-    /// The run cannot branch from the other.
+    /// The run cannot branch from its parent.
     #[error(transparent)]
     Branch(#[from] super::BranchError),
-    /// A person's decision was not taken.
+    /// A person's decision was refused.
     #[error(transparent)]
     Gate(#[from] super::GateError),
-    /// A step that has finished did not put out what a later step takes.
+    /// A finished step lacks an output that a later step takes.
     #[error("step `{step}` cannot start: nothing came out of `{from}` for its input `{port}`")]
     MissingInputs {
-        /// The run.
+        /// The run of the step.
         flow_id: FlowId,
         /// The step that cannot start.
         step: StepId,
-        /// Its input.
+        /// The input port without a value.
         port: String,
-        /// The output that was never put out.
+        /// The missing output, as `step.output`.
         from: String,
     },
     /// The run was asked to stop. It can be resumed.
     #[error("run {flow_id} was interrupted; it can be resumed")]
     Interrupted {
-        /// The run.
+        /// The interrupted run.
         flow_id: FlowId,
     },
     /// The steps do not make a flow.
     #[error(transparent)]
     Definition(#[from] FlowDefinitionError),
-    /// The log does not tell the state of a run of this definition.
+    /// The log cannot be replayed as a run of this definition.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was decided cannot be recorded.
+    /// An event has no canonical form, so it cannot be recorded.
     #[error("what is to be recorded has no canonical form")]
     Canonical(#[from] crate::fingerprint::CanonicalError),
-    /// A history cannot be made an artifact.
+    /// A history cannot be packed as an artifact.
     #[error(transparent)]
     Artifact(#[from] crate::artifact::ArtifactError),
 }

@@ -1,9 +1,9 @@
-//! Gates: asking a person before a step starts, and going on with the answer.
+//! Gates: asks a person before a step starts, and continues with the answer.
 //!
-//! A question shows the fingerprint that the step would start with, which covers all that there is to decide on: the
-//! hashes of its inputs, its parameters, and the content of the files that it reads. The answer counts for that
-//! fingerprint and for no other. What an approval brings along are parameters of the step; it then starts with these in
-//! place of its own, and with the fingerprint that a flow would have whose manifest says so.
+//! A question shows the fingerprint that the step would start with. It covers everything to decide on: the hashes of
+//! the inputs, the parameters, and the content of the input files. The answer is valid for that fingerprint only. An
+//! approval may set parameters of the step; the step then starts with these, and with the fingerprint it would have if
+//! the manifest set them.
 
 use serde_json::Value;
 
@@ -13,63 +13,63 @@ use crate::event::{FlowEventKind, FlowId, StepFailed, StepStarted, UserInteracti
 use crate::flow::{AnswerError, Decision, FlowInstance, FlowStep, check_answer, decide};
 use crate::step::{Registry, StepError};
 
-/// What a person has decided on a step.
+/// A person's decision on a step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Answer {
     /// Whether the step may start.
     pub approved: bool,
-    /// Parameters of the step to start it with.
+    /// The parameters to override, as an object; `None` means none.
     pub data: Option<Value>,
-    /// Why, in the person's words.
+    /// The person's reason.
     pub reason: Option<String>,
-    /// The beginning of the fingerprint that the person was shown; none for the one that was shown last.
+    /// A prefix of the fingerprint that the person saw; `None` means the latest.
     pub shown: Option<String>,
 }
 
-/// Why an answer was not taken.
+/// Why an answer was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// The run does not wait for a decision on this step.
     #[error("run {flow_id} does not wait for a decision on step `{step}`")]
     NotAsked {
-        /// The run.
+        /// The run that the answer was for.
         flow_id: FlowId,
-        /// The step.
+        /// The step that the answer was for.
         step: String,
     },
-    /// What the person was shown is not what there is now. The question has been asked anew.
+    /// The fingerprint of the step is not the one that the person saw. The log holds the current question.
     #[error("what there is to decide on at step `{step}` has changed since it was shown; look at it again")]
     Changed {
-        /// The step.
+        /// The step that the answer was for.
         step: String,
     },
-    /// The step could not start as things are, so that there is nothing to approve.
+    /// The step could not start at present, so it cannot be approved.
     #[error("step `{step}` could not start as things are, and is not approved: {reason}")]
     CannotStart {
-        /// The step.
+        /// The step that the answer was for.
         step: String,
-        /// What it lacks.
+        /// The error with which the step would fail.
         reason: String,
     },
-    /// The data are not what was asked for.
+    /// The data do not match the gate's schema.
     #[error(transparent)]
     Answer(#[from] AnswerError),
-    /// The data cannot be parameters of the step.
+    /// The data are not valid parameters of the step.
     #[error("the data cannot be used for step `{step}`: {reason}")]
     Params {
-        /// The step.
+        /// The step that the answer was for.
         step: String,
-        /// What is wrong.
+        /// The problems, joined by `; `.
         reason: String,
     },
 }
 
 impl FlowEngine {
-    /// Takes a person's decision on the step at which the run waits. After an approval the run goes on to its end.
+    /// Records a person's decision on the step at which the run waits. After an approval, runs the flow to its end.
     ///
     /// # Errors
-    /// [`CoreEngineError::Gate`] if the decision does not count, and nothing is then recorded but, where the inputs of what
-    /// is approved have changed, the question anew; and after an approval what [`run`](Self::run) lists.
+    /// [`CoreEngineError::Gate`] if the decision is refused. Nothing is then recorded, except the question anew if the
+    /// inputs of an approved step have changed. After an approval, the errors of [`run`](Self::run).
     pub fn answer(&self, flow_id: FlowId, step: &str, answer: Answer) -> Result<FlowInstance, CoreEngineError> {
         let not_asked = || GateError::NotAsked { flow_id, step: step.to_owned() };
         let mut session = Session::load(self, flow_id)?;
@@ -82,8 +82,8 @@ impl FlowEngine {
         if shown.is_some_and(|shown| !question.shown.to_string().starts_with(&shown)) {
             return Err(changed().into());
         }
-        // What there is to decide on now, asked anew, is what was asked, unless it has changed. What is rejected need not
-        // be there any more.
+        // Preparing the step again yields the same question unless something has changed. A rejected step need not be
+        // able to start.
         if approved {
             match session.prepare(self, index)? {
                 FlowEventKind::UserInteractionRequested(now) if now.shown == question.shown => {}
@@ -111,7 +111,7 @@ impl FlowEngine {
             reason: reason.map(|reason| reason.replace('\0', "\\0")),
             shown: question.shown,
         });
-        // Data that no store can hold are refused before anything is made of them.
+        // Refuse data that no store can hold before they take effect.
         event.payload_text()?;
         session.hold(event.into())?;
         if approved {
@@ -123,8 +123,8 @@ impl FlowEngine {
 }
 
 impl Session {
-    /// What a person has to be asked before the step at `index` starts as `started` says; none if nobody has to be, or
-    /// has answered.
+    /// Returns the question to ask before the step at `index` starts as `started` describes, or `None` if it has no
+    /// gate or is approved.
     pub(super) fn question(&self, index: usize, started: &StepStarted) -> Option<UserInteractionRequested> {
         let gate = self.instance().recorded(index)?.gate.as_ref()?;
         let decision = self.instance().steps().get(index).and_then(|step| step.decision.as_ref());
@@ -141,14 +141,14 @@ impl Session {
         })
     }
 
-    /// The step at `index` with the parameters that its approval brought along; none if there are none.
+    /// Returns the step at `index` with the parameters that its approval sets, or `None` if it sets none.
     pub(super) fn approved(&self, index: usize, planned: &FlowStep) -> Result<Option<FlowStep>, StepError> {
         let decision = self.instance().steps().get(index).and_then(|step| step.decision.as_ref());
         with_params(planned, decision.and_then(|decision| decision.data.as_ref()))
     }
 }
 
-/// The step with these parameters in place of its own; none if there are none.
+/// Returns the step with the parameters in `data` overridden, or `None` if there are none.
 fn with_params(planned: &FlowStep, data: Option<&Value>) -> Result<Option<FlowStep>, StepError> {
     let Some(data) = data.and_then(Value::as_object).filter(|data| !data.is_empty()) else {
         return Ok(None);

@@ -1,9 +1,9 @@
-//! The engine: one loop around `decide` and `evolve` that alone calls steps and appends to the log.
+//! The engine: one loop around `decide` and `evolve`, and the only code that calls steps and appends to the log.
 //!
-//! There is no second way through it for resuming: a resumed run is a run whose log was not empty. Events are held back
-//! until the next step works or the run ends, so that n steps cost n+1 commits at the most. A step that leaves something
-//! behind waits until what was held is in the store; any other works while it is written. What an event means, and what
-//! happens next, is the flow's to know.
+//! Resuming takes the same path: a resumed run is a run whose log is not empty. Events are buffered until the next step
+//! works or the run ends, so n steps cost at most n+1 commits. A step with side effects waits until the buffered events
+//! are in the store; any other step works while they are written. The meaning of events, and what comes next, is
+//! decided by `flow`.
 
 mod attempt;
 mod begin;
@@ -45,12 +45,12 @@ use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowR
 use environment::RunPlace;
 use run::{Session, Until};
 
-/// What a run's flow is called if nobody has given it a name.
+/// The default name of a flow.
 pub const DEFAULT_FLOW_NAME: &str = "flow";
 
-/// Runs the runs of one flow definition against an event store.
+/// Executes the runs of one flow definition against an event store.
 ///
-/// An engine has a default run, with an id of its own, which the methods without an id speak of.
+/// Each engine has a default run with an id of its own. Methods without a `flow_id` act on it.
 ///
 /// ```
 /// use chem_runtime::engine::{CoreEngineError, FlowEngine};
@@ -80,10 +80,11 @@ pub struct FlowEngine {
     store: Arc<dyn EventStore>,
     repository: Arc<dyn FlowRepository>,
     definition: FlowDefinition,
-    /// For each output that a later step takes, the last step that does: until then its typed value is kept.
+    /// Maps each output that a later step takes to the last step that does. Until then the engine keeps its typed
+    /// value.
     last_use: HashMap<OutputAddress, usize>,
     default_flow: FlowId,
-    /// The id of the default run was made here, and nothing has been done with it yet.
+    /// Whether this engine generated the id of the default run and has not used it yet.
     default_is_new: AtomicBool,
     default_name: String,
     place: RunPlace,
@@ -92,18 +93,18 @@ pub struct FlowEngine {
     reuse: ReusePolicy,
     clock: Arc<dyn Clock>,
     takeover: Takeover,
-    /// Runs between two calls, so that `next` does not load the log again.
+    /// Sessions of unfinished runs, kept between calls so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
 
 impl FlowEngine {
-    /// Begins an engine that keeps its log in memory.
+    /// Returns a builder for an engine that keeps its log in memory.
     #[allow(clippy::new_ret_no_self, reason = "an engine without steps cannot exist; this is the start of its builder")]
     pub fn new() -> FlowEngineBuilder<NoSteps> {
         Self::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new())
     }
 
-    /// Begins an engine on these stores.
+    /// Returns a builder for an engine on these stores.
     pub fn builder(
         event_store: impl EventStore + 'static,
         repository: impl FlowRepository + 'static,
@@ -111,7 +112,7 @@ impl FlowEngine {
         FlowEngineBuilder::on(Arc::new(event_store), Arc::new(repository))
     }
 
-    /// An engine for `definition` on these stores.
+    /// Builds an engine for `definition` on these stores.
     pub fn new_with_stores(
         event_store: impl EventStore + 'static,
         repository: impl FlowRepository + 'static,
@@ -120,17 +121,17 @@ impl FlowEngine {
         Self::builder(event_store, repository).definition(definition)
     }
 
-    /// An engine for `definition` that keeps its log in memory.
+    /// Builds an engine for `definition` that keeps its log in memory.
     pub fn new_with_definition(definition: FlowDefinition) -> Self {
         Self::new().definition(definition)
     }
 
-    /// An engine for steps that each take the output of the one before, with its log in memory.
+    /// Builds an engine with its log in memory, for steps that each take the output of the one before.
     pub fn new_with_steps(steps: impl IntoIterator<Item = Box<dyn StepDefinition>>) -> Result<Self, CoreEngineError> {
         Ok(Self::new_with_definition(build_flow_definition_auto(steps)?))
     }
 
-    /// The same with a name for the flow.
+    /// Does the same as [`new_with_steps`](Self::new_with_steps), with a name for the flow.
     pub fn new_with_steps_named(
         name: impl Into<String>,
         steps: impl IntoIterator<Item = Box<dyn StepDefinition>>,
@@ -163,33 +164,33 @@ impl FlowEngine {
         }
     }
 
-    /// Names the flow. Runs that have begun keep the name that they began with.
+    /// Names the flow. Existing runs keep the name they began with.
     pub fn set_name(&mut self, name: impl Into<String>) {
         self.definition = self.definition.clone().with_name(name);
     }
 
-    /// The name that runs are recorded under when the definition has none.
+    /// Sets the name that the log records if the definition has none.
     pub fn set_default_flow_name(&mut self, name: impl Into<String>) {
         self.default_name = name.into();
     }
 
-    /// Makes `flow_id` the run that the methods without an id speak of.
+    /// Makes `flow_id` the default run, on which the methods without an id act.
     pub fn set_default_flow(&mut self, flow_id: FlowId) {
         self.default_flow = flow_id;
         self.default_is_new = AtomicBool::new(false);
     }
 
-    /// The run that the methods without an id speak of.
+    /// Returns the id of the default run.
     pub fn default_flow(&self) -> FlowId {
         self.default_flow
     }
 
-    /// The definition that this engine runs.
+    /// Returns the definition that this engine runs.
     pub fn definition(&self) -> &FlowDefinition {
         &self.definition
     }
 
-    /// The store that holds the log.
+    /// Returns the store that holds the log.
     pub fn event_store(&self) -> &dyn EventStore {
         self.store.as_ref()
     }
@@ -197,8 +198,8 @@ impl FlowEngine {
     /// Runs the next step of the default run.
     ///
     /// # Errors
-    /// [`CoreEngineError::FlowCompleted`] and [`CoreEngineError::FlowHasFailed`] if there is none,
-    /// [`CoreEngineError::StepFailed`] if it failed, and what else [`CoreEngineError`] lists.
+    /// [`CoreEngineError::FlowCompleted`] and [`CoreEngineError::FlowHasFailed`] if no step is left to run,
+    /// [`CoreEngineError::StepFailed`] if the step failed, and the other errors of [`CoreEngineError`].
     pub fn next(&self) -> Result<FlowInstance, CoreEngineError> {
         self.drive(self.default_flow, Until::StepEnds)
     }
@@ -208,56 +209,56 @@ impl FlowEngine {
         self.run(self.default_flow)
     }
 
-    /// Runs the default run to its end and says which run that is.
+    /// Runs the default run to its end and returns its id.
     pub fn run_to_end_default_flow(&self) -> Result<FlowId, CoreEngineError> {
         self.run(self.default_flow).map(|instance| instance.flow_id())
     }
 
-    /// Runs `flow_id` to its end, from wherever its log says that it has got to.
+    /// Runs `flow_id` to its end, resuming where its log ends.
     ///
     /// # Errors
-    /// [`CoreEngineError::FlowCompleted`] and [`CoreEngineError::FlowHasFailed`] if it has ended already,
-    /// [`CoreEngineError::StepFailed`] if a step failed, and what else [`CoreEngineError`] lists.
+    /// [`CoreEngineError::FlowCompleted`] and [`CoreEngineError::FlowHasFailed`] if the run has ended already,
+    /// [`CoreEngineError::StepFailed`] if a step failed, and the other errors of [`CoreEngineError`].
     pub fn run(&self, flow_id: FlowId) -> Result<FlowInstance, CoreEngineError> {
         self.drive(flow_id, Until::FlowEnds)
     }
 
-    /// The events of the default run.
+    /// Returns the events of the default run, in order; empty if it has not begun.
     pub fn events(&self) -> Result<Vec<FlowEvent>, CoreEngineError> {
         self.events_for(self.default_flow)
     }
 
-    /// The events of a run; none if it has not begun.
+    /// Returns the events of a run, in order; empty if it has not begun.
     pub fn events_for(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, CoreEngineError> {
         Ok(self.store.list(flow_id)?)
     }
 
-    /// The events of the default run as letters, such as `ISFSFC`.
+    /// Returns one letter for each event of the default run, such as `ISFSFC`.
     pub fn event_variants(&self) -> Result<String, CoreEngineError> {
         self.event_variants_for(self.default_flow)
     }
 
-    /// The events of a run as letters.
+    /// Returns one letter for each event of a run.
     pub fn event_variants_for(&self, flow_id: FlowId) -> Result<String, CoreEngineError> {
         Ok(event_variants(&self.store.list(flow_id)?))
     }
 
-    /// The fingerprint of the default run once it is complete.
+    /// Returns the fingerprint of the default run, or `None` until it is complete.
     pub fn flow_fingerprint(&self) -> Result<Option<Fingerprint>, CoreEngineError> {
         self.flow_fingerprint_for(self.default_flow)
     }
 
-    /// The fingerprint of a run once it is complete.
+    /// Returns the fingerprint of a run, or `None` until it is complete.
     pub fn flow_fingerprint_for(&self, flow_id: FlowId) -> Result<Option<Fingerprint>, CoreEngineError> {
         Ok(self.instance_for(flow_id)?.flow_fingerprint())
     }
 
-    /// The main output of a step of the default run; none until it has finished.
+    /// Returns the main output of a step of the default run, or `None` until the step has finished.
     pub fn last_step_output(&self, step_id: &str) -> Result<Option<Artifact>, CoreEngineError> {
         self.last_step_output_for(self.default_flow, step_id)
     }
 
-    /// The main output of a step of a run; none until it has finished.
+    /// Returns the main output of a step of a run, or `None` until the step has finished.
     pub fn last_step_output_for(&self, flow_id: FlowId, step_id: &str) -> Result<Option<Artifact>, CoreEngineError> {
         let instance = self.instance_for(flow_id)?;
         match instance.step(step_id).and_then(|step| step.output(MAIN_OUTPUT)) {
@@ -266,7 +267,7 @@ impl FlowEngine {
         }
     }
 
-    /// The state of a run as its log tells it.
+    /// Replays the log of a run and returns its state.
     pub fn instance_for(&self, flow_id: FlowId) -> Result<FlowInstance, CoreEngineError> {
         Ok(self.repository.load(flow_id, &self.store.list(flow_id)?, &self.definition)?)
     }
@@ -276,8 +277,8 @@ impl FlowEngine {
         if let Some(session) = kept {
             return self.drive_session(session, until);
         }
-        // The log of a run that has just been named here is not asked for. If the id was given away and somebody has
-        // begun the run, the first append tells.
+        // A freshly generated id has no log to load. If the caller passed the id on and another process has begun the
+        // run, the first append fails.
         if flow_id == self.default_flow && self.default_is_new.swap(false, Ordering::Relaxed) {
             let mut session = Session::begin(self, flow_id)?;
             match session.drive(self, until) {
@@ -289,12 +290,12 @@ impl FlowEngine {
     }
 
     fn drive_session(&self, mut session: Session, until: Until) -> Result<FlowInstance, CoreEngineError> {
-        // A session that met an error is let go: the log knows better what has happened.
+        // Drop the session after an error: the log is the authority on what happened.
         let instance = session.drive(self, until)?;
         Ok(self.keep(session, instance))
     }
 
-    /// Keeps the session of a run that has not ended.
+    /// Keeps the session if the run has not completed.
     fn keep(&self, session: Session, instance: FlowInstance) -> FlowInstance {
         if instance.flow_fingerprint().is_none() {
             self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(instance.flow_id(), session);

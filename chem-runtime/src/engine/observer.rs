@@ -1,39 +1,39 @@
-//! Watching a run from outside the log.
+//! Observes a run from outside the log.
 
 use super::{RunsBecause, Unbelievable};
 use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
-/// Hears what an engine does, as it does it. All methods have a default that does nothing.
+/// Receives notice of what an engine does. All methods default to doing nothing.
 pub trait Observer: Progress {
-    /// A step begins to work; `resumed` if an earlier process had started it.
+    /// A step begins to work. `resumed` is set if an earlier process had started it.
     fn step_starts(&self, _instance: &FlowInstance, _started: &StepStarted, _resumed: bool) {}
 
-    /// A step is spared: what it put out in another run, or earlier in this one, stands.
+    /// A step is not run: its outputs from another run, or from earlier in this one, are reused.
     fn step_reused(&self, _instance: &FlowInstance, _started: &StepStarted, _source: EventAddress) {}
 
-    /// The code of a step that was spared is not the code that made its result, though the version is the same. Told in
-    /// builds with debug assertions, and where `CHEM_DEV=1` asks for it.
+    /// A reused result was computed by other code under the same version. Reported by debug builds unless `CHEM_DEV=0`,
+    /// and by release builds if `CHEM_DEV=1`.
     fn code_changed(&self, _started: &StepStarted, _source: EventAddress) {}
 
-    /// A step is run although it might have been spared.
+    /// A step is run because no earlier result could be reused.
     fn step_not_reused(&self, _step: &StepId, _because: &RunsBecause) {}
 
-    /// A result of the step's work was passed over, since its run does not bear it out. An older one may stand.
+    /// An earlier result was skipped because its run does not confirm it. An older result may still be reused.
     fn result_doubted(&self, _step: &StepId, _doubted: &Unbelievable) {}
 
-    /// A step that has failed will be tried again.
+    /// A failed step is to be retried.
     fn retry_scheduled(&self, _retry: &RetryScheduled) {}
 
-    /// A step has something to say.
+    /// A step recorded a signal.
     fn step_signals(&self, _signal: &StepSignal) {}
 
-    /// A step has ended, well or badly; the log will say so.
+    /// A step ended, successfully if `_well`. The log does not record this yet.
     fn step_ends(&self, _step: &StepId, _well: bool) {}
 }
 
-/// Nobody watches.
+/// The observer that ignores everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unobserved;
 

@@ -1,4 +1,4 @@
-//! A step by itself, run once more over inputs that are stored. Nothing is recorded: it is for those who compare.
+//! Runs one step again over stored inputs, for comparison. Records nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::flow::FlowStep;
 use crate::step::{CancelToken, Files, Inputs, StepDefinition, StepError, StepOutput, StepRunResult};
 use crate::store::{EventStore, StoredArtifacts};
 
-/// What the step puts out over the artifacts of `store` at its ports.
+/// Runs `step` on the artifacts of `store` with these hashes, by port, and returns its outputs.
 ///
 /// # Errors
-/// Why it fails, or puts out what it does not declare.
+/// The step fails, or returns outputs that it does not declare.
 pub fn repeat_step(
     step: Box<dyn StepDefinition>,
     inputs: &BTreeMap<String, ArtifactHash>,

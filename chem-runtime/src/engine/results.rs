@@ -1,8 +1,9 @@
-//! Results of earlier runs that can be believed.
+//! Finds results of earlier runs that can be trusted.
 //!
-//! A store is a file or a database that others may write, so that a row which says that a step has finished proves nothing.
-//! A result counts if the run that it belongs to replays as far as the step, with every fingerprint and cache key recomputed
-//! from its components, and if no later event of that run contradicts it. Each run is replayed once for each run that asks.
+//! Others may write to the store, so a row that claims that a step finished proves nothing. A result counts only if its
+//! run replays up to that step, with every fingerprint and cache key recomputed from its components, and if no later
+//! event of the run contradicts it. A run that looks for results replays each earlier run at most once, unless that run
+//! has grown.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,36 +14,36 @@ use crate::fingerprint::CacheKey;
 use crate::flow::{FlowInstance, evolve};
 use crate::store::{ErrorClass, EventStore, StoreError};
 
-/// So many results of one work are looked at. Behind as many that cannot be believed, the step is run.
+/// The maximum number of results to examine for one step. If none of them can be trusted, the step is run.
 const MOST_LOOKED_AT: usize = 1_000;
-/// So many are asked for at first, since the newest is nearly always good, and later.
+/// How many results to fetch first, since the newest is nearly always good, and how many in each later page.
 const FIRST_PAGE: usize = 1;
 const PAGE: usize = 64;
 
-/// The runs that results were taken from so far.
+/// The earlier runs that were replayed so far.
 #[derive(Debug, Default)]
 pub struct EarlierResults {
     runs: HashMap<FlowId, EarlierRun>,
-    /// What could not be believed since this was last asked for.
+    /// Untrusted results since the last `take_doubted`.
     doubted: Vec<Unbelievable>,
 }
 
-/// What can be believed of a run.
+/// The trusted part of a run.
 #[derive(Debug, Default)]
 struct EarlierRun {
     results: HashMap<u64, StepFinished>,
-    /// How many events it had.
+    /// The number of events that replayed.
     events: u64,
-    /// Why no more than that, if there is more.
+    /// Why replay stopped before the end; `None` if it did not.
     broken: Option<String>,
 }
 
-/// A result that cannot be believed.
+/// A result that its run does not confirm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unbelievable {
-    /// The event that claims it.
+    /// The event that claims the result.
     pub source: EventAddress,
-    /// Why its run does not bear it out.
+    /// How its run contradicts it.
     pub reason: String,
 }
 
@@ -58,8 +59,8 @@ impl fmt::Display for Unbelievable {
 }
 
 impl EarlierResults {
-    /// The newest results of the work named `key`, one after the other, until `judge` has found one that will do: it is
-    /// given where the result is and what it is, and returns `None` to see the next. What cannot be believed is noted.
+    /// Calls `judge` with each trusted result under `key` and its address, newest first, until it returns a verdict;
+    /// `None` asks for the next result. Collects untrusted results for `take_doubted`.
     pub(super) fn find<T>(
         &mut self,
         store: &dyn EventStore,
@@ -88,17 +89,17 @@ impl EarlierResults {
         Ok(None)
     }
 
-    /// Returns what could not be believed since this was last called.
+    /// Returns the untrusted results since the last call.
     pub fn take_doubted(&mut self) -> Vec<Unbelievable> {
         std::mem::take(&mut self.doubted)
     }
 
-    /// The first that could not be believed since [`take_doubted`](Self::take_doubted) was last called.
+    /// Returns the first untrusted result since [`take_doubted`](Self::take_doubted) was last called.
     pub(super) fn first_doubted(&self) -> Option<&Unbelievable> {
         self.doubted.first()
     }
 
-    /// The result at `address`, or why it is not to be believed.
+    /// Returns the result at `address`, or why it cannot be trusted.
     fn result(
         &mut self,
         store: &dyn EventStore,
@@ -106,7 +107,7 @@ impl EarlierResults {
         key: CacheKey,
     ) -> Result<Result<&StepFinished, String>, StoreError> {
         let EventAddress { flow_id, position } = address;
-        // A run that is under way has more events than when it was replayed.
+        // A run in progress may have grown since it was replayed.
         if self.runs.get(&flow_id).is_none_or(|run| run.events <= position && run.broken.is_none()) {
             self.runs.insert(flow_id, EarlierRun::replayed(store, address)?);
         }
@@ -157,7 +158,7 @@ impl EarlierRun {
     }
 }
 
-/// The step that finished with the event at `position`.
+/// Returns the index of the step that the event at `position` finished.
 fn step_of(events: &[FlowEvent], position: u64) -> Option<usize> {
     match &events.get(usize::try_from(position).ok()?)?.kind {
         FlowEventKind::StepFinished(finished) => Some(finished.step_index),
@@ -165,7 +166,7 @@ fn step_of(events: &[FlowEvent], position: u64) -> Option<usize> {
     }
 }
 
-/// The events of a run before the first that cannot be read.
+/// Returns the events of a run up to the first that cannot be read.
 fn readable(store: &dyn EventStore, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
     let mut events = Vec::new();
     loop {

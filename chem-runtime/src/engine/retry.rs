@@ -1,4 +1,4 @@
-//! Trying a failed step again: by itself, as its manifest says, or because a person asks for it.
+//! Retries a failed step: automatically, under the manifest's policy, or on request.
 
 use super::clock::after;
 use super::run::{Session, Until};
@@ -7,11 +7,11 @@ use crate::event::{FlowEventKind, FlowId, RetryScheduled};
 use crate::flow::{Decision, FlowInstance, decide};
 
 impl FlowEngine {
-    /// Tries the step again at which the run has failed, and runs on to the end.
+    /// Retries the step that failed, and runs the flow to its end.
     ///
     /// # Errors
-    /// [`CoreEngineError::NotFailed`] if no step has failed, [`CoreEngineError::NoAttemptsLeft`] if the step has had as
-    /// many attempts as its manifest allows, and what [`run`](Self::run) lists.
+    /// [`CoreEngineError::NotFailed`] if no step has failed, [`CoreEngineError::NoAttemptsLeft`] if the step has used
+    /// up the attempts that its manifest allows, and the errors of [`run`](Self::run).
     pub fn retry(&self, flow_id: FlowId, reason: &str) -> Result<FlowInstance, CoreEngineError> {
         let mut session = Session::load(self, flow_id)?;
         let index = match decide(session.instance()) {
@@ -24,7 +24,8 @@ impl FlowEngine {
         self.drive_session(session, Until::FlowEnds)
     }
 
-    /// The event that schedules the next attempt of a failed step. Without a `reason` it is the step's own failure.
+    /// Returns the event that schedules the next attempt of a failed step. Without a `reason`, records the step's error
+    /// instead and waits as the policy says.
     pub(super) fn retry_of(
         &self,
         instance: &FlowInstance,
@@ -45,7 +46,7 @@ impl FlowEngine {
         if let Some(allowed) = allowed.filter(|allowed| attempt > *allowed) {
             return Err(CoreEngineError::NoAttemptsLeft { flow_id, step: step_id, allowed });
         }
-        // A person who asks does not want to wait.
+        // A retry on request does not wait.
         let wait = policy.filter(|_| reason.is_none()).map_or(0, |policy| policy.wait_ms(attempt));
         let not_before = (wait > 0).then(|| after(self.clock.now(), wait));
         let retry = RetryScheduled {

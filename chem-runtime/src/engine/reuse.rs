@@ -1,9 +1,8 @@
-//! Whether a finished result may stand in for running a step. The loop asks before it runs a step, and a plan asks to
-//! say what the loop will do: there is one answer, and it is given here.
+//! Decides whether a finished result may replace running a step. The loop and a plan both ask here, so a plan predicts
+//! what the loop does.
 //!
-//! What is compared is the step's work (its type and version, inputs and parameters), not its name or its flow. A result
-//! counts only if its run bears it out (`results.rs`), every artifact of it can be read, and every file that it left is
-//! still there as it was.
+//! A step matches by its work (type, version, inputs and parameters), not by its name or flow. A result counts only if
+//! its run confirms it (see `results.rs`), all its artifacts can be read, and every file that it wrote is unchanged.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,7 +16,7 @@ use crate::flow::StepIdentity;
 use crate::step::{FileWritten, Files, StepDefinition, StepKind};
 use crate::store::{EventStore, StoreError, StoredArtifacts};
 
-/// Which steps may be spared by what is finished already. By default none: an engine runs what it is given.
+/// Which steps may reuse finished results. The default is none.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -46,23 +45,23 @@ pub struct ReusePolicy {
 }
 
 impl ReusePolicy {
-    /// Every step is run.
+    /// Runs every step.
     pub fn never() -> Self {
         Self::default()
     }
 
-    /// A step whose result is in the store is not run again.
+    /// Reuses every result that is in the store.
     pub fn wherever_possible() -> Self {
         Self { wherever_possible: true, refreshed: BTreeSet::new() }
     }
 
-    /// The same, but the step called `step` is run.
+    /// Does the same, but runs the step called `step`.
     pub fn refreshing(mut self, step: impl Into<String>) -> Self {
         self.refreshed.insert(step.into());
         self
     }
 
-    /// Why `step` is run whatever the store holds; nothing if that is for the store to decide.
+    /// Returns why `step` is run whatever the store holds, or `None` if that depends on the store.
     pub fn refusal(&self, step: &dyn StepDefinition) -> Option<RunsBecause> {
         if !self.wherever_possible {
             Some(RunsBecause::NothingIsReused)
@@ -77,11 +76,11 @@ impl ReusePolicy {
         }
     }
 
-    /// What is to be done about a step that would start as `started` says. `earlier` keeps what is learnt of earlier runs
-    /// from one step to the next; the caller takes what it has come to doubt.
+    /// Decides whether to run a step that would start as `started` describes. `earlier` caches replayed runs between
+    /// calls; the caller takes the untrusted results from it.
     ///
     /// # Errors
-    /// What the store has to complain of, other than of the events and artifacts of an earlier result: these make it no
+    /// Errors of the store. Damaged events and artifacts of an earlier result are not errors: they disqualify that
     /// result.
     pub fn judge(
         &self,
@@ -95,7 +94,7 @@ impl ReusePolicy {
             return Ok(Verdict::Run(refusal));
         }
         let key = StepIdentity::of(started).cache_key()?;
-        // Of several results that will not do, the newest is the one to tell of.
+        // Report the newest of several unusable results.
         let mut unusable = None;
         let mut seen: Vec<Vec<OutputRef>> = Vec::new();
         let found = earlier.find(store, key, |source, finished| {
@@ -107,7 +106,7 @@ impl ReusePolicy {
             for output in outputs {
                 match spoilt(store, files, output)? {
                     None => {}
-                    // An older result may be another one.
+                    // An older result may have other outputs.
                     Some(because) if because.is_alarming() => {
                         unusable.get_or_insert(because);
                         return Ok(None);
@@ -123,43 +122,43 @@ impl ReusePolicy {
     }
 }
 
-/// What is to be done about a step.
+/// Whether to run a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// What is finished already stands.
+    /// Reuse a finished result.
     Reuse {
-        /// The `StepFinished` of the run in which the step worked.
+        /// The address of the `StepFinished` event in the run in which the step worked.
         source: EventAddress,
-        /// What it put out.
+        /// The outputs of the result.
         outputs: Vec<OutputRef>,
-        /// Whether the step's code was another then, as far as both are known.
+        /// Whether other code computed the result; `false` if unknown.
         by_other_code: bool,
     },
-    /// It is run.
+    /// Run the step.
     Run(RunsBecause),
 }
 
-/// Why a step is run rather than spared.
+/// Why a step is run instead of reusing a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunsBecause {
-    /// Whoever runs the flow wants every step run.
+    /// The caller asked to run every step.
     NothingIsReused,
-    /// Whoever runs the flow wants this step run.
+    /// The caller asked to run this step.
     Refreshed,
-    /// The step's author says that no result stands in for running it.
+    /// The step type declares that its results cannot be reused.
     NotReusable,
-    /// It is a sink that puts nothing out: that it was run once says nothing of what is there now.
+    /// The step is a sink without outputs: an earlier run says nothing about the present state of its target.
     LeavesNothing,
-    /// No run has finished this work.
+    /// No run has a result for this work.
     NoResult,
-    /// A file that it wrote is gone.
+    /// A file of the result is missing.
     FileMissing {
-        /// The path as the flow has it.
+        /// The path as the flow writes it.
         path: String,
     },
-    /// A file that it wrote is not as it was.
+    /// The content of a file of the result has changed.
     FileChanged {
-        /// The path as the flow has it.
+        /// The path as the flow writes it.
         path: String,
     },
     /// An artifact of the result is not in the store.
@@ -167,17 +166,17 @@ pub enum RunsBecause {
         /// The artifact.
         hash: ArtifactHash,
     },
-    /// The run that the result is said to be of does not bear it out.
+    /// The run of the result does not confirm it.
     ResultUnbelievable(Unbelievable),
     /// An artifact of the result cannot be read.
     ArtifactCorrupt {
-        /// What is wrong with it.
+        /// The error on reading it.
         reason: String,
     },
 }
 
 impl RunsBecause {
-    /// The reason as scripts read it.
+    /// Returns the reason as an identifier for scripts, such as `no_result`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::NothingIsReused => "nothing_is_reused",
@@ -193,7 +192,7 @@ impl RunsBecause {
         }
     }
 
-    /// Whether something is wrong with the store.
+    /// Whether the reason points to damage in the store.
     pub fn is_alarming(&self) -> bool {
         matches!(self, Self::ArtifactMissing { .. } | Self::ArtifactCorrupt { .. } | Self::ResultUnbelievable(_))
     }
@@ -216,7 +215,7 @@ impl fmt::Display for RunsBecause {
     }
 }
 
-/// What is wrong with an output of an earlier result.
+/// Returns why an output of an earlier result is unusable, or `None` if it is usable.
 fn spoilt(store: &dyn EventStore, files: &Files, output: &OutputRef) -> Result<Option<RunsBecause>, CoreEngineError> {
     match read(store, output) {
         Ok(None) => Ok(None),
@@ -229,14 +228,14 @@ fn spoilt(store: &dyn EventStore, files: &Files, output: &OutputRef) -> Result<O
     }
 }
 
-/// Reads all of an output, the chunks of a table too. Gives the file that it stands for, if it does.
+/// Reads an output in full, including the chunks of a table. Returns the file that the output describes, if it does.
 fn read(store: &dyn EventStore, output: &OutputRef) -> Result<Option<FileWritten>, ArtifactError> {
     let source = StoredArtifacts(store);
     let root = source.artifact(output.hash)?;
     if root.kind() == FileWritten::KIND {
         return FileWritten::unpack(&root, &source).map(Some);
     }
-    // Only tables are more than their root.
+    // Only tables have artifacts besides their root.
     for chunk in TableRoot::of(&root).map(|root| root.chunks).unwrap_or_default() {
         source.artifact(chunk.hash)?;
     }

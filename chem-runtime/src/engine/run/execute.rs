@@ -1,4 +1,4 @@
-//! Doing a step's work, or sparing it, and what the log hears of that.
+//! Executes a step or reuses its result, and holds the events.
 
 use super::Session;
 use crate::engine::attempt::Attempt;
@@ -10,7 +10,7 @@ use crate::step::{ANY_KIND, Signal, StepDefinition, StepError, StepId, StepOutpu
 use crate::store::NewEvent;
 
 impl Session {
-    /// Spares the step if a finished result stands in for running it; the event that says so is then held.
+    /// Reuses a finished result instead of running the step, and holds the event. Returns `false` if there is none.
     pub(super) fn reuse(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
         let step = engine.definition.steps()[index].step();
         if engine.reuse.refusal(step).is_some() {
@@ -19,7 +19,7 @@ impl Session {
         let Some(started) = self.instance.steps()[index].started.clone() else {
             return Ok(false);
         };
-        // A step of this run may have done the same work, and the store has to know of it.
+        // An earlier step of this run may have done the same work; its result has to be in the store first.
         if self.unsettled.contains(&StepIdentity::of(&started).cache_key()?) {
             self.flush()?;
         }
@@ -54,7 +54,7 @@ impl Session {
         }
     }
 
-    /// Runs the step and holds what it has to say.
+    /// Runs the step and holds its events.
     pub(super) fn execute(&mut self, engine: &FlowEngine, index: usize, resumed: bool) -> Result<(), CoreEngineError> {
         let Some((_, planned, inputs)) = self.ready.take() else {
             return Ok(());
@@ -77,7 +77,7 @@ impl Session {
             StepRunResult::Failure { error, signals } => (Err(error), signals),
         };
         if result.as_ref().is_err_and(StepError::is_interrupted) {
-            // It may have been asked to stop because the log cannot be written.
+            // A failed append also stops the step; `flush` then returns its error.
             self.flush()?;
             return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
         }
@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Holds the step's signals; the inner error is a signal that cannot be stored, which fails the step.
+    /// Holds the step's signals. The inner error is a signal that cannot be stored, which fails the step.
     fn hold_signals(
         &mut self,
         engine: &FlowEngine,
@@ -148,13 +148,13 @@ impl Session {
         self.hold(NewEvent { kind: FlowEventKind::StepFinished(finished), artifacts })
     }
 
-    /// Lets go of the typed values that no step after the one at `index` takes.
+    /// Drops the typed values that no step after `index` takes.
     fn forget_used(&mut self, engine: &FlowEngine, index: usize) {
         self.handed.retain(|address, _| engine.last_use.get(address).is_some_and(|last| *last > index));
     }
 
     pub(super) fn failed(&self, index: usize, step: &StepId, error: &StepError) -> FlowEventKind {
-        // A message may quote anything; the log must be able to hold it.
+        // Messages may quote anything: mask secrets, and escape NUL, which the log cannot hold.
         let storable = |text: &str| secret::mask(text).replace('\0', "\\0");
         FlowEventKind::StepFailed(StepFailed {
             step_id: step.to_string(),
@@ -168,7 +168,7 @@ impl Session {
     }
 }
 
-/// A step's outputs, if they are those that it declares.
+/// Returns the outputs if they are the ones that the step declares.
 pub(in crate::engine) fn check_outputs(
     step: &dyn StepDefinition,
     outputs: Vec<StepOutput>,
@@ -178,7 +178,7 @@ pub(in crate::engine) fn check_outputs(
             return Err(StepError::new(format!("the step put out `{}`, which it does not declare", output.name)));
         };
         let kind = output.packed.root.kind();
-        // What has the kind of its input has it by its type; see `Dataset`.
+        // An output whose kind is that of an input has it by its type; see `Dataset`.
         if declared.kind != ANY_KIND && !declared.kind_of_input && declared.kind != kind {
             let message = format!("the step put out `{kind}` as `{}`, which is `{}`", output.name, declared.kind);
             return Err(StepError::new(message));

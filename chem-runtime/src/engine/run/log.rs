@@ -1,9 +1,9 @@
-//! The log of a run, as the one who writes it sees it: at once, or while the next step works.
+//! Appends to the log of a run, at once or in the background while the next step works.
 //!
-//! Events are appended in their order, one append at a time. What comes while an append is under way waits, and goes with
-//! the next, so that a slow store makes appends fewer and larger and a fast one hears of everything at once. An append
-//! that fails is the last: what waits is dropped, the step that works meanwhile is asked to stop, and the session hears
-//! of the error when it next has something to say. Which steps need not wait for the log is the session's to know.
+//! Events are appended in order, one append at a time. Events that arrive during an append form the next batch, so a
+//! slow store gets fewer, larger appends, and a fast one gets each event at once. A failed append is the last: waiting
+//! events are dropped, the working step is asked to stop, and the session gets the error at its next append. The
+//! session decides which steps need not wait for the log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,13 +15,13 @@ use crate::fingerprint::ArtifactHash;
 use crate::step::CancelToken;
 use crate::store::{EventStore, Lease, NewEvent, StoreError, StoredArtifacts, Writer};
 
-/// So much text of artifacts may wait for the store. Who has more to say waits too.
+/// The most artifact text that may wait for the store, in bytes. Further appends block.
 const MOST_WAITING: usize = 32 << 20;
 
-/// The writing end of a run's log.
+/// The writer of a run's log.
 pub(super) struct RunLog {
     shared: Arc<Shared>,
-    /// Appends while a step works; none until there is something for it to do.
+    /// The thread that appends while a step works; `None` until there is work for it.
     writer: Option<JoinHandle<()>>,
 }
 
@@ -30,32 +30,32 @@ struct Shared {
     store: Arc<dyn EventStore>,
     state: Mutex<State>,
     changed: Condvar,
-    /// Asked to stop when the run is, and when an append has failed.
+    /// Cancelled with the run, and after a failed append.
     cancel: CancelToken,
 }
 
 struct State {
-    /// The right to write the run; none for one that has ended.
+    /// The lease on the run; `None` if the run has ended.
     lease: Option<Lease>,
-    /// Whether the store may have that lease as one of a run that goes on, so that it has to be released.
+    /// Whether the store may hold the lease on an unfinished run, so that it has to be released.
     in_hand: bool,
-    /// Where the first of the waiting events goes.
+    /// The position of the first waiting event.
     position: u64,
     waiting: Vec<NewEvent>,
-    /// An append is under way.
+    /// Whether an append is in progress.
     writing: bool,
     failed: Option<Failed>,
-    /// Nobody will have anything to say any more.
+    /// Whether the log is being dropped, so no more events will come.
     ending: bool,
 }
 
-/// An append failed; who is told first gets the error.
+/// A failed append. The first caller to observe the failure takes the error.
 struct Failed {
     error: Option<StoreError>,
 }
 
 impl RunLog {
-    /// The log of a run whose next event goes to `position`. `cancel` asks the run to stop.
+    /// Creates the log of a run whose next event has `position`. `cancel` asks the run to stop.
     pub(super) fn new(
         store: Arc<dyn EventStore>,
         flow_id: FlowId,
@@ -70,18 +70,18 @@ impl RunLog {
         Self { shared: Arc::new(shared), writer: None }
     }
 
-    /// Whether the run may be written: not one that has ended, nor one that somebody else has begun.
+    /// Whether this process may append: not to a run that has ended or that another process has begun.
     pub(super) fn may_write(&self) -> bool {
         self.shared.state().lease.is_some()
     }
 
-    /// Goes on under this lease.
+    /// Continues under this lease.
     pub(super) fn take(&self, lease: Lease) {
         let mut state = self.shared.state();
         (state.lease, state.in_hand) = (Some(lease), true);
     }
 
-    /// Appends `events`, behind all that waits. When it returns, they are in the store.
+    /// Appends `events` after all waiting ones. On return, they are in the store.
     pub(super) fn append(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
         let mut state = self.shared.state();
         state.say(events)?;
@@ -98,9 +98,9 @@ impl RunLog {
         }
     }
 
-    /// Has `events` appended while the caller goes on.
+    /// Queues `events` for the background thread. Blocks only while more than [`MOST_WAITING`] bytes wait.
     pub(super) fn append_behind(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
-        // What takes no time is not worth a thread.
+        // A store in memory is not worth a thread.
         if !self.shared.store.is_durable() || !self.has_writer() {
             return self.append(events);
         }
@@ -117,17 +117,18 @@ impl RunLog {
         }
     }
 
-    /// Asked to stop when the run is, and when its log cannot be written any more.
+    /// Returns the token that is cancelled with the run and after a failed append.
     pub(super) fn cancel(&self) -> &CancelToken {
         &self.shared.cancel
     }
 
-    /// The artifacts of the store, and those that are on their way to it.
+    /// Returns a source of the artifacts in the store, including those that wait to be appended.
     pub(super) fn artifacts(&self) -> Arc<dyn ArtifactSource + Send> {
         Arc::new(LoggedArtifacts(self.shared.clone()))
     }
 
-    /// Whether a thread is there to append; if none can be had, the session does it all by itself.
+    /// Starts the background thread if there is none. Returns `false` if it cannot be started; the session then
+    /// appends.
     fn has_writer(&mut self) -> bool {
         if self.writer.is_none() {
             let shared = self.shared.clone();
@@ -138,12 +139,12 @@ impl RunLog {
 }
 
 impl Drop for RunLog {
-    /// Has what waits appended, and lets go of a run that has not ended, so that another process finds it free.
+    /// Appends waiting events and releases the lease on an unfinished run, so that another process can acquire it.
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
             self.shared.state().ending = true;
             self.shared.changed.notify_all();
-            // It catches the panics of the store, and has none of its own.
+            // The thread catches the store's panics and does not panic itself.
             drop(writer.join());
         }
         let (flow_id, state) = (self.shared.flow_id, self.shared.state());
@@ -159,7 +160,7 @@ impl Drop for RunLog {
 }
 
 impl Shared {
-    /// Appends what comes to wait, until there is nobody left who might have something to say.
+    /// Appends events as they arrive, until the log is dropped.
     fn serve(&self) {
         let mut state = self.state();
         loop {
@@ -173,9 +174,9 @@ impl Shared {
         }
     }
 
-    /// Appends what waits.
+    /// Appends the waiting events as one batch.
     fn write<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        // Without a lease nobody could be kept from writing beside us.
+        // Without a lease, nothing would keep other processes from appending.
         let Some(lease) = state.lease.clone() else {
             state.fail(given_up("this process has not got the run in hand"));
             return state;
@@ -183,7 +184,7 @@ impl Shared {
         let (events, expected) = (std::mem::take(&mut state.waiting), state.position);
         state.position += events.len() as u64;
         state.writing = true;
-        // An append that fails may have landed all the same.
+        // A failed append may have reached the store.
         state.in_hand = true;
         drop(state);
 
@@ -201,7 +202,7 @@ impl Shared {
             }
             Err(error) => {
                 if expected == 0 && matches!(error, StoreError::Conflict { .. } | StoreError::Fenced { .. }) {
-                    // The run's first lease is the one of him who has begun it, and not ours to let go of.
+                    // The first lease belongs to the process that began the run; it is not ours to release.
                     (state.lease, state.in_hand) = (None, false);
                 }
                 state.fail(error);
@@ -212,7 +213,7 @@ impl Shared {
         state
     }
 
-    /// Waits until all that was said is in the store, or cannot get there.
+    /// Waits until all queued events are in the store, or an append has failed.
     fn settle(&self) {
         let under_way = |state: &mut State| state.failed.is_none() && (state.writing || !state.waiting.is_empty());
         drop(self.changed.wait_while(self.state(), under_way).unwrap_or_else(PoisonError::into_inner));
@@ -228,10 +229,10 @@ impl Shared {
 }
 
 impl State {
-    /// Has `events` wait for the store.
+    /// Queues `events`.
     ///
     /// # Errors
-    /// An append has failed. Nothing comes behind it: what it had to say may be missing, and may be there all the same.
+    /// An earlier append has failed. No event may follow it: its events may or may not be in the store.
     fn say(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
         if let Some(failed) = &mut self.failed {
             return Err(failed.tell());
@@ -240,13 +241,13 @@ impl State {
         Ok(())
     }
 
-    /// Ends the log here.
+    /// Records the failure and drops the waiting events.
     fn fail(&mut self, error: StoreError) {
         self.failed = Some(Failed { error: Some(error) });
         self.waiting.clear();
     }
 
-    /// How much text the waiting artifacts are.
+    /// Returns the size of the waiting artifacts, in bytes of payload text.
     fn waiting_text(&self) -> usize {
         self.waiting.iter().flat_map(|event| &event.artifacts).map(|artifact| artifact.payload_text().len()).sum()
     }
@@ -262,7 +263,7 @@ fn given_up(message: &str) -> StoreError {
     StoreError::Backend { message: message.into(), transient: false, source: "nothing more is appended to it".into() }
 }
 
-/// The artifacts of a run's store, and those that its log has not brought there yet.
+/// The artifacts in the store of a run, and those that still wait to be appended.
 struct LoggedArtifacts(Arc<Shared>);
 
 impl ArtifactSource for LoggedArtifacts {

@@ -1,5 +1,4 @@
-//! One run under way: load, decide, do, append, evolve. How a step is made ready, how it is done, and how the log is
-//! written stand in files of their own.
+//! Drives one run: load, decide, do, append, evolve. Submodules prepare a step, execute it, and write the log.
 
 mod execute;
 mod log;
@@ -19,7 +18,7 @@ use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolv
 use crate::step::{Files, Inputs, StepDefinition, StepId};
 use crate::store::{EventStore, Holder, Lease, NewEvent};
 
-/// How far to go.
+/// How far to drive a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
     /// To the end of one step.
@@ -28,23 +27,23 @@ pub(super) enum Until {
     FlowEnds,
 }
 
-/// A run under way: its state, and what the log does not need to know of it.
+/// A run in progress: its state, and what the log does not hold.
 pub(super) struct Session {
     flow_id: FlowId,
     store: Arc<dyn EventStore>,
     instance: FlowInstance,
-    /// Events that have been decided and that the log has not been given yet.
+    /// Events that have been applied to `instance` and not yet appended.
     held: Vec<NewEvent>,
     log: RunLog,
-    /// The work that was finished since the log was last known to be in the store.
+    /// The cache keys of steps that finished since the last flush, whose events may not be in the store yet.
     unsettled: HashSet<CacheKey>,
-    /// What is known of the runs that results come from.
+    /// The earlier runs that results may come from.
     earlier: EarlierResults,
-    /// The step that this process has made ready to run, with its inputs.
+    /// The step that this process has prepared: its index, the step, and its inputs.
     ready: Option<(usize, FlowStep, Inputs)>,
-    /// The history that it takes, which no step has put out.
+    /// The artifact of the history that the prepared step takes; no step outputs it.
     history: Vec<Artifact>,
-    /// Typed values that later steps will take.
+    /// The typed values that later steps take.
     handed: HashMap<OutputAddress, Handed>,
     files: Arc<Files>,
 }
@@ -58,7 +57,7 @@ impl Session {
             _ => {
                 let (store, holder) = (&engine.store, Holder::this_process());
                 let lease = store.lease(flow_id, &holder, engine.takeover)?;
-                // Whoever had the run before us may have written until we took it.
+                // The previous holder may have appended until we acquired the lease.
                 if store.next_position(flow_id)? != instance.next_position() {
                     instance = engine.instance_for(flow_id)?;
                 }
@@ -68,7 +67,7 @@ impl Session {
         Ok(Self::of(engine, instance, lease))
     }
 
-    /// A run of which nothing is stored, as far as this process can know.
+    /// Begins a run that has no events, as far as this process can know.
     pub(super) fn begin(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
         let instance = engine.repository.load(flow_id, &[], &engine.definition)?;
         Ok(Self::of(engine, instance, Some(Lease::of_new_run(flow_id, Holder::this_process()))))
@@ -83,17 +82,17 @@ impl Session {
         Self { flow_id, store, instance, held, log, unsettled, earlier, ready, history, handed, files }
     }
 
-    /// Whether this session may write the run: not one that has ended, nor one that somebody else has begun.
+    /// Whether this session may append: not to a run that has ended or that another process has begun.
     pub(super) fn may_write(&self) -> bool {
         self.log.may_write()
     }
 
-    /// Goes on to where `until` says. Whatever stops it, what the run has been through by then is in the store, unless
-    /// that is what failed.
+    /// Drives the run as far as `until` says. On an error, also flushes the events so far, unless the flush itself
+    /// fails.
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
         let driven = self.drive_on(engine, until);
         if driven.is_err() && !self.held.is_empty() && self.may_write() {
-            // The first error is the one to tell.
+            // Return the first error, log the second.
             if let Err(error) = self.flush() {
                 tracing::warn!(flow_id = %self.flow_id, %error, "the last events of the run could not be stored");
             }
@@ -162,12 +161,12 @@ impl Session {
         }
     }
 
-    /// Lets the time pass that is to lie before the step's next attempt. `false` if the run is asked to stop meanwhile.
+    /// Waits until the step's next attempt is due. Returns `false` if the run is asked to stop meanwhile.
     fn wait_for(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
         let Some(step) = self.instance.steps().get(index) else { return Ok(true) };
         let (Some(begin), attempt) = (step.not_before, step.attempt) else { return Ok(true) };
         self.flush()?;
-        // The time was set by the clock of whoever met the failure, which may have been wrong. No wait is longer than the
+        // The process that recorded the failure set the time, perhaps by a wrong clock. Wait no longer than the
         // manifest says.
         let policy = self.instance.recorded(index).and_then(|step| step.retry.as_ref());
         let longest = policy.map_or(0, |policy| policy.wait_ms(attempt));
@@ -175,12 +174,12 @@ impl Session {
         Ok(wait_until(engine.clock.as_ref(), begin, &engine.cancel))
     }
 
-    /// The state of the run, with what is held.
+    /// Returns the state of the run, including held events.
     pub(super) fn instance(&self) -> &FlowInstance {
         &self.instance
     }
 
-    /// Takes the right to go on with a run that had ended.
+    /// Acquires the lease on a run that had ended, so that it can continue.
     pub(super) fn take_lease(&mut self, engine: &FlowEngine) -> Result<(), CoreEngineError> {
         if !self.may_write() {
             self.log.take(self.store.lease(self.flow_id, &Holder::this_process(), engine.takeover)?);
@@ -188,7 +187,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes an event as having happened; the store hears of it with the next [`flush`](Self::flush).
+    /// Applies an event to the state; the next [`flush`](Self::flush) appends it.
     pub(super) fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
         let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
         self.instance = evolve_own(before, &event.kind)?;
@@ -196,13 +195,13 @@ impl Session {
         Ok(())
     }
 
-    /// Holds what `prepare` made of a step, with the history that the step takes.
+    /// Holds the event that `prepare` returned, with the history that the step takes.
     pub(super) fn hold_start(&mut self, event: FlowEventKind) -> Result<(), CoreEngineError> {
         let artifacts = std::mem::take(&mut self.history);
         self.hold(NewEvent { kind: event, artifacts })
     }
 
-    /// Appends what is held. When it returns, all that the run has been through is in the store.
+    /// Appends the held events. On return, all events of the run are in the store.
     pub(super) fn flush(&mut self) -> Result<(), CoreEngineError> {
         self.log.append(std::mem::take(&mut self.held))?;
         self.unsettled.clear();
@@ -225,9 +224,9 @@ impl Session {
     }
 }
 
-/// Whether the step may work while the log is still told that it starts. One whose result may stand in for running it is
-/// a function of what it is given, so that nothing is lost if it has worked and nobody knows; what leaves something
-/// behind waits until all before it is in the store.
+/// Whether the step may work while the log still records its start. A reusable step without side effects depends only
+/// on its inputs, so nothing is lost if it ran and the log does not say so. A step with side effects waits until all
+/// earlier events are in the store.
 fn runs_ahead(step: &dyn StepDefinition) -> bool {
     step.is_reusable() && !step.has_effects()
 }

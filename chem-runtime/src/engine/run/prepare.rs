@@ -1,4 +1,4 @@
-//! Making a step ready: its inputs, its fingerprint, and whether a person has to be asked first.
+//! Prepares a step: gathers its inputs, computes its fingerprint, and asks a person if it has a gate.
 
 use super::Session;
 use crate::artifact::ArtifactValue as _;
@@ -9,7 +9,7 @@ use crate::flow::history_of;
 use crate::step::{Inputs, StepDefinition};
 
 impl Session {
-    /// Makes the step ready to run: the event says so, or says why it cannot be, or asks whether it may be.
+    /// Prepares the step. Returns the event to hold: that it starts, that it cannot, or the question to a person.
     pub(in crate::engine) fn prepare(
         &mut self,
         engine: &FlowEngine,
@@ -31,7 +31,7 @@ impl Session {
         if let Some(question) = started.as_ref().ok().and_then(|started| self.question(index, started)) {
             return Ok(FlowEventKind::UserInteractionRequested(question));
         }
-        // What is set anew has to be hashed anew; otherwise the files that it reads are read once.
+        // Parameters from an approval have to be hashed; without them, input files are read only once.
         let ready = started.and_then(|started| match self.approved(index, planned)? {
             Some(step) => Ok((begin(step.step())?, step)),
             None => Ok((started, planned.clone())),
@@ -49,13 +49,13 @@ impl Session {
         }
     }
 
-    /// Makes ready a step that an earlier process had started. `false` if that comes out otherwise than it did then,
-    /// because a file has changed or is gone; the event that says so is then held.
+    /// Prepares a step that an earlier process had started. Returns `false` if its fingerprint differs now, because a
+    /// file has changed or is missing; holds the event that says so.
     pub(super) fn prepare_again(&mut self, engine: &FlowEngine, index: usize) -> Result<bool, CoreEngineError> {
         let before = self.instance.steps()[index].fingerprint();
         let event = self.prepare(engine, index)?;
         match &event {
-            // Not compared part by part: a parameter that is 5.0 here reads back from the log as 5.
+            // Compare fingerprints, not components: a parameter that is 5.0 here reads back from the log as 5.
             FlowEventKind::StepStarted(now) if before == Some(now.fingerprint) => Ok(true),
             _ => {
                 self.hold_start(event)?;
