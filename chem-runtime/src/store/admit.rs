@@ -1,8 +1,7 @@
-//! What every store checks before it takes a batch.
+//! Checks that every store applies to a batch before it stores it.
 //!
-//! A store that could hold a value which another could not would make two logs differ, so no store decides for itself:
-//! all of them write what [`admit`] hands them, and refuse what it refuses. Positions and transactions are each store's
-//! own.
+//! If one store accepted a value that another cannot represent, their logs would differ. Therefore every store writes
+//! what [`admit`] returns and refuses what it refuses. Positions and transactions are left to each store.
 
 use jiff::Timestamp;
 
@@ -11,38 +10,38 @@ use crate::artifact::Artifact;
 use crate::event::{FlowEventKind, FlowId};
 use crate::fingerprint::{CanonicalError, CanonicalText, canonical_json};
 
-/// An event that may be stored.
+/// An event that passed the checks.
 pub(super) struct Admitted {
-    /// The name of its kind.
+    /// The kind's name, as in the log.
     pub(super) event_type: &'static str,
-    /// Its payload as canonical JSON.
+    /// The payload as canonical JSON.
     pub(super) payload: String,
-    /// The event as it reads back from that text, where it is not sure to read back as it is.
+    /// The event as parsed back from `payload`; `None` if it is certain to equal the original.
     pub(super) reads_back_as: Option<FlowEventKind>,
-    /// The artifacts that land with it.
+    /// The artifacts to store with it.
     pub(super) artifacts: Vec<AdmittedArtifact>,
 }
 
-/// An artifact that may be stored.
+/// An artifact that passed the checks.
 pub(super) struct AdmittedArtifact {
-    /// The artifact, with its metadata as it reads back. The payload is canonical by construction.
+    /// The artifact, with its metadata parsed back from `metadata`. Its payload is canonical by construction.
     pub(super) artifact: Artifact,
-    /// Its metadata as canonical JSON.
+    /// The metadata as canonical JSON; `None` if it has none.
     pub(super) metadata: Option<String>,
 }
 
-/// The batch as it is to be stored.
+/// Returns the batch in the form to store.
 ///
 /// # Errors
-/// [`StoreError::Refused`] and [`StoreError::RefusedArtifact`] for what cannot be stored, with the path where it stands.
+/// Returns [`StoreError::Refused`] or [`StoreError::RefusedArtifact`] for a value that cannot be stored, with its path.
 pub(super) fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted>, StoreError> {
     events.iter().map(|event| admit_one(flow_id, event)).collect()
 }
 
-/// Artifacts as they are to be stored by themselves.
+/// Returns artifacts in the form to store without an event.
 ///
 /// # Errors
-/// [`StoreError::RefusedArtifact`] for one that cannot be stored.
+/// Returns [`StoreError::RefusedArtifact`] for an artifact that cannot be stored.
 pub(super) fn admit_artifacts(artifacts: &[Artifact]) -> Result<Vec<AdmittedArtifact>, StoreError> {
     artifacts.iter().map(admit_artifact).collect()
 }
@@ -73,7 +72,7 @@ fn admit_artifact(artifact: &Artifact) -> Result<AdmittedArtifact, StoreError> {
     Ok(AdmittedArtifact { artifact: artifact.clone().with_metadata(read), metadata: Some(text) })
 }
 
-/// The time to store with an event: to the microsecond, which is as fine as every store holds it.
+/// Returns the timestamp for new events: the current time to the microsecond, the precision of every store.
 pub(super) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)

@@ -1,4 +1,4 @@
-//! The store in memory: the reference for what every store does, and what tests use.
+//! The in-memory store: the reference implementation, used by tests.
 
 mod size;
 
@@ -17,7 +17,7 @@ use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
-/// Keeps events and artifacts for as long as it lives.
+/// Keeps events and artifacts in memory, for the lifetime of the value.
 ///
 /// ```
 /// use chem_runtime::store::{EventStore, InMemoryEventStore};
@@ -30,19 +30,19 @@ use crate::fingerprint::{ArtifactHash, CacheKey};
 #[derive(Debug, Default)]
 pub struct InMemoryEventStore {
     state: Mutex<State>,
-    /// Wakes those who wait for the next event.
+    /// Wakes the readers that wait for the next event.
     appended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     flows: HashMap<FlowId, Vec<FlowEvent>>,
-    /// Every event by its run and position, in the order of `seq`, which counts from 1.
+    /// The run and position of every event, ordered by `seq`, which counts from 1.
     log: Vec<(FlowId, u64)>,
     artifacts: BTreeMap<ArtifactHash, Artifact>,
-    /// The run that has stored an artifact first.
+    /// The run that stored each artifact first.
     produced_by: HashMap<ArtifactHash, FlowId>,
-    /// The `StepFinished` of each cache key, in the order of `seq`.
+    /// The `StepFinished` events of each cache key, ordered by `seq`.
     results: HashMap<CacheKey, Vec<StoredResult>>,
     leases: HashMap<FlowId, HeldLease>,
 }
@@ -72,13 +72,14 @@ impl State {
 }
 
 impl InMemoryEventStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change below is made whole before the lock is let go, so a panic elsewhere leaves nothing half done.
+        // Every change below completes before the lock is released, so the state is consistent even if a panic poisoned
+        // it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -187,7 +188,7 @@ impl EventStore for InMemoryEventStore {
         let (admitted, mut state) = (admit_artifacts(artifacts)?, self.state());
         let before = state.artifacts.len();
         for AdmittedArtifact { artifact, .. } in admitted {
-            // Nothing in memory comes to hold another content than it was stored with.
+            // An artifact in memory cannot become damaged, so only missing ones are stored.
             state.artifacts.entry(artifact.hash()).or_insert(artifact);
         }
         Ok((state.artifacts.len() - before) as u64)
@@ -233,7 +234,7 @@ impl EventStore for InMemoryEventStore {
 
     fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
         let state = self.state();
-        // An append of nothing leaves a run without events, which is none.
+        // An append without events leaves an entry without events, which is not a run.
         let begun = state.flows.iter().filter(|(_, events)| !events.is_empty()).map(|(flow_id, _)| *flow_id);
         let mut matching: Vec<FlowId> = begun.filter(|flow_id| flow_id.to_string().starts_with(prefix)).collect();
         matching.sort_unstable();

@@ -1,15 +1,16 @@
-//! From events to the state of a run.
+//! Builds the state of a run from its events.
 
 use crate::event::{FlowEvent, FlowId};
 use crate::fingerprint::DefinitionHash;
 use crate::flow::{FlowDefinition, FlowInstance, ReplayError, replay};
 
-/// Makes the state of a run from its events.
+/// Builds the state of a run from its events.
 pub trait FlowRepository: Send + Sync {
-    /// The state that `events` tell of the run `flow_id`, which has to be a run of `definition`.
+    /// Returns the state of the run `flow_id` after `events`. The run must be one of `definition`.
     ///
     /// # Errors
-    /// [`LoadError::OtherDefinition`] if it is a run of another flow, [`LoadError::Replay`] if its log is broken.
+    /// Returns [`LoadError::OtherDefinition`] if it is a run of another flow, and [`LoadError::Replay`] if its log is
+    /// broken.
     fn load(
         &self,
         flow_id: FlowId,
@@ -20,7 +21,7 @@ pub trait FlowRepository: Send + Sync {
     }
 }
 
-/// The state, if it is the one of a run of `definition`.
+/// Returns the state if it belongs to a run of `definition`.
 pub(super) fn checked(instance: FlowInstance, definition: &FlowDefinition) -> Result<FlowInstance, LoadError> {
     match instance.initialized() {
         Some(initialized) if initialized.definition_hash != definition.hash() => Err(LoadError::OtherDefinition {
@@ -32,30 +33,30 @@ pub(super) fn checked(instance: FlowInstance, definition: &FlowDefinition) -> Re
     }
 }
 
-/// Why a run's state cannot be made.
+/// The state of a run cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// The log is broken.
+    /// The log violates the rules for events.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The run is one of another flow.
+    /// The run belongs to another flow.
     #[error("run {flow_id} has the steps {recorded}, and the definition given for it has {given}")]
     OtherDefinition {
-        /// The run.
+        /// The run to load.
         flow_id: FlowId,
-        /// The hash of its recorded definition.
+        /// The hash of the definition recorded in the run.
         recorded: DefinitionHash,
-        /// The hash of the definition given for it.
+        /// The hash of the definition that the caller passed.
         given: DefinitionHash,
     },
 }
 
-/// Replays from the events it is given, and keeps nothing.
+/// Replays the given events on each call, and caches nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InMemoryFlowRepository;
 
 impl InMemoryFlowRepository {
-    /// A repository.
+    /// Creates a repository.
     pub fn new() -> Self {
         Self
     }

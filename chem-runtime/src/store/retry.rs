@@ -1,4 +1,4 @@
-//! Trying again what may go through later.
+//! Retries operations after transient failures.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::thread;
@@ -6,24 +6,25 @@ use std::time::{Duration, Instant};
 
 use super::{ErrorClass, StoreError};
 
-/// After so many failures whoever runs the program is told, once: most that fail twice go through then.
+/// The number of failures after which to warn the user, once. Most operations that fail twice succeed on the third
+/// attempt.
 const PATIENCE: u32 = 3;
 
-/// How often to try again, and how long to wait in between.
+/// How often to retry, and how long to wait between attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How many times to try, the first time included.
+    /// The maximum number of attempts, including the first.
     pub attempts: u32,
-    /// The longest wait before the second attempt. It doubles with every further one.
+    /// The maximum wait before the second attempt. It doubles with each further attempt.
     pub first_wait: Duration,
-    /// The longest wait of all.
+    /// The upper bound of every wait.
     pub longest_wait: Duration,
-    /// No attempt begins later than this after the first.
+    /// The time after the first attempt within which further attempts may begin.
     pub within: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// Ten attempts within a minute: enough for a server that restarts, and for a standby that takes over.
+    /// Returns a policy of ten attempts within a minute: enough for a server restart or a failover to a standby.
     fn default() -> Self {
         Self {
             attempts: 10,
@@ -35,27 +36,28 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Does not try again.
+    /// Never retries.
     pub const NEVER: Self =
         Self { attempts: 1, first_wait: Duration::ZERO, longest_wait: Duration::ZERO, within: Duration::ZERO };
 
-    /// The longest wait after `failed` failures.
+    /// Returns the maximum wait after `failed` failures.
     fn bound(&self, failed: u32) -> Duration {
         self.first_wait.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(self.longest_wait)
     }
 
-    /// How long to wait after `failed` failures: anything up to the bound, so that writers which failed together do not
-    /// come back together.
+    /// Returns a random wait up to the maximum after `failed` failures, so that writers that failed together do not
+    /// retry together.
     fn wait(&self, failed: u32) -> Duration {
         let bound = self.bound(failed);
-        // A new map's hasher is seeded at random.
+        // The hasher of a new map has a random seed.
         let random = RandomState::new().build_hasher().finish() as u32;
         bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 }
 
-/// Does `work` until it succeeds, fails for good, or has failed as often as `policy` allows; the last error is returned.
-/// Only errors of the class [`ErrorClass::Transient`] lead to another attempt. `work` is told how often it has failed.
+/// Calls `work` until it succeeds, fails permanently, or has failed as often as `policy` allows; then returns the last
+/// error. Retries only after errors of the class [`ErrorClass::Transient`]. Passes `work` the number of failures so
+/// far.
 ///
 /// ```
 /// use chem_runtime::store::{RetryPolicy, StoreError, with_retry};
@@ -80,7 +82,7 @@ pub fn with_retry<T>(
                 if failed >= policy.attempts || begun.elapsed() + wait > policy.within {
                     return Err(error.after(failed, begun.elapsed()));
                 }
-                // How long an attempt takes before it fails is not known, only that none begins after that time.
+                // `within` limits when an attempt begins, not how long it takes to fail.
                 let seconds = policy.within.saturating_sub(begun.elapsed()).as_secs();
                 match failed {
                     PATIENCE if seconds > 0 => {
@@ -122,7 +124,7 @@ mod tests {
             calls += 1;
             Err(backend(true))
         });
-        // What one attempt says of its own wait is not how long all of them took.
+        // The reported time covers all attempts, not only the last.
         assert_eq!(result.unwrap_err().to_string(), "failed; it was tried 4 times in 0 s");
         assert_eq!(calls, QUICK.attempts);
     }

@@ -1,31 +1,30 @@
-//! The schema of a store: how old it is, how it is brought up to date, and whether it is still what it was made.
+//! The schema of a store: its version, its migrations, and changes made to it by other means.
 //!
-//! What a person asks of it goes through [`status`], [`migrate`] and [`check`], whichever store it is. How a store finds
-//! out is for each of them to know.
+//! [`status`], [`migrate`] and [`check`] work on every kind of store and leave the details to its module.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{StoreError, StoreUrl, sqlite};
 
-/// A migration by number and name.
+/// A migration's number and name.
 pub type Version = (u32, String);
 
-/// How the schema of a store stands to this program.
+/// The state of a store's schema, compared with the migrations that this program knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaStatus {
-    /// The migrations that were applied.
+    /// The migrations that were applied to the store.
     pub applied: Vec<Version>,
-    /// The migrations that this program knows and the store has not seen.
+    /// The migrations that this program knows and the store lacks.
     pub pending: Vec<Version>,
-    /// Whether the store holds any event.
+    /// Whether the store contains any events.
     pub has_events: bool,
-    /// What keeps this program from using the store, however it is migrated.
+    /// The reason why this program cannot use the store, even after a migration; `None` if there is none.
     pub obstacle: Option<String>,
 }
 
 impl SchemaStatus {
-    /// Whether the store can be used as it is.
+    /// Returns whether the store can be used without a migration.
     pub fn is_current(&self) -> bool {
         self.pending.is_empty() && self.obstacle.is_none()
     }
@@ -48,21 +47,21 @@ impl fmt::Display for SchemaStatus {
     }
 }
 
-/// What has become of an object of the schema.
+/// How an object of the schema differs from what the migrations create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriftKind {
-    /// It is gone.
+    /// The object is missing.
     Missing,
-    /// It is another one.
+    /// The object has a different definition.
     Changed,
-    /// It is not the program's.
+    /// The migrations do not create the object.
     Extra,
-    /// It is a right that nobody needs to read and to run.
+    /// The object is a right that neither readers nor runners need.
     Excessive,
 }
 
 impl DriftKind {
-    /// The kind as the command line prints it for scripts.
+    /// Returns the name that the command line prints for scripts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -73,16 +72,16 @@ impl DriftKind {
     }
 }
 
-/// An object that is not as the migrations made it.
+/// An object that differs from what the migrations create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
-    /// What has become of it.
+    /// How it differs.
     pub kind: DriftKind,
-    /// Which one, as in `trigger event_log.event_log_is_append_only`.
+    /// The object's type and name, as in `trigger event_log.event_log_is_append_only`.
     pub object: String,
-    /// The SQL that makes it as it should be.
+    /// The SQL that creates the object as expected; `None` if it is not expected.
     pub expected: Option<String>,
-    /// The SQL that makes it as it is.
+    /// The SQL that creates the object as found; `None` if it was not found.
     pub found: Option<String>,
 }
 
@@ -103,7 +102,7 @@ impl fmt::Display for Drift {
     }
 }
 
-/// What differs between two schemas, each as the SQL of its objects by name.
+/// Returns the differences between two schemas, each given as the SQL of its objects by name.
 pub(super) fn compare(expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> Vec<Drift> {
     let drift = |kind, object: &String| {
         let (expected, found) = (expected.get(object).cloned(), found.get(object).cloned());
@@ -118,7 +117,7 @@ pub(super) fn compare(expected: &BTreeMap<String, String>, found: &BTreeMap<Stri
     made.chain(extra.map(|object| drift(DriftKind::Extra, object))).collect()
 }
 
-/// How the schema of the store at `url` stands. Changes nothing.
+/// Returns the state of the schema of the store at `url`. Changes nothing.
 pub fn status(url: &StoreUrl) -> Result<SchemaStatus, StoreError> {
     match url {
         StoreUrl::Memory => Ok(no_schema()),
@@ -130,11 +129,12 @@ pub fn status(url: &StoreUrl) -> Result<SchemaStatus, StoreError> {
     }
 }
 
-/// Brings the schema of the store at `url` up to date, and returns the migrations that were applied for it. A store that
-/// is not there yet is made.
+/// Brings the schema of the store at `url` up to date and returns the migrations that it applied. Creates the store if
+/// it does not exist.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if it was made by a later release, or is not what this program's migrations make.
+/// Returns [`StoreError::Unusable`] if a later release made the store, or its schema is not one that this program's
+/// migrations create.
 pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, StoreError> {
     match url {
         StoreUrl::Memory => Ok(Vec::new()),
@@ -146,11 +146,11 @@ pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, StoreError> {
     }
 }
 
-/// What of the schema of the store at `url` has drifted.
+/// Returns the objects in the schema of the store at `url` that differ from what the migrations create.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if the store has an older or a newer schema, with which this one cannot be compared;
-/// [`StoreError::Corrupt`] if the store is damaged.
+/// Returns [`StoreError::Unusable`] if the schema is older or newer than this program's and cannot be compared with it,
+/// and [`StoreError::Corrupt`] if the store is damaged.
 pub fn check(url: &StoreUrl) -> Result<Vec<Drift>, StoreError> {
     match url {
         StoreUrl::Memory => Ok(Vec::new()),
@@ -162,20 +162,21 @@ pub fn check(url: &StoreUrl) -> Result<Vec<Drift>, StoreError> {
     }
 }
 
-/// What a role of a database may do with a store.
+/// The rights of a database role on a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
-    /// Everything that only reads.
+    /// May read everything.
     Reader,
-    /// Besides, run flows: append to runs and hold their leases, by the functions of the store.
+    /// May also run flows: append to runs and hold their leases, through the functions of the store.
     Runner,
 }
 
-/// Gives the role `role` of the database these rights on the store at `url`, and takes all others from it. Returns the
-/// statements that do so; with `only_tell` they are not executed.
+/// Grants the database role `role` exactly these rights on the store at `url`, and revokes all others. Returns the
+/// statements that do so; with `only_tell`, does not execute them.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if the store has no roles, there is no such role, or it is not for this user to do so.
+/// Returns [`StoreError::Unusable`] if the store has no roles, the role does not exist, or this user may not grant the
+/// rights.
 pub fn grant(url: &StoreUrl, role: &str, rights: Rights, only_tell: bool) -> Result<Vec<String>, StoreError> {
     match url {
         StoreUrl::Memory | StoreUrl::Sqlite(_) => {
@@ -200,7 +201,7 @@ pub fn grant(url: &StoreUrl, role: &str, rights: Rights, only_tell: bool) -> Res
     }
 }
 
-/// Memory has no schema that could be old.
+/// Returns the status of a store without a schema.
 fn no_schema() -> SchemaStatus {
     SchemaStatus { applied: Vec::new(), pending: Vec::new(), has_events: false, obstacle: None }
 }

@@ -1,90 +1,90 @@
-//! How much room a store takes: table by table, and for each of its largest flows and runs.
+//! The size of a store: of its tables, and of its largest flows and runs.
 
 use crate::event::FlowId;
 
-/// How much a store holds.
+/// The size of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreSize {
-    /// How many runs there are.
+    /// The number of runs in the store.
     pub runs: u64,
-    /// The tables, the largest first.
+    /// The tables, largest first.
     pub tables: Vec<TableSize>,
 }
 
 impl StoreSize {
-    /// Returns the bytes of all tables and their indexes.
+    /// Returns the total size of all tables and their indexes, in bytes.
     pub fn bytes(&self) -> u64 {
         self.tables.iter().map(|table| table.bytes).sum()
     }
 
-    /// Orders the tables by size.
+    /// Creates a size from tables in any order.
     pub(super) fn new(runs: u64, mut tables: Vec<TableSize>) -> Self {
         tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
         Self { runs, tables }
     }
 }
 
-/// How much room a table takes.
+/// The size of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSize {
-    /// The table's name.
+    /// The table's name in the database.
     pub name: String,
-    /// How many rows it has.
+    /// The number of rows, possibly estimated.
     pub rows: u64,
-    /// Whether `rows` is an estimate of the database: to count the rows of a large table in PostgreSQL is to read it.
+    /// Whether `rows` is the database's estimate. PostgreSQL would have to read a large table to count its rows.
     pub is_estimate: bool,
-    /// The bytes of the table and of its indexes: whole pages, as they are on disk. In memory those of the texts.
+    /// The size of the table and its indexes in bytes: whole pages on disk, or the text alone in memory.
     pub bytes: u64,
-    /// The bytes of its indexes among them.
+    /// The part of `bytes` that the indexes take.
     pub index_bytes: u64,
 }
 
-/// What takes the most room in a store.
+/// The largest flows and runs of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Largest {
-    /// The largest flows, all runs of each taken together, the largest first.
+    /// The largest flows, by the total size of their runs, largest first.
     pub flows: Vec<FlowSize>,
-    /// The largest runs, the largest first.
+    /// The largest runs, largest first.
     pub runs: Vec<RunSize>,
 }
 
-/// How much room the runs of a flow take.
+/// The total size of a flow's runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowSize {
-    /// The flow's name; `None` for runs that do not begin as a run of a flow does.
+    /// The flow's name; `None` for runs whose first event does not name one.
     pub flow: Option<String>,
-    /// How many runs it has.
+    /// The number of the flow's runs.
     pub runs: u64,
-    /// What they hold.
+    /// The events and artifacts of all its runs.
     pub contents: Contents,
 }
 
-/// How much room a run takes.
+/// The size of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSize {
-    /// The run.
+    /// The run's id.
     pub flow_id: FlowId,
-    /// The flow's name; `None` if the run does not begin as a run of a flow does.
+    /// The flow's name; `None` if the run's first event does not name one.
     pub flow: Option<String>,
-    /// What it holds.
+    /// The run's events and artifacts.
     pub contents: Contents,
 }
 
-/// Events and artifacts, without what rows and indexes cost besides.
+/// The size of events and artifacts, without the overhead of rows and indexes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// How many events.
+    /// The number of events.
     pub events: u64,
-    /// The bytes of their payloads, as they are stored: PostgreSQL compresses large ones.
+    /// The stored size of their payloads in bytes. PostgreSQL compresses large ones.
     pub event_bytes: u64,
-    /// How many artifacts. An artifact counts for the run that stored it first.
+    /// The number of artifacts. An artifact counts for the run that stored it first.
     pub artifacts: u64,
-    /// The bytes of their payloads and metadata, as they are stored.
+    /// The stored size of their payloads and metadata in bytes.
     pub artifact_bytes: u64,
 }
 
 impl Contents {
-    /// Returns the bytes of events and artifacts.
+    /// Returns the total size of events and artifacts, in bytes.
     pub fn bytes(&self) -> u64 {
         self.event_bytes + self.artifact_bytes
     }

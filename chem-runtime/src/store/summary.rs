@@ -1,4 +1,4 @@
-//! A run in a line, and which runs are asked for.
+//! Summaries of runs, and filters for listing them.
 
 use jiff::Timestamp;
 
@@ -6,34 +6,34 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::Fingerprint;
 use crate::flow::FlowStatus;
 
-/// What a list of runs shows of each.
+/// The first and last event of a run, for lists.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowSummary {
-    /// How the run began.
+    /// The run's first event.
     pub first: FlowEvent,
-    /// The latest that happened to it.
+    /// The run's last event so far.
     pub last: FlowEvent,
-    /// One letter for each event, such as `ISFSFC`, if the letters were asked for.
+    /// One letter for each event, such as `ISFSFC`; `None` unless requested by [`RunFilter::letters`].
     pub event_variants: Option<String>,
 }
 
 impl FlowSummary {
-    /// The run.
+    /// Returns the run's id.
     pub fn flow_id(&self) -> FlowId {
         self.first.flow_id
     }
 
-    /// The flow's name.
+    /// Returns the flow's name; `None` if the first event does not name one.
     pub fn flow(&self) -> Option<&str> {
         flow_begun_by(&self.first.kind)
     }
 
-    /// How the run stands.
+    /// Returns the run's status, derived from its last event.
     pub fn status(&self) -> FlowStatus {
         status_after(&self.last.kind)
     }
 
-    /// The flow's fingerprint once the run is complete.
+    /// Returns the flow's fingerprint; `None` unless the run has completed.
     pub fn flow_fingerprint(&self) -> Option<Fingerprint> {
         match &self.last.kind {
             FlowEventKind::FlowCompleted(completed) => Some(completed.flow_fingerprint),
@@ -42,23 +42,23 @@ impl FlowSummary {
     }
 }
 
-/// Which runs are asked for, and what of them. All of them, where it says nothing.
+/// Selects runs by flow, status and time. The default selects all runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
-    /// Those of the flow of this name.
+    /// Selects runs of the flow with this name.
     pub flow: Option<String>,
-    /// Those of this status.
+    /// Selects runs with this status.
     pub status: Option<FlowStatus>,
-    /// Those that began at this moment or later.
+    /// Selects runs that began at this time or later.
     pub since: Option<Timestamp>,
-    /// Those that began before this moment.
+    /// Selects runs that began before this time.
     pub until: Option<Timestamp>,
-    /// Whether the letters of their events are wanted, for which every event of a run is looked up.
+    /// Whether to return the letters of the events, which requires a lookup of every event of a run.
     pub letters: bool,
 }
 
 impl RunFilter {
-    /// Whether a run that begins with `first` and has got to `last` is asked for.
+    /// Returns whether the filter selects a run with these first and last events.
     pub(super) fn takes(&self, first: &FlowEvent, last: &FlowEventKind) -> bool {
         self.flow.as_deref().is_none_or(|flow| flow_begun_by(&first.kind) == Some(flow))
             && self.status.is_none_or(|status| status_after(last) == status)
@@ -67,7 +67,7 @@ impl RunFilter {
     }
 }
 
-/// The name of the flow of which a run begins with `first`.
+/// Returns the flow's name from a run's first event; `None` if the event does not name one.
 pub(super) fn flow_begun_by(first: &FlowEventKind) -> Option<&str> {
     match first {
         FlowEventKind::FlowInitialized(initialized) => Some(&initialized.flow),
@@ -75,7 +75,7 @@ pub(super) fn flow_begun_by(first: &FlowEventKind) -> Option<&str> {
     }
 }
 
-/// How a run stands whose last event is `last`.
+/// Returns the status of a run whose last event is `last`.
 pub(super) fn status_after(last: &FlowEventKind) -> FlowStatus {
     match last {
         FlowEventKind::FlowCompleted(_) => FlowStatus::Completed,

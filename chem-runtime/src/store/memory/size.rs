@@ -1,4 +1,4 @@
-//! How much the store in memory holds, in bytes of text.
+//! Measures the in-memory store, in bytes of text.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -52,7 +52,7 @@ pub(super) fn largest(state: &State, limit: usize) -> Largest {
         of_flow.contents.artifacts += contents.artifacts;
         of_flow.contents.artifact_bytes += contents.artifact_bytes;
     }
-    // Of flows of one size the order of their names is kept.
+    // The sort is stable, so flows of equal size stay ordered by name.
     let mut flows: Vec<FlowSize> = flows.into_values().collect();
     flows.sort_by_key(|flow| Reverse(flow.contents.bytes()));
     flows.truncate(limit);
@@ -61,13 +61,13 @@ pub(super) fn largest(state: &State, limit: usize) -> Largest {
     Largest { flows, runs }
 }
 
-/// The runs that have an event: an append of nothing leaves one without.
+/// Iterates over the runs that have an event. An append without events leaves an entry without events.
 fn begun(state: &State) -> impl Iterator<Item = (&FlowId, &Vec<FlowEvent>)> {
     state.flows.iter().filter(|(_, events)| !events.is_empty())
 }
 
 fn event_bytes(event: &FlowEvent) -> u64 {
-    // What a store has admitted has a text.
+    // Every admitted event has a canonical text.
     event.kind.payload_text().map_or(0, |text| text.len() as u64)
 }
 
