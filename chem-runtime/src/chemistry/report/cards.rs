@@ -10,13 +10,13 @@ use crate::chemistry::molecules;
 use crate::records::map_records;
 use crate::step::{ExecutionContext, StepError};
 
-/// So many characters of a name are shown.
+/// The longest name to show, in characters.
 const NAME: usize = 90;
 
-/// The size of a picture, in pixels before the page scales it.
+/// The width and height of a picture, in pixels before the page scales it.
 pub(super) const PICTURE: (u32, u32) = (280, 190);
 
-/// The section with the molecules.
+/// The section that shows the molecules.
 pub(super) struct Molecules {
     pub(super) summary: String,
     pub(super) cards: Vec<Card>,
@@ -25,12 +25,12 @@ pub(super) struct Molecules {
 pub(super) struct Card {
     pub(super) name: String,
     pub(super) smiles: String,
-    /// The picture as an address, or why there is none.
+    /// The picture as a data URI, or why there is none.
     pub(super) picture: Result<String, String>,
     pub(super) values: Vec<CardValue>,
 }
 
-/// The value of a column; without `text` it is missing.
+/// The value of a column; `text` is `None` if it is missing.
 pub(super) struct CardValue {
     pub(super) column: String,
     pub(super) text: Option<String>,
@@ -38,13 +38,13 @@ pub(super) struct CardValue {
 }
 
 impl Molecules {
-    /// How many molecules are drawn.
+    /// Returns how many cards have a picture.
     pub(super) fn pictures(&self) -> usize {
         self.cards.iter().filter(|card| card.picture.is_ok()).count()
     }
 }
 
-/// What the rows of `molecules` are: molecules, or rows of fewer molecules if one is in several of them.
+/// Names what the rows of `molecules` are: molecules, or rows of fewer molecules if one is in several rows.
 pub(super) fn called(molecules: &molecules::Molecules) -> String {
     let different = different(molecules);
     match molecules.len() {
@@ -54,12 +54,12 @@ pub(super) fn called(molecules: &molecules::Molecules) -> String {
     }
 }
 
-/// How many different molecules there are.
+/// Counts the different molecules, by SMILES.
 pub(super) fn different(molecules: &molecules::Molecules) -> usize {
     molecules.smiles().iter().flatten().collect::<HashSet<_>>().len()
 }
 
-/// The section with the first `limit` molecules, showing the columns at `properties`.
+/// Builds the section with the first `limit` molecules, showing the columns at the indices `properties`.
 pub(super) fn cards(
     context: &ExecutionContext<'_>,
     molecules: &molecules::Molecules,
@@ -93,7 +93,7 @@ fn card(table: &Table, row: usize, properties: &[usize], picture: &Result<String
     }
 }
 
-/// A picture without its white ground, so that it stands on that of the page.
+/// Removes the white background of a picture, so that the page's own shows.
 fn transparent(svg: &str) -> String {
     svg.lines().filter(|line| !line.starts_with("<rect ") && !line.starts_with("<?xml")).collect::<Vec<_>>().join("\n")
 }
@@ -107,7 +107,7 @@ fn value(table: &Table, row: usize, index: usize) -> Option<CardValue> {
     })
 }
 
-/// What a molecule is called: its name, or its SMILES where it has none.
+/// Returns the name of a molecule, or its SMILES if it has none.
 pub(super) fn name_of(table: &Table, row: usize) -> String {
     let name = text(table, row, "name");
     if name.trim().is_empty() { text(table, row, "smiles") } else { name }

@@ -1,14 +1,14 @@
-//! Text as HTML. Names of molecules come from anywhere: whatever they hold, they stay text.
+//! Escapes text for HTML. Names of molecules come from anywhere, and always stay text.
 
 use std::fmt;
 
 use askama::filters::Escaper;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// The escaper that `askama.toml` names for the templates: every value they print passes it.
+/// The escaper that `askama.toml` names for the templates: it escapes every value they print.
 ///
-/// What it writes may stand between tags and in quoted attributes. Invisible characters, and those that change the
-/// direction of the text around them, become U+FFFD.
+/// Its output is safe between tags and in quoted attributes. Invisible characters, and those that change the direction
+/// of the text around them, become U+FFFD.
 #[derive(Clone, Copy)]
 pub(super) struct Html;
 
@@ -34,13 +34,13 @@ impl Escaper for Html {
     }
 }
 
-/// Whether a character is invisible or changes the direction of the text around it.
+/// Returns whether a character is invisible or changes the direction of the text around it.
 pub(super) fn is_hidden(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters of a picture that an address in quotes has to encode. What SVG has most of stays as it is, or each
-/// picture would double in size.
+/// The characters of a picture to encode in a quoted URI. The characters that SVG uses most stay as they are, which
+/// halves the size.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b' ')
     .remove(b'.')
@@ -51,7 +51,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b';')
     .remove(b'/');
 
-/// Returns a picture as the address of an image. An image cannot run a script and cannot load anything.
+/// Returns a picture as a data URI. Shown as an image, it cannot run a script and cannot load anything.
 pub(super) fn data_uri(svg: &str) -> String {
     let svg = svg.replace(['\n', '\r', '\t'], " ");
     format!("data:image/svg+xml,{}", utf8_percent_encode(&svg, ENCODED))
@@ -83,7 +83,7 @@ mod tests {
         assert!(templates.len() > 1, "{templates:?}");
         for template in templates {
             let text = std::fs::read_to_string(&template).unwrap();
-            // `fmt` is the one filter that they need; `safe` and `escape` would choose another escaper.
+            // Templates may use no filter except `fmt`; `safe` and `escape` would select another escaper.
             let mut filters = text.split('|').skip(1);
             assert!(filters.all(|filter| filter.starts_with("fmt(")), "{} opts out of escaping", template.display());
         }

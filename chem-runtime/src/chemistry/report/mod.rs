@@ -1,7 +1,7 @@
-//! `report.write`: a page that shows molecules, and how they came to be chosen.
+//! `report.write`: a page that shows molecules and how they were chosen.
 //!
-//! The page is one file without scripts that loads nothing: its content security policy forbids it to. Pictures of
-//! molecules stand in it as images, which can do nothing but be seen.
+//! The page is one file without scripts. Its content security policy forbids it to load anything. Pictures of molecules
+//! are embedded as images, which cannot run code.
 
 mod cards;
 mod html;
@@ -22,7 +22,7 @@ use crate::prelude::*;
 use crate::step::param::given;
 use crate::step::{ColumnName, History, ParamValue as _};
 
-/// So many columns are shown on a card, and so many plotted, unless the manifest names them.
+/// The default number of columns to show on a card, and to plot.
 const COLUMNS: usize = 8;
 
 /// Writes molecules as a web page to show around: pictures, properties, distributions, and how they were chosen.
@@ -127,7 +127,8 @@ pub fn write_report(
     Ok(written)
 }
 
-/// The places of the columns called `names`, which have to be of a fitting type; left out, the first that are.
+/// Returns the indices of the columns called `names`, whose types have to fit, or by default of the first columns that
+/// fit.
 fn columns(
     table: &Table,
     names: Option<&[ColumnName]>,
@@ -149,7 +150,8 @@ fn columns(
     names.iter().map(place).collect()
 }
 
-/// The histograms of the columns at `plotted`, and what their rows are called if any plot shows those before as well.
+/// Builds the histograms of the columns at the indices `plotted`. If any of them also shows the rows before the
+/// selection, also returns what the rows are called.
 fn distributions(
     shelf: &mut Shelf<'_>,
     molecules: &Molecules,
@@ -157,7 +159,7 @@ fn distributions(
     history: Option<&History>,
 ) -> Result<(Vec<Plot>, Option<&'static str>), StepError> {
     let table = molecules.table();
-    // Where a molecule is in several rows, it is the rows that have the values.
+    // If a molecule is in several rows, count rows, which have the values.
     let called = match cards::different(molecules) {
         different if different == table.rows() => ("molecule", "molecules"),
         _ => ("row", "rows"),
@@ -178,8 +180,8 @@ fn distributions(
     Ok((plots, compared.then_some(many)))
 }
 
-/// The numbers at the head of the page, of the path from the source to it: what was read and added is what is shown,
-/// removed and refused.
+/// Returns the numbers at the head of the page, along the path from the source to it: rows read plus rows added equal
+/// rows shown plus rows removed plus rows refused.
 fn tiles(molecules: &Molecules, passages: &[Passage<'_>]) -> Vec<(usize, String)> {
     let mut tiles = vec![(molecules.len(), cards::called(molecules))];
     let way = path_to_page(passages);

@@ -1,6 +1,6 @@
-//! The page: what its sections show, rendered by the templates in `templates/`.
+//! The content of the page, rendered by the templates in `templates/`.
 //!
-//! A template escapes every value it prints (see [`super::html::Html`]), and no value is markup: the structs here and in
+//! Templates escape every value they print (see [`super::html::Html`]), and no value is markup: the structs here and in
 //! the sections' modules hold plain text.
 
 use askama::Template;
@@ -16,11 +16,11 @@ pub(super) struct Page<'a> {
     pub(super) title: &'a str,
     pub(super) flow: Option<&'a str>,
     pub(super) notes: Option<&'a str>,
-    /// The numbers at the head, each with the words for what it counts.
+    /// The numbers at the head of the page, each with its label.
     pub(super) tiles: Vec<(usize, String)>,
     pub(super) way: Vec<Passed<'a>>,
     pub(super) plots: Vec<Plot>,
-    /// What the rows of the plots are called, if any plot also shows the rows before the selection.
+    /// What the rows of the plots are called; `None` if no plot also shows the rows before the selection.
     pub(super) compared: Option<&'a str>,
     pub(super) molecules: Molecules,
     pub(super) rejects: Vec<Rejects<'a>>,

@@ -1,4 +1,4 @@
-//! What the steps before have done, read from the history and from the tables that it names.
+//! Reads what earlier steps did from the history and the tables it refers to.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -12,48 +12,48 @@ use crate::step::{
     ExecutionContext, Expression, History, MAIN_OUTPUT, OutputRef, PastInput, PastStep, REJECTS, Registry, StepError,
 };
 
-/// So many of the molecules that a step removed are named.
+/// How many of the molecules that a step removed are named.
 const NAMED: usize = 60;
 
-/// Numbers of rows by the record that they came from.
+/// The number of rows of each record.
 type Counts = HashMap<Option<i64>, usize>;
 
-/// What a step let through.
+/// A step, with the rows that it took and passed on.
 pub(super) struct Passage<'a> {
     pub(super) step: &'a PastStep,
-    /// How many rows came in; none for a source.
+    /// The number of input rows; `None` for a source.
     pub(super) came: Option<usize>,
-    /// How many went on.
+    /// The number of output rows.
     pub(super) went: usize,
-    /// What makes the one number the other.
+    /// The difference between input and output.
     pub(super) change: Change,
-    /// The records that it refused.
+    /// The refused records; `None` if there are none.
     pub(super) rejects: Option<Arc<Table>>,
-    /// The step whose main output came in.
+    /// The step whose main output was the input.
     from: Option<&'a str>,
 }
 
-/// How the rows that went on from a step differ from those that came in. What came in and what was added is as much as
-/// what went on, was removed and was refused.
+/// How the output rows of a step differ from its input rows. Rows in plus rows added equal rows out plus rows removed
+/// plus rows refused.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Change {
-    /// How many rows did not go on and were not refused.
+    /// The number of rows that were neither passed on nor refused.
     pub(super) removed: usize,
-    /// How many of them are of molecules of which other rows went on.
+    /// The number of removed rows whose molecule has other rows in the output.
     pub(super) in_part: usize,
-    /// What some of the molecules are called of which no row went on.
+    /// The names of up to [`NAMED`] molecules without a row in the output.
     pub(super) names: Vec<String>,
-    /// How many more of these there are.
+    /// The number of such molecules beyond those in `names`.
     pub(super) unnamed: usize,
-    /// For each column that the step's condition names, how many of the removed rows have no value there.
+    /// For each column that the step's condition names, how many removed rows have no value in it.
     pub(super) without: Vec<(String, usize)>,
-    /// How many rows went on that had not come in.
+    /// The number of output rows that are not in the input.
     pub(super) added: usize,
-    /// How many molecules went on in more rows than they came in.
+    /// The number of molecules with more rows in the output than in the input.
     pub(super) multiplied: usize,
 }
 
-/// What each step that put out a table let through, in order.
+/// Returns the passage of each step that has a table as its main output, in order.
 pub(super) fn passages<'a>(
     context: &ExecutionContext<'_>,
     shelf: &mut Shelf<'_>,
@@ -64,7 +64,7 @@ pub(super) fn passages<'a>(
         context.check_cancelled()?;
         let Some(main) = step.output(MAIN_OUTPUT) else { continue };
         let Some(went) = shelf.rows(main)? else { continue };
-        // The table that the step worked on is the first of its inputs that is one.
+        // The step worked on the first of its inputs that is a table.
         let mut came = None;
         for input in inputs_of(step) {
             let Some(output) = history.output(input) else { continue };
@@ -93,10 +93,10 @@ pub(super) fn passages<'a>(
     Ok(passages)
 }
 
-/// The passages from the source to the page: of each step's inputs, only the one whose rows it let through.
+/// Returns the passages from the source to the page, following at each step only the input whose rows it passed on.
 pub(super) fn path<'p, 'a>(passages: &'p [Passage<'a>]) -> Vec<&'p Passage<'a>> {
     let mut path = Vec::new();
-    // All steps of the history lead to the one that feeds the report, so that is the last.
+    // All steps of the history lead to the one that feeds the report, so that one is the last.
     let mut at = passages.len().checked_sub(1);
     while let Some(place) = at {
         let passage = &passages[place];
@@ -107,22 +107,22 @@ pub(super) fn path<'p, 'a>(passages: &'p [Passage<'a>]) -> Vec<&'p Passage<'a>> 
     path
 }
 
-/// What fed the ports of `step`, its first port before the others.
+/// Returns the inputs of `step`, with that of its first port first.
 fn inputs_of(step: &PastStep) -> impl Iterator<Item = &PastInput> {
     let port = Registry::linked().ok().and_then(|registry| registry.get(&step.uses)?.spec().inputs.first());
     let first = port.and_then(|port| step.inputs.get(port.name));
     first.into_iter().chain(step.inputs.values())
 }
 
-/// The condition by which `step` chose, if it has one.
+/// Returns the condition by which `step` chose rows, if it has one.
 fn condition_of(step: &PastStep) -> Option<Expression> {
     let condition = step.params.get("where")?;
     Expression::new(Expression::parts_of(condition)?.0).ok()
 }
 
 impl Change {
-    /// How `after`, which a step made of `before`, differs from it. Rows are told apart by the record that each came
-    /// from; in tables without records they are only counted.
+    /// Compares `after`, the output of a step, with its input `before`. Rows are identified by their record; in tables
+    /// without records they are only counted.
     fn of(condition: Option<&Expression>, before: &Table, after: &Table, rejects: Option<&Table>) -> Self {
         let (Some(came), Some(went)) = (records(before), records(after)) else {
             let left = after.rows() + rejects.map_or(0, Table::rows);
@@ -152,7 +152,7 @@ impl Change {
         change
     }
 
-    /// Tells what the rows `gone` were.
+    /// Describes the rows at the indices `gone`.
     fn tell(&mut self, before: &Table, came: &[Option<i64>], gone: &[usize], goes: &Counts) {
         let mut seen = HashSet::new();
         for &row in gone {
@@ -169,9 +169,9 @@ impl Change {
     }
 }
 
-/// The rows of `before` that are not in `after`, given the record of each row and how many rows each record has. Where
-/// some rows of a record went on and some did not, those are taken to have gone on whose values in the columns `named`
-/// are still there.
+/// Returns the indices of the rows of `before` that are not in `after`, given the record of each row and how many rows
+/// each record has. If only some rows of a record were passed on, assumes those that have the same values in the
+/// columns `named` in `after`.
 fn gone(
     before: &Table,
     after: &Table,
@@ -208,8 +208,8 @@ fn gone(
     gone
 }
 
-/// For each column of `input` that a condition names, how many of the rows `gone` have no value there. They need not be
-/// gone for that: another part of the condition may have failed.
+/// Counts, for each column of `input` that a condition names, the rows `gone` without a value in it. The missing value
+/// need not be the reason: another part of the condition may have failed.
 fn missing(named: &[&str], input: &Table, gone: &[usize]) -> Vec<(String, usize)> {
     let counted = |name: &&str| {
         let (_, data) = input.column(name)?;
@@ -219,7 +219,7 @@ fn missing(named: &[&str], input: &Table, gone: &[usize]) -> Vec<(String, usize)
     named.iter().filter_map(counted).collect()
 }
 
-/// The record that each row came from, if the table has records.
+/// Returns the record of each row, or `None` if the table has no records.
 fn records(table: &Table) -> Option<&[Option<i64>]> {
     match table.column("record")? {
         (_, ColumnData::Integer(records)) => Some(records.as_slice()),
@@ -227,7 +227,7 @@ fn records(table: &Table) -> Option<&[Option<i64>]> {
     }
 }
 
-/// How many rows each record has.
+/// Counts the rows of each record.
 fn counts(records: &[Option<i64>]) -> Counts {
     let mut counts = Counts::new();
     for record in records {
@@ -236,7 +236,7 @@ fn counts(records: &[Option<i64>]) -> Counts {
     counts
 }
 
-/// Takes one of what is left under `key`. Says whether there was one.
+/// Decrements the count under `key`. Returns `false` if it was zero.
 fn take<K: Eq + Hash>(left: &mut HashMap<K, usize>, key: &K) -> bool {
     match left.get_mut(key) {
         Some(count) if *count > 0 => {
@@ -247,7 +247,7 @@ fn take<K: Eq + Hash>(left: &mut HashMap<K, usize>, key: &K) -> bool {
     }
 }
 
-/// The first table on the way that has a column called `name`, if it has more rows than `rows`.
+/// Returns the first table of the history that has a column called `name`, if it has more rows than `rows`.
 pub(super) fn before(
     shelf: &mut Shelf<'_>,
     history: &History,
@@ -264,8 +264,8 @@ pub(super) fn before(
     Ok(None)
 }
 
-/// Tables by their artifacts. The last one is kept, since one step's output is the next one's input, and columns that
-/// stand side by side come from one table.
+/// Loads tables by artifact. Caches the last one, since one step's output is the next one's input, and adjacent columns
+/// come from one table.
 pub(super) struct Shelf<'a> {
     source: &'a dyn ArtifactSource,
     last: Option<(ArtifactHash, Arc<Table>)>,
@@ -276,7 +276,7 @@ impl<'a> Shelf<'a> {
         Self { source, last: None }
     }
 
-    /// How many rows the artifact has; none if it is no table.
+    /// Returns the number of rows, or `None` if the artifact is not a table.
     fn rows(&self, output: &OutputRef) -> Result<Option<usize>, StepError> {
         let root = self.source.artifact(output.hash)?;
         Ok(TableRoot::of(&root).ok().map(|root| root.rows))
@@ -293,7 +293,7 @@ impl<'a> Shelf<'a> {
         Ok(table)
     }
 
-    /// The same, not to be kept.
+    /// Loads a table without caching it.
     fn unpacked(&self, output: &OutputRef) -> Result<Arc<Table>, StepError> {
         let root = self.source.artifact(output.hash)?;
         Ok(Arc::new(Table::unpack(&root, self.source)?))
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
     use crate::artifact::{Artifact, ArtifactError, Column, ColumnType};
 
-    /// A table with these records, and with these values where there are any.
+    /// Builds a table with these records and values.
     fn table(rows: &[(Option<i64>, Option<i64>)]) -> Table {
         let (records, values): (Vec<Option<i64>>, Vec<Option<i64>>) = rows.iter().copied().unzip();
         let names: Vec<Option<Box<str>>> =
@@ -347,12 +347,12 @@ mod tests {
         let change = Change::of(None, &before, &after, Some(&records(&[3])));
         let names = vec!["m2".to_owned(), "m4".to_owned()];
         assert_eq!(change, Change { removed: 2, names, ..Change::default() });
-        // Which rows a reject without a record was, nobody can say.
+        // A reject without a record may be any of the rows.
         let change = Change::of(None, &before, &after, Some(&table(&[(None, None)])));
         assert_eq!(change, Change { removed: 2, ..Change::default() });
     }
 
-    /// Counts what it is asked for.
+    /// Counts the requests for each artifact.
     struct Counted {
         artifacts: HashMap<ArtifactHash, Artifact>,
         asked: Mutex<HashMap<ArtifactHash, usize>>,

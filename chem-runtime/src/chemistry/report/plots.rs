@@ -1,22 +1,22 @@
-//! Distributions as histograms: the molecules of the report over those that the values were computed for.
+//! Draws distributions as histograms: the molecules of the report in front of those for which the values were computed.
 
 use super::value::{counted, number_apart, words};
 use crate::artifact::{Column, ColumnData, ColumnType};
 
-/// The size of a plot; its bars stand on `BASE`, and the numbers below them on `LABELS`.
+/// The size of a plot. Its bars rest on `BASE`; the baseline of the labels is at `LABELS`.
 pub(super) const WIDTH: f64 = 360.0;
 pub(super) const HEIGHT: f64 = 136.0;
 pub(super) const BASE: f64 = 108.0;
 pub(super) const LABELS: f64 = 127.0;
 const TOP: f64 = 8.0;
 
-/// So many characters there is room for below the bars, with space between three labels.
+/// The room for the three labels below the bars, in characters.
 const ROOM: usize = 30;
 
-/// About so many bars.
+/// The approximate number of bars.
 const BARS: f64 = 24.0;
 
-/// The numbers of a column that are there; none if it has no numbers.
+/// Returns the values of a numeric column without the missing ones, or `None` if the column is not numeric.
 pub(super) fn numbers(data: &ColumnData) -> Option<Vec<f64>> {
     match data {
         ColumnData::Integer(values) => Some(values.iter().flatten().map(|value| *value as f64).collect()),
@@ -25,18 +25,18 @@ pub(super) fn numbers(data: &ColumnData) -> Option<Vec<f64>> {
     }
 }
 
-/// A histogram.
+/// A histogram in the coordinates of its SVG, [`WIDTH`] by [`HEIGHT`].
 pub(super) struct Plot {
     pub(super) name: String,
     pub(super) unit: Option<String>,
     pub(super) summary: String,
     /// The bars, from the back to the front.
     pub(super) bars: Vec<Bar>,
-    /// What stands below the left end, the middle and the right end.
+    /// The labels below the left end, the middle and the right end; an empty label is left out.
     pub(super) ticks: [String; 3],
 }
 
-/// A bar: its upper left corner and its size, and the class that gives it its colour.
+/// A bar: its upper left corner, its size, and its CSS class, which sets the colour.
 pub(super) struct Bar {
     pub(super) class: &'static str,
     pub(super) x: f64,
@@ -45,8 +45,8 @@ pub(super) struct Bar {
     pub(super) height: f64,
 }
 
-/// A histogram of `now`, in front of one of `before` if that is given; nothing where there are no values. What has the
-/// values is called `one` or `many`.
+/// Builds a histogram of `now`, in front of one of `before` if given, or returns `None` if there are no values or their
+/// range is not finite. `one` and `many` name what has the values.
 pub(super) fn histogram(
     column: &Column,
     now: &[f64],
@@ -90,16 +90,17 @@ pub(super) fn histogram(
     })
 }
 
-/// `value` beside others of about the given size that are `apart` from it. Whole numbers stand as on a card, in full.
+/// Renders `value` so that it differs from values of about the given size that are `apart` from it. Renders whole
+/// numbers in full, as on a card.
 fn said(value: f64, whole: bool, size: f64, apart: f64) -> String {
     if whole && value.fract() == 0.0 && value.abs() < 1e12 {
         return value.to_string().replace('-', "\u{2212}");
     }
-    // What is one bar needs no more digits to be told apart.
+    // Equal values need no extra digits.
     number_apart(value, size, if apart > 0.0 { apart } else { size })
 }
 
-/// The least, the middle and the greatest.
+/// Returns the minimum, the median and the maximum.
 fn median(values: &[f64]) -> Option<(f64, f64, f64)> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -116,7 +117,7 @@ struct Scale {
     bars: usize,
     /// Whether the values are whole numbers.
     whole: bool,
-    /// Whether each bar is for one whole number.
+    /// Whether each bar covers one whole number.
     each: bool,
 }
 
@@ -129,14 +130,14 @@ impl Scale {
             return None;
         }
         let whole = ty == ColumnType::Integer;
-        // Values that are closer to each other than can be told are in one bar.
+        // Values that differ too little to tell apart share a bar.
         let smallest = if whole { 1.0 } else { (least.abs().max(greatest.abs()) * 1e-9).max(f64::MIN_POSITIVE) };
         let rough = ((greatest - least) / BARS).max(smallest);
         let power = 10_f64.powf(rough.log10().floor());
         let round = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power);
         let step = round.into_iter().find(|step| *step >= rough * (1.0 - 1e-9)).unwrap_or(rough);
         let from = (least / step).floor() * step;
-        // Of whole numbers that have a bar each, the greatest too has one of its own.
+        // If each whole number has a bar, the maximum needs one, too.
         let each = whole && step < 1.5;
         let bars = ((greatest - from) / step - 1e-9).ceil() as usize + usize::from(each);
         Some(Self { from, step, bars: bars.max(1), whole, each })
@@ -150,7 +151,7 @@ impl Scale {
         self.from + self.step * self.bars as f64
     }
 
-    /// What stands below the left end, the middle and the right end.
+    /// Returns the labels below the left end, the middle and the right end; empty where there is no room or no number.
     fn ticks(&self) -> [String; 3] {
         let (from, end) = (self.from, if self.each { self.end() - 1.0 } else { self.end() });
         let middle = (from + end) / 2.0;

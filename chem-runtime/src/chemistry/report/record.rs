@@ -1,5 +1,5 @@
-//! What was done, as a record: what each step let through and why, what was refused, fingerprints, and how to do it
-//! again.
+//! Sections that record what was done: what each step let through and why, what was refused, fingerprints, and how to
+//! repeat it.
 
 use serde_json::{Map, Value};
 
@@ -10,20 +10,20 @@ use crate::artifact::Table;
 use crate::fingerprint::ArtifactHash;
 use crate::step::{Expression, History, InputFile, MAIN_OUTPUT, PastStep};
 
-/// So many refused records of a step are shown.
+/// The most refused records to show for a step.
 const REJECTS: usize = 100;
 
-/// A step on the way: what it let through, and what it did to the others.
+/// A step on the way to the page: what it passed on, and what it did to the other rows.
 pub(super) struct Passed<'a> {
     pub(super) step: &'a str,
     pub(super) uses: &'a str,
     pub(super) went: usize,
     /// The length of its bar, in percent of the longest.
     pub(super) width: f64,
-    /// Its parameters by name, as one would say them.
+    /// Its parameters as words and values.
     pub(super) params: Vec<(String, String)>,
     pub(super) changes: Vec<RowChange>,
-    /// Some of the molecules that it removed, and how many more there are.
+    /// The names of some molecules that it removed; `unnamed` counts the others.
     pub(super) names: Vec<String>,
     pub(super) unnamed: usize,
 }
@@ -35,7 +35,7 @@ pub(super) enum RowChange {
     Refused(String),
 }
 
-/// The section with what each step let through.
+/// Builds the section with what each step passed on.
 pub(super) fn way<'a>(passages: &'a [Passage<'_>]) -> Vec<Passed<'a>> {
     let most = passages.iter().map(|passage| passage.went).max().unwrap_or(1).max(1);
     passages.iter().map(|passage| passed(passage, most)).collect()
@@ -75,13 +75,13 @@ fn passed<'a>(passage: &'a Passage<'_>, most: usize) -> Passed<'a> {
     }
 }
 
-/// The parameters of a step as words and values.
+/// Returns the parameters of a step as words and values.
 fn params(step: &PastStep) -> Vec<(String, String)> {
     let params = step.params.iter().filter(|(_, value)| !value.as_array().is_some_and(Vec::is_empty));
     params.map(|(name, value)| (words(name), param_value(value))).collect()
 }
 
-/// A parameter as it is hashed, as one would say it.
+/// Renders a parameter for a reader, given its hashed form.
 fn param_value(value: &Value) -> String {
     if let Some(hash) = InputFile::content_in(value) {
         return format!("file {}…", hash.get(..16).unwrap_or(hash));
@@ -108,7 +108,7 @@ pub(super) struct Rejects<'a> {
     pub(super) rows: Vec<Vec<String>>,
 }
 
-/// The section with the records that were refused.
+/// Builds the section with the refused records.
 pub(super) fn rejects<'a>(passages: &'a [Passage<'_>]) -> Vec<Rejects<'a>> {
     passages.iter().filter_map(|passage| Some(reject_table(&passage.step.id, passage.rejects.as_ref()?))).collect()
 }
@@ -133,8 +133,8 @@ pub(super) struct Again<'a> {
     pub(super) manifest: String,
 }
 
-/// The section on how to repeat the flow. The report, called `report`, has the parameters `own`, and drew the molecules
-/// with the hash `drawn`.
+/// Builds the section on how to repeat the flow. The step `report` has the parameters `own` and drew the molecules with
+/// the hash `drawn`.
 pub(super) fn again<'a>(
     history: &'a History,
     report: &str,
@@ -144,7 +144,8 @@ pub(super) fn again<'a>(
     Again { steps: &history.steps, manifest: manifest(history, report, drawn, own) }
 }
 
-/// A manifest with the steps of the history and the report. A file stands as the hash of its content.
+/// Renders a manifest with the steps of the history and the report. A file is shown as `FILE` with the hash of its
+/// content.
 fn manifest(history: &History, report: &str, drawn: Option<ArtifactHash>, own: &Map<String, Value>) -> String {
     let mut flow_params = Map::new();
     let mut steps = String::new();
@@ -163,7 +164,7 @@ fn manifest(history: &History, report: &str, drawn: Option<ArtifactHash>, own: &
             steps.push_str(&param(name, value));
         }
     }
-    // All steps of the history lead to the one that feeds the report, so that is the last.
+    // All steps of the history lead to the one that feeds the report, so that one is the last.
     let fed = history.steps.last().map(|step| {
         let main = step.output(MAIN_OUTPUT).filter(|main| Some(main.hash) == drawn);
         let output = main.or_else(|| step.outputs.iter().find(|output| Some(output.hash) == drawn));
@@ -177,7 +178,7 @@ fn manifest(history: &History, report: &str, drawn: Option<ArtifactHash>, own: &
     format!("flow: {}\n{params}steps:\n{steps}", seen(&Value::from(history.flow.as_str())))
 }
 
-/// A step of a manifest without its parameters. Each input is a port, and the step and the output that feed it.
+/// Renders a step of a manifest without its parameters. Each input is a port, and the step and the output that feed it.
 fn head<'a>(id: &str, uses: &str, inputs: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> String {
     let input = |(port, step, output)| match output {
         MAIN_OUTPUT => format!("{port}: {step}"),
@@ -188,7 +189,7 @@ fn head<'a>(id: &str, uses: &str, inputs: impl Iterator<Item = (&'a str, &'a str
     format!("  - id: {id}\n    uses: {uses}\n{inputs}")
 }
 
-/// A parameter of a step, with what a comment can tell of the files in it.
+/// Renders a parameter of a step, with a comment that lists the hashes of its files.
 fn param(name: &str, value: &Value) -> String {
     let mut hashes = Vec::new();
     let value = seen(&written(value, &mut hashes));
@@ -198,8 +199,8 @@ fn param(name: &str, value: &Value) -> String {
     }
 }
 
-/// A parameter as it is hashed, as a manifest has it: `FILE` stands for a file, whose hash goes to `hashes`, and what
-/// would be a placeholder says that it is none.
+/// Converts a parameter from its hashed form to that of a manifest. `FILE` replaces a file, whose hash is added to
+/// `hashes`, and `${` is escaped.
 fn written(value: &Value, hashes: &mut Vec<String>) -> Value {
     if let Some(hash) = InputFile::content_in(value) {
         hashes.push(hash.to_owned());
@@ -217,12 +218,12 @@ fn written(value: &Value, hashes: &mut Vec<String>) -> Value {
     }
 }
 
-/// A value as YAML, in which each character can be seen, so that it is the same when it is copied from a page.
+/// Renders a value as YAML with hidden characters escaped, so that it survives copying from a page.
 fn seen(value: &Value) -> String {
     let mut yaml = String::new();
     for character in value.to_string().chars() {
         match character {
-            // Such a character stands only in texts, which are in quotes.
+            // Such characters occur only in strings, which are quoted.
             hidden if is_hidden(hidden) => yaml.push_str(&format!("\\u{:04x}", u32::from(hidden))),
             character => yaml.push(character),
         }

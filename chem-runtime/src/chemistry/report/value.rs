@@ -1,11 +1,11 @@
-//! Values and counts as a reader wants to see them.
+//! Renders values and counts for a reader.
 
 use serde_json::Value;
 
-/// So many characters of one value are shown.
+/// The longest value to show, in characters.
 pub(super) const SHOWN: usize = 240;
 
-/// A value as a reader wants to see it; nothing if it is missing.
+/// Renders a value, or returns `None` if it is missing.
 pub(super) fn shown(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -18,24 +18,24 @@ pub(super) fn shown(value: &Value) -> Option<String> {
     }
 }
 
-/// So many significant digits one looks at.
+/// The default number of significant digits.
 const DIGITS: usize = 4;
 
-/// `number` with as many digits as one looks at.
+/// Renders `number` with [`DIGITS`] significant digits.
 pub(super) fn number(number: f64) -> String {
     with_digits(number, DIGITS)
 }
 
-/// `number` with as many digits as one looks at, or more where they are needed to tell it from others of about its size
-/// that are `apart` from it.
+/// Renders `number` with [`DIGITS`] significant digits, or more if needed to tell it from numbers of about `size` that
+/// are `apart` from it.
 pub(super) fn number_apart(number: f64, size: f64, apart: f64) -> String {
-    // A number has no more than 17 digits that mean something.
+    // A float has no more than 17 significant digits.
     let needed = exponent(size).saturating_sub(exponent(apart)).saturating_add(1).clamp(0, 17);
     with_digits(number, DIGITS.max(usize::try_from(needed).unwrap_or(DIGITS)))
 }
 
-/// `number` with so many significant digits, without zeros behind them. What is very small or very large has its power
-/// of ten.
+/// Renders `number` with `digits` significant digits and without trailing zeros, with a power of ten if it is very
+/// small or very large.
 fn with_digits(number: f64, digits: usize) -> String {
     if number == 0.0 || !number.is_finite() {
         return number.abs().to_string();
@@ -51,12 +51,12 @@ fn with_digits(number: f64, digits: usize) -> String {
     format!("{}\u{d7}10{}", minus(without_zeros(digits)), power.chars().map(raised).collect::<String>())
 }
 
-/// The power of ten of the first digit of `number`; a very small one if it is 0.
+/// Returns the power of ten of the first digit of `number`; a very small one if it is 0.
 fn exponent(number: f64) -> i32 {
     number.abs().log10().floor() as i32
 }
 
-/// `text` without the zeros at the end of its decimals.
+/// Removes trailing zeros from the decimals in `text`.
 fn without_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
@@ -65,7 +65,7 @@ fn minus(text: &str) -> String {
     text.replace('-', "\u{2212}")
 }
 
-/// A character of an exponent as it stands above the line.
+/// Returns the superscript form of a character of an exponent.
 fn raised(character: char) -> char {
     match character {
         '-' => '\u{207b}',
@@ -83,17 +83,17 @@ fn raised(character: char) -> char {
     }
 }
 
-/// The name of a column as words.
+/// Returns the name of a column as words.
 pub(super) fn words(name: &str) -> String {
     clipped(&name.replace('_', " "), SHOWN)
 }
 
-/// `count` of things that are called `one` or `many`.
+/// Renders `count` with `one` or `many` as the noun.
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// At most `most` characters of `text`.
+/// Truncates `text` to at most `most` characters.
 pub(super) fn clipped(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
