@@ -1,14 +1,15 @@
-//! Requests to stop, and how work that takes long heeds them.
+//! Cancellation: requests to stop, and checks for them in long work.
 //!
-//! The engine gives each step a token, and the step asks its context. What lies deeper and has no context (hashing a file,
-//! decompressing, parsing, packing a table) calls [`check`], which asks the token of the step that works on this thread.
+//! The engine gives each step a token, and the step checks it through its context. Deeper code without a context
+//! (hashing a file, decompressing, parsing, packing a table) calls [`check`], which reads the token of the step that
+//! runs on this thread.
 
 use std::cell::RefCell;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Asks a run to stop. Clones ask the same run.
+/// Asks a run to stop. Clones share one request.
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken {
     asked: Arc<AtomicBool>,
@@ -20,29 +21,29 @@ thread_local! {
 }
 
 impl CancelToken {
-    /// A token for a part of the run: it is asked to stop when the run is, and can be asked by itself.
+    /// Returns a token for a part of the run. It is cancelled with the run, and can be cancelled separately.
     pub fn child(&self) -> Self {
         Self { asked: Arc::default(), parent: Some(Arc::new(self.clone())) }
     }
 
-    /// Asks.
+    /// Requests the stop.
     pub fn cancel(&self) {
         self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was asked.
+    /// Returns whether a stop was requested, here or of a parent.
     pub fn is_cancelled(&self) -> bool {
         self.asked.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
     }
 
-    /// Does `work` on this thread, where [`check`] asks this token meanwhile.
+    /// Runs `work` on this thread; [`check`] reads this token meanwhile.
     pub(crate) fn scope<R>(&self, work: impl FnOnce() -> R) -> R {
         let _outer = Outer(CURRENT.replace(Some(self.clone())));
         work()
     }
 }
 
-/// Puts back the token of the scope around this one, also after a panic.
+/// Restores the token of the enclosing scope on drop, also after a panic.
 struct Outer(Option<CancelToken>);
 
 impl Drop for Outer {
@@ -51,37 +52,38 @@ impl Drop for Outer {
     }
 }
 
-/// The work was asked to stop. As the cause of a `StepError` it makes the step interrupted, not failed.
+/// The work was asked to stop. As the cause of a `StepError`, makes the step interrupted, not failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted")]
 pub struct Interrupted;
 
-/// The token of the step that works on this thread.
+/// Returns the token of the step that runs on this thread, or a fresh one outside of steps.
 pub(crate) fn current() -> CancelToken {
     CURRENT.with_borrow(Option::clone).unwrap_or_default()
 }
 
-/// Whether the step that works on this thread is asked to stop.
+/// Returns whether the step that runs on this thread is asked to stop.
 pub(crate) fn is_requested() -> bool {
     CURRENT.with_borrow(|current| current.as_ref().is_some_and(CancelToken::is_cancelled))
 }
 
-/// An error once the step that works on this thread is asked to stop. Takes some nanoseconds: cheap enough for every row.
+/// Returns an error if the step that runs on this thread is asked to stop. Takes nanoseconds: cheap enough for every
+/// row.
 pub(crate) fn check() -> Result<(), Interrupted> {
     if is_requested() { Err(Interrupted) } else { Ok(()) }
 }
 
-/// All of `items`, unless the step that works on this thread is asked to stop meanwhile.
+/// Collects `items`, or returns an error if the step that runs on this thread is asked to stop first.
 pub(crate) fn until_stopped<T>(items: impl IntoIterator<Item = T>) -> Result<Vec<T>, Interrupted> {
     items.into_iter().map(|item| check().map(|()| item)).collect()
 }
 
-/// Reads from a reader until the step that works on this thread is asked to stop.
+/// A reader that fails once the step that runs on this thread is asked to stop.
 pub(crate) struct Interruptible<R>(pub(crate) R);
 
 impl<R: Read> Read for Interruptible<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        /// One look for so many bytes: whoever decompresses would fill a buffer of any size at once.
+        /// The most bytes to read between two checks: a decompressor would fill a buffer of any size at once.
         const PIECE: usize = 1 << 20;
         check().map_err(io::Error::other)?;
         let length = buffer.len().min(PIECE);
@@ -89,9 +91,9 @@ impl<R: Read> Read for Interruptible<R> {
     }
 }
 
-/// Whether an error is, or comes from, [`Interrupted`].
+/// Returns whether an error is, or is caused by, [`Interrupted`].
 pub(crate) fn is_interruption(error: &(dyn std::error::Error + 'static)) -> bool {
-    // An `io::Error` does not count what it wraps among its sources.
+    // `io::Error::source` skips the wrapped error itself.
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     error.is::<Interrupted>()
         || wrapped.is_some_and(|inner| is_interruption(inner))

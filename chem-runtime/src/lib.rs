@@ -1,10 +1,10 @@
 //! Reproducible chemistry flows on an append-only event log.
 //!
-//! A flow is a list of steps, written as a YAML manifest or built in Rust. The [`engine`] runs it and records every fact
-//! in an event [`store`]: in memory, in SQLite, or in PostgreSQL. Every step has a deterministic fingerprint, every flow
-//! an aggregate one, and both are the same however the flow was written and wherever its log lives.
+//! A flow is a list of steps, written as a YAML manifest or built in Rust. The [`engine`] runs it and records every
+//! fact as an event in a [`store`]: in memory, in SQLite, or in PostgreSQL. Each step has a deterministic fingerprint,
+//! and so does the flow as a whole. Neither depends on how the flow was written or where its log is stored.
 //!
-//! A step is a function:
+//! A step is a function with the attribute `#[step]`:
 //!
 //! ```
 //! use chem_runtime::engine::FlowEngine;
@@ -28,12 +28,19 @@
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
 //!
-//! A struct with a method is one too, by [`derive(Step)`](derive@step::Step). A program has the steps of the crates that it links.
+//! A struct with a method can be a step, too: see [`derive(Step)`](derive@step::Step). A program has the steps of every
+//! crate that is linked into it.
 //!
-//! Where to look: [`mod@step`] for writing steps, [`engine`] for running flows, [`store`] for where logs live, [`flow`] for
-//! what events mean, [`fingerprint`] for what makes two runs equal, and [`cli`] for a program of one's own.
+//! Where to look next:
+//!
+//! - [`mod@step`]: writing steps
+//! - [`engine`]: running flows
+//! - [`store`]: storing logs
+//! - [`flow`]: what events mean
+//! - [`fingerprint`]: what makes two runs equal
+//! - [`cli`]: building your own program with the `chem` commands
 
-// The expansion of `#[step]` names this crate from outside, also where it stands inside.
+// The expansion of `#[step]` names this crate by its external path, even inside the crate.
 #[allow(unused_extern_crates)]
 extern crate self as chem_runtime;
 
@@ -59,7 +66,7 @@ pub mod testing;
 pub mod workbench;
 
 pub use chem_macros::{include_flow, step};
-/// What the `chem` program allocates memory with, for programs of one's own that work on molecules: these are many small
+/// The allocator of the `chem` program. Use it in your own programs that work on molecules, which make many small
 /// allocations on all cores at once.
 ///
 /// ```
@@ -69,7 +76,7 @@ pub use chem_macros::{include_flow, step};
 #[cfg(feature = "chemistry")]
 pub use mimalloc::MiMalloc as Allocator;
 
-/// What `#[step]` expands to speaks of these. They are no part of the interface.
+/// Used by the expansion of `#[step]`; not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;

@@ -1,4 +1,4 @@
-//! What the author of a step needs: `use chem_runtime::prelude::*;`.
+//! The imports that the author of a step needs: `use chem_runtime::prelude::*;`.
 //!
 //! ```
 //! use chem_runtime::prelude::*;

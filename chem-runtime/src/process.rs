@@ -1,4 +1,4 @@
-//! Processes of this machine: whether one that is known by its number is the same still.
+//! Identifies processes of this machine, to detect whether a process id still belongs to the same process.
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{host, is_alive, place, started};
@@ -9,15 +9,14 @@ pub(crate) use unix::{host, is_alive, place, started};
 mod unix {
     use std::fs;
 
-    /// The name of this machine, for people.
+    /// Returns the name of this machine, for display.
     pub(crate) fn host() -> String {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
 
-    /// Where a process number means anything: this start of this machine, and this container.
+    /// Returns the scope in which a process id is unique: this boot of this machine, and this container.
     pub(crate) fn place() -> String {
-        // Linux tells one start of a machine from another, and one container from the next. Elsewhere the name has to
-        // do.
+        // Linux distinguishes boots and containers. Elsewhere the host name has to do.
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
         let namespace = fs::read_link("/proc/self/ns/pid").ok();
         match (boot, namespace) {
@@ -26,7 +25,7 @@ mod unix {
         }
     }
 
-    /// When a process began, in the clock ticks of Linux; `None` if that is not told.
+    /// Returns when a process began, in clock ticks since boot on Linux, or `None` if unknown.
     pub(crate) fn started(pid: u32) -> Option<u64> {
         match seen(stat(pid).as_deref()) {
             Seen::Began(began) => Some(began),
@@ -34,20 +33,20 @@ mod unix {
         }
     }
 
-    /// Whether the process with this number is alive and began at this time.
+    /// Returns whether the process with this id is alive and began at this time.
     pub(crate) fn is_alive(pid: u32, began: u64) -> bool {
         is_alive_by(stat(pid).as_deref(), pid, began)
     }
 
-    /// Whether a process is alive of which Linux tells `stat`. That it tells nothing may be because processes of other
-    /// users are hidden; then a signal that is not sent says whether there is one of this number.
+    /// Returns whether a process is alive, given its line in `/proc/PID/stat`. Without the line (processes of other
+    /// users may be hidden), a null signal shows whether the id is in use.
     pub(super) fn is_alive_by(stat: Option<&str>, pid: u32, began: u64) -> bool {
         match seen(stat) {
             Seen::Began(at) => at == began,
             Seen::Ended => false,
             Seen::Nothing => {
                 let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-                // A process that may not be sent a signal is alive.
+                // A process that may not be signalled is alive.
                 pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
             }
         }
@@ -64,8 +63,8 @@ mod unix {
     }
 
     fn seen(stat: Option<&str>) -> Seen {
-        // The second field is a name in parentheses, which may hold anything. The time is the 22nd, and a process that
-        // has ended and waits to be noticed is in state Z.
+        // The second field is a name in parentheses, which may contain anything. The start time is the 22nd field. A
+        // process that has ended and has not been reaped is in state Z.
         let Some((_, fields)) = stat.and_then(|stat| stat.rsplit_once(')')) else { return Seen::Nothing };
         let mut fields = fields.split_whitespace();
         match (fields.next(), fields.nth(18).map(str::parse)) {
@@ -90,7 +89,7 @@ mod elsewhere {
         None
     }
 
-    /// There is no safe way to ask.
+    /// Returns `true`: there is no safe way to ask.
     pub(crate) fn is_alive(_: u32, _: u64) -> bool {
         true
     }

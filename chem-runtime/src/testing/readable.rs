@@ -9,7 +9,7 @@ use crate::step::InputFile;
 
 /// The longest diff, in lines.
 const LINES: usize = 40;
-/// How many equal lines surround those that differ.
+/// How many equal lines to show around differing ones.
 const AROUND: usize = 2;
 /// The longest line, in characters.
 const LONGEST: usize = 140;

@@ -189,7 +189,7 @@ fn masked(event: &FlowEvent) -> Result<PinnedEvent, CanonicalError> {
         (FlowEventKind::FlowInitialized(_), Some(payload)) => {
             payload.insert("environment".into(), "[environment]".into());
         }
-        // Which code it was says the result.
+        // Drop the hash of the code: where other code matters, the result differs.
         (FlowEventKind::StepFinished(_), Some(payload)) => {
             payload.remove("code");
         }
