@@ -1,7 +1,7 @@
-//! Artifacts as rows, and the further copies of those whose first copy is not what its name says.
+//! Stores artifacts as rows, and further copies of those whose first copy does not match its hash.
 //!
-//! An artifact whose name is taken is compared with what is stored under it, and stored once more if that is something
-//! else. A new artifact, as nearly all are, costs no more than its row.
+//! If a hash is already present, the stored content is compared with the new artifact, and a further copy is stored if
+//! the content is damaged. A new artifact, the usual case, costs only its row.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -11,7 +11,7 @@ use crate::fingerprint::ArtifactHash;
 use crate::store::StoreError;
 use crate::store::admit::AdmittedArtifact;
 
-/// A copy of an artifact, as its row has it. A damaged file may hold text that is no UTF-8.
+/// A stored copy of an artifact, as bytes. The text in a damaged file may not be UTF-8.
 pub(super) struct Copy {
     kind: Vec<u8>,
     payload: Vec<u8>,
@@ -25,7 +25,7 @@ impl Copy {
         Ok(Self { kind: bytes(0)?, payload: bytes(1)?, metadata })
     }
 
-    /// The artifact, if it is the one called `hash`.
+    /// Returns the artifact if its content matches `hash`.
     pub(super) fn decode(self, hash: ArtifactHash) -> Result<Artifact, StoreError> {
         let corrupt = |reason: String| StoreError::Artifact(ArtifactError::Corrupt { hash, reason });
         let text =
@@ -36,7 +36,7 @@ impl Copy {
     }
 }
 
-/// Inserts an artifact that came with the event `seq`.
+/// Inserts an artifact of the event `seq`.
 pub(super) fn insert(
     connection: &Connection,
     admitted: &AdmittedArtifact,
@@ -55,7 +55,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Stores a further copy of an artifact unless the store has a sound one. Returns whether it did.
+/// Stores a further copy of an artifact unless the store has a sound one. Returns whether it stored one.
 pub(super) fn repair(connection: &Connection, admitted: &AdmittedArtifact, now: Timestamp) -> rusqlite::Result<bool> {
     let AdmittedArtifact { artifact, metadata } = admitted;
     let (hash, kind, payload) = (artifact.hash().to_string(), artifact.kind(), artifact.payload_text());
@@ -69,7 +69,7 @@ pub(super) fn repair(connection: &Connection, admitted: &AdmittedArtifact, now: 
     if as_it_should_be {
         return Ok(false);
     }
-    // Another spelling of the same value is as good.
+    // A different spelling of the same value is also sound.
     let sound = first_copy(connection, artifact.hash())?.is_some_and(|copy| copy.decode(artifact.hash()).is_ok());
     if sound || repaired(connection, artifact.hash())?.is_some() {
         return Ok(false);
@@ -83,7 +83,7 @@ pub(super) fn repair(connection: &Connection, admitted: &AdmittedArtifact, now: 
     Ok(true)
 }
 
-/// The copy that was stored first.
+/// Returns the copy that was stored first.
 pub(super) fn first_copy(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Copy>> {
     connection
         .prepare_cached("SELECT kind, payload, metadata FROM workflow_step_artifacts WHERE artifact_hash = ?")?
@@ -91,7 +91,7 @@ pub(super) fn first_copy(connection: &Connection, hash: ArtifactHash) -> rusqlit
         .optional()
 }
 
-/// The newest sound copy of those that were stored later.
+/// Returns the newest sound copy of those stored by repairs.
 pub(super) fn repaired(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Artifact>> {
     let mut copies = connection.prepare_cached(
         "SELECT kind, payload, metadata FROM artifact_repairs WHERE artifact_hash = ? ORDER BY repair DESC",

@@ -1,4 +1,4 @@
-//! Looking after a store: the age of its schema, and whether the file is still what it was made.
+//! Maintains a store: reports and migrates its schema, and checks the file for damage and drift.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use super::schema::{describe, expected, read_status};
 use crate::store::StoreError;
 use crate::store::schema::{Drift, SchemaStatus, Version, compare};
 
-/// How the schema of the store at `path` stands. Changes nothing.
+/// Returns the state of the schema of the store at `path`. Changes nothing.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if there is no store.
+/// Returns [`StoreError::Unusable`] if there is no store.
 pub fn status(path: &Path) -> Result<SchemaStatus, StoreError> {
     if !path.is_file() {
         let message = format!("there is no store at `{}`; `chem store migrate` makes one", path.display());
@@ -29,20 +29,23 @@ pub fn status(path: &Path) -> Result<SchemaStatus, StoreError> {
     })
 }
 
-/// Brings the schema of the store at `path` up to date, and returns what that applied. Makes the store if there is none.
+/// Brings the schema of the store at `path` up to date and returns the migrations that it applied. Creates the store if
+/// it does not exist.
 ///
 /// # Errors
-/// As [`SqliteEventStore::open`](super::SqliteEventStore::open), whatever the age of the store.
+/// Fails like [`SqliteEventStore::open`](super::SqliteEventStore::open), but accepts a store with an older schema.
 pub fn migrate(path: &Path) -> Result<Vec<Version>, StoreError> {
     let before = if path.is_file() { status(path)?.applied } else { Vec::new() };
     open(path, WAIT, Older::Migrated)?;
     Ok(status(path)?.applied.into_iter().filter(|version| !before.contains(version)).collect())
 }
 
-/// What of the schema of the store at `path` has drifted. Needs no right to write.
+/// Returns the objects in the schema of the store at `path` that differ from what the migrations create. Needs no write
+/// permission.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if the file is damaged, [`StoreError::Unusable`] if there is no store, or an older one.
+/// Returns [`StoreError::Corrupt`] if the file is damaged, and [`StoreError::Unusable`] if there is no store or its
+/// schema is not the newest.
 pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
     let found = status(path)?;
     if !found.is_current() {

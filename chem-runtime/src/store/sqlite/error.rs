@@ -1,4 +1,4 @@
-//! What SQLite's errors mean for the person who meets them.
+//! Translates SQLite's errors into messages for users.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
 
-/// Why a store could not be opened, before it is put into words.
+/// An error of opening a store, before it is translated.
 pub(super) enum OpenError {
-    /// SQLite said so.
+    /// SQLite failed.
     Sqlite(rusqlite::Error),
-    /// What was found cannot be used.
+    /// The store cannot be used.
     Store(StoreError),
 }
 
@@ -22,13 +22,13 @@ impl From<rusqlite::Error> for OpenError {
 }
 
 impl OpenError {
-    /// What was found cannot be used, for a reason of its own.
+    /// Returns an error for a store that cannot be used, without a source.
     pub(super) fn unusable(message: String) -> Self {
         Self::Store(StoreError::Unusable { message, source: None })
     }
 }
 
-/// The store error for what SQLite said while the program tried to `action` the store at `path`.
+/// Returns the store error for a failure of SQLite to `action` the store at `path`. `wait` is the lock timeout.
 pub(super) fn sqlite_error(path: &Path, wait: Duration, action: &str, error: rusqlite::Error) -> StoreError {
     let path = path.display();
     let unusable = |message: String, error| StoreError::Unusable { message, source: Some(Box::new(error)) };
@@ -70,14 +70,14 @@ pub(super) fn sqlite_error(path: &Path, wait: Duration, action: &str, error: rus
     }
 }
 
-/// The words for a place where no store can be written.
+/// Returns the message for a path where no store can be written.
 pub(super) fn not_writable(path: &dyn std::fmt::Display) -> String {
     format!(
         "the store `{path}` cannot be opened for writing: allow this user to write the file and its directory, or name another place with `--store sqlite:PATH`"
     )
 }
 
-/// The words for a file that is no SQLite database.
+/// Returns the message for a file that is not an SQLite database.
 pub(super) fn of_another_kind(path: &dyn std::fmt::Display) -> String {
     format!("`{path}` is not a store: it is a file of another kind; name another one with `--store sqlite:PATH`")
 }

@@ -1,12 +1,13 @@
-//! Whether the file at the path of a store is still the one that was opened.
+//! Detects whether the file at a store's path is still the one that was opened.
 //!
-//! SQLite writes on into a file that was deleted, as the system lets it, and what it writes is gone with the process.
+//! Where the system allows it, SQLite continues to write to a deleted file, and the writes are lost when the process
+//! exits.
 
 use std::path::Path;
 
 use crate::store::StoreError;
 
-/// Which file a path led to; `None` where the system does not tell files apart.
+/// The device and inode of the file at a path; `None` if the file was not found or the system has no such numbers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileIdentity(Option<(u64, u64)>);
 
@@ -18,7 +19,7 @@ impl FileIdentity {
         Self(std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino())))
     }
 
-    /// Returns no identity: a file that is open cannot be deleted here.
+    /// Returns no identity: on this system an open file cannot be deleted.
     #[cfg(not(unix))]
     pub(super) fn of(_: &Path) -> Self {
         Self(None)
@@ -27,7 +28,7 @@ impl FileIdentity {
     /// Checks that the file is still at `path`.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if it was deleted, or if another file is there.
+    /// Returns [`StoreError::Unusable`] if it was deleted or replaced by another file.
     pub(super) fn expect_there(&self, path: &Path) -> Result<(), StoreError> {
         if self.0.is_none() || Self::of(path) == *self {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Who writes a run, as rows. All of it happens within the transaction that it is about.
+//! Stores leases as rows. Each check runs in the transaction that it guards.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -7,7 +7,7 @@ use crate::event::FlowId;
 use crate::store::lease::{LeaseState, check_epoch};
 use crate::store::{Holder, Lease, StoreError, Takeover};
 
-/// What SQLite said, or why the lease is not to be had.
+/// A failure of SQLite, or the reason why a lease was refused.
 pub(super) enum LeaseError {
     Sqlite(rusqlite::Error),
     Store(StoreError),
@@ -25,7 +25,7 @@ impl From<StoreError> for LeaseError {
     }
 }
 
-/// Checks that an append at `expected` under `lease` is one of its present holder. The lease of a new run is taken.
+/// Checks that `lease` is the current one for an append at `expected`. Records the lease of a new run.
 pub(super) fn check(connection: &Connection, lease: &Lease, expected: u64) -> Result<(), LeaseError> {
     let state = read(connection, lease.flow_id)?;
     if state.is_none() && expected == 0 && lease.epoch == 1 {
@@ -34,7 +34,7 @@ pub(super) fn check(connection: &Connection, lease: &Lease, expected: u64) -> Re
     Ok(check_epoch(lease, state.as_ref().map(|state| (state.epoch, &state.holder)))?)
 }
 
-/// Checks that nobody holds a run to which a caller without a lease appends.
+/// Checks that a run to which a caller without a lease appends has no lease holder.
 pub(super) fn refuse_if_held(connection: &Connection, flow_id: FlowId) -> Result<(), LeaseError> {
     match read(connection, flow_id)? {
         Some(state) if !state.lapsed => Err(StoreError::Fenced { flow_id, holder: Some(state.holder) }.into()),
@@ -42,7 +42,7 @@ pub(super) fn refuse_if_held(connection: &Connection, flow_id: FlowId) -> Result
     }
 }
 
-/// Takes a run in hand.
+/// Acquires the lease on a run.
 pub(super) fn take(
     connection: &Connection,
     flow_id: FlowId,
@@ -58,7 +58,7 @@ pub(super) fn take(
     Ok(lease)
 }
 
-/// Lets go of a run, if it is still held under this lease.
+/// Releases a run's lease if `lease` is the current one.
 pub(super) fn release(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
     let epoch = signed(lease.epoch)?;
     connection
@@ -67,7 +67,7 @@ pub(super) fn release(connection: &Connection, lease: &Lease) -> rusqlite::Resul
         .map(drop)
 }
 
-/// Who has a run in hand.
+/// Returns the current lease holder, or `None` if the run is free.
 pub(super) fn holder(connection: &Connection, flow_id: FlowId) -> Result<Option<Holder>, LeaseError> {
     Ok(read(connection, flow_id)?.and_then(|state| state.held().cloned()))
 }
@@ -90,7 +90,7 @@ fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, 
     let holder: Holder = serde_json::from_str(&holder).map_err(|error| StoreError::Corrupt {
         reason: format!("the holder of the lease of run {flow_id} cannot be read: {error}"),
     })?;
-    // Whoever writes the file has its memory in common with the others, and so the machine.
+    // All writers of the file share memory, so they run on one machine.
     let lapsed = released || holder.is_of_an_earlier_start();
     Ok(Some(LeaseState { epoch: epoch.unsigned_abs(), holder, lapsed, last_event_type }))
 }

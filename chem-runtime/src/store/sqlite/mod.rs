@@ -1,8 +1,8 @@
 //! The embedded store: one SQLite file, durable, without a server.
 //!
-//! The file is in WAL mode with `synchronous = FULL`, so that what an append has acknowledged survives a crash of the
-//! program, of the system and of the power. Several processes can use one store: readers never wait, and writers wait
-//! for each other. How a store is opened stands in `open.rs`, its schema in `migrations/sqlite/`.
+//! The file is in WAL mode with `synchronous = FULL`, so an acknowledged append survives a crash of the program or the
+//! system and a power failure. Several processes can use one store: readers never wait, and writers wait for each
+//! other. `open.rs` opens a store; `migrations/sqlite/` defines its schema.
 
 mod artifacts;
 mod care;
@@ -38,7 +38,7 @@ use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
-/// For how long a writer waits for another process before it gives up.
+/// How long a writer waits for another process before it fails.
 const WAIT: Duration = Duration::from_secs(30);
 
 /// Keeps events and artifacts in an SQLite file.
@@ -55,24 +55,25 @@ const WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct SqliteEventStore {
     path: PathBuf,
-    /// Which file that was when it was opened.
+    /// The identity of the file when it was opened.
     place: FileIdentity,
     wait: Duration,
     connection: Mutex<Connection>,
 }
 
 impl SqliteEventStore {
-    /// The store in the file at `path`. The file and its directory are made if they are missing; an older schema with
-    /// events in it does not get the newer one before somebody asks for that with [`migrate`].
+    /// Opens the store in the file at `path`. Creates the file and its directory if they are missing. Refuses an older
+    /// schema that contains events until [`migrate`] upgrades it.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] with what to do: the path is a directory, cannot be written, is no store of this
-    /// program, or is one of an earlier or a later release. [`StoreError::Corrupt`] if the file is damaged.
+    /// Returns [`StoreError::Unusable`] with advice if the path is a directory, cannot be written, is not a store of
+    /// this program, or has the schema of another release; [`StoreError::Corrupt`] if the file is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with_wait(path, WAIT)
     }
 
-    /// The same with the time that a writer waits for another process before it gives up, 30 seconds otherwise.
+    /// Opens the store like [`open`](Self::open). `wait` is how long a writer waits for another process before it
+    /// fails, 30 seconds by default.
     pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, StoreError> {
         let (path, connection) = open::open(path.as_ref(), wait, Older::Refused)?;
         Ok(Self::on(path, wait, connection))
@@ -82,11 +83,11 @@ impl SqliteEventStore {
         Self { place: FileIdentity::of(&path), path, wait, connection: Mutex::new(connection) }
     }
 
-    /// The store in the file at `path`, to be read. Where it may be written, it is opened as [`open`](Self::open) does;
-    /// where not, appends to it fail, and so does this if its schema is an older one, with events in it or none.
+    /// Opens the store in the file at `path` for reading. Opens a writable store like [`open`](Self::open). If the
+    /// store is not writable, appends fail; in that case an older schema is refused, with or without events.
     ///
     /// # Errors
-    /// As `open`.
+    /// Fails like `open`.
     pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if !reading::is_kept_from_writing(path) {
@@ -99,13 +100,13 @@ impl SqliteEventStore {
         Ok(Self::on(path, WAIT, connection))
     }
 
-    /// The file.
+    /// Returns the absolute path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A transaction that a panic has cut off is rolled back as it is dropped.
+        // A transaction interrupted by a panic is rolled back on drop.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -120,7 +121,8 @@ impl SqliteEventStore {
         }
     }
 
-    /// The events after `cursor`. Writers come one at a time, so that the order of `seq` is the one of their commits.
+    /// Returns up to `limit` events after `cursor`. SQLite serialises writers, so the order of `seq` is the commit
+    /// order.
     fn read_on(&self, cursor: Cursor, limit: usize) -> Result<Followed, StoreError> {
         let failed = self.failed("read");
         let connection = self.connection();
@@ -150,7 +152,7 @@ impl EventStore for SqliteEventStore {
         let admitted = admit(flow_id, events)?;
         let failed = self.failed("append to");
         let mut connection = self.connection();
-        // The write lock is taken before the position is looked up, so that nobody can come between.
+        // Takes the write lock before reading the position, so no other writer can append in between.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         let admitted_by_lease = match writer.lease() {
             Some(held) => lease::check(&transaction, held, expected),
@@ -191,7 +193,7 @@ impl EventStore for SqliteEventStore {
     }
 
     fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
-        // A position that SQLite has no number for is one that no run reaches.
+        // No run reaches a position that exceeds SQLite's integers.
         let Ok(position) = signed(position) else { return Ok(None) };
         let stored = self
             .connection()
@@ -225,7 +227,7 @@ impl EventStore for SqliteEventStore {
 
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
         let failed = self.failed("read");
-        // Hashed while others use the connection.
+        // The guard lives until the end of the statement, so the connection stays locked while the artifact is hashed.
         let first = artifacts::first_copy(&self.connection(), hash).map_err(&failed)?.map(|copy| copy.decode(hash));
         match first {
             Some(Ok(artifact)) => Ok(Some(artifact)),
@@ -244,7 +246,7 @@ impl EventStore for SqliteEventStore {
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                // No hash that begins with the prefix is greater than the prefix and a `g`.
+                // Every hash with this prefix sorts before the prefix followed by `g`.
                 "SELECT artifact_hash FROM workflow_step_artifacts
                  WHERE artifact_hash >= ?1 AND artifact_hash < ?1 || 'g' ORDER BY artifact_hash LIMIT ?2",
             )
@@ -277,7 +279,7 @@ impl EventStore for SqliteEventStore {
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                // As the index has it, word by word.
+                // The condition has to match the index's word for word.
                 "SELECT seq, flow_id, position FROM event_log
                  WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ?1 AND seq < ?2
                  ORDER BY seq DESC",
@@ -286,7 +288,7 @@ impl EventStore for SqliteEventStore {
         let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![key.to_string(), before]).map_err(&failed)?;
         let mut results = Vec::new();
-        // Rows of a run without a valid id count for nothing. No more are read than are asked for.
+        // Rows with an invalid run id do not count. Reads no more rows than needed.
         while results.len() < limit
             && let Some(row) = rows.next().map_err(&failed)?
         {
@@ -316,7 +318,7 @@ impl EventStore for SqliteEventStore {
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                // No id that begins with the prefix is greater than the prefix and a `g`.
+                // Every id with this prefix sorts before the prefix followed by `g`.
                 "SELECT flow_id FROM event_log
                  WHERE flow_id >= ?1 AND flow_id < ?1 || 'g' AND position = 0 ORDER BY flow_id LIMIT ?2",
             )
@@ -364,7 +366,7 @@ mod tests {
         let flow_id = FlowId::new();
         let event = store.append_kind(flow_id, signal("small")).unwrap();
 
-        // As good as a full disk to SQLite: the file may not grow.
+        // SQLite treats a file that must not grow like a full disk.
         store.connection().pragma_update(None, "max_page_count", 1).unwrap();
         let error = store.append_kind(flow_id, signal("big".repeat(10_000))).unwrap_err();
         assert!(error.to_string().contains("the disk is full"), "{error}: {:?}", error.source());

@@ -1,4 +1,4 @@
-//! Opening a store: one process at a time, so that two which open a new store at once both succeed.
+//! Opens a store, one process at a time, so that two processes that open a new store concurrently both succeed.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read as _;
@@ -11,17 +11,17 @@ use super::error::{OpenError, not_writable, of_another_kind, sqlite_error};
 use super::schema::{bring_up_to_date, read_status, refuse_foreign};
 use crate::store::StoreError;
 
-/// What is done with a store that holds events and whose schema is an older one. One without events gets the newest.
+/// How to treat a store that contains events and has an older schema. A store without events is always upgraded.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Older {
-    /// It is left as it is, since the programs that made it could not use it any more.
+    /// Refuse it and leave it unchanged, because the programs that made it could not use it after an upgrade.
     Refused,
-    /// It is brought up to date.
+    /// Upgrade it.
     Migrated,
 }
 
-/// The connection to the store at `path`, ready for use, and the path made absolute, so that a later change of the
-/// working directory does not matter.
+/// Returns the connection to the store at `path`, ready for use, and the absolute path, so that a later change of the
+/// working directory has no effect.
 pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf, Connection), StoreError> {
     let path = std::path::absolute(path).map_err(|error| unusable("the path of the store is empty".into(), error))?;
     if path.is_dir() {
@@ -40,9 +40,10 @@ pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf
     }
 }
 
-/// Refuses a file that is no SQLite database, and what is no file at all, before anything is put beside it.
+/// Refuses anything that is not a regular file, and files that are not SQLite databases, before creating files beside
+/// it.
 pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
-    // To open a pipe would wait for the other end.
+    // Opening a pipe would block until its other end is opened.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         let message = format!(
             "`{}` is not a store: it is a device, a pipe or a socket; name a file with `--store sqlite:PATH`, or keep the log \
@@ -53,7 +54,7 @@ pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
     }
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut start = Vec::new();
-    // What cannot be read here is SQLite's to complain of.
+    // SQLite reports a file that cannot be read.
     let _ = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
     if start.is_empty() || start == MAGIC {
         return Ok(());
@@ -71,24 +72,25 @@ fn make_directory_of(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(directory).map_err(cannot)?;
-    // The file's entry in its directory is SQLite's to make durable, the directory's own is ours.
+    // SQLite makes the file's entry in its directory durable; the entry of the directory itself is left to this
+    // function.
     match directory.parent() {
         Some(above) if cfg!(unix) => File::open(above).and_then(|above| above.sync_all()).map_err(cannot),
         _ => Ok(()),
     }
 }
 
-/// The lock beside a store. SQLite's own locks do not cover the change to WAL mode, and refinery takes none.
+/// A lock file beside a store. SQLite's own locks do not cover the change to WAL mode, and refinery takes none.
 struct Lock {
-    /// Locked for as long as it is open.
+    /// Holds the lock for as long as it is open.
     _file: File,
     path: PathBuf,
-    /// Whether there was no such file before.
+    /// Whether the lock file did not exist before.
     is_new: bool,
 }
 
 impl Lock {
-    /// Takes the lock beside the store at `path`.
+    /// Acquires the lock beside the store at `path`.
     fn take(path: &Path, wait: Duration) -> Result<Self, StoreError> {
         let beside = beside(path, ".lock");
         let is_new = !beside.exists();
@@ -98,11 +100,11 @@ impl Lock {
         Ok(Self { _file: file, path: beside, is_new })
     }
 
-    /// Leaves no lock where none was, beside a file that nobody can use as a store. Beside one that somebody can, the
-    /// file stays: another process may be waiting for it.
+    /// Removes a newly created lock file, for a file that cannot be a store. Beside a usable store the lock file stays,
+    /// because another process may be waiting for it.
     fn leave_no_trace(&self) {
         if self.is_new {
-            // A file that cannot be removed does no harm.
+            // A lock file that cannot be removed is harmless.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -136,14 +138,14 @@ fn wait_for(file: &File, path: &Path, wait: Duration) -> Result<(), StoreError> 
     }
 }
 
-/// What `options` opens anew is its owner's alone: a log holds what nobody else may read.
+/// Restricts files that `options` creates to their owner: a log may contain confidential data.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// The file beside a store whose name goes on with `ending`.
+/// Returns the path of the file beside a store that has `ending` appended to its name.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
@@ -151,13 +153,14 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn connect(path: &Path, wait: Duration, older: Older, lock: &Lock) -> Result<Connection, OpenError> {
-    // SQLite gives a new file the rights that the umask leaves, and those beside a store the rights of the store. A store
-    // that is there keeps its rights: people may share it. What cannot be made is SQLite's to complain of.
+    // SQLite creates a store with the permissions that the umask leaves, and the files beside it with those of the
+    // store. An existing store keeps its permissions, because several users may share it. SQLite reports a file that
+    // cannot be created.
     drop(private(OpenOptions::new().write(true).create_new(true)).open(path));
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
-    // SQLite opens a file that may not be written for reading alone.
+    // SQLite falls back to read-only access for a file without write permission.
     if connection.is_readonly("main")? {
         return Err(OpenError::unusable(not_writable(&path.display())));
     }
@@ -184,10 +187,10 @@ fn connect(path: &Path, wait: Duration, older: Older, lock: &Lock) -> Result<Con
     Ok(connection)
 }
 
-/// Refuses a store that holds events and whose schema is an older one, and leaves it as it is.
+/// Refuses a store that contains events and has an older schema, and leaves it unchanged.
 fn refuse_older(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let status = read_status(path, connection)?;
-    // What keeps this program from using the store anyway is said by the attempt to bring it up to date.
+    // `bring_up_to_date` reports an obstacle that a migration would not remove.
     let Some((newest, _)) = status.pending.iter().max().filter(|_| status.has_events && status.obstacle.is_none())
     else {
         return Ok(());

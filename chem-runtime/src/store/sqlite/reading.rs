@@ -1,5 +1,5 @@
-//! Reading a store that may not be written, or cannot: that of a colleague, an archive, a medium that takes no writing, a
-//! disk without room.
+//! Reads a store that this process must not or cannot write: a colleague's, an archive, read-only media, or a full
+//! disk.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -15,13 +15,13 @@ use super::open::{beside, refuse_other_kinds};
 use super::schema::{read_status, refuse_foreign};
 use crate::store::StoreError;
 
-/// Whether there is a file at `path` that this user may not write.
+/// Returns whether there is a file at `path` that this user cannot write.
 pub(super) fn is_kept_from_writing(path: &Path) -> bool {
     path.is_file() && OpenOptions::new().append(true).open(path).is_err_and(|error| is_refusal(&error))
 }
 
-/// Whether a store could not be opened because this user may not write the files that a writer puts beside it, or because
-/// there is no room for them.
+/// Returns whether a store could not be opened because the files that a writer creates beside it are not permitted or
+/// do not fit on the disk.
 pub(super) fn was_kept_from_writing(error: &StoreError) -> bool {
     let StoreError::Unusable { source: Some(source), .. } = error else { return false };
     source.downcast_ref().is_some_and(is_refusal) || source.downcast_ref().is_some_and(has_no_room)
@@ -38,13 +38,13 @@ fn is_refusal(error: &std::io::Error) -> bool {
     )
 }
 
-/// Whether SQLite could not make or extend a file.
+/// Returns whether SQLite could not create or extend a file.
 fn has_no_room(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
 }
 
-/// A connection to the store at `path` that writes nothing, and the path made absolute.
+/// Returns a connection that writes nothing to the store at `path`, and the absolute path.
 pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<(PathBuf, Connection), StoreError> {
     let said = |error| match error {
         OpenError::Store(error) => error,
@@ -66,7 +66,7 @@ pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<(PathBuf, 
     Ok((path, connection))
 }
 
-/// The same, whatever the age of its schema.
+/// Returns a connection that writes nothing, to a store with a schema of any age.
 pub(super) fn connect_for_reading(path: &Path, wait: Duration) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = |connection: Connection| -> Result<Connection, OpenError> {
@@ -76,13 +76,13 @@ pub(super) fn connect_for_reading(path: &Path, wait: Duration) -> Result<Connect
         Ok(connection)
     };
     match Connection::open_with_flags(path, flags).map_err(OpenError::from).and_then(opened) {
-        // In WAL mode readers share an index with the writers, in a file that only a writer can make. Where there is no
-        // log of writes either, nobody writes, and the file by itself is the whole store.
+        // In WAL mode readers and writers share an index, in a file that only a writer can create. If the `-wal` file
+        // is missing too, there are no writers, and the database file is the whole store.
         Err(OpenError::Sqlite(error)) if !beside(path, "-wal").exists() => {
             let whole = Connection::open_with_flags(unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI);
             opened(whole.map_err(|_| error)?)
         }
-        // Nobody has an index of a log of writes if there is no room for one.
+        // If there is no room for an index, no other process has one.
         Err(OpenError::Sqlite(error)) if has_no_room(&error) => {
             let log = beside(path, "-wal").metadata().map_or(0, |log| log.len());
             opened(if log == 0 {
@@ -95,7 +95,7 @@ pub(super) fn connect_for_reading(path: &Path, wait: Duration) -> Result<Connect
     }
 }
 
-/// A connection that has the index of the log of writes to itself, and in memory. It writes nothing by itself.
+/// Returns a connection with a private index of the WAL, in memory. It writes nothing unless asked to.
 fn with_index_in_memory(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -104,10 +104,10 @@ fn with_index_in_memory(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Bytes of a path that a `file:` address has to encode.
+/// The bytes of a path that a `file:` URI has to encode.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
 
-/// Returns the address by which SQLite opens a file that no program changes.
+/// Returns the URI by which SQLite opens a file that no process changes.
 fn unchanging(path: &Path) -> String {
     format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_encoded_bytes(), ENCODED))
 }

@@ -1,4 +1,4 @@
-//! Events and artifacts as rows.
+//! Converts events and artifacts to and from rows.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
@@ -8,14 +8,14 @@ use crate::event::{EventAddress, EventError, FlowEvent, FlowEventKind, FlowId};
 use crate::store::admit::{Admitted, now};
 use crate::store::{StoreError, StoredResult};
 
-/// The position that the next event of a run will have.
+/// Returns the position of a run's next event.
 pub(super) fn next_position(connection: &Connection, flow_id: FlowId) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT coalesce(max(position) + 1, 0) FROM event_log WHERE flow_id = ?")?
         .query_row([flow_id.to_string()], |row| unsigned(row, 0))
 }
 
-/// Inserts the events from position `expected`, each with its artifacts.
+/// Inserts the events from position `expected` on, each with its artifacts.
 pub(super) fn insert(
     transaction: &Transaction<'_>,
     flow_id: FlowId,
@@ -33,19 +33,19 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// An event as its row has it.
+/// An event's row, before it is decoded.
 pub(super) struct StoredEvent {
     seq: u64,
     flow_id: String,
     position: u64,
     ts: String,
     event_type: String,
-    /// A damaged file may hold text that is no UTF-8.
+    /// The bytes of the payload, which may not be UTF-8 in a damaged file.
     payload: Vec<u8>,
 }
 
 impl StoredEvent {
-    /// Reads the six columns from `at`.
+    /// Reads the six columns that start at index `at`.
     pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: unsigned(row, at)?,
@@ -57,12 +57,12 @@ impl StoredEvent {
         })
     }
 
-    /// The event's number.
+    /// Returns the event's number in the store's global order.
     pub(super) fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// The event, or which one it is that cannot be read.
+    /// Returns the event, or an error that names the event that cannot be read.
     pub(super) fn decode(self) -> Result<FlowEvent, StoreError> {
         let Self { seq, flow_id, position, ts, event_type, payload } = self;
         let corrupt = |what: &str, found: &str| StoreError::Corrupt {
@@ -78,25 +78,25 @@ impl StoredEvent {
     }
 }
 
-/// Where a result is, in the columns seq, flow_id and position; `None` if the run's id is none.
+/// Returns the location of a result from the columns seq, flow_id and position; `None` if the run's id is invalid.
 pub(super) fn result(row: &Row<'_>) -> rusqlite::Result<Option<StoredResult>> {
     let (seq, position) = (unsigned(row, 0)?, unsigned(row, 2)?);
     let run = text(row, 1)?.parse().ok();
     Ok(run.map(|flow_id| StoredResult { seq, address: EventAddress { flow_id, position } }))
 }
 
-/// Text that is to be shown or parsed, in which what is no UTF-8 is replaced.
+/// Returns a column's text with invalid UTF-8 replaced, to display or parse.
 fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
     Ok(String::from_utf8_lossy(row.get_ref(at)?.as_bytes()?).into_owned())
 }
 
-/// A count, a size or a position, of which none is negative.
+/// Returns a column that cannot be negative: a count, a size or a position.
 pub(super) fn unsigned(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(at)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, number))
 }
 
-/// A number as SQLite has it.
+/// Converts a number to SQLite's integer type.
 pub(super) fn signed(number: u64) -> rusqlite::Result<i64> {
     i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }

@@ -1,4 +1,4 @@
-//! The list of runs, page by page.
+//! Lists runs, page by page.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -8,12 +8,12 @@ use crate::event::{FlowEvent, FlowEventKind};
 use crate::flow::FlowStatus;
 use crate::store::{FlowSummary, RunFilter, StoreError};
 
-/// Of all runs, by the index of their beginnings.
+/// Selects all runs, through the index of first events.
 const OF_ALL: &str = "?2 IS NULL";
-/// Of one flow, word by word as the index of its beginnings has it.
+/// Selects the runs of one flow. Must match the index of first events by flow word for word.
 const OF_FLOW: &str = "first.event_type = 'flowinitialized' AND first.payload ->> '$.flow' = ?2";
 
-/// Walks back over the beginnings of runs, or of those of a flow, as far as they are asked for.
+/// Returns the SQL that selects the first events of the runs matched by `of`, newest first.
 fn beginnings(of: &str) -> String {
     format!(
         "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log AS first
@@ -22,7 +22,8 @@ fn beginnings(of: &str) -> String {
     )
 }
 
-/// The same, and from each beginning to the end of its run. Letters are made for the runs that are returned, if at all.
+/// Returns the SQL that also selects the last event of each run. It computes letters only for the returned runs, and
+/// only on request.
 fn runs(of: &str) -> String {
     format!(
         "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload,
@@ -46,7 +47,7 @@ fn runs(of: &str) -> String {
     )
 }
 
-/// Returns the first events of the newest runs, the newest first.
+/// Returns the first events of the newest runs, newest first.
 pub(super) fn newest(
     connection: &Connection,
     flow: Option<&str>,
@@ -64,7 +65,7 @@ pub(super) fn newest(
     Ok(events)
 }
 
-/// Returns up to `limit` runs that `filter` takes, the newest first, of those that begin before the event `before`.
+/// Returns up to `limit` runs that match `filter` and begin before the event `before`, newest first.
 pub(super) fn listed(
     connection: &Connection,
     filter: &RunFilter,
@@ -74,7 +75,7 @@ pub(super) fn listed(
 ) -> Result<Vec<FlowSummary>, StoreError> {
     let of = if filter.flow.is_some() { OF_FLOW } else { OF_ALL };
     let mut statement = connection.prepare_cached(&runs(of)).map_err(&failed)?;
-    // Times have one length and one zone, so that they are in the order of their texts.
+    // All times have the same length and zone, so the order of their texts is chronological.
     let moment = |ts: Option<Timestamp>, otherwise: &str| ts.map_or(otherwise.to_owned(), |ts| format!("{ts:.6}"));
     let [completed, failed_run, waiting, interrupted] =
         [FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Waiting, FlowStatus::Interrupted].map(FlowStatus::name);
@@ -105,7 +106,7 @@ pub(super) fn listed(
     Ok(summaries)
 }
 
-/// The number that all those asked for are below. One that SQLite does not have is above all of them.
+/// Returns the exclusive upper bound of `seq`. A number that exceeds SQLite's integers excludes nothing.
 fn number_before(before: Option<u64>) -> i64 {
     before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The schema of a store: whose it is, how old it is, and how it is brought up to date.
+//! The schema of a store: identifies it, reads its version and brings it up to date.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,15 +16,15 @@ mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
 }
 
-/// What the first migration writes into the file's header: `chem` in ASCII.
+/// The application id that the first migration writes into the file header: `chem` in ASCII.
 const APPLICATION_ID: i64 = 0x6368_656d;
 
-/// Where refinery keeps the list of the migrations that were applied.
+/// The table in which refinery records the applied migrations.
 const HISTORY: &str = "refinery_schema_history";
 
-/// Brings the schema up to date, or says why that cannot be.
+/// Brings the schema up to date.
 ///
-/// The caller holds the lock that keeps other processes from doing the same.
+/// The caller must hold the lock that keeps other processes from doing the same.
 pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
     let runner = embedded::migrations::runner();
     let applied = applied(path, connection)?;
@@ -32,8 +32,8 @@ pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Resu
     if runner.get_migrations().iter().all(|known| applied.contains_key(&i64::from(known.version()))) {
         return Ok(());
     }
-    // A migration that makes the log anew drops the old one, which the artifacts refer to. The pragma does nothing within
-    // a transaction, so that no migration can say this.
+    // A migration that rebuilds the log drops the old table, which the artifacts reference. The pragma has no effect
+    // within a transaction, so a migration cannot set it.
     connection.pragma_update(None, "foreign_keys", false)?;
     let applied = apply(path, connection);
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -42,8 +42,8 @@ pub(super) fn bring_up_to_date(path: &Path, connection: &mut Connection) -> Resu
 
 fn apply(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
     let runner = embedded::migrations::runner();
-    // Grouped: refinery otherwise notes a migration in a transaction after the one that made it, and a program killed
-    // between the two could never open the store again.
+    // Grouped, because refinery otherwise records a migration in a separate transaction, and a program killed between
+    // the two could never open the store again.
     match runner.set_grouped(true).run(connection) {
         Ok(_) => Ok(()),
         Err(error) => match std::error::Error::source(&error).and_then(|source| source.downcast_ref()) {
@@ -58,7 +58,7 @@ fn apply(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
     }
 }
 
-/// How the schema of the open database stands.
+/// Returns the state of the open database's schema.
 pub(super) fn read_status(path: &Path, connection: &Connection) -> Result<SchemaStatus, OpenError> {
     let runner = embedded::migrations::runner();
     let applied = applied(path, connection)?;
@@ -81,7 +81,7 @@ pub(super) fn read_status(path: &Path, connection: &Connection) -> Result<Schema
     Ok(SchemaStatus { applied, pending, has_events, obstacle })
 }
 
-/// The SQL of every object of the open database, by kind and name.
+/// Returns the SQL of every object of the open database, by type and name.
 pub(super) fn describe(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
     let mut statement = connection.prepare(
         "SELECT type || ' ' || CASE WHEN name = tbl_name THEN name ELSE tbl_name || '.' || name END, sql
@@ -90,14 +90,14 @@ pub(super) fn describe(connection: &Connection) -> rusqlite::Result<BTreeMap<Str
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// The SQL of every object that the migrations make, by kind and name.
+/// Returns the SQL of every object that the migrations create, by type and name.
 pub(super) fn expected() -> Result<BTreeMap<String, String>, OpenError> {
     let mut fresh = Connection::open_in_memory()?;
     bring_up_to_date(Path::new(":memory:"), &mut fresh)?;
     Ok(describe(&fresh)?)
 }
 
-/// Refuses the database of another program, and leaves it as it is.
+/// Refuses the database of another program and leaves it unchanged.
 pub(super) fn refuse_foreign(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row(
@@ -105,7 +105,7 @@ pub(super) fn refuse_foreign(path: &Path, connection: &Connection) -> Result<(),
         [HISTORY],
         |row| row.get(0),
     )?;
-    // An opening that was cut off leaves an empty history and nothing else.
+    // An interrupted opening leaves an empty history and nothing else.
     if id == APPLICATION_ID || (id == 0 && tables == 0) {
         return Ok(());
     }
@@ -115,7 +115,7 @@ pub(super) fn refuse_foreign(path: &Path, connection: &Connection) -> Result<(),
     )))
 }
 
-/// The names and checksums of the migrations that the history lists, by version.
+/// Returns the names and checksums of the migrations in the history, by version.
 fn applied(path: &Path, connection: &Connection) -> Result<BTreeMap<i64, (String, String)>, OpenError> {
     if !connection.table_exists(None, HISTORY)? {
         return Ok(BTreeMap::new());
@@ -126,7 +126,7 @@ fn applied(path: &Path, connection: &Connection) -> Result<BTreeMap<i64, (String
     let mut applied = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let applied_on: String = row.get(3)?;
-        // Refinery panics on a time that it cannot read.
+        // Refinery panics on a time that it cannot parse.
         if applied_on.parse::<Timestamp>().is_err() {
             return Err(OpenError::Store(StoreError::Corrupt {
                 reason: format!("the list of migrations in `{}` has `{applied_on}` as a time", path.display()),
@@ -137,7 +137,7 @@ fn applied(path: &Path, connection: &Connection) -> Result<BTreeMap<i64, (String
     Ok(applied)
 }
 
-/// Refuses a schema that a later release has made, or one that is not what this release made of it.
+/// Refuses a schema made by a later release, or with migrations that differ from this release's.
 fn check(path: &Path, known: &[Migration], applied: &BTreeMap<i64, (String, String)>) -> Result<(), OpenError> {
     let path = path.display();
     for (version, (name, checksum)) in applied {

@@ -1,18 +1,18 @@
-//! How much room the tables take, and the flows and runs in them.
+//! Measures the tables, and the flows and runs in them.
 
 use rusqlite::{Connection, Row};
 
 use super::rows::unsigned;
 use crate::store::{Contents, FlowSize, Largest, RunSize, StoreSize, TableSize};
 
-/// Visits every page of the file. What SQLite keeps for itself is left out.
+/// Visits every page of the file. Excludes SQLite's internal tables.
 const TABLES: &str = "
     SELECT tbl_name, sum(pgsize), coalesce(sum(pgsize) FILTER (WHERE type = 'index'), 0)
     FROM dbstat AS page JOIN sqlite_schema AS object USING (name)
     WHERE page.aggregate = TRUE AND tbl_name NOT LIKE 'sqlite_%'
     GROUP BY tbl_name";
 const RUNS: &str = "SELECT count(*) FROM event_log WHERE position = 0";
-/// What each run holds. `octet_length` knows the length of a text without reading it.
+/// Computes the size of each run. `octet_length` returns the length of a text without reading it.
 const CONTENTS: &str = "
     WITH events AS (
         SELECT flow_id,
@@ -58,7 +58,7 @@ pub(super) fn largest(connection: &Connection, limit: usize) -> rusqlite::Result
         .collect::<rusqlite::Result<_>>()?;
     let run = |row: &Row<'_>| {
         let flow_id: String = row.get(5)?;
-        // A row of a run without a valid id is left out, as elsewhere.
+        // Rows with an invalid run id are skipped, as elsewhere.
         let Ok(flow_id) = flow_id.parse() else { return Ok(None) };
         Ok(Some(RunSize { flow_id, flow: row.get(4)?, contents: contents(row)? }))
     };
