@@ -1,4 +1,4 @@
-//! The commands that messages advise, as they work where they are read: with the `--store` that this one was given.
+//! Adds the `--store` option of this command to the commands that messages suggest, so that they work when copied.
 
 use super::args::Shared;
 use crate::store::StoreUrl;
@@ -9,8 +9,8 @@ const ON_A_STORE: [&str; 14] = [
     "store",
 ];
 
-/// `text` with each command in backticks that works on a store told which one; nothing where what it advises cannot be
-/// done, since the store ends with the program.
+/// Adds `--store` to each command in backticks in `text` that uses a store. Returns `None` if the store is in memory: it
+/// ends with the program, so the suggested command cannot work.
 pub(super) fn advised(shared: &Shared, text: &str) -> Option<String> {
     let url = super::runs::store_url(shared);
     if matches!(url, Ok(StoreUrl::Memory)) && commands(text).next().is_some() {
@@ -29,7 +29,7 @@ pub(super) fn advised(shared: &Shared, text: &str) -> Option<String> {
     Some(told)
 }
 
-/// Where each command in backticks that works on a store ends.
+/// Returns the byte offset at which each command in backticks that uses a store ends.
 fn commands(text: &str) -> impl Iterator<Item = usize> {
     text.match_indices("`chem ").filter_map(move |(start, begin)| {
         let command = &text[start + begin.len()..];
@@ -39,9 +39,9 @@ fn commands(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The address as a person may type it again. A password comes from the environment or is asked for.
+/// Formats the address without passwords, for the user to type. A password comes from the environment or a prompt.
 fn without_password(url: &StoreUrl) -> String {
-    // What is printed has `***` where something may be secret.
+    // The printed form has `***` in place of secrets.
     let shown = url.to_string().replace(":***@", "@");
     match shown.split_once('?') {
         Some((place, options)) if options.contains("***") => {
@@ -52,7 +52,7 @@ fn without_password(url: &StoreUrl) -> String {
     }
 }
 
-/// The word as a shell takes it for one.
+/// Quotes `word` for a shell, if needed.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_alphanumeric() || "-_./:@=,+%".contains(character);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }

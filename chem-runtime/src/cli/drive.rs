@@ -1,4 +1,4 @@
-//! Running a run to its end, for the commands that do.
+//! Drives a run to its end, for the commands that do so.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
 use crate::store::{EventStore, InMemoryFlowRepository, Takeover};
 
-/// What is to be run, and where.
+/// The run to drive, and where and how to run it.
 pub(super) struct RunPlan {
     pub flow_id: FlowId,
     pub definition: FlowDefinition,
@@ -29,7 +29,7 @@ pub(super) struct RunPlan {
 }
 
 impl RunPlan {
-    /// The plan of a run that has begun, as its log tells it.
+    /// Returns the plan of an existing run, from its log.
     pub(super) fn stored(flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, Failure> {
         let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
             return Err(Failure::usage(format!("run {flow_id} has not begun")));
@@ -42,33 +42,33 @@ impl RunPlan {
         Ok(Self { flow_id, definition, directory, manifest, reuse, takeover })
     }
 
-    /// The same in the directory of the manifest at `path`.
+    /// Returns the plan with the directory and file name of the manifest at `path`.
     pub(super) fn at(self, path: &Path) -> Result<Self, Failure> {
         let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
         let manifest = path.file_name().map(|name| name.to_string_lossy().into_owned());
         Ok(Self { directory, manifest, ..self })
     }
 
-    /// The same with the finished results taken over that `reuse` leaves.
+    /// Returns the plan with the reuse policy that the options `reuse` select.
     pub(super) fn reusing(self, reuse: &Reuse) -> Result<Self, Failure> {
         Ok(Self { reuse: runs::reuse_policy(reuse, &self.definition)?, ..self })
     }
 }
 
-/// What is to be done with a run before it goes on to its end.
+/// The action to take on a run before it continues to its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Act<'a> {
-    /// Nothing.
+    /// Takes no action: the run starts or resumes.
     Run,
-    /// Try the failed step again, for this reason.
+    /// Retries the failed step, for this reason.
     Retry(&'a str),
-    /// Give this answer to the question at the step of this name.
+    /// Answers the question of the step with this id.
     Answer(&'a str, &'a Answer),
-    /// Begin it as a branch of the run `parent` from the step `from`, for which `set` was set.
+    /// Begins the run as a branch of `parent` from the step `from`, with the parameters `set` changed.
     Branch { parent: FlowId, from: &'a str, set: &'a Map<String, Value> },
 }
 
-/// Runs or resumes a run to its end, and prints what came of it.
+/// Runs or resumes a run to its end, and prints its report.
 pub(super) fn drive(
     shared: &Shared,
     store: Arc<dyn EventStore>,
@@ -103,7 +103,7 @@ pub(super) fn drive(
     };
     let events = store.list(plan.flow_id)?;
     if events.is_empty() {
-        // Stopped before anything was recorded.
+        // The run was stopped before it recorded anything.
         return Err(Failure::of_run(plan.flow_id, CoreEngineError::Interrupted { flow_id: plan.flow_id }));
     }
     print_report(shared, &RunReport::of(plan.flow_id, &events)?, store.as_ref())?;

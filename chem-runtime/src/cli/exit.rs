@@ -1,4 +1,4 @@
-//! How the program ends.
+//! Maps failures to exit statuses and messages.
 
 use std::error::Error;
 use std::io;
@@ -16,7 +16,7 @@ use crate::step::{DuplicateStepType, listed};
 use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, StoreError};
 use crate::workbench::WorkbenchError;
 
-/// The exit statuses that are not good.
+/// The exit statuses other than success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     RunFailed = 1,
@@ -33,7 +33,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// Why a command could not do what it was asked.
+/// The failure of a command: its exit status, message, causes and hint.
 #[derive(Debug)]
 pub(super) struct Failure {
     status: Status,
@@ -52,7 +52,7 @@ impl Failure {
         self
     }
 
-    /// The same with `help`, unless it says what to do already.
+    /// Adds `help` unless the failure already has a hint.
     pub(super) fn or_help(mut self, help: impl Into<String>) -> Self {
         self.help.get_or_insert_with(|| help.into());
         self
@@ -72,11 +72,11 @@ impl Failure {
         failure
     }
 
-    /// Prints the failure and gives the status to exit with.
+    /// Prints the failure and returns the exit status.
     pub(super) fn report(self, shared: &Shared) -> ExitCode {
         let help = self.help.as_deref().and_then(|help| advised(shared, help));
         if shared.format == Format::Json && self.status != Status::Output {
-            // The failure is what counts, also where nobody can be told of it.
+            // The status reports the failure even if stdout cannot be written.
             let _ = output::print_json(&json!({"error": self.message, "causes": self.causes, "help": help}));
         }
         output::print_error(&self.message, &self.causes, help.as_deref());
@@ -84,7 +84,7 @@ impl Failure {
     }
 }
 
-/// What to do about an artifact that is damaged.
+/// The hint for a damaged artifact.
 const MAKE_AGAIN: &str = "`chem store repair` makes it again where it can";
 
 impl From<StoreError> for Failure {
@@ -178,7 +178,7 @@ impl From<CannotPrint> for Failure {
 }
 
 impl Failure {
-    /// The failure for a run that did not get to its end, other than by a failed step.
+    /// Returns the failure for a run that did not reach its end, other than because a step failed.
     pub(super) fn of_run(flow_id: FlowId, error: CoreEngineError) -> Self {
         match error {
             CoreEngineError::Store(error) => {

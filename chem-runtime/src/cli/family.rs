@@ -1,4 +1,4 @@
-//! Runs that come from other runs: how a stored definition is changed, and how a manifest that has changed is noticed.
+//! Derives runs from other runs: changes stored definitions, and detects manifests that have changed.
 
 use std::path::{Path, PathBuf};
 
@@ -16,16 +16,16 @@ use crate::manifest::{self, Source, Style};
 use crate::step::{Expression, ParamType, Registry};
 use crate::store::EventStore;
 
-/// A run as it began, beside which a manifest is laid.
+/// The recorded start of a run, to compare a manifest with.
 pub(super) struct Begun<'a> {
     recorded: &'a FlowInitialized,
-    /// The parameters of steps that were set for it, or for a run that it branches from, as `STEP.PARAMETER`. No manifest
-    /// has them.
+    /// The step parameters set for this run or for a run it branches from, keyed by `STEP.PARAMETER`. No manifest contains
+    /// them.
     set: Map<String, Value>,
 }
 
 impl<'a> Begun<'a> {
-    /// How the run with this state began.
+    /// Returns the recorded start of the run with this state.
     pub(super) fn of(store: &dyn EventStore, instance: &'a FlowInstance) -> Result<Self, Failure> {
         let not_begun = || Failure::usage(format!("run {} has not begun", instance.flow_id()));
         let recorded = instance.initialized().ok_or_else(not_begun)?;
@@ -35,12 +35,12 @@ impl<'a> Begun<'a> {
             branch = replay(created.parent, &store.list(created.parent)?)?.branch().cloned();
             sets.push(created.set);
         }
-        // What was set for a later branch stands in place of what was set before.
+        // A later branch overrides what an earlier one set.
         let set = sets.into_iter().rev().flatten().filter(|(name, _)| name.contains('.')).collect();
         Ok(Self { recorded, set })
     }
 
-    /// `definition` with the parameters of its steps that were set for this run.
+    /// Applies the step parameters set for this run to `definition`.
     fn with_own(&self, definition: FlowDefinition) -> Result<FlowDefinition, Failure> {
         if self.set.is_empty() {
             return Ok(definition);
@@ -58,8 +58,8 @@ impl<'a> Begun<'a> {
     }
 }
 
-/// The flow that a run recorded, with `set` changed: parameters of the flow, as `NAME=VALUE`, and of its steps, as
-/// `STEP.PARAMETER=VALUE`. The latter need no manifest.
+/// Returns the recorded flow of a run with the changes in `set`, and the values set. `NAME=VALUE` sets a parameter of the
+/// flow, and `STEP.PARAMETER=VALUE` one of a step, which needs no manifest.
 pub(super) fn with_set(begun: &Begun<'_>, set: &[String]) -> Result<(FlowDefinition, Map<String, Value>), Failure> {
     let (mut of_flow, mut names, mut of_steps) = (Vec::new(), Vec::new(), Vec::new());
     for given in set {
@@ -86,7 +86,7 @@ pub(super) fn with_set(begun: &Begun<'_>, set: &[String]) -> Result<(FlowDefinit
     }
     let definition = FlowDefinition::from_recorded(&begun.recorded.flow, &recorded, Registry::linked()?)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    // What is set is recorded as it was read, with the type of the parameter.
+    // Values are recorded as parsed, with the type of their parameter.
     let read = self::recorded(&definition)?;
     let of_flow = names.into_iter().filter_map(|name| Some((name.to_owned(), read.params.get(name)?.clone())));
     let of_steps = of_steps.into_iter().map(|(step_id, param, _)| {
@@ -97,8 +97,8 @@ pub(super) fn with_set(begun: &Begun<'_>, set: &[String]) -> Result<(FlowDefinit
     Ok((definition, of_flow.chain(of_steps).collect()))
 }
 
-/// The value that `given`, `STEP.PARAMETER=VALUE`, gives the parameter of a step of type `uses`: read as `chem run` reads one
-/// for a parameter of the flow. An expression may name `flow_params`.
+/// Parses the value in `given`, `STEP.PARAMETER=VALUE`, for a parameter of a step of type `uses`, as `chem run` parses one
+/// for a parameter of the flow. An expression may refer to `flow_params`.
 fn assigned(uses: &str, param: &str, given: &str, flow_params: &Map<String, Value>) -> Result<Value, Failure> {
     let ty = Registry::linked()?.get(uses).and_then(|found| found.spec().param(param)).map(|param| (param.ty)());
     let source = Source::new("--set", given);
@@ -116,7 +116,8 @@ fn assigned(uses: &str, param: &str, given: &str, flow_params: &Map<String, Valu
     })
 }
 
-/// The definition that the run's manifest gives with these parameters of the flow, if it gives the recorded one without.
+/// Returns the definition that the run's manifest gives with the flow parameters `set`. Fails if the manifest without them
+/// no longer gives the recorded definition.
 fn from_manifest(begun: &Begun<'_>, set: &[String]) -> Result<RecordedDefinition, Failure> {
     let by_step = "set the parameter of the step itself: `--set STEP.PARAMETER=VALUE`";
     let Some(path) = manifest_path(begun).filter(|path| path.exists()) else {
@@ -145,24 +146,24 @@ fn has_changed(path: &Path, changes: &[Change]) -> String {
     format!("`{}` is not what it was when the run began{}", path.display(), listed(changes))
 }
 
-/// What has become of the manifest of a run since it began.
+/// How the manifest of a run has changed since the run began.
 pub(super) enum Manifest {
-    /// It gives what the run recorded, or is gone.
+    /// The manifest gives the recorded definition, is missing, or has no errors other than missing files and programs.
     AsRecorded,
-    /// It gives something else.
+    /// The manifest gives another definition.
     Changed {
-        /// What it gives.
+        /// The definition that the manifest gives now.
         definition: Box<FlowDefinition>,
-        /// What of it is another step, or another flow.
+        /// The changes that alter a fingerprint; empty if only policies changed.
         changes: Vec<Change>,
-        /// What of it is only run otherwise.
+        /// The changes to retries, timeouts and gates.
         policies: Vec<Change>,
     },
-    /// It has errors, which have been printed.
+    /// The manifest has errors, which have been printed.
     Wrong,
 }
 
-/// Compares the manifest at `path`, or else where it was, with what the run recorded.
+/// Compares the manifest at `path`, or at its recorded path if `path` is `None`, with the recorded definition.
 pub(super) fn compare(begun: &Begun<'_>, path: Option<&Path>) -> Result<Manifest, Failure> {
     let path = match path {
         Some(path) => path.to_owned(),
@@ -173,7 +174,7 @@ pub(super) fn compare(begun: &Begun<'_>, path: Option<&Path>) -> Result<Manifest
     };
     let checked = check_as(begun, &path, &[])?;
     let Some(definition) = checked.definition else {
-        // A file that a finished step has read may be gone.
+        // An input file of a finished step may be missing by now.
         if checked.only_lacks_files() {
             return Ok(Manifest::AsRecorded);
         }
@@ -189,7 +190,7 @@ pub(super) fn compare(begun: &Begun<'_>, path: Option<&Path>) -> Result<Manifest
     Ok(Manifest::Changed { definition: Box::new(definition), changes, policies })
 }
 
-/// `plan` in the place of the manifest at `path`, if one is given, which has to give what the run recorded.
+/// Moves `plan` to the manifest at `path`, if given. The manifest must give the recorded definition.
 pub(super) fn moved(begun: &Begun<'_>, plan: RunPlan, path: Option<&Path>) -> Result<RunPlan, Failure> {
     let Some(path) = path else { return Ok(plan) };
     match compare(begun, Some(path))? {
@@ -200,7 +201,7 @@ pub(super) fn moved(begun: &Begun<'_>, plan: RunPlan, path: Option<&Path>) -> Re
     }
 }
 
-/// The changes as lines of a message.
+/// Formats the changes as lines of a message.
 pub(super) fn listed(changes: &[Change]) -> String {
     changes.iter().map(|change| format!("\n  {change}")).collect()
 }
@@ -210,13 +211,13 @@ fn manifest_path(begun: &Begun<'_>) -> Option<PathBuf> {
     Some(Path::new(environment.directory.as_ref()?).join(environment.manifest.as_ref()?))
 }
 
-/// The manifest at `path` with the parameters that were set when the run began, and then `set`.
+/// Checks the manifest at `path` with the parameters that were set when the run began, then with `set`.
 fn check_as(begun: &Begun<'_>, path: &Path, set: &[String]) -> Result<CheckedManifest, Failure> {
     let mut overrides = Overrides::default();
     let definition = &begun.recorded.definition;
     for name in &definition.overridden {
         match definition.params.get(name) {
-            // Text is set as it stands, without quotes.
+            // Text is set verbatim, without quotes.
             Some(Value::String(text)) => overrides.set.push(format!("{name}={text}")),
             Some(value) => {
                 let spelled = definition.spelled.get(name).cloned();

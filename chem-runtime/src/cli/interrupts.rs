@@ -1,9 +1,10 @@
-//! Ctrl-C (SIGINT) is taken by a thread that waits for it, and by no handler. The other signals are in `signals`.
+//! Receives Ctrl-C (SIGINT) in a thread that waits for it, instead of in a signal handler. `signals` handles the other
+//! signals.
 //!
-//! The chemistry library puts a handler of its own in place for each search of a pattern, and afterwards puts back what it
-//! found. Where several threads search, these get mixed up and its own stays: Ctrl-C no longer reaches the program, and
-//! every search under way then ends early, with too few matches, which would go into the log as wrong numbers. Whatever
-//! handler there is, a signal that all threads block does not run it.
+//! The chemistry library installs a handler of its own for each pattern search and afterwards restores the handler it
+//! found. If several threads search, these calls interleave and the library's handler stays: Ctrl-C no longer reaches the
+//! program, and every running search ends early with too few matches, which the log would record as wrong numbers. A
+//! signal that all threads block runs no handler, whichever is installed.
 
 use std::sync::OnceLock;
 
@@ -14,11 +15,12 @@ use super::signals::ignored_signals;
 
 type Stop = Box<dyn Fn() + Send + Sync>;
 
-/// What Ctrl-C does; until it is said, it ends the process.
+/// The action on Ctrl-C. While unset, Ctrl-C exits the process.
 static STOP: OnceLock<Stop> = OnceLock::new();
 
-/// Takes Ctrl-C from here on. To be called before the program starts a thread, since a thread blocks what the one that
-/// starts it blocks. If Ctrl-C was ignored when the program began, it stays ignored.
+/// Blocks Ctrl-C and starts the thread that waits for it. Call this before the program starts any other thread, since a
+/// thread inherits the blocked signals of the thread that starts it. If Ctrl-C was ignored when the program started, it
+/// stays ignored.
 pub(super) fn take() {
     let ignored = ignored_signals() & (1 << (Signal::SIGINT as u64 - 1)) != 0;
     let interrupt = SigSet::from(Signal::SIGINT);
@@ -35,12 +37,12 @@ pub(super) fn take() {
     }
     let waits = ignored || std::thread::Builder::new().name("interrupts".into()).spawn(wait).is_ok();
     if !waits {
-        // Blocked and waited for by nobody, it would do nothing at all.
+        // Blocked without a waiting thread, Ctrl-C would have no effect.
         let _ = interrupt.thread_unblock();
     }
 }
 
-/// From now on Ctrl-C does this.
+/// Sets the action on Ctrl-C. Only the first call has an effect.
 pub(super) fn on_interrupt(stop: impl Fn() + Send + Sync + 'static) {
     let _ = STOP.set(Box::new(stop));
 }

@@ -1,4 +1,4 @@
-//! The `chem` command line. A program of one's own has it too, with its own steps in:
+//! The `chem` command line. Another program that calls [`main`] gets the same command line, with its own steps linked in:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
@@ -6,8 +6,8 @@
 //! }
 //! ```
 //!
-//! Results go to stdout, messages and progress to stderr. `args` is what was typed; a file under `commands` is what each
-//! command does; `exit` decides the status.
+//! Results go to stdout; messages and progress go to stderr. `args` parses the command line, each file under `commands`
+//! implements one command, and `exit` maps failures to exit statuses.
 
 mod advice;
 mod args;
@@ -33,8 +33,8 @@ use crate::step::limits;
 
 /// Runs the command line with the step types that are linked into the program.
 ///
-/// On Unix, SIGINT is blocked from here on in this thread and in those that it starts, and a thread waits for it: call this
-/// first, before there are other threads.
+/// On Unix, blocks SIGINT in this thread and in every thread it starts afterwards, and starts a thread that waits for it.
+/// Call this before starting any other thread.
 pub fn main() -> ExitCode {
     #[cfg(unix)]
     interrupts::take();
@@ -77,7 +77,7 @@ fn start_tracing(arguments: &Arguments) {
     use tracing_subscriber::EnvFilter;
     let (default, plain) = match arguments.shared.verbose {
         0 if arguments.shared.quiet => ("off", true),
-        // Who waits should know for what.
+        // Shows why the program waits while the store retries.
         0 => ("chem_runtime::store::retry=warn", true),
         1 => ("chem_runtime=info", false),
         2 => ("chem_runtime=debug", false),
@@ -88,10 +88,10 @@ fn start_tracing(arguments: &Arguments) {
     let events = tracing_subscriber::fmt()
         .with_env_filter(asked.unwrap_or_else(|_| EnvFilter::new(default)))
         .with_writer(|| output::Messages)
-        // Telling stderr that stderr is closed would panic.
+        // Reporting to stderr that stderr is closed would panic.
         .log_internal_errors(false)
         .with_ansi(output::stderr_is_styled());
-    // A program of one's own may have set up tracing before it called us; then that stands.
+    // The calling program may have set up tracing already; keep its subscriber.
     let _ = match plain {
         true => events.without_time().with_target(false).with_level(false).try_init(),
         false => events.try_init(),

@@ -1,4 +1,4 @@
-//! Printing: tables, styles, errors. Colour only on a terminal, and not where NO_COLOR says so.
+//! Prints tables, styles and errors. Uses colour only on a terminal, and not if NO_COLOR is set.
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -15,54 +15,54 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
 
-/// Whether what goes to stderr may have styles.
+/// Returns whether stderr accepts styles.
 pub(super) fn stderr_is_styled() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
-/// `text` in `style`. Streams that show no styles take them out again.
+/// Wraps `text` in `style`. Streams that do not support styles strip them.
 pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// An error of writing results to stdout. A reader that has closed its end is none.
+/// An error writing results to stdout. A reader that has closed its end is not an error: see [`Reader::Gone`].
 #[derive(Debug)]
 pub(super) struct CannotPrint(pub(super) io::Error);
 
-/// Whether the other end of stdout is open still.
+/// Whether the reader of stdout still has its end open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
     Present,
     Gone,
 }
 
-/// Writes results to stdout. A reader that has closed its end, as `head` does, has seen enough: the command goes on and
-/// ends with the status that it has otherwise.
+/// Writes results to stdout. If the reader has closed its end, as `head` does, the command continues and its exit status
+/// does not change.
 pub(super) fn print(text: &str) -> Result<(), CannotPrint> {
     print_while_read(text).map(drop)
 }
 
-/// Writes one JSON value and a line end to stdout, as [`print`] writes text.
+/// Writes one JSON value and a newline to stdout, like [`print`].
 pub(super) fn print_json(value: &Value) -> Result<(), CannotPrint> {
     print_json_while_read(value).map(drop)
 }
 
-/// Writes results to stdout, for a command that has nothing left to do once its reader is gone. A terminal is shown no
-/// control characters but those of our styles.
+/// Writes results to stdout, for commands that stop once the reader is gone. On a terminal, escapes all control characters
+/// except those of our own styles.
 pub(super) fn print_while_read(text: &str) -> Result<Reader, CannotPrint> {
     let text = if io::stdout().is_terminal() { with_styles_alone(text) } else { text.into() };
     let mut stdout = anstream::stdout().lock();
     reader_after(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// Writes one JSON value and a line end to stdout, as [`print_while_read`] writes text.
+/// Writes one JSON value and a newline to stdout, like [`print_while_read`].
 pub(super) fn print_json_while_read(value: &Value) -> Result<Reader, CannotPrint> {
     let mut text = serde_json::to_vec(value).map_err(|error| CannotPrint(error.into()))?;
     text.push(b'\n');
     print_data(&text)
 }
 
-/// Writes data to stdout: byte for byte, but to a terminal without control characters.
+/// Writes data to stdout byte for byte; on a terminal, escapes control characters.
 pub(super) fn print_data(data: &[u8]) -> Result<Reader, CannotPrint> {
     let mut stdout = io::stdout().lock();
     let written = if stdout.is_terminal() {
@@ -81,13 +81,13 @@ fn reader_after(written: io::Result<()>) -> Result<Reader, CannotPrint> {
     }
 }
 
-/// Writes a message to stderr. If nobody hears it there is nobody to tell.
+/// Writes a message to stderr. Ignores a failed write, which could not be reported anywhere.
 pub(super) fn say(text: &str) {
     let text = if io::stderr().is_terminal() { with_styles_alone(text) } else { text.into() };
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Where the messages of `tracing` go: stderr, which a terminal shows as it shows what [`say`] says.
+/// The writer for `tracing` messages: stderr, with control characters escaped on a terminal as in [`say`].
 pub(super) struct Messages;
 
 impl Write for Messages {
@@ -106,12 +106,12 @@ impl Write for Messages {
     }
 }
 
-/// Writes an error to stderr the way compilers do: what, why, and what to do.
+/// Writes an error to stderr in the style of a compiler: the message, its causes, and a hint.
 pub(super) fn print_error(message: &str, causes: &[String], help: Option<&str>) {
     print_error_with(message, causes, &[], help);
 }
 
-/// The same, with notes that each have a name, on what it happened to.
+/// Writes an error like [`print_error`], with named notes about its subject.
 pub(super) fn print_error_with(message: &str, causes: &[String], notes: &[(&str, String)], help: Option<&str>) {
     let mut text = format!("{}: {}", styled(BAD, "error"), shown(message));
     for cause in causes {
@@ -126,7 +126,7 @@ pub(super) fn print_error_with(message: &str, causes: &[String], notes: &[(&str,
     say(&text);
 }
 
-/// Rows under headings, each column as wide as its widest cell is on a terminal.
+/// A table with headings. Each column is as wide as its widest cell on a terminal.
 pub(super) struct Table {
     rows: Vec<Vec<(Style, String)>>,
 }
@@ -161,7 +161,7 @@ impl Table {
     }
 }
 
-/// A duration in the unit that suits it; `?` if the clock went back meanwhile.
+/// Formats a duration in a suitable unit; `?` if it is negative because the clock went backwards.
 pub(super) fn seconds(duration: jiff::SignedDuration) -> String {
     let seconds = duration.as_secs_f64();
     if duration.is_negative() {

@@ -1,7 +1,7 @@
-//! Panics on the command line.
+//! Handles panics on the command line.
 //!
-//! The engine catches what a step does, and the log then has it, so that the usual message of the panic hook would only
-//! tell it twice. A panic of our own is a bug, and says so.
+//! The engine catches a panic in a step and records it in the log, so the default message of the panic hook would repeat
+//! it. Any other panic is a bug in this program and is reported as one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::output;
 
-/// Where the latest panic was, and what it said.
+/// The location and message of the latest panic.
 static LATEST: Mutex<Option<String>> = Mutex::new(None);
 
-/// Runs the program, and turns a panic that nobody caught into a message.
+/// Runs the program, and turns an uncaught panic into an error message and exit status 101.
 pub(super) fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         *LATEST.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());

@@ -1,4 +1,4 @@
-//! How a run gets on: bars on a terminal, plain lines elsewhere, both on stderr.
+//! Shows the progress of a run on stderr: bars on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
@@ -11,10 +11,10 @@ use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
-/// What a signal's data is shortened to on the screen; the log has all of it.
+/// The maximum number of characters of a signal's data on the screen; the log has all of it.
 const SIGNAL_WIDTH: usize = 160;
 
-/// Tells stderr what the engine does.
+/// An observer that prints the engine's progress to stderr.
 pub(super) struct Watcher {
     mode: Mode,
     bar: Mutex<ProgressBar>,
@@ -115,7 +115,7 @@ impl Observer for Watcher {
     }
 
     fn step_not_reused(&self, step: &StepId, because: &RunsBecause) {
-        // What is wrong with a result that its run does not bear out is told already.
+        // `result_doubted` has already reported an unbelievable result.
         if because.is_alarming() && !matches!(because, RunsBecause::ResultUnbelievable(_)) {
             self.line(&format!("{}: step `{step}` runs again: {because}", styled(ODD, "warning")));
         }
@@ -159,6 +159,6 @@ impl Observer for Watcher {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are the literals above; one that were malformed would fall back to the plain bar.
+    // The templates are the literals above; a malformed one would fall back to the plain bar.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,4 +1,4 @@
-//! Stores and runs as the command line names them.
+//! Resolves the stores and runs that the command line names.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use crate::flow::{FlowDefinition, FlowStatus};
 use crate::step::listed;
 use crate::store::{self, EventStore, Holder, StoreError, StoreUrl};
 
-/// Opens the store that the command line, or else the environment, names; makes it if it is not there yet.
+/// Opens the store named by the command line, or else by the environment. Creates it if it does not exist.
 pub(super) fn open_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
     Ok(store::open(&store_url(shared)?)?)
 }
 
-/// The same for commands that go on with a run: a store that is not there is not made.
+/// Opens an existing store, for commands that continue a run. Does not create one.
 pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
     Ok(store::open_existing(&store_url(shared)?)?)
 }
 
-/// The same for commands that only read, from a store that may be kept from writing.
+/// Opens an existing store for commands that only read. The store need not be writable.
 pub(super) fn open_store_to_read(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
     Ok(store::open_to_read(&store_url(shared)?)?)
 }
 
-/// The store that the command line, or else the environment, names, if it is there.
+/// Opens an existing store to read, or returns `None` if there is none.
 pub(super) fn store_if_there(shared: &Shared) -> Result<Option<Arc<dyn EventStore>>, Failure> {
     match store::open_to_read(&store_url(shared)?) {
         Err(StoreError::Absent { .. }) => Ok(None),
@@ -35,7 +35,7 @@ pub(super) fn store_if_there(shared: &Shared) -> Result<Option<Arc<dyn EventStor
     }
 }
 
-/// Which finished results stand in for running a step of `definition`.
+/// Returns the policy that decides which finished results replace running a step of `definition`.
 pub(super) fn reuse_policy(reuse: &Reuse, definition: &FlowDefinition) -> Result<ReusePolicy, Failure> {
     if reuse.no_cache {
         return Ok(ReusePolicy::never());
@@ -52,12 +52,12 @@ pub(super) fn reuse_policy(reuse: &Reuse, definition: &FlowDefinition) -> Result
     Ok(policy)
 }
 
-/// The address of the store that the command line, or else the environment, names.
+/// Returns the address of the store named by the command line, or else by the environment.
 pub(super) fn store_url(shared: &Shared) -> Result<StoreUrl, Failure> {
     Ok(StoreUrl::choose(shared.store.as_deref(), |name| std::env::var(name).ok())?)
 }
 
-/// The run that `written` means: an id, the beginning of one, or `@last`.
+/// Finds the run that `written` names, with its events: an id, a prefix of one, or `@last`.
 pub(super) fn find_run(store: &dyn EventStore, written: &str) -> Result<(FlowId, Vec<FlowEvent>), Failure> {
     let flow_id = find_run_id(store, written)?;
     let events = store.list(flow_id)?;
@@ -67,12 +67,12 @@ pub(super) fn find_run(store: &dyn EventStore, written: &str) -> Result<(FlowId,
     Ok((flow_id, events))
 }
 
-/// The same without its events: a whole id is not looked for.
+/// Finds the id of the run that `written` names. A complete id is not looked up, so the run may not exist.
 pub(super) fn find_run_id(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
     if let Ok(flow_id) = written.parse::<FlowId>() { Ok(flow_id) } else { search(store, written) }
 }
 
-/// How the run began that `written` means.
+/// Returns the first event of the run that `written` names.
 pub(super) fn first_event(store: &dyn EventStore, written: &str) -> Result<FlowEvent, Failure> {
     let flow_id = find_run_id(store, written)?;
     store.event(flow_id, 0)?.ok_or_else(|| unknown(written))
@@ -94,13 +94,14 @@ fn search(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
     }
 }
 
-/// The failure for a run that is not there.
+/// Returns the failure for a run that is not in the store.
 pub(super) fn unknown(written: &str) -> Failure {
     Failure::usage(format!("there is no run `{written}` in this store"))
         .with_help("`chem ls` lists the runs; `--store` says which store")
 }
 
-/// The process that is at work on a run that has not ended, if it is another one.
+/// Returns the process that holds the lease on an interrupted run. `None` if there is no holder, if this process is the
+/// holder, or if the run has another status.
 pub(super) fn at_work(
     store: &dyn EventStore,
     flow_id: FlowId,
@@ -112,11 +113,11 @@ pub(super) fn at_work(
     Ok(store.holder(flow_id)?.filter(|holder| *holder != Holder::this_process()))
 }
 
-/// What the JSON of a run says where a process is at work on it.
+/// Marks the JSON of a run as running, with its lease holder.
 pub(super) fn say_running(run: &mut Value, holder: &Holder) {
     run["status"] = RUNNING.into();
     run["holder"] = json!({ "host": holder.host, "pid": holder.pid });
 }
 
-/// The status of a run that a process is at work on. The log alone cannot tell it from one that was interrupted.
+/// The status of a run that has a lease holder. The log alone cannot tell it from an interrupted run.
 pub(super) const RUNNING: &str = "running";

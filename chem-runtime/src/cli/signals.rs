@@ -1,12 +1,13 @@
-//! Ctrl-C and the other ways in which a process is asked to stop. How Ctrl-C comes here is in `interrupts`.
+//! Handles Ctrl-C and the other signals that ask a process to stop. `interrupts` receives Ctrl-C.
 
 use super::exit::Status;
 use super::output;
 use crate::step::CancelToken;
 
-/// The first request to stop is passed on to whatever looks at `cancel`; the second ends the process.
+/// On the first request to stop, cancels `cancel` and prints `message` unless it is empty; on the second, exits the
+/// process.
 ///
-/// Signals that were ignored when the program began stay ignored, so that `nohup` means what it always does.
+/// Signals that were ignored when the program started stay ignored, so `nohup` works as usual.
 pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
     let stop = move || {
         if cancel.is_cancelled() {
@@ -17,7 +18,7 @@ pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
             output::say(message);
         }
     };
-    // Without a handler the process is killed by the signal, which loses nothing that had finished.
+    // Without a handler the signal kills the process, which loses no finished step.
     if let Err(error) = on_each(stop) {
         tracing::warn!(error, "a request to stop will end the program at once");
     }
@@ -36,8 +37,7 @@ fn on_each(stop: impl Fn() + Clone + Send + Sync + 'static) -> Result<(), String
     Ok(())
 }
 
-/// From here on, a file that reaches the size that the system allows (`ulimit -f`) is an error of the write, with a message,
-/// and does not kill the program by SIGXFSZ.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail with an error, instead of killing the program with SIGXFSZ.
 #[cfg(unix)]
 pub(super) fn survive_file_size_limits() {
     let heeded = std::sync::Arc::default();
@@ -46,7 +46,7 @@ pub(super) fn survive_file_size_limits() {
     }
 }
 
-/// The signals that this process ignores, one bit for each from the first, as Linux tells it; elsewhere none.
+/// Returns the mask of ignored signals that Linux reports: bit `n - 1` is signal `n`. On other systems, returns 0.
 #[cfg(unix)]
 pub(super) fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

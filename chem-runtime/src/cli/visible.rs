@@ -1,18 +1,18 @@
-//! Text from files, databases and programs as a terminal may show it.
+//! Makes text from files, databases and programs safe to print on a terminal.
 //!
-//! A control character in it could move the cursor, change what stands on the screen already, or type for the user; one
-//! that turns the direction of writing makes a text read as another. Each is shown as Rust spells it, such as `\\u{1b}`.
+//! A control character could move the cursor, overwrite the screen, or type input for the user; a bidirectional control
+//! character makes one text read as another. Each is escaped as in Rust, such as `\\u{1b}`.
 
 use std::borrow::Cow;
 
-/// `text` within a line of ours: without control characters, but for the ends of lines.
+/// Escapes control characters, including tabs but not newlines, for text within a line of ours.
 pub(super) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     text.chars().for_each(|c| push(&mut shown, c, is_harmful(c) || c == '\t'));
     shown
 }
 
-/// `text` by itself: without control characters, but for tabs and the ends of lines.
+/// Escapes control characters except tabs and newlines, for text by itself.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return text.into();
@@ -22,8 +22,8 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     visible.into()
 }
 
-/// `text` as [`visible`] has it, but with the sequences that choose a colour or a weight, which our own text is styled with.
-/// None of these hides anything.
+/// Escapes like [`visible`], but keeps the sequences for colour and weight that our own styles use. None of them hides
+/// text.
 pub(super) fn with_styles_alone(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return text.into();
@@ -40,12 +40,12 @@ pub(super) fn with_styles_alone(text: &str) -> Cow<'_, str> {
     filtered.into()
 }
 
-/// The length of the style that `text` begins with.
+/// Returns the length in bytes of the style sequence that `text` begins with; `None` if it begins with none of ours.
 fn style_length(text: &str) -> Option<usize> {
     let (parameters, _) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
     let is_ours = |parameter: &str| {
         let of_weight = matches!(parameter, "" | "0" | "1" | "2" | "3" | "4" | "22" | "23" | "24" | "39");
-        // Colours of the text but for black, which may be that of the screen.
+        // Text colours except black, which may be the colour of the screen.
         of_weight || parameter.parse().is_ok_and(|number: u8| matches!(number, 31..=37 | 91..=97))
     };
     parameters.split(';').all(is_ours).then_some(parameters.len() + 3)
@@ -55,8 +55,8 @@ fn push(text: &mut String, c: char, escaped: bool) {
     if escaped { text.extend(c.escape_default()) } else { text.push(c) }
 }
 
-/// Whether a terminal may do something else with `c` than show it: control characters, C1 included, those that turn the
-/// direction of writing, and those that end a line or paragraph without being a line feed.
+/// Returns whether a terminal may do more with `c` than print it. True for control characters, including C1, for
+/// bidirectional controls, and for line and paragraph separators other than a line feed.
 fn is_harmful(c: char) -> bool {
     match c {
         '\n' | '\t' => false,

@@ -1,4 +1,4 @@
-//! `chem approve` and `chem reject`: a person's decision on a step that waits for one.
+//! `chem approve` and `chem reject`: decide on a step that waits for a person.
 
 use std::process::ExitCode;
 
@@ -26,7 +26,7 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
     drive(shared, store, plan.reusing(&args.reuse)?, Act::Answer(&args.answer.step, &answer))
 }
 
-/// Rejecting is what was asked for: the status is good although the run has failed.
+/// Rejects the step. The exit status is success although the run fails, since that is what the user asked for.
 pub(in crate::cli) fn reject(shared: &Shared, args: &AnswerArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_existing_store(shared)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;

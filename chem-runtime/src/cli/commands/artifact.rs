@@ -1,4 +1,4 @@
-//! `chem artifact`: what a step put out.
+//! `chem artifact`: prints an output of a step.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `chem branch`: a new run that shares the finished beginning of another and goes its own way from a step.
+//! `chem branch`: starts a run that shares the finished first steps of another and diverges from a given step.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `chem check`: every problem of manifests, without running anything; and what each rule of the check means.
+//! `chem check`: reports every problem in manifests without running anything, and explains the rules it checks.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -67,13 +67,13 @@ fn explain(shared: &Shared, code: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A manifest that was checked.
+/// The result of checking a manifest.
 pub(in crate::cli) struct CheckedManifest {
-    /// The flow, if there is no error.
+    /// The flow, or `None` if there are errors.
     pub definition: Option<FlowDefinition>,
-    /// The directory that its relative paths start from.
+    /// The directory against which relative paths resolve.
     pub directory: PathBuf,
-    /// Where the values of the flow come from.
+    /// The origin of each value in the flow.
     pub origins: Origins,
     diagnostics: Vec<Diagnostic>,
 }
@@ -84,14 +84,14 @@ impl CheckedManifest {
         Self { definition, directory, origins, diagnostics }
     }
 
-    /// Whether nothing is wrong but that input files or programs are missing.
+    /// Returns whether every error is a missing input file or program.
     pub(in crate::cli) fn only_lacks_files(&self) -> bool {
         let mut errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
         errors.all(|diagnostic| manifest::is_of_the_machine(diagnostic.rule))
     }
 
-    /// Prints what was found, for a command that goes on to something else if there is a flow. Scripts are told what keeps
-    /// it from that as `chem check` tells them.
+    /// Prints the diagnostics to stderr, for a command that continues if there is a flow. If there is none and the format
+    /// is JSON, prints them to stdout as `chem check` does.
     pub(in crate::cli) fn print(&self, shared: &Shared) -> Result<(), Failure> {
         if self.definition.is_none() && shared.format == Format::Json {
             output::print_json(&self.diagnostics.iter().map(Diagnostic::to_json).collect())?;
@@ -101,7 +101,7 @@ impl CheckedManifest {
         Ok(())
     }
 
-    /// Prints what was found to stderr.
+    /// Prints the diagnostics to stderr.
     pub(in crate::cli) fn print_to_stderr(&self) {
         if !self.diagnostics.is_empty() {
             output::say(&manifest::render(&self.diagnostics, Style::Coloured));
@@ -109,10 +109,10 @@ impl CheckedManifest {
     }
 }
 
-/// Checks the manifest that standard input gives, whose paths start from the working directory.
+/// Checks the manifest from standard input. Its relative paths resolve against the working directory.
 fn check_standard_input(overrides: &Overrides) -> Result<CheckedManifest, Failure> {
     let mut bytes = Vec::new();
-    // One byte more than is allowed shows that there is too much, and no more of it is read.
+    // Reading one byte more than allowed shows that the input is too long.
     std::io::stdin().take(manifest::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     let directory = std::env::current_dir()?;
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();

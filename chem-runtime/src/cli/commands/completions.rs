@@ -1,4 +1,4 @@
-//! `chem completions`: the completion script of a shell.
+//! `chem completions`: prints the completion script for a shell.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `chem diff`: two runs side by side, or a run and a manifest.
+//! `chem diff`: compares two runs, or a run and a manifest.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -117,7 +117,7 @@ fn told(comparison: &Comparison) -> String {
     text
 }
 
-/// Some of the records that differ, a line each.
+/// Formats the examples of records that differ, one per line.
 fn examples(of: &str, records: &RecordDifference) -> String {
     let mut text = String::new();
     if records.examples.is_empty() {
@@ -144,7 +144,7 @@ fn examples(of: &str, records: &RecordDifference) -> String {
     text
 }
 
-/// What a person calls a record: its `name`, or else all of it.
+/// Returns the `name` of a record, or the whole record if it has none.
 fn name_of(record: &Value) -> String {
     let name = match record.get("name").unwrap_or(record) {
         Value::String(name) => name.clone(),
@@ -153,7 +153,7 @@ fn name_of(record: &Value) -> String {
     output::shown(&name)
 }
 
-/// What there is to say of records beside their numbers.
+/// Describes the differences between records other than their counts.
 fn of(records: &RecordDifference) -> String {
     let mut words: Vec<String> =
         records.by_column.iter().map(|(column, count)| format!("{column} in {count}")).collect();

@@ -1,4 +1,4 @@
-//! `chem log`: the events of a run, or those of all runs as they come.
+//! `chem log`: prints the events of a run, or follows those of all runs.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::report::event_json;
 use crate::step::CancelToken;
 use crate::store::{Cursor, ErrorClass, EventStore, RunFollower, StoreError};
 
-/// How long one call to the store waits for events. In between it is seen whether Ctrl-C was pressed.
+/// How long one call to the store waits for events. Ctrl-C is checked between calls.
 const WAIT: Duration = Duration::from_millis(250);
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, Failure> {
@@ -52,8 +52,8 @@ fn one_run(shared: &Shared, id: &str, args: &LogArgs) -> Result<ExitCode, Failur
     }
 }
 
-/// Prints the events of a run from the position `from`, of which some cannot be read: up to the first of these, or all
-/// others.
+/// Prints the events of a run from the position `from`, some of which are unreadable. Stops at the first unreadable event,
+/// or skips them all.
 fn one_by_one(
     shared: &Shared,
     store: &dyn EventStore,
@@ -94,13 +94,13 @@ fn all_runs(shared: &Shared, mut cursor: Cursor, skip_unreadable: bool) -> Resul
             }
             Ok(Status::Interrupted.into())
         }
-        // What to do about a place that the log does not have is said already: there is no going on from there.
+        // A cursor that is not in the log already has its own hint, since it cannot be continued from.
         Err(failure) => Err(failure.or_help(here)),
     }
 }
 
-/// Prints the events after `cursor` as they come, until `stop` is set or the reader is gone. The cursor is then after the
-/// last that was printed.
+/// Prints the events after `cursor` as they arrive, until `stop` is cancelled or the reader is gone. Leaves `cursor` after
+/// the last event printed.
 fn follow(
     shared: &Shared,
     store: &dyn EventStore,
@@ -132,7 +132,7 @@ fn follow(
     Ok(Reader::Present)
 }
 
-/// Prints an event, as JSON with the place after it if that can be given to `--from`.
+/// Prints an event. JSON includes the cursor after it, if one is given, for `--from`.
 fn print(shared: &Shared, event: &FlowEvent, line: &str, after: Option<Cursor>) -> Result<Reader, Failure> {
     Ok(match shared.format {
         Format::Json => {
@@ -153,7 +153,7 @@ fn line(event: &FlowEvent) -> String {
     format!("{} {}\n", styled(DIM, &place), styled(style, &output::shown(&what)))
 }
 
-/// What happened, and how that looks.
+/// Returns the style and the description of an event.
 fn told(kind: &FlowEventKind) -> (Style, String) {
     match kind {
         FlowEventKind::FlowInitialized(it) => {

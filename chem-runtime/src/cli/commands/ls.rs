@@ -1,4 +1,4 @@
-//! `chem ls`: the runs of a store, the newest of them unless all are asked for.
+//! `chem ls`: lists the newest runs of a store, or all with `--all`.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use crate::flow::FlowStatus;
 use crate::report::summary_json;
 use crate::store::{EventStore, FlowSummary, Holder, RunFilter};
 
-/// The most runs that are asked for at once.
+/// The maximum number of runs to fetch at once.
 const PAGE: usize = 1_000;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
@@ -48,7 +48,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// The runs that are asked for, the oldest first, and whether there are older ones.
+/// Returns the requested runs, oldest first, and whether there are older ones.
 fn listed(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<(Vec<Row>, bool), Failure> {
     let filter = RunFilter {
         flow: args.flow.clone(),
@@ -104,10 +104,10 @@ fn table(rows: &[Row]) -> String {
     table.render()
 }
 
-/// A run and its place in its family.
+/// A run and its position in its family.
 struct Row {
     flow_id: FlowId,
-    /// The number of its first event.
+    /// The sequence number of the run's first event.
     began_with: u64,
     flow: String,
     status: FlowStatus,
@@ -117,7 +117,7 @@ struct Row {
     json: Value,
     depth: usize,
     branch: Option<BranchCreated>,
-    /// The process that is at work on it.
+    /// The lease holder, if another process runs it.
     holder: Option<Holder>,
 }
 
@@ -151,7 +151,7 @@ impl Row {
     }
 }
 
-/// The runs with each branch after the run that it comes from.
+/// Orders the runs so that each branch follows the run it comes from.
 fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failure> {
     let mut branches: HashMap<FlowId, Vec<Row>> = HashMap::new();
     let mut roots = Vec::new();
@@ -166,11 +166,11 @@ fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failur
         }
     }
     let mut rows = Vec::new();
-    // Not by recursion: a chain of branches may be long.
+    // This does not recurse, since a chain of branches may be long.
     let mut open: Vec<Row> = roots.into_iter().rev().collect();
     loop {
         let Some(row) = open.pop() else {
-            // What comes from runs that are not listed.
+            // Only branches of runs that are not listed are left.
             let Some(parent) = branches.keys().next().copied() else { return Ok(rows) };
             open.extend(branches.remove(&parent).into_iter().flatten().rev());
             continue;
@@ -181,7 +181,7 @@ fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failur
     }
 }
 
-/// The style of a run's status wherever it is printed.
+/// Returns the style in which the status of a run is printed.
 pub(in crate::cli) fn status_style(status: FlowStatus) -> anstyle::Style {
     match status {
         FlowStatus::Completed => output::GOOD,

@@ -1,4 +1,4 @@
-//! `chem manifest`: the manifest by which a stored run can be repeated.
+//! `chem manifest`: prints the manifest that repeats a stored run.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// What makes a run of `manifest` by this program differ from the run that began with `initialized`.
+/// Returns why running `manifest` with this program would differ from the run that began with `initialized`.
 fn caveats(initialized: &FlowInitialized, manifest: &Manifest, registry: &Registry) -> Vec<String> {
     let mut caveats = Vec::new();
     if manifest.flow.as_str() != initialized.flow {
@@ -70,7 +70,7 @@ fn caveats(initialized: &FlowInitialized, manifest: &Manifest, registry: &Regist
     caveats
 }
 
-/// What is said where the file at `path` is not in the directory that the run's relative paths start from.
+/// Returns a warning if the file at `path` is not in the directory against which the run's relative paths resolve.
 fn elsewhere(initialized: &FlowInitialized, path: &Path) -> Option<String> {
     let directory = initialized.environment.directory.as_deref()?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -78,7 +78,7 @@ fn elsewhere(initialized: &FlowInitialized, path: &Path) -> Option<String> {
     (!same).then(|| format!("`{}` is not in `{directory}`, from which relative paths of the run start", path.display()))
 }
 
-/// The comment that the manifest begins with.
+/// Returns the comment at the top of the manifest.
 fn header(flow_id: FlowId, initialized: &FlowInitialized, caveats: &[String]) -> String {
     let environment = &initialized.environment;
     let mut lines = vec![format!("Repeats run {flow_id}, from its log. It ran with chem {}.", environment.release)];
@@ -86,6 +86,6 @@ fn header(flow_id: FlowId, initialized: &FlowInitialized, caveats: &[String]) ->
         lines.push(format!("Relative paths start from {directory}."));
     }
     lines.extend(caveats.iter().map(|caveat| format!("Warning: {caveat}.")));
-    // A line end in a name or a path would end the comment.
+    // A newline in a name or a path would end the comment.
     lines.iter().map(|line| format!("# {}\n", line.escape_debug())).collect()
 }

@@ -1,4 +1,4 @@
-//! What each command does, one file each.
+//! The commands, one file each.
 
 pub(super) mod answer;
 pub(super) mod artifact;

@@ -1,4 +1,4 @@
-//! `chem plan`: what running a manifest would do.
+//! `chem plan`: shows what running a manifest would do.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
     let policy = runs::reuse_policy(&args.reuse, &definition)?;
     let store: Arc<dyn EventStore> = match runs::store_if_there(shared)? {
         Some(store) => store,
-        // What `run` would begin with.
+        // `run` would begin with an empty store.
         None => Arc::new(InMemoryEventStore::new()),
     };
     let files = Files::relative_to(&checked.directory).confined(shared.confinement(&checked.directory));

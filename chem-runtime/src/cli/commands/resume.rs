@@ -1,8 +1,8 @@
-//! `chem resume`: goes on with a run that was interrupted, from its recorded definition.
+//! `chem resume`: continues an interrupted run from its recorded definition.
 //!
-//! A manifest that has changed meanwhile is told of and not taken up by the way: `--recorded` goes on with the flow as
-//! it was, `--adopt` with a branch that has the flow as it is now. What changes no step, as a timeout, keeps no run from
-//! going on.
+//! If the manifest has changed since, the command reports the change and does not apply it: `--recorded` continues with
+//! the flow as it was, `--adopt` with a branch that has the flow as it is now. A change that alters no step, such as a
+//! timeout, does not stop the run from continuing.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -68,8 +68,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
     drive(shared, store, RunPlan { takeover, ..plan }.reusing(&args.reuse)?, Act::Run)
 }
 
-/// Goes on in a branch that has the flow of the manifest as it is now, from the first step that has not finished or has
-/// changed.
+/// Continues in a branch that has the current flow of the manifest, from the first step that has changed or not finished.
 fn adopt(
     shared: &Shared,
     store: Arc<dyn EventStore>,
@@ -84,7 +83,7 @@ fn adopt(
     };
     let ids: Vec<&str> = plan.definition.steps().iter().map(|step| step.step().id().as_str()).collect();
     let first = ids.iter().enumerate().position(|(index, id)| !shared_with(index, id));
-    // A flow of which steps were only taken away runs its last step again.
+    // If steps were only removed, the last step runs again.
     let from = first.or(ids.len().checked_sub(1)).map(|index| ids[index].to_owned()).unwrap_or_default();
     drive(shared, store, plan, Act::Branch { parent: instance.flow_id(), from: &from, set: &Map::new() })
 }

@@ -1,4 +1,4 @@
-//! `chem retry`: tries the step again at which a run has failed, and goes on from there.
+//! `chem retry`: retries the failed step of a run and continues from there.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `chem schema`: the JSON Schema of manifests, for editors.
+//! `chem schema`: prints the JSON Schema of manifests, for editors.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &SchemaArgs) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The schema of manifests with the step types of this program, as a file has it.
+/// Returns the schema of manifests with the step types of this program, as the text of a file.
 pub(super) fn text() -> Result<String, Failure> {
     Ok(format!("{:#}\n", manifest::json_schema(Registry::linked()?)))
 }

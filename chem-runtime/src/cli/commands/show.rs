@@ -1,4 +1,4 @@
-//! `chem show`: a run, its steps, and what came of them.
+//! `chem show`: shows a run, its steps, and their results.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a run in the format that was asked for, as `run`, `resume` and `show` do.
+/// Prints a run in the requested format, for `run`, `resume` and `show`.
 pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &dyn EventStore) -> Result<(), Failure> {
     let holder = runs::at_work(store, report.flow_id, report.status)?;
     if shared.format == Format::Json {
@@ -104,7 +104,7 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
     Ok(())
 }
 
-/// Parameters as a manifest would have them, each shortened to what one reads.
+/// Formats parameters as a manifest would, each shortened to a readable length.
 fn with(params: &Map<String, Value>) -> String {
     const SHOWN: usize = 200;
     let one = |(name, value): (&String, &Value)| {
@@ -124,13 +124,13 @@ fn with(params: &Map<String, Value>) -> String {
     }
 }
 
-/// Where the refused records are to be seen.
+/// Returns how to see the refused records.
 fn which_and_why(shared: &Shared, table: ArtifactHash) -> String {
     let how = format!("`chem artifact {} --rows` says which and why", table.short());
     advised(shared, &how).unwrap_or_else(|| format!("artifact {}", table.short()))
 }
 
-/// The steps that were not run, by the run that they were taken from.
+/// Groups the reused steps by the run that their results come from.
 fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
     let mut runs: Vec<(FlowId, Vec<&str>)> = Vec::new();
     for step in &report.steps {
@@ -143,7 +143,7 @@ fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
     runs
 }
 
-/// What there is to decide on, and how that is done.
+/// Describes what to decide on, and how to decide.
 fn to_decide(run: FlowId, question: &UserInteractionRequested) -> String {
     let (step, shown) = (&question.step_id, question.shown.short());
     let mut text = String::new();
@@ -164,7 +164,7 @@ fn to_decide(run: FlowId, question: &UserInteractionRequested) -> String {
     text
 }
 
-/// A path as it is shortest from the working directory.
+/// Makes a path relative to the working directory, if it is inside it.
 fn from_here(path: PathBuf) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)

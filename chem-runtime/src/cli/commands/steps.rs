@@ -1,4 +1,4 @@
-//! `chem steps`: the step types of this program.
+//! `chem steps`: lists and documents the step types of this program.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! `chem store`: the schema of the store, whether all in it is as it was made, and mending what is not.
+//! `chem store`: reports the state of the store, migrates and checks its schema, audits and repairs its contents, and
+//! grants rights.
 
 mod status;
 
@@ -76,7 +77,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
     }
 }
 
-/// A token that the signals to stop cancel.
+/// Returns a token that a signal to stop cancels.
 fn stopping() -> CancelToken {
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
@@ -107,12 +108,12 @@ fn print(shared: &Shared, json: &Value, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Migrations as JSON.
+/// Formats migrations as JSON.
 fn versions(versions: &[Version]) -> Value {
     versions.iter().map(|(number, name)| json!({"version": number, "name": name})).collect()
 }
 
-/// The name of a migration as words.
+/// Formats the name of a migration as words.
 fn words(name: &str) -> String {
     name.replace('_', " ")
 }

@@ -1,4 +1,4 @@
-//! `chem verify`: whether a stored run can be repeated.
+//! `chem verify`: checks whether a stored run can be repeated.
 
 use std::process::ExitCode;
 

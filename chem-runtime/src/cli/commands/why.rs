@@ -1,4 +1,4 @@
-//! `chem why`: why a step of a run ran.
+//! `chem why`: explains why a step of a run ran.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! `chem new`: a flow, a step or a project to begin with. Nothing that is there already is touched.
+//! `chem new`: creates a flow, a step or a project to start from. Never changes an existing file.
 //!
-//! What is written stands as files under `templates`; `names` says what it may be called, `runtime` where a
-//! project takes chem-runtime from.
+//! The files under `templates` hold the text, `names` checks names, and `runtime` chooses where a project takes
+//! chem-runtime from.
 
 mod names;
 mod runtime;
@@ -19,14 +19,14 @@ use crate::cli::output::{self, BOLD, styled};
 use crate::manifest::yaml_text;
 use crate::step::Registry;
 
-/// The first flow of a program that has the chemistry, and of one that has not.
+/// The template of a flow for a program with the chemistry steps. `TEXT_FLOW` is for one without.
 const MOLECULES_FLOW: &str = include_str!("../../templates/molecules_flow.yaml");
 const TEXT_FLOW: &str = include_str!("../../templates/text_flow.yaml");
 const SOURCE: &str = include_str!("../../templates/step/source.rs.template");
 const TRANSFORM: &str = include_str!("../../templates/step/transform.rs.template");
 const SINK: &str = include_str!("../../templates/step/sink.rs.template");
 
-/// The files of a project: where each goes, and what it says.
+/// The files of a project: the path and template of each.
 const PROJECT: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../../templates/project/Cargo.toml.template")),
     (".gitignore", include_str!("../../templates/project/gitignore")),
@@ -58,7 +58,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was written, and what to do with it.
+/// The paths written, and the suggested next command.
 type Written = (Vec<PathBuf>, String);
 
 fn flow(name: &str) -> Result<Written, Failure> {
@@ -66,12 +66,13 @@ fn flow(name: &str) -> Result<Written, Failure> {
     let path = Path::new("flows").join(format!("{name}.yaml"));
     let has_chemistry = Registry::linked()?.get("molecules.inline").is_some();
     let template = if has_chemistry { MOLECULES_FLOW } else { TEXT_FLOW };
-    // Some names, such as `null`, are text only in quotes.
+    // Some names, such as `null`, need quotes to be text in YAML.
     let scalar = yaml_text(name).map_err(|error| Failure::usage(error.to_string()))?;
     let text = template.replace("{{flow}}", &scalar).replace("{{name}}", name);
     write_new(&path, &text)?;
     let mut written = vec![path];
-    // The first line of the flow names it; one that is there may be that of another program, with other steps.
+    // The first line of the flow refers to the schema. An existing schema may be that of another program, with other
+    // steps.
     let schema = Path::new("schemas/flow.schema.json");
     if !schema.exists() {
         write_new(schema, &schema::text()?)?;
@@ -130,7 +131,7 @@ fn project(name: &str, runtime: Option<&str>) -> Result<Written, Failure> {
     ))
 }
 
-/// Writes a file that is not there yet, and the directories that it is in.
+/// Writes a new file and creates its parent directories. Fails if the file exists.
 pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => already_there(path),

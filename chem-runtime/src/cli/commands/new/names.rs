@@ -1,9 +1,9 @@
-//! What flows, steps and projects may be called.
+//! Checks the names of flows, steps and projects.
 
 use crate::cli::exit::Failure;
 use crate::step::StepId;
 
-/// What cannot name a crate with a program in it: Rust's own words and crates, what this program is made of, and the
+/// The names that a crate with a program cannot have: Rust's keywords and crates, the crates of this program, and the
 /// directories of a build.
 const NO_CRATES: &[&str] = &[
     "abstract",
@@ -73,12 +73,12 @@ const NO_CRATES: &[&str] = &[
     "yield",
 ];
 
-/// Refuses what cannot name a flow.
+/// Rejects an invalid flow name.
 pub(super) fn check_flow(name: &str) -> Result<(), Failure> {
     plain(name, "flow")
 }
 
-/// Refuses what cannot name a project, which is a crate.
+/// Rejects an invalid project name. A project is a crate, so its name must be a valid crate name too.
 pub(super) fn check_project(name: &str) -> Result<(), Failure> {
     plain(name, "project")?;
     if NO_CRATES.contains(&name) {
@@ -99,8 +99,8 @@ fn plain(name: &str, what: &str) -> Result<(), Failure> {
     ))
 }
 
-/// The function and module of a step type: `filter_molecules` for `molecules.filter`. It has a `_`, so that no word of
-/// Rust is like it.
+/// Returns the name of the function and module of a step type: `filter_molecules` for `molecules.filter`. It always
+/// contains a `_`, so it is never a Rust keyword.
 pub(super) fn function_of_step(name: &str) -> Result<String, Failure> {
     let is_word = |word: &str| {
         word.starts_with(|first: char| first.is_ascii_lowercase())
@@ -117,7 +117,7 @@ pub(super) fn function_of_step(name: &str) -> Result<String, Failure> {
     }
 }
 
-/// The struct that `#[step]` makes beside a function: `FilterMolecules` for `filter_molecules`.
+/// Returns the name of the struct that `#[step]` generates for a function: `FilterMolecules` for `filter_molecules`.
 pub(super) fn structure_of_function(function: &str) -> String {
     let capitalized = |word: &str| {
         let mut characters = word.chars();

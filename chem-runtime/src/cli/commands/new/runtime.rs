@@ -1,7 +1,7 @@
-//! Where a new project takes chem-runtime from.
+//! Chooses where a new project takes chem-runtime from.
 //!
-//! By default from where this program was built: a release of chem-runtime that no registry has would otherwise be looked up
-//! under a name that anybody can register.
+//! The default is the source that this program was built from. Otherwise a release of chem-runtime that no registry has
+//! would be looked up under a name that anyone can register.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::exit::Failure;
 
-/// The sources that this program was compiled from.
+/// The directory of the sources that this program was compiled from.
 const BUILT_FROM: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Returns the part of a dependency that says where the crate comes from, in TOML: `path = "…"`.
@@ -23,7 +23,7 @@ pub(super) fn source(chosen: Option<&str>) -> Result<String, Failure> {
 }
 
 fn built_from(sources: &Path) -> Result<String, Failure> {
-    // Cargo packs this file into what it publishes; a checkout has none.
+    // Cargo adds this file to published packages; a checkout has none.
     if sources.join(".cargo_vcs_info.json").exists() {
         return Ok(format!("version = {}", toml_text(env!("CARGO_PKG_VERSION"))));
     }
@@ -36,7 +36,7 @@ fn built_from(sources: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Three numbers, perhaps with an operator before them and more behind them.
+/// Returns whether `text` is three numbers, with an optional operator before them and more after them.
 fn is_version(text: &str) -> bool {
     let numbers = text.trim_start_matches(['=', '^', '~']).splitn(3, '.');
     let starts_with_digit = |part: &str| part.starts_with(|first: char| first.is_ascii_digit());
@@ -47,7 +47,7 @@ fn is_repository(text: &str) -> bool {
     text.contains("://") || text.starts_with("git@")
 }
 
-/// The dependency on a repository, at the revision behind `#` if there is one.
+/// Returns the dependency on a repository, at the revision after `#` if there is one.
 fn git(text: &str) -> String {
     match text.split_once('#') {
         Some((url, revision)) => format!("git = {}, rev = {}", toml_text(url), toml_text(revision)),
@@ -75,7 +75,7 @@ fn directory_of_runtime(sources: &Path) -> Result<String, Failure> {
     full.into_os_string().into_string().map_err(|_| refused("its path is not UTF-8"))
 }
 
-/// `text` as TOML has it: its basic strings have the escapes of JSON.
+/// Quotes `text` as a TOML basic string, which has the same escapes as JSON.
 fn toml_text(text: &str) -> String {
     json!(text).to_string()
 }

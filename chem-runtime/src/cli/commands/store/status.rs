@@ -1,4 +1,4 @@
-//! `chem store status`: the age of the schema, and what takes room.
+//! `chem store status`: shows the version of the schema, and what takes up space.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use crate::store::{self, Contents, Largest, StoreSize, StoreUrl};
 
 pub(super) fn run(shared: &Shared, url: &StoreUrl, largest: Option<usize>) -> Result<ExitCode, Failure> {
     let status = schema::status(url)?;
-    // A store of another schema has other tables.
+    // A store with another schema version has other tables.
     let is_there = status.is_current() && !status.applied.is_empty();
     let store = if is_there { Some(store::open_to_read(url)?) } else { None };
     let size = store.as_ref().map(|store| store.size()).transpose()?;
@@ -138,7 +138,7 @@ fn contents_json(contents: &Contents) -> Value {
     })
 }
 
-/// A count with a comma after every three digits.
+/// Formats a count with a comma between groups of three digits.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -151,7 +151,7 @@ fn grouped(count: u64) -> String {
     text
 }
 
-/// A size in the unit that suits it.
+/// Formats a size in bytes in a suitable decimal unit.
 fn bytes(count: u64) -> String {
     let mut size = count as f64;
     for unit in ["B", "kB", "MB", "GB"] {
