@@ -1,7 +1,7 @@
-//! The address of a store, as text: `sqlite:PATH`, `postgres://…` or `memory:`.
+//! The URL of a store: `sqlite:PATH`, `postgres://…` or `memory:`.
 //!
-//! An address may hold a password. It is never printed: `Display` and `Debug` mask it, and errors name only the part
-//! that is wrong.
+//! A URL may contain a password. It is never printed: `Display` and `Debug` mask it, and errors name only the invalid
+//! part.
 
 mod postgres;
 
@@ -16,10 +16,10 @@ pub(super) use self::postgres::{Parameter, may_be_port};
 use super::sqlite::SqliteEventStore;
 use super::{EventStore, InMemoryEventStore, StoreError};
 
-/// The store of the command line where nothing else is said.
+/// The default store of the command line.
 const DEFAULT: &str = ".chem/store.db";
 
-/// Where events and artifacts live.
+/// The location of a store.
 ///
 /// ```
 /// use chem_runtime::store::StoreUrl;
@@ -34,26 +34,26 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
     /// `postgres://…`: a PostgreSQL database.
     Postgres(PostgresUrl),
-    /// `memory:`: this process, for as long as it lives.
+    /// `memory:`: a store in this process, lost when it exits.
     Memory,
 }
 
-/// Why a text is no address of a store.
+/// The text is not the URL of a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{origin}{reason}; a store is `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `memory:`")]
 pub struct InvalidStoreUrl {
-    /// Where the text came from, with a colon; empty if that is known.
+    /// The option or variable that contained the text, followed by a colon; empty if the caller knows it.
     origin: String,
     reason: String,
 }
 
 impl StoreUrl {
-    /// The store that a command uses: what `--store` says, or else `CHEM_STORE`, or else `DATABASE_URL`, or else
-    /// `.chem/store.db` in the working directory. `variable` looks up an environment variable; an empty one is as good
-    /// as none.
+    /// Returns the URL of the store that a command uses: the value of `--store`, else of `CHEM_STORE`, else of
+    /// `DATABASE_URL`, else `.chem/store.db` in the working directory. `variable` looks up an environment variable; an
+    /// empty value counts as unset.
     ///
     /// # Errors
-    /// Names the place whose text is no address. What comes after it is not tried.
+    /// Returns an error that names the option or variable if its value is invalid; later ones are not tried.
     pub fn choose(
         option: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
@@ -70,10 +70,10 @@ impl StoreUrl {
     }
 }
 
-/// Opens the store at `url`, and makes it if it is one that can be made.
+/// Opens the store at `url`. Creates it if it is missing and its kind can be created.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] with what is wrong and what to do.
+/// Returns [`StoreError::Unusable`] with the problem and how to fix it.
 pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     match url {
         StoreUrl::Memory => Ok(Arc::new(InMemoryEventStore::new())),
@@ -85,10 +85,10 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     }
 }
 
-/// Opens the store at `url`, and makes none.
+/// Opens the store at `url` without creating it.
 ///
 /// # Errors
-/// [`StoreError::Absent`] if there is none; otherwise as [`open`].
+/// Returns [`StoreError::Absent`] if there is no store; otherwise fails like [`open`].
 pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     match url {
         StoreUrl::Sqlite(path) if !path.exists() => {
@@ -100,10 +100,10 @@ pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> 
     }
 }
 
-/// Opens the store at `url` to read in it: also one that may not be written. Makes none.
+/// Opens the store at `url` for reading, even if it is not writable, without creating it.
 ///
 /// # Errors
-/// As [`open_existing`].
+/// Fails like [`open_existing`].
 pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
     match url {
         StoreUrl::Sqlite(path) if path.exists() => Ok(Arc::new(SqliteEventStore::open_to_read(path)?)),
@@ -141,7 +141,7 @@ impl FromStr for StoreUrl {
     }
 }
 
-/// Whether `text` looks like a scheme. One letter is the drive of a Windows path.
+/// Returns whether `text` looks like a URL scheme. A single letter is the drive of a Windows path.
 fn is_scheme(text: &str) -> bool {
     text.len() > 1 && text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.chars().all(in_scheme)
 }
@@ -150,7 +150,7 @@ fn in_scheme(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.')
 }
 
-/// The complaint about a text without a scheme, which is repeated only if it cannot hold a password.
+/// Returns the error message for a text without a scheme. It repeats the text only if that cannot contain a password.
 fn no_scheme(text: &str) -> String {
     if text.is_empty() {
         "the address is empty".into()
@@ -161,7 +161,7 @@ fn no_scheme(text: &str) -> String {
     }
 }
 
-/// The path after `sqlite:`, which may be written as a URL's: `sqlite:///tmp/store.db` is `/tmp/store.db`.
+/// Returns the path after `sqlite:`, which may have the form of a URL: `sqlite:///tmp/store.db` is `/tmp/store.db`.
 fn sqlite_path(rest: &str) -> Result<PathBuf, InvalidStoreUrl> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() {
@@ -175,8 +175,8 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, InvalidStoreUrl> {
     }
 }
 
-/// `path` with the directory of its user in place of a `~` at its beginning, which shells replace only at the beginning of
-/// a word.
+/// Returns `path` with a leading `~` replaced by the user's home directory, because shells expand `~` only at the
+/// beginning of a word.
 fn at_home(path: &str) -> Result<PathBuf, InvalidStoreUrl> {
     match path.split_once('/').unwrap_or((path, "")) {
         ("~", rest) => match std::env::home_dir().filter(|home| !home.as_os_str().is_empty()) {

@@ -1,11 +1,10 @@
-//! The address of a PostgreSQL database, shown without its password.
+//! The URL of a PostgreSQL database, displayed without its password.
 //!
-//! What the address means is for the one who connects; here it is only kept, and taken apart far enough to hide what may
-//! be secret.
+//! This module only stores the URL and parses it far enough to mask what may be secret. The client interprets it.
 
 use std::fmt;
 
-/// The address of a PostgreSQL database, whose password is not printed.
+/// The URL of a PostgreSQL database. `Display` and `Debug` mask its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(String);
 
@@ -14,7 +13,7 @@ impl PostgresUrl {
         Self(text)
     }
 
-    /// The address with its password, for the one who connects.
+    /// Returns the URL with its password, for connecting.
     pub fn with_password(&self) -> &str {
         &self.0
     }
@@ -30,10 +29,10 @@ impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, place) = self.0.split_once("//").unwrap_or(("", &self.0));
         write!(f, "{scheme}//")?;
-        // Passwords are found in the wild with `@`, `/`, `?` and `&` in them, unescaped. So everything from the first
-        // colon to the last `@` is one, even where that hides more than it has to.
+        // Real passwords contain `@`, `/`, `?` and `&`, unescaped. Therefore everything from the first colon to the
+        // last `@` is treated as a password, even if that masks more than necessary.
         let place = match place.rsplit_once('@') {
-            // Is that the end of a password with a `?` in it, or does it stand in one that is given as a parameter?
+            // This `@` may end a password that contains a `?`, or be part of a password in a parameter.
             Some((before, _)) if before.contains('?') => {
                 let begin = place.find([':', '?']).map_or(0, |index| index + 1);
                 return write!(f, "{}***", &place[..begin]);
@@ -52,7 +51,7 @@ impl fmt::Display for PostgresUrl {
         for (index, host) in hosts.split(',').enumerate() {
             f.write_str(if index == 0 { "" } else { "," })?;
             match host.split_once(':') {
-                // What follows may be a piece of it as well.
+                // The rest may be part of the password too.
                 Some((name, port)) if !host.starts_with('[') && !may_be_port(port) => return write!(f, "{name}:***"),
                 _ => f.write_str(host)?,
             }
@@ -73,12 +72,13 @@ impl fmt::Display for PostgresUrl {
     }
 }
 
-/// Whether what follows a host's colon can be a port at all. Otherwise it may be a password whose `@HOST` was forgotten.
+/// Returns whether `text`, found after a host's colon, can be a port. If not, it may be a password whose `@HOST` is
+/// missing.
 pub(in crate::store) fn may_be_port(text: &str) -> bool {
     text.len() <= 5 && text.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// What an address may say behind its `?`.
+/// A parameter in the query of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store) enum Parameter {
     AnswerTimeout,
@@ -111,7 +111,7 @@ pub(in crate::store) enum Parameter {
 }
 
 impl Parameter {
-    /// All of them, by their names.
+    /// All parameters with their names, ordered by name.
     pub(in crate::store) const ALL: &[(&str, Self)] = &[
         ("answer_timeout", Self::AnswerTimeout),
         ("application_name", Self::ApplicationName),
@@ -142,7 +142,7 @@ impl Parameter {
         ("user", Self::User),
     ];
 
-    /// The one of this name.
+    /// Returns the parameter with this name; `None` if it is unknown.
     pub(in crate::store) fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, parameter)| *parameter)
     }
