@@ -1,31 +1,31 @@
-//! A browser for tests: the Chromium that `CHEM_TEST_CHROMIUM` names, or else the first in `PATH`.
+//! Runs a browser for tests: the Chromium that `CHEM_TEST_CHROMIUM` names, or else the first in `PATH`.
 //!
-//! What a page should be like is for the suites to know.
+//! The suites decide what a page should contain.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Names the program to use.
+/// The environment variable with the path of the browser.
 pub const TEST_CHROMIUM: &str = "CHEM_TEST_CHROMIUM";
-/// Set to `1`, a missing browser is a failure.
+/// The environment variable that, set to `1`, makes a missing browser a failure.
 pub const REQUIRE_CHROMIUM: &str = "CHEM_REQUIRE_CHROMIUM";
 
-/// What Chromium is called, by distribution and by flavour.
+/// The names of Chromium's program, by distribution and flavour.
 const NAMES: [&str; 6] =
     ["chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/// The document that the page at `path` has become once its scripts have run, as HTML. Its scripts may read other
-/// files. `None` if there is no browser, which is then said.
+/// Returns the HTML of the page at `path` after its scripts have run. Its scripts may read other files. Returns `None` if
+/// there is no browser, after printing a notice.
 ///
 /// # Panics
-/// If the browser fails, or if there is none and `CHEM_REQUIRE_CHROMIUM=1` asks for one.
+/// If the browser fails, or if there is none and `CHEM_REQUIRE_CHROMIUM=1` requires one.
 pub fn document(path: &Path) -> Option<String> {
     let browser = browser()?;
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(&browser)
-        // A test may run as root, and in a container without much shared memory.
+        // Tests may run as root, and in a container with little shared memory.
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
         .args(["--allow-file-access-from-files", "--virtual-time-budget=20000", "--window-size=1200,900"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -50,8 +50,7 @@ fn browser() -> Option<PathBuf> {
         assert!(std::env::var(REQUIRE_CHROMIUM).as_deref() != Ok("1"), "no browser to test with: {hint}");
         static SAID: OnceLock<()> = OnceLock::new();
         SAID.get_or_init(|| {
-            // Written past the capture of the test harness, which would swallow it. Nothing can be done about an error
-            // stream that is closed.
+            // Writes past the capture of the test harness, which would swallow the notice. Ignores a closed stderr.
             let _ = writeln!(std::io::stderr(), "\nSKIPPED: ALL TESTS THAT NEED A BROWSER: {hint}\n");
         });
     }

@@ -1,4 +1,4 @@
-//! How often the tests of durability repeat what they do.
+//! Sets how often durability tests repeat their work.
 
 /// Returns `usual` times `CHEM_TEST_EFFORT`, which is 1 unless the environment says otherwise. The nightly script raises it.
 pub fn rounds(usual: usize) -> usize {

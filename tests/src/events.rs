@@ -1,4 +1,4 @@
-//! Events of every kind, made up for the stores, which do not ask what they mean.
+//! Sample events of every kind for tests of stores, which do not interpret them.
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::{
@@ -11,12 +11,12 @@ use chem_runtime::flow::{StepIdentity, definition_hash, flow_fingerprint};
 use chem_runtime::store::NewEvent;
 use serde_json::{Map, Value, json};
 
-/// A hash whose text ends in `number`.
+/// Returns a hash whose text ends in `number`.
 pub fn hash<H: std::str::FromStr<Err: std::fmt::Debug>>(number: u32) -> H {
     format!("{number:064x}").parse().unwrap()
 }
 
-/// Something to be stored, with any data.
+/// Returns a signal with any data.
 pub fn signal(data: impl Into<Value>) -> FlowEventKind {
     FlowEventKind::StepSignal(StepSignal {
         step_id: "read".into(),
@@ -26,17 +26,17 @@ pub fn signal(data: impl Into<Value>) -> FlowEventKind {
     })
 }
 
-/// A note that says `number`.
+/// Returns a signal with `number` as its data.
 pub fn numbered(number: u64) -> NewEvent {
     signal(number).into()
 }
 
-/// An artifact that says `number`.
+/// Returns an artifact that contains `number`.
 pub fn artifact(number: u64) -> Artifact {
     Artifact::new("note", &json!({ "number": number })).unwrap()
 }
 
-/// The end of a step, with what it put out.
+/// Returns the event that a step finished with these outputs.
 pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
     let artifacts: Vec<Artifact> = artifacts.into_iter().collect();
     let output = |(index, artifact): (usize, &Artifact)| OutputRef {
@@ -57,7 +57,7 @@ pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
     NewEvent { kind, artifacts }
 }
 
-/// The end of a step that did the work named `key`, with what it put out.
+/// Returns the event that a step with the cache key `key` finished with these outputs.
 pub fn finished_work(key: CacheKey, artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
     let mut event = finished(artifacts);
     if let FlowEventKind::StepFinished(finished) = &mut event.kind {
@@ -66,8 +66,8 @@ pub fn finished_work(key: CacheKey, artifacts: impl IntoIterator<Item = Artifact
     event
 }
 
-/// Gives the events of a run the hashes and versions that follow from the definition with which it begins, as the release
-/// would have written them that ran it.
+/// Sets the hashes and versions in the events of a run to those that follow from the recorded definition, as the release
+/// that ran it would have written them.
 pub fn rehash(kinds: &mut [FlowEventKind]) {
     let mut began = None;
     let mut steps: Vec<StepStarted> = Vec::new();
@@ -94,7 +94,7 @@ pub fn rehash(kinds: &mut [FlowEventKind]) {
     }
 }
 
-/// One event of each kind, with every field filled.
+/// Returns one event of each kind, with every field filled.
 pub fn one_of_each() -> Vec<FlowEventKind> {
     let params: Map<String, Value> =
         [("limit".to_owned(), json!(0.1 + 0.2)), ("naïve \u{10000}".to_owned(), json!([null, u64::MAX, "\u{1}"]))]

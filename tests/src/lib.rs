@@ -1,5 +1,5 @@
-//! What the suites share: the stores under test, servers for them, a browser, events and values to put into them, step types for
-//! tests, and programs that are killed.
+//! Code that the suites share: the stores under test, servers and a browser, sample events and values, and step types for
+//! tests.
 
 pub mod browser;
 pub mod effort;

@@ -1,20 +1,21 @@
-//! A place outside of the workspace, where the program is in the PATH and a crate of one's own can be built.
+//! A directory outside the workspace, with the program in `PATH`, where a user's crate can be built.
 //!
-//! Such a crate names `chem-runtime` as `chem new project` does. A configuration of cargo keeps it off the network and shares
-//! the build directory and the profile of the workspace, so that nothing is built twice; it changes no dependency.
+//! Such a crate depends on `chem-runtime` as one from `chem new project` does. A cargo configuration keeps it off the
+//! network and shares the build directory and profile of the workspace, so that nothing is built twice. It changes no
+//! dependency.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A directory of its own, with the configuration around it.
+/// A temporary directory with its own cargo configuration.
 pub struct Outside {
     root: TempDir,
     variables: Vec<(String, String)>,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Said {
     pub good: bool,
@@ -23,7 +24,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// Fails unless the command did well.
+    /// Panics unless the command succeeded.
     #[track_caller]
     pub fn well(self) -> Self {
         assert!(self.good, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
@@ -32,7 +33,7 @@ impl Said {
 }
 
 impl Outside {
-    /// A place where `chem` is the program at `program`, which stands in the build directory.
+    /// Creates a directory where `chem` is the program at `program`, which must be in the build directory.
     pub fn with(program: &Path) -> Self {
         let root = tempfile::tempdir().unwrap();
         for directory in ["bin", "work", ".cargo"] {
@@ -51,31 +52,31 @@ impl Outside {
         Self { root, variables: Vec::new() }
     }
 
-    /// The same place with an environment variable.
+    /// Adds an environment variable for commands.
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Where commands start.
+    /// Returns the directory in which commands start.
     pub fn path(&self) -> PathBuf {
         self.root.path().join("work")
     }
 
-    /// Writes a file and the directories that it is in.
+    /// Writes a file and creates its parent directories.
     pub fn write(&self, path: impl AsRef<Path>, text: &str) {
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    /// Gives a command to the shell in the directory `within` this place.
+    /// Runs a command in the shell, in the directory `within` this one.
     pub fn shell(&self, within: impl AsRef<Path>, command: &str) -> Said {
         let mut paths = vec![self.root.path().join("bin")];
         paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).current_dir(self.path().join(within)).stdin(Stdio::null());
-        // What the tests of this workspace run under is not what a person has set.
+        // The command should see a user's environment, not that of the tests of this workspace.
         for (name, _) in std::env::vars() {
             let ours =
                 ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_TARGET_", "CARGO_PROFILE_", "INSTA_", "CHEM_"];

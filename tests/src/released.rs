@@ -1,4 +1,4 @@
-//! Stores as earlier releases left them, and what has to be true of them for ever.
+//! Stores as earlier releases left them, and what must hold for them in every later release.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use chem_runtime::flow::{FlowDefinition, FlowStatus, replay};
 use chem_runtime::step::Registry;
 use chem_runtime::store::{EventStore, InMemoryFlowRepository};
 
-/// The SQL that makes a store of version 2 of the embedded schema.
+/// The SQL that creates a store of version 2 of the embedded schema.
 pub const SQLITE_V2: &str = include_str!("../released/sqlite-v2.sql");
 
 /// The SQL that fills a store of version 6 of the PostgreSQL schema.
 pub const POSTGRES_V6: &str = include_str!("../released/postgres-v6.sql");
 
-/// The runs in either of them, how they stand, and their letters.
+/// The runs in both of them, with their status and the letters of their events.
 pub const RUNS: [(&str, FlowStatus, &str); 3] = [
     ("01a20a54-b3f4-750a-b103-55322ccad5ce", FlowStatus::Completed, "ISFSFSGFC"),
     ("01a20a54-b451-7403-b071-1bdba4c1d3ac", FlowStatus::Interrupted, "ISFS"),
@@ -24,10 +24,10 @@ pub const RUNS: [(&str, FlowStatus, &str); 3] = [
 /// The flow fingerprint of the complete run.
 pub const COMPLETE: &str = "e02b93f049790dc1a61af786c1be7aef099c75233c1de4da0ea2748f155d2723";
 
-/// The flow fingerprint that the interrupted run would have come to.
+/// The flow fingerprint that the interrupted run ends with once it is resumed.
 pub const INTERRUPTED: &str = "65e316dfc61eb3d5203c10fd69ee107ea3b54033a84d6158f07f44a56b58fa29";
 
-/// Checks that the runs replay, that their artifacts are there, and that the interrupted one goes on to its end.
+/// Checks that the runs replay, that their artifacts exist, and that the interrupted run can be resumed to its end.
 pub fn still_works(store: Arc<dyn EventStore>) {
     let id = |run: usize| -> FlowId { RUNS[run].0.parse().unwrap() };
     for (run, (_, status, letters)) in RUNS.iter().enumerate() {
@@ -38,7 +38,7 @@ pub fn still_works(store: Arc<dyn EventStore>) {
         for output in instance.steps().iter().flat_map(|step| &step.outputs) {
             assert!(store.artifact(output.hash).unwrap().is_some(), "{output:?}");
         }
-        // What those releases wrote is written the same now, to the byte.
+        // This release writes the same payloads as those releases, byte for byte.
         for event in &events {
             let text = event.kind.payload_text().unwrap();
             assert!([SQLITE_V2, POSTGRES_V6].iter().all(|sql| sql.contains(&text.replace('\'', "''"))), "{text}");

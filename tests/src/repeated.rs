@@ -1,4 +1,4 @@
-//! Runs that are repeated by the manifest that their log gives.
+//! Repeats runs from the manifest that their log gives.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use chem_runtime::manifest::{Source, Style, check, manifest_of_run, render, to_y
 use chem_runtime::step::Registry;
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
 
-/// The manifest of a run with these events, as YAML.
+/// Returns the manifest of a run with these events, as YAML.
 #[track_caller]
 pub fn manifest_of(events: &[FlowEvent]) -> String {
     let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
@@ -19,7 +19,7 @@ pub fn manifest_of(events: &[FlowEvent]) -> String {
     to_yaml(&manifest_of_run(initialized).unwrap()).unwrap()
 }
 
-/// The manifest of a run of `definition`, as YAML, without running it.
+/// Returns the manifest of a run of `definition`, as YAML, without running it.
 #[track_caller]
 pub fn manifest_of_definition(definition: &FlowDefinition) -> String {
     let initialized = FlowInitialized {
@@ -32,7 +32,8 @@ pub fn manifest_of_definition(definition: &FlowDefinition) -> String {
     to_yaml(&manifest_of_run(&initialized).unwrap()).unwrap()
 }
 
-/// The flow of a manifest whose paths start from `directory`. It has no error and no warning.
+/// Returns the flow of a manifest whose relative paths resolve against `directory`. Panics if it has an error or a
+/// warning.
 #[track_caller]
 pub fn definition_of(yaml: &str, directory: &Path, registry: &Registry) -> FlowDefinition {
     let checked = check(&Source::new("repeated.yaml", yaml), &[], registry, directory);
@@ -40,7 +41,7 @@ pub fn definition_of(yaml: &str, directory: &Path, registry: &Registry) -> FlowD
     checked.definition.unwrap()
 }
 
-/// The events of a run in an empty store, up to its end or to a step that waits. What it writes is thrown away.
+/// Runs a flow in an empty store to its end or to a step that waits, and returns the events. Discards the files it writes.
 #[track_caller]
 pub fn run(definition: FlowDefinition, directory: &Path) -> Vec<FlowEvent> {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
@@ -55,7 +56,7 @@ pub fn run(definition: FlowDefinition, directory: &Path) -> Vec<FlowEvent> {
     }
 }
 
-/// The hashes of a run: of its definition, of each step as it started, finished or waits, and of the whole.
+/// Returns the hashes of a run: of its definition, of each step that starts, finishes or waits, and of the flow.
 pub fn fingerprints(events: &[FlowEvent]) -> Vec<String> {
     let hash = |event: &FlowEvent| match &event.kind {
         FlowEventKind::FlowInitialized(it) => Some(format!("definition {}", it.definition_hash)),

@@ -1,4 +1,4 @@
-//! Steps that take their time, fail or panic, as no honest step does.
+//! Step types that are slow, fail or panic.
 
 use std::time::{Duration, Instant};
 

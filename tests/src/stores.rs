@@ -1,4 +1,4 @@
-//! The stores that every law is checked on.
+//! The stores on which every law is checked.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 #[cfg(all(feature = "postgres", unix))]
 use crate::postgres_server::{self, TestDatabase};
 
-/// Hands the list of stores to a macro. A new store joins all suites with a line here.
+/// Passes the list of stores to a macro. To run all suites on a new store, add a line here.
 #[macro_export]
 macro_rules! stores {
     ($callback:ident) => {
@@ -26,41 +26,41 @@ macro_rules! stores {
     };
 }
 
-/// A kind of store, with one of them made for a test.
+/// A kind of store, with one store of it created for a test.
 pub trait Backend: Send + Sync {
-    /// A new, empty store; none where this machine has no such thing, which has then been said.
+    /// Creates an empty store. Returns `None` if this machine has no such store, after printing a notice.
     fn fresh() -> Option<Self>
     where
         Self: Sized;
 
-    /// The store.
+    /// Returns the store that [`Backend::fresh`] created.
     fn store(&self) -> Arc<dyn EventStore>;
 
-    /// The same store opened once more, as another process would open it; none if it ends with its process.
+    /// Opens the same store again, as another process would. Returns `None` if the store ends with its process.
     fn reopen(&self) -> Option<Arc<dyn EventStore>>;
 
-    /// Does by force what the store refuses. `false` where nobody can, as in memory.
+    /// Changes rows that the store protects. Returns `false` if that is impossible, as in memory.
     fn by_force(&self, tampering: Tampering<'_>) -> bool;
 
-    /// How many further copies of artifacts the store holds.
+    /// Returns the number of repair copies of artifacts in the store.
     fn repairs(&self) -> usize;
 }
 
-/// What somebody does to a store who may write its rows.
+/// A change to a store by a user who may write its rows.
 #[derive(Debug, Clone, Copy)]
 pub enum Tampering<'a> {
-    /// An artifact's first copy is changed.
+    /// Changes the first copy of an artifact.
     Payload { hash: ArtifactHash, payload: &'a str },
-    /// All further copies of an artifact are changed.
+    /// Changes all repair copies of an artifact.
     Repairs { hash: ArtifactHash, payload: &'a str },
-    /// The name of an artifact that nobody has made yet is taken.
+    /// Inserts a row under the hash of an artifact that does not exist yet.
     Squatter { hash: ArtifactHash, payload: &'a str },
-    /// The payload of an event is changed.
+    /// Changes the payload of an event.
     Event { flow_id: FlowId, position: u64, payload: &'a str },
 }
 
 impl Tampering<'_> {
-    /// The table whose triggers are in the way, and what is done to it.
+    /// Returns the table whose triggers forbid the change, and the SQL of the change.
     fn statement(self) -> (&'static str, String) {
         let quoted = |text: &str| text.replace('\'', "''");
         match self {
@@ -94,7 +94,7 @@ impl Tampering<'_> {
     }
 }
 
-/// One new store of each kind.
+/// Creates one store of each kind that this machine has.
 pub fn fresh() -> Vec<(&'static str, Box<dyn Backend>)> {
     let mut stores: Vec<(&'static str, Box<dyn Backend>)> = Vec::new();
     macro_rules! push {
@@ -135,7 +135,7 @@ impl Backend for Memory {
 
 pub struct Sqlite {
     store: Arc<SqliteEventStore>,
-    /// Removed with the test's end.
+    /// Removed at the end of the test.
     _directory: TempDir,
 }
 
@@ -179,7 +179,7 @@ impl Backend for Sqlite {
 #[cfg(all(feature = "postgres", unix))]
 pub struct Postgres {
     store: Arc<PgEventStore>,
-    /// Removed with the test's end.
+    /// Removed at the end of the test.
     database: TestDatabase,
 }
 

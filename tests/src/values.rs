@@ -1,4 +1,4 @@
-//! JSON values for property tests: ordinary ones, and those that break things.
+//! JSON values for property tests: ordinary ones and edge cases.
 
 use chem_runtime::fingerprint::{MAX_DEPTH, canonical_json};
 use proptest::collection::vec;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-/// Numbers that are known for going wrong, and any others.
+/// Generates numbers, with known edge cases among them.
 pub fn number() -> impl Strategy<Value = Value> {
     prop_oneof![
         2 => select(vec![
@@ -25,12 +25,12 @@ pub fn number() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any float that is a number.
+/// Generates finite floats.
 pub fn finite() -> impl Strategy<Value = f64> {
     POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
 }
 
-/// Any text without U+0000.
+/// Generates text without U+0000.
 pub fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         1 => select(vec![
@@ -42,7 +42,7 @@ pub fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any value that has a canonical form and can stand in an event's data, which is one level deep itself.
+/// Generates values that have a canonical form and may be the data of an event, which is itself one level deep.
 pub fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         1 => Just(Value::Null),
@@ -63,24 +63,24 @@ pub fn json() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// `leaf` inside `depth` arrays and objects.
+/// Returns `leaf` inside `depth` arrays and objects.
 pub fn nested(leaf: Value, depth: usize) -> Value {
     (0..depth).fold(leaf, |inner, level| if level % 2 == 0 { Value::Array(vec![inner]) } else { json!({ "k": inner }) })
 }
 
-/// One step on the way to a value inside another.
+/// One segment of the path to a value inside another.
 #[derive(Debug, Clone)]
 pub enum Place {
     Index(usize),
     Key(String),
 }
 
-/// A way into a value, of which no part needs quoting.
+/// Generates paths into a value. No segment needs quoting.
 pub fn way() -> impl Strategy<Value = Vec<Place>> {
     vec(prop_oneof![(0_usize..4).prop_map(Place::Index), "[a-z]{1,4}".prop_map(Place::Key)], 0..6)
 }
 
-/// The way as an error names it.
+/// Formats a path as errors do.
 pub fn path(way: &[Place]) -> String {
     way.iter().fold("$".to_owned(), |path, place| match place {
         Place::Index(index) => format!("{path}[{index}]"),
@@ -88,7 +88,7 @@ pub fn path(way: &[Place]) -> String {
     })
 }
 
-/// A value with `planted` at the end of `way`, and harmless neighbours on both sides.
+/// Returns a value with `planted` at the path `way`, and harmless siblings on both sides.
 pub fn plant(planted: Value, way: &[Place]) -> Value {
     way.iter().rev().fold(planted, |inner, place| match place {
         Place::Index(index) => {
@@ -105,14 +105,14 @@ pub fn plant(planted: Value, way: &[Place]) -> Value {
     })
 }
 
-/// So many cases for a property, or as many as `PROPTEST_CASES` says. A failure prints its smallest case; nothing is
-/// written beside the sources.
+/// Returns a configuration with `number` cases, or as many as `PROPTEST_CASES` says. Failures are printed, and not saved
+/// beside the sources.
 pub fn cases(number: u32) -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: number, ..config } }
 }
 
-/// Any value that may stand a few levels down in an event, as a parameter does.
+/// Generates values that may be a few levels deep in an event, as parameters are.
 pub fn shallow() -> impl Strategy<Value = Value> {
     json().prop_filter("too deep", |value| canonical_json(&json!([[[[value]]]])).is_ok())
 }

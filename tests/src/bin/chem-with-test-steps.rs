@@ -1,4 +1,4 @@
-//! The command line as a crate of one's own gets it: with its steps in, by linking alone.
+//! The command line as a user's crate gets it: linking alone adds its steps.
 
 use chem_tests as _;
 

@@ -1,12 +1,13 @@
-//! A process of its own on a store, for the tests that need several, or one to kill. A store is named by its address.
+//! A separate process that uses a store, for tests that need several processes or one to kill. STORE is the address of a
+//! store.
 //!
-//! - `append STORE RUN`: appends to the run for ever, and prints each position once the store has acknowledged it.
-//! - `open STORE RUN`: prints `ready`, waits for the end of its input, then opens the store, appends one event, prints
+//! - `append STORE RUN`: appends to the run without end, and prints the next position after each acknowledged append.
+//! - `open STORE RUN`: prints `ready`, waits for the end of its input, then opens the store, appends one event, and prints
 //!   `done`.
 //!
-//! - `environment RUN`: does the same with the store that `DATABASE_URL` names, through a pool made from the environment.
+//! - `environment RUN`: does the same with the store that `DATABASE_URL` names, through a pool built from the environment.
 //!
-//! An error is printed on standard error, with its causes, and the status is 1.
+//! Prints errors with their causes on stderr, and exits with status 1.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _};
@@ -49,7 +50,7 @@ fn append(address: &str, run: &str) -> Result<(), Box<dyn Error>> {
     let run: FlowId = run.parse()?;
     let mut next = store.next_position(run)?;
     loop {
-        // Each commit holds two events, and an artifact of the second.
+        // Each commit has two events, the second with an artifact.
         store.append(run, next, &[numbered(next), finished([artifact(next + 1)])])?;
         next += 2;
         writeln!(std::io::stdout(), "{next}")?;

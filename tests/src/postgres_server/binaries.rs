@@ -1,17 +1,17 @@
-//! Where the machine keeps PostgreSQL's programs.
+//! Finds PostgreSQL's programs on this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The directory with `initdb`, `postgres` and their kin.
+/// A directory with `initdb`, `postgres` and PostgreSQL's other programs.
 #[derive(Debug, Clone)]
 pub struct Binaries {
     directory: PathBuf,
 }
 
 impl Binaries {
-    /// Those that `pg_config` names, those in `PATH`, or those in a distribution's usual place: the first that can make
-    /// a server.
+    /// Finds the first directory with the programs of a server: the one `pg_config` names, those in `PATH`, then the usual
+    /// directories of distributions. Returns `None` if there is none.
     pub fn find() -> Option<Self> {
         let complete = |directory: &PathBuf| ["initdb", "postgres"].iter().all(|name| directory.join(name).is_file());
         from_pg_config()
@@ -22,7 +22,7 @@ impl Binaries {
             .map(|directory| Self { directory })
     }
 
-    /// One of the programs.
+    /// Returns the path of one of the programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
@@ -37,7 +37,7 @@ fn from_path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// One directory per major version, the newest first.
+/// Returns one directory per major version, newest first.
 fn usual_places() -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for (parent, prefix) in [

@@ -1,4 +1,4 @@
-//! A database of a test's own.
+//! A database for a single test.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +7,7 @@ use chem_runtime::store::{PostgresUrl, StoreUrl};
 use postgres::config::Host;
 use postgres::{Client, NoTls};
 
-/// An empty database that goes when this does.
+/// An empty database, deleted on drop.
 #[derive(Debug)]
 pub struct TestDatabase {
     server: String,
@@ -15,7 +15,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Creates one on the server that `url` leads to.
+    /// Creates a database on the server at `url`.
     ///
     /// # Panics
     /// If the server cannot be reached or may not create databases.
@@ -27,7 +27,7 @@ impl TestDatabase {
         Self { server: url.to_owned(), name }
     }
 
-    /// Where it is.
+    /// Returns the URL of the database.
     pub fn url(&self) -> String {
         let (scheme, rest) = self.server.split_once("://").expect("the server's address is a URL");
         let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
@@ -35,12 +35,12 @@ impl TestDatabase {
         format!("{scheme}://{authority}/{}{parameters}", self.name)
     }
 
-    /// Its name.
+    /// Returns the name, which is unique to this process and database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The socket of its server, if that is one of this machine.
+    /// Returns the Unix socket of the server, or `None` if the server is not reached through one.
     pub fn socket(&self) -> Option<PathBuf> {
         let config: postgres::Config = self.url().parse().ok()?;
         match config.get_hosts() {
@@ -51,17 +51,17 @@ impl TestDatabase {
         }
     }
 
-    /// Where it is, behind something that listens on a port of 127.0.0.1.
+    /// Returns the URL of the database through a proxy or pooler on this port of 127.0.0.1.
     pub fn url_through(&self, port: u16) -> String {
         let (before, name) = self.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a URL");
         let (start, _) = before.rsplit_once('@').expect("a URL with a user");
         format!("{start}@127.0.0.1:{port}/{name}")
     }
 
-    /// Where it is, for a store.
+    /// Returns the address of the database for a store.
     ///
     /// # Panics
-    /// If its server is not a PostgreSQL.
+    /// If the URL is not a PostgreSQL address.
     pub fn address(&self) -> PostgresUrl {
         match self.url().parse() {
             Ok(StoreUrl::Postgres(url)) => url,
@@ -69,10 +69,10 @@ impl TestDatabase {
         }
     }
 
-    /// A plain connection to it.
+    /// Connects to the database without TLS.
     ///
     /// # Panics
-    /// If there is none to be had.
+    /// If the server cannot be reached.
     pub fn client(&self) -> Client {
         connect(&self.url())
     }
@@ -80,7 +80,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // A server that a test has killed takes its databases with it.
+        // If a test has killed the server, its databases are gone with it.
         if let Ok(mut client) = Client::connect(&self.server, NoTls) {
             let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         }

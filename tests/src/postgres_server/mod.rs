@@ -1,9 +1,9 @@
-//! A PostgreSQL for tests and benchmarks: one that is named by `CHEM_TEST_DATABASE_URL`, or a throw-away one made from
-//! the machine's own binaries.
+//! Provides a PostgreSQL server for tests and benchmarks: the one that `CHEM_TEST_DATABASE_URL` names, or a temporary one
+//! from the binaries on this machine.
 //!
-//! A test asks [`database`] for an empty database of its own and returns if there is none; that was said once, loudly.
-//! Tests that break their server start one with [`PostgresServer::start`]. Servers and databases go when their owner
-//! does, also when the test process is killed. What is tested is for the suites to know.
+//! A test calls [`database`] for an empty database of its own, and returns if there is none; a notice is printed once.
+//! Tests that break their server start one with [`PostgresServer::start`]. Servers and databases are removed when their
+//! owner is dropped, and servers also when the test process is killed. The suites decide what to test.
 
 mod binaries;
 mod database;
@@ -23,15 +23,16 @@ pub use proxy::{Proxy, Traffic};
 pub use server::PostgresServer;
 pub use settings::{Durability, ServerSettings};
 
-/// Names a server on which tests may create databases.
+/// The environment variable with the URL of a server on which tests may create databases.
 pub const TEST_DATABASE_URL: &str = "CHEM_TEST_DATABASE_URL";
-/// Set to `1`, a missing server is a failure.
+/// The environment variable that, set to `1`, makes a missing server a failure.
 pub const REQUIRE_POSTGRES: &str = "CHEM_REQUIRE_POSTGRES";
 
-/// An empty database for one test, on the server that all tests of this program share. `None` if there is no server.
+/// Creates an empty database for one test, on the server that all tests of this program share. Returns `None` if there is
+/// no server.
 ///
 /// # Panics
-/// If the server cannot give one, or if there is no server and `CHEM_REQUIRE_POSTGRES=1` asks for one.
+/// If the server cannot create one, or if there is no server and `CHEM_REQUIRE_POSTGRES=1` requires one.
 pub fn database() -> Option<TestDatabase> {
     if let Ok(url) = std::env::var(TEST_DATABASE_URL) {
         return Some(TestDatabase::create(&url));
@@ -41,10 +42,10 @@ pub fn database() -> Option<TestDatabase> {
     server.as_ref().map(|server| TestDatabase::create(&server.url("postgres")))
 }
 
-/// A server of the caller's own. `None` if the machine has no PostgreSQL to start.
+/// Starts a server for the caller alone. Returns `None` if this machine has no PostgreSQL to start.
 ///
 /// # Panics
-/// If it does not start, or if there is none and `CHEM_REQUIRE_POSTGRES=1` asks for one.
+/// If the server does not start, or if there is none and `CHEM_REQUIRE_POSTGRES=1` requires one.
 pub fn server(settings: ServerSettings) -> Option<PostgresServer> {
     match Binaries::find() {
         Some(binaries) => match PostgresServer::start(&binaries, settings) {
@@ -57,8 +58,7 @@ pub fn server(settings: ServerSettings) -> Option<PostgresServer> {
             assert!(std::env::var(REQUIRE_POSTGRES).as_deref() != Ok("1"), "no PostgreSQL to test with: {hint}");
             static SAID: OnceLock<()> = OnceLock::new();
             SAID.get_or_init(|| {
-                // Written past the capture of the test harness, which would swallow it. Nothing can be done about an
-                // error stream that is closed.
+                // Writes past the capture of the test harness, which would swallow the notice. Ignores a closed stderr.
                 let _ = writeln!(std::io::stderr(), "\nSKIPPED: ALL TESTS THAT NEED POSTGRESQL: {hint}\n");
             });
             None

@@ -1,4 +1,4 @@
-//! A pooler in front of a server that gives every transaction the next of its sessions.
+//! A connection pooler that runs each transaction in the next of its server sessions.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What a client sends to ask for TLS, which there is none.
+/// The code of a client's request for TLS, which the pooler refuses.
 const TLS_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 
-/// Listens on a port of 127.0.0.1 for as long as the process runs.
+/// A transaction pooler on a port of 127.0.0.1, which runs until the process ends.
 #[derive(Debug)]
 pub struct TransactionPooler {
     port: u16,
 }
 
-/// The sessions with the server, which all clients share, and what the server said when the first of them began.
+/// The server sessions that all clients share, and the server's response to the startup message.
 #[derive(Default)]
 struct Sessions {
     open: Vec<UnixStream>,
@@ -25,10 +25,10 @@ struct Sessions {
 }
 
 impl TransactionPooler {
-    /// A pooler with so many sessions for the server behind this socket.
+    /// Starts a pooler with `sessions` sessions for the server at `socket`.
     ///
     /// # Panics
-    /// If there is no port to be had.
+    /// If no port is free.
     pub fn start(socket: PathBuf, sessions: usize) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
@@ -42,7 +42,7 @@ impl TransactionPooler {
         Self { port }
     }
 
-    /// The port that it listens on.
+    /// Returns the port on which the pooler listens.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -85,7 +85,7 @@ fn serve(mut client: TcpStream, socket: &Path, count: usize, shared: &Mutex<Sess
     }
 }
 
-/// A message that begins with its length.
+/// Reads a message that begins with its length.
 fn with_length(stream: &mut impl Read) -> Result<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
@@ -96,7 +96,7 @@ fn with_length(stream: &mut impl Read) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A message that begins with its kind.
+/// Reads a message that begins with its kind, and returns the kind and the whole message.
 fn message(stream: &mut impl Read) -> Result<(u8, Vec<u8>)> {
     let mut kind = [0];
     stream.read_exact(&mut kind)?;
@@ -104,7 +104,7 @@ fn message(stream: &mut impl Read) -> Result<(u8, Vec<u8>)> {
     Ok((kind[0], bytes))
 }
 
-/// What the server says until it is ready for the next request.
+/// Reads the server's messages up to and including `ReadyForQuery`.
 fn until_ready(session: &mut UnixStream) -> Result<Vec<u8>> {
     let mut answer = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! A proxy in front of a server that can lose what passes through it.
+//! A proxy in front of a server that can drop requests and responses.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// What happens to the traffic.
+/// How the proxy handles traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
-    /// It passes.
+    /// Forwards all traffic.
     Passes,
-    /// The next bytes from a client are dropped with its connection: the server never hears of them.
+    /// Drops the next bytes from a client, and its connection. The server never receives them.
     LosesNextRequest,
-    /// The next bytes from a client reach the server, and when the server answers, the connection is dropped in the
-    /// place of the answer: what was asked for has happened, and the client does not know.
+    /// Forwards the next bytes from a client, and closes the connection instead of forwarding the response. The server has
+    /// executed the request, and the client does not know.
     LosesNextAnswer,
-    /// Nothing passes from now on, and the connections stay open.
+    /// Discards requests from now on, and keeps connections open.
     IsSwallowed,
 }
 
-/// Listens on a port of 127.0.0.1 and passes everything on to a server's Unix socket, for as long as the process runs.
+/// A proxy from a port of 127.0.0.1 to a server's Unix socket, which runs until the process ends.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -29,10 +29,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy for the server behind this socket.
+    /// Starts a proxy for the server at `socket`.
     ///
     /// # Panics
-    /// If there is no port to be had.
+    /// If no port is free.
     pub fn start(socket: PathBuf) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
@@ -46,12 +46,12 @@ impl Proxy {
         Self { port, traffic }
     }
 
-    /// The port that it listens on.
+    /// Returns the port on which the proxy listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Says what happens to the traffic from now on. A loss happens once.
+    /// Sets how the proxy handles traffic from now on. A loss happens once; then traffic passes again.
     pub fn traffic(&self, traffic: Traffic) {
         *self.traffic.lock().unwrap_or_else(PoisonError::into_inner) = traffic;
     }

@@ -1,4 +1,4 @@
-//! A throw-away server.
+//! Runs a temporary server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,8 +9,8 @@ use postgres::{Client, NoTls};
 use super::user::OrdinaryUser;
 use super::{Binaries, ServerSettings};
 
-/// A PostgreSQL server in a directory of its own, which is gone when this is dropped, and also when the process ends
-/// without dropping it.
+/// A PostgreSQL server in a temporary directory. Stopped and removed on drop, and also if the process ends without
+/// dropping it.
 #[derive(Debug)]
 pub struct PostgresServer {
     binaries: Binaries,
@@ -22,8 +22,8 @@ pub struct PostgresServer {
     janitor: Child,
 }
 
-/// Waits until the test process is gone, however it went, and then removes the server. Runs in a process group of its
-/// own, so that Ctrl-C at the terminal does not reach it.
+/// Waits for the test process to end, in whatever way, then stops and removes the server. Runs in its own process group,
+/// so that Ctrl-C at the terminal does not reach it.
 const JANITOR: &str = r#"
 cat > /dev/null
 if [ -f "$1/data/postmaster.pid" ]; then
@@ -35,7 +35,7 @@ rm -rf "$1"
 "#;
 
 impl PostgresServer {
-    /// Makes a server and waits until it can be used.
+    /// Creates a server and waits until it accepts connections.
     pub fn start(binaries: &Binaries, settings: ServerSettings) -> Result<Self, String> {
         let server = Self::prepare(binaries, settings)?;
         let data = server.data();
@@ -45,7 +45,7 @@ impl PostgresServer {
         server.begin()
     }
 
-    /// Makes a hot standby of this server, which streams from it under the name `standby`.
+    /// Creates a hot standby of this server, which streams from it under the name `standby`.
     pub fn standby(&self, settings: ServerSettings) -> Result<Self, String> {
         let server = Self::prepare(&self.binaries, settings)?;
         let mut backup = server.command("pg_basebackup");
@@ -56,8 +56,8 @@ impl PostgresServer {
     }
 
     fn prepare(binaries: &Binaries, settings: ServerSettings) -> Result<Self, String> {
-        // The path of a Unix socket has about a hundred characters, and every directory above it has to be open to the
-        // server's user: the test's own temporary directory is often neither short nor open.
+        // The path of a Unix socket is limited to about a hundred characters, and the server's user must be able to enter
+        // every directory in it. The test's own temporary directory is often too long or not accessible.
         let directory = tempfile::Builder::new().prefix("chem-pg-").tempdir_in("/tmp");
         let directory = directory.map_err(|error| format!("/tmp: {error}"))?.keep();
         let user = OrdinaryUser::needed(&directory)?;
@@ -92,7 +92,7 @@ impl PostgresServer {
         Ok(self)
     }
 
-    /// Starts a server that was killed, and waits until it can be used.
+    /// Starts a server that was killed, and waits until it accepts connections.
     pub fn restart(&mut self) -> Result<(), String> {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data());
@@ -102,7 +102,7 @@ impl PostgresServer {
         let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
             let mut postmaster = command.spawn().map_err(|error| format!("postgres: {error}"))?;
-            // It gives up at once while processes of a server that was killed are still there.
+            // The server exits at once while processes of a killed server are still running.
             while postmaster.try_wait().map_err(|error| error.to_string())?.is_none() {
                 if Client::connect(&self.url("postgres"), NoTls).is_ok() {
                     self.postmaster = Some(postmaster);
@@ -119,42 +119,42 @@ impl PostgresServer {
         Err(format!("the server does not answer; its log says:\n{log}"))
     }
 
-    /// Kills the server with SIGKILL. Its processes follow it as soon as they notice.
+    /// Kills the server with SIGKILL. Its child processes exit once they notice.
     ///
     /// # Panics
-    /// If it is dead already.
+    /// If the server is not running.
     pub fn kill(&mut self) {
         let mut postmaster = self.postmaster.take().expect("the server is running");
         postmaster.kill().expect("the server can be killed");
         postmaster.wait().expect("the server can be waited for");
     }
 
-    /// Makes a primary of this standby.
+    /// Promotes this standby to a primary, and waits until it is one.
     pub fn promote(&self) -> Result<(), String> {
         self.run(self.command("pg_ctl").args(["promote", "--wait", "--pgdata"]).arg(self.data()))
     }
 
-    /// The URL of one of its databases, through its Unix socket.
+    /// Returns the URL of a database on this server, through its Unix socket.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://chem@{}/{database}", self.host())
     }
 
-    /// Its Unix socket as the host part of a URL, with the port.
+    /// Returns the host part of a URL for the Unix socket, with the port.
     pub fn host(&self) -> String {
         format!("{}:{}", self.directory.to_string_lossy().replace('/', "%2F"), self.port)
     }
 
-    /// The port on which it listens on 127.0.0.1, if its settings ask for that.
+    /// Returns the port number. The server listens on it on 127.0.0.1 only if its settings have `tcp`.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its Unix socket.
+    /// Returns the path of the Unix socket.
     pub fn socket(&self) -> PathBuf {
         self.directory.join(format!(".s.PGSQL.{}", self.port))
     }
 
-    /// One of PostgreSQL's programs, to be run as the server's user.
+    /// Returns a command for one of PostgreSQL's programs, to run as the server's user.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.program(program));
         command.current_dir("/").env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin");
@@ -164,7 +164,7 @@ impl PostgresServer {
         command
     }
 
-    /// The connection string that PostgreSQL's own programs take.
+    /// Returns a connection string for PostgreSQL's own programs.
     pub fn libpq_url(&self, database: &str) -> String {
         format!("postgresql:///{database}?user=chem&host={}&port={}", self.directory.display(), self.port)
     }
@@ -199,7 +199,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // Closing the janitor's input sets it to work; what it cannot remove it cannot tell either.
+        // Closing the janitor's input makes it remove the server. Its failures go unreported.
         drop(self.janitor.stdin.take());
         if let Some(mut postmaster) = self.postmaster.take() {
             let _ = postmaster.wait();

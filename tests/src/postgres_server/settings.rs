@@ -1,37 +1,37 @@
-//! How a throw-away server is set up.
+//! Configures a temporary server.
 
-/// Whether what is committed survives a crash of the machine. A crash of the server is survived either way.
+/// Whether commits survive a crash of the machine. They survive a crash of the server either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// No: commits do not wait for the disk.
+    /// Commits do not wait for the disk.
     #[default]
     Fast,
-    /// Yes, as in production.
+    /// Commits wait for the disk, as in production.
     Durable,
 }
 
-/// How a throw-away server is set up.
+/// The settings of a temporary server.
 #[derive(Debug, Clone, Default)]
 pub struct ServerSettings {
-    /// Whether commits wait for the disk.
+    /// Whether commits survive a crash of the machine.
     pub durability: Durability,
-    /// Whether it listens on a port of 127.0.0.1 besides its Unix socket.
+    /// Whether the server also listens on a port of 127.0.0.1, besides its Unix socket.
     pub tcp: bool,
-    /// More lines for `postgresql.conf`.
+    /// Additional settings for `postgresql.conf`, as name and value.
     pub configuration: Vec<(&'static str, String)>,
-    /// Certificate and key for TLS, in PEM.
+    /// The certificate and key for TLS, in PEM. `None` disables TLS.
     pub certificate: Option<(String, String)>,
-    /// Whose certificates clients have to show, in PEM.
+    /// The authority that must have signed the certificates of clients, in PEM. `None` requires no client certificate.
     pub client_authority: Option<String>,
 }
 
 impl ServerSettings {
-    /// As in production: commits wait for the disk.
+    /// Returns the settings of production: commits wait for the disk.
     pub fn durable() -> Self {
         Self { durability: Durability::Durable, ..Self::default() }
     }
 
-    /// The same with one more line for `postgresql.conf`.
+    /// Adds a setting for `postgresql.conf`.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.configuration.push((name, value.into()));
         self

@@ -1,11 +1,11 @@
-//! Who runs a throw-away server: PostgreSQL refuses to run as root.
+//! Chooses the user that runs a temporary server: PostgreSQL refuses to run as root.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-/// An ordinary user to become, when this process is root.
+/// An unprivileged user that the server runs as if this process is root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OrdinaryUser {
     uid: u32,
@@ -13,7 +13,7 @@ pub(super) struct OrdinaryUser {
 }
 
 impl OrdinaryUser {
-    /// `None` if this process is an ordinary user's already, as the owner of a directory that it has made tells.
+    /// Returns `None` if this process does not run as root, judged by the owner of a directory that it has created.
     pub(super) fn needed(own_directory: &Path) -> Result<Option<Self>, String> {
         let owner = own_directory.metadata().map_err(|error| error.to_string())?.uid();
         if owner != 0 {
