@@ -29,7 +29,7 @@ impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, place) = self.0.split_once("//").unwrap_or(("", &self.0));
         write!(f, "{scheme}//")?;
-        // Real passwords contain `@`, `/`, `?` and `&`, unescaped. Therefore everything from the first colon to the
+        // Real passwords may contain `@`, `/`, `?` and `&`, unescaped. Therefore everything from the first colon to the
         // last `@` is treated as a password, even if that masks more than necessary.
         let place = match place.rsplit_once('@') {
             // This `@` may end a password that contains a `?`, or be part of a password in a parameter.
