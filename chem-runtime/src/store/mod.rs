@@ -121,7 +121,7 @@ pub trait EventStore: Send + Sync {
     /// Returns the event of a run at `position`, or `None` if the run has no such position yet.
     fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError>;
 
-    /// Returns the events of a run from `position` on, in order; none if the run has no such position yet.
+    /// Returns the events of a run from `position` on, in order; an empty list if the run has no such position yet.
     fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError>;
 
     /// Returns the artifact with this hash, or `None` if there is none. Verifies the hash, and if there are several
@@ -162,12 +162,12 @@ pub trait EventStore: Send + Sync {
     /// Returns the `limit` largest flows and the `limit` largest runs. Reads the whole log.
     fn largest(&self, limit: usize) -> Result<Largest, StoreError>;
 
-    /// Returns all events of a run in order; none if there is no such run.
+    /// Returns all events of a run in order; an empty list if there is no such run.
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
         self.list_from(flow_id, 0)
     }
 
-    /// Returns the local files that make up the store; none if it has no local files.
+    /// Returns the local files that make up the store; an empty list if it has no local files.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
     }
