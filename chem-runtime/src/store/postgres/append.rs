@@ -1,4 +1,4 @@
-//! An append as the database does it: one statement, and so one round trip and one commit, for one run or for many.
+//! Appends to one run or several with a single statement: one round trip and one commit.
 
 use serde::Deserialize;
 use uuid::Uuid;
@@ -12,15 +12,15 @@ use crate::event::FlowId;
 use crate::store::admit::{Admitted, AdmittedArtifact};
 use crate::store::{Holder, Lease, StoreError};
 
-/// The most text that one statement carries. What is larger is sent in pieces, within one transaction.
+/// The most text, in bytes, that one statement carries. A larger append is sent in pieces, within one transaction.
 pub(super) const AT_ONCE: usize = 8 * 1024 * 1024;
 
 const APPEND_TO_RUN: &str = "SELECT store.chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-/// Writes something that nobody reads, so that the commit is one that standbys are waited for.
+/// Writes a message that nothing reads, so that the transaction has a commit, which waits for standbys.
 const SETTLE: &str = "SELECT pg_logical_emit_message(true, 'chem', '')";
 const APPEND_TO_RUNS: &str = "SELECT store.chem_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
-/// What is to be appended to one run.
+/// The events to append to one run.
 pub(super) struct Pending {
     pub(super) flow_id: FlowId,
     pub(super) expected: u64,
@@ -33,13 +33,13 @@ impl Pending {
         self.lease.as_ref().map(|lease| signed(lease.epoch))
     }
 
-    /// The holder of the lease, if this append is the one with which the store learns of it.
+    /// Returns the lease holder, if the store learns of the lease with this append.
     fn new_holder(&self) -> Option<String> {
         let lease = self.lease.as_ref().filter(|lease| self.expected == 0 && lease.epoch == 1)?;
         Some(serde_json::json!(lease.holder).to_string())
     }
 
-    /// How much text it is.
+    /// Returns the size of all payloads, in bytes.
     pub(super) fn size(&self) -> usize {
         let artifact = |artifact: &AdmittedArtifact| artifact.artifact.payload_text().len();
         let event = |event: &Admitted| event.payload.len() + event.artifacts.iter().map(artifact).sum::<usize>();
@@ -47,9 +47,9 @@ impl Pending {
     }
 }
 
-/// Why nothing was stored.
+/// Why nothing was appended.
 pub(super) enum Failure {
-    /// Some of the runs were refused; the others are as good as before.
+    /// The database refused some of the runs; the others can still be appended.
     Refused(Vec<Refusal>),
     /// The database failed.
     Database(tokio_postgres::Error),
@@ -61,20 +61,20 @@ impl From<tokio_postgres::Error> for Failure {
     }
 }
 
-/// A run that was refused.
+/// A run that the database refused.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Refusal {
     pub(super) flow_id: FlowId,
-    /// The run's next position.
+    /// The run's next position; `None` if the writer was fenced.
     #[serde(default)]
     pub(super) found: Option<u64>,
-    /// Who has the run in hand.
+    /// The lease holder, if the writer was fenced.
     #[serde(default)]
     pub(super) holder: Option<Holder>,
 }
 
 impl Refusal {
-    /// The error for a writer who expected the run at `expected`.
+    /// Returns the error for a writer that expected the run at `expected`.
     pub(super) fn error(&self, expected: u64) -> StoreError {
         let flow_id = self.flow_id;
         match self.found {
@@ -84,7 +84,7 @@ impl Refusal {
     }
 }
 
-/// Appends to all of these runs, of which no two are the same, or to none of them.
+/// Appends to all runs of the batch, which must be distinct, or to none.
 pub(super) fn append(session: &mut Session, batch: &[&Pending]) -> Result<(), Failure> {
     let placed = artifacts::in_order(batch.iter().flat_map(|pending| &pending.events));
     let artifacts = Columns::of(placed.iter());
@@ -97,7 +97,7 @@ pub(super) fn append(session: &mut Session, batch: &[&Pending]) -> Result<(), Fa
     settle_if_warned(session)
 }
 
-/// Appends to one run what is too large for one statement: events and artifacts one after the other, in one transaction.
+/// Appends to one run what is too large for one statement: first the events, then the artifacts, in one transaction.
 pub(super) fn append_large(session: &mut Session, pending: &Pending) -> Result<(), Failure> {
     let append = session.prepared(APPEND_TO_RUN)?;
     let append_artifacts = session.prepared(artifacts::APPEND)?;
@@ -109,7 +109,7 @@ pub(super) fn append_large(session: &mut Session, pending: &Pending) -> Result<(
     settle_if_warned(session)
 }
 
-/// The server warns when somebody has made it stop waiting for a standby, and the commit may be here alone.
+/// The server warns if its wait for a standby was canceled; the commit may then be on this server only.
 fn settle_if_warned(session: &mut Session) -> Result<(), Failure> {
     if session.was_warned() {
         settle(session)?;
@@ -117,9 +117,9 @@ fn settle_if_warned(session: &mut Session) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until all that was committed before is where the server's settings want it: on its disk, and on its standbys.
+/// Waits until every earlier commit is where the server's settings require it: on its disk, and on its standbys.
 ///
-/// A commit is seen by others before standbys have it if whoever made it stopped waiting for them.
+/// A commit whose writer stopped waiting for standbys is visible to others before the standbys have it.
 pub(super) fn settle(session: &mut Session) -> Result<(), tokio_postgres::Error> {
     let statement = session.prepared(SETTLE)?;
     session.execute(&statement, &[]).map(drop)
@@ -152,7 +152,7 @@ fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns
     let statement = session.prepared(APPEND_TO_RUNS)?;
     let run_ids: Vec<Uuid> = batch.iter().map(|pending| pending.flow_id.as_uuid()).collect();
     let run_expected: Vec<i64> = batch.iter().map(|pending| signed(pending.expected)).collect();
-    // No run under a lease: the database need not look for any.
+    // Without leases in the batch, the database skips their lookup.
     let leased = batch.iter().any(|pending| pending.lease.is_some());
     let run_epochs: Option<Vec<Option<i64>>> = leased.then(|| batch.iter().map(|pending| pending.epoch()).collect());
     let run_holders: Option<Vec<Option<String>>> =
@@ -196,7 +196,7 @@ fn failure(error: tokio_postgres::Error) -> Failure {
     }
 }
 
-/// The runs that the database names when it refuses an append.
+/// Returns the runs that the database names when it refuses an append.
 fn refusals(error: &tokio_postgres::Error) -> Option<Vec<Refusal>> {
     let told = error.as_db_error().filter(|told| [CONFLICT, FENCED].contains(&told.code().code()))?;
     serde_json::from_str(told.detail()?).ok()

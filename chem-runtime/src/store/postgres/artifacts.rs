@@ -1,4 +1,4 @@
-//! The artifacts of an append as the database gets them: in columns, in the order of their hashes.
+//! The artifacts of an append in the form of the database functions: as columns, sorted by hash.
 
 use super::client::Transaction;
 
@@ -10,9 +10,9 @@ use crate::store::admit::{Admitted, AdmittedArtifact};
 pub(super) const APPEND: &str = "SELECT store.chem_append_artifacts($1, $2, $3, $4, $5, $6, $7)";
 const REPAIR: &str = "SELECT store.chem_repair_artifacts($1, $2, $3, $4)";
 
-/// An artifact, and with which event it lands.
+/// An artifact, and the event that it is appended with.
 pub(super) struct Placed<'a> {
-    /// The number of the event in its append, from 1.
+    /// The number of the event in its append, from 1; 0 for an artifact without an event.
     event: i32,
     hash: String,
     admitted: &'a AdmittedArtifact,
@@ -24,8 +24,8 @@ impl<'a> Placed<'a> {
     }
 }
 
-/// The artifacts of these events. Their order is the same for all callers, so that no two of them wait for each other;
-/// the first of a name stays.
+/// Returns the artifacts of these events, sorted by hash. All callers use this order, so that no two of them wait for
+/// each other; of several artifacts with one hash, the first is stored.
 pub(super) fn in_order<'a>(events: impl Iterator<Item = &'a Admitted>) -> Vec<Placed<'a>> {
     let place = |(number, event): (usize, &'a Admitted)| {
         // A batch has far fewer events than an INT can count.
@@ -62,8 +62,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Appends the artifacts of an append whose events are there, in pieces. The database compares those that it has already
-/// with what it is sent, and so they are sent too.
+/// Appends the artifacts of an append, whose events are stored already, in pieces. Known artifacts are sent too,
+/// because the database compares them with its own.
 pub(super) fn append_in_pieces(
     transaction: &mut Transaction<'_>,
     append: &tokio_postgres::Statement,
@@ -79,8 +79,7 @@ pub(super) fn append_in_pieces(
     Ok(())
 }
 
-/// Stores a further copy of each of these artifacts of which the store has no copy with this content. Returns how many it
-/// stored.
+/// Stores a further copy of each artifact whose content no stored copy has. Returns the number of new copies.
 pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> Result<u64, tokio_postgres::Error> {
     let statement = session.prepared(REPAIR)?;
     let placed: Vec<_> = artifacts.iter().map(Placed::alone).collect();
@@ -93,7 +92,7 @@ pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> R
     Ok(repaired)
 }
 
-/// Divides artifacts into runs of at most [`AT_ONCE`] of text, or of one artifact that has more.
+/// Splits artifacts into slices of at most [`AT_ONCE`] bytes of text; a larger artifact gets a slice of its own.
 fn pieces<'a, 'b>(placed: &'b [Placed<'a>]) -> impl Iterator<Item = &'b [Placed<'a>]> {
     let mut rest = placed;
     std::iter::from_fn(move || {

@@ -1,8 +1,8 @@
-//! A connection that blocks, and that gives up on a server that stops answering.
+//! A blocking connection that gives up on a server that stops answering.
 //!
-//! TCP notices a host that is gone, not a server that holds the connection open and says nothing: one that was stopped, or
-//! that a proxy swallows. So whatever is asked of the server has a limit, which begins anew with everything that it sends
-//! or takes.
+//! TCP detects a host that is gone, but not a server that keeps the connection open without answering: one that was
+//! stopped, or whose messages a proxy drops. Every request therefore has a time limit, which starts again whenever the
+//! server sends or accepts data.
 
 use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
@@ -22,32 +22,32 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::ConnectError;
 
-/// How long a connection that ends may take to say so.
+/// The time limit for closing a connection.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// What is handed to a statement.
+/// The parameters of a statement.
 pub(super) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
-/// A connection to a server, which is used by one thread at a time.
+/// A connection to a server, used by one thread at a time.
 pub struct Client {
-    // Dropped first, so that the line knows that it is no longer needed.
+    // Dropped before `line`, which then knows that it is no longer needed.
     client: tokio_postgres::Client,
     line: Line,
 }
 
 type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
-/// What carries the messages of a client.
+/// Transports the messages of a client.
 struct Line {
     runtime: Runtime,
-    /// `None` once it is closed, or given up.
+    /// `None` once the connection is closed or abandoned.
     connection: Option<Connection<Socket, TlsStream>>,
     on_notice: Box<dyn Fn(DbError) + Send>,
     answer_within: Option<Duration>,
 }
 
 impl Client {
-    /// Connects, which takes at most `within` for the whole of the handshake.
+    /// Connects within at most `within`, including the whole handshake.
     pub(super) fn connect(
         config: &Config,
         tls: MakeRustlsConnect,
@@ -66,7 +66,7 @@ impl Client {
         Ok(Self { client, line })
     }
 
-    /// Sets how long the server may be silent while something is asked of it; `None` is no limit.
+    /// Sets how long the server may be silent during a request; `None` means no limit.
     pub(super) fn answer_within(&mut self, limit: Option<Duration>) {
         self.line.answer_within = limit;
     }
@@ -76,7 +76,7 @@ impl Client {
         self.line.drive(self.client.prepare(sql))?
     }
 
-    /// The rows that a statement gives.
+    /// Executes a statement, and returns its rows.
     pub fn query<T>(&mut self, statement: &T, parameters: &Parameters<'_>) -> Result<Vec<Row>, Error>
     where
         T: ?Sized + ToStatement,
@@ -84,7 +84,7 @@ impl Client {
         self.line.drive(self.client.query(statement, parameters))?
     }
 
-    /// The one row that a statement gives.
+    /// Executes a statement that returns exactly one row.
     pub fn query_one<T>(&mut self, statement: &T, parameters: &Parameters<'_>) -> Result<Row, Error>
     where
         T: ?Sized + ToStatement,
@@ -92,7 +92,7 @@ impl Client {
         self.line.drive(self.client.query_one(statement, parameters))?
     }
 
-    /// The row that a statement gives, or none.
+    /// Executes a statement that returns at most one row.
     pub fn query_opt<T>(&mut self, statement: &T, parameters: &Parameters<'_>) -> Result<Option<Row>, Error>
     where
         T: ?Sized + ToStatement,
@@ -100,7 +100,7 @@ impl Client {
         self.line.drive(self.client.query_opt(statement, parameters))?
     }
 
-    /// Executes a statement, and returns how many rows it has changed.
+    /// Executes a statement, and returns the number of affected rows.
     pub fn execute<T>(&mut self, statement: &T, parameters: &Parameters<'_>) -> Result<u64, Error>
     where
         T: ?Sized + ToStatement,
@@ -113,18 +113,18 @@ impl Client {
         self.line.drive(self.client.batch_execute(sql))?
     }
 
-    /// The same, with the values that they give as text.
+    /// Executes statements that are separated by semicolons, and returns their values as text.
     pub(super) fn simple_query(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
         self.line.drive(self.client.simple_query(sql))?
     }
 
-    /// Begins a transaction, which is rolled back unless it is committed.
+    /// Begins a transaction, which is rolled back unless [`Transaction::commit`] is called.
     pub fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
         self.batch_execute("BEGIN")?;
         Ok(Transaction { client: self, open: true })
     }
 
-    /// Does `work` with the asynchronous client, without a limit.
+    /// Runs `work` with the asynchronous client, without a limit on the server's silence.
     pub(super) fn without_limit<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut tokio_postgres::Client) -> T,
@@ -135,14 +135,14 @@ impl Client {
         done
     }
 
-    /// Whether the connection is of no more use.
+    /// Whether the connection can no longer be used.
     pub fn is_closed(&self) -> bool {
         self.line.connection.is_none() || self.client.is_closed()
     }
 }
 
 impl Line {
-    /// Waits for `work`, and passes on what the server sends meanwhile.
+    /// Waits for `work`, and processes the server's messages meanwhile.
     fn drive<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Error> {
         let Self { runtime, connection, on_notice, answer_within } = self;
         runtime.block_on(async {
@@ -158,7 +158,7 @@ impl Line {
                     *connection = None;
                     return Poll::Ready(Err(Error::__private_api_timeout()));
                 }
-                // It was not the clock that woke this task.
+                // Something other than the timer woke this task, so the limit starts again.
                 patience.as_mut().reset(Instant::now() + limit);
                 patience.as_mut().poll(context).map(|()| Err(Error::__private_api_timeout()))
             })
@@ -167,7 +167,7 @@ impl Line {
     }
 }
 
-/// Moves the messages of a connection that is open, until there is nothing to be moved.
+/// Processes the messages of an open connection until none is ready.
 fn pass_on(
     connection: &mut Option<Connection<Socket, TlsStream>>,
     on_notice: &dyn Fn(DbError),
@@ -191,7 +191,7 @@ fn pass_on(
 impl Drop for Line {
     fn drop(&mut self) {
         let Self { runtime, connection, on_notice, .. } = self;
-        // The server is told that this is the end; whether it hears that matters no more.
+        // Notifies the server of the end; it does not matter whether the server receives this.
         let _ = runtime.block_on(async {
             let ended = poll_fn(|context| match pass_on(connection, on_notice.as_ref(), context) {
                 Ok(()) if connection.is_some() => Poll::Pending,
@@ -202,14 +202,14 @@ impl Drop for Line {
     }
 }
 
-/// A transaction, which is rolled back when it is dropped before its end.
+/// A transaction, which is rolled back if it is dropped without a commit.
 pub struct Transaction<'a> {
     client: &'a mut Client,
     open: bool,
 }
 
 impl Transaction<'_> {
-    /// Ends it, and keeps what was done in it.
+    /// Commits the transaction.
     pub fn commit(mut self) -> Result<(), Error> {
         self.open = false;
         self.client.batch_execute("COMMIT")
@@ -218,7 +218,7 @@ impl Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // A transaction of a connection that is gone is rolled back by the server.
+        // If the connection is gone, the server rolls the transaction back.
         if self.open && !self.client.is_closed() {
             let _ = self.client.batch_execute("ROLLBACK");
         }

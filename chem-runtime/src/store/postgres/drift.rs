@@ -1,7 +1,7 @@
-//! Whether the schema of a store is still what the migrations made of it.
+//! Detects changes of a store's schema since its migrations.
 //!
-//! A database is described as a list of objects, each as the SQL that makes it. The description of a fresh store is
-//! checked in as `snapshots/schema.sql`; what differs from it has drifted.
+//! A database is described as a list of objects, each with the SQL that creates it. The description of a fresh store is
+//! checked in as `snapshots/schema.sql`; every difference from it is drift.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ use crate::store::schema::{Drift, DriftKind, compare};
 /// The description of a fresh store.
 const EXPECTED: &str = include_str!("schema.sql");
 
-/// What begins the description of an object.
+/// The prefix of the description of an object.
 const OBJECT: &str = "-- object: ";
 
-/// Everything about the store's tables that a person could have changed, in an order in which it can be made again.
+/// Everything about the store's tables that a person could have changed, in an order in which it can be recreated.
 const DESCRIBE: &str = include_str!("describe.sql");
 
-/// What of the schema of a store has drifted.
+/// Returns the drift of a store's schema.
 ///
 /// # Errors
 /// [`StoreError::Unusable`] if the store has an older or a newer schema, with which this one cannot be compared.
@@ -49,7 +49,7 @@ pub fn check(pool: &PgPool) -> Result<Vec<Drift>, StoreError> {
     Ok(drifts)
 }
 
-/// The schema of a store as SQL, one statement or two for each object.
+/// Describes the schema of a store as SQL, with one or two statements for each object.
 pub fn describe(pool: &PgPool) -> Result<String, StoreError> {
     let failed = |error| store_error(pool.shown(), "read the schema of", error);
     let mut description = String::from("-- The schema of a store after all migrations, as the program describes it.\n");
@@ -63,7 +63,7 @@ pub fn describe(pool: &PgPool) -> Result<String, StoreError> {
     Ok(description)
 }
 
-/// The objects of a description, by name.
+/// Returns the objects of a description, by name.
 fn parse(description: &str) -> BTreeMap<String, String> {
     let objects = description.split(OBJECT).skip(1);
     objects

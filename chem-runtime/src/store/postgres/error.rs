@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean for the one who meets them.
+//! What PostgreSQL's errors mean for the store and its users.
 
 use std::io;
 
@@ -6,15 +6,15 @@ use tokio_postgres::error::SqlState;
 
 use crate::store::StoreError;
 
-/// A run's next position is another one.
+/// The run's next position is not the expected one.
 pub(super) const CONFLICT: &str = "CH001";
-/// A lease has passed to another holder.
+/// The lease has passed to another holder.
 pub(super) const FENCED: &str = "CH002";
 
-/// The server has ended a session that was idle for longer than `idle_session_timeout` allows.
+/// The server ended a session that was idle for longer than `idle_session_timeout`.
 const IDLE_SESSION_TIMEOUT: &str = "57P05";
 
-/// Whether the same statement may go through later, on this connection or on another one.
+/// Whether the same statement may succeed later, on this connection or another one.
 pub(super) fn is_transient(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(state) => {
@@ -27,7 +27,7 @@ pub(super) fn is_transient(error: &tokio_postgres::Error) -> bool {
                     SqlState::ADMIN_SHUTDOWN,
                     SqlState::CRASH_SHUTDOWN,
                     SqlState::CANNOT_CONNECT_NOW,
-                    // A primary that has become a standby; the next connection may find the new one.
+                    // A former primary that is now a standby; the next connection may find the new primary.
                     SqlState::READ_ONLY_SQL_TRANSACTION,
                 ]
                 .contains(state)
@@ -36,24 +36,24 @@ pub(super) fn is_transient(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// Whether the connection is gone, so that nobody knows what has become of the last statement.
+/// Whether the connection is gone, which leaves the result of the last statement unknown.
 fn is_connection_loss(error: &tokio_postgres::Error) -> bool {
     if error.is_closed() {
         return true;
     }
     match std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>()) {
-        // A certificate that is not trusted comes as an input or output error too. It will not be trusted later.
+        // An untrusted certificate is an I/O error too, but a retry does not make it trusted.
         Some(error) => !error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
         None => is_silence(error),
     }
 }
 
-/// Whether the server has said nothing for longer than it may.
+/// Whether the server was silent for longer than allowed.
 fn is_silence(error: &tokio_postgres::Error) -> bool {
     error.to_string() == "timeout waiting for server"
 }
 
-/// Whether `error` leaves it open if the statement took effect.
+/// Whether `error` leaves open if the statement took effect.
 pub(super) fn is_ambiguous(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(state) => {
@@ -65,14 +65,14 @@ pub(super) fn is_ambiguous(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// Why no connection was made.
+/// Why a connection attempt failed.
 #[derive(Debug)]
 pub enum ConnectError {
-    /// The server did not answer, or did not let us in.
+    /// The server did not answer, or refused the connection.
     Database(tokio_postgres::Error),
-    /// This process cannot wait for a connection.
+    /// This process could not create the runtime for a connection.
     NoRuntime(io::Error),
-    /// What stands between this process and the server does not keep sessions.
+    /// A pooler between this process and the server does not keep sessions.
     Pooled,
 }
 
@@ -83,12 +83,12 @@ impl From<tokio_postgres::Error> for ConnectError {
 }
 
 impl ConnectError {
-    /// Whether a server has answered, and refused.
+    /// Whether a server answered with a refusal.
     pub(super) fn is_an_answer(&self) -> bool {
         matches!(self, Self::Database(error) if error.code().is_some())
     }
 
-    /// The store error for this one, met while the program tried to connect to the store at `shown`.
+    /// Converts an error that occurred during a connection attempt to the store at `shown`.
     pub(super) fn into_store_error(self, shown: &str) -> StoreError {
         match self {
             Self::Database(error) => store_error(shown, "connect to", error),
@@ -116,7 +116,7 @@ const TRANSACTION_POOLING: &str = "a pooler before the server gives every transa
      pooling), so that settings and prepared statements get lost and reach other programs; name the server itself, or let \
      the pooler keep sessions (`pool_mode = session`)";
 
-/// The store error for `error`, met while the program tried to `action` the store at `shown`.
+/// Converts an error that occurred during an attempt to `action` the store at `shown`.
 pub(super) fn store_error(shown: &str, action: &str, error: tokio_postgres::Error) -> StoreError {
     let transient = is_transient(&error);
     let message = match advice(&error) {
@@ -129,13 +129,13 @@ pub(super) fn store_error(shown: &str, action: &str, error: tokio_postgres::Erro
     }
 }
 
-/// The same for an error somewhere in which there is one of PostgreSQL's.
+/// Returns the advice on the first error of PostgreSQL in a chain of sources.
 pub(super) fn advice_on(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let found = std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref());
     found.and_then(advice)
 }
 
-/// Errors that no call to this store will be spared, until somebody sets it right.
+/// Whether every call to this store fails until a person fixes the cause.
 fn is_unusable(state: &SqlState) -> bool {
     // Authentication, no such database, no such schema.
     ["28", "3D", "3F"].iter().any(|class| state.code().starts_with(class))
@@ -149,7 +149,7 @@ fn is_unusable(state: &SqlState) -> bool {
         .contains(state)
 }
 
-/// What to do about it.
+/// Returns what the user can do about an error.
 fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
     let Some(state) = error.code() else {
         if is_silence(error) {
@@ -170,7 +170,7 @@ fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
             io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
                 Some("no server answers there; is it running?")
             }
-            // The client says this itself, about `target_session_attrs`.
+            // The client itself raises this error, about `target_session_attrs`.
             io::ErrorKind::PermissionDenied if error.raw_os_error().is_none() => {
                 Some("none of its hosts is as `target_session_attrs` asks")
             }
@@ -204,7 +204,7 @@ fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
     })
 }
 
-/// PostgreSQL's error, which says no more than `db error` of what the server told, in the server's words.
+/// Displays an error of PostgreSQL with the server's message; by itself, it displays only `db error`.
 #[derive(Debug)]
 pub(super) struct Told(pub(super) tokio_postgres::Error);
 
@@ -227,7 +227,7 @@ fn describe(error: &tokio_postgres::Error, f: &mut std::fmt::Formatter<'_>) -> s
 impl std::error::Error for Told {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.0.as_db_error() {
-            // It has been told.
+            // `Display` contains the server's message already.
             Some(_) => None,
             None => std::error::Error::source(&self.0),
         }

@@ -1,28 +1,28 @@
-//! Reading on in the log of all runs.
+//! Follows the log of all runs.
 //!
-//! Sequence numbers are given before the commit, so that an event with a small one can become visible after one with a
-//! greater. Events are therefore read in the order (transaction, number), and only up to the oldest transaction that is
-//! still under way in this database: nothing can come in before that point any more. A transaction that writes and stays
-//! open holds the readers back until it ends; they lose nothing by it. Those of other databases cannot write here and do
-//! not count, as far as the server lets them be told apart.
+//! Sequence numbers are assigned before the commit, so an event can become visible after one with a greater number.
+//! Events are therefore read in the order (transaction, number), and only up to the oldest transaction that is still
+//! running in this database: nothing can appear before that point any more. A writing transaction that stays open
+//! delays the readers until it ends; they miss no event. Transactions of other databases cannot write here and do not
+//! count, as far as the server lets a reader identify them.
 //!
-//! Readers ask again and again, and are not woken by NOTIFY, for which PostgreSQL would let commits pass one at a time.
+//! Readers poll and do not use NOTIFY, for which PostgreSQL would serialize commits.
 //!
-//! A log that came from elsewhere brings transaction numbers of another cluster, and may leave the sequence behind that
-//! gave its events their numbers. Both are seen to by whoever opens it first.
+//! A log from another cluster has the transaction numbers of that cluster, and its sequence may be behind its events.
+//! The first process that opens the store with write access corrects both.
 
 use super::Fault;
 use super::rows::{event, signed};
 use super::session::Session;
 use crate::store::{Cursor, Followed, StoreError};
 
-/// Within each era, from the cursor on. In all eras but the last every event is there to be read; in that, those before
-/// the horizon, which is found within the same snapshot. A standby does not list the transactions that are under way,
-/// and knows no more than the oldest of all databases.
+/// Reads each era from the cursor on. In all eras but the last, every event is readable; in the last, those before the
+/// horizon, which the same snapshot determines. A standby does not list running transactions and knows only the oldest
+/// one of all databases.
 ///
-/// All bounds on the transaction are ones that the index of (xact, seq) can begin and end at, in every era: what is left
-/// of an older era with greater transaction numbers is otherwise walked through each time. `seq + 0` keeps the planner
-/// from the index of seq, in which it would take a closed era for short.
+/// The index on (xact, seq) can begin and end at every bound on the transaction, in every era; otherwise each call
+/// would scan what is left of an older era with greater transaction numbers. `seq + 0` keeps the planner from the index
+/// on seq, in which it would underestimate the length of a closed era.
 const FOLLOW: &str = "
      WITH horizon AS MATERIALIZED (
          SELECT CASE WHEN pg_is_in_recovery() THEN pg_snapshot_xmin(pg_current_snapshot())
@@ -54,14 +54,14 @@ const FOLLOW: &str = "
      ORDER BY era.era, event.xact, event.seq
      LIMIT $4";
 
-/// Whether the log has the event that a cursor stands after, in the same transaction and the same era; and whether that
-/// can still come, as on a standby that lags behind the server that gave the cursor.
+/// Whether the log contains the event at a cursor, in the same transaction and era; and whether that event can still
+/// arrive, as on a standby that lags behind the server that issued the cursor.
 const PLACE: &str = "
      SELECT EXISTS (SELECT FROM store.event_log WHERE seq = $3::bigint AND xact = $2::text::xid8)
                 AND $1::bigint = (SELECT max(era) FROM store.delivery_eras WHERE first_seq <= $3),
             pg_is_in_recovery() AND $2::text::xid8 >= pg_snapshot_xmin(pg_current_snapshot())";
 
-/// The log was moved to this cluster if its latest events come from transactions that are still to come.
+/// Whether the log was moved to this cluster: the transactions of its latest events are still in the future here.
 const MOVED: &str = "
      SELECT coalesce(bool_or(latest.xact >= pg_snapshot_xmax(pg_current_snapshot())), false)
      FROM (SELECT xact FROM store.event_log
@@ -72,8 +72,8 @@ const BEGIN_ERA: &str = "
      INSERT INTO store.delivery_eras (era, first_seq)
      SELECT (SELECT max(era) + 1 FROM store.delivery_eras), (SELECT max(seq) + 1 FROM store.event_log)";
 
-/// The sequence has yet to give numbers that the log has already: logical replication, and a restore of rows alone, leave
-/// it where it was. Whoever may not look at it takes no numbers from it either.
+/// Whether the sequence has yet to issue numbers that the log already contains: logical replication, and a restore of
+/// rows alone, do not advance it. A user who may not read the sequence does not take numbers from it either.
 const BEHIND: &str = "
      SELECT coalesce(CASE WHEN has_sequence_privilege(sequence, 'SELECT, USAGE')
                           THEN coalesce(pg_sequence_last_value(sequence), 0) < (SELECT max(seq) FROM store.event_log) END,
@@ -86,7 +86,7 @@ const CATCH_UP: &str = "
                   (SELECT max(seq) FROM store.event_log) AS newest) AS log
      WHERE coalesce(pg_sequence_last_value(sequence), 0) < newest";
 
-/// Refuses to read on in a log whose era has not begun: the events that were moved would never be delivered.
+/// Fails if the log was moved here and its new era has not begun: the moved events would never be delivered.
 pub(super) fn refuse_unfinished_move(session: &mut Session, shown: &str) -> Result<(), Fault> {
     if says(session, MOVED)? {
         let message = format!(
@@ -98,9 +98,9 @@ pub(super) fn refuse_unfinished_move(session: &mut Session, shown: &str) -> Resu
     Ok(())
 }
 
-/// The events after `cursor` that can be read by now.
+/// Returns up to `limit` events after `cursor` that are readable now.
 ///
-/// The place is looked at each time: the server may have been stopped, and restored, since the last.
+/// Checks the cursor on every call, because the server may have been stopped and restored since the last one.
 pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Result<Followed, Fault> {
     let after = cursor.xact.to_string();
     if cursor != Cursor::START {
@@ -126,8 +126,8 @@ pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Re
     Ok(followed)
 }
 
-/// Begins a new era if the log was moved here from another cluster, and lets the sequence go on after the log. Whoever
-/// calls this keeps others from it meanwhile.
+/// Begins a new era if the log was moved here from another cluster, and advances the sequence past the log. The caller
+/// must exclude concurrent calls.
 pub(super) fn finish_move(session: &mut Session) -> Result<(), tokio_postgres::Error> {
     if says(session, MOVED)? {
         let begin = session.in_schema(BEGIN_ERA);
@@ -140,12 +140,12 @@ pub(super) fn finish_move(session: &mut Session) -> Result<(), tokio_postgres::E
     Ok(())
 }
 
-/// Whether the log was moved here, and nobody has seen to what a move leaves to do.
+/// Whether the log was moved here and the move is not finished.
 pub(super) fn is_move_unfinished(session: &mut Session) -> Result<bool, tokio_postgres::Error> {
     Ok(says(session, MOVED)? || is_behind(session)?)
 }
 
-/// Whether the sequence has yet to give numbers that the log has already.
+/// Whether the sequence has yet to issue numbers that the log already contains.
 pub(super) fn is_behind(session: &mut Session) -> Result<bool, tokio_postgres::Error> {
     says(session, BEHIND)
 }

@@ -1,8 +1,9 @@
-//! Writers that come at the same time share a commit.
+//! Group commit: concurrent writers share a commit.
 //!
-//! There is no writer thread. A caller who finds nobody committing commits what is waiting, his own among it; those who
-//! come meanwhile wait, and one of them is next. So a single writer is served at once and on its own thread, and with
-//! many of them a commit carries all who came while the one before it was under way.
+//! There is no writer thread. A caller that finds no commit running becomes the leader and commits all waiting appends,
+//! its own included; callers that arrive meanwhile wait, and one of them leads next. A single writer is thus served
+//! immediately and on its own thread, and with many writers, each commit contains all appends that arrived during the
+//! one before it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,14 +12,14 @@ use std::time::Duration;
 use super::append::{AT_ONCE, Pending};
 use crate::store::StoreError;
 
-/// So many commits are under way at once: while one waits for the disk, the next is put together.
+/// The number of concurrent commits: while one waits for the disk, the next is prepared.
 const LEADERS: usize = 2;
-/// The most runs that share a commit.
+/// The maximum number of runs in a commit.
 const MOST_RUNS: usize = 512;
-/// The writers of a shared commit come back one by one. The next commit waits for half of them, but no longer than this.
+/// The longest wait of the next commit for half of the writers of the last one, which return one by one.
 const LINGER: Duration = Duration::from_micros(500);
 
-/// One caller's append on its way.
+/// The append of one caller, from submission to result.
 pub(super) struct Ticket {
     pub(super) pending: Pending,
     size: usize,
@@ -28,7 +29,7 @@ pub(super) struct Ticket {
 
 enum Turn {
     Waits,
-    /// A commit has ended, and nobody may have begun the next.
+    /// A commit has ended, and the next may not have a leader yet.
     Nudged,
     Done(Result<(), StoreError>),
 }
@@ -39,7 +40,7 @@ impl Ticket {
         Arc::new(Self { pending, size, turn: Mutex::new(Turn::Waits), turned: Condvar::new() })
     }
 
-    /// Tells the caller what has come of it. The first word is the last.
+    /// Reports the result to the caller. Later results are ignored.
     pub(super) fn done(&self, result: Result<(), StoreError>) {
         let mut turn = self.turn();
         if !matches!(*turn, Turn::Done(_)) {
@@ -48,7 +49,7 @@ impl Ticket {
         }
     }
 
-    /// The result, if there is one.
+    /// Takes the result, if there is one.
     fn result(&self) -> Option<Result<(), StoreError>> {
         match std::mem::replace(&mut *self.turn(), Turn::Waits) {
             Turn::Done(result) => Some(result),
@@ -67,7 +68,7 @@ impl Ticket {
     }
 }
 
-/// Brings writers together.
+/// Combines the appends of concurrent writers into shared commits.
 #[derive(Default)]
 pub(super) struct GroupWriter {
     queue: Mutex<Queue>,
@@ -77,14 +78,14 @@ pub(super) struct GroupWriter {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Arc<Ticket>>,
-    /// How many commits are under way.
+    /// The number of commits that are running.
     leaders: usize,
-    /// How many shared the last one.
+    /// The number of appends in the last commit.
     shared: usize,
 }
 
 impl GroupWriter {
-    /// Has `pending` committed: by this caller through `commit`, or by another one through his.
+    /// Commits `pending`, through the `commit` of this caller or of another one.
     pub(super) fn submit(&self, pending: Pending, commit: impl Fn(&[Arc<Ticket>])) -> Result<(), StoreError> {
         let ticket = Ticket::new(pending);
         self.queue().waiting.push(ticket.clone());
@@ -102,7 +103,7 @@ impl GroupWriter {
         }
     }
 
-    /// Commits until `own` is done.
+    /// Commits batches until `own` has a result.
     fn lead<'a>(
         &'a self,
         mut queue: MutexGuard<'a, Queue>,
@@ -122,8 +123,8 @@ impl GroupWriter {
         }
     }
 
-    /// Takes what shall share the next commit: at most one append of each run, for those of one run come one after the
-    /// other.
+    /// Takes the appends for the next commit: at most one of each run, because the appends of a run must follow one
+    /// another.
     fn gather(&self, queue: MutexGuard<'_, Queue>) -> Vec<Arc<Ticket>> {
         let few = |queue: &mut Queue| queue.waiting.len() * 2 < queue.shared;
         let (mut queue, _) =
@@ -149,7 +150,7 @@ impl GroupWriter {
     }
 }
 
-/// The one who commits. When he is done, one of those who wait is told; also if he is done by a panic.
+/// The leader of a commit. On drop, also after a panic, wakes a waiting caller.
 struct Leader<'a>(&'a GroupWriter);
 
 impl Drop for Leader<'_> {
@@ -163,7 +164,7 @@ impl Drop for Leader<'_> {
     }
 }
 
-/// A batch that is being committed. Whoever has heard nothing when it is over hears that it failed.
+/// Guard over a batch that is being committed: on drop, fails every ticket that has no result yet.
 struct Unfinished<'a>(&'a [Arc<Ticket>]);
 
 impl Drop for Unfinished<'_> {

@@ -1,4 +1,4 @@
-//! Who writes a run, as the database has it, and the sign of life that a holder gives.
+//! The leases of runs in the database, and their renewal by the lease holder.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,17 +13,17 @@ use crate::event::FlowId;
 use crate::store::lease::LeaseState;
 use crate::store::{Holder, Lease, StoreError, Takeover};
 
-/// By what a holder is known to be there.
+/// The times by which a lease holder is known to be alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseTerms {
-    /// How often a holder shows itself.
+    /// How often a lease holder renews its leases.
     pub shows_every: Duration,
-    /// A holder that has not shown itself for so long, by the database's clock, is taken to be gone.
+    /// A lease that was not renewed for this long, by the database's clock, has lapsed.
     pub lapses_after: Duration,
 }
 
 impl Default for LeaseTerms {
-    /// Every fifteen seconds, and a minute.
+    /// Renews every fifteen seconds; lapses after a minute.
     fn default() -> Self {
         Self { shows_every: Duration::from_secs(15), lapses_after: Duration::from_secs(60) }
     }
@@ -37,7 +37,7 @@ const TAKE: &str = "SELECT store.chem_take_lease($1, $2, $3)";
 const RELEASE: &str = "SELECT store.chem_release_lease($1, $2)";
 const RENEW: &str = "SELECT store.chem_renew_leases($1, $2)";
 
-/// Takes a run in hand.
+/// Acquires the lease on a run, fencing earlier holders.
 pub(super) fn take(
     session: &mut Session,
     flow_id: FlowId,
@@ -54,21 +54,21 @@ pub(super) fn take(
         }
         let seen = state.map_or(0, |state| state.epoch);
         let row = session.query_one(&statement, &[&flow_id.as_uuid(), &signed(seen), &holder_text])?;
-        // If somebody was faster, his claim is looked at anew.
+        // If another claimant was faster, check its lease.
         if let Some(epoch) = row.try_get::<_, Option<i64>>(0)? {
             return Ok(Lease { flow_id, epoch: epoch.unsigned_abs(), holder: holder.clone() });
         }
     }
 }
 
-/// Lets go of a run, if it is still held under this lease.
+/// Releases a lease, if the run is still held under it.
 pub(super) fn release(session: &mut Session, lease: &Lease) -> Result<(), Fault> {
     let statement = session.prepared(RELEASE)?;
     session.execute(&statement, &[&lease.flow_id.as_uuid(), &signed(lease.epoch)])?;
     Ok(())
 }
 
-/// Who has a run in hand.
+/// Returns the current lease holder of a run, or `None` if there is none.
 pub(super) fn holder(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<Holder>, Fault> {
     Ok(read(session, flow_id, terms)?.and_then(|state| state.held().cloned()))
 }
@@ -90,7 +90,7 @@ fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Opt
     }))
 }
 
-/// Shows, for all runs that a store has in hand, that their holder is there. Begins when there is a first one.
+/// Renews all leases that a store holds. Starts its thread with the first lease.
 #[derive(Default)]
 pub(super) struct SignOfLife {
     state: Arc<Shared>,
@@ -116,21 +116,22 @@ impl Shared {
 }
 
 impl SignOfLife {
-    /// The store has this run in hand.
+    /// Adds a lease to those that are renewed.
     pub(super) fn holds(&self, lease: &Lease, store: &Arc<Inner>) {
         let mut held = self.state.held();
         held.epochs.insert(lease.flow_id, lease.epoch);
         if !held.begun {
             held.begun = true;
             let (shared, every, store) = (self.state.clone(), store.terms.shows_every, Arc::downgrade(store));
-            // Without the thread the lease lapses in a minute, and the writer is fenced only if another one comes.
+            // Without the thread, the lease lapses after a minute, and the writer is fenced only if another one takes
+            // over.
             let begun =
                 std::thread::Builder::new().name("chem-leases".into()).spawn(move || show(&shared, every, &store));
             held.begun = begun.is_ok();
         }
     }
 
-    /// The store no longer has a run in hand under this lease. It may have it under a later one.
+    /// Stops the renewal of a lease. A later lease on the same run is still renewed.
     pub(super) fn lets_go(&self, lease: &Lease) {
         let mut held = self.state.held();
         if held.epochs.get(&lease.flow_id) == Some(&lease.epoch) {

@@ -1,10 +1,11 @@
 //! The PostgreSQL store.
 //!
-//! An append is one call of a function in the database, and so one round trip and one commit; writers of one process
-//! that come at the same time share it. What a commit's lost answer may mean, which errors are tried again, and how a
-//! second writer is kept out stands in the files for each. The schema is in `migrations/postgres/`.
+//! An append is one call of a database function: one round trip and one commit. Concurrent writers of one process share
+//! that commit. `write` handles commits whose answer was lost, `error` decides which errors are retried, and `lease`
+//! fences a second writer. The schema is in `migrations/postgres/`.
 //!
-//! The store blocks. In an asynchronous program call it from a thread that may (`spawn_blocking` and its like).
+//! The store blocks. An asynchronous program must call it from a thread that may block, such as one of
+//! `spawn_blocking`.
 
 mod append;
 mod artifacts;
@@ -57,7 +58,7 @@ use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
-/// Keeps events and artifacts in a PostgreSQL database.
+/// An event store in a PostgreSQL database.
 ///
 /// ```no_run
 /// use chem_runtime::event::FlowId;
@@ -75,26 +76,26 @@ pub struct PgEventStore {
 }
 
 impl PgEventStore {
-    /// The store in the database at `url`. An empty database gets the schema; an older schema with events in it does
-    /// not get the newer one before somebody asks for that with [`migrate`].
+    /// Opens the store in the database at `url`. Creates the schema in an empty database; an older schema with events
+    /// is upgraded only by [`migrate`].
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] with what to do: the address is wrong, the server does not let us in, the schema is not
-    /// the one of this program. [`StoreError::Backend`] if no server answers.
+    /// [`StoreError::Unusable`], with what to do, if the address is invalid, the server refuses the connection, or the
+    /// schema is not that of this program. [`StoreError::Backend`] if no server answers.
     pub fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
         Self::opened(url, schema::ensure)
     }
 
-    /// The same for a store that is there: a database that has none is left as it is.
+    /// Opens an existing store. Does not change a database without one.
     ///
     /// # Errors
-    /// [`StoreError::Absent`] if it has none; otherwise as [`open`](Self::open).
+    /// [`StoreError::Absent`] if the database has no store; otherwise as [`open`](Self::open).
     pub fn open_existing(url: &PostgresUrl) -> Result<Self, StoreError> {
         Self::opened(url, schema::ensure_there)
     }
 
-    /// The same for a store that is only read, also by a user who may not write. One that was moved here, and that no
-    /// writer has opened since, can be read in this way, and not followed.
+    /// Opens an existing store for reading, also as a user who may not write. A store that was moved here and not yet
+    /// opened by a writer can be read in this way, but not followed.
     ///
     /// # Errors
     /// As [`open_existing`](Self::open_existing).
@@ -108,24 +109,25 @@ impl PgEventStore {
         Ok(Self::new(PoolProvider { pool }))
     }
 
-    /// The store in the database that `provider` leads to, whose schema is taken to be current.
+    /// Creates a store over the database of `provider`, whose schema must be current.
     pub fn new(provider: impl ConnectionProvider + 'static) -> Self {
         let inner = Arc::new(Inner::new(provider));
         Self { inner, writer: GroupWriter::default(), sign_of_life: SignOfLife::default() }
     }
 
-    /// The same store with another way of trying again.
+    /// Replaces the retry policy.
     pub fn with_retry_policy(self, policy: RetryPolicy) -> Self {
         self.with(|inner| inner.policy = policy)
     }
 
-    /// The same store with other terms for the leases that it takes. All processes of a store should have the same.
+    /// Replaces the terms of the leases that the store takes. All processes that use a store should have the same
+    /// terms.
     pub fn with_lease_terms(self, terms: LeaseTerms) -> Self {
         self.with(|inner| inner.terms = terms)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
-        // Nobody shares the inner part before the first append.
+        // `inner` is not shared before the first append.
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
             change(inner);
         }
@@ -133,14 +135,14 @@ impl PgEventStore {
     }
 }
 
-/// What a store and a repository have in common: connections, and the way of trying again.
+/// What a store and a repository share: connections, the retry policy and the lease terms.
 struct Inner {
     provider: Box<dyn ConnectionProvider>,
     policy: RetryPolicy,
     terms: LeaseTerms,
 }
 
-/// What the database said, or what is wrong with what it holds.
+/// An error of the database, or a fault in what it stores.
 enum Fault {
     Database(tokio_postgres::Error),
     Store(StoreError),
@@ -163,7 +165,7 @@ impl Inner {
         Self { provider: Box::new(provider), policy: RetryPolicy::default(), terms: LeaseTerms::default() }
     }
 
-    /// Does `work`, which may be done twice, on a session of its own, until it succeeds or fails for good.
+    /// Runs `work`, which must be safe to repeat, on a session of its own, until it succeeds or fails permanently.
     fn with_session<T>(
         &self,
         action: &str,
@@ -220,7 +222,7 @@ impl EventStore for PgEventStore {
 
     fn release(&self, held: &Lease) -> Result<(), StoreError> {
         self.sign_of_life.lets_go(held);
-        // A lease that is not let go of lapses by itself, so that nobody has to wait for a server that is gone.
+        // An unreleased lease lapses by itself, so the caller need not wait for a server that is gone.
         let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
         self.inner.with_session_under(&briefly, "let go of a run in", |session| lease::release(session, held))
     }
@@ -275,7 +277,7 @@ impl EventStore for PgEventStore {
     }
 
     fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
-        // The database has no text with such a character, and takes none.
+        // PostgreSQL text cannot contain NUL.
         if filter.flow.as_deref().is_some_and(|flow| flow.contains('\0')) {
             return Ok(Vec::new());
         }
@@ -283,7 +285,7 @@ impl EventStore for PgEventStore {
     }
 
     fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
-        // The database has no text with such a character, and takes none.
+        // PostgreSQL text cannot contain NUL.
         if flow.is_some_and(|flow| flow.contains('\0')) {
             return Ok(Vec::new());
         }

@@ -6,15 +6,15 @@ use percent_encoding::percent_decode_str;
 
 use crate::store::url::{Parameter, may_be_port};
 
-/// The parts of an address, decoded, except for the values of parameters.
+/// The parts of an address. All are decoded but the values of parameters.
 pub(super) struct Parts {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
-    /// Hosts and ports, of which either may be empty.
+    /// Pairs of host and port; either may be empty.
     pub(super) hosts: Vec<(String, String)>,
     pub(super) database: Option<String>,
     pub(super) parameters: Vec<(String, String)>,
-    /// Whether what looks like the name of a parameter may be a piece of a password.
+    /// Whether an apparent parameter name may be part of a password.
     pub(super) secret: bool,
 }
 
@@ -22,14 +22,14 @@ const MISPLACED: &str = "there is an `@` behind its first `/`; in a password wri
                          name of a database `@` as `%40`";
 
 impl Parts {
-    /// Takes `scheme://user:password@host:port,…/database?name=value&…` apart.
+    /// Splits `scheme://user:password@host:port,…/database?name=value&…` into its parts.
     ///
-    /// The error repeats nothing that may belong to the password.
+    /// The error repeats nothing that may be part of the password.
     pub(super) fn split(url: &str) -> Result<Self, String> {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
-        // An `@` further on ends a user name or a password that was cut off.
+        // An `@` after the authority ends a user name or password that was cut off.
         if rest.contains('@') && !authority.contains('@') {
             return Err("in a user name or a password write `/` as `%2F`, `?` as `%3F` and `#` as `%23`".into());
         }
@@ -83,15 +83,15 @@ fn host_and_port(text: &str) -> Result<(String, String), String> {
 fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| match Parameter::named(text) {
         Some(_) => format!("its parameter `{text}` has no value"),
-        // It may be a piece of a password.
+        // It may be part of a password.
         None => "one of its parameters has no value; in a password write `&` as `%26` and `?` as `%3F`".to_owned(),
     })?;
     let name = part("list of parameters", name)?.ok_or("one of its parameters has no name")?;
     Ok((name, value.to_owned()))
 }
 
-/// Decodes percent-encoded text; `None` if a `%` is not followed by two hexadecimal digits, which the library would let
-/// through, or if the result is not UTF-8.
+/// Decodes percent-encoded text; `None` if a `%` is not followed by two hexadecimal digits (which the library accepts),
+/// or if the result is not UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
     let is_encoded =
         |rest: &str| matches!(rest.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());

@@ -1,8 +1,8 @@
-//! Passwords in a file, as PostgreSQL's own programs keep them: `~/.pgpass`.
+//! The password files of PostgreSQL's own programs, such as `~/.pgpass`.
 
 use std::path::{Path, PathBuf};
 
-/// Whom a password is for.
+/// The connection that a password is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) host: &'a str,
@@ -11,12 +11,12 @@ pub(super) struct Place<'a> {
     pub(super) user: &'a str,
 }
 
-/// The file where nothing names another.
+/// Returns the default password file, if it exists.
 pub(super) fn usual_file() -> Option<PathBuf> {
     std::env::home_dir().map(|home| home.join(".pgpass")).filter(|file| file.exists())
 }
 
-/// The text of a file of passwords. One that cannot be read, or that others can read, is warned of and has none.
+/// Reads a password file. Logs a warning and returns an empty text if the file is unreadable, or readable by others.
 pub(super) fn read(file: &Path) -> String {
     if is_open_to_others(file) {
         tracing::warn!(
@@ -42,7 +42,7 @@ fn is_open_to_others(_: &Path) -> bool {
     false
 }
 
-/// The password in the first line that is for `place`.
+/// Returns the password in the first line that matches `place`.
 pub(super) fn password(text: &str, place: Place<'_>) -> Option<String> {
     text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let fields = fields(line);
@@ -56,7 +56,7 @@ pub(super) fn password(text: &str, place: Place<'_>) -> Option<String> {
     })
 }
 
-/// A field of a line, and whether a `\` stands in it.
+/// A field of a line, and whether it contains an escape.
 #[derive(Default)]
 struct Field {
     text: String,
@@ -69,7 +69,7 @@ impl Field {
     }
 }
 
-/// The five fields of a line. A `\` takes the meaning from the character behind it.
+/// Splits a line into up to five fields. A `\` escapes the character after it.
 fn fields(line: &str) -> Vec<Field> {
     let mut fields = vec![Field::default()];
     let mut characters = line.chars();

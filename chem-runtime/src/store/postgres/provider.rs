@@ -1,4 +1,4 @@
-//! Where connections come from.
+//! The sources of connections.
 
 use std::cell::Cell;
 use std::ops::DerefMut;
@@ -10,44 +10,45 @@ use super::session::{FailureKeeper, Session, SessionManager, Sessions};
 use super::settings::PgSettings;
 use crate::store::{ErrorClass, PostgresUrl, RetryPolicy, StoreError, StoreUrl, with_retry};
 
-/// A session for as long as it is held.
+/// A session, returned to its source on drop.
 pub type BorrowedSession<'a> = Box<dyn DerefMut<Target = Session> + 'a>;
 
-/// Where a store gets its connections from.
+/// A source of connections for a store.
 pub trait ConnectionProvider: Send + Sync {
-    /// A session that nobody else uses meanwhile.
+    /// Returns a session for exclusive use.
     fn session(&self) -> Result<BorrowedSession<'_>, StoreError>;
 
-    /// Notes that a connection was lost, so that others of its age are tested before they are used again.
+    /// Records that a connection was lost, so that others of its age are tested before use.
     fn lost_one(&self);
 
-    /// The address of the database, without its password.
+    /// Returns the address of the database, without its password.
     fn shown(&self) -> &str;
 }
 
-/// How many connections a pool has.
+/// The size of a connection pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSettings {
-    /// At most so many.
+    /// The maximum number of connections.
     pub max_size: u32,
-    /// So many are kept open when there is nothing to do.
+    /// The number of idle connections to keep open.
     pub min_idle: u32,
-    /// For how long to wait for a connection.
+    /// How long a caller waits for a connection.
     pub wait: Duration,
 }
 
 impl Default for PoolSettings {
-    /// Up to eight connections, made when they are needed, for which a caller waits ten seconds.
+    /// Up to eight connections, made on demand; a caller waits up to ten seconds.
     fn default() -> Self {
         Self { max_size: 8, min_idle: 0, wait: Duration::from_secs(10) }
     }
 }
 
 impl PoolSettings {
-    /// The settings in `DATABASE_POOL_MAX`, `DATABASE_POOL_MIN` and `DATABASE_POOL_WAIT` (seconds), where they are set.
+    /// Reads the settings from `DATABASE_POOL_MAX`, `DATABASE_POOL_MIN` and `DATABASE_POOL_WAIT` (seconds), where they
+    /// are set.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] names the variable that is no number, or is out of range.
+    /// [`StoreError::Unusable`] names the variable that is not a number or is out of range.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StoreError> {
         let default = Self::default();
         let number = |name: &str, range: std::ops::RangeInclusive<u32>, default: u32| match variable(name) {
@@ -73,15 +74,15 @@ pub struct PgPool {
 }
 
 impl PgPool {
-    /// A pool for the database at `url`, which is reached once, to see that it can be.
+    /// Creates a pool for the database at `url`, and connects once to check that the server is reachable.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if the address is wrong or the server does not let us in; [`StoreError::Backend`] if no
-    /// server answers.
+    /// [`StoreError::Unusable`] if the address is invalid or the server refuses the connection; [`StoreError::Backend`]
+    /// if no server answers.
     pub fn connect(url: &PostgresUrl, settings: PoolSettings) -> Result<Self, StoreError> {
         let sessions = Arc::new(Sessions::new(PgSettings::from_url(url)?));
-        // A server that does not answer is said to be so at once; one that is there, and has no time or no place for us
-        // yet, gets a few seconds.
+        // A server that does not answer is reported at once; one that answers but has no capacity yet gets a few
+        // seconds.
         let (answers, policy) = (Cell::new(false), RetryPolicy::default());
         let connect = || {
             sessions.connect().map_err(|error| {
@@ -104,7 +105,7 @@ impl PgPool {
         Ok(Self { pool, sessions })
     }
 
-    /// A session from the pool.
+    /// Returns a session from the pool.
     pub fn get(&self) -> Result<r2d2::PooledConnection<SessionManager>, StoreError> {
         self.pool.get().map_err(|error| match self.sessions.take_failure() {
             Some(failure) => failure.into_store_error(self.shown()),
@@ -116,12 +117,12 @@ impl PgPool {
         })
     }
 
-    /// A session beside those of the pool.
+    /// Makes a session outside the pool.
     pub(super) fn connect_apart(&self) -> Result<Session, StoreError> {
         self.sessions.connect().map_err(|error| error.into_store_error(self.shown()))
     }
 
-    /// The address of the database, without its password.
+    /// Returns the address of the database, without its password.
     pub fn shown(&self) -> &str {
         &self.sessions.settings.shown
     }
@@ -137,7 +138,7 @@ impl std::fmt::Debug for PgPool {
     }
 }
 
-/// Connections from a pool.
+/// Takes connections from a pool.
 #[derive(Debug, Clone)]
 pub struct PoolProvider {
     /// The pool.
@@ -158,11 +159,11 @@ impl ConnectionProvider for PoolProvider {
     }
 }
 
-/// A pool for the database that `DATABASE_URL` names, brought to the newest schema. Its size is read from
-/// `DATABASE_POOL_MAX` and `DATABASE_POOL_MIN`.
+/// Creates a pool for the database in `DATABASE_URL`, and migrates it to the newest schema. Reads the size of the pool
+/// from `DATABASE_POOL_MAX` and `DATABASE_POOL_MIN`.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] says what is missing or wrong, [`StoreError::Backend`] that no server answers.
+/// [`StoreError::Unusable`] names what is missing or invalid; [`StoreError::Backend`] if no server answers.
 pub fn build_dev_pool_from_env() -> Result<PgPool, StoreError> {
     let variable = |name: &str| std::env::var(name).ok();
     let text = variable("DATABASE_URL").filter(|text| !text.is_empty()).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Reading: the events of a run, and artifacts.
+//! Reads the events of runs, artifacts and results.
 
 use std::sync::mpsc;
 
@@ -15,21 +15,22 @@ use crate::store::{StoreError, StoredResult};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
      FROM store.event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
-/// So many events of a run are fetched at once.
+/// The number of events per page.
 const PAGE: usize = 1_024;
 const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM store.event_log WHERE flow_id = $1";
 const ARTIFACT: &str =
     "SELECT kind, payload::text, metadata::text FROM store.workflow_step_artifacts WHERE artifact_hash = $1";
-/// In no locale but the plainest may hashes be compared by their order: Danish has `aa` after `z`.
+/// Orders hashes by bytes; other collations differ, such as Danish, which puts `aa` after `z`.
 const ARTIFACTS: &str = "SELECT artifact_hash FROM store.workflow_step_artifacts
      WHERE artifact_hash LIKE $1 || '%' ORDER BY artifact_hash COLLATE \"C\" LIMIT $2";
-/// One at a time: there may be as many as somebody likes, of any size.
+/// Reads one copy at a time, because their number and size are unbounded.
 const REPAIR: &str = "SELECT kind, payload::text, metadata::text, repair FROM store.artifact_repairs
      WHERE artifact_hash = $1 AND repair < $2 ORDER BY repair DESC LIMIT 1";
 const RESULTS: &str = "SELECT seq, flow_id, position FROM store.event_log
      WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 
-/// Hands the events of a run from position `from` on to `each`, in order. While those of one page are read from their rows, the next is fetched.
+/// Passes the events of a run from position `from` on to `each`, in order. Fetches the next page while the current one
+/// is decoded.
 pub(super) fn events(
     session: &mut Session,
     flow_id: FlowId,
@@ -59,7 +60,7 @@ pub(super) fn events(
         scope.spawn(move || {
             for from in (from + PAGE as u64..).step_by(PAGE) {
                 let page = page(session, flow_id, from, PAGE);
-                // Events are only ever added at the end: a page that is not full is the last one.
+                // Events are only ever added at the end, so the first page that is not full is the last.
                 let last = page.as_ref().map_or(true, |rows| rows.len() < PAGE);
                 if sender.send(page).is_err() || last {
                     return;
@@ -71,7 +72,7 @@ pub(super) fn events(
     })
 }
 
-/// The rows of a run from a position on.
+/// Fetches up to `count` rows of a run from position `from` on.
 fn page(session: &mut Session, flow_id: FlowId, from: u64, count: usize) -> Result<Vec<Row>, tokio_postgres::Error> {
     let statement = session.prepared(EVENTS)?;
     let limit = i64::try_from(count).unwrap_or(i64::MAX);
@@ -100,7 +101,7 @@ pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Opti
     first.transpose()
 }
 
-/// The artifact in the columns kind, payload and metadata, if it is the one called `hash`.
+/// Decodes the columns kind, payload and metadata; fails if the artifact does not have the hash `hash`.
 fn copy(hash: ArtifactHash, row: &Row) -> Result<Artifact, Fault> {
     let (kind, payload): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
     let metadata = row.try_get::<_, Option<&str>>(2)?.map(serde_json::from_str).transpose().map_err(|error| {
@@ -140,7 +141,7 @@ pub(super) fn results(
     session.query(&statement, &[&key.to_string(), &before, &limit])?.iter().map(result).collect()
 }
 
-/// The stored events of a run at these positions.
+/// Returns up to `count` events of a run from position `from` on.
 pub(super) fn events_between(
     session: &mut Session,
     flow_id: FlowId,

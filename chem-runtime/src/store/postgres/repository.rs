@@ -1,4 +1,4 @@
-//! From stored events to the state of a run, without keeping the events.
+//! Replays the stored events of a run without keeping them.
 
 use super::provider::ConnectionProvider;
 use super::{Inner, read};
@@ -7,15 +7,15 @@ use crate::flow::{FlowDefinition, FlowInstance, ReplayError, evolve};
 use crate::store::repository::checked;
 use crate::store::{FlowRepository, LoadError, StoreError};
 
-/// Replays runs, from events that it is given or from those that a database holds.
+/// Replays runs from given events or from those in a database.
 pub struct PgFlowRepository {
     inner: Inner,
 }
 
-/// Why a stored run's state cannot be made.
+/// Why the state of a stored run cannot be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredRunError {
-    /// The log is broken, or the run is one of another flow.
+    /// The log is invalid, or the run belongs to another flow.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The store failed.
@@ -24,15 +24,15 @@ pub enum StoredRunError {
 }
 
 impl PgFlowRepository {
-    /// A repository over the database that `provider` leads to.
+    /// Creates a repository over the database of `provider`.
     pub fn new(provider: impl ConnectionProvider + 'static) -> Self {
         Self { inner: Inner::new(provider) }
     }
 
-    /// The state of a stored run. Each event is let go as soon as it has had its effect.
+    /// Replays a stored run. Drops each event as soon as it is applied.
     ///
     /// # Errors
-    /// As [`FlowRepository::load`] has them, and those of the store.
+    /// As [`FlowRepository::load`], and the errors of the store.
     pub fn load_stored(&self, flow_id: FlowId, definition: &FlowDefinition) -> Result<FlowInstance, StoredRunError> {
         let replayed = self.inner.with_session("read", |session| {
             let mut replayed: Result<FlowInstance, ReplayError> = Ok(FlowInstance::new(flow_id));

@@ -1,7 +1,7 @@
-//! What a role of the database may do with a store.
+//! The rights of a database role on a store.
 //!
-//! A reader may read the tables. A runner may besides call the functions that write, which run with the rights of the owner
-//! and keep the rules: no role needs the right to write to a table.
+//! A reader may read the tables. A runner may also call the functions that write; these run with the rights of the
+//! owner and enforce the rules, so no role needs the right to write to a table.
 
 use super::error::store_error;
 use super::provider::PgPool;
@@ -9,7 +9,7 @@ use super::session::{Session, TABLES, quoted};
 use crate::store::StoreError;
 use crate::store::schema::{Drift, DriftKind, Rights};
 
-/// What a runner may call.
+/// The functions that a runner may call.
 const FUNCTIONS: [&str; 7] = [
     "chem_append",
     "chem_append_artifacts",
@@ -20,13 +20,13 @@ const FUNCTIONS: [&str; 7] = [
     "chem_take_lease",
 ];
 
-/// What numbers events. Whoever writes looks whether it goes on after the log.
+/// The sequence that numbers events. A writer checks that it is not behind the log.
 const NUMBERS: &str = "event_log_seq_seq";
 
-/// The statements that give `role` these rights on the store, and take all others from it.
+/// Returns the statements that grant `role` these rights on the store, and revoke all others.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if there is no such role, or the store is its own.
+/// [`StoreError::Unusable`] if the role does not exist or owns the store.
 pub fn grants(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, StoreError> {
     let failed = |error| store_error(pool.shown(), "read the schema of", error);
     let mut session = pool.get()?;
@@ -67,19 +67,19 @@ fn statements(schema: &str, role: &str, rights: Rights) -> Vec<String> {
     statements
 }
 
-/// Whether this user may act as the owner of the store.
+/// Whether the current user may act as the owner of the store.
 const OWNS: &str =
     "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = $name$store.event_log$name$::regclass";
 
-/// Gives `role` these rights on the store, and takes all others from it. Returns the statements that did so.
+/// Grants `role` these rights on the store, and revokes all others. Returns the executed statements.
 ///
 /// # Errors
-/// As [`grants`]; [`StoreError::Unusable`] if it is not for this user to do so.
+/// As [`grants`]; [`StoreError::Unusable`] if the current user may not grant rights on the store.
 pub fn grant(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, StoreError> {
     let failed = |error| store_error(pool.shown(), "grant rights on", error);
     let statements = grants(pool, role, rights)?;
     let mut session = pool.get()?;
-    // To the server it is no error to grant what one may not: it warns, and grants nothing.
+    // To the server, granting a right that the user cannot grant is not an error: it warns, and grants nothing.
     let owns = session.in_schema(OWNS);
     if !session.query_one(&owns, &[]).and_then(|row| row.try_get::<_, bool>(0)).map_err(failed)? {
         return Err(unusable(format!(
@@ -95,7 +95,7 @@ pub fn grant(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, S
     Ok(statements)
 }
 
-/// Rights on the store that go beyond those of a runner. Those of the owner are not among them.
+/// Rights on the store beyond those of a runner, except those of the owner.
 const EXCESS: &str = "
      WITH relations AS (
          SELECT pg_class.oid, relname, relkind, relacl, relowner
@@ -120,7 +120,7 @@ const EXCESS: &str = "
      WHERE grantee <> owner AND privilege <> 'SELECT'
      ORDER BY 2, 3, 1";
 
-/// Which rights go beyond those that [`grant`] gives.
+/// Returns the rights that go beyond those that [`grant`] gives.
 pub(super) fn excess(session: &mut Session) -> Result<Vec<Drift>, tokio_postgres::Error> {
     let (schema, tables) = (session.schema().map(str::to_owned), TABLES.map(str::to_owned).to_vec());
     let drift = |row: &tokio_postgres::Row| {

@@ -1,4 +1,4 @@
-//! Events and artifacts as rows.
+//! Decodes rows into events.
 
 use std::error::Error;
 
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::store::StoreError;
 
-/// Seconds from the beginning of 1970 to that of 2000, from which PostgreSQL counts.
+/// The seconds from the start of 1970 to the start of 2000, PostgreSQL's epoch.
 const EPOCH: i64 = 946_684_800;
 
-/// A TIMESTAMPTZ.
+/// A value of type `TIMESTAMPTZ`.
 pub(super) struct Moment(pub(super) Timestamp);
 
 impl<'a> FromSql<'a> for Moment {
@@ -28,7 +28,7 @@ impl<'a> FromSql<'a> for Moment {
     }
 }
 
-/// The event in the six columns from `at`: seq, flow_id, position, ts, event_type, payload as text.
+/// Decodes the event in the six columns from `at`: seq, flow_id, position, ts, event_type, payload as text.
 pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, StoreError> {
     let unreadable =
         |error: tokio_postgres::Error| StoreError::Corrupt { reason: format!("an event cannot be read: {error}") };
@@ -48,7 +48,7 @@ pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, StoreError> {
     Ok(FlowEvent { seq: seq.unsigned_abs(), flow_id, position, ts, kind })
 }
 
-/// A number as PostgreSQL has it. Positions and numbers of events are far from the end of what it can hold.
+/// Converts a number for PostgreSQL, which has no unsigned ones. Positions and event numbers are far below its maximum.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

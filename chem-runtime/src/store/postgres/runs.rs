@@ -1,4 +1,4 @@
-//! Looking for runs, and listing them, without reading the whole log.
+//! Lists and finds runs without reading the whole log.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -10,14 +10,14 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::store::{FlowSummary, RunFilter};
 
-/// Of all runs, by the index of their beginnings.
+/// The condition for the runs of all flows, which uses the index of first events.
 macro_rules! of_all {
     () => {
         "$2::text IS NULL"
     };
 }
 
-/// Of one flow, word by word as the index of its beginnings has it.
+/// The condition for the runs of one flow, written exactly as in the index of its first events.
 macro_rules! of_flow {
     () => {
         "first.event_type = 'flowinitialized'
@@ -25,7 +25,7 @@ macro_rules! of_flow {
     };
 }
 
-/// Walks back over the beginnings of runs, as far as they are asked for.
+/// Selects the first events of runs, newest first, up to a limit.
 macro_rules! beginnings {
     ($of:expr) => {
         concat!(
@@ -37,7 +37,8 @@ macro_rules! beginnings {
     };
 }
 
-/// The same, and from each beginning to the end of its run. Letters are made for the runs that are returned, if at all.
+/// Like `beginnings!`, with the last event of each run. Aggregates event types only on request, and only for the
+/// returned runs.
 macro_rules! runs {
     ($of:expr) => {
         concat!(
@@ -68,7 +69,7 @@ macro_rules! runs {
 const BETWEEN: &str =
     "SELECT flow_id FROM store.event_log WHERE flow_id BETWEEN $1 AND $2 AND position = 0 ORDER BY flow_id LIMIT $3";
 
-/// The first events of the newest runs, the newest first.
+/// Returns the first events of the newest runs, newest first.
 pub(super) fn newest(
     session: &mut Session,
     flow: Option<&str>,
@@ -83,7 +84,7 @@ pub(super) fn newest(
     session.query(&statement, &[&before, &flow, &limit])?.iter().map(|row| Ok(event(row, 0)?)).collect()
 }
 
-/// Returns up to `limit` runs that `filter` takes, the newest first, of those that begin before the event `before`.
+/// Returns up to `limit` runs that match `filter` and begin before the event `before`, newest first.
 pub(super) fn listed(
     session: &mut Session,
     filter: &RunFilter,
@@ -125,7 +126,7 @@ pub(super) fn listed(
     rows.iter().map(summary).collect()
 }
 
-/// The runs whose ids are in `range`, both ends among them.
+/// Returns the runs whose ids are in `range`, including both ends.
 pub(super) fn between(session: &mut Session, range: (Uuid, Uuid), limit: usize) -> Result<Vec<FlowId>, Fault> {
     let statement = session.prepared(BETWEEN)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -133,11 +134,11 @@ pub(super) fn between(session: &mut Session, range: (Uuid, Uuid), limit: usize) 
     rows.iter().map(|row| Ok(FlowId::from(row.try_get::<_, Uuid>(0)?))).collect()
 }
 
-/// The least and the greatest id whose text begins with `prefix`; none if no id's does.
+/// Returns the least and the greatest id whose text begins with `prefix`; `None` if no id does.
 pub(super) fn beginning_with(prefix: &str) -> Option<(Uuid, Uuid)> {
     let filled_up = |from: Uuid| {
         let text = format!("{prefix}{}", from.to_string().get(prefix.len()..)?);
-        // Ids can be read in other spellings too, in which none is written.
+        // Ids can also be parsed from other spellings, in which none is written.
         text.parse::<Uuid>().ok().filter(|id| id.to_string() == text)
     };
     Some((filled_up(Uuid::nil())?, filled_up(Uuid::max())?))

@@ -1,4 +1,4 @@
-//! The schema of a store: how old it is, and how it is brought up to date.
+//! The schema of a store: its version and its migration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -16,7 +16,7 @@ use super::session::{Session, TABLES, quoted};
 use crate::store::schema::{SchemaStatus, Version};
 use crate::store::{RetryPolicy, StoreError, with_retry};
 
-/// Where refinery notes what it has applied.
+/// The table in which refinery records applied migrations.
 const HISTORY: &str = "refinery_schema_history";
 
 mod embedded {
@@ -24,39 +24,40 @@ mod embedded {
     refinery::embed_migrations!("migrations/postgres");
 }
 
-/// Held while a schema is looked at and changed: refinery takes no lock of its own. The number says `chem` in ASCII.
+/// The key of the advisory lock under which a schema is read and changed; refinery takes no lock itself. It is `chem`
+/// in ASCII.
 const LOCK: i64 = 0x6368_656d;
 
-/// For how long another process may hold it before this one gives up.
+/// How long to wait for the lock.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// After so long it is said who holds it.
+/// How long to wait before logging the lock holder.
 const SILENCE: Duration = Duration::from_secs(1);
-/// What waits and retries say is told by the command line without being asked.
+/// The log target of messages about waiting and retrying, which the command line always shows.
 const TOLD: &str = "chem_runtime::store::retry";
-/// How often it is tried.
+/// The interval between attempts to take the lock.
 const TRIED_EVERY: Duration = Duration::from_millis(50);
 
-/// Who holds it.
+/// The server process that holds the lock.
 const LOCK_HOLDER: &str = "
      SELECT pid, coalesce(nullif(application_name, ''), 'unknown'), coalesce(state, 'unknown')
      FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
      WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid::bigint = $1 AND objsubid = 1
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// How the schema stands.
+/// Returns the applied and pending migrations, and what prevents the use of the store.
 pub fn status(pool: &PgPool) -> Result<SchemaStatus, StoreError> {
     patiently(|| read_status(&mut *pool.get()?, pool.shown()))
 }
 
-/// Does what may be done twice until it goes through, as what comes after the opening of a store is done.
+/// Runs `work` with retries, as operations on an open store do; `work` must be safe to repeat.
 fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
     with_retry(&RetryPolicy::default(), |_| work())
 }
 
-/// Brings the schema up to date, and returns the migrations that were applied for it.
+/// Migrates the schema to the newest version and returns the applied migrations.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if it was made by a later release, or is not what this program's migrations make.
+/// [`StoreError::Unusable`] if a later release made the schema, or if it is not what this program's migrations make.
 pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
     under_lock(pool, |session, status| {
         refuse_obstacle(status)?;
@@ -66,25 +67,24 @@ pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
     })
 }
 
-/// Sees to it that the store can be used: a new one, and one that holds no events, is brought up to date without being
-/// asked.
+/// Ensures that the store is usable. Migrates a new store, and one without events, unasked.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if it holds events and is older, if it was made by a later release, or if it is not what
-/// this program's migrations make.
+/// [`StoreError::Unusable`] if an older store has events, if a later release made the store, or if its schema is not
+/// what this program's migrations make.
 pub(super) fn ensure(pool: &PgPool) -> Result<(), StoreError> {
     make_usable(pool, &status(pool)?, Purpose::Write)
 }
 
-/// The same for a store that is there.
+/// Like [`ensure`], for an existing store.
 ///
 /// # Errors
-/// [`StoreError::Absent`] if no migration was ever applied, and then nothing is written; otherwise as [`ensure`].
+/// [`StoreError::Absent`] if no migration was ever applied, in which case nothing is written; otherwise as [`ensure`].
 pub(super) fn ensure_there(pool: &PgPool) -> Result<(), StoreError> {
     ensure_there_for(pool, Purpose::Write)
 }
 
-/// The same for a store that is only read: what a move leaves to write is left to others where it may not be written.
+/// Like [`ensure_there`], for a store that is only read: a user who may not write leaves a move unfinished.
 ///
 /// # Errors
 /// As [`ensure_there`].
@@ -92,7 +92,7 @@ pub(super) fn ensure_readable(pool: &PgPool) -> Result<(), StoreError> {
     ensure_there_for(pool, Purpose::Read)
 }
 
-/// What a store is opened for.
+/// The purpose of opening a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Read,
@@ -132,13 +132,13 @@ fn make_usable(pool: &PgPool, found: &SchemaStatus, purpose: Purpose) -> Result<
     })
 }
 
-/// Whether it is not for this user, or not for this server, to write.
+/// Whether the user may not write, or the server accepts no writes.
 fn may_not_write(error: &tokio_postgres::Error) -> bool {
     let refusals = [&SqlState::INSUFFICIENT_PRIVILEGE, &SqlState::READ_ONLY_SQL_TRANSACTION];
     error.code().is_some_and(|state| refusals.contains(&state))
 }
 
-/// Why what a move leaves to do was not done.
+/// Describes why a move could not be finished.
 fn unfinished(shown: &str, error: tokio_postgres::Error) -> StoreError {
     if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         return store_error(shown, "finish the move of", error);
@@ -150,7 +150,7 @@ fn unfinished(shown: &str, error: tokio_postgres::Error) -> StoreError {
     StoreError::Unusable { message, source: Some(Box::new(Told(error))) }
 }
 
-/// Does `work` while no other process looks at the schema or changes it. It may be done twice.
+/// Runs `work` while no other process reads or changes the schema. `work` must be safe to repeat.
 fn under_lock<T>(
     pool: &PgPool,
     work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
@@ -163,12 +163,12 @@ fn once_under_lock<T>(
     work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let failed = |error| store_error(pool.shown(), "migrate", error);
-    // Refinery begins and ends transactions of its own, so that the lock needs a session of its own: it is held by a
-    // transaction, and goes with it whatever happens to this process, and whatever stands between it and the server.
+    // Refinery begins and ends transactions itself, so the lock needs its own session. A transaction holds the lock and
+    // releases it when it ends, whatever happens to this process or to a pooler between it and the server.
     let mut holder = pool.connect_apart()?;
     let lock = take_lock(&mut holder, pool.shown())?;
     let mut session = pool.get()?;
-    // A migration takes as long as it takes.
+    // A migration has no time limit.
     session.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").map_err(failed)?;
     let result = read_status(&mut session, pool.shown()).and_then(|status| work(&mut session, &status));
     let reset = session
@@ -178,11 +178,11 @@ fn once_under_lock<T>(
     result.and_then(|value| reset.map(|()| value).map_err(failed))
 }
 
-/// A transaction that holds the lock. Waiting for another process, it says on whom it waits.
+/// Begins a transaction that holds the lock. Logs the lock holder if it has to wait.
 fn take_lock<'a>(session: &'a mut Session, shown: &str) -> Result<Transaction<'a>, StoreError> {
     let failed = |error| store_error(shown, "lock the schema of", error);
     let mut transaction = session.transaction().map_err(failed)?;
-    // It is idle while the schema is changed.
+    // The transaction is idle while the schema is changed.
     transaction
         .batch_execute(
             "SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -216,7 +216,7 @@ fn take_lock<'a>(session: &'a mut Session, shown: &str) -> Result<Transaction<'a
     }
 }
 
-/// Who holds the lock, if anybody still does.
+/// Describes the lock holder; `None` if the lock is free again.
 fn lock_holder(transaction: &mut Transaction<'_>) -> Result<Option<String>, tokio_postgres::Error> {
     let Some(row) = transaction.query_opt(LOCK_HOLDER, &[&LOCK])? else { return Ok(None) };
     let (pid, program, state): (i32, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
@@ -237,8 +237,8 @@ fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Ve
     refuse_impostors(session, shown)?;
     // Migrations name their tables without a schema.
     session.batch_execute(&format!("SET search_path = {schema}, pg_temp")).map_err(failed)?;
-    // Grouped: refinery otherwise notes a migration in a transaction after the one that made it, and a program killed
-    // between the two could never open the store again.
+    // Grouped: refinery otherwise records a migration in a second transaction, and a program killed between the two
+    // could never open the store again.
     let runner = embedded::migrations::runner().set_grouped(true);
     let ran = session.without_limit(async |client| runner.run_async(client).await);
     if !session.is_closed() {
@@ -254,8 +254,8 @@ fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Ve
     }
 }
 
-/// Functions, operators and casts that another user than the one who migrates, or a superuser, has put into the schema,
-/// and that fit better than PostgreSQL's own of the same name.
+/// Functions and operators in the schema that could take precedence over PostgreSQL's own of the same name, and whose
+/// owner is neither the current user nor a superuser.
 const IMPOSTORS: &str = "
      SELECT found.what, pg_get_userbyid(found.owner)
      FROM (
@@ -273,7 +273,7 @@ const IMPOSTORS: &str = "
      ORDER BY found.what
      LIMIT 1";
 
-/// Refuses to migrate where another user could have his code run by it.
+/// Refuses a migration that could run another user's code.
 fn refuse_impostors(session: &mut Session, shown: &str) -> Result<(), StoreError> {
     let failed = |error| store_error(shown, "read the schema of", error);
     let schema = session.schema().map(str::to_owned);
@@ -286,7 +286,7 @@ fn refuse_impostors(session: &mut Session, shown: &str) -> Result<(), StoreError
     )))
 }
 
-/// Of the tables of a store, those that are there, each in the first schema of `$1` that has it.
+/// The existing tables of a store, each in the first schema of `$1` that has it.
 const FOUND: &str = "
      SELECT DISTINCT ON (relname) relname::text, schema
      FROM unnest($1::text[]) WITH ORDINALITY AS path (schema, place)
@@ -302,7 +302,7 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
     for row in session.query(FOUND, &[&path, &names]).map_err(failed)? {
         found.insert(row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
     }
-    // Another process may have made it meanwhile.
+    // Another process may have created the store since this session began.
     if let Some(schema) = TABLES.iter().find_map(|table| found.get(*table)) {
         session.store_is_in(schema);
     }
@@ -328,7 +328,7 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
                 Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
             };
             let (version, name, checksum, applied_on) = read().map_err(failed)?;
-            // Refinery panics on what it cannot read here.
+            // Refinery panics on values that it cannot parse.
             let readable = applied_on.parse::<Timestamp>().is_ok() && checksum.parse::<u64>().is_ok();
             let version = u32::try_from(version).ok().filter(|_| readable).ok_or_else(|| StoreError::Corrupt {
                 reason: format!("the list of migrations in `{shown}` cannot be read at version {version}"),
@@ -364,7 +364,7 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
     Ok(SchemaStatus { applied, pending, has_events, obstacle })
 }
 
-/// What is wrong with the migrations that were applied.
+/// Describes what is wrong with the applied migrations; `None` if nothing is.
 fn obstacle(shown: &str, known: &[Migration], applied: &BTreeMap<u32, (String, String)>) -> Option<String> {
     let newest = known.last().map_or(0, |known| known.version().unsigned_abs());
     let missing = known.iter().map(|known| known.version().unsigned_abs()).find(|version| {

@@ -1,4 +1,4 @@
-//! One connection, with what is prepared on it, and how it is made.
+//! A connection with its prepared statements, and how it is made.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
@@ -12,7 +12,7 @@ use super::client::Client;
 use super::error::ConnectError;
 use super::settings::PgSettings;
 
-/// The tables of a store, which its schema is known by.
+/// The tables of a store, by which its schema is recognized.
 pub(super) const TABLES: [&str; 6] = [
     "event_log",
     "refinery_schema_history",
@@ -22,22 +22,22 @@ pub(super) const TABLES: [&str; 6] = [
     "flow_leases",
 ];
 
-/// Which schemas the session finds its tables in, and which process of the server serves it, since when and by what
-/// clock. Every name is written with its schema, and there is no operator: a schema on the path may hold functions that
-/// another user has put there to be run.
+/// Queries the schemas in which the session looks for tables, the server process that serves it, the start time of that
+/// process, and the server's clock. Every name is qualified and there is no operator: a schema on the path may contain
+/// functions that another user planted there.
 const WHO_IS_THERE: &str = "
      SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)), backend.pid,
             pg_catalog.date_part('epoch', backend.backend_start),
             pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())
      FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) AS backend";
 
-/// What the store relies on, whatever the server or the database has as its default.
+/// The settings that the store relies on, regardless of the defaults of the server and the database.
 ///
-/// No schema in which a user can create anything is on the path: the tables are named with their schema. An append waits
-/// for the one before it, and then has to see what that one stored. What is acknowledged is on the disk here and, where there
-/// is one, on the synchronous standby; a setting that asks for more than that is left as it is. The statements are few and
-/// know their indexes: to plan an append anew for the length of its arrays takes longer than the append. While a step
-/// works, its run's session is idle for as long as that takes.
+/// The search path contains no schema in which a user can create anything; tables are qualified with their schema. An
+/// append waits for the preceding one and must then see what that one stored. An acknowledged commit is on the local
+/// disk and on the synchronous standby, if there is one; a stricter setting is kept. Plans are generic: the statements
+/// are few and know their indexes, and planning an append anew for the length of its arrays takes longer than the
+/// append. Idle sessions do not time out, because the session of a run is idle while a step works.
 const SETTINGS: &str = "
      SET search_path = pg_catalog, pg_temp;
      SET standard_conforming_strings = on;
@@ -49,24 +49,24 @@ const SETTINGS: &str = "
      SELECT set_config('idle_session_timeout', '0', false)
      WHERE current_setting('server_version_num')::integer >= 140000;";
 
-/// A connection to the database, with the statements that have been prepared on it.
+/// A connection to the database, with its prepared statements.
 pub struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
-    /// The server has warned of something since this was last asked.
+    /// Whether the server has sent a warning since this was last read.
     warned: Arc<AtomicBool>,
-    /// How many connections had been lost when this one was made or last tested.
+    /// The number of lost connections when this session was made or last tested.
     tested_after: u64,
-    /// The schemas in which the store is looked for, the first one first.
+    /// The schemas in which the store is looked for, in search order.
     path: Vec<String>,
-    /// The schema of the store, or in which it would be made.
+    /// The schema that contains the store, or in which it would be created.
     schema: Option<String>,
-    /// Who serves this session, as long as it lasts.
+    /// The server process of this session, registered until the session ends.
     _served_by: Served,
 }
 
 impl Session {
-    /// The prepared statement for `sql`, in which the schema of the store is written as `store`.
+    /// Returns the prepared statement for `sql`, in which `store` names the schema of the store.
     pub(super) fn prepared(&mut self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
@@ -76,28 +76,29 @@ impl Session {
         Ok(statement)
     }
 
-    /// `sql` with the schema of the store in the place of `store`.
+    /// Replaces `store.` in `sql` with the schema of the store.
     pub(super) fn in_schema(&self, sql: &str) -> String {
         let qualifier = self.schema().map_or_else(String::new, |schema| format!("{}.", quoted(schema)));
         sql.replace("store.", &qualifier)
     }
 
-    /// Whether the server has warned of something since this was last asked: of a commit that was not waited for, for one.
+    /// Whether the server has sent a warning since the last call: for example, of a commit that did not wait for its
+    /// standby.
     pub(super) fn was_warned(&self) -> bool {
         self.warned.swap(false, Ordering::AcqRel)
     }
 
-    /// The schemas in which the store is looked for, the first one first.
+    /// Returns the schemas in which the store is looked for, in search order.
     pub(super) fn path(&self) -> &[String] {
         &self.path
     }
 
-    /// The schema of the store, or in which it would be made; `None` if there is no schema for it.
+    /// Returns the schema that contains the store, or in which it would be created; `None` if there is no such schema.
     pub(super) fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
 
-    /// Notes that the store is in this schema.
+    /// Records that the store is in `schema`.
     pub(super) fn store_is_in(&mut self, schema: &str) {
         if self.schema.as_deref() != Some(schema) {
             self.schema = Some(schema.to_owned());
@@ -105,7 +106,7 @@ impl Session {
         }
     }
 
-    /// Sets what the store relies on, and finds the schema of the store. Returns which process of the server has done so.
+    /// Applies the settings that the store relies on, and finds its schema. Returns the server process that did so.
     pub(super) fn set_up(&mut self, settings: &PgSettings) -> Result<Option<Process>, tokio_postgres::Error> {
         let mut setup = String::from(SETTINGS);
         for (name, limit) in
@@ -115,7 +116,7 @@ impl Session {
                 setup.push_str(&format!("SET {name} = {limit};"));
             }
         }
-        // As the server reads it whatever it is set to.
+        // This literal does not depend on `standard_conforming_strings`.
         let text = |text: &str| format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
         let schemas: Vec<String> = self.path.iter().map(|schema| text(schema)).collect();
         let tables = TABLES.map(text);
@@ -156,7 +157,7 @@ impl DerefMut for Session {
     }
 }
 
-/// A name as SQL has it, whatever is in it.
+/// Quotes a name as an SQL identifier.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -168,7 +169,7 @@ fn last_row(messages: &[SimpleQueryMessage]) -> Option<&SimpleQueryRow> {
     })
 }
 
-/// A process of the server: its number, and when it began, for numbers come again.
+/// A process of the server. The start time distinguishes it from others with the same number, since numbers are reused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Process {
     pid: u32,
@@ -181,7 +182,7 @@ impl Process {
     }
 }
 
-/// The process that serves a session, known to the other sessions for as long as that lasts.
+/// Registers the server process of a session until the session ends.
 struct Served {
     all: Arc<Mutex<HashSet<Process>>>,
     by: Option<Process>,
@@ -195,17 +196,17 @@ impl Drop for Served {
     }
 }
 
-/// How sessions are made, and what is known about those that were.
+/// Makes sessions, and records what is known about them.
 pub(super) struct Sessions {
     pub(super) settings: PgSettings,
-    /// How many connections have been lost. A session that is older than the last loss is asked for a sign of life
-    /// before it is used: after a restart of the server the whole pool is dead, and does not know it.
+    /// The number of lost connections. A session older than the last loss is tested before it is used: after a restart
+    /// of the server, every connection in the pool is dead.
     lost: AtomicU64,
-    /// A session that was made before there was a pool.
+    /// A session that was made before the pool.
     spare: Mutex<Option<Session>>,
-    /// Why the last connection could not be made.
+    /// The error of the last failed connection attempt.
     failure: Mutex<Option<ConnectError>>,
-    /// The processes of the server that serve the sessions of this program.
+    /// The server processes that serve the sessions of this program.
     served: Arc<Mutex<HashSet<Process>>>,
 }
 
@@ -220,26 +221,26 @@ impl Sessions {
         }
     }
 
-    /// A new session.
+    /// Makes a session.
     ///
     /// # Errors
-    /// [`ConnectError::Pooled`] where something hands transactions of one session to several processes of the server, or
-    /// several sessions to one process.
+    /// [`ConnectError::Pooled`] if a pooler spreads the transactions of one session over several server processes, or
+    /// several sessions share one process.
     pub(super) fn connect(&self) -> Result<Session, ConnectError> {
         let tested_after = self.lost.load(Ordering::Acquire);
         let warned = Arc::new(AtomicBool::new(false));
         let begun = Instant::now();
         let (mut client, seen) = self.reach(&warned)?;
         let served_by = self.served_by(seen.process.clone())?;
-        // A server begins a process for each connection. One that is older than this connection was there for another,
-        // and somebody keeps it: for the next session, which is good, or for the next transaction.
+        // The server starts a process for each connection. A process older than this connection has served another one,
+        // so a pooler keeps it: for the next session, which is fine, or for the next transaction.
         if seen.age > begun.elapsed() + CLOCK_GRAIN && self.served().len() == 1 {
             let other = self.reach(&warned)?.1.process;
             if other.is_some() && other == seen.process {
                 return Err(ConnectError::Pooled);
             }
         }
-        // A failure of an earlier time is not why a later caller gets no session.
+        // An earlier failure must not be reported to a later caller.
         drop(self.take_failure());
         client.answer_within(self.settings.answer_timeout);
         let mut session = Session {
@@ -257,7 +258,7 @@ impl Sessions {
         Ok(session)
     }
 
-    /// Connects to the first server that can be reached, and sees who is there.
+    /// Connects to the first reachable server, and reads which process serves the connection.
     fn reach(&self, warned: &Arc<AtomicBool>) -> Result<(Client, Seen), ConnectError> {
         let limit = self.settings.connect_timeout;
         let mut client = self.settings.try_each(|config| {
@@ -273,7 +274,7 @@ impl Sessions {
         Ok((client, seen))
     }
 
-    /// Notes who serves a session.
+    /// Registers the server process of a session.
     fn served_by(&self, process: Option<Process>) -> Result<Served, ConnectError> {
         if let Some(process) = &process
             && !self.served().insert(process.clone())
@@ -287,31 +288,31 @@ impl Sessions {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives `session` to the pool in the place of the next one that it asks for.
+    /// Stores `session`, which the pool gets as its next connection.
     pub(super) fn keep(&self, session: Session) {
         *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
     }
 
-    /// Notes that a connection was lost.
+    /// Records that a connection was lost.
     pub(super) fn lost_one(&self) {
         self.lost.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Why the last connection could not be made, for the one who waited for it in vain.
+    /// Takes the error of the last failed connection attempt, for the caller that waited for it.
     pub(super) fn take_failure(&self) -> Option<ConnectError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// By how much two readings of a server's clock may be out of order.
+/// The tolerance in comparisons of two readings of the server's clock.
 const CLOCK_GRAIN: Duration = Duration::from_millis(10);
 
-/// What a new connection finds at its other end.
+/// What a new connection reads from its server.
 #[derive(Default)]
 struct Seen {
     path: Vec<String>,
     process: Option<Process>,
-    /// How old the process is.
+    /// The age of the process.
     age: Duration,
 }
 
@@ -327,7 +328,7 @@ impl Seen {
     }
 }
 
-/// Makes sessions for a pool.
+/// Makes the sessions of a pool.
 pub struct SessionManager(pub(super) Arc<Sessions>);
 
 impl r2d2::ManageConnection for SessionManager {
@@ -353,7 +354,7 @@ impl r2d2::ManageConnection for SessionManager {
     }
 }
 
-/// Keeps the error for which a connection could not be made. The pool itself passes on no more than its text.
+/// Keeps the error of a failed connection attempt; the pool itself passes on only its text.
 pub(super) struct FailureKeeper(pub(super) Arc<Sessions>);
 
 impl std::fmt::Debug for FailureKeeper {

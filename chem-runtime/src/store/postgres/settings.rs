@@ -1,8 +1,8 @@
-//! What a `postgres://…` address says, taken apart.
+//! The settings in a `postgres://…` address.
 //!
-//! The address is read here and not by the `postgres` crate, because some of what users write is unknown to it
-//! (`verify-full`, `sslrootcert`, timeouts), and because an error has to name the part that is wrong without repeating
-//! a password. How the connection is then made is for the session to know.
+//! This module parses the address instead of the `postgres` crate: that crate does not know some of what users write
+//! (`verify-full`, `sslrootcert`, timeouts), and an error must name the invalid part without repeating a password.
+//! `session` makes the connection.
 
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -17,61 +17,63 @@ use crate::step::nearest;
 use crate::store::url::{Parameter, may_be_port};
 use crate::store::{PostgresUrl, StoreError};
 
-/// Where the socket of a local server usually is.
+/// Directories that usually contain the socket of a local server.
 const SOCKET_DIRECTORIES: &[&str] = &["/var/run/postgresql", "/tmp"];
 
-/// Where a server listens if its address does not say so.
+/// The port of a server whose address names none.
 const DEFAULT_PORT: u16 = 5432;
 
-/// For how long a server may take to let this program in.
+/// The default limit for a whole handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For how long a server that is asked something may be silent.
+/// The default limit for the silence of a server during a request.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How to reach a database, and how to speak with it.
+/// How to reach a database, and the limits for its answers.
 #[derive(Clone)]
 pub struct PgSettings {
-    /// The address as it may be shown.
+    /// The address without the password.
     pub(super) shown: String,
-    /// One for each host.
+    /// One target for each host.
     targets: Vec<Target>,
     pub(super) tls: Tls,
     shuffled: bool,
-    /// For the whole of a handshake; `None` is no limit.
+    /// The limit for a whole handshake; `None` means no limit.
     pub(super) connect_timeout: Option<Duration>,
-    /// For how long a server that is asked something may be silent; `None` is no limit.
+    /// How long the server may be silent during a request; `None` means no limit.
     pub(super) answer_timeout: Option<Duration>,
-    /// Both in milliseconds; 0 is none.
+    /// In milliseconds, like `lock_timeout`; 0 means no limit.
     pub(super) statement_timeout: u64,
     pub(super) lock_timeout: u64,
 }
 
-/// One of the hosts that an address names.
+/// A host that an address names.
 #[derive(Clone)]
 struct Target {
     host: Option<String>,
     address: Option<IpAddr>,
     port: u16,
-    /// All but where it is.
+    /// All settings but host, address and port.
     config: Config,
     mode: TlsMode,
 }
 
 impl PgSettings {
-    /// The settings that `url` tells, and the variables of PostgreSQL's own programs where it is silent.
+    /// Reads the settings from `url`, and from the variables of PostgreSQL's own programs where `url` does not set
+    /// them.
     ///
-    /// Beside what PostgreSQL's own programs take (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, several hosts with
-    /// `target_session_attrs=read-write`, `connect_timeout`, keepalives, `options`, `service`, `passfile`, …) there are
-    /// `statement_timeout`, `lock_timeout` and `answer_timeout`, in milliseconds or with a unit (`30s`).
+    /// In addition to what PostgreSQL's own programs accept (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, several
+    /// hosts with `target_session_attrs=read-write`, `connect_timeout`, keepalives, `options`, `service`, `passfile`,
+    /// …), a URL can set `statement_timeout`, `lock_timeout` and `answer_timeout`, in milliseconds or with a unit
+    /// (`30s`).
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] with the part that is wrong, and without the password.
+    /// [`StoreError::Unusable`] with the invalid part, and without the password.
     pub fn from_url(url: &PostgresUrl) -> Result<Self, StoreError> {
         Self::from_url_and_variables(url, |name| std::env::var(name).ok())
     }
 
-    /// The same with other variables.
+    /// Like [`from_url`](Self::from_url), with `variable` in place of the environment.
     ///
     /// # Errors
     /// As [`from_url`](Self::from_url).
@@ -85,8 +87,8 @@ impl PgSettings {
         })
     }
 
-    /// Tries `connect` with the settings for each host and each of its addresses, until it succeeds; the last error is
-    /// returned.
+    /// Tries `connect` with the settings for each address of each host until it succeeds; returns the last error
+    /// otherwise.
     pub(super) fn try_each<T, E>(&self, mut connect: impl FnMut(&Config) -> Result<T, E>) -> Result<T, E> {
         let mut targets: Vec<&Target> = self.targets.iter().collect();
         if self.shuffled {
@@ -105,7 +107,7 @@ impl PgSettings {
 }
 
 impl Target {
-    /// The settings for each address of the host.
+    /// Returns the settings for each address of the host.
     fn resolved(&self) -> Vec<Config> {
         let place = |address: Option<IpAddr>| {
             let mut config = self.config.clone();
@@ -120,7 +122,7 @@ impl Target {
             let mode = if self.is_local() { TlsMode::Disable } else { self.mode };
             config.ssl_mode(match mode {
                 TlsMode::Disable => SslMode::Disable,
-                // Whoever listens in could have taken the offer of TLS out of the server's answer.
+                // An attacker on the network could remove the offer of TLS from the server's answer.
                 TlsMode::Prefer if config.get_password().is_some() && !is_near => SslMode::Require,
                 TlsMode::Prefer => SslMode::Prefer,
                 TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
@@ -133,12 +135,12 @@ impl Target {
         let found = self.host.as_deref().map(|host| (host, self.port).to_socket_addrs());
         match found {
             Some(Ok(addresses)) => addresses.map(|address| place(Some(address.ip()))).collect(),
-            // Whoever connects says what is wrong with the name.
+            // The connection attempt reports what is wrong with the name.
             _ => vec![place(None)],
         }
     }
 
-    /// Whether it is reached by a socket of this machine, over which there is no TLS, whatever the mode.
+    /// Whether the host is a local socket, which never uses TLS, whatever the mode.
     fn is_local(&self) -> bool {
         self.address.is_none() && self.host.as_deref().is_some_and(|host| host.starts_with('/'))
     }
@@ -150,7 +152,7 @@ impl std::fmt::Debug for PgSettings {
     }
 }
 
-/// What is put together before the settings can be made.
+/// The settings while they are collected.
 struct Draft {
     config: Config,
     hosts: Vec<String>,
@@ -187,7 +189,7 @@ fn read(url: &PostgresUrl, variable: &impl Fn(&str) -> Option<String>) -> Result
         lock_timeout: 0,
     };
     draft.config.application_name("chem");
-    // A server that has vanished is noticed in a minute, not in two hours.
+    // With these limits, a vanished server is noticed within a minute, not after two hours.
     draft.config.keepalives_idle(Duration::from_secs(30)).keepalives_interval(Duration::from_secs(10));
     draft.config.tcp_user_timeout(Duration::from_secs(60));
     for (parameter, Value { name, text }) in &sources.values {
@@ -218,7 +220,7 @@ impl Draft {
                 self.addresses = value.split(',').map(address).collect::<Result<_, String>>()?;
             }
             Parameter::PasswordFile => self.password_file = Some(value.into()),
-            // It has told what it says.
+            // `Sources` has already read the service.
             Parameter::Service => {}
             Parameter::TlsMode => {
                 self.mode = TlsMode::parse(value).ok_or_else(|| wrong(name, value, TlsMode::NAMES))?
@@ -227,7 +229,7 @@ impl Draft {
             Parameter::TlsRoots => self.roots = Some(Roots::File(value.into())),
             Parameter::TlsCertificate => self.certificate = Some(value.into()),
             Parameter::TlsKey => self.key = Some(value.into()),
-            // There is no GSSAPI here, so that all but its enforcement is granted.
+            // This program has no GSSAPI, so it accepts every mode but `require`.
             Parameter::GssMode if value != "require" => {}
             Parameter::GssMode => return Err("`gssencmode=require` is not possible with this program".into()),
             Parameter::TargetSession => {
@@ -254,7 +256,7 @@ impl Draft {
                 }
             }
             Parameter::ConnectTimeout => {
-                // As PostgreSQL's own programs have it, 0 is no limit, and less than two seconds is none that is kept.
+                // As in PostgreSQL's own programs, 0 means no limit, and the shortest limit is two seconds.
                 let seconds = number(name, value)?;
                 self.connect_timeout = (seconds > 0).then(|| Duration::from_secs(seconds.max(2)));
             }
@@ -326,14 +328,14 @@ impl Draft {
         })
     }
 
-    /// Looks for the password of each host in the file of passwords.
+    /// Looks up the password of each host in the password file.
     fn look_up_passwords(&self, targets: &mut [Target], variable: &impl Fn(&str) -> Option<String>) {
         let Some(file) = self.password_file.clone().or_else(passfile::usual_file) else { return };
         let user = self.config.get_user().map(str::to_owned);
         let Some(user) = user.or_else(|| variable("USER")).or_else(|| variable("LOGNAME")) else { return };
         let text = passfile::read(&file);
         for target in targets {
-            // As PostgreSQL's own programs have it, the usual socket is called `localhost`.
+            // As in PostgreSQL's own programs, the default socket is called `localhost`.
             let host = match target.host.as_deref() {
                 Some(host) if SOCKET_DIRECTORIES.contains(&host) => "localhost".to_owned(),
                 Some(host) => host.to_owned(),
@@ -393,7 +395,7 @@ fn milliseconds(name: &str, value: &str) -> Result<u64, String> {
         "min" => 60_000,
         _ => return Err(wrong(name, value, "a number of milliseconds, or one with `ms`, `s` or `min`")),
     };
-    // PostgreSQL's own limit.
+    // The maximum that PostgreSQL allows.
     let limit = u64::from(i32::MAX.unsigned_abs());
     digits
         .parse::<u64>()

@@ -1,4 +1,4 @@
-//! How much room the tables take, and the flows and runs in them.
+//! The disk space of the tables, and of the flows and runs in them.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::rows::signed;
 use super::session::{Session, TABLES};
 use crate::store::{Contents, FlowSize, Largest, RunSize, StoreSize, TableSize};
 
-/// The tables with their bytes, and as many rows as the planner reckons with; fewer than none where it knows nothing.
+/// The bytes of each table, and the row count that the planner estimates; negative if there is no estimate.
 const SIZES: &str = "
      SELECT relname::text, pg_total_relation_size(class.oid), pg_indexes_size(class.oid), pg_relation_size(class.oid),
             CASE WHEN relpages > 0 AND reltuples >= 0 THEN
@@ -18,11 +18,12 @@ const SIZES: &str = "
      FROM pg_class AS class
      WHERE relname = ANY ($1::text[]) AND relkind = 'r'
        AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = $name$store.event_log$name$::regclass)";
-/// A table of up to so many bytes has its rows counted.
+/// Tables of up to this many bytes have their rows counted, not estimated.
 const COUNTED: i64 = 64 << 20;
 const RUNS: &str = "SELECT count(*) FROM store.event_log WHERE position = 0";
 
-/// What each run holds. `pg_column_size` knows the length of a value without reading what is kept apart from its row.
+/// The contents of each run. `pg_column_size` returns the length of a value without reading values stored outside their
+/// row.
 macro_rules! contents {
     ($largest:literal) => {
         concat!(
@@ -99,7 +100,7 @@ fn contents(row: &Row) -> Result<Contents, tokio_postgres::Error> {
     })
 }
 
-/// Counts and sizes are never negative.
+/// Reads a count or a size, which is never negative.
 fn unsigned(row: &Row, at: usize) -> Result<u64, tokio_postgres::Error> {
     Ok(row.try_get::<_, i64>(at)?.unsigned_abs())
 }

@@ -1,7 +1,7 @@
-//! Where the parts of an address come from: the address itself, a service, and the variables of PostgreSQL's own programs.
+//! Collects the parts of an address: from the address itself, a service, and the variables of PostgreSQL's own
+//! programs.
 //!
-//! What the address says comes first, then what its service says, then what a variable says. What the parts mean is for
-//! the settings to know.
+//! The address takes precedence over its service, and the service over the variables. `settings` interprets the parts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::parts::{Parts, decode};
 use super::settings::unknown;
 use crate::store::url::Parameter;
 
-/// The variables of PostgreSQL's own programs, with what they stand for.
+/// The variables of PostgreSQL's own programs, and the parameters that they set.
 pub(super) const VARIABLES: &[(&str, Parameter)] = &[
     ("PGAPPNAME", Parameter::ApplicationName),
     ("PGCHANNELBINDING", Parameter::ChannelBinding),
@@ -33,25 +33,26 @@ pub(super) const VARIABLES: &[(&str, Parameter)] = &[
     ("PGUSER", Parameter::User),
 ];
 
-/// Variables that say whom to trust, in ways that this program does not have: to pass over them would be to trust more.
+/// Variables that restrict whom to trust, in ways that this program does not support: to ignore them would be to trust
+/// more.
 const REFUSED: &[&str] = &["PGREQUIREAUTH", "PGREQUIREPEER", "PGREQUIRESSL", "PGSSLCRL", "PGSSLCRLDIR"];
 
-/// One part of an address.
+/// The value of a parameter.
 pub(super) struct Value {
-    /// What it is called where it stands.
+    /// The name of the parameter in its source.
     pub(super) name: String,
     pub(super) text: String,
 }
 
-/// The parts of an address, wherever they come from.
+/// The parts of an address from all sources.
 pub(super) struct Sources {
     pub(super) values: BTreeMap<Parameter, Value>,
-    /// Hosts and ports as the address names them, if it does.
+    /// Pairs of host and port, as written in the address; empty where it names none.
     pub(super) hosts: Vec<(String, String)>,
 }
 
 impl Sources {
-    /// Collects what `url`, its service and the environment say.
+    /// Collects the parts from `url`, its service and the environment.
     pub(super) fn collect(url: &str, variable: &impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let set = |name: &str| variable(name).filter(|text| !text.is_empty());
         let parts = Parts::split(url)?;
@@ -96,12 +97,12 @@ impl Sources {
         self.hosts.iter().any(|(host, _)| !host.is_empty())
     }
 
-    /// Adds what is not said yet.
+    /// Adds the parameters that are not set yet.
     fn fill_in(&mut self, mut more: BTreeMap<Parameter, Value>) {
         let host_is_known = self.names_hosts()
             || [Parameter::Host, Parameter::HostAddress].iter().any(|host| self.values.contains_key(host));
         if host_is_known {
-            // An address of one place and the name of another are not one host.
+            // A host name and an IP address from different sources need not be the same host.
             more.remove(&Parameter::Host);
             more.remove(&Parameter::HostAddress);
         }
@@ -114,7 +115,7 @@ impl Sources {
     }
 }
 
-/// What the first file that has the service says of it.
+/// Reads the service from the first file that defines it.
 fn read_service(
     service: &str,
     variable: &impl Fn(&str) -> Option<String>,
@@ -139,7 +140,7 @@ fn read_service(
     Err(format!("there is no service `{service}` in {}", files.join(" or ")))
 }
 
-/// What a file says of a service, if it has it.
+/// Parses the parameters of `service` in the text of a file; `None` if the file does not define it.
 fn service_in(text: &str, service: &str, file: &Path) -> Result<Option<BTreeMap<Parameter, Value>>, String> {
     let mut found: Option<BTreeMap<Parameter, Value>> = None;
     for (number, line) in (1..).zip(text.lines()) {

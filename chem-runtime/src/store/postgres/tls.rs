@@ -1,8 +1,8 @@
-//! TLS as `sslmode` asks for it, on rustls.
+//! TLS with rustls, according to `sslmode`.
 //!
-//! The modes mean what they mean to PostgreSQL's own programs: `prefer` and `require` encrypt without asking who is at
-//! the other end (`require` with `sslrootcert` asks, as `verify-ca` does), `verify-ca` wants a certificate from a known
-//! authority, and `verify-full` wants it to be one for the host of the address besides.
+//! The modes have the same meaning as in PostgreSQL's own programs: `prefer` and `require` encrypt without verifying
+//! the server (`require` with `sslrootcert` verifies it, as `verify-ca` does), `verify-ca` requires a certificate from
+//! a trusted authority, and `verify-full` also requires it to match the host of the address.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-/// How much TLS is asked for.
+/// The required degree of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TlsMode {
     Disable,
@@ -34,7 +34,7 @@ impl TlsMode {
     pub(super) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "disable" => Self::Disable,
-            // `allow` would rather do without and can do with it; there is no harm in doing with it first.
+            // `allow` prefers no TLS but accepts it; trying TLS first does no harm.
             "allow" | "prefer" => Self::Prefer,
             "require" => Self::Require,
             "verify-ca" => Self::VerifyCa,
@@ -44,16 +44,16 @@ impl TlsMode {
     }
 }
 
-/// Whose certificates are trusted.
+/// The certificates that are trusted.
 #[derive(Debug, Clone)]
 pub(super) enum Roots {
-    /// Those that the operating system trusts.
+    /// Those of the operating system.
     System,
-    /// Those in a file of PEM certificates.
+    /// Those in a PEM file.
     File(PathBuf),
 }
 
-/// What a connection needs to do its part.
+/// The TLS configuration of a connection.
 #[derive(Clone)]
 pub(super) struct Tls(MakeRustlsConnect);
 
@@ -93,7 +93,8 @@ impl Tls {
     }
 }
 
-/// As PostgreSQL's own programs have it, `~/.postgresql/root.crt`, and without one what the system trusts.
+/// Returns `~/.postgresql/root.crt`, as PostgreSQL's own programs do, or the system's certificates if there is no such
+/// file.
 fn default_roots() -> Roots {
     let file = std::env::home_dir().map(|home| home.join(".postgresql/root.crt"));
     file.filter(|file| file.is_file()).map_or(Roots::System, Roots::File)
@@ -112,12 +113,12 @@ fn unreadable(name: &str, file: &Path, error: &dyn std::fmt::Display) -> String 
     format!("its `{name}`, `{}`, cannot be read: {error}", file.display())
 }
 
-/// What a server's certificate has to prove.
+/// What a server's certificate must prove.
 #[derive(Debug)]
 enum Check {
     Nothing,
-    /// It is from one of these authorities, or is one of their certificates itself; with `name`, it is for the host of
-    /// the address as well.
+    /// The certificate comes from one of these authorities, or is itself one of `roots`; with `name`, it must also
+    /// match the host of the address.
     Authority {
         roots: Vec<CertificateDer<'static>>,
         anchors: RootCertStore,
@@ -148,7 +149,7 @@ impl Check {
     }
 }
 
-/// Whether the dates of a certificate allow its use.
+/// Checks that a certificate is valid at `time`.
 fn valid_at(certificate: &CertificateDer<'_>, time: UnixTime) -> Result<(), CertificateError> {
     let parsed = Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
     let validity = parsed.tbs_certificate.validity;
@@ -181,8 +182,8 @@ impl ServerCertVerifier for Verifier {
         let Check::Authority { roots, anchors, name } = &self.check else {
             return Ok(ServerCertVerified::assertion());
         };
-        // A server with a self-signed certificate is trusted by putting that certificate into the file. There is then
-        // no chain to follow, and what is compared is the certificate as a whole. It lapses like any other.
+        // A server with a self-signed certificate is trusted if the file contains that certificate. There is no chain
+        // to follow then, so the whole certificate is compared. It expires like any other.
         if roots.iter().any(|root| root == end_entity) {
             valid_at(end_entity, now)?;
         } else {

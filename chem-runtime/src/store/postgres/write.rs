@@ -1,10 +1,10 @@
-//! Appending through failures.
+//! Appends that survive failures.
 //!
-//! A commit whose answer was lost may have happened or not. The append is then made once more: either it goes through,
-//! or the run has moved on, and if what it has moved on by is just what was to be appended, it had happened. Only after
-//! a lost answer is that looked at, for two processes that run the same flow write the same events, and the second of
-//! them shall be told that it is the second. What is found there was committed, and where a standby has to have it too it
-//! may not be there yet: a commit of one's own, behind it in the server's log, waits for both.
+//! If the answer to a commit is lost, the commit may have happened or not. The append is then repeated: it succeeds, or
+//! the run has moved on. If the run has moved on by exactly the events of the append, the first commit had happened.
+//! Only after a lost answer are the events compared, because two processes that run the same flow write the same
+//! events, and the second of them must get a conflict. The events found were committed, but a standby that is required
+//! to have them may not have them yet: one more commit, later in the server's log, waits for both.
 
 use std::error::Error;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::store::{ErrorClass, StoreError, Writer, with_retry};
 /// A position that no run reaches.
 const LONGEST_RUN: u64 = 1 << 60;
 
-/// Appends what was admitted, in one commit, which other runs may share.
+/// Appends the admitted events in one commit, which other runs may share.
 pub(super) fn append(
     store: &Inner,
     group: &GroupWriter,
@@ -32,7 +32,7 @@ pub(super) fn append(
     admitted: Vec<Admitted>,
 ) -> Result<(), StoreError> {
     let flow_id = writer.flow_id();
-    // No run is so long, and the arithmetic below may rely on that.
+    // No run is so long, and the arithmetic below relies on that.
     if expected > LONGEST_RUN {
         let found = store.with_session("read", |session| next_position(session, flow_id))?;
         return Err(StoreError::Conflict { flow_id, expected, found });
@@ -45,7 +45,8 @@ pub(super) fn append(
     }
 }
 
-/// Commits a batch and tells each of its callers what has come of it. With `lost_answer` it may have been committed.
+/// Commits a batch and reports the result to each of its callers. With `lost_answer`, an earlier attempt may have
+/// committed it.
 fn commit(store: &Inner, batch: &[Arc<Ticket>], mut lost_answer: bool) {
     let mut open: Vec<&Arc<Ticket>> = batch.iter().collect();
     let result = with_retry(&store.policy, |_| {
@@ -65,7 +66,7 @@ fn commit(store: &Inner, batch: &[Arc<Ticket>], mut lost_answer: bool) {
     });
     match result {
         Ok(()) => {}
-        // It may be the fault of one of them, for which the others need not suffer.
+        // The error may concern one append only; the others must not fail because of it.
         Err(error) if error.class() != ErrorClass::Transient && open.len() > 1 => {
             for ticket in open {
                 commit(store, std::slice::from_ref(ticket), lost_answer);
@@ -81,7 +82,7 @@ fn commit(store: &Inner, batch: &[Arc<Ticket>], mut lost_answer: bool) {
     }
 }
 
-/// Tells the callers whose runs were refused, and takes them out of the batch.
+/// Reports the result to the callers whose runs were refused, and removes them from the batch.
 fn refuse(
     store: &Inner,
     session: &mut Session,
@@ -101,7 +102,7 @@ fn refuse(
     Err(StoreError::Corrupt { reason: "the database refused an append for the sake of a run that is not in it".into() })
 }
 
-/// What a refusal means for the one who wanted to append.
+/// Converts a refusal to the result of the append, which is a success if an earlier attempt stored the events.
 fn outcome(
     store: &Inner,
     session: &mut Session,
@@ -123,7 +124,7 @@ fn outcome(
     Ok(Err(refusal.error(pending.expected)))
 }
 
-/// Whether the events of `pending` are just those that are stored.
+/// Whether `stored` contains exactly the events of `pending`.
 fn same_events(pending: &Pending, stored: &[FlowEvent]) -> bool {
     let same = |(new, FlowEvent { kind, .. }): (&Admitted, &FlowEvent)| {
         kind.event_type() == new.event_type && kind.payload_text().is_ok_and(|text| text == new.payload)
@@ -131,7 +132,7 @@ fn same_events(pending: &Pending, stored: &[FlowEvent]) -> bool {
     !stored.is_empty() && stored.len() == pending.events.len() && pending.events.iter().zip(stored).all(same)
 }
 
-/// Commits what is too large to share a commit.
+/// Commits an append that is too large to share a commit.
 fn commit_large(store: &Inner, pending: &Pending) -> Result<(), StoreError> {
     let mut lost_answer = false;
     with_retry(&store.policy, |_| {
@@ -153,7 +154,7 @@ fn commit_large(store: &Inner, pending: &Pending) -> Result<(), StoreError> {
     })
 }
 
-/// The same error for each of those who shared a commit.
+/// Returns an equivalent of `error` for one of the callers that shared a commit.
 fn shared(error: &Arc<StoreError>) -> StoreError {
     let (message, source) = (error.to_string(), Box::new(Cause(error.clone())));
     match error.as_ref() {
@@ -162,7 +163,7 @@ fn shared(error: &Arc<StoreError>) -> StoreError {
     }
 }
 
-/// What an error came from that several have.
+/// The source of an error that several callers share.
 #[derive(Debug)]
 struct Cause(Arc<StoreError>);
 
