@@ -1,4 +1,4 @@
-//! Flows that are part of a program.
+//! Flows that are compiled into a program.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::{Checked, Diagnostic, Override, Source, Style, check, render};
 use crate::flow::FlowDefinition;
 use crate::step::{DuplicateStepType, Registry};
 
-/// A manifest that [`include_flow!`](crate::include_flow) took into the program.
+/// A manifest that [`include_flow!`](crate::include_flow) compiled into the program.
 ///
 /// ```
 /// use chem_runtime::engine::FlowEngine;
@@ -29,17 +29,17 @@ pub struct IncludedFlow {
 /// Why an included flow cannot run in this program.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum IncludedFlowError {
-    /// Two crates of the program have a step type of the same name.
+    /// Two crates of the program define a step type of the same name.
     #[error(transparent)]
     StepTypes(#[from] DuplicateStepType),
-    /// The manifest is no flow with the step types of this program, or with the parameters that it was given. The message
-    /// is that of `chem check`.
+    /// The manifest is not a valid flow with the step types of this program or the given parameters. The message is
+    /// that of `chem check`.
     #[error("{}", render(.0, Style::Plain).trim_end())]
     Invalid(Vec<Diagnostic>),
 }
 
 impl IncludedFlow {
-    /// What the macro expands to.
+    /// Creates an included flow; called by the expansion of the macro.
     #[doc(hidden)]
     pub fn new(crate_directory: &str, path: &str, text: &str) -> Self {
         let mut directory = PathBuf::from(crate_directory).join(path);
@@ -47,25 +47,24 @@ impl IncludedFlow {
         Self { source: Source::new(path, text), directory, overrides: Vec::new() }
     }
 
-    /// The same with a value for a parameter of the flow, written as after `--set NAME=`.
+    /// Sets a flow parameter to a value that is written as after `--set NAME=`.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.overrides.push(Override::new(format!("{name}={value}")));
         self
     }
 
-    /// The same with its relative paths starting from `directory`, and not from where the manifest was when the program
-    /// was compiled.
+    /// Makes relative paths start from `directory` instead of the manifest's directory at compile time.
     pub fn in_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = directory.into();
         self
     }
 
-    /// The path of the manifest, as the macro was given it.
+    /// Returns the path of the manifest, as passed to the macro.
     pub fn path(&self) -> &Path {
         Path::new(self.source.name())
     }
 
-    /// Where relative paths of the manifest start from.
+    /// Returns the directory that relative paths of the manifest start from.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -75,10 +74,10 @@ impl IncludedFlow {
         check(&self.source, &self.overrides, registry, &self.directory)
     }
 
-    /// The flow, of step types that are linked into the program.
+    /// Returns the flow, built from the step types that are linked into the program.
     ///
     /// # Errors
-    /// Everything that is wrong, if anything is.
+    /// Returns everything that is wrong with the manifest.
     pub fn definition(&self) -> Result<FlowDefinition, IncludedFlowError> {
         let checked = self.check(Registry::linked()?);
         checked.definition.ok_or(IncludedFlowError::Invalid(checked.diagnostics))

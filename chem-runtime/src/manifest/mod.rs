@@ -1,10 +1,10 @@
-//! Manifests: from the YAML that a person wrote to a flow that can run, or to everything that is wrong with it.
+//! Manifests: from YAML text to a flow that can run, or to a list of everything that is wrong with it.
 //!
-//! A check has four stages, named by what is known after each: the text is parsed, the manifest is authored (its shape is
-//! right), its parameters are resolved (overrides and placeholders), and its steps are bound and wired. What the text
-//! tells by itself is the matter of [`chem_manifest`]; this module knows step types and the disk.
-//! Every stage goes on with what the stage before could read, and says nothing of what was reported already, so that
-//! one mistake gives one message and one check gives all of them.
+//! A check has four stages, each named by its result: the text is parsed, the manifest is authored (its shape is
+//! valid), its parameters are resolved (overrides and placeholders), and its steps are bound and wired.
+//! [`chem_manifest`] checks what follows from the text alone; this module knows step types and the file system. Each
+//! stage continues with what the previous one could read and does not repeat its errors, so that one mistake gives one
+//! message and one check gives all of them.
 //!
 //! ```
 //! use chem_runtime::manifest::{Source, Style, check};
@@ -55,34 +55,34 @@ use crate::step::{
     Columns, ParamType, PlannedStep, Registry, StepDefinition, StepPolicy, StepRegistration, StepSpec, listed,
 };
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// The flow, if there is no error.
+    /// The flow; `None` if there is an error.
     pub definition: Option<FlowDefinition>,
-    /// All that is wrong, from the top of the manifest down. Warnings alone do not keep the flow from running.
+    /// All diagnostics, in the order of the manifest. Warnings alone do not keep the flow from running.
     pub diagnostics: Vec<Diagnostic>,
-    /// Where the values of the flow come from.
+    /// The origins of the flow's values.
     pub origins: Origins,
 }
 
-/// Where the values of a flow come from.
+/// The origins of a flow's values: overrides, the manifest or defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origins {
-    /// The parameters of the flow that an override set. The others have the value of the manifest.
+    /// The flow parameters that an override set. The others have the value of the manifest.
     pub overridden: BTreeSet<String>,
-    /// For each step, the parameters that the manifest gives it, each with the parameters of the flow that it takes up.
-    /// Those that are not here have their defaults.
+    /// For each step, the parameters that the manifest sets, each with the flow parameters that it uses. The other
+    /// parameters have their defaults.
     pub written: Vec<BTreeMap<String, BTreeSet<String>>>,
 }
 
-/// Whether `rule` speaks of what a manifest needs from its machine: input files and programs. A manifest can break such a
-/// rule without being changed.
+/// Whether `rule` concerns what a manifest needs from its machine: input files and programs. A manifest can start to
+/// break such a rule without being changed.
 pub fn is_of_the_machine(rule: &Rule) -> bool {
     [&rules::NO_SUCH_FILE, &rules::NO_SUCH_PROGRAM].contains(&rule)
 }
 
-/// Reads and checks the manifest at `path`, whose relative paths start from the directory that it is in.
+/// Reads and checks the manifest at `path`. Its relative paths start from its own directory.
 pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked {
     match Source::read(path) {
         Ok(source) => check(&source, overrides, registry, path.parent().unwrap_or(Path::new("."))),
@@ -92,8 +92,7 @@ pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked
 
 /// Checks a manifest against the step types of `registry`. Paths in it are relative to `directory`.
 ///
-/// Of input files it reads no more than the first lines, to see that they are there and which columns they have. It
-/// writes nothing.
+/// Reads only the first lines of input files, to check that they exist and which columns they have. Writes nothing.
 pub fn check(source: &Source, overrides: &[Override], registry: &Registry, directory: &Path) -> Checked {
     let mut findings = Findings::default();
     let Some((manifest, start)) = chem_manifest::read(source, registry, &mut findings) else {
@@ -130,7 +129,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     }
     let policies: Vec<StepPolicy> =
         steps.iter().map(|step| policy::read(&step.policy, &mut params, source, &mut findings)).collect();
-    // A name that was misspelt where it is used would make its parameter look unused.
+    // A name that is misspelled where it is used would make its parameter look unused.
     if !findings.has_errors_in(&["01", "02", "03", "04"]) {
         params.warn_of_unused(source, &mut findings);
     }
@@ -144,7 +143,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {
                 let overridden = params.overridden().clone();
-                // A spelling that the recorded value gives back need not be recorded.
+                // A spelling that equals the canonical form of the value need not be recorded.
                 let kept =
                     params.spelled().filter(|(_, value, spelling)| canonical_json(value).as_deref() != Ok(*spelling));
                 let spelled = kept.map(|(name, _, spelling)| (name.to_owned(), spelling.to_owned())).collect();
@@ -157,7 +156,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
                 }
                 definition = Some(named);
             }
-            // The rules above are meant to be all there are.
+            // The checks above should have found this already.
             Err(error) => {
                 findings.add(Diagnostic::new(&rules::NOT_A_FLOW, error.to_string(), source, start));
             }
@@ -166,11 +165,11 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     Checked { definition, diagnostics: findings.into_sorted(source), origins }
 }
 
-/// The value that is assigned in `source` from `start` on to a parameter of a step, of type `ty`: text as it stands, and
-/// anything else as a manifest has it. It is for the step type to say whether it takes the value.
+/// Reads the value that `source` assigns, from `start` on, to a step parameter of type `ty`: text is taken literally,
+/// and any other type is read as in a manifest. The step type decides whether it accepts the value.
 ///
 /// # Errors
-/// All that keeps the value from being read.
+/// Returns all diagnostics that prevent the value from being read.
 pub fn read_assigned(source: &Source, start: usize, ty: Option<&ParamType>) -> Result<Value, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let node = params::read_assigned(source, start, ty.map_or(Form::Value, form_of), &mut findings);
@@ -202,7 +201,7 @@ impl StepTypes for Registry {
     }
 }
 
-/// The step type that `step` uses.
+/// Returns the step type that `step` uses; `None`, with a diagnostic, if it is unknown.
 fn step_type(
     step: &AuthoredStep,
     source: &Source,

@@ -1,4 +1,4 @@
-//! How a step is run, from what the manifest says to what the log records.
+//! Resolves the policy of a step from its manifest to the form that the log records.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::binding::filled_text;
 use crate::flow::check_schema;
 use crate::step::{Gate, RetryOn, RetryPolicy, StepPolicy};
 
-/// The policy that `written` is. A schema that is none, and a placeholder that cannot be filled in, goes to `findings`.
+/// Resolves the policy of a step. Reports an invalid schema, or a placeholder that cannot be filled in, to `findings`.
 pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findings: &mut Findings) -> StepPolicy {
     let retry = written.retry.as_ref().map(|retry| RetryPolicy {
         attempts: retry.attempts,

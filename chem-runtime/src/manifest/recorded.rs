@@ -1,4 +1,4 @@
-//! The manifest of a stored run, from the definition that the run recorded when it began.
+//! Restores the manifest of a stored run from the definition that the run recorded when it began.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use serde_json::{Map, Value};
 use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep};
 use crate::step::{Expression, InvalidStepId};
 
-/// The manifest by which a run that began with `initialized` is repeated: its steps come to the same fingerprints where
-/// relative paths start from the same directory and the files are the same.
+/// Returns a manifest that repeats the run that began with `initialized`: its steps get the same fingerprints if
+/// relative paths start from the same directory and the files are unchanged.
 ///
-/// The parameters of the steps are those of the run, with placeholders filled in and defaults written out. Of the flow's
-/// parameters, it has those that expressions name, with the run's values. A name that no flow of a manifest can have is
-/// replaced by one that is like it.
+/// The parameters of the steps are those of the run, with placeholders filled in and defaults written out. The flow
+/// parameters are those that expressions name, with the run's values. A flow name that is invalid in a manifest is
+/// replaced by a similar one.
 ///
 /// # Errors
-/// Names a step that no manifest can have.
+/// [`InvalidStepId`] for a step whose id is invalid in a manifest.
 pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, InvalidStepId> {
     let RecordedDefinition { description, params, steps, .. } = &initialized.definition;
     let flow = StepId::like(&initialized.flow).map_or_else(|| StepId::new("flow"), Ok)?;
@@ -31,9 +31,9 @@ pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, Invali
 }
 
 struct Writer<'r> {
-    /// The flow's parameters.
+    /// The flow parameters of the run.
     recorded: &'r Map<String, Value>,
-    /// Those that expressions name.
+    /// The flow parameters that expressions name.
     named: Map<String, Value>,
 }
 
@@ -60,7 +60,7 @@ impl Writer<'_> {
         })
     }
 
-    /// A parameter of a step as a manifest writes it.
+    /// Converts a recorded value to the form in which a manifest writes it.
     fn value(&mut self, value: &Value) -> Value {
         if let Some(cel) = self.expression(value) {
             return cel.into();
@@ -76,14 +76,14 @@ impl Writer<'_> {
         }
     }
 
-    /// The text of an expression whose parameters become parameters of the flow; `None` if `value` is no expression with
-    /// parameters, or if one of these has another value elsewhere in the flow.
+    /// Returns the text of an expression and makes its parameters flow parameters; `None` if `value` is not an
+    /// expression with parameters, or if one of these has another value elsewhere in the flow.
     fn expression(&mut self, value: &Value) -> Option<String> {
         let (cel, params) = Expression::parts_of(value)?;
         let params = params?;
         let fits = |(name, value): (&String, &Value)| {
             let other = self.recorded.get(name).or_else(|| self.named.get(name));
-            // What has members is no parameter of an expression.
+            // An object cannot be the parameter of an expression.
             !value.is_object() && other.is_none_or(|other| other == value)
         };
         if !params.iter().all(fits) {
@@ -94,8 +94,8 @@ impl Writer<'_> {
     }
 }
 
-/// The wiring of a step. Where the one thing that feeds it is the main output of the step before it, that goes without
-/// saying: the first port takes that output if nothing is said.
+/// Returns the inputs of a step. Omits a single input that is the main output of the previous step, which feeds the
+/// first port by default.
 fn inputs(recorded: &BTreeMap<String, String>, before: Option<&str>) -> BTreeMap<String, String> {
     if recorded.len() == 1 && recorded.values().next().map(String::as_str) == before {
         return BTreeMap::new();
@@ -103,7 +103,7 @@ fn inputs(recorded: &BTreeMap<String, String>, before: Option<&str>) -> BTreeMap
     recorded.clone()
 }
 
-/// A text that reads as `text` where placeholders are filled in.
+/// Escapes `text`, which filling in placeholders restores.
 fn literal(text: &str) -> String {
     text.replace("${", "$${")
 }
@@ -117,7 +117,7 @@ mod tests {
     use crate::fingerprint::DefinitionHash;
     use crate::manifest::to_yaml;
 
-    /// The manifest of a run of these steps in a flow with these parameters.
+    /// Returns the manifest of a run of these steps in a flow with these parameters.
     fn yaml(flow: &str, params: Value, steps: Value) -> String {
         let definition = json!({ "params": params, "steps": steps });
         let initialized = FlowInitialized {

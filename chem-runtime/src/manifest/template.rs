@@ -1,5 +1,5 @@
-//! Placeholders filled in: a text that is one placeholder becomes the parameter's value, of the parameter's type. Inside a
-//! longer text a value is spelled as the manifest spells it, or the override that set it: `1.10` stays `1.10`.
+//! Fills in placeholders. A text that is a single placeholder becomes the parameter's value, with the parameter's type.
+//! Inside a longer text, a value keeps its spelling in the manifest or the override: `1.10` stays `1.10`.
 
 use std::ops::Range;
 
@@ -11,12 +11,13 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(super) struct Filled {
     pub(super) value: Value,
-    /// For each part of the result the part of the text that it comes from, and whether that is a placeholder.
+    /// For each part of the result, its range, the range of the text that it comes from, and whether that is a
+    /// placeholder.
     pieces: Vec<(Range<usize>, Range<usize>, bool)>,
 }
 
-/// Fills `text`, which has these `parts`, with what `param_of` has for each parameter. `None` if a parameter has no value,
-/// or one that cannot stand in text.
+/// Fills in `text`, which consists of `parts`, with the parameters from `param_of`. Returns `None` if a parameter has
+/// no value, or one that cannot be part of a text.
 pub(super) fn fill<'p>(text: &str, parts: &[Part], param_of: impl Fn(&str) -> Option<&'p Param>) -> Option<Filled> {
     if let [Part::Param { name, at }] = parts {
         let value = param_of(name)?.value.clone()?;
@@ -25,7 +26,7 @@ pub(super) fn fill<'p>(text: &str, parts: &[Part], param_of: impl Fn(&str) -> Op
     fill_text(text, parts, param_of)
 }
 
-/// The same where text is needed, also of one placeholder.
+/// Like [`fill`], but the result is always text, even that of a single placeholder.
 pub(super) fn fill_text<'p>(
     text: &str,
     parts: &[Part],
@@ -55,7 +56,7 @@ pub(super) fn fill_text<'p>(
 }
 
 impl Filled {
-    /// The part of the text that `at`, a part of the result, comes from.
+    /// Returns the range of the text that `at`, a range of the result, comes from.
     pub(super) fn origin(&self, at: &Range<usize>) -> Range<usize> {
         let start = self.piece(at.start).map_or(0, |(out, text, whole)| {
             if *whole { text.start } else { text.start + (at.start - out.start).min(text.len()) }

@@ -1,6 +1,6 @@
-//! What feeds what: the order of the steps, their inputs, and the kinds of artifact between them.
+//! The wiring of a manifest: the order of the steps, their inputs, and the kinds of artifact between them.
 //!
-//! The rules are [`flow`](crate::flow)'s. This module shows each problem where it is written.
+//! [`flow`](crate::flow) defines the rules. This module reports each problem at its location.
 
 use std::collections::HashMap;
 
@@ -12,18 +12,18 @@ use chem_manifest::{Diagnostic, Findings, Source, Span, rules};
 use crate::flow::{Feed, Problem, Shape, ToWire, check_wiring};
 use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec, Registry, StepKind, StepSpec, listed};
 
-/// Groups of rules after which the wiring is not known well enough to say that a step is unused.
+/// Groups of rules whose errors leave the wiring too uncertain to report unused steps.
 const DOUBTS: &[&str] = &["01", "02", "04", "05"];
 
-/// What is known of how the steps are wired.
+/// The wiring of the steps, as far as it is known.
 pub(super) struct Wired {
-    /// For each step what feeds it.
+    /// For each step, what feeds it.
     pub(super) feeds: Vec<Vec<Feed>>,
-    /// For each step its main output, of the kind that it has there.
+    /// For each step, its main output, with the kind that it has in this flow.
     pub(super) outputs: Vec<Option<OutputSpec>>,
 }
 
-/// Checks the wiring of `steps`, whose types are `specs` as far as they are known.
+/// Checks the wiring of `steps`. Their types are `specs`, with `None` for an unknown type.
 pub(super) fn check(
     steps: &[AuthoredStep],
     specs: &[Option<&'static StepSpec>],
@@ -57,12 +57,12 @@ fn to_wire<'a>((step, spec): (&'a AuthoredStep, &Option<&'static StepSpec>)) -> 
     }
 }
 
-/// Reports problems where they are written.
+/// Reports problems at their locations in the manifest.
 struct Reporter<'a> {
     steps: &'a [AuthoredStep],
     specs: &'a [Option<&'static StepSpec>],
     source: &'a Source,
-    /// What each wire, by the indices of its step and its own, names.
+    /// The target of each wire, by the indices of its step and of the wire.
     links: HashMap<(usize, usize), Link>,
     /// The main output of each step.
     outputs: &'a [Option<OutputSpec>],
@@ -75,7 +75,7 @@ impl Reporter<'_> {
             Problem::FirstNotSource => self.first_not_source(registry),
             Problem::SourceAfterFirst { step } => self.source_after_first(*step),
             Problem::UnknownPort { step, wire } => self.unknown_port(*step, *wire),
-            // Who looked for the step has reported it.
+            // The lookup of the step has reported it.
             Problem::UnknownStep { .. } => {}
             Problem::FromSink { step, port, wire, from } => match self.link(*step, *wire) {
                 Some(link) => self.wired_to_sink(link.at, *from),
@@ -94,7 +94,7 @@ impl Reporter<'_> {
         }
     }
 
-    /// What a wire names; `None` for the first port of a step where nothing is written.
+    /// Returns the target of a wire; `None` for the first port of a step if the manifest does not wire it.
     fn link(&self, step: usize, wire: Option<usize>) -> Option<&Link> {
         self.links.get(&(step, wire?))
     }
@@ -138,7 +138,7 @@ impl Reporter<'_> {
         self.findings.add(diagnostic.with_help("take the output of the step before it"));
     }
 
-    /// A port that nothing feeds; `sink` is the step before, if that would have to.
+    /// Reports a port that nothing feeds. `sink` is the previous step, if that would have to feed it.
     fn open_port(&mut self, step: usize, port: &PortSpec, sink: Option<usize>) {
         let Some(spec) = self.specs[step] else { return };
         let message = format!("nothing feeds the input `{}` of `{}`", port.name, spec.name);
@@ -194,7 +194,7 @@ impl Reporter<'_> {
         self.findings.add(diagnostic.with_secondary(self.source, self.uses(from), label).with_help(help));
     }
 
-    /// Warns of each step but the last and the sinks whose outputs nobody takes.
+    /// Warns of each step, except the last and sinks, whose outputs no step takes.
     fn unused(&mut self, used: &[bool]) {
         if self.findings.has_errors_in(DOUBTS) {
             return;
@@ -210,12 +210,12 @@ impl Reporter<'_> {
         }
     }
 
-    /// Where the step's type is written.
+    /// Returns the location of the step's type.
     fn uses(&self, index: usize) -> Span {
         self.steps[index].uses.as_ref().map_or(self.steps[index].at, |uses| uses.span)
     }
 
-    /// The step as a message names it.
+    /// Returns the step's name in messages.
     fn name(&self, index: usize) -> String {
         match &self.steps[index].id {
             Some(id) => format!("`{id}`"),

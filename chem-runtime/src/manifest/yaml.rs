@@ -1,21 +1,21 @@
-//! A manifest value as YAML.
+//! Writes manifests as YAML.
 
 use chem_manifest::document::Manifest;
 use chem_manifest::{Diagnostic, Source};
 
-/// Why a manifest value is no manifest.
+/// Why a manifest value cannot be written as YAML.
 #[derive(Debug, thiserror::Error)]
 pub enum UnwritableManifest {
-    /// The reader of manifests refuses it.
+    /// The manifest parser rejects it.
     #[error("{}", messages(.0))]
     Refused(Vec<Diagnostic>),
-    /// The reader would take it for another one.
+    /// The manifest parser would read it as another manifest.
     #[error("a manifest cannot hold these values: read again, they would be others")]
     ReadsOtherwise,
-    /// The value cannot be serialized.
+    /// The value cannot be serialized as YAML.
     #[error(transparent)]
     Yaml(#[from] serde_yaml::Error),
-    /// The value cannot be serialized.
+    /// The value cannot be serialized as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
@@ -36,28 +36,27 @@ pub enum UnwritableManifest {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # Errors
-/// Says what keeps it from being a manifest: a placeholder that names no parameter, an input that names no earlier step,
+/// Returns what makes the manifest invalid: a placeholder that names no parameter, an input that names no earlier step,
 /// values nested too deeply.
 pub fn to_yaml(manifest: &Manifest) -> Result<String, UnwritableManifest> {
     let yaml = serde_yaml::to_string(manifest)?;
     if reads_as(&yaml, manifest).is_ok() {
         return Ok(yaml);
     }
-    // `serde_yaml` writes some texts so that a reader of YAML 1.2 takes them for something else: `1e999`, which is no number
-    // to it, without quotes, and after U+2028, which ended a line in YAML 1.1, the spaces of an indentation. In JSON, which
-    // is YAML, every text is in quotes.
+    // A YAML 1.2 parser reads some texts that `serde_yaml` writes as something else: `1e999`, which `serde_yaml` does
+    // not take for a number, has no quotes, and a U+2028, which ended a line in YAML 1.1, is followed by the spaces of
+    // an indentation. In JSON, which is YAML, every text is in quotes.
     let json = plainly(&serde_json::to_string_pretty(manifest)?) + "\n";
     reads_as(&json, manifest).map(|()| json)
 }
 
-/// Writes a text as a scalar of YAML, in quotes where it would read as something else.
+/// Writes a text as a YAML scalar, in quotes where it would be read as something else.
 pub(crate) fn yaml_text(text: &str) -> Result<String, UnwritableManifest> {
     Ok(serde_yaml::to_string(text)?.trim_end().to_owned())
 }
 
-/// JSON in which no character is raw that YAML does not allow, or that ends a line for some readers of it. Such a character
-/// stands only in texts, which are in quotes.
+/// Escapes the characters of `json` that YAML does not allow, or that end a line for some YAML parsers. They occur only
+/// in texts, which are in quotes.
 fn plainly(json: &str) -> String {
     let mut plain = String::with_capacity(json.len());
     for character in json.chars() {

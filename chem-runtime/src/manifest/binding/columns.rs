@@ -1,4 +1,4 @@
-//! The columns that parameters name: whether an earlier step produces them.
+//! Checks that an earlier step produces the columns that parameters name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,24 +13,24 @@ use crate::step::{
     StepDefinition, StepId, StepRegistration, expression, listed,
 };
 
-/// The columns that the steps so far put out.
+/// The output columns of the steps so far.
 pub(in crate::manifest) struct ColumnsSoFar<'a> {
     steps: &'a [AuthoredStep],
     /// The main output of each step.
     outputs: &'a [Option<OutputSpec>],
-    /// The columns of the main output of each so far.
+    /// The columns of the main output of each step so far.
     known: Vec<Columns>,
-    /// The last step without an error that puts out a column of this name.
+    /// For each column name, the last step without an error that produces it.
     producers: HashMap<Box<str>, usize>,
 }
 
 impl<'a> ColumnsSoFar<'a> {
-    /// Before the first of `steps`.
+    /// Creates the state before the first of `steps`.
     pub(in crate::manifest) fn new(steps: &'a [AuthoredStep], outputs: &'a [Option<OutputSpec>]) -> Self {
         Self { steps, outputs, known: Vec::new(), producers: HashMap::new() }
     }
 
-    /// Adds those of the next step, which is sound if no error was found in it.
+    /// Adds the columns of the next step; `sound` means that the step has no error.
     pub(in crate::manifest) fn add(&mut self, columns: Columns, sound: bool) {
         for name in columns.names().filter(|_| sound).unwrap_or_default() {
             self.producers.insert(name.clone(), self.known.len());
@@ -47,8 +47,8 @@ impl<'a> ColumnsSoFar<'a> {
 }
 
 impl Binder<'_> {
-    /// Reports the columns that the step names and its inputs do not have, and what else keeps it from succeeding; and
-    /// gives the columns of its output.
+    /// Reports the columns that the step names but its inputs lack, and everything else that keeps it from succeeding.
+    /// Returns the columns of its output.
     pub(super) fn columns(
         &mut self,
         step: &AuthoredStep,
@@ -58,7 +58,7 @@ impl Binder<'_> {
         feeds: &[Feed],
     ) -> Columns {
         let spec = registration.spec();
-        // An input that is wired wrong is wired.
+        // An incorrectly wired input is wired all the same.
         let is_wired = |name| step.inputs_in_doubt || step.inputs.iter().any(|(written, _)| written.name == name);
         let inputs: Vec<(&str, Option<Columns>)> = spec
             .inputs
@@ -155,7 +155,7 @@ impl Binder<'_> {
             diagnostic = diagnostic.with_secondary(self.source, from.at, "it is looked for in what this step gives");
         }
         let names: Vec<&str> = there.iter().map(|column| &**column).collect();
-        // In an expression, a name that is no identifier is spelled in another way.
+        // In an expression, a name that is not an identifier is spelled differently.
         let spelled = |name: &str| match is_expression(&(param.ty)()) {
             true => expression::spelled(name),
             false => name.to_owned(),
@@ -173,7 +173,7 @@ impl Binder<'_> {
         self.findings.add(diagnostic.with_help(help));
     }
 
-    /// An earlier step that puts out a column of this name, in something that `port` takes.
+    /// Returns an earlier step that produces this column, in an output that `port` accepts.
     fn producer(&self, column: &str, port: Option<&PortSpec>) -> Option<&str> {
         let place = *self.columns.producers.get(column)?;
         let output = self.columns.outputs.get(place)?.as_ref()?;

@@ -1,5 +1,4 @@
-//! The files that steps read and write: whether what is read is there, and whether what is written spoils another file of
-//! the flow.
+//! Checks the files of the steps: whether input files exist, and whether an output overwrites another file of the flow.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,24 +10,24 @@ use serde_json::Value;
 use super::{Binder, walk};
 use crate::step::{ParamType, PathPart, StepKind, nearest, place_of};
 
-/// The files of the steps so far, by their places.
+/// The files of the steps so far, by canonical path.
 #[derive(Default)]
 pub(in crate::manifest) struct FilesSoFar {
     written: HashSet<PathBuf>,
-    /// Where the manifest names each that a sink writes.
+    /// The location in the manifest of each file that a sink writes.
     writers: HashMap<PathBuf, Span>,
-    /// Where the manifest names each that is read and was not written before.
+    /// The location in the manifest of each file that is read and not written before.
     readers: HashMap<PathBuf, Span>,
 }
 
 impl FilesSoFar {
-    /// Those that are written.
+    /// Returns the files that are written.
     pub(super) fn written(&self) -> &HashSet<PathBuf> {
         &self.written
     }
 }
 
-/// The files that one step names.
+/// The files that a step names.
 #[derive(Default)]
 pub(super) struct NamedFiles<'n> {
     reads: Vec<(String, &'n Node)>,
@@ -36,7 +35,7 @@ pub(super) struct NamedFiles<'n> {
 }
 
 impl<'n> NamedFiles<'n> {
-    /// Adds those in `value`, which stands at `node`.
+    /// Adds the files in `value`, which comes from `node`.
     pub(super) fn collect(&mut self, value: &Value, ty: &ParamType, node: &'n Node) {
         match (ty, value) {
             _ if !names_files(ty) => {}
@@ -70,8 +69,8 @@ fn names_files(ty: &ParamType) -> bool {
 }
 
 impl Binder<'_> {
-    /// Sees that the files that a step reads are there, and that it writes over no other. A file that an earlier step
-    /// writes will be there.
+    /// Checks that the files that a step reads exist, and that it overwrites no other file. A file that an earlier step
+    /// writes counts as existing.
     pub(super) fn name_files(&mut self, named: &NamedFiles<'_>, kind: StepKind) {
         for (path, node) in &named.reads {
             let full = self.directory.join(path);
@@ -98,7 +97,7 @@ impl Binder<'_> {
                 let message = format!("`{path}` is a file that the flow has written already");
                 self.spoiled(&rules::WRITTEN_TWICE, message, node, (writer, "it is written here first"));
             }
-            // Other steps than sinks may have reasons to add to one file.
+            // Steps other than sinks may have reasons to add to the same file.
             if kind == StepKind::Sink {
                 let span = self.locate(node, &[], None).span;
                 self.files.writers.entry(place.clone()).or_insert(span);
@@ -119,7 +118,7 @@ impl Binder<'_> {
     fn no_such_file(&mut self, path: &str, full: &Path, node: &Node) {
         let message = match full.is_dir() {
             true => format!("`{path}` is a directory"),
-            // A device, or a pipe: what it gives cannot be read twice, and a step's input is hashed before it is read.
+            // A device or a pipe cannot be read twice, and a step's input is hashed before it is read.
             false if full.exists() => format!("`{path}` is no regular file"),
             false => format!("there is no file `{path}`"),
         };
@@ -134,10 +133,10 @@ impl Binder<'_> {
     }
 }
 
-/// The path of a file in the same directory with a name like that of `path`.
+/// Returns the path of a file in the same directory whose name is similar to that of `path`.
 fn similar_file(path: &str, full: &Path) -> Option<String> {
     let name = full.file_name()?.to_str()?;
-    // A directory of a million files is not searched to its end.
+    // A directory of a million files is not searched completely.
     let entries = std::fs::read_dir(full.parent()?).ok()?.take(1000);
     let names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

@@ -1,4 +1,4 @@
-//! Placeholders in the parameters of a step, and the parameters of the flow that its expressions name.
+//! Fills in the placeholders in the parameters of a step, and the flow parameters that its expressions name.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::manifest::template;
 use crate::step::{Expression, ParamType};
 
 impl Binder<'_> {
-    /// Checks the placeholders of a step whose type is not known.
+    /// Checks the placeholders of a step of unknown type.
     pub(in crate::manifest) fn check_only(&mut self, step: &AuthoredStep) {
         for (_, node) in &step.with {
             self.params.check(node, self.source, &mut BTreeSet::new(), self.findings);
@@ -21,12 +21,12 @@ impl Binder<'_> {
         }
     }
 
-    /// The value with its placeholders filled in; `None` if any part of it is wrong.
+    /// Returns the value with its placeholders filled in; `None` if any part of it is invalid.
     pub(super) fn fill(&mut self, node: &Node, used: &mut BTreeSet<String>) -> Option<Value> {
         self.params.check(node, self.source, used, self.findings).then(|| filled(node, self.params))?
     }
 
-    /// Hands each expression the parameters of the flow that it may name.
+    /// Adds to each expression the flow parameters that it may name.
     pub(super) fn give_params(&mut self, value: &mut Value, ty: &ParamType, used: &mut BTreeSet<String>) {
         match (ty, &mut *value) {
             (ParamType::Expression, Value::String(cel)) => {
@@ -54,7 +54,8 @@ impl Binder<'_> {
     }
 }
 
-/// The value with its placeholders, which have been checked, filled in; `None` if any part of it is invalid.
+/// Returns the value with its placeholders filled in, which must be checked already; `None` if any part of it is
+/// invalid.
 pub(in crate::manifest) fn filled(node: &Node, params: &Params) -> Option<Value> {
     match &node.value {
         NodeValue::Text(text) if text.contains("${") => {
@@ -71,7 +72,7 @@ pub(in crate::manifest) fn filled(node: &Node, params: &Params) -> Option<Value>
     }
 }
 
-/// The text that `node` is with its placeholders, which have been checked, filled in; `None` if it is no text.
+/// Returns the text of `node` with its placeholders filled in, which must be checked already; `None` if it is not text.
 pub(in crate::manifest) fn filled_text(node: &Node, params: &Params) -> Option<String> {
     let NodeValue::Text(text) = &node.value else { return None };
     let filled = template::fill_text(text, &parts(text), |name| params.get(name))?;

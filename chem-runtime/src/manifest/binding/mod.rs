@@ -1,4 +1,4 @@
-//! The parameters of the steps: placeholders filled in, and every value checked by the step type that takes it.
+//! Binds the parameters of the steps: fills in placeholders, and has each value checked by the step type.
 
 mod columns;
 mod files;
@@ -21,10 +21,10 @@ pub(super) use files::FilesSoFar;
 use files::NamedFiles;
 pub(super) use fill::filled_text;
 
-/// For each parameter that the manifest gives a step, the parameters of the flow that it takes up.
+/// For each parameter that the manifest sets for a step, the flow parameters that it uses.
 pub(super) type Written = BTreeMap<String, BTreeSet<String>>;
 
-/// Fills in and checks the parameters of steps, one after the other.
+/// Fills in and checks the parameters of the steps, in order.
 pub(super) struct Binder<'a> {
     pub(super) source: &'a Source,
     pub(super) directory: &'a Path,
@@ -34,11 +34,12 @@ pub(super) struct Binder<'a> {
     pub(super) columns: ColumnsSoFar<'a>,
 }
 
-/// The parameters that a manifest gives a step, each under the name that was probably meant.
+/// The parameters that a manifest sets for a step, each under its probable name.
 type Given<'n> = Vec<(&'static ParamSpec, &'n Node)>;
 
 impl Binder<'_> {
-    /// The step with its parameters, if nothing is wrong with them.
+    /// Returns the step with its parameters; `None` if any of them is invalid. Also returns the parameters that the
+    /// manifest sets.
     pub(super) fn bind(
         &mut self,
         step: &AuthoredStep,
@@ -69,7 +70,7 @@ impl Binder<'_> {
             }
             written.insert(param.name.to_owned(), used);
         }
-        // The parameters of a step whose id is wrong are checked under another.
+        // A step with an invalid id is checked under a substitute.
         let id = step.id.clone().or_else(|| StepId::new("step").ok());
         let bound = id.map(|id| registration.bind(id, &values));
         let (definition, problems) = match bound {
@@ -80,7 +81,7 @@ impl Binder<'_> {
         for problem in &problems {
             self.report(problem, step, registration, &given);
         }
-        // What other parameters say of columns is known, whatever is wrong with a condition or a number.
+        // The parameters that determine the columns remain known, whatever is wrong with a condition or a number.
         let stand_in = if definition.is_none() { stand_in(registration, &values, &problems) } else { None };
         let columns = definition.as_deref().or(stand_in.as_deref());
         let columns = columns.map(|definition| self.columns(step, registration, definition, &given, feeds));
@@ -99,8 +100,8 @@ impl Binder<'_> {
     }
 }
 
-/// A step of the same columns, if nothing is wrong with the parameters but such as columns do not depend on: conditions
-/// and numbers, for which others stand in.
+/// Returns a step with the same columns, in which substitutes replace invalid conditions and numbers, on which columns
+/// do not depend. `None` if any other parameter is invalid.
 fn stand_in(
     registration: &StepRegistration,
     values: &Map<String, Value>,
@@ -128,7 +129,7 @@ fn stand_in(
     registration.bind(StepId::new("step").ok()?, &values).ok()
 }
 
-/// The node at `path`, or the last one on the way to it with what is left of the path.
+/// Returns the node at `path`, or the last node on the way to it with the rest of the path.
 fn walk<'n, 'p>(mut node: &'n Node, mut path: &'p [PathPart]) -> (&'n Node, &'p [PathPart]) {
     while let Some((part, rest)) = path.split_first() {
         let inner = match (part, &node.value) {

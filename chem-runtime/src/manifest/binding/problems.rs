@@ -1,4 +1,4 @@
-//! What step types say of their parameters, at the place in the manifest that it is about.
+//! Reports the problems that step types find in their parameters, at their locations in the manifest.
 
 use std::ops::Range;
 
@@ -12,17 +12,17 @@ use super::{Binder, walk};
 use crate::manifest::template;
 use crate::step::{InvalidKind, InvalidParam, ParamProblem, ParamSpec, ParamType, PathPart, StepRegistration, listed};
 
-/// Where a value is wrong.
+/// The location of an invalid value.
 pub(super) struct Place {
     pub(super) span: Span,
-    /// What it is after filling in, if it is text.
+    /// The value with its placeholders filled in, if it is text.
     text: Option<String>,
-    /// The place of the flow parameter's value that it comes from, and the parameter's name.
+    /// The source and span of the flow parameter's value that it comes from, and the name of that parameter.
     pub(super) declared: Option<(Source, Span, String)>,
 }
 
 impl Place {
-    /// `diagnostic` with the place of the flow parameter's value, if the value comes from one.
+    /// Adds the location of the flow parameter's value to `diagnostic`, if the value comes from one.
     pub(super) fn shown_in(self, diagnostic: Diagnostic) -> Diagnostic {
         match self.declared {
             Some((source, span, name)) => diagnostic.with_secondary(&source, span, format!("the value of `{name}`")),
@@ -67,7 +67,7 @@ impl Binder<'_> {
     ) {
         let spec = registration.spec();
         match problem {
-            // What is given and wrong was reported when it was filled in, and so were unknown names.
+            // Parameters that are given and invalid were reported when they were filled in, and so were unknown names.
             ParamProblem::Missing { param } if given.iter().any(|(spec, _)| spec.name == *param) => {}
             ParamProblem::Unknown { .. } => {}
             ParamProblem::Missing { param } => {
@@ -90,7 +90,7 @@ impl Binder<'_> {
     fn invalid(&mut self, param: &ParamSpec, error: &InvalidParam, node: &Node) {
         let place = self.locate(node, &error.path, error.at.as_ref());
         if let InvalidKind::UnboundParam(name) = &error.kind {
-            // A parameter that is there and has no value is wrong itself, which has been said.
+            // A flow parameter without a value is invalid itself, which has been reported.
             if self.params.get(name).is_none() {
                 self.params.report_unknown(name, self.source, place.span, self.findings);
             }
@@ -120,7 +120,7 @@ impl Binder<'_> {
         self.findings.add(diagnostic);
     }
 
-    /// Where a part of a value stands: in the manifest, and where the parameter has its value that it comes from.
+    /// Locates a part of a value: in the manifest, and in the value of the flow parameter that it comes from.
     pub(super) fn locate(&self, node: &Node, path: &[PathPart], at: Option<&Range<usize>>) -> Place {
         let (reached, rest) = walk(node, path);
         let NodeValue::Text(text) = &reached.value else {
@@ -144,7 +144,7 @@ impl Binder<'_> {
     }
 }
 
-/// Whether values of this type are expressions, or are made of them.
+/// Whether values of this type are expressions or contain them.
 pub(super) fn is_expression(ty: &ParamType) -> bool {
     match ty {
         ParamType::Expression => true,
@@ -164,7 +164,7 @@ fn rule_of(error: &InvalidParam, ty: &ParamType) -> &'static Rule {
     }
 }
 
-/// What to add for a parameter that is missing.
+/// Returns the help for a missing parameter.
 fn advice(param: &ParamSpec, has_with: bool) -> String {
     let summary = param.doc.trim().lines().next().unwrap_or_default().trim_end_matches('.');
     let example = param.example.unwrap_or("…");
@@ -182,7 +182,7 @@ fn advice(param: &ParamSpec, has_with: bool) -> String {
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
-        // `SMILES of …` keeps its capitals.
+        // An acronym, as in `SMILES of …`, keeps its capitals.
         (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
             first.to_lowercase().chain(text.chars().skip(1)).collect()
         }

@@ -1,8 +1,8 @@
-//! The JSON Schema (2020-12) of manifests, from which editors complete and check what is written.
+//! The JSON Schema (2020-12) of manifests, which editors use for completion and checks.
 //!
-//! It says what can be said of a manifest without looking further than one step: keys, names, step types, and the
-//! parameters of each. It allows everything that a check allows. What feeds what, which parameters of the flow there are
-//! and whether a text can be read as what it should be stays with the check.
+//! It covers what is known from a single step: keys, names, step types, and the parameters of each. It accepts
+//! everything that a check accepts. Only the check covers the wiring, the flow parameters that exist, and the syntax of
+//! texts such as expressions.
 
 mod values;
 
@@ -14,7 +14,7 @@ use crate::step::{Registry, StepKind, StepSpec};
 /// The form of the names of flows and steps: see [`StepId`](crate::step::StepId).
 const NAME: &str = "^[a-z][a-z0-9_-]{0,63}$";
 
-/// The schema of manifests that use the step types of `registry`.
+/// Returns the schema of manifests that use the step types of `registry`.
 ///
 /// ```
 /// use chem_runtime::manifest::json_schema;
@@ -50,7 +50,7 @@ pub fn json_schema(registry: &Registry) -> Value {
                 "type": "array",
                 "minItems": 1,
                 "items": { "$ref": "#/$defs/step" },
-                // An editor that knows none but older drafts passes over this, and takes nothing right for wrong.
+                // An editor that knows only older drafts ignores this, and accepts every valid manifest.
                 "prefixItems": [{ "allOf": [{ "$ref": "#/$defs/step" }, source] }],
                 "contains": source,
                 "maxContains": 1,
@@ -61,7 +61,7 @@ pub fn json_schema(registry: &Registry) -> Value {
 }
 
 fn step(specs: &[&StepSpec]) -> Value {
-    // As an editor offers them.
+    // Editors offer these with their descriptions.
     let names: Vec<Value> =
         specs.iter().map(|spec| json!({ "const": spec.name, "description": spec.summary() })).collect();
     let by_type: Vec<Value> = specs
@@ -125,7 +125,7 @@ fn time() -> Value {
     json!({ "type": "string", "pattern": r"^\+?[0-9]+(ms|s|m|h)$" })
 }
 
-/// The parameters of a flow: texts, numbers, truth values, lists of them, and secrets.
+/// Returns the schema of flow parameters: texts, numbers, Booleans, lists of them, and secrets.
 fn params() -> Value {
     let scalar = ["string", "number", "boolean"];
     json!({

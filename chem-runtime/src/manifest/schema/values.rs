@@ -1,4 +1,4 @@
-//! What may stand under `inputs:` and `with:` of a step, by its type.
+//! The schemas of a step's `inputs:` and `with:`, by step type.
 
 use chem_manifest::{Findings, Source, yaml};
 use serde_json::{Map, Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use super::described;
 use crate::step::{ParamSpec, ParamType, StepSpec};
 
-/// A placeholder, by itself or in a text. What is between its braces is looked at by the check.
+/// A placeholder, by itself or in a text. Only the check looks up the name between its braces.
 const PLACEHOLDER: &str = r"\$\{[ \t]*params\.[A-Za-z_][A-Za-z0-9_]{0,63}[ \t]*\}";
 
-/// The definitions that those of the step types refer to.
+/// Returns the definitions that the schemas of step types refer to.
 pub(super) fn definitions() -> Map<String, Value> {
     let definition =
         |description: &str, pattern: String| described(json!({ "type": "string", "pattern": pattern }), description);
@@ -19,7 +19,7 @@ pub(super) fn definitions() -> Map<String, Value> {
     ])
 }
 
-/// What a step of this type has.
+/// Returns the schema of a step of this type.
 pub(super) fn step_type(spec: &StepSpec) -> Value {
     let inputs: Map<String, Value> = spec
         .inputs
@@ -46,7 +46,7 @@ pub(super) fn step_type(spec: &StepSpec) -> Value {
     schema
 }
 
-/// A parameter with all that is known of it.
+/// Returns the schema of a parameter, with its description, default and example.
 fn param(spec: &ParamSpec) -> Value {
     let doc: Vec<&str> = spec.doc.lines().map(str::trim).collect();
     let mut description = doc.join("\n").trim().to_owned();
@@ -63,7 +63,7 @@ fn param(spec: &ParamSpec) -> Value {
     schema
 }
 
-/// The example as the value that it is in YAML.
+/// Parses an example as YAML; an invalid example is a text.
 fn example_value(example: &str) -> Value {
     let mut findings = Findings::default();
     let node = yaml::parse(&Source::new("example", example), &mut findings);
@@ -71,12 +71,12 @@ fn example_value(example: &str) -> Value {
     value.unwrap_or_else(|| example.into())
 }
 
-/// What a value of type `ty` may be, within the bounds and choices of `spec`.
+/// Returns the schema of a value of type `ty`, within the bounds and choices of `spec`.
 fn value(spec: &ParamSpec, ty: &ParamType) -> Value {
     match ty {
         ParamType::Boolean => or_placeholder(json!({ "type": "boolean" })),
         ParamType::Integer { min, max } => {
-            // Bounds that the type has anyway are left out where the parameter's are narrower.
+            // A bound of the parameter replaces that of its type where it is narrower.
             let min = spec.min.filter(|bound| *bound > *min as f64).map_or(json!(min), number);
             let max = spec.max.filter(|bound| *bound < *max as f64).map_or(json!(max), number);
             or_placeholder(json!({ "type": "integer", "minimum": min, "maximum": max }))
@@ -97,7 +97,7 @@ fn value(spec: &ParamSpec, ty: &ParamType) -> Value {
     }
 }
 
-/// A secret, which is named by the environment variable that holds it.
+/// Returns the schema of a secret, which names the environment variable that contains it.
 pub(super) fn secret() -> Value {
     json!({
         "type": "object",
@@ -107,7 +107,7 @@ pub(super) fn secret() -> Value {
     })
 }
 
-/// `schema` within the bounds of `spec`.
+/// Adds the bounds of `spec` to `schema`.
 fn bounded(spec: &ParamSpec, mut schema: Value) -> Value {
     for (keyword, bound) in [("minimum", spec.min), ("maximum", spec.max)] {
         if let Some(bound) = bound {
@@ -117,17 +117,17 @@ fn bounded(spec: &ParamSpec, mut schema: Value) -> Value {
     schema
 }
 
-/// A bound, as a whole number if it is one.
+/// Converts a bound to JSON, as an integer if it is one.
 fn number(bound: f64) -> Value {
     if bound.fract() == 0.0 && bound.abs() < 2f64.powi(53) { (bound as i64).into() } else { bound.into() }
 }
 
-/// `schema`, or a placeholder whose parameter has such a value.
+/// Returns a schema that accepts `schema`, or a placeholder for such a value.
 fn or_placeholder(schema: Value) -> Value {
     or(schema, json!({ "$ref": "#/$defs/placeholder" }))
 }
 
-/// `one` or `other`, in one list of choices.
+/// Returns a schema that accepts `one` or `other`, in a single list of choices.
 fn or(one: Value, other: Value) -> Value {
     match one {
         Value::Object(mut members) => match members.remove("anyOf") {
