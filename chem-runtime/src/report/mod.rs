@@ -1,5 +1,5 @@
-//! Runs told to people and scripts: the one shape that `chem run`, `show` and `ls` print. What is said of step types is
-//! in `steps`.
+//! Reports on runs for people and scripts: the representation that `chem run`, `show` and `ls` print. `steps` describes
+//! step types.
 
 mod steps;
 mod warnings;
@@ -23,53 +23,53 @@ pub use warnings::Warning;
 /// A run as it is printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
-    /// The run.
+    /// The id of the run.
     pub flow_id: FlowId,
-    /// The flow's name.
+    /// The name of the flow.
     pub flow: String,
-    /// How it stands.
+    /// The status of the run.
     pub status: FlowStatus,
-    /// One letter for each event.
+    /// One letter for each event, in order.
     pub event_variants: String,
-    /// Which steps, in which order.
+    /// The hash of the step ids in order; `None` before the first event.
     pub definition_hash: Option<DefinitionHash>,
-    /// The flow's fingerprint once it is complete.
+    /// The flow fingerprint; `None` until the run is complete.
     pub flow_fingerprint: Option<Fingerprint>,
-    /// When it began and when its latest event was stored.
+    /// When the run began, and when its latest event was stored; `None` without events.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// The directory that the run's relative paths start from.
+    /// The directory that the run's relative paths start from; `None` if it was not recorded.
     pub directory: Option<PathBuf>,
-    /// The steps.
+    /// The steps, in the order of the flow.
     pub steps: Vec<StepReport>,
 }
 
 /// A step of a run as it is printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepReport {
-    /// Its name.
+    /// The id of the step.
     pub id: String,
-    /// Its step type.
+    /// The name of the step type.
     pub uses: String,
-    /// The step type's version.
+    /// The version of the step type.
     pub version: u32,
-    /// Its parameters, defaulted, with what an approval brought along in place of what the manifest says.
+    /// The parameters, including defaults. Data from an approval replaces the values of the manifest.
     pub params: Map<String, Value>,
-    /// Where it stands.
+    /// The status of the step.
     pub status: StepStatus,
-    /// Its fingerprint once it has started.
+    /// The fingerprint; `None` until the step has started.
     pub fingerprint: Option<Fingerprint>,
-    /// What it put out.
+    /// The outputs, in order; empty until the step has finished.
     pub outputs: Vec<OutputRef>,
-    /// The `StepFinished` whose outputs it took over, if it was not run itself.
+    /// The `StepFinished` event whose outputs were reused; `None` if the step was executed.
     pub reused: Option<EventAddress>,
-    /// Why it failed, with the causes.
+    /// The error message and its causes, if the step failed.
     pub error: Option<(String, Vec<String>)>,
-    /// What a person is asked before it starts, while that is open.
+    /// The question to answer before the step starts; `None` if no question is open.
     pub question: Option<UserInteractionRequested>,
 }
 
 impl RunReport {
-    /// The report of the run whose events these are.
+    /// Creates the report of a run from its events.
     pub fn of(flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, ReplayError> {
         let instance = replay(flow_id, events)?;
         Ok(Self {
@@ -109,7 +109,7 @@ impl RunReport {
         }
     }
 
-    /// The step that failed, if one did.
+    /// Returns the failed step with its error message and causes; `None` if no step failed.
     pub fn failed_step(&self) -> Option<(&StepReport, &str, &[String])> {
         self.steps.iter().find_map(|step| {
             let (message, causes) = step.error.as_ref()?;
@@ -117,12 +117,12 @@ impl RunReport {
         })
     }
 
-    /// What a person has to decide before the run goes on.
+    /// Returns the question that a person must answer before the run continues.
     pub fn question(&self) -> Option<&UserInteractionRequested> {
         self.steps.iter().find_map(|step| step.question.as_ref())
     }
 
-    /// The report as `run` and `show` print it for scripts.
+    /// Returns the report as JSON, as `run` and `show` print it.
     pub fn to_json(&self) -> Value {
         let steps: Vec<Value> = self.steps.iter().map(StepReport::to_json).collect();
         let error = self
@@ -150,10 +150,10 @@ impl RunReport {
         object.into()
     }
 
-    /// The files that the run's sinks have written, in order.
+    /// Returns the files that the run's sinks have written, in order. Excludes reused steps.
     ///
     /// # Errors
-    /// What the store or an artifact in it has to complain of.
+    /// Returns the error of the store, or of an artifact in it.
     pub fn files_written(&self, store: &dyn EventStore) -> Result<Vec<FileWritten>, StoreError> {
         let mut files = Vec::new();
         let ran = self.steps.iter().filter(|step| step.reused.is_none());
@@ -168,24 +168,24 @@ impl RunReport {
     }
 }
 
-/// The records that a step could not use.
+/// The records that a step refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused<'a> {
-    /// The step.
+    /// The id of the step.
     pub step: &'a str,
-    /// How many there are.
+    /// The number of refused records.
     pub records: usize,
-    /// How many it could use. `None` where its main output has no rows, as a file has none.
+    /// The number of accepted records; `None` if the main output has no rows, as a file has none.
     pub used: Option<usize>,
-    /// The table of them, with the reasons.
+    /// The table of the refused records, with the reasons.
     pub table: ArtifactHash,
 }
 
 impl RunReport {
-    /// The records that were refused, by the steps that refused any.
+    /// Returns the refused records of each step that refused any.
     ///
     /// # Errors
-    /// What the store or an artifact in it has to complain of.
+    /// Returns the error of the store, or of an artifact in it.
     pub fn refused(&self, store: &dyn EventStore) -> Result<Vec<Refused<'_>>, StoreError> {
         let rows = |output: &OutputRef| -> Result<Option<usize>, StoreError> {
             let Some(root) = store.artifact(output.hash)? else { return Ok(None) };
@@ -226,7 +226,7 @@ fn params_of(recorded: &Map<String, Value>, state: &StepState) -> Map<String, Va
     recorded.iter().chain(given).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// A run of a list, as `ls` prints it for scripts: the report without its steps.
+/// Returns a run of a list as JSON, as `ls` prints it: the report without its steps.
 pub fn summary_json(summary: &FlowSummary) -> Value {
     let definition_hash = match &summary.first.kind {
         crate::event::FlowEventKind::FlowInitialized(initialized) => Some(initialized.definition_hash),
@@ -242,10 +242,10 @@ pub fn summary_json(summary: &FlowSummary) -> Value {
     })
 }
 
-/// An event as `log` prints it for scripts.
+/// Returns an event as JSON, as `log` prints it.
 ///
 /// # Errors
-/// Never for an event that a store has given back.
+/// Never for an event that a store has returned.
 pub fn event_json(event: &FlowEvent) -> Result<Value, crate::fingerprint::CanonicalError> {
     Ok(json!({
         "seq": event.seq,

@@ -1,10 +1,10 @@
-//! Step types told to people: what is said of a parameter, and the reference of all step types as Markdown.
+//! Describes step types: the facts about a parameter, and the reference of all step types as Markdown.
 
 use std::fmt::Write as _;
 
 use crate::step::{OutputSpec, ParamSpec, ParamType, StepSpec};
 
-/// What stands above the reference.
+/// The text above the reference.
 const PREAMBLE: &str = "\
 # Step types
 
@@ -12,7 +12,7 @@ What `chem steps NAME` says of each step type that the program brings along. Thi
 the step functions; a test keeps it so. The examples run as they stand from the directory [`flows`](../flows).
 ";
 
-/// What is known of a parameter's values: type, unit, bounds, and what it is where a manifest leaves it out.
+/// Describes a parameter's values: type, unit, bounds, and default.
 pub fn param_facts(param: &ParamSpec) -> Vec<String> {
     let ty = match (param.ty)() {
         ParamType::Optional(inner) => *inner,
@@ -35,12 +35,12 @@ pub fn param_facts(param: &ParamSpec) -> Vec<String> {
     facts
 }
 
-/// The family of a step type: what stands before the dot.
+/// Returns the family of a step type: the part of its name before the dot.
 pub fn family(spec: &StepSpec) -> &'static str {
     spec.name.split('.').next().unwrap_or_default()
 }
 
-/// The reference of these step types, which are in the order of their names.
+/// Returns the reference of these step types, which must be sorted by name.
 pub fn step_reference(specs: &[&StepSpec]) -> String {
     let mut page = PREAMBLE.to_owned();
     page.push_str("\n| step type | kind | what it does |\n|---|---|---|\n");
@@ -88,7 +88,7 @@ fn entry(page: &mut String, spec: &StepSpec) {
     }
 }
 
-/// What an output is, in words.
+/// Describes the kind of an output.
 pub fn output_kind(output: &OutputSpec) -> String {
     if output.kind_of_input { "of the kind of the first input".to_owned() } else { output.kind.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! What a run that has gone well should not pass over in silence: a step that refused most of its records.
+//! Warnings about a successful run: a step that refused most of its records.
 
 use serde::Serialize;
 
@@ -10,26 +10,26 @@ use crate::store::{EventStore, StoreError, StoredArtifacts};
 /// A step that refused more than half of its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// The step.
+    /// The id of the step.
     pub step: String,
-    /// The whole of it in words.
+    /// The complete warning as a sentence.
     pub message: String,
-    /// How many records it refused.
+    /// The number of refused records.
     pub refused: usize,
-    /// How many it was given.
+    /// The number of all records that the step received.
     pub records: usize,
-    /// The commonest reason, as it was given for the first of them.
+    /// The most common reason, as given for the first record with it.
     pub reason: Option<String>,
-    /// How many were refused for that reason.
+    /// The number of records refused for that reason.
     pub for_reason: usize,
 }
 
 impl RunReport {
-    /// The steps that refused more than half of their records, where it is known how many those are. What they refused is in
-    /// the store, also for a step whose result was reused.
+    /// Returns the steps that refused more than half of their records, if the number of records is known. Includes
+    /// reused steps, whose refused records are in the store too.
     ///
     /// # Errors
-    /// What the store or an artifact in it has to complain of.
+    /// Returns the error of the store, or of an artifact in it.
     pub fn warnings(&self, store: &dyn EventStore) -> Result<Vec<Warning>, StoreError> {
         let mut warnings = Vec::new();
         for refused in self.refused(store)? {
