@@ -1,4 +1,4 @@
-//! A step type with its parameters as a step of a flow: what the engine runs.
+//! Binds a step type and its parameters to a name in a flow, as a step that the engine can run.
 
 use chem_manifest::StepId;
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ pub struct Bound<S> {
 }
 
 impl<S: Step> Bound<S> {
-    /// `step` under the name `id`.
+    /// Gives `step` the name `id`.
     pub fn new(id: StepId, step: S) -> Self {
         Self { id, step }
     }
@@ -64,8 +64,8 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn params(&self) -> Result<Map<String, Value>, StepError> {
         let params = self.step.to_params();
-        // A parameter struct made in Rust may hold what a manifest could not say, such as NaN. What does not read back
-        // must not be recorded.
+        // A parameter struct made in Rust may hold values that a manifest cannot express, such as NaN. Values that do
+        // not read back must not be recorded.
         match S::from_params(&params) {
             Ok(_) => Ok(params),
             Err(problems) => {

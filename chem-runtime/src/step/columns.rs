@@ -1,8 +1,8 @@
-//! The columns of tables before there are tables: what a step says of its output, so that a name that no earlier step
-//! produces is found in the manifest and not in the middle of a run.
+//! Predicts the columns of tables before a flow runs, so that the check of a manifest finds a column name that no
+//! earlier step produces, rather than a run that is half done.
 //!
-//! A step says it with a function that `#[step(…, columns = function)]` names. Where nothing is said nothing is known,
-//! and of what is not known nothing is called wrong.
+//! A step predicts the columns of its output with the function named in `#[step(…, columns = function)]`. Without one
+//! they are unknown, and no name is reported as missing from unknown columns.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -27,20 +27,20 @@ use super::place::place_of;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Columns {
-    /// They are not known.
+    /// Nothing is known about the columns.
     #[default]
     Unknown,
-    /// These, in this order, and no others.
+    /// Exactly these columns, in this order.
     Known(Vec<Box<str>>),
 }
 
 impl Columns {
-    /// Just these.
+    /// Creates [`Known`](Self::Known) columns with these names.
     pub fn known<N: Into<Box<str>>>(names: impl IntoIterator<Item = N>) -> Self {
         Self::Known(names.into_iter().map(Into::into).collect())
     }
 
-    /// With these after the others. One that is there already stays at its place.
+    /// Appends these columns. One that already exists keeps its position.
     pub fn with<N: Into<Box<str>>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let Self::Known(mut columns) = self else { return Self::Unknown };
         let mut there: HashSet<Box<str>> = columns.iter().cloned().collect();
@@ -53,7 +53,7 @@ impl Columns {
         Self::Known(columns)
     }
 
-    /// Without these.
+    /// Removes these columns.
     pub fn without<N: AsRef<str>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let Self::Known(mut columns) = self else { return Self::Unknown };
         let names: Vec<N> = names.into_iter().collect();
@@ -62,7 +62,7 @@ impl Columns {
         Self::Known(columns)
     }
 
-    /// Their names, if they are known.
+    /// Returns the names, or `None` if the columns are unknown.
     pub fn names(&self) -> Option<&[Box<str>]> {
         match self {
             Self::Unknown => None,
@@ -71,7 +71,7 @@ impl Columns {
     }
 }
 
-/// What a step may look at to say which columns its output will have, besides its parameters.
+/// What a step may use besides its parameters to predict the columns of its output.
 #[derive(Debug)]
 pub struct ColumnContext<'a> {
     inputs: &'a [(&'a str, Option<Columns>)],
@@ -80,38 +80,39 @@ pub struct ColumnContext<'a> {
 }
 
 impl<'a> ColumnContext<'a> {
-    /// For a step that is fed `inputs`, by the names of its ports, with nothing for one that is left open, in a flow whose paths start from `directory` and whose
-    /// earlier steps write the files `written`, as absolute paths without links.
+    /// Creates the context of a step. `inputs` holds the columns at each port by the port's name, `None` for a port
+    /// left open. The flow's relative paths start at `directory`, and its earlier steps write the files `written`, as
+    /// absolute paths without links.
     pub fn new(inputs: &'a [(&'a str, Option<Columns>)], directory: &'a Path, written: &'a HashSet<PathBuf>) -> Self {
         Self { inputs, directory, written }
     }
 
-    /// The columns of the table that feeds `port`.
+    /// Returns the columns of the table that feeds `port`, unknown if none does.
     pub fn input(&self, port: &str) -> Columns {
         self.inputs.iter().find(|(name, _)| *name == port).and_then(|(_, columns)| columns.clone()).unwrap_or_default()
     }
 
-    /// The columns of the table that feeds the step's first port.
+    /// Returns the columns of the table that feeds the step's first port, unknown if none does.
     pub fn first_input(&self) -> Columns {
         self.inputs.first().and_then(|(_, columns)| columns.clone()).unwrap_or_default()
     }
 
-    /// Whether something is wired to `port`.
+    /// Returns whether `port` is wired.
     pub fn is_wired(&self, port: &str) -> bool {
         self.inputs.iter().any(|(name, columns)| *name == port && columns.is_some())
     }
 
-    /// A path of the manifest, from where this process is.
+    /// Resolves a path of the manifest for use by this process.
     pub fn path(&self, path: &str) -> PathBuf {
         self.directory.join(path)
     }
 
-    /// The first 64 KiB of a file that is there already, or all of a shorter one. `None` for one that cannot be read,
-    /// and for one that an earlier step of the flow writes anew.
+    /// Returns the first 64 KiB of an existing file, or all of a shorter one. `None` if it cannot be read, or if an
+    /// earlier step of the flow overwrites it.
     pub fn beginning(&self, file: &InputFile) -> Option<Vec<u8>> {
         const BYTES: u64 = 64 << 10;
         let path = self.path(file.as_str());
-        // A pipe would be waited for, and what is taken out of it be gone.
+        // Reading from a pipe would block, and consume its data.
         if !path.is_file() || self.written.contains(&place_of(&path)) {
             return None;
         }
@@ -121,38 +122,38 @@ impl<'a> ColumnContext<'a> {
     }
 }
 
-/// For `#[step(…, columns = same_columns)]`: the output has the columns of the table that feeds the first port.
+/// Returns the columns of the table that feeds the first port, for `#[step(…, columns = same_columns)]`.
 pub fn same_columns<S>(_: &S, context: &ColumnContext<'_>) -> Columns {
     context.first_input()
 }
 
-/// A column that a parameter names.
+/// A reference to a column in a parameter's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnReference {
-    /// Its name.
+    /// The name of the column.
     pub name: String,
-    /// Where in the parameter's value it is named.
+    /// The location of the reference in the parameter's value.
     pub path: Vec<PathPart>,
-    /// The bytes of the text there; none for all of it.
+    /// The range in the text there, in bytes; `None` for all of it.
     pub at: Option<Range<usize>>,
 }
 
 impl ColumnReference {
-    /// All of a value names the column `name`.
+    /// Creates a reference to the column `name` that is the whole value.
     pub fn to(name: &str) -> Self {
         Self { name: name.to_owned(), path: Vec::new(), at: None }
     }
 
-    /// The same, seen from one level further out.
+    /// Prepends `part` to the path, for a value that contains the reference.
     pub fn within(mut self, part: PathPart) -> Self {
         self.path.insert(0, part);
         self
     }
 }
 
-/// A parameter that names a column. A check sees that an earlier step produces it.
+/// A parameter that names a column. A check verifies that an earlier step produces it.
 ///
-/// It reads from text and compares with text:
+/// Converts from text and to text:
 ///
 /// ```
 /// use chem_runtime::step::ColumnName;
@@ -164,7 +165,7 @@ impl ColumnReference {
 pub struct ColumnName(Box<str>);
 
 impl ColumnName {
-    /// The name.
+    /// Returns the name of the column.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,12 +1,12 @@
-//! Keeping a run within a folder, for manifests that come from somebody else.
+//! Confines a run to a folder, for manifests from other authors.
 
 use std::path::{Path, PathBuf};
 
 use super::error::StepError;
 use super::place::place_of;
 
-/// The folder that the files of a run have to lie in, with links resolved, and whether the run may start programs, which
-/// nothing can confine.
+/// The folder that must contain all files of a run, with links resolved, and whether the run may start programs, which
+/// cannot be confined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confinement {
     root: PathBuf,
@@ -14,26 +14,26 @@ pub struct Confinement {
 }
 
 impl Confinement {
-    /// Confines a run to `folder`; it may start no programs.
+    /// Confines a run to `folder`, and forbids it to start programs.
     pub fn to(folder: &Path) -> Self {
         Self { root: place_of(folder), programs: false }
     }
 
-    /// The same, but the run may start programs.
+    /// Allows the run to start programs.
     pub fn allowing_programs(mut self) -> Self {
         self.programs = true;
         self
     }
 
-    /// Whether `path` lies in the folder, wherever links lead.
+    /// Returns whether `path`, with links resolved, is in the folder.
     pub fn holds(&self, path: &Path) -> bool {
         place_of(path).starts_with(&self.root)
     }
 
-    /// Checks that `path` lies in the folder.
+    /// Checks that `path` is in the folder.
     ///
     /// # Errors
-    /// Names both.
+    /// Fails with a message that names both.
     pub(super) fn check(&self, path: &Path, verb: &str) -> Result<(), StepError> {
         if self.holds(path) {
             return Ok(());
@@ -48,7 +48,7 @@ impl Confinement {
     /// Checks that the run may start programs.
     ///
     /// # Errors
-    /// Says how to allow it.
+    /// Fails with a message that says how to allow it.
     pub(super) fn check_program(&self, name: &str) -> Result<(), StepError> {
         if self.programs {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a step is given when it runs.
+//! Defines what the engine passes to a running step.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::artifact::{ArtifactSource, ArtifactValue, Handed};
 use crate::cancel::CancelToken;
 use crate::fingerprint::{ArtifactHash, to_json};
 
-/// What a step is given when it runs: its inputs, the run's files, and ways to report and to be stopped.
+/// The context of a running step: its inputs, the files of the run, signals, progress and cancellation.
 pub struct ExecutionContext<'a> {
     step: &'a StepId,
     inputs: &'a Inputs,
@@ -26,7 +26,7 @@ pub struct ExecutionContext<'a> {
 }
 
 impl<'a> ExecutionContext<'a> {
-    /// A context. The engine makes one for each step that it runs; tests of a single step make their own.
+    /// Creates a context. The engine creates one for each step that it runs; tests of a single step create their own.
     pub fn new(
         step: &'a StepId,
         inputs: &'a Inputs,
@@ -38,20 +38,21 @@ impl<'a> ExecutionContext<'a> {
         Self { step, inputs, artifacts, files, cancel, progress, signals: Mutex::default() }
     }
 
-    /// The step that runs.
+    /// Returns the ID of the running step.
     pub fn step_id(&self) -> &StepId {
         self.step
     }
 
-    /// The value at `port`: the one that an earlier step handed on, or else read back from its artifact.
+    /// Returns the value at `port`: the one that an earlier step passed on in this process, or else the one read from
+    /// its artifact.
     ///
     /// # Errors
-    /// Says that nothing is wired to the port, or why the artifact does not read.
+    /// Fails if nothing is wired to the port, or if the artifact cannot be read.
     pub fn input<T: ArtifactValue>(&self, port: &str) -> Result<Input<T>, StepError> {
         self.optional_input(port)?.ok_or_else(|| StepError::new(format!("nothing is wired to the input `{port}`")))
     }
 
-    /// The same for a port that may be left open.
+    /// Returns the value at `port` like [`input`](Self::input), or `None` if nothing is wired to it.
     pub fn optional_input<T: ArtifactValue>(&self, port: &str) -> Result<Option<Input<T>>, StepError> {
         let Some(wired) = self.inputs.0.get(port) else {
             return Ok(None);
@@ -63,22 +64,23 @@ impl<'a> ExecutionContext<'a> {
         Ok(Some(Arc::new(T::unpack(&root, self.artifacts)?).into()))
     }
 
-    /// The hash of the artifact at `port`.
+    /// Returns the hash of the artifact at `port`, or `None` if nothing is wired to it.
     pub fn input_hash(&self, port: &str) -> Option<ArtifactHash> {
         self.inputs.0.get(port).map(|wired| wired.hash)
     }
 
-    /// Where stored artifacts are read from.
+    /// Returns the source of stored artifacts.
     pub fn artifacts(&self) -> &dyn ArtifactSource {
         self.artifacts
     }
 
-    /// The files of the run.
+    /// Returns the files of the run.
     pub fn files(&self) -> &Files {
         self.files
     }
 
-    /// Says something that is not an output. It is stored as a `StepSignal` event before the step's end.
+    /// Records a signal: data about the step that is not one of its outputs. It is stored as a `StepSignal` event,
+    /// before the event that ends the step.
     pub fn signal(&self, name: &str, data: &impl Serialize) -> Result<(), StepError> {
         let data = to_json(data).map_err(|error| {
             StepError::context(format!("the signal `{}` cannot be stored", name.replace('\0', "\\0")), error)
@@ -88,13 +90,13 @@ impl<'a> ExecutionContext<'a> {
         Ok(())
     }
 
-    /// Says that `done` records are done, of `total` if that is known. Cheap enough to call every few records.
+    /// Reports that `done` records are done, of `total` if that is known. Cheap enough to call every few records.
     pub fn progress(&self, done: u64, total: Option<u64>) {
         self.progress.step_progress(self.step, done, total);
     }
 
-    /// An error once the run is asked to stop. A step that works for long asks every few records, and passes it on by
-    /// `?`.
+    /// Returns an error once the run is asked to stop. A step that works for long calls this every few records and
+    /// passes the error on with `?`.
     pub fn check_cancelled(&self) -> Result<(), StepError> {
         if self.cancel.is_cancelled() { Err(StepError::interrupted()) } else { Ok(()) }
     }
@@ -114,24 +116,24 @@ struct Wired {
 }
 
 impl Inputs {
-    /// Wires the artifact named `hash` to `port`, with the value that was handed on if there is one.
+    /// Wires the artifact with this `hash` to `port`, with the value that was passed on in this process, if any.
     pub fn wire(&mut self, port: impl Into<String>, hash: ArtifactHash, handed: Option<Handed>) {
         self.0.insert(port.into(), Wired { hash, handed });
     }
 
-    /// The hash at each port.
+    /// Returns the hash of the artifact at each port.
     pub fn hashes(&self) -> BTreeMap<String, ArtifactHash> {
         self.0.iter().map(|(port, wired)| (port.clone(), wired.hash)).collect()
     }
 }
 
-/// Hears how a step gets on. Calls may come from any thread.
+/// Receives progress reports. Calls may come from any thread.
 pub trait Progress: Send + Sync {
-    /// `done` records are done, of `total` if that is known.
+    /// Reports that `done` records of `step` are done, of `total` if that is known.
     fn step_progress(&self, step: &StepId, done: u64, total: Option<u64>);
 }
 
-/// Hears and says nothing.
+/// Ignores progress reports.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

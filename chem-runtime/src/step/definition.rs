@@ -1,4 +1,4 @@
-//! What the engine knows of a step.
+//! Defines the engine's view of a step.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ use crate::event::{StepKind, StepPolicy};
 /// A step type's name and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StepTypeRef<'a> {
-    /// Its name, such as `molecules.filter`.
+    /// For example `molecules.filter`.
     pub name: &'a str,
-    /// Raised whenever the same inputs and parameters would give another result.
+    /// Increased whenever the same inputs and parameters would give a different result.
     pub version: u32,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for StepTypeRef<'_> {
 
 /// One use of a step type in a flow.
 ///
-/// Functions under `#[step]` get an implementation. By hand, `id`, `kind` and `run` are enough:
+/// Functions under `#[step]` get an implementation. A manual one needs only `id`, `kind` and `run`:
 ///
 /// ```
 /// use chem_runtime::step::*;
@@ -53,83 +53,85 @@ impl fmt::Display for StepTypeRef<'_> {
 /// # assert_eq!(greeting.step_type().to_string(), "greet@1");
 /// ```
 pub trait StepDefinition: Send + Sync {
-    /// The step's name in its flow.
+    /// Returns the step's name in its flow.
     fn id(&self) -> &StepId;
 
-    /// Source, transform or sink.
+    /// Returns whether the step is a source, a transform or a sink.
     fn kind(&self) -> StepKind;
 
-    /// The step type, which is part of the fingerprint. A step written by hand is its own type, at version 1, unless it
-    /// says otherwise.
+    /// Returns the step type, which is part of the fingerprint. By default the name is the step's ID, at version 1.
     fn step_type(&self) -> StepTypeRef<'_> {
         StepTypeRef { name: self.id().as_str(), version: 1 }
     }
 
-    /// What it takes. By default nothing for a source and one input of any kind, called `input`, for the others.
+    /// Returns the input ports. By default a source has none, and other steps have one of any kind, called `input`.
     fn inputs(&self) -> &[PortSpec] {
         if self.kind() == StepKind::Source { &[] } else { &[PortSpec::ANY] }
     }
 
-    /// What it gives. By default one output of any kind; a sink's outputs cannot be wired.
+    /// Returns the outputs. By default there is one of any kind. A sink's outputs cannot be wired.
     fn outputs(&self) -> &[OutputSpec] {
         &[OutputSpec::ANY]
     }
 
-    /// Its parameters with their defaults filled in, as the log records them.
+    /// Returns the parameters with defaults filled in, as the log records them.
     fn params(&self) -> Result<Map<String, Value>, StepError> {
         Ok(Map::new())
     }
 
-    /// Its parameters as they are hashed: like [`params`](Self::params), with the content of each input file in place
-    /// of its path.
+    /// Returns the parameters as they are hashed: like [`params`](Self::params), with the content of each input file in
+    /// place of its path.
     fn identity(&self, _files: &Files) -> Result<Map<String, Value>, StepError> {
         self.params()
     }
 
-    /// Whether a finished result of the same work may stand in for running the step. By default not: a step written by
-    /// hand may share its name with another that does something else.
+    /// Returns whether a stored result of the same work may replace running the step. False by default, since a step
+    /// written by hand may share its name with another that does something else.
     fn is_reusable(&self) -> bool {
         false
     }
 
-    /// A hash of the code that does its work, if there is one: two results of one version and of other code need not be the
-    /// same, and who develops the step is warned where one stands in for the other. It is of no fingerprint.
+    /// Returns a hash of the code that does the work, if there is one. Results of the same version but different code
+    /// may differ, so the step's developer is warned when one replaces the other. The hash is not part of any
+    /// fingerprint.
     fn code(&self) -> Option<&str> {
         None
     }
 
-    /// Whether its work leaves something behind besides its outputs, such as a file. By default that of a sink does. All
-    /// other work that is reusable may be done again and nobody would know, so that it need not wait for the log.
+    /// Returns whether the work has effects besides the outputs, such as writing a file. By default only a sink's work
+    /// has. Reusable work without effects can be repeated unnoticed, so it need not wait for the log.
     fn has_effects(&self) -> bool {
         self.kind() == StepKind::Sink
     }
 
-    /// The columns of its inputs that its parameters name, each with the parameter. A check sees that they are there.
+    /// Returns the columns of the inputs that the parameters name, each with its parameter. A check verifies that they
+    /// exist.
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
         Vec::new()
     }
 
-    /// The columns of its main output, as far as they are known before it runs.
+    /// Returns the columns of the main output, as far as they are known before the step runs.
     fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
         Columns::Unknown
     }
 
-    /// What would keep it from succeeding, as far as that can be told before it runs. A check of a manifest reports it.
+    /// Returns what would prevent the step from succeeding, as far as that is known before it runs. Checking a manifest
+    /// reports it.
     fn check(&self, _context: &ColumnContext<'_>) -> Vec<Misfit> {
         Vec::new()
     }
 
-    /// Does the work. A panic is caught and becomes a failure.
+    /// Runs the step. The engine catches a panic and turns it into a failure.
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult;
 }
 
-/// A step before it is wired: the step, and what its author said of its inputs.
+/// A step that is not wired yet, with the wiring and the policy that its author gave.
 pub struct PlannedStep {
-    /// The step.
+    /// The definition that the engine will run.
     pub step: Box<dyn StepDefinition>,
-    /// For some of its ports, the output that feeds it: `step` or `step.output`.
+    /// The wiring of some ports: the port, and the output that feeds it, as `step` or `step.output`.
     pub inputs: Vec<(String, String)>,
-    /// How it is run: no part of any fingerprint.
+    /// The retries, timeout and gate. Not part of any fingerprint.
     pub policy: StepPolicy,
 }
 
@@ -139,55 +141,55 @@ impl From<Box<dyn StepDefinition>> for PlannedStep {
     }
 }
 
-/// What came of running a step.
+/// The outcome of running a step.
 #[derive(Debug)]
 pub enum StepRunResult {
-    /// It did its work.
+    /// The step succeeded.
     Success {
-        /// What it put out, in the order of [`StepDefinition::outputs`].
+        /// The outputs, in the order of [`StepDefinition::outputs`].
         outputs: Vec<StepOutput>,
-        /// What it had to say besides.
+        /// The signals to record besides those sent through the context.
         signals: Vec<Signal>,
     },
-    /// It could not.
+    /// The step failed or was interrupted.
     Failure {
-        /// Why.
+        /// The reason, in words for the author of the flow.
         error: StepError,
-        /// What it had to say before.
+        /// The signals to record besides those sent through the context.
         signals: Vec<Signal>,
     },
 }
 
 impl StepRunResult {
-    /// Success without signals of its own; those sent through the context are added by the engine.
+    /// Returns a success without signals. The engine adds those sent through the context.
     pub fn success(outputs: impl IntoIterator<Item = StepOutput>) -> Self {
         Self::Success { outputs: outputs.into_iter().collect(), signals: Vec::new() }
     }
 
-    /// Failure without signals of its own; those sent through the context are added by the engine.
+    /// Returns a failure without signals. The engine adds those sent through the context.
     pub fn failure(error: StepError) -> Self {
         Self::Failure { error, signals: Vec::new() }
     }
 }
 
-/// An output of a step: its artifact, and the typed value that the next step is handed if it runs in this process.
+/// An output of a step: its artifact, and the typed value for later steps in the same process.
 #[derive(Clone)]
 pub struct StepOutput {
-    /// Which output of the step.
+    /// The name of the output, such as `main`.
     pub name: &'static str,
-    /// The artifact.
+    /// The artifact, ready to be stored.
     pub packed: Packed,
-    /// The value that the artifact was made from.
+    /// The value that was packed, or `None` if later steps must read the artifact.
     pub handed: Option<Handed>,
 }
 
 impl StepOutput {
-    /// The main output, from an artifact made by hand.
+    /// Returns the main output, from an artifact made by hand.
     pub fn main(packed: Packed) -> Self {
         Self { name: super::port::MAIN_OUTPUT, packed, handed: None }
     }
 
-    /// The output `name` with `value`, packed here and handed on as it is.
+    /// Packs `value` as the output `name`, and keeps it for later steps in the same process.
     pub fn of<T: ArtifactValue>(name: &'static str, value: T) -> Result<Self, StepError> {
         let (packed, handed) = value.pack_and_hand_on()?;
         Ok(Self { name, packed, handed: Some(handed) })
@@ -200,12 +202,12 @@ impl fmt::Debug for StepOutput {
     }
 }
 
-/// Something a step says that is not an output: a count, a warning, a choice and its reason.
+/// Data about a step that is not one of its outputs: a count, a warning, a choice and its reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signal {
-    /// What kind of thing it is.
+    /// The kind of signal, chosen by the step.
     pub name: String,
-    /// The thing.
+    /// The signal's payload.
     pub data: Value,
 }
 

@@ -1,6 +1,6 @@
-//! What a step type's doc comment says, part by part: the help of `chem steps` and the reference.
+//! Splits a step type's doc comment into parts, for the help of `chem steps` and the reference.
 //!
-//! The text comes first. Two sections may follow it, in this order or the other:
+//! The text comes first. Two optional sections follow, in any order:
 //!
 //! ````text
 //! /// Keeps the molecules for which a condition holds.
@@ -18,20 +18,20 @@
 //! /// - The condition compares text with a number.
 //! ````
 //!
-//! Anything else stays in the text. Whether an example runs is for tests to find out.
+//! Everything else remains in the text. Tests check that the examples run.
 
-/// A step type's doc comment in its parts.
+/// The parts of a step type's doc comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StepDoc {
     /// What the step does: everything outside the sections.
     pub text: String,
-    /// A manifest that runs, from the directory `flows` of the repository: the first fenced block under `# Example`.
+    /// A manifest that runs in the directory `flows` of the repository: the first fenced block under `# Example`.
     pub example: Option<String>,
     /// How the step can fail: the items of the list under `# Errors`, each on one line.
     pub errors: Vec<String>,
 }
 
-/// Which part a line belongs to.
+/// The part that a line belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Text,
@@ -40,7 +40,7 @@ enum Part {
 }
 
 impl StepDoc {
-    /// Takes `doc` apart.
+    /// Splits `doc` into its parts.
     pub fn of(doc: &str) -> Self {
         let (mut text, mut example, mut errors) = (String::new(), None::<String>, Vec::<String>::new());
         let (mut part, mut fenced, mut example_is_whole) = (Part::Text, false, false);

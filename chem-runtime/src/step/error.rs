@@ -1,14 +1,14 @@
-//! Why a step failed, in words for the person who wrote the flow.
+//! Describes why a step failed, in words for the author of the flow.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::cancel;
 
-/// A step's failure: a message, and what it came from.
+/// A step's failure: a message and its cause.
 ///
-/// Every error type converts into it by `?`. [`StepError::new`] says it in the step's own words, and
-/// [`context`](StepError::context) puts words before a cause.
+/// Every error type converts into it with `?`. [`StepError::new`] takes a message alone, and
+/// [`context`](StepError::context) puts a message before a cause.
 pub struct StepError {
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -18,26 +18,26 @@ pub struct StepError {
 }
 
 impl StepError {
-    /// A failure in the step's own words: lower case, no full stop, values in backticks.
+    /// Creates a failure with a message: lower case, no full stop, values in backticks.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), source: None, interrupted: false, transient: false, left_behind: false }
     }
 
-    /// A failure with what it came from. If that is an [`Interrupted`](super::Interrupted), the step was asked to stop and has
-    /// not failed.
+    /// Creates a failure with a message and a cause. If the cause is an [`Interrupted`](super::Interrupted), the step
+    /// was asked to stop and has not failed.
     pub fn context(message: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let source = source.into();
         let interrupted = cancel::is_interruption(source.as_ref());
         Self { source: Some(source), interrupted, ..Self::new(message) }
     }
 
-    /// What a step returns when it stops because it was asked to. The run is then not failed and can be resumed.
+    /// Creates the error of a step that stops because it was asked to. The run has then not failed and can be resumed.
     pub fn interrupted() -> Self {
         Self { interrupted: true, ..Self::new("interrupted") }
     }
 
-    /// Says that the failure may pass: the same work may succeed a little later, as where a server was busy. Where the
-    /// manifest has a `retry:` for the step, it is then tried again.
+    /// Marks the failure as transient: the same work may succeed later, for example if a server was busy. If the
+    /// manifest has a `retry:` for the step, the engine then retries it.
     ///
     /// ```
     /// use chem_runtime::step::StepError;
@@ -49,33 +49,33 @@ impl StepError {
         self
     }
 
-    /// Says that the step may be working still, so that another attempt would work beside it.
+    /// Records that the step may still be running, so that another attempt would run beside it.
     pub(crate) fn left_behind(mut self) -> Self {
         self.left_behind = true;
         self
     }
 
-    /// Whether the step may be working still.
+    /// Returns whether the step may still be running.
     pub(crate) fn is_left_behind(&self) -> bool {
         self.left_behind
     }
 
-    /// Whether the failure may pass.
+    /// Returns whether the failure is transient.
     pub fn is_transient(&self) -> bool {
         self.transient
     }
 
-    /// Whether the step stopped because it was asked to.
+    /// Returns whether the step stopped because it was asked to.
     pub fn is_interrupted(&self) -> bool {
         self.interrupted
     }
 
-    /// What was wrong, without its causes.
+    /// Returns the message, without causes.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The causes, outermost first, without those that only repeat the message before them.
+    /// Returns the causes, outermost first, without those that only repeat the message before them.
     pub fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
         let mut next: Option<&(dyn Error + 'static)> = self.source.as_deref().map(|source| source as _);
@@ -106,21 +106,21 @@ impl fmt::Debug for StepError {
     }
 }
 
-// Like anyhow's, this type is no `Error` itself, so that every error converts into it.
+// Like anyhow's, this type does not implement `Error`, so that every error type converts into it.
 impl<E: Error + Send + Sync + 'static> From<E> for StepError {
     fn from(error: E) -> Self {
         Self::context(error.to_string(), error)
     }
 }
 
-/// An error that a step function may return: [`StepError`], or one that converts into it.
+/// An error that a step function may return: [`StepError`], or a type that converts into it.
 #[diagnostic::on_unimplemented(
     message = "a step cannot fail with `{Self}`",
     label = "does not convert into `StepError`",
     note = "return `StepError`, or an error type that implements `std::error::Error`"
 )]
 pub trait IntoStepError {
-    /// The error as the engine takes it.
+    /// Converts the error into the one that the engine takes.
     fn into_step_error(self) -> StepError;
 }
 

@@ -1,7 +1,7 @@
-//! Files that steps read and write.
+//! Reads and writes the files of steps.
 //!
-//! A file that is read is part of the step's identity by its content: it is hashed when the step starts, and what the
-//! step then reads must have that hash. A file that is written appears whole or not at all.
+//! The content of an input file is part of the step's identity: it is hashed when the step starts, and what the step
+//! then reads must have that hash. An output file appears whole or not at all.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -22,15 +22,14 @@ use crate::artifact::JsonArtifact;
 use crate::cancel::{self, CancelToken, Interruptible};
 use crate::fingerprint::ContentHash;
 
-/// The directory that a run's relative paths start from, and what is known of the files that it reads. Clones know the
-/// same of them.
+/// The directory at which a run's relative paths start, and the hashes of its input files. Clones share the hashes.
 #[derive(Debug, Clone)]
 pub struct Files {
     directory: PathBuf,
     outputs: PathBuf,
-    /// Whether what is written goes elsewhere than where the flow says.
+    /// Whether outputs are redirected from where the flow puts them.
     elsewhere: bool,
-    /// The files that the log is kept in, which nothing may write over.
+    /// The files of the run's log, which outputs must not overwrite.
     log: Vec<PathBuf>,
     confinement: Option<Confinement>,
     cancel: CancelToken,
@@ -38,7 +37,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Files relative to `directory`.
+    /// Creates the files of a run, with paths relative to `directory`.
     pub fn relative_to(directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
         Self {
@@ -52,33 +51,33 @@ impl Files {
         }
     }
 
-    /// The same, but what is written goes below `outputs`, as a test wants it.
+    /// Redirects outputs below `outputs`, for tests.
     pub fn writing_to(mut self, outputs: impl Into<PathBuf>) -> Self {
         self.outputs = outputs.into();
         self.elsewhere = true;
         self
     }
 
-    /// The same, but nothing is written over the files `log`, in which the log of the run is kept.
+    /// Refuses to overwrite the files `log`, which hold the log of the run.
     pub fn beside_log(mut self, log: &[PathBuf]) -> Self {
         self.log = log.iter().map(|path| place_of(path)).collect();
         self
     }
 
-    /// The same, but only what `confinement` holds is read and written.
+    /// Restricts files and programs to those that `confinement` allows; `None` allows all.
     pub fn confined(mut self, confinement: Option<Confinement>) -> Self {
         self.confinement = confinement;
         self
     }
 
-    /// The same, but reading ends with [`StepError::interrupted`] once `cancel` asks to stop.
+    /// Makes reading fail with [`StepError::interrupted`] once `cancel` asks to stop.
     pub fn heeding(mut self, cancel: &CancelToken) -> Self {
         self.cancel = cancel.clone();
         self
     }
 
-    /// Whether `path` lies in the folder that the run is confined to, or else below the directory that relative paths
-    /// start from, wherever links lead.
+    /// Returns whether `path`, with links resolved, is in the folder that the run is confined to, or, for a run that is
+    /// not confined, below the directory at which relative paths start.
     pub(crate) fn holds(&self, path: &Path) -> bool {
         match &self.confinement {
             Some(confinement) => confinement.holds(path),
@@ -89,7 +88,7 @@ impl Files {
     /// Checks that a step may start the program called `name`.
     ///
     /// # Errors
-    /// Says that the run is confined and may start none.
+    /// Fails if the run is confined and may not start programs.
     pub fn check_program(&self, name: &str) -> Result<(), StepError> {
         self.confinement.as_ref().map_or(Ok(()), |confinement| confinement.check_program(name))
     }
@@ -97,7 +96,7 @@ impl Files {
     /// Checks that the file at `path` may be written.
     ///
     /// # Errors
-    /// Says that it lies outside of the folder to which the run is confined.
+    /// Fails if the file is outside the folder to which the run is confined.
     pub(crate) fn check_output(&self, path: &str) -> Result<(), StepError> {
         match &self.confinement {
             Some(confinement) if !self.elsewhere => confinement.check(&self.output(path), "write"),
@@ -105,13 +104,13 @@ impl Files {
         }
     }
 
-    /// Where a file to read is.
+    /// Returns the path of an input file.
     pub fn input(&self, path: &str) -> PathBuf {
         self.directory.join(path)
     }
 
-    /// Where a file to write is. Where what is written goes elsewhere, nothing leads out of there: neither an absolute path
-    /// nor `..`.
+    /// Returns the path of an output file. If outputs are redirected, neither an absolute path nor `..` leads out of
+    /// their directory.
     pub fn output(&self, path: &str) -> PathBuf {
         if !self.elsewhere {
             return self.outputs.join(path);
@@ -120,11 +119,12 @@ impl Files {
         self.outputs.join(Path::new(path).components().filter(normal).collect::<PathBuf>())
     }
 
-    /// The place that a file takes which is written as `path`: where a link leads to, so that the link stays.
+    /// Returns the path of the file to replace when writing `path`: the target of a link, so that the link stays.
     ///
     /// # Errors
-    /// Says that something else is there, such as a directory or a device, or the log, or that the file is protected from
-    /// writing: it would be replaced all the same, since that is up to its directory.
+    /// Fails if something other than a regular file exists there, such as a directory or a device, if it is part of the
+    /// log, or if it is write-protected. A write-protected file could still be replaced, since only its directory
+    /// decides that.
     fn place_for(&self, path: &str) -> Result<PathBuf, StepError> {
         self.check_output(path)?;
         let full = self.output(path);
@@ -143,7 +143,7 @@ impl Files {
         }
     }
 
-    /// Hashes the file at `path`, which may be as large as `limit` allows, and remembers what it was.
+    /// Hashes the file at `path`, at most as large as `limit`, and remembers the hash.
     fn hash(&self, path: &str, limit: &'static Limit) -> Result<ContentHash, StepError> {
         let full = self.input(path);
         self.check_input(&full)?;
@@ -156,7 +156,7 @@ impl Files {
         self.confinement.as_ref().map_or(Ok(()), |confinement| confinement.check(full, "read"))
     }
 
-    /// Checks that the file at `full`, which has `hash` now, had it when the step started.
+    /// Checks that `hash`, the current hash of the file at `full`, is the one from the start of the step.
     fn check_unchanged(&self, full: &Path, hash: ContentHash) -> Result<(), StepError> {
         match self.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(full) {
             Some(expected) if *expected != hash => Err(StepError::new(format!(
@@ -173,36 +173,36 @@ impl Files {
 pub struct InputFile(String);
 
 impl InputFile {
-    /// The file at `path`, relative to the manifest unless it is absolute.
+    /// Creates a parameter for the file at `path`, relative to the manifest unless it is absolute.
     pub fn new(path: impl Into<String>) -> Self {
         Self(path.into())
     }
 
-    /// The path as it was written.
+    /// Returns the path as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The SHA-256 of a file's content, if `identity` is what stands for a file in the identity of a step.
+    /// Returns the SHA-256 of a file's content, if `identity` is the identity of a file.
     pub fn content_in(identity: &Value) -> Option<&str> {
         let members = identity.as_object()?;
         let more = members.keys().any(|name| name != "sha256" && name != "extension");
         members.get("sha256").filter(|_| !more)?.as_str()
     }
 
-    /// The identity of a file that may be as large as `limit` allows.
+    /// Returns the identity of a file, at most as large as `limit`.
     ///
     /// # Errors
-    /// Says that it cannot be read, is larger, or lies outside of the folder to which the run is confined.
+    /// Fails if the file cannot be read, is larger, or is outside the folder to which the run is confined.
     pub(crate) fn identity_within(&self, files: &Files, limit: &'static Limit) -> Result<Value, StepError> {
         Ok(json!({ "sha256": files.hash(&self.0, limit)? }))
     }
 
-    /// The file's bytes, which are those that the step's fingerprint was made from.
+    /// Reads the file's bytes, which are those that the step's fingerprint covers.
     ///
     /// # Errors
-    /// Says that the file cannot be read, that it is larger than [`TEXT_BYTES`], that it lies outside of the folder to
-    /// which the run is confined, or that it has changed since the step started.
+    /// Fails if the file cannot be read, is larger than [`TEXT_BYTES`], is outside the folder to which the run is
+    /// confined, or has changed since the step started.
     pub fn read(&self, files: &Files) -> Result<Vec<u8>, StepError> {
         let full = files.input(&self.0);
         files.check_input(&full)?;
@@ -216,11 +216,11 @@ impl InputFile {
         Ok(bytes)
     }
 
-    /// Checks that the file's bytes are those that the step's fingerprint was made from, for a program that reads them
+    /// Checks that the file's bytes are those that the step's fingerprint covers, for a program that reads the file
     /// itself.
     ///
     /// # Errors
-    /// As [`read`](Self::read), but the file may hold up to [`INPUT_BYTES`].
+    /// Fails like [`read`](Self::read), but the file may be as large as [`INPUT_BYTES`].
     pub fn check_unchanged(&self, files: &Files) -> Result<(), StepError> {
         let full = files.input(&self.0);
         files.check_input(&full)?;
@@ -229,7 +229,7 @@ impl InputFile {
     }
 }
 
-/// Reads, and keeps what was read.
+/// Reads, and copies what it reads to `bytes`.
 struct Kept<'a, R> {
     reader: R,
     bytes: &'a mut Vec<u8>,
@@ -272,23 +272,23 @@ impl ParamValue for InputFile {
 pub struct OutputFile(String);
 
 impl OutputFile {
-    /// The file at `path`, relative to the manifest unless it is absolute.
+    /// Creates a parameter for the file at `path`, relative to the manifest unless it is absolute.
     pub fn new(path: impl Into<String>) -> Self {
         Self(path.into())
     }
 
-    /// The path as it was written.
+    /// Returns the path as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Writes the file: `fill` writes into a new file beside it, which then takes its place at once. Directories that
-    /// are missing are made, and a link is followed. If anything fails, what was there before is there still. A file that
-    /// was there keeps its permissions. What killed processes have left of unfinished files in the same directory is removed.
+    /// Writes the file: `fill` writes to a temporary file in the same directory, which then replaces the file
+    /// atomically. Creates missing directories and follows links. If anything fails, an existing file stays unchanged.
+    /// A replaced file keeps its permissions. Removes unfinished files that killed processes left in the directory.
     ///
     /// # Errors
-    /// Says that something is there which is no regular file, or may not be written to, or is the log of the run, or why
-    /// nothing can be written.
+    /// Fails if the path leads to something other than a regular file, to a write-protected file or to the log of the
+    /// run, or if writing fails.
     pub fn write(
         &self,
         files: &Files,
@@ -316,8 +316,7 @@ impl OutputFile {
     }
 }
 
-/// Writes to a file, and says which one it is where that fails: a full disk is noticed in the middle of `fill`, which
-/// does not know the file's name.
+/// Writes to a file, and adds its path to errors: a full disk is noticed inside `fill`, which does not know the path.
 struct Naming<'a> {
     file: &'a mut std::fs::File,
     path: &'a Path,
@@ -340,13 +339,13 @@ impl Write for Naming<'_> {
     }
 }
 
-/// Whether the file at `path` may not be written to: by anybody, as it says itself, or by this process.
+/// Returns whether the file at `path` is write-protected, by its permissions or for this process.
 fn is_protected(path: &Path, there: &std::fs::Metadata) -> bool {
     let opened = || std::fs::OpenOptions::new().append(true).open(path);
     there.permissions().readonly() || opened().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
-/// Makes a rename in `directory` survive a loss of power.
+/// Makes a rename in `directory` survive a power failure.
 fn sync_directory(directory: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(directory)?.sync_all() } else { Ok(()) }
 }
@@ -380,14 +379,14 @@ fn read_path(value: &Value, example: &str) -> Result<String, InvalidParam> {
     Ok(path)
 }
 
-/// A file that a sink has written: the artifact that it leaves in the log.
+/// The artifact of a sink that writes a file: describes the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileWritten {
-    /// The path as the manifest has it.
+    /// The path as written in the manifest.
     pub path: String,
-    /// The hash of its content.
+    /// The hash of the file's content.
     pub sha256: ContentHash,
-    /// Its length.
+    /// The length of the file.
     pub bytes: u64,
 }
 

@@ -1,9 +1,9 @@
-//! What led to a step's input: the steps before it, as the log has them.
+//! Describes the steps that led to a step's input, as the log records them.
 //!
-//! A step that tells of the work before it, as a report does, takes an `Option<Input<History>>` at any port but its
-//! first. The engine feeds that port, and no manifest has to. The history is an artifact like any other input, so that
-//! the fingerprint of a step that takes it covers what it tells. It holds what is part of those steps' identity and
-//! nothing that differs from run to run: no times, no paths, no signals.
+//! A step that describes earlier work, such as a report, takes an `Option<Input<History>>` at any port but its first.
+//! The engine feeds that port, so manifests need not wire it. The history is an artifact like any other input, so the
+//! fingerprint of the step covers it. It contains what is part of the identity of the earlier steps and nothing that
+//! differs between runs: no times, no paths, no signals.
 
 use std::collections::BTreeMap;
 
@@ -14,40 +14,40 @@ use crate::artifact::JsonArtifact;
 use crate::event::OutputRef;
 use crate::fingerprint::Fingerprint;
 
-/// The steps that a step's inputs come from, directly or by way of others, in the order of the flow.
+/// The steps that a step's inputs come from, directly or indirectly, in the order of the flow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// The name of the flow.
     pub flow: String,
-    /// The steps.
+    /// The steps, in the order of the flow.
     pub steps: Vec<PastStep>,
 }
 
-/// A step that has finished.
+/// A finished step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastStep {
-    /// Its name in the flow.
+    /// The step's name in the flow.
     pub id: String,
-    /// Its type.
+    /// The name of the step type.
     pub uses: String,
-    /// The type's version.
+    /// The version of the step type.
     pub version: u32,
-    /// The step and the output that fed each of its ports.
+    /// The output that fed each port, by the port's name.
     pub inputs: BTreeMap<String, PastInput>,
-    /// Its parameters as they are hashed: files by their content.
+    /// The parameters as they are hashed: files by their content.
     pub params: Map<String, Value>,
-    /// Its fingerprint.
+    /// The fingerprint of the step's work.
     pub fingerprint: Fingerprint,
-    /// What it put out.
+    /// The outputs, as the log records them.
     pub outputs: Vec<OutputRef>,
 }
 
-/// What fed a port.
+/// The output that fed a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastInput {
-    /// The name of the step.
+    /// The name of the step in the flow.
     pub step: String,
-    /// The name of its output.
+    /// The name of the step's output.
     pub output: String,
 }
 
@@ -56,19 +56,19 @@ impl JsonArtifact for History {
 }
 
 impl History {
-    /// The step called `id`.
+    /// Returns the step called `id`.
     pub fn step(&self, id: &str) -> Option<&PastStep> {
         self.steps.iter().find(|step| step.id == id)
     }
 
-    /// What fed a port.
+    /// Returns the output that fed a port.
     pub fn output(&self, input: &PastInput) -> Option<&OutputRef> {
         self.step(&input.step)?.output(&input.output)
     }
 }
 
 impl PastStep {
-    /// The output called `name`.
+    /// Returns the output called `name`.
     pub fn output(&self, name: &str) -> Option<&OutputRef> {
         self.outputs.iter().find(|output| output.name == name)
     }

@@ -1,8 +1,9 @@
-//! What `#[param(default = …)]`, `new` and `with_…` take: a value of the parameter's type, or the literal for one.
+//! Converts the values that `#[param(default = …)]`, `new` and `with_…` accept: a value of the parameter's type, or a
+//! literal for one.
 
 use super::param::ParamValue;
 
-/// A value that becomes a parameter of type `T`.
+/// A value that converts into a parameter of type `T`.
 ///
 /// ```
 /// use chem_runtime::step::{InputFile, IntoParam as _};
@@ -18,7 +19,7 @@ use super::param::ParamValue;
     note = "write a value of the parameter's type; text stands for each type that is `From<&str>`, and `[…]` for a `Vec`"
 )]
 pub trait IntoParam<T> {
-    /// Returns the parameter.
+    /// Converts the value.
     fn into_param(self) -> T;
 }
 

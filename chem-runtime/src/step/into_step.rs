@@ -1,4 +1,4 @@
-//! What a flow is built from in Rust.
+//! Defines what a flow is built from in Rust.
 
 use chem_manifest::{InvalidStepId, StepId};
 
@@ -8,26 +8,27 @@ use super::role::{DynamicRole, Role};
 use super::typed::Step;
 use crate::event::StepPolicy;
 
-/// What [`first_step`](crate::engine::FlowEngineBuilder::first_step) and
-/// [`add_step`](crate::engine::FlowEngineBuilder::add_step) take: the struct of a step type, one with a name, any
-/// [`StepDefinition`], and a boxed one.
+/// An argument of [`first_step`](crate::engine::FlowEngineBuilder::first_step) and
+/// [`add_step`](crate::engine::FlowEngineBuilder::add_step): the struct of a step type, such a struct with a name, any
+/// [`StepDefinition`], or a boxed one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a step",
     label = "expected a step",
     note = "a step is the struct that `#[step]` makes of a function, a struct under `#[derive(Step)]`, or a type that implements `StepDefinition`"
 )]
 pub trait IntoStep {
-    /// The kind of step.
+    /// The kind of step, as a type.
     type Role: Role;
 
-    /// The step, which is named by `name_for` its step type if it has no name yet, and the wiring that it was given.
+    /// Returns the step with the wiring that it was given. If it has no name yet, `name_for` chooses one for its step
+    /// type.
     fn into_step(
         self,
         name_for: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
     ) -> Result<PlannedStep, InvalidStepId>;
 }
 
-/// A step under a name that was chosen for it, with its wiring.
+/// A step with an explicit name and wiring.
 #[derive(Debug, Clone)]
 pub struct Named<S> {
     id: StepId,
@@ -37,19 +38,19 @@ pub struct Named<S> {
 }
 
 impl<S: Step> Named<S> {
-    /// `step` under the name `id`.
+    /// Gives `step` the name `id`.
     pub fn new(id: StepId, step: S) -> Self {
         Self { id, inputs: Vec::new(), policy: StepPolicy::default(), step }
     }
 
-    /// Wires `port` to the output of an earlier step, as `inputs:` does in a manifest: `from` is the step's id, or
+    /// Wires `port` to the output of an earlier step, like `inputs:` in a manifest: `from` is the step's ID, or
     /// `id.output`.
     pub fn input(mut self, port: impl Into<String>, from: impl Into<String>) -> Self {
         self.inputs.push((port.into(), from.into()));
         self
     }
 
-    /// How the step is run, as `retry:`, `timeout:` and `gate:` say in a manifest.
+    /// Sets how the step is run, like `retry:`, `timeout:` and `gate:` in a manifest.
     pub fn policy(mut self, policy: StepPolicy) -> Self {
         self.policy = policy;
         self
@@ -65,7 +66,7 @@ impl<S: Step> Named<S> {
 /// # Ok::<_, chem_runtime::step::InvalidStepId>(())
 /// ```
 pub trait StepExt: Step {
-    /// The step under the name `id`.
+    /// Gives the step the name `id`.
     fn named(self, id: &str) -> Result<Named<Self>, InvalidStepId> {
         Ok(Named::new(StepId::new(id)?, self))
     }
@@ -73,8 +74,8 @@ pub trait StepExt: Step {
 
 impl<S: Step> StepExt for S {}
 
-/// A step written by hand has a name already. Each struct of a step type has an implementation of its own, which
-/// [`unnamed`] is.
+/// A step written by hand already has a name. Each struct of a step type has its own implementation, which calls
+/// [`unnamed`].
 #[diagnostic::do_not_recommend]
 impl<D: StepDefinition + 'static> IntoStep for D {
     type Role = DynamicRole;
@@ -88,8 +89,8 @@ impl<D: StepDefinition + 'static> IntoStep for D {
     }
 }
 
-/// The step of the type `S`, under the name that `name_for` has for it. What `#[step]` and `#[derive(Step)]` implement
-/// [`IntoStep`] with.
+/// Returns the step of type `S`, under the name that `name_for` chooses. `#[step]` and `#[derive(Step)]` implement
+/// [`IntoStep`] with this.
 pub fn unnamed<S: Step>(
     step: S,
     name_for: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,

@@ -1,7 +1,7 @@
-//! Limits on what data from outside may cost, in memory and in time.
+//! Limits the memory and time that data from outside may cost.
 //!
-//! Each is generous, has a default, and can be changed by an environment variable of its own. A limit decides whether a
-//! step fails and never what it puts out, so none is part of a fingerprint. `docs/limits.md` lists them.
+//! Each limit is generous and has a default, which an environment variable overrides. A limit decides whether a step
+//! fails and never what it outputs, so limits are not part of any fingerprint. `docs/limits.md` lists them.
 
 use std::sync::OnceLock;
 
@@ -17,24 +17,24 @@ pub struct Limit {
     value: OnceLock<u64>,
 }
 
-/// The size of a file that a step reads or hands to a program: 64 GiB.
+/// The size of a file that a step reads or passes to a program: 64 GiB.
 pub static INPUT_BYTES: Limit = Limit::new("CHEM_LIMIT_INPUT_BYTES", 64 << 30, "bytes");
 
-/// The text that a file of records holds, after decompression: 2 GiB.
+/// The size of the text in a file of records, after decompression: 2 GiB.
 pub static TEXT_BYTES: Limit = Limit::new("CHEM_LIMIT_TEXT_BYTES", 2 << 30, "bytes");
 
-/// How many times their own size compressed data may grow to, beyond their first 16 MiB of text. Tables and molecules grow
-/// 3 to 30 times; gzip allows 1,032 times.
+/// The factor by which compressed data may grow, beyond their first 16 MiB of text. Tables and molecules grow by a
+/// factor of 3 to 30; gzip allows 1,032.
 pub static GROWTH: Limit = Limit::new("CHEM_LIMIT_GROWTH", 100, "times their size");
 
-/// The cells of a table read from JSON Lines.
+/// The number of cells in a table read from JSON Lines.
 pub static TABLE_CELLS: Limit = Limit::new("CHEM_LIMIT_TABLE_CELLS", 100_000_000, "cells");
 
-/// The cells that a table read from JSON Lines may have beyond twenty for each member that its objects hold.
+/// The number of cells in a table read from JSON Lines, beyond twenty for each member of its objects.
 pub static SPARSE_CELLS: Limit = Limit::new("CHEM_LIMIT_SPARSE_CELLS", 10_000_000, "cells");
 
 /// The work of an expression on one row: one for each operation that a macro repeats, and one more for each 64 bytes of
-/// text that it handles.
+/// text that it processes.
 pub static EXPRESSION_WORK: Limit = Limit::new("CHEM_LIMIT_EXPRESSION_WORK", 2_000_000, "operations");
 
 /// Every limit of this module.
@@ -45,7 +45,8 @@ impl Limit {
         Self { variable, default, unit, value: OnceLock::new() }
     }
 
-    /// The value in this process. A variable that holds no number counts as unset; [`check`] reports it.
+    /// Returns the value in this process. A variable that does not hold a valid number counts as unset; [`check`]
+    /// reports it.
     pub fn get(&self) -> u64 {
         *self.value.get_or_init(|| self.read().ok().flatten().unwrap_or(self.default))
     }

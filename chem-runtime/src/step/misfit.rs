@@ -1,6 +1,6 @@
-//! Why a step cannot succeed although each of its parameters is right by itself. A step type says it with a function that
-//! `#[step(…, check = function)]` names, so that it is found in the manifest and not in the middle of a run; what the step
-//! does asks the same functions.
+//! Describes why a step cannot succeed although each of its parameters is valid by itself. A step type reports it with
+//! the function named in `#[step(…, check = function)]`, so that the check of a manifest finds it, rather than a run
+//! that is half done. The step calls the same functions when it runs.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use chem_manifest::names::{listed, nearest};
 
 use super::param::PathPart;
 
-/// A parameter that does not go together with the others, or with what the step is fed. Converts into a `StepError`.
+/// A parameter that conflicts with the others or with the step's inputs. Converts into a `StepError`.
 ///
 /// ```
 /// use chem_runtime::step::Misfit;
@@ -20,21 +20,21 @@ use super::param::PathPart;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Misfit {
-    /// The parameter to look at, which a manifest may have left out.
+    /// The parameter to look at. The manifest may have left it out.
     pub param: &'static str,
-    /// Where in its value the trouble is; empty for all of it.
+    /// The location of the problem in the parameter's value; empty for all of it.
     pub path: Vec<PathPart>,
-    /// Where in a text value the trouble is, in bytes; none for all of it.
+    /// The location of the problem in a text value, in bytes; `None` for all of it.
     pub within: Option<Range<usize>>,
     /// What is wrong.
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// What kind of trouble it is, which decides the rule that it breaks.
+    /// The kind of problem, which decides the rule that is reported.
     pub kind: MisfitKind,
 }
 
-/// What kind of trouble a [`Misfit`] is.
+/// The kind of a [`Misfit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MisfitKind {
     /// The step cannot succeed with these parameters.
@@ -48,12 +48,13 @@ pub enum MisfitKind {
 }
 
 impl Misfit {
-    /// A misfit of the parameter `param`, in words for the person who wrote the flow.
+    /// Creates a misfit of the parameter `param`, with a message for the author of the flow.
     pub fn new(param: &'static str, message: impl Into<String>) -> Self {
         Self { param, path: Vec::new(), within: None, message: message.into(), help: None, kind: MisfitKind::Params }
     }
 
-    /// The parameter `param` names the column `name`, and `file` has only those of `there`.
+    /// Creates the misfit of the parameter `param`, which names the column `name` although `file` has only the columns
+    /// `there`.
     pub fn no_column(param: &'static str, name: &str, file: &str, there: &[&str]) -> Self {
         let help = match (nearest(name, there.iter().copied()), there) {
             (Some(meant), _) => format!("did you mean `{meant}`?"),
@@ -64,23 +65,23 @@ impl Misfit {
         Self { help: Some(help), kind: MisfitKind::Column, ..Self::new(param, message) }
     }
 
-    /// The same, as trouble of this kind.
+    /// Sets the kind.
     pub fn of_kind(self, kind: MisfitKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// The same, at this part of the parameter's value.
+    /// Moves the location one level deeper, to `part` of the value.
     pub fn at(mut self, part: PathPart) -> Self {
         self.path.push(part);
         self
     }
 
-    /// With advice on what to write instead.
+    /// Adds advice on what to write instead.
     pub fn with_help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// `param` names a column twice, if it does.
+    /// Returns a misfit if `param` names a column twice.
     pub fn twice(param: &'static str, columns: &[impl AsRef<str>]) -> Option<Self> {
         let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
         let mut seen = HashSet::new();

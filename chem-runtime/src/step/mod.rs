@@ -1,8 +1,9 @@
-//! Steps: what a step type is, what one use of it is, and how it runs.
+//! Defines steps: step types, their use in a flow, and how they run.
 //!
-//! Most steps are functions under `#[step]`, which turns them into a parameter struct that implements [`Step`](trait@Step) and
-//! registers it; a struct of one's own becomes one under `#[derive(Step)]`. The engine sees only [`StepDefinition`], which can also be implemented by hand. Which steps follow
-//! which is the flow's to know.
+//! Most steps are functions under `#[step]`, which generates a struct of the parameters, implements
+//! [`Step`](trait@Step) for it and registers it. `#[derive(Step)]` does the same for a struct that the author writes.
+//! The engine sees only [`StepDefinition`], which can also be implemented by hand. The wiring between steps is left to
+//! the flow.
 
 mod bound;
 mod columns;

@@ -1,8 +1,8 @@
-//! Which file a path leads to, however the path is written: `a.csv`, `./a.csv` and a link to it are one place.
+//! Resolves a path to the file it leads to: `a.csv`, `./a.csv` and a link to it are the same file.
 
 use std::path::{Component, Path, PathBuf};
 
-/// The place that `path` leads to. What of it is not there yet is taken as it is written, with `.` and `..` resolved.
+/// Returns the canonical form of `path`. Components that do not exist are kept as written, with `.` and `..` resolved.
 pub(crate) fn place_of(path: &Path) -> PathBuf {
     for ancestor in path.ancestors() {
         let there = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };

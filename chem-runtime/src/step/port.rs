@@ -1,4 +1,4 @@
-//! What flows between steps: input ports, outputs, and the types that step functions use for them.
+//! Defines what flows between steps: input ports, outputs, and the types that step functions use for them.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use super::error::StepError;
 use crate::artifact::{ArtifactValue, Table};
 use crate::event::StepKind;
 
-/// The name of the output that a later step takes unless it names another.
+/// The name of a step's first output, which is wired unless another is named.
 pub const MAIN_OUTPUT: &str = "main";
 
-/// The kind of a port or an output that has not said what it is. It fits every other.
+/// The kind of a port or an output that declares none. It matches every kind.
 pub const ANY_KIND: &str = "*";
 
-/// An input of a step type.
+/// An input port of a step type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortSpec {
-    /// The name by which `inputs:` wires it.
+    /// The name that `inputs:` uses in a manifest.
     pub name: &'static str,
-    /// The kind of artifact that it takes.
+    /// The kind of artifact that the port accepts.
     pub kind: &'static str,
-    /// Whether it may be left open.
+    /// Whether the port may be left open.
     pub optional: bool,
 }
 
 impl PortSpec {
-    /// A required port for anything.
+    /// A required port, called `input`, for any kind of artifact.
     pub const ANY: Self = Self { name: "input", kind: ANY_KIND, optional: false };
 
-    /// A port for inputs of type `T`.
+    /// Returns a port for inputs of type `T`.
     pub const fn of<T: StepInput>(name: &'static str) -> Self {
         Self { name, kind: T::KIND, optional: T::OPTIONAL }
     }
 
-    /// Whether `output` can feed this port.
+    /// Returns whether `output` can feed this port.
     pub fn accepts(&self, output: &OutputSpec) -> bool {
         self.kind == ANY_KIND
             || output.kind == ANY_KIND
@@ -47,13 +47,13 @@ impl PortSpec {
 /// An output of a step type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputSpec {
-    /// Its name: [`MAIN_OUTPUT`] for the first.
+    /// The name, [`MAIN_OUTPUT`] for the first output.
     pub name: &'static str,
-    /// The kind of artifact that it is.
+    /// The kind of the artifact.
     pub kind: &'static str,
-    /// The kinds that it can be read as besides.
+    /// The other kinds as which the artifact can be read.
     pub reads_as: &'static [&'static str],
-    /// Whether it has the kind of what feeds the step's first input, which `kind` only bounds.
+    /// Whether the output has the kind of the output that feeds the step's first input; `kind` is then only a bound.
     pub kind_of_input: bool,
 }
 
@@ -61,23 +61,23 @@ impl OutputSpec {
     /// A main output of any kind.
     pub const ANY: Self = Self { name: MAIN_OUTPUT, kind: ANY_KIND, reads_as: &[], kind_of_input: false };
 
-    /// An output with values of type `T`.
+    /// Returns an output with values of type `T`.
     pub const fn of<T: ArtifactValue>(name: &'static str) -> Self {
         Self { name, kind: T::KIND, reads_as: T::READS_AS, kind_of_input: T::KIND_OF_INPUT }
     }
 
-    /// The output as it is where `fed` feeds the step's first input.
+    /// Returns the output as it is when `fed` feeds the step's first input.
     pub fn fed_by(&self, fed: &Self) -> Self {
         if self.kind_of_input { Self { name: self.name, ..*fed } } else { *self }
     }
 }
 
-/// An input of a step function: the value that an earlier step put out. Dereferences to `T`.
+/// An input of a step function: an output value of an earlier step. Dereferences to `T`.
 #[derive(Debug)]
 pub struct Input<T>(Arc<T>);
 
 impl<T> Input<T> {
-    /// The value itself, shared.
+    /// Returns the shared value.
     pub fn into_arc(self) -> Arc<T> {
         self.0
     }
@@ -103,20 +103,21 @@ impl<T> Deref for Input<T> {
     }
 }
 
-/// What a step function may take from earlier steps: `Input<T>`, or `Option<Input<T>>` from a port that may be left open.
+/// A type that a step function may take from earlier steps: `Input<T>`, or `Option<Input<T>>` for a port that may be
+/// left open.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an input of a step",
     label = "not an input",
     note = "take an `Input<T>` or an `Option<Input<T>>`, where `T` implements `ArtifactValue`"
 )]
 pub trait StepInput: Sized {
-    /// The kind of artifact that the port takes.
+    /// The kind of artifact that the port accepts.
     const KIND: &'static str;
 
     /// Whether the port may be left open.
     const OPTIONAL: bool;
 
-    /// What is wired to `port`.
+    /// Takes the value at `port` from `context`.
     fn take(context: &ExecutionContext<'_>, port: &str) -> Result<Self, StepError>;
 }
 
@@ -138,7 +139,7 @@ impl<T: ArtifactValue> StepInput for Option<Input<T>> {
     }
 }
 
-/// What a step function may return inside its `Result`.
+/// A type that a step function may return inside its `Result`.
 #[diagnostic::on_unimplemented(
     message = "a step cannot return `{Self}`",
     label = "not an output",
@@ -169,10 +170,10 @@ impl StepReturn for () {
     }
 }
 
-/// The output with the records that a step could not use.
+/// The name of the output with the records that a step could not use.
 pub const REJECTS: &str = "rejects";
 
-/// A main output, and a table of the records that could not be used, as the output `rejects`.
+/// A main output, and a second output `rejects` with a table of the records that could not be used.
 ///
 /// ```
 /// use chem_runtime::prelude::*;
@@ -194,9 +195,9 @@ pub const REJECTS: &str = "rejects";
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct WithRejects<T> {
-    /// What could be used.
+    /// The main output: what could be used.
     pub kept: T,
-    /// What could not: where each record stood, what it was, and why it was refused.
+    /// The records that could not be used: where each was, what it was, and why it was refused.
     pub rejects: Table,
 }
 
@@ -209,7 +210,7 @@ impl<T: ArtifactValue> StepReturn for WithRejects<T> {
 }
 
 impl StepKind {
-    /// `source`, `transform` or `sink`.
+    /// Returns `source`, `transform` or `sink`.
     pub fn name(self) -> &'static str {
         match self {
             StepKind::Source => "source",

@@ -1,4 +1,4 @@
-//! Reading a file from outside within limits: its size is looked at first, and the run can be stopped meanwhile.
+//! Reads files from outside within limits: checks the size first, and stops when the run is cancelled.
 
 use std::fs::File;
 use std::io::{Error, Read, Result};
@@ -8,7 +8,7 @@ use super::error::StepError;
 use super::limits::Limit;
 use crate::cancel::CancelToken;
 
-/// A file that is being read, until the run is asked to stop or the file exceeds its limit.
+/// A file that is being read. Reading stops when the run is asked to stop or the file exceeds its limit.
 pub(super) struct Reading<'a> {
     file: File,
     path: &'a Path,
@@ -22,13 +22,14 @@ impl<'a> Reading<'a> {
     /// Opens the file at `path`.
     ///
     /// # Errors
-    /// Says that it is no regular file, that it is larger than `limit`, or why it cannot be opened.
+    /// Fails if the path does not lead to a regular file, if the file is larger than `limit`, or if it cannot be
+    /// opened.
     pub(super) fn open(
         path: &'a Path,
         limit: &'static Limit,
         cancel: &'a CancelToken,
     ) -> std::result::Result<Self, StepError> {
-        // A pipe or a device is not opened: it would be waited for, or have no end.
+        // Opening a pipe would block, and a device may have no end.
         let there = std::fs::metadata(path).map_err(|error| cannot_read(path, error))?;
         if !there.is_file() {
             let because = if there.is_dir() { "it is a directory" } else { "it is no regular file" };
@@ -41,15 +42,15 @@ impl<'a> Reading<'a> {
         Ok(Self { file, path, limit, cancel, length: there.len(), read: 0 })
     }
 
-    /// How long the file was when it was opened.
+    /// Returns the length of the file when it was opened, in bytes.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Does `work` with what the file yields.
+    /// Runs `work` on the content of the file.
     ///
     /// # Errors
-    /// [`StepError::interrupted`] if the run was asked to stop; says that the file has grown beyond its limit, or why it
+    /// Returns [`StepError::interrupted`] if the run was asked to stop. Fails if the file has grown beyond its limit or
     /// cannot be read.
     pub(super) fn then<T>(mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> std::result::Result<T, StepError> {
         match work(&mut self) {
@@ -62,7 +63,7 @@ impl<'a> Reading<'a> {
 
 impl Read for Reading<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        // 1 MiB takes a slow disk less than a tenth of a second.
+        // A slow disk reads 1 MiB in less than a tenth of a second.
         const PIECE: usize = 1 << 20;
         if self.cancel.is_cancelled() || self.read > self.limit.get() {
             return Err(Error::other("the reading was stopped"));

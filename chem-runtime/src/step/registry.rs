@@ -1,4 +1,4 @@
-//! The step types that are linked into this program.
+//! Collects the step types that are linked into this program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use super::definition::StepDefinition;
 use super::param::ParamProblem;
 use super::typed::{Step, StepSpec};
 
-/// A step type as `#[step]` submits it.
+/// The registration of a step type, which `#[step]` submits.
 pub struct StepRegistration {
     spec: &'static StepSpec,
     bind: Bind,
@@ -21,20 +21,20 @@ pub struct StepRegistration {
 type Bind = fn(StepId, &Map<String, Value>) -> Result<Box<dyn StepDefinition>, Vec<ParamProblem>>;
 
 impl StepRegistration {
-    /// The registration of `S`.
+    /// Returns the registration of `S`.
     pub const fn of<S: Step>() -> Self {
         Self { spec: &S::SPEC, bind: |id, params| Ok(Box::new(Bound::new(id, S::from_params(params)?))) }
     }
 
-    /// All that is fixed about the step type.
+    /// Returns the fixed properties of the step type.
     pub fn spec(&self) -> &'static StepSpec {
         self.spec
     }
 
-    /// A step of this type, named `id`, with these parameters.
+    /// Creates a step of this type, named `id`, with these parameters.
     ///
     /// # Errors
-    /// All that is wrong with the parameters at once.
+    /// Returns all problems with the parameters.
     pub fn bind(&self, id: StepId, params: &Map<String, Value>) -> Result<Box<dyn StepDefinition>, Vec<ParamProblem>> {
         (self.bind)(id, params)
     }
@@ -42,34 +42,34 @@ impl StepRegistration {
 
 inventory::collect!(StepRegistration);
 
-/// A library whose results become part of runs. Its version is recorded with each run.
+/// A library that contributes to results. Its version is recorded with each run.
 pub struct Library {
-    /// Its name.
+    /// The name under which the version is recorded.
     pub name: &'static str,
-    /// The version that is linked.
+    /// The linked version.
     pub version: &'static str,
 }
 
 inventory::collect!(Library);
 
 impl Library {
-    /// The libraries that are linked, by name.
+    /// Returns the versions of the linked libraries, by name.
     pub fn linked() -> BTreeMap<String, String> {
         inventory::iter::<Library>().map(|library| (library.name.to_owned(), library.version.to_owned())).collect()
     }
 }
 
-/// Two step types of one name.
+/// Two step types have the same name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "two step types are called `{name}`: one in {first}, the other in {second}; rename one of them, or link only one of the crates"
 )]
 pub struct DuplicateStepType {
-    /// The name.
+    /// The name of both.
     pub name: &'static str,
-    /// Where one is defined.
+    /// The crate, file and line of one.
     pub first: String,
-    /// Where the other is.
+    /// The crate, file and line of the other.
     pub second: String,
 }
 
@@ -79,16 +79,16 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The step types that are linked into this program.
+    /// Returns the step types that are linked into this program.
     ///
     /// # Errors
-    /// [`DuplicateStepType`] if two have one name.
+    /// Returns [`DuplicateStepType`] if two have the same name.
     pub fn linked() -> Result<&'static Self, DuplicateStepType> {
         static LINKED: OnceLock<Result<Registry, DuplicateStepType>> = OnceLock::new();
         LINKED.get_or_init(|| Registry::of(inventory::iter::<StepRegistration>())).as_ref().map_err(Clone::clone)
     }
 
-    /// A registry of just these.
+    /// Creates a registry of exactly these step types.
     pub fn of(registrations: impl IntoIterator<Item = &'static StepRegistration>) -> Result<Self, DuplicateStepType> {
         let mut by_name: BTreeMap<&'static str, &'static StepRegistration> = BTreeMap::new();
         for registration in registrations {
@@ -103,22 +103,22 @@ impl Registry {
         Ok(Self { by_name })
     }
 
-    /// The step type called `name`.
+    /// Returns the step type called `name`.
     pub fn get(&self, name: &str) -> Option<&'static StepRegistration> {
         self.by_name.get(name).copied()
     }
 
-    /// The name nearest to one that does not exist, if it is near enough to have been meant.
+    /// Returns the existing name nearest to `name`, if it is near enough to have been meant.
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
         nearest(name, self.by_name.keys().copied())
     }
 
-    /// The crates that have step types here, by name.
+    /// Returns the crates that define step types of this registry, by name.
     pub fn crates(&self) -> BTreeSet<&'static str> {
         self.iter().map(|registration| registration.spec.defined_in.0).collect()
     }
 
-    /// Says which crates have step types here, and how a program gets those of another.
+    /// Describes which crates define step types of this registry, and how a program links those of another.
     pub(crate) fn where_from(&self) -> String {
         let crates: Vec<&str> = self.crates().into_iter().collect();
         let those = match crates.as_slice() {
@@ -129,7 +129,7 @@ impl Registry {
         format!("{those}; a program links another crate by naming it: `use my_steps as _;`")
     }
 
-    /// All step types by name.
+    /// Iterates over all step types by name.
     pub fn iter(&self) -> impl Iterator<Item = &'static StepRegistration> {
         self.by_name.values().copied()
     }

@@ -1,5 +1,5 @@
-//! The records that a step refused: their commonest reason, and the parameter `fail_above`, the share of records above
-//! which a step fails.
+//! Evaluates the records that a step refused: their most common reason, and the parameter `fail_above`, the share of
+//! refused records above which a step fails.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,21 +8,21 @@ use super::error::StepError;
 use super::misfit::Misfit;
 use crate::artifact::{ColumnData, Table};
 
-/// The reason that most records of a table of rejects were refused for. Reasons that differ only in the values and numbers
-/// that they quote are one.
+/// The most common reason in a table of rejects. Reasons that differ only in the values and numbers they quote count as
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommonestReason {
-    /// The reason, as the first of the records has it.
+    /// The reason, as the first of its records states it.
     pub text: String,
-    /// How many records were refused for it.
+    /// The number of records refused for this reason.
     pub count: usize,
-    /// The row of the first of them.
+    /// The row of the first of these records.
     pub first: usize,
 }
 
 impl CommonestReason {
-    /// Returns the commonest reason of `rejects`, the earliest of equally common ones. `None` if a row has no reason, or
-    /// there are no rows.
+    /// Returns the most common reason in `rejects`, the earliest of equally common ones. `None` if a row has no reason,
+    /// or if there are no rows.
     pub fn of(rejects: &Table) -> Option<Self> {
         let (_, ColumnData::Text(reasons)) = rejects.column("reason")? else { return None };
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -33,7 +33,7 @@ impl CommonestReason {
         Some(Self { text: reasons.get(first)?.as_deref()?.to_owned(), count, first })
     }
 
-    /// Describes the reason and its part in the `refused` records.
+    /// Describes the reason, and how many of the `refused` records it accounts for.
     pub fn describe(&self, refused: usize) -> String {
         if self.count == refused {
             format!("all for one reason: {}", self.text)
@@ -43,24 +43,24 @@ impl CommonestReason {
     }
 }
 
-/// A reason without what it quotes.
+/// Returns a reason without quoted values and without digits.
 fn kind_of(reason: &str) -> String {
     let parts = reason.split('`').enumerate().filter(|(index, _)| index % 2 == 0);
     parts.flat_map(|(_, part)| part.chars().filter(|character| !character.is_ascii_digit()).chain(['`'])).collect()
 }
 
-/// Checks the parameter `fail_above` of a step that kept `rejects` apart from `records` in all. `what` says what became of
-/// them, such as ``records of `a.csv` cannot be used``.
+/// Checks the parameter `fail_above` of a step that refused `rejects` out of `records`. `what` describes the refused
+/// records in the error message, such as ``records of `a.csv` cannot be used``.
 ///
 /// # Errors
-/// More than the share `fail_above` of the records is in `rejects`.
+/// Fails if `rejects` holds a greater share of the records than `fail_above`.
 pub fn check_share(rejects: &Table, records: usize, fail_above: Option<f64>, what: &str) -> Result<(), StepError> {
     let refused = rejects.rows();
-    // A quotient is the float nearest to the share, as is the limit of a manifest: equal shares are equal floats, which a
-    // product, such as 0.29 * 100.0, does not promise.
+    // Division returns the float nearest to the share, and the limit in a manifest is read the same way, so equal
+    // shares are equal floats. A product, such as 0.29 * 100.0, does not guarantee that.
     let share = refused as f64 / records as f64;
     let Some(limit) = fail_above.filter(|limit| share > *limit) else { return Ok(()) };
-    // Four digits, unless they would not tell the share from the limit.
+    // Four digits, unless rounding would hide that the share exceeds the limit.
     let shown = format!("{share:.3e}").parse().ok().filter(|rounded| *rounded > limit).unwrap_or(share);
     let mut message = format!("{refused} of {records} {what}, a share of {shown} where `fail_above` allows {limit}");
     if let Some(reason) = CommonestReason::of(rejects) {
@@ -76,8 +76,7 @@ pub fn check_share(rejects: &Table, records: usize, fail_above: Option<f64>, wha
     Err(StepError::new(message))
 }
 
-/// Returns the misfit of a `fail_above` next to `on_error: fail`, with which the first record that is refused fails the
-/// step.
+/// Returns a misfit if `fail_above` is given with `on_error: fail`, which fails the step at the first refused record.
 pub fn idle_share(on_error: &str, fail_above: Option<f64>) -> Option<Misfit> {
     (on_error == "fail" && fail_above.is_some()).then(|| Misfit {
         help: Some("leave out one of them".to_owned()),

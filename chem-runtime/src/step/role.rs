@@ -1,4 +1,4 @@
-//! Source, transform and sink as types, so that a builder can tell them apart when a program is compiled.
+//! Represents sources, transforms and sinks as types, so that a builder can distinguish them at compile time.
 
 /// A step kind as a type.
 pub trait Role: Send + Sync + 'static {}
@@ -12,7 +12,7 @@ pub enum TransformRole {}
 /// The role of sinks.
 #[derive(Debug, Clone, Copy)]
 pub enum SinkRole {}
-/// The role of steps whose kind is known only when the flow is built, which then checks it.
+/// The role of steps whose kind is known only at run time. Building the flow checks it.
 #[derive(Debug, Clone, Copy)]
 pub enum DynamicRole {}
 
@@ -32,7 +32,7 @@ pub trait Leads: Role {}
 impl Leads for SourceRole {}
 impl Leads for DynamicRole {}
 
-/// A role that may stand after the first step.
+/// A role that may follow the first step.
 #[diagnostic::on_unimplemented(
     message = "a source cannot stand after the first step",
     label = "this step takes no input",

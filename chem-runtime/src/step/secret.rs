@@ -1,9 +1,9 @@
-//! Parameters whose values nobody may read in a log: passwords, tokens, keys.
+//! Defines parameters whose values must not appear in a log: passwords, tokens, keys.
 //!
-//! A manifest names the environment variable that holds a secret, `{ secret: env:TOKEN }`, and so does the log. The step's
-//! fingerprint has a keyed hash of the value (HMAC-SHA256), so that a change is seen; the key lies in the user's
-//! configuration and never in a store, so that nobody who has a store can try values. What a step prints or fails with is
-//! searched for the values that were read, before it enters the log.
+//! A manifest names the environment variable that holds a secret, `{ secret: env:TOKEN }`, and so does the log. The
+//! step's fingerprint covers a keyed hash of the value (HMAC-SHA256), so that a change is noticed. The key is in the
+//! user's configuration and never in a store, so a reader of a store cannot test guesses. What a step prints and its
+//! errors are searched for the values that were read, before they enter the log.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write as _};
@@ -18,36 +18,36 @@ use super::error::StepError;
 use super::file::Files;
 use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
-/// The environment variable that names the file with the key.
+/// The environment variable with the path of the key file.
 const KEY_FILE: &str = "CHEM_SECRET_KEY_FILE";
 
-/// The shortest secret, in bytes: a shorter one would be found in any text.
+/// The length of the shortest secret, in bytes. A shorter one would occur in any text.
 const SHORTEST: usize = 6;
 
-/// The secrets that this process has read, each with its variable, the longest first.
+/// The secrets that this process has read, as pairs of variable and value, the longest value first.
 static READ: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
-/// A parameter that is a secret. It holds the name of a variable; the value is read where it is used.
+/// A secret parameter. It holds the name of an environment variable; the value is read when it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
     variable: String,
 }
 
 impl Secret {
-    /// The secret in the environment variable `variable`.
+    /// Creates the parameter for the secret in the environment variable `variable`.
     pub fn in_variable(variable: impl Into<String>) -> Self {
         Self { variable: variable.into() }
     }
 
-    /// The environment variable that holds it.
+    /// Returns the environment variable that holds the secret.
     pub fn variable(&self) -> &str {
         &self.variable
     }
 
-    /// Reads the value, which is masked from then on in signals, errors and what programs print.
+    /// Reads the value, and from then on masks it in signals, errors and the output of programs.
     ///
     /// # Errors
-    /// Says that the variable is missing, is no text, or is too short to be a secret.
+    /// Fails if the variable is missing, is not UTF-8 text, or is too short for a secret.
     pub fn reveal(&self) -> Result<String, StepError> {
         let refused = |why: &str| StepError::new(format!("the environment variable `{}` {why}", self.variable));
         let value = match std::env::var(&self.variable) {
@@ -76,7 +76,7 @@ impl ParamValue for Secret {
         ParamType::Secret
     }
 
-    /// From `{ secret: env:NAME }`. What else was written is not repeated: it may be the secret itself.
+    /// Reads `{ secret: env:NAME }`. Errors do not repeat other values, which may be the secret itself.
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let refused = |message: &str, kind| {
             let help = "name the environment variable that holds it: `{ secret: env:NAME }`";
@@ -96,13 +96,13 @@ impl ParamValue for Secret {
         json!({ "secret": format!("env:{}", self.variable) })
     }
 
-    /// The keyed hash of the value. The variable's name is not part of it.
+    /// Returns the keyed hash of the value. The variable's name is not part of it.
     fn identity(&self, _: &Files) -> Result<Value, StepError> {
         Ok(json!({ "hmac_sha256": hmac(key()?.as_bytes(), self.reveal()?.as_bytes()) }))
     }
 }
 
-/// `text` with every secret that this process has read replaced by its variable's name.
+/// Replaces every secret in `text` that this process has read by its variable's name.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
     let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
     let mut masked = Cow::Borrowed(text);
@@ -116,14 +116,14 @@ pub(crate) fn mask(text: &str) -> Cow<'_, str> {
     masked
 }
 
-/// The variable of a secret that stands in `bytes`, if any does.
+/// Returns the variable of a secret that occurs in `bytes`, if any.
 pub(crate) fn found_in(bytes: &[u8]) -> Option<String> {
     let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
     let stands = |form: &String| bytes.windows(form.len()).any(|window| window == form.as_bytes());
     read.iter().find(|(_, value)| forms(value).iter().any(stands)).map(|(variable, _)| variable.clone())
 }
 
-/// `value` with every secret in its texts and names masked.
+/// Masks every secret in the texts and names of `value`.
 pub(crate) fn mask_json(value: Value) -> Value {
     match value {
         Value::String(text) => mask(&text).into_owned().into(),
@@ -135,14 +135,14 @@ pub(crate) fn mask_json(value: Value) -> Value {
     }
 }
 
-/// A secret as it is, and as JSON writes it.
+/// Returns a secret as it is and, if that differs, as JSON escapes it.
 fn forms(value: &str) -> Vec<String> {
     let json = Value::from(value).to_string();
     let json = json[1..json.len() - 1].to_owned();
     if json == value { vec![json] } else { vec![value.to_owned(), json] }
 }
 
-/// HMAC-SHA256 (RFC 2104) in hexadecimal. A `key` is at most as long as a block of the hash, 64 bytes.
+/// Returns the HMAC-SHA256 (RFC 2104) in hexadecimal. `key` is at most as long as a block of the hash, 64 bytes.
 fn hmac(key: &[u8], message: &[u8]) -> String {
     let padded = |with: u8| {
         let mut block = [with; 64];
@@ -154,7 +154,7 @@ fn hmac(key: &[u8], message: &[u8]) -> String {
     outer.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The user's key: 64 hexadecimal characters. It is made when it is needed first.
+/// Returns the user's key, 64 hexadecimal characters. Creates it on first use.
 fn key() -> Result<String, StepError> {
     let path = key_file()?;
     let cannot = |verb: &str, error| {
@@ -185,7 +185,7 @@ fn key_file() -> Result<PathBuf, StepError> {
     })
 }
 
-/// Makes the key, unless another process is faster.
+/// Creates the key, unless another process is faster.
 fn make_key(path: &Path) -> std::io::Result<()> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = std::fs::DirBuilder::new();
@@ -193,10 +193,10 @@ fn make_key(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(directory)?;
-    // Each has at least 32 bits of the system's randomness that no other has.
+    // Each UUID has at least 32 bits of independent system randomness.
     let random: Vec<u8> = (0..16).flat_map(|_| Uuid::now_v7().into_bytes()).collect();
     let key: String = Sha256::digest(random).iter().map(|byte| format!("{byte:02x}")).collect();
-    // A temporary file is its owner's alone.
+    // Only its owner can read a temporary file.
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     writeln!(file, "{key}")?;
     file.as_file().sync_all()?;
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_was_read_is_masked_as_it_is_and_as_json_has_it() {
-        // A test cannot set a variable for itself alone; this one is there.
+        // A test cannot set a variable only for itself; this one exists.
         let value = Secret::in_variable("PATH").reveal().unwrap();
         let masked = mask_json(json!({ "text": [format!("a {value} b")] }));
         assert!(!masked.to_string().contains(&value) && masked.to_string().contains("[secret "), "{masked}");

@@ -1,4 +1,4 @@
-//! Step types as Rust types: what `#[step]` and `#[derive(Step)]` generate an implementation of.
+//! Represents step types as Rust types. `#[step]` and `#[derive(Step)]` generate the implementations.
 
 use serde_json::{Map, Value};
 
@@ -14,94 +14,98 @@ use super::port::{OutputSpec, PortSpec};
 use super::role::Role;
 use crate::event::StepKind;
 
-/// All that is fixed about a step type.
+/// The fixed properties of a step type.
 #[derive(Debug, Clone, Copy)]
 pub struct StepSpec {
-    /// Its name, `family.verb`.
+    /// The name, `family.verb`.
     pub name: &'static str,
-    /// Raised whenever the same inputs and parameters would give another result.
+    /// Increased whenever the same inputs and parameters would give a different result.
     pub version: u32,
     /// Source, transform or sink.
     pub kind: StepKind,
-    /// Whether a finished result may stand in for running the step again. Not for one that acts on the world other than
-    /// by the files that it puts out.
+    /// Whether a stored result may replace running the step again. False for a step with effects other than its output
+    /// files.
     pub cache: bool,
-    /// Whether its work may leave something behind besides its outputs, though it is no sink and names no file to write.
+    /// Whether the work may have effects besides the outputs, although the step is not a sink and has no parameter for
+    /// an output file.
     pub effects: bool,
-    /// Whether results that are near each other count as the same, by a tolerance that whoever compares them gives.
+    /// Whether comparing two runs may accept results of the step that differ within a tolerance, which the user gives.
     pub approximate: bool,
-    /// The doc comment of the function or the struct. Its first line is the summary; [`help`](Self::help) takes it apart.
+    /// The doc comment of the function or the struct. Its first line is the summary; [`help`](Self::help) returns its
+    /// parts.
     pub doc: &'static str,
-    /// What it takes.
+    /// The input ports, in order.
     pub inputs: &'static [PortSpec],
-    /// What it gives, the main output first.
+    /// The outputs, the main one first.
     pub outputs: &'static [OutputSpec],
-    /// Its parameters.
+    /// The parameters, in order.
     pub params: &'static [ParamSpec],
-    /// A hash of the function's code, or of the struct's, without its comments. What it calls is not seen, nor is the
-    /// `run` of a struct.
+    /// A hash of the code without comments: the function, or the struct with its `impl RunStep` if that is in the same
+    /// file. Code that they call is not covered.
     pub code: &'static str,
     /// The crate, file and line of the function or the struct.
     pub defined_in: (&'static str, &'static str, u32),
 }
 
 impl StepSpec {
-    /// The first line of the doc comment.
+    /// Returns the first line of the doc comment.
     pub fn summary(&self) -> &'static str {
         self.doc.trim_start().lines().next().unwrap_or_default().trim()
     }
 
-    /// The doc comment in its parts.
+    /// Returns the parts of the doc comment.
     pub fn help(&self) -> StepDoc {
         StepDoc::of(self.doc)
     }
 
-    /// Its name and version.
+    /// Returns the name and version.
     pub fn step_type(&self) -> StepTypeRef<'static> {
         StepTypeRef { name: self.name, version: self.version }
     }
 
-    /// The parameter called `name`.
+    /// Returns the parameter called `name`.
     pub fn param(&self, name: &str) -> Option<&'static ParamSpec> {
         self.params.iter().find(|param| param.name == name)
     }
 }
 
-/// A step type with its parameters: the struct that `#[step]` makes of a function, or one under `#[derive(Step)]`.
+/// A step type with its parameters: the struct that `#[step]` generates for a function, or one under `#[derive(Step)]`.
 pub trait Step: Sized + Send + Sync + 'static {
-    /// All that is fixed about it.
+    /// The fixed properties of the step type.
     const SPEC: StepSpec;
 
-    /// The kind again, as a type, so that a builder can tell a source from the rest when it is compiled.
+    /// The kind as a type, so that a builder can distinguish a source from other steps at compile time.
     type Role: Role;
 
-    /// The parameters, read from what a manifest has.
+    /// Reads the parameters from those of a manifest.
     ///
     /// # Errors
-    /// All that is wrong with them at once.
+    /// Returns all problems with the parameters.
     fn from_params(params: &Map<String, Value>) -> Result<Self, Vec<ParamProblem>>;
 
-    /// The parameters with defaults filled in and those left out that are nothing.
+    /// Returns the parameters with defaults filled in, without those that are null.
     fn to_params(&self) -> Map<String, Value>;
 
-    /// The parameters as they are hashed: see [`StepDefinition::identity`](super::StepDefinition::identity).
+    /// Returns the parameters as they are hashed: see [`StepDefinition::identity`](super::StepDefinition::identity).
     fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError>;
 
-    /// The columns that its parameters name: see [`StepDefinition::named_columns`](super::StepDefinition::named_columns).
+    /// Returns the columns that the parameters name: see
+    /// [`StepDefinition::named_columns`](super::StepDefinition::named_columns).
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
         Vec::new()
     }
 
-    /// The columns of its main output: see [`StepDefinition::columns`](super::StepDefinition::columns).
+    /// Returns the columns of the main output: see [`StepDefinition::columns`](super::StepDefinition::columns).
     fn columns(&self, _context: &ColumnContext<'_>) -> Columns {
         Columns::Unknown
     }
 
-    /// What keeps it from succeeding: see [`StepDefinition::check`](super::StepDefinition::check).
+    /// Returns what would prevent the step from succeeding: see
+    /// [`StepDefinition::check`](super::StepDefinition::check).
     fn check(&self, _context: &ColumnContext<'_>) -> Vec<Misfit> {
         Vec::new()
     }
 
-    /// Takes the inputs from `context`, does the work, and packs the outputs.
+    /// Takes the inputs from `context`, runs the step, and packs the outputs.
     fn execute(&self, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError>;
 }

@@ -1,5 +1,5 @@
-//! Files that are being written, beside the place that they are to take. A process that is killed leaves them behind; the
-//! next one that writes into the directory removes them.
+//! Creates temporary files in the directories of the files that they will replace. A process that is killed leaves them
+//! behind; the next one that writes to the directory removes them.
 
 use std::fs::File;
 use std::io;
@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 const BEGINNING: &str = ".chem-";
 const END: &str = ".part";
 
-/// A new file in `directory` that vanishes unless it is given a name. Those that killed processes have left there are
-/// removed.
+/// Creates a temporary file in `directory`, which is deleted on drop unless it is persisted. Removes those that killed
+/// processes left there.
 pub(super) fn beside(directory: &Path) -> io::Result<NamedTempFile> {
     remove_abandoned(directory);
     let mut builder = tempfile::Builder::new();
@@ -19,26 +19,26 @@ pub(super) fn beside(directory: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // An ordinary file: what others may not do, the process's umask takes away.
+        // The permissions of an ordinary file; the process's umask restricts them.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     loop {
         let file = builder.tempfile_in(directory)?;
-        // Another process may have come between the making of the file and its lock, and removed it.
+        // Another process may have removed the file after it was created and before it was locked.
         if !lock(file.as_file()) || file.path().exists() {
             return Ok(file);
         }
     }
 }
 
-/// Locks a file that is being written, until it is closed or the process ends. A file system without locks keeps it
-/// unlocked, and there nobody removes it either.
+/// Locks a temporary file until it is closed or the process ends, and returns whether that succeeded. On a file system
+/// without locks the file stays unlocked, and other processes do not remove it either.
 fn lock(file: &File) -> bool {
-    // On Windows a lock would keep the file from being read.
+    // On Windows, a lock would prevent reading the file.
     cfg!(unix) && file.lock().is_ok()
 }
 
-/// Removes the unfinished files in `directory` that nobody holds a lock on.
+/// Removes the unfinished files in `directory` that no process has locked.
 fn remove_abandoned(directory: &Path) {
     if cfg!(not(unix)) {
         return;
@@ -48,7 +48,7 @@ fn remove_abandoned(directory: &Path) {
     for path in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_unfinished)).map(|entry| entry.path())
     {
         let Ok(file) = File::open(&path) else { continue };
-        // The lock is held until the file is removed, so that its writer, if it has only just made it, sees that.
+        // Holds the lock until the file is removed, so that a writer that has just created it notices the removal.
         if file.metadata().is_ok_and(|found| found.is_file()) && file.try_lock().is_ok() {
             let removed = std::fs::remove_file(&path);
             tracing::debug!(path = %path.display(), ?removed, "an unfinished file was left behind");

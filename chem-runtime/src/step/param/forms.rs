@@ -1,4 +1,4 @@
-//! Parameters whose values have a form: regular expressions, and numbers greater than zero.
+//! Implements parameters with a restricted format: regular expressions, and numbers greater than zero.
 
 use regex::Regex;
 use serde_json::Value;
@@ -10,26 +10,26 @@ use super::{InvalidKind, InvalidParam, ParamType, ParamValue};
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// The expression that `text` says.
+    /// Compiles `text`.
     ///
     /// # Errors
-    /// Says why it is none.
+    /// Returns the reason why `text` is not a regular expression.
     pub fn new(text: &str) -> Result<Self, InvalidParam> {
         regular_expression(text).map(Self).map_err(InvalidParam::new)
     }
 
-    /// The expression, compiled.
+    /// Returns the compiled expression.
     pub fn regex(&self) -> &Regex {
         &self.0
     }
 
-    /// The expression as it was written.
+    /// Returns the expression as it was written.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 }
 
-// The text says all there is.
+// The text determines the expression.
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
@@ -50,7 +50,7 @@ impl ParamValue for Pattern {
     }
 }
 
-/// The regular expression, or in one line why it is none.
+/// Compiles `text`, or returns on one line why it is not a regular expression.
 pub(in crate::step) fn regular_expression(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|error| {
         let whole = error.to_string();
@@ -63,12 +63,12 @@ pub(in crate::step) fn regular_expression(text: &str) -> Result<Regex, String> {
 pub struct PositiveNumber(f64);
 
 impl PositiveNumber {
-    /// The number, if it is one of these.
+    /// Returns `None` if `number` is not finite or not greater than zero.
     pub fn new(number: f64) -> Option<Self> {
         (number.is_finite() && number > 0.0).then_some(Self(number))
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn get(self) -> f64 {
         self.0
     }

@@ -1,7 +1,7 @@
-//! Parameters: what a manifest writes under `with:`, typed.
+//! Defines typed parameters, which a manifest writes under `with:`.
 //!
-//! Here is what a parameter may be. `problem` says what can be wrong with one, `reader` reads those of a step, and `values` and
-//! `forms` have the types that every program knows.
+//! This file defines the types of parameters and their specifications. `problem` describes what can be wrong with them,
+//! `reader` reads the parameters of a step, and `values` and `forms` implement the built-in types.
 
 mod forms;
 mod problem;
@@ -21,16 +21,16 @@ use super::columns::ColumnReference;
 use super::error::StepError;
 use super::file::Files;
 
-/// What a parameter's values look like, for help, checks and the JSON Schema.
+/// The type of a parameter's values, for help, checks and the JSON Schema.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ParamType {
     /// `true` or `false`.
     Boolean,
     /// A whole number within bounds.
     Integer {
-        /// The smallest.
+        /// The smallest value, inclusive.
         min: i64,
-        /// The greatest.
+        /// The largest value, inclusive.
         max: u64,
     },
     /// A finite number.
@@ -39,7 +39,7 @@ pub enum ParamType {
     PositiveNumber,
     /// Text.
     Text,
-    /// Text of a form that has a name, such as `SMARTS pattern`.
+    /// Text in a named format, such as `SMARTS pattern`.
     Formatted(&'static str),
     /// A condition over the columns of a table: see [`Expression`](super::Expression).
     Expression,
@@ -53,16 +53,16 @@ pub enum ParamType {
     OutputFile,
     /// A secret, by the environment variable that holds it: see [`Secret`](super::Secret).
     Secret,
-    /// Any number of values.
+    /// A list of any length.
     List(Box<ParamType>),
-    /// A value or nothing.
+    /// A value that may be left out.
     Optional(Box<ParamType>),
-    /// Names with values.
+    /// A mapping from names to values.
     Map(Box<ParamType>),
 }
 
 impl ParamType {
-    /// Whether a value of it may name a file that is written.
+    /// Returns whether a value of this type may name a file that is written.
     pub fn names_written_files(&self) -> bool {
         match self {
             Self::OutputFile => true,
@@ -94,38 +94,40 @@ impl std::fmt::Display for ParamType {
     }
 }
 
-/// A parameter of a step type, as `#[step]` writes it down.
+/// A parameter of a step type, as `#[step]` generates it.
 #[derive(Debug, Clone, Copy)]
 pub struct ParamSpec {
-    /// Its name.
+    /// The name in manifests.
     pub name: &'static str,
-    /// Its doc comment.
+    /// The doc comment, which is the help.
     pub doc: &'static str,
-    /// What its values look like.
+    /// Returns the type of the values.
     pub ty: fn() -> ParamType,
-    /// What it is where the manifest leaves it out; none if it has to be there.
+    /// Returns the value that replaces one left out. `None` if there is no default: the parameter is then required,
+    /// unless its type is optional.
     pub default: Option<fn() -> Value>,
-    /// The unit of its values.
+    /// The unit of the values, if they have one.
     pub unit: Option<&'static str>,
-    /// The smallest number that it may be.
+    /// The smallest number allowed, inclusive.
     pub min: Option<f64>,
-    /// The greatest.
+    /// The largest number allowed, inclusive.
     pub max: Option<f64>,
-    /// The only texts that it may be; empty for no such limit.
+    /// The texts allowed; empty if any text is.
     pub one_of: &'static [&'static str],
-    /// A value for the examples of the help.
+    /// A value for examples in the help.
     pub example: Option<&'static str>,
-    /// The inputs whose columns it names, if it names any. Left open, that is the step's input if it has just one.
+    /// The inputs whose columns the parameter names. `None` means the only input of the step, or no input if the step
+    /// has several.
     pub columns_of: Option<&'static [&'static str]>,
 }
 
 impl ParamSpec {
-    /// Whether a manifest has to give it.
+    /// Returns whether a manifest must give the parameter.
     pub fn required(&self) -> bool {
         self.default.is_none() && !matches!((self.ty)(), ParamType::Optional(_))
     }
 
-    /// Whether `value`, and each value that it is made of, keeps the bounds and is among the allowed ones.
+    /// Checks that `value`, and each value in it, is within the bounds and among the allowed texts.
     fn check(&self, value: &Value) -> Result<(), InvalidParam> {
         self.check_as(&(self.ty)(), value)
     }
@@ -167,46 +169,47 @@ impl ParamSpec {
     }
 }
 
-/// All that is wrong with the parts of a value.
+/// Combines the errors in all parts of a value.
 fn gathered(checks: impl Iterator<Item = Result<(), InvalidParam>>) -> Result<(), InvalidParam> {
     InvalidParam::gathered(checks.filter_map(Result::err)).map_or(Ok(()), Err)
 }
 
-/// A type that parameters may have.
+/// A type of parameter values.
 #[diagnostic::on_unimplemented(
     message = "a step cannot have a parameter of type `{Self}`",
     label = "not a parameter type",
     note = "use `bool`, a whole number, `f64`, `String`, `InputFile`, `OutputFile`, `Vec<…>`, `Option<…>`, or a type that implements `ParamValue`; inputs from other steps are `Input<…>`"
 )]
 pub trait ParamValue: Sized + Clone + Debug + PartialEq + Send + Sync + 'static {
-    /// What the values look like.
+    /// Returns the type for help, checks and the JSON Schema.
     fn ty() -> ParamType;
 
-    /// The value, from what the manifest has.
+    /// Reads the value from a manifest.
     fn read(value: &Value) -> Result<Self, InvalidParam>;
 
-    /// The value as the log records it: what [`read`](Self::read) reads back.
+    /// Returns the value as the log records it, in a form that [`read`](Self::read) accepts.
     fn write(&self) -> Value;
 
-    /// The value as it is hashed. Differs from [`write`](Self::write) for files, which enter by their content.
+    /// Returns the value as it is hashed. Differs from [`write`](Self::write) for input files, for example, which are
+    /// hashed by their content.
     fn identity(&self, _files: &Files) -> Result<Value, StepError> {
         Ok(self.write())
     }
 
-    /// The columns that it names of a table that the step takes.
+    /// Returns the columns of the step's input tables that the value names.
     fn named_columns(&self) -> Vec<ColumnReference> {
         Vec::new()
     }
 }
 
-/// The columns that the parameters name, each with its parameter.
+/// Returns the columns that the parameters name, each with its parameter.
 pub fn named_columns<const N: usize>(
     params: [(&'static str, Vec<ColumnReference>); N],
 ) -> Vec<(&'static str, ColumnReference)> {
     params.into_iter().flat_map(|(param, named)| named.into_iter().map(move |column| (param, column))).collect()
 }
 
-/// The parameters that are something: one that is nothing is left out, as in a manifest.
+/// Returns the parameters that are not null. As in a manifest, null is the same as left out.
 pub fn given<const N: usize>(values: [(&str, Value); N]) -> Map<String, Value> {
     values.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with parameters, and how it is said.
+//! Describes what can be wrong with parameters.
 
 use std::ops::Range;
 
@@ -9,46 +9,46 @@ use super::ParamType;
 /// A value that a parameter cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidParam {
-    /// Where in the value the trouble is; empty for the value itself.
+    /// The location of the error in the value; empty for the value itself.
     pub path: Vec<PathPart>,
     /// What is wrong.
     pub message: Box<str>,
     /// What to write instead.
     pub help: Option<Box<str>>,
-    /// What kind of trouble it is.
+    /// The reason, as a category.
     pub kind: InvalidKind,
-    /// Where in a text value the trouble is, in bytes; none for all of it.
+    /// The location of the error in a text value, in bytes; `None` for all of it.
     pub at: Option<Range<usize>>,
-    /// What is wrong with other parts of the value.
+    /// The errors in other parts of the same value.
     pub others: Box<[InvalidParam]>,
 }
 
-/// Why a parameter cannot have a value.
+/// The reason why a value is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidKind {
-    /// It is of another type.
+    /// The value has the wrong type.
     Type,
-    /// It is too small or too great.
+    /// The number is out of bounds.
     Range,
-    /// It is not one of the few values that are allowed.
+    /// The value is not one of those allowed.
     Choice,
-    /// It is text that does not have the form that is needed.
+    /// The text does not have the required format.
     Form,
-    /// It names a flow parameter that has no value.
+    /// The value refers to a flow parameter that has no value.
     UnboundParam(String),
 }
 
-/// A step into a nested value.
+/// One level of the path to a nested value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathPart {
-    /// Into a map.
+    /// The key in a map.
     Key(String),
-    /// Into a list.
+    /// The index in a list, from 0.
     Index(usize),
 }
 
 impl InvalidParam {
-    /// A complaint about the form of the value itself.
+    /// Creates an error about the form of the value itself.
     pub fn new(message: impl Into<Box<str>>) -> Self {
         Self {
             path: Vec::new(),
@@ -60,33 +60,33 @@ impl InvalidParam {
         }
     }
 
-    /// The same complaint, of another kind.
+    /// Sets the kind.
     pub fn of_kind(mut self, kind: InvalidKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// The same with advice.
+    /// Adds advice on what to write instead.
     pub fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The same, seen from one level further out.
+    /// Prepends `part` to the path, for a value that contains the invalid one.
     pub fn within(mut self, part: PathPart) -> Self {
         self.others = self.others.into_iter().map(|other| other.within(part.clone())).collect();
         self.path.insert(0, part);
         self
     }
 
-    /// All of `errors` as one; nothing if there are none.
+    /// Combines `errors` into one; `None` if there are none.
     pub(crate) fn gathered(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut errors = errors.into_iter().flat_map(Self::apart);
         let first = errors.next()?;
         Some(Self { others: errors.collect(), ..first })
     }
 
-    /// Each of the errors by itself.
+    /// Splits a combined error into its parts.
     pub(crate) fn apart(mut self) -> Vec<Self> {
         let others = std::mem::take(&mut self.others);
         std::iter::once(self).chain(others).collect()
@@ -123,10 +123,10 @@ impl InvalidParam {
     }
 }
 
-/// A longer text is not repeated in full.
+/// The length up to which a text is quoted in full.
 const SHOWN: usize = 60;
 
-/// The beginning of a text, on one line.
+/// Returns the first line of a text, cut off after [`SHOWN`] characters.
 fn shortened(text: &str) -> String {
     let line = text.trim_start().lines().next().unwrap_or_default();
     match line.char_indices().nth(SHOWN) {
@@ -136,7 +136,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Whether values of this type are written as text that may begin with a bracket.
+/// Returns whether values of this type are written as text that may begin with a bracket.
 fn is_text(ty: &ParamType) -> bool {
     match ty {
         ParamType::Text | ParamType::Formatted(_) | ParamType::Pattern | ParamType::Column => true,
@@ -145,7 +145,7 @@ fn is_text(ty: &ParamType) -> bool {
     }
 }
 
-/// The text in brackets that was read as a list of these.
+/// Returns the text in brackets that YAML reads as the list `items`, if it is short enough to quote.
 fn in_brackets(items: &[Value]) -> Option<String> {
     let items: Vec<&str> = items.iter().map(Value::as_str).collect::<Option<_>>()?;
     let text = format!("[{}]", items.join(", "));
@@ -164,24 +164,24 @@ fn with_article(ty: &ParamType) -> String {
     }
 }
 
-/// What is wrong with the parameters of a step.
+/// A problem with the parameters of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParamProblem {
-    /// A parameter that has to be there is not.
+    /// A required parameter is missing.
     Missing {
-        /// Its name.
+        /// The name of the parameter.
         param: &'static str,
     },
-    /// There is no such parameter.
+    /// The step has no such parameter.
     Unknown {
-        /// What was written.
+        /// The name as written.
         param: String,
     },
-    /// A parameter has a value that it cannot have.
+    /// A parameter has an invalid value.
     Invalid {
-        /// Its name.
+        /// The name of the parameter.
         param: &'static str,
-        /// Why.
+        /// What is wrong with the value.
         error: InvalidParam,
     },
 }

@@ -1,10 +1,10 @@
-//! Reading the parameters of a step.
+//! Reads the parameters of a step.
 
 use serde_json::{Map, Value};
 
 use super::{InvalidParam, ParamProblem, ParamSpec};
 
-/// Reads the parameters of a step and gathers all that is wrong with them. Used by what `#[step]` generates.
+/// Reads the parameters of a step and collects all problems. Used by code that `#[step]` generates.
 #[derive(Debug)]
 pub struct ParamReader<'a> {
     specs: &'a [ParamSpec],
@@ -13,7 +13,7 @@ pub struct ParamReader<'a> {
 }
 
 impl<'a> ParamReader<'a> {
-    /// Begins to read `values` as the parameters that `specs` describes.
+    /// Starts to read `values` as the parameters that `specs` describes. Unknown names are problems.
     pub fn new(specs: &'a [ParamSpec], values: &'a Map<String, Value>) -> Self {
         let problems = values
             .keys()
@@ -23,7 +23,8 @@ impl<'a> ParamReader<'a> {
         Self { specs, values, problems }
     }
 
-    /// The parameter at `index` of the specs; `None` once there is a problem with it, which is then noted.
+    /// Reads the parameter at `index` of the specs. If there is a problem with it, records the problem and returns
+    /// `None`.
     ///
     /// `read` is [`ParamValue::read`](super::ParamValue::read) of the parameter's type.
     pub fn read<T>(&mut self, index: usize, read: fn(&Value) -> Result<T, InvalidParam>) -> Option<T> {
@@ -51,7 +52,7 @@ impl<'a> ParamReader<'a> {
         }
     }
 
-    /// What `make` makes of the parameters if all of them could be read, or else all that is wrong.
+    /// Returns the result of `make` if all parameters could be read, or else all problems.
     pub fn finish<T>(self, make: impl FnOnce() -> Option<T>) -> Result<T, Vec<ParamProblem>> {
         match make() {
             Some(made) if self.problems.is_empty() => Ok(made),

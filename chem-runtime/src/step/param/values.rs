@@ -1,4 +1,4 @@
-//! The types of parameters that every program knows: truth values, numbers, texts, and lists, options and maps of them.
+//! Implements the built-in types of parameters: booleans, numbers, texts, and lists, options and maps of them.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +35,8 @@ impl ParamValue for f64 {
         }
     }
 
-    // A parameter struct made in Rust can hold NaN. JSON's null would read back as nothing where that is allowed; as text
-    // it reads back as no number.
+    // A parameter struct made in Rust can hold NaN. As JSON's null it would read back as `None` where that is allowed;
+    // as text it is refused when it is read back.
     fn write(&self) -> Value {
         if self.is_finite() { (*self).into() } else { self.to_string().into() }
     }
@@ -84,7 +84,7 @@ macro_rules! integers {
 
 integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64);
 
-/// The whole number that a value is, however it is written: `5`, `5.0` and `5e0` are one.
+/// Returns the integer that `value` equals, in any notation: `5`, `5.0` and `5e0` are the same.
 fn whole(value: &Value) -> Option<i128> {
     if let Some(integer) = value.as_i64() {
         return Some(integer.into());
@@ -170,14 +170,14 @@ impl<T: ParamValue> ParamValue for BTreeMap<String, T> {
     }
 }
 
-/// All that was read, or all that is wrong with it.
+/// Collects the values that were read, or all errors.
 fn all<T, C: FromIterator<T>>(read: impl Iterator<Item = Result<T, InvalidParam>>) -> Result<C, InvalidParam> {
     let mut errors = Vec::new();
     let values = read.filter_map(|read| read.map_err(|error| errors.push(error)).ok()).collect();
     InvalidParam::gathered(errors).map_or(Ok(values), Err)
 }
 
-/// What `columns` names, seen from one level further out.
+/// Prepends `part` to the path of each reference.
 fn within(columns: Vec<ColumnReference>, part: PathPart) -> impl Iterator<Item = ColumnReference> {
     columns.into_iter().map(move |column| column.within(part.clone()))
 }
