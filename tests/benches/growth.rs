@@ -1,7 +1,7 @@
-//! How a store grows, and what its size costs: `cargo bench -p chem-tests --bench growth`.
+//! Measures how a store grows, and what its size costs: `cargo bench -p chem-tests --bench growth`.
 //!
-//! Fills an SQLite file and, where there is a server to start, a PostgreSQL database with whole runs, and asks them for
-//! their size. Then it fills them with many runs and measures what lists and sizes take. `CHEM_BENCH_RUNS` says how many.
+//! Fills an SQLite file and, if a server can be started, a PostgreSQL database with whole runs, and prints their size.
+//! Then fills them with many runs (`CHEM_BENCH_RUNS`) and measures how long listing and size queries take.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,10 +17,10 @@ use chem_runtime::store::{
 };
 use chem_tests::stores::Backend;
 
-/// Runs that do all their work, and as many that reuse it.
+/// The number of runs that do all their work, and again of runs that reuse it.
 const WHOLE_RUNS: usize = 1_000;
 
-/// Hands its text on.
+/// Returns its text.
 #[step("bench.pass", version = 1)]
 fn pass(text: Input<Text>) -> Result<Text, StepError> {
     Ok((*text).clone())
@@ -88,7 +88,7 @@ fn bytes(name: &str, store: &Arc<dyn EventStore>) {
     }
 }
 
-/// Prints what a run over a library of 304 drugs holds, the first time and again.
+/// Prints what a run over a library of 304 drugs stores, the first time and again.
 #[cfg(feature = "chemistry")]
 fn of_a_library(store: &Arc<dyn EventStore>) {
     println!(
@@ -112,7 +112,8 @@ fn of_a_library(store: &Arc<dyn EventStore>) {
     }
 }
 
-/// Fills the store with runs, each hundredth of another flow and each thousandth failed, and prints what questions take.
+/// Fills the store with runs, every hundredth of another flow and every thousandth failed, and prints how long queries
+/// take.
 fn times(name: &str, backend: &dyn Backend, runs: usize) {
     let store = backend.store();
     let sample: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
@@ -174,7 +175,7 @@ fn long_run(store: &Arc<dyn EventStore>) -> FlowId {
     run(store, build_flow_definition_auto(std::iter::once(seed).chain(rest)).unwrap())
 }
 
-/// The median of five, after one that does not count.
+/// Prints the median time of five rounds in ms, after a warm-up round.
 fn print(what: &str, mut work: impl FnMut()) {
     let mut rounds: Vec<f64> = (0..6)
         .map(|_| {

@@ -1,8 +1,8 @@
-//! What a step costs in a long flow against a short one: `cargo bench -p chem-tests --bench steps`.
+//! Measures the cost of a step in a long flow against a short one: `cargo bench -p chem-tests --bench steps`.
 //!
-//! The steps do nothing, so that what is measured is the runtime: deciding, fingerprints, events, artifacts, the store.
-//! Flows of 10 steps are run until as many steps have run as in one flow of 3,000. The ratio is the median over rounds
-//! that take turns, since the machine may be busy with other things.
+//! The steps do nothing, so that the runtime dominates: decisions, fingerprints, events, artifacts, the store. Flows of 10
+//! steps run until as many steps have run as in one flow of 3,000. The two alternate, since the machine may be busy; the
+//! ratio is the median over the rounds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const SHORT: usize = 10;
 const LONG: usize = 3_000;
 const ROUNDS: usize = 7;
 
-/// Hands its text on.
+/// Returns its text.
 #[step("bench.pass", version = 1)]
 fn pass(text: Input<Text>) -> Result<Text, StepError> {
     Ok((*text).clone())

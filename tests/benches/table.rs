@@ -1,20 +1,20 @@
-//! The table of results.
+//! Prints the table of results.
 
-/// One line of it.
+/// One row of the table.
 pub struct Line {
-    /// What was done.
+    /// The work that was measured.
     pub work: String,
-    /// What the store did, with its unit.
+    /// The result for the runtime or the store, with its unit.
     pub store: String,
-    /// What it is compared with.
+    /// The baseline, with its unit.
     pub bare: String,
-    /// How the two stand.
+    /// The ratio of the two; which is the dividend depends on the measurement.
     pub ratio: f64,
-    /// What is asked for; nothing of what is there to be compared with.
+    /// The required ratio, or `None` if there is none.
     pub target: Option<Target>,
 }
 
-/// What is asked of a ratio.
+/// A bound on a ratio.
 pub enum Target {
     AtLeast(f64),
     AtMost(f64),
@@ -36,7 +36,7 @@ pub fn print(line: &Line) {
     println!("| {work} | {store} | {bare} | {ratio:.2} | {target} | {met} |");
 }
 
-/// The round whose ratio is in the middle.
+/// Returns the round with the median ratio.
 pub fn median(mut rounds: Vec<(f64, f64)>) -> (f64, f64) {
     rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
     rounds[rounds.len() / 2]

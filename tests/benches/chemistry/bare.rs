@@ -1,14 +1,14 @@
-//! The chemistry without the runtime: what somebody would write who calls the library in a loop.
+//! The chemistry without the runtime: a loop that calls the library directly.
 
 use std::hint::black_box;
 
 use cosmolkit::Molecule;
 
-/// The properties of the flow, as `molecules.describe` calls them.
+/// The properties that the flow computes, as `molecules.describe` names them.
 pub const PROPERTIES: [&str; 8] =
     ["molecular_weight", "logp", "tpsa", "hbd", "hba", "rotatable_bonds", "rings", "fraction_csp3"];
 
-/// A molecule's canonical SMILES and its eight properties.
+/// Computes the canonical SMILES and the eight properties of a molecule.
 pub fn describe(smiles: &str) {
     let Ok(molecule) = Molecule::from_smiles(smiles) else { return };
     let _ = black_box(molecule.to_smiles());

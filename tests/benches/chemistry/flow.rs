@@ -1,4 +1,4 @@
-//! The flow that is measured: molecules read and described by eight properties.
+//! Measures a flow that reads molecules and describes them by eight properties.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use serde_json::json;
 use crate::table::{Line, Target, median};
 use crate::{bare, library};
 
-/// So many molecules are worked on where time is measured, …
+/// The number of molecules in measurements of time.
 const SOME: usize = 6_080;
-/// … and so many where memory is.
+/// The number of molecules in measurements of memory.
 pub const MANY: usize = 100_000;
 const ROUNDS: usize = 5;
 
@@ -28,7 +28,7 @@ fn seconds(work: impl FnOnce()) -> f64 {
     begun.elapsed().as_secs_f64()
 }
 
-/// Runs the flow over the lines, with its log in a new SQLite store.
+/// Runs the flow over the lines, with its log in a new SQLite store, and returns the time it took.
 fn run(directory: &Path, lines: &[String]) -> Duration {
     std::fs::write(directory.join("library.smi"), lines.join("\n")).unwrap();
     let store = directory.join("log.db");
@@ -46,8 +46,8 @@ fn run(directory: &Path, lines: &[String]) -> Duration {
     begun.elapsed()
 }
 
-/// The flow's rate against the cores times that of a bare loop on one of them. What the loop makes on all of them tells how
-/// much of the difference is the library's and the machine's.
+/// Compares the rate of the flow with the number of cores times the rate of a bare loop on one core. The rate of the loop
+/// on all cores shows how much of the difference is due to the library and the machine.
 pub fn throughput() -> Line {
     let (directory, lines) = (tempfile::tempdir().unwrap(), library::lines(SOME));
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
@@ -75,8 +75,8 @@ pub fn throughput() -> Line {
     }
 }
 
-/// The same in time that cores worked, which other programs on the machine do not take part in: what the bare loop spends
-/// on a molecule against what the flow spends on it, on all cores together.
+/// Compares the CPU time of the flow, on all cores together, with that of the bare loop, per molecule. Unlike elapsed
+/// time, it excludes other programs on the machine.
 pub fn work() -> Line {
     let (directory, lines) = (tempfile::tempdir().unwrap(), library::lines(SOME));
     let each = |work: &dyn Fn()| {
@@ -103,16 +103,16 @@ pub fn work() -> Line {
     }
 }
 
-/// How long cores have worked for this process, in seconds. Linux counts it in hundredths.
+/// Returns the CPU time of this process, in seconds. Linux counts it in hundredths.
 fn core_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells the time that a process took");
-    // After the program's name, which may have anything in it, user and system time are the 12th and 13th.
+    // User and system time are the 12th and 13th fields after the program's name, which may contain anything.
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
-/// The part of the flow's time that is not chemistry: reading, tables, hashing, storing, events. The chemistry alone is
-/// what the two steps do for each molecule, spread over the cores as they spread it.
+/// Measures the share of the flow's time that is not chemistry: reading, tables, hashing, storing, events. The chemistry
+/// is what the two steps do for each molecule, spread over the cores in the same way.
 pub fn share() -> Line {
     let (directory, lines) = (tempfile::tempdir().unwrap(), library::lines(SOME));
     let properties: Vec<&Property> = bare::PROPERTIES.iter().map(|name| Property::named(name).unwrap()).collect();
@@ -140,7 +140,7 @@ pub fn share() -> Line {
     }
 }
 
-/// What steps do their work in, outside a run.
+/// Calls `work` with an execution context outside a run.
 fn with_context<T>(work: impl FnOnce(&ExecutionContext<'_>) -> T) -> T {
     let (id, inputs, files) = (StepId::new("alone").unwrap(), Inputs::default(), Files::relative_to("."));
     let (cancel, store) = (CancelToken::default(), InMemoryEventStore::new());
@@ -148,7 +148,7 @@ fn with_context<T>(work: impl FnOnce(&ExecutionContext<'_>) -> T) -> T {
     work(&ExecutionContext::new(&id, &inputs, &artifacts, &files, &cancel, &Silent))
 }
 
-/// Million bytes a second that a dataset of molecules takes to become artifacts.
+/// Returns the rate at which a dataset of molecules becomes artifacts, in MB per second.
 pub fn hashing() -> f64 {
     let lines = library::lines(MANY);
     let column = |name, ty| Column::new(name, ty);
@@ -184,7 +184,7 @@ pub fn hashing() -> f64 {
     megabytes / seconds
 }
 
-/// The greatest memory that this process has had by the end of a flow over [`MANY`] molecules, MiB.
+/// Returns the peak memory of this process after a flow over [`MANY`] molecules, in MiB.
 pub fn memory() -> f64 {
     let directory = tempfile::tempdir().unwrap();
     run(directory.path(), &library::lines(MANY));

@@ -1,9 +1,9 @@
-//! What the runtime costs on top of the chemistry: `cargo bench -p chem-tests --bench chemistry`.
+//! Measures the cost of the runtime on top of the chemistry: `cargo bench -p chem-tests --bench chemistry`.
 //!
-//! The library is the approved drugs of `flows/data`, over and over up to the number that each measurement wants, or the
-//! SMILES file that `CHEM_BENCH_LIBRARY` names. What is compared takes turns, since the machine may be busy with other
-//! things; what is printed is the median over the rounds. Memory, and what has to have one core, is measured in a process
-//! of its own, which this program starts from itself.
+//! The library is the approved drugs of `flows/data`, repeated up to the number that each measurement needs, or the SMILES
+//! file that `CHEM_BENCH_LIBRARY` names. The sides of a comparison alternate, since the machine may be busy; the printed
+//! value is the median over the rounds. Measurements of memory or of a single core run in a separate process, which this
+//! program starts from itself.
 
 mod bare;
 mod flow;
@@ -20,7 +20,7 @@ use table::{Line, Target};
 #[global_allocator]
 static ALLOCATOR: chem_runtime::Allocator = chem_runtime::Allocator;
 
-/// What a process of its own is to measure.
+/// The environment variable that names the measurement of a separate process.
 const PART: &str = "CHEM_BENCH_PART";
 
 fn main() {
@@ -29,7 +29,7 @@ fn main() {
         Ok("memory") => return println!("{}", flow::memory()),
         _ => {}
     }
-    // Cargo adds `--bench`; anything else is the part of a name.
+    // Cargo adds `--bench`; any other argument is part of a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     type Measure = fn() -> Line;
     let all: [(&str, Measure); 5] = [
@@ -72,7 +72,7 @@ fn memory() -> Line {
     }
 }
 
-/// What a process of its own measures, with so many threads; 0 for as many as there are cores.
+/// Runs the measurement `name` in a separate process with this many threads; 0 means one per core.
 fn part(name: &str, threads: &str) -> f64 {
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program).env(PART, name).env("RAYON_NUM_THREADS", threads).output().unwrap();

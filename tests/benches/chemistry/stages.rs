@@ -1,4 +1,4 @@
-//! Where the time goes: what each stage of the work on a molecule takes, of one core.
+//! Measures the CPU time that each stage of the work on a molecule takes.
 
 use std::hint::black_box;
 
@@ -8,15 +8,15 @@ use chem_runtime::records::on_workers;
 
 use crate::{bare, library};
 
-/// So many molecules are taken apart in stages. Their structures are kept for it, some 55 kB each.
+/// The number of molecules to measure. Their structures are kept in memory, some 55 kB each.
 const SOME: usize = 1_000;
 const ROUNDS: usize = 3;
 
-/// Whose work a stage is.
+/// Which of the flow and the bare loop does a stage.
 const BOTH: &str = "both";
 const FLOW: &str = "the flow";
 
-/// Prints what each stage takes.
+/// Prints the time of each stage.
 pub fn print() {
     println!("\n| stage | µs of a core per molecule | done by |\n|---|---|---|");
     on_workers(measure).unwrap();
@@ -56,7 +56,7 @@ fn say(stage: &str, micros: f64, whose: &str) {
     println!("| {stage} | {micros:.1} | {whose} |");
 }
 
-/// The microseconds that `work` takes for each of the items, which are made anew for each round: the least of some rounds.
+/// Returns the time that `work` takes per item, in µs: the minimum over the rounds. Each round creates its items anew.
 fn each<I: IntoIterator>(items: impl Fn() -> I, work: impl Fn(&I::Item)) -> f64 {
     let rounds = (0..ROUNDS).map(|_| {
         let items: Vec<I::Item> = items().into_iter().collect();
@@ -67,7 +67,7 @@ fn each<I: IntoIterator>(items: impl Fn() -> I, work: impl Fn(&I::Item)) -> f64 
     rounds.fold(f64::INFINITY, f64::min)
 }
 
-/// How long a core has worked for this thread, in microseconds: what other programs take of the machine is not in it.
+/// Returns the CPU time of this thread, in µs. It excludes other programs on the machine.
 fn core_micros() -> f64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells the time that a thread took");
     stat.split_whitespace().next().unwrap_or_default().parse::<f64>().unwrap() / 1e3

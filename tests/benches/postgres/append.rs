@@ -1,4 +1,4 @@
-//! Appending many events to one run.
+//! Measures appends of many events to one run.
 
 use std::time::Instant;
 

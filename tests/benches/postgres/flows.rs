@@ -1,4 +1,4 @@
-//! Whole flows, with steps that do nothing, so that what is measured is the log.
+//! Measures whole flows whose steps do nothing, so that the log dominates.
 
 use std::process::Stdio;
 use std::sync::{Arc, Barrier};
@@ -15,13 +15,13 @@ use chem_tests::postgres_server::TestDatabase;
 use crate::Bench;
 use crate::table::{Line, Target, median};
 
-/// Hands its text on.
+/// Returns its text.
 #[step("bench.pass", version = 1)]
 fn pass(text: Input<Text>) -> Result<Text, StepError> {
     Ok((*text).clone())
 }
 
-/// Begins with a text, and waits until the log says that it starts.
+/// Returns a text, and runs only once the log has recorded that it starts.
 #[step("bench.seed_when_told", version = 1, effects)]
 fn seed_when_told(
     /// The text.
@@ -30,7 +30,7 @@ fn seed_when_told(
     Ok(Text(text))
 }
 
-/// Hands its text on, and waits until the log says that it starts.
+/// Returns its text, and runs only once the log has recorded that it starts.
 #[step("bench.pass_when_told", version = 1, effects)]
 fn pass_when_told(text: Input<Text>) -> Result<Text, StepError> {
     Ok((*text).clone())
@@ -40,13 +40,13 @@ fn bound<S: Step + 'static>(id: &str, step: S) -> Box<dyn StepDefinition> {
     Box::new(Bound::new(StepId::new(id).unwrap(), step))
 }
 
-/// An engine for a flow of so many steps.
+/// Returns an engine for a flow of `count` steps.
 pub fn engine(store: Arc<dyn EventStore>, count: usize, text: &str) -> FlowEngine {
     let rest = (1..count).map(|index| bound(&format!("s{index}"), Pass {}));
     engine_of(store, std::iter::once(bound("seed", Seed { text: text.into() })).chain(rest))
 }
 
-/// The same for three steps each of which waits for the log, so that they take the four commits that steps can take.
+/// Returns an engine for three steps that each wait for the log, so that the run needs the maximum of four commits.
 fn engine_that_waits(store: Arc<dyn EventStore>, text: &str) -> FlowEngine {
     let first = bound("seed", SeedWhenTold { text: text.into() });
     engine_of(store, [first, bound("s1", PassWhenTold {}), bound("s2", PassWhenTold {})])
@@ -56,7 +56,7 @@ fn engine_of(store: Arc<dyn EventStore>, steps: impl IntoIterator<Item = Box<dyn
     FlowEngine::new_with_stores(store, InMemoryFlowRepository, build_flow_definition_auto(steps).unwrap())
 }
 
-/// The events of a run of three steps, as rows.
+/// Returns the types and payloads of the events of a run of three steps.
 fn rows() -> Vec<(&'static str, String)> {
     let engine = engine(Arc::new(InMemoryEventStore::new()), 3, "CCO");
     engine.run_to_end().unwrap();
@@ -91,7 +91,7 @@ fn in_turns(
     let rounds = (0..=ROUNDS).map(|round| {
         let begun = Instant::now();
         for flow in 0..FLOWS {
-            // Another text each time, so that its artifacts are new.
+            // A different text each time makes its artifacts new.
             engine(store.clone(), &format!("C{round}.{flow}")).run_to_end().unwrap();
         }
         let ours = events / begun.elapsed().as_secs_f64();
@@ -153,7 +153,7 @@ pub fn at_once(bench: &Bench) -> Line {
     }
 }
 
-/// Inserts the event of middle size of a run of three steps.
+/// Returns the SQL that inserts the median event, by size, of a run of three steps.
 fn script(rows: &[(&str, String)]) -> String {
     let mut rows: Vec<_> = rows.iter().collect();
     rows.sort_by_key(|(_, payload)| payload.len());
@@ -164,7 +164,7 @@ fn script(rows: &[(&str, String)]) -> String {
     )
 }
 
-/// The transactions per second that pgbench makes of the script.
+/// Returns the transactions per second that pgbench reaches with the script.
 fn pgbench(bench: &Bench, database: &TestDatabase, script: &str) -> f64 {
     use std::io::Write as _;
     let mut command = bench.server.command("pgbench");
@@ -192,7 +192,7 @@ pub fn long_against_short(bench: &Bench) -> Line {
         begun.elapsed()
     };
     let rounds = (0..ROUNDS).map(|round| {
-        // The short ones before and after the long one.
+        // Half of the short flows run before the long one, and half after it.
         let short = |part: &str| -> Duration {
             (0..LONG / SHORT / 2).map(|flow| run(SHORT, format!("C{round}{part}{flow}"))).sum()
         };

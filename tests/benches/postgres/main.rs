@@ -1,7 +1,7 @@
-//! What the PostgreSQL store costs against the bare database: `cargo bench -p chem-tests --bench postgres`.
+//! Measures the cost of the PostgreSQL store over the bare database: `cargo bench -p chem-tests --bench postgres`.
 //!
-//! Starts a server of its own, with fsync on, and measures the store and what it is compared with in turns on that
-//! server, since the machine may be busy with other things. What is printed is the median over the rounds.
+//! Starts its own server with fsync on. The store and what it is compared with alternate on that server, since the machine
+//! may be busy; the printed value is the median over the rounds.
 
 mod append;
 mod flows;
@@ -12,7 +12,7 @@ mod table;
 use chem_runtime::store::postgres::PgEventStore;
 use chem_tests::postgres_server::{PostgresServer, ServerSettings, TestDatabase, server};
 
-/// A server in production's settings, with a database for each measurement.
+/// A server with production settings, and a database for each measurement.
 pub struct Bench {
     server: PostgresServer,
 }
@@ -26,7 +26,7 @@ impl Bench {
 }
 
 fn main() {
-    // Cargo adds `--bench`; anything else is the part of a name.
+    // Cargo adds `--bench`; any other argument is part of a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let settings = ServerSettings::durable().with("max_wal_size", "4GB").with("shared_buffers", "256MB");
     let Some(server) = server(settings) else { return };

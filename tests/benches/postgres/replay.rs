@@ -1,4 +1,4 @@
-//! Loading a long run and replaying it.
+//! Measures loading and replaying a long run.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::Bench;
 use crate::flows::engine;
 use crate::table::{Line, Target, median};
 
-/// A run of 10,000 events.
+/// Returns the events and the definition of a run of 10,000 events.
 pub fn long_run() -> (Vec<FlowEvent>, chem_runtime::flow::FlowDefinition) {
     let engine = engine(Arc::new(InMemoryEventStore::new()), 4_999, "CCO");
     engine.run_to_end().unwrap();
