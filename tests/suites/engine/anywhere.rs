@@ -1,8 +1,8 @@
-//! Every flow of the repository, on every store: power lost before and after each append. Resumed, the run ends with the
-//! undisturbed fingerprint, and no step that had finished runs twice.
+//! Loses power before and after each append, in every flow of the repository, on every store. The resumed run ends with
+//! the undisturbed fingerprint, and no finished step runs twice.
 //!
-//! The steps of a flow work once, and give what they gave then whenever they are run again: what is tested is the engine
-//! and the stores, with the flow's own artifacts, and not the chemistry, which would take hours.
+//! Each step of a flow works once and afterwards returns the same result: the test covers the engine and the stores with
+//! the flow's real artifacts, and not the chemistry, which would take hours.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -22,18 +22,18 @@ use serde_json::{Map, Value};
 
 use crate::counting::{PowerLoss, Watched};
 
-/// A flow of the repository whose steps work once.
+/// A flow of the repository whose steps do their work only once.
 struct Flow {
     manifest: PathBuf,
     definition: FlowDefinition,
     worked: Vec<Arc<OnceLock<Vec<StepOutput>>>>,
-    /// The steps that were run, in order.
+    /// The ids of the steps that ran, in order.
     ran: Arc<Mutex<Vec<String>>>,
-    /// What the sinks write goes here.
+    /// The directory that sinks write to.
     outputs: tempfile::TempDir,
 }
 
-/// A step that gives what it gave the first time.
+/// A step that returns the result of its first run on every run.
 struct Once {
     flow: FlowDefinition,
     index: usize,
@@ -108,7 +108,7 @@ impl Flow {
         Self { manifest, definition, worked, ran: Arc::default(), outputs: tempfile::tempdir().unwrap() }
     }
 
-    /// An engine as a new process would make it.
+    /// Returns an engine as a new process would build it.
     fn engine(&self, store: Arc<dyn EventStore>) -> FlowEngine {
         let recorded = self.definition.recorded().unwrap();
         let planned = self.definition.steps().iter().enumerate().map(|(index, planned)| {
@@ -132,7 +132,7 @@ fn flows() -> Vec<Flow> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows");
     let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut manifests: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect();
-    // A build without the chemistry has its steps for this one alone.
+    // Without the chemistry, only this flow has all its step types.
     manifests.retain(|path| cfg!(feature = "chemistry") || path.ends_with("demo.yaml"));
     manifests.sort();
     manifests.into_iter().map(Flow::of).collect()
@@ -147,7 +147,7 @@ fn power_lost_at_any_append_of_any_flow_on_any_store_costs_nothing_that_had_fini
         let undisturbed = flow.engine(calm.clone());
         undisturbed.run_to_end().unwrap();
         let expected = undisturbed.flow_fingerprint().unwrap();
-        // At the most: what a step says while the log is written goes with the next append.
+        // The maximum: events recorded during an append are batched into the next one.
         let appends = flow.take_ran().len() + 1;
         assert!((2..=appends).contains(&calm.appends.load(Ordering::SeqCst)), "{name}");
 

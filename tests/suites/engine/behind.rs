@@ -1,4 +1,4 @@
-//! A step whose result may stand in for running it works while the log is written; what leaves something behind waits.
+//! A reusable step runs while the log is still being written; a step with effects waits for the log.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -17,12 +17,12 @@ use chem_runtime::store::{EventStore, InMemoryFlowRepository, StoreError};
 
 use crate::counting::{Number, PowerLoss, Watched};
 
-/// Longer than any append or step of these tests takes.
+/// A timeout longer than any append or step in these tests.
 const LONG: Duration = Duration::from_secs(60);
 
 type Work = Arc<dyn Fn(&ExecutionContext<'_>) -> Result<StepOutput, StepError> + Send + Sync>;
 
-/// A step that does what the test wants.
+/// A step whose work the test supplies.
 #[derive(Clone)]
 struct Doing {
     id: StepId,
@@ -56,19 +56,19 @@ impl StepDefinition for Doing {
     }
 }
 
-/// Adds one to its input.
+/// Returns the input plus one.
 fn add(context: &ExecutionContext<'_>) -> Result<StepOutput, StepError> {
     let before = context.optional_input::<Number>("input")?.map_or(0, |number| number.0);
     StepOutput::of("main", Number(before + 1))
 }
 
-/// The same, without handing its number on: the next step reads it back.
+/// Returns the input plus one, packed only: the next step has to read it back.
 fn add_and_keep(context: &ExecutionContext<'_>) -> Result<StepOutput, StepError> {
     let output = add(context)?;
     Ok(StepOutput::main(output.packed))
 }
 
-/// A flow of so many steps that may be reused, each with this work.
+/// Returns `count` reusable steps, each with this work.
 fn pure(
     count: usize,
     work: impl Fn(usize, &ExecutionContext<'_>) -> Result<StepOutput, StepError> + Send + Sync + 'static,
@@ -97,7 +97,7 @@ fn steps_work_while_the_log_is_written_and_what_they_say_goes_with_the_next_appe
     let ((worked, all_worked), (begins, begun)) = (channel(), channel());
     let (all_worked, begun) = (Mutex::new(all_worked), Mutex::new(begun));
     let mut store = Watched::new(None);
-    // The first append is under way from before the first step has worked until the last one has.
+    // The first append lasts from before the first step runs until the last step has run.
     let appends = AtomicUsize::new(0);
     store.meanwhile = Some(Box::new(move || {
         if appends.fetch_add(1, Ordering::SeqCst) == 0 {
@@ -116,7 +116,7 @@ fn steps_work_while_the_log_is_written_and_what_they_say_goes_with_the_next_appe
     });
     let ahead = engine(store.clone(), &steps);
     ahead.run_to_end().unwrap();
-    // The last step may end before or after the second append is put together.
+    // The last step may end before or after the second batch is assembled.
     assert!((2..=3).contains(&store.appends.load(Ordering::SeqCst)));
 
     let mut waiting = pure(STEPS, |_, context| add(context));
@@ -161,7 +161,7 @@ fn a_step_reads_what_is_still_on_its_way_to_the_store() {
 #[test]
 fn a_run_reuses_what_it_has_done_itself_and_the_log_has_not_been_told() {
     let store = Arc::new(Watched::new(None));
-    // Two steps of one type over the same input.
+    // Two steps have the same type and input.
     let mut steps = pure(3, |_, context| add(context));
     steps[2].work = Arc::new(|_| panic!("the work was done by the step before"));
     let planned = steps.into_iter().enumerate().map(|(index, step)| {
@@ -220,7 +220,7 @@ fn power_lost_at_any_append_behind_the_steps_costs_nothing_that_had_finished() {
             let first = engine(store.clone(), &steps);
             let flow_id = first.default_flow();
             let ended = first.run_to_end();
-            // The log may have been written in fewer appends.
+            // The log may have needed fewer appends than `append`.
             assert_eq!(matches!(ended, Err(CoreEngineError::Store(_))), store.is_dark(), "{loss:?}: {ended:?}");
             drop(first);
             store.light();
@@ -244,7 +244,8 @@ fn nothing_comes_behind_an_append_that_failed_even_if_it_has_landed() {
     const STEPS: usize = 3;
     let store = Arc::new(Watched::new(Some(PowerLoss::After(0))));
     let power = store.clone();
-    // The answer to the first append is lost, and the power is back before the first step has ended, which asks nobody.
+    // The response to the first append is lost, and the power returns before the first step ends. No request falls into
+    // the outage.
     let runs = AtomicUsize::new(0);
     let steps = pure(STEPS, move |_, context| {
         if runs.fetch_add(1, Ordering::SeqCst) == 0 {

@@ -1,4 +1,4 @@
-//! Branches: what they share, where they part, and that power may go while one is made.
+//! Branches: what they share, where they diverge, and a power loss while one is created.
 
 use std::sync::Arc;
 
@@ -42,13 +42,13 @@ fn a_branch_with_nothing_changed_shares_the_beginning_and_comes_to_the_same_fing
         }
         assert!(instance.steps()[..2].iter().all(|step| step.reused.is_some()));
 
-        // A branch of the branch has the same root, and shares what the parent's steps have made.
+        // A branch of a branch has the same root, and shares the results of its parent's steps.
         let instance = engine.branch(twig, branch, "s3", Map::new()).unwrap();
         let created = instance.branch().unwrap();
         assert_eq!((created.parent, created.root), (branch, parent));
         let sources: Vec<FlowId> = reused(store.as_ref(), twig).iter().map(|shared| shared.source.flow_id).collect();
         assert_eq!(sources, [parent, parent, branch], "{name}");
-        // The same has been changed in both: nothing.
+        // Nothing was changed in either branch.
         let first = engine.instance_for(branch).unwrap().branch().unwrap().divergence;
         assert_eq!(created.divergence, first);
     }
@@ -98,7 +98,7 @@ fn power_lost_while_a_branch_is_made_leaves_none_or_all_of_what_it_shares() {
             let parent_engine = FlowEngine::new_with_definition(definition.clone());
             parent_engine.run_to_end().unwrap();
             let parent = parent_engine.default_flow();
-            // The parent is in the store before the power can go.
+            // The parent is in the store before power can be lost.
             let store = Arc::new(Watched::new(Some(loss)));
             for event in parent_engine.events().unwrap() {
                 let artifacts = match &event.kind {

@@ -1,4 +1,4 @@
-//! Steps that count how often they run, and stores that count how often they are asked.
+//! Steps that count their runs, and a store that counts its requests and can lose power.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use chem_runtime::store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// What the steps of these tests hand on.
+/// The artifact that the steps in these tests pass on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Number(pub u64);
 
@@ -27,26 +27,26 @@ impl JsonArtifact for Number {
     const KIND: &'static str = "number";
 }
 
-/// What a counting step does when it runs.
+/// The behaviour of a counting step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Does {
-    /// Adds one to its input.
+    /// Returns the input plus one.
     Add,
     Fail,
     Panic,
-    /// Ends well and puts nothing out.
+    /// Succeeds without outputs.
     Nothing,
-    /// Says something that no store can hold.
+    /// Emits a signal that no store accepts.
     Unstorable,
-    /// Fails in a way that may pass, for the first so many runs.
+    /// Fails with a transient error in its first runs, this many times.
     Busy(usize),
-    /// Works until it is asked to stop.
+    /// Runs until it is cancelled.
     Endless,
-    /// Works for ever, whatever it is asked.
+    /// Runs forever and ignores cancellation.
     Deaf,
 }
 
-/// A step that adds one to its input and counts its runs.
+/// A step that counts its runs.
 pub struct Counting {
     id: StepId,
     kind: StepKind,
@@ -70,7 +70,7 @@ impl StepDefinition for Counting {
     }
 
     fn params(&self) -> Result<Map<String, Value>, StepError> {
-        // A float that the log writes, and reads back, as the integer that it is.
+        // The log writes this float, and reads it back, as an integer.
         Ok([("limit".to_owned(), json!(5.0))].into_iter().collect())
     }
 
@@ -110,12 +110,12 @@ impl StepDefinition for Counting {
     }
 }
 
-/// A flow of counting steps, a source first, with the counter of each.
+/// Returns a flow of counting steps, the first a source, and the counter of each step.
 pub fn flow(does: &[Does]) -> (FlowDefinition, Vec<Arc<AtomicUsize>>) {
     flow_under(does, &StepPolicy::default())
 }
 
-/// The same with all steps run as `policy` says.
+/// Returns a flow like [`flow`], with `policy` for every step.
 pub fn flow_under(does: &[Does], policy: &StepPolicy) -> (FlowDefinition, Vec<Arc<AtomicUsize>>) {
     let counters: Vec<Arc<AtomicUsize>> = does.iter().map(|_| Arc::default()).collect();
     let steps = does.iter().zip(&counters).enumerate().map(|(index, (does, runs))| {
@@ -127,32 +127,32 @@ pub fn flow_under(does: &[Does], policy: &StepPolicy) -> (FlowDefinition, Vec<Ar
     (FlowDefinition::new(steps).unwrap(), counters)
 }
 
-/// How often each step ran.
+/// Returns how often each step ran.
 pub fn runs(counters: &[Arc<AtomicUsize>]) -> Vec<usize> {
     counters.iter().map(|counter| counter.load(Ordering::SeqCst)).collect()
 }
 
-/// A store that counts, and that loses power at an append; from then on it does nothing until the power is back.
+/// A store that counts requests and loses power at a given append. Requests then fail until the power returns.
 pub struct Watched {
     pub inner: Arc<dyn EventStore>,
     pub appends: AtomicUsize,
     pub lists: AtomicUsize,
-    /// How many events were given to those who read on in a run.
+    /// The number of events returned by `list_from`.
     pub handed: AtomicUsize,
     power_loss: Option<PowerLoss>,
     dark: AtomicBool,
-    /// So many questions for a finished step are answered; all if nothing is said.
+    /// The number of `results` queries left before they fail; `None` for no limit.
     pub answers: Option<AtomicUsize>,
-    /// Done at each append before it is stored.
+    /// Called at each append, before it is stored.
     pub meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
-/// When the power goes.
+/// When the power is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PowerLoss {
-    /// At the append of this number, before it is stored.
+    /// At the append with this index, before it is stored.
     Before(usize),
-    /// At the append of this number, after it is stored and before anybody hears of it.
+    /// At the append with this index, after it is stored and before it is acknowledged.
     After(usize),
 }
 
@@ -161,7 +161,7 @@ impl Watched {
         Self::on(Arc::new(InMemoryEventStore::new()), power_loss)
     }
 
-    /// The same on another store.
+    /// Watches another store.
     pub fn on(inner: Arc<dyn EventStore>, power_loss: Option<PowerLoss>) -> Self {
         Self {
             inner,
@@ -175,12 +175,12 @@ impl Watched {
         }
     }
 
-    /// The power is back.
+    /// Restores the power.
     pub fn light(&self) {
         self.dark.store(false, Ordering::SeqCst);
     }
 
-    /// Whether the power is gone.
+    /// Returns whether the power is lost.
     pub fn is_dark(&self) -> bool {
         self.dark.load(Ordering::SeqCst)
     }
@@ -194,7 +194,7 @@ impl Watched {
         power_lost()
     }
 
-    /// The events of a run, without this counting as a reading of the log.
+    /// Returns the events of a run, without counting the request.
     pub fn inner_events(&self, flow_id: FlowId) -> Vec<FlowEvent> {
         self.inner.list(flow_id).unwrap()
     }

@@ -1,4 +1,4 @@
-//! Power may go at any append, before it or after it. A resumed run ends as an undisturbed one does.
+//! Loses power before or after each append. A resumed run ends like an undisturbed one.
 
 use std::sync::Arc;
 
@@ -32,14 +32,14 @@ fn power_lost_at_any_append_costs_nothing_that_had_finished() {
             let finished = kinds(store.inner.as_ref(), flow_id).iter().filter(|kind| kind.letter() == 'F').count();
             let before = runs(&counters);
             store.light();
-            // No step works before the log says that it has started.
+            // No step runs before the log has recorded that it starts.
             assert!(before[append.min(STEPS)..].iter().all(|runs| *runs == 0), "{loss:?}: {before:?}");
 
-            // A new process: another engine, which knows only the log.
+            // A new process has another engine, which knows only the log.
             let resumed = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
             match resumed.run(flow_id) {
                 Ok(_) => {}
-                // The last append had landed; only its answer was lost.
+                // The last append was stored; only its response was lost.
                 Err(CoreEngineError::FlowCompleted { .. }) => assert_eq!(loss, PowerLoss::After(STEPS)),
                 Err(error) => panic!("{loss:?}: {error}"),
             }
@@ -70,7 +70,7 @@ fn two_engines_on_one_run_never_fork_its_log() {
     let other = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
     let flow_id = one.default_flow();
     one.next().unwrap();
-    // The other takes over; the first still believes that it is where it was.
+    // The second engine takes over; the first does not know.
     other.run(flow_id).unwrap();
     let error = one.run(flow_id).unwrap_err();
     let CoreEngineError::Store(error) = error else { panic!("{error}") };

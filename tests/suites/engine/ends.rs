@@ -1,4 +1,4 @@
-//! How a run ends, and that an ended run does not go on.
+//! How a run ends, and that an ended run cannot continue.
 
 use chem_runtime::engine::{CoreEngineError, FlowEngine};
 use chem_runtime::flow::{FlowStatus, StepStatus};

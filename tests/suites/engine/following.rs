@@ -1,4 +1,4 @@
-//! The log of a run, read while it grows.
+//! Reads the log of a run while it grows.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

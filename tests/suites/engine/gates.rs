@@ -1,4 +1,4 @@
-//! Gates: a run that waits for a person, and what the person's decision counts for.
+//! Gates: a run waits for a person, and the effects of the decision.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use chem_tests::events::rehash;
 use chem_tests::stores::fresh;
 use serde_json::{Value, json};
 
-/// A flow whose first step has a gate that may give it another text, and whose last has one without data.
+/// Returns a flow whose first step has a gate that can change the text, and whose last step has a gate without data.
 fn gated() -> FlowDefinition {
     let schema = json!({
         "type": "object",
@@ -64,7 +64,7 @@ fn waits_at<T>(result: Result<T, CoreEngineError>, step: &str, message: &str) {
     }
 }
 
-/// What a later release finds: a run whose finished steps are of versions that it does not have.
+/// A later release may find a run whose finished steps have versions that it lacks.
 #[test]
 fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
     let registry = Registry::linked().unwrap();
@@ -73,7 +73,7 @@ fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
         let engine = engine_on(&written);
         waits_at(engine.run_to_end(), "seed", "which text?");
         waits_at(engine.answer(engine.default_flow(), "seed", yes(Some(json!({})))), "count", "count them?");
-        // The same run, as a release wrote it that had the first step in version 7.
+        // The same run, as written by a release that had version 7 of the first step.
         let run = FlowId::new();
         let mut kinds: Vec<FlowEventKind> =
             written.list(engine.default_flow()).unwrap().into_iter().map(|event| event.kind).collect();
@@ -108,7 +108,7 @@ fn a_run_waits_at_each_gate_and_goes_on_from_there_in_any_process_on_any_store()
         waits_at(first.run(flow_id), "seed", "which text?");
         assert_eq!(first.instance_for(flow_id).unwrap().status(), FlowStatus::Waiting, "{name}");
         assert_eq!(store.flows().unwrap()[0].status(), FlowStatus::Waiting, "{name}");
-        // To look again changes nothing, and nobody holds the run meanwhile.
+        // Running again changes nothing, and the run has no lease holder in between.
         waits_at(engine_on(&store).run(flow_id), "seed", "which text?");
         waits_at(engine_on(&store).answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
         engine_on(&store).answer(flow_id, "count", yes(None)).unwrap();
@@ -163,7 +163,7 @@ fn a_rejection_is_no_attempt() {
     }
     engine.answer(flow_id, "seed", Answer::default()).unwrap();
 
-    // A log of an earlier release, which counted a rejection, is read as it is.
+    // A log of an earlier release, which counted a rejection as an attempt, is read unchanged.
     let counted = RetryScheduled {
         step_id: "seed".into(),
         step_index: 0,
@@ -176,7 +176,7 @@ fn a_rejection_is_no_attempt() {
     assert_eq!(engine.instance_for(flow_id).unwrap().step("seed").unwrap().attempt, 2);
 }
 
-/// Another process, which nobody here can see.
+/// Returns a holder on another host, whose liveness is unknown here.
 fn far_away() -> Holder {
     Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
 }
@@ -246,7 +246,7 @@ fn an_answer_that_does_not_fit_is_not_taken() {
     let shown = engine.instance_for(flow_id).unwrap().step("seed").unwrap().question.as_ref().unwrap().shown;
     let right = Answer { shown: Some(shown.short()), ..yes(Some(json!({}))) };
     waits_at(engine.answer(flow_id, "seed", right), "count", "count them?");
-    // Not even one that was asked before.
+    // A question that was already answered cannot be answered again.
     assert!(matches!(refused("seed", yes(Some(json!({})))), GateError::NotAsked { .. }));
     assert!(matches!(refused("count", yes(Some(json!({})))), GateError::Answer(_)));
 }
@@ -257,7 +257,7 @@ fn a_run_parked_by_an_earlier_release_goes_on_in_this_one() {
     let parked = engine_on(&before);
     waits_at(parked.run_to_end(), "seed", "which text?");
 
-    // The same log as another release, on another machine, would have written it.
+    // The same log, as another release on another machine would have written it.
     let mut events: Vec<NewEvent> = Vec::new();
     for event in parked.events().unwrap() {
         let kind = match event.kind {

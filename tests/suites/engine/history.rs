@@ -1,4 +1,4 @@
-//! A step that takes the history is told of the steps that its input came from, and of no others.
+//! A step that takes the history receives the steps that its input came from, and no others.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository
 
 use crate::counting::{PowerLoss, Watched};
 
-/// Puts out its name, and keeps the history that it was given.
+/// A step that outputs its id, and keeps the history it received.
 struct Told {
     id: StepId,
     kind: StepKind,
@@ -45,12 +45,12 @@ impl StepDefinition for Told {
     }
 }
 
-/// `a`, then `b` and `c` that both take `a`, then `d` that takes `c` and the history.
+/// Returns a flow of `a`, then `b` and `c`, which both take `a`, then `d`, which takes `c` and the history.
 fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
     flow_and(&[])
 }
 
-/// The same with more steps after it, which take `a`.
+/// Returns the same flow with more steps after it, which take `a`.
 fn flow_and(more: &[&str]) -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let history = PortSpec { name: "history", kind: "history", optional: true };

@@ -1,10 +1,10 @@
-//! The engine: what it records, how it ends, and that no loss of power can hurt it.
+//! The engine: what it records, how runs end, and that no power loss damages a run.
 //!
 //! - `shape`, `ends`: what a run looks like, and how it ends.
-//! - `crash`, `anywhere`: power that goes at any append, in flows of counting steps and in every flow of the repository.
-//! - `behind`: steps that work while the log is written.
+//! - `crash`, `anywhere`: power losses at every append, in flows of counting steps and in every flow of the repository.
+//! - `behind`: steps that run while the log is being written.
 //! - `following`: a log that is read while it grows.
-//! - `retry`, `timeout`, `gates`, `branch`: runs that are tried again, stopped, asked about, and taken elsewhere.
+//! - `retry`, `timeout`, `gates`, `branch`: retries, timeouts, questions to a person, and branches.
 
 mod anywhere;
 mod behind;

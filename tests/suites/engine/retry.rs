@@ -1,4 +1,4 @@
-//! Steps that fail and are tried again: by themselves, and because a person asks for it.
+//! Failed steps that are retried, automatically and on request.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::counting::{Does, PowerLoss, Watched, flow, flow_under, runs};
 
-/// A clock that stands still until somebody waits, and may ask a run to stop when it has come so far.
+/// A clock that advances only during waits, and may cancel a run at a given time.
 struct TestClock {
     now: Mutex<Timestamp>,
     stop: Option<(Timestamp, CancelToken)>,
@@ -74,7 +74,7 @@ fn a_failure_that_passes_is_tried_again_after_longer_and_longer_waits() {
     let told: Vec<_> = retries(&engine).iter().map(|it| (it.attempt, it.allowed, it.reason.clone())).collect();
     assert_eq!(told, [(2, Some(3), "the server is busy".into()), (3, Some(3), "the server is busy".into())]);
 
-    // Neither the attempts nor what is said of them changes a fingerprint.
+    // Neither the attempts nor the events about them change a fingerprint.
     let (calm, _) = flow(&[Does::Add; 3]);
     let undisturbed = FlowEngine::new_with_definition(calm);
     undisturbed.run_to_end().unwrap();
@@ -88,7 +88,7 @@ fn there_are_no_more_attempts_than_are_allowed() {
     let engine = on_clock(definition, &clock);
     assert!(matches!(engine.run_to_end(), Err(CoreEngineError::StepFailed { .. })));
     assert_eq!((engine.event_variants().unwrap().as_str(), runs(&counters)), ("ISXRSXRSX", vec![3]));
-    // Nor are there if a person asks.
+    // The limit also applies to a retry on request.
     let error = engine.retry(engine.default_flow(), "once more").unwrap_err();
     assert!(matches!(error, CoreEngineError::NoAttemptsLeft { allowed: 3, .. }), "{error}");
     assert_eq!(engine.event_variants().unwrap(), "ISXRSXRSX");
@@ -118,7 +118,7 @@ fn a_person_may_ask_for_another_attempt_and_need_not_wait_for_it() {
     assert_eq!((runs(&counters), clock.seconds()), (vec![1, 3, 1], 0));
     let told: Vec<_> = retries(&engine).iter().map(|it| (it.attempt, it.allowed, it.reason.clone())).collect();
     assert_eq!(told, [(2, None, "the server is back".into()), (3, None, "now it is".into())]);
-    // What has not failed is not tried again.
+    // A run that has not failed cannot be retried.
     assert!(matches!(engine.retry(flow_id, "?"), Err(CoreEngineError::NotFailed { .. })));
 }
 
@@ -142,7 +142,7 @@ fn a_wait_ends_when_the_run_is_asked_to_stop_and_goes_on_where_it_was() {
     assert_eq!(engine.instance_for(flow_id).unwrap().status(), FlowStatus::Interrupted);
     drop(engine);
 
-    // Of the wait, six seconds are left.
+    // Six seconds of the wait are left.
     let later = Arc::new(TestClock { now: Mutex::new(clock.now()), stop: None });
     begin(&later, CancelToken::default()).run(flow_id).unwrap();
     assert_eq!(later.seconds(), 10);
@@ -152,7 +152,7 @@ fn a_wait_ends_when_the_run_is_asked_to_stop_and_goes_on_where_it_was() {
 fn a_wait_that_a_wrong_clock_has_set_is_no_longer_than_the_manifest_says() {
     let (definition, _) = flow_under(&[Does::Busy(1)], &patient(2, RetryOn::Transient));
     let cancel = CancelToken::default();
-    // It is asked to stop while it waits, and the clock that set the wait was an hour ahead.
+    // The run is cancelled during the wait, and the clock that set the wait was an hour ahead.
     let ahead = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
     let clock = Arc::new(TestClock { now: Mutex::new(ahead), stop: Some((ahead, cancel.clone())) });
     let store = Arc::new(Watched::new(None));

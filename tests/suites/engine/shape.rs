@@ -1,4 +1,4 @@
-//! What a run costs and what it looks like from outside.
+//! What a run costs, and what it looks like from outside.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! Steps that take too long are stopped and fail, and the process lives on.
+//! Steps that exceed their timeout are stopped and fail, and the process survives.
 
 use chem_runtime::engine::{CoreEngineError, FlowEngine};
 use chem_runtime::flow::StepStatus;
@@ -42,7 +42,7 @@ fn a_step_that_does_not_stop_is_left_behind_and_not_tried_again_beside_itself() 
         let Err(CoreEngineError::StepFailed { error, .. }) = engine.run_to_end() else { panic!("the run has to fail") };
         assert!(error.contains("did not end within 20ms") && error.contains("was left behind"), "{error}");
         assert_eq!((engine.event_variants().unwrap().as_str(), runs(&counters)), ("ISX", vec![1]), "{on:?}");
-        // The log says so, for whoever goes on with the run.
+        // The log records it for the process that loads the run later.
         let state = engine.instance_for(engine.default_flow()).unwrap();
         assert!(state.steps()[0].left_behind, "{on:?}");
         assert!(matches!(engine.run_to_end(), Err(CoreEngineError::FlowHasFailed { .. })));
