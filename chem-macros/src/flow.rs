@@ -1,4 +1,4 @@
-//! `include_flow!`: reads a manifest, checks what its text tells, and expands to the text.
+//! Implements `include_flow!`: reads a manifest, checks it without knowing step types, and expands to its text.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::LitStr;
 
-/// The flow, or all that is wrong with its manifest, each under the path.
+/// Returns the flow, or all errors in its manifest, each at the path.
 pub(crate) fn expand(path: &LitStr) -> TokenStream {
     let written = path.value();
     let directory = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
@@ -20,7 +20,7 @@ pub(crate) fn expand(path: &LitStr) -> TokenStream {
     if !errors.is_empty() {
         return quote!({ #(#errors)* });
     }
-    // That the text is included makes Cargo look at the file.
+    // Including the text makes Cargo track the file.
     quote!(::chem_runtime::manifest::IncludedFlow::new(
         ::core::env!("CARGO_MANIFEST_DIR"),
         #path,
@@ -28,7 +28,8 @@ pub(crate) fn expand(path: &LitStr) -> TokenStream {
     ))
 }
 
-/// The compiler says that this is an error; what is left of the diagnostic's first line is its message and code.
+/// Returns a compiler error with the diagnostic's message and code. The compiler adds its own `error:`, so the first
+/// line of the rendered diagnostic is replaced.
 fn error(span: Span, diagnostic: &Diagnostic) -> TokenStream {
     let rendered = diagnostic.render(Style::Plain);
     let lines = rendered.split_once('\n').map_or("", |(_, lines)| lines);

@@ -1,12 +1,12 @@
-//! The macros of chem-runtime, which re-exports them. Each is a pipeline: what was written is parsed, checked, and
-//! expanded into a few calls of the runtime.
+//! Defines the macros of chem-runtime, which re-exports them. Each macro is a pipeline: it parses its input, validates
+//! it, and expands it into a few calls of the runtime.
 
 mod flow;
 mod step;
 
 use proc_macro::TokenStream;
 
-/// Makes a step type of a function.
+/// Turns a function into a step type.
 ///
 /// ```
 /// use chem_runtime::prelude::*;
@@ -28,59 +28,61 @@ use proc_macro::TokenStream;
 /// # }
 /// ```
 ///
-/// The function stays as it is. Beside it stands a struct of its parameters, here `First { rows: usize }`, which
+/// The function itself is unchanged. The macro adds a struct of its parameters, here `First { rows: usize }`, which
 /// implements `chem_runtime::step::Step` and is registered under the step type's name. It has the function's
 /// visibility.
 ///
-/// [`derive(Step)`](macro@Step) does the same for a struct that the author writes and a method that does the work. The sections
-/// below hold there too, except for the arguments and the return type.
+/// [`derive(Step)`](macro@Step) does the same for a struct that the author writes and a method that does the work. The
+/// sections below apply there too, except for the arguments and the return type.
 ///
 /// # The attribute
 /// - the name, `family.verb`, in lower case;
-/// - `version = 1`: raised whenever the same inputs and parameters would give another result;
-/// - `sink` (or `kind = Sink`) for a step whose output nothing takes. Left out, a function without `Input` is a `source`, and
-///   any other is a `transform`; both may be written too, and are checked;
-/// - `columns = function`, where the output is a table whose columns can be told before the step runs: a
-///   `fn(&First, &ColumnContext<'_>) -> Columns`. A check then finds names of columns that later steps spell wrong.
-///   `chem_runtime::step::same_columns` is one for steps that keep the columns of their first input;
-/// - `check = function`, where parameters that are right one by one may not go together: a
-///   `fn(&First, &ColumnContext<'_>) -> Vec<Misfit>` that tells what would keep the step from succeeding;
-/// - `cache = false` for a step that acts on the world other than by files that it puts out, or that gives another result
-///   every time: a finished result then never stands in for running it again;
-/// - `effects` for a step whose work may leave something behind besides its outputs, though a finished result may stand in
-///   for it: it does not begin before the log says so. A sink, and a step with an `OutputFile`, is one without saying it;
-/// - `approximate` for a step whose results need not repeat to the last bit: whoever compares two runs may then give a
-///   tolerance for a column;
-/// - `new = false` leaves out `new` and `with_…` (see below), where the author writes a `new`.
+/// - `version = 1`: increased whenever the same inputs and parameters would give a different result;
+/// - `sink` (or `kind = Sink`) for a step whose output no other step takes. Without it, a function without `Input` is a
+///   `source`, and any other is a `transform`; both may also be written, and are then checked;
+/// - `columns = function`, if the output is a table whose columns are known before the step runs: a
+///   `fn(&First, &ColumnContext<'_>) -> Columns`. A check then finds misspelt column names in later steps.
+///   `chem_runtime::step::same_columns` is such a function, for steps that keep the columns of their first input;
+/// - `check = function`, if parameters that are valid one by one may conflict: a
+///   `fn(&First, &ColumnContext<'_>) -> Vec<Misfit>` that returns what would prevent the step from succeeding;
+/// - `cache = false` for a step that has effects other than the files it outputs, or that gives a different result
+///   every time: a stored result then never replaces running it again;
+/// - `effects` for a step whose work may have effects besides its outputs, although a stored result may replace it: it
+///   starts only once the log has recorded its start. Implied for a sink and for a step with an `OutputFile`;
+/// - `approximate` for a step whose results may differ in the last bits from run to run: comparing two runs may
+///   then use a tolerance for a column;
+/// - `new = false` omits `new` and `with_…` (see below), if the author writes a `new`.
 ///
 /// # The arguments, in any order
-/// - `Input<T>`: an input port, called like the argument. `Option<Input<T>>` is a port that may be left open.
+/// - `Input<T>`: an input port, named like the argument. `Option<Input<T>>` is a port that may be left open.
 /// - `&ExecutionContext<'_>`: the run's files, signals, progress and cancellation.
-/// - any other type is a parameter, called like the argument, and its doc comment is its help. `Option<T>` may be left
-///   out. `#[param(…)]` says more: `default`, `min` and `max` of numbers, `one_of = ["a", "b"]` of texts, `unit` and
-///   `example`, the last two as text. `columns_of = "port"` or `["left", "right"]` tells whose columns a `ColumnName` or
-///   an `Expression` names, where a step has several inputs; with one input it is that one's, unless `columns_of = []`.
+/// - any other type is a parameter, named like the argument, and its doc comment is its help. `Option<T>` may be left
+///   out. `#[param(…)]` adds properties: `default`, `min` and `max` of numbers, `one_of = ["a", "b"]` of texts, `unit`
+///   and `example`, the last two as text. `columns_of = "port"` or `["left", "right"]` names the inputs whose columns a
+///   `ColumnName` or an `Expression` refers to, if a step has several inputs; with one input it is that one, unless
+///   `columns_of = []`.
 ///
 /// # In Rust
-/// `new` takes the parameters that have to be given, in their order, and a `with_…` for each other one gives it another value
-/// than its default. Both take what `#[param(default = …)]` takes: a value of the type, text for any type that is
-/// `From<&str>`, `[…]` for a `Vec`. The struct is `Default` if no parameter has to be given. Where its fields can be seen, a
-/// literal will do as well: `First { rows: 3 }`.
+/// `new` takes the required parameters, in order, and a `with_…` for each other parameter replaces its default. Both
+/// accept what `#[param(default = …)]` accepts: a value of the type, text for any type that is `From<&str>`, `[…]` for
+/// a `Vec`. The struct is `Default` if no parameter is required. If its fields are visible, a literal works as well:
+/// `First { rows: 3 }`.
 ///
 /// # What it returns
 /// `Result<T, E>`, where `T` is an artifact, `WithRejects` of one, or `()` from a sink, and `E` is `StepError` or
 /// converts into it.
 ///
 /// # Its code
-/// `Step::SPEC.code` is a hash of the function's tokens, without comments and docs. A result that other code has made under the
-/// same version is reused with a warning, in builds with debug assertions and where `CHEM_DEV=1` is set: raise `version`, or
-/// run the step anew with `--refresh`. What the function calls is not in the hash.
+/// `Step::SPEC.code` is a hash of the function's tokens, without comments and docs. Reusing a result that different
+/// code produced under the same version gives a warning, in builds with debug assertions and if `CHEM_DEV=1` is set:
+/// increase `version`, or run the step again with `--refresh`. The hash does not cover functions that the function
+/// calls.
 #[proc_macro_attribute]
 pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
     step::function(attribute.into(), item.into()).into()
 }
 
-/// Makes a step type of a struct of parameters, whose work is a method.
+/// Turns a struct of parameters into a step type, whose work is a method.
 ///
 /// ```
 /// use chem_runtime::engine::FlowEngine;
@@ -115,28 +117,28 @@ pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// It equals a function under [`macro@step`]: the same keys in `#[step(…)]`, which stands below the derive, the same
-/// `#[param(…)]` and doc comments, the same registration, and the same fingerprints where names, version, parameters and inputs
-/// are the same. Only the inputs are elsewhere: the derive sees the struct alone, so it takes their types from
-/// `chem_runtime::step::RunStep`, which the author implements. `type Inputs` is
+/// It is equivalent to a function under [`macro@step`]: the same keys in `#[step(…)]`, which follows the derive, the
+/// same `#[param(…)]` and doc comments, the same registration, and the same fingerprints if names, version, parameters
+/// and inputs are the same. Only the inputs are defined elsewhere: the derive sees only the struct, so their types come
+/// from `chem_runtime::step::RunStep`, which the author implements. `type Inputs` is
 /// - `()` for a source;
 /// - `Input<T>` for a step with one input, which manifests then call `input`;
 /// - a struct under [`derive(StepInputs)`](macro@StepInputs), whose fields name the inputs.
 ///
-/// A function is shorter, and a test calls it with its arguments alone. A struct suits a step whose parameters have methods, or
-/// private fields.
+/// A function is shorter, and a test calls it with its arguments alone. A struct suits a step whose parameters have
+/// methods or private fields.
 ///
-/// A source says `source` and a sink `sink`; left out, the step is a transform. The struct has named fields or none, and no
-/// generics. It needs no other derive.
+/// A source needs the key `source` and a sink the key `sink`; without one, the step is a transform. The struct has
+/// named fields or none, and no generics. It needs no other derive.
 ///
-/// The hash of its code covers the struct and its `impl RunStep`, which is looked up in the same file: of one elsewhere, or in the
-/// expansion of a macro, nothing but a new `version` tells that it has changed.
+/// The hash of its code covers the struct and its `impl RunStep`, if that is in the same file. If it is in another
+/// file, or in the expansion of a macro, only a new `version` shows that it has changed.
 #[proc_macro_derive(Step, attributes(step, param))]
 pub fn derive_step(item: TokenStream) -> TokenStream {
     step::structure(item.into()).into()
 }
 
-/// Makes a struct the inputs of a step under [`derive(Step)`](macro@Step).
+/// Turns a struct into the inputs of a step under [`derive(Step)`](macro@Step).
 ///
 /// ```
 /// use chem_runtime::prelude::*;
@@ -169,13 +171,14 @@ pub fn derive_step(item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// Each field is an `Input<T>`, or an `Option<Input<T>>` for a port that may be left open; one at least has to be wired.
+/// Each field is an `Input<T>`, or an `Option<Input<T>>` for a port that may be left open. At least one must be an
+/// `Input<T>`.
 #[proc_macro_derive(StepInputs)]
 pub fn derive_step_inputs(item: TokenStream) -> TokenStream {
     step::inputs(item.into()).into()
 }
 
-/// Takes a manifest into the program, checked when the crate is compiled.
+/// Includes a manifest in the program and checks it at compile time.
 ///
 /// ```
 /// use chem_runtime::engine::FlowEngine;
@@ -188,12 +191,12 @@ pub fn derive_step_inputs(item: TokenStream) -> TokenStream {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The path is that of a file, from the directory of the crate's `Cargo.toml`. What is wrong with the manifest is an error
-/// of the compiler, with the line and column of the YAML: its syntax, its keys and their types, its names, its
-/// placeholders, and which step each input names. What only the linked step types know (their names, ports, parameters and
-/// columns) is checked by `chem check`, and when the flow is used.
+/// The path is relative to the directory of the crate's `Cargo.toml`. Errors in the manifest are compiler errors, with
+/// the line and column in the YAML: in its syntax, its keys and their types, its names, its placeholders, and the step
+/// that each input names. What depends on the linked step types (their names, ports, parameters and columns) is checked
+/// by `chem check`, and when the flow is used.
 ///
-/// It expands to a `chem_runtime::manifest::IncludedFlow`.
+/// Expands to a `chem_runtime::manifest::IncludedFlow`.
 #[proc_macro]
 pub fn include_flow(input: TokenStream) -> TokenStream {
     let path = syn::parse_macro_input!(input as syn::LitStr);

@@ -1,7 +1,8 @@
-//! A hash of what the author wrote, by which the runtime tells a result of this code from one of earlier code.
+//! Hashes what the author wrote, so that the runtime can distinguish a result of this code from one of earlier code.
 //!
-//! It covers the tokens of the item, in order. Doc comments are not among them, nor are comments and white space, which are
-//! no tokens. What the item calls is not seen. The hash decides nothing but whether to warn, so that 64 bits are enough.
+//! The hash covers the tokens of the item, in order. It does not cover doc comments, nor comments and white space,
+//! which are not tokens, nor the code that the item calls. The hash only decides whether to warn, so 64 bits are
+//! enough.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
@@ -12,7 +13,7 @@ pub(super) fn hash(item: TokenStream) -> String {
     format!("{:016x}", hash.0)
 }
 
-/// FNV-1a. What the standard library hashes with may change with its release, and the hash is kept in logs.
+/// FNV-1a. The hasher of the standard library may change between releases, and the hash is stored in logs.
 struct Fnv(u64);
 
 impl Default for Fnv {
@@ -23,7 +24,7 @@ impl Default for Fnv {
 
 impl Fnv {
     fn text(&mut self, text: &str) {
-        // No token has a zero in it.
+        // No token contains a zero byte.
         for byte in text.bytes().chain([0]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
@@ -66,7 +67,7 @@ impl Fnv {
     }
 }
 
-/// Whether these are the brackets of a doc comment, or of a `#[doc…]` that was written as one.
+/// Returns whether these are the brackets of a doc comment, or of a `#[doc…]` attribute.
 fn is_doc(group: &Group) -> bool {
     group.delimiter() == Delimiter::Bracket
         && matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(ident)) if ident == "doc")
@@ -83,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_no_code_is_not_hashed() {
         let code = of("fn f(a: u32) -> u32 { a + 1 }");
-        // Kept in logs: another release of the compiler has to come to the same.
+        // The hash is stored in logs, so every release of the compiler must produce the same value.
         assert_eq!(code, "47e3e35f3458289d");
         for same in [
             "fn f(a: u32)   -> u32 {\n    a + 1 // one more\n}",

@@ -1,10 +1,11 @@
-//! The code of a step under `#[derive(Step)]`. The derive is not given what the struct's methods do: it reads the file.
+//! Finds the code of a step under `#[derive(Step)]`. The derive receives only the struct, so its methods are read from
+//! the file.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::{Item, ItemImpl, ItemStruct, Path, Type};
 
-/// Returns the struct without what `#[step]` says, and each `impl RunStep` for it in its file. An implementation in another
+/// Returns the struct without `#[step]`, and each `impl RunStep` for it in the same file. An implementation in another
 /// file, in a function or in the expansion of a macro is not found.
 pub(super) fn code(structure: &ItemStruct) -> TokenStream {
     let mut written = structure.clone();

@@ -1,5 +1,5 @@
-//! `#[step]`, `#[derive(Step)]` and `#[derive(StepInputs)]`: parse what was written, check what it means, expand it. A
-//! function and a struct become the same [`validate::StepType`], and differ in what does the work.
+//! Implements `#[step]`, `#[derive(Step)]` and `#[derive(StepInputs)]`: parses the input, validates it, and expands it.
+//! A function and a struct become the same [`validate::StepType`], and differ only in what does the work.
 
 mod code;
 mod expand;
@@ -11,7 +11,7 @@ mod validate;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 
-/// The function, and beside it what makes it a step type, or else all that is wrong with it.
+/// Returns the function with the code that makes it a step type, or all errors in it.
 pub(crate) fn function(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let code = code::hash(item.clone());
@@ -23,14 +23,14 @@ pub(crate) fn function(attribute: TokenStream, item: TokenStream) -> TokenStream
     match validate::function(attribute, &function, arguments, &mut errors) {
         Some(step) if errors.0.is_none() => {
             let step = expand::expand(&step, &code);
-            // Whoever uses a step names its parameters, so any number of them is good to read.
+            // Calls of a step name its parameters, so a large number of them remains readable.
             quote!(#[allow(clippy::too_many_arguments)] #function #step)
         }
         _ => errors.beside(function),
     }
 }
 
-/// What makes a struct a step type, or else all that is wrong with it.
+/// Returns the code that makes a struct a step type, or all errors in it.
 pub(crate) fn structure(item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let Some(structure) = parse::structure(item, "the parameters of a step", &mut errors) else {
@@ -44,7 +44,7 @@ pub(crate) fn structure(item: TokenStream) -> TokenStream {
     }
 }
 
-/// What makes a struct the inputs of a step, or else all that is wrong with it.
+/// Returns the code that makes a struct the inputs of a step, or all errors in it.
 pub(crate) fn inputs(item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let Some(structure) = parse::structure(item, "the inputs of a step", &mut errors) else {
@@ -57,12 +57,12 @@ pub(crate) fn inputs(item: TokenStream) -> TokenStream {
     }
 }
 
-/// All that is wrong, each under its own token.
+/// All errors, each at its own tokens.
 #[derive(Default)]
 struct Errors(Option<syn::Error>);
 
 impl Errors {
-    /// Notes `message` under all of `tokens`.
+    /// Adds an error with `message` at all of `tokens`.
     fn under(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
@@ -74,13 +74,13 @@ impl Errors {
         }
     }
 
-    /// The errors after the item, which stays, so that nothing else that uses it is called an error too.
+    /// Returns the item followed by the errors. The item remains, so that other uses of it do not cause further errors.
     fn beside(self, item: impl ToTokens) -> TokenStream {
         let errors = self.alone();
         quote!(#item #errors)
     }
 
-    /// The errors after an item that the compiler keeps.
+    /// Returns only the errors, for a derive, whose item the compiler keeps.
     fn alone(self) -> TokenStream {
         self.0.map(syn::Error::into_compile_error).unwrap_or_default()
     }

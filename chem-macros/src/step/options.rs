@@ -1,17 +1,17 @@
-//! The `key = value` pairs that `#[step]` and `#[param]` take. What a key means is not known here.
+//! Parses the `key = value` pairs of `#[step]` and `#[param]`, without interpreting the keys.
 
 use syn::parse::ParseStream;
 use syn::{Expr, Ident, Token};
 
 use super::Errors;
 
-/// Pairs that have not been asked for yet.
+/// The pairs that have not been taken yet.
 #[derive(Default)]
 pub(super) struct Options(Vec<(Ident, Expr)>);
 
 impl Options {
-    /// Reads pairs up to the end of `input`, and notes each that has no value or is there twice. A key of `flags` that
-    /// stands alone is true.
+    /// Reads pairs up to the end of `input`. A key without a value or a duplicate key is an error. A key of `flags`
+    /// without a value is `true`.
     pub(super) fn parse(input: ParseStream<'_>, flags: &[&str], errors: &mut Errors) -> syn::Result<Self> {
         let mut options = Self::default();
         while !input.is_empty() {
@@ -35,13 +35,13 @@ impl Options {
         Ok(options)
     }
 
-    /// The value of `key`, which is then done with.
+    /// Removes `key` and returns its value.
     pub(super) fn take(&mut self, key: &str) -> Option<Expr> {
         let at = self.0.iter().position(|(other, _)| other == key)?;
         Some(self.0.remove(at).1)
     }
 
-    /// Notes every key that nobody has asked for; `known` tells those that there are.
+    /// Reports every key that has not been taken as unknown; `known` lists the valid keys.
     pub(super) fn refuse_rest(self, known: &str, errors: &mut Errors) {
         for (key, _) in self.0 {
             errors.under(&key, format!("unknown key `{key}`: the keys are {known}"));
@@ -49,7 +49,7 @@ impl Options {
     }
 }
 
-/// The expression within the invisible group that a `macro_rules` macro puts around it.
+/// Returns the expression inside the invisible group that a `macro_rules` macro puts around it.
 pub(super) fn ungrouped(expression: Expr) -> Expr {
     match expression {
         Expr::Group(group) => ungrouped(*group.expr),

@@ -1,5 +1,5 @@
-//! What was written: the attribute, and the function with its arguments or the struct with its fields. Whether it makes
-//! sense is left to `validate`.
+//! Parses what was written: the attribute, and the function with its arguments or the struct with its fields.
+//! `validate` checks whether it is valid.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -13,28 +13,28 @@ use super::options::{Options, ungrouped};
 /// The keys of `#[step]` that need no value.
 const FLAGS: &[&str] = &["source", "transform", "sink", "effects", "approximate"];
 
-/// What stands in the parentheses of `#[step(…)]`.
+/// The content of the parentheses of `#[step(…)]`.
 pub(super) struct WrittenAttribute {
     pub(super) name: Option<Expr>,
     pub(super) options: Options,
-    /// Where to say that something is not there.
+    /// The location for errors about missing keys.
     pub(super) at: Span,
 }
 
-/// A field of a struct, apart from what only the macro understands.
+/// A field of a struct, and the attributes that only the macro understands.
 pub(super) struct WrittenField {
     pub(super) ident: Ident,
     pub(super) ty: Type,
     pub(super) notes: Notes,
 }
 
-/// An argument of the function, apart from what only the macro understands.
+/// An argument of the function, and the attributes that only the macro understands.
 pub(super) struct WrittenArgument {
     pub(super) argument: FnArg,
     pub(super) notes: Notes,
 }
 
-/// What an argument or a field has above it that only the macro understands.
+/// The attributes of an argument or a field that only the macro understands.
 pub(super) struct Notes {
     pub(super) docs: Vec<Attribute>,
     pub(super) param: Option<WrittenParam>,
@@ -46,7 +46,7 @@ pub(super) struct WrittenParam {
     pub(super) options: Options,
 }
 
-/// The function under `#[step]`, if it is one.
+/// Returns the function under `#[step]`, or `None` if the item is not a function.
 pub(super) fn function(item: TokenStream, errors: &mut Errors) -> Option<ItemFn> {
     match syn::parse2(item) {
         Ok(Item::Fn(function)) => return Some(function),
@@ -63,7 +63,8 @@ pub(super) fn function(item: TokenStream, errors: &mut Errors) -> Option<ItemFn>
     None
 }
 
-/// The struct under `#[derive(Step)]` or `#[derive(StepInputs)]`, if it is one; `what` says what its fields are.
+/// Returns the struct under `#[derive(Step)]` or `#[derive(StepInputs)]`, or `None` if the item is not a struct; `what`
+/// describes its fields in the error.
 pub(super) fn structure(item: TokenStream, what: &str, errors: &mut Errors) -> Option<ItemStruct> {
     match syn::parse2(item) {
         Ok(Item::Struct(structure)) => return Some(structure),
@@ -75,7 +76,7 @@ pub(super) fn structure(item: TokenStream, what: &str, errors: &mut Errors) -> O
     None
 }
 
-/// The first token that is not an attribute's: what the reader takes for the beginning of the item.
+/// Returns the first token after the attributes, which a reader sees as the start of the item.
 fn first_token(item: &Item) -> TokenStream {
     let mut tokens = item.to_token_stream().into_iter().peekable();
     while matches!(tokens.peek(), Some(proc_macro2::TokenTree::Punct(punct)) if punct.as_char() == '#') {
@@ -85,7 +86,8 @@ fn first_token(item: &Item) -> TokenStream {
     tokens.next().into_iter().collect()
 }
 
-/// Reads the attribute below `#[derive(Step)]`; nothing if it is missing or its syntax is wrong, which is then noted.
+/// Reads the attribute below `#[derive(Step)]`. Returns `None` if it is missing or its syntax is invalid, which is an
+/// error.
 pub(super) fn attribute_of(structure: &ItemStruct, errors: &mut Errors) -> Option<WrittenAttribute> {
     let mut attributes = structure.attrs.iter().filter(|one| one.path().is_ident("step"));
     let Some(first) = attributes.next() else {
@@ -106,7 +108,7 @@ pub(super) fn attribute_of(structure: &ItemStruct, errors: &mut Errors) -> Optio
     }
 }
 
-/// Reads the attribute; nothing if its syntax is wrong, which is then noted.
+/// Reads the attribute. Returns `None` if its syntax is invalid, which is an error.
 pub(super) fn attribute(tokens: TokenStream, at: Span, errors: &mut Errors) -> Option<WrittenAttribute> {
     let parse = |input: ParseStream<'_>| {
         let mut name = None;
@@ -128,12 +130,12 @@ pub(super) fn attribute(tokens: TokenStream, at: Span, errors: &mut Errors) -> O
     }
 }
 
-/// The arguments, from which doc comments and `#[param]` are taken off, since the compiler refuses them.
+/// Returns the arguments, and removes doc comments and `#[param]` from them, since the compiler rejects these there.
 pub(super) fn arguments(function: &mut ItemFn, errors: &mut Errors) -> Vec<WrittenArgument> {
     function.sig.inputs.iter_mut().map(|argument| written(argument, errors)).collect()
 }
 
-/// The fields of a struct, each with its name; nothing if they have none.
+/// Returns the fields of a struct, or `None` if they have no names.
 pub(super) fn fields(structure: &ItemStruct, errors: &mut Errors) -> Option<Vec<WrittenField>> {
     match &structure.fields {
         Fields::Unit => Some(Vec::new()),
@@ -162,7 +164,7 @@ fn written(argument: &mut FnArg, errors: &mut Errors) -> WrittenArgument {
     WrittenArgument { argument: argument.clone(), notes }
 }
 
-/// Takes doc comments and `#[param]` off `attributes`.
+/// Removes doc comments and `#[param]` from `attributes` and returns them.
 fn notes(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Notes {
     let docs = attributes.extract_if(.., |one| one.path().is_ident("doc")).collect();
     let mut params = attributes.extract_if(.., |one| one.path().is_ident("param")).collect::<Vec<_>>().into_iter();

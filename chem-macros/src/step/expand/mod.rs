@@ -1,9 +1,10 @@
-//! What a step type becomes: the struct of its parameters, the `Step` implementation and the registration.
+//! Expands a step type: into the struct of its parameters, the `Step` implementation and the registration.
 //!
-//! `params` expands the struct and what makes one, `spec` what is fixed about the step type, and `work` how it runs.
+//! `params` expands the struct and its constructors, `spec` the fixed properties of the step type, and `work` its
+//! execution.
 //!
-//! The expansion speaks of the author's types only as `<T as Trait>::item`. A type that does not fit is then called an
-//! error at each of these places in the same words under the same tokens, which the compiler prints once.
+//! The expansion refers to the author's types only as `<T as Trait>::item`. For an unsuitable type, the compiler then
+//! reports the same message at the same tokens each time, and prints it once.
 
 mod params;
 mod spec;
@@ -18,7 +19,7 @@ use syn::{ExprPath, Ident};
 use super::validate::{Param, StepType, Work};
 pub(super) use work::inputs;
 
-/// Everything that stands beside the author's item, whose hash is `code`.
+/// Returns everything that the macro adds to the author's item, whose hash is `code`.
 pub(super) fn expand(step: &StepType<'_>, code: &str) -> TokenStream {
     let name = &step.structure;
     let structure = match &step.work {
@@ -54,7 +55,7 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
     let indices = 0..params.len();
     let columns = header.columns.as_ref().map(columns);
     let check = header.check.as_ref().map(check);
-    // At this span, the names of variables are the expansion's own, whatever the author's arguments are called.
+    // With this span, variables of the expansion cannot clash with the names of the author's arguments.
     quote_spanned! {Span::mixed_site()=>
         impl ::chem_runtime::step::Step for #name {
             const SPEC: ::chem_runtime::step::StepSpec = #spec;
@@ -127,7 +128,7 @@ fn into_step(name: &Ident) -> TokenStream {
     }
 }
 
-/// The method that hands over to the author's function, all at the place of its name.
+/// Returns the method that calls the author's function. All its tokens have the span of the function's name.
 fn columns(function: &ExprPath) -> TokenStream {
     quote_spanned! {function.span()=>
         fn columns(&self, context: &::chem_runtime::step::ColumnContext<'_>) -> ::chem_runtime::step::Columns {
@@ -148,7 +149,7 @@ fn check(function: &ExprPath) -> TokenStream {
 }
 
 impl Param {
-    /// Its name in a manifest.
+    /// Returns the name in manifests.
     fn name(&self) -> String {
         self.ident.unraw().to_string()
     }

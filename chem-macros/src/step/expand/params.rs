@@ -1,4 +1,4 @@
-//! The struct of the parameters, and how one is made.
+//! Expands the struct of the parameters and its constructors.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -8,7 +8,7 @@ use syn::{Expr, Ident, Visibility};
 
 use crate::step::validate::{Doc, Param, StepType, generic_argument};
 
-/// The struct that is made beside a function.
+/// Returns the struct that is generated for a function.
 pub(super) fn structure(step: &StepType<'_>) -> TokenStream {
     let StepType { visibility, structure: name, doc: Doc { attributes, .. }, params, .. } = step;
     let fields = params.iter().map(|Param { ident, ty, doc, .. }| {
@@ -22,7 +22,7 @@ pub(super) fn structure(step: &StepType<'_>) -> TokenStream {
     }
 }
 
-/// A function for each default, `new` and `with_…`, and `Default` if no parameter has to be given.
+/// Returns a function for each default, `new` and `with_…`, and `Default` if no parameter is required.
 pub(super) fn made(step: &StepType<'_>) -> TokenStream {
     let StepType { structure: name, params, .. } = step;
     let functions = params.iter().filter_map(|param| {
@@ -44,7 +44,7 @@ pub(super) fn made(step: &StepType<'_>) -> TokenStream {
     quote!(#(#functions)* #constructors #default)
 }
 
-/// The field of a parameter that is left out, unless it has to be given.
+/// Returns the initializer of a parameter that is left out, or `None` if the parameter is required.
 fn left_out(param: &Param) -> Option<TokenStream> {
     let Param { ident, options, optional, .. } = param;
     if options.default.is_some() {
@@ -54,7 +54,7 @@ fn left_out(param: &Param) -> Option<TokenStream> {
     optional.then(|| quote!(#ident: ::core::option::Option::None))
 }
 
-/// `new`, which takes the parameters that have to be given, and a `with_…` for each of the others.
+/// Returns `new`, which takes the required parameters, and a `with_…` for each of the others.
 fn constructors(step: &StepType<'_>) -> TokenStream {
     let StepType { structure: name, visibility, params, header, .. } = step;
     let (given, rest): (Vec<&Param>, Vec<&Param>) = params.iter().partition(|param| left_out(param).is_none());
@@ -67,7 +67,7 @@ fn constructors(step: &StepType<'_>) -> TokenStream {
     );
     let setters = rest.iter().map(|param| setter(visibility, param));
     quote! {
-        // A step that only manifests use has them too, and so has one whose fields others do not see.
+        // These exist even if only manifests use the step, or if its fields are not visible to others.
         #[allow(dead_code, private_bounds)]
         impl #name {
             #[doc = #doc]
@@ -100,16 +100,16 @@ fn setter(visibility: &Visibility, param: &Param) -> TokenStream {
     }
 }
 
-/// The name of the function that makes the default of a parameter.
+/// Returns the name of the function that returns a parameter's default.
 pub(super) fn default_function(param: &Ident) -> Ident {
     format_ident!("__default_{}", param.unraw())
 }
 
 fn default_value(written: &Expr) -> TokenStream {
     match written {
-        // Nothing in an empty list tells what it is a list of.
+        // An empty list does not determine the type of its elements.
         Expr::Array(list) if list.elems.is_empty() => quote!(::core::default::Default::default()),
-        // All at the place of the value, so that an error points at nothing else.
+        // All tokens have the span of the value, so that errors point at it.
         _ => quote_spanned! {written.span()=>
             ::chem_runtime::step::IntoParam::into_param(#written)
         },

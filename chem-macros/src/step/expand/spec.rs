@@ -1,4 +1,4 @@
-//! What is fixed about the step type: its name, version and help, its ports and its parameters.
+//! Expands the fixed properties of a step type: its name, version and help, its ports and its parameters.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,4 +1,4 @@
-//! What the step takes, does and gives.
+//! Expands the inputs, the work and the outputs of a step.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
@@ -7,13 +7,13 @@ use syn::spanned::Spanned as _;
 
 use crate::step::validate::{Argument, Function, Inputs, Kind, Port, Returned, StepType, Work};
 
-/// The kind, as a type of the runtime.
+/// Returns the kind as a type of the runtime.
 pub(super) fn role(kind: Kind) -> TokenStream {
     let role = format_ident!("{}Role", variant(kind));
     quote!(::chem_runtime::step::#role)
 }
 
-/// The kind, as a value of the runtime.
+/// Returns the kind as a value of the runtime.
 pub(super) fn kind(kind: Kind) -> TokenStream {
     let kind = format_ident!("{}", variant(kind));
     quote!(::chem_runtime::step::StepKind::#kind)
@@ -27,7 +27,7 @@ fn variant(kind: Kind) -> &'static str {
     }
 }
 
-/// The input ports.
+/// Returns the input ports, as a slice.
 pub(super) fn ports(step: &StepType<'_>) -> TokenStream {
     match &step.work {
         Work::Function(function) => {
@@ -47,7 +47,7 @@ fn port(port: &Port) -> TokenStream {
     })
 }
 
-/// The outputs.
+/// Returns the outputs, as a slice.
 pub(super) fn outputs(step: &StepType<'_>) -> TokenStream {
     match &step.work {
         Work::Function(Function { returns, .. }) => {
@@ -58,15 +58,15 @@ pub(super) fn outputs(step: &StepType<'_>) -> TokenStream {
     }
 }
 
-/// What the runtime has of the author's `RunStep`, all at the struct's name, so that an implementation that is missing is one
-/// error.
+/// Returns an item of the runtime's view of the author's `RunStep`. All its tokens have the span of the struct's name,
+/// so that a missing implementation is a single error.
 fn of_method(step: &StepType<'_>, item: &str) -> TokenStream {
     let name = &step.structure;
     let item = Ident::new(item, name.span());
     quote_spanned!(name.span()=> <#name as ::chem_runtime::__private::Method>::#item)
 }
 
-/// The body of `Step::execute`.
+/// Returns the body of `Step::execute`.
 pub(super) fn run(step: &StepType<'_>) -> TokenStream {
     let Work::Function(Function { ident, arguments, returns, .. }) = &step.work else {
         let execute = of_method(step, "execute");
@@ -82,7 +82,8 @@ pub(super) fn run(step: &StepType<'_>) -> TokenStream {
     }
 }
 
-/// The arm that makes a `StepError` of the function's error, all at the place of its type, or of the alias that hides it.
+/// Returns the match arm that converts the function's error into a `StepError`. All its tokens have the span of the
+/// error's type, or of the alias that hides it.
 fn error_arm(returns: &Returned<'_>) -> TokenStream {
     let place = returns.error.unwrap_or(returns.result);
     let ty = returns.error.map_or_else(|| quote_spanned!(place.span()=> _), |ty| ty.to_token_stream());
@@ -93,7 +94,7 @@ fn error_arm(returns: &Returned<'_>) -> TokenStream {
     }
 }
 
-/// What the function is given for an argument.
+/// Returns the expression that is passed to the function for an argument.
 fn argument(argument: &Argument) -> TokenStream {
     match argument {
         Argument::Context => quote_spanned!(Span::mixed_site()=> context),
@@ -107,8 +108,8 @@ fn take(port: &Port) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> <#ty as ::chem_runtime::step::StepInput>::take(context, #name)?)
 }
 
-/// What inputs and outputs have to be for this attribute, asked while the program is compiled. With a function, `validate`
-/// has seen them.
+/// Returns compile-time assertions that the inputs and outputs suit the attribute. For a function, `validate` has
+/// already checked this.
 pub(super) fn expectations(step: &StepType<'_>) -> TokenStream {
     let Work::Method { kind_at } = step.work else {
         return TokenStream::new();
@@ -144,7 +145,7 @@ pub(super) fn expectations(step: &StepType<'_>) -> TokenStream {
     quote!(#of_inputs #of_outputs #(#named)*)
 }
 
-/// What makes a struct the inputs of a step.
+/// Returns the implementation that makes a struct the inputs of a step.
 pub(in crate::step) fn inputs(inputs: &Inputs) -> TokenStream {
     let Inputs { structure: name, ports } = inputs;
     let specs = ports.iter().map(port);

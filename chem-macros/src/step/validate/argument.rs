@@ -1,4 +1,4 @@
-//! The arguments: which are inputs, which are parameters, and which one is the context.
+//! Classifies the arguments: inputs, parameters, and the context.
 
 use syn::ext::IdentExt as _;
 use syn::{FnArg, Ident, Pat, Type, TypeReference};
@@ -7,7 +7,7 @@ use super::signature::{generic_argument, ungrouped};
 use super::{Argument, Errors, Param, Port, param};
 use crate::step::parse::{WrittenArgument, WrittenParam};
 
-/// All arguments in order, and the parameters among them; nothing if one of them is wrong.
+/// Returns all arguments in order, and the parameters among them, or `None` if one of them is invalid.
 pub(super) fn validate(written: Vec<WrittenArgument>, errors: &mut Errors) -> Option<(Vec<Argument>, Vec<Param>)> {
     let (mut arguments, mut params) = (Vec::new(), Vec::new());
     let mut whole = true;
@@ -59,7 +59,7 @@ fn not_a_param(what: &str, param: &WrittenParam, errors: &mut Errors) -> Option<
     None
 }
 
-/// What an argument's type makes it.
+/// The role of an argument, which follows from its type.
 pub(super) enum Role {
     Context,
     Port { optional: bool },
@@ -103,7 +103,7 @@ fn reference_role(reference: &TypeReference, errors: &mut Errors) -> Option<Role
     None
 }
 
-/// The argument's name.
+/// Returns the argument's name.
 fn name(pattern: &Pat, errors: &mut Errors) -> Option<Ident> {
     match pattern {
         Pat::Ident(one) if one.by_ref.is_none() && one.subpat.is_none() => plain(&one.ident, errors),
@@ -114,7 +114,7 @@ fn name(pattern: &Pat, errors: &mut Errors) -> Option<Ident> {
     }
 }
 
-/// The name of an input or a parameter, which is what a manifest writes.
+/// Checks the name of an input or a parameter, which manifests use.
 pub(super) fn plain(ident: &Ident, errors: &mut Errors) -> Option<Ident> {
     if super::is_plain_name(&ident.unraw().to_string()) {
         return Some(ident.clone());

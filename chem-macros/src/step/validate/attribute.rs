@@ -1,4 +1,4 @@
-//! The attribute: the step type's name, version and kind, and what may be done with its results.
+//! Validates the attribute: the step type's name, version and kind, and how its results may be used.
 
 use proc_macro2::Span;
 use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr};
@@ -7,29 +7,29 @@ use super::{Errors, Kind};
 use crate::step::options::Options;
 use crate::step::parse::WrittenAttribute;
 
-/// What the attribute says.
+/// The validated attribute.
 pub(in crate::step) struct Header {
     pub(in crate::step) name: LitStr,
     pub(in crate::step) version: u32,
-    /// The kind, if it is written, and where.
+    /// The kind and its location, if it is written.
     pub(in crate::step) kind: Option<(Kind, Expr)>,
-    /// Whether a finished result may stand in for running the step again.
+    /// Whether a stored result may replace running the step again.
     pub(in crate::step) cache: bool,
-    /// Whether its work leaves something behind besides its outputs.
+    /// Whether the work has effects besides its outputs.
     pub(in crate::step) effects: bool,
-    /// Whether results that are near each other are the same result.
+    /// Whether comparing two runs may use a tolerance.
     pub(in crate::step) approximate: bool,
-    /// The function that tells the columns of the output.
+    /// The function that returns the columns of the output.
     pub(in crate::step) columns: Option<ExprPath>,
-    /// The function that tells what is wrong with the parameters together.
+    /// The function that returns conflicts between parameters.
     pub(in crate::step) check: Option<ExprPath>,
-    /// Whether the struct has `new` and a `with_…` for each parameter that may be left out.
+    /// Whether to generate `new`, and a `with_…` for each parameter that may be left out.
     pub(in crate::step) new: bool,
 }
 
 const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
 
-/// Checks all of the attribute, so that all that is wrong with it is told at once.
+/// Validates the whole attribute, so that all errors are reported at once.
 pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Option<Header> {
     let mut options = attribute.options;
     let name = name(attribute.name, attribute.at, errors);
@@ -97,7 +97,8 @@ fn version(value: &Expr, errors: &mut Errors) -> Option<u32> {
     version
 }
 
-/// The kind that is written, as `source` or `kind = Source`, with where; `None` where one is wrong.
+/// Returns the kind that is written, as `source` or `kind = Source`, with its location. The outer `Option` is `None` on
+/// an error.
 fn kind(options: &mut Options, errors: &mut Errors) -> Option<Option<(Kind, Expr)>> {
     let mut kinds = Vec::new();
     if let Some(value) = options.take("kind") {
@@ -141,7 +142,7 @@ fn truth(value: &Expr, errors: &mut Errors) -> Option<bool> {
     }
 }
 
-/// The function that `key` names, which returns a value of type `returned`.
+/// Returns the function that `key` names, which returns a value of type `returned`.
 fn function(key: &str, returned: &str, value: Expr, errors: &mut Errors) -> Option<ExprPath> {
     match value {
         Expr::Path(path) => Some(path),

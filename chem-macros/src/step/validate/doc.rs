@@ -1,10 +1,10 @@
-//! Doc comments, which are the help of `chem steps`.
+//! Reads doc comments, which are the help of `chem steps`.
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use super::Doc;
 
-/// The doc comment among `attributes`, if it says anything.
+/// Returns the doc comment among `attributes`, or `None` if it is empty.
 pub(super) fn of(attributes: &[Attribute]) -> Option<Doc> {
     let attributes: Vec<Attribute> = attributes.iter().filter(|one| one.path().is_ident("doc")).cloned().collect();
     let lines: Vec<String> = attributes.iter().filter_map(line).collect();
@@ -12,7 +12,7 @@ pub(super) fn of(attributes: &[Attribute]) -> Option<Doc> {
     (!text.is_empty()).then_some(Doc { attributes, text })
 }
 
-/// What one `#[doc = "…"]` says: `/// text` has a space before the text that is not part of it.
+/// Returns the text of one `#[doc = "…"]`, without the space that `/// text` puts before it.
 fn line(attribute: &Attribute) -> Option<String> {
     match &attribute.meta {
         Meta::NameValue(pair) => match &pair.value {

@@ -1,10 +1,10 @@
-//! The fields of structs: the parameters of a step, or its inputs.
+//! Validates the fields of structs: the parameters of a step, or its inputs.
 
 use super::argument::{Role, plain, role};
 use super::{Errors, Param, Port, param};
 use crate::step::parse::WrittenField;
 
-/// The parameters that the fields of a step's struct are; nothing if one of them is wrong.
+/// Returns the parameters that the fields of a step's struct define, or `None` if one of them is invalid.
 pub(super) fn params(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<Vec<Param>> {
     all(fields, errors, |field, errors| match role(&field.ty, errors)? {
         Role::Param => param::of(plain(&field.ident, errors)?, field.ty, field.notes, errors),
@@ -20,7 +20,7 @@ pub(super) fn params(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<V
     })
 }
 
-/// The ports that the fields of a struct of inputs are; nothing if one of them is wrong.
+/// Returns the ports that the fields of a struct of inputs define, or `None` if one of them is invalid.
 pub(super) fn ports(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<Vec<Port>> {
     all(fields, errors, |field, errors| match role(&field.ty, errors)? {
         Role::Port { optional } => Some(Port { ident: plain(&field.ident, errors)?, ty: field.ty, optional }),
@@ -33,7 +33,7 @@ pub(super) fn ports(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<Ve
     })
 }
 
-/// What `each` makes of the fields, all of which are looked at.
+/// Applies `each` to every field, even after an error. Returns `None` if one fails.
 fn all<T>(
     fields: Vec<WrittenField>,
     errors: &mut Errors,

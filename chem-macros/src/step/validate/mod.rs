@@ -1,5 +1,5 @@
-//! What was written makes sense, or is noted as an error under the token that is wrong. What rests on types is left to
-//! the compiler: see `expand.rs`.
+//! Validates what was written. Each error is reported at the tokens that cause it. What depends on types is left to the
+//! compiler: see `expand`.
 
 mod argument;
 mod attribute;
@@ -19,28 +19,28 @@ pub(super) use attribute::Header;
 pub(super) use param::ParamOptions;
 pub(super) use signature::{Returned, generic_argument};
 
-/// A step type that makes sense.
+/// A validated step type.
 pub(super) struct StepType<'a> {
     pub(super) header: Header,
     pub(super) kind: Kind,
     pub(super) doc: Doc,
     pub(super) visibility: &'a Visibility,
-    /// The name of the struct of its parameters.
+    /// The name of the struct of the parameters.
     pub(super) structure: Ident,
     pub(super) params: Vec<Param>,
     pub(super) work: Work<'a>,
 }
 
-/// What does the work.
+/// The code that does the work.
 pub(super) enum Work<'a> {
-    /// A function, beside which the struct is made.
+    /// A function, for which the struct is generated.
     Function(Function<'a>),
-    /// `RunStep::run` of the author's struct, whose types only the compiler knows. Where they do not go with the kind, that is
-    /// said here.
+    /// `RunStep::run` of the author's struct, whose types only the compiler knows. `kind_at` is the location for errors
+    /// if they do not suit the kind.
     Method { kind_at: Span },
 }
 
-/// The inputs of a step, as a struct of their own.
+/// The inputs of a step, as a separate struct.
 pub(super) struct Inputs {
     pub(super) structure: Ident,
     pub(super) ports: Vec<Port>,
@@ -53,7 +53,7 @@ pub(super) struct Function<'a> {
     pub(super) returns: Returned<'a>,
 }
 
-/// As `StepKind` of the runtime.
+/// The kind of a step, like `StepKind` of the runtime.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Source,
@@ -67,11 +67,11 @@ pub(super) struct Doc {
     pub(super) text: String,
 }
 
-/// What an argument is for.
+/// An argument by its role.
 pub(super) enum Argument {
     Context,
     Port(Box<Port>),
-    /// The parameter of this name.
+    /// The parameter with this name.
     Param(Ident),
 }
 
@@ -92,7 +92,7 @@ pub(super) struct Param {
     pub(super) optional: bool,
 }
 
-/// The step type that a function is, unless something is noted in `errors`.
+/// Validates a function as a step type. The result counts only if no error was added to `errors`.
 pub(super) fn function<'a>(
     attribute: Option<WrittenAttribute>,
     function: &'a ItemFn,
@@ -117,7 +117,7 @@ pub(super) fn function<'a>(
     Some(StepType { header, kind, doc, visibility: &function.vis, structure, params, work })
 }
 
-/// The step type that a struct is, unless something is noted in `errors`.
+/// Validates a struct as a step type. The result counts only if no error was added to `errors`.
 pub(super) fn structure<'a>(
     attribute: Option<WrittenAttribute>,
     structure: &'a ItemStruct,
@@ -136,7 +136,7 @@ pub(super) fn structure<'a>(
     Some(StepType { header, kind, doc, visibility: &structure.vis, structure: name.clone(), params, work })
 }
 
-/// The inputs that a struct is, unless something is noted in `errors`.
+/// Validates a struct as inputs. The result counts only if no error was added to `errors`.
 pub(super) fn inputs(structure: &ItemStruct, fields: Option<Vec<WrittenField>>, errors: &mut Errors) -> Option<Inputs> {
     signature::not_generic(&structure.generics, "inputs cannot be generic: write each type out", errors);
     let ports = fields.and_then(|fields| field::ports(fields, errors))?;
@@ -147,7 +147,7 @@ pub(super) fn inputs(structure: &ItemStruct, fields: Option<Vec<WrittenField>>, 
     Some(Inputs { structure: structure.ident.clone(), ports })
 }
 
-/// The doc comment of the item called `name`.
+/// Returns the doc comment of the item called `name`. A missing one is an error.
 fn help(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> Option<Doc> {
     let doc = doc::of(attributes);
     if doc.is_none() {
@@ -157,7 +157,7 @@ fn help(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> Option<D
     doc
 }
 
-/// Columns are those of an input.
+/// Checks that each name in `columns_of` is an input.
 fn check_columns_of(arguments: &[Argument], params: &[Param], errors: &mut Errors) {
     let ports: Vec<String> = arguments.iter().filter_map(Argument::port).map(Port::name).collect();
     let named = params.iter().filter_map(|param| param.options.columns_of.as_ref());
@@ -168,7 +168,7 @@ fn check_columns_of(arguments: &[Argument], params: &[Param], errors: &mut Error
 
 const ONLY_OPTIONAL: &str = "a step without an input is a source: make at least one input required, as `Input<…>`";
 
-/// The kind that the arguments make it, which has to agree with the one that is written.
+/// Derives the kind from the arguments, and checks that it agrees with the one that is written.
 fn decide_kind(written: Option<(Kind, Expr)>, arguments: &[Argument], errors: &mut Errors) -> Option<Kind> {
     let ports: Vec<&Port> = arguments.iter().filter_map(Argument::port).collect();
     let Some(first) = ports.first() else {
@@ -208,7 +208,7 @@ impl Argument {
 }
 
 impl Port {
-    /// Its name in a manifest.
+    /// Returns the name in manifests.
     pub(in crate::step) fn name(&self) -> String {
         self.ident.unraw().to_string()
     }
@@ -224,7 +224,7 @@ impl Kind {
     }
 }
 
-/// Whether `word` begins with a lower-case letter and goes on with lower-case letters, digits and `_`.
+/// Returns whether `word` starts with a lower-case letter and otherwise consists of lower-case letters, digits and `_`.
 fn is_plain_name(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_lowercase())
         && word.chars().all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_')

@@ -1,4 +1,4 @@
-//! What `#[param]` says of a parameter, as far as it shows without knowing types.
+//! Validates `#[param]`, as far as possible without type information.
 
 use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitStr, Type, UnOp};
 
@@ -7,7 +7,7 @@ use super::{Errors, Param, doc};
 use crate::step::options::Options;
 use crate::step::parse::Notes;
 
-/// The keys of `#[param]`.
+/// The values of the keys of `#[param]`.
 #[derive(Default)]
 pub(in crate::step) struct ParamOptions {
     pub(in crate::step) default: Option<Expr>,
@@ -16,11 +16,11 @@ pub(in crate::step) struct ParamOptions {
     pub(in crate::step) one_of: Vec<LitStr>,
     pub(in crate::step) example: Option<LitStr>,
     pub(in crate::step) unit: Option<LitStr>,
-    /// The inputs whose columns it names.
+    /// The inputs whose columns the parameter names.
     pub(in crate::step) columns_of: Option<Vec<LitStr>>,
 }
 
-/// The parameter called `ident`, unless it has no doc comment.
+/// Returns the parameter called `ident`, or `None` if it has no doc comment, which is an error.
 pub(super) fn of(ident: Ident, ty: Type, notes: Notes, errors: &mut Errors) -> Option<Param> {
     let doc = doc::of(&notes.docs);
     if doc.is_none() {
@@ -36,7 +36,7 @@ pub(super) fn of(ident: Ident, ty: Type, notes: Notes, errors: &mut Errors) -> O
     Some(Param { ident, ty, doc: doc?, options, optional })
 }
 
-/// Checks the keys against each other, and against the parameter's type where it has a name that is known.
+/// Checks the keys against each other, and against the parameter's type if its name is known.
 fn validate(ty: &Type, mut options: Options, errors: &mut Errors) -> ParamOptions {
     let form = Form::of(ty);
     let default = options.take("default");
@@ -82,8 +82,8 @@ fn validate(ty: &Type, mut options: Options, errors: &mut Errors) -> ParamOption
 }
 
 impl ParamOptions {
-    /// Notes what in a default the other keys forbid. Only literals are looked at; anything else is checked when a
-    /// manifest leaves the parameter out.
+    /// Reports a default that the other keys forbid. Checks only literals; other defaults are checked when a manifest
+    /// leaves the parameter out.
     fn check(&self, default: &Expr, errors: &mut Errors) {
         if let Expr::Array(list) = default {
             return list.elems.iter().for_each(|item| self.check(item, errors));
@@ -105,7 +105,7 @@ impl ParamOptions {
     }
 }
 
-/// What a type's name tells of its values.
+/// The form of a type's values, as far as its name shows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Number,
@@ -115,7 +115,7 @@ enum Form {
 }
 
 impl Form {
-    /// The form of `ty`, or of what it is a list of.
+    /// Returns the form of `ty`, or of the elements of a list or an option.
     fn of(ty: &Type) -> Self {
         if let Some(inner) = generic_argument(ty, "Vec").or_else(|| generic_argument(ty, "Option")) {
             return Self::of(inner);
@@ -166,7 +166,7 @@ fn columns_of(written: &Expr, errors: &mut Errors) -> Vec<LitStr> {
     })
 }
 
-/// The number that a literal is, with its sign.
+/// Returns the number that a literal is, with its sign.
 fn number(expression: &Expr) -> Option<f64> {
     match expression {
         Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) => literal.base10_parse().ok(),

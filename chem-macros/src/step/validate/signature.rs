@@ -1,4 +1,4 @@
-//! The function's signature, apart from its arguments.
+//! Validates the function's signature, apart from its arguments.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -7,7 +7,7 @@ use syn::{GenericArgument, Generics, PathArguments, PathSegment, ReturnType, Sig
 
 use super::Errors;
 
-/// Notes what a step function cannot be.
+/// Reports what a step function cannot be, such as `async`.
 pub(super) fn validate(signature: &Signature, errors: &mut Errors) {
     if let Some(token) = &signature.asyncness {
         errors.under(token, "a step cannot be `async`: the engine runs it on a thread of its own, where it may block");
@@ -24,7 +24,7 @@ pub(super) fn validate(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// Notes generics, which `message` refuses.
+/// Reports generics, with `message`.
 pub(super) fn not_generic(generics: &Generics, message: &str, errors: &mut Errors) {
     if !generics.params.is_empty() {
         errors.under(generics, message);
@@ -33,9 +33,10 @@ pub(super) fn not_generic(generics: &Generics, message: &str, errors: &mut Error
     }
 }
 
-/// The name of the struct that is made beside the function: `lighter_than` becomes `LighterThan`.
+/// Returns the name of the struct that is generated for the function: `lighter_than` becomes `LighterThan`.
 ///
-/// A struct of that name would hide what the signature means by it, and none of the errors that follow would say so.
+/// It is an error if the signature uses this name: the struct would hide the other meaning, and the resulting compiler
+/// errors would not mention it.
 pub(super) fn structure(signature: &Signature, errors: &mut Errors) -> Ident {
     let function = &signature.ident;
     let name: String = function.unraw().to_string().split('_').map(capitalized).collect();
@@ -61,13 +62,13 @@ fn mentions(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
-/// What a function's return type says.
+/// The parts of a function's return type.
 pub(in crate::step) struct Returned<'a> {
-    /// All of it.
+    /// The whole return type.
     pub(in crate::step) result: &'a Type,
     /// The `T` of `Result<T, E>`.
     pub(in crate::step) given: &'a Type,
-    /// The `E`, unless an alias of `Result` hides it.
+    /// The `E`, or `None` if an alias of `Result` hides it.
     pub(in crate::step) error: Option<&'a Type>,
 }
 
@@ -90,12 +91,12 @@ pub(super) fn returned<'a>(signature: &'a Signature, errors: &mut Errors) -> Opt
     None
 }
 
-/// The first type argument of `ty`, if the last word of its path is `name`.
+/// Returns the first type argument of `ty`, if the last segment of its path is `name`.
 pub(in crate::step) fn generic_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     generic_arguments(ty, name).first().copied()
 }
 
-/// The type arguments of `ty`; none unless the last word of its path is `name`.
+/// Returns the type arguments of `ty`, if the last segment of its path is `name`.
 fn generic_arguments<'a>(ty: &'a Type, name: &str) -> Vec<&'a Type> {
     let last = match ungrouped(ty) {
         Type::Path(path) => path.path.segments.last(),
@@ -113,7 +114,7 @@ fn generic_arguments<'a>(ty: &'a Type, name: &str) -> Vec<&'a Type> {
     }
 }
 
-/// The type within the groups that a `macro_rules` macro puts around it.
+/// Returns the type inside the groups that a `macro_rules` macro puts around it.
 pub(super) fn ungrouped(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungrouped(&group.elem),
@@ -122,7 +123,7 @@ pub(super) fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
-/// Whether `ty` is `()`.
+/// Returns whether `ty` is `()`.
 pub(super) fn is_unit(ty: &Type) -> bool {
     matches!(ungrouped(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
