@@ -1,4 +1,4 @@
-//! What is done to a store from outside, and what the program then says and does.
+//! Changes to a store from outside, and how the program detects and reports them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ steps:
   - { id: sort, uses: table.sort, with: { by: [number] } }
 ";
 
-/// A place with a run of some rows.
+/// Returns a directory with a finished run over 3,000 rows.
 fn place() -> Place {
     let place = Place::new();
     let rows: String = (0..3000).map(|row| format!("molecule {row},{}\n", (row * 7919) % 3001)).collect();
@@ -22,7 +22,7 @@ fn place() -> Place {
     place
 }
 
-/// Does by force what the triggers refuse.
+/// Executes a statement that the triggers forbid.
 fn by_force(place: &Place, statement: &str) {
     let raw = Connection::open(place.path().join(".chem/store.db")).unwrap();
     let triggers: Vec<(String, String)> = raw
@@ -37,7 +37,7 @@ fn by_force(place: &Place, statement: &str) {
     triggers.iter().for_each(|(_, sql)| raw.execute_batch(sql).unwrap());
 }
 
-/// A bit of each chunk of a table is flipped, so that the text is no UTF-8 any more.
+/// Overwrites a byte in each chunk of a table, so that the text is no longer valid UTF-8.
 const FLIPPED_BITS: &str = "UPDATE workflow_step_artifacts
     SET payload = CAST(CAST(substr(payload, 1, 40) AS BLOB) || x'ff' || CAST(substr(payload, 42) AS BLOB) AS TEXT)
     WHERE kind = 'rows'";
@@ -127,7 +127,7 @@ fn an_edited_event_is_refused_by_everything_that_reads_the_run() {
     }
     let found = deep(&place, 1);
     assert_eq!((&found["findings"][0]["position"], &found["findings"][0]["kind"]), (&4.into(), &"misfit".into()));
-    // The steps before are reused, and the one in question is run.
+    // The earlier step is reused, and the damaged one runs.
     let run = place.chem(&["run", "f.yaml", "--format", "json"]).expect(0);
     assert_eq!(place.show("@last")["event_variants"], "ISHSFC");
     assert!(run.stderr.contains("warning: step `sort`: event 5 of run"), "{}", run.stderr);
@@ -137,13 +137,14 @@ fn an_edited_event_is_refused_by_everything_that_reads_the_run() {
 fn a_planted_result_is_passed_over_with_a_warning_and_found_by_the_check() {
     let place = place();
     let honest = place.show("@last");
-    // Whoever may write the file needs no force to insert a row: here a result that has the rejected rows for the table.
+    // A user who may write the file can insert rows without removing triggers: here a result that passes off the rejected
+    // rows as the table.
     let raw = Connection::open(place.path().join(".chem/store.db")).unwrap();
     let planted = "019b0000-0000-7000-8000-00000000000f";
     let output = |index: usize| honest["steps"][0]["outputs"][index]["hash"].as_str().unwrap().to_owned();
     let insert = "INSERT INTO event_log (flow_id, position, ts, event_type, payload)
         SELECT ?1, 0, ts, event_type, replace(payload, ?2, ?3) FROM event_log WHERE position = 3";
-    // One of a run that cannot have such an id comes first.
+    // The store returns the row of a run with an impossible id first.
     for run in [planted, "z19b0000-0000-7000-8000-00000000000f"] {
         assert_eq!(raw.execute(insert, [run, &output(0), &output(1)]).unwrap(), 1);
     }
@@ -179,7 +180,7 @@ fn an_unreadable_event_is_named_and_passed_over() {
     follower.kill().unwrap();
     follower.wait().unwrap();
 
-    // The log of the run by itself.
+    // Reads the log of the single run.
     let run = deep(&place, 1)["findings"][0]["flow_id"].as_str().unwrap().to_owned();
     let told = place.chem(&["log", &run]).expect(3);
     assert_eq!(told.stdout.lines().count(), 2, "{told:?}");
@@ -238,7 +239,7 @@ fn names(directory: &Path) -> Vec<std::ffi::OsString> {
     names
 }
 
-/// A disk without room lets no file grow. The limit on the size of files does the same to a program.
+/// On a full disk no file can grow. A limit on the file size has the same effect on a program.
 #[cfg(target_os = "linux")]
 #[test]
 fn where_nothing_can_be_written_what_is_there_is_read() {
@@ -249,7 +250,7 @@ fn where_nothing_can_be_written_what_is_there_is_read() {
             std::fs::remove_file(place.path().join(".chem/store.db.lock")).unwrap();
         }
         if log {
-            // A copy of the store of a program that was killed: with its log of writes, and without the index.
+            // Like a copy of the store of a killed program: with the write-ahead log and without its index.
             let writer = Connection::open(place.path().join(".chem/store.db")).unwrap();
             writer.execute_batch("INSERT INTO flow_leases (flow_id, epoch, holder) VALUES ('x', 1, '{}')").unwrap();
             let written = std::fs::read(&wal).unwrap();
@@ -268,7 +269,7 @@ fn where_nothing_can_be_written_what_is_there_is_read() {
             let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
             let mut shell = std::process::Command::new("sh");
             shell.args(["-c", script, crate::harness::PROGRAM]).args(command).current_dir(place.path());
-            // What is printed goes to pipes, which are no files.
+            // The output goes to pipes, which the limit does not affect.
             let told: Outcome = shell.output().unwrap().into();
             told.expect(0);
         }

@@ -1,4 +1,4 @@
-//! `chem branch`, `chem ls --tree`, and runs whose manifest has changed meanwhile.
+//! `chem branch`, `chem ls --tree`, and runs whose manifest has changed since.
 
 use crate::harness::{Outcome, Place};
 
@@ -24,8 +24,8 @@ fn run(place: &Place, arguments: &[&str]) -> serde_json::Value {
     place.chem(&[arguments, &["--format", "json"]].concat()).expect(0).json()
 }
 
-/// The letters of a branch that shares one step. Whether the others take over what some run in the store has finished is
-/// not the branch's concern: they stand here as having worked.
+/// Returns the letters of a branch that shares one step. The other steps may or may not reuse results in the store, so
+/// each counts as having run.
 fn letters(run: &serde_json::Value) -> String {
     let letters = run["event_variants"].as_str().unwrap();
     let (shared, own) = letters.split_at("IBSH".len());
@@ -41,7 +41,7 @@ fn a_branch_with_nothing_changed_converges_and_one_with_a_change_is_the_run_that
     assert_eq!(same["flow_fingerprint"], parent["flow_fingerprint"]);
     assert_eq!((letters(&same), &same["steps"][0]["cached"]), ("IBSHSFSFC".into(), &true.into()));
 
-    // A parameter of the flow, through the manifest; and one of a step, which needs none.
+    // Sets a parameter of the flow, through the manifest, and one of a step, which needs no manifest.
     let expected = run(&place, &["run", "family.yaml", "--set", "wait=1"]);
     let by_flow = run(&place, &["branch", id, "--from", "slow", "--set", "wait=1"]);
     std::fs::remove_file(place.path().join("family.yaml")).unwrap();
@@ -58,7 +58,7 @@ fn a_branch_with_nothing_changed_converges_and_one_with_a_change_is_the_run_that
 #[test]
 fn text_that_was_set_is_what_it_was_in_what_comes_of_the_run() {
     let place = place();
-    // Text that YAML would read as something else, too.
+    // Includes text that YAML would read as another type.
     for text in ["CCN", "42", " a: \"b\" "] {
         let parent = run(&place, &["run", "family.yaml", "--set", &format!("text={text}")]);
         let id = parent["flow_id"].as_str().unwrap();
@@ -83,7 +83,7 @@ fn what_is_set_for_a_branch_is_read_as_it_is_read_for_a_run() {
             assert_eq!(created["payload"]["set"], serde_json::json!({ name: text }));
         }
     }
-    // A number is one however it is written, and what is none is refused.
+    // A number may have any spelling, and an invalid value is rejected.
     let expected = run(&place, &["run", "family.yaml", "--set", "wait=1"]);
     let branch = run(&place, &["branch", id, "--from", "slow", "--set", "slow.wait=0x1"]);
     assert_eq!(branch["flow_fingerprint"], expected["flow_fingerprint"]);
@@ -160,13 +160,13 @@ fn families_of_runs_are_shown_as_trees() {
     assert!(shown.contains(&format!("  └ {}", id(&twig))) && shown.contains("family from characters"), "{shown}");
 }
 
-/// An interrupted run of the flow: killed within its second step.
+/// Interrupts a run of the flow: kills it during its second step.
 fn interrupted(place: &Place) {
     place.write("family.yaml", &FLOW.replace("wait: 0", "wait: 600000"));
     killed_at_work(place, &["run", "family.yaml", "-q"], "ran.txt");
 }
 
-/// Kills the program with these arguments when one more line stands in the file `ran`.
+/// Runs the program with these arguments and kills it once the file `ran` has one more line.
 fn killed_at_work(place: &Place, arguments: &[&str], ran: &str) {
     let lines = || std::fs::read_to_string(place.path().join(ran)).unwrap_or_default().lines().count();
     let before = lines();
@@ -186,7 +186,7 @@ fn what_was_set_for_a_step_of_a_branch_is_no_change_of_the_manifest() {
     killed_at_work(&place, &[&branch[..], &["-q"]].concat(), "ran.txt");
     let resumed = run(&place, &["resume", "@last"]);
     assert_eq!(letters(&resumed), "IBSHSFSFC");
-    // Nor is it lost where a parameter of the flow is set beside it, or the manifest is adopted.
+    // The value is also kept when a parameter of the flow is set too, or the manifest is adopted.
     let both = run(&place, &["branch", "@last", "--from", "seed", "--set", "text=CCN"]);
     let expected = run(&place, &["run", "family.yaml", "--set", "text=CCN", "--set", "wait=2000"]);
     assert_eq!(both["flow_fingerprint"], expected["flow_fingerprint"]);
@@ -220,7 +220,7 @@ fn a_run_whose_manifest_has_changed_is_refused_and_adopted_when_asked() {
     let adopted = run(&place, &["resume", "@last", "--adopt"]);
     assert_eq!(letters(&adopted), "IBSHSFSFC");
     assert_eq!(adopted["flow_fingerprint"], expected["flow_fingerprint"]);
-    // The run itself is as it was.
+    // The original run is unchanged.
     let id = before["flow_id"].as_str().unwrap();
     assert_eq!(place.show(id)["status"], "interrupted");
 }
@@ -249,7 +249,7 @@ fn what_changes_no_fingerprint_does_not_keep_a_run_from_going_on() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // Another default for what was set by hand, other words, another layout.
+    // Changes the default of a value that was set by hand, the description and the layout.
     let other = FLOW.replace("wait: 0 }", "wait: 5 }\ndescription: a family\n# Patience.");
     place.write("elsewhere/moved.yaml", &other);
     std::fs::remove_file(place.path().join("family.yaml")).unwrap();

@@ -1,4 +1,4 @@
-//! A result whose step had other code, and who is told.
+//! Warnings about results whose step has different code now.
 
 use crate::harness::{Outcome, Place};
 
@@ -15,7 +15,7 @@ fn run(place: &Place, development: Option<&str>, arguments: &[&str]) -> (Outcome
     (outcome, fingerprint)
 }
 
-/// Gives every stored result the code of another step.
+/// Replaces the code hash of every stored result.
 fn change_code(place: &Place) {
     let raw = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
     raw.execute_batch(
@@ -26,7 +26,7 @@ fn change_code(place: &Place) {
     .unwrap();
 }
 
-/// These tests are run in builds with debug assertions. What a release says, the engine's own tests know.
+/// These tests run in builds with debug assertions. The engine's own tests cover release builds.
 #[test]
 fn a_step_whose_code_changed_without_its_version_is_named_with_both_ways_out() {
     let place = Place::new();

@@ -1,10 +1,10 @@
-//! Manifests from somebody else: what a confined run may touch, and what a terminal is shown.
+//! Untrusted manifests: what a confined run may access, and what reaches a terminal.
 
 use std::path::Path;
 
 use super::harness::Place;
 
-/// A place with a project in `project`, and a secret beside it.
+/// Returns a directory with a project in `project`, and a secret beside it.
 fn project(manifest: &str) -> Place {
     let place = Place::new();
     place.write("secret.csv", "a\n1\n").write("project/a.csv", "a\n2\n").write("project/sub/b.csv", "a\n3\n");
@@ -90,14 +90,14 @@ fn a_new_store_is_its_owners_alone() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
-    // People may share a store.
+    // Users may share a store.
     let store = place.path().join(".chem/store.db");
     std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o660)).unwrap();
     place.chem(&["run", "project/flow.yaml"]).expect(0);
     assert_eq!(mode(&store), 0o660);
 }
 
-/// What `chem` shows on a terminal, which `script` makes; `None` where there is no such program.
+/// Returns what `chem` prints on a terminal, which `script` provides; `None` if that program is missing.
 #[cfg(target_os = "linux")]
 fn on_terminal(place: &Place, arguments: &[&str]) -> Option<String> {
     let quoted: Vec<String> = arguments.iter().map(|argument| format!("'{argument}'")).collect();
@@ -112,7 +112,7 @@ fn on_terminal(place: &Place, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a terminal that is shown `text` would do anything but show it, besides our own colours.
+/// Returns whether a terminal would do more with `text` than print it in our own colours.
 #[cfg(target_os = "linux")]
 fn acts(text: &str) -> bool {
     text.contains("\u{1b}]") || text.contains("\u{1b}[2J") || text.contains(['\u{9b}', '\u{202e}', '\u{7}'])

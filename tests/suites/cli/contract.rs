@@ -1,4 +1,4 @@
-//! What scripts build on: exit statuses, JSON, and what goes where.
+//! The interface for scripts: exit statuses, JSON, and what goes to stdout and stderr.
 
 use serde_json::Value;
 
@@ -157,7 +157,7 @@ fn an_id_may_be_shortened_while_it_is_unambiguous() {
     for _ in 0..2 {
         place.chem(&["run", "demo.yaml", "-q"]).expect(0);
     }
-    // Both ids begin with the same milliseconds' upper digits.
+    // Both ids begin with the same upper digits of the time in milliseconds.
     let ambiguous = place.chem(&["show", "0"]).expect(2).stderr;
     assert!(ambiguous.contains("several runs"), "{ambiguous}");
 }

@@ -1,4 +1,4 @@
-//! Real kills of real processes, and signals. Kills at random moments stand in `kills`.
+//! Kills and signals to real processes. `kills` covers kills at random moments.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -12,7 +12,7 @@ use crate::harness::{Outcome, Place, slow_flow};
 
 const STEPS: usize = 6;
 
-/// How often each step has run, by the lines that it left.
+/// Returns how often each step has run, from the lines it wrote.
 fn runs(place: &Place) -> HashMap<String, usize> {
     let mut runs = HashMap::new();
     let text = std::fs::read_to_string(place.path().join("ran.txt")).unwrap_or_default();
@@ -26,7 +26,7 @@ fn signal(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Waits until the file has so many lines, which says how far the child has got.
+/// Waits until the file has this many lines, which shows the child's progress.
 fn wait_for_lines(place: &Place, lines: usize) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while runs(place).values().sum::<usize>() < lines {
@@ -90,7 +90,7 @@ fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
     assert!(stderr.contains(&advice), "{stderr}");
 }
 
-/// The chemistry library has a handler of Ctrl-C of its own, under which its searches end early and find too little.
+/// The chemistry library has its own handler of Ctrl-C, under which searches end early with too few matches.
 #[cfg(all(feature = "chemistry", target_os = "linux"))]
 #[test]
 fn ctrl_c_in_the_middle_of_chemistry_stops_it_and_changes_no_number() {
@@ -158,7 +158,7 @@ fn two_processes_on_one_run_never_fork_its_log() {
     assert_eq!(place.show("@last")["event_variants"], "ISFSFSFSFSFC");
 }
 
-/// Says in the store of `place` that the process which has the last run in hand was in another place, as it is written.
+/// Changes the recorded `place` of the last run's lease holder in the store to `elsewhere` of its current value.
 #[cfg(target_os = "linux")]
 fn move_holder(place: &Place, elsewhere: impl Fn(&str) -> String) {
     let store = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();

@@ -1,4 +1,4 @@
-//! Gates: `chem run` that ends with status 4, and `chem approve` and `chem reject` that go on.
+//! Gates: `chem run` exits with status 4, and `chem approve` and `chem reject` continue.
 
 use crate::harness::Place;
 
@@ -84,7 +84,7 @@ steps:
     let after = place.show("@last");
     assert_ne!(after["question"]["shown"], before);
     assert_eq!(after["event_variants"], "IUU");
-    // Who saw the first file decides on that one.
+    // A decision on the first file cannot apply to the second.
     place.chem(&["approve", "@last", "read", "--shown", before.as_str().unwrap()]).expect(4);
     place.chem(&["approve", "@last", "read"]).expect(0);
     assert_eq!(place.show("@last")["event_variants"], "IUUPSGFC");

@@ -1,4 +1,4 @@
-//! A directory of its own with the program in it.
+//! Runs the program in a temporary directory.
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -6,15 +6,15 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The command line with the steps for tests linked in.
+/// The path of the command line with the steps for tests linked in.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_chem-with-test-steps");
 
-/// A working directory for the program.
+/// A temporary working directory for the program.
 pub struct Place {
     pub directory: TempDir,
 }
 
-/// What came of a call.
+/// The status and output of a call.
 #[derive(Debug)]
 pub struct Outcome {
     pub status: i32,
@@ -29,13 +29,13 @@ impl Outcome {
         self
     }
 
-    /// Stdout as one JSON value.
+    /// Parses stdout as one JSON value.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Stdout as one JSON value a line.
+    /// Parses stdout as one JSON value per line.
     #[track_caller]
     pub fn json_lines(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -68,12 +68,13 @@ impl Place {
         self
     }
 
-    /// The program with these arguments, in this directory and in no other place's environment.
+    /// Returns a command for the program with these arguments, in this directory and without environment variables that
+    /// affect it.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.program(Command::new(PROGRAM), arguments)
     }
 
-    /// The same, started by another program that becomes it.
+    /// Returns a command like [`Self::command`], which starts through another program that execs it.
     pub fn command_through(&self, program: &str, options: &[&str], arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(options).arg(PROGRAM);
@@ -92,8 +93,8 @@ impl Place {
         self.command(arguments).output().unwrap().into()
     }
 
-    /// The program at work, which Ctrl-C stops: also where these tests run in the background, whose processes a shell
-    /// has ignore it, and the program honours that.
+    /// Starts the program so that Ctrl-C stops it. A shell makes background processes ignore Ctrl-C, which the program
+    /// respects, so the signals are reset first.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = if cfg!(target_os = "linux") {
             self.command_through("env", &["--default-signal=INT,TERM,HUP"], arguments)
@@ -103,13 +104,13 @@ impl Place {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// The run as `show` tells it to scripts.
+    /// Returns the JSON of `chem show` for a run.
     pub fn show(&self, id: &str) -> Value {
         self.chem(&["show", id, "--format", "json"]).expect(0).json()
     }
 }
 
-/// A flow of a seed and `slow` steps that wait `wait` milliseconds each and leave a line in `ran.txt`.
+/// Returns a flow of a seed and `slow` steps, each of which waits `wait` milliseconds and appends a line to `ran.txt`.
 pub fn slow_flow(slow: usize, wait: u64) -> String {
     let mut manifest = "flow: slow\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: CCO } }\n".to_owned();
     for index in 1..=slow {

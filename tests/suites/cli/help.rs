@@ -1,4 +1,4 @@
-//! The help of the commands.
+//! The help texts of the commands.
 
 use crate::harness::Place;
 
@@ -24,7 +24,7 @@ fn an_option_is_shown_where_it_does_something() {
     }
     assert!(help("manifest").contains("--store") && help("manifest").contains("--output"));
     assert!(help("ls").contains("--store") && help("store").contains("--store"));
-    // It is taken all the same: scripts give it to every command.
+    // The option is still accepted, since scripts pass it to every command.
     place.chem(&["steps", "--store", "sqlite:my.db"]).expect(0);
     place.chem(&["--store", "sqlite:my.db", "new", "flow", "it"]).expect(0);
 

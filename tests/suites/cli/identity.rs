@@ -1,4 +1,4 @@
-//! Fingerprints do not depend on where, when and how often a flow is run.
+//! Fingerprints do not depend on where, when or how often a flow runs.
 
 use serde_json::Value;
 

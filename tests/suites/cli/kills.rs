@@ -1,5 +1,5 @@
-//! Two hundred kills of the real program at random moments, on a store that all runs share. Each run then ends with the
-//! fingerprint of an undisturbed one, and no step that had finished has run twice.
+//! Kills the real program two hundred times at random moments, on a store that all runs share. Each run still ends with
+//! the undisturbed fingerprint, and no finished step runs twice.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,11 +19,11 @@ use crate::harness::{Place, slow_flow};
 const KILLS: usize = 200;
 const STEPS: usize = 4;
 
-/// Numbers without a pattern, the same in every run of the test.
+/// A pseudorandom generator with the same numbers in every run of the test.
 struct Dice(u64);
 
 impl Dice {
-    /// A number below `end`: splitmix64.
+    /// Returns a number below `end`, by splitmix64.
     fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -33,7 +33,7 @@ impl Dice {
     }
 }
 
-/// How often each step has run in the directory of a run, by the lines that it left.
+/// Returns how often each step has run in the directory of a run, from the lines it wrote.
 fn ran(directory: &Path) -> HashMap<String, usize> {
     let mut runs = HashMap::new();
     for step in std::fs::read_to_string(directory.join("ran.txt")).unwrap_or_default().lines() {
@@ -42,7 +42,7 @@ fn ran(directory: &Path) -> HashMap<String, usize> {
     runs
 }
 
-/// What the run comes to if nobody disturbs it: its letters and its fingerprint.
+/// Returns the letters and the fingerprint of an undisturbed run.
 fn undisturbed(manifest: &Path, outputs: &Path) -> (String, String) {
     let definition = manifest::load(manifest, &[], Registry::linked().unwrap()).definition.unwrap();
     let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository)
@@ -55,13 +55,13 @@ fn undisturbed(manifest: &Path, outputs: &Path) -> (String, String) {
 fn survives(address: &str, store: &Arc<dyn EventStore>) {
     let begun = Instant::now();
     let mut dice = Dice(6);
-    // About how long a whole run takes here, found out as it goes.
+    // An estimate of how long a whole run takes, refined as runs complete.
     let mut whole = Duration::from_millis(300);
     let (mut kills, mut runs) = (0, 0);
     while kills < KILLS {
         runs += 1;
         let (place, elsewhere) = (Place::new(), Place::new());
-        // Another text for every run, so that none can take over what another has finished.
+        // Each run has a different text, so that it cannot reuse the results of another.
         let flow = slow_flow(STEPS, 3).replace("text: CCO", &format!("text: run {runs}"));
         place.write("slow.yaml", &flow);
         let expected = undisturbed(&place.path().join("slow.yaml"), elsewhere.path());
@@ -77,17 +77,18 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
                 Some(id) => ["resume", id.as_str()],
                 None => ["run", "slow.yaml"],
             };
-            // A server may take up the last append of a process after that was killed, and after we have looked.
+            // A server may execute the last append of a process after the process was killed and after this test has
+            // checked.
             let mut child = place.spawn(&[&command[..], &["-q", "--format", "json", "--store", address]].concat());
-            // One in four is let be, so that runs end.
+            // One process in four is not killed, so that runs end.
             let spared = dice.below(4) == 0 || kills == KILLS;
             if spared {
                 let began = Instant::now();
                 let output = child.wait_with_output().unwrap();
-                // Unless that last append was the end of the run.
+                // The process fails if that last append has ended the run.
                 let ended = || run.is_some_and(|run| status(store.as_ref(), run) == FlowStatus::Completed);
                 assert!(output.status.success() || ended(), "{}", String::from_utf8_lossy(&output.stderr));
-                // A run that nobody saw until now may have come up beside the one that has just ended.
+                // A run that was not visible before may appear beside the one that has just ended.
                 run = run.or_else(|| {
                     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
                     Some(printed["flow_id"].as_str().unwrap().parse().unwrap())
@@ -110,7 +111,7 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
             match instance.status() {
                 FlowStatus::Interrupted => assert!(!spared, "it ended without an end"),
                 FlowStatus::Completed => {
-                    // If nobody saw the run until then, the next one takes over what it had finished.
+                    // If the first run was not visible by then, the next one reuses what it had finished.
                     let letters = event_variants(&events).replace('H', "F");
                     let found = (letters, instance.flow_fingerprint().unwrap().to_string());
                     assert_eq!(found, expected);
@@ -127,7 +128,7 @@ fn status(store: &dyn EventStore, run: FlowId) -> FlowStatus {
     replay(run, &store.list(run).unwrap()).unwrap().status()
 }
 
-/// The steps of the run that have finished.
+/// Returns the ids of the run's finished steps.
 fn finished(store: &dyn EventStore, run: FlowId) -> Vec<String> {
     let instance = replay(run, &store.list(run).unwrap()).unwrap();
     let finished = instance.steps().iter().filter(|step| step.status == StepStatus::FinishedOk);

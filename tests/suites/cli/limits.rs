@@ -1,4 +1,5 @@
-//! Inputs that cost far more than they look like. Each fails in words that name its limit, in bounded time and memory.
+//! Inputs that cost far more than their size suggests. Each fails with a message that names its limit, in bounded time and
+//! memory.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,18 +12,18 @@ use flate2::write::GzEncoder;
 
 use super::harness::Place;
 
-/// A run that was watched.
+/// The result and cost of a run.
 struct Watched {
     status: ExitStatus,
     said: String,
     took: Duration,
-    /// The most memory that the process had at a time, as far as looking every few milliseconds shows it.
+    /// The peak memory of the process in MiB, sampled every few milliseconds.
     megabytes: u64,
-    /// The time that it had a processor for, in ticks of the system, seen in the same way.
+    /// The CPU time of the process in clock ticks, sampled in the same way.
     ticks: u64,
 }
 
-/// Runs the program until it ends or has had `seconds`; after `stop_after` it gets SIGINT.
+/// Runs the program for at most `seconds`, and sends it SIGINT after `stop_after`.
 fn watch(place: &Place, arguments: &[&str], seconds: u64, stop_after: Option<Duration>) -> Watched {
     let (mut child, began) = (place.spawn(arguments), Instant::now());
     let (errors, output) = (child.stderr.take().unwrap(), child.stdout.take().unwrap());
@@ -46,7 +47,7 @@ fn watch(place: &Place, arguments: &[&str], seconds: u64, stop_after: Option<Dur
     Watched { status, said: said.map(|heard| heard.join().unwrap()).concat(), took: began.elapsed(), megabytes, ticks }
 }
 
-/// Everything that `pipe` gives, so that its writer never waits.
+/// Reads all of `pipe` in a thread, so that its writer never blocks.
 fn hear(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut heard = String::new();
@@ -55,21 +56,21 @@ fn hear(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-/// `None` once the process has ended, and where there is no `/proc`.
+/// Returns the peak memory of a process in MiB, or `None` if it has ended or there is no `/proc`.
 fn peak_megabytes(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
 }
 
-/// The time in user mode and in the system, as `/proc` has it behind the name of the program.
+/// Returns the user and system time of a process in clock ticks. In `/proc`, they follow the name of the program.
 fn ticks_of(process: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
 }
 
-/// A place with a flow of one step that reads `bomb`, and `more` of its steps.
+/// Returns a directory with a flow whose first step reads `bomb`. `more` is the YAML of its further steps.
 fn reading(uses: &str, bomb: &str, more: &str) -> Place {
     let place = Place::new();
     let manifest = format!("flow: bomb\nsteps:\n  - {{ id: read, uses: {uses}, with: {{ path: {bomb} }} }}\n{more}");
@@ -77,7 +78,7 @@ fn reading(uses: &str, bomb: &str, more: &str) -> Place {
     place
 }
 
-/// `copies` members of gzip that hold a mebibyte of nothing but `x` each.
+/// Writes `copies` gzip members that each hold 1 MiB of `x`.
 fn write_gzip(path: &Path, copies: usize) {
     let mut member = GzEncoder::new(Vec::new(), Compression::best());
     std::io::Write::write_all(&mut member, &vec![b'x'; 1 << 20]).unwrap();
@@ -131,7 +132,7 @@ fn each_bomb_fails_by_its_limit_within_seconds_and_little_memory() {
     for (place, words, status) in small {
         let mut found = watch(&place, &["run", "bomb.yaml"], 60, None);
         if status == 0 {
-            // The record is kept apart; its reason is in the artifact.
+            // The record is rejected; the reason is in the artifact.
             let show = place.chem(&["show", "@last", "--format", "json"]).expect(0).json();
             let rejects = show["steps"][0]["outputs"].as_array().unwrap().iter().find(|it| it["name"] == "rejects");
             found.said =
@@ -189,7 +190,7 @@ fn the_hashing_of_a_file_heeds_ctrl_c() {
     let after = Duration::from_secs(3);
     let found = watch(&place, &["run", "bomb.yaml"], 60, Some(after));
     assert_eq!(found.status.code(), Some(130), "{}", found.said);
-    // A second, and some more for a machine that does other work.
+    // The stop takes a second; the rest is slack for a busy machine.
     assert!(found.took < after + Duration::from_secs(4), "{:?}", found.took);
     assert!(found.megabytes < 200, "{} MB", found.megabytes);
 }

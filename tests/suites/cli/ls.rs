@@ -1,4 +1,4 @@
-//! `chem ls`: pages, and what narrows them.
+//! `chem ls`: pages and filters.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn runs_are_listed_page_by_page() {
     assert_eq!((all.len(), said.as_str()), (5, ""));
     assert_eq!(ids(&place, &["--all"]).0, all);
 
-    // Each page names the one before it.
+    // Each page names the page before it.
     let (newest, said) = ids(&place, &["--limit", "2"]);
     assert_eq!(newest, all[3..]);
     assert!(said.contains(&format!("add `--before {}`", all[3])), "{said}");

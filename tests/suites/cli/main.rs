@@ -1,4 +1,4 @@
-//! The program itself, as a person or a script meets it.
+//! The program as a user or a script sees it.
 
 mod attacks;
 mod branch;

@@ -19,7 +19,7 @@ steps:
     inputs: { characters: characters }
 ";
 
-/// A place in which the flow has run with another value for a parameter, from a directory below.
+/// Returns a directory in which the flow has run, from a subdirectory and with another value for a parameter.
 fn counted() -> Place {
     let place = Place::new();
     place.write("flows/counted.yaml", FLOW);
@@ -68,7 +68,7 @@ steps:
     let again = place.chem(&[&["run", "again/counted.yaml"], &store[..]].concat()).expect(0).json();
     assert_eq!(again["definition_hash"], run["definition_hash"]);
     assert_eq!((&again["flow_fingerprint"], &again["steps"]), (&run["flow_fingerprint"], &run["steps"]));
-    // From the manifest that was printed, the same is printed again.
+    // A run of the printed manifest prints the same manifest.
     let printed_again = place.chem(&["manifest", "@last", "--store", "sqlite:again.db"]).expect(0).stdout;
     assert!(printed_again.ends_with(yaml), "{printed_again}");
 }
@@ -84,7 +84,7 @@ fn scripts_get_a_value_and_what_was_written() {
     assert_eq!(again["flow_fingerprint"], place.show("@last")["flow_fingerprint"]);
     let written = place.chem(&["manifest", "@last", "-o", "it.yaml", "--format", "json"]).expect(0).json();
     assert_eq!(written, serde_json::json!({ "written": ["it.yaml"] }));
-    // No file takes the place of another: it may be the manifest with its author's comments.
+    // An existing file is never overwritten: it may be the manifest with its author's comments.
     let refused = place.chem(&["manifest", "@last", "-o", "flows/counted.yaml"]).expect(2).stderr;
     assert!(refused.contains("`flows/counted.yaml` is there already"), "{refused}");
     assert_eq!(std::fs::read_to_string(place.path().join("flows/counted.yaml")).unwrap(), FLOW);
@@ -110,7 +110,7 @@ fn what_another_program_ran_is_printed_with_a_warning() {
         "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n  - { id: slow, uses: test.slow, with: { wait: 0 } }\n",
     );
     place.chem(&["run", "f.yaml"]).expect(0);
-    // A program without the steps for tests.
+    // Runs a program without the steps for tests.
     let mut alone = std::process::Command::new(env!("CARGO_BIN_EXE_chem-alone"));
     let printed =
         alone.args(["manifest", "@last"]).current_dir(place.path()).env_remove("DATABASE_URL").output().unwrap();
@@ -120,7 +120,7 @@ fn what_another_program_ran_is_printed_with_a_warning() {
     assert!(out.contains(&format!("# Warning: {warning}.\n")) && out.contains("uses: test.slow\n"), "{out}");
 }
 
-/// The log has the name of a secret's variable; so has the manifest.
+/// The log contains the name of a secret's variable; so does the manifest.
 #[test]
 fn secrets_branches_and_gates_come_back_as_they_were_written() {
     let place = Place::new();
@@ -141,7 +141,7 @@ fn secrets_branches_and_gates_come_back_as_they_were_written() {
     assert!(printed.ends_with(&steps.replace("text: CCO", "text: OCC")), "{printed}");
 }
 
-/// A directory's name with a line end in it is no line of the manifest.
+/// A directory name with a newline must not add a line to the manifest.
 #[cfg(unix)]
 #[test]
 fn a_path_does_not_end_the_comment() {

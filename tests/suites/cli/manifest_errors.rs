@@ -1,4 +1,4 @@
-//! Mistakes in a manifest as the program prints them.
+//! Errors in a manifest, as the program prints them.
 
 use crate::harness::Place;
 

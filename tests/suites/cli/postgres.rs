@@ -1,4 +1,4 @@
-//! The program and a PostgreSQL that is not as it would like: without a store, or without the rights.
+//! The program on a PostgreSQL database that lacks a store or the necessary rights.
 
 use chem_tests::postgres_server::{TestDatabase, database};
 
@@ -6,7 +6,7 @@ use crate::harness::Place;
 
 const FLOW: &str = "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n";
 
-/// The names of the tables in the database.
+/// Returns the names of the tables in the database.
 fn tables(database: &TestDatabase) -> Vec<String> {
     let query = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
     database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()

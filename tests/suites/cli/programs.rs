@@ -1,11 +1,11 @@
-//! Programs that `process.run` starts: what they know of the environment, and that they end with the program.
+//! Programs that `process.run` starts: which environment they see, and that they end with `chem`.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Outcome, Place};
 
-/// A flow that hands a table to this script of a shell.
+/// Returns a flow that passes a table to this shell script.
 fn flow(script: &str, more: &str) -> String {
     let script = serde_json::to_string(script).unwrap();
     format!(
@@ -19,7 +19,7 @@ fn place(script: &str, more: &str) -> Place {
     place
 }
 
-/// Waits until the file `name` has this many lines, and returns them as numbers of processes.
+/// Waits until the file `name` has this many lines, and returns them as process ids.
 fn numbers(place: &Place, name: &str, lines: usize) -> Vec<u32> {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
@@ -51,7 +51,7 @@ fn signal(signal: &str, pid: u32) {
     assert!(status.success(), "kill {signal} {pid}");
 }
 
-/// One process in the group of the program, one in a session of its own, and one in a group of its own.
+/// A script with one process in the program's process group, one in its own session, and one in its own group.
 const THREE: &str = "setsid sh -c 'echo $$ >> pids; exec sleep 1000' & timeout 1000 sh -c 'echo $$ >> pids; exec sleep 1000' & echo $$ >> pids; sleep 1000; true";
 
 #[test]
@@ -88,7 +88,7 @@ fn two_resumes_never_have_two_copies() {
     let place = place(script, ", send: jsonl");
     let mut child = place.spawn(&["run", "p.yaml", "-q"]);
     let pid = numbers(&place, "pids", 1)[0];
-    // The process that would end the program cannot.
+    // Stops the process that would end the program.
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let group: u32 = stat.rsplit_once(") ").unwrap().1.split(' ').nth(2).unwrap().parse().unwrap();
     assert_ne!(group, pid);

@@ -1,10 +1,10 @@
-//! A reader of the output that has gone away: the status is that of the command all the same.
+//! The exit status does not depend on whether the reader of the output has closed its end.
 
 use std::process::Stdio;
 
 use crate::harness::{Outcome, Place, slow_flow};
 
-/// What the command comes to when nobody reads its standard output.
+/// Returns the result of a command whose standard output has no reader.
 fn unread(place: &Place, arguments: &[&str]) -> Outcome {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -2,12 +2,12 @@
 
 use crate::harness::Place;
 
-/// A flow of a step that reads `file` with `more` parameters.
+/// Returns a flow of one step that reads `file`, with `more` parameters.
 fn reading(uses: &str, file: &str, more: &str) -> String {
     format!("flow: read\nsteps:\n  - id: read\n    uses: {uses}\n    with: {{ path: {file}, {more} }}\n")
 }
 
-/// Reads `file`, half of whose records are refused, within the share that is allowed and above it.
+/// Reads `file`, half of whose records are refused, with a limit that allows half and with one that does not.
 fn half_is_refused(uses: &str, file: &str, content: &str, words: &str) {
     let place = Place::new();
     place.write(file, content).write("empty.yaml", &reading(uses, &format!("empty-{file}"), "fail_above: 0"));

@@ -1,4 +1,4 @@
-//! Failed steps that are tried again: `retry:`, `timeout:` and `chem retry`.
+//! Retries of failed steps: `retry:`, `timeout:` and `chem retry`.
 
 use crate::harness::Place;
 

@@ -1,4 +1,4 @@
-//! Secrets: a manifest names them, a program gets them, and no store, report or message has their values.
+//! Secrets: a manifest names them, a program receives them, and no store, report or message contains their values.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use super::harness::{Outcome, Place};
 
 const VALUE: &str = "hunter2-\"swordfish\"";
 
-/// A place with a flow that gives a secret to a shell, which runs `script`.
+/// Returns a directory with a flow that passes a secret to a shell, which runs `script`.
 fn asking(script: &str) -> Place {
     let place = Place::new();
     place.write("a.csv", "a\n1\n");
@@ -22,7 +22,7 @@ fn asking(script: &str) -> Place {
     place
 }
 
-/// The program with `value` as the secret, and the key for secrets in this place.
+/// Runs the program with `value` as the secret, and with the key for secrets in this directory.
 fn with_secret(place: &Place, value: Option<&str>, arguments: &[&str]) -> Outcome {
     let mut command: Command = place.command(arguments);
     command.env_remove("CHEM_SECRET_KEY_FILE").env("XDG_CONFIG_HOME", place.path().join("config"));
@@ -33,7 +33,7 @@ fn with_secret(place: &Place, value: Option<&str>, arguments: &[&str]) -> Outcom
     command.output().unwrap().into()
 }
 
-/// Fails if a file of the place, or what was said, has the secret in any of its forms.
+/// Panics if a file of the store or an output contains the secret in any form.
 #[track_caller]
 fn is_nowhere(place: &Place, said: &[&Outcome]) {
     let forms = [VALUE.to_owned(), VALUE.replace('"', "\\\""), VALUE.replace('"', "\\\\\\\""), "hunter2".to_owned()];

@@ -1,4 +1,4 @@
-//! `chem store`: how old a store is, how large, and whether it is as it was made. And reading on in its log.
+//! `chem store`: the schema version, size and integrity of a store. Also follows its log.
 
 use std::io::{BufRead as _, BufReader};
 
@@ -54,7 +54,7 @@ fn the_log_of_a_run_is_followed_to_its_end() {
     let place = Place::new();
     place.write("slow.yaml", &slow_flow(3, 60));
     let mut run = place.spawn(&["run", "slow.yaml", "-q"]);
-    // There is no store at first, and then one without a run.
+    // At first there is no store, and then one without a run.
     while place.chem(&["show", "@last", "--format", "json"]).status != 0 && run.try_wait().unwrap().is_none() {}
     let followed = place.chem(&["log", "@last", "--follow", "--format", "json"]).expect(0).json_lines();
     assert!(run.wait().unwrap().success());
@@ -73,7 +73,7 @@ fn a_follower_of_a_run_does_not_read_again_what_it_has_printed() {
     let printed = [next(), next()];
     assert_eq!(printed[1]["event_type"], "userinteractionrequested");
 
-    // What was printed cannot be read any more; what comes goes on being printed, until the run ends.
+    // Events already printed are no longer readable; new ones are still printed until the run ends.
     let path = place.path().join(".chem/store.db");
     let change = rusqlite::Connection::open(&path).unwrap();
     change.execute_batch("DROP TRIGGER event_log_is_never_updated; UPDATE event_log SET payload = '{}'").unwrap();
@@ -142,7 +142,7 @@ fn the_log_of_all_runs_is_followed_and_taken_up_again() {
     let outcome: crate::harness::Outcome = follower.wait_with_output().unwrap().into();
     let stderr = outcome.expect(130).stderr;
     let cursor = stderr.trim().trim_end_matches('`').rsplit(' ').next().unwrap().to_owned();
-    // Each line says where to go on after it, for those who are not told at the end.
+    // Each line has the cursor after it, for readers that miss the final message.
     assert_eq!(printed[5]["cursor"], cursor.as_str());
     let after_the_second = printed[1]["cursor"].as_str().unwrap();
     let mut follower = place.spawn(&["log", "--follow", "--from", after_the_second, "--format", "json"]);
@@ -187,7 +187,7 @@ fn following_a_log_makes_no_store() {
     assert!(!place.path().join(".chem").exists());
 }
 
-/// As it is for a colleague who may read the directory and not write it, and for an archive.
+/// This is the case of a colleague with read access only, and of an archive.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_store_that_may_not_be_written_is_read() {
@@ -199,7 +199,7 @@ fn a_store_that_may_not_be_written_is_read() {
     let allow = |path: &str, mode: u32| {
         std::fs::set_permissions(place.path().join(path), std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    // Whoever runs the tests may be allowed everything; the program is then run by somebody who is not.
+    // Root may write everywhere, so under root the program runs as another user.
     std::fs::copy(env!("CARGO_BIN_EXE_chem-with-test-steps"), place.path().join("chem")).unwrap();
     let options = ["--reuid=65534", "--regid=65534", "--clear-groups", "./chem"];
     let is_root = std::fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t");
@@ -219,7 +219,7 @@ fn a_store_that_may_not_be_written_is_read() {
     assert!(by_another(&["store", "check", "--deep"]).expect(0).stdout.contains("sound: 1 run"));
     let refused = by_another(&["run", "f.yaml"]).expect(3).stderr;
     assert!(refused.contains("cannot be opened for writing"), "{refused}");
-    // Also where only what stands beside the file may not be written.
+    // Reading also works if only the files beside the store cannot be written.
     allow("kept", 0o755);
     std::fs::remove_file(place.path().join("kept/a b.db.lock")).unwrap();
     allow("kept/a b.db", 0o666);

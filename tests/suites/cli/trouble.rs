@@ -1,5 +1,4 @@
-//! What is said when a command cannot do what it was asked: what to do next, in words that work where they are read, and
-//! in JSON for scripts.
+//! Error messages when a command fails: what to do next, in a form that works when copied, and in JSON for scripts.
 
 use std::process::Stdio;
 
@@ -10,7 +9,7 @@ use crate::harness::{Outcome, Place};
 const FAILS: &str = "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n  - { id: broken, uses: test.fail }\n";
 const GATED: &str = "flow: g\nsteps:\n  - { id: seed, uses: demo.seed, gate: { message: Go on? } }\n";
 
-/// The command that `said` advises, without its program.
+/// Returns the arguments of the command that `said` suggests.
 fn advised(said: &str, command: &str) -> Vec<String> {
     let (_, rest) = said.split_once(&format!("`chem {command} ")).unwrap_or_else(|| panic!("{said}"));
     let (rest, _) = rest.split_once('`').unwrap();
@@ -60,7 +59,7 @@ fn a_file_that_is_mostly_refused_is_told_loudly() {
         ("whole.csv", 2, 2, "refused 2 of 2 records, all for one reason: has 3 cells where the header has 2"),
     ] {
         place.write("read.yaml", &manifest(file));
-        // The second run reuses what the first has found, and `show` tells the same from the log.
+        // The second run reuses the results of the first, and `show` reports the same from the log.
         for arguments in [&["run", "read.yaml", "-q"][..], &["run", "read.yaml", "-q"], &["show", "@last", "-q"]] {
             let said = place.chem(arguments).expect(0).stderr;
             assert!(said.contains("warning: step `read` ") && said.contains(words), "{arguments:?}: {said}");

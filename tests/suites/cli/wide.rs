@@ -1,4 +1,4 @@
-//! Tables with very many columns: the time grows with their number and not with its square.
+//! Tables with very many columns: the time grows linearly with their number, not with its square.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::harness::Place;
 
 const COLUMNS: usize = 20_000;
 
-/// With the square of the number of columns each of these would take minutes.
+/// A time limit. At quadratic cost each of these tests would take minutes.
 const ENOUGH: Duration = Duration::from_secs(60);
 
 fn runs_soon(place: &Place, name: &str) {
@@ -16,7 +16,7 @@ fn runs_soon(place: &Place, name: &str) {
     assert!(begun.elapsed() < ENOUGH, "{name} took {:?}: {}", begun.elapsed(), outcome.stdout);
 }
 
-/// Names of columns, and a row.
+/// Returns the names of the columns.
 fn names() -> Vec<String> {
     (0..COLUMNS).map(|column| format!("c{column}")).collect()
 }

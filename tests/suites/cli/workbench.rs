@@ -1,4 +1,4 @@
-//! Reuse, `plan`, `why`, `verify` and `diff`, as a person or a script meets them.
+//! Reuse, `plan`, `why`, `verify` and `diff`, as a user or a script sees them.
 
 use serde_json::{Value, json};
 
