@@ -1,4 +1,4 @@
-//! A program is killed while it appends: what it had acknowledged is there, whole, and the store goes on.
+//! Kills a process while it appends: everything acknowledged is stored, whole, and the store still works.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -22,7 +22,8 @@ fn what_was_acknowledged_survives_kill_9() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Killed at another place each time, in the first commit too, and never while it waits for us.
+        // Kills the process at a different point each time, including during the first commit, and never while it waits
+        // for this test.
         for _ in 0..kill % 7 {
             acknowledged = lines.next().unwrap().unwrap().parse().unwrap();
         }
@@ -36,7 +37,7 @@ fn what_was_acknowledged_survives_kill_9() {
     assert!(acknowledged > 0);
 }
 
-/// Everything acknowledged is in the store, commits are whole, and nothing is between them.
+/// Checks that everything acknowledged is in the store, that commits are whole, and that there are no other events.
 fn check(store: &SqliteEventStore, run: FlowId, acknowledged: u64) {
     let events = store.list(run).unwrap();
     assert!(events.len() as u64 >= acknowledged, "{acknowledged} were acknowledged, {} are there", events.len());

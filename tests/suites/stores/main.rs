@@ -1,9 +1,9 @@
-//! Event stores: the laws that all of them keep, and what SQLite promises besides.
+//! Event stores: the laws that all of them obey, and what SQLite guarantees beyond them.
 //!
-//! - `laws`: one body for each law, run on every store of [`chem_tests::stores!`].
+//! - `laws`: one test body per law, run on every store of [`chem_tests::stores!`].
 //! - `script`: one script of operations, run on all stores, whose logs must be equal.
-//! - `sqlite`: what the file refuses, what is refused as a file, and several processes on one store.
-//! - `durability`: a program that is killed while it appends.
+//! - `sqlite`: what the file rejects, which files are rejected, and several processes on one store.
+//! - `durability`: a process that is killed while it appends.
 
 mod durability;
 mod laws;

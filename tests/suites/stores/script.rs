@@ -1,4 +1,4 @@
-//! One script of operations, good and bad, on every store: each answers alike, and the logs are equal in the end.
+//! Runs one script of valid and invalid operations on every store: the responses agree, and the logs are equal at the end.
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::{FlowEvent, FlowEventKind, FlowId};
@@ -12,24 +12,24 @@ use serde_json::{Value, json};
 
 use crate::laws::runs_are_found_as_listed;
 
-/// An append to one of a few runs.
+/// An append to one of several runs.
 #[derive(Debug, Clone)]
 struct Append {
     run: usize,
-    /// How far from the run's next position the writer believes it to be.
+    /// The offset of the expected position from the run's next position; 0 succeeds.
     off: i64,
     batch: Vec<Entry>,
 }
 
-/// An event of a batch.
+/// An event in a batch.
 #[derive(Debug, Clone)]
 enum Entry {
     OfKind(usize),
     Signal(Value),
     Finished(Vec<(u64, Option<Value>)>),
-    /// One that no store takes.
+    /// An event that no store accepts.
     Unstorable,
-    /// One whose artifact no store takes.
+    /// An event with an artifact that no store accepts.
     UnstorableArtifact,
 }
 
@@ -59,7 +59,7 @@ fn event(entry: &Entry) -> NewEvent {
     }
 }
 
-/// All that a store answered and held, without what differs from store to store: `seq` and `ts`.
+/// The responses and contents of a store, without what differs between stores: `seq` and `ts`.
 #[derive(Debug, PartialEq)]
 struct Transcript {
     answers: Vec<String>,
@@ -96,7 +96,7 @@ fn perform(store: &dyn EventStore, runs: &[FlowId], script: &[Append]) -> Transc
     }
 }
 
-/// What of an event is the same in every store.
+/// Formats the parts of an event that are equal in every store.
 fn lasting(event: &FlowEvent) -> String {
     format!("{} {} {} {:?}\n", event.flow_id, event.position, event.kind.payload_text().unwrap(), event.kind)
 }

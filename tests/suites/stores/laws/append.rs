@@ -1,4 +1,4 @@
-//! What an append does.
+//! The effects of an append.
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
@@ -48,7 +48,7 @@ pub(super) fn an_empty_batch_stores_nothing(backend: &dyn Backend) {
 
 pub(super) fn an_event_is_found_by_its_position(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
-    // Numbers that read back in another spelling, and equal values in two spellings.
+    // Includes numbers that read back with another spelling, and equal values with two spellings.
     let data = serde_json::json!([1.0, -0.0, 1e16, 5e-324, 0.1 + 0.2, u64::MAX, {"b": 1, "a": 2}]);
     let mut stored = vec![store.append_kind(flow_id, signal(data)).unwrap()];
     stored.extend(appended(&*store, flow_id, 1, &[numbered(1), finished([artifact(1)])]));
@@ -96,7 +96,7 @@ pub(super) fn a_run_that_nobody_began_has_no_events(backend: &dyn Backend) {
     assert_eq!(store.next_position(FlowId::new()).unwrap(), 0);
 }
 
-/// Long enough for a store that fetches events in pieces to need several, with and without a rest.
+/// Uses runs long enough that a store which fetches events in pages needs several, with and without a partial page.
 pub(super) fn a_long_run_is_listed_whole(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let is_whole = |length: u64| {

@@ -1,4 +1,4 @@
-//! What becomes of artifacts.
+//! Storing, finding and repairing artifacts.
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
@@ -19,7 +19,7 @@ pub(super) fn an_artifact_comes_back_whole(backend: &dyn Backend) {
     assert_eq!(found.metadata(), None);
     let found = store.artifact(noted.hash()).unwrap().unwrap();
     assert_eq!(found.payload_text(), noted.payload_text());
-    // Notes are canonical too: 1.0 comes back as 1 from every store.
+    // Metadata is canonical too: 1.0 reads back as 1 from every store.
     assert_eq!(found.metadata(), Some(&json!({"by": "me", "seconds": 1})));
 }
 
@@ -45,7 +45,7 @@ pub(super) fn artifacts_land_with_their_event_or_not_at_all(backend: &dyn Backen
     let (store, flow_id) = (backend.store(), FlowId::new());
     let (wanted, unwanted) = (artifact(1), artifact(2));
     store.append(flow_id, 0, &[numbered(0), finished([wanted.clone()])]).unwrap();
-    // The batch is refused for its last event, and then for its position.
+    // The first batch is rejected for its last event, the second for its position.
     assert!(store.append(flow_id, 2, &[finished([unwanted.clone()]), signal("\0").into()]).is_err());
     assert!(store.append(flow_id, 1, &[finished([unwanted.clone()])]).is_err());
     assert_eq!(store.artifact(unwanted.hash()).unwrap(), None);
@@ -80,7 +80,7 @@ pub(super) fn a_large_artifact_comes_back(backend: &dyn Backend) {
     assert_eq!(store.artifact(large.hash()).unwrap(), Some(large));
 }
 
-/// The numbers by which the stored artifacts are told from others.
+/// Returns the payload of `artifact(number)`, to overwrite that of another artifact.
 fn note(number: u64) -> String {
     artifact(number).payload_text().to_owned()
 }
@@ -93,7 +93,7 @@ pub(super) fn an_artifact_that_is_not_what_its_name_says_is_stored_again(backend
     if damaged {
         let error = store.artifact(whole.hash()).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Corrupt);
-        // What another artifact holds changes nothing.
+        // Storing other artifacts does not repair this one.
         store.append(FlowId::new(), 0, &[finished([artifact(2), artifact(3)])]).unwrap();
         assert!(store.artifact(whole.hash()).is_err());
     }
@@ -102,10 +102,10 @@ pub(super) fn an_artifact_that_is_not_what_its_name_says_is_stored_again(backend
     if let Some(again) = backend.reopen() {
         assert_eq!(again.artifact(whole.hash()).unwrap(), Some(whole.clone()));
     }
-    // Once is enough, however often it is made.
+    // One repair copy is stored, however often the artifact is made.
     store.append(FlowId::new(), 0, &[finished([whole.clone(), whole.clone()])]).unwrap();
     assert_eq!(backend.repairs(), usize::from(damaged));
-    // A copy that was stored later can be damaged as well, and of several one that is sound counts.
+    // A repair copy can be damaged too; one sound copy among several is enough.
     if backend.by_force(Tampering::Repairs { hash: whole.hash(), payload: &note(8) }) {
         assert!(store.artifact(whole.hash()).is_err());
         store.append(FlowId::new(), 0, &[finished([whole.clone()])]).unwrap();
@@ -135,7 +135,7 @@ pub(super) fn a_repair_stores_what_has_no_sound_copy_and_nothing_else(backend: &
     for number in [1, 2] {
         assert_eq!(store.artifact(artifact(number).hash()).unwrap(), Some(artifact(number)));
     }
-    // What is missing altogether is stored too.
+    // A missing artifact is stored too.
     assert_eq!(store.repair(&[artifact(3)]).unwrap(), 1);
     assert_eq!(store.artifact(artifact(3).hash()).unwrap(), Some(artifact(3)));
     let unstorable = artifact(4).with_metadata(json!("\0"));

@@ -1,4 +1,4 @@
-//! Many writers at once.
+//! Many concurrent writers.
 
 use std::sync::{Arc, Barrier};
 
@@ -34,13 +34,13 @@ pub(super) fn of_many_writers_on_one_run_one_wins_each_position(backend: &dyn Ba
     }
 }
 
-/// The store as a few processes would have it open at once.
+/// Returns the store opened several times, as separate processes would.
 fn openings(backend: &dyn Backend) -> Vec<Arc<dyn EventStore>> {
     (0..3).filter_map(|_| backend.reopen()).chain([backend.store()]).collect()
 }
 
-/// Appends until `EACH` appends have gone through, at the position where each conflict says that the run is, and says
-/// which positions it won.
+/// Appends until `EACH` appends have succeeded, retrying each conflict at the position it reports. Returns the writer and
+/// position of each.
 fn append_until_won(store: &dyn EventStore, flow_id: FlowId, writer: u64) -> Vec<(u64, u64)> {
     let (mut won, mut next) = (Vec::new(), 0);
     while (won.len() as u64) < EACH {
@@ -68,7 +68,7 @@ pub(super) fn many_writers_on_many_runs_do_not_disturb_each_other(backend: &dyn 
             scope.spawn(move || {
                 barrier.wait();
                 for position in 0..EACH {
-                    // All writers bring the same artifacts.
+                    // All writers store the same artifacts.
                     store.append(run, position, &[finished([artifact(position)])]).unwrap();
                 }
             });

@@ -1,4 +1,4 @@
-//! What outlives the process. A store in memory has nothing to say here.
+//! What outlives the process. Skipped for the store in memory.
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::EventStore as _;

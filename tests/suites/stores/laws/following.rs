@@ -1,4 +1,4 @@
-//! Reading on in the log of all runs.
+//! Following the log of all runs.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,14 +24,14 @@ pub(super) fn every_event_comes_once_and_in_order(backend: &dyn Backend) {
     assert_eq!(all, stored);
     assert_eq!(store.follow(end, 1000, AT_ONCE).unwrap().events, []);
 
-    // In pieces of any size, by way of the cursor's text.
+    // Reads pages of any size, with the cursor passed as text.
     for limit in [1, 2, 5, 24] {
         assert_eq!(read_all(&*store, Cursor::START, limit, stored.len()), (stored.clone(), end));
     }
 }
 
-/// Reads `count` events after `cursor`. What has just been stored may keep a reader waiting, while other programs have
-/// transactions under way.
+/// Reads `count` events after `cursor`. Waits for new events, which may become visible late while other programs have open
+/// transactions.
 fn read_all(store: &dyn EventStore, mut cursor: Cursor, limit: usize, count: usize) -> (Vec<FlowEvent>, Cursor) {
     let mut read = Vec::new();
     while read.len() < count {
@@ -88,7 +88,7 @@ pub(super) fn nothing_is_lost_while_many_write(backend: &dyn Backend) {
         *next += 1;
     }
     assert_eq!(positions.len(), runs.len());
-    // Whoever comes later gets them in the same order.
+    // A later reader gets them in the same order.
     assert_eq!(read_all(&*store, Cursor::START, 7, read.len()).0, read);
 }
 
@@ -115,7 +115,7 @@ pub(super) fn an_event_that_cannot_be_read_keeps_no_other_from_its_readers(backe
                 };
                 assert_eq!(*run, flow_id);
                 assert!(unreadable.to_string().contains(&format!("event {position} of run {flow_id}")), "{unreadable}");
-                // Whoever does not go on after it is told again.
+                // A reader that does not advance past it gets the same error again.
                 assert!(matches!(store.follow(cursor, 1, wait), Err(StoreError::Unreadable(_))));
                 named.push(*position);
                 cursor = unreadable.after().to_string().parse().unwrap();
@@ -130,7 +130,7 @@ pub(super) fn an_event_that_cannot_be_read_keeps_no_other_from_its_readers(backe
     assert_eq!(follower.next().unwrap().unwrap_err().class(), ErrorClass::Corrupt);
 }
 
-/// Long enough for a store that fetches events in pieces to need several.
+/// Uses a run long enough that a store which fetches events in pages needs several.
 pub(super) fn a_run_is_read_on_from_any_position(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     store.append(flow_id, 0, &(0..2_100).map(numbered).collect::<Vec<_>>()).unwrap();
@@ -159,7 +159,7 @@ pub(super) fn a_follower_of_a_run_reads_each_event_once(backend: &dyn Backend) {
         let new = appended(&*store, flow_id, stored.len() as u64, &batch(kinds));
         assert_eq!(follower.read(AT_ONCE).unwrap(), new);
         assert_eq!(follower.read(AT_ONCE).unwrap(), []);
-        // What cannot be read any more was read before.
+        // Changes an event that the follower has already read.
         let position = stored.len() as u64;
         backend.by_force(Tampering::Event { flow_id, position, payload: "{}" });
         stored.extend(new);
@@ -167,7 +167,7 @@ pub(super) fn a_follower_of_a_run_reads_each_event_once(backend: &dyn Backend) {
     }
     assert!(follower.has_ended());
 
-    // An event that cannot be read is named each time, and what comes before it was not lost.
+    // The error repeats on every read, and no earlier event was lost.
     let other = FlowId::new();
     let first = appended(&*store, other, 0, &[numbered(0)]);
     let mut follower = RunFollower::new(&store, other);

@@ -1,4 +1,4 @@
-//! Who may write a run.
+//! Leases: which process may write a run.
 
 use chem_runtime::event::{FlowEventKind, FlowId, StepFailed};
 use chem_runtime::store::{ErrorClass, EventStore as _, Holder, Lease, StoreError, Takeover};
@@ -7,12 +7,12 @@ use chem_tests::stores::Backend;
 
 use super::everything;
 
-/// A process on another machine, of which nobody here knows whether it is alive.
+/// Returns a holder on another host, whose liveness is unknown here.
 fn far_away() -> Holder {
     Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
 }
 
-/// A process of this machine that has ended: no number is so large.
+/// Returns a holder on this host that is dead: no process id is this large.
 fn gone() -> Holder {
     Holder { pid: 1 << 30, ..Holder::this_process() }
 }
@@ -55,7 +55,7 @@ pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &d
     assert_eq!(everything(&store), before);
 
     store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
-    // The lease is looked at before the position.
+    // The lease is checked before the position.
     assert!(matches!(store.append_as((&zombie).into(), 0, &[numbered(9)]), Err(StoreError::Fenced { .. })));
     assert!(matches!(store.append_as((&lease).into(), 0, &[numbered(9)]), Err(StoreError::Conflict { .. })));
     assert_eq!(store.list(flow_id).unwrap().len(), 2);
@@ -74,7 +74,7 @@ pub(super) fn a_run_that_was_let_go_is_free(backend: &dyn Backend) {
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
     store.release(&lease).unwrap();
     let next = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
-    // Letting go of what somebody else has by now changes nothing.
+    // Releasing a lease that another holder has acquired since has no effect.
     store.release(&lease).unwrap();
     assert!(matches!(store.lease(flow_id, &far_away(), Takeover::IfFree), Err(StoreError::Held { .. })));
     store.append_as((&next).into(), 1, &[numbered(1)]).unwrap();
@@ -128,7 +128,7 @@ pub(super) fn a_lease_that_no_store_gave_is_none(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let invented = Lease { epoch: 5, ..Lease::of_new_run(flow_id, far_away()) };
     assert!(matches!(store.append_as((&invented).into(), 0, &[numbered(0)]), Err(StoreError::Fenced { .. })));
-    // The lease of a new run is none of a run that has begun without one.
+    // A lease for a new run is not valid for a run that began without one.
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
     let late = Lease::of_new_run(flow_id, far_away());
     assert!(matches!(store.append_as((&late).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { holder: None, .. })));

@@ -1,4 +1,4 @@
-//! The laws of event stores, and the macro that runs each of them on every store.
+//! The laws of event stores, and the macro that checks each of them on every store.
 
 mod append;
 mod artifacts;
@@ -112,7 +112,7 @@ macro_rules! laws_of {
 
 chem_tests::stores!(laws);
 
-/// Everything that a store tells, to see that nothing was changed by what was refused.
+/// Returns all runs, events and artifacts of a store, to check that a rejected request changed nothing.
 fn everything(store: &dyn EventStore) -> impl PartialEq + std::fmt::Debug + use<> {
     let runs = store.flows().unwrap();
     let events: Vec<_> = runs.iter().flat_map(|run| store.list(run.flow_id()).unwrap()).collect();
@@ -121,7 +121,7 @@ fn everything(store: &dyn EventStore) -> impl PartialEq + std::fmt::Debug + use<
     (runs, events, artifacts)
 }
 
-/// Checks that what is asked of single runs is answered as the list of all runs has it.
+/// Checks that queries for single runs agree with the list of all runs.
 #[track_caller]
 pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
     let listed = store.flows().unwrap();
@@ -161,7 +161,7 @@ pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
     }
 }
 
-/// Appends, and gives what is stored.
+/// Appends events and returns them as stored.
 fn appended(store: &dyn EventStore, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Vec<FlowEvent> {
     store.append(flow_id, expected, events).unwrap();
     (expected..).zip(events).map(|(position, _)| store.event(flow_id, position).unwrap().unwrap()).collect()

@@ -1,4 +1,4 @@
-//! What every store refuses alike, before anything is written.
+//! What every store rejects alike, before it writes anything.
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::everything;
 
-/// Values that no store takes, and where the trouble is when they are the data of a signal.
+/// Returns values that no store accepts, and the error for each as the data of a signal.
 fn refused() -> Vec<(Value, CanonicalError)> {
     let nul = |path: &str| CanonicalError::NulCharacter { path: path.into() };
     vec![
@@ -34,7 +34,7 @@ pub(super) fn a_value_that_cannot_be_stored_is_refused_with_its_path(backend: &d
         assert_eq!((run, event_type, source), (flow_id, "stepsignal", why));
     }
     assert_eq!(store.flows().unwrap(), []);
-    // One level less is taken.
+    // One level less is accepted.
     store.append_kind(flow_id, signal(nested(json!(1), MAX_DEPTH - 1))).unwrap();
 }
 

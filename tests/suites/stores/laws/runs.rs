@@ -11,7 +11,7 @@ use super::{batch, runs_are_found_as_listed};
 pub(super) fn runs_are_listed_in_the_order_in_which_they_began(backend: &dyn Backend) {
     let store = backend.store();
     assert_eq!(store.flows().unwrap(), []);
-    // The order of beginning is not that of the ids, nor that of the latest events.
+    // The order in which runs began is neither that of their ids nor that of their latest events.
     let mut runs: Vec<FlowId> = (0..5).map(|_| FlowId::new()).collect();
     runs.reverse();
     for &run in &runs {
@@ -29,7 +29,7 @@ pub(super) fn a_summary_tells_the_first_event_the_last_and_all_letters(backend: 
     let kinds = one_of_each();
     store.append(whole, 0, &batch(kinds.clone())).unwrap();
     store.append(begun, 0, &batch(kinds[..2].to_vec())).unwrap();
-    // The letters of one run are not mixed with those of another.
+    // Interleaves the events of two runs, whose letters must not mix.
     store.append(failed, 0, &batch([kinds[0].clone()])).unwrap();
     store.append(begun, 2, &batch([kinds[4].clone()])).unwrap();
     store.append(failed, 1, &batch([kinds[1].clone(), kinds[3].clone()])).unwrap();
@@ -54,12 +54,13 @@ pub(super) fn a_summary_tells_the_first_event_the_last_and_all_letters(backend: 
 pub(super) fn runs_are_looked_for_without_the_list_and_found_as_it_has_them(backend: &dyn Backend) {
     let store = backend.store();
     runs_are_found_as_listed(&store);
-    // Ids whose order is not that of beginning, of which many begin alike, and flows by turns, one of which is odd.
+    // The ids are not in the order in which the runs began, and many share a prefix. The flows alternate, and one has an
+    // odd name.
     let ids = (0..12_u128).map(|number| {
         let high = [0x01a2_0a54_b3f4_u128, 0x01a2_0a54_b451, 0xffff_ffff_ffff, 0][number as usize % 4] << 80;
         FlowId::from(uuid::Uuid::from_u128(high | ((number * 7) % 12) << 76 | number))
     });
-    // Names that are alike for long, and one that is longer than an entry of an index may be.
+    // Some names share a long prefix, and one exceeds the maximum size of an index entry.
     let (long, longer) = ("é".repeat(150), "é".repeat(9_000));
     let names = ["leads", "l\"ea\\d's \u{1f9ea}%", "leads", &long, &longer];
     for (number, id) in ids.enumerate() {
@@ -67,14 +68,14 @@ pub(super) fn runs_are_looked_for_without_the_list_and_found_as_it_has_them(back
         if let FlowEventKind::FlowInitialized(begun) = &mut first {
             begun.flow = names[number % names.len()].into();
         }
-        // What begins no flow has no flow, whatever it says.
+        // A run that does not begin with `flowinitialized` has no flow, whatever its payload says.
         let first = if number % 5 == 4 { signal(serde_json::json!({"flow": "leads"})) } else { first };
         store.append(id, 0, &batch([first])).unwrap();
         store.append(id, 1, &[numbered(1), numbered(2)]).unwrap();
-        // A run of which nothing is stored is none.
+        // A run without stored events does not exist.
         store.append(FlowId::new(), 0, &[]).unwrap();
     }
-    // The run that was written to last is not the newest.
+    // The run with the latest event is not the newest run.
     let oldest = store.flows().unwrap()[0].flow_id();
     store.append(oldest, 3, &[numbered(3)]).unwrap();
     runs_are_found_as_listed(&store);
@@ -116,7 +117,7 @@ pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn B
         if let FlowEventKind::FlowInitialized(begun) = &mut first {
             begun.flow = ["leads", "l\"ea\\d's"][number % 2].into();
         }
-        // What begins no flow has no flow, whatever it says.
+        // A run that does not begin with `flowinitialized` has no flow, whatever its payload says.
         let first = if number % 7 == 6 { signal(serde_json::json!({"flow": "leads"})) } else { first };
         let run = FlowId::new();
         store.append(run, 0, &batch([first, kinds[1].clone()])).unwrap();
@@ -180,7 +181,7 @@ pub(super) fn a_page_of_runs_reads_no_run_that_is_not_on_it(backend: &dyn Backen
         run
     };
     let runs: Vec<FlowId> = (0..6).map(|number| begin(["leads", "drugs"][number % 2])).collect();
-    // A run that cannot be read fails every page that it is on, and no other.
+    // An unreadable run fails every page that contains it, and no other page.
     if !backend.by_force(Tampering::Event { flow_id: runs[2], position: 1, payload: "{}" }) {
         return;
     }

@@ -1,4 +1,4 @@
-//! What a store says of its size.
+//! The reported size of a store.
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::store::{Contents, EventStore as _};
@@ -43,10 +43,10 @@ pub(super) fn the_largest_flows_and_runs_come_first(backend: &dyn Backend) {
     };
     let (small, large, odd, artful) =
         (begin(Some("small"), 2), begin(Some("many"), 300), begin(None, 20), begin(Some("many"), 1));
-    // An artifact is its who stored it first.
+    // An artifact counts for the run that stored it first.
     store.append(artful, 1, &[finished((0..40).map(artifact))]).unwrap();
     store.append(small, 2, &[finished([artifact(1), artifact(2)])]).unwrap();
-    // A run of which nothing is stored is none.
+    // A run without stored events does not exist.
     store.append(FlowId::new(), 0, &[]).unwrap();
 
     let largest = store.largest(9).unwrap();

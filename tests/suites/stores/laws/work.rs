@@ -1,4 +1,4 @@
-//! Finding what was finished by the work that was done.
+//! Finding results by the cache key of the work.
 
 use chem_runtime::event::{EventAddress, FlowEventKind, FlowId};
 use chem_runtime::store::EventStore;
@@ -19,7 +19,7 @@ pub(super) fn the_results_of_a_work_are_found_newest_first(backend: &dyn Backend
     store.append(one, 0, &[numbered(0), finished_work(hash(1), [artifact(1)]), finished_work(hash(2), [])]).unwrap();
     assert_eq!(found(&store, None, 9), [(one, 1)]);
     store.append(other, 0, &[finished_work(hash(1), [artifact(2)])]).unwrap();
-    // The newest in the store, whichever run it belongs to and wherever it stands there.
+    // The newest result in the store comes first, whichever run and position it has.
     store.append(one, 3, &[numbered(1), finished_work(hash(1), [])]).unwrap();
     let all = [(one, 4), (other, 0), (one, 1)];
     assert_eq!(found(&store, None, usize::MAX), all);
@@ -41,7 +41,7 @@ pub(super) fn nothing_but_a_finished_step_is_a_result(backend: &dyn Backend) {
     let mut events: Vec<_> = others.map(Into::into).collect();
     events.push(finished([artifact(1)]));
     store.append(flow_id, 0, &events).unwrap();
-    // A batch that is refused leaves no result either.
+    // A rejected batch leaves no result either.
     assert!(store.append(flow_id, 0, &[finished_work(hash(5), [])]).is_err());
     assert_eq!(store.results(hash(5), None, 9).unwrap(), []);
 }

@@ -1,4 +1,4 @@
-//! The file itself refuses to change what it holds, and what was changed by force is found out.
+//! The file rejects changes to its contents, and forced changes are detected.
 
 use chem_runtime::artifact::ArtifactError;
 use chem_runtime::event::FlowId;
@@ -7,7 +7,7 @@ use chem_tests::events::{artifact, finished, numbered};
 
 use super::{Place, told};
 
-/// A store with three events of a run, the second of them with an artifact.
+/// Returns a store with three events of a run, the second with an artifact.
 fn filled() -> (Place, FlowId) {
     let (place, flow_id) = (Place::new(), FlowId::new());
     place.open().unwrap().append(flow_id, 0, &[numbered(0), finished([artifact(1)]), numbered(2)]).unwrap();
@@ -33,7 +33,7 @@ fn events_and_artifacts_are_neither_changed_nor_deleted_nor_replaced() {
         let error = raw.execute_batch(statement).expect_err(statement).to_string();
         assert!(error.contains("is append-only"), "{statement}: {error}");
     }
-    // A second artifact of one name is passed over, whatever it says.
+    // A second artifact with the same hash is ignored, whatever its payload.
     raw.execute_batch("INSERT OR REPLACE INTO workflow_step_artifacts SELECT artifact_hash, kind, '1', '1', 3 FROM workflow_step_artifacts")
         .unwrap();
     assert_eq!((store.list(flow_id).unwrap(), store.artifact(artifact(1).hash()).unwrap()), before);

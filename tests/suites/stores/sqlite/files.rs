@@ -1,4 +1,4 @@
-//! Which files are stores, and what is said of those that are not.
+//! Which files are stores, and the errors for those that are not.
 
 use std::path::{Path, PathBuf};
 
@@ -73,7 +73,7 @@ fn the_database_of_another_program_is_no_store_and_is_left_as_it_is() {
     assert!(told(&SqliteEventStore::open_to_read(place.path()).unwrap_err()).contains("of another program"));
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
     assert_eq!(place.files(), ["store.db"]);
-    // The same goes for one that says whose it is and has no tables yet.
+    // The same holds for a database without tables that has the application id of another program.
     let place = Place::new();
     place.raw().execute_batch("PRAGMA application_id = 252006674").unwrap();
     refused(&place.path(), "of another program");
@@ -89,7 +89,7 @@ fn an_empty_file_becomes_a_store() {
 #[test]
 fn an_opening_that_was_cut_off_is_taken_up() {
     let place = Place::new();
-    // What a process leaves that is killed before its first migration: refinery's list, empty.
+    // A process killed before its first migration leaves refinery's history table, empty.
     place
         .raw()
         .execute_batch(
@@ -132,7 +132,7 @@ fn a_damaged_file_is_said_to_be_damaged() {
     let store = place.open().unwrap();
     store.append(flow_id, 0, &(0..200).map(|number| finished([artifact(number)])).collect::<Vec<_>>()).unwrap();
     drop(store);
-    // All pages but the first are overwritten.
+    // Overwrites all pages except the first.
     let mut bytes = std::fs::read(place.path()).unwrap();
     bytes[4096..].fill(0xa5);
     std::fs::write(place.path(), bytes).unwrap();
@@ -148,7 +148,7 @@ fn a_damaged_file_is_said_to_be_damaged() {
 #[test]
 fn a_store_is_where_its_path_led_when_it_was_opened() {
     let place = Place::new();
-    // The way from the working directory, by the root.
+    // A relative path from the working directory through the root.
     let up: PathBuf = std::env::current_dir().unwrap().components().skip(1).map(|_| "..").collect();
     let relative = up.join(place.path().strip_prefix("/").unwrap());
     let store = SqliteEventStore::open(&relative).unwrap();

@@ -1,4 +1,4 @@
-//! What the SQLite store promises besides the laws.
+//! What the SQLite store guarantees beyond the laws.
 
 mod append_only;
 mod files;
@@ -11,7 +11,7 @@ use chem_runtime::store::StoreError;
 use chem_runtime::store::sqlite::SqliteEventStore;
 use tempfile::TempDir;
 
-/// A place for a store, which is not there yet.
+/// A directory for a store that does not exist yet.
 struct Place {
     directory: TempDir,
 }
@@ -29,7 +29,7 @@ impl Place {
         SqliteEventStore::open(self.path())
     }
 
-    /// The names of the files in it.
+    /// Returns the names of the files in the directory.
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
         let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -37,13 +37,13 @@ impl Place {
         names
     }
 
-    /// The file as any other program would open it.
+    /// Opens the file directly, as another program would.
     fn raw(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.path()).unwrap()
     }
 }
 
-/// The message of an error with its causes.
+/// Returns the message of an error with its causes.
 fn told(error: &StoreError) -> String {
     let mut told = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -1,4 +1,4 @@
-//! Several processes, and processes that may not do all they would.
+//! Several processes, and processes with restricted rights.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -30,7 +30,7 @@ fn processes_that_open_a_new_store_at_once_all_succeed() {
             BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
             assert_eq!(line, "ready\n");
         }
-        // Letting go of their inputs starts them all.
+        // Closing their inputs starts them all.
         for child in &mut children {
             drop(child.stdin.take());
         }
@@ -50,7 +50,7 @@ fn a_process_killed_while_it_makes_a_store_leaves_one_that_opens() {
         let wal = place.directory.path().join("store.db-wal");
         let mut child = child(&place, "open", FlowId::new()).spawn().unwrap();
         drop(child.stdin.take());
-        // The log of a new store grows by pages; each time it may grow by one more.
+        // The write-ahead log of a new store grows by pages. Each round kills the process one page later.
         let written = || std::fs::metadata(&wal).map_or(0, |wal| wal.len() / 4096);
         while written() < pages && child.try_wait().unwrap().is_none() {
             std::hint::spin_loop();
@@ -87,7 +87,7 @@ fn a_writer_that_waits_too_long_says_for_what() {
     let error = store.append(flow_id, 1, &[numbered(1)]).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Transient);
     assert!(error.to_string().contains("waited 0.1 s for another process that is writing"), "{error}");
-    // Reading does not wait, nor does opening.
+    // Neither reading nor opening waits.
     assert_eq!(store.list(flow_id).unwrap().len(), 1);
     assert_eq!(place.open().unwrap().list(flow_id).unwrap().len(), 1);
 
@@ -120,7 +120,7 @@ fn a_place_that_may_only_be_read_is_said_to_be_one() {
     drop(place.open().unwrap());
     let program = place.directory.path().join("store-child");
     std::fs::copy(env!("CARGO_BIN_EXE_store-child"), &program).unwrap();
-    // Root may write everywhere, so that the child has to be somebody else.
+    // Root may write everywhere, so under root the child runs as another user.
     let root = std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
     let run = || {
         let mut command = Command::new(&program);
@@ -134,7 +134,7 @@ fn a_place_that_may_only_be_read_is_said_to_be_one() {
         }
         command.output().unwrap()
     };
-    // The directory and all that is in it; the file alone; the directory alone, where SQLite needs a second file.
+    // Read-only: the directory and its files; the file alone; the directory alone, in which SQLite needs a second file.
     for (directory, lock, file) in [(0o555, 0o444, 0o444), (0o777, 0o666, 0o444), (0o555, 0o666, 0o666)] {
         allow(place.directory.path(), directory);
         allow(&place.directory.path().join("store.db.lock"), lock);
@@ -152,7 +152,7 @@ fn a_place_that_may_only_be_read_is_said_to_be_one() {
 #[test]
 fn a_file_that_may_not_grow_is_said_to_be_one_and_what_was_stored_stays() {
     let (place, run) = (Place::new(), FlowId::new());
-    // Without the signal that would end the process, a write past the limit is an error, as on a full disk.
+    // Without the signal that would kill the process, a write past the limit fails as on a full disk.
     let output = Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$@\"", "sh"])
         .arg(env!("CARGO_BIN_EXE_store-child"))

@@ -9,7 +9,7 @@ use chem_tests::released::{RUNS, SQLITE_V2, still_works};
 
 use super::{Place, told};
 
-/// The store as release 0.1.0 left it.
+/// Returns the store as release 0.1.0 left it.
 fn released() -> Place {
     let place = Place::new();
     place.raw().execute_batch(SQLITE_V2).unwrap();
@@ -46,7 +46,7 @@ fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
     assert_eq!(queries.map(rows), before);
     assert_eq!(rows("PRAGMA foreign_key_check"), [""; 0]);
     assert_eq!(check(&StoreUrl::Sqlite(place.path())).unwrap(), []);
-    // It refuses what it did before, and goes on counting where it was.
+    // It still rejects changes, and continues its sequence numbers.
     for statement in ["UPDATE event_log SET payload = '{}'", "DELETE FROM event_log WHERE seq = 16"] {
         assert!(place.raw().execute_batch(statement).unwrap_err().to_string().contains("is append-only"));
     }
