@@ -1,4 +1,4 @@
-//! What the database refuses, whoever asks.
+//! What the database rejects, whichever role asks.
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::store::{EventStore as _, Holder, Lease, Writer};
@@ -40,7 +40,7 @@ fn update_delete_and_truncate_are_refused() {
             format!("UPDATE {table} SET payload = '{{}}' WHERE false"),
             format!("DELETE FROM {table}"),
             format!("TRUNCATE {table} CASCADE"),
-            // Replicas do not run triggers, except for those that always run.
+            // Under the replica role only triggers that are always enabled fire.
             format!("SET session_replication_role = replica; DELETE FROM {table}"),
         ] {
             let error = client.batch_execute(&sql).unwrap_err();

@@ -1,4 +1,4 @@
-//! Artifacts that are large, corrupt, or known.
+//! Large, corrupt and duplicate artifacts.
 
 use chem_runtime::artifact::{Artifact, ArtifactError};
 use chem_runtime::event::FlowId;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::store_or_skip;
 
-/// Does by force what the triggers refuse.
+/// Executes SQL that the triggers forbid.
 fn by_force(database: &TestDatabase, sql: &str) {
     let table = if sql.contains("event_log") { "event_log" } else { "workflow_step_artifacts" };
     let mut client = database.client();
@@ -47,7 +47,7 @@ fn an_event_that_was_changed_by_force_is_named() {
     assert!(error.to_string().contains("event 2 where 1 is due"), "{error}");
 }
 
-/// Artifacts of more than one message's worth of text, each with a number in it.
+/// Returns `count` artifacts that together exceed one statement, each with its number in it.
 fn large(count: u64) -> Vec<Artifact> {
     let text = "CC(=O)Oc1ccccc1C(=O)O ".repeat(60_000);
     (0..count).map(|number| Artifact::new("text", &json!([number, text])).unwrap()).collect()
@@ -71,7 +71,7 @@ fn what_is_too_large_for_one_statement_lands_as_one() {
     let row = client.query_one(sql, &[]).unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (20, 2), "each once, at the event that brought it");
     assert_eq!(client.query_one("SELECT count(DISTINCT xact) FROM event_log", &[]).unwrap().get::<_, i64>(0), 1);
-    // What is known is not stored again.
+    // An existing artifact is not stored again.
     store.append(FlowId::new(), 0, &batch).unwrap();
     assert_eq!(client.query_one(sql, &[]).unwrap().get::<_, i64>(0), 20);
 }
@@ -79,7 +79,7 @@ fn what_is_too_large_for_one_statement_lands_as_one() {
 #[test]
 fn event_and_artifacts_land_together_or_not_at_all() {
     let (store, database) = store_or_skip!();
-    // The database finds fault with one artifact, the last to be written.
+    // The database rejects one artifact, the last to be written.
     let artifacts = large(10);
     let last = artifacts.iter().map(|artifact| artifact.hash().to_string()).max().unwrap();
     let check = format!("ALTER TABLE workflow_step_artifacts ADD CHECK (artifact_hash <> '{last}')");

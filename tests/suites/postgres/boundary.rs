@@ -1,4 +1,4 @@
-//! What other users of the database can do to those who use the store.
+//! What other users of the database can do to users of the store.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use postgres::error::SqlState;
 use crate::rights::Role;
 use crate::{address, pool, store_or_skip, work};
 
-/// Functions and operators that fit better than PostgreSQL's own for what the store writes, each of which notes whom it
-/// was run by and gives what the other gives.
+/// Functions and operators that match the store's statements better than PostgreSQL's own. Each records the user that runs
+/// it and returns the same result.
 const IMPOSTORS: &str = "
     CREATE TABLE public.caught (name text);
     GRANT ALL ON public.caught TO PUBLIC;
@@ -45,11 +45,11 @@ fn functions_that_fit_better_than_those_of_the_server_are_not_run() {
     let caught = |client: &mut postgres::Client| -> i64 {
         client.query_one("SELECT count(*) FROM public.caught", &[]).unwrap().get(0)
     };
-    // They are run where somebody has the schema on his path.
+    // They run if a user has the schema on the search path.
     client.batch_execute("SELECT cardinality(ARRAY['a'])").unwrap();
     assert_eq!(caught(&mut client), 1);
 
-    // A store that is open, and one that is opened: alone and in company, small and large.
+    // Opens the store again, and appends alone and concurrently, with small and large batches.
     drop(store);
     let store = Arc::new(PgEventStore::open(&database.address()).unwrap());
     let engine = work::engine(store.clone(), 2);
@@ -103,7 +103,7 @@ fn a_schema_with_functions_of_another_user_is_not_migrated() {
     migrate(&pool(&database)).unwrap();
 }
 
-/// An event that ends a run.
+/// The arguments for an event that ends a run.
 const END: &str = "'flowcompleted'], ARRAY['{\"flow_fingerprint\": \"0\"}'], '{}', '{}', '{}', '{}', '{}')";
 
 #[test]
@@ -205,12 +205,12 @@ fn a_runner_writes_nothing_but_by_the_rules() {
         let error = client.batch_execute(&sql).unwrap_err();
         assert_eq!(error.code().map(SqlState::code), Some(state), "{what}: {error:?}");
     }
-    // Letting go of another's lease, and showing that it is there, does nothing.
+    // Releasing another holder's lease has no effect.
     client.batch_execute(&format!("SELECT chem_release_lease('{theirs}', 1)")).unwrap();
     assert!(store.holder(theirs).unwrap().is_some());
     assert_eq!((store.list(ours).unwrap(), store.list(theirs).unwrap()), before);
 
-    // What the rules allow goes through, and the time is the server's.
+    // Permitted changes succeed, and the database records who made them.
     let as_runner = PgEventStore::open(&address(&runner.url())).unwrap();
     let own = FlowId::new();
     let lease = Lease::of_new_run(own, chem_runtime::store::Holder::this_process());
@@ -280,7 +280,7 @@ fn rights_beyond_those_of_a_runner_are_named() {
         assert!(found[0].to_string().contains("is more than `chem store grant` gives"), "{}", found[0]);
         client.batch_execute(&format!("REVOKE {}", grant.replace(" TO ", " FROM "))).unwrap();
     }
-    // To grant again takes what is too much.
+    // Granting again revokes excess rights.
     client.batch_execute(&format!("GRANT ALL ON TABLE event_log TO {name}")).unwrap();
     role.grant("runner");
     assert_eq!(check(&pool(&database)).unwrap(), []);

@@ -24,7 +24,7 @@ fn when_the_primary_is_killed_and_its_synchronous_standby_promoted_the_runs_go_o
     until("the standby is synchronous", || client.query_one(synchronous, &[]).unwrap().get::<_, i64>(0) > 0);
     drop(client);
 
-    // The standby comes first, so that the mode of the session decides and not the order.
+    // The standby comes first, so the session attributes decide and not the order.
     let hosts = format!("{},{}", standby.host(), primary.host());
     let address = crate::address(&format!("postgres://chem@{hosts}/postgres?target_session_attrs=read-write"));
     let store: Arc<dyn EventStore> = Arc::new(PgEventStore::open(&address).unwrap());
@@ -51,7 +51,7 @@ fn when_the_primary_is_killed_and_its_synchronous_standby_promoted_the_runs_go_o
         let acknowledged = witness.join().unwrap();
         work::is_whole(&store.list(run).unwrap(), acknowledged);
     });
-    // All of it is on the server that was the standby, and can be followed there.
+    // The former standby has all events, and they can be followed there.
     let alone = PgEventStore::open(&crate::address(&standby.url("postgres"))).unwrap();
     let runs = alone.flows().unwrap();
     assert_eq!(runs.len(), ENGINES + 1);

@@ -1,4 +1,4 @@
-//! Answers that are lost, a server that is killed.
+//! Lost responses and a killed server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ fn a_commit_that_stopped_waiting_for_its_standby_is_waited_for_again() {
         std::thread::scope(|scope| {
             let append = scope.spawn(|| store.append(run, 0, &[numbered(0)]));
             let mut observer = postgres::Client::connect(&server.url("postgres"), postgres::NoTls).unwrap();
-            // The statement of whoever waits for a standby; none once the append has come back.
+            // Returns the backend and statement that wait for a standby, or `None` once the append has returned.
             let mut waits = |other_than: &str| loop {
                 let found = "SELECT pid, query FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query <> $1";
                 match observer.query_opt(found, &[&other_than]).unwrap() {
@@ -62,7 +62,7 @@ fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
     let (acknowledged, killed, running) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(ENGINES as u64));
     std::thread::scope(|scope| {
         for _ in 0..ENGINES {
-            // One run after another, so that some are under way whenever the server is killed.
+            // Runs flows in sequence, so that some run is in progress whenever the server is killed.
             scope.spawn(|| {
                 loop {
                     let ended = work::engine(store.clone(), STEPS).run_to_end();
@@ -130,9 +130,9 @@ fn a_session_may_be_idle_for_as_long_as_a_step_works() {
     let mut session = pool.get().unwrap();
     assert_eq!(session.query_one("SHOW idle_session_timeout", &[]).unwrap().get::<_, String>(0), "0");
 
-    // A pool in between may set it all the same: a session that was ended so is another lost connection.
+    // A pooler may set the timeout anyway: a session that it ends is just another lost connection.
     let process: i32 = session.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
-    // The session may have ended before its answer is read.
+    // The session may end before the response is read.
     if let Err(error) = session.batch_execute("SET idle_session_timeout = '1ms'") {
         assert_eq!(error.code().map(|code| code.code()), Some("57P05"), "{error}");
     }
@@ -142,7 +142,7 @@ fn a_session_may_be_idle_for_as_long_as_a_step_works() {
     store.append(run, 1, &[numbered(1)]).unwrap();
 }
 
-/// A store that is reached through a proxy.
+/// Returns a store behind a proxy.
 fn through_proxy() -> Option<(PgEventStore, Proxy, TestDatabase)> {
     let database = chem_tests::postgres_server::database()?;
     let proxy = Proxy::start(database.socket()?);
@@ -177,7 +177,7 @@ fn a_connection_cut_in_the_middle_of_a_commit_neither_loses_an_event_nor_doubles
     }
     let events = 2 * (cuts + 1);
     assert_eq!(store.next_position(run).unwrap(), events as u64);
-    // What is read is asked for again, too.
+    // Reads are retried, too.
     for traffic in [Traffic::LosesNextAnswer, Traffic::LosesNextRequest] {
         proxy.traffic(traffic);
         assert_eq!(store.list(run).unwrap().len(), events);
@@ -190,16 +190,16 @@ fn a_lost_answer_excuses_nobody_who_comes_second() {
     let other = PgEventStore::open(&database.address()).unwrap();
     let run = FlowId::new();
     store.append(run, 0, &[numbered(0)]).unwrap();
-    // Another writer has stored something else where the answer was lost, or more.
+    // Another writer's batch differs from the one whose response was lost, or is only its beginning.
     other.append(run, 1, &[numbered(7)]).unwrap();
     proxy.traffic(Traffic::LosesNextAnswer);
     assert!(matches!(store.append(run, 1, &[numbered(1)]), Err(StoreError::Conflict { expected: 1, found: 2, .. })));
     proxy.traffic(Traffic::LosesNextAnswer);
     assert!(matches!(store.append(run, 1, &[numbered(7), numbered(8)]), Err(StoreError::Conflict { .. })));
-    // The same events from another writer are a conflict where no answer was lost.
+    // The same events from another writer are a conflict if no response was lost.
     assert!(matches!(store.append(run, 1, &[numbered(7)]), Err(StoreError::Conflict { .. })));
 
-    // A holder that has lost the run is told so, even if its last append went through before.
+    // A holder that has lost the lease is fenced, even if its earlier append succeeded.
     let run = FlowId::new();
     let lease = Lease::of_new_run(run, chem_runtime::store::Holder::this_process());
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
@@ -213,7 +213,7 @@ fn a_lost_answer_excuses_nobody_who_comes_second() {
 fn backends_that_are_terminated_are_replaced() {
     let (store, database) = store_or_skip!();
     let run = FlowId::new();
-    // Several connections, all of which are dead at once.
+    // Opens several connections, which then all die at once.
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| store.append(FlowId::new(), 0, &[numbered(0)]).unwrap());
@@ -233,7 +233,7 @@ fn deadlocks_and_serialization_failures_are_tried_again() {
     let (store, database) = store_or_skip!();
     for state in ["40001", "40P01", "57P01", "53300"] {
         let mut client = database.client();
-        // The database fails twice, and then no more: a sequence is not rolled back.
+        // The database fails only twice: a sequence is not rolled back.
         client
             .batch_execute(&format!(
                 "CREATE SEQUENCE failures;

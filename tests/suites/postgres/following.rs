@@ -1,4 +1,4 @@
-//! The log as it grows, while transactions stay open and after the log has moved.
+//! Following the log as it grows, while transactions stay open and after the log has moved.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ const AT_ONCE: Duration = Duration::ZERO;
 const RAW: &str = r#"INSERT INTO event_log (flow_id, position, event_type, payload)
     VALUES (gen_random_uuid(), 0, 'stepsignal', '{"step_id":"a","step_index":0,"signal":"raw"}') RETURNING seq"#;
 
-/// The numbers of the events after `cursor`, which moves on.
+/// Returns the sequence numbers of the events after `cursor`, and advances it.
 fn read_on(store: &dyn EventStore, cursor: &mut Cursor) -> Vec<u64> {
     let followed = store.follow(*cursor, 1000, AT_ONCE).unwrap();
     *cursor = followed.cursor;
     followed.events.iter().map(|event| event.seq).collect()
 }
 
-/// As a dump from a cluster that has seen many more transactions leaves the log.
+/// Changes the log as if restored from a dump of a cluster that has seen many more transactions.
 const MOVE: &str = "UPDATE event_log SET xact = (xact::text::bigint + 1000000000000)::text::xid8";
 
-/// Does to the log what its triggers refuse.
+/// Executes SQL that the log's triggers forbid.
 fn change_log(database: &TestDatabase, sql: &str) {
     let guarded = format!(
         "ALTER TABLE event_log DISABLE TRIGGER ALL;
@@ -36,7 +36,7 @@ fn change_log(database: &TestDatabase, sql: &str) {
     database.client().batch_execute(&guarded).unwrap();
 }
 
-/// A reader that keeps the greatest number it has seen.
+/// A reader that remembers only the greatest sequence number it has seen.
 struct Naive {
     client: Client,
     last: i64,
@@ -62,7 +62,7 @@ fn transactions_held_open_cost_a_naive_reader_events_and_this_one_none() {
     let (mut cursor, mut read, mut naively_read) = (Cursor::START, Vec::new(), Vec::new());
     let mut all = Vec::new();
     for _ in 0..3 {
-        // Three transactions take their numbers, and end in the opposite order; others come in between.
+        // Three transactions take sequence numbers and commit in the opposite order, with other appends in between.
         let mut clients: Vec<Client> = (0..3).map(|_| database.client()).collect();
         let mut open: Vec<_> = clients.iter_mut().map(|client| client.transaction().unwrap()).collect();
         for transaction in &mut open {
@@ -86,7 +86,7 @@ fn transactions_held_open_cost_a_naive_reader_events_and_this_one_none() {
     };
     assert_eq!(sorted(read.clone()), all, "every event, once");
     assert!(naively_read.len() < all.len(), "the test holds no transaction open at the right moment");
-    // Whoever comes later gets them in the same order.
+    // A later reader gets them in the same order.
     assert_eq!(read_on(&store, &mut Cursor::default()), read);
 }
 
@@ -141,10 +141,10 @@ fn a_log_that_was_moved_to_another_cluster_is_delivered_before_what_comes_after(
         .map(|event| event.map(|event| (event.flow_id, event.position)).unwrap())
         .collect();
     assert_eq!(read, [(run, 0), (run, 1), (run, 2), (other, 0), (run, 3)]);
-    // A cursor from before the move is still good.
+    // A cursor from before the move is still valid.
     let rest: Vec<u64> = Follower::new(&store, cursor).take(3).map(|event| event.unwrap().position).collect();
     assert_eq!(rest, [2, 0, 3]);
-    // Opening it again begins no other era.
+    // Opening the store again does not begin another era.
     drop(PgEventStore::open(&database.address()).unwrap());
     let eras: i64 = database.client().query_one("SELECT count(*) FROM delivery_eras", &[]).unwrap().get(0);
     assert_eq!(eras, 2);
@@ -177,15 +177,15 @@ fn who_waits_for_events_does_not_walk_through_those_that_were_moved() {
     let store = PgEventStore::open(&database.address()).unwrap();
     assert!(store.follow(cursor, 1000, Duration::from_secs(2)).unwrap().events.is_empty());
     drop(store);
-    // That are more than ten polls. All the events take eighty blocks of the index, and those to come one or two.
+    // The wait makes more than ten polls. All events take eighty blocks of the index, and the new ones one or two.
     let read = blocks_read(&database) - before;
     assert!(read < 200, "{read} blocks of the index");
 }
 
-/// How many blocks of the index by which events are delivered have been read, by sessions that have ended.
+/// Returns the number of blocks of the delivery index that sessions which have ended have read.
 fn blocks_read(database: &TestDatabase) -> i64 {
     let mut client = database.client();
-    // What a session has done is counted when it ends.
+    // The statistics of a session are counted when it ends.
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
                   AND backend_type = 'client backend'";
     while client.query_one(others, &[]).unwrap().get::<_, i64>(0) > 0 {
@@ -206,7 +206,7 @@ fn a_log_that_came_without_its_sequence_is_appended_to() {
     drop(store);
     let behind = || database.client().batch_execute("ALTER SEQUENCE event_log_seq_seq RESTART").unwrap();
     behind();
-    // As it is where rows alone have come: their transactions mean something here, or they do not.
+    // This happens when only the rows were copied. Their transaction ids may or may not be valid on this server.
     let drifts = check(&pool(&database)).unwrap();
     assert_eq!(drifts.iter().map(|drift| drift.object.as_str()).collect::<Vec<_>>(), ["sequence event_log_seq_seq"]);
     let store = PgEventStore::open(&database.address()).unwrap();
@@ -248,7 +248,7 @@ fn who_may_not_set_the_sequence_is_told_who_may() {
     client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
 }
 
-/// The address of the database for somebody who has the rights of `role`.
+/// Returns the URL of the database for a session with the rights of `role`.
 fn as_role(database: &TestDatabase, role: &str) -> String {
     with_option(database, &format!("role%3D{role}"))
 }
@@ -300,7 +300,7 @@ fn a_place_that_a_restored_log_does_not_have_is_refused() {
     }
     assert_eq!(read, appended);
 
-    // As it is after a restore to the moment before the third, with its numbers given again.
+    // This is the state after a restore to the moment before the third event, with its sequence numbers reused.
     change_log(&database, "DELETE FROM event_log WHERE seq > 2; SELECT setval('event_log_seq_seq', 2)");
     let refused = |cursor: Cursor| {
         let error = store.follow(cursor, 1000, AT_ONCE).unwrap_err();
@@ -311,7 +311,7 @@ fn a_place_that_a_restored_log_does_not_have_is_refused() {
     let since = [append(), append(), append()];
     assert!(since.contains(&appended[3]), "the numbers are given again");
     places[2..].iter().for_each(|place| refused(*place));
-    // An era that has not begun.
+    // This era has not begun.
     refused(places[1].to_string().replacen('0', "7", 1).parse().unwrap());
     let rest: Vec<u64> = Follower::new(&store, places[1]).take(3).map(|event| event.unwrap().seq).collect();
     assert_eq!(rest, since);

@@ -1,4 +1,4 @@
-//! Who has a run in hand, by the database's clock.
+//! Who holds the lease on a run, by the database's clock.
 
 use std::time::Duration;
 
@@ -83,8 +83,8 @@ fn refuses_a_zombie(store: &PgEventStore, database: &TestDatabase) {
     let zombie = Lease::of_new_run(run, far_away());
     store.append_as((&zombie).into(), 0, &[numbered(0)]).unwrap();
     store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
-    // The zombie wakes up in the middle of an append: its statement is all that is left of it, alone or with those of
-    // other runs.
+    // The zombie wakes up during an append, of which only its statement is left: for its run alone, or batched with other
+    // runs.
     let alone = |epoch: i64, position: i64| {
         format!(
             "SELECT chem_append_to_run('{run}', {position}, {epoch}, NULL, ARRAY['stepsignal'], ARRAY['{{}}'],
@@ -134,7 +134,7 @@ fn who_takes_a_run_waits_for_the_append_that_is_under_way() {
         until("the taker waits", || observer.query_one(waits, &[]).unwrap().get::<_, i64>(0) > 0);
         assert!(!taker.is_finished());
         transaction.commit().unwrap();
-        // It has the run, and sees all that the one before it has written.
+        // The new holder sees everything that the previous one has written.
         assert_eq!(taker.join().unwrap(), (2, 2));
     });
 }

@@ -1,4 +1,4 @@
-//! What a list of runs reads, and what a count of rows does not.
+//! What listing runs reads, and that large tables are not counted.
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::store::postgres::PgEventStore;
@@ -26,7 +26,7 @@ fn runs_are_listed_by_the_indexes_of_their_beginnings() {
     let of = |flow: Option<&str>| RunFilter { flow: flow.map(str::to_owned), ..RunFilter::default() };
     for (flow, index) in [(None, "event_log_beginnings"), (Some("flow 7"), "event_log_beginnings_by_flow")] {
         let before = scans(index);
-        // What a session has done is counted when it ends.
+        // The statistics of a session are counted when it ends.
         let store = PgEventStore::open(&database.address()).unwrap();
         assert_eq!(store.runs(&of(flow), None, 3).unwrap().len(), 3);
         assert_eq!(store.newest(flow, None, 3).unwrap().len(), 3);
@@ -44,7 +44,7 @@ fn the_rows_of_a_large_table_are_estimated() {
     };
     store.append(FlowId::new(), 0, &[numbered(0), numbered(1)]).unwrap();
     assert_eq!((rows().rows, rows().is_estimate), (2, false));
-    // A log of 80 MB, with as many rows as the server says.
+    // A log of 80 MB, large enough to use the server's estimate of its rows.
     database
         .client()
         .batch_execute(

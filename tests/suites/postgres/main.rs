@@ -1,20 +1,20 @@
-//! What PostgreSQL promises besides the laws that every store keeps.
+//! What PostgreSQL guarantees beyond the laws that every store obeys.
 //!
-//! - `migrations`: how a schema comes about, by one process or by several, and which schemas are refused.
-//! - `schema`: the schema as it is checked in, and what of it has drifted.
-//! - `append_only`: what the database itself refuses.
-//! - `writers`: many writers at once, in one process and in several, and what they share.
-//! - `leases`: who has a run in hand, by the database's clock.
-//! - `following`: the log as it grows, while transactions stay open and after the log has moved.
-//! - `artifacts`: large ones, corrupt ones, known ones.
-//! - `failures`: answers that are lost, a server that is killed.
+//! - `migrations`: how one or several processes create and migrate a schema, and which schemas are rejected.
+//! - `schema`: the checked-in schema, and how a database has drifted from it.
+//! - `append_only`: what the database itself rejects.
+//! - `writers`: many concurrent writers, in one process and in several, and what they share.
+//! - `leases`: who holds the lease on a run, by the database's clock.
+//! - `following`: following the log as it grows, while transactions stay open and after the log has moved.
+//! - `artifacts`: large, corrupt and duplicate artifacts.
+//! - `failures`: lost responses and a killed server.
 //! - `failover`: a standby that takes over.
-//! - `tls`: who is trusted.
+//! - `tls`: which servers are trusted.
 //! - `rights`: what a user who does not own the store may do.
-//! - `boundary`: what other users of the database can do to those who use the store.
-//! - `silence`: servers that stop answering, and poolers that do not keep sessions.
-//! - `listing`: runs are found by indexes, whatever is between them, and large tables are not counted.
-//! - `moving`: logs from one store in another.
+//! - `boundary`: what other users of the database can do to users of the store.
+//! - `silence`: servers that stop responding, and poolers that do not keep sessions.
+//! - `listing`: runs are found by indexes, however many events lie between them, and large tables are not counted.
+//! - `moving`: copying logs from one store to another.
 
 #![cfg(unix)]
 
@@ -41,7 +41,7 @@ use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolSettings};
 use chem_runtime::store::{PostgresUrl, StoreUrl};
 use chem_tests::postgres_server::TestDatabase;
 
-/// A new store, and the database that it is in. Returns from the test if there is no server.
+/// Returns a new store and its database, or returns from the test if there is no server.
 macro_rules! store_or_skip {
     () => {
         match crate::new_store() {
@@ -68,7 +68,7 @@ fn address(text: &str) -> PostgresUrl {
     }
 }
 
-/// Asks again and again until `is_so`; the test fails if that takes longer than anything here should.
+/// Polls until `is_so`. Panics after a timeout longer than any wait in these tests.
 #[track_caller]
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -78,7 +78,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// What an error says, with what it came from.
+/// Returns the message of an error with its causes.
 fn told(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,4 +1,4 @@
-//! How a schema comes about, and which schemas are refused.
+//! How a schema is created and migrated, and which schemas are rejected.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
@@ -43,7 +43,7 @@ fn four_processes_that_start_at_once_on_an_empty_database_all_succeed() {
         for child in &mut children {
             child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
         }
-        // All of them wait for the end of their input.
+        // All processes wait for the end of their input.
         children.iter_mut().for_each(|child| drop(child.stdin.take()));
         children.into_iter().for_each(ends_well);
         let store = PgEventStore::open(&database.address()).unwrap();
@@ -59,7 +59,7 @@ fn a_pool_from_the_environment_brings_the_schema_up_to_date() {
         command.args(["environment", &FlowId::new().to_string()]).stdin(Stdio::null());
         command.env_remove("DATABASE_URL").envs(variables.iter().copied()).output().unwrap()
     };
-    // An older schema is brought up to date too: who builds such a pool has asked for that.
+    // An older schema is migrated too, since building such a pool requests that.
     let first = V1.replace("CREATE TABLE event_log", "CREATE TABLE first_event_log");
     assert!(first.contains("first_event_log"));
     let good = run(&[("DATABASE_URL", &database.url()), ("DATABASE_POOL_MAX", "2")]);
@@ -80,7 +80,7 @@ fn a_pool_from_the_environment_brings_the_schema_up_to_date() {
     }
 }
 
-/// A database in which an early release has left its schema: the objects that `migrations` make, and their history.
+/// Returns a database with the schema of an early release: the objects that `migrations` create, and their history.
 fn older(migrations: &[&str]) -> Option<TestDatabase> {
     let database = database()?;
     migrate(&pool(&database)).unwrap();
@@ -103,7 +103,7 @@ fn older(migrations: &[&str]) -> Option<TestDatabase> {
     Some(database)
 }
 
-/// A database in which the first release has left its schema and, if `events`, two runs.
+/// Returns a database with the schema of the first release and, if `events`, two runs.
 fn first_release(events: bool) -> Option<TestDatabase> {
     let database = older(&[V1])?;
     if events {
@@ -120,7 +120,7 @@ fn first_release(events: bool) -> Option<TestDatabase> {
     Some(database)
 }
 
-/// A database as it was before functions were the only way to write, with no runs.
+/// Returns a database without runs, from before functions were the only way to write.
 pub(crate) fn before_the_guard() -> Option<TestDatabase> {
     older(&[
         V1,
@@ -178,7 +178,7 @@ fn an_older_store_with_events_is_brought_up_to_date_only_when_asked() {
     assert_eq!(applied, before.pending);
     assert_eq!(migrate(&pool).unwrap(), []);
 
-    // What was there has positions now, in its order, and is delivered to followers.
+    // Existing events now have positions, in their order, and followers receive them.
     let store = PgEventStore::open(&database.address()).unwrap();
     for (last, count) in [(0, 3), (1, 4)] {
         let run = format!("00000000-0000-7000-8000-00000000000{last}").parse().unwrap();
@@ -297,7 +297,7 @@ fn a_transaction_holds_the_schema_while_it_is_changed() {
         )
         .unwrap();
     migrate(&pool(&database)).unwrap();
-    // The table of migrations is made under it, too.
+    // The table of migrations is created under the lock, too.
     let held = client.query_one("SELECT min(held) FROM seen", &[]).unwrap();
     assert_eq!(held.get::<_, Option<i64>>(0), Some(1));
 }

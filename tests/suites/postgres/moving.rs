@@ -1,4 +1,4 @@
-//! Logs from one store in another.
+//! Copying logs from one store to another.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use chem_runtime::store::{EventStore, InMemoryEventStore, NewEvent};
 
 use crate::{pool, store_or_skip, work};
 
-/// Appends a run's events from one store to another, with the artifacts that they name.
+/// Appends the events of a run in one store to another, with the artifacts they refer to.
 fn carry(from: &dyn EventStore, to: &dyn EventStore, run: FlowId) {
     use chem_runtime::event::FlowEventKind::StepFinished;
     let events = from.list(run).unwrap().into_iter().map(|event| {

@@ -1,4 +1,4 @@
-//! Roles of the database, and that what the tutorial grants is enough.
+//! Roles of the database. The rights that the tutorial grants are sufficient.
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, grant};
@@ -10,7 +10,7 @@ use postgres::{Client, NoTls};
 
 use crate::{address, pool, store_or_skip};
 
-/// A role that can log in, which goes when this does.
+/// A role with login, deleted on drop.
 pub(crate) struct Role<'a> {
     database: &'a TestDatabase,
     name: String,
@@ -18,7 +18,7 @@ pub(crate) struct Role<'a> {
 
 impl<'a> Role<'a> {
     pub(crate) fn new(database: &'a TestDatabase, name: &str) -> Self {
-        // Roles belong to the whole server.
+        // Roles are shared by all databases of the server.
         let name = format!("{}_{name}", database.name());
         database.client().batch_execute(&format!("CREATE ROLE {name} LOGIN")).unwrap();
         Self { database, name }
@@ -28,7 +28,7 @@ impl<'a> Role<'a> {
         &self.name
     }
 
-    /// The address of the database for this role.
+    /// Returns the URL of the database for this role.
     pub(crate) fn url(&self) -> String {
         let (scheme, rest) = self.database.url().split_once("://").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         let (_, place) = rest.split_once('@').unwrap();
@@ -39,7 +39,7 @@ impl<'a> Role<'a> {
         Client::connect(&self.url(), NoTls).unwrap()
     }
 
-    /// Gives it the rights of a `reader` or a `runner`.
+    /// Grants the role the rights of a `reader` or a `runner`.
     pub(crate) fn grant(&self, rights: &str) {
         let rights = if rights == "runner" { Rights::Runner } else { Rights::Reader };
         grant(&pool(self.database), &self.name, rights).unwrap();

@@ -1,4 +1,4 @@
-//! The schema as it is checked in, and what of it has drifted.
+//! The checked-in schema, and how a database has drifted from it.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use chem_runtime::store::schema::{Drift, DriftKind};
 
 use crate::{pool, store_or_skip};
 
-/// Set to anything, the test writes what it would compare.
+/// The environment variable that, set to any value, makes the test update the snapshot.
 const UPDATE: &str = "CHEM_UPDATE_SCHEMA";
 
 #[test]
@@ -26,7 +26,7 @@ fn the_schema_is_the_one_that_is_checked_in() {
     assert_eq!(check(&pool(&database)).unwrap(), []);
 }
 
-/// A change of the snapshot is found without a server, too.
+/// Detects a change to the snapshot without a server.
 #[test]
 fn the_snapshot_has_the_hash_that_is_checked_in() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../snapshots");
@@ -39,14 +39,14 @@ fn the_snapshot_has_the_hash_that_is_checked_in() {
 fn the_checked_in_schema_makes_a_database_that_is_described_by_it() {
     let (_store, database) = store_or_skip!();
     let expected = include_str!("../../../snapshots/schema.sql");
-    // The functions name the schema of their tables, as `store`.
+    // The functions refer to the schema of their tables as `store`.
     database.client().batch_execute(&format!("CREATE SCHEMA store; SET search_path = store; {expected}")).unwrap();
     let address = crate::address(&format!("{}?options=-c%20search_path%3Dstore", database.url()));
     let pool = PgPool::connect(&address, Default::default()).unwrap();
     assert_eq!(describe(&pool).unwrap(), expected);
 }
 
-/// Makes the change, and gives what has drifted by it.
+/// Applies the change, and returns the resulting drift.
 fn after(change: &str) -> Option<Vec<Drift>> {
     let (_store, database) = crate::new_store()?;
     database.client().batch_execute(change).unwrap();

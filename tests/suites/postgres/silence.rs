@@ -1,4 +1,4 @@
-//! Servers that stop answering, and poolers that do not keep sessions.
+//! Servers that stop responding, and poolers that do not keep sessions.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, 
 
 use crate::{address, store_or_skip, told};
 
-/// Much longer than any limit in these tests, and much shorter than for ever.
+/// A time limit much longer than any timeout in these tests.
 const SOON: Duration = Duration::from_secs(30);
 
 #[test]
@@ -28,7 +28,7 @@ fn a_server_whose_answers_are_swallowed_is_given_up() {
     let error = store.append(run, 1, &[numbered(1)]).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Transient);
     assert!(told(&error).contains("the server has not answered in time"), "{}", told(&error));
-    // One that accepts connections and says nothing is given up as well.
+    // A server that accepts connections and never responds times out as well.
     let error = PgEventStore::open(&address(&url)).err().unwrap();
     assert!(told(&error).contains("the server has not answered in time"), "{}", told(&error));
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
@@ -57,7 +57,7 @@ fn a_server_that_was_stopped_is_given_up_and_goes_on_when_it_does() {
     send("-CONT");
     assert!(said.contains("the server has not answered in time"), "{said}");
     assert!(elapsed < SOON, "{elapsed:?}");
-    // Whether it was appended, nobody knows; the store goes on with another connection.
+    // The append may or may not have succeeded; the store continues on another connection.
     let next = store.next_position(run).unwrap();
     match store.append(run, next, &[numbered(next)]) {
         Ok(()) | Err(StoreError::Conflict { .. }) => {}
@@ -94,9 +94,9 @@ fn a_pooler_that_does_not_keep_sessions_is_named() {
         assert!(error.to_string().contains("(transaction pooling)"), "{error}");
         assert!(error.to_string().contains("`pool_mode = session`"), "{error}");
     };
-    // Each transaction of a client gets another session.
+    // Each transaction of a client uses another session.
     refused(&database, &TransactionPooler::start(socket.clone(), 2));
-    // All clients share one session, which is there before they are.
+    // All clients share one session, which exists before they connect.
     let pooler = TransactionPooler::start(socket, 1);
     let warm = postgres::Client::connect(&database.url_through(pooler.port()), postgres::NoTls).unwrap();
     std::thread::sleep(Duration::from_millis(100));

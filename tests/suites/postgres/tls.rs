@@ -1,4 +1,4 @@
-//! Who is trusted, as `sslmode` says.
+//! Which servers are trusted under each `sslmode`.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use chem_tests::events::numbered;
 use chem_tests::postgres_server::{PostgresServer, ServerSettings, server};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-/// A certificate authority.
+/// A certificate authority for tests.
 struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -25,12 +25,12 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// Certificate and key of the server called `name`.
+    /// Returns the certificate and key of a server called `name`, in PEM.
     fn server(&self, name: &str) -> (String, String) {
         self.server_until(name, 2090)
     }
 
-    /// The same, valid until the first day of a year.
+    /// Returns the same, valid until 1 January of `year`.
     fn server_until(&self, name: &str, year: i32) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
@@ -44,7 +44,7 @@ fn listening(certificate: Option<(String, String)>) -> Option<PostgresServer> {
     server(ServerSettings { tcp: true, certificate, ..ServerSettings::default() })
 }
 
-/// Whether the store can be used, and whether that is over TLS; or why not.
+/// Opens the store and appends. Returns whether the connection uses TLS.
 fn connect(server: &PostgresServer, host: &str, parameters: &str) -> Result<bool, StoreError> {
     let url = format!("postgres://chem:hunter2@{host}:{}/postgres?{parameters}", server.port());
     let store = PgEventStore::open(&crate::address(&url))?;
@@ -90,15 +90,15 @@ fn a_server_with_a_certificate_is_trusted_as_far_as_the_mode_says() {
     accepted(&server, "localhost", "sslmode=disable", false);
     accepted(&server, "localhost", &format!("sslmode=verify-full&sslrootcert={ours}"), true);
     accepted(&server, "localhost", &format!("sslmode=verify-full&sslrootcert={both}"), true);
-    // The certificate is for another name than the one in the address.
+    // The certificate is for another name than the address has.
     refused(&server, "127.0.0.1", &format!("sslmode=verify-full&sslrootcert={ours}"), "not valid for name");
     accepted(&server, "127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={ours}"), true);
-    // It comes from an authority that is not in the file.
+    // The certificate comes from an authority that is not in the file.
     for mode in ["require", "verify-ca", "verify-full"] {
         refused(&server, "localhost", &format!("sslmode={mode}&sslrootcert={theirs}"), "UnknownIssuer");
     }
     refused(&server, "127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={theirs}"), "UnknownIssuer");
-    // The authority is none that the system trusts.
+    // The system does not trust the authority.
     refused(&server, "localhost", "sslmode=verify-full&sslrootcert=system", "UnknownIssuer");
 }
 
@@ -131,7 +131,7 @@ fn a_server_without_tls_is_refused_where_tls_is_required() {
 fn a_self_signed_certificate_is_trusted_where_it_is_in_the_file_itself() {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    // As `openssl req -x509` makes them.
+    // `openssl req -x509` makes such certificates.
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let pem = params.self_signed(&key).unwrap().pem();
     let Some(server) = listening(Some((pem.clone(), key.serialize_pem()))) else { return };

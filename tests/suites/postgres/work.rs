@@ -1,4 +1,4 @@
-//! Runs to be disturbed.
+//! Runs for tests to disturb.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository
 use chem_tests::events::{numbered, signal};
 use chem_tests::steps::Slow;
 
-/// An engine for a flow of a source and `steps` steps that take their time.
+/// Returns an engine for a flow of a source and `steps` slow steps.
 pub fn engine(store: Arc<dyn EventStore>, steps: usize) -> FlowEngine {
     let mut builder = FlowEngine::builder(store, InMemoryFlowRepository::new()).first_step(Seed { text: "C".into() });
     for _ in 0..steps {
@@ -19,13 +19,13 @@ pub fn engine(store: Arc<dyn EventStore>, steps: usize) -> FlowEngine {
     builder.build().unwrap()
 }
 
-/// The fingerprint of an undisturbed run.
+/// Returns the fingerprint of an undisturbed run.
 pub fn undisturbed(steps: usize) -> Fingerprint {
     let engine = engine(Arc::new(InMemoryEventStore::new()), steps);
     engine.run_to_end().unwrap().flow_fingerprint().unwrap()
 }
 
-/// Appends to a run of its own until told to stop, and says how many events the store has acknowledged.
+/// Appends to the run while `goes_on` holds, and returns the number of acknowledged events.
 pub fn witness(store: &dyn EventStore, run: FlowId, goes_on: impl Fn(u64) -> bool) -> u64 {
     let mut acknowledged = 0;
     while goes_on(acknowledged) {
@@ -35,7 +35,7 @@ pub fn witness(store: &dyn EventStore, run: FlowId, goes_on: impl Fn(u64) -> boo
     acknowledged
 }
 
-/// Everything that was acknowledged is there, once.
+/// Checks that exactly the acknowledged events are present, each once.
 #[track_caller]
 pub fn is_whole(events: &[FlowEvent], acknowledged: u64) {
     assert_eq!(events.len() as u64, acknowledged);

@@ -1,4 +1,4 @@
-//! Many writers at once.
+//! Many concurrent writers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Barrier};
@@ -27,7 +27,7 @@ fn positions_are_contiguous_under_sixteen_writers_on_each_run() {
             scope.spawn(move || {
                 barrier.wait();
                 for turn in 0..EACH * RUNS {
-                    // Different orders, and batches of different sizes.
+                    // Writers use different orders and batch sizes.
                     let run = runs[(turn + writer) % RUNS];
                     let batch: Vec<_> = (0..=writer % 3).map(|number| numbered(number as u64)).collect();
                     let mut expected = store.next_position(run).unwrap();
@@ -83,7 +83,7 @@ fn ten_thousand_concurrent_appends_are_followed_without_a_gap() {
     assert_eq!(end.events, read, "another reader gets another order");
 }
 
-/// How many transactions the events of the store came in.
+/// Returns the number of transactions that committed the events of the store.
 fn commits(database: &chem_tests::postgres_server::TestDatabase) -> i64 {
     database.client().query_one("SELECT count(DISTINCT xact) FROM event_log", &[]).unwrap().get(0)
 }
@@ -100,7 +100,7 @@ fn writers_that_come_at_the_same_time_share_commits() {
                 let run = FlowId::new();
                 barrier.wait();
                 for position in 0..EACH {
-                    // All of them bring the same artifacts.
+                    // All writers store the same artifacts.
                     store.append(run, position, &[finished([artifact(position)])]).unwrap();
                 }
             });
@@ -124,7 +124,7 @@ fn a_single_writer_has_a_commit_for_each_append() {
 fn the_conflict_of_one_run_and_the_fault_of_another_leave_the_rest_alone() {
     const WRITERS: usize = 48;
     let (store, database) = store_or_skip!();
-    // A fault that the database finds and this program does not know of.
+    // A constraint that the database checks and this program does not know.
     database.client().batch_execute("ALTER TABLE event_log ADD CHECK (NOT payload @> '{\"data\": 13}')").unwrap();
     let barrier = Barrier::new(WRITERS);
     std::thread::scope(|scope| {
