@@ -227,9 +227,9 @@ impl EventStore for SqliteEventStore {
 
     fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
         let failed = self.failed("read");
-        // The guard lives until the end of the statement, so the connection stays locked while the artifact is hashed.
-        let first = artifacts::first_copy(&self.connection(), hash).map_err(&failed)?.map(|copy| copy.decode(hash));
-        match first {
+        // The guard lives until the end of the statement: decoding, which hashes, is left to the next one.
+        let first = artifacts::first_copy(&self.connection(), hash).map_err(&failed)?;
+        match first.map(|copy| copy.decode(hash)) {
             Some(Ok(artifact)) => Ok(Some(artifact)),
             other => match artifacts::repaired(&self.connection(), hash).map_err(failed)? {
                 Some(artifact) => Ok(Some(artifact)),
