@@ -216,9 +216,9 @@ impl Failure {
                 Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says what the run waits for"))
             }
             CoreEngineError::Branch(_) => Self::new(Status::Usage, &error)
-                .with_help(format!("`chem show {flow_id}` shows the steps and how they stand")),
+                .with_help(format!("`chem show {flow_id}` shows the status of each step")),
             CoreEngineError::NotFailed { .. } => {
-                Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` says how it stands"))
+                Self::new(Status::Usage, &error).with_help(format!("`chem show {flow_id}` shows its status"))
             }
             CoreEngineError::NoAttemptsLeft { .. } => Self::new(Status::Usage, &error)
                 .with_help("raise `attempts` in the manifest and run it anew; what has finished is not lost"),

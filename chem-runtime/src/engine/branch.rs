@@ -34,7 +34,7 @@ pub enum BranchError {
         status: StepStatus,
     },
     /// A shared step differs in the branch.
-    #[error("what stands before step `{from}` would be shared, and is not the same: {change}")]
+    #[error("the steps before `{from}` would be shared, and one of them differs: {change}")]
     SharedStepChanged {
         /// The id of the step to branch from.
         from: String,

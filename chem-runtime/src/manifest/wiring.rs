@@ -122,7 +122,7 @@ impl Reporter<'_> {
     }
 
     fn source_after_first(&mut self, step: usize) {
-        let message = "a source stands after the first step".to_owned();
+        let message = "a source follows the first step".to_owned();
         self.findings.add(
             Diagnostic::new(&rules::SOURCE_AFTER_FIRST, message, self.source, self.uses(step))
                 .with_label("takes no input")

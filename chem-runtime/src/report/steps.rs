@@ -9,7 +9,7 @@ const PREAMBLE: &str = "\
 # Step types
 
 What `chem steps NAME` says of each step type that the program brings along. This page is made from the doc comments of
-the step functions; a test keeps it so. The examples run as they stand from the directory [`flows`](../flows).
+the step functions; a test keeps it so. The examples run as they are from the directory [`flows`](../flows).
 ";
 
 /// Describes a parameter's values: type, unit, bounds, and default.

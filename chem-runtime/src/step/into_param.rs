@@ -16,7 +16,7 @@ use super::param::ParamValue;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value for a parameter of type `{T}`",
     label = "expected a value of type `{T}`",
-    note = "write a value of the parameter's type; text stands for each type that is `From<&str>`, and `[…]` for a `Vec`"
+    note = "write a value of the parameter's type; text is accepted for each type that is `From<&str>`, and `[…]` for a `Vec`"
 )]
 pub trait IntoParam<T> {
     /// Converts the value.

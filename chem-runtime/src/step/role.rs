@@ -34,7 +34,7 @@ impl Leads for DynamicRole {}
 
 /// A role that may follow the first step.
 #[diagnostic::on_unimplemented(
-    message = "a source cannot stand after the first step",
+    message = "a source cannot follow the first step",
     label = "this step takes no input",
     note = "a flow has one source, its first step; give it to `first_step`"
 )]

@@ -119,8 +119,8 @@ pub(crate) fn mask(text: &str) -> Cow<'_, str> {
 /// Returns the variable of a secret that occurs in `bytes`, if any.
 pub(crate) fn found_in(bytes: &[u8]) -> Option<String> {
     let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    let stands = |form: &String| bytes.windows(form.len()).any(|window| window == form.as_bytes());
-    read.iter().find(|(_, value)| forms(value).iter().any(stands)).map(|(variable, _)| variable.clone())
+    let occurs = |form: &String| bytes.windows(form.len()).any(|window| window == form.as_bytes());
+    read.iter().find(|(_, value)| forms(value).iter().any(occurs)).map(|(variable, _)| variable.clone())
 }
 
 /// Masks every secret in the texts and names of `value`.

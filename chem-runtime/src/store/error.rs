@@ -24,7 +24,7 @@ pub enum StoreError {
         found: u64,
     },
     /// The writer's lease has passed to another holder.
-    #[error("this process no longer has run {flow_id} in hand{}", by(.holder.as_ref()))]
+    #[error("this process no longer holds the lease on run {flow_id}{}", by(.holder.as_ref()))]
     Fenced {
         /// The run of the append.
         flow_id: FlowId,

@@ -154,7 +154,7 @@ fn two_processes_on_one_run_never_fork_its_log() {
     let ended = outcomes.iter().filter(|outcome| outcome.status == 0).count();
     assert_eq!(ended, 1, "{outcomes:#?}");
     let other = outcomes.iter().find(|outcome| outcome.status != 0).unwrap();
-    assert!(other.stderr.contains("is running") || other.stderr.contains("in hand"), "{other:?}");
+    assert!(other.stderr.contains("is running") || other.stderr.contains("holds the lease"), "{other:?}");
     assert_eq!(place.show("@last")["event_variants"], "ISFSFSFSFSFC");
 }
 

@@ -27,13 +27,13 @@ pub(in crate::cli) struct RunArgs {
     pub reuse: Reuse,
 }
 
-/// Which finished results stand in for running a step.
+/// Which stored results are reused.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reuse {
-    /// Let no stored result stand in for a step.
+    /// Reuse no stored result.
     #[arg(long)]
     pub no_cache: bool,
-    /// Let no stored result stand in for this step. Can be given several times.
+    /// Reuse no stored result for this step. Can be given several times.
     #[arg(long, value_name = "STEP", conflicts_with = "no_cache")]
     pub refresh: Vec<String>,
 }

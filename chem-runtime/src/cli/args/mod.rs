@@ -63,7 +63,7 @@ pub(super) struct Shared {
     #[arg(action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Read and write nothing outside of the manifest's folder, or of FOLDER, wherever links lead, and start no programs:
-    /// for a manifest from somebody else.
+    /// for a manifest that you do not trust.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FOLDER", env = "CHEM_CONFINED")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = MANIFEST_FOLDER)]
     confined: Option<String>,
@@ -72,7 +72,7 @@ pub(super) struct Shared {
     allow_programs: bool,
 }
 
-/// What stands for the folder of the manifest, as in `CHEM_CONFINED=1`.
+/// The value that means the manifest's folder, as in `CHEM_CONFINED=1`.
 const MANIFEST_FOLDER: &str = "1";
 
 impl Shared {
@@ -209,7 +209,7 @@ pub(super) enum Command {
     Approve(ApproveArgs),
     /// Fail a run at the step at which it waits for a decision.
     Reject(AnswerArgs),
-    /// Run a flow anew from one of its steps, sharing what stands before it with a run that has finished that far.
+    /// Start a new run from one of the steps of a run, sharing the finished steps before it.
     Branch(BranchArgs),
     /// List the runs in the store, the newest of them, the oldest of these first.
     Ls(LsArgs),

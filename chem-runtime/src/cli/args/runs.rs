@@ -172,8 +172,8 @@ pub(in crate::cli) struct ResumeArgs {
     /// Go on with the flow as it was, whatever the manifest says now.
     #[arg(long, conflicts_with = "manifest")]
     pub recorded: bool,
-    /// Take the run from the process that has it in hand, which can then write no more of it. For one that is gone and
-    /// cannot be seen to be, as in another container; the step that it was at is run again.
+    /// Take the run over from the process that holds its lease, which can then append no more events. For a process that
+    /// is gone where this one cannot see it, as in another container; the step that it was running is run again.
     #[arg(long)]
     pub take_over: bool,
     #[command(flatten)]

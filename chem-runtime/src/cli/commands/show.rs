@@ -91,7 +91,7 @@ pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &
         match advised(shared, &to_decide(report.flow_id, question)) {
             Some(how) => output::say(&how),
             None => {
-                output::say("  this store ends with the program, so that nobody can decide; `--store` names another")
+                output::say("  this store ends with the program, so the run cannot be decided; `--store` names another")
             }
         }
     }

@@ -154,7 +154,7 @@ impl Drop for RunLog {
         if let Some(lease) = state.lease.as_ref().filter(|_| state.in_hand)
             && let Err(error) = self.shared.store.release(lease)
         {
-            tracing::warn!(%flow_id, %error, "the run could not be let go of");
+            tracing::warn!(%flow_id, %error, "the lease on the run could not be released");
         }
     }
 }
@@ -178,7 +178,7 @@ impl Shared {
     fn write<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         // Without a lease, nothing would keep other processes from appending.
         let Some(lease) = state.lease.clone() else {
-            state.fail(given_up("this process has not got the run in hand"));
+            state.fail(given_up("this process does not hold the lease on the run"));
             return state;
         };
         let (events, expected) = (std::mem::take(&mut state.waiting), state.position);

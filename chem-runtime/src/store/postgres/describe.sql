@@ -51,12 +51,12 @@ objects (rank, place, object, sql) AS (
     JOIN pg_attribute ON attrelid = tables.oid AND attnum = refobjsubid
 
     UNION ALL
-    -- The oldest of a name is the store's; another that is called so is told apart by what it takes.
+    -- The oldest of a name is the store's; a further function of that name is identified by its arguments.
     SELECT 3, proname || ' ' || arguments,
            'function ' || proname
            || CASE row_number() OVER (PARTITION BY proname ORDER BY pg_proc.oid) WHEN 1 THEN ''
                    ELSE '(' || arguments || ')' END,
-           -- In a function the schema is written as "store", as it stands in the migrations.
+           -- In a function the schema is written as "store", as in the migrations.
            replace(
                replace(pg_get_functiondef(pg_proc.oid), 'FUNCTION ' || quote_ident($1::text) || '.', 'FUNCTION "store".'),
                '"' || replace($1::text, '"', '""') || '".', '"store".'
@@ -67,7 +67,7 @@ objects (rank, place, object, sql) AS (
     WHERE proname LIKE 'chem\_%'
 
     UNION ALL
-    -- NOT NULL, which newer servers list here too, is told with the column.
+    -- NOT NULL, which newer servers list here too, is described with the column.
     SELECT CASE contype WHEN 'f' THEN 5 ELSE 4 END, name || '.' || conname, 'constraint ' || name || '.' || conname,
            format('ALTER TABLE %I ADD CONSTRAINT %I %s;', name, conname,
                   replace(pg_get_constraintdef(pg_constraint.oid), qualifier, ''))
@@ -117,13 +117,13 @@ objects (rank, place, object, sql) AS (
     JOIN pg_policy ON polrelid = tables.oid
 
     UNION ALL
-    -- What stands in a table that inherits from one of the store's is read as if it stood there.
+    -- Rows of a table that inherits from one of the store's are read as rows of that table.
     SELECT 10, name || '.' || inhrelid::regclass::text,
            'child ' || name || '.' || replace(inhrelid::regclass::text, qualifier, ''),
            format('ALTER TABLE %s INHERIT %I;', inhrelid::regclass, name)
     FROM tables
     JOIN pg_inherits ON inhparent = tables.oid
 )
--- No schema of the store is on the path, and so its name stands before the names of what is in it.
+-- No schema of the store is on the path, so its name precedes the names of its objects.
 SELECT object, CASE WHEN rank = 3 THEN sql ELSE replace(sql, quote_ident($1::text) || '.', '') END
 FROM objects ORDER BY rank, place COLLATE "C"

@@ -182,7 +182,7 @@ fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
         "28P01" | "28000" => "the server does not accept this user, or the password",
         "3D000" => "there is no such database; create it first",
         "42501" => {
-            "the user may not do this; which rights a user of the store needs stands in `docs/tutorial.md`, under \
+            "the user may not do this; `docs/tutorial.md` lists the rights that a user of the store needs, under \
              \"Rights on the database\""
         }
         "3F000" => {
@@ -192,7 +192,7 @@ fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
         "53100" => "the server's disk is full; all that was stored before is there",
         "53300" => "the server has no connection to spare",
         "57014" => "the server gave up, because it took longer than `statement_timeout` allows",
-        "55P03" => "somebody holds a lock on it for longer than `lock_timeout` allows",
+        "55P03" => "another session holds a lock on it for longer than `lock_timeout` allows",
         "26000" | "42P05" => TRANSACTION_POOLING,
         "54000" => "a value is larger than PostgreSQL can hold",
         "22P05" => {

@@ -90,8 +90,8 @@ const CATCH_UP: &str = "
 pub(super) fn refuse_unfinished_move(session: &mut Session, shown: &str) -> Result<(), Fault> {
     if says(session, MOVED)? {
         let message = format!(
-            "the store `{shown}` was moved here from another server, and cannot be followed before somebody who may write \
-             in it has opened it here, as with `chem store migrate`"
+            "the store `{shown}` was moved here from another server, and cannot be followed until a user with write \
+             access has opened it here, for example with `chem store migrate`"
         );
         return Err(StoreError::Unusable { message, source: None }.into());
     }

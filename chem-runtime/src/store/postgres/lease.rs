@@ -167,7 +167,7 @@ fn show(shared: &Shared, every: Duration, store: &Weak<Inner>) {
             Ok(session.execute(&statement, &[&runs, &epochs])?)
         });
         if let Err(error) = renewed {
-            tracing::warn!(%error, "this process could not show that it still has its runs in hand");
+            tracing::warn!(%error, "this process could not renew the leases on its runs");
         }
         drop(store);
         held = shared.held();

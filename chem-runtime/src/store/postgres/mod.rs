@@ -213,7 +213,7 @@ impl EventStore for PgEventStore {
     }
 
     fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
-        let lease = self.inner.with_session("take a run in hand in", |session| {
+        let lease = self.inner.with_session("take the lease on a run in", |session| {
             lease::take(session, flow_id, holder, takeover, self.inner.terms)
         })?;
         self.sign_of_life.holds(&lease, &self.inner);
@@ -224,7 +224,8 @@ impl EventStore for PgEventStore {
         self.sign_of_life.lets_go(held);
         // An unreleased lease lapses by itself, so the caller need not wait for a server that is gone.
         let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
-        self.inner.with_session_under(&briefly, "let go of a run in", |session| lease::release(session, held))
+        self.inner
+            .with_session_under(&briefly, "release the lease on a run in", |session| lease::release(session, held))
     }
 
     fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
