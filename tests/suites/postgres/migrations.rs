@@ -53,15 +53,14 @@ fn four_processes_that_start_at_once_on_an_empty_database_all_succeed() {
 
 #[test]
 fn a_pool_from_the_environment_brings_the_schema_up_to_date() {
-    let Some(database) = database() else { return };
+    // Building such a pool requests a migration of an older schema too.
+    let Some(database) = older(&[V1]) else { return };
+    assert!(!status(&pool(&database)).unwrap().is_current());
     let run = |variables: &[(&str, &str)]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_store-child"));
         command.args(["environment", &FlowId::new().to_string()]).stdin(Stdio::null());
         command.env_remove("DATABASE_URL").envs(variables.iter().copied()).output().unwrap()
     };
-    // An older schema is migrated too, since building such a pool requests that.
-    let first = V1.replace("CREATE TABLE event_log", "CREATE TABLE first_event_log");
-    assert!(first.contains("first_event_log"));
     let good = run(&[("DATABASE_URL", &database.url()), ("DATABASE_POOL_MAX", "2")]);
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
     assert!(status(&pool(&database)).unwrap().is_current());
