@@ -13,7 +13,7 @@ use crate::artifact::ArtifactError;
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
 use crate::step::{DuplicateStepType, listed};
-use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, StoreError};
+use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, PersistenceError};
 use crate::workbench::WorkbenchError;
 
 /// The exit statuses other than success.
@@ -87,13 +87,15 @@ impl Failure {
 /// The hint for a damaged artifact.
 const MAKE_AGAIN: &str = "`chem store repair` makes it again where it can";
 
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
+impl From<PersistenceError> for Failure {
+    fn from(error: PersistenceError) -> Self {
         let failure = Self::new(Status::Store, &error);
         match error {
-            StoreError::Absent { .. } => failure.with_help("`chem run MANIFEST` makes one; `--store` names another"),
-            StoreError::Artifact(ArtifactError::Corrupt { .. }) => failure.with_help(MAKE_AGAIN),
-            StoreError::NotInLog { .. } => failure.with_help(
+            PersistenceError::Absent { .. } => {
+                failure.with_help("`chem run MANIFEST` makes one; `--store` names another")
+            }
+            PersistenceError::Artifact(ArtifactError::Corrupt { .. }) => failure.with_help(MAKE_AGAIN),
+            PersistenceError::NotInLog { .. } => failure.with_help(
                 "begin from the start with `chem log --follow`, or go on from a place that was read before that moment",
             ),
             _ => failure,
@@ -183,7 +185,7 @@ impl Failure {
         match error {
             CoreEngineError::Store(error) => {
                 let conflict = error.class() == ErrorClass::Conflict;
-                let held = matches!(error, StoreError::Held { .. });
+                let held = matches!(error, PersistenceError::Held { .. });
                 let failure = Self::from(error);
                 if held {
                     failure.with_help(format!(

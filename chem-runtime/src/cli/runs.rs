@@ -10,7 +10,7 @@ use crate::engine::ReusePolicy;
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::{FlowDefinition, FlowStatus};
 use crate::step::listed;
-use crate::store::{self, EventStore, Holder, StoreError, StoreUrl};
+use crate::store::{self, EventStore, Holder, PersistenceError, StoreUrl};
 
 /// Opens the store named by the command line, or else by the environment. Creates it if it does not exist.
 pub(super) fn open_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
@@ -30,7 +30,7 @@ pub(super) fn open_store_to_read(shared: &Shared) -> Result<Arc<dyn EventStore>,
 /// Opens an existing store to read, or returns `None` if there is none.
 pub(super) fn store_if_there(shared: &Shared) -> Result<Option<Arc<dyn EventStore>>, Failure> {
     match store::open_to_read(&store_url(shared)?) {
-        Err(StoreError::Absent { .. }) => Ok(None),
+        Err(PersistenceError::Absent { .. }) => Ok(None),
         opened => Ok(Some(opened?)),
     }
 }
@@ -106,7 +106,7 @@ pub(super) fn at_work(
     store: &dyn EventStore,
     flow_id: FlowId,
     status: FlowStatus,
-) -> Result<Option<Holder>, StoreError> {
+) -> Result<Option<Holder>, PersistenceError> {
     if status != FlowStatus::Interrupted {
         return Ok(None);
     }

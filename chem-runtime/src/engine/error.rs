@@ -3,7 +3,7 @@
 use crate::event::FlowId;
 use crate::flow::FlowDefinitionError;
 use crate::step::{InvalidStepId, StepId};
-use crate::store::{LoadError, StoreError};
+use crate::store::{LoadError, PersistenceError};
 
 /// Why the engine stopped, or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ pub enum CoreEngineError {
     Load(#[from] LoadError),
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] PersistenceError),
     /// An event has no canonical form, so it cannot be recorded.
     #[error("what is to be recorded has no canonical form")]
     Canonical(#[from] crate::fingerprint::CanonicalError),

@@ -12,7 +12,7 @@ use super::CoreEngineError;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
 use crate::fingerprint::CacheKey;
 use crate::flow::{FlowInstance, evolve};
-use crate::store::{ErrorClass, EventStore, StoreError};
+use crate::store::{ErrorClass, EventStore, PersistenceError};
 
 /// The maximum number of results to examine for one step. If none of them can be trusted, the step is run.
 const MOST_LOOKED_AT: usize = 1_000;
@@ -105,7 +105,7 @@ impl EarlierResults {
         store: &dyn EventStore,
         address: EventAddress,
         key: CacheKey,
-    ) -> Result<Result<&StepFinished, String>, StoreError> {
+    ) -> Result<Result<&StepFinished, String>, PersistenceError> {
         let EventAddress { flow_id, position } = address;
         // A run in progress may have grown since it was replayed.
         if self.runs.get(&flow_id).is_none_or(|run| run.events <= position && run.broken.is_none()) {
@@ -121,7 +121,7 @@ impl EarlierResults {
 
 impl EarlierRun {
     /// Replays the run of the event at `address`.
-    fn replayed(store: &dyn EventStore, address: EventAddress) -> Result<Self, StoreError> {
+    fn replayed(store: &dyn EventStore, address: EventAddress) -> Result<Self, PersistenceError> {
         let flow_id = address.flow_id;
         let mut run = Self::default();
         let events = match store.list(flow_id) {
@@ -167,7 +167,7 @@ fn step_of(events: &[FlowEvent], position: u64) -> Option<usize> {
 }
 
 /// Returns the events of a run up to the first that cannot be read.
-fn readable(store: &dyn EventStore, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+fn readable(store: &dyn EventStore, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
     let mut events = Vec::new();
     loop {
         match store.event(flow_id, events.len() as u64) {

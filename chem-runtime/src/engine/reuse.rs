@@ -14,7 +14,7 @@ use crate::event::{EventAddress, OutputRef, StepStarted};
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::flow::StepIdentity;
 use crate::step::{FileWritten, Files, StepDefinition, StepKind};
-use crate::store::{EventStore, StoreError, StoredArtifacts};
+use crate::store::{EventStore, PersistenceError, StoredArtifacts};
 
 /// Which steps may reuse finished results. The default is none.
 ///
@@ -222,7 +222,7 @@ fn spoilt(store: &dyn EventStore, files: &Files, output: &OutputRef) -> Result<O
         Ok(Some(written)) => Ok(file_is_not(files, &written)),
         Err(ArtifactError::Missing { hash }) => Ok(Some(RunsBecause::ArtifactMissing { hash })),
         Err(error) => {
-            let error = StoreError::behind(error).map_err(CoreEngineError::Store)?;
+            let error = PersistenceError::behind(error).map_err(CoreEngineError::Store)?;
             Ok(Some(RunsBecause::ArtifactCorrupt { reason: error.to_string() }))
         }
     }

@@ -15,7 +15,7 @@ use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRe
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
 use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
-use crate::store::{EventStore, FlowSummary, StoreError, StoredArtifacts};
+use crate::store::{EventStore, FlowSummary, PersistenceError, StoredArtifacts};
 
 pub use steps::{family, output_kind, param_facts, step_reference};
 pub use warnings::Warning;
@@ -154,14 +154,15 @@ impl RunReport {
     ///
     /// # Errors
     /// Returns the error of the store, or of an artifact in it.
-    pub fn files_written(&self, store: &dyn EventStore) -> Result<Vec<FileWritten>, StoreError> {
+    pub fn files_written(&self, store: &dyn EventStore) -> Result<Vec<FileWritten>, PersistenceError> {
         let mut files = Vec::new();
         let ran = self.steps.iter().filter(|step| step.reused.is_none());
         for output in ran.flat_map(|step| &step.outputs) {
             if output.kind == FileWritten::KIND
                 && let Some(artifact) = store.artifact(output.hash)?
             {
-                files.push(FileWritten::unpack(&artifact, &StoredArtifacts(store)).map_err(StoreError::Artifact)?);
+                files
+                    .push(FileWritten::unpack(&artifact, &StoredArtifacts(store)).map_err(PersistenceError::Artifact)?);
             }
         }
         Ok(files)
@@ -186,8 +187,8 @@ impl RunReport {
     ///
     /// # Errors
     /// Returns the error of the store, or of an artifact in it.
-    pub fn refused(&self, store: &dyn EventStore) -> Result<Vec<Refused<'_>>, StoreError> {
-        let rows = |output: &OutputRef| -> Result<Option<usize>, StoreError> {
+    pub fn refused(&self, store: &dyn EventStore) -> Result<Vec<Refused<'_>>, PersistenceError> {
+        let rows = |output: &OutputRef| -> Result<Option<usize>, PersistenceError> {
             let Some(root) = store.artifact(output.hash)? else { return Ok(None) };
             // Only tables have chunks.
             Ok(TableRoot::of(&root).ok().map(|root| root.rows))

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Refused, RunReport};
 use crate::artifact::{ArtifactValue as _, Table};
 use crate::step::CommonestReason;
-use crate::store::{EventStore, StoreError, StoredArtifacts};
+use crate::store::{EventStore, PersistenceError, StoredArtifacts};
 
 /// A step that refused more than half of its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +30,7 @@ impl RunReport {
     ///
     /// # Errors
     /// Returns the error of the store, or of an artifact in it.
-    pub fn warnings(&self, store: &dyn EventStore) -> Result<Vec<Warning>, StoreError> {
+    pub fn warnings(&self, store: &dyn EventStore) -> Result<Vec<Warning>, PersistenceError> {
         let mut warnings = Vec::new();
         for refused in self.refused(store)? {
             if let Some(used) = refused.used.filter(|used| refused.records > *used) {
@@ -42,10 +42,10 @@ impl RunReport {
 }
 
 impl Warning {
-    fn of(refused: &Refused<'_>, records: usize, store: &dyn EventStore) -> Result<Self, StoreError> {
+    fn of(refused: &Refused<'_>, records: usize, store: &dyn EventStore) -> Result<Self, PersistenceError> {
         let commonest = match store.artifact(refused.table)? {
             Some(root) => {
-                let table = Table::unpack(&root, &StoredArtifacts(store)).map_err(StoreError::Artifact)?;
+                let table = Table::unpack(&root, &StoredArtifacts(store)).map_err(PersistenceError::Artifact)?;
                 CommonestReason::of(&table)
             }
             None => None,

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{NewEvent, StoreError};
+use super::{NewEvent, PersistenceError};
 use crate::artifact::Artifact;
 use crate::event::{FlowEventKind, FlowId};
 use crate::fingerprint::{CanonicalError, CanonicalText, canonical_json};
@@ -33,22 +33,22 @@ pub(super) struct AdmittedArtifact {
 /// Returns the batch in the form to store.
 ///
 /// # Errors
-/// Returns [`StoreError::Refused`] or [`StoreError::RefusedArtifact`] for a value that cannot be stored, with its path.
-pub(super) fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted>, StoreError> {
+/// Returns [`PersistenceError::Refused`] or [`PersistenceError::RefusedArtifact`] for a value that cannot be stored, with its path.
+pub(super) fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted>, PersistenceError> {
     events.iter().map(|event| admit_one(flow_id, event)).collect()
 }
 
 /// Returns artifacts in the form to store without an event.
 ///
 /// # Errors
-/// Returns [`StoreError::RefusedArtifact`] for an artifact that cannot be stored.
-pub(super) fn admit_artifacts(artifacts: &[Artifact]) -> Result<Vec<AdmittedArtifact>, StoreError> {
+/// Returns [`PersistenceError::RefusedArtifact`] for an artifact that cannot be stored.
+pub(super) fn admit_artifacts(artifacts: &[Artifact]) -> Result<Vec<AdmittedArtifact>, PersistenceError> {
     artifacts.iter().map(admit_artifact).collect()
 }
 
-fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, StoreError> {
+fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, PersistenceError> {
     let event_type = event.kind.event_type();
-    let refused = |source| StoreError::Refused { flow_id, event_type, source };
+    let refused = |source| PersistenceError::Refused { flow_id, event_type, source };
     let CanonicalText { text: payload, reads_back } = event.kind.stored_form().map_err(refused)?;
     let reads_back_as = if reads_back {
         None
@@ -60,8 +60,8 @@ fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, StoreError> 
     Ok(Admitted { event_type, payload, reads_back_as, artifacts })
 }
 
-fn admit_artifact(artifact: &Artifact) -> Result<AdmittedArtifact, StoreError> {
-    let refused = |part, source| StoreError::RefusedArtifact { hash: artifact.hash(), part, source };
+fn admit_artifact(artifact: &Artifact) -> Result<AdmittedArtifact, PersistenceError> {
+    let refused = |part, source| PersistenceError::RefusedArtifact { hash: artifact.hash(), part, source };
     canonical_json(&artifact.kind().into()).map_err(|source| refused("kind", source))?;
     let Some(metadata) = artifact.metadata() else {
         return Ok(AdmittedArtifact { artifact: artifact.clone(), metadata: None });

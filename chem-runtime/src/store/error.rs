@@ -10,7 +10,7 @@ use crate::fingerprint::{ArtifactHash, CanonicalError};
 
 /// An error of an event store.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub enum PersistenceError {
     /// Another writer has appended to the run.
     #[error(
         "run {flow_id} has moved on: its next position is {found}, and {expected} was expected; another process is running it"
@@ -105,7 +105,7 @@ pub enum StoreError {
         /// The underlying error, if any.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The store failed. [`class`](StoreError::class) returns whether to retry.
+    /// The store failed. [`class`](PersistenceError::class) returns whether to retry.
     #[error("{message}")]
     Backend {
         /// The operation that failed.
@@ -134,7 +134,7 @@ pub enum ErrorClass {
     Corrupt,
 }
 
-impl StoreError {
+impl PersistenceError {
     /// Wraps the error as one of reading the artifact `hash`, for readers that do not know the store. [`Self::behind`]
     /// unwraps it.
     pub(super) fn of_reading(self, hash: ArtifactHash) -> ArtifactError {

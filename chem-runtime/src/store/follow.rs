@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::summary::status_after;
-use super::{ErrorClass, EventStore, StoreError};
+use super::{ErrorClass, EventStore, PersistenceError};
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::FlowStatus;
 
@@ -75,8 +75,12 @@ impl Followed {
     /// unreadable one are delivered first.
     ///
     /// # Errors
-    /// Returns [`StoreError::Unreadable`] if the event cannot be read and is the first of the batch.
-    pub(super) fn take(&mut self, event: Result<FlowEvent, StoreError>, after: Cursor) -> Result<bool, StoreError> {
+    /// Returns [`PersistenceError::Unreadable`] if the event cannot be read and is the first of the batch.
+    pub(super) fn take(
+        &mut self,
+        event: Result<FlowEvent, PersistenceError>,
+        after: Cursor,
+    ) -> Result<bool, PersistenceError> {
         match event {
             Ok(event) => {
                 self.events.push(event);
@@ -85,7 +89,9 @@ impl Followed {
                 Ok(true)
             }
             Err(error) if error.class() != ErrorClass::Corrupt => Err(error),
-            Err(error) if self.events.is_empty() => Err(StoreError::Unreadable(UnreadableEvent::new(after, error))),
+            Err(error) if self.events.is_empty() => {
+                Err(PersistenceError::Unreadable(UnreadableEvent::new(after, error)))
+            }
             Err(_) => Ok(false),
         }
     }
@@ -102,11 +108,11 @@ impl Followed {
 #[derive(Debug)]
 pub struct UnreadableEvent {
     after: Cursor,
-    error: Box<StoreError>,
+    error: Box<PersistenceError>,
 }
 
 impl UnreadableEvent {
-    fn new(after: Cursor, error: StoreError) -> Self {
+    fn new(after: Cursor, error: PersistenceError) -> Self {
         Self { after, error: Box::new(error) }
     }
 
@@ -116,7 +122,7 @@ impl UnreadableEvent {
     }
 
     /// Returns why the event cannot be read.
-    pub fn error(&self) -> &StoreError {
+    pub fn error(&self) -> &PersistenceError {
         &self.error
     }
 }
@@ -145,7 +151,7 @@ impl Error for UnreadableEvent {
 /// store.append_kind(FlowId::new(), FlowEventKind::StepSignal(note))?;
 /// let first = Follower::new(&store, Cursor::START).next().unwrap()?;
 /// assert_eq!(first.position, 0);
-/// # Ok::<_, chem_runtime::store::StoreError>(())
+/// # Ok::<_, chem_runtime::store::PersistenceError>(())
 /// ```
 pub struct Follower<'a> {
     store: &'a dyn EventStore,
@@ -166,7 +172,7 @@ impl<'a> Follower<'a> {
 }
 
 impl Iterator for Follower<'_> {
-    type Item = Result<FlowEvent, StoreError>;
+    type Item = Result<FlowEvent, PersistenceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -200,7 +206,7 @@ impl Iterator for Follower<'_> {
 ///     store.append_kind(run, note.clone())?;
 ///     assert_eq!(follower.read(Duration::ZERO)?[0].position, position);
 /// }
-/// # Ok::<_, chem_runtime::store::StoreError>(())
+/// # Ok::<_, chem_runtime::store::PersistenceError>(())
 /// ```
 pub struct RunFollower<'a> {
     store: &'a dyn EventStore,
@@ -219,7 +225,7 @@ impl<'a> RunFollower<'a> {
     ///
     /// # Errors
     /// Fails like [`EventStore::list_from`]; the next call then starts at the same position.
-    pub fn read(&mut self, wait: Duration) -> Result<Vec<FlowEvent>, StoreError> {
+    pub fn read(&mut self, wait: Duration) -> Result<Vec<FlowEvent>, PersistenceError> {
         let events = poll(wait, || self.store.list_from(self.flow_id, self.position), |events| !events.is_empty())?;
         if let Some(last) = events.last() {
             self.position = last.position + 1;
@@ -244,9 +250,9 @@ impl<'a> RunFollower<'a> {
 /// writers do not wake their readers.
 pub(super) fn poll<T>(
     wait: Duration,
-    mut read: impl FnMut() -> Result<T, StoreError>,
+    mut read: impl FnMut() -> Result<T, PersistenceError>,
     is_found: impl Fn(&T) -> bool,
-) -> Result<T, StoreError> {
+) -> Result<T, PersistenceError> {
     const LONGEST: Duration = Duration::from_millis(200);
     let begun = std::time::Instant::now();
     let mut pause = Duration::from_millis(5);

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::PersistenceError;
 use crate::event::{FlowEventKind, FlowId};
 use crate::process;
 
@@ -137,10 +137,10 @@ impl LeaseState {
     /// Checks that `holder` may acquire the run.
     ///
     /// A process may always re-acquire its own lease, which it must have lost track of.
-    pub(super) fn permit(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<(), StoreError> {
+    pub(super) fn permit(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<(), PersistenceError> {
         match self.held() {
             Some(held) if held != holder && takeover == Takeover::IfFree => {
-                Err(StoreError::Held { flow_id, holder: held.clone() })
+                Err(PersistenceError::Held { flow_id, holder: held.clone() })
             }
             _ => Ok(()),
         }
@@ -155,10 +155,12 @@ impl LeaseState {
 }
 
 /// Checks that `lease` is the current one. `state` is the epoch and holder recorded in the store.
-pub(super) fn check_epoch(lease: &Lease, state: Option<(u64, &Holder)>) -> Result<(), StoreError> {
+pub(super) fn check_epoch(lease: &Lease, state: Option<(u64, &Holder)>) -> Result<(), PersistenceError> {
     match state {
         Some((epoch, _)) if epoch == lease.epoch => Ok(()),
-        other => Err(StoreError::Fenced { flow_id: lease.flow_id, holder: other.map(|(_, holder)| holder.clone()) }),
+        other => {
+            Err(PersistenceError::Fenced { flow_id: lease.flow_id, holder: other.map(|(_, holder)| holder.clone()) })
+        }
     }
 }
 
@@ -201,7 +203,7 @@ mod tests {
         let permit = |state: &LeaseState| state.permit(flow_id, &me, Takeover::IfFree);
 
         let error = permit(&held).unwrap_err();
-        assert!(matches!(&error, StoreError::Held { holder, .. } if *holder == other), "{error}");
+        assert!(matches!(&error, PersistenceError::Held { holder, .. } if *holder == other), "{error}");
         assert!(held.permit(flow_id, &me, Takeover::Always).is_ok());
         assert!(held.permit(flow_id, &other, Takeover::IfFree).is_ok());
         assert!(permit(&LeaseState { lapsed: true, ..held.clone() }).is_ok());

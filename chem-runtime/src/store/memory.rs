@@ -10,8 +10,8 @@ use super::admit::{AdmittedArtifact, admit, admit_artifacts, now};
 use super::lease::{LeaseState, check_epoch};
 use super::summary::flow_begun_by;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, RunFilter, StoreError, StoreSize,
-    StoredResult, Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PersistenceError, RunFilter,
+    StoreSize, StoredResult, Takeover, Writer,
 };
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
@@ -25,7 +25,7 @@ use crate::fingerprint::{ArtifactHash, CacheKey};
 ///
 /// let store = InMemoryEventStore::new();
 /// assert_eq!(store.next_position(FlowId::new())?, 0);
-/// # Ok::<_, chem_runtime::store::StoreError>(())
+/// # Ok::<_, chem_runtime::store::PersistenceError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct InMemoryEventStore {
@@ -85,7 +85,7 @@ impl InMemoryEventStore {
 }
 
 impl EventStore for InMemoryEventStore {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
         let mut state = self.state();
@@ -98,14 +98,14 @@ impl EventStore for InMemoryEventStore {
             }
             None => match state.leases.get(&flow_id) {
                 Some(held) if !held.released => {
-                    return Err(StoreError::Fenced { flow_id, holder: Some(held.holder.clone()) });
+                    return Err(PersistenceError::Fenced { flow_id, holder: Some(held.holder.clone()) });
                 }
                 _ => None,
             },
         };
         let found = state.events(flow_id).len() as u64;
         if found != expected {
-            return Err(StoreError::Conflict { flow_id, expected, found });
+            return Err(PersistenceError::Conflict { flow_id, expected, found });
         }
         if let Some(lease) = takes {
             let held = HeldLease { epoch: lease.epoch, holder: lease.holder.clone(), released: false };
@@ -132,7 +132,7 @@ impl EventStore for InMemoryEventStore {
         Ok(())
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         let mut state = self.state();
         let mut epoch = 1;
         if let Some(known) = state.lease(flow_id) {
@@ -143,18 +143,18 @@ impl EventStore for InMemoryEventStore {
         Ok(Lease { flow_id, epoch, holder: holder.clone() })
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
         if let Some(held) = self.state().leases.get_mut(&lease.flow_id).filter(|held| held.epoch == lease.epoch) {
             held.released = true;
         }
         Ok(())
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         Ok(self.state().lease(flow_id).and_then(|known| known.held().cloned()))
     }
 
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         let from = usize::try_from(cursor.seq).unwrap_or(usize::MAX);
         let nothing_new = |state: &mut State| state.log.len() <= from;
         let (state, _) =
@@ -165,26 +165,26 @@ impl EventStore for InMemoryEventStore {
         Ok(Followed::by_number(events, cursor))
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         Ok(self.state().event(flow_id, position).cloned())
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         let from = usize::try_from(position).unwrap_or(usize::MAX);
         Ok(self.state().events(flow_id).get(from..).unwrap_or_default().to_vec())
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         Ok(self.state().artifacts.get(&hash).cloned())
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         let state = self.state();
         let matching = state.artifacts.keys().filter(|hash| hash.to_string().starts_with(prefix));
         Ok(matching.take(limit).copied().collect())
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         let (admitted, mut state) = (admit_artifacts(artifacts)?, self.state());
         let before = state.artifacts.len();
         for AdmittedArtifact { artifact, .. } in admitted {
@@ -194,13 +194,18 @@ impl EventStore for InMemoryEventStore {
         Ok((state.artifacts.len() - before) as u64)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
         let state = self.state();
         let newest_first = state.results.get(&key).into_iter().flatten().rev();
         Ok(newest_first.filter(|result| before.is_none_or(|before| result.seq < before)).take(limit).copied().collect())
     }
 
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
         let state = self.state();
         let begun = state.log.iter().rev().filter(|(_, position)| *position == 0);
         let runs = begun.map(|(flow_id, _)| state.events(*flow_id)).filter_map(|events| {
@@ -214,7 +219,12 @@ impl EventStore for InMemoryEventStore {
         Ok(runs.take(limit).filter_map(summary).collect())
     }
 
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+    fn newest(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
         let state = self.state();
         let begun = state.log.iter().rev().filter(|(_, position)| *position == 0);
         let first = begun.filter_map(|(flow_id, position)| state.event(*flow_id, *position));
@@ -224,15 +234,15 @@ impl EventStore for InMemoryEventStore {
         Ok(asked_for.take(limit).cloned().collect())
     }
 
-    fn size(&self) -> Result<StoreSize, StoreError> {
+    fn size(&self) -> Result<StoreSize, PersistenceError> {
         Ok(size::size(&self.state()))
     }
 
-    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
         Ok(size::largest(&self.state(), limit))
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         let state = self.state();
         // An append without events leaves an entry without events, which is not a run.
         let begun = state.flows.iter().filter(|(_, events)| !events.is_empty()).map(|(flow_id, _)| *flow_id);
@@ -242,7 +252,7 @@ impl EventStore for InMemoryEventStore {
         Ok(matching)
     }
 
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         Ok(self.state().events(flow_id).len() as u64)
     }
 

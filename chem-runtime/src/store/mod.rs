@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use chem_runtime::engine::FlowEngine;
-//! use chem_runtime::store::{EventStore, InMemoryEventStore, StoreError};
+//! use chem_runtime::store::{EventStore, InMemoryEventStore, PersistenceError};
 //! use chem_runtime::steps::demo::Seed;
 //!
 //! let engine = FlowEngine::new().first_step(Seed { text: "CCO".into() }).build().unwrap();
@@ -20,8 +20,8 @@
 //! }
 //! // A writer that is wrong about where the run is gets a conflict, and the log never forks.
 //! let again = engine.events().unwrap()[0].clone();
-//! assert!(matches!(other.append(again.flow_id, 0, &[again.kind.into()]), Err(StoreError::Conflict { .. })));
-//! # Ok::<_, StoreError>(())
+//! assert!(matches!(other.append(again.flow_id, 0, &[again.kind.into()]), Err(PersistenceError::Conflict { .. })));
+//! # Ok::<_, PersistenceError>(())
 //! ```
 
 mod admit;
@@ -44,7 +44,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{ErrorClass, StoreError};
+pub use error::{ErrorClass, PersistenceError};
 pub use follow::{Cursor, Followed, Follower, InvalidCursor, RunFollower, UnreadableEvent};
 pub use lease::{Holder, Lease, Takeover, Writer};
 pub use memory::InMemoryEventStore;
@@ -88,25 +88,25 @@ pub trait EventStore: Send + Sync {
     /// positions of the events are contiguous from `expected`.
     ///
     /// # Errors
-    /// Returns [`StoreError::Fenced`] if the writer's lease has passed to another holder, or if the writer has no lease
-    /// and the run is held; [`StoreError::Conflict`] if the run's next position is not `expected`, because another
-    /// writer has appended; [`StoreError::Refused`] or [`StoreError::RefusedArtifact`] if an event or an artifact has
+    /// Returns [`PersistenceError::Fenced`] if the writer's lease has passed to another holder, or if the writer has no lease
+    /// and the run is held; [`PersistenceError::Conflict`] if the run's next position is not `expected`, because another
+    /// writer has appended; [`PersistenceError::Refused`] or [`PersistenceError::RefusedArtifact`] if an event or an artifact has
     /// no canonical form. Nothing is stored in any of these cases.
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError>;
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError>;
 
     /// Acquires the lease on an existing run, fencing earlier holders.
     ///
     /// # Errors
-    /// Returns [`StoreError::Held`] if another process holds the lease and `takeover` does not override it.
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError>;
+    /// Returns [`PersistenceError::Held`] if another process holds the lease and `takeover` does not override it.
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError>;
 
     /// Releases a lease, so that the next caller finds the run free. Succeeds without effect if another process has
     /// acquired the lease since.
-    fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+    fn release(&self, lease: &Lease) -> Result<(), PersistenceError>;
 
     /// Returns the current lease holder, or `None` if the run has ended, its lease was released, or the holder is known
     /// to be dead.
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError>;
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError>;
 
     /// Returns up to `limit` events after `cursor`, across all runs, in a total order every reader agrees on. The
     /// events of each run are in the order of their positions. Blocks up to `wait` if there are none yet.
@@ -114,56 +114,58 @@ pub trait EventStore: Send + Sync {
     /// A reader that continues at the returned cursor gets every event exactly once.
     ///
     /// # Errors
-    /// Returns [`StoreError::NotInLog`] if the log is known not to contain `cursor`, and [`StoreError::Unreadable`] if
+    /// Returns [`PersistenceError::NotInLog`] if the log is known not to contain `cursor`, and [`PersistenceError::Unreadable`] if
     /// the first event after `cursor` cannot be read. Events before an unreadable one are returned first.
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError>;
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError>;
 
     /// Returns the event of a run at `position`, or `None` if the run has no such position yet.
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError>;
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError>;
 
     /// Returns the events of a run from `position` on, in order; an empty list if the run has no such position yet.
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError>;
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError>;
 
     /// Returns the artifact with this hash, or `None` if there is none. Verifies the hash, and if there are several
     /// copies, returns one that matches it.
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError>;
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError>;
 
     /// Returns up to `limit` artifact hashes whose text begins with `prefix`, in order.
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError>;
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError>;
 
     /// Stores another copy of each artifact that the store has no sound copy of, because it is missing or its stored
     /// content does not match its hash. Returns how many copies were stored.
     ///
     /// # Errors
-    /// Returns [`StoreError::RefusedArtifact`] if an artifact has metadata without a canonical form.
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError>;
+    /// Returns [`PersistenceError::RefusedArtifact`] if an artifact has metadata without a canonical form.
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError>;
 
     /// Returns up to `limit` `StepFinished` events with the cache key `key`, across all runs, newest first; with
     /// `before`, only those whose `seq` is below it. The run of a result shows whether to trust it.
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError>;
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError>;
 
     /// Returns up to `limit` runs that match `filter`, newest first. With `before`, returns only runs whose first event
     /// has a `seq` below it; pass that of a page's last run to get the next page.
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError>;
+    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize)
+    -> Result<Vec<FlowSummary>, PersistenceError>;
 
     /// Returns the first events of up to `limit` runs, newest run first. With `flow`, returns only runs of the flow
     /// with that name; with `before`, only runs whose first event has a `seq` below it, as in [`runs`](Self::runs).
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError>;
+    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize)
+    -> Result<Vec<FlowEvent>, PersistenceError>;
 
     /// Returns up to `limit` runs whose id, as text, begins with `prefix`, ordered by id.
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError>;
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError>;
 
     /// Returns the position of the run's next event; 0 for an unknown run.
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError>;
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError>;
 
     /// Returns the number of runs and the size of each table.
-    fn size(&self) -> Result<StoreSize, StoreError>;
+    fn size(&self) -> Result<StoreSize, PersistenceError>;
 
     /// Returns the `limit` largest flows and the `limit` largest runs. Reads the whole log.
-    fn largest(&self, limit: usize) -> Result<Largest, StoreError>;
+    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError>;
 
     /// Returns all events of a run in order; an empty list if there is no such run.
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.list_from(flow_id, 0)
     }
 
@@ -180,7 +182,7 @@ pub trait EventStore: Send + Sync {
 
     /// Returns all runs with their event letters, oldest first. Reads the whole log; to find a few runs, use
     /// [`runs`](Self::runs).
-    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+    fn flows(&self) -> Result<Vec<FlowSummary>, PersistenceError> {
         const PAGE: usize = 1_000;
         let all = RunFilter { letters: true, ..RunFilter::default() };
         let mut flows: Vec<FlowSummary> = Vec::new();
@@ -196,94 +198,106 @@ pub trait EventStore: Send + Sync {
     }
 
     /// Appends like [`append_as`](Self::append_as), without a lease.
-    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         self.append_as(flow_id.into(), expected, events)
     }
 
     /// Appends one event at the run's next position and returns it as stored. For logs with a single writer; the engine
     /// passes the position it expects instead.
-    fn append_kind(&self, flow_id: FlowId, kind: FlowEventKind) -> Result<FlowEvent, StoreError> {
+    fn append_kind(&self, flow_id: FlowId, kind: FlowEventKind) -> Result<FlowEvent, PersistenceError> {
         let expected = self.next_position(flow_id)?;
         self.append(flow_id, expected, &[kind.into()])?;
         let stored = self.event(flow_id, expected)?;
-        stored.ok_or_else(|| StoreError::Corrupt { reason: "the store took an event and has none in its place".into() })
+        stored.ok_or_else(|| PersistenceError::Corrupt {
+            reason: "the store took an event and has none in its place".into(),
+        })
     }
 }
 
 impl<S: EventStore + ?Sized> EventStore for Arc<S> {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         (**self).append_as(writer, expected, events)
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         (**self).lease(flow_id, holder, takeover)
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
         (**self).release(lease)
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         (**self).holder(flow_id)
     }
 
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         (**self).follow(cursor, limit, wait)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         (**self).event(flow_id, position)
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         (**self).list_from(flow_id, position)
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
         (**self).list(flow_id)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         (**self).artifact(hash)
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         (**self).artifacts_with_prefix(prefix, limit)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         (**self).repair(artifacts)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
         (**self).results(key, before, limit)
     }
 
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
         (**self).runs(filter, before, limit)
     }
 
-    fn flows(&self) -> Result<Vec<FlowSummary>, StoreError> {
+    fn flows(&self) -> Result<Vec<FlowSummary>, PersistenceError> {
         (**self).flows()
     }
 
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+    fn newest(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
         (**self).newest(flow, before, limit)
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         (**self).flows_with_prefix(prefix, limit)
     }
 
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         (**self).next_position(flow_id)
     }
 
-    fn size(&self) -> Result<StoreSize, StoreError> {
+    fn size(&self) -> Result<StoreSize, PersistenceError> {
         (**self).size()
     }
 
-    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
         (**self).largest(limit)
     }
 

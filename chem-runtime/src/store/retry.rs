@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{ErrorClass, StoreError};
+use super::{ErrorClass, PersistenceError};
 
 /// The number of failures after which to warn the user, once. Most operations that fail twice succeed on the third
 /// attempt.
@@ -60,18 +60,18 @@ impl RetryPolicy {
 /// far.
 ///
 /// ```
-/// use chem_runtime::store::{RetryPolicy, StoreError, with_retry};
+/// use chem_runtime::store::{RetryPolicy, PersistenceError, with_retry};
 ///
 /// let result = with_retry(&RetryPolicy::default(), |failed| match failed {
-///     0 => Err(StoreError::Backend { message: "the line is busy".into(), transient: true, source: "busy".into() }),
+///     0 => Err(PersistenceError::Backend { message: "the line is busy".into(), transient: true, source: "busy".into() }),
 ///     _ => Ok(failed),
 /// });
 /// assert_eq!(result.unwrap(), 1);
 /// ```
 pub fn with_retry<T>(
     policy: &RetryPolicy,
-    mut work: impl FnMut(u32) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+    mut work: impl FnMut(u32) -> Result<T, PersistenceError>,
+) -> Result<T, PersistenceError> {
     let begun = Instant::now();
     let mut failed = 0;
     loop {
@@ -112,8 +112,8 @@ mod tests {
         within: Duration::from_secs(60),
     };
 
-    fn backend(transient: bool) -> StoreError {
-        StoreError::Backend { message: "failed".into(), transient, source: "for a test".into() }
+    fn backend(transient: bool) -> PersistenceError {
+        PersistenceError::Backend { message: "failed".into(), transient, source: "for a test".into() }
     }
 
     #[test]
@@ -131,9 +131,9 @@ mod tests {
 
     #[test]
     fn what_will_fail_again_is_not_tried_again() {
-        let conflict = || StoreError::Conflict { flow_id: FlowId::new(), expected: 0, found: 1 };
-        let corrupt = || StoreError::Corrupt { reason: "a bit fell over".into() };
-        for error in [&(|| backend(false)) as &dyn Fn() -> StoreError, &conflict, &corrupt] {
+        let conflict = || PersistenceError::Conflict { flow_id: FlowId::new(), expected: 0, found: 1 };
+        let corrupt = || PersistenceError::Corrupt { reason: "a bit fell over".into() };
+        for error in [&(|| backend(false)) as &dyn Fn() -> PersistenceError, &conflict, &corrupt] {
             let mut calls = 0;
             let result: Result<(), _> = with_retry(&QUICK, |_| {
                 calls += 1;

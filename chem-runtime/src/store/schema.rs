@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{StoreError, StoreUrl, sqlite};
+use super::{PersistenceError, StoreUrl, sqlite};
 
 /// A migration's number and name.
 pub type Version = (u32, String);
@@ -118,7 +118,7 @@ pub(super) fn compare(expected: &BTreeMap<String, String>, found: &BTreeMap<Stri
 }
 
 /// Returns the state of the schema of the store at `url`. Changes nothing.
-pub fn status(url: &StoreUrl) -> Result<SchemaStatus, StoreError> {
+pub fn status(url: &StoreUrl) -> Result<SchemaStatus, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(no_schema()),
         StoreUrl::Sqlite(path) => sqlite::status(path),
@@ -133,9 +133,9 @@ pub fn status(url: &StoreUrl) -> Result<SchemaStatus, StoreError> {
 /// it does not exist.
 ///
 /// # Errors
-/// Returns [`StoreError::Unusable`] if a later release made the store, or its schema is not one that this program's
+/// Returns [`PersistenceError::Unusable`] if a later release made the store, or its schema is not one that this program's
 /// migrations create.
-pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, StoreError> {
+pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(Vec::new()),
         StoreUrl::Sqlite(path) => sqlite::migrate(path),
@@ -149,9 +149,9 @@ pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, StoreError> {
 /// Returns the objects in the schema of the store at `url` that differ from what the migrations create.
 ///
 /// # Errors
-/// Returns [`StoreError::Unusable`] if the schema is older or newer than this program's and cannot be compared with it,
-/// and [`StoreError::Corrupt`] if the store is damaged.
-pub fn check(url: &StoreUrl) -> Result<Vec<Drift>, StoreError> {
+/// Returns [`PersistenceError::Unusable`] if the schema is older or newer than this program's and cannot be compared with it,
+/// and [`PersistenceError::Corrupt`] if the store is damaged.
+pub fn check(url: &StoreUrl) -> Result<Vec<Drift>, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(Vec::new()),
         StoreUrl::Sqlite(path) => sqlite::check(path),
@@ -175,14 +175,14 @@ pub enum Rights {
 /// statements that do so; with `only_tell`, does not execute them.
 ///
 /// # Errors
-/// Returns [`StoreError::Unusable`] if the store has no roles, the role does not exist, or this user may not grant the
+/// Returns [`PersistenceError::Unusable`] if the store has no roles, the role does not exist, or this user may not grant the
 /// rights.
-pub fn grant(url: &StoreUrl, role: &str, rights: Rights, only_tell: bool) -> Result<Vec<String>, StoreError> {
+pub fn grant(url: &StoreUrl, role: &str, rights: Rights, only_tell: bool) -> Result<Vec<String>, PersistenceError> {
     match url {
         StoreUrl::Memory | StoreUrl::Sqlite(_) => {
             let message =
                 format!("only a store in PostgreSQL has roles, and `{url}` has none; `chmod` says who may use a file");
-            Err(StoreError::Unusable { message, source: None })
+            Err(PersistenceError::Unusable { message, source: None })
         }
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => {
@@ -207,7 +207,7 @@ fn no_schema() -> SchemaStatus {
 }
 
 #[cfg(feature = "postgres")]
-fn postgres_pool(url: &super::PostgresUrl) -> Result<super::postgres::PgPool, StoreError> {
+fn postgres_pool(url: &super::PostgresUrl) -> Result<super::postgres::PgPool, PersistenceError> {
     use super::postgres::{PgPool, PoolSettings};
     PgPool::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)
 }

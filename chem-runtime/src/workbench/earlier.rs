@@ -8,7 +8,7 @@ use super::WorkbenchError;
 use super::facts::{FlowFacts, StepFacts};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::replay;
-use crate::store::{EventStore, StoreError};
+use crate::store::{EventStore, PersistenceError};
 
 /// The number of runs in the first page. Each further page doubles the number of known runs, up to [`PAGE`] per page.
 const FIRST_PAGE: usize = 16;
@@ -82,7 +82,7 @@ impl<'a> EarlierRuns<'a> {
     }
 
     /// Returns the run at `index`, counted from the newest.
-    fn run(&self, index: usize) -> Result<Option<Rc<Run>>, StoreError> {
+    fn run(&self, index: usize) -> Result<Option<Rc<Run>>, PersistenceError> {
         let Listed { runs, rest } = &mut *self.listed.borrow_mut();
         while index >= runs.len() {
             let Some(Rest { flow, before }) = rest else { break };

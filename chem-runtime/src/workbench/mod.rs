@@ -67,7 +67,7 @@ use crate::artifact::ArtifactError;
 use crate::engine::CoreEngineError;
 use crate::event::FlowId;
 use crate::flow::ReplayError;
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// Why a question about runs cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ pub enum WorkbenchError {
     Cancelled,
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] PersistenceError),
     /// An artifact could not be read.
     #[error(transparent)]
     Artifact(ArtifactError),

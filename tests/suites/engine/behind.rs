@@ -13,7 +13,7 @@ use chem_runtime::step::{
     CancelToken, ExecutionContext, PlannedStep, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult,
     StepTypeRef,
 };
-use chem_runtime::store::{EventStore, InMemoryFlowRepository, StoreError};
+use chem_runtime::store::{EventStore, InMemoryFlowRepository, PersistenceError};
 
 use crate::counting::{Number, PowerLoss, Watched};
 
@@ -195,7 +195,7 @@ fn a_step_is_asked_to_stop_when_its_log_cannot_be_written() {
     let engine =
         FlowEngine::builder(store.clone(), InMemoryFlowRepository).cancel_token(cancel.clone()).definition(definition);
     let error = engine.run_to_end().unwrap_err();
-    assert!(matches!(error, CoreEngineError::Store(StoreError::Backend { .. })), "{error}");
+    assert!(matches!(error, CoreEngineError::Store(PersistenceError::Backend { .. })), "{error}");
     assert!(!cancel.is_cancelled(), "the program is not asked to stop");
     assert!(store.inner_events(engine.default_flow()).is_empty());
 }

@@ -13,8 +13,8 @@ use chem_runtime::step::{
     StepRunResult,
 };
 use chem_runtime::store::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Largest, Lease, NewEvent, RunFilter,
-    StoreError, StoreSize, StoredResult, Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Largest, Lease, NewEvent, PersistenceError,
+    RunFilter, StoreSize, StoredResult, Takeover, Writer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -185,11 +185,11 @@ impl Watched {
         self.dark.load(Ordering::SeqCst)
     }
 
-    fn see(&self) -> Result<(), StoreError> {
+    fn see(&self) -> Result<(), PersistenceError> {
         if self.is_dark() { Err(power_lost()) } else { Ok(()) }
     }
 
-    fn lose(&self) -> StoreError {
+    fn lose(&self) -> PersistenceError {
         self.dark.store(true, Ordering::SeqCst);
         power_lost()
     }
@@ -200,8 +200,8 @@ impl Watched {
     }
 }
 
-fn power_lost() -> StoreError {
-    StoreError::Backend {
+fn power_lost() -> PersistenceError {
+    PersistenceError::Backend {
         message: "the power is gone".into(),
         transient: false,
         source: std::io::Error::other("dark").into(),
@@ -209,7 +209,7 @@ fn power_lost() -> StoreError {
 }
 
 impl EventStore for Watched {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         self.see()?;
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
         if let Some(meanwhile) = &self.meanwhile {
@@ -222,54 +222,54 @@ impl EventStore for Watched {
         if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(()) }
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         self.see()?;
         self.inner.lease(flow_id, holder, takeover)
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
         self.see()?;
         self.inner.release(lease)
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         self.inner.holder(flow_id)
     }
 
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         self.inner.follow(cursor, limit, wait)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         self.inner.event(flow_id, position)
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.see()?;
         let events = self.inner.list_from(flow_id, position)?;
         self.handed.fetch_add(events.len(), Ordering::SeqCst);
         Ok(events)
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.see()?;
         self.lists.fetch_add(1, Ordering::SeqCst);
         self.inner.list(flow_id)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         self.inner.artifact(hash)
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         self.inner.artifacts_with_prefix(prefix, limit)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         self.inner.repair(artifacts)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
         let left = |left: usize| left.checked_sub(1);
         match self.answers.as_ref().map(|answers| answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)) {
             Some(Err(_)) => Err(power_lost()),
@@ -277,27 +277,37 @@ impl EventStore for Watched {
         }
     }
 
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
         self.inner.runs(filter, before, limit)
     }
 
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+    fn newest(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.inner.newest(flow, before, limit)
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         self.inner.flows_with_prefix(prefix, limit)
     }
 
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         self.inner.next_position(flow_id)
     }
 
-    fn size(&self) -> Result<StoreSize, StoreError> {
+    fn size(&self) -> Result<StoreSize, PersistenceError> {
         self.inner.size()
     }
 
-    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
         self.inner.largest(limit)
     }
 }

@@ -2,7 +2,7 @@
 
 use chem_runtime::artifact::{Artifact, ArtifactError};
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::TestDatabase;
 use serde_json::json;
@@ -25,7 +25,9 @@ fn an_artifact_that_was_changed_by_force_is_named() {
         by_force(&database, &format!("UPDATE workflow_step_artifacts SET {change}"));
         let error = store.artifact(whole.hash()).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Corrupt);
-        assert!(matches!(&error, StoreError::Artifact(ArtifactError::Corrupt { hash, .. }) if *hash == whole.hash()));
+        assert!(
+            matches!(&error, PersistenceError::Artifact(ArtifactError::Corrupt { hash, .. }) if *hash == whole.hash())
+        );
         assert!(error.to_string().contains(&whole.hash().to_string()), "{error}");
     }
     by_force(&database, "UPDATE workflow_step_artifacts SET payload = '{\"number\": 1.0}', kind = 'note'");
@@ -39,7 +41,7 @@ fn an_event_that_was_changed_by_force_is_named() {
     store.append(run, 0, &[numbered(0), numbered(1), numbered(2)]).unwrap();
     by_force(&database, "UPDATE event_log SET payload = '{}' WHERE position = 1");
     let error = store.list(run).unwrap_err();
-    assert!(matches!(&error, StoreError::Event { flow_id, position: 1, .. } if *flow_id == run), "{error:?}");
+    assert!(matches!(&error, PersistenceError::Event { flow_id, position: 1, .. } if *flow_id == run), "{error:?}");
     by_force(&database, "UPDATE event_log SET ts = 'infinity' WHERE position = 1");
     assert_eq!(store.list(run).unwrap_err().class(), ErrorClass::Corrupt);
     by_force(&database, "DELETE FROM event_log WHERE position = 1");
@@ -59,7 +61,7 @@ fn what_is_too_large_for_one_statement_lands_as_one() {
     let (run, artifacts) = (FlowId::new(), large(20));
     assert!(artifacts.iter().map(|artifact| artifact.payload_text().len()).sum::<usize>() > 24 << 20);
     let batch = [numbered(0), finished(artifacts[..12].to_vec()), finished(artifacts[8..].to_vec())];
-    assert!(matches!(store.append(run, 1, &batch), Err(StoreError::Conflict { found: 0, .. })));
+    assert!(matches!(store.append(run, 1, &batch), Err(PersistenceError::Conflict { found: 0, .. })));
     store.append(run, 0, &batch).unwrap();
     let stored = store.list(run).unwrap();
     assert!(stored.iter().map(|event| &event.kind).eq(batch.iter().map(|event| &event.kind)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate};
-use chem_runtime::store::{EventStore as _, Lease, StoreError, Takeover, Writer};
+use chem_runtime::store::{EventStore as _, Lease, PersistenceError, Takeover, Writer};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::postgres_server::database;
 use postgres::error::SqlState;
@@ -96,7 +96,7 @@ fn a_schema_with_functions_of_another_user_is_not_migrated() {
     ] {
         client.batch_execute(make).unwrap();
         let error = migrate(&pool(&database)).unwrap_err();
-        assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+        assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("{what} of the role `{}`", mallory.name())), "{error}");
         client.batch_execute(drop).unwrap();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolProvider, PoolSettings};
-use chem_runtime::store::{ErrorClass, EventStore, Lease, RetryPolicy, StoreError, Takeover};
+use chem_runtime::store::{ErrorClass, EventStore, Lease, PersistenceError, RetryPolicy, Takeover};
 use chem_tests::effort::rounds;
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, server};
@@ -193,11 +193,14 @@ fn a_lost_answer_excuses_nobody_who_comes_second() {
     // Another writer's batch differs from the one whose response was lost, or is only its beginning.
     other.append(run, 1, &[numbered(7)]).unwrap();
     proxy.traffic(Traffic::LosesNextAnswer);
-    assert!(matches!(store.append(run, 1, &[numbered(1)]), Err(StoreError::Conflict { expected: 1, found: 2, .. })));
+    assert!(matches!(
+        store.append(run, 1, &[numbered(1)]),
+        Err(PersistenceError::Conflict { expected: 1, found: 2, .. })
+    ));
     proxy.traffic(Traffic::LosesNextAnswer);
-    assert!(matches!(store.append(run, 1, &[numbered(7), numbered(8)]), Err(StoreError::Conflict { .. })));
+    assert!(matches!(store.append(run, 1, &[numbered(7), numbered(8)]), Err(PersistenceError::Conflict { .. })));
     // The same events from another writer are a conflict if no response was lost.
-    assert!(matches!(store.append(run, 1, &[numbered(7)]), Err(StoreError::Conflict { .. })));
+    assert!(matches!(store.append(run, 1, &[numbered(7)]), Err(PersistenceError::Conflict { .. })));
 
     // A holder that has lost the lease is fenced, even if its earlier append succeeded.
     let run = FlowId::new();
@@ -205,7 +208,7 @@ fn a_lost_answer_excuses_nobody_who_comes_second() {
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
     other.lease(run, &lease.holder, Takeover::Always).unwrap();
     proxy.traffic(Traffic::LosesNextAnswer);
-    assert!(matches!(store.append_as((&lease).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { .. })));
+    assert!(matches!(store.append_as((&lease).into(), 1, &[numbered(1)]), Err(PersistenceError::Fenced { .. })));
     assert_eq!(other.next_position(run).unwrap(), 1);
 }
 

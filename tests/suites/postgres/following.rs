@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate};
-use chem_runtime::store::{Cursor, EventStore, Follower, StoreError};
+use chem_runtime::store::{Cursor, EventStore, Follower, PersistenceError};
 use chem_tests::events::{numbered, signal};
 use chem_tests::postgres_server::TestDatabase;
 use postgres::Client;
@@ -274,7 +274,7 @@ fn a_log_that_was_moved_is_read_by_who_may_not_write_and_not_followed() {
         let store = PgEventStore::open_to_read(&address(url)).unwrap();
         assert_eq!(store.list(run).unwrap().len(), 1);
         let error = store.follow(Cursor::START, 10, AT_ONCE).unwrap_err();
-        assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+        assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
         assert!(error.to_string().contains("was moved here from another server"), "{error}");
     }
     drop(PgEventStore::open(&database.address()).unwrap());
@@ -304,7 +304,7 @@ fn a_place_that_a_restored_log_does_not_have_is_refused() {
     change_log(&database, "DELETE FROM event_log WHERE seq > 2; SELECT setval('event_log_seq_seq', 2)");
     let refused = |cursor: Cursor| {
         let error = store.follow(cursor, 1000, AT_ONCE).unwrap_err();
-        assert!(matches!(error, StoreError::NotInLog { cursor: named } if named == cursor), "{error:?}");
+        assert!(matches!(error, PersistenceError::NotInLog { cursor: named } if named == cursor), "{error:?}");
         assert!(error.to_string().contains(&cursor.to_string()), "{error}");
     };
     refused(cursor);

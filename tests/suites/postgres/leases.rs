@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{LeaseTerms, PgEventStore};
-use chem_runtime::store::{EventStore as _, Holder, Lease, StoreError, Takeover};
+use chem_runtime::store::{EventStore as _, Holder, Lease, PersistenceError, Takeover};
 use chem_tests::effort::rounds;
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::TestDatabase;
@@ -21,11 +21,11 @@ fn a_holder_that_does_not_show_itself_loses_its_run() {
     let (store, database) = store_or_skip!();
     let (run, me) = (FlowId::new(), Holder::this_process());
     store.append_as((&Lease::of_new_run(run, far_away())).into(), 0, &[numbered(0)]).unwrap();
-    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(StoreError::Held { .. })));
+    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
     let mut client = database.client();
     let past = |seconds: u32| format!("UPDATE flow_leases SET renewed_at = now() - interval '{seconds} seconds'");
     client.batch_execute(&past(50)).unwrap();
-    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(StoreError::Held { .. })));
+    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
     client.batch_execute(&past(61)).unwrap();
     assert_eq!(store.lease(run, &me, Takeover::IfFree).unwrap().epoch, 2);
 }
@@ -62,7 +62,7 @@ fn an_old_writer_in_the_same_process_does_not_silence_the_new_one() {
     let old = Lease::of_new_run(run, far_away());
     store.append_as((&old).into(), 0, &[numbered(0)]).unwrap();
     store.lease(run, &far_away(), Takeover::Always).unwrap();
-    assert!(matches!(store.append_as((&old).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { .. })));
+    assert!(matches!(store.append_as((&old).into(), 1, &[numbered(1)]), Err(PersistenceError::Fenced { .. })));
     store.release(&old).unwrap();
     let mut client = database.client();
     client.batch_execute("UPDATE flow_leases SET renewed_at = taken_at").unwrap();

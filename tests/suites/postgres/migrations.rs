@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate, status};
-use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::{TestDatabase, database};
 use chem_tests::released::{POSTGRES_V6, still_works};
@@ -167,7 +167,7 @@ fn an_older_store_without_events_is_brought_up_to_date_without_being_asked() {
 fn an_older_store_with_events_is_brought_up_to_date_only_when_asked() {
     let Some(database) = first_release(true) else { return };
     let error = PgEventStore::open(&database.address()).err().unwrap();
-    assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+    assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
     assert!(error.to_string().contains("run `chem store migrate`"), "{error}");
 
     let pool = pool(&database);
@@ -195,7 +195,7 @@ fn is_refused(database: &TestDatabase, told: &str) {
     let pool = pool(database);
     let errors = [PgEventStore::open(&database.address()).err().unwrap(), migrate(&pool).unwrap_err()];
     for error in errors {
-        assert!(matches!(error, StoreError::Unusable { .. } | StoreError::Corrupt { .. }), "{error:?}");
+        assert!(matches!(error, PersistenceError::Unusable { .. } | PersistenceError::Corrupt { .. }), "{error:?}");
         assert!(error.to_string().contains(told), "{error}");
     }
 }
@@ -255,7 +255,7 @@ fn a_database_that_does_not_have_every_character_is_refused() {
     let error = PgEventStore::open(&crate::address(&database.url().replace(database.name(), &name))).err();
     client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
     let error = error.unwrap();
-    assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+    assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
     assert!(
         error.to_string().contains("encoding `LATIN1`") && error.to_string().contains("createdb -E UTF8"),
         "{error}"

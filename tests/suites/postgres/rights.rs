@@ -3,7 +3,7 @@
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, grant};
 use chem_runtime::store::schema::Rights;
-use chem_runtime::store::{EventStore as _, Holder, StoreError, Takeover};
+use chem_runtime::store::{EventStore as _, Holder, PersistenceError, Takeover};
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::TestDatabase;
 use postgres::{Client, NoTls};
@@ -73,7 +73,7 @@ fn a_runner_and_a_reader_can_do_what_they_are_granted() {
     assert_eq!(store.flows().unwrap().len(), 1);
     assert_eq!(store.follow(Default::default(), 10, std::time::Duration::from_secs(60)).unwrap().events.len(), 2);
     let error = store.append(run, 2, &[numbered(2)]).unwrap_err();
-    assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+    assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
     assert!(error.to_string().contains("\"Rights on the database\""), "{error}");
 }
 

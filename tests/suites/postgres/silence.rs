@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{ErrorClass, EventStore as _, RetryPolicy, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError, RetryPolicy};
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, TransactionPooler, server};
 
@@ -60,7 +60,7 @@ fn a_server_that_was_stopped_is_given_up_and_goes_on_when_it_does() {
     // The append may or may not have succeeded; the store continues on another connection.
     let next = store.next_position(run).unwrap();
     match store.append(run, next, &[numbered(next)]) {
-        Ok(()) | Err(StoreError::Conflict { .. }) => {}
+        Ok(()) | Err(PersistenceError::Conflict { .. }) => {}
         Err(error) => panic!("{}", told(&error)),
     }
 }
@@ -90,7 +90,7 @@ fn a_pooler_that_does_not_keep_sessions_is_named() {
     let Some(socket) = database.socket() else { return };
     let refused = |database: &TestDatabase, pooler: &TransactionPooler| {
         let error = PgEventStore::open(&address(&database.url_through(pooler.port()))).err().unwrap();
-        assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+        assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
         assert!(error.to_string().contains("(transaction pooling)"), "{error}");
         assert!(error.to_string().contains("`pool_mode = session`"), "{error}");
     };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{EventStore as _, StoreError};
+use chem_runtime::store::{EventStore as _, PersistenceError};
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::{PostgresServer, ServerSettings, server};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -45,7 +45,7 @@ fn listening(certificate: Option<(String, String)>) -> Option<PostgresServer> {
 }
 
 /// Opens the store and appends. Returns whether the connection uses TLS.
-fn connect(server: &PostgresServer, host: &str, parameters: &str) -> Result<bool, StoreError> {
+fn connect(server: &PostgresServer, host: &str, parameters: &str) -> Result<bool, PersistenceError> {
     let url = format!("postgres://chem:hunter2@{host}:{}/postgres?{parameters}", server.port());
     let store = PgEventStore::open(&crate::address(&url))?;
     store.append(FlowId::new(), 0, &[numbered(0)])?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{EventStore, Follower, StoreError};
+use chem_runtime::store::{EventStore, Follower, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 
 use crate::store_or_skip;
@@ -34,7 +34,7 @@ fn positions_are_contiguous_under_sixteen_writers_on_each_run() {
                     loop {
                         match store.append(run, expected, &batch) {
                             Ok(_) => break,
-                            Err(StoreError::Conflict { found, .. }) => expected = found,
+                            Err(PersistenceError::Conflict { found, .. }) => expected = found,
                             Err(error) => panic!("{}", crate::told(&error)),
                         }
                     }
@@ -137,11 +137,11 @@ fn the_conflict_of_one_run_and_the_fault_of_another_leave_the_rest_alone() {
                     match writer % 6 {
                         0 => {
                             let error = store.append(run, round + 1, &[numbered(0)]).unwrap_err();
-                            assert!(matches!(error, StoreError::Conflict { found: 0, .. }), "{error:?}");
+                            assert!(matches!(error, PersistenceError::Conflict { found: 0, .. }), "{error:?}");
                         }
                         1 => {
                             let error = store.append(run, 0, &[numbered(13)]).unwrap_err();
-                            assert!(matches!(error, StoreError::Backend { transient: false, .. }), "{error:?}");
+                            assert!(matches!(error, PersistenceError::Backend { transient: false, .. }), "{error:?}");
                             assert!(crate::told(&error).contains("23514"), "{}", crate::told(&error));
                         }
                         _ => store.append(run, round, &[numbered(round)]).unwrap(),
@@ -166,7 +166,7 @@ fn the_writers_of_one_run_in_one_process_come_one_after_the_other() {
                     barrier.wait();
                     match store.append(run, 0, &[numbered(writer), numbered(writer)]) {
                         Ok(()) => 1,
-                        Err(StoreError::Conflict { expected: 0, found: 2, .. }) => 0,
+                        Err(PersistenceError::Conflict { expected: 0, found: 2, .. }) => 0,
                         Err(error) => panic!("{error:?}"),
                     }
                 })

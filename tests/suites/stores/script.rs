@@ -2,7 +2,7 @@
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::{FlowEvent, FlowEventKind, FlowId};
-use chem_runtime::store::{EventStore, NewEvent, StoreError};
+use chem_runtime::store::{EventStore, NewEvent, PersistenceError};
 use chem_tests::events::{artifact, finished, one_of_each, signal};
 use chem_tests::values::{cases, json};
 use proptest::collection::vec;
@@ -75,8 +75,8 @@ fn perform(store: &dyn EventStore, runs: &[FlowId], script: &[Append]) -> Transc
         let batch: Vec<NewEvent> = step.batch.iter().map(event).collect();
         match store.append(runs[step.run], expected, &batch) {
             Ok(()) => format!("{} events from {expected}", batch.len()),
-            Err(error @ (StoreError::Conflict { .. } | StoreError::Refused { .. })) => format!("{error:?}"),
-            Err(error @ StoreError::RefusedArtifact { .. }) => format!("{error:?}"),
+            Err(error @ (PersistenceError::Conflict { .. } | PersistenceError::Refused { .. })) => format!("{error:?}"),
+            Err(error @ PersistenceError::RefusedArtifact { .. }) => format!("{error:?}"),
             Err(error) => panic!("{error:?}"),
         }
     };

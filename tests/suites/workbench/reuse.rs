@@ -12,7 +12,7 @@ use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Progress, Registry, StepId};
 use chem_runtime::store::{
     Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, InMemoryFlowRepository, Largest, Lease,
-    NewEvent, RunFilter, StoreError, StoreSize, StoredResult, Takeover, Writer,
+    NewEvent, PersistenceError, RunFilter, StoreSize, StoredResult, Takeover, Writer,
 };
 use chem_tests::stores::fresh;
 
@@ -145,10 +145,10 @@ struct Damaged {
 }
 
 impl Damaged {
-    fn read_events_of(&self, flow_id: FlowId) -> Result<(), StoreError> {
+    fn read_events_of(&self, flow_id: FlowId) -> Result<(), PersistenceError> {
         match self.events {
             Some(damaged) if damaged == flow_id => {
-                Err(StoreError::Corrupt { reason: "an event cannot be read".into() })
+                Err(PersistenceError::Corrupt { reason: "an event cannot be read".into() })
             }
             _ => Ok(()),
         }
@@ -156,84 +156,94 @@ impl Damaged {
 }
 
 impl EventStore for Damaged {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         self.inner.append_as(writer, expected, events)
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         self.inner.lease(flow_id, holder, takeover)
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
         self.inner.release(lease)
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         self.inner.holder(flow_id)
     }
 
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         self.inner.follow(cursor, limit, wait)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         self.read_events_of(flow_id)?;
         self.inner.event(flow_id, position)
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.read_events_of(flow_id)?;
         self.inner.list_from(flow_id, position)
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.read_events_of(flow_id)?;
         self.inner.list(flow_id)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         if hash != self.artifact {
             self.inner.artifact(hash)
         } else if self.gone {
             Ok(None)
         } else {
-            Err(StoreError::Artifact(ArtifactError::Corrupt { hash, reason: "a bit has flipped".into() }))
+            Err(PersistenceError::Artifact(ArtifactError::Corrupt { hash, reason: "a bit has flipped".into() }))
         }
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         self.inner.artifacts_with_prefix(prefix, limit)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         self.inner.repair(artifacts)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
         self.inner.results(key, before, limit)
     }
 
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
         self.inner.runs(filter, before, limit)
     }
 
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+    fn newest(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.inner.newest(flow, before, limit)
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         self.inner.flows_with_prefix(prefix, limit)
     }
 
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         self.inner.next_position(flow_id)
     }
 
-    fn size(&self) -> Result<StoreSize, StoreError> {
+    fn size(&self) -> Result<StoreSize, PersistenceError> {
         self.inner.size()
     }
 
-    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
         self.inner.largest(limit)
     }
 }

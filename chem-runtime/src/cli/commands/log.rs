@@ -13,7 +13,7 @@ use crate::cli::{runs, signals};
 use crate::event::{FlowEvent, FlowEventKind, FlowId, OutputRef};
 use crate::report::event_json;
 use crate::step::CancelToken;
-use crate::store::{Cursor, ErrorClass, EventStore, RunFollower, StoreError};
+use crate::store::{Cursor, ErrorClass, EventStore, PersistenceError, RunFollower};
 
 /// How long one call to the store waits for events. Ctrl-C is checked between calls.
 const WAIT: Duration = Duration::from_millis(250);
@@ -67,7 +67,7 @@ fn one_by_one(
                 Reader::Gone => return Ok(ExitCode::SUCCESS),
                 Reader::Present => continue,
             },
-            Ok(None) => StoreError::Corrupt { reason: format!("run {flow_id} has no event {position}") },
+            Ok(None) => PersistenceError::Corrupt { reason: format!("run {flow_id} has no event {position}") },
             Err(error) if error.class() == ErrorClass::Corrupt => error,
             Err(error) => return Err(error.into()),
         };
@@ -110,12 +110,12 @@ fn follow(
 ) -> Result<Reader, Failure> {
     while !stop.is_cancelled() {
         let followed = match store.follow(*cursor, 1000, WAIT) {
-            Err(StoreError::Unreadable(unreadable)) if skip_unreadable => {
+            Err(PersistenceError::Unreadable(unreadable)) if skip_unreadable => {
                 output::say(&output::shown(&format!("skipped: {unreadable}")));
                 *cursor = unreadable.after();
                 continue;
             }
-            Err(error @ StoreError::Unreadable(_)) => {
+            Err(error @ PersistenceError::Unreadable(_)) => {
                 let help = format!("go on after it with `chem log --follow --from {cursor} --skip-unreadable`");
                 return Err(Failure::from(error).with_help(help));
             }

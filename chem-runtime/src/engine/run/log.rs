@@ -13,7 +13,7 @@ use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::event::{FlowEventKind, FlowId};
 use crate::fingerprint::ArtifactHash;
 use crate::step::CancelToken;
-use crate::store::{EventStore, Lease, NewEvent, StoreError, StoredArtifacts, Writer};
+use crate::store::{EventStore, Lease, NewEvent, PersistenceError, StoredArtifacts, Writer};
 
 /// The most artifact text that may wait for the store, in bytes. Further appends block.
 const MOST_WAITING: usize = 32 << 20;
@@ -51,7 +51,7 @@ struct State {
 
 /// A failed append. The first caller to observe the failure takes the error.
 struct Failed {
-    error: Option<StoreError>,
+    error: Option<PersistenceError>,
 }
 
 impl RunLog {
@@ -82,7 +82,7 @@ impl RunLog {
     }
 
     /// Appends `events` after all waiting ones. On return, they are in the store.
-    pub(super) fn append(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+    pub(super) fn append(&self, events: Vec<NewEvent>) -> Result<(), PersistenceError> {
         let mut state = self.shared.state();
         state.say(events)?;
         loop {
@@ -99,7 +99,7 @@ impl RunLog {
     }
 
     /// Queues `events` for the background thread. Blocks only while more than [`MOST_WAITING`] bytes wait.
-    pub(super) fn append_behind(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+    pub(super) fn append_behind(&mut self, events: Vec<NewEvent>) -> Result<(), PersistenceError> {
         // A store in memory is not worth a thread.
         if !self.shared.store.is_durable() || !self.has_writer() {
             return self.append(events);
@@ -201,7 +201,8 @@ impl Shared {
                 state.in_hand &= !events.last().is_some_and(ends);
             }
             Err(error) => {
-                if expected == 0 && matches!(error, StoreError::Conflict { .. } | StoreError::Fenced { .. }) {
+                if expected == 0 && matches!(error, PersistenceError::Conflict { .. } | PersistenceError::Fenced { .. })
+                {
                     // The first lease belongs to the process that began the run; it is not ours to release.
                     (state.lease, state.in_hand) = (None, false);
                 }
@@ -233,7 +234,7 @@ impl State {
     ///
     /// # Errors
     /// An earlier append has failed. No event may follow it: its events may or may not be in the store.
-    fn say(&mut self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+    fn say(&mut self, events: Vec<NewEvent>) -> Result<(), PersistenceError> {
         if let Some(failed) = &mut self.failed {
             return Err(failed.tell());
         }
@@ -242,7 +243,7 @@ impl State {
     }
 
     /// Records the failure and drops the waiting events.
-    fn fail(&mut self, error: StoreError) {
+    fn fail(&mut self, error: PersistenceError) {
         self.failed = Some(Failed { error: Some(error) });
         self.waiting.clear();
     }
@@ -254,13 +255,17 @@ impl State {
 }
 
 impl Failed {
-    fn tell(&mut self) -> StoreError {
+    fn tell(&mut self) -> PersistenceError {
         self.error.take().unwrap_or_else(|| given_up("an earlier append to the run has failed"))
     }
 }
 
-fn given_up(message: &str) -> StoreError {
-    StoreError::Backend { message: message.into(), transient: false, source: "nothing more is appended to it".into() }
+fn given_up(message: &str) -> PersistenceError {
+    PersistenceError::Backend {
+        message: message.into(),
+        transient: false,
+        source: "nothing more is appended to it".into(),
+    }
 }
 
 /// The artifacts in the store of a run, and those that still wait to be appended.

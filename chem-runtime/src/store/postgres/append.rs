@@ -10,7 +10,7 @@ use super::rows::signed;
 use super::session::Session;
 use crate::event::FlowId;
 use crate::store::admit::{Admitted, AdmittedArtifact};
-use crate::store::{Holder, Lease, StoreError};
+use crate::store::{Holder, Lease, PersistenceError};
 
 /// The most text, in bytes, that one statement carries. A larger append is sent in pieces, within one transaction.
 pub(super) const AT_ONCE: usize = 8 * 1024 * 1024;
@@ -75,11 +75,11 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// Returns the error for a writer that expected the run at `expected`.
-    pub(super) fn error(&self, expected: u64) -> StoreError {
+    pub(super) fn error(&self, expected: u64) -> PersistenceError {
         let flow_id = self.flow_id;
         match self.found {
-            Some(found) => StoreError::Conflict { flow_id, expected, found },
-            None => StoreError::Fenced { flow_id, holder: self.holder.clone() },
+            Some(found) => PersistenceError::Conflict { flow_id, expected, found },
+            None => PersistenceError::Fenced { flow_id, holder: self.holder.clone() },
         }
     }
 }

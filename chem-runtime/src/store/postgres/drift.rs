@@ -10,7 +10,7 @@ use super::follow::is_behind;
 use super::provider::PgPool;
 use super::rights;
 use super::schema::status;
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 use crate::store::schema::{Drift, DriftKind, compare};
 
 /// The description of a fresh store.
@@ -25,14 +25,14 @@ const DESCRIBE: &str = include_str!("describe.sql");
 /// Returns the drift of a store's schema.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if the store has an older or a newer schema, with which this one cannot be compared.
-pub fn check(pool: &PgPool) -> Result<Vec<Drift>, StoreError> {
+/// [`PersistenceError::Unusable`] if the store has an older or a newer schema, with which this one cannot be compared.
+pub fn check(pool: &PgPool) -> Result<Vec<Drift>, PersistenceError> {
     let status = status(pool)?;
     if !status.is_current() {
         let message = status.obstacle.clone().unwrap_or_else(|| {
             format!("the schema of the store `{}` is not the newest; run `chem store migrate` first", pool.shown())
         });
-        return Err(StoreError::Unusable { message, source: None });
+        return Err(PersistenceError::Unusable { message, source: None });
     }
     let found = describe(pool)?;
     let mut drifts = compare(&parse(EXPECTED), &parse(&found));
@@ -50,7 +50,7 @@ pub fn check(pool: &PgPool) -> Result<Vec<Drift>, StoreError> {
 }
 
 /// Describes the schema of a store as SQL, with one or two statements for each object.
-pub fn describe(pool: &PgPool) -> Result<String, StoreError> {
+pub fn describe(pool: &PgPool) -> Result<String, PersistenceError> {
     let failed = |error| store_error(pool.shown(), "read the schema of", error);
     let mut description = String::from("-- The schema of a store after all migrations, as the program describes it.\n");
     let mut session = pool.get()?;

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// The run's next position is not the expected one.
 pub(super) const CONFLICT: &str = "CH001";
@@ -89,10 +89,10 @@ impl ConnectError {
     }
 
     /// Converts an error that occurred during a connection attempt to the store at `shown`.
-    pub(super) fn into_store_error(self, shown: &str) -> StoreError {
+    pub(super) fn into_store_error(self, shown: &str) -> PersistenceError {
         match self {
             Self::Database(error) => store_error(shown, "connect to", error),
-            other => StoreError::Unusable {
+            other => PersistenceError::Unusable {
                 message: format!("cannot connect to the store `{shown}`: {other}"),
                 source: None,
             },
@@ -117,15 +117,17 @@ const TRANSACTION_POOLING: &str = "a pooler before the server gives every transa
      the pooler keep sessions (`pool_mode = session`)";
 
 /// Converts an error that occurred during an attempt to `action` the store at `shown`.
-pub(super) fn store_error(shown: &str, action: &str, error: tokio_postgres::Error) -> StoreError {
+pub(super) fn store_error(shown: &str, action: &str, error: tokio_postgres::Error) -> PersistenceError {
     let transient = is_transient(&error);
     let message = match advice(&error) {
         Some(advice) => format!("cannot {action} the store `{shown}`: {advice}"),
         None => format!("cannot {action} the store `{shown}`"),
     };
     match error.code() {
-        Some(state) if is_unusable(state) => StoreError::Unusable { message, source: Some(Box::new(Told(error))) },
-        _ => StoreError::Backend { message, transient, source: Box::new(Told(error)) },
+        Some(state) if is_unusable(state) => {
+            PersistenceError::Unusable { message, source: Some(Box::new(Told(error))) }
+        }
+        _ => PersistenceError::Backend { message, transient, source: Box::new(Told(error)) },
     }
 }
 

@@ -14,7 +14,7 @@
 use super::Fault;
 use super::rows::{event, signed};
 use super::session::Session;
-use crate::store::{Cursor, Followed, StoreError};
+use crate::store::{Cursor, Followed, PersistenceError};
 
 /// Reads each era from the cursor on. In all eras but the last, every event is readable; in the last, those before the
 /// horizon, which the same snapshot determines. A standby does not list running transactions and knows only the oldest
@@ -93,7 +93,7 @@ pub(super) fn refuse_unfinished_move(session: &mut Session, shown: &str) -> Resu
             "the store `{shown}` was moved here from another server, and cannot be followed until a user with write \
              access has opened it here, for example with `chem store migrate`"
         );
-        return Err(StoreError::Unusable { message, source: None }.into());
+        return Err(PersistenceError::Unusable { message, source: None }.into());
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Re
         match (row.try_get(0)?, row.try_get(1)?) {
             (true, _) => {}
             (false, true) => return Ok(Followed { events: Vec::new(), places: Vec::new(), cursor }),
-            (false, false) => return Err(StoreError::NotInLog { cursor }.into()),
+            (false, false) => return Err(PersistenceError::NotInLog { cursor }.into()),
         }
     }
     let statement = session.prepared(FOLLOW)?;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::append::{AT_ONCE, Pending};
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// The number of concurrent commits: while one waits for the disk, the next is prepared.
 const LEADERS: usize = 2;
@@ -31,7 +31,7 @@ enum Turn {
     Waits,
     /// A commit has ended, and the next may not have a leader yet.
     Nudged,
-    Done(Result<(), StoreError>),
+    Done(Result<(), PersistenceError>),
 }
 
 impl Ticket {
@@ -41,7 +41,7 @@ impl Ticket {
     }
 
     /// Reports the result to the caller. Later results are ignored.
-    pub(super) fn done(&self, result: Result<(), StoreError>) {
+    pub(super) fn done(&self, result: Result<(), PersistenceError>) {
         let mut turn = self.turn();
         if !matches!(*turn, Turn::Done(_)) {
             *turn = Turn::Done(result);
@@ -50,14 +50,14 @@ impl Ticket {
     }
 
     /// Takes the result, if there is one.
-    fn result(&self) -> Option<Result<(), StoreError>> {
+    fn result(&self) -> Option<Result<(), PersistenceError>> {
         match std::mem::replace(&mut *self.turn(), Turn::Waits) {
             Turn::Done(result) => Some(result),
             Turn::Nudged | Turn::Waits => None,
         }
     }
 
-    fn wait(&self) -> Option<Result<(), StoreError>> {
+    fn wait(&self) -> Option<Result<(), PersistenceError>> {
         let waits = |turn: &mut Turn| matches!(turn, Turn::Waits);
         drop(self.turned.wait_while(self.turn(), waits).unwrap_or_else(PoisonError::into_inner));
         self.result()
@@ -86,7 +86,7 @@ struct Queue {
 
 impl GroupWriter {
     /// Commits `pending`, through the `commit` of this caller or of another one.
-    pub(super) fn submit(&self, pending: Pending, commit: impl Fn(&[Arc<Ticket>])) -> Result<(), StoreError> {
+    pub(super) fn submit(&self, pending: Pending, commit: impl Fn(&[Arc<Ticket>])) -> Result<(), PersistenceError> {
         let ticket = Ticket::new(pending);
         self.queue().waiting.push(ticket.clone());
         loop {
@@ -109,7 +109,7 @@ impl GroupWriter {
         mut queue: MutexGuard<'a, Queue>,
         own: &Ticket,
         commit: &impl Fn(&[Arc<Ticket>]),
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PersistenceError> {
         let _leader = Leader(self);
         loop {
             let batch = self.gather(queue);
@@ -170,7 +170,7 @@ struct Unfinished<'a>(&'a [Arc<Ticket>]);
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         for ticket in self.0 {
-            ticket.done(Err(StoreError::Backend {
+            ticket.done(Err(PersistenceError::Backend {
                 message: "the writer that was to store the event is gone".into(),
                 transient: true,
                 source: "it panicked".into(),

@@ -11,7 +11,7 @@ use super::session::Session;
 use super::{Fault, Inner};
 use crate::event::FlowId;
 use crate::store::lease::LeaseState;
-use crate::store::{Holder, Lease, StoreError, Takeover};
+use crate::store::{Holder, Lease, PersistenceError, Takeover};
 
 /// The times by which a lease holder is known to be alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Opt
     let Some(row) = session.query_opt(&statement, &[&flow_id.as_uuid(), &terms.lapses_after.as_secs_f64()])? else {
         return Ok(None);
     };
-    let holder = serde_json::from_str(row.try_get(1)?).map_err(|error| StoreError::Corrupt {
+    let holder = serde_json::from_str(row.try_get(1)?).map_err(|error| PersistenceError::Corrupt {
         reason: format!("the holder of the lease of run {flow_id} cannot be read: {error}"),
     })?;
     let epoch: i64 = row.try_get(0)?;

@@ -51,8 +51,8 @@ use self::lease::SignOfLife;
 use super::admit::{admit, admit_artifacts};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PostgresUrl, RetryPolicy, RunFilter,
-    StoreError, StoreSize, StoredResult, Takeover, Writer, with_retry,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PersistenceError, PostgresUrl,
+    RetryPolicy, RunFilter, StoreSize, StoredResult, Takeover, Writer, with_retry,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
@@ -67,7 +67,7 @@ use crate::fingerprint::{ArtifactHash, CacheKey};
 ///
 /// let store = PgEventStore::new(PoolProvider { pool: build_dev_pool_from_env()? });
 /// assert_eq!(store.next_position(FlowId::new())?, 0);
-/// # Ok::<_, chem_runtime::store::StoreError>(())
+/// # Ok::<_, chem_runtime::store::PersistenceError>(())
 /// ```
 pub struct PgEventStore {
     inner: Arc<Inner>,
@@ -80,17 +80,17 @@ impl PgEventStore {
     /// is upgraded only by [`migrate`].
     ///
     /// # Errors
-    /// [`StoreError::Unusable`], with what to do, if the address is invalid, the server refuses the connection, or the
-    /// schema is not that of this program. [`StoreError::Backend`] if no server answers.
-    pub fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+    /// [`PersistenceError::Unusable`], with what to do, if the address is invalid, the server refuses the connection, or the
+    /// schema is not that of this program. [`PersistenceError::Backend`] if no server answers.
+    pub fn open(url: &PostgresUrl) -> Result<Self, PersistenceError> {
         Self::opened(url, schema::ensure)
     }
 
     /// Opens an existing store. Does not change a database without one.
     ///
     /// # Errors
-    /// [`StoreError::Absent`] if the database has no store; otherwise as [`open`](Self::open).
-    pub fn open_existing(url: &PostgresUrl) -> Result<Self, StoreError> {
+    /// [`PersistenceError::Absent`] if the database has no store; otherwise as [`open`](Self::open).
+    pub fn open_existing(url: &PostgresUrl) -> Result<Self, PersistenceError> {
         Self::opened(url, schema::ensure_there)
     }
 
@@ -99,11 +99,14 @@ impl PgEventStore {
     ///
     /// # Errors
     /// As [`open_existing`](Self::open_existing).
-    pub fn open_to_read(url: &PostgresUrl) -> Result<Self, StoreError> {
+    pub fn open_to_read(url: &PostgresUrl) -> Result<Self, PersistenceError> {
         Self::opened(url, schema::ensure_readable)
     }
 
-    fn opened(url: &PostgresUrl, see_to: fn(&PgPool) -> Result<(), StoreError>) -> Result<Self, StoreError> {
+    fn opened(
+        url: &PostgresUrl,
+        see_to: fn(&PgPool) -> Result<(), PersistenceError>,
+    ) -> Result<Self, PersistenceError> {
         let pool = PgPool::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)?;
         see_to(&pool)?;
         Ok(Self::new(PoolProvider { pool }))
@@ -145,7 +148,7 @@ struct Inner {
 /// An error of the database, or a fault in what it stores.
 enum Fault {
     Database(tokio_postgres::Error),
-    Store(StoreError),
+    Store(PersistenceError),
 }
 
 impl From<tokio_postgres::Error> for Fault {
@@ -154,8 +157,8 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
+impl From<PersistenceError> for Fault {
+    fn from(error: PersistenceError) -> Self {
         Self::Store(error)
     }
 }
@@ -170,7 +173,7 @@ impl Inner {
         &self,
         action: &str,
         work: impl FnMut(&mut Session) -> Result<T, Fault>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, PersistenceError> {
         self.with_session_under(&self.policy, action, work)
     }
 
@@ -179,7 +182,7 @@ impl Inner {
         policy: &RetryPolicy,
         action: &str,
         mut work: impl FnMut(&mut Session) -> Result<T, Fault>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, PersistenceError> {
         with_retry(policy, |_| {
             let mut session = self.provider.session()?;
             work(&mut session).map_err(|fault| match fault {
@@ -189,7 +192,7 @@ impl Inner {
         })
     }
 
-    fn failed(&self, action: &str, error: tokio_postgres::Error) -> StoreError {
+    fn failed(&self, action: &str, error: tokio_postgres::Error) -> PersistenceError {
         if is_ambiguous(&error) {
             self.provider.lost_one();
         }
@@ -198,21 +201,21 @@ impl Inner {
 }
 
 impl EventStore for PgEventStore {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         let admitted = admit(writer.flow_id(), events)?;
         let stored = write::append(&self.inner, &self.writer, writer, expected, admitted);
         if let Some(lease) = writer.lease() {
             let ended = events.last().is_some_and(|last| FlowEventKind::ends_the_run(last.kind.event_type()));
             match &stored {
                 Ok(_) if !ended => self.sign_of_life.holds(lease, &self.inner),
-                Ok(_) | Err(StoreError::Fenced { .. }) => self.sign_of_life.lets_go(lease),
+                Ok(_) | Err(PersistenceError::Fenced { .. }) => self.sign_of_life.lets_go(lease),
                 Err(_) => {}
             }
         }
         stored
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         let lease = self.inner.with_session("take the lease on a run in", |session| {
             lease::take(session, flow_id, holder, takeover, self.inner.terms)
         })?;
@@ -220,7 +223,7 @@ impl EventStore for PgEventStore {
         Ok(lease)
     }
 
-    fn release(&self, held: &Lease) -> Result<(), StoreError> {
+    fn release(&self, held: &Lease) -> Result<(), PersistenceError> {
         self.sign_of_life.lets_go(held);
         // An unreleased lease lapses by itself, so the caller need not wait for a server that is gone.
         let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
@@ -228,11 +231,11 @@ impl EventStore for PgEventStore {
             .with_session_under(&briefly, "release the lease on a run in", |session| lease::release(session, held))
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         self.inner.with_session("read", |session| lease::holder(session, flow_id, self.inner.terms))
     }
 
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         self.inner
             .with_session("read", |session| follow::refuse_unfinished_move(session, self.inner.provider.shown()))?;
         poll(
@@ -242,11 +245,11 @@ impl EventStore for PgEventStore {
         )
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         self.inner.with_session("read", |session| Ok(read::events_between(session, flow_id, position, 1)?.pop()))
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.inner.with_session("read", |session| {
             let mut events = Vec::new();
             read::events(session, flow_id, position, |event| {
@@ -257,27 +260,32 @@ impl EventStore for PgEventStore {
         })
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         self.inner.with_session("read", |session| read::artifact(session, hash))
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         if !prefix.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(Vec::new());
         }
         self.inner.with_session("read", |session| read::artifacts_with_prefix(session, prefix, limit))
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         let admitted = admit_artifacts(artifacts)?;
         self.inner.with_session("repair", |session| Ok(artifacts::repair(session, &admitted)?))
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
         self.inner.with_session("read", |session| read::results(session, key, before, limit))
     }
 
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
         // PostgreSQL text cannot contain NUL.
         if filter.flow.as_deref().is_some_and(|flow| flow.contains('\0')) {
             return Ok(Vec::new());
@@ -285,7 +293,12 @@ impl EventStore for PgEventStore {
         self.inner.with_session("read", |session| runs::listed(session, filter, before, limit))
     }
 
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+    fn newest(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
         // PostgreSQL text cannot contain NUL.
         if flow.is_some_and(|flow| flow.contains('\0')) {
             return Ok(Vec::new());
@@ -293,20 +306,20 @@ impl EventStore for PgEventStore {
         self.inner.with_session("read", |session| runs::newest(session, flow, before, limit))
     }
 
-    fn size(&self) -> Result<StoreSize, StoreError> {
+    fn size(&self) -> Result<StoreSize, PersistenceError> {
         self.inner.with_session("read", size::size)
     }
 
-    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
         self.inner.with_session("read", |session| size::largest(session, limit))
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         let Some(range) = runs::beginning_with(prefix) else { return Ok(Vec::new()) };
         self.inner.with_session("read", |session| runs::between(session, range, limit))
     }
 
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         self.inner.with_session("read", |session| read::next_position(session, flow_id))
     }
 }

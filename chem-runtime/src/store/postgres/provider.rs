@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::schema;
 use super::session::{FailureKeeper, Session, SessionManager, Sessions};
 use super::settings::PgSettings;
-use crate::store::{ErrorClass, PostgresUrl, RetryPolicy, StoreError, StoreUrl, with_retry};
+use crate::store::{ErrorClass, PersistenceError, PostgresUrl, RetryPolicy, StoreUrl, with_retry};
 
 /// A session, returned to its source on drop.
 pub type BorrowedSession<'a> = Box<dyn DerefMut<Target = Session> + 'a>;
@@ -16,7 +16,7 @@ pub type BorrowedSession<'a> = Box<dyn DerefMut<Target = Session> + 'a>;
 /// A source of connections for a store.
 pub trait ConnectionProvider: Send + Sync {
     /// Returns a session for exclusive use.
-    fn session(&self) -> Result<BorrowedSession<'_>, StoreError>;
+    fn session(&self) -> Result<BorrowedSession<'_>, PersistenceError>;
 
     /// Records that a connection was lost, so that others of its age are tested before use.
     fn lost_one(&self);
@@ -48,8 +48,8 @@ impl PoolSettings {
     /// are set.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] names the variable that is not a number or is out of range.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StoreError> {
+    /// [`PersistenceError::Unusable`] names the variable that is not a number or is out of range.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, PersistenceError> {
         let default = Self::default();
         let number = |name: &str, range: std::ops::RangeInclusive<u32>, default: u32| match variable(name) {
             None => Ok(default),
@@ -77,9 +77,9 @@ impl PgPool {
     /// Creates a pool for the database at `url`, and connects once to check that the server is reachable.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if the address is invalid or the server refuses the connection; [`StoreError::Backend`]
+    /// [`PersistenceError::Unusable`] if the address is invalid or the server refuses the connection; [`PersistenceError::Backend`]
     /// if no server answers.
-    pub fn connect(url: &PostgresUrl, settings: PoolSettings) -> Result<Self, StoreError> {
+    pub fn connect(url: &PostgresUrl, settings: PoolSettings) -> Result<Self, PersistenceError> {
         let sessions = Arc::new(Sessions::new(PgSettings::from_url(url)?));
         // A server that does not answer is reported at once; one that answers but has no capacity yet gets a few
         // seconds.
@@ -106,10 +106,10 @@ impl PgPool {
     }
 
     /// Returns a session from the pool.
-    pub fn get(&self) -> Result<r2d2::PooledConnection<SessionManager>, StoreError> {
+    pub fn get(&self) -> Result<r2d2::PooledConnection<SessionManager>, PersistenceError> {
         self.pool.get().map_err(|error| match self.sessions.take_failure() {
             Some(failure) => failure.into_store_error(self.shown()),
-            None => StoreError::Backend {
+            None => PersistenceError::Backend {
                 message: format!("all connections to the store `{}` are in use", self.shown()),
                 transient: true,
                 source: Box::new(error),
@@ -118,7 +118,7 @@ impl PgPool {
     }
 
     /// Makes a session outside the pool.
-    pub(super) fn connect_apart(&self) -> Result<Session, StoreError> {
+    pub(super) fn connect_apart(&self) -> Result<Session, PersistenceError> {
         self.sessions.connect().map_err(|error| error.into_store_error(self.shown()))
     }
 
@@ -146,7 +146,7 @@ pub struct PoolProvider {
 }
 
 impl ConnectionProvider for PoolProvider {
-    fn session(&self) -> Result<BorrowedSession<'_>, StoreError> {
+    fn session(&self) -> Result<BorrowedSession<'_>, PersistenceError> {
         Ok(Box::new(self.pool.get()?))
     }
 
@@ -163,8 +163,8 @@ impl ConnectionProvider for PoolProvider {
 /// from `DATABASE_POOL_MAX` and `DATABASE_POOL_MIN`.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] names what is missing or invalid; [`StoreError::Backend`] if no server answers.
-pub fn build_dev_pool_from_env() -> Result<PgPool, StoreError> {
+/// [`PersistenceError::Unusable`] names what is missing or invalid; [`PersistenceError::Backend`] if no server answers.
+pub fn build_dev_pool_from_env() -> Result<PgPool, PersistenceError> {
     let variable = |name: &str| std::env::var(name).ok();
     let text = variable("DATABASE_URL").filter(|text| !text.is_empty()).ok_or_else(|| {
         unusable("`DATABASE_URL` is not set; it names a database, as in `postgres://USER@HOST/DATABASE`".to_owned())
@@ -179,8 +179,8 @@ pub fn build_dev_pool_from_env() -> Result<PgPool, StoreError> {
     Ok(pool)
 }
 
-fn unusable(message: String) -> StoreError {
-    StoreError::Unusable { message, source: None }
+fn unusable(message: String) -> PersistenceError {
+    PersistenceError::Unusable { message, source: None }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
-use crate::store::{StoreError, StoredResult};
+use crate::store::{PersistenceError, StoredResult};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
      FROM store.event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
@@ -35,14 +35,14 @@ pub(super) fn events(
     session: &mut Session,
     flow_id: FlowId,
     from: u64,
-    mut each: impl FnMut(FlowEvent) -> Result<(), StoreError>,
+    mut each: impl FnMut(FlowEvent) -> Result<(), PersistenceError>,
 ) -> Result<(), Fault> {
     let mut position = from;
     let mut take = |page: &[Row]| {
         for row in page {
             let event = event(row, 0)?;
             if event.position != position {
-                return Err(Fault::Store(StoreError::Corrupt {
+                return Err(Fault::Store(PersistenceError::Corrupt {
                     reason: format!("run {flow_id} has event {} where {position} is due", event.position),
                 }));
             }
@@ -105,9 +105,9 @@ pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Opti
 fn copy(hash: ArtifactHash, row: &Row) -> Result<Artifact, Fault> {
     let (kind, payload): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
     let metadata = row.try_get::<_, Option<&str>>(2)?.map(serde_json::from_str).transpose().map_err(|error| {
-        StoreError::Corrupt { reason: format!("the metadata of artifact {hash} is not JSON: {error}") }
+        PersistenceError::Corrupt { reason: format!("the metadata of artifact {hash} is not JSON: {error}") }
     })?;
-    Ok(Artifact::from_stored(hash, kind, payload, metadata).map_err(StoreError::Artifact)?)
+    Ok(Artifact::from_stored(hash, kind, payload, metadata).map_err(PersistenceError::Artifact)?)
 }
 
 pub(super) fn artifacts_with_prefix(
@@ -120,7 +120,8 @@ pub(super) fn artifacts_with_prefix(
     let hash = |row: &Row| {
         let text: &str = row.try_get(0)?;
         let found = text.parse();
-        Ok(found.map_err(|error| StoreError::Corrupt { reason: format!("an artifact is named `{text}`: {error}") })?)
+        Ok(found
+            .map_err(|error| PersistenceError::Corrupt { reason: format!("an artifact is named `{text}`: {error}") })?)
     };
     session.query(&statement, &[&prefix, &limit])?.iter().map(hash).collect()
 }

@@ -5,7 +5,7 @@ use super::{Inner, read};
 use crate::event::FlowId;
 use crate::flow::{FlowDefinition, FlowInstance, ReplayError, evolve};
 use crate::store::repository::checked;
-use crate::store::{FlowRepository, LoadError, StoreError};
+use crate::store::{FlowRepository, LoadError, PersistenceError};
 
 /// Replays runs from given events or from those in a database.
 pub struct PgFlowRepository {
@@ -20,7 +20,7 @@ pub enum StoredRunError {
     Load(#[from] LoadError),
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] PersistenceError),
 }
 
 impl PgFlowRepository {

@@ -6,7 +6,7 @@
 use super::error::store_error;
 use super::provider::PgPool;
 use super::session::{Session, TABLES, quoted};
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 use crate::store::schema::{Drift, DriftKind, Rights};
 
 /// The functions that a runner may call.
@@ -26,8 +26,8 @@ const NUMBERS: &str = "event_log_seq_seq";
 /// Returns the statements that grant `role` these rights on the store, and revoke all others.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if the role does not exist or owns the store.
-pub fn grants(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, StoreError> {
+/// [`PersistenceError::Unusable`] if the role does not exist or owns the store.
+pub fn grants(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, PersistenceError> {
     let failed = |error| store_error(pool.shown(), "read the schema of", error);
     let mut session = pool.get()?;
     let schema = session.schema().map(str::to_owned);
@@ -35,7 +35,7 @@ pub fn grants(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, 
                  WHERE relname = 'event_log' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)";
     let owner = session.query_opt(owner, &[&schema]).map_err(failed)?;
     let (Some(schema), Some(owner)) = (schema, owner) else {
-        return Err(StoreError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
+        return Err(PersistenceError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
     };
     if owner.try_get::<_, &str>(0).map_err(failed)? == role {
         return Err(unusable(format!("the role `{role}` owns the store `{}`, and may do everything", pool.shown())));
@@ -74,8 +74,8 @@ const OWNS: &str =
 /// Grants `role` these rights on the store, and revokes all others. Returns the executed statements.
 ///
 /// # Errors
-/// As [`grants`]; [`StoreError::Unusable`] if the current user may not grant rights on the store.
-pub fn grant(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, StoreError> {
+/// As [`grants`]; [`PersistenceError::Unusable`] if the current user may not grant rights on the store.
+pub fn grant(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, PersistenceError> {
     let failed = |error| store_error(pool.shown(), "grant rights on", error);
     let statements = grants(pool, role, rights)?;
     let mut session = pool.get()?;
@@ -135,8 +135,8 @@ pub(super) fn excess(session: &mut Session) -> Result<Vec<Drift>, tokio_postgres
     session.query(EXCESS, &[&schema, &tables])?.iter().map(drift).collect()
 }
 
-fn unusable(message: String) -> StoreError {
-    StoreError::Unusable { message, source: None }
+fn unusable(message: String) -> PersistenceError {
+    PersistenceError::Unusable { message, source: None }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// The seconds from the start of 1970 to the start of 2000, PostgreSQL's epoch.
 const EPOCH: i64 = 946_684_800;
@@ -29,18 +29,19 @@ impl<'a> FromSql<'a> for Moment {
 }
 
 /// Decodes the event in the six columns from `at`: seq, flow_id, position, ts, event_type, payload as text.
-pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, StoreError> {
-    let unreadable =
-        |error: tokio_postgres::Error| StoreError::Corrupt { reason: format!("an event cannot be read: {error}") };
+pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, PersistenceError> {
+    let unreadable = |error: tokio_postgres::Error| PersistenceError::Corrupt {
+        reason: format!("an event cannot be read: {error}"),
+    };
     let seq: i64 = row.try_get(at).map_err(unreadable)?;
     let flow_id = FlowId::from(row.try_get::<_, Uuid>(at + 1).map_err(unreadable)?);
     let position = row.try_get::<_, i64>(at + 2).map_err(unreadable)?.unsigned_abs();
-    let Moment(ts) = row.try_get(at + 3).map_err(|error| StoreError::Corrupt {
+    let Moment(ts) = row.try_get(at + 3).map_err(|error| PersistenceError::Corrupt {
         reason: format!("event {position} of run {flow_id} has no time that can be read: {error}"),
     })?;
     let event_type: &str = row.try_get(at + 4).map_err(unreadable)?;
     let payload: &str = row.try_get(at + 5).map_err(unreadable)?;
-    let kind = FlowEventKind::from_stored(event_type, payload).map_err(|source| StoreError::Event {
+    let kind = FlowEventKind::from_stored(event_type, payload).map_err(|source| PersistenceError::Event {
         flow_id,
         position,
         source,

@@ -14,7 +14,7 @@ use super::follow::{finish_move, is_move_unfinished};
 use super::provider::PgPool;
 use super::session::{Session, TABLES, quoted};
 use crate::store::schema::{SchemaStatus, Version};
-use crate::store::{RetryPolicy, StoreError, with_retry};
+use crate::store::{PersistenceError, RetryPolicy, with_retry};
 
 /// The table in which refinery records applied migrations.
 const HISTORY: &str = "refinery_schema_history";
@@ -45,20 +45,20 @@ const LOCK_HOLDER: &str = "
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// Returns the applied and pending migrations, and what prevents the use of the store.
-pub fn status(pool: &PgPool) -> Result<SchemaStatus, StoreError> {
+pub fn status(pool: &PgPool) -> Result<SchemaStatus, PersistenceError> {
     patiently(|| read_status(&mut *pool.get()?, pool.shown()))
 }
 
 /// Runs `work` with retries, as operations on an open store do; `work` must be safe to repeat.
-fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+fn patiently<T>(mut work: impl FnMut() -> Result<T, PersistenceError>) -> Result<T, PersistenceError> {
     with_retry(&RetryPolicy::default(), |_| work())
 }
 
 /// Migrates the schema to the newest version and returns the applied migrations.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if a later release made the schema, or if it is not what this program's migrations make.
-pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
+/// [`PersistenceError::Unusable`] if a later release made the schema, or if it is not what this program's migrations make.
+pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, PersistenceError> {
     under_lock(pool, |session, status| {
         refuse_obstacle(status)?;
         let applied = apply(session, status, pool.shown())?;
@@ -70,17 +70,17 @@ pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, StoreError> {
 /// Ensures that the store is usable. Migrates a new store, and one without events, unasked.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] if an older store has events, if a later release made the store, or if its schema is not
+/// [`PersistenceError::Unusable`] if an older store has events, if a later release made the store, or if its schema is not
 /// what this program's migrations make.
-pub(super) fn ensure(pool: &PgPool) -> Result<(), StoreError> {
+pub(super) fn ensure(pool: &PgPool) -> Result<(), PersistenceError> {
     make_usable(pool, &status(pool)?, Purpose::Write)
 }
 
 /// Like [`ensure`], for an existing store.
 ///
 /// # Errors
-/// [`StoreError::Absent`] if no migration was ever applied, in which case nothing is written; otherwise as [`ensure`].
-pub(super) fn ensure_there(pool: &PgPool) -> Result<(), StoreError> {
+/// [`PersistenceError::Absent`] if no migration was ever applied, in which case nothing is written; otherwise as [`ensure`].
+pub(super) fn ensure_there(pool: &PgPool) -> Result<(), PersistenceError> {
     ensure_there_for(pool, Purpose::Write)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn ensure_there(pool: &PgPool) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// As [`ensure_there`].
-pub(super) fn ensure_readable(pool: &PgPool) -> Result<(), StoreError> {
+pub(super) fn ensure_readable(pool: &PgPool) -> Result<(), PersistenceError> {
     ensure_there_for(pool, Purpose::Read)
 }
 
@@ -99,15 +99,15 @@ enum Purpose {
     Write,
 }
 
-fn ensure_there_for(pool: &PgPool, purpose: Purpose) -> Result<(), StoreError> {
+fn ensure_there_for(pool: &PgPool, purpose: Purpose) -> Result<(), PersistenceError> {
     let found = status(pool)?;
     if found.applied.is_empty() && found.obstacle.is_none() {
-        return Err(StoreError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
+        return Err(PersistenceError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
     }
     make_usable(pool, &found, purpose)
 }
 
-fn make_usable(pool: &PgPool, found: &SchemaStatus, purpose: Purpose) -> Result<(), StoreError> {
+fn make_usable(pool: &PgPool, found: &SchemaStatus, purpose: Purpose) -> Result<(), PersistenceError> {
     let shown = pool.shown();
     refuse_obstacle(found)?;
     let failed = |error| store_error(shown, "read", error);
@@ -139,7 +139,7 @@ fn may_not_write(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Describes why a move could not be finished.
-fn unfinished(shown: &str, error: tokio_postgres::Error) -> StoreError {
+fn unfinished(shown: &str, error: tokio_postgres::Error) -> PersistenceError {
     if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         return store_error(shown, "finish the move of", error);
     }
@@ -147,21 +147,21 @@ fn unfinished(shown: &str, error: tokio_postgres::Error) -> StoreError {
         "the store `{shown}` was moved here from elsewhere, and this user may not write what that leaves to be written; \
          its owner does so with `chem store migrate`"
     );
-    StoreError::Unusable { message, source: Some(Box::new(Told(error))) }
+    PersistenceError::Unusable { message, source: Some(Box::new(Told(error))) }
 }
 
 /// Runs `work` while no other process reads or changes the schema. `work` must be safe to repeat.
 fn under_lock<T>(
     pool: &PgPool,
-    work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+    work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, PersistenceError>,
+) -> Result<T, PersistenceError> {
     patiently(|| once_under_lock(pool, &work))
 }
 
 fn once_under_lock<T>(
     pool: &PgPool,
-    work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+    work: impl Fn(&mut Session, &SchemaStatus) -> Result<T, PersistenceError>,
+) -> Result<T, PersistenceError> {
     let failed = |error| store_error(pool.shown(), "migrate", error);
     // Refinery begins and ends transactions itself, so the lock needs its own session. A transaction holds the lock and
     // releases it when it ends, whatever happens to this process or to a pooler between it and the server.
@@ -179,7 +179,7 @@ fn once_under_lock<T>(
 }
 
 /// Begins a transaction that holds the lock. Logs the lock holder if it has to wait.
-fn take_lock<'a>(session: &'a mut Session, shown: &str) -> Result<Transaction<'a>, StoreError> {
+fn take_lock<'a>(session: &'a mut Session, shown: &str) -> Result<Transaction<'a>, PersistenceError> {
     let failed = |error| store_error(shown, "lock the schema of", error);
     let mut transaction = session.transaction().map_err(failed)?;
     // The transaction is idle while the schema is changed.
@@ -223,7 +223,7 @@ fn lock_holder(transaction: &mut Transaction<'_>) -> Result<Option<String>, toki
     Ok(Some(format!("the server's process {pid} (program `{program}`, {state})")))
 }
 
-fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Vec<Version>, StoreError> {
+fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Vec<Version>, PersistenceError> {
     if status.pending.is_empty() {
         return Ok(Vec::new());
     }
@@ -249,7 +249,7 @@ fn apply(session: &mut Session, status: &SchemaStatus, shown: &str) -> Result<Ve
         Err(error) => {
             let advice = advice_on(&error).map_or_else(String::new, |advice| format!(": {advice}"));
             let message = format!("the schema of the store `{shown}` cannot be brought up to date{advice}");
-            Err(StoreError::Unusable { message, source: Some(Box::new(error)) })
+            Err(PersistenceError::Unusable { message, source: Some(Box::new(error)) })
         }
     }
 }
@@ -274,7 +274,7 @@ const IMPOSTORS: &str = "
      LIMIT 1";
 
 /// Refuses a migration that could run another user's code.
-fn refuse_impostors(session: &mut Session, shown: &str) -> Result<(), StoreError> {
+fn refuse_impostors(session: &mut Session, shown: &str) -> Result<(), PersistenceError> {
     let failed = |error| store_error(shown, "read the schema of", error);
     let schema = session.schema().map(str::to_owned);
     let Some(row) = session.query_opt(IMPOSTORS, &[&schema]).map_err(failed)? else { return Ok(()) };
@@ -295,7 +295,7 @@ const FOUND: &str = "
      WHERE relname = ANY ($2)
      ORDER BY relname, place";
 
-fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, StoreError> {
+fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, PersistenceError> {
     let failed = |error| store_error(shown, "read the schema of", error);
     let (path, names) = (session.path().to_vec(), TABLES.map(str::to_owned).to_vec());
     let mut found: BTreeMap<String, String> = BTreeMap::new();
@@ -330,9 +330,10 @@ fn read_status(session: &mut Session, shown: &str) -> Result<SchemaStatus, Store
             let (version, name, checksum, applied_on) = read().map_err(failed)?;
             // Refinery panics on values that it cannot parse.
             let readable = applied_on.parse::<Timestamp>().is_ok() && checksum.parse::<u64>().is_ok();
-            let version = u32::try_from(version).ok().filter(|_| readable).ok_or_else(|| StoreError::Corrupt {
-                reason: format!("the list of migrations in `{shown}` cannot be read at version {version}"),
-            })?;
+            let version =
+                u32::try_from(version).ok().filter(|_| readable).ok_or_else(|| PersistenceError::Corrupt {
+                    reason: format!("the list of migrations in `{shown}` cannot be read at version {version}"),
+                })?;
             applied.insert(version, (name, checksum));
         }
     }
@@ -388,10 +389,10 @@ fn obstacle(shown: &str, known: &[Migration], applied: &BTreeMap<u32, (String, S
     })
 }
 
-fn refuse_obstacle(status: &SchemaStatus) -> Result<(), StoreError> {
+fn refuse_obstacle(status: &SchemaStatus) -> Result<(), PersistenceError> {
     status.obstacle.clone().map_or(Ok(()), |message| Err(unusable(message)))
 }
 
-fn unusable(message: String) -> StoreError {
-    StoreError::Unusable { message, source: None }
+fn unusable(message: String) -> PersistenceError {
+    PersistenceError::Unusable { message, source: None }
 }

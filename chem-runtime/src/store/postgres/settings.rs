@@ -15,7 +15,7 @@ use super::sources::{Sources, Value};
 use super::tls::{Roots, Tls, TlsMode};
 use crate::step::nearest;
 use crate::store::url::{Parameter, may_be_port};
-use crate::store::{PostgresUrl, StoreError};
+use crate::store::{PersistenceError, PostgresUrl};
 
 /// Directories that usually contain the socket of a local server.
 const SOCKET_DIRECTORIES: &[&str] = &["/var/run/postgresql", "/tmp"];
@@ -68,8 +68,8 @@ impl PgSettings {
     /// (`30s`).
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] with the invalid part, and without the password.
-    pub fn from_url(url: &PostgresUrl) -> Result<Self, StoreError> {
+    /// [`PersistenceError::Unusable`] with the invalid part, and without the password.
+    pub fn from_url(url: &PostgresUrl) -> Result<Self, PersistenceError> {
         Self::from_url_and_variables(url, |name| std::env::var(name).ok())
     }
 
@@ -80,8 +80,8 @@ impl PgSettings {
     pub fn from_url_and_variables(
         url: &PostgresUrl,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, StoreError> {
-        read(url, &variable).map_err(|reason| StoreError::Unusable {
+    ) -> Result<Self, PersistenceError> {
+        read(url, &variable).map_err(|reason| PersistenceError::Unusable {
             message: format!("the address `{url}` of the store cannot be used: {reason}"),
             source: None,
         })
@@ -410,11 +410,11 @@ mod tests {
     use super::*;
     use crate::store::StoreUrl;
 
-    fn settings(text: &str) -> Result<PgSettings, StoreError> {
+    fn settings(text: &str) -> Result<PgSettings, PersistenceError> {
         settings_in(text, |_| None)
     }
 
-    fn settings_in(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<PgSettings, StoreError> {
+    fn settings_in(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<PgSettings, PersistenceError> {
         let StoreUrl::Postgres(url) = text.parse().unwrap() else { panic!("{text}") };
         PgSettings::from_url_and_variables(&url, variable)
     }

@@ -18,7 +18,7 @@ use super::session::Session;
 use super::{Fault, Inner};
 use crate::event::FlowEvent;
 use crate::store::admit::Admitted;
-use crate::store::{ErrorClass, StoreError, Writer, with_retry};
+use crate::store::{ErrorClass, PersistenceError, Writer, with_retry};
 
 /// A position that no run reaches.
 const LONGEST_RUN: u64 = 1 << 60;
@@ -30,12 +30,12 @@ pub(super) fn append(
     writer: Writer<'_>,
     expected: u64,
     admitted: Vec<Admitted>,
-) -> Result<(), StoreError> {
+) -> Result<(), PersistenceError> {
     let flow_id = writer.flow_id();
     // No run is so long, and the arithmetic below relies on that.
     if expected > LONGEST_RUN {
         let found = store.with_session("read", |session| next_position(session, flow_id))?;
-        return Err(StoreError::Conflict { flow_id, expected, found });
+        return Err(PersistenceError::Conflict { flow_id, expected, found });
     }
     let pending = Pending { flow_id, expected, lease: writer.lease().cloned(), events: admitted };
     if pending.size() > AT_ONCE {
@@ -89,7 +89,7 @@ fn refuse(
     open: &mut Vec<&Arc<Ticket>>,
     refused: &[Refusal],
     lost_answer: bool,
-) -> Result<(), StoreError> {
+) -> Result<(), PersistenceError> {
     let before = open.len();
     for refusal in refused {
         let Some(at) = open.iter().position(|ticket| ticket.pending.flow_id == refusal.flow_id) else { continue };
@@ -99,7 +99,9 @@ fn refuse(
     if open.len() < before {
         return Ok(());
     }
-    Err(StoreError::Corrupt { reason: "the database refused an append for the sake of a run that is not in it".into() })
+    Err(PersistenceError::Corrupt {
+        reason: "the database refused an append for the sake of a run that is not in it".into(),
+    })
 }
 
 /// Converts a refusal to the result of the append, which is a success if an earlier attempt stored the events.
@@ -109,7 +111,7 @@ fn outcome(
     pending: &Pending,
     refusal: &Refusal,
     lost_answer: bool,
-) -> Result<Result<(), StoreError>, StoreError> {
+) -> Result<Result<(), PersistenceError>, PersistenceError> {
     if lost_answer && refusal.found.is_some() {
         let stored = events_between(session, pending.flow_id, pending.expected, pending.events.len());
         let stored = stored.map_err(|fault| match fault {
@@ -133,7 +135,7 @@ fn same_events(pending: &Pending, stored: &[FlowEvent]) -> bool {
 }
 
 /// Commits an append that is too large to share a commit.
-fn commit_large(store: &Inner, pending: &Pending) -> Result<(), StoreError> {
+fn commit_large(store: &Inner, pending: &Pending) -> Result<(), PersistenceError> {
     let mut lost_answer = false;
     with_retry(&store.policy, |_| {
         let mut session = store.provider.session()?;
@@ -141,7 +143,7 @@ fn commit_large(store: &Inner, pending: &Pending) -> Result<(), StoreError> {
             Ok(()) => Ok(()),
             Err(Failure::Refused(refused)) => {
                 let own = refused.iter().find(|refusal| refusal.flow_id == pending.flow_id);
-                let refusal = own.ok_or_else(|| StoreError::Corrupt {
+                let refusal = own.ok_or_else(|| PersistenceError::Corrupt {
                     reason: "the database refused an append for the sake of a run that is not in it".into(),
                 })?;
                 outcome(store, &mut session, pending, refusal, lost_answer)?
@@ -155,17 +157,17 @@ fn commit_large(store: &Inner, pending: &Pending) -> Result<(), StoreError> {
 }
 
 /// Returns an equivalent of `error` for one of the callers that shared a commit.
-fn shared(error: &Arc<StoreError>) -> StoreError {
+fn shared(error: &Arc<PersistenceError>) -> PersistenceError {
     let (message, source) = (error.to_string(), Box::new(Cause(error.clone())));
     match error.as_ref() {
-        StoreError::Unusable { .. } => StoreError::Unusable { message, source: Some(source) },
-        other => StoreError::Backend { message, transient: other.class() == ErrorClass::Transient, source },
+        PersistenceError::Unusable { .. } => PersistenceError::Unusable { message, source: Some(source) },
+        other => PersistenceError::Backend { message, transient: other.class() == ErrorClass::Transient, source },
     }
 }
 
 /// The source of an error that several callers share.
 #[derive(Debug)]
-struct Cause(Arc<StoreError>);
+struct Cause(Arc<PersistenceError>);
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

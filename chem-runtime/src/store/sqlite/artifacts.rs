@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::artifact::{Artifact, ArtifactError};
 use crate::fingerprint::ArtifactHash;
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 use crate::store::admit::AdmittedArtifact;
 
 /// A stored copy of an artifact, as bytes. The text in a damaged file may not be UTF-8.
@@ -26,13 +26,14 @@ impl Copy {
     }
 
     /// Returns the artifact if its content matches `hash`.
-    pub(super) fn decode(self, hash: ArtifactHash) -> Result<Artifact, StoreError> {
-        let corrupt = |reason: String| StoreError::Artifact(ArtifactError::Corrupt { hash, reason });
+    pub(super) fn decode(self, hash: ArtifactHash) -> Result<Artifact, PersistenceError> {
+        let corrupt = |reason: String| PersistenceError::Artifact(ArtifactError::Corrupt { hash, reason });
         let text =
             |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| corrupt(format!("it is no text: {error}")));
         let metadata = self.metadata.map(|bytes| serde_json::from_slice(&bytes)).transpose();
         let metadata = metadata.map_err(|error| corrupt(format!("its metadata is not JSON: {error}")))?;
-        Artifact::from_stored(hash, &text(self.kind)?, &text(self.payload)?, metadata).map_err(StoreError::Artifact)
+        Artifact::from_stored(hash, &text(self.kind)?, &text(self.payload)?, metadata)
+            .map_err(PersistenceError::Artifact)
     }
 }
 

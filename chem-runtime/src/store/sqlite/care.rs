@@ -7,17 +7,17 @@ use super::error::{OpenError, sqlite_error};
 use super::open::{Older, open};
 use super::reading::connect_for_reading;
 use super::schema::{describe, expected, read_status};
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 use crate::store::schema::{Drift, SchemaStatus, Version, compare};
 
 /// Returns the state of the schema of the store at `path`. Changes nothing.
 ///
 /// # Errors
-/// Returns [`StoreError::Unusable`] if there is no store.
-pub fn status(path: &Path) -> Result<SchemaStatus, StoreError> {
+/// Returns [`PersistenceError::Unusable`] if there is no store.
+pub fn status(path: &Path) -> Result<SchemaStatus, PersistenceError> {
     if !path.is_file() {
         let message = format!("there is no store at `{}`; `chem store migrate` makes one", path.display());
-        return Err(StoreError::Unusable { message, source: None });
+        return Err(PersistenceError::Unusable { message, source: None });
     }
     let read = || -> Result<SchemaStatus, OpenError> {
         let connection = connect_for_reading(path, WAIT)?;
@@ -34,7 +34,7 @@ pub fn status(path: &Path) -> Result<SchemaStatus, StoreError> {
 ///
 /// # Errors
 /// Fails like [`SqliteEventStore::open`](super::SqliteEventStore::open), but accepts a store with an older schema.
-pub fn migrate(path: &Path) -> Result<Vec<Version>, StoreError> {
+pub fn migrate(path: &Path) -> Result<Vec<Version>, PersistenceError> {
     let before = if path.is_file() { status(path)?.applied } else { Vec::new() };
     open(path, WAIT, Older::Migrated)?;
     Ok(status(path)?.applied.into_iter().filter(|version| !before.contains(version)).collect())
@@ -44,15 +44,15 @@ pub fn migrate(path: &Path) -> Result<Vec<Version>, StoreError> {
 /// permission.
 ///
 /// # Errors
-/// Returns [`StoreError::Corrupt`] if the file is damaged, and [`StoreError::Unusable`] if there is no store or its
+/// Returns [`PersistenceError::Corrupt`] if the file is damaged, and [`PersistenceError::Unusable`] if there is no store or its
 /// schema is not the newest.
-pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
+pub fn check(path: &Path) -> Result<Vec<Drift>, PersistenceError> {
     let found = status(path)?;
     if !found.is_current() {
         let message = found.obstacle.unwrap_or_else(|| {
             format!("the schema of the store `{}` is not the newest; run `chem store migrate` first", path.display())
         });
-        return Err(StoreError::Unusable { message, source: None });
+        return Err(PersistenceError::Unusable { message, source: None });
     }
     let failed = |error| sqlite_error(path, WAIT, "check", error);
     let said = |error| match error {
@@ -63,7 +63,7 @@ pub fn check(path: &Path) -> Result<Vec<Drift>, StoreError> {
     let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {
         let reason = format!("the file `{}` is damaged: {verdict}", path.display());
-        return Err(StoreError::Corrupt { reason });
+        return Err(PersistenceError::Corrupt { reason });
     }
     let expected = expected().map_err(said)?;
     Ok(compare(&expected, &describe(&connection).map_err(failed)?))

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// An error of opening a store, before it is translated.
 pub(super) enum OpenError {
     /// SQLite failed.
     Sqlite(rusqlite::Error),
     /// The store cannot be used.
-    Store(StoreError),
+    Store(PersistenceError),
 }
 
 impl From<rusqlite::Error> for OpenError {
@@ -24,16 +24,16 @@ impl From<rusqlite::Error> for OpenError {
 impl OpenError {
     /// Returns an error for a store that cannot be used, without a source.
     pub(super) fn unusable(message: String) -> Self {
-        Self::Store(StoreError::Unusable { message, source: None })
+        Self::Store(PersistenceError::Unusable { message, source: None })
     }
 }
 
 /// Returns the store error for a failure of SQLite to `action` the store at `path`. `wait` is the lock timeout.
-pub(super) fn sqlite_error(path: &Path, wait: Duration, action: &str, error: rusqlite::Error) -> StoreError {
+pub(super) fn sqlite_error(path: &Path, wait: Duration, action: &str, error: rusqlite::Error) -> PersistenceError {
     let path = path.display();
-    let unusable = |message: String, error| StoreError::Unusable { message, source: Some(Box::new(error)) };
+    let unusable = |message: String, error| PersistenceError::Unusable { message, source: Some(Box::new(error)) };
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Backend {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => PersistenceError::Backend {
             message: format!(
                 "waited {} s for another process that is writing to the store `{path}`; nothing was stored, try again when it is done",
                 wait.as_secs_f64()
@@ -54,7 +54,7 @@ pub(super) fn sqlite_error(path: &Path, wait: Duration, action: &str, error: rus
             error,
         ),
         Some(ErrorCode::NotADatabase) => unusable(of_another_kind(&path), error),
-        Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt {
+        Some(ErrorCode::DatabaseCorrupt) => PersistenceError::Corrupt {
             reason: format!(
                 "the file `{path}` is damaged ({error}); put a copy from before in its place, or save what can be read with `sqlite3 {path} .recover`"
             ),
@@ -62,7 +62,7 @@ pub(super) fn sqlite_error(path: &Path, wait: Duration, action: &str, error: rus
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             unusable(not_writable(&path), error)
         }
-        _ => StoreError::Backend {
+        _ => PersistenceError::Backend {
             message: format!("cannot {action} the store `{path}`"),
             transient: false,
             source: Box::new(error),

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// The device and inode of the file at a path; `None` if the file was not found or the system has no such numbers.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ impl FileIdentity {
     /// Checks that the file is still at `path`.
     ///
     /// # Errors
-    /// Returns [`StoreError::Unusable`] if it was deleted or replaced by another file.
-    pub(super) fn expect_there(&self, path: &Path) -> Result<(), StoreError> {
+    /// Returns [`PersistenceError::Unusable`] if it was deleted or replaced by another file.
+    pub(super) fn expect_there(&self, path: &Path) -> Result<(), PersistenceError> {
         if self.0.is_none() || Self::of(path) == *self {
             return Ok(());
         }
@@ -38,6 +38,6 @@ impl FileIdentity {
              lost; put the file back from a copy, or run the flow again",
             path.display()
         );
-        Err(StoreError::Unusable { message, source: None })
+        Err(PersistenceError::Unusable { message, source: None })
     }
 }

@@ -5,12 +5,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::rows::signed;
 use crate::event::FlowId;
 use crate::store::lease::{LeaseState, check_epoch};
-use crate::store::{Holder, Lease, StoreError, Takeover};
+use crate::store::{Holder, Lease, PersistenceError, Takeover};
 
 /// A failure of SQLite, or the reason why a lease was refused.
 pub(super) enum LeaseError {
     Sqlite(rusqlite::Error),
-    Store(StoreError),
+    Store(PersistenceError),
 }
 
 impl From<rusqlite::Error> for LeaseError {
@@ -19,8 +19,8 @@ impl From<rusqlite::Error> for LeaseError {
     }
 }
 
-impl From<StoreError> for LeaseError {
-    fn from(error: StoreError) -> Self {
+impl From<PersistenceError> for LeaseError {
+    fn from(error: PersistenceError) -> Self {
         Self::Store(error)
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn check(connection: &Connection, lease: &Lease, expected: u64) -> Re
 /// Checks that a run to which a caller without a lease appends has no lease holder.
 pub(super) fn refuse_if_held(connection: &Connection, flow_id: FlowId) -> Result<(), LeaseError> {
     match read(connection, flow_id)? {
-        Some(state) if !state.lapsed => Err(StoreError::Fenced { flow_id, holder: Some(state.holder) }.into()),
+        Some(state) if !state.lapsed => Err(PersistenceError::Fenced { flow_id, holder: Some(state.holder) }.into()),
         _ => Ok(()),
     }
 }
@@ -87,7 +87,7 @@ fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, 
     let Some((epoch, holder, released, last_event_type)) = found else {
         return Ok(None);
     };
-    let holder: Holder = serde_json::from_str(&holder).map_err(|error| StoreError::Corrupt {
+    let holder: Holder = serde_json::from_str(&holder).map_err(|error| PersistenceError::Corrupt {
         reason: format!("the holder of the lease of run {flow_id} cannot be read: {error}"),
     })?;
     // All writers of the file share memory, so they run on one machine.

@@ -31,8 +31,8 @@ use self::rows::{StoredEvent, insert, next_position, signed};
 use super::admit::{admit, admit_artifacts, now};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, RunFilter, StoreError, StoreSize,
-    StoredResult, Takeover, Writer,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PersistenceError, RunFilter,
+    StoreSize, StoredResult, Takeover, Writer,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -66,15 +66,15 @@ impl SqliteEventStore {
     /// schema that contains events until [`migrate`] upgrades it.
     ///
     /// # Errors
-    /// Returns [`StoreError::Unusable`] with advice if the path is a directory, cannot be written, is not a store of
-    /// this program, or has the schema of another release; [`StoreError::Corrupt`] if the file is damaged.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+    /// Returns [`PersistenceError::Unusable`] with advice if the path is a directory, cannot be written, is not a store of
+    /// this program, or has the schema of another release; [`PersistenceError::Corrupt`] if the file is damaged.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, PersistenceError> {
         Self::open_with_wait(path, WAIT)
     }
 
     /// Opens the store like [`open`](Self::open). `wait` is how long a writer waits for another process before it
     /// fails, 30 seconds by default.
-    pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, StoreError> {
+    pub fn open_with_wait(path: impl AsRef<Path>, wait: Duration) -> Result<Self, PersistenceError> {
         let (path, connection) = open::open(path.as_ref(), wait, Older::Refused)?;
         Ok(Self::on(path, wait, connection))
     }
@@ -88,7 +88,7 @@ impl SqliteEventStore {
     ///
     /// # Errors
     /// Fails like `open`.
-    pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+    pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, PersistenceError> {
         let path = path.as_ref();
         if !reading::is_kept_from_writing(path) {
             match Self::open(path) {
@@ -110,11 +110,11 @@ impl SqliteEventStore {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(&self, action: &str) -> impl Fn(rusqlite::Error) -> StoreError {
+    fn failed(&self, action: &str) -> impl Fn(rusqlite::Error) -> PersistenceError {
         move |error| sqlite_error(&self.path, self.wait, action, error)
     }
 
-    fn lease_failed(&self, error: LeaseError) -> StoreError {
+    fn lease_failed(&self, error: LeaseError) -> PersistenceError {
         match error {
             LeaseError::Sqlite(error) => self.failed("append to")(error),
             LeaseError::Store(error) => error,
@@ -123,7 +123,7 @@ impl SqliteEventStore {
 
     /// Returns up to `limit` events after `cursor`. SQLite serialises writers, so the order of `seq` is the commit
     /// order.
-    fn read_on(&self, cursor: Cursor, limit: usize) -> Result<Followed, StoreError> {
+    fn read_on(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
         let failed = self.failed("read");
         let connection = self.connection();
         let mut statement = connection
@@ -147,7 +147,7 @@ impl SqliteEventStore {
 }
 
 impl EventStore for SqliteEventStore {
-    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
         let failed = self.failed("append to");
@@ -161,14 +161,14 @@ impl EventStore for SqliteEventStore {
         admitted_by_lease.map_err(|error| self.lease_failed(error))?;
         let found = next_position(&transaction, flow_id).map_err(&failed)?;
         if found != expected {
-            return Err(StoreError::Conflict { flow_id, expected, found });
+            return Err(PersistenceError::Conflict { flow_id, expected, found });
         }
         insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
         transaction.commit().map_err(failed)?;
         self.place.expect_there(&self.path)
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, StoreError> {
+    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         let failed = self.failed("append to");
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
@@ -177,22 +177,22 @@ impl EventStore for SqliteEventStore {
         Ok(lease)
     }
 
-    fn release(&self, held: &Lease) -> Result<(), StoreError> {
+    fn release(&self, held: &Lease) -> Result<(), PersistenceError> {
         lease::release(&self.connection(), held).map_err(self.failed("append to"))
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         lease::holder(&self.connection(), flow_id).map_err(|error| match error {
             LeaseError::Sqlite(error) => self.failed("read")(error),
             LeaseError::Store(error) => error,
         })
     }
 
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, StoreError> {
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         poll(wait, || self.read_on(cursor, limit), Followed::has_events)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, StoreError> {
+    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         // No run reaches a position that exceeds SQLite's integers.
         let Ok(position) = signed(position) else { return Ok(None) };
         let stored = self
@@ -207,7 +207,7 @@ impl EventStore for SqliteEventStore {
         stored.map(StoredEvent::decode).transpose()
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, StoreError> {
+    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         let Ok(position) = signed(position) else { return Ok(Vec::new()) };
         let failed = self.failed("read");
         let connection = self.connection();
@@ -225,7 +225,7 @@ impl EventStore for SqliteEventStore {
         Ok(events)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, StoreError> {
+    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         let failed = self.failed("read");
         // The guard lives until the end of the statement: decoding, which hashes, is left to the next one.
         let first = artifacts::first_copy(&self.connection(), hash).map_err(&failed)?;
@@ -238,7 +238,7 @@ impl EventStore for SqliteEventStore {
         }
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, StoreError> {
+    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         if !prefix.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(Vec::new());
         }
@@ -256,12 +256,12 @@ impl EventStore for SqliteEventStore {
         let mut hashes = Vec::new();
         while let Some(row) = rows.next().map_err(&failed)? {
             let text: String = row.get(0).map_err(&failed)?;
-            hashes.push(text.parse().map_err(|error| StoreError::Corrupt { reason: format!("{error}") })?);
+            hashes.push(text.parse().map_err(|error| PersistenceError::Corrupt { reason: format!("{error}") })?);
         }
         Ok(hashes)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, StoreError> {
+    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         let (admitted, now) = (admit_artifacts(artifacts)?, now());
         let failed = self.failed("repair");
         let mut connection = self.connection();
@@ -274,7 +274,7 @@ impl EventStore for SqliteEventStore {
         Ok(repaired)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, StoreError> {
+    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
         let failed = self.failed("read");
         let connection = self.connection();
         let mut statement = connection
@@ -297,23 +297,33 @@ impl EventStore for SqliteEventStore {
         Ok(results)
     }
 
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize) -> Result<Vec<FlowSummary>, StoreError> {
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
         runs::listed(&self.connection(), filter, before, limit, self.failed("read"))
     }
 
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize) -> Result<Vec<FlowEvent>, StoreError> {
+    fn newest(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
         runs::newest(&self.connection(), flow, before, limit, self.failed("read"))
     }
 
-    fn size(&self) -> Result<StoreSize, StoreError> {
+    fn size(&self) -> Result<StoreSize, PersistenceError> {
         size::size(&self.connection()).map_err(self.failed("read"))
     }
 
-    fn largest(&self, limit: usize) -> Result<Largest, StoreError> {
+    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
         size::largest(&self.connection(), limit).map_err(self.failed("read"))
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, StoreError> {
+    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         let failed = self.failed("read");
         let connection = self.connection();
         let mut statement = connection
@@ -328,13 +338,14 @@ impl EventStore for SqliteEventStore {
         let mut runs = Vec::new();
         while let Some(row) = rows.next().map_err(&failed)? {
             let text: String = row.get(0).map_err(&failed)?;
-            let run = text.parse().map_err(|_| StoreError::Corrupt { reason: format!("a run is named `{text}`") })?;
+            let run =
+                text.parse().map_err(|_| PersistenceError::Corrupt { reason: format!("a run is named `{text}`") })?;
             runs.push(run);
         }
         Ok(runs)
     }
 
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, StoreError> {
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         next_position(&self.connection(), flow_id).map_err(self.failed("read"))
     }
 

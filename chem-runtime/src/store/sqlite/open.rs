@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{OpenError, not_writable, of_another_kind, sqlite_error};
 use super::schema::{bring_up_to_date, read_status, refuse_foreign};
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// How to treat a store that contains events and has an older schema. A store without events is always upgraded.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,12 +22,12 @@ pub(super) enum Older {
 
 /// Returns the connection to the store at `path`, ready for use, and the absolute path, so that a later change of the
 /// working directory has no effect.
-pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf, Connection), StoreError> {
+pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf, Connection), PersistenceError> {
     let path = std::path::absolute(path).map_err(|error| unusable("the path of the store is empty".into(), error))?;
     if path.is_dir() {
         let message =
             format!("the store `{0}` is a directory; name a file in it, such as `sqlite:{0}/store.db`", path.display());
-        return Err(StoreError::Unusable { message, source: None });
+        return Err(PersistenceError::Unusable { message, source: None });
     }
     refuse_other_kinds(&path)?;
     make_directory_of(&path)?;
@@ -42,7 +42,7 @@ pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf
 
 /// Refuses anything that is not a regular file, and files that are not SQLite databases, before creating files beside
 /// it.
-pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), PersistenceError> {
     // Opening a pipe would block until its other end is opened.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         let message = format!(
@@ -50,7 +50,7 @@ pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
              in memory with `--store memory:`",
             path.display()
         );
-        return Err(StoreError::Unusable { message, source: None });
+        return Err(PersistenceError::Unusable { message, source: None });
     }
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut start = Vec::new();
@@ -59,10 +59,10 @@ pub(super) fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
     if start.is_empty() || start == MAGIC {
         return Ok(());
     }
-    Err(StoreError::Unusable { message: of_another_kind(&path.display()), source: None })
+    Err(PersistenceError::Unusable { message: of_another_kind(&path.display()), source: None })
 }
 
-fn make_directory_of(path: &Path) -> Result<(), StoreError> {
+fn make_directory_of(path: &Path) -> Result<(), PersistenceError> {
     let Some(directory) = path.parent().filter(|directory| !directory.is_dir()) else {
         return Ok(());
     };
@@ -91,7 +91,7 @@ struct Lock {
 
 impl Lock {
     /// Acquires the lock beside the store at `path`.
-    fn take(path: &Path, wait: Duration) -> Result<Self, StoreError> {
+    fn take(path: &Path, wait: Duration) -> Result<Self, PersistenceError> {
         let beside = beside(path, ".lock");
         let is_new = !beside.exists();
         let opened = private(OpenOptions::new().create(true).append(true)).open(&beside);
@@ -110,14 +110,14 @@ impl Lock {
     }
 }
 
-fn wait_for(file: &File, path: &Path, wait: Duration) -> Result<(), StoreError> {
+fn wait_for(file: &File, path: &Path, wait: Duration) -> Result<(), PersistenceError> {
     let begun = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if begun.elapsed() < wait => std::thread::sleep(Duration::from_millis(5)),
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Backend {
+                return Err(PersistenceError::Backend {
                     message: format!(
                         "waited {} s for another process that is opening the store `{}`; try again when it is done",
                         wait.as_secs_f64(),
@@ -203,6 +203,6 @@ fn refuse_older(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     )))
 }
 
-fn unusable(message: String, error: std::io::Error) -> StoreError {
-    StoreError::Unusable { message, source: Some(Box::new(error)) }
+fn unusable(message: String, error: std::io::Error) -> PersistenceError {
+    PersistenceError::Unusable { message, source: Some(Box::new(error)) }
 }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::error::{OpenError, sqlite_error};
 use super::open::{beside, refuse_other_kinds};
 use super::schema::{read_status, refuse_foreign};
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// Returns whether there is a file at `path` that this user cannot write.
 pub(super) fn is_kept_from_writing(path: &Path) -> bool {
@@ -22,8 +22,8 @@ pub(super) fn is_kept_from_writing(path: &Path) -> bool {
 
 /// Returns whether a store could not be opened because the files that a writer creates beside it are not permitted or
 /// do not fit on the disk.
-pub(super) fn was_kept_from_writing(error: &StoreError) -> bool {
-    let StoreError::Unusable { source: Some(source), .. } = error else { return false };
+pub(super) fn was_kept_from_writing(error: &PersistenceError) -> bool {
+    let PersistenceError::Unusable { source: Some(source), .. } = error else { return false };
     source.downcast_ref().is_some_and(is_refusal) || source.downcast_ref().is_some_and(has_no_room)
 }
 
@@ -45,7 +45,7 @@ fn has_no_room(error: &rusqlite::Error) -> bool {
 }
 
 /// Returns a connection that writes nothing to the store at `path`, and the absolute path.
-pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<(PathBuf, Connection), StoreError> {
+pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<(PathBuf, Connection), PersistenceError> {
     let said = |error| match error {
         OpenError::Store(error) => error,
         OpenError::Sqlite(error) => sqlite_error(path, wait, "read", error),
@@ -60,7 +60,7 @@ pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<(PathBuf, 
                 path.display()
             )
         });
-        return Err(StoreError::Unusable { message, source: None });
+        return Err(PersistenceError::Unusable { message, source: None });
     }
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Ok((path, connection))

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::artifacts;
 use crate::event::{EventAddress, EventError, FlowEvent, FlowEventKind, FlowId};
 use crate::store::admit::{Admitted, now};
-use crate::store::{StoreError, StoredResult};
+use crate::store::{PersistenceError, StoredResult};
 
 /// Returns the position of a run's next event.
 pub(super) fn next_position(connection: &Connection, flow_id: FlowId) -> rusqlite::Result<u64> {
@@ -63,9 +63,9 @@ impl StoredEvent {
     }
 
     /// Returns the event, or an error that names the event that cannot be read.
-    pub(super) fn decode(self) -> Result<FlowEvent, StoreError> {
+    pub(super) fn decode(self) -> Result<FlowEvent, PersistenceError> {
         let Self { seq, flow_id, position, ts, event_type, payload } = self;
-        let corrupt = |what: &str, found: &str| StoreError::Corrupt {
+        let corrupt = |what: &str, found: &str| PersistenceError::Corrupt {
             reason: format!("event {position} of run `{flow_id}` has `{found}` as its {what}"),
         };
         let run: FlowId = flow_id.parse().map_err(|_| corrupt("run", &flow_id))?;
@@ -73,7 +73,7 @@ impl StoredEvent {
         let kind = str::from_utf8(&payload)
             .map_err(|error| EventError::Malformed { event_type: event_type.clone(), reason: error.to_string() })
             .and_then(|payload| FlowEventKind::from_stored(&event_type, payload))
-            .map_err(|source| StoreError::Event { flow_id: run, position, source })?;
+            .map_err(|source| PersistenceError::Event { flow_id: run, position, source })?;
         Ok(FlowEvent { seq, flow_id: run, position, ts, kind })
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::rows::{StoredEvent, signed};
 use crate::event::{FlowEvent, FlowEventKind};
 use crate::flow::FlowStatus;
-use crate::store::{FlowSummary, RunFilter, StoreError};
+use crate::store::{FlowSummary, PersistenceError, RunFilter};
 
 /// Selects all runs, through the index of first events.
 const OF_ALL: &str = "?2 IS NULL";
@@ -53,8 +53,8 @@ pub(super) fn newest(
     flow: Option<&str>,
     before: Option<u64>,
     limit: usize,
-    failed: impl Fn(rusqlite::Error) -> StoreError,
-) -> Result<Vec<FlowEvent>, StoreError> {
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Vec<FlowEvent>, PersistenceError> {
     let of = if flow.is_some() { OF_FLOW } else { OF_ALL };
     let mut statement = connection.prepare_cached(&beginnings(of)).map_err(&failed)?;
     let mut rows = statement.query(params![number_before(before), flow, at_most(limit)]).map_err(&failed)?;
@@ -71,8 +71,8 @@ pub(super) fn listed(
     filter: &RunFilter,
     before: Option<u64>,
     limit: usize,
-    failed: impl Fn(rusqlite::Error) -> StoreError,
-) -> Result<Vec<FlowSummary>, StoreError> {
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Vec<FlowSummary>, PersistenceError> {
     let of = if filter.flow.is_some() { OF_FLOW } else { OF_ALL };
     let mut statement = connection.prepare_cached(&runs(of)).map_err(&failed)?;
     // All times have the same length and zone, so the order of their texts is chronological.

@@ -8,7 +8,7 @@ use refinery::Migration;
 use rusqlite::Connection;
 
 use super::error::OpenError;
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 use crate::store::schema::SchemaStatus;
 
 mod embedded {
@@ -50,7 +50,7 @@ fn apply(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
             Some(rusqlite::Error::SqliteFailure(code, message)) => {
                 Err(rusqlite::Error::SqliteFailure(*code, message.clone()).into())
             }
-            _ => Err(OpenError::Store(StoreError::Unusable {
+            _ => Err(OpenError::Store(PersistenceError::Unusable {
                 message: format!("the schema of the store `{}` cannot be brought up to date", path.display()),
                 source: Some(Box::new(error)),
             })),
@@ -64,7 +64,7 @@ pub(super) fn read_status(path: &Path, connection: &Connection) -> Result<Schema
     let applied = applied(path, connection)?;
     let obstacle = match check(path, runner.get_migrations(), &applied) {
         Ok(()) => None,
-        Err(OpenError::Store(StoreError::Unusable { message, .. })) => Some(message),
+        Err(OpenError::Store(PersistenceError::Unusable { message, .. })) => Some(message),
         Err(error) => return Err(error),
     };
     let has_events = connection.table_exists(None, "event_log")?
@@ -128,7 +128,7 @@ fn applied(path: &Path, connection: &Connection) -> Result<BTreeMap<i64, (String
         let applied_on: String = row.get(3)?;
         // Refinery panics on a time that it cannot parse.
         if applied_on.parse::<Timestamp>().is_err() {
-            return Err(OpenError::Store(StoreError::Corrupt {
+            return Err(OpenError::Store(PersistenceError::Corrupt {
                 reason: format!("the list of migrations in `{}` has `{applied_on}` as a time", path.display()),
             }));
         }

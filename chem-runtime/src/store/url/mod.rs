@@ -14,7 +14,7 @@ pub use self::postgres::PostgresUrl;
 #[cfg(feature = "postgres")]
 pub(super) use self::postgres::{Parameter, may_be_port};
 use super::sqlite::SqliteEventStore;
-use super::{EventStore, InMemoryEventStore, StoreError};
+use super::{EventStore, InMemoryEventStore, PersistenceError};
 
 /// The default store of the command line.
 const DEFAULT: &str = ".chem/store.db";
@@ -73,8 +73,8 @@ impl StoreUrl {
 /// Opens the store at `url`. Creates it if it is missing and its kind can be created.
 ///
 /// # Errors
-/// Returns [`StoreError::Unusable`] with the problem and how to fix it.
-pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
+/// Returns [`PersistenceError::Unusable`] with the problem and how to fix it.
+pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(Arc::new(InMemoryEventStore::new())),
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteEventStore::open(path)?)),
@@ -88,11 +88,11 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
 /// Opens the store at `url` without creating it.
 ///
 /// # Errors
-/// Returns [`StoreError::Absent`] if there is no store; otherwise fails like [`open`].
-pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
+/// Returns [`PersistenceError::Absent`] if there is no store; otherwise fails like [`open`].
+pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceError> {
     match url {
         StoreUrl::Sqlite(path) if !path.exists() => {
-            Err(StoreError::Absent { place: format!("at `{}`", path.display()) })
+            Err(PersistenceError::Absent { place: format!("at `{}`", path.display()) })
         }
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::PgEventStore::open_existing(url)?)),
@@ -104,7 +104,7 @@ pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> 
 ///
 /// # Errors
 /// Fails like [`open_existing`].
-pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
+pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceError> {
     match url {
         StoreUrl::Sqlite(path) if path.exists() => Ok(Arc::new(SqliteEventStore::open_to_read(path)?)),
         #[cfg(feature = "postgres")]
@@ -114,11 +114,11 @@ pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, StoreError> {
 }
 
 #[cfg(not(feature = "postgres"))]
-pub(super) fn no_postgres(url: &StoreUrl) -> StoreError {
+pub(super) fn no_postgres(url: &StoreUrl) -> PersistenceError {
     let message = format!(
         "this build has no PostgreSQL support, and the store is `{url}`; use a build that has it, or another store"
     );
-    StoreError::Unusable { message, source: None }
+    PersistenceError::Unusable { message, source: None }
 }
 
 impl FromStr for StoreUrl {

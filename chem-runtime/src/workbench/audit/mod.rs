@@ -14,7 +14,7 @@ use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, OutputRef, St
 use crate::fingerprint::{ArtifactHash, CacheKey};
 use crate::flow::{FlowInstance, StepIdentity, evolve};
 use crate::step::{CancelToken, Registry};
-use crate::store::{Cursor, ErrorClass, EventStore, StoreError};
+use crate::store::{Cursor, ErrorClass, EventStore, PersistenceError};
 
 /// The number of events that are read at once.
 const PAGE: usize = 1_000;
@@ -126,7 +126,7 @@ impl Auditor<'_> {
                     followed.events.iter().try_for_each(|event| self.event(event))?;
                     cursor = followed.cursor;
                 }
-                Err(StoreError::Unreadable(unreadable)) => {
+                Err(PersistenceError::Unreadable(unreadable)) => {
                     self.unreadable(unreadable.error());
                     cursor = unreadable.after();
                 }
@@ -138,9 +138,9 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn unreadable(&mut self, error: &StoreError) {
+    fn unreadable(&mut self, error: &PersistenceError) {
         let event = match error {
-            StoreError::Event { flow_id, position, .. } => {
+            PersistenceError::Event { flow_id, position, .. } => {
                 Some(EventAddress { flow_id: *flow_id, position: *position })
             }
             _ => None,
@@ -152,7 +152,7 @@ impl Auditor<'_> {
         self.audit.findings.push(Finding { kind: FindingKind::Unreadable, event, reason });
     }
 
-    fn event(&mut self, event: &FlowEvent) -> Result<(), StoreError> {
+    fn event(&mut self, event: &FlowEvent) -> Result<(), PersistenceError> {
         let (flow_id, position) = (event.flow_id, event.position);
         let address = EventAddress { flow_id, position };
         let progress =
@@ -189,7 +189,7 @@ impl Auditor<'_> {
         address: EventAddress,
         kind: &FlowEventKind,
         after: &FlowInstance,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), PersistenceError> {
         let started = |index: usize| after.steps().get(index).and_then(|step| step.started.as_ref());
         match kind {
             FlowEventKind::StepStarted(started) => self.need(address, started.inputs.values().copied()),
@@ -237,7 +237,7 @@ impl Auditor<'_> {
     }
 
     /// Returns why the event that a reused step names as its source does not match it; `None` if it does.
-    fn misfit_of(&self, reused: &StepReused, key: Option<CacheKey>) -> Result<Option<String>, StoreError> {
+    fn misfit_of(&self, reused: &StepReused, key: Option<CacheKey>) -> Result<Option<String>, PersistenceError> {
         let EventAddress { flow_id, position } = reused.source;
         let source = format!("event {position} of run {flow_id}, the source of its result,");
         let found = match self.store.event(flow_id, position) {
@@ -277,7 +277,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn artifact(&mut self, hash: ArtifactHash) -> Result<(), StoreError> {
+    fn artifact(&mut self, hash: ArtifactHash) -> Result<(), PersistenceError> {
         let needed = self.needed.get(&hash).copied();
         let reason = match self.store.artifact(hash) {
             Ok(Some(artifact)) => {

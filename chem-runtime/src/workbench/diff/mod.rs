@@ -18,7 +18,7 @@ use crate::artifact::{ArtifactSource, TableRoot};
 use crate::event::{FlowId, OutputRef};
 use crate::fingerprint::{ArtifactHash, Fingerprint};
 use crate::flow::FlowStatus;
-use crate::store::StoreError;
+use crate::store::PersistenceError;
 
 /// The comparison of two flows, `before` and `after`.
 #[derive(Debug, Clone, PartialEq)]
@@ -218,7 +218,7 @@ fn compare(source: &dyn ArtifactSource, was: ArtifactHash, is: ArtifactHash) -> 
         };
         Ok(Change::Value { path, before, after })
     };
-    read().or_else(|error| Ok(Change::Unreadable(StoreError::behind(error)?.to_string())))
+    read().or_else(|error| Ok(Change::Unreadable(PersistenceError::behind(error)?.to_string())))
 }
 
 /// Converts a row to a JSON object.

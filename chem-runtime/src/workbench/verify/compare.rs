@@ -10,7 +10,7 @@ use crate::artifact::{Artifact, ArtifactError, ArtifactSource, TableRoot};
 use crate::event::OutputRef;
 use crate::fingerprint::ArtifactHash;
 use crate::step::StepOutput;
-use crate::store::{EventStore, StoreError, StoredArtifacts};
+use crate::store::{EventStore, PersistenceError, StoredArtifacts};
 use crate::workbench::tables::{Row, column_name, first_difference};
 
 /// The result of a comparison.
@@ -31,7 +31,7 @@ pub(super) fn outputs(
     was: &[OutputRef],
     is: &[StepOutput],
     tolerances: &Tolerances,
-) -> Result<Compared, StoreError> {
+) -> Result<Compared, PersistenceError> {
     let before: Vec<String> = was.iter().map(|output| output.name.clone()).collect();
     let after: Vec<String> = is.iter().map(|output| output.name.to_owned()).collect();
     if before != after {
@@ -49,7 +49,7 @@ pub(super) fn outputs(
             Ok(None) => continue,
             Ok(Some(place)) => place,
             Err(error) => {
-                let error = StoreError::behind(error)?;
+                let error = PersistenceError::behind(error)?;
                 return Ok(Compared::Unreadable(format!("its recorded output cannot be read: {error}")));
             }
         };

@@ -1,7 +1,7 @@
 //! The effects of an append.
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered, one_of_each, signal};
 use chem_tests::stores::Backend;
 
@@ -28,7 +28,7 @@ pub(super) fn a_wrong_position_is_a_conflict_and_stores_nothing(backend: &dyn Ba
         for wrong in [0, 1, 2, 3, 4, u64::MAX].into_iter().filter(|wrong| *wrong != next) {
             let error = store.append(flow_id, wrong, &[finished([artifact(1)]), numbered(9)]).unwrap_err();
             assert_eq!(error.class(), ErrorClass::Conflict);
-            let StoreError::Conflict { flow_id: run, expected, found } = error else { panic!("{error:?}") };
+            let PersistenceError::Conflict { flow_id: run, expected, found } = error else { panic!("{error:?}") };
             assert_eq!((run, expected, found), (flow_id, wrong, next));
         }
         assert_eq!(everything(&store), before);
@@ -42,7 +42,7 @@ pub(super) fn an_empty_batch_stores_nothing(backend: &dyn Backend) {
     assert_eq!(store.flows().unwrap(), []);
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
     store.append(flow_id, 1, &[]).unwrap();
-    assert!(matches!(store.append(flow_id, 0, &[]), Err(StoreError::Conflict { found: 1, .. })));
+    assert!(matches!(store.append(flow_id, 0, &[]), Err(PersistenceError::Conflict { found: 1, .. })));
     assert_eq!(store.list(flow_id).unwrap().len(), 1);
 }
 

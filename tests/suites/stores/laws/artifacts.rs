@@ -2,7 +2,7 @@
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, hash, numbered, signal};
 use chem_tests::stores::{Backend, Tampering};
 use serde_json::json;
@@ -139,7 +139,7 @@ pub(super) fn a_repair_stores_what_has_no_sound_copy_and_nothing_else(backend: &
     assert_eq!(store.repair(&[artifact(3)]).unwrap(), 1);
     assert_eq!(store.artifact(artifact(3).hash()).unwrap(), Some(artifact(3)));
     let unstorable = artifact(4).with_metadata(json!("\0"));
-    assert!(matches!(store.repair(&[unstorable]), Err(StoreError::RefusedArtifact { .. })));
+    assert!(matches!(store.repair(&[unstorable]), Err(PersistenceError::RefusedArtifact { .. })));
 }
 
 pub(super) fn a_large_append_repairs_too(backend: &dyn Backend) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{EventStore, StoreError};
+use chem_runtime::store::{EventStore, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::stores::Backend;
 
@@ -49,7 +49,7 @@ fn append_until_won(store: &dyn EventStore, flow_id: FlowId, writer: u64) -> Vec
                 won.push((writer, next));
                 next += 1;
             }
-            Err(StoreError::Conflict { found, .. }) => {
+            Err(PersistenceError::Conflict { found, .. }) => {
                 assert!(found > next, "a conflict at {next} says {found}");
                 next = found;
             }
@@ -93,7 +93,7 @@ pub(super) fn two_openings_of_one_store_see_each_other(backend: &dyn Backend) {
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
     assert_eq!(other.list(flow_id).unwrap(), store.list(flow_id).unwrap());
     other.append(flow_id, 1, &[finished([artifact(1)])]).unwrap();
-    assert!(matches!(store.append(flow_id, 1, &[numbered(9)]), Err(StoreError::Conflict { found: 2, .. })));
+    assert!(matches!(store.append(flow_id, 1, &[numbered(9)]), Err(PersistenceError::Conflict { found: 2, .. })));
     assert_eq!(store.artifact(artifact(1).hash()).unwrap(), Some(artifact(1)));
     assert_eq!(store.flows().unwrap(), other.flows().unwrap());
 }

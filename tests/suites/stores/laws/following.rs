@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chem_runtime::event::{FlowEvent, FlowId};
-use chem_runtime::store::{Cursor, ErrorClass, EventStore, Follower, RunFollower, StoreError};
+use chem_runtime::store::{Cursor, ErrorClass, EventStore, Follower, PersistenceError, RunFollower};
 use chem_tests::events::{artifact, finished, numbered, one_of_each};
 use chem_tests::stores::{Backend, Tampering};
 
@@ -109,14 +109,14 @@ pub(super) fn an_event_that_cannot_be_read_keeps_no_other_from_its_readers(backe
                 cursor = followed.cursor;
                 read.extend(followed.events);
             }
-            Err(StoreError::Unreadable(unreadable)) => {
-                let StoreError::Event { flow_id: run, position, .. } = unreadable.error() else {
+            Err(PersistenceError::Unreadable(unreadable)) => {
+                let PersistenceError::Event { flow_id: run, position, .. } = unreadable.error() else {
                     panic!("{unreadable:?}")
                 };
                 assert_eq!(*run, flow_id);
                 assert!(unreadable.to_string().contains(&format!("event {position} of run {flow_id}")), "{unreadable}");
                 // A reader that does not advance past it gets the same error again.
-                assert!(matches!(store.follow(cursor, 1, wait), Err(StoreError::Unreadable(_))));
+                assert!(matches!(store.follow(cursor, 1, wait), Err(PersistenceError::Unreadable(_))));
                 named.push(*position);
                 cursor = unreadable.after().to_string().parse().unwrap();
             }

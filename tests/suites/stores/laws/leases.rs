@@ -1,7 +1,7 @@
 //! Leases: which process may write a run.
 
 use chem_runtime::event::{FlowEventKind, FlowId, StepFailed};
-use chem_runtime::store::{ErrorClass, EventStore as _, Holder, Lease, StoreError, Takeover};
+use chem_runtime::store::{ErrorClass, EventStore as _, Holder, Lease, PersistenceError, Takeover};
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::stores::Backend;
 
@@ -24,7 +24,7 @@ pub(super) fn the_first_append_takes_the_lease_of_a_new_run(backend: &dyn Backen
     store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
     let error = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Conflict);
-    assert!(matches!(&error, StoreError::Held { holder, .. } if *holder == far_away()), "{error:?}");
+    assert!(matches!(&error, PersistenceError::Held { holder, .. } if *holder == far_away()), "{error:?}");
     assert!(error.to_string().contains("process 7 on far"), "{error}");
 }
 
@@ -50,14 +50,14 @@ pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &d
     let before = everything(&store);
     let error = store.append_as((&zombie).into(), 1, &[finished([artifact(1)])]).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Conflict);
-    let StoreError::Fenced { flow_id: run, holder } = error else { panic!("{error:?}") };
+    let PersistenceError::Fenced { flow_id: run, holder } = error else { panic!("{error:?}") };
     assert_eq!((run, holder), (flow_id, Some(Holder::this_process())));
     assert_eq!(everything(&store), before);
 
     store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
     // The lease is checked before the position.
-    assert!(matches!(store.append_as((&zombie).into(), 0, &[numbered(9)]), Err(StoreError::Fenced { .. })));
-    assert!(matches!(store.append_as((&lease).into(), 0, &[numbered(9)]), Err(StoreError::Conflict { .. })));
+    assert!(matches!(store.append_as((&zombie).into(), 0, &[numbered(9)]), Err(PersistenceError::Fenced { .. })));
+    assert!(matches!(store.append_as((&lease).into(), 0, &[numbered(9)]), Err(PersistenceError::Conflict { .. })));
     assert_eq!(store.list(flow_id).unwrap().len(), 2);
 }
 
@@ -76,7 +76,7 @@ pub(super) fn a_run_that_was_let_go_is_free(backend: &dyn Backend) {
     let next = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
     // Releasing a lease that another holder has acquired since has no effect.
     store.release(&lease).unwrap();
-    assert!(matches!(store.lease(flow_id, &far_away(), Takeover::IfFree), Err(StoreError::Held { .. })));
+    assert!(matches!(store.lease(flow_id, &far_away(), Takeover::IfFree), Err(PersistenceError::Held { .. })));
     store.append_as((&next).into(), 1, &[numbered(1)]).unwrap();
 }
 
@@ -127,11 +127,14 @@ pub(super) fn of_many_who_take_a_run_the_last_one_has_it(backend: &dyn Backend) 
 pub(super) fn a_lease_that_no_store_gave_is_none(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let invented = Lease { epoch: 5, ..Lease::of_new_run(flow_id, far_away()) };
-    assert!(matches!(store.append_as((&invented).into(), 0, &[numbered(0)]), Err(StoreError::Fenced { .. })));
+    assert!(matches!(store.append_as((&invented).into(), 0, &[numbered(0)]), Err(PersistenceError::Fenced { .. })));
     // A lease for a new run is not valid for a run that began without one.
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
     let late = Lease::of_new_run(flow_id, far_away());
-    assert!(matches!(store.append_as((&late).into(), 1, &[numbered(1)]), Err(StoreError::Fenced { holder: None, .. })));
+    assert!(matches!(
+        store.append_as((&late).into(), 1, &[numbered(1)]),
+        Err(PersistenceError::Fenced { holder: None, .. })
+    ));
 }
 
 pub(super) fn an_append_without_a_lease_is_refused_while_the_run_is_held(backend: &dyn Backend) {
@@ -140,7 +143,10 @@ pub(super) fn an_append_without_a_lease_is_refused_while_the_run_is_held(backend
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
     let before = everything(&store);
     let error = store.append(flow_id, 1, &[numbered(1)]).unwrap_err();
-    assert!(matches!(&error, StoreError::Fenced { holder: Some(holder), .. } if *holder == far_away()), "{error:?}");
+    assert!(
+        matches!(&error, PersistenceError::Fenced { holder: Some(holder), .. } if *holder == far_away()),
+        "{error:?}"
+    );
     assert_eq!(everything(&store), before);
     store.release(&lease).unwrap();
     store.append(flow_id, 1, &[numbered(1)]).unwrap();

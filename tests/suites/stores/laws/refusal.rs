@@ -3,7 +3,7 @@
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
 use chem_runtime::fingerprint::{CanonicalError, MAX_DEPTH};
-use chem_runtime::store::{ErrorClass, EventStore as _, NewEvent, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, NewEvent, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::stores::Backend;
 use chem_tests::values::nested;
@@ -30,7 +30,7 @@ pub(super) fn a_value_that_cannot_be_stored_is_refused_with_its_path(backend: &d
     for (data, why) in refused() {
         let error = store.append_kind(flow_id, signal(data)).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Permanent);
-        let StoreError::Refused { flow_id: run, event_type, source } = error else { panic!("{error:?}") };
+        let PersistenceError::Refused { flow_id: run, event_type, source } = error else { panic!("{error:?}") };
         assert_eq!((run, event_type, source), (flow_id, "stepsignal", why));
     }
     assert_eq!(store.flows().unwrap(), []);
@@ -44,7 +44,7 @@ pub(super) fn a_refused_event_takes_its_batch_with_it(backend: &dyn Backend) {
     let before = everything(&store);
     for (data, _) in refused() {
         let batch = [numbered(1), finished([artifact(1)]), signal(data).into()];
-        assert!(matches!(store.append(flow_id, 1, &batch), Err(StoreError::Refused { .. })));
+        assert!(matches!(store.append(flow_id, 1, &batch), Err(PersistenceError::Refused { .. })));
     }
     assert_eq!(everything(&store), before);
 }
@@ -55,14 +55,14 @@ pub(super) fn metadata_that_cannot_be_stored_is_refused(backend: &dyn Backend) {
         let noted = artifact(1).with_metadata(metadata);
         let error = store.append(flow_id, 0, &[finished([noted.clone()])]).unwrap_err();
         assert!(
-            matches!(error, StoreError::RefusedArtifact { hash, part: "metadata", .. } if hash == noted.hash()),
+            matches!(error, PersistenceError::RefusedArtifact { hash, part: "metadata", .. } if hash == noted.hash()),
             "{error:?}"
         );
     }
     let kind = Artifact::new("no\0te", &json!(1)).unwrap();
     let event = NewEvent { kind: signal(1), artifacts: vec![kind] };
     let error = store.append(flow_id, 0, &[event]).unwrap_err();
-    assert!(matches!(error, StoreError::RefusedArtifact { part: "kind", .. }), "{error:?}");
+    assert!(matches!(error, PersistenceError::RefusedArtifact { part: "kind", .. }), "{error:?}");
     assert_eq!(store.flows().unwrap(), []);
     assert_eq!(store.artifacts_with_prefix("", 9).unwrap(), []);
 }
@@ -70,5 +70,5 @@ pub(super) fn metadata_that_cannot_be_stored_is_refused(backend: &dyn Backend) {
 pub(super) fn refusal_comes_before_conflict(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let error = store.append(flow_id, 5, &[signal("\0").into()]).unwrap_err();
-    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    assert!(matches!(error, PersistenceError::Refused { .. }), "{error:?}");
 }

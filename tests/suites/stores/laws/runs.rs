@@ -187,7 +187,7 @@ pub(super) fn a_page_of_runs_reads_no_run_that_is_not_on_it(backend: &dyn Backen
     }
     let page = |filter: &RunFilter, before, limit| {
         let page = store.runs(filter, before, limit)?;
-        Ok::<_, chem_runtime::store::StoreError>(page.iter().map(FlowSummary::flow_id).collect::<Vec<_>>())
+        Ok::<_, chem_runtime::store::PersistenceError>(page.iter().map(FlowSummary::flow_id).collect::<Vec<_>>())
     };
     let all = RunFilter::default();
     assert_eq!(page(&all, None, 3).unwrap(), [runs[5], runs[4], runs[3]]);

@@ -2,7 +2,7 @@
 
 use chem_runtime::artifact::ArtifactError;
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 
 use super::{Place, told};
@@ -98,7 +98,9 @@ fn an_artifact_that_was_changed_by_force_is_named() {
         force(change).unwrap();
         let error = place.open().unwrap().artifact(hash).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Corrupt);
-        assert!(matches!(&error, StoreError::Artifact(ArtifactError::Corrupt { hash: named, .. }) if *named == hash));
+        assert!(
+            matches!(&error, PersistenceError::Artifact(ArtifactError::Corrupt { hash: named, .. }) if *named == hash)
+        );
         assert!(told(&error).contains(&hash.to_string()), "{}", told(&error));
     }
 }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{ErrorClass, EventStore as _, StoreError};
+use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 
 use super::{Place, told};
 
 #[track_caller]
-fn refused(path: &Path, words: &str) -> StoreError {
+fn refused(path: &Path, words: &str) -> PersistenceError {
     let error = SqliteEventStore::open(path).expect_err("the store was opened");
     let told = told(&error);
     assert!(told.contains(words), "{told}");
@@ -50,7 +50,7 @@ fn a_place_below_a_file_is_no_place() {
     let below = place.path().join("store.db");
     let error = SqliteEventStore::open(&below).unwrap_err();
     assert!(told(&error).contains("cannot make the directory"), "{}", told(&error));
-    assert!(matches!(SqliteEventStore::open(""), Err(StoreError::Unusable { .. })));
+    assert!(matches!(SqliteEventStore::open(""), Err(PersistenceError::Unusable { .. })));
 }
 
 #[test]

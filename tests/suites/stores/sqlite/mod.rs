@@ -7,7 +7,7 @@ mod released;
 
 use std::path::PathBuf;
 
-use chem_runtime::store::StoreError;
+use chem_runtime::store::PersistenceError;
 use chem_runtime::store::sqlite::SqliteEventStore;
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ impl Place {
         self.directory.path().join("store.db")
     }
 
-    fn open(&self) -> Result<SqliteEventStore, StoreError> {
+    fn open(&self) -> Result<SqliteEventStore, PersistenceError> {
         SqliteEventStore::open(self.path())
     }
 
@@ -44,7 +44,7 @@ impl Place {
 }
 
 /// Returns the message of an error with its causes.
-fn told(error: &StoreError) -> String {
+fn told(error: &PersistenceError) -> String {
     let mut told = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -8,7 +8,7 @@ use chem_runtime::event::FlowId;
 use chem_runtime::store::sqlite::SqliteEventStore;
 use chem_runtime::store::{ErrorClass, EventStore as _};
 #[cfg(target_os = "linux")]
-use chem_runtime::store::{Holder, Lease, StoreError, Takeover};
+use chem_runtime::store::{Holder, Lease, PersistenceError, Takeover};
 use chem_tests::events::numbered;
 
 use super::Place;
@@ -71,7 +71,7 @@ fn a_run_whose_machine_was_started_anew_is_free_and_one_of_another_container_is_
     let other = |place: String| Holder { place, pid: 1, ..me.clone() };
     let hidden = Lease::of_new_run(flow_id, other(format!("{start}/pid:[1]")));
     store.append_as((&hidden).into(), 0, &[numbered(0)]).unwrap();
-    assert!(matches!(store.lease(flow_id, &me, Takeover::IfFree), Err(StoreError::Held { .. })));
+    assert!(matches!(store.lease(flow_id, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
     store.lease(flow_id, &other("0000/pid:[1]".into()), Takeover::Always).unwrap();
     assert_eq!(store.lease(flow_id, &me, Takeover::IfFree).unwrap().epoch, 3);
 }

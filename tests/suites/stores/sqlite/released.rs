@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chem_runtime::store::schema::{check, migrate};
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore as _, StoreError, StoreUrl};
+use chem_runtime::store::{EventStore as _, PersistenceError, StoreUrl};
 use chem_tests::released::{RUNS, SQLITE_V2, still_works};
 
 use super::{Place, told};
@@ -68,7 +68,7 @@ fn a_store_of_version_2_is_left_to_those_who_use_it_until_somebody_migrates_it()
     let before = std::fs::read(place.path()).unwrap();
     for opened in [place.open(), SqliteEventStore::open_to_read(place.path())] {
         let error = opened.expect_err("the store was opened");
-        assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+        assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
         let told = told(&error);
         assert!(
             told.contains("has version 2, and this program needs 6") && told.contains("`chem store migrate`"),
