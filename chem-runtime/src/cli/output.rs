@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_told_in_its_unit_and_a_negative_one_is_not_known() {
+    fn a_duration_has_a_unit_and_a_negative_one_is_not_known() {
         let told = |milliseconds| seconds(SignedDuration::from_millis(milliseconds));
         assert_eq!(
             [0, 900, 59_900, 61_000, 7_260_000].map(told),

@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_is_asked_and_a_debug_build_is_told_otherwise() {
+    fn a_release_is_asked_and_a_debug_build_has_to_be_silenced() {
         for (is_debug, variable, expected) in [
             (true, None, true),
             (false, None, false),

@@ -185,7 +185,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_process_of_an_earlier_start_is_told_from_one_of_another_container() {
+    fn a_process_of_an_earlier_start_differs_from_one_of_another_container() {
         let me = Holder::this_process();
         let (start, _) = me.place.split_once('/').unwrap();
         let before = Holder { place: "0000/pid:[1]".into(), ..me.clone() };
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_in_hand_is_free_for_nobody_but_its_holder_until_that_is_gone_or_done() {
+    fn a_held_run_is_free_only_for_its_holder_until_that_is_gone_or_done() {
         let (flow_id, me) = (FlowId::new(), Holder::this_process());
         let other = Holder { place: "elsewhere".into(), ..me.clone() };
         let held = LeaseState { epoch: 3, holder: other.clone(), lapsed: false, last_event_type: None };

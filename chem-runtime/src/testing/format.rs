@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_on_a_line_stands_on_one_and_nothing_is_lost() {
+    fn what_fits_on_a_line_is_on_one_and_nothing_is_lost() {
         let long = "x\"\\, {[".repeat(20);
         let value = json!({"a": [1, {"b": []}], "c,\"": {"d": long, "e": [[1.5, null], [true, long]]}});
         let mut text = String::new();

@@ -79,7 +79,7 @@ impl<'a> Pairing<'a> {
         let mut removed = self.removed.clone();
         for step in &self.added {
             let uses = |step: &Step| format!("`{}` (`{}`)", step.id(), step.recorded.uses);
-            match removed.iter().position(|was| self.stand_alike(was, step)) {
+            match removed.iter().position(|was| self.have_same_neighbours(was, step)) {
                 Some(place) => {
                     changes.push(format!("step {} was replaced by step {}", uses(removed.remove(place)), uses(step)));
                 }
@@ -116,7 +116,7 @@ impl<'a> Pairing<'a> {
     }
 
     /// Whether a step of the first flow and a step of the second have the same neighbours.
-    fn stand_alike(&self, was: &Step, is: &Step) -> bool {
+    fn have_same_neighbours(&self, was: &Step, is: &Step) -> bool {
         let place = self.before.iter().position(|step| step.id() == was.id());
         let index = self.after.iter().position(|step| step.id() == is.id());
         place.zip(index).is_some_and(|(place, index)| same_neighbours(place, index, self.before, self.after))

@@ -38,7 +38,7 @@ struct State {
     /// The lease on the run; `None` if the run has ended.
     lease: Option<Lease>,
     /// Whether the store may hold the lease on an unfinished run, so that it has to be released.
-    in_hand: bool,
+    holds_lease: bool,
     /// The position of the first waiting event.
     position: u64,
     waiting: Vec<NewEvent>,
@@ -63,9 +63,9 @@ impl RunLog {
         position: u64,
         cancel: &CancelToken,
     ) -> Self {
-        let in_hand = lease.is_some() && position > 0;
+        let holds_lease = lease.is_some() && position > 0;
         let (waiting, writing, failed, ending) = (Vec::new(), false, None, false);
-        let state = Mutex::new(State { lease, in_hand, position, waiting, writing, failed, ending });
+        let state = Mutex::new(State { lease, holds_lease, position, waiting, writing, failed, ending });
         let shared = Shared { flow_id, store, state, changed: Condvar::new(), cancel: cancel.child() };
         Self { shared: Arc::new(shared), writer: None }
     }
@@ -78,7 +78,7 @@ impl RunLog {
     /// Continues under this lease.
     pub(super) fn take(&self, lease: Lease) {
         let mut state = self.shared.state();
-        (state.lease, state.in_hand) = (Some(lease), true);
+        (state.lease, state.holds_lease) = (Some(lease), true);
     }
 
     /// Appends `events` after all waiting ones. On return, they are in the store.
@@ -151,7 +151,7 @@ impl Drop for RunLog {
         if let Some(error) = state.failed.as_ref().and_then(|failed| failed.error.as_ref()) {
             tracing::warn!(%flow_id, %error, "the last events of the run could not be stored");
         }
-        if let Some(lease) = state.lease.as_ref().filter(|_| state.in_hand)
+        if let Some(lease) = state.lease.as_ref().filter(|_| state.holds_lease)
             && let Err(error) = self.shared.store.release(lease)
         {
             tracing::warn!(%flow_id, %error, "the lease on the run could not be released");
@@ -185,7 +185,7 @@ impl Shared {
         state.position += events.len() as u64;
         state.writing = true;
         // A failed append may have reached the store.
-        state.in_hand = true;
+        state.holds_lease = true;
         drop(state);
 
         let writer = Writer::Holder(&lease);
@@ -198,13 +198,13 @@ impl Shared {
             Ok(_) => {
                 tracing::debug!(flow_id = %self.flow_id, position = expected, events = events.len(), "appended");
                 let ends = |event: &NewEvent| FlowEventKind::ends_the_run(event.kind.event_type());
-                state.in_hand &= !events.last().is_some_and(ends);
+                state.holds_lease &= !events.last().is_some_and(ends);
             }
             Err(error) => {
                 if expected == 0 && matches!(error, PersistenceError::Conflict { .. } | PersistenceError::Fenced { .. })
                 {
                     // The first lease belongs to the process that began the run; it is not ours to release.
-                    (state.lease, state.in_hand) = (None, false);
+                    (state.lease, state.holds_lease) = (None, false);
                 }
                 state.fail(error);
                 self.cancel.cancel();

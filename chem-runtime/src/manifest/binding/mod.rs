@@ -82,8 +82,8 @@ impl Binder<'_> {
             self.report(problem, step, registration, &given);
         }
         // The parameters that determine the columns remain known, whatever is wrong with a condition or a number.
-        let stand_in = if definition.is_none() { stand_in(registration, &values, &problems) } else { None };
-        let columns = definition.as_deref().or(stand_in.as_deref());
+        let substitute = if definition.is_none() { substitute(registration, &values, &problems) } else { None };
+        let columns = definition.as_deref().or(substitute.as_deref());
         let columns = columns.map(|definition| self.columns(step, registration, definition, &given, feeds));
         self.columns.add(columns.unwrap_or_default(), self.findings.errors() == errors);
         let mut named = NamedFiles::default();
@@ -102,7 +102,7 @@ impl Binder<'_> {
 
 /// Returns a step with the same columns, in which substitutes replace invalid conditions and numbers, on which columns
 /// do not depend. `None` if any other parameter is invalid.
-fn stand_in(
+fn substitute(
     registration: &StepRegistration,
     values: &Map<String, Value>,
     problems: &[ParamProblem],

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_and_choices_hold_however_deep_a_value_stands() {
+    fn bounds_and_choices_hold_at_any_depth() {
         let number = ParamSpec {
             name: "it",
             doc: "",

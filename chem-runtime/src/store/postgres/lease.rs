@@ -132,7 +132,7 @@ impl SignOfLife {
     }
 
     /// Stops the renewal of a lease. A later lease on the same run is still renewed.
-    pub(super) fn lets_go(&self, lease: &Lease) {
+    pub(super) fn releases(&self, lease: &Lease) {
         let mut held = self.state.held();
         if held.epochs.get(&lease.flow_id) == Some(&lease.epoch) {
             held.epochs.remove(&lease.flow_id);

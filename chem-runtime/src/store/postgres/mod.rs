@@ -208,7 +208,7 @@ impl EventStore for PgEventStore {
             let ended = events.last().is_some_and(|last| FlowEventKind::ends_the_run(last.kind.event_type()));
             match &stored {
                 Ok(_) if !ended => self.sign_of_life.holds(lease, &self.inner),
-                Ok(_) | Err(PersistenceError::Fenced { .. }) => self.sign_of_life.lets_go(lease),
+                Ok(_) | Err(PersistenceError::Fenced { .. }) => self.sign_of_life.releases(lease),
                 Err(_) => {}
             }
         }
@@ -224,7 +224,7 @@ impl EventStore for PgEventStore {
     }
 
     fn release(&self, held: &Lease) -> Result<(), PersistenceError> {
-        self.sign_of_life.lets_go(held);
+        self.sign_of_life.releases(held);
         // An unreleased lease lapses by itself, so the caller need not wait for a server that is gone.
         let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
         self.inner

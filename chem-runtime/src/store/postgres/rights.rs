@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_may_call_nothing_and_nobody_may_write_to_a_table() {
+    fn a_reader_may_call_nothing_and_no_role_may_write_to_a_table() {
         let reader = statements("\"lab\"", "\"ada\"", Rights::Reader).join(";\n");
         assert!(!reader.contains("GRANT EXECUTE"), "{reader}");
         let runner = statements("\"lab\"", "\"ada\"", Rights::Runner).join(";\n");
