@@ -17,7 +17,7 @@ use crate::artifact::ArtifactValue;
 ///
 /// /// Repeats a text.
 /// #[derive(Step)]
-/// #[step("text.repeat", version = 1)]
+/// #[step("text.again", version = 1)]
 /// pub struct RepeatStep {
 ///     /// How often.
 ///     #[param(default = 2, min = 1)]
