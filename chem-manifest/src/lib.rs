@@ -26,6 +26,8 @@ mod source;
 mod step_id;
 pub mod template;
 pub mod text_spans;
+mod time;
+mod values;
 pub mod yaml;
 
 use std::collections::BTreeSet;

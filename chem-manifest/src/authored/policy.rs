@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::Reader;
-use crate::document::{has_unit, parse_time, plain_time};
 use crate::rules;
 use crate::source::Span;
+use crate::time::{self, has_unit, parse_time};
 use crate::yaml::{Node, NodeValue};
 
 const RETRY_KEYS: &[&str] = &["attempts", "backoff", "on"];
@@ -36,7 +36,7 @@ pub struct Retry {
     /// The maximum number of attempts, including the first; from 1 to 100.
     pub attempts: u32,
     /// The wait before the second attempt, in milliseconds. Written as `2s`.
-    #[serde(default, rename = "backoff", skip_serializing_if = "is_zero", with = "plain_time")]
+    #[serde(default, rename = "backoff", skip_serializing_if = "is_zero", with = "time::plain")]
     pub backoff_ms: u64,
     /// The failures to retry after.
     #[serde(default, skip_serializing_if = "RetryOn::is_default")]

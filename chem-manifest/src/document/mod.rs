@@ -4,19 +4,15 @@
 //! `chem check`, with the same errors. Deserialization accepts the same values: text must be written as text, keys must be
 //! unique, and numbers must be finite.
 
-mod time;
-mod values;
-
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::authored::{self, AuthoredStep, Policy};
-pub(crate) use time::{has_unit, parse_time, plain as plain_time};
-
 pub use crate::authored::{Retry, RetryOn};
-use crate::{Diagnostic, Findings, Source, StepId, check, read};
+use crate::yaml::{Key, Node};
+use crate::{Diagnostic, Findings, Source, StepId, check, read, time, values};
 
 /// A manifest.
 ///
@@ -112,7 +108,7 @@ impl Manifest {
         Some(Self {
             flow: authored.flow?,
             description: authored.description,
-            params: values::of_nodes(&authored.params?)?,
+            params: of_nodes(&authored.params?)?,
             steps: authored.steps.into_iter().map(Step::of).collect::<Option<_>>()?,
         })
     }
@@ -131,7 +127,7 @@ impl Step {
             id: authored.id?,
             uses: authored.uses?.text,
             inputs: authored.inputs.into_iter().map(|(port, from)| (port.name, from.text)).collect(),
-            with: values::of_nodes(&authored.with)?,
+            with: of_nodes(&authored.with)?,
             retry,
             timeout_ms,
             gate: match gate {
@@ -148,4 +144,9 @@ impl Gate {
         let schema = authored.schema.map(|(schema, _)| schema.as_object().cloned());
         Some(Self { message: authored.message.to_json()?.as_str()?.to_owned(), schema: schema.flatten() })
     }
+}
+
+/// Returns the entries of a mapping as JSON; `None` if a value is invalid.
+fn of_nodes(entries: &[(Key, Node)]) -> Option<Map<String, Value>> {
+    entries.iter().map(|(key, node)| Some((key.name.clone(), node.to_json()?))).collect()
 }

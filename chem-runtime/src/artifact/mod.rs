@@ -4,7 +4,6 @@
 //! converts Rust types to artifacts and back; most steps use [`Table`]. Stores decide how to keep artifacts.
 
 mod chunk;
-mod dataset;
 mod table;
 mod value;
 
@@ -13,9 +12,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use dataset::Dataset;
 pub use table::{
-    ChunkRef, Column, ColumnData, ColumnType, NumbersInText, Table, TableBuilder, TableError, TableRoot,
+    ChunkRef, Column, ColumnData, ColumnType, Dataset, NumbersInText, Table, TableBuilder, TableError, TableRoot,
     number_spelled, write_float,
 };
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};

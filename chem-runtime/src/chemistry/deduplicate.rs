@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::library::PROVIDER;
-use super::molecule::Molecule;
-use super::molecules::Molecules;
+use super::molecules::{Molecule, Molecules};
 use crate::prelude::*;
 use crate::records::map_records;
 

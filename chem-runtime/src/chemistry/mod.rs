@@ -13,7 +13,6 @@ mod filter;
 mod fingerprints;
 mod library;
 mod limits;
-mod molecule;
 mod molecules;
 mod params;
 mod prefer;
@@ -42,8 +41,7 @@ pub use library::{
 pub use limits::{
     MAX_ATOMS, MAX_DRAWN_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES,
 };
-pub use molecule::{MolecularProperty, Molecule, PropertyValue};
-pub use molecules::{MoleculeFamily, Molecules, NotMolecules};
+pub use molecules::{MolecularProperty, Molecule, MoleculeFamily, Molecules, NotMolecules, PropertyValue};
 pub use params::{Smarts, Smiles};
 pub use prefer::{PreferProperties, prefer_properties};
 pub use property::{DECIMALS, Property, rounded};

@@ -8,40 +8,11 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::run::{Session, Until};
-use super::{CoreEngineError, FlowEngine};
+use super::{BranchError, CoreEngineError, FlowEngine};
 use crate::event::{
     BranchCreated, EventAddress, FlowEvent, FlowEventKind, FlowId, RecordedStep, StepReused, StepStarted,
 };
-use crate::flow::{Change, FlowInstance, StepIdentity, StepStatus, changes, divergence_hash, replay};
-
-/// Why a run cannot branch.
-#[derive(Debug, thiserror::Error)]
-pub enum BranchError {
-    /// The flow has no such step.
-    #[error("the flow has no step `{step}`")]
-    UnknownStep {
-        /// The unknown id, as the caller gave it.
-        step: String,
-    },
-    /// A shared step, or the step to branch from, has not finished.
-    #[error("step `{step}` of run {parent} is {}, and has to be finished", .status.name())]
-    NotFinished {
-        /// The run to branch from.
-        parent: FlowId,
-        /// The id of the step that has not finished.
-        step: String,
-        /// The status of that step in the parent.
-        status: StepStatus,
-    },
-    /// A shared step differs in the branch.
-    #[error("the steps before `{from}` would be shared, and one of them differs: {change}")]
-    SharedStepChanged {
-        /// The id of the step to branch from.
-        from: String,
-        /// The first difference.
-        change: Box<Change>,
-    },
-}
+use crate::flow::{FlowInstance, StepIdentity, StepStatus, changes, divergence_hash, replay};
 
 impl FlowEngine {
     /// Runs `branch`, a new run of this engine's definition that shares the steps of `parent` before the step `from`,

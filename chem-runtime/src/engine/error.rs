@@ -1,7 +1,7 @@
 //! The errors of the engine.
 
 use crate::event::FlowId;
-use crate::flow::FlowDefinitionError;
+use crate::flow::{AnswerError, Change, FlowDefinitionError, StepStatus};
 use crate::step::{InvalidStepId, StepId};
 use crate::store::{LoadError, PersistenceError};
 
@@ -64,10 +64,10 @@ pub enum CoreEngineError {
     },
     /// The run cannot branch from its parent.
     #[error(transparent)]
-    Branch(#[from] super::BranchError),
+    Branch(#[from] BranchError),
     /// A person's decision was refused.
     #[error(transparent)]
-    Gate(#[from] super::GateError),
+    Gate(#[from] GateError),
     /// A finished step lacks an output that a later step takes.
     #[error("step `{step}` cannot start: nothing came out of `{from}` for its input `{port}`")]
     MissingInputs {
@@ -101,6 +101,73 @@ pub enum CoreEngineError {
     /// A history cannot be packed as an artifact.
     #[error(transparent)]
     Artifact(#[from] crate::artifact::ArtifactError),
+}
+
+/// Why a run cannot branch.
+#[derive(Debug, thiserror::Error)]
+pub enum BranchError {
+    /// The flow has no such step.
+    #[error("the flow has no step `{step}`")]
+    UnknownStep {
+        /// The unknown id, as the caller gave it.
+        step: String,
+    },
+    /// A shared step, or the step to branch from, has not finished.
+    #[error("step `{step}` of run {parent} is {}, and has to be finished", .status.name())]
+    NotFinished {
+        /// The run to branch from.
+        parent: FlowId,
+        /// The id of the step that has not finished.
+        step: String,
+        /// The status of that step in the parent.
+        status: StepStatus,
+    },
+    /// A shared step differs in the branch.
+    #[error("the steps before `{from}` would be shared, and one of them differs: {change}")]
+    SharedStepChanged {
+        /// The id of the step to branch from.
+        from: String,
+        /// The first difference.
+        change: Box<Change>,
+    },
+}
+
+/// Why an answer was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The run does not wait for a decision on this step.
+    #[error("run {flow_id} does not wait for a decision on step `{step}`")]
+    NotAsked {
+        /// The run that the answer was for.
+        flow_id: FlowId,
+        /// The step that the answer was for.
+        step: String,
+    },
+    /// The fingerprint of the step is not the one that the person saw. The log holds the current question.
+    #[error("what there is to decide on at step `{step}` has changed since it was shown; look at it again")]
+    Changed {
+        /// The step that the answer was for.
+        step: String,
+    },
+    /// The step could not start at present, so it cannot be approved.
+    #[error("step `{step}` could not start as things are, and is not approved: {reason}")]
+    CannotStart {
+        /// The step that the answer was for.
+        step: String,
+        /// The error with which the step would fail.
+        reason: String,
+    },
+    /// The data do not match the gate's schema.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The data are not valid parameters of the step.
+    #[error("the data cannot be used for step `{step}`: {reason}")]
+    Params {
+        /// The step that the answer was for.
+        step: String,
+        /// The problems, joined by `; `.
+        reason: String,
+    },
 }
 
 impl From<InvalidStepId> for CoreEngineError {

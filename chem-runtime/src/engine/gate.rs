@@ -8,9 +8,9 @@
 use serde_json::Value;
 
 use super::run::{Session, Until};
-use super::{CoreEngineError, FlowEngine};
+use super::{CoreEngineError, FlowEngine, GateError};
 use crate::event::{FlowEventKind, FlowId, StepFailed, StepStarted, UserInteractionProvided, UserInteractionRequested};
-use crate::flow::{AnswerError, Decision, FlowInstance, FlowStep, check_answer, decide};
+use crate::flow::{Decision, FlowInstance, FlowStep, check_answer, decide};
 use crate::step::{Registry, StepError};
 
 /// A person's decision on a step.
@@ -24,44 +24,6 @@ pub struct Answer {
     pub reason: Option<String>,
     /// A prefix of the fingerprint that the person saw; `None` means the latest.
     pub shown: Option<String>,
-}
-
-/// Why an answer was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum GateError {
-    /// The run does not wait for a decision on this step.
-    #[error("run {flow_id} does not wait for a decision on step `{step}`")]
-    NotAsked {
-        /// The run that the answer was for.
-        flow_id: FlowId,
-        /// The step that the answer was for.
-        step: String,
-    },
-    /// The fingerprint of the step is not the one that the person saw. The log holds the current question.
-    #[error("what there is to decide on at step `{step}` has changed since it was shown; look at it again")]
-    Changed {
-        /// The step that the answer was for.
-        step: String,
-    },
-    /// The step could not start at present, so it cannot be approved.
-    #[error("step `{step}` could not start as things are, and is not approved: {reason}")]
-    CannotStart {
-        /// The step that the answer was for.
-        step: String,
-        /// The error with which the step would fail.
-        reason: String,
-    },
-    /// The data do not match the gate's schema.
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
-    /// The data are not valid parameters of the step.
-    #[error("the data cannot be used for step `{step}`: {reason}")]
-    Params {
-        /// The step that the answer was for.
-        step: String,
-        /// The problems, joined by `; `.
-        reason: String,
-    },
 }
 
 impl FlowEngine {

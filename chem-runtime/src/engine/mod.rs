@@ -26,11 +26,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use begin::begin_step;
-pub use branch::BranchError;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use clock::{Clock, SystemClock};
-pub use error::CoreEngineError;
-pub use gate::{Answer, GateError};
+pub use error::{BranchError, CoreEngineError, GateError};
+pub use gate::Answer;
 pub use observer::{Observer, Unobserved};
 pub use repeat::repeat_step;
 pub use results::{EarlierResults, Unbelievable};

@@ -23,6 +23,17 @@ pub enum StepKind {
     Sink,
 }
 
+impl StepKind {
+    /// Returns `source`, `transform` or `sink`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Transform => "transform",
+            Self::Sink => "sink",
+        }
+    }
+}
+
 /// A run begins. Contains the whole resolved definition, so that the run can be shown, resumed and repeated without its
 /// manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

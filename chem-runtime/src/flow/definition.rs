@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -10,11 +9,11 @@ use super::error::FlowDefinitionError;
 use super::finished::FinishedStep;
 use super::identity::definition_hash;
 use super::instance::{FlowInstance, StepStatus};
+use super::wired::{FlowStep, OutputAddress};
 use super::wiring::{Feed, Shape, ToWire, check as check_wiring};
-use crate::artifact::ArtifactValue;
 use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::DefinitionHash;
-use crate::step::{History, MAIN_OUTPUT, PlannedStep, PortSpec, Registry, StepDefinition, StepId, StepPolicy};
+use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
 
 /// A flow that the engine can run: steps in order, wired and checked.
 #[derive(Clone)]
@@ -26,56 +25,6 @@ pub struct FlowDefinition {
     spelled: BTreeMap<String, String>,
     steps: Vec<FlowStep>,
     hash: DefinitionHash,
-}
-
-/// A step of a definition.
-#[derive(Clone)]
-pub struct FlowStep {
-    pub(super) step: Arc<dyn StepDefinition>,
-    inputs: BTreeMap<String, OutputAddress>,
-    policy: StepPolicy,
-}
-
-impl FlowStep {
-    /// Returns the step itself, without its wiring and policy.
-    pub fn step(&self) -> &dyn StepDefinition {
-        self.step.as_ref()
-    }
-
-    /// Wraps a step that is not part of a flow.
-    pub(crate) fn alone(step: Box<dyn StepDefinition>) -> Self {
-        Self { step: step.into(), inputs: BTreeMap::new(), policy: StepPolicy::default() }
-    }
-
-    /// Replaces the step by another with the same inputs and outputs.
-    pub(crate) fn with_step(&self, step: Box<dyn StepDefinition>) -> Self {
-        Self { step: step.into(), ..self.clone() }
-    }
-
-    /// Returns the execution policy: retry, timeout and gate.
-    pub fn policy(&self) -> &StepPolicy {
-        &self.policy
-    }
-
-    /// Returns for each wired port the output that feeds it.
-    pub fn inputs(&self) -> &BTreeMap<String, OutputAddress> {
-        &self.inputs
-    }
-
-    /// Returns the port into which the engine feeds the step's history; `None` if the step has no such port.
-    pub fn history_port(&self) -> Option<&PortSpec> {
-        let unwired = |port: &&PortSpec| !self.inputs.contains_key(port.name);
-        self.step.inputs().iter().filter(unwired).find(|port| port.kind == <History as ArtifactValue>::KIND)
-    }
-}
-
-/// An output of an earlier step.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OutputAddress {
-    /// The index of the step, from 0.
-    pub step: usize,
-    /// The name of the output.
-    pub output: String,
 }
 
 /// Builds a definition in which each step takes the output of the step before it.

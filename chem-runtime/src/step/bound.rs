@@ -3,12 +3,13 @@
 use chem_manifest::StepId;
 use serde_json::{Map, Value};
 
-use super::columns::{ColumnContext, ColumnReference, Columns};
+use super::columns::{ColumnContext, Columns};
 use super::context::ExecutionContext;
 use super::definition::{StepDefinition, StepRunResult, StepTypeRef};
 use super::error::StepError;
-use super::file::Files;
+use super::files::Files;
 use super::misfit::Misfit;
+use super::param::ColumnReference;
 use super::port::{OutputSpec, PortSpec};
 use super::typed::Step;
 use crate::event::StepKind;

@@ -6,13 +6,12 @@
 
 use std::collections::HashSet;
 use std::io::Read as _;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::file::InputFile;
-use super::param::{InvalidParam, ParamType, ParamValue, PathPart};
+use super::param::{ColumnReference, InvalidParam, ParamType, ParamValue};
 use super::place::place_of;
 
 /// The columns of a table, as far as they are known before the flow runs.
@@ -125,30 +124,6 @@ impl<'a> ColumnContext<'a> {
 /// Returns the columns of the table that feeds the first port, for `#[step(…, columns = same_columns)]`.
 pub fn same_columns<S>(_: &S, context: &ColumnContext<'_>) -> Columns {
     context.first_input()
-}
-
-/// A reference to a column in a parameter's value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnReference {
-    /// The name of the column.
-    pub name: String,
-    /// The location of the reference in the parameter's value.
-    pub path: Vec<PathPart>,
-    /// The range in the text there, in bytes; `None` for all of it.
-    pub at: Option<Range<usize>>,
-}
-
-impl ColumnReference {
-    /// Creates a reference to the column `name` that is the whole value.
-    pub fn to(name: &str) -> Self {
-        Self { name: name.to_owned(), path: Vec::new(), at: None }
-    }
-
-    /// Prepends `part` to the path, for a value that contains the reference.
-    pub fn within(mut self, part: PathPart) -> Self {
-        self.path.insert(0, part);
-        self
-    }
 }
 
 /// A parameter that names a column. A check verifies that an earlier step produces it.

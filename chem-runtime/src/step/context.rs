@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chem_manifest::StepId;
 use serde::Serialize;
 
-use super::definition::Signal;
 use super::error::StepError;
-use super::file::Files;
+use super::files::Files;
 use super::port::Input;
+use super::signal::Signal;
 use crate::artifact::{ArtifactSource, ArtifactValue, Handed};
 use crate::cancel::CancelToken;
 use crate::fingerprint::{ArtifactHash, to_json};

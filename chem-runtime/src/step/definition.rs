@@ -5,12 +5,14 @@ use std::fmt;
 use chem_manifest::StepId;
 use serde_json::{Map, Value};
 
-use super::columns::{ColumnContext, ColumnReference, Columns};
+use super::columns::{ColumnContext, Columns};
 use super::context::ExecutionContext;
 use super::error::StepError;
-use super::file::Files;
+use super::files::Files;
 use super::misfit::Misfit;
+use super::param::ColumnReference;
 use super::port::{OutputSpec, PortSpec};
+use super::signal::Signal;
 use crate::artifact::{ArtifactValue, Handed, Packed};
 use crate::event::{StepKind, StepPolicy};
 
@@ -200,15 +202,6 @@ impl fmt::Debug for StepOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StepOutput").field("name", &self.name).field("root", &self.packed.root).finish_non_exhaustive()
     }
-}
-
-/// Data about a step that is not one of its outputs: a count, a warning, a choice and its reason.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Signal {
-    /// The kind of signal, chosen by the step.
-    pub name: String,
-    /// The signal's payload.
-    pub data: Value,
 }
 
 #[cfg(test)]

@@ -1,172 +1,23 @@
-//! Reads and writes the files of steps.
+//! Parameters that name files, and reading and writing these.
 //!
 //! The content of an input file is part of the step's identity: it is hashed when the step starts, and what the step
 //! then reads must have that hash. An output file appears whole or not at all.
 
-use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::confine::Confinement;
 use super::error::StepError;
+use super::files::Files;
 use super::limits::{INPUT_BYTES, Limit, TEXT_BYTES};
 use super::param::{InvalidParam, ParamType, ParamValue};
-use super::place::place_of;
 use super::reading::Reading;
 use super::unfinished;
 use crate::artifact::JsonArtifact;
-use crate::cancel::{self, CancelToken, Interruptible};
+use crate::cancel::{self, Interruptible};
 use crate::fingerprint::ContentHash;
-
-/// The directory at which a run's relative paths start, and the hashes of its input files. Clones share the hashes.
-#[derive(Debug, Clone)]
-pub struct Files {
-    directory: PathBuf,
-    outputs: PathBuf,
-    /// Whether outputs are redirected from where the flow puts them.
-    elsewhere: bool,
-    /// The files of the run's log, which outputs must not overwrite.
-    log: Vec<PathBuf>,
-    confinement: Option<Confinement>,
-    cancel: CancelToken,
-    hashes: Arc<Mutex<HashMap<PathBuf, ContentHash>>>,
-}
-
-impl Files {
-    /// Creates the files of a run, with paths relative to `directory`.
-    pub fn relative_to(directory: impl Into<PathBuf>) -> Self {
-        let directory = directory.into();
-        Self {
-            outputs: directory.clone(),
-            directory,
-            elsewhere: false,
-            log: Vec::new(),
-            confinement: None,
-            cancel: CancelToken::default(),
-            hashes: Arc::default(),
-        }
-    }
-
-    /// Redirects outputs below `outputs`, for tests.
-    pub fn writing_to(mut self, outputs: impl Into<PathBuf>) -> Self {
-        self.outputs = outputs.into();
-        self.elsewhere = true;
-        self
-    }
-
-    /// Refuses to overwrite the files `log`, which hold the log of the run.
-    pub fn beside_log(mut self, log: &[PathBuf]) -> Self {
-        self.log = log.iter().map(|path| place_of(path)).collect();
-        self
-    }
-
-    /// Restricts files and programs to those that `confinement` allows; `None` allows all.
-    pub fn confined(mut self, confinement: Option<Confinement>) -> Self {
-        self.confinement = confinement;
-        self
-    }
-
-    /// Makes reading fail with [`StepError::interrupted`] once `cancel` asks to stop.
-    pub fn heeding(mut self, cancel: &CancelToken) -> Self {
-        self.cancel = cancel.clone();
-        self
-    }
-
-    /// Returns whether `path`, with links resolved, is in the folder that the run is confined to, or, for a run that is
-    /// not confined, below the directory at which relative paths start.
-    pub(crate) fn holds(&self, path: &Path) -> bool {
-        match &self.confinement {
-            Some(confinement) => confinement.holds(path),
-            None => Confinement::to(&self.directory).holds(path),
-        }
-    }
-
-    /// Checks that a step may start the program called `name`.
-    ///
-    /// # Errors
-    /// Fails if the run is confined and may not start programs.
-    pub fn check_program(&self, name: &str) -> Result<(), StepError> {
-        self.confinement.as_ref().map_or(Ok(()), |confinement| confinement.check_program(name))
-    }
-
-    /// Checks that the file at `path` may be written.
-    ///
-    /// # Errors
-    /// Fails if the file is outside the folder to which the run is confined.
-    pub(crate) fn check_output(&self, path: &str) -> Result<(), StepError> {
-        match &self.confinement {
-            Some(confinement) if !self.elsewhere => confinement.check(&self.output(path), "write"),
-            _ => Ok(()),
-        }
-    }
-
-    /// Returns the path of an input file.
-    pub fn input(&self, path: &str) -> PathBuf {
-        self.directory.join(path)
-    }
-
-    /// Returns the path of an output file. If outputs are redirected, neither an absolute path nor `..` leads out of
-    /// their directory.
-    pub fn output(&self, path: &str) -> PathBuf {
-        if !self.elsewhere {
-            return self.outputs.join(path);
-        }
-        let normal = |part: &Component<'_>| matches!(part, Component::Normal(_));
-        self.outputs.join(Path::new(path).components().filter(normal).collect::<PathBuf>())
-    }
-
-    /// Returns the path of the file to replace when writing `path`: the target of a link, so that the link stays.
-    ///
-    /// # Errors
-    /// Fails if something other than a regular file exists there, such as a directory or a device, if it is part of the
-    /// log, or if it is write-protected. A write-protected file could still be replaced, since only its directory
-    /// decides that.
-    fn place_for(&self, path: &str) -> Result<PathBuf, StepError> {
-        self.check_output(path)?;
-        let full = self.output(path);
-        let place = place_of(&full);
-        let refused = |because: &str| Err(StepError::new(format!("cannot write `{}`: {because}", full.display())));
-        if self.log.contains(&place) {
-            return refused("the log of this run is kept there; give the file another name");
-        }
-        match std::fs::metadata(&place) {
-            Ok(there) if there.is_dir() => refused("it is a directory"),
-            Ok(there) if !there.is_file() => refused("it is no regular file; give the file another name"),
-            Ok(there) if is_protected(&place, &there) => {
-                refused("it is protected from writing; make it writable, or give the file another name")
-            }
-            _ => Ok(place),
-        }
-    }
-
-    /// Hashes the file at `path`, at most as large as `limit`, and remembers the hash.
-    fn hash(&self, path: &str, limit: &'static Limit) -> Result<ContentHash, StepError> {
-        let full = self.input(path);
-        self.check_input(&full)?;
-        let (hash, _) = Reading::open(&full, limit, &self.cancel)?.then(|file| ContentHash::of_reader(file))?;
-        self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(full, hash);
-        Ok(hash)
-    }
-
-    fn check_input(&self, full: &Path) -> Result<(), StepError> {
-        self.confinement.as_ref().map_or(Ok(()), |confinement| confinement.check(full, "read"))
-    }
-
-    /// Checks that `hash`, the current hash of the file at `full`, is the one from the start of the step.
-    fn check_unchanged(&self, full: &Path, hash: ContentHash) -> Result<(), StepError> {
-        match self.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(full) {
-            Some(expected) if *expected != hash => Err(StepError::new(format!(
-                "`{}` changed while the step was reading it; run the flow again once it is at rest",
-                full.display()
-            ))),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// A parameter that names a file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +57,7 @@ impl InputFile {
     pub fn read(&self, files: &Files) -> Result<Vec<u8>, StepError> {
         let full = files.input(&self.0);
         files.check_input(&full)?;
-        let reading = Reading::open(&full, &TEXT_BYTES, &files.cancel)?;
+        let reading = Reading::open(&full, &TEXT_BYTES, files.cancel())?;
         let mut bytes = Vec::with_capacity(usize::try_from(reading.length()).unwrap_or_default());
         let hash = reading.then(|file| {
             let (hash, _) = ContentHash::of_reader(Kept { reader: file, bytes: &mut bytes })?;
@@ -224,7 +75,8 @@ impl InputFile {
     pub fn check_unchanged(&self, files: &Files) -> Result<(), StepError> {
         let full = files.input(&self.0);
         files.check_input(&full)?;
-        let (hash, _) = Reading::open(&full, &INPUT_BYTES, &files.cancel)?.then(|file| ContentHash::of_reader(file))?;
+        let (hash, _) =
+            Reading::open(&full, &INPUT_BYTES, files.cancel())?.then(|file| ContentHash::of_reader(file))?;
         files.check_unchanged(&full, hash)
     }
 }
@@ -339,12 +191,6 @@ impl Write for Naming<'_> {
     }
 }
 
-/// Returns whether the file at `path` is write-protected, by its permissions or for this process.
-fn is_protected(path: &Path, there: &std::fs::Metadata) -> bool {
-    let opened = || std::fs::OpenOptions::new().append(true).open(path);
-    there.permissions().readonly() || opened().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
-}
-
 /// Makes a rename in `directory` survive a power failure.
 fn sync_directory(directory: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(directory)?.sync_all() } else { Ok(()) }
@@ -408,15 +254,6 @@ mod tests {
         assert_eq!(file.read(&files).unwrap(), b"CCO");
         std::fs::write(directory.path().join("a.smi"), "CCN").unwrap();
         assert!(file.read(&files).unwrap_err().to_string().contains("changed"));
-    }
-
-    #[test]
-    fn what_is_written_elsewhere_stays_there() {
-        let files = Files::relative_to("/flows").writing_to("/elsewhere");
-        for (path, expected) in [("out/a.csv", "out/a.csv"), ("/tmp/a.csv", "tmp/a.csv"), ("../../a.csv", "a.csv")] {
-            assert_eq!(files.output(path), Path::new("/elsewhere").join(expected));
-        }
-        assert_eq!(Files::relative_to("/flows").output("/tmp/a.csv"), Path::new("/tmp/a.csv"));
     }
 
     #[test]

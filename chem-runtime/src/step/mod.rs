@@ -14,6 +14,7 @@ mod doc;
 mod error;
 pub mod expression;
 mod file;
+mod files;
 mod history;
 mod into_param;
 pub(crate) mod into_step;
@@ -28,6 +29,8 @@ mod rejects;
 mod role;
 pub(crate) mod run_step;
 pub(crate) mod secret;
+mod signal;
+mod signature;
 mod typed;
 mod unfinished;
 
@@ -36,29 +39,32 @@ pub use bound::Bound;
 pub(crate) use chem_manifest::names::{listed, nearest};
 #[doc(inline)]
 pub use chem_manifest::{InvalidStepId, StepId};
-pub use columns::{ColumnContext, ColumnName, ColumnReference, Columns, same_columns};
+pub use columns::{ColumnContext, ColumnName, Columns, same_columns};
 pub use confine::Confinement;
 pub use context::{ExecutionContext, Inputs, Progress, Silent};
-pub use definition::{PlannedStep, Signal, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
+pub use definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
 pub use expression::{Condition, Expression, ExpressionError, Verdict};
-pub use file::{FileWritten, Files, InputFile, OutputFile};
+pub use file::{FileWritten, InputFile, OutputFile};
+pub use files::Files;
 pub use history::{History, PastInput, PastStep};
 pub use into_param::IntoParam;
 pub use into_step::{IntoStep, Named, StepExt};
 pub use misfit::{Misfit, MisfitKind};
 pub use param::{
-    InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart, Pattern,
-    PositiveNumber,
+    ColumnReference, InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart,
+    Pattern, PositiveNumber,
 };
 pub(crate) use place::place_of;
-pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS, StepInput, StepReturn, WithRejects};
+pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 pub use rejects::{CommonestReason, check_share, idle_share};
 pub use role::{DynamicRole, Follows, Leads, Role, SinkRole, SourceRole, TransformRole};
 pub use run_step::{RunStep, StepInputs};
 pub use secret::Secret;
+pub use signal::Signal;
+pub use signature::{StepInput, StepReturn, WithRejects};
 pub use typed::{Step, StepSpec};
 
 pub use chem_macros::{Step, StepInputs};

@@ -6,7 +6,8 @@
 use super::context::ExecutionContext;
 use super::definition::StepOutput;
 use super::error::StepError;
-use super::port::{Input, OutputSpec, PortSpec, StepInput, StepReturn};
+use super::port::{Input, OutputSpec, PortSpec};
+use super::signature::{StepInput, StepReturn};
 use crate::artifact::ArtifactValue;
 
 /// The work of a step under `#[derive(Step)]`.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::error::StepError;
-use super::file::Files;
+use super::files::Files;
 use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
 /// The environment variable with the path of the key file.

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::columns::{ColumnContext, ColumnReference, Columns};
+use super::columns::{ColumnContext, Columns};
 use super::context::ExecutionContext;
 use super::definition::{StepOutput, StepTypeRef};
 use super::doc::StepDoc;
 use super::error::StepError;
-use super::file::Files;
+use super::files::Files;
 use super::misfit::Misfit;
-use super::param::{ParamProblem, ParamSpec};
+use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::role::Role;
 use crate::event::StepKind;

@@ -5,6 +5,7 @@
 
 mod builder;
 mod columns;
+mod dataset;
 mod numbers;
 mod packing;
 mod root;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 pub use builder::TableBuilder;
 pub use columns::{Column, ColumnData, ColumnType};
+pub use dataset::Dataset;
 pub use numbers::{NumbersInText, number_spelled, write_float};
 pub use root::{ChunkRef, TableRoot};
 

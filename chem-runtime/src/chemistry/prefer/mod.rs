@@ -5,8 +5,7 @@ mod policy;
 use serde_json::json;
 
 use self::policy::{Choice, Policy};
-use super::molecule::{MolecularProperty, Molecule};
-use super::molecules::Molecules;
+use super::molecules::{MolecularProperty, Molecule, Molecules};
 use crate::prelude::*;
 use crate::records::{column_indices, type_name};
 

@@ -1,6 +1,6 @@
 //! Policies for combining several values of one property.
 
-use crate::chemistry::molecule::MolecularProperty;
+use crate::chemistry::molecules::MolecularProperty;
 use crate::chemistry::property::significant;
 
 /// The relative difference that is attributed to rounding.

@@ -3,7 +3,7 @@
 use cel::ParseErrors;
 
 use super::ExpressionError;
-use super::parse::MAX_DEPTH;
+use super::tree::MAX_DEPTH;
 
 /// Returns the first error of a parse. Later errors are usually consequences of it.
 pub(super) fn of_syntax(text: &str, errors: &ParseErrors) -> ExpressionError {

@@ -23,6 +23,7 @@ mod names;
 mod number;
 mod parse;
 mod patterns;
+mod tree;
 mod value;
 mod written;
 
@@ -35,9 +36,10 @@ use serde_json::Value;
 pub use evaluate::{Condition, Verdict};
 pub use names::FUNCTIONS;
 pub(crate) use names::spelled;
-pub use parse::{MAX_DEPTH, MAX_LENGTH};
+pub use parse::MAX_LENGTH;
+pub use tree::MAX_DEPTH;
 
-use self::parse::{Parsed, Reference};
+use self::tree::{Parsed, Reference};
 use crate::artifact::Table;
 use crate::fingerprint::as_read_back;
 

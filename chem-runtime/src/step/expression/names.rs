@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::ExpressionError;
 use super::idents::{column_ident, missing_ident, param_ident};
-use super::parse::{Parsed, Reference};
 use super::patterns;
+use super::tree::{Parsed, Reference};
 use crate::step::{listed, nearest};
 
 /// The functions that an expression may call, and the macros over lists.

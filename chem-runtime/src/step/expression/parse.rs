@@ -4,38 +4,20 @@
 //! suffices for any expression of [`MAX_LENGTH`] bytes. A tree deeper than [`MAX_DEPTH`] is refused there, so that evaluation
 //! does not overflow the stack of any thread.
 
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use cel::Env;
-use cel::common::ast::{Expr, IdedExpr};
+use cel::common::ast::IdedExpr;
 
 use super::names::resolve;
+use super::tree::{MAX_DEPTH, Parsed, for_each_child};
 use super::{ExpressionError, message};
 
 /// The maximum length of an expression, in bytes.
 pub const MAX_LENGTH: usize = 10_000;
 
-/// The maximum nesting of operators and calls. A chain of `&&` or `||` counts one level for each doubling of its length; a
-/// sum of ten terms counts ten levels.
-pub const MAX_DEPTH: usize = 24;
-
 /// Several times the stack that any [`MAX_LENGTH`] bytes take in a debug build.
 const PARSER_STACK: usize = 64 << 20;
-
-/// A name in an expression, and the bytes of its first use.
-#[derive(Debug, Clone)]
-pub(super) struct Reference {
-    pub(super) name: String,
-    pub(super) at: Range<usize>,
-}
-
-/// A syntax tree whose columns and parameters are replaced by the identifiers in `idents`.
-pub(super) struct Parsed {
-    pub(super) root: IdedExpr,
-    pub(super) columns: Vec<Reference>,
-    pub(super) params: Vec<Reference>,
-}
 
 pub(super) fn parse(text: &str) -> Result<Parsed, ExpressionError> {
     if text.trim().is_empty() {
@@ -83,23 +65,4 @@ fn depth(expr: &IdedExpr) -> usize {
     let mut deepest = 0;
     for_each_child(&expr.expr, &mut |child| deepest = deepest.max(depth(child)));
     deepest + 1
-}
-
-/// Calls `each` on the children of `expr`. [`resolve`] refuses maps and structs.
-pub(super) fn for_each_child<'e>(expr: &'e Expr, each: &mut dyn FnMut(&'e IdedExpr)) {
-    match expr {
-        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).for_each(each),
-        Expr::Comprehension(comprehension) => [
-            &comprehension.iter_range,
-            &comprehension.accu_init,
-            &comprehension.loop_cond,
-            &comprehension.loop_step,
-            &comprehension.result,
-        ]
-        .into_iter()
-        .for_each(each),
-        Expr::List(list) => list.elements.iter().for_each(each),
-        Expr::Select(select) => each(&select.operand),
-        Expr::Ident(_) | Expr::Literal(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {}
-    }
 }

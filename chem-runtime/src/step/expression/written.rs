@@ -4,9 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::parse::Reference;
+use super::tree::Reference;
 use super::{Expression, ExpressionError};
-use crate::step::columns::ColumnReference;
+use crate::step::param::ColumnReference;
 use crate::step::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
 impl Expression {

@@ -6,6 +6,7 @@
 mod forms;
 mod problem;
 mod reader;
+mod reference;
 mod values;
 
 use std::fmt::Debug;
@@ -16,10 +17,10 @@ pub(super) use forms::regular_expression;
 pub use forms::{Pattern, PositiveNumber};
 pub use problem::{InvalidKind, InvalidParam, ParamProblem, PathPart};
 pub use reader::ParamReader;
+pub use reference::ColumnReference;
 
-use super::columns::ColumnReference;
 use super::error::StepError;
-use super::file::Files;
+use super::files::Files;
 
 /// The type of a parameter's values, for help, checks and the JSON Schema.
 #[derive(Debug, Clone, PartialEq)]

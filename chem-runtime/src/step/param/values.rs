@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{InvalidKind, InvalidParam, ParamType, ParamValue, PathPart};
-use crate::step::columns::ColumnReference;
+use super::{ColumnReference, InvalidKind, InvalidParam, ParamType, ParamValue, PathPart};
 use crate::step::error::StepError;
-use crate::step::file::Files;
+use crate::step::files::Files;
 
 impl ParamValue for bool {
     fn ty() -> ParamType {

@@ -33,7 +33,7 @@ pub(crate) mod plain {
     use serde::de::Error as _;
     use serde::{Deserializer, Serializer};
 
-    use super::super::values;
+    use crate::values;
 
     pub(crate) fn serialize<S: Serializer>(milliseconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::write_time(*milliseconds))
@@ -50,17 +50,17 @@ pub(crate) mod plain {
 }
 
 /// Serializes an optional duration, for serde's `with`.
-pub(super) mod optional {
+pub(crate) mod optional {
     use serde::{Deserializer, Serializer};
 
-    pub(in super::super) fn serialize<S: Serializer>(time: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(time: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
         match time {
             Some(milliseconds) => super::plain::serialize(milliseconds, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
         super::plain::deserialize(deserializer).map(Some)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, Handed, Packed, Table};
+use super::{Column, ColumnData, Table};
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Handed, Packed};
 
 /// A table that keeps its kind: sorted molecules are still molecules.
 ///

@@ -1,13 +1,15 @@
-//! The artifact kind `molecules`: a table with guaranteed columns.
+//! The artifact kind `molecules`: a table with guaranteed columns, whose rows are read as [`Molecule`]s.
+
+mod molecule;
 
 use std::sync::Arc;
+
+pub use molecule::{MolecularProperty, Molecule, PropertyValue};
 
 use crate::artifact::{
     Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Dataset, Handed, Packed,
     Table, TableError,
 };
-
-use super::molecule::Molecule;
 use crate::fingerprint::ArtifactHash;
 
 /// The columns with which every table of molecules begins.
@@ -38,7 +40,7 @@ pub enum NotMolecules {
 
 impl Molecules {
     /// Wraps `table`. The caller guarantees that the SMILES are canonical, as
-    /// [`Structure::canonical_smiles`](super::Structure::canonical_smiles) writes them: the steps rely on it.
+    /// [`Structure::canonical_smiles`](crate::chemistry::Structure::canonical_smiles) writes them: the steps rely on it.
     ///
     /// # Errors
     /// Fails if the first columns are not those of molecules, or if a SMILES is missing.

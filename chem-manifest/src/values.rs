@@ -10,39 +10,33 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::StepId;
-use crate::yaml::{Key, Node};
 
-/// Returns the entries of a mapping as JSON; `None` if a value is invalid.
-pub(super) fn of_nodes(entries: &[(Key, Node)]) -> Option<Map<String, Value>> {
-    entries.iter().map(|(key, node)| Some((key.name.clone(), node.to_json()?))).collect()
-}
-
-pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Text::deserialize(deserializer).map(|Text(text)| text)
 }
 
-pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     text(deserializer).map(Some)
 }
 
-pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StepId, D::Error> {
+pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StepId, D::Error> {
     StepId::new(text(deserializer)?).map_err(D::Error::custom)
 }
 
 /// Reads an optional value, which must not be null if its key is present.
-pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-pub(super) fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+pub(crate) fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     deserializer.deserialize_any(Entries::<Plain> { or_nothing: true, of: PhantomData }).map(unwrapped)
 }
 
-pub(super) fn some_members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<String, Value>>, D::Error> {
+pub(crate) fn some_members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<String, Value>>, D::Error> {
     deserializer.deserialize_any(Entries::<Plain> { or_nothing: false, of: PhantomData }).map(unwrapped).map(Some)
 }
 
-pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let entries = deserializer.deserialize_any(Entries::<Text> { or_nothing: true, of: PhantomData })?;
     Ok(entries.into_iter().map(|(name, Text(text))| (name, text)).collect())
 }

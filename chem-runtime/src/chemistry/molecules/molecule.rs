@@ -1,8 +1,8 @@
 //! A single molecule and its properties.
 
-use super::library::Structure;
-use super::molecules::{Molecules, PROMISED};
+use super::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnData};
+use crate::chemistry::library::Structure;
 
 /// A molecule: a row of [`Molecules`].
 ///
