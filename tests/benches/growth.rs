@@ -157,7 +157,7 @@ fn times(name: &str, backend: &dyn Backend, runs: usize) {
         ("runs that wait, of which there are none", filter(|it| it.status = Some(FlowStatus::Waiting))),
     ];
     for (what, filter) in lists {
-        print(what, || drop(store.runs(&filter, None, 51).unwrap()));
+        print(what, || drop(store.find_runs(&filter, None, 51).unwrap()));
     }
     print("size by table", || drop(store.size().unwrap()));
     print("the ten largest flows and runs", || drop(store.largest(10).unwrap()));

@@ -75,16 +75,16 @@ pub(super) fn find_run_id(store: &dyn EventStore, written: &str) -> Result<FlowI
 /// Returns the first event of the run that `written` names.
 pub(super) fn first_event(store: &dyn EventStore, written: &str) -> Result<FlowEvent, Failure> {
     let flow_id = find_run_id(store, written)?;
-    store.event(flow_id, 0)?.ok_or_else(|| unknown(written))
+    store.read_event(flow_id, 0)?.ok_or_else(|| unknown(written))
 }
 
 fn search(store: &dyn EventStore, written: &str) -> Result<FlowId, Failure> {
     if written == "@last" {
-        let newest = store.newest(None, None, 1)?;
+        let newest = store.newest_runs(None, None, 1)?;
         let last = newest.first().ok_or_else(|| Failure::usage("the store has no runs yet"))?;
         return Ok(last.flow_id);
     }
-    match store.flows_with_prefix(&written.to_ascii_lowercase(), 2)?[..] {
+    match store.find_run_ids(&written.to_ascii_lowercase(), 2)?[..] {
         [only] => Ok(only),
         [] => Err(unknown(written)),
         [first, second, ..] => Err(Failure::usage(format!(
@@ -110,7 +110,7 @@ pub(super) fn at_work(
     if status != FlowStatus::Interrupted {
         return Ok(None);
     }
-    Ok(store.holder(flow_id)?.filter(|holder| *holder != Holder::this_process()))
+    Ok(store.lease_holder(flow_id)?.filter(|holder| *holder != Holder::this_process()))
 }
 
 /// Marks the JSON of a run as running, with its lease holder.

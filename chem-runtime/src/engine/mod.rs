@@ -261,7 +261,7 @@ impl FlowEngine {
     pub fn last_step_output_for(&self, flow_id: FlowId, step_id: &str) -> Result<Option<Artifact>, CoreEngineError> {
         let instance = self.instance_for(flow_id)?;
         match instance.step(step_id).and_then(|step| step.output(MAIN_OUTPUT)) {
-            Some(output) => Ok(self.store.artifact(output.hash)?),
+            Some(output) => Ok(self.store.read_artifact(output.hash)?),
             None => Ok(None),
         }
     }

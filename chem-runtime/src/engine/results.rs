@@ -69,7 +69,7 @@ impl EarlierResults {
     ) -> Result<Option<T>, CoreEngineError> {
         let (mut before, mut seen, mut limit) = (None, 0, FIRST_PAGE);
         while seen < MOST_LOOKED_AT {
-            let page = store.results(key, before, limit)?;
+            let page = store.find_cached(key, before, limit)?;
             for found in &page {
                 match self.result(store, found.address, key)? {
                     Err(reason) => self.doubted.push(Unbelievable { source: found.address, reason }),
@@ -170,7 +170,7 @@ fn step_of(events: &[FlowEvent], position: u64) -> Option<usize> {
 fn readable(store: &dyn EventStore, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
     let mut events = Vec::new();
     loop {
-        match store.event(flow_id, events.len() as u64) {
+        match store.read_event(flow_id, events.len() as u64) {
             Ok(Some(event)) => events.push(event),
             Ok(None) => return Ok(events),
             Err(error) if error.class() == ErrorClass::Corrupt => return Ok(events),

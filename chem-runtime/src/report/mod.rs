@@ -159,7 +159,7 @@ impl RunReport {
         let ran = self.steps.iter().filter(|step| step.reused.is_none());
         for output in ran.flat_map(|step| &step.outputs) {
             if output.kind == FileWritten::KIND
-                && let Some(artifact) = store.artifact(output.hash)?
+                && let Some(artifact) = store.read_artifact(output.hash)?
             {
                 files
                     .push(FileWritten::unpack(&artifact, &StoredArtifacts(store)).map_err(PersistenceError::Artifact)?);
@@ -189,7 +189,7 @@ impl RunReport {
     /// Returns the error of the store, or of an artifact in it.
     pub fn refused(&self, store: &dyn EventStore) -> Result<Vec<Refused<'_>>, PersistenceError> {
         let rows = |output: &OutputRef| -> Result<Option<usize>, PersistenceError> {
-            let Some(root) = store.artifact(output.hash)? else { return Ok(None) };
+            let Some(root) = store.read_artifact(output.hash)? else { return Ok(None) };
             // Only tables have chunks.
             Ok(TableRoot::of(&root).ok().map(|root| root.rows))
         };

@@ -43,7 +43,7 @@ impl RunReport {
 
 impl Warning {
     fn of(refused: &Refused<'_>, records: usize, store: &dyn EventStore) -> Result<Self, PersistenceError> {
-        let commonest = match store.artifact(refused.table)? {
+        let commonest = match store.read_artifact(refused.table)? {
             Some(root) => {
                 let table = Table::unpack(&root, &StoredArtifacts(store)).map_err(PersistenceError::Artifact)?;
                 CommonestReason::of(&table)

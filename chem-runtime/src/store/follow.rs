@@ -224,9 +224,9 @@ impl<'a> RunFollower<'a> {
     /// Returns the events appended since the last call. Blocks up to `wait` if there are none yet.
     ///
     /// # Errors
-    /// Fails like [`EventStore::list_from`]; the next call then starts at the same position.
+    /// Fails like [`EventStore::read_run`]; the next call then starts at the same position.
     pub fn read(&mut self, wait: Duration) -> Result<Vec<FlowEvent>, PersistenceError> {
-        let events = poll(wait, || self.store.list_from(self.flow_id, self.position), |events| !events.is_empty())?;
+        let events = poll(wait, || self.store.read_run(self.flow_id, self.position), |events| !events.is_empty())?;
         if let Some(last) = events.last() {
             self.position = last.position + 1;
             self.status = Some(status_after(&last.kind));

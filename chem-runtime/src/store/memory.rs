@@ -132,7 +132,7 @@ impl EventStore for InMemoryEventStore {
         Ok(())
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         let mut state = self.state();
         let mut epoch = 1;
         if let Some(known) = state.lease(flow_id) {
@@ -143,14 +143,14 @@ impl EventStore for InMemoryEventStore {
         Ok(Lease { flow_id, epoch, holder: holder.clone() })
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
         if let Some(held) = self.state().leases.get_mut(&lease.flow_id).filter(|held| held.epoch == lease.epoch) {
             held.released = true;
         }
         Ok(())
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         Ok(self.state().lease(flow_id).and_then(|known| known.held().cloned()))
     }
 
@@ -165,26 +165,26 @@ impl EventStore for InMemoryEventStore {
         Ok(Followed::by_number(events, cursor))
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         Ok(self.state().event(flow_id, position).cloned())
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         let from = usize::try_from(position).unwrap_or(usize::MAX);
         Ok(self.state().events(flow_id).get(from..).unwrap_or_default().to_vec())
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         Ok(self.state().artifacts.get(&hash).cloned())
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         let state = self.state();
         let matching = state.artifacts.keys().filter(|hash| hash.to_string().starts_with(prefix));
         Ok(matching.take(limit).copied().collect())
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         let (admitted, mut state) = (admit_artifacts(artifacts)?, self.state());
         let before = state.artifacts.len();
         for AdmittedArtifact { artifact, .. } in admitted {
@@ -194,13 +194,18 @@ impl EventStore for InMemoryEventStore {
         Ok((state.artifacts.len() - before) as u64)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
         let state = self.state();
         let newest_first = state.results.get(&key).into_iter().flatten().rev();
         Ok(newest_first.filter(|result| before.is_none_or(|before| result.seq < before)).take(limit).copied().collect())
     }
 
-    fn runs(
+    fn find_runs(
         &self,
         filter: &RunFilter,
         before: Option<u64>,
@@ -219,7 +224,7 @@ impl EventStore for InMemoryEventStore {
         Ok(runs.take(limit).filter_map(summary).collect())
     }
 
-    fn newest(
+    fn newest_runs(
         &self,
         flow: Option<&str>,
         before: Option<u64>,
@@ -242,7 +247,7 @@ impl EventStore for InMemoryEventStore {
         Ok(size::largest(&self.state(), limit))
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         let state = self.state();
         // An append without events leaves an entry without events, which is not a run.
         let begun = state.flows.iter().filter(|(_, events)| !events.is_empty()).map(|(flow_id, _)| *flow_id);

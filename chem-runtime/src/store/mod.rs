@@ -98,15 +98,15 @@ pub trait EventStore: Send + Sync {
     ///
     /// # Errors
     /// Returns [`PersistenceError::Held`] if another process holds the lease and `takeover` does not override it.
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError>;
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError>;
 
     /// Releases a lease, so that the next caller finds the run free. Succeeds without effect if another process has
     /// acquired the lease since.
-    fn release(&self, lease: &Lease) -> Result<(), PersistenceError>;
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError>;
 
     /// Returns the current lease holder, or `None` if the run has ended, its lease was released, or the holder is known
     /// to be dead.
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError>;
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError>;
 
     /// Returns up to `limit` events after `cursor`, across all runs, in a total order every reader agrees on. The
     /// events of each run are in the order of their positions. Blocks up to `wait` if there are none yet.
@@ -119,41 +119,54 @@ pub trait EventStore: Send + Sync {
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError>;
 
     /// Returns the event of a run at `position`, or `None` if the run has no such position yet.
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError>;
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError>;
 
     /// Returns the events of a run from `position` on, in order; an empty list if the run has no such position yet.
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError>;
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError>;
 
     /// Returns the artifact with this hash, or `None` if there is none. Verifies the hash, and if there are several
     /// copies, returns one that matches it.
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError>;
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError>;
 
     /// Returns up to `limit` artifact hashes whose text begins with `prefix`, in order.
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError>;
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError>;
 
     /// Stores another copy of each artifact that the store has no sound copy of, because it is missing or its stored
     /// content does not match its hash. Returns how many copies were stored.
     ///
     /// # Errors
     /// Returns [`PersistenceError::RefusedArtifact`] if an artifact has metadata without a canonical form.
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError>;
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError>;
 
     /// Returns up to `limit` `StepFinished` events with the cache key `key`, across all runs, newest first; with
     /// `before`, only those whose `seq` is below it. The run of a result shows whether to trust it.
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError>;
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError>;
 
     /// Returns up to `limit` runs that match `filter`, newest first. With `before`, returns only runs whose first event
     /// has a `seq` below it; pass that of a page's last run to get the next page.
-    fn runs(&self, filter: &RunFilter, before: Option<u64>, limit: usize)
-    -> Result<Vec<FlowSummary>, PersistenceError>;
+    fn find_runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError>;
 
     /// Returns the first events of up to `limit` runs, newest run first. With `flow`, returns only runs of the flow
-    /// with that name; with `before`, only runs whose first event has a `seq` below it, as in [`runs`](Self::runs).
-    fn newest(&self, flow: Option<&str>, before: Option<u64>, limit: usize)
-    -> Result<Vec<FlowEvent>, PersistenceError>;
+    /// with that name; with `before`, only runs whose first event has a `seq` below it, as in [`find_runs`](Self::find_runs).
+    fn newest_runs(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError>;
 
     /// Returns up to `limit` runs whose id, as text, begins with `prefix`, ordered by id.
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError>;
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError>;
 
     /// Returns the position of the run's next event; 0 for an unknown run.
     fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError>;
@@ -166,7 +179,7 @@ pub trait EventStore: Send + Sync {
 
     /// Returns all events of a run in order; an empty list if there is no such run.
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
-        self.list_from(flow_id, 0)
+        self.read_run(flow_id, 0)
     }
 
     /// Returns the local files that make up the store; an empty list if it has no local files.
@@ -181,13 +194,13 @@ pub trait EventStore: Send + Sync {
     }
 
     /// Returns all runs with their event letters, oldest first. Reads the whole log; to find a few runs, use
-    /// [`runs`](Self::runs).
-    fn flows(&self) -> Result<Vec<FlowSummary>, PersistenceError> {
+    /// [`find_runs`](Self::find_runs).
+    fn all_runs(&self) -> Result<Vec<FlowSummary>, PersistenceError> {
         const PAGE: usize = 1_000;
         let all = RunFilter { letters: true, ..RunFilter::default() };
         let mut flows: Vec<FlowSummary> = Vec::new();
         loop {
-            let page = self.runs(&all, flows.last().map(|oldest| oldest.first.seq), PAGE)?;
+            let page = self.find_runs(&all, flows.last().map(|oldest| oldest.first.seq), PAGE)?;
             let last = page.len() < PAGE;
             flows.extend(page);
             if last {
@@ -207,7 +220,7 @@ pub trait EventStore: Send + Sync {
     fn append_kind(&self, flow_id: FlowId, kind: FlowEventKind) -> Result<FlowEvent, PersistenceError> {
         let expected = self.next_position(flow_id)?;
         self.append(flow_id, expected, &[kind.into()])?;
-        let stored = self.event(flow_id, expected)?;
+        let stored = self.read_event(flow_id, expected)?;
         stored.ok_or_else(|| PersistenceError::Corrupt {
             reason: "the store took an event and has none in its place".into(),
         })
@@ -219,74 +232,79 @@ impl<S: EventStore + ?Sized> EventStore for Arc<S> {
         (**self).append_as(writer, expected, events)
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
-        (**self).lease(flow_id, holder, takeover)
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+        (**self).acquire_lease(flow_id, holder, takeover)
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
-        (**self).release(lease)
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
+        (**self).release_lease(lease)
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        (**self).holder(flow_id)
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
+        (**self).lease_holder(flow_id)
     }
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         (**self).follow(cursor, limit, wait)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
-        (**self).event(flow_id, position)
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+        (**self).read_event(flow_id, position)
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
-        (**self).list_from(flow_id, position)
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
+        (**self).read_run(flow_id, position)
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
         (**self).list(flow_id)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
-        (**self).artifact(hash)
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
+        (**self).read_artifact(hash)
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
-        (**self).artifacts_with_prefix(prefix, limit)
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
+        (**self).find_artifact_hashes(prefix, limit)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
-        (**self).repair(artifacts)
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
+        (**self).repair_artifacts(artifacts)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
-        (**self).results(key, before, limit)
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        (**self).find_cached(key, before, limit)
     }
 
-    fn runs(
+    fn find_runs(
         &self,
         filter: &RunFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<FlowSummary>, PersistenceError> {
-        (**self).runs(filter, before, limit)
+        (**self).find_runs(filter, before, limit)
     }
 
-    fn flows(&self) -> Result<Vec<FlowSummary>, PersistenceError> {
-        (**self).flows()
+    fn all_runs(&self) -> Result<Vec<FlowSummary>, PersistenceError> {
+        (**self).all_runs()
     }
 
-    fn newest(
+    fn newest_runs(
         &self,
         flow: Option<&str>,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<FlowEvent>, PersistenceError> {
-        (**self).newest(flow, before, limit)
+        (**self).newest_runs(flow, before, limit)
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
-        (**self).flows_with_prefix(prefix, limit)
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+        (**self).find_run_ids(prefix, limit)
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
@@ -315,7 +333,7 @@ pub struct StoredArtifacts<S>(pub S);
 
 impl<S: Deref<Target: EventStore> + Sync> ArtifactSource for StoredArtifacts<S> {
     fn artifact(&self, hash: ArtifactHash) -> Result<Artifact, ArtifactError> {
-        match self.0.artifact(hash) {
+        match self.0.read_artifact(hash) {
             Ok(Some(artifact)) => Ok(artifact),
             Ok(None) => Err(ArtifactError::Missing { hash }),
             Err(error) => Err(error.of_reading(hash)),

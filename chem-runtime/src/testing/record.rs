@@ -79,7 +79,7 @@ impl FlowRecord {
         if !checked.diagnostics.is_empty() {
             panic!("{}", manifest::render(&checked.diagnostics, manifest::Style::Plain));
         }
-        let first = store.event(flow_id, 0).expect("the store can be read").expect("the run has begun");
+        let first = store.read_event(flow_id, 0).expect("the store can be read").expect("the run has begun");
         let directory = match first.kind {
             FlowEventKind::FlowInitialized(begun) => begun.environment.directory,
             _ => None,

@@ -49,7 +49,7 @@ impl<'a> EarlierRuns<'a> {
     /// Lists the runs of the flow called `flow`: all, or those that began before `than`.
     pub(super) fn of(store: &'a dyn EventStore, flow: &str, than: Option<FlowId>) -> Result<Self, WorkbenchError> {
         let began = match than {
-            Some(than) => store.event(than, 0)?,
+            Some(than) => store.read_event(than, 0)?,
             None => None,
         };
         let rest = Rest { flow: flow.to_owned(), before: began.map(|event| event.seq) };
@@ -58,7 +58,7 @@ impl<'a> EarlierRuns<'a> {
 
     /// Lists only the run `flow_id`, regardless of its flow.
     pub(super) fn only(store: &'a dyn EventStore, flow_id: FlowId) -> Result<Self, WorkbenchError> {
-        let runs = store.event(flow_id, 0)?.iter().map(Run::begun_by).collect();
+        let runs = store.read_event(flow_id, 0)?.iter().map(Run::begun_by).collect();
         Ok(Self::listed(store, Listed { runs, rest: None }))
     }
 
@@ -87,7 +87,7 @@ impl<'a> EarlierRuns<'a> {
         while index >= runs.len() {
             let Some(Rest { flow, before }) = rest else { break };
             let limit = runs.len().clamp(FIRST_PAGE, PAGE);
-            let page = self.store.newest(Some(flow), *before, limit)?;
+            let page = self.store.newest_runs(Some(flow), *before, limit)?;
             runs.extend(page.iter().map(Run::begun_by));
             match page.last() {
                 Some(oldest) if page.len() == limit => *before = Some(oldest.seq),

@@ -57,7 +57,7 @@ pub fn repair(
     // A repaired artifact may be the input of another step or a chunk of a table, so repeat until nothing changes.
     loop {
         let before = workshop.repair.repaired.len();
-        for flow_id in store.flows_with_prefix("", usize::MAX)? {
+        for flow_id in store.find_run_ids("", usize::MAX)? {
             workshop.run(flow_id)?;
         }
         if workshop.repair.repaired.len() == before || workshop.damaged.is_empty() {
@@ -147,7 +147,7 @@ impl Workshop<'_> {
             if self.damaged.contains_key(&output.hash) {
                 return Ok(true);
             }
-            let Some(root) = self.store.artifact(output.hash)? else { continue };
+            let Some(root) = self.store.read_artifact(output.hash)? else { continue };
             // Only tables consist of several artifacts.
             let chunks = TableRoot::of(&root).map(|root| root.chunks).unwrap_or_default();
             if chunks.iter().any(|chunk| self.damaged.contains_key(&chunk.hash)) {
@@ -165,7 +165,7 @@ impl Workshop<'_> {
             .map(|artifact| (artifact.hash(), artifact))
             .collect();
         let artifacts: Vec<Artifact> = wanted.into_values().cloned().collect();
-        self.store.repair(&artifacts)?;
+        self.store.repair_artifacts(&artifacts)?;
         for artifact in artifacts {
             self.damaged.remove(&artifact.hash());
             self.repair.repaired.push(artifact.hash());

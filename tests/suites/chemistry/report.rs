@@ -370,7 +370,8 @@ fn the_fingerprint_covers_what_the_page_tells_of_earlier_steps() {
         });
         let started = started.next().unwrap();
         // What it was told is in the store, under the hash that the log has.
-        let history = engine.event_store().artifact(started.inputs["history"]).unwrap().unwrap().payload().unwrap();
+        let history =
+            engine.event_store().read_artifact(started.inputs["history"]).unwrap().unwrap().payload().unwrap();
         assert_eq!(history["steps"][1]["params"]["where"], Value::from(limit));
         assert_eq!(history["steps"].as_array().unwrap().len(), 2);
         (started.inputs["molecules"], started.fingerprint)

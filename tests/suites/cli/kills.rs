@@ -65,7 +65,7 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
         let flow = slow_flow(STEPS, 3).replace("text: CCO", &format!("text: run {runs}"));
         place.write("slow.yaml", &flow);
         let expected = undisturbed(&place.path().join("slow.yaml"), elsewhere.path());
-        let known: Vec<FlowId> = store.flows().unwrap().iter().map(|flow| flow.flow_id()).collect();
+        let known: Vec<FlowId> = store.all_runs().unwrap().iter().map(|flow| flow.flow_id()).collect();
         let mut run: Option<FlowId> = None;
         loop {
             let (finished, before) = match run {
@@ -104,7 +104,8 @@ fn survives(address: &str, store: &Arc<dyn EventStore>) {
             for step in finished {
                 assert_eq!(after.get(&step), before.get(&step), "`{step}` had finished and ran again");
             }
-            run = run.or_else(|| store.flows().unwrap().iter().map(|it| it.flow_id()).find(|id| !known.contains(id)));
+            run =
+                run.or_else(|| store.all_runs().unwrap().iter().map(|it| it.flow_id()).find(|id| !known.contains(id)));
             let Some(run) = run else { continue };
             let events = store.list(run).unwrap();
             let instance = replay(run, &events).unwrap();

@@ -79,7 +79,7 @@ fn a_follower_of_a_run_does_not_read_again_what_it_has_printed() {
     change.execute_batch("DROP TRIGGER event_log_is_never_updated; UPDATE event_log SET payload = '{}'").unwrap();
     let store = SqliteEventStore::open(&path).unwrap();
     let run: FlowId = printed[0]["flow_id"].as_str().unwrap().parse().unwrap();
-    let lease = store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
+    let lease = store.acquire_lease(run, &Holder::this_process(), Takeover::Always).unwrap();
     let kinds = one_of_each();
     for (position, event_type) in [(2, "userinteractionprovided"), (3, "stepsignal"), (4, "stepfailed")] {
         let kind = kinds.iter().find(|kind| kind.event_type() == event_type).unwrap();

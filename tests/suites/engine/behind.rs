@@ -138,7 +138,7 @@ fn what_leaves_something_behind_waits_until_all_before_it_is_in_the_store() {
             kind,
             reusable,
             work: Arc::new(move |context| {
-                let runs = asked.inner.flows().unwrap();
+                let runs = asked.inner.all_runs().unwrap();
                 let events = asked.inner_events(runs[0].flow_id());
                 heard.lock().unwrap().extend(events.iter().map(|event| event.kind.letter()));
                 add(context)

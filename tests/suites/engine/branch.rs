@@ -105,7 +105,7 @@ fn power_lost_while_a_branch_is_made_leaves_none_or_all_of_what_it_shares() {
                     FlowEventKind::StepFinished(finished) => finished.outputs.iter(),
                     _ => [].iter(),
                 }
-                .map(|output| parent_engine.event_store().artifact(output.hash).unwrap().unwrap())
+                .map(|output| parent_engine.event_store().read_artifact(output.hash).unwrap().unwrap())
                 .collect();
                 let event = chem_runtime::store::NewEvent { kind: event.kind, artifacts };
                 store.inner.append(parent, store.inner.next_position(parent).unwrap(), &[event]).unwrap();

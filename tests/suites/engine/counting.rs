@@ -137,11 +137,11 @@ pub struct Watched {
     pub inner: Arc<dyn EventStore>,
     pub appends: AtomicUsize,
     pub lists: AtomicUsize,
-    /// The number of events returned by `list_from`.
+    /// The number of events returned by `read_run`.
     pub handed: AtomicUsize,
     power_loss: Option<PowerLoss>,
     dark: AtomicBool,
-    /// The number of `results` queries left before they fail; `None` for no limit.
+    /// The number of `find_cached` queries left before they fail; `None` for no limit.
     pub answers: Option<AtomicUsize>,
     /// Called at each append, before it is stored.
     pub meanwhile: Option<Box<dyn Fn() + Send + Sync>>,
@@ -222,31 +222,31 @@ impl EventStore for Watched {
         if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(()) }
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         self.see()?;
-        self.inner.lease(flow_id, holder, takeover)
+        self.inner.acquire_lease(flow_id, holder, takeover)
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
         self.see()?;
-        self.inner.release(lease)
+        self.inner.release_lease(lease)
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        self.inner.holder(flow_id)
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
+        self.inner.lease_holder(flow_id)
     }
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         self.inner.follow(cursor, limit, wait)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
-        self.inner.event(flow_id, position)
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+        self.inner.read_event(flow_id, position)
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.see()?;
-        let events = self.inner.list_from(flow_id, position)?;
+        let events = self.inner.read_run(flow_id, position)?;
         self.handed.fetch_add(events.len(), Ordering::SeqCst);
         Ok(events)
     }
@@ -257,46 +257,51 @@ impl EventStore for Watched {
         self.inner.list(flow_id)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
-        self.inner.artifact(hash)
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
+        self.inner.read_artifact(hash)
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
-        self.inner.artifacts_with_prefix(prefix, limit)
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
+        self.inner.find_artifact_hashes(prefix, limit)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
-        self.inner.repair(artifacts)
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
+        self.inner.repair_artifacts(artifacts)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
         let left = |left: usize| left.checked_sub(1);
         match self.answers.as_ref().map(|answers| answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)) {
             Some(Err(_)) => Err(power_lost()),
-            _ => self.inner.results(key, before, limit),
+            _ => self.inner.find_cached(key, before, limit),
         }
     }
 
-    fn runs(
+    fn find_runs(
         &self,
         filter: &RunFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<FlowSummary>, PersistenceError> {
-        self.inner.runs(filter, before, limit)
+        self.inner.find_runs(filter, before, limit)
     }
 
-    fn newest(
+    fn newest_runs(
         &self,
         flow: Option<&str>,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<FlowEvent>, PersistenceError> {
-        self.inner.newest(flow, before, limit)
+        self.inner.newest_runs(flow, before, limit)
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
-        self.inner.flows_with_prefix(prefix, limit)
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+        self.inner.find_run_ids(prefix, limit)
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {

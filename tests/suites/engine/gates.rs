@@ -84,7 +84,7 @@ fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
         for (position, kind) in (0..).zip(kinds) {
             let artifacts = match &kind {
                 FlowEventKind::StepFinished(finished) => {
-                    finished.outputs.iter().map(|output| written.artifact(output.hash).unwrap().unwrap()).collect()
+                    finished.outputs.iter().map(|output| written.read_artifact(output.hash).unwrap().unwrap()).collect()
                 }
                 _ => Vec::new(),
             };
@@ -107,7 +107,7 @@ fn a_run_waits_at_each_gate_and_goes_on_from_there_in_any_process_on_any_store()
         let flow_id = first.default_flow();
         waits_at(first.run(flow_id), "seed", "which text?");
         assert_eq!(first.instance_for(flow_id).unwrap().status(), FlowStatus::Waiting, "{name}");
-        assert_eq!(store.flows().unwrap()[0].status(), FlowStatus::Waiting, "{name}");
+        assert_eq!(store.all_runs().unwrap()[0].status(), FlowStatus::Waiting, "{name}");
         // Running again changes nothing, and the run has no lease holder in between.
         waits_at(engine_on(&store).run(flow_id), "seed", "which text?");
         waits_at(engine_on(&store).answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
@@ -138,7 +138,7 @@ fn a_rejected_run_has_failed_and_may_be_asked_about_again() {
     let no = Answer { reason: Some("the wrong library".into()), ..Answer::default() };
     let instance = engine.answer(flow_id, "seed", no).unwrap();
     assert_eq!(instance.status(), FlowStatus::Failed);
-    assert_eq!(store.flows().unwrap()[0].status(), FlowStatus::Failed);
+    assert_eq!(store.all_runs().unwrap()[0].status(), FlowStatus::Failed);
     assert_eq!(instance.step("seed").unwrap().error.as_ref().unwrap().0, "rejected: the wrong library");
     assert!(matches!(engine.run(flow_id), Err(CoreEngineError::FlowHasFailed { .. })));
     waits_at(engine.retry(flow_id, "it is the right one"), "seed", "which text?");
@@ -189,7 +189,7 @@ fn nobody_has_a_rejected_run_in_hand() {
         let flow_id = engine.default_flow();
         waits_at(engine.run(flow_id), "seed", "which text?");
         engine.answer(flow_id, "seed", Answer::default()).unwrap();
-        assert!(store.lease(flow_id, &far_away(), Takeover::IfFree).is_ok(), "{name}");
+        assert!(store.acquire_lease(flow_id, &far_away(), Takeover::IfFree).is_ok(), "{name}");
     }
 }
 
@@ -218,8 +218,8 @@ steps:
             other => panic!("{name}: {other:?}"),
         }
         assert_eq!(engine.event_variants_for(flow_id).unwrap(), "IU", "{name}");
-        let lease = store.lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
-        store.release(&lease).unwrap();
+        let lease = store.acquire_lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
+        store.release_lease(&lease).unwrap();
         let rejected = engine.answer(flow_id, "read", Answer::default()).unwrap();
         assert_eq!(rejected.status(), FlowStatus::Failed, "{name}");
     }

@@ -84,7 +84,7 @@ fn the_history_is_that_of_the_input_and_an_artifact_of_the_run() {
         assert_eq!((Some(step.fingerprint), &step.outputs), (state.fingerprint(), &state.outputs));
     }
     let hash = state.step("d").unwrap().started.as_ref().unwrap().inputs["history"];
-    let stored = engine.event_store().artifact(hash).unwrap().unwrap();
+    let stored = engine.event_store().read_artifact(hash).unwrap().unwrap();
     assert_eq!(stored.payload().unwrap(), serde_json::to_value(&history).unwrap());
 }
 

@@ -15,7 +15,7 @@ fn flows() -> PathBuf {
 /// another store, is only compared.
 #[track_caller]
 pub(super) fn from_its_log(store: &Arc<dyn EventStore>, file: &str, repeated: &mut Option<String>) {
-    let summary = store.flows().unwrap().pop().unwrap();
+    let summary = store.all_runs().unwrap().pop().unwrap();
     let events = store.list(summary.flow_id()).unwrap();
     let yaml = manifest_of(&events);
     if let Some(repeated) = repeated {

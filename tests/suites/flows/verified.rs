@@ -9,7 +9,7 @@ use chem_runtime::workbench::{Tolerances, verify};
 
 /// Repeats each run in `store`.
 pub(super) fn every_run(store: &Arc<dyn EventStore>) {
-    let runs = store.flows().unwrap();
+    let runs = store.all_runs().unwrap();
     assert!(!runs.is_empty());
     for run in runs {
         let instance = replay(run.flow_id(), &store.list(run.flow_id()).unwrap()).unwrap();

@@ -47,7 +47,7 @@ fn an_artifact_keeps_its_hash(backend: &dyn Backend) {
         let artifacts: Vec<Artifact> = values.into_iter().map(artifact).collect();
         store.append(FlowId::new(), 0, &[NewEvent { kind: signal(0), artifacts: artifacts.clone() }]).unwrap();
         for artifact in artifacts {
-            let found = store.artifact(artifact.hash()).unwrap().unwrap();
+            let found = store.read_artifact(artifact.hash()).unwrap().unwrap();
             prop_assert_eq!(found.payload_text(), artifact.payload_text());
             prop_assert_eq!(Artifact::new("note", &found.payload().unwrap()).unwrap().hash(), artifact.hash());
         }
@@ -68,7 +68,7 @@ fn an_event_keeps_its_payload(backend: &dyn Backend) {
             let text = kind.payload_text().unwrap();
             let read = FlowEventKind::from_stored(kind.event_type(), &text).unwrap();
             prop_assert_eq!(format!("{:?}", event.kind), format!("{read:?}"));
-            let found = store.event(flow_id, event.position).unwrap();
+            let found = store.read_event(flow_id, event.position).unwrap();
             prop_assert_eq!(format!("{found:?}"), format!("{:?}", Some(event)));
             prop_assert_eq!(event.kind.payload_text(), kind.payload_text());
             prop_assert_eq!(kind.payload_text(), canonical_json(&kind.payload().unwrap()));

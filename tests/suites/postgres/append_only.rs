@@ -51,7 +51,7 @@ fn update_delete_and_truncate_are_refused() {
         }
     }
     assert_eq!(store.list(flow_id).unwrap(), before);
-    assert_eq!(store.artifact(artifact(1).hash()).unwrap(), Some(artifact(1)));
+    assert_eq!(store.read_artifact(artifact(1).hash()).unwrap(), Some(artifact(1)));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn an_artifact_that_was_changed_by_force_is_named() {
     store.append(FlowId::new(), 0, &[finished([whole.clone()])]).unwrap();
     for change in ["payload = '{\"number\": 2}'", "kind = 'other'", "payload = '[]'"] {
         by_force(&database, &format!("UPDATE workflow_step_artifacts SET {change}"));
-        let error = store.artifact(whole.hash()).unwrap_err();
+        let error = store.read_artifact(whole.hash()).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Corrupt);
         assert!(
             matches!(&error, PersistenceError::Artifact(ArtifactError::Corrupt { hash, .. }) if *hash == whole.hash())
@@ -31,7 +31,7 @@ fn an_artifact_that_was_changed_by_force_is_named() {
         assert!(error.to_string().contains(&whole.hash().to_string()), "{error}");
     }
     by_force(&database, "UPDATE workflow_step_artifacts SET payload = '{\"number\": 1.0}', kind = 'note'");
-    assert_eq!(store.artifact(whole.hash()).unwrap(), Some(whole));
+    assert_eq!(store.read_artifact(whole.hash()).unwrap(), Some(whole));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn what_is_too_large_for_one_statement_lands_as_one() {
     let stored = store.list(run).unwrap();
     assert!(stored.iter().map(|event| &event.kind).eq(batch.iter().map(|event| &event.kind)));
     for artifact in &artifacts {
-        assert_eq!(store.artifact(artifact.hash()).unwrap().as_ref(), Some(artifact));
+        assert_eq!(store.read_artifact(artifact.hash()).unwrap().as_ref(), Some(artifact));
     }
     let mut client = database.client();
     let sql = "SELECT count(*), count(DISTINCT produced_in_seq) FROM workflow_step_artifacts";
@@ -93,7 +93,7 @@ fn event_and_artifacts_land_together_or_not_at_all() {
         assert_eq!(error.class(), ErrorClass::Permanent);
         assert!(crate::told(&error).contains("23514"), "{}", crate::told(&error));
         assert_eq!(store.list(run).unwrap(), []);
-        assert_eq!(store.artifacts_with_prefix("", 99).unwrap(), []);
+        assert_eq!(store.find_artifact_hashes("", 99).unwrap(), []);
     }
     store.append(run, 0, &[finished([artifact(1)])]).unwrap();
 }

@@ -62,14 +62,14 @@ fn functions_that_fit_better_than_those_of_the_server_are_not_run() {
     });
     let run = FlowId::new();
     store.append(run, 0, &[finished([artifact(1)]), signal("x".repeat(9 << 20)).into()]).unwrap();
-    let lease = store.lease(run, &chem_runtime::store::Holder::this_process(), Takeover::Always).unwrap();
-    assert!(store.holder(run).unwrap().is_some());
-    store.release(&lease).unwrap();
-    store.flows().unwrap();
+    let lease = store.acquire_lease(run, &chem_runtime::store::Holder::this_process(), Takeover::Always).unwrap();
+    assert!(store.lease_holder(run).unwrap().is_some());
+    store.release_lease(&lease).unwrap();
+    store.all_runs().unwrap();
     store.follow(Default::default(), 100, std::time::Duration::ZERO).unwrap();
-    store.newest(Some("f"), None, 9).unwrap();
-    store.flows_with_prefix("0", 9).unwrap();
-    store.artifacts_with_prefix("0", 9).unwrap();
+    store.newest_runs(Some("f"), None, 9).unwrap();
+    store.find_run_ids("0", 9).unwrap();
+    store.find_artifact_hashes("0", 9).unwrap();
     assert_eq!(check(&pool(&database)).unwrap(), []);
     migrate(&pool(&database)).unwrap();
     assert_eq!(caught(&mut client), 1, "somebody else's function was run");
@@ -207,7 +207,7 @@ fn a_runner_writes_nothing_but_by_the_rules() {
     }
     // Releasing another holder's lease has no effect.
     client.batch_execute(&format!("SELECT chem_release_lease('{theirs}', 1)")).unwrap();
-    assert!(store.holder(theirs).unwrap().is_some());
+    assert!(store.lease_holder(theirs).unwrap().is_some());
     assert_eq!((store.list(ours).unwrap(), store.list(theirs).unwrap()), before);
 
     // Permitted changes succeed, and the database records who made them.
@@ -215,8 +215,9 @@ fn a_runner_writes_nothing_but_by_the_rules() {
     let own = FlowId::new();
     let lease = Lease::of_new_run(own, chem_runtime::store::Holder::this_process());
     as_runner.append_as(Writer::Holder(&lease), 0, &[numbered(0), finished([artifact(2)])]).unwrap();
-    as_runner.release(&lease).unwrap();
-    let taken = as_runner.lease(theirs, &chem_runtime::store::Holder::this_process(), Takeover::Always).unwrap();
+    as_runner.release_lease(&lease).unwrap();
+    let taken =
+        as_runner.acquire_lease(theirs, &chem_runtime::store::Holder::this_process(), Takeover::Always).unwrap();
     as_runner.append_as(Writer::Holder(&taken), 2, &[numbered(2)]).unwrap();
     let by: String = database
         .client()

@@ -53,7 +53,7 @@ fn when_the_primary_is_killed_and_its_synchronous_standby_promoted_the_runs_go_o
     });
     // The former standby has all events, and they can be followed there.
     let alone = PgEventStore::open(&crate::address(&standby.url("postgres"))).unwrap();
-    let runs = alone.flows().unwrap();
+    let runs = alone.all_runs().unwrap();
     assert_eq!(runs.len(), ENGINES + 1);
     let events: usize = runs.iter().map(|run| run.event_variants.as_ref().unwrap().len()).sum();
     let followed = alone.follow(Default::default(), events + 1, std::time::Duration::from_secs(60)).unwrap();

@@ -93,7 +93,7 @@ fn a_server_killed_in_mid_run_costs_nothing_that_was_acknowledged() {
         let acknowledged = witness.join().unwrap();
         work::is_whole(&store.list(run).unwrap(), acknowledged);
     });
-    for run in store.flows().unwrap().iter().filter(|run| run.flow().is_some()) {
+    for run in store.all_runs().unwrap().iter().filter(|run| run.flow().is_some()) {
         assert_eq!(run.event_variants, Some(format!("I{}C", "SF".repeat(STEPS + 1))));
     }
 }
@@ -206,7 +206,7 @@ fn a_lost_answer_excuses_nobody_who_comes_second() {
     let run = FlowId::new();
     let lease = Lease::of_new_run(run, chem_runtime::store::Holder::this_process());
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
-    other.lease(run, &lease.holder, Takeover::Always).unwrap();
+    other.acquire_lease(run, &lease.holder, Takeover::Always).unwrap();
     proxy.traffic(Traffic::LosesNextAnswer);
     assert!(matches!(store.append_as((&lease).into(), 1, &[numbered(1)]), Err(PersistenceError::Fenced { .. })));
     assert_eq!(other.next_position(run).unwrap(), 1);

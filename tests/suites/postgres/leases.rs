@@ -21,13 +21,13 @@ fn a_holder_that_does_not_show_itself_loses_its_run() {
     let (store, database) = store_or_skip!();
     let (run, me) = (FlowId::new(), Holder::this_process());
     store.append_as((&Lease::of_new_run(run, far_away())).into(), 0, &[numbered(0)]).unwrap();
-    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
+    assert!(matches!(store.acquire_lease(run, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
     let mut client = database.client();
     let past = |seconds: u32| format!("UPDATE flow_leases SET renewed_at = now() - interval '{seconds} seconds'");
     client.batch_execute(&past(50)).unwrap();
-    assert!(matches!(store.lease(run, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
+    assert!(matches!(store.acquire_lease(run, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
     client.batch_execute(&past(61)).unwrap();
-    assert_eq!(store.lease(run, &me, Takeover::IfFree).unwrap().epoch, 2);
+    assert_eq!(store.acquire_lease(run, &me, Takeover::IfFree).unwrap().epoch, 2);
 }
 
 #[test]
@@ -37,11 +37,11 @@ fn a_store_shows_that_it_has_its_runs_in_hand_until_they_end() {
     let store = PgEventStore::open(&database.address()).unwrap().with_lease_terms(terms);
     let (taken, begun, let_go) = (FlowId::new(), FlowId::new(), FlowId::new());
     store.append(taken, 0, &[numbered(0)]).unwrap();
-    store.lease(taken, &far_away(), Takeover::IfFree).unwrap();
+    store.acquire_lease(taken, &far_away(), Takeover::IfFree).unwrap();
     for run in [begun, let_go] {
         store.append_as((&Lease::of_new_run(run, far_away())).into(), 0, &[numbered(0)]).unwrap();
     }
-    store.release(&Lease::of_new_run(let_go, far_away())).unwrap();
+    store.release_lease(&Lease::of_new_run(let_go, far_away())).unwrap();
 
     let mut client = database.client();
     let shown = |client: &mut postgres::Client, run: FlowId| -> Option<bool> {
@@ -61,9 +61,9 @@ fn an_old_writer_in_the_same_process_does_not_silence_the_new_one() {
     let run = FlowId::new();
     let old = Lease::of_new_run(run, far_away());
     store.append_as((&old).into(), 0, &[numbered(0)]).unwrap();
-    store.lease(run, &far_away(), Takeover::Always).unwrap();
+    store.acquire_lease(run, &far_away(), Takeover::Always).unwrap();
     assert!(matches!(store.append_as((&old).into(), 1, &[numbered(1)]), Err(PersistenceError::Fenced { .. })));
-    store.release(&old).unwrap();
+    store.release_lease(&old).unwrap();
     let mut client = database.client();
     client.batch_execute("UPDATE flow_leases SET renewed_at = taken_at").unwrap();
     let renewed = "SELECT renewed_at > taken_at FROM flow_leases";
@@ -82,7 +82,7 @@ fn refuses_a_zombie(store: &PgEventStore, database: &TestDatabase) {
     let run = FlowId::new();
     let zombie = Lease::of_new_run(run, far_away());
     store.append_as((&zombie).into(), 0, &[numbered(0)]).unwrap();
-    store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
+    store.acquire_lease(run, &Holder::this_process(), Takeover::Always).unwrap();
     // The zombie wakes up during an append, of which only its statement is left: for its run alone, or batched with other
     // runs.
     let alone = |epoch: i64, position: i64| {
@@ -126,7 +126,7 @@ fn who_takes_a_run_waits_for_the_append_that_is_under_way() {
     transaction.batch_execute(&append).unwrap();
     std::thread::scope(|scope| {
         let taker = scope.spawn(|| {
-            let lease = store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
+            let lease = store.acquire_lease(run, &Holder::this_process(), Takeover::Always).unwrap();
             (lease.epoch, store.next_position(run).unwrap())
         });
         let mut observer = database.client();

@@ -28,8 +28,8 @@ fn runs_are_listed_by_the_indexes_of_their_beginnings() {
         let before = scans(index);
         // The statistics of a session are counted when it ends.
         let store = PgEventStore::open(&database.address()).unwrap();
-        assert_eq!(store.runs(&of(flow), None, 3).unwrap().len(), 3);
-        assert_eq!(store.newest(flow, None, 3).unwrap().len(), 3);
+        assert_eq!(store.find_runs(&of(flow), None, 3).unwrap().len(), 3);
+        assert_eq!(store.newest_runs(flow, None, 3).unwrap().len(), 3);
         drop(store);
         until("both lists have used the index", || scans(index) >= before + 2);
     }

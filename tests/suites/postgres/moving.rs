@@ -18,7 +18,7 @@ fn carry(from: &dyn EventStore, to: &dyn EventStore, run: FlowId) {
             StepFinished(finished) => finished.outputs.iter().map(|output| output.hash).collect(),
             _ => Vec::new(),
         };
-        let artifacts = named.into_iter().map(|hash| from.artifact(hash).unwrap().unwrap()).collect();
+        let artifacts = named.into_iter().map(|hash| from.read_artifact(hash).unwrap().unwrap()).collect();
         NewEvent { kind: event.kind, artifacts }
     });
     to.append(run, 0, &events.collect::<Vec<_>>()).unwrap();
@@ -42,7 +42,7 @@ fn a_run_carried_from_store_to_store_replays_to_the_same_state() {
     let state = |store: &dyn EventStore| replay(run, &store.list(run).unwrap()).unwrap();
     let expected = state(&*postgres);
     assert_eq!(expected.flow_fingerprint(), Some(work::undisturbed(3)));
-    let variants = |store: &dyn EventStore| store.flows().unwrap()[0].event_variants.clone();
+    let variants = |store: &dyn EventStore| store.all_runs().unwrap()[0].event_variants.clone();
     for store in [&sqlite, &memory, &last] {
         assert_eq!(state(store.as_ref()), expected);
         assert_eq!(variants(store.as_ref()), variants(postgres.as_ref()));

@@ -64,13 +64,13 @@ fn a_runner_and_a_reader_can_do_what_they_are_granted() {
     let open = |role: &Role<'_>| PgEventStore::open(&address(&role.url())).unwrap();
 
     let (run, store) = (FlowId::new(), open(&writer));
-    let lease = store.lease(run, &Holder::this_process(), Takeover::Always).unwrap();
+    let lease = store.acquire_lease(run, &Holder::this_process(), Takeover::Always).unwrap();
     store.append_as((&lease).into(), 0, &[numbered(0), finished([artifact(1)])]).unwrap();
-    store.release(&lease).unwrap();
+    store.release_lease(&lease).unwrap();
 
     let store = open(&reader);
     assert_eq!(store.list(run).unwrap().len(), 2);
-    assert_eq!(store.flows().unwrap().len(), 1);
+    assert_eq!(store.all_runs().unwrap().len(), 1);
     assert_eq!(store.follow(Default::default(), 10, std::time::Duration::from_secs(60)).unwrap().events.len(), 2);
     let error = store.append(run, 2, &[numbered(2)]).unwrap_err();
     assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");

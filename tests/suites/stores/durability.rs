@@ -49,7 +49,7 @@ fn check(store: &SqliteEventStore, run: FlowId, acknowledged: u64) {
         } else {
             let artifact = artifact(position);
             assert_eq!(event.kind, finished([artifact.clone()]).kind);
-            assert_eq!(store.artifact(artifact.hash()).unwrap(), Some(artifact));
+            assert_eq!(store.read_artifact(artifact.hash()).unwrap(), Some(artifact));
         }
     }
 }

@@ -82,17 +82,17 @@ fn perform(store: &dyn EventStore, runs: &[FlowId], script: &[Append]) -> Transc
     };
     let answers = script.iter().map(answer).collect();
     runs_are_found_as_listed(store);
-    let hashes = store.artifacts_with_prefix("", usize::MAX).unwrap();
+    let hashes = store.find_artifact_hashes("", usize::MAX).unwrap();
     Transcript {
         answers,
         runs: store
-            .flows()
+            .all_runs()
             .unwrap()
             .into_iter()
             .map(|run| (lasting(&run.first), lasting(&run.last), run.event_variants))
             .collect(),
         events: runs.iter().flat_map(|run| store.list(*run).unwrap()).map(|event| lasting(&event)).collect(),
-        artifacts: hashes.into_iter().map(|hash| store.artifact(hash).unwrap().unwrap()).collect(),
+        artifacts: hashes.into_iter().map(|hash| store.read_artifact(hash).unwrap().unwrap()).collect(),
     }
 }
 

@@ -167,7 +167,7 @@ proptest! {
         agrees(&plan, &store, &pieces, &policy);
 
         // Of the run that is over, `why` says the same.
-        let last = store.flows().unwrap().last().unwrap().flow_id();
+        let last = store.all_runs().unwrap().last().unwrap().flow_id();
         let instance = chem_runtime::flow::replay(last, &store.list(last).unwrap()).unwrap();
         for (index, piece) in pieces.iter().enumerate() {
             let found = why(store.as_ref(), &instance, &piece.id, None).unwrap().differences;
@@ -222,7 +222,7 @@ fn the_nearest_run_with_a_step_is_found_however_many_have_none() {
     pieces[2].number = 4;
     run(&store, &pieces, policy);
     // Runs that began later are not looked at, and one that is named is the only one.
-    let runs = store.flows().unwrap();
+    let runs = store.all_runs().unwrap();
     let found = why(store.as_ref(), &third, "s2", None).unwrap();
     assert_eq!((found.against, found.differences.len()), (Some(runs[1].flow_id()), 1));
     let found = why(store.as_ref(), &third, "s2", Some(runs[0].flow_id())).unwrap();

@@ -160,30 +160,30 @@ impl EventStore for Damaged {
         self.inner.append_as(writer, expected, events)
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
-        self.inner.lease(flow_id, holder, takeover)
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+        self.inner.acquire_lease(flow_id, holder, takeover)
     }
 
-    fn release(&self, lease: &Lease) -> Result<(), PersistenceError> {
-        self.inner.release(lease)
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
+        self.inner.release_lease(lease)
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        self.inner.holder(flow_id)
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
+        self.inner.lease_holder(flow_id)
     }
 
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         self.inner.follow(cursor, limit, wait)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         self.read_events_of(flow_id)?;
-        self.inner.event(flow_id, position)
+        self.inner.read_event(flow_id, position)
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.read_events_of(flow_id)?;
-        self.inner.list_from(flow_id, position)
+        self.inner.read_run(flow_id, position)
     }
 
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
@@ -191,9 +191,9 @@ impl EventStore for Damaged {
         self.inner.list(flow_id)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         if hash != self.artifact {
-            self.inner.artifact(hash)
+            self.inner.read_artifact(hash)
         } else if self.gone {
             Ok(None)
         } else {
@@ -201,38 +201,43 @@ impl EventStore for Damaged {
         }
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
-        self.inner.artifacts_with_prefix(prefix, limit)
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
+        self.inner.find_artifact_hashes(prefix, limit)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
-        self.inner.repair(artifacts)
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
+        self.inner.repair_artifacts(artifacts)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
-        self.inner.results(key, before, limit)
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        self.inner.find_cached(key, before, limit)
     }
 
-    fn runs(
+    fn find_runs(
         &self,
         filter: &RunFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<FlowSummary>, PersistenceError> {
-        self.inner.runs(filter, before, limit)
+        self.inner.find_runs(filter, before, limit)
     }
 
-    fn newest(
+    fn newest_runs(
         &self,
         flow: Option<&str>,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<FlowEvent>, PersistenceError> {
-        self.inner.newest(flow, before, limit)
+        self.inner.newest_runs(flow, before, limit)
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
-        self.inner.flows_with_prefix(prefix, limit)
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+        self.inner.find_run_ids(prefix, limit)
     }
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
@@ -280,7 +285,7 @@ fn an_artifact_that_is_missing_or_corrupt_makes_its_result_none_and_is_told() {
     let (instance, ends, _) = run_manifest(inner.clone(), LINES, directory.path());
     assert_eq!(ends, "FF");
     let root = instance.steps()[0].outputs[0].hash;
-    let chunks = chem_runtime::artifact::TableRoot::of(&inner.artifact(root).unwrap().unwrap()).unwrap().chunks;
+    let chunks = chem_runtime::artifact::TableRoot::of(&inner.read_artifact(root).unwrap().unwrap()).unwrap().chunks;
     assert!(chunks.len() > 1);
     for artifact in [root, chunks[1].hash] {
         for gone in [true, false] {

@@ -38,8 +38,8 @@ fn edited(
     let mut kinds: Vec<FlowEventKind> = events.iter().map(|event| event.kind.clone()).collect();
     kinds.iter_mut().enumerate().for_each(|(position, kind)| change(position, kind));
     let mut new: Vec<NewEvent> = kinds.into_iter().map(NewEvent::from).collect();
-    let all = origin.artifacts_with_prefix("", usize::MAX).unwrap();
-    new[0].artifacts = all.iter().map(|hash| origin.artifact(*hash).unwrap().unwrap()).collect();
+    let all = origin.find_artifact_hashes("", usize::MAX).unwrap();
+    new[0].artifacts = all.iter().map(|hash| origin.read_artifact(*hash).unwrap().unwrap()).collect();
     store.append(flow_id, 0, &new).unwrap();
     (store, flow_id)
 }

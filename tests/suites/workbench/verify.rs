@@ -92,13 +92,13 @@ fn a_hundred_clean_runs_raise_no_alarm_and_change_nothing() {
         let case = case(&manifest("workbench.random").replace("seed: 5", &format!("seed: {seed}, rows: 300")));
         let (flow_id, file) = (case.instance.flow_id(), case.directory.path().join("out/kept.csv"));
         let written = std::fs::metadata(&file).unwrap().modified().unwrap();
-        let (events, runs) = (case.store.list(flow_id).unwrap(), case.store.flows().unwrap());
-        let artifacts = case.store.artifacts_with_prefix("", usize::MAX).unwrap();
+        let (events, runs) = (case.store.list(flow_id).unwrap(), case.store.all_runs().unwrap());
+        let artifacts = case.store.find_artifact_hashes("", usize::MAX).unwrap();
         let verification = case.verify();
         assert!(verification.is_verified(), "{verification:#?}");
         assert_eq!(verification.verified(), 3);
-        assert_eq!((case.store.list(flow_id).unwrap(), case.store.flows().unwrap()), (events, runs));
-        assert_eq!(case.store.artifacts_with_prefix("", usize::MAX).unwrap(), artifacts);
+        assert_eq!((case.store.list(flow_id).unwrap(), case.store.all_runs().unwrap()), (events, runs));
+        assert_eq!(case.store.find_artifact_hashes("", usize::MAX).unwrap(), artifacts);
         assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), written);
     }
 }

@@ -46,7 +46,7 @@ fn find(store: &dyn EventStore, written: &str) -> Result<Artifact, Failure> {
     };
     let hash = match written.parse::<ArtifactHash>() {
         Ok(hash) => hash,
-        Err(_) => match store.artifacts_with_prefix(&written.to_ascii_lowercase(), 2)?[..] {
+        Err(_) => match store.find_artifact_hashes(&written.to_ascii_lowercase(), 2)?[..] {
             [only] => only,
             [] => return Err(unknown()),
             _ => {
@@ -55,7 +55,7 @@ fn find(store: &dyn EventStore, written: &str) -> Result<Artifact, Failure> {
             }
         },
     };
-    store.artifact(hash)?.ok_or_else(unknown)
+    store.read_artifact(hash)?.ok_or_else(unknown)
 }
 
 fn rows(artifact: &Artifact, store: &dyn EventStore) -> Result<Table, Failure> {

@@ -62,7 +62,7 @@ fn one_by_one(
     skip_unreadable: bool,
 ) -> Result<ExitCode, Failure> {
     for position in from..store.next_position(flow_id)? {
-        let error = match store.event(flow_id, position) {
+        let error = match store.read_event(flow_id, position) {
             Ok(Some(event)) => match print(shared, &event, &line(&event), None)? {
                 Reader::Gone => return Ok(ExitCode::SUCCESS),
                 Reader::Present => continue,

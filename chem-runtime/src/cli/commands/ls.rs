@@ -65,7 +65,7 @@ fn listed(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<(Vec<
     };
     let mut rows = Vec::new();
     loop {
-        let page = store.runs(&filter, before, page_size)?;
+        let page = store.find_runs(&filter, before, page_size)?;
         let last = page.len() < page_size;
         before = page.last().map(|flow| flow.first.seq);
         for flow in page {
@@ -156,7 +156,7 @@ fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failur
     let mut branches: HashMap<FlowId, Vec<Row>> = HashMap::new();
     let mut roots = Vec::new();
     for mut row in listed {
-        row.branch = store.event(row.flow_id, 1)?.and_then(|event| match event.kind {
+        row.branch = store.read_event(row.flow_id, 1)?.and_then(|event| match event.kind {
             FlowEventKind::BranchCreated(branch) => Some(branch),
             _ => None,
         });

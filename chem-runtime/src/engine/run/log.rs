@@ -152,7 +152,7 @@ impl Drop for RunLog {
             tracing::warn!(%flow_id, %error, "the last events of the run could not be stored");
         }
         if let Some(lease) = state.lease.as_ref().filter(|_| state.holds_lease)
-            && let Err(error) = self.shared.store.release(lease)
+            && let Err(error) = self.shared.store.release_lease(lease)
         {
             tracing::warn!(%flow_id, %error, "the lease on the run could not be released");
         }

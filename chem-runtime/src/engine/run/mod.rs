@@ -56,7 +56,7 @@ impl Session {
             Decision::Initialize => Some(Lease::of_new_run(flow_id, Holder::this_process())),
             _ => {
                 let (store, holder) = (&engine.store, Holder::this_process());
-                let lease = store.lease(flow_id, &holder, engine.takeover)?;
+                let lease = store.acquire_lease(flow_id, &holder, engine.takeover)?;
                 // The previous holder may have appended until we acquired the lease.
                 if store.next_position(flow_id)? != instance.next_position() {
                     instance = engine.instance_for(flow_id)?;
@@ -182,7 +182,7 @@ impl Session {
     /// Acquires the lease on a run that had ended, so that it can continue.
     pub(super) fn take_lease(&mut self, engine: &FlowEngine) -> Result<(), CoreEngineError> {
         if !self.may_write() {
-            self.log.take(self.store.lease(self.flow_id, &Holder::this_process(), engine.takeover)?);
+            self.log.take(self.store.acquire_lease(self.flow_id, &Holder::this_process(), engine.takeover)?);
         }
         Ok(())
     }

@@ -215,7 +215,7 @@ impl EventStore for PgEventStore {
         stored
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         let lease = self.inner.with_session("take the lease on a run in", |session| {
             lease::take(session, flow_id, holder, takeover, self.inner.terms)
         })?;
@@ -223,7 +223,7 @@ impl EventStore for PgEventStore {
         Ok(lease)
     }
 
-    fn release(&self, held: &Lease) -> Result<(), PersistenceError> {
+    fn release_lease(&self, held: &Lease) -> Result<(), PersistenceError> {
         self.sign_of_life.releases(held);
         // An unreleased lease lapses by itself, so the caller need not wait for a server that is gone.
         let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
@@ -231,7 +231,7 @@ impl EventStore for PgEventStore {
             .with_session_under(&briefly, "release the lease on a run in", |session| lease::release(session, held))
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         self.inner.with_session("read", |session| lease::holder(session, flow_id, self.inner.terms))
     }
 
@@ -245,11 +245,11 @@ impl EventStore for PgEventStore {
         )
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         self.inner.with_session("read", |session| Ok(read::events_between(session, flow_id, position, 1)?.pop()))
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.inner.with_session("read", |session| {
             let mut events = Vec::new();
             read::events(session, flow_id, position, |event| {
@@ -260,27 +260,32 @@ impl EventStore for PgEventStore {
         })
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         self.inner.with_session("read", |session| read::artifact(session, hash))
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         if !prefix.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(Vec::new());
         }
-        self.inner.with_session("read", |session| read::artifacts_with_prefix(session, prefix, limit))
+        self.inner.with_session("read", |session| read::artifact_hashes(session, prefix, limit))
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         let admitted = admit_artifacts(artifacts)?;
         self.inner.with_session("repair", |session| Ok(artifacts::repair(session, &admitted)?))
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
         self.inner.with_session("read", |session| read::results(session, key, before, limit))
     }
 
-    fn runs(
+    fn find_runs(
         &self,
         filter: &RunFilter,
         before: Option<u64>,
@@ -293,7 +298,7 @@ impl EventStore for PgEventStore {
         self.inner.with_session("read", |session| runs::listed(session, filter, before, limit))
     }
 
-    fn newest(
+    fn newest_runs(
         &self,
         flow: Option<&str>,
         before: Option<u64>,
@@ -314,7 +319,7 @@ impl EventStore for PgEventStore {
         self.inner.with_session("read", |session| size::largest(session, limit))
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         let Some(range) = runs::beginning_with(prefix) else { return Ok(Vec::new()) };
         self.inner.with_session("read", |session| runs::between(session, range, limit))
     }

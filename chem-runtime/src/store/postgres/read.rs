@@ -110,11 +110,7 @@ fn copy(hash: ArtifactHash, row: &Row) -> Result<Artifact, Fault> {
     Ok(Artifact::from_stored(hash, kind, payload, metadata).map_err(PersistenceError::Artifact)?)
 }
 
-pub(super) fn artifacts_with_prefix(
-    session: &mut Session,
-    prefix: &str,
-    limit: usize,
-) -> Result<Vec<ArtifactHash>, Fault> {
+pub(super) fn artifact_hashes(session: &mut Session, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, Fault> {
     let statement = session.prepared(ARTIFACTS)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let hash = |row: &Row| {

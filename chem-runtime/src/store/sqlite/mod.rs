@@ -168,7 +168,7 @@ impl EventStore for SqliteEventStore {
         self.place.expect_there(&self.path)
     }
 
-    fn lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
         let failed = self.failed("append to");
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
@@ -177,11 +177,11 @@ impl EventStore for SqliteEventStore {
         Ok(lease)
     }
 
-    fn release(&self, held: &Lease) -> Result<(), PersistenceError> {
+    fn release_lease(&self, held: &Lease) -> Result<(), PersistenceError> {
         lease::release(&self.connection(), held).map_err(self.failed("append to"))
     }
 
-    fn holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
         lease::holder(&self.connection(), flow_id).map_err(|error| match error {
             LeaseError::Sqlite(error) => self.failed("read")(error),
             LeaseError::Store(error) => error,
@@ -192,7 +192,7 @@ impl EventStore for SqliteEventStore {
         poll(wait, || self.read_on(cursor, limit), Followed::has_events)
     }
 
-    fn event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         // No run reaches a position that exceeds SQLite's integers.
         let Ok(position) = signed(position) else { return Ok(None) };
         let stored = self
@@ -207,7 +207,7 @@ impl EventStore for SqliteEventStore {
         stored.map(StoredEvent::decode).transpose()
     }
 
-    fn list_from(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         let Ok(position) = signed(position) else { return Ok(Vec::new()) };
         let failed = self.failed("read");
         let connection = self.connection();
@@ -225,7 +225,7 @@ impl EventStore for SqliteEventStore {
         Ok(events)
     }
 
-    fn artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         let failed = self.failed("read");
         // The guard lives until the end of the statement: decoding, which hashes, is left to the next one.
         let first = artifacts::first_copy(&self.connection(), hash).map_err(&failed)?;
@@ -238,7 +238,7 @@ impl EventStore for SqliteEventStore {
         }
     }
 
-    fn artifacts_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
         if !prefix.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(Vec::new());
         }
@@ -261,7 +261,7 @@ impl EventStore for SqliteEventStore {
         Ok(hashes)
     }
 
-    fn repair(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         let (admitted, now) = (admit_artifacts(artifacts)?, now());
         let failed = self.failed("repair");
         let mut connection = self.connection();
@@ -274,7 +274,12 @@ impl EventStore for SqliteEventStore {
         Ok(repaired)
     }
 
-    fn results(&self, key: CacheKey, before: Option<u64>, limit: usize) -> Result<Vec<StoredResult>, PersistenceError> {
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
         let failed = self.failed("read");
         let connection = self.connection();
         let mut statement = connection
@@ -297,7 +302,7 @@ impl EventStore for SqliteEventStore {
         Ok(results)
     }
 
-    fn runs(
+    fn find_runs(
         &self,
         filter: &RunFilter,
         before: Option<u64>,
@@ -306,7 +311,7 @@ impl EventStore for SqliteEventStore {
         runs::listed(&self.connection(), filter, before, limit, self.failed("read"))
     }
 
-    fn newest(
+    fn newest_runs(
         &self,
         flow: Option<&str>,
         before: Option<u64>,
@@ -323,7 +328,7 @@ impl EventStore for SqliteEventStore {
         size::largest(&self.connection(), limit).map_err(self.failed("read"))
     }
 
-    fn flows_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         let failed = self.failed("read");
         let connection = self.connection();
         let mut statement = connection

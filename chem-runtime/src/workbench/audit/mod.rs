@@ -240,7 +240,7 @@ impl Auditor<'_> {
     fn misfit_of(&self, reused: &StepReused, key: Option<CacheKey>) -> Result<Option<String>, PersistenceError> {
         let EventAddress { flow_id, position } = reused.source;
         let source = format!("event {position} of run {flow_id}, the source of its result,");
-        let found = match self.store.event(flow_id, position) {
+        let found = match self.store.read_event(flow_id, position) {
             Err(error) if error.class() == ErrorClass::Corrupt => return Ok(Some(format!("{source} cannot be read"))),
             found => found?,
         };
@@ -261,7 +261,7 @@ impl Auditor<'_> {
     fn artifacts(&mut self, cancel: &CancelToken) -> Result<(), WorkbenchError> {
         let mut seen = HashSet::new();
         for first in 0..=u8::MAX {
-            for hash in self.store.artifacts_with_prefix(&format!("{first:02x}"), usize::MAX)? {
+            for hash in self.store.find_artifact_hashes(&format!("{first:02x}"), usize::MAX)? {
                 heed(cancel)?;
                 seen.insert(hash);
                 self.artifact(hash)?;
@@ -279,7 +279,7 @@ impl Auditor<'_> {
 
     fn artifact(&mut self, hash: ArtifactHash) -> Result<(), PersistenceError> {
         let needed = self.needed.get(&hash).copied();
-        let reason = match self.store.artifact(hash) {
+        let reason = match self.store.read_artifact(hash) {
             Ok(Some(artifact)) => {
                 self.audit.sound_artifacts += 1;
                 if let Some(address) = needed {

@@ -68,7 +68,7 @@ impl<'a> Bench<'a> {
         let mut columns = BTreeSet::new();
         for output in self.instance.steps().iter().flat_map(|step| &step.outputs) {
             // An unreadable table may have any columns; its step will be reported as not repeatable.
-            let Ok(Some(root)) = self.store.artifact(output.hash) else { return Ok(()) };
+            let Ok(Some(root)) = self.store.read_artifact(output.hash) else { return Ok(()) };
             if let Ok(table) = TableRoot::of(&root) {
                 columns.extend(table.columns.into_iter().map(|column| column.name.to_string()));
             }
@@ -126,7 +126,7 @@ impl<'a> Bench<'a> {
             return Ok(Err(outcome));
         }
         for hash in started.inputs.values() {
-            if !matches!(self.store.artifact(*hash), Ok(Some(_))) {
+            if !matches!(self.store.read_artifact(*hash), Ok(Some(_))) {
                 let reason = format!("its input, artifact {hash}, cannot be read");
                 return Ok(Err(Outcome::NotRepeatable { reason }));
             }

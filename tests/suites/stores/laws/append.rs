@@ -39,7 +39,7 @@ pub(super) fn a_wrong_position_is_a_conflict_and_stores_nothing(backend: &dyn Ba
 pub(super) fn an_empty_batch_stores_nothing(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     store.append(flow_id, 0, &[]).unwrap();
-    assert_eq!(store.flows().unwrap(), []);
+    assert_eq!(store.all_runs().unwrap(), []);
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
     store.append(flow_id, 1, &[]).unwrap();
     assert!(matches!(store.append(flow_id, 0, &[]), Err(PersistenceError::Conflict { found: 1, .. })));
@@ -54,10 +54,10 @@ pub(super) fn an_event_is_found_by_its_position(backend: &dyn Backend) {
     stored.extend(appended(&*store, flow_id, 1, &[numbered(1), finished([artifact(1)])]));
     assert_eq!(store.list(flow_id).unwrap(), stored);
     for event in stored {
-        assert_eq!(store.event(flow_id, event.position).unwrap(), Some(event));
+        assert_eq!(store.read_event(flow_id, event.position).unwrap(), Some(event));
     }
     for (run, position) in [(flow_id, 3), (flow_id, u64::MAX), (FlowId::new(), 0)] {
-        assert_eq!(store.event(run, position).unwrap(), None);
+        assert_eq!(store.read_event(run, position).unwrap(), None);
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn many_writers_on_many_runs_do_not_disturb_each_other(backend: &dyn 
     all.sort_unstable();
     all.dedup();
     assert_eq!(all.len() as u64, WRITERS * EACH, "two events have one seq");
-    assert_eq!(stores[0].artifacts_with_prefix("", 99).unwrap().len() as u64, EACH);
+    assert_eq!(stores[0].find_artifact_hashes("", 99).unwrap().len() as u64, EACH);
 }
 
 pub(super) fn two_openings_of_one_store_see_each_other(backend: &dyn Backend) {
@@ -94,6 +94,6 @@ pub(super) fn two_openings_of_one_store_see_each_other(backend: &dyn Backend) {
     assert_eq!(other.list(flow_id).unwrap(), store.list(flow_id).unwrap());
     other.append(flow_id, 1, &[finished([artifact(1)])]).unwrap();
     assert!(matches!(store.append(flow_id, 1, &[numbered(9)]), Err(PersistenceError::Conflict { found: 2, .. })));
-    assert_eq!(store.artifact(artifact(1).hash()).unwrap(), Some(artifact(1)));
-    assert_eq!(store.flows().unwrap(), other.flows().unwrap());
+    assert_eq!(store.read_artifact(artifact(1).hash()).unwrap(), Some(artifact(1)));
+    assert_eq!(store.all_runs().unwrap(), other.all_runs().unwrap());
 }

@@ -137,10 +137,10 @@ pub(super) fn a_run_is_read_on_from_any_position(backend: &dyn Backend) {
     store.append(FlowId::new(), 0, &[numbered(0)]).unwrap();
     let all = store.list(flow_id).unwrap();
     for from in [0, 1, 51, 52, 1_023, 1_024, 1_076, 2_099, 2_100, 2_101] {
-        assert_eq!(store.list_from(flow_id, from).unwrap(), all.get(from as usize..).unwrap_or_default(), "{from}");
+        assert_eq!(store.read_run(flow_id, from).unwrap(), all.get(from as usize..).unwrap_or_default(), "{from}");
     }
-    assert_eq!(store.list_from(flow_id, u64::MAX).unwrap(), []);
-    assert_eq!(store.list_from(FlowId::new(), 0).unwrap(), []);
+    assert_eq!(store.read_run(flow_id, u64::MAX).unwrap(), []);
+    assert_eq!(store.read_run(FlowId::new(), 0).unwrap(), []);
 }
 
 pub(super) fn a_follower_of_a_run_reads_each_event_once(backend: &dyn Backend) {

@@ -22,7 +22,7 @@ pub(super) fn the_first_append_takes_the_lease_of_a_new_run(backend: &dyn Backen
     let lease = Lease::of_new_run(flow_id, far_away());
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
     store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
-    let error = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap_err();
+    let error = store.acquire_lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Conflict);
     assert!(matches!(&error, PersistenceError::Held { holder, .. } if *holder == far_away()), "{error:?}");
     assert!(error.to_string().contains("process 7 on far"), "{error}");
@@ -30,21 +30,21 @@ pub(super) fn the_first_append_takes_the_lease_of_a_new_run(backend: &dyn Backen
 
 pub(super) fn whoever_has_a_run_in_hand_can_be_asked_for(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
-    assert_eq!(store.holder(flow_id).unwrap(), None);
+    assert_eq!(store.lease_holder(flow_id).unwrap(), None);
     let lease = Lease::of_new_run(flow_id, far_away());
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
-    assert_eq!(store.holder(flow_id).unwrap(), Some(far_away()));
-    store.release(&lease).unwrap();
-    assert_eq!(store.holder(flow_id).unwrap(), None);
-    let lost = store.lease(flow_id, &gone(), Takeover::IfFree).unwrap();
-    assert_eq!(store.holder(flow_id).unwrap(), None, "{lost:?}");
+    assert_eq!(store.lease_holder(flow_id).unwrap(), Some(far_away()));
+    store.release_lease(&lease).unwrap();
+    assert_eq!(store.lease_holder(flow_id).unwrap(), None);
+    let lost = store.acquire_lease(flow_id, &gone(), Takeover::IfFree).unwrap();
+    assert_eq!(store.lease_holder(flow_id).unwrap(), None, "{lost:?}");
 }
 
 pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let zombie = Lease::of_new_run(flow_id, far_away());
     store.append_as((&zombie).into(), 0, &[numbered(0)]).unwrap();
-    let lease = store.lease(flow_id, &Holder::this_process(), Takeover::Always).unwrap();
+    let lease = store.acquire_lease(flow_id, &Holder::this_process(), Takeover::Always).unwrap();
     assert_eq!(lease.epoch, 2);
 
     let before = everything(&store);
@@ -64,7 +64,7 @@ pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &d
 pub(super) fn a_run_whose_holder_is_gone_is_free_at_once(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     store.append_as((&Lease::of_new_run(flow_id, gone())).into(), 0, &[numbered(0)]).unwrap();
-    let lease = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
+    let lease = store.acquire_lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
     store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
 }
 
@@ -72,11 +72,11 @@ pub(super) fn a_run_that_was_let_go_is_free(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let lease = Lease::of_new_run(flow_id, far_away());
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
-    store.release(&lease).unwrap();
-    let next = store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
+    store.release_lease(&lease).unwrap();
+    let next = store.acquire_lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap();
     // Releasing a lease that another holder has acquired since has no effect.
-    store.release(&lease).unwrap();
-    assert!(matches!(store.lease(flow_id, &far_away(), Takeover::IfFree), Err(PersistenceError::Held { .. })));
+    store.release_lease(&lease).unwrap();
+    assert!(matches!(store.acquire_lease(flow_id, &far_away(), Takeover::IfFree), Err(PersistenceError::Held { .. })));
     store.append_as((&next).into(), 1, &[numbered(1)]).unwrap();
 }
 
@@ -93,14 +93,14 @@ pub(super) fn a_run_that_has_ended_is_free(backend: &dyn Backend) {
         left_behind: false,
     });
     store.append_as((&Lease::of_new_run(flow_id, far_away())).into(), 0, &[failed.into()]).unwrap();
-    assert_eq!(store.lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap().epoch, 2);
+    assert_eq!(store.acquire_lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap().epoch, 2);
 }
 
 pub(super) fn a_process_takes_back_what_it_holds_itself(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let lost = Lease::of_new_run(flow_id, far_away());
     store.append_as((&lost).into(), 0, &[numbered(0)]).unwrap();
-    let lease = store.lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
+    let lease = store.acquire_lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
     assert!(store.append_as((&lost).into(), 1, &[numbered(1)]).is_err());
     store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
 }
@@ -111,7 +111,7 @@ pub(super) fn of_many_who_take_a_run_the_last_one_has_it(backend: &dyn Backend) 
     let holders: Vec<Holder> = (1..=8).map(|pid| Holder { pid, ..far_away() }).collect();
     let leases: Vec<Lease> = std::thread::scope(|scope| {
         let store = &store;
-        let take = |holder| scope.spawn(move || store.lease(flow_id, holder, Takeover::Always).unwrap());
+        let take = |holder| scope.spawn(move || store.acquire_lease(flow_id, holder, Takeover::Always).unwrap());
         let threads: Vec<_> = holders.iter().map(take).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -148,6 +148,6 @@ pub(super) fn an_append_without_a_lease_is_refused_while_the_run_is_held(backend
         "{error:?}"
     );
     assert_eq!(everything(&store), before);
-    store.release(&lease).unwrap();
+    store.release_lease(&lease).unwrap();
     store.append(flow_id, 1, &[numbered(1)]).unwrap();
 }

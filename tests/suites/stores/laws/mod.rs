@@ -114,17 +114,17 @@ chem_tests::stores!(laws);
 
 /// Returns all runs, events and artifacts of a store, to check that a rejected request changed nothing.
 fn everything(store: &dyn EventStore) -> impl PartialEq + std::fmt::Debug + use<> {
-    let runs = store.flows().unwrap();
+    let runs = store.all_runs().unwrap();
     let events: Vec<_> = runs.iter().flat_map(|run| store.list(run.flow_id()).unwrap()).collect();
-    let hashes = store.artifacts_with_prefix("", usize::MAX).unwrap();
-    let artifacts: Vec<_> = hashes.iter().map(|hash| store.artifact(*hash).unwrap()).collect();
+    let hashes = store.find_artifact_hashes("", usize::MAX).unwrap();
+    let artifacts: Vec<_> = hashes.iter().map(|hash| store.read_artifact(*hash).unwrap()).collect();
     (runs, events, artifacts)
 }
 
 /// Checks that queries for single runs agree with the list of all runs.
 #[track_caller]
 pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
-    let listed = store.flows().unwrap();
+    let listed = store.all_runs().unwrap();
     let mut flows: Vec<Option<&str>> =
         listed.iter().map(|run| run.flow()).chain([None, Some("no-such"), Some("no\0such")]).collect();
     flows.sort_unstable();
@@ -135,7 +135,7 @@ pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
         for limit in [1, 2, 3, listed.len() + 1, usize::MAX] {
             let mut found: Vec<FlowEvent> = Vec::new();
             loop {
-                let page = store.newest(flow, found.last().map(|oldest| oldest.seq), limit).unwrap();
+                let page = store.newest_runs(flow, found.last().map(|oldest| oldest.seq), limit).unwrap();
                 assert!(page.len() <= limit);
                 if page.is_empty() {
                     break;
@@ -144,8 +144,8 @@ pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
             }
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{flow:?}, {limit} at a time");
         }
-        assert_eq!(store.newest(flow, Some(0), 9).unwrap(), []);
-        assert_eq!(store.newest(flow, None, 0).unwrap(), []);
+        assert_eq!(store.newest_runs(flow, Some(0), 9).unwrap(), []);
+        assert_eq!(store.newest_runs(flow, None, 0).unwrap(), []);
     }
 
     let mut ids: Vec<FlowId> = listed.iter().map(|run| run.flow_id()).collect();
@@ -155,8 +155,8 @@ pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
         for end in 0..=text.len() {
             let prefix = &text[..end];
             let begun: Vec<FlowId> = ids.iter().filter(|id| id.to_string().starts_with(prefix)).copied().collect();
-            assert_eq!(store.flows_with_prefix(prefix, usize::MAX).unwrap(), begun, "{prefix}");
-            assert_eq!(store.flows_with_prefix(prefix, 2).unwrap(), begun[..begun.len().min(2)], "{prefix}");
+            assert_eq!(store.find_run_ids(prefix, usize::MAX).unwrap(), begun, "{prefix}");
+            assert_eq!(store.find_run_ids(prefix, 2).unwrap(), begun[..begun.len().min(2)], "{prefix}");
         }
     }
 }
@@ -164,7 +164,7 @@ pub(super) fn runs_are_found_as_listed(store: &dyn EventStore) {
 /// Appends events and returns them as stored.
 fn appended(store: &dyn EventStore, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Vec<FlowEvent> {
     store.append(flow_id, expected, events).unwrap();
-    (expected..).zip(events).map(|(position, _)| store.event(flow_id, position).unwrap().unwrap()).collect()
+    (expected..).zip(events).map(|(position, _)| store.read_event(flow_id, position).unwrap().unwrap()).collect()
 }
 
 fn batch(kinds: impl IntoIterator<Item = FlowEventKind>) -> Vec<NewEvent> {

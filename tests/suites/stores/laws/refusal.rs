@@ -33,7 +33,7 @@ pub(super) fn a_value_that_cannot_be_stored_is_refused_with_its_path(backend: &d
         let PersistenceError::Refused { flow_id: run, event_type, source } = error else { panic!("{error:?}") };
         assert_eq!((run, event_type, source), (flow_id, "stepsignal", why));
     }
-    assert_eq!(store.flows().unwrap(), []);
+    assert_eq!(store.all_runs().unwrap(), []);
     // One level less is accepted.
     store.append_kind(flow_id, signal(nested(json!(1), MAX_DEPTH - 1))).unwrap();
 }
@@ -63,8 +63,8 @@ pub(super) fn metadata_that_cannot_be_stored_is_refused(backend: &dyn Backend) {
     let event = NewEvent { kind: signal(1), artifacts: vec![kind] };
     let error = store.append(flow_id, 0, &[event]).unwrap_err();
     assert!(matches!(error, PersistenceError::RefusedArtifact { part: "kind", .. }), "{error:?}");
-    assert_eq!(store.flows().unwrap(), []);
-    assert_eq!(store.artifacts_with_prefix("", 9).unwrap(), []);
+    assert_eq!(store.all_runs().unwrap(), []);
+    assert_eq!(store.find_artifact_hashes("", 9).unwrap(), []);
 }
 
 pub(super) fn refusal_comes_before_conflict(backend: &dyn Backend) {

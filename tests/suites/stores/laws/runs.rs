@@ -10,7 +10,7 @@ use super::{batch, runs_are_found_as_listed};
 
 pub(super) fn runs_are_listed_in_the_order_in_which_they_began(backend: &dyn Backend) {
     let store = backend.store();
-    assert_eq!(store.flows().unwrap(), []);
+    assert_eq!(store.all_runs().unwrap(), []);
     // The order in which runs began is neither that of their ids nor that of their latest events.
     let mut runs: Vec<FlowId> = (0..5).map(|_| FlowId::new()).collect();
     runs.reverse();
@@ -19,7 +19,7 @@ pub(super) fn runs_are_listed_in_the_order_in_which_they_began(backend: &dyn Bac
     }
     store.append(runs[1], 1, &[numbered(1)]).unwrap();
     store.append(runs[0], 1, &[numbered(1)]).unwrap();
-    let listed: Vec<FlowId> = store.flows().unwrap().iter().map(|summary| summary.flow_id()).collect();
+    let listed: Vec<FlowId> = store.all_runs().unwrap().iter().map(|summary| summary.flow_id()).collect();
     assert_eq!(listed, runs);
 }
 
@@ -34,10 +34,10 @@ pub(super) fn a_summary_tells_the_first_event_the_last_and_all_letters(backend: 
     store.append(begun, 2, &batch([kinds[4].clone()])).unwrap();
     store.append(failed, 1, &batch([kinds[1].clone(), kinds[3].clone()])).unwrap();
 
-    let summaries = store.flows().unwrap();
+    let summaries = store.all_runs().unwrap();
     let letters: Vec<&str> = summaries.iter().filter_map(|summary| summary.event_variants.as_deref()).collect();
     assert_eq!(letters, ["ISFXGHRBUPC", "ISG", "ISX"]);
-    for summary in store.runs(&RunFilter::default(), None, 9).unwrap() {
+    for summary in store.find_runs(&RunFilter::default(), None, 9).unwrap() {
         assert_eq!(summary.event_variants, None, "letters were not asked for");
     }
     for summary in &summaries {
@@ -76,10 +76,10 @@ pub(super) fn runs_are_looked_for_without_the_list_and_found_as_it_has_them(back
         store.append(FlowId::new(), 0, &[]).unwrap();
     }
     // The run with the latest event is not the newest run.
-    let oldest = store.flows().unwrap()[0].flow_id();
+    let oldest = store.all_runs().unwrap()[0].flow_id();
     store.append(oldest, 3, &[numbered(3)]).unwrap();
     runs_are_found_as_listed(&store);
-    assert_eq!(store.newest(Some("leads"), None, usize::MAX).unwrap().len(), 5);
+    assert_eq!(store.newest_runs(Some("leads"), None, usize::MAX).unwrap().len(), 5);
 }
 
 pub(super) fn what_begins_no_id_finds_no_run(backend: &dyn Backend) {
@@ -89,7 +89,7 @@ pub(super) fn what_begins_no_id_finds_no_run(backend: &dyn Backend) {
     for prefix in
         ["-", "g", "%", "_", "{", "é", "\0", &text.to_uppercase(), &text.replace('-', ""), &format!("{text}0")]
     {
-        assert_eq!(store.flows_with_prefix(prefix, 9).unwrap(), [], "{prefix}");
+        assert_eq!(store.find_run_ids(prefix, 9).unwrap(), [], "{prefix}");
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn B
         store.append(run, 0, &batch([first, kinds[1].clone()])).unwrap();
         store.append(run, 2, &batch([end.clone()])).unwrap();
     }
-    let all = store.flows().unwrap();
+    let all = store.all_runs().unwrap();
     assert_eq!(all.len(), 30);
     for (summary, (_, status)) in all.iter().zip(ends.iter().cycle()) {
         assert_eq!(summary.status(), *status, "{summary:?}");
@@ -156,7 +156,7 @@ pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn B
         for limit in [1, 4, 31, usize::MAX] {
             let mut found: Vec<FlowSummary> = Vec::new();
             loop {
-                let page = store.runs(&filter, found.last().map(|oldest| oldest.first.seq), limit).unwrap();
+                let page = store.find_runs(&filter, found.last().map(|oldest| oldest.first.seq), limit).unwrap();
                 assert!(page.len() <= limit);
                 if page.is_empty() {
                     break;
@@ -165,8 +165,8 @@ pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn B
             }
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}, {limit} at a time");
         }
-        assert_eq!(store.runs(&filter, None, 0).unwrap(), []);
-        assert_eq!(store.runs(&filter, Some(0), 9).unwrap(), []);
+        assert_eq!(store.find_runs(&filter, None, 0).unwrap(), []);
+        assert_eq!(store.find_runs(&filter, Some(0), 9).unwrap(), []);
     }
 }
 
@@ -186,13 +186,13 @@ pub(super) fn a_page_of_runs_reads_no_run_that_is_not_on_it(backend: &dyn Backen
         return;
     }
     let page = |filter: &RunFilter, before, limit| {
-        let page = store.runs(filter, before, limit)?;
+        let page = store.find_runs(filter, before, limit)?;
         Ok::<_, chem_runtime::store::PersistenceError>(page.iter().map(FlowSummary::flow_id).collect::<Vec<_>>())
     };
     let all = RunFilter::default();
     assert_eq!(page(&all, None, 3).unwrap(), [runs[5], runs[4], runs[3]]);
     assert!(page(&all, None, 4).is_err());
-    let after = store.event(runs[2], 0).unwrap().unwrap().seq;
+    let after = store.read_event(runs[2], 0).unwrap().unwrap().seq;
     assert_eq!(page(&all, Some(after), 9).unwrap(), [runs[1], runs[0]]);
     let of = |flow: &str| RunFilter { flow: Some(flow.into()), ..RunFilter::default() };
     assert_eq!(page(&of("drugs"), None, 9).unwrap(), [runs[5], runs[3], runs[1]]);

@@ -8,10 +8,10 @@ use chem_tests::stores::Backend;
 pub(super) fn the_results_of_a_work_are_found_newest_first(backend: &dyn Backend) {
     let (store, one, other) = (backend.store(), FlowId::new(), FlowId::new());
     let found = |store: &dyn EventStore, before, limit| -> Vec<(FlowId, u64)> {
-        let results = store.results(hash(1), before, limit).unwrap();
+        let results = store.find_cached(hash(1), before, limit).unwrap();
         for result in &results {
             let EventAddress { flow_id, position } = result.address;
-            assert_eq!(store.event(flow_id, position).unwrap().unwrap().seq, result.seq);
+            assert_eq!(store.read_event(flow_id, position).unwrap().unwrap().seq, result.seq);
         }
         results.iter().map(|result| (result.address.flow_id, result.address.position)).collect()
     };
@@ -25,11 +25,11 @@ pub(super) fn the_results_of_a_work_are_found_newest_first(backend: &dyn Backend
     assert_eq!(found(&store, None, usize::MAX), all);
     assert_eq!(found(&store, None, 1), all[..1]);
     assert_eq!(found(&store, None, 0), []);
-    let newest = store.results(hash(1), None, 1).unwrap()[0].seq;
+    let newest = store.find_cached(hash(1), None, 1).unwrap()[0].seq;
     assert_eq!(found(&store, Some(newest), 1), all[1..2]);
     assert_eq!(found(&store, Some(newest), 9), all[1..]);
     assert_eq!(found(&store, Some(0), 9), []);
-    assert_eq!(store.results(hash(2), None, 9).unwrap().len(), 1);
+    assert_eq!(store.find_cached(hash(2), None, 9).unwrap().len(), 1);
     if let Some(again) = backend.reopen() {
         assert_eq!(found(&again, None, 9), all);
     }
@@ -43,5 +43,5 @@ pub(super) fn nothing_but_a_finished_step_is_a_result(backend: &dyn Backend) {
     store.append(flow_id, 0, &events).unwrap();
     // A rejected batch leaves no result either.
     assert!(store.append(flow_id, 0, &[finished_work(hash(5), [])]).is_err());
-    assert_eq!(store.results(hash(5), None, 9).unwrap(), []);
+    assert_eq!(store.find_cached(hash(5), None, 9).unwrap(), []);
 }

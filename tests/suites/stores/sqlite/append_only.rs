@@ -18,7 +18,7 @@ fn filled() -> (Place, FlowId) {
 fn events_and_artifacts_are_neither_changed_nor_deleted_nor_replaced() {
     let (place, flow_id) = filled();
     let (raw, store) = (place.raw(), place.open().unwrap());
-    let before = (store.list(flow_id).unwrap(), store.artifact(artifact(1).hash()).unwrap());
+    let before = (store.list(flow_id).unwrap(), store.read_artifact(artifact(1).hash()).unwrap());
     for statement in [
         "UPDATE event_log SET payload = '{}'",
         "UPDATE OR REPLACE event_log SET position = 1 WHERE position = 2",
@@ -36,7 +36,7 @@ fn events_and_artifacts_are_neither_changed_nor_deleted_nor_replaced() {
     // A second artifact with the same hash is ignored, whatever its payload.
     raw.execute_batch("INSERT OR REPLACE INTO workflow_step_artifacts SELECT artifact_hash, kind, '1', '1', 3 FROM workflow_step_artifacts")
         .unwrap();
-    assert_eq!((store.list(flow_id).unwrap(), store.artifact(artifact(1).hash()).unwrap()), before);
+    assert_eq!((store.list(flow_id).unwrap(), store.read_artifact(artifact(1).hash()).unwrap()), before);
 }
 
 #[test]
@@ -93,10 +93,14 @@ fn an_artifact_that_was_changed_by_force_is_named() {
         ))
     };
     force("payload = '{ \"number\" : 1.0 }'").unwrap();
-    assert_eq!(place.open().unwrap().artifact(hash).unwrap(), Some(artifact(1)), "another spelling is the same value");
+    assert_eq!(
+        place.open().unwrap().read_artifact(hash).unwrap(),
+        Some(artifact(1)),
+        "another spelling is the same value"
+    );
     for change in ["payload = '{\"number\":2}'", "payload = '{\"number\":1}', kind = 'text'"] {
         force(change).unwrap();
-        let error = place.open().unwrap().artifact(hash).unwrap_err();
+        let error = place.open().unwrap().read_artifact(hash).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Corrupt);
         assert!(
             matches!(&error, PersistenceError::Artifact(ArtifactError::Corrupt { hash: named, .. }) if *named == hash)
@@ -122,7 +126,7 @@ fn an_event_that_was_changed_by_force_is_named() {
     ] {
         force(change).unwrap();
         let store = place.open().unwrap();
-        for error in [store.list(flow_id).unwrap_err(), store.flows().unwrap_err()] {
+        for error in [store.list(flow_id).unwrap_err(), store.all_runs().unwrap_err()] {
             let told = told(&error);
             assert_eq!(error.class(), ErrorClass::Corrupt);
             assert!(told.contains("event 2") && told.contains(&flow_id.to_string()), "{told}");

@@ -23,7 +23,7 @@ fn directories_on_the_way_are_made() {
     let place = Place::new();
     let path = place.directory.path().join("a/.chem/store.db");
     SqliteEventStore::open(&path).unwrap().append(FlowId::new(), 0, &[numbered(0)]).unwrap();
-    assert_eq!(SqliteEventStore::open(&path).unwrap().flows().unwrap().len(), 1);
+    assert_eq!(SqliteEventStore::open(&path).unwrap().all_runs().unwrap().len(), 1);
 }
 
 #[test]

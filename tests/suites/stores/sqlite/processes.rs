@@ -38,7 +38,7 @@ fn processes_that_open_a_new_store_at_once_all_succeed() {
             let output = child.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
-        assert_eq!(place.open().unwrap().flows().unwrap().len(), 4);
+        assert_eq!(place.open().unwrap().all_runs().unwrap().len(), 4);
     }
 }
 
@@ -71,9 +71,9 @@ fn a_run_whose_machine_was_started_anew_is_free_and_one_of_another_container_is_
     let other = |place: String| Holder { place, pid: 1, ..me.clone() };
     let hidden = Lease::of_new_run(flow_id, other(format!("{start}/pid:[1]")));
     store.append_as((&hidden).into(), 0, &[numbered(0)]).unwrap();
-    assert!(matches!(store.lease(flow_id, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
-    store.lease(flow_id, &other("0000/pid:[1]".into()), Takeover::Always).unwrap();
-    assert_eq!(store.lease(flow_id, &me, Takeover::IfFree).unwrap().epoch, 3);
+    assert!(matches!(store.acquire_lease(flow_id, &me, Takeover::IfFree), Err(PersistenceError::Held { .. })));
+    store.acquire_lease(flow_id, &other("0000/pid:[1]".into()), Takeover::Always).unwrap();
+    assert_eq!(store.acquire_lease(flow_id, &me, Takeover::IfFree).unwrap().epoch, 3);
 }
 
 #[test]
