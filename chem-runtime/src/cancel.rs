@@ -64,6 +64,8 @@ pub(crate) fn current() -> CancelToken {
 
 /// Returns whether the step that runs on this thread is asked to stop.
 pub(crate) fn is_requested() -> bool {
+    #[cfg(test)]
+    CHECKS.set(CHECKS.get() + 1);
     CURRENT.with_borrow(|current| current.as_ref().is_some_and(CancelToken::is_cancelled))
 }
 
@@ -71,6 +73,20 @@ pub(crate) fn is_requested() -> bool {
 /// row.
 pub(crate) fn check() -> Result<(), Interrupted> {
     if is_requested() { Err(Interrupted) } else { Ok(()) }
+}
+
+/// The number of cells of a row between two checks. A row may have a million of them.
+const CELLS: usize = 1 << 12;
+
+/// Checks like [`check`] at the first of every 4096 cells; `cell` is the index of a cell in its row.
+pub(crate) fn check_cell(cell: usize) -> Result<(), Interrupted> {
+    if cell.is_multiple_of(CELLS) { check() } else { Ok(()) }
+}
+
+/// Returns the cells of a row, or only the first of them if the step that runs on this thread is asked to stop. The
+/// caller has to call [`check`] afterwards, as [`until_stopped`] does for each item.
+pub(crate) fn while_running<T>(cells: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    cells.into_iter().enumerate().map_while(|(index, cell)| check_cell(index).is_ok().then_some(cell))
 }
 
 /// Collects `items`, or returns an error if the step that runs on this thread is asked to stop first.
@@ -98,6 +114,19 @@ pub(crate) fn is_interruption(error: &(dyn std::error::Error + 'static)) -> bool
     error.is::<Interrupted>()
         || wrapped.is_some_and(|inner| is_interruption(inner))
         || error.source().is_some_and(is_interruption)
+}
+
+#[cfg(test)]
+thread_local! {
+    static CHECKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Returns how often `work` checks on this thread whether it is asked to stop.
+#[cfg(test)]
+pub(crate) fn checks_during<T>(work: impl FnOnce() -> T) -> usize {
+    CHECKS.set(0);
+    work();
+    CHECKS.get()
 }
 
 #[cfg(test)]

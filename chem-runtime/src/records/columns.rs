@@ -1,6 +1,6 @@
 //! Finds columns by name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::artifact::Table;
 use crate::step::{StepError, listed};
@@ -10,10 +10,10 @@ use crate::step::{StepError, listed};
 /// # Errors
 /// If there is no such column, names the `parameter` that asked for it and lists the columns.
 pub fn column_index(table: &Table, name: &str, parameter: &str) -> Result<usize, StepError> {
-    let names: Vec<&str> = table.columns().iter().map(|column| &*column.name).collect();
-    if let Some(index) = names.iter().position(|column| *column == name) {
+    if let Some(index) = table.index_of(name) {
         return Ok(index);
     }
+    let names: Vec<&str> = table.columns().iter().map(|column| &*column.name).collect();
     let hint = match names.as_slice() {
         [] => "the table has no columns".to_owned(),
         names => format!("the columns are {}", listed(names)),
@@ -26,16 +26,11 @@ pub fn column_index(table: &Table, name: &str, parameter: &str) -> Result<usize,
 /// # Errors
 /// Fails like [`column_index`], or if a column is named twice.
 pub fn column_indices(table: &Table, names: &[impl AsRef<str>], parameter: &str) -> Result<Vec<usize>, StepError> {
-    let by_name: HashMap<&str, usize> =
-        table.columns().iter().enumerate().map(|(index, column)| (&*column.name, index)).collect();
     let mut indices = Vec::with_capacity(names.len());
     let mut seen = HashSet::new();
     for name in names {
         let name = name.as_ref();
-        let index = match by_name.get(name) {
-            Some(index) => *index,
-            None => column_index(table, name, parameter)?,
-        };
+        let index = column_index(table, name, parameter)?;
         if !seen.insert(index) {
             return Err(StepError::new(format!("`{parameter}` names the column `{name}` twice")));
         }

@@ -10,6 +10,8 @@ use csv::{ByteRecord, StringRecord};
 
 use super::decode::{beginning_of_text, not_utf8};
 use super::delimited_records::{RawRecord, Records};
+use crate::cancel;
+use crate::step::StepError;
 
 /// A file of delimited text.
 pub struct Delimited<'a> {
@@ -87,6 +89,17 @@ impl<'a> Delimited<'a> {
         });
         file.header = named.collect();
         Ok(Some(file))
+    }
+
+    /// Reads the header like [`new`](Self::new), for a step that reads the file called `name`.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with its header. Or the step is asked to stop.
+    pub fn open(name: &str, text: &'a [u8], delimiter: u8) -> Result<Option<Self>, StepError> {
+        let opened = Self::new(text, delimiter);
+        // The header may have been read only in part.
+        cancel::check()?;
+        opened.map_err(|reason| StepError::new(format!("cannot read the columns of `{name}`: {reason}")))
     }
 
     /// Returns the names of the columns.

@@ -7,6 +7,7 @@
 use csv::ByteRecord;
 
 use super::lines::line_end;
+use crate::cancel;
 
 /// Iterates over the records of a text. Each line belongs to exactly one record.
 pub(super) struct Records<'a> {
@@ -86,6 +87,10 @@ impl<'a> Records<'a> {
                 self.end_line();
                 return Ok(record);
             }
+            if cancel::check_cell(record.len()).is_err() {
+                self.at.byte = self.text.len();
+                return Err("was not read to its end, because the step was asked to stop".to_owned());
+            }
             self.at.byte += 1;
         }
     }
@@ -129,6 +134,9 @@ impl<'a> Records<'a> {
                     length => {
                         cell.extend_from_slice(&self.rest()[..length]);
                         self.end_line();
+                        if cancel::is_requested() {
+                            return Err(Broken { at: self.at, wrong: Wrong::NeverClosed });
+                        }
                         if let Some(broken) = self.broken.as_ref().filter(|broken| self.at.byte <= broken.at.byte) {
                             return Err(broken.clone());
                         }

@@ -57,14 +57,15 @@ fn write(
     if chosen().next().is_none() {
         return Ok(());
     }
-    for (column, _) in chosen() {
+    for (index, (column, _)) in chosen().enumerate() {
+        cancel::check_cell(index)?;
         writer.write_field(escape(&column.name).as_bytes())?;
     }
     writer.write_record(None::<&[u8]>)?;
     let mut cell = String::new();
     for row in 0..table.rows() {
-        cancel::check()?;
-        for (column, data) in chosen() {
+        for (index, (column, data)) in chosen().enumerate() {
+            cancel::check_cell(index)?;
             cell.clear();
             if !write_cell(data, row, &mut cell) {
                 return Err(StepError::new(format!(
@@ -167,5 +168,16 @@ mod tests {
         let column = Column::new("x", ColumnType::Float);
         let table = Table::new([(column, ColumnData::Float(vec![Some(f64::NAN)]))]).unwrap();
         assert!(write_delimited(&table, &[0], b',', &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn writing_stops_within_a_row() {
+        let one = |column: usize| {
+            (Column::new(&format!("c{column}"), ColumnType::Text), ColumnData::Text(vec![Some("text".into())]))
+        };
+        let wide = Table::new((0..100_000).map(one)).unwrap();
+        let all: Vec<usize> = (0..wide.columns().len()).collect();
+        // A check after each 4096 cells of the header and of the row.
+        assert!(cancel::checks_during(|| write_delimited(&wide, &all, b',', &mut std::io::sink()).unwrap()) > 2 * 20);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::decode::not_utf8;
 use super::lines::{Line, lines};
+use crate::cancel;
 
 /// An object of JSON Lines: its members in source order.
 pub(super) struct Object(pub(super) Vec<(String, Value)>);
@@ -88,6 +89,7 @@ impl<'de> Deserialize<'de> for Object {
                     if !names.insert(name.clone()) {
                         return Err(A::Error::custom(format_args!("`{name}` stands in it twice")));
                     }
+                    cancel::check_cell(members.len()).map_err(A::Error::custom)?;
                     members.push((name, value));
                 }
                 Ok(Object(members))

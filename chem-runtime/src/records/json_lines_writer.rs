@@ -17,13 +17,18 @@ pub fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn Write) -
     let chosen: Vec<(String, &ColumnData)> = columns
         .iter()
         .filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?)))
-        .map(|(column, data)| Ok((canonical_json(&(*column.name).into())?, data)))
+        .enumerate()
+        .map(|(index, (column, data))| {
+            cancel::check_cell(index)?;
+            Ok((canonical_json(&(*column.name).into())?, data))
+        })
         .collect::<Result<_, StepError>>()?;
     let mut line = String::new();
     for row in 0..table.rows() {
         cancel::check()?;
         line.clear();
         for (index, (name, data)) in chosen.iter().enumerate() {
+            cancel::check_cell(index)?;
             line.push(if index == 0 { '{' } else { ',' });
             line.push_str(name);
             line.push(':');
@@ -77,5 +82,16 @@ mod tests {
         assert_eq!(none, b"{}\n{}\n");
         let nan = Table::new([(Column::new("x", ColumnType::Float), ColumnData::Float(vec![Some(f64::NAN)]))]).unwrap();
         assert!(write_json_lines(&nan, &[0], &mut Vec::new()).unwrap_err().to_string().contains("row 1"));
+    }
+
+    #[test]
+    fn writing_stops_within_a_row() {
+        let one = |column: usize| {
+            (Column::new(&format!("c{column}"), ColumnType::Text), ColumnData::Text(vec![Some("text".into())]))
+        };
+        let wide = Table::new((0..100_000).map(one)).unwrap();
+        let all: Vec<usize> = (0..wide.columns().len()).collect();
+        // A check after each 4096 names and after each 4096 cells.
+        assert!(cancel::checks_during(|| write_json_lines(&wide, &all, &mut std::io::sink()).unwrap()) > 2 * 20);
     }
 }

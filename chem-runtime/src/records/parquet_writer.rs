@@ -12,6 +12,7 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 
 use crate::artifact::{Column, ColumnData, ColumnType, Table};
+use crate::cancel;
 use crate::step::StepError;
 
 /// The number of rows in a row group, except the last.
@@ -57,6 +58,7 @@ fn encode(columns: &[(&Column, &ColumnData)], rows: usize, file: &mut Vec<u8>) -
         let end = rows.min(start + GROUP_ROWS);
         let mut group = writer.next_row_group()?;
         for (_, data) in columns {
+            cancel::check().map_err(|stopped| ParquetError::External(Box::new(stopped)))?;
             if let Some(mut column) = group.next_column()? {
                 match data {
                     ColumnData::Text(values) => {
@@ -172,6 +174,16 @@ mod tests {
         let empty = SerializedFileReader::new(stored(written(&table.gather(&[]), &[0]))).unwrap();
         assert_eq!(empty.metadata().file_metadata().num_rows(), 0);
         assert!(write_parquet(&table, &[], &mut Vec::new()).unwrap_err().to_string().contains("at least one"));
+    }
+
+    #[test]
+    fn writing_stops_within_a_row() {
+        let one = |column: usize| {
+            (Column::new(&format!("c{column}"), ColumnType::Integer), ColumnData::Integer(vec![Some(1)]))
+        };
+        let wide = Table::new((0..1_000).map(one)).unwrap();
+        let all: Vec<usize> = (0..wide.columns().len()).collect();
+        assert!(cancel::checks_during(|| write_parquet(&wide, &all, &mut std::io::sink()).unwrap()) >= all.len());
     }
 
     /// A file with these bytes.

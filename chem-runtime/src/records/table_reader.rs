@@ -9,7 +9,7 @@ use super::json_lines_reader::{JsonLine, Object, json_lines};
 use super::rejects::{Rejects, shortened};
 use super::typing::{type_name, type_of, typed};
 use crate::artifact::{Column, ColumnType, Table, TableBuilder};
-use crate::cancel::{self, Interrupted, until_stopped};
+use crate::cancel::{self, Interrupted, until_stopped, while_running};
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
 use crate::step::{StepError, WithRejects, listed};
 
@@ -90,20 +90,19 @@ impl TableText<'_> {
         let columns = names.iter().enumerate().map(|(index, name)| self.column(name, index, &records));
         let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
         for record in &mut records {
-            cancel::check()?;
             if let Ok(cells) = &mut record.cells
                 && let Err(reason) = type_cells(cells, &columns)
             {
                 record.cells = Err(reason);
             }
+            // After the record, whose cells may have been typed only in part.
+            cancel::check()?;
         }
         self.sort_out(columns, records)
     }
 
     fn delimited<'t>(&self, text: &'t [u8], delimiter: u8) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
-        let file = Delimited::new(text, delimiter)
-            .map_err(|reason| StepError::new(format!("cannot read the columns of `{}`: {reason}", self.name)))?;
-        let Some(file) = file else {
+        let Some(file) = Delimited::open(self.name, text, delimiter)? else {
             return Ok((Vec::new(), Vec::new()));
         };
         let names = file.header().iter().map(str::to_owned).collect();
@@ -114,7 +113,7 @@ impl TableText<'_> {
         let record = |Row { line, raw, cells }| Record {
             line,
             raw,
-            cells: cells.map(|cells: csv::StringRecord| cells.iter().map(cell).collect()),
+            cells: cells.map(|cells: csv::StringRecord| while_running(cells.iter()).map(cell).collect()),
         };
         Ok((names, until_stopped(file.rows().map(record))?))
     }
@@ -124,13 +123,15 @@ impl TableText<'_> {
     fn objects<'t>(&self, text: &'t [u8]) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
         let lines: Vec<JsonLine<'_>> = until_stopped(json_lines(text))?;
         let (mut names, mut indices, mut members) = (Vec::new(), HashMap::new(), 0_u64);
-        for (name, _) in lines.iter().filter_map(|line| line.object.as_ref().ok()).flat_map(|Object(members)| members) {
+        let objects = lines.iter().filter_map(|line| line.object.as_ref().ok());
+        for (name, _) in while_running(objects.flat_map(|Object(members)| members)) {
             members += 1;
             if !indices.contains_key(name) {
                 indices.insert(name.clone(), names.len());
                 names.push(name.clone());
             }
         }
+        cancel::check()?;
         // Objects with different members make the table grow quadratically.
         let cells = (names.len() as u64).saturating_mul(lines.len() as u64);
         let most = members.saturating_mul(CELLS_PER_MEMBER).saturating_add(SPARSE_CELLS.get());
@@ -147,7 +148,7 @@ impl TableText<'_> {
         }
         let row = |Object(members): Object| {
             let mut cells = vec![Value::Null; names.len()];
-            for (name, value) in members {
+            for (name, value) in while_running(members) {
                 cells[indices[&name]] = value;
             }
             cells
@@ -189,8 +190,9 @@ impl TableText<'_> {
     }
 }
 
+/// Converts the cells to the types of their columns; only the first of them if the step is asked to stop.
 fn type_cells(cells: &mut [Value], columns: &[Column]) -> Result<(), String> {
-    for (cell, column) in cells.iter_mut().zip(columns) {
+    for (cell, column) in while_running(cells.iter_mut().zip(columns)) {
         let Some(value) = typed(cell, column.ty) else {
             let text = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
             return Err(format!("has `{text}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
@@ -236,6 +238,21 @@ mod tests {
             [5, 3, "3.5", "has `3.5` in the column `n`, which is integer"],
         ]);
         assert_eq!(rows(&read.rejects), expected);
+    }
+
+    #[test]
+    fn reading_stops_within_a_row() {
+        let cells = |cell: &str| (0..50_000).map(|column| format!("{cell}{column}")).collect::<Vec<_>>();
+        let csv = format!("{}\n{}\n", cells("c").join(","), cells("").join(","));
+        let members: Vec<String> = cells("c").iter().map(|name| format!("\"{name}\":1")).collect();
+        let none = BTreeMap::new();
+        for (format, text) in
+            [(TableFormat::Delimited(b','), csv), (TableFormat::JsonLines, format!("{{{}}}\n", members.join(",")))]
+        {
+            let how = TableText { name: "a", format, types: &none, missing: &[], strict: false };
+            // A check after each 4096 cells, in each of three passes over the row.
+            assert!(cancel::checks_during(|| how.read(text.as_bytes()).unwrap()) > 3 * 12, "{format:?}");
+        }
     }
 
     #[test]

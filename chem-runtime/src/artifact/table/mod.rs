@@ -6,6 +6,7 @@
 mod builder;
 mod columns;
 mod dataset;
+mod index;
 mod numbers;
 mod packing;
 mod root;
@@ -19,6 +20,7 @@ use serde_json::Value;
 pub use builder::TableBuilder;
 pub use columns::{Column, ColumnData, ColumnType};
 pub use dataset::Dataset;
+use index::NameIndex;
 pub use numbers::{NumbersInText, number_spelled, write_float};
 pub use root::{ChunkRef, TableRoot};
 
@@ -59,6 +61,7 @@ pub struct Table {
     columns: Vec<Column>,
     data: Vec<Arc<ColumnData>>,
     rows: usize,
+    names: NameIndex,
 }
 
 impl Table {
@@ -75,7 +78,7 @@ impl Table {
     /// Adds a column, or replaces the column of that name.
     pub fn with_column(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
         let mut table = self.clone();
-        match table.position(&column.name) {
+        match table.index_of(&column.name) {
             Some(at) => {
                 table.check(&column, &data)?;
                 table.columns[at] = column;
@@ -125,6 +128,7 @@ impl Table {
             self.check(&column, &data)?;
             self.columns.push(column);
             self.data.push(data);
+            self.names = NameIndex::default();
         }
         Ok(())
     }
@@ -135,6 +139,7 @@ impl Table {
             columns: self.columns.clone(),
             data: self.data.par_iter().map(|data| Arc::new(data.gather(rows))).collect(),
             rows: rows.len(),
+            names: self.names.clone(),
         }
     }
 
@@ -155,7 +160,7 @@ impl Table {
 
     /// Returns the column called `name` and its values.
     pub fn column(&self, name: &str) -> Option<(&Column, &ColumnData)> {
-        let at = self.position(name)?;
+        let at = self.index_of(name)?;
         Some((&self.columns[at], &self.data[at]))
     }
 
@@ -164,8 +169,9 @@ impl Table {
         self.data.iter().map(|data| data.json(row)).collect()
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| &*column.name == name)
+    /// Returns the index of the column called `name`, in constant time after the first call.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.names.of(&self.columns, name)
     }
 
     fn check(&self, column: &Column, data: &ColumnData) -> Result<(), TableError> {

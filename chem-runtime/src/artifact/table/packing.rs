@@ -32,7 +32,6 @@ impl Table {
         let mut chunks = Vec::new();
         let (mut text, mut rows) = (String::from("["), 0);
         for row in 0..self.rows {
-            cancel::check()?;
             if rows > 0 {
                 text.push(',');
             }
@@ -56,8 +55,9 @@ impl Table {
         Ok(chunks)
     }
 
-    fn write_row(&self, row: usize, out: &mut String) -> Result<(), CanonicalError> {
+    fn write_row(&self, row: usize, out: &mut String) -> Result<(), ArtifactError> {
         for (index, data) in self.data.iter().enumerate() {
+            cancel::check_cell(index)?;
             out.push(if index == 0 { '[' } else { ',' });
             if !data.write(row, out) {
                 let path = format!("$.rows[{row}].{}", self.columns[index].name);
@@ -66,7 +66,8 @@ impl Table {
                         CanonicalError::NonFinite { path, value: values[row].unwrap_or(f64::NAN).to_string() }
                     }
                     _ => CanonicalError::NulCharacter { path },
-                });
+                }
+                .into());
             }
         }
         out.push_str(if self.data.is_empty() { "[]" } else { "]" });
@@ -163,6 +164,15 @@ mod tests {
         assert!(packed.parts.iter().all(|part| part.payload_text().len() <= 5 << 20));
         let error = texts(MAX_LENGTH, 1).pack().unwrap_err();
         assert!(matches!(error, ArtifactError::Canonical(CanonicalError::TooLong { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn packing_stops_within_a_row() {
+        let one = |column: usize| {
+            (Column::new(&format!("c{column}"), ColumnType::Text), ColumnData::Text(vec![Some("text".into())]))
+        };
+        let wide = Table::new((0..100_000).map(one)).unwrap();
+        assert!(cancel::checks_during(|| wide.chunk_texts().unwrap()) > 20);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
 use crate::artifact::{Column, ColumnType};
-use crate::cancel::until_stopped;
+use crate::cancel::{self, until_stopped, while_running};
 use crate::chemistry::molecules::PROMISED;
 use crate::records::{Delimited, Row, other_separator};
 use crate::step::{StepError, listed};
@@ -24,9 +24,7 @@ pub(super) struct FileColumns<'a> {
 }
 
 pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> Result<RawFile<'a>, StepError> {
-    let delimited = Delimited::new(text, columns.delimiter)
-        .map_err(|reason| StepError::new(format!("cannot read the columns of `{file}`: {reason}")))?;
-    let Some(delimited) = delimited else {
+    let Some(delimited) = Delimited::open(file, text, columns.delimiter)? else {
         return Ok(RawFile::default());
     };
     let plan = Plan::new(file, delimited.header(), columns)?;
@@ -64,24 +62,25 @@ impl Plan {
                 other.unwrap_or_default()
             ))
         };
-        let smiles = position(header, columns.smiles).ok_or_else(|| missing("smiles_column", columns.smiles))?;
+        let names = HeaderNames::of(header);
+        cancel::check()?;
+        let smiles = names.index_of(columns.smiles).ok_or_else(|| missing("smiles_column", columns.smiles))?;
         let name = match columns.name {
-            Some(name) => Some(position(header, name).ok_or_else(|| missing("name_column", name))?),
-            None => position(header, "name").filter(|at| *at != smiles),
+            Some(name) => Some(names.index_of(name).ok_or_else(|| missing("name_column", name))?),
+            None => names.index_of("name").filter(|at| *at != smiles),
         };
-        let exact: HashMap<&str, usize> = header.iter().enumerate().map(|(index, name)| (name, index)).collect();
-        let index_of = |name: &str| exact.get(name).copied().or_else(|| position(header, name));
         let numbers: HashSet<usize> = columns
             .numbers
             .iter()
-            .map(|number| index_of(number).ok_or_else(|| missing("numbers", number)))
+            .map(|number| names.index_of(number).ok_or_else(|| missing("numbers", number)))
             .collect::<Result<_, _>>()?;
         let (mut more, mut called): (Vec<(usize, Column)>, HashSet<String>) = Default::default();
         for (index, column) in header.iter().enumerate().filter(|(index, _)| *index != smiles && Some(*index) != name) {
+            cancel::check_cell(index)?;
             let taken = PROMISED.iter().any(|(promised, _)| *promised == column);
             let column = if taken { format!("file_{column}") } else { column.to_owned() };
             let clashes = !called.insert(column.clone());
-            if clashes || taken && exact.contains_key(column.as_str()) {
+            if clashes || taken && names.exact.contains_key(column.as_str()) {
                 return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
             }
             let ty = if numbers.contains(&index) { ColumnType::Float } else { ColumnType::Text };
@@ -97,20 +96,31 @@ impl Plan {
             return Err(format!("has more than a SMILES where the SMILES stands: `{rest}`"));
         }
         let name = self.name.map(cell).filter(|name| !name.is_empty()).map(str::to_owned);
-        let more = self.more.iter().map(|(index, column)| value(column, cell(*index), missing));
+        let more = while_running(&self.more).map(|(index, column)| value(column, cell(*index), missing));
         Ok(Content { structure: Spelling::Smiles(smiles.to_owned()), name, more: more.collect::<Result<_, _>>()? })
     }
 }
 
-/// Returns the index of the column called `name`. Ignores case if there is no exact match and only one other.
-pub(super) fn position(header: &StringRecord, name: &str) -> Option<usize> {
-    if let Some(exact) = header.iter().position(|column| column == name) {
-        return Some(exact);
+/// The names in the header of a file; only the first of them if the step is asked to stop.
+pub(super) struct HeaderNames<'h> {
+    exact: HashMap<&'h str, usize>,
+    /// By the name in lower case; `None` if several columns have it.
+    folded: HashMap<String, Option<usize>>,
+}
+
+impl<'h> HeaderNames<'h> {
+    pub(super) fn of(header: &'h StringRecord) -> Self {
+        let (mut exact, mut folded) = (HashMap::new(), HashMap::new());
+        for (index, name) in while_running(header.iter().enumerate()) {
+            exact.entry(name).or_insert(index);
+            folded.entry(name.to_ascii_lowercase()).and_modify(|alike| *alike = None).or_insert(Some(index));
+        }
+        Self { exact, folded }
     }
-    let mut alike = header.iter().enumerate().filter(|(_, column)| column.eq_ignore_ascii_case(name));
-    match (alike.next(), alike.next()) {
-        (Some((index, _)), None) => Some(index),
-        _ => None,
+
+    /// Returns the index of the column called `name`. Ignores case if there is no exact match and only one other.
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+        self.exact.get(name).copied().or_else(|| *self.folded.get(&name.to_ascii_lowercase())?)
     }
 }
 
@@ -158,6 +168,22 @@ mod tests {
                 only(&format!("activity,smiles\n\"{cell}\",C\n"), FileColumns { numbers: &numbers, ..USUAL });
             assert!(found.unwrap_err().contains("no number"), "{cell}");
         }
+    }
+
+    #[test]
+    fn reading_stops_within_a_row() {
+        let names: Vec<String> = (0..50_000).map(|column| format!("c{column}")).collect();
+        let text = format!("smiles,{}\nC,{}\n", names.join(","), vec!["1"; names.len()].join(","));
+        // A check after each 4096 cells: of the header, where its columns are planned, and twice of the row.
+        assert!(cancel::checks_during(|| read("a.csv", text.as_bytes(), USUAL).unwrap()) > 4 * 12);
+    }
+
+    #[test]
+    fn names_that_differ_by_case_are_ambiguous() {
+        let header = StringRecord::from(vec!["Smiles", "SMILES", "Name", "x"]);
+        let names = HeaderNames::of(&header);
+        let found = ["SMILES", "smiles", "name", "X", "y"].map(|name| names.index_of(name));
+        assert_eq!(found, [Some(1), None, Some(2), Some(3), None]);
     }
 
     #[test]

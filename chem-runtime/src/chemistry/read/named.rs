@@ -1,7 +1,7 @@
 //! Checks the parameters of `molecules.read` against the file: whether the columns that they name exist in the header of a
 //! CSV or TSV file, and whether they apply to its format at all.
 
-use super::delimited_columns::position;
+use super::delimited_columns::HeaderNames;
 use super::{ReadMolecules, format_of, separator};
 use crate::records::{header_of, other_separator};
 use crate::step::{ColumnContext, Misfit, PathPart, idle_share};
@@ -22,7 +22,8 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         return misfits;
     };
     let there: Vec<&str> = header.iter().collect();
-    let missing = |param, name: &str| match position(&header, name) {
+    let names = HeaderNames::of(&header);
+    let missing = |param, name: &str| match names.index_of(name) {
         Some(_) => None,
         None => Some(match other_separator(&there, delimiter) {
             Some(help) => Misfit::no_column(param, name, file, &there).with_help(help),

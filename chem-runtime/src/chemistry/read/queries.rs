@@ -69,7 +69,7 @@ pub(in crate::chemistry) fn read_queries(
 fn has_smiles(file: &str, text: &[u8], delimiter: u8) -> Result<(), StepError> {
     let Ok(Some(delimited)) = Delimited::new(text, delimiter) else { return Ok(()) };
     let header = delimited.header();
-    if delimited_columns::position(header, "smiles").is_some() {
+    if delimited_columns::HeaderNames::of(header).index_of("smiles").is_some() {
         return Ok(());
     }
     let there: Vec<&str> = header.iter().collect();

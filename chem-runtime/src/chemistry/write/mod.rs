@@ -7,6 +7,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::molecules::Molecules;
+use crate::cancel;
 use crate::prelude::*;
 use crate::records::{Rejects, column_indices, extension, is_gzip_name, try_map_records};
 use crate::step::{check_share, idle_share};
@@ -94,7 +95,9 @@ pub fn write_molecules(
                 if !sd {
                     return Ok(smiles_line(row));
                 }
-                Ok(sd::block(row.smiles)?.and_then(|block| sd::record(row, block, &columns)))
+                let written = sd::block(row.smiles)?.and_then(|block| sd::record(row, block, &columns));
+                cancel::check()?;
+                Ok(written)
             })?;
             for (row, written) in part.iter().zip(written) {
                 outcome.put(row, written, out)?;

@@ -2,6 +2,7 @@
 
 use super::{Row, Written, one_line};
 use crate::artifact::{Column, ColumnData};
+use crate::cancel::while_running;
 use crate::chemistry::library::{MolBlock, Structure};
 use crate::chemistry::read::{Header, begins_a_field, field_header};
 use crate::prelude::*;
@@ -40,7 +41,7 @@ pub(super) fn block(smiles: &str) -> Result<Result<MolBlock, String>, StepError>
     }
 }
 
-/// Returns the record of a molecule, with the `$$$$` that ends it.
+/// Returns the record of a molecule, with the `$$$$` that ends it. Leaves fields out if the step is asked to stop.
 ///
 /// # Errors
 /// Returns the reason why the molecule cannot be written: its name or a value would end the record or begin a field.
@@ -59,7 +60,7 @@ pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &Colum
     // The first line of a block is the title, which the library leaves empty.
     let rest = block.text.split_once('\n').map_or("", |(_, rest)| rest);
     let mut text = format!("{name}\n{rest}");
-    for (column, data) in columns {
+    for (column, data) in while_running(columns) {
         let Some(value) = cell_text(data, row.index) else { continue };
         let of =
             |why: &str| format!("has in the column `{}` a value that an SD file does not hold: {why}", column.name);

@@ -10,7 +10,7 @@ mod marked;
 mod tests;
 mod undeclared;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::process::Command;
 use std::time::Duration;
 
@@ -180,7 +180,8 @@ fn fitting<'c>(columns: &[&'c Column], fit: &dyn Fn(&[&Column]) -> bool) -> Vec<
 fn no_rows(sent: &[&Column], types: &BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
     let came_back =
         sent.iter().map(|column| Column::new(&column.name, *types.get(&*column.name).unwrap_or(&column.ty)));
-    let new = types.iter().filter(|(name, _)| sent.iter().all(|column| *column.name != ***name));
+    let known: HashSet<&str> = sent.iter().map(|column| &*column.name).collect();
+    let new = types.iter().filter(|(name, _)| !known.contains(name.as_str()));
     let columns = came_back.chain(new.map(|(name, ty)| Column::new(name, *ty))).collect();
     Ok(TableBuilder::new(columns).finish()?)
 }

@@ -57,21 +57,24 @@ pub(super) fn compare(
     let names =
         |root: &TableRoot| -> Vec<String> { (0..root.columns.len()).map(|index| column_name(root, index)).collect() };
     let (old_names, new_names) = (names(before), names(after));
-    let columns: Vec<String> = new_names.iter().filter(|name| old_names.contains(name)).cloned().collect();
+    let (old_set, new_set): (HashSet<&String>, HashSet<&String>) =
+        (old_names.iter().collect(), new_names.iter().collect());
+    let columns: Vec<String> = new_names.iter().filter(|name| old_set.contains(name)).cloned().collect();
     let mut found = RecordDifference {
-        columns_added: new_names.iter().filter(|name| !columns.contains(name)).cloned().collect(),
-        columns_removed: old_names.iter().filter(|name| !columns.contains(name)).cloned().collect(),
+        columns_added: new_names.iter().filter(|name| !old_set.contains(name)).cloned().collect(),
+        columns_removed: old_names.iter().filter(|name| !new_set.contains(name)).cloned().collect(),
         ..RecordDifference::default()
     };
     // Tables with different columns share no chunks.
     let shared = if old_names == new_names { common(&before.chunks, &after.chunks) } else { HashMap::new() };
     let mut removed = Rows::read(source, before, &shared, &indices(&columns, &old_names))?;
-    let mut added = Rows::read(source, after, &shared, &indices(&columns, &new_names))?;
+    let in_new = indices(&columns, &new_names);
+    let mut added = Rows::read(source, after, &shared, &in_new)?;
     removed.cancel(&mut added);
     let (removed, added) = (removed.rest(), added.rest());
 
     let discrete = |index: usize| {
-        let column = after.columns.iter().find(|column| *column.name == *columns[index]);
+        let column = in_new.get(index).and_then(|index| after.columns.get(*index));
         column.is_some_and(|column| column.ty != ColumnType::Float && column.ty != ColumnType::Boolean)
     };
     let key = best_key((0..columns.len()).filter(|&index| discrete(index)), &removed, &added);
@@ -130,7 +133,10 @@ fn common(before: &[ChunkRef], after: &[ChunkRef]) -> HashMap<ChunkRef, usize> {
 
 /// Returns the index of each column in `names`.
 fn indices(columns: &[String], names: &[String]) -> Vec<usize> {
-    columns.iter().filter_map(|column| names.iter().position(|name| name == column)).collect()
+    // Of two equal names, which only a damaged root has, the first counts.
+    let by_name: HashMap<&str, usize> =
+        names.iter().enumerate().rev().map(|(index, name)| (name.as_str(), index)).collect();
+    columns.iter().filter_map(|column| by_name.get(column.as_str()).copied()).collect()
 }
 
 /// The rows of a table outside shared chunks, in order, each with its text.

@@ -4,6 +4,7 @@
 //! alone, `> DT12`. Some programs write blank separators or none. A value therefore also ends before a line that can only
 //! be a header; a record with a line that may be either a header or part of a value is refused.
 
+use crate::cancel::while_running;
 use crate::records::{Line, not_utf8};
 
 /// The fields of a record, in order.
@@ -85,14 +86,14 @@ fn words(text: &[u8]) -> Option<Vec<&[u8]>> {
     Some(words)
 }
 
-/// Parses the fields in `lines`, the lines after a mol block.
+/// Parses the fields in `lines`, the lines after a mol block; only the first of them if the step is asked to stop.
 ///
 /// # Errors
 /// Returns the number of a line that is not a header where one is expected, that may be a header within a value, or that
 /// is not UTF-8.
 pub(super) fn fields<'a>(lines: &[Line<'a>]) -> Result<Fields<'a>, String> {
     let mut fields: Fields<'a> = Vec::new();
-    let mut rest = lines.iter().peekable();
+    let mut rest = while_running(lines).peekable();
     while let Some(line) = rest.next() {
         if line.text.trim_ascii().is_empty() {
             continue;

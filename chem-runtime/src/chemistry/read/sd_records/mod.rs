@@ -13,7 +13,7 @@ use self::framing::{Framed, doubtful_end};
 use super::delimited_columns::value;
 use super::raw::{Content, RawFile, RawRecord, Spelling};
 use crate::artifact::{Column, ColumnType};
-use crate::cancel::{self, until_stopped};
+use crate::cancel::{self, until_stopped, while_running};
 use crate::chemistry::molecules::PROMISED;
 use crate::records::{Line, lines, not_utf8};
 use crate::step::{StepError, listed};
@@ -53,13 +53,13 @@ pub(super) fn read<'a>(
     let records: Vec<SdRecord<'_>> = until_stopped(records)?;
     let mut names: Vec<&str> = Vec::new();
     let mut known: HashSet<&str> = HashSet::new();
-    for (field, _) in
-        records.iter().filter_map(|record| record.content.as_ref().ok()).flat_map(|content| &content.fields)
-    {
+    let contents = records.iter().filter_map(|record| record.content.as_ref().ok());
+    for (field, _) in while_running(contents.flat_map(|content| &content.fields)) {
         if known.insert(field) {
             names.push(field);
         }
     }
+    cancel::check()?;
     if names.len().saturating_mul(records.len()) > MAX_VALUES {
         let (count, records) = (names.len(), records.len());
         return Err(StepError::new(format!(
@@ -120,7 +120,7 @@ fn finish(
     let field = |wanted: &str| fields.get(wanted).copied().unwrap_or_default();
     let name = name.map_or(title, field);
     let more: Vec<Value> =
-        more.iter().map(|(wanted, column)| typed(column, field(wanted), missing)).collect::<Result<_, _>>()?;
+        while_running(more).map(|(wanted, column)| typed(column, field(wanted), missing)).collect::<Result<_, _>>()?;
     let name = Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
     Ok(Content { structure: Spelling::MolBlock(block), name, more })
 }
@@ -214,6 +214,15 @@ mod tests {
         assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
         let clash = columns("a.sdf", &["file_record", "record"], None, &[]).unwrap_err();
         assert_eq!(clash.to_string(), "two columns of `a.sdf` would be called `file_record`; rename one");
+    }
+
+    #[test]
+    fn reading_stops_within_a_record() {
+        let data: Vec<String> = (0..30_000).map(|field| format!("> <c{field}>\n1\n\n")).collect();
+        let text = record(&data.concat());
+        // Besides a check for each line, one after each 4096 lines and, in two passes, fields of the record.
+        let checks = cancel::checks_during(|| read("a.sdf", text.as_bytes(), false, None, &[], &[]).unwrap());
+        assert!(checks > 3 * 30_000 + (3 + 2) * 7, "{checks}");
     }
 
     #[test]

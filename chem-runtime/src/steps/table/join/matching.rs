@@ -122,7 +122,8 @@ impl Keys {
         let gathered = right.gather(&of_right);
         cancel::check()?;
         let mut taken: HashSet<Box<str>> = left.table().columns().iter().map(|column| (*column.name).into()).collect();
-        let more = gathered.columns().iter().enumerate().filter(|(index, _)| !self.right.contains(index));
+        let keys: HashSet<usize> = self.right.iter().copied().collect();
+        let more = gathered.columns().iter().enumerate().filter(|(index, _)| !keys.contains(index));
         let more: Vec<_> = more
             .filter_map(|(index, column)| {
                 let name = name_beside(&taken, &column.name);

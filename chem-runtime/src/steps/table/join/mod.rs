@@ -201,7 +201,8 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
     let Some(header) = header else { return misfits };
     let there: Vec<&str> = header.iter().collect();
     let (param, named) = step.right_on.as_ref().map_or(("on", &step.on), |named| ("right_on", named));
-    let missing = named.iter().enumerate().filter(|(_, name)| !there.contains(&name.as_str()));
+    let known: HashSet<&str> = there.iter().copied().collect();
+    let missing = named.iter().enumerate().filter(|(_, name)| !known.contains(name.as_str()));
     let misfit =
         |(at, name): (usize, &ColumnName)| file.no_column(param, name.as_str(), &there).at(PathPart::Index(at));
     misfits.extend(missing.map(misfit));
