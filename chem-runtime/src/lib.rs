@@ -38,7 +38,21 @@
 //! - [`store`]: storing logs
 //! - [`flow`]: what events mean
 //! - [`fingerprint`]: what makes two runs equal
-//! - [`cli`]: building your own program with the `chem` commands
+#![cfg_attr(feature = "cli", doc = "- [`cli`]: building your own program with the `chem` commands")]
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `chemistry` | yes | the step types over molecules, and an allocator that suits them; takes minutes to build |
+//! | `cli` | yes | the program `chem`, and the module `cli`: its command line for a program with steps of your own |
+//! | `gate-schemas` | yes | gates whose answers contain data, validated against a JSON Schema. Without it, a flow with such a gate is refused |
+//! | `parquet` | yes | tables as Parquet files |
+//! | `postgres` | yes | the event store in PostgreSQL |
+//! | `sqlite` | yes | the event store in an SQLite file, where the command line keeps its log unless told otherwise |
+//! | `testing` | no | flows as regression tests, for `[dev-dependencies]` |
+//!
+//! Without features, the crate runs flows of table steps and of your own, with a log in memory or in a store of your own.
 
 // The expansion of `#[step]` names this crate by its external path, even inside the crate.
 #[allow(unused_extern_crates)]
@@ -48,6 +62,7 @@ pub mod artifact;
 mod cancel;
 #[cfg(feature = "chemistry")]
 pub mod chemistry;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod engine;
 pub mod event;

@@ -17,11 +17,20 @@ pub enum AnswerError {
     /// The data violates the schema.
     #[error("the data violates the schema of the gate: {}", .0.join("; "))]
     Invalid(Vec<String>),
+    /// The gate has a schema, and this program was built without the feature `gate-schemas`.
+    #[error(
+        "the gate has a schema, and this program cannot check data against it: build it with the feature `gate-schemas` \
+         of chem-runtime"
+    )]
+    NotBuilt,
 }
 
 /// Checks that `schema` is a valid JSON Schema. Does not resolve references to other documents.
+///
+/// # Errors
+/// [`AnswerError::Schema`] if it is not, and [`AnswerError::NotBuilt`] without the feature `gate-schemas`.
 pub fn check_schema(schema: &Value) -> Result<(), AnswerError> {
-    jsonschema::validator_for(schema).map(drop).map_err(|error| AnswerError::Schema(describe(&error)))
+    violations(schema, None).map(drop)
 }
 
 /// Validates `data` against the `schema` of a gate.
@@ -32,12 +41,24 @@ pub fn check_answer(schema: Option<&Value>, data: Option<&Value>) -> Result<(), 
         (Some(schema), Some(data)) if data.is_object() => (schema, data),
         (Some(_), _) => return Err(AnswerError::NoObject),
     };
-    let validator = jsonschema::validator_for(schema).map_err(|error| AnswerError::Schema(describe(&error)))?;
-    let problems: Vec<String> = validator.iter_errors(data).map(|error| describe(&error)).collect();
+    let problems = violations(schema, Some(data))?;
     if problems.is_empty() { Ok(()) } else { Err(AnswerError::Invalid(problems)) }
 }
 
+/// Returns how `data`, if there are any, violate a valid schema.
+#[cfg(feature = "gate-schemas")]
+fn violations(schema: &Value, data: Option<&Value>) -> Result<Vec<String>, AnswerError> {
+    let validator = jsonschema::validator_for(schema).map_err(|error| AnswerError::Schema(describe(&error)))?;
+    Ok(data.map(|data| validator.iter_errors(data).map(|error| describe(&error)).collect()).unwrap_or_default())
+}
+
+#[cfg(not(feature = "gate-schemas"))]
+fn violations(_: &Value, _: Option<&Value>) -> Result<Vec<String>, AnswerError> {
+    Err(AnswerError::NotBuilt)
+}
+
 /// Describes a violation and its location in the data.
+#[cfg(feature = "gate-schemas")]
 fn describe(error: &jsonschema::ValidationError<'_>) -> String {
     match error.instance_path().as_str() {
         "" => error.to_string(),
@@ -51,6 +72,7 @@ mod tests {
 
     use super::*;
 
+    #[cfg(feature = "gate-schemas")]
     #[test]
     fn data_is_validated_against_the_schema() {
         let schema = json!({
@@ -70,6 +92,17 @@ mod tests {
         assert_eq!(check_answer(None, None), Ok(()));
     }
 
+    #[cfg(not(feature = "gate-schemas"))]
+    #[test]
+    fn data_that_cannot_be_validated_are_refused() {
+        let schema = json!({"type": "object"});
+        assert_eq!(check_schema(&schema), Err(AnswerError::NotBuilt));
+        assert_eq!(check_answer(Some(&schema), Some(&json!({}))), Err(AnswerError::NotBuilt));
+        assert!(AnswerError::NotBuilt.to_string().contains("the feature `gate-schemas` of chem-runtime"));
+        assert_eq!(check_answer(None, None), Ok(()));
+    }
+
+    #[cfg(feature = "gate-schemas")]
     #[test]
     fn a_schema_must_be_self_contained() {
         assert_eq!(check_schema(&json!({"type": "object"})), Ok(()));

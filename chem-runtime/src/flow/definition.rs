@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::answer::check_schema;
 use super::error::FlowDefinitionError;
 use super::finished::FinishedStep;
 use super::identity::definition_hash;
@@ -58,8 +59,22 @@ fn to_wire(planned: &PlannedStep) -> ToWire<'_> {
 impl FlowDefinition {
     /// Wires and checks `steps`. The first port of a step, if not wired explicitly, takes the main output of the previous
     /// step.
+    ///
+    /// # Errors
+    /// Names the first step that does not fit, and the reason.
     pub fn new(steps: impl IntoIterator<Item = PlannedStep>) -> Result<Self, FlowDefinitionError> {
         let planned: Vec<PlannedStep> = steps.into_iter().collect();
+        for PlannedStep { step, policy, .. } in &planned {
+            if let Some(schema) = policy.gate.as_ref().and_then(|gate| gate.schema.as_ref()) {
+                let step = step.id();
+                check_schema(schema).map_err(|reason| FlowDefinitionError::Gate { step: step.clone(), reason })?;
+            }
+        }
+        Self::wired(planned)
+    }
+
+    /// Does what [`new`](Self::new) does, for steps whose gates may have been passed.
+    fn wired(planned: Vec<PlannedStep>) -> Result<Self, FlowDefinitionError> {
         if planned.is_empty() {
             return Err(FlowDefinitionError::NoSteps);
         }
@@ -157,7 +172,7 @@ impl FlowDefinition {
                 })?;
             Ok(PlannedStep { step: bound, inputs, policy: step.policy() })
         });
-        let mut definition = Self::new(steps.collect::<Result<Vec<_>, _>>()?)?;
+        let mut definition = Self::wired(steps.collect::<Result<_, _>>()?)?;
         definition.name = Some(flow.to_owned());
         definition.description.clone_from(&recorded.description);
         definition.params.clone_from(&recorded.params);

@@ -1,5 +1,6 @@
 //! Errors in flow definitions.
 
+use super::answer::AnswerError;
 use super::wiring::Problem;
 use crate::event::StepKind;
 use crate::step::{InvalidStepId, PlannedStep, StepId};
@@ -97,6 +98,14 @@ pub enum FlowDefinitionError {
         step: StepId,
         /// What is wrong with them.
         reason: String,
+    },
+    /// The gate of a step has a schema that answers cannot be checked against.
+    #[error("step `{step}`: {reason}")]
+    Gate {
+        /// The step.
+        step: StepId,
+        /// What is wrong with the schema.
+        reason: AnswerError,
     },
     /// This program lacks the type of a recorded step.
     #[error("step `{step}` uses `{uses}`, which this program does not have; use a program that links it ({here})")]

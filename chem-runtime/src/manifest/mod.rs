@@ -46,6 +46,7 @@ pub use included::{IncludedFlow, IncludedFlowError};
 pub use recorded::manifest_of_run;
 pub use schema::json_schema;
 use serde_json::Value;
+#[cfg(feature = "cli")]
 pub(crate) use yaml::yaml_text;
 pub use yaml::{UnwritableManifest, to_yaml};
 

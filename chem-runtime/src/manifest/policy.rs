@@ -7,7 +7,7 @@ use chem_manifest::params::Params;
 use chem_manifest::{Diagnostic, Findings, Source, rules};
 
 use super::binding::filled_text;
-use crate::flow::check_schema;
+use crate::flow::{AnswerError, check_schema};
 use crate::step::{Gate, RetryOn, RetryPolicy, StepPolicy};
 
 /// Resolves the policy of a step. Reports an invalid schema, or a placeholder that cannot be filled in, to `findings`.
@@ -23,7 +23,10 @@ pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findi
     let gate = written.gate.as_ref().map(|gate| {
         let schema = gate.schema.as_ref().map(|(schema, at)| {
             if let Err(error) = check_schema(schema) {
-                let help = "it is a JSON Schema of an object whose members are parameters of the step";
+                let help = match &error {
+                    AnswerError::NotBuilt => "without `schema`, a gate asks for an approval without data",
+                    _ => "it is a JSON Schema of an object whose members are parameters of the step",
+                };
                 findings.add(Diagnostic::new(&rules::GATE_SCHEMA, error.to_string(), source, *at).with_help(help));
             }
             schema.clone()
@@ -33,4 +36,26 @@ pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findi
         Gate { message, schema }
     });
     StepPolicy { retry, timeout_ms: written.timeout_ms, gate }
+}
+
+#[cfg(all(test, not(feature = "gate-schemas")))]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::manifest::check;
+    use crate::step::Registry;
+
+    #[test]
+    fn a_schema_that_cannot_be_used_later_is_refused_at_once() {
+        let flow = |gate: &str| format!("flow: asked\nsteps:\n  - {{ id: seed, uses: demo.seed, gate: {gate} }}\n");
+        let messages = |gate: &str| {
+            let source = Source::new("flow.yaml", &flow(gate));
+            let checked = check(&source, &[], Registry::linked().unwrap(), Path::new("."));
+            checked.diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(messages("{ message: Go? }"), [""; 0]);
+        let refused = messages("{ message: Go?, schema: { type: object } }");
+        assert!(refused[0].contains("the feature `gate-schemas`"), "{refused:?}");
+    }
 }

@@ -51,6 +51,7 @@ pub fn to_yaml(manifest: &Manifest) -> Result<String, UnwritableManifest> {
 }
 
 /// Writes a text as a YAML scalar, in quotes where it would be read as something else.
+#[cfg(feature = "cli")]
 pub(crate) fn yaml_text(text: &str) -> Result<String, UnwritableManifest> {
     Ok(serde_yaml::to_string(text)?.trim_end().to_owned())
 }

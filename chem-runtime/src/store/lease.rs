@@ -43,6 +43,7 @@ impl Holder {
     ///
     /// Machines are compared by host name, which may not be unique. Call this only if all writers share one machine, as
     /// the writers of a file do.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     pub(super) fn is_of_an_earlier_start(&self) -> bool {
         let start = |place: &str| place.split_once('/').map(|(start, _)| start.to_owned());
         let (then, now) = (start(&self.place), start(&process::place()));

@@ -24,6 +24,9 @@
 //! # Ok::<_, PersistenceError>(())
 //! ```
 
+// What the databases share has no other user.
+#![cfg_attr(not(any(feature = "postgres", feature = "sqlite")), allow(dead_code))]
+
 mod admit;
 mod error;
 mod follow;
@@ -35,6 +38,7 @@ mod repository;
 mod retry;
 pub mod schema;
 mod size;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod summary;
 mod url;

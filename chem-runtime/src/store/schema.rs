@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{PersistenceError, StoreUrl, sqlite};
+use super::{PersistenceError, StoreUrl};
 
 /// A migration's number and name.
 pub type Version = (u32, String);
@@ -121,7 +121,10 @@ pub(super) fn compare(expected: &BTreeMap<String, String>, found: &BTreeMap<Stri
 pub fn status(url: &StoreUrl) -> Result<SchemaStatus, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(no_schema()),
-        StoreUrl::Sqlite(path) => sqlite::status(path),
+        #[cfg(feature = "sqlite")]
+        StoreUrl::Sqlite(path) => super::sqlite::status(path),
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite(_) => Err(super::url::no_sqlite(url)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => super::postgres::status(&postgres_pool(url)?),
         #[cfg(not(feature = "postgres"))]
@@ -138,7 +141,10 @@ pub fn status(url: &StoreUrl) -> Result<SchemaStatus, PersistenceError> {
 pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(Vec::new()),
-        StoreUrl::Sqlite(path) => sqlite::migrate(path),
+        #[cfg(feature = "sqlite")]
+        StoreUrl::Sqlite(path) => super::sqlite::migrate(path),
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite(_) => Err(super::url::no_sqlite(url)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => super::postgres::migrate(&postgres_pool(url)?),
         #[cfg(not(feature = "postgres"))]
@@ -154,7 +160,10 @@ pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, PersistenceError> {
 pub fn check(url: &StoreUrl) -> Result<Vec<Drift>, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(Vec::new()),
-        StoreUrl::Sqlite(path) => sqlite::check(path),
+        #[cfg(feature = "sqlite")]
+        StoreUrl::Sqlite(path) => super::sqlite::check(path),
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite(_) => Err(super::url::no_sqlite(url)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => super::postgres::check(&postgres_pool(url)?),
         #[cfg(not(feature = "postgres"))]

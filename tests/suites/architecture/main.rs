@@ -1,6 +1,7 @@
 //! The layers of ARCHITECTURE.md, read off the source tree.
 
 mod circles;
+mod features;
 mod formats;
 mod licences;
 mod modules;

@@ -12,7 +12,11 @@ use crate::generated::in_repository;
 /// The beginnings of commands that a test does not run as they are, what it runs instead, and why.
 const INSTEAD: &[(&str, &str, &str)] = &[
     ("cargo run --release -- ", "chem ", "it builds for minutes what is the program in the PATH here"),
-    ("cargo run -p chem-runtime --no-default-features -- ", "chem ", "the same, and CI builds it so, too"),
+    (
+        "cargo run -p chem-runtime --no-default-features --features cli,sqlite -- ",
+        "chem ",
+        "the same, and CI checks both",
+    ),
     ("cargo test --workspace", "true", "it is what runs this test"),
     ("cargo install ", "true", "it puts into the PATH what is there here, or what the user may do without"),
     ("cargo insta ", "true", "it asks the user, and is a program of its own"),

@@ -281,3 +281,12 @@ fn a_run_parked_by_an_earlier_release_goes_on_in_this_one() {
     engine.answer(flow_id, "count", yes(None)).unwrap();
     assert_eq!(engine.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("CCO")));
 }
+
+#[test]
+fn a_flow_in_rust_with_a_schema_that_is_none_is_not_built() {
+    let schema = Some(json!({"type": "objekt"}));
+    let policy = StepPolicy { gate: Some(Gate { message: "which text?".into(), schema }), ..StepPolicy::default() };
+    let built = FlowEngine::new().first_step(Seed { text: "CCO".into() }.named("seed").unwrap().policy(policy)).build();
+    let error = built.err().unwrap().to_string();
+    assert!(error.starts_with("step `seed`: the schema of the gate cannot be used"), "{error}");
+}

@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub use self::postgres::PostgresUrl;
 #[cfg(feature = "postgres")]
 pub(super) use self::postgres::{Parameter, may_be_port};
+#[cfg(feature = "sqlite")]
 use super::sqlite::SqliteEventStore;
 use super::{EventStore, InMemoryEventStore, PersistenceError};
 
@@ -77,7 +78,10 @@ impl StoreUrl {
 pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceError> {
     match url {
         StoreUrl::Memory => Ok(Arc::new(InMemoryEventStore::new())),
+        #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteEventStore::open(path)?)),
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite(_) => Err(no_sqlite(url)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::PgEventStore::open(url)?)),
         #[cfg(not(feature = "postgres"))]
@@ -91,6 +95,7 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceError> {
 /// Returns [`PersistenceError::Absent`] if there is no store; otherwise fails like [`open`].
 pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceError> {
     match url {
+        #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(path) if !path.exists() => {
             Err(PersistenceError::Absent { place: format!("at `{}`", path.display()) })
         }
@@ -106,6 +111,7 @@ pub fn open_existing(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceE
 /// Fails like [`open_existing`].
 pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceError> {
     match url {
+        #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(path) if path.exists() => Ok(Arc::new(SqliteEventStore::open_to_read(path)?)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::PgEventStore::open_to_read(url)?)),
@@ -115,8 +121,19 @@ pub fn open_to_read(url: &StoreUrl) -> Result<Arc<dyn EventStore>, PersistenceEr
 
 #[cfg(not(feature = "postgres"))]
 pub(super) fn no_postgres(url: &StoreUrl) -> PersistenceError {
+    not_built(url, "PostgreSQL", "postgres")
+}
+
+#[cfg(not(feature = "sqlite"))]
+pub(super) fn no_sqlite(url: &StoreUrl) -> PersistenceError {
+    not_built(url, "SQLite", "sqlite")
+}
+
+#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+fn not_built(url: &StoreUrl, kind: &str, feature: &str) -> PersistenceError {
     let message = format!(
-        "this build has no PostgreSQL support, and the store is `{url}`; use a build that has it, or another store"
+        "this program has no {kind} support, and the store is `{url}`; build it with the feature `{feature}` of \
+         chem-runtime, or use another store"
     );
     PersistenceError::Unusable { message, source: None }
 }
