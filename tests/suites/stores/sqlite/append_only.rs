@@ -1,7 +1,7 @@
 //! The file rejects changes to its contents, and forced changes are detected.
 
 use chem_runtime::artifact::ArtifactError;
-use chem_runtime::event::FlowId;
+use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 
@@ -81,6 +81,41 @@ fn rows_that_this_program_could_not_have_written_are_refused() {
         raw.execute_batch(&format!("INSERT INTO workflow_step_artifacts VALUES ({wrong})")).expect_err(&wrong);
     }
     raw.execute_batch(&format!("INSERT INTO workflow_step_artifacts VALUES ('{hash}', 'note', '1', NULL, 1)")).unwrap();
+}
+
+#[test]
+fn an_event_of_an_unknown_kind_is_refused_by_the_file() {
+    let place = Place::new();
+    place.open().unwrap();
+    let raw = place.raw();
+    raw.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
+    for event_type in FlowEventKind::EVENT_TYPES {
+        insert_kind(&raw, event_type).unwrap();
+    }
+    for event_type in ["StepStarted", "STEPSTARTED", "stepstarte", "steppaused", ""] {
+        let error = insert_kind(&raw, event_type).unwrap_err().to_string();
+        assert!(error.contains("no events of this kind"), "{event_type}: {error}");
+    }
+}
+
+/// What the migration for a further kind does.
+#[test]
+fn a_kind_is_added_without_a_copy_of_the_log() {
+    let (place, flow_id) = filled();
+    let raw = place.raw();
+    let query = "SELECT sql FROM sqlite_schema WHERE name = 'event_log_has_known_kinds'";
+    let trigger: String = raw.query_row(query, [], |row| row.get(0)).unwrap();
+    let wider = trigger.replace("('flowinitialized',", "('steppaused', 'flowinitialized',");
+    raw.execute_batch(&format!("DROP TRIGGER event_log_has_known_kinds; {wider}")).unwrap();
+    insert_kind(&raw, "steppaused").unwrap();
+    assert_eq!(place.open().unwrap().list(flow_id).unwrap().len(), 3);
+}
+
+/// Inserts an event as the first of a new run.
+fn insert_kind(raw: &rusqlite::Connection, event_type: &str) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO event_log (flow_id, position, ts, event_type, payload)
+               VALUES (?, 0, '2026-01-02T03:04:05.678901Z', ?, '{}')";
+    raw.execute(sql, (FlowId::new().to_string(), event_type))
 }
 
 #[test]
