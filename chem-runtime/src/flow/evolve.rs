@@ -38,6 +38,7 @@ pub(crate) fn evolve_own(mut instance: FlowInstance, event: &FlowEventKind) -> R
     let (flow_id, position) = (instance.flow_id, instance.events);
     apply(&mut instance, event).map_err(|reason| ReplayError { flow_id, position, reason, doubts: None })?;
     instance.events += 1;
+    instance.status = event.status_after();
     Ok(instance)
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::event::{
-    BranchCreated, EventAddress, FlowId, FlowInitialized, OutputRef, RecordedStep, StepStarted,
+    BranchCreated, EventAddress, FlowId, FlowInitialized, FlowStatus, OutputRef, RecordedStep, StepStarted,
     UserInteractionProvided, UserInteractionRequested,
 };
 use crate::fingerprint::Fingerprint;
@@ -19,6 +19,7 @@ pub struct FlowInstance {
     /// The index of the first unfinished step.
     pub(super) current: usize,
     pub(super) flow_fingerprint: Option<Fingerprint>,
+    pub(super) status: FlowStatus,
 }
 
 impl FlowInstance {
@@ -32,6 +33,7 @@ impl FlowInstance {
             steps: Vec::new(),
             current: 0,
             flow_fingerprint: None,
+            status: FlowStatus::Interrupted,
         }
     }
 
@@ -93,16 +95,9 @@ impl FlowInstance {
         self.flow_fingerprint
     }
 
-    /// Returns the status of the whole run.
+    /// Returns the status of the whole run, which follows from its last event.
     pub fn status(&self) -> FlowStatus {
-        if self.flow_fingerprint.is_some() {
-            return FlowStatus::Completed;
-        }
-        match self.current() {
-            Some((_, step)) if step.status == StepStatus::Failed => FlowStatus::Failed,
-            Some((_, step)) if step.status == StepStatus::Waiting => FlowStatus::Waiting,
-            _ => FlowStatus::Interrupted,
-        }
+        self.status
     }
 }
 
@@ -193,31 +188,6 @@ impl StepStatus {
             Self::Running => "running",
             Self::FinishedOk => "finished_ok",
             Self::Failed => "failed",
-        }
-    }
-}
-
-/// The status of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FlowStatus {
-    /// All steps have succeeded.
-    Completed,
-    /// A step has failed.
-    Failed,
-    /// The run waits for a person's decision.
-    Waiting,
-    /// None of these: the run is in progress, or can be resumed.
-    Interrupted,
-}
-
-impl FlowStatus {
-    /// Returns the status as printed by the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Waiting => "waiting",
-            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) use evolve::evolve_own;
 pub use evolve::{ReplayError, evolve, replay};
 pub use history::{ancestors_of, history_of};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
-pub use instance::{FlowInstance, FlowStatus, StepState, StepStatus};
+pub use instance::{FlowInstance, StepState, StepStatus};
 pub use wired::{FlowStep, OutputAddress};
 pub(crate) use wiring::{Feed, Problem, Shape, ToWire, check as check_wiring};
+
+pub use crate::event::FlowStatus;

@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::summary::status_after;
 use super::{ErrorClass, EventStore, PersistenceError};
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::FlowStatus;
@@ -229,7 +228,7 @@ impl<'a> RunFollower<'a> {
         let events = poll(wait, || self.store.read_run(self.flow_id, self.position), |events| !events.is_empty())?;
         if let Some(last) = events.last() {
             self.position = last.position + 1;
-            self.status = Some(status_after(&last.kind));
+            self.status = Some(last.kind.status_after());
         }
         Ok(events)
     }

@@ -10,7 +10,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::PersistenceError;
-use crate::event::{FlowEventKind, FlowId};
+use crate::event::FlowId;
+use crate::flow::FlowStatus;
 use crate::process;
 
 /// A process that writes runs.
@@ -130,8 +131,8 @@ pub(super) struct LeaseState {
     pub(super) holder: Holder,
     /// Whether the lease was released, or its holder is presumed dead, for instance after a long silence.
     pub(super) lapsed: bool,
-    /// The kind of the run's last event; `None` if the run has no events.
-    pub(super) last_event_type: Option<String>,
+    /// The status of the run after its last event; `None` if the run has no events.
+    pub(super) status: Option<FlowStatus>,
 }
 
 impl LeaseState {
@@ -149,8 +150,7 @@ impl LeaseState {
 
     /// Returns the current lease holder, or `None` if the run is free.
     pub(super) fn held(&self) -> Option<&Holder> {
-        let ended = self.last_event_type.as_deref().is_some_and(FlowEventKind::ends_the_run);
-        let free = self.lapsed || ended || self.holder.is_gone();
+        let free = self.lapsed || self.status.is_some_and(FlowStatus::is_stopped) || self.holder.is_gone();
         (!free).then_some(&self.holder)
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     fn a_held_run_is_free_only_for_its_holder_until_that_is_gone_or_done() {
         let (flow_id, me) = (FlowId::new(), Holder::this_process());
         let other = Holder { place: "elsewhere".into(), ..me.clone() };
-        let held = LeaseState { epoch: 3, holder: other.clone(), lapsed: false, last_event_type: None };
+        let held = LeaseState { epoch: 3, holder: other.clone(), lapsed: false, status: None };
         let permit = |state: &LeaseState| state.permit(flow_id, &me, Takeover::IfFree);
 
         let error = permit(&held).unwrap_err();
@@ -208,10 +208,11 @@ mod tests {
         assert!(held.permit(flow_id, &me, Takeover::Always).is_ok());
         assert!(held.permit(flow_id, &other, Takeover::IfFree).is_ok());
         assert!(permit(&LeaseState { lapsed: true, ..held.clone() }).is_ok());
-        let last = |name: &str| LeaseState { last_event_type: Some(name.into()), ..held.clone() };
-        assert!(permit(&last("flowcompleted")).is_ok());
-        assert!(permit(&last("stepfailed")).is_ok());
-        assert!(permit(&last("stepstarted")).is_err());
+        let after = |status| LeaseState { status: Some(status), ..held.clone() };
+        for stopped in [FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Waiting] {
+            assert!(permit(&after(stopped)).is_ok(), "{stopped:?}");
+        }
+        assert!(permit(&after(FlowStatus::Interrupted)).is_err());
         let gone = Holder { pid: 1 << 30, ..me.clone() };
         assert!(permit(&LeaseState { holder: gone, ..held }).is_ok());
     }

@@ -65,9 +65,9 @@ impl State {
 
     fn lease(&self, flow_id: FlowId) -> Option<LeaseState> {
         let held = self.leases.get(&flow_id)?;
-        let last_event_type = self.events(flow_id).last().map(|event| event.kind.event_type().to_owned());
+        let status = self.events(flow_id).last().map(|event| event.kind.status_after());
         let (holder, lapsed) = (held.holder.clone(), held.released);
-        Some(LeaseState { epoch: held.epoch, holder, lapsed, last_event_type })
+        Some(LeaseState { epoch: held.epoch, holder, lapsed, status })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{FlowEvent, FlowEventKind, FlowId, Kind};
 use crate::fingerprint::Fingerprint;
 use crate::flow::FlowStatus;
 
@@ -30,7 +30,7 @@ impl FlowSummary {
 
     /// Returns the run's status, derived from its last event.
     pub fn status(&self) -> FlowStatus {
-        status_after(&self.last.kind)
+        self.last.kind.status_after()
     }
 
     /// Returns the flow's fingerprint; `None` unless the run has completed.
@@ -61,7 +61,7 @@ impl RunFilter {
     /// Returns whether the filter selects a run with these first and last events.
     pub(super) fn takes(&self, first: &FlowEvent, last: &FlowEventKind) -> bool {
         self.flow.as_deref().is_none_or(|flow| flow_begun_by(&first.kind) == Some(flow))
-            && self.status.is_none_or(|status| status_after(last) == status)
+            && self.status.is_none_or(|status| last.status_after() == status)
             && self.since.is_none_or(|since| first.ts >= since)
             && self.until.is_none_or(|until| first.ts < until)
     }
@@ -75,13 +75,22 @@ pub(super) fn flow_begun_by(first: &FlowEventKind) -> Option<&str> {
     }
 }
 
-/// Returns the status of a run whose last event is `last`.
-pub(super) fn status_after(last: &FlowEventKind) -> FlowStatus {
-    match last {
-        FlowEventKind::FlowCompleted(_) => FlowStatus::Completed,
-        FlowEventKind::StepFailed(_) => FlowStatus::Failed,
-        FlowEventKind::UserInteractionProvided(decision) if !decision.approved => FlowStatus::Failed,
-        FlowEventKind::UserInteractionRequested(_) => FlowStatus::Waiting,
-        _ => FlowStatus::Interrupted,
+/// Returns SQL for the name of the status of a run whose last event has the kind `event_type`, also SQL. `is_true` returns SQL
+/// for whether a member of that event's payload is true.
+pub(super) fn status_sql(event_type: &str, is_true: impl Fn(&str) -> String) -> String {
+    let otherwise = FlowStatus::Interrupted;
+    let mut cases = String::new();
+    for Kind { name, status, unless } in FlowEventKind::KINDS {
+        let plain = format!("'{}'", status.name());
+        match unless {
+            None if *status == otherwise => {}
+            None => cases.push_str(&format!(" WHEN '{name}' THEN {plain}")),
+            Some((member, other)) => cases.push_str(&format!(
+                " WHEN '{name}' THEN CASE WHEN {} THEN {plain} ELSE '{}' END",
+                is_true(member),
+                other.name()
+            )),
+        }
     }
+    format!("CASE {event_type}{cases} ELSE '{}' END", otherwise.name())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chem_runtime::engine::{Answer, CoreEngineError, FlowEngine, GateError};
 use chem_runtime::event::{FlowEventKind, FlowId, RetryScheduled};
 use chem_runtime::fingerprint::Fingerprint;
-use chem_runtime::flow::{FlowDefinition, FlowStatus, replay};
+use chem_runtime::flow::{Decision, FlowDefinition, FlowStatus, decide, replay};
 use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Gate, Registry, RetryOn, RetryPolicy, StepExt as _, StepPolicy};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
@@ -13,6 +13,8 @@ use chem_runtime::store::{EventStore, Holder, InMemoryEventStore, InMemoryFlowRe
 use chem_tests::events::rehash;
 use chem_tests::stores::fresh;
 use serde_json::{Value, json};
+
+use crate::counting::{Does, flow};
 
 /// Returns a flow whose first step has a gate that can change the text, and whose last step has a gate without data.
 fn gated() -> FlowDefinition {
@@ -146,6 +148,34 @@ fn a_rejected_run_has_failed_and_may_be_asked_about_again() {
 }
 
 #[test]
+fn the_status_after_each_event_is_what_is_decided_next() {
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let engine = engine_on(&store);
+    let flow_id = engine.default_flow();
+    waits_at(engine.run(flow_id), "seed", "which text?");
+    engine.answer(flow_id, "seed", Answer::default()).unwrap();
+    waits_at(engine.retry(flow_id, "look again"), "seed", "which text?");
+    waits_at(engine.answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
+    engine.answer(flow_id, "count", yes(None)).unwrap();
+    let (failing, _) = flow(&[Does::Add, Does::Fail]);
+    let failing = FlowEngine::new_with_definition(failing);
+    failing.run_to_end().unwrap_err();
+
+    for events in [store.list(flow_id).unwrap(), failing.events().unwrap()] {
+        for (index, event) in events.iter().enumerate() {
+            let instance = replay(event.flow_id, &events[..=index]).unwrap();
+            let decided = match decide(&instance) {
+                Decision::Completed => FlowStatus::Completed,
+                Decision::Failed(_) | Decision::Retry(_) => FlowStatus::Failed,
+                Decision::Wait(_) => FlowStatus::Waiting,
+                _ => FlowStatus::Interrupted,
+            };
+            assert_eq!((instance.status(), event.kind.status_after()), (decided, decided), "{event:?}");
+        }
+    }
+}
+
+#[test]
 fn a_rejection_is_no_attempt() {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
     let gate = Some(Gate { message: "go on?".into(), schema: None });
@@ -172,7 +202,9 @@ fn a_rejection_is_no_attempt() {
         reason: "look again".into(),
         not_before: None,
     };
-    store.append_kind(flow_id, FlowEventKind::RetryScheduled(counted)).unwrap();
+    let lease = store.acquire_lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
+    let position = store.next_position(flow_id).unwrap();
+    store.append_as((&lease).into(), position, &[FlowEventKind::RetryScheduled(counted).into()]).unwrap();
     assert_eq!(engine.instance_for(flow_id).unwrap().step("seed").unwrap().attempt, 2);
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
-use crate::event::{FlowEventKind, FlowId};
+use crate::event::FlowId;
 use crate::fingerprint::ArtifactHash;
 use crate::step::CancelToken;
 use crate::store::{EventStore, Lease, NewEvent, PersistenceError, StoredArtifacts, Writer};
@@ -197,8 +197,7 @@ impl Shared {
         match stored {
             Ok(_) => {
                 tracing::debug!(flow_id = %self.flow_id, position = expected, events = events.len(), "appended");
-                let ends = |event: &NewEvent| FlowEventKind::ends_the_run(event.kind.event_type());
-                state.holds_lease &= !events.last().is_some_and(ends);
+                state.holds_lease &= !events.last().is_some_and(|last| last.kind.status_after().is_stopped());
             }
             Err(error) => {
                 if expected == 0 && matches!(error, PersistenceError::Conflict { .. } | PersistenceError::Fenced { .. })

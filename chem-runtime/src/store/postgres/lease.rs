@@ -1,15 +1,16 @@
 //! The leases of runs in the database, and their renewal by the lease holder.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::rows::signed;
+use super::rows::{signed, status_of_last};
 use super::session::Session;
 use super::{Fault, Inner};
 use crate::event::FlowId;
+use crate::flow::FlowStatus;
 use crate::store::lease::LeaseState;
 use crate::store::{Holder, Lease, PersistenceError, Takeover};
 
@@ -29,10 +30,15 @@ impl Default for LeaseTerms {
     }
 }
 
-const READ: &str = "
-     SELECT epoch, holder::text, coalesce(renewed_at < clock_timestamp() - make_interval(secs => $2), true),
-            (SELECT event_type FROM store.event_log WHERE flow_id = $1 ORDER BY position DESC LIMIT 1)
-     FROM store.flow_leases WHERE flow_id = $1";
+/// Selects the lease of a run, with the status of the run.
+static READ: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT epoch, holder::text, coalesce(renewed_at < clock_timestamp() - make_interval(secs => $2), true),
+                (SELECT {} FROM store.event_log AS last WHERE flow_id = $1 ORDER BY position DESC LIMIT 1)
+         FROM store.flow_leases WHERE flow_id = $1",
+        status_of_last()
+    )
+});
 const TAKE: &str = "SELECT store.chem_take_lease($1, $2, $3)";
 const RELEASE: &str = "SELECT store.chem_release_lease($1, $2)";
 const RENEW: &str = "SELECT store.chem_renew_leases($1, $2)";
@@ -74,7 +80,7 @@ pub(super) fn holder(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) 
 }
 
 fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<LeaseState>, Fault> {
-    let statement = session.prepared(READ)?;
+    let statement = session.prepared(&READ)?;
     let Some(row) = session.query_opt(&statement, &[&flow_id.as_uuid(), &terms.lapses_after.as_secs_f64()])? else {
         return Ok(None);
     };
@@ -82,11 +88,12 @@ fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Opt
         reason: format!("the holder of the lease of run {flow_id} cannot be read: {error}"),
     })?;
     let epoch: i64 = row.try_get(0)?;
+    let status: Option<&str> = row.try_get(3)?;
     Ok(Some(LeaseState {
         epoch: epoch.unsigned_abs(),
         holder,
         lapsed: row.try_get(2)?,
-        last_event_type: row.try_get(3)?,
+        status: status.and_then(FlowStatus::named),
     }))
 }
 

@@ -55,7 +55,7 @@ use super::{
     RetryPolicy, RunFilter, StoreSize, StoredResult, Takeover, Writer, with_retry,
 };
 use crate::artifact::Artifact;
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{FlowEvent, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
 
 /// An event store in a PostgreSQL database.
@@ -205,9 +205,9 @@ impl EventStore for PgEventStore {
         let admitted = admit(writer.flow_id(), events)?;
         let stored = write::append(&self.inner, &self.writer, writer, expected, admitted);
         if let Some(lease) = writer.lease() {
-            let ended = events.last().is_some_and(|last| FlowEventKind::ends_the_run(last.kind.event_type()));
+            let stopped = events.last().is_some_and(|last| last.kind.status_after().is_stopped());
             match &stored {
-                Ok(_) if !ended => self.sign_of_life.holds(lease, &self.inner),
+                Ok(_) if !stopped => self.sign_of_life.holds(lease, &self.inner),
                 Ok(_) | Err(PersistenceError::Fenced { .. }) => self.sign_of_life.releases(lease),
                 Err(_) => {}
             }

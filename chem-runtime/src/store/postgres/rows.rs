@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::store::PersistenceError;
+use crate::store::summary::status_sql;
 
 /// The seconds from the start of 1970 to the start of 2000, PostgreSQL's epoch.
 const EPOCH: i64 = 946_684_800;
@@ -47,6 +48,11 @@ pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, PersistenceError>
         source,
     })?;
     Ok(FlowEvent { seq: seq.unsigned_abs(), flow_id, position, ts, kind })
+}
+
+/// Returns SQL for the name of a run's status, where `last` is the row of its last event.
+pub(super) fn status_of_last() -> String {
+    status_sql("last.event_type", |member| format!("(last.payload -> '{member}') = 'true'::jsonb"))
 }
 
 /// Converts a number for PostgreSQL, which has no unsigned ones. Positions and event numbers are far below its maximum.

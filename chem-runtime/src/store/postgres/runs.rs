@@ -1,10 +1,12 @@
 //! Lists and finds runs without reading the whole log.
 
+use std::sync::LazyLock;
+
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Fault;
-use super::rows::{event, signed};
+use super::rows::{event, signed, status_of_last};
 use super::session::Session;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
@@ -39,32 +41,27 @@ macro_rules! beginnings {
 
 /// Like `beginnings!`, with the last event of each run. Aggregates event types only on request, and only for the
 /// returned runs.
-macro_rules! runs {
-    ($of:expr) => {
-        concat!(
-            "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
-                    last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text,
-                    CASE WHEN $11::boolean THEN (SELECT string_agg(event_type, ' ' ORDER BY position)
-                                                 FROM store.event_log WHERE flow_id = first.flow_id) END
-             FROM store.event_log AS first
-             CROSS JOIN LATERAL (
-                 SELECT * FROM store.event_log WHERE flow_id = first.flow_id ORDER BY position DESC LIMIT 1
-             ) AS last
-             WHERE first.position = 0 AND first.seq < $1 AND ",
-            $of,
-            " AND first.ts >= coalesce($3::text::timestamptz, '-infinity')
-              AND first.ts < coalesce($4::text::timestamptz, 'infinity')
-              AND ($5::text IS NULL OR $5 = CASE last.event_type
-                  WHEN 'flowcompleted' THEN $6::text
-                  WHEN 'stepfailed' THEN $7::text
-                  WHEN 'userinteractionrequested' THEN $8::text
-                  WHEN 'userinteractionprovided'
-                      THEN CASE WHEN (last.payload -> 'approved') = 'true'::jsonb THEN $9::text ELSE $7 END
-                  ELSE $9 END)
-             ORDER BY first.seq DESC LIMIT $10"
-        )
-    };
+fn runs(of: &str) -> String {
+    format!(
+        "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload::text,
+                last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload::text,
+                CASE WHEN $7::boolean THEN (SELECT string_agg(event_type, ' ' ORDER BY position)
+                                            FROM store.event_log WHERE flow_id = first.flow_id) END
+         FROM store.event_log AS first
+         CROSS JOIN LATERAL (
+             SELECT * FROM store.event_log WHERE flow_id = first.flow_id ORDER BY position DESC LIMIT 1
+         ) AS last
+         WHERE first.position = 0 AND first.seq < $1 AND {of}
+           AND first.ts >= coalesce($3::text::timestamptz, '-infinity')
+           AND first.ts < coalesce($4::text::timestamptz, 'infinity')
+           AND ($5::text IS NULL OR $5 = {})
+         ORDER BY first.seq DESC LIMIT $6",
+        status_of_last()
+    )
 }
+
+static RUNS_OF_ALL: LazyLock<String> = LazyLock::new(|| runs(of_all!()));
+static RUNS_OF_FLOW: LazyLock<String> = LazyLock::new(|| runs(of_flow!()));
 
 const BETWEEN: &str =
     "SELECT flow_id FROM store.event_log WHERE flow_id BETWEEN $1 AND $2 AND position = 0 ORDER BY flow_id LIMIT $3";
@@ -92,30 +89,13 @@ pub(super) fn listed(
     limit: usize,
 ) -> Result<Vec<FlowSummary>, Fault> {
     let statement = session.prepared(match filter.flow {
-        None => runs!(of_all!()),
-        Some(_) => runs!(of_flow!()),
+        None => &RUNS_OF_ALL,
+        Some(_) => &RUNS_OF_FLOW,
     })?;
     let (before, limit) = (before.map_or(i64::MAX, signed), i64::try_from(limit).unwrap_or(i64::MAX));
     let [since, until] = [filter.since, filter.until].map(|moment| moment.map(|moment| moment.to_string()));
-    let [completed, failed, waiting, interrupted] =
-        [FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Waiting, FlowStatus::Interrupted].map(FlowStatus::name);
     let status = filter.status.map(FlowStatus::name);
-    let rows = session.query(
-        &statement,
-        &[
-            &before,
-            &filter.flow,
-            &since,
-            &until,
-            &status,
-            &completed,
-            &failed,
-            &waiting,
-            &interrupted,
-            &limit,
-            &filter.letters,
-        ],
-    )?;
+    let rows = session.query(&statement, &[&before, &filter.flow, &since, &until, &status, &limit, &filter.letters])?;
     let summary = |row: &Row| {
         let (first, last) = (event(row, 0)?, event(row, 6)?);
         let letter = |event_type: &str| FlowEventKind::letter_of(event_type).unwrap_or('?');

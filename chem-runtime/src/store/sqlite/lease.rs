@@ -1,9 +1,12 @@
 //! Stores leases as rows. Each check runs in the transaction that it guards.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::rows::signed;
+use super::rows::{signed, status_of_last};
 use crate::event::FlowId;
+use crate::flow::FlowStatus;
 use crate::store::lease::{LeaseState, check_epoch};
 use crate::store::{Holder, Lease, PersistenceError, Takeover};
 
@@ -72,19 +75,22 @@ pub(super) fn holder(connection: &Connection, flow_id: FlowId) -> Result<Option<
     Ok(read(connection, flow_id)?.and_then(|state| state.held().cloned()))
 }
 
+/// Selects the lease of a run, with the status of the run.
+static READ: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT epoch, holder, released,
+                (SELECT {} FROM event_log AS last WHERE flow_id = ?1 ORDER BY position DESC LIMIT 1)
+         FROM flow_leases WHERE flow_id = ?1",
+        status_of_last()
+    )
+});
+
 fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, LeaseError> {
     let row = |row: &Row<'_>| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?, row.get::<_, Option<String>>(3)?))
     };
-    let found = connection
-        .prepare_cached(
-            "SELECT epoch, holder, released,
-                    (SELECT event_type FROM event_log WHERE flow_id = ?1 ORDER BY position DESC LIMIT 1)
-             FROM flow_leases WHERE flow_id = ?1",
-        )?
-        .query_row([flow_id.to_string()], row)
-        .optional()?;
-    let Some((epoch, holder, released, last_event_type)) = found else {
+    let found = connection.prepare_cached(&READ)?.query_row([flow_id.to_string()], row).optional()?;
+    let Some((epoch, holder, released, status)) = found else {
         return Ok(None);
     };
     let holder: Holder = serde_json::from_str(&holder).map_err(|error| PersistenceError::Corrupt {
@@ -92,7 +98,8 @@ fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, 
     })?;
     // All writers of the file share memory, so they run on one machine.
     let lapsed = released || holder.is_of_an_earlier_start();
-    Ok(Some(LeaseState { epoch: epoch.unsigned_abs(), holder, lapsed, last_event_type }))
+    let status = status.as_deref().and_then(FlowStatus::named);
+    Ok(Some(LeaseState { epoch: epoch.unsigned_abs(), holder, lapsed, status }))
 }
 
 fn write(connection: &Connection, lease: &Lease) -> Result<(), LeaseError> {

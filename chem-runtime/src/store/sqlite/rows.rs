@@ -6,7 +6,13 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::artifacts;
 use crate::event::{EventAddress, EventError, FlowEvent, FlowEventKind, FlowId};
 use crate::store::admit::{Admitted, now};
+use crate::store::summary::status_sql;
 use crate::store::{PersistenceError, StoredResult};
+
+/// Returns SQL for the name of a run's status, where `last` is the row of its last event.
+pub(super) fn status_of_last() -> String {
+    status_sql("last.event_type", |member| format!("last.payload ->> '$.{member}'"))
+}
 
 /// Returns the position of a run's next event.
 pub(super) fn next_position(connection: &Connection, flow_id: FlowId) -> rusqlite::Result<u64> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::rows::{StoredEvent, signed};
+use super::rows::{StoredEvent, signed, status_of_last};
 use crate::event::{FlowEvent, FlowEventKind};
 use crate::flow::FlowStatus;
 use crate::store::{FlowSummary, PersistenceError, RunFilter};
@@ -28,7 +28,7 @@ fn runs(of: &str) -> String {
     format!(
         "SELECT first.seq, first.flow_id, first.position, first.ts, first.event_type, first.payload,
                 last.seq, last.flow_id, last.position, last.ts, last.event_type, last.payload,
-                CASE WHEN ?11 THEN
+                CASE WHEN ?7 THEN
                     (SELECT group_concat(event_type, ' ' ORDER BY position) FROM event_log WHERE flow_id = first.flow_id)
                 END
          FROM event_log AS first
@@ -37,13 +37,9 @@ fn runs(of: &str) -> String {
            AND first.ts >= ?3 AND first.ts < ?4
            AND last.flow_id = first.flow_id
            AND last.position = (SELECT max(position) FROM event_log WHERE flow_id = first.flow_id)
-           AND (?5 IS NULL OR ?5 = CASE last.event_type
-               WHEN 'flowcompleted' THEN ?6
-               WHEN 'stepfailed' THEN ?7
-               WHEN 'userinteractionrequested' THEN ?8
-               WHEN 'userinteractionprovided' THEN iif(last.payload ->> '$.approved', ?9, ?7)
-               ELSE ?9 END)
-         ORDER BY first.seq DESC LIMIT ?10"
+           AND (?5 IS NULL OR ?5 = {})
+         ORDER BY first.seq DESC LIMIT ?6",
+        status_of_last()
     )
 }
 
@@ -77,8 +73,6 @@ pub(super) fn listed(
     let mut statement = connection.prepare_cached(&runs(of)).map_err(&failed)?;
     // All times have the same length and zone, so the order of their texts is chronological.
     let moment = |ts: Option<Timestamp>, otherwise: &str| ts.map_or(otherwise.to_owned(), |ts| format!("{ts:.6}"));
-    let [completed, failed_run, waiting, interrupted] =
-        [FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Waiting, FlowStatus::Interrupted].map(FlowStatus::name);
     let mut rows = statement
         .query(params![
             number_before(before),
@@ -86,10 +80,6 @@ pub(super) fn listed(
             moment(filter.since, ""),
             moment(filter.until, "~"),
             filter.status.map(FlowStatus::name),
-            completed,
-            failed_run,
-            waiting,
-            interrupted,
             at_most(limit),
             filter.letters,
         ])

@@ -1,8 +1,8 @@
 //! Leases: which process may write a run.
 
-use chem_runtime::event::{FlowEventKind, FlowId, StepFailed};
+use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::store::{ErrorClass, EventStore as _, Holder, Lease, PersistenceError, Takeover};
-use chem_tests::events::{artifact, finished, numbered};
+use chem_tests::events::{artifact, finished, numbered, one_of_each};
 use chem_tests::stores::Backend;
 
 use super::everything;
@@ -80,20 +80,24 @@ pub(super) fn a_run_that_was_let_go_is_free(backend: &dyn Backend) {
     store.append_as((&next).into(), 1, &[numbered(1)]).unwrap();
 }
 
-pub(super) fn a_run_that_has_ended_is_free(backend: &dyn Backend) {
-    let (store, flow_id) = (backend.store(), FlowId::new());
-    let (step_id, step_index, error) = ("a".into(), 0, "no".into());
-    let failed = FlowEventKind::StepFailed(StepFailed {
-        step_id,
-        step_index,
-        fingerprint: None,
-        error,
-        causes: Vec::new(),
-        transient: false,
-        left_behind: false,
-    });
-    store.append_as((&Lease::of_new_run(flow_id, far_away())).into(), 0, &[failed.into()]).unwrap();
-    assert_eq!(store.acquire_lease(flow_id, &Holder::this_process(), Takeover::IfFree).unwrap().epoch, 2);
+pub(super) fn a_run_is_free_once_its_last_event_has_stopped_it(backend: &dyn Backend) {
+    let mut kinds = one_of_each();
+    let mut rejected = kinds.iter().find(|kind| kind.event_type() == "userinteractionprovided").unwrap().clone();
+    if let FlowEventKind::UserInteractionProvided(answer) = &mut rejected {
+        answer.approved = false;
+    }
+    kinds.push(rejected.clone());
+    let store = backend.store();
+    for kind in kinds {
+        let stops = matches!(kind.event_type(), "flowcompleted" | "stepfailed" | "userinteractionrequested");
+        let stops = stops || kind == rejected;
+        let (flow_id, holder) = (FlowId::new(), far_away());
+        let lease = Lease::of_new_run(flow_id, holder.clone());
+        store.append_as((&lease).into(), 0, &[numbered(0), kind.clone().into()]).unwrap();
+        assert_eq!(store.lease_holder(flow_id).unwrap(), (!stops).then_some(holder), "{kind:?}");
+        let next = store.acquire_lease(flow_id, &Holder::this_process(), Takeover::IfFree);
+        assert_eq!(next.map(|next| next.epoch).ok(), stops.then_some(2), "{kind:?}");
+    }
 }
 
 pub(super) fn a_process_takes_back_what_it_holds_itself(backend: &dyn Backend) {

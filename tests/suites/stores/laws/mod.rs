@@ -67,7 +67,7 @@ macro_rules! laws {
                     a_zombie_is_fenced_even_where_nobody_has_written_since,
                     a_run_whose_holder_is_gone_is_free_at_once,
                     a_run_that_was_let_go_is_free,
-                    a_run_that_has_ended_is_free,
+                    a_run_is_free_once_its_last_event_has_stopped_it,
                     a_process_takes_back_what_it_holds_itself,
                     of_many_who_take_a_run_the_last_one_has_it,
                     a_lease_that_no_store_gave_is_none,
