@@ -1,7 +1,7 @@
 //! Adds the `--store` option of this command to the commands that messages suggest, so that they work when copied.
 
 use super::args::Shared;
-use crate::store::StoreUrl;
+use super::store_url::store_url;
 
 /// The commands that work on a store.
 const ON_A_STORE: [&str; 14] = [
@@ -12,12 +12,12 @@ const ON_A_STORE: [&str; 14] = [
 /// Adds `--store` to each command in backticks in `text` that uses a store. Returns `None` if the store is in memory: it
 /// ends with the program, so the suggested command cannot work.
 pub(super) fn advised(shared: &Shared, text: &str) -> Option<String> {
-    let url = super::runs::store_url(shared);
-    if matches!(url, Ok(StoreUrl::Memory)) && commands(text).next().is_some() {
+    let url = store_url(shared);
+    if url.as_ref().is_ok_and(|url| !url.outlives_process()) && commands(text).next().is_some() {
         return None;
     }
     let (Some(_), Ok(url)) = (&shared.store, url) else { return Some(text.to_owned()) };
-    let option = format!(" --store {}", quoted(&without_password(&url)));
+    let option = format!(" --store {}", quoted(&url.without_secrets()));
     let mut told = String::new();
     let mut from = 0;
     for end in commands(text) {
@@ -37,19 +37,6 @@ fn commands(text: &str) -> impl Iterator<Item = usize> {
         let word = command[..end].split(' ').next().unwrap_or_default();
         ON_A_STORE.contains(&word).then_some(start + begin.len() + end)
     })
-}
-
-/// Formats the address without passwords, for the user to type. A password comes from the environment or a prompt.
-fn without_password(url: &StoreUrl) -> String {
-    // The printed form has `***` in place of secrets.
-    let shown = url.to_string().replace(":***@", "@");
-    match shown.split_once('?') {
-        Some((place, options)) if options.contains("***") => {
-            let kept: Vec<&str> = options.split('&').filter(|option| !option.ends_with("***")).collect();
-            if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) }
-        }
-        _ => shown,
-    }
 }
 
 /// Quotes `word` for a shell, if needed.
@@ -77,17 +64,6 @@ mod tests {
         );
         assert_eq!(told("sqlite:my.db", "`chem steps` lists them").unwrap(), "`chem steps` lists them");
         assert_eq!(told("sqlite:my db", "`chem ls`").unwrap(), "`chem ls --store 'sqlite:my db'`");
-    }
-
-    #[test]
-    fn a_password_is_left_out() {
-        for (url, option) in [
-            ("postgres://ada:secret@h/d", "postgres://ada@h/d"),
-            ("postgres://ada@h/d?password=secret", "postgres://ada@h/d"),
-            ("postgres://ada@h/d?password=secret&sslmode=require", "'postgres://ada@h/d?sslmode=require'"),
-        ] {
-            assert_eq!(told(url, "`chem ls`").unwrap(), format!("`chem ls --store {option}`"));
-        }
     }
 
     #[test]

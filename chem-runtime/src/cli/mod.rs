@@ -22,6 +22,7 @@ mod panics;
 mod progress;
 mod runs;
 mod signals;
+mod store_url;
 mod visible;
 
 use std::process::ExitCode;

@@ -6,30 +6,21 @@ use serde_json::{Value, json};
 
 use super::args::{Reuse, Shared};
 use super::exit::Failure;
+use super::store_url::store_url;
 use crate::engine::ReusePolicy;
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::{FlowDefinition, FlowStatus};
 use crate::step::listed;
-use crate::store::{self, EventStore, Holder, PersistenceError, StoreUrl};
+use crate::store::{EventStore, Holder, OpenMode, PersistenceError};
 
-/// Opens the store named by the command line, or else by the environment. Creates it if it does not exist.
-pub(super) fn open_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
-    Ok(store::open(&store_url(shared)?)?)
-}
-
-/// Opens an existing store, for commands that continue a run. Does not create one.
-pub(super) fn open_existing_store(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
-    Ok(store::open_existing(&store_url(shared)?)?)
-}
-
-/// Opens an existing store for commands that only read. The store need not be writable.
-pub(super) fn open_store_to_read(shared: &Shared) -> Result<Arc<dyn EventStore>, Failure> {
-    Ok(store::open_to_read(&store_url(shared)?)?)
+/// Opens the store named by the command line, or else by the environment.
+pub(super) fn open_store(shared: &Shared, mode: OpenMode) -> Result<Arc<dyn EventStore>, Failure> {
+    Ok(store_url(shared)?.open(mode)?)
 }
 
 /// Opens an existing store to read, or returns `None` if there is none.
 pub(super) fn store_if_there(shared: &Shared) -> Result<Option<Arc<dyn EventStore>>, Failure> {
-    match store::open_to_read(&store_url(shared)?) {
+    match store_url(shared)?.open(OpenMode::Read) {
         Err(PersistenceError::Absent { .. }) => Ok(None),
         opened => Ok(Some(opened?)),
     }
@@ -50,11 +41,6 @@ pub(super) fn reuse_policy(reuse: &Reuse, definition: &FlowDefinition) -> Result
         policy = policy.refreshing(step);
     }
     Ok(policy)
-}
-
-/// Returns the address of the store named by the command line, or else by the environment.
-pub(super) fn store_url(shared: &Shared) -> Result<StoreUrl, Failure> {
-    Ok(StoreUrl::choose(shared.store.as_deref(), |name| std::env::var(name).ok())?)
 }
 
 /// Finds the run that `written` names, with its events: an id, a prefix of one, or `@last`.

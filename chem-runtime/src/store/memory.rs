@@ -1,5 +1,6 @@
 //! The in-memory store: the reference implementation, used by tests.
 
+mod location;
 mod size;
 
 use std::collections::{BTreeMap, HashMap};

@@ -32,6 +32,7 @@ mod error;
 mod follow;
 mod lease;
 mod memory;
+mod opening;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod repository;
@@ -41,7 +42,6 @@ mod size;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod summary;
-mod url;
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -52,11 +52,11 @@ pub use error::{ErrorClass, PersistenceError};
 pub use follow::{Cursor, Followed, Follower, InvalidCursor, RunFollower, UnreadableEvent};
 pub use lease::{Holder, Lease, Takeover, Writer};
 pub use memory::InMemoryEventStore;
+pub use opening::{Backend, BackendRegistration, InvalidStoreUrl, OpenMode, StoreUrl};
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
 pub use retry::{RetryPolicy, with_retry};
 pub use size::{Contents, FlowSize, Largest, RunSize, StoreSize, TableSize};
 pub use summary::{FlowSummary, RunFilter};
-pub use url::{InvalidStoreUrl, PostgresUrl, StoreUrl, open, open_existing, open_to_read};
 
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId};

@@ -1,17 +1,16 @@
-//! The schema of a store: its version, its migrations, and changes made to it by other means.
+//! The schema of a store: its version, its migrations, changes made to it by other means, and the rights on it.
 //!
-//! [`status`], [`migrate`] and [`check`] work on every kind of store and leave the details to its module.
+//! A [`Backend`](super::Backend) returns these types.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{PersistenceError, StoreUrl};
-
 /// A migration's number and name.
 pub type Version = (u32, String);
 
-/// The state of a store's schema, compared with the migrations that this program knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The state of a store's schema, compared with the migrations that this program knows. The default is that of a store
+/// without a schema, which needs no migrations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SchemaStatus {
     /// The migrations that were applied to the store.
     pub applied: Vec<Version>,
@@ -36,6 +35,7 @@ impl fmt::Display for SchemaStatus {
             return f.write_str(obstacle);
         }
         match self.applied.last() {
+            None if self.pending.is_empty() => return f.write_str("the store needs no schema"),
             None => f.write_str("the store has no schema yet")?,
             Some((number, name)) => write!(f, "the schema has version {number} ({})", name.replace('_', " "))?,
         }
@@ -117,60 +117,6 @@ pub(super) fn compare(expected: &BTreeMap<String, String>, found: &BTreeMap<Stri
     made.chain(extra.map(|object| drift(DriftKind::Extra, object))).collect()
 }
 
-/// Returns the state of the schema of the store at `url`. Changes nothing.
-pub fn status(url: &StoreUrl) -> Result<SchemaStatus, PersistenceError> {
-    match url {
-        StoreUrl::Memory => Ok(no_schema()),
-        #[cfg(feature = "sqlite")]
-        StoreUrl::Sqlite(path) => super::sqlite::status(path),
-        #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite(_) => Err(super::url::no_sqlite(url)),
-        #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => super::postgres::status(&postgres_pool(url)?),
-        #[cfg(not(feature = "postgres"))]
-        StoreUrl::Postgres(_) => Err(super::url::no_postgres(url)),
-    }
-}
-
-/// Brings the schema of the store at `url` up to date and returns the migrations that it applied. Creates the store if
-/// it does not exist.
-///
-/// # Errors
-/// Returns [`PersistenceError::Unusable`] if a later release made the store, or its schema is not one that this program's
-/// migrations create.
-pub fn migrate(url: &StoreUrl) -> Result<Vec<Version>, PersistenceError> {
-    match url {
-        StoreUrl::Memory => Ok(Vec::new()),
-        #[cfg(feature = "sqlite")]
-        StoreUrl::Sqlite(path) => super::sqlite::migrate(path),
-        #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite(_) => Err(super::url::no_sqlite(url)),
-        #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => super::postgres::migrate(&postgres_pool(url)?),
-        #[cfg(not(feature = "postgres"))]
-        StoreUrl::Postgres(_) => Err(super::url::no_postgres(url)),
-    }
-}
-
-/// Returns the objects in the schema of the store at `url` that differ from what the migrations create.
-///
-/// # Errors
-/// Returns [`PersistenceError::Unusable`] if the schema is older or newer than this program's and cannot be compared with it,
-/// and [`PersistenceError::Corrupt`] if the store is damaged.
-pub fn check(url: &StoreUrl) -> Result<Vec<Drift>, PersistenceError> {
-    match url {
-        StoreUrl::Memory => Ok(Vec::new()),
-        #[cfg(feature = "sqlite")]
-        StoreUrl::Sqlite(path) => super::sqlite::check(path),
-        #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite(_) => Err(super::url::no_sqlite(url)),
-        #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => super::postgres::check(&postgres_pool(url)?),
-        #[cfg(not(feature = "postgres"))]
-        StoreUrl::Postgres(_) => Err(super::url::no_postgres(url)),
-    }
-}
-
 /// The rights of a database role on a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
@@ -178,45 +124,4 @@ pub enum Rights {
     Reader,
     /// May also run flows: append to runs and hold their leases, through the functions of the store.
     Runner,
-}
-
-/// Grants the database role `role` exactly these rights on the store at `url`, and revokes all others. Returns the
-/// statements that do so; with `only_tell`, does not execute them.
-///
-/// # Errors
-/// Returns [`PersistenceError::Unusable`] if the store has no roles, the role does not exist, or this user may not grant the
-/// rights.
-pub fn grant(url: &StoreUrl, role: &str, rights: Rights, only_tell: bool) -> Result<Vec<String>, PersistenceError> {
-    match url {
-        StoreUrl::Memory | StoreUrl::Sqlite(_) => {
-            let message =
-                format!("only a store in PostgreSQL has roles, and `{url}` has none; `chmod` says who may use a file");
-            Err(PersistenceError::Unusable { message, source: None })
-        }
-        #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => {
-            let pool = postgres_pool(url)?;
-            if only_tell {
-                super::postgres::grants(&pool, role, rights)
-            } else {
-                super::postgres::grant(&pool, role, rights)
-            }
-        }
-        #[cfg(not(feature = "postgres"))]
-        StoreUrl::Postgres(_) => {
-            let _ = (role, rights, only_tell);
-            Err(super::url::no_postgres(url))
-        }
-    }
-}
-
-/// Returns the status of a store without a schema.
-fn no_schema() -> SchemaStatus {
-    SchemaStatus { applied: Vec::new(), pending: Vec::new(), has_events: false, obstacle: None }
-}
-
-#[cfg(feature = "postgres")]
-fn postgres_pool(url: &super::PostgresUrl) -> Result<super::postgres::PgPool, PersistenceError> {
-    use super::postgres::{PgPool, PoolSettings};
-    PgPool::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)
 }

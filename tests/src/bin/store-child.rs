@@ -17,7 +17,7 @@ use std::sync::Arc;
 use chem_runtime::event::FlowId;
 #[cfg(feature = "postgres")]
 use chem_runtime::store::postgres;
-use chem_runtime::store::{self, EventStore};
+use chem_runtime::store::{EventStore, OpenMode, StoreUrl};
 use chem_tests::events::{artifact, finished, numbered};
 
 fn main() -> ExitCode {
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn open(address: &str) -> Result<Arc<dyn EventStore>, Box<dyn Error>> {
-    Ok(store::open(&address.parse()?)?)
+    Ok(address.parse::<StoreUrl>()?.open(OpenMode::Create)?)
 }
 
 fn append(address: &str, run: &str) -> Result<(), Box<dyn Error>> {

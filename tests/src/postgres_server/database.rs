@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use chem_runtime::store::{PostgresUrl, StoreUrl};
+use chem_runtime::store::postgres::PostgresUrl;
 use postgres::config::Host;
 use postgres::{Client, NoTls};
 
@@ -63,10 +63,7 @@ impl TestDatabase {
     /// # Panics
     /// If the URL is not a PostgreSQL address.
     pub fn address(&self) -> PostgresUrl {
-        match self.url().parse() {
-            Ok(StoreUrl::Postgres(url)) => url,
-            other => panic!("{other:?}"),
-        }
+        self.url().parse().unwrap()
     }
 
     /// Connects to the database without TLS.

@@ -108,7 +108,7 @@ fn a_runner_can_do_all_that_running_takes_and_a_reader_all_that_reads() {
     let refused = as_runner(&["store", "grant", &roles[0], "runner"]).expect(3).stderr;
     assert!(refused.contains("only the owner of the store"), "{refused}");
     let refused = place.chem(&["store", "grant", "anna", "runner", "--store", "sqlite:s.db"]).expect(3).stderr;
-    assert!(refused.contains("only a store in PostgreSQL has roles"), "{refused}");
+    assert!(refused.contains("is a store without roles"), "{refused}");
     let drop = format!("DROP OWNED BY {0}, {1}; DROP ROLE {0}, {1}", roles[0], roles[1]);
     database.client().batch_execute(&drop).unwrap();
 }

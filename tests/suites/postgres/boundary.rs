@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate};
-use chem_runtime::store::{EventStore as _, Lease, PersistenceError, Takeover, Writer};
+use chem_runtime::store::{EventStore as _, Lease, OpenMode, PersistenceError, Takeover, Writer};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::postgres_server::database;
 use postgres::error::SqlState;
@@ -244,7 +244,7 @@ fn a_reader_writes_nothing_at_all() {
         let error = client.batch_execute(&sql).unwrap_err();
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
     }
-    assert_eq!(PgEventStore::open_to_read(&address(&reader.url())).unwrap().list(run).unwrap().len(), 1);
+    assert_eq!(PgEventStore::open_with(&address(&reader.url()), OpenMode::Read).unwrap().list(run).unwrap().len(), 1);
 }
 
 #[test]

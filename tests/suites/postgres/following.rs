@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate};
-use chem_runtime::store::{Cursor, EventStore, Follower, PersistenceError};
+use chem_runtime::store::{Cursor, EventStore, Follower, OpenMode, PersistenceError};
 use chem_tests::events::{numbered, signal};
 use chem_tests::postgres_server::TestDatabase;
 use postgres::Client;
@@ -271,7 +271,7 @@ fn a_log_that_was_moved_is_read_by_who_may_not_write_and_not_followed() {
         .unwrap();
     let addresses = [as_role(&database, &role), with_option(&database, "default_transaction_read_only%3Don")];
     for url in &addresses {
-        let store = PgEventStore::open_to_read(&address(url)).unwrap();
+        let store = PgEventStore::open_with(&address(url), OpenMode::Read).unwrap();
         assert_eq!(store.list(run).unwrap().len(), 1);
         let error = store.follow(Cursor::START, 10, AT_ONCE).unwrap_err();
         assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
@@ -279,7 +279,7 @@ fn a_log_that_was_moved_is_read_by_who_may_not_write_and_not_followed() {
     }
     drop(PgEventStore::open(&database.address()).unwrap());
     for url in &addresses {
-        let store = PgEventStore::open_to_read(&address(url)).unwrap();
+        let store = PgEventStore::open_with(&address(url), OpenMode::Read).unwrap();
         assert_eq!(Follower::new(&store, Cursor::START).next().unwrap().unwrap().position, 0);
     }
     client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();

@@ -37,8 +37,7 @@ mod writers;
 
 use std::time::{Duration, Instant};
 
-use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolSettings};
-use chem_runtime::store::{PostgresUrl, StoreUrl};
+use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolSettings, PostgresUrl};
 use chem_tests::postgres_server::TestDatabase;
 
 /// Returns a new store and its database, or returns from the test if there is no server.
@@ -62,10 +61,7 @@ fn pool(database: &TestDatabase) -> PgPool {
 }
 
 fn address(text: &str) -> PostgresUrl {
-    match text.parse() {
-        Ok(StoreUrl::Postgres(url)) => url,
-        other => panic!("{other:?}"),
-    }
+    text.parse().unwrap()
 }
 
 /// Polls until `is_so`. Panics after a timeout longer than any wait in these tests.

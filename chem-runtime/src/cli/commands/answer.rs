@@ -9,6 +9,7 @@ use crate::cli::family::{self, Begun};
 use crate::cli::runs;
 use crate::engine::Answer;
 use crate::flow::replay;
+use crate::store::OpenMode;
 
 pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<ExitCode, Failure> {
     let read = |text: &String| serde_json::from_str(text);
@@ -17,7 +18,7 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
             .with_help("write an object, such as `'{\"limit\": 5}'`")
     })?;
     let (reason, shown) = (args.answer.reason.clone(), args.answer.shown.clone());
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.answer.id)?;
     let instance = replay(flow_id, &events)?;
     let begun = Begun::of(store.as_ref(), &instance)?;
@@ -28,7 +29,7 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
 
 /// Rejects the step. The exit status is success although the run fails, since that is what the user asked for.
 pub(in crate::cli) fn reject(shared: &Shared, args: &AnswerArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let (reason, shown) = (args.reason.clone(), args.shown.clone());
     let answer = Answer { approved: false, data: None, reason, shown };

@@ -11,10 +11,10 @@ use crate::cli::output;
 use crate::cli::runs;
 use crate::fingerprint::ArtifactHash;
 use crate::records::write_delimited;
-use crate::store::{EventStore, StoredArtifacts};
+use crate::store::{EventStore, OpenMode, StoredArtifacts};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let artifact = find(store.as_ref(), &args.hash)?;
     let table = if args.rows { Some(rows(&artifact, store.as_ref())?) } else { None };
     match (shared.format, table) {

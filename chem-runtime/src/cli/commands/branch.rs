@@ -10,9 +10,10 @@ use crate::cli::runs;
 use crate::engine::{BranchError, CoreEngineError};
 use crate::event::FlowId;
 use crate::flow::{StepStatus, replay};
+use crate::store::OpenMode;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store(shared, OpenMode::Existing)?;
     let (parent, events) = runs::find_run(store.as_ref(), &args.id)?;
     let instance = replay(parent, &events)?;
     let begun = Begun::of(store.as_ref(), &instance)?;

@@ -13,11 +13,11 @@ use crate::cli::runs;
 use crate::engine::ReusePolicy;
 use crate::flow::replay;
 use crate::step::Files;
-use crate::store::{EventStore, StoredArtifacts};
+use crate::store::{EventStore, OpenMode, StoredArtifacts};
 use crate::workbench::{self, Change, Comparison, Difference, Example, FlowFacts, RecordDifference, Side};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let before = run_facts(store.as_ref(), &args.before)?;
     let path = Path::new(&args.after);
     let after = if path.is_file() {

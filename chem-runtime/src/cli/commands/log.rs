@@ -13,7 +13,7 @@ use crate::cli::{runs, signals};
 use crate::event::{FlowEvent, FlowEventKind, FlowId, OutputRef};
 use crate::report::event_json;
 use crate::step::CancelToken;
-use crate::store::{Cursor, ErrorClass, EventStore, PersistenceError, RunFollower};
+use crate::store::{Cursor, ErrorClass, EventStore, OpenMode, PersistenceError, RunFollower};
 
 /// How long one call to the store waits for events. Ctrl-C is checked between calls.
 const WAIT: Duration = Duration::from_millis(250);
@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, F
 }
 
 fn one_run(shared: &Shared, id: &str, args: &LogArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let flow_id = runs::find_run_id(store.as_ref(), id)?;
     let mut follower = RunFollower::new(store.as_ref(), flow_id);
     let mut wait = Duration::ZERO;
@@ -81,7 +81,7 @@ fn one_by_one(
 }
 
 fn all_runs(shared: &Shared, mut cursor: Cursor, skip_unreadable: bool) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let stop = CancelToken::default();
     signals::stop_on_signals(stop.clone(), "");
     let ended = follow(shared, store.as_ref(), &stop, &mut cursor, skip_unreadable);

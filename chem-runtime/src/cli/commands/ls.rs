@@ -14,13 +14,13 @@ use crate::cli::runs;
 use crate::event::{BranchCreated, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::report::summary_json;
-use crate::store::{EventStore, FlowSummary, Holder, RunFilter};
+use crate::store::{EventStore, FlowSummary, Holder, OpenMode, RunFilter};
 
 /// The maximum number of runs to fetch at once.
 const PAGE: usize = 1_000;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let (mut rows, older) = listed(store.as_ref(), args, shared.format)?;
     if args.tree {
         rows = families(store.as_ref(), rows)?;

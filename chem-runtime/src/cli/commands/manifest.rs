@@ -14,9 +14,10 @@ use crate::event::{FlowId, FlowInitialized};
 use crate::flow::replay;
 use crate::manifest::{Manifest, manifest_of_run, to_yaml};
 use crate::step::Registry;
+use crate::store::OpenMode;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let instance = replay(flow_id, &events)?;
     let Some(initialized) = instance.initialized() else { return Err(runs::unknown(&args.id)) };

@@ -16,10 +16,10 @@ use crate::cli::family::{self, Begun, Manifest};
 use crate::cli::{output, runs};
 use crate::event::FlowId;
 use crate::flow::{Change, FlowInstance, FlowStatus, StepStatus, replay};
-use crate::store::{EventStore, Takeover};
+use crate::store::{EventStore, OpenMode, Takeover};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let instance = replay(flow_id, &events)?;
     match instance.status() {

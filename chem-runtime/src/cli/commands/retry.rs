@@ -8,9 +8,10 @@ use crate::cli::exit::Failure;
 use crate::cli::family::{self, Begun};
 use crate::cli::runs;
 use crate::flow::replay;
+use crate::store::OpenMode;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RetryArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_existing_store(shared)?;
+    let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let instance = replay(flow_id, &events)?;
     let begun = Begun::of(store.as_ref(), &instance)?;

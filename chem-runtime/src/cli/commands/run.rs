@@ -8,7 +8,7 @@ use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::runs;
 use crate::event::FlowId;
-use crate::store::Takeover;
+use crate::store::{OpenMode, Takeover};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
     let checked = read_and_check(&args.manifest, &args.overrides)?;
@@ -17,7 +17,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
         return Ok(Status::Usage.into());
     };
     let reuse = runs::reuse_policy(&args.reuse, &definition)?;
-    let store = runs::open_store(shared)?;
+    let store = runs::open_store(shared, OpenMode::Create)?;
     let manifest = args.manifest.file_name().map(|name| name.to_string_lossy().into_owned());
     let (flow_id, directory, takeover) = (FlowId::new(), checked.directory, Takeover::IfFree);
     drive(shared, store, RunPlan { flow_id, definition, directory, manifest, reuse, takeover }, Act::Run)

@@ -17,10 +17,10 @@ use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
 use crate::report::{Refused, RunReport};
 use crate::step::Expression;
-use crate::store::EventStore;
+use crate::store::{EventStore, OpenMode};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     print_report(shared, &RunReport::of(flow_id, &events)?, store.as_ref())?;
     Ok(ExitCode::SUCCESS)

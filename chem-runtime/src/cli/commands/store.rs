@@ -10,17 +10,19 @@ use serde_json::{Value, json};
 use crate::cli::advice::advised;
 use crate::cli::args::{Format, GrantedRights, Shared, StoreCommand};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::{output, runs, signals};
+use crate::cli::store_url::store_url;
+use crate::cli::{output, signals};
 use crate::step::{CancelToken, Registry};
-use crate::store::schema::{self, Drift, Rights, Version};
-use crate::{store, workbench};
+use crate::store::OpenMode;
+use crate::store::schema::{Drift, Rights, Version};
+use crate::workbench;
 
 pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<ExitCode, Failure> {
-    let url = runs::store_url(shared)?;
+    let url = store_url(shared)?;
     match command {
         StoreCommand::Status { largest } => status::run(shared, &url, *largest),
         StoreCommand::Migrate => {
-            let applied = schema::migrate(&url)?;
+            let applied = url.migrate()?;
             let lines: String =
                 applied.iter().map(|(number, name)| format!("applied {number}  {}\n", words(name))).collect();
             let text = if lines.is_empty() { "the schema is the newest already\n".to_owned() } else { lines };
@@ -28,13 +30,13 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             Ok(ExitCode::SUCCESS)
         }
         StoreCommand::Check { deep: false } => {
-            let drifts = schema::check(&url)?;
+            let drifts = url.check()?;
             print(shared, &drifts.iter().map(drift_json).collect(), &drifts_text(&drifts))?;
             Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
         }
         StoreCommand::Check { deep: true } => {
-            let drifts = schema::check(&url)?;
-            let (store, cancel) = (store::open_to_read(&url)?, stopping());
+            let drifts = url.check()?;
+            let (store, cancel) = (url.open(OpenMode::Read)?, stopping());
             let audit = workbench::audit(store.as_ref(), Registry::linked()?, &cancel)?;
             let mut json = audit.to_json();
             json["schema"] = drifts.iter().map(drift_json).collect();
@@ -52,7 +54,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
                     "`chem store repair` runs steps of all runs, wherever their folders are, and cannot be confined";
                 return Err(Failure::usage(message).with_help("leave out `--confined`, or set `CHEM_CONFINED=0`"));
             }
-            let (store, cancel) = (store::open_existing(&url)?, stopping());
+            let (store, cancel) = (url.open(OpenMode::Existing)?, stopping());
             let outputs = tempfile::tempdir()?;
             let repair = workbench::repair(&store, Registry::linked()?, outputs.path(), &cancel)?;
             let mut text: String =
@@ -69,7 +71,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
                 GrantedRights::Reader => Rights::Reader,
                 GrantedRights::Runner => Rights::Runner,
             };
-            let statements = schema::grant(&url, role, rights, *only_print)?;
+            let statements = url.grant(role, rights, *only_print)?;
             let text: String = statements.iter().map(|statement| format!("{statement};\n")).collect();
             print(shared, &statements.into(), &text)?;
             Ok(ExitCode::SUCCESS)

@@ -8,11 +8,12 @@ use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::{runs, signals};
 use crate::flow::replay;
 use crate::step::{CancelToken, Registry};
+use crate::store::OpenMode;
 use crate::workbench::{self, Outcome, Tolerances, Verification};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let tolerances = args.tolerance.iter().map(|text| tolerance(text)).collect::<Result<Tolerances, Failure>>()?;
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");

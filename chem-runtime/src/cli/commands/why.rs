@@ -7,10 +7,11 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, styled};
 use crate::cli::runs;
 use crate::flow::replay;
+use crate::store::OpenMode;
 use crate::workbench::{self, Difference, Why};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &WhyArgs) -> Result<ExitCode, Failure> {
-    let store = runs::open_store_to_read(shared)?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
     let against = match &args.against {
         Some(against) => Some(runs::find_run(store.as_ref(), against)?.0),

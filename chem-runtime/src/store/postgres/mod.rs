@@ -9,6 +9,7 @@
 
 mod append;
 mod artifacts;
+mod backend;
 mod client;
 mod drift;
 mod error;
@@ -29,6 +30,7 @@ mod settings;
 mod size;
 mod sources;
 mod tls;
+mod url;
 mod write;
 
 use std::sync::Arc;
@@ -44,6 +46,7 @@ pub use rights::{grant, grants};
 pub use schema::{migrate, status};
 pub use session::{Session, SessionManager};
 pub use settings::PgSettings;
+pub use url::PostgresUrl;
 
 use self::error::{is_ambiguous, store_error};
 use self::group::GroupWriter;
@@ -51,7 +54,7 @@ use self::lease::SignOfLife;
 use super::admit::{admit, admit_artifacts};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PersistenceError, PostgresUrl,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, OpenMode, PersistenceError,
     RetryPolicy, RunFilter, StoreSize, StoredResult, Takeover, Writer, with_retry,
 };
 use crate::artifact::Artifact;
@@ -83,32 +86,18 @@ impl PgEventStore {
     /// [`PersistenceError::Unusable`], with what to do, if the address is invalid, the server refuses the connection, or the
     /// schema is not that of this program. [`PersistenceError::Backend`] if no server answers.
     pub fn open(url: &PostgresUrl) -> Result<Self, PersistenceError> {
-        Self::opened(url, schema::ensure)
+        Self::open_with(url, OpenMode::Create)
     }
 
-    /// Opens an existing store. Does not change a database without one.
+    /// Opens the store like [`open`](Self::open), in this mode. A user who may not write can read a store that was moved
+    /// here and not yet opened by a writer, but not follow it.
     ///
     /// # Errors
-    /// [`PersistenceError::Absent`] if the database has no store; otherwise as [`open`](Self::open).
-    pub fn open_existing(url: &PostgresUrl) -> Result<Self, PersistenceError> {
-        Self::opened(url, schema::ensure_there)
-    }
-
-    /// Opens an existing store for reading, also as a user who may not write. A store that was moved here and not yet
-    /// opened by a writer can be read in this way, but not followed.
-    ///
-    /// # Errors
-    /// As [`open_existing`](Self::open_existing).
-    pub fn open_to_read(url: &PostgresUrl) -> Result<Self, PersistenceError> {
-        Self::opened(url, schema::ensure_readable)
-    }
-
-    fn opened(
-        url: &PostgresUrl,
-        see_to: fn(&PgPool) -> Result<(), PersistenceError>,
-    ) -> Result<Self, PersistenceError> {
-        let pool = PgPool::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)?;
-        see_to(&pool)?;
+    /// [`PersistenceError::Absent`] if the database has no store and `mode` does not create one, in which case nothing is
+    /// written; otherwise as `open`.
+    pub fn open_with(url: &PostgresUrl, mode: OpenMode) -> Result<Self, PersistenceError> {
+        let pool = PgPool::open(url)?;
+        schema::make_usable(&pool, mode)?;
         Ok(Self::new(PoolProvider { pool }))
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use crate::store::url::{Parameter, may_be_port};
+use super::url::{Parameter, may_be_port};
 
 /// The parts of an address. All are decoded but the values of parameters.
 pub(super) struct Parts {

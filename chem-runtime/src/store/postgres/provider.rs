@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::schema;
 use super::session::{FailureKeeper, Session, SessionManager, Sessions};
 use super::settings::PgSettings;
-use crate::store::{ErrorClass, PersistenceError, PostgresUrl, RetryPolicy, StoreUrl, with_retry};
+use super::url::PostgresUrl;
+use crate::store::{ErrorClass, PersistenceError, RetryPolicy, StoreUrl, with_retry};
 
 /// A session, returned to its source on drop.
 pub type BorrowedSession<'a> = Box<dyn DerefMut<Target = Session> + 'a>;
@@ -74,6 +75,14 @@ pub struct PgPool {
 }
 
 impl PgPool {
+    /// Creates a pool for the database at `url`, of the size that the environment sets.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect) and [`PoolSettings::from_variables`].
+    pub fn open(url: &PostgresUrl) -> Result<Self, PersistenceError> {
+        Self::connect(url, PoolSettings::from_variables(|name| std::env::var(name).ok())?)
+    }
+
     /// Creates a pool for the database at `url`, and connects once to check that the server is reachable.
     ///
     /// # Errors
@@ -169,11 +178,10 @@ pub fn build_dev_pool_from_env() -> Result<PgPool, PersistenceError> {
     let text = variable("DATABASE_URL").filter(|text| !text.is_empty()).ok_or_else(|| {
         unusable("`DATABASE_URL` is not set; it names a database, as in `postgres://USER@HOST/DATABASE`".to_owned())
     })?;
-    let url = match text.parse::<StoreUrl>() {
-        Ok(StoreUrl::Postgres(url)) => url,
-        Ok(other) => return Err(unusable(format!("`DATABASE_URL` names `{other}`, which is no PostgreSQL database"))),
-        Err(error) => return Err(unusable(format!("`DATABASE_URL`: {error}"))),
-    };
+    let url: PostgresUrl = text.parse().map_err(|error| match text.parse::<StoreUrl>() {
+        Ok(other) => unusable(format!("`DATABASE_URL` names `{other}`, which is no PostgreSQL database")),
+        Err(_) => unusable(format!("`DATABASE_URL`: {error}")),
+    })?;
     let pool = PgPool::connect(&url, PoolSettings::from_variables(variable)?)?;
     schema::migrate(&pool)?;
     Ok(pool)

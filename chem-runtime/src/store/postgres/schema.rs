@@ -14,7 +14,7 @@ use super::follow::{finish_move, is_move_unfinished};
 use super::provider::PgPool;
 use super::session::{Session, TABLES, quoted};
 use crate::store::schema::{SchemaStatus, Version};
-use crate::store::{PersistenceError, RetryPolicy, with_retry};
+use crate::store::{OpenMode, PersistenceError, RetryPolicy, with_retry};
 
 /// The table in which refinery records applied migrations.
 const HISTORY: &str = "refinery_schema_history";
@@ -67,49 +67,19 @@ pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, PersistenceError> {
     })
 }
 
-/// Ensures that the store is usable. Migrates a new store, and one without events, unasked.
+/// Ensures that the store can be used in this mode. Migrates a new store, and one without events, unasked. If a user who
+/// may not write opens it to read, leaves a move unfinished.
 ///
 /// # Errors
-/// [`PersistenceError::Unusable`] if an older store has events, if a later release made the store, or if its schema is not
-/// what this program's migrations make.
-pub(super) fn ensure(pool: &PgPool) -> Result<(), PersistenceError> {
-    make_usable(pool, &status(pool)?, Purpose::Write)
-}
-
-/// Like [`ensure`], for an existing store.
-///
-/// # Errors
-/// [`PersistenceError::Absent`] if no migration was ever applied, in which case nothing is written; otherwise as [`ensure`].
-pub(super) fn ensure_there(pool: &PgPool) -> Result<(), PersistenceError> {
-    ensure_there_for(pool, Purpose::Write)
-}
-
-/// Like [`ensure_there`], for a store that is only read: a user who may not write leaves a move unfinished.
-///
-/// # Errors
-/// As [`ensure_there`].
-pub(super) fn ensure_readable(pool: &PgPool) -> Result<(), PersistenceError> {
-    ensure_there_for(pool, Purpose::Read)
-}
-
-/// The purpose of opening a store.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Read,
-    Write,
-}
-
-fn ensure_there_for(pool: &PgPool, purpose: Purpose) -> Result<(), PersistenceError> {
-    let found = status(pool)?;
-    if found.applied.is_empty() && found.obstacle.is_none() {
-        return Err(PersistenceError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
+/// [`PersistenceError::Absent`] if no migration was ever applied and `mode` creates no store, in which case nothing is
+/// written; [`PersistenceError::Unusable`] if an older store has events, if a later release made the store, or if its
+/// schema is not what this program's migrations make.
+pub(super) fn make_usable(pool: &PgPool, mode: OpenMode) -> Result<(), PersistenceError> {
+    let (found, shown) = (status(pool)?, pool.shown());
+    if mode != OpenMode::Create && found.applied.is_empty() && found.obstacle.is_none() {
+        return Err(PersistenceError::Absent { place: format!("in the database `{shown}` yet") });
     }
-    make_usable(pool, &found, purpose)
-}
-
-fn make_usable(pool: &PgPool, found: &SchemaStatus, purpose: Purpose) -> Result<(), PersistenceError> {
-    let shown = pool.shown();
-    refuse_obstacle(found)?;
+    refuse_obstacle(&found)?;
     let failed = |error| store_error(shown, "read", error);
     if found.is_current() && !patiently(|| is_move_unfinished(&mut *pool.get()?).map_err(failed))? {
         return Ok(());
@@ -126,7 +96,7 @@ fn make_usable(pool: &PgPool, found: &SchemaStatus, purpose: Purpose) -> Result<
         }
         apply(session, status, shown)?;
         match finish_move(session) {
-            Err(error) if purpose == Purpose::Read && may_not_write(&error) => Ok(()),
+            Err(error) if mode == OpenMode::Read && may_not_write(&error) => Ok(()),
             finished => finished.map_err(|error| unfinished(shown, error)),
         }
     })

@@ -13,9 +13,9 @@ use tokio_postgres::config::{ChannelBinding, Config, SslMode, TargetSessionAttrs
 use super::passfile;
 use super::sources::{Sources, Value};
 use super::tls::{Roots, Tls, TlsMode};
+use super::url::{Parameter, PostgresUrl, may_be_port};
 use crate::step::nearest;
-use crate::store::url::{Parameter, may_be_port};
-use crate::store::{PersistenceError, PostgresUrl};
+use crate::store::PersistenceError;
 
 /// Directories that usually contain the socket of a local server.
 const SOCKET_DIRECTORIES: &[&str] = &["/var/run/postgresql", "/tmp"];
@@ -408,15 +408,13 @@ fn milliseconds(name: &str, value: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreUrl;
 
     fn settings(text: &str) -> Result<PgSettings, PersistenceError> {
         settings_in(text, |_| None)
     }
 
     fn settings_in(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<PgSettings, PersistenceError> {
-        let StoreUrl::Postgres(url) = text.parse().unwrap() else { panic!("{text}") };
-        PgSettings::from_url_and_variables(&url, variable)
+        PgSettings::from_url_and_variables(&text.parse().unwrap(), variable)
     }
 
     #[test]

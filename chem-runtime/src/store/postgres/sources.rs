@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::parts::{Parts, decode};
 use super::settings::unknown;
-use crate::store::url::Parameter;
+use super::url::Parameter;
 
 /// The variables of PostgreSQL's own programs, and the parameters that they set.
 pub(super) const VARIABLES: &[(&str, Parameter)] = &[

@@ -5,8 +5,8 @@
 //! other. `open.rs` opens a store; `migrations/sqlite/` defines its schema.
 
 mod artifacts;
-mod care;
 mod error;
+mod file;
 mod identity;
 mod lease;
 mod open;
@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use care::{check, migrate, status};
+pub use file::SqliteFile;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use self::error::sqlite_error;
+use self::file::expect_file;
 use self::identity::FileIdentity;
 use self::lease::LeaseError;
 use self::open::Older;
@@ -31,7 +32,7 @@ use self::rows::{StoredEvent, insert, next_position, signed};
 use super::admit::{admit, admit_artifacts, now};
 use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PersistenceError, RunFilter,
+    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, OpenMode, PersistenceError, RunFilter,
     StoreSize, StoredResult, Takeover, Writer,
 };
 use crate::artifact::Artifact;
@@ -63,7 +64,7 @@ pub struct SqliteEventStore {
 
 impl SqliteEventStore {
     /// Opens the store in the file at `path`. Creates the file and its directory if they are missing. Refuses an older
-    /// schema that contains events until [`migrate`] upgrades it.
+    /// schema that contains events until [`migrate`](super::Backend::migrate) upgrades it.
     ///
     /// # Errors
     /// Returns [`PersistenceError::Unusable`] with advice if the path is a directory, cannot be written, is not a store of
@@ -79,17 +80,20 @@ impl SqliteEventStore {
         Ok(Self::on(path, wait, connection))
     }
 
-    fn on(path: PathBuf, wait: Duration, connection: Connection) -> Self {
-        Self { place: FileIdentity::of(&path), path, wait, connection: Mutex::new(connection) }
-    }
-
-    /// Opens the store in the file at `path` for reading. Opens a writable store like [`open`](Self::open). If the
-    /// store is not writable, appends fail; in that case an older schema is refused, with or without events.
+    /// Opens the store like [`open`](Self::open), in this mode. If a store that is only read is not writable, appends
+    /// fail; in that case an older schema is refused, with or without events.
     ///
     /// # Errors
-    /// Fails like `open`.
-    pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, PersistenceError> {
+    /// Returns [`PersistenceError::Absent`] if there is no file and `mode` does not create one; otherwise fails like
+    /// `open`.
+    pub fn open_with(path: impl AsRef<Path>, mode: OpenMode) -> Result<Self, PersistenceError> {
         let path = path.as_ref();
+        if mode != OpenMode::Create {
+            expect_file(path)?;
+        }
+        if mode != OpenMode::Read {
+            return Self::open(path);
+        }
         if !reading::is_kept_from_writing(path) {
             match Self::open(path) {
                 Err(error) if reading::was_kept_from_writing(&error) => {}
@@ -98,6 +102,10 @@ impl SqliteEventStore {
         }
         let (path, connection) = reading::open_for_reading(path, WAIT)?;
         Ok(Self::on(path, WAIT, connection))
+    }
+
+    fn on(path: PathBuf, wait: Duration, connection: Connection) -> Self {
+        Self { place: FileIdentity::of(&path), path, wait, connection: Mutex::new(connection) }
     }
 
     /// Returns the absolute path of the file.

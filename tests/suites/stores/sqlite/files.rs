@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
+use chem_runtime::store::{ErrorClass, EventStore as _, OpenMode, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 
 use super::{Place, told};
@@ -59,7 +59,7 @@ fn a_file_of_another_kind_is_no_store_and_is_left_as_it_is() {
     let text = "name,smiles\naspirin,CC(=O)Oc1ccccc1C(=O)O\n".repeat(100);
     std::fs::write(place.path(), &text).unwrap();
     assert_eq!(refused(&place.path(), "is not a store").class(), ErrorClass::Permanent);
-    assert!(told(&SqliteEventStore::open_to_read(place.path()).unwrap_err()).contains("is not a store"));
+    assert!(told(&SqliteEventStore::open_with(place.path(), OpenMode::Read).unwrap_err()).contains("is not a store"));
     assert_eq!(std::fs::read_to_string(place.path()).unwrap(), text);
     assert_eq!(place.files(), ["store.db"]);
 }
@@ -70,7 +70,9 @@ fn the_database_of_another_program_is_no_store_and_is_left_as_it_is() {
     place.raw().execute_batch("CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('x')").unwrap();
     let before = std::fs::read(place.path()).unwrap();
     refused(&place.path(), "of another program");
-    assert!(told(&SqliteEventStore::open_to_read(place.path()).unwrap_err()).contains("of another program"));
+    assert!(
+        told(&SqliteEventStore::open_with(place.path(), OpenMode::Read).unwrap_err()).contains("of another program")
+    );
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
     assert_eq!(place.files(), ["store.db"]);
     // The same holds for a database without tables that has the application id of another program.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use chem_runtime::store::schema::{check, migrate};
-use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore as _, PersistenceError, StoreUrl};
+use chem_runtime::store::sqlite::{SqliteEventStore, SqliteFile};
+use chem_runtime::store::{Backend as _, EventStore as _, OpenMode, PersistenceError};
 use chem_tests::released::{RUNS, SQLITE_V2, still_works};
 
 use super::{Place, told};
@@ -40,12 +39,12 @@ fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
     let before = queries.map(rows);
     assert_eq!(before[0].len(), 16);
 
-    let applied = migrate(&StoreUrl::Sqlite(place.path())).unwrap();
+    let applied = SqliteFile::new(place.path()).migrate().unwrap();
     assert_eq!(applied.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
     let store = place.open().unwrap();
     assert_eq!(queries.map(rows), before);
     assert_eq!(rows("PRAGMA foreign_key_check"), [""; 0]);
-    assert_eq!(check(&StoreUrl::Sqlite(place.path())).unwrap(), []);
+    assert_eq!(SqliteFile::new(place.path()).check().unwrap(), []);
     // It still rejects changes, and continues its sequence numbers.
     for statement in ["UPDATE event_log SET payload = '{}'", "DELETE FROM event_log WHERE seq = 16"] {
         assert!(place.raw().execute_batch(statement).unwrap_err().to_string().contains("is append-only"));
@@ -58,7 +57,7 @@ fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
 #[test]
 fn the_runs_of_a_store_of_version_2_replay_and_go_on() {
     let place = released();
-    migrate(&StoreUrl::Sqlite(place.path())).unwrap();
+    SqliteFile::new(place.path()).migrate().unwrap();
     still_works(Arc::new(place.open().unwrap()));
 }
 
@@ -66,7 +65,7 @@ fn the_runs_of_a_store_of_version_2_replay_and_go_on() {
 fn a_store_of_version_2_is_left_to_those_who_use_it_until_somebody_migrates_it() {
     let place = released();
     let before = std::fs::read(place.path()).unwrap();
-    for opened in [place.open(), SqliteEventStore::open_to_read(place.path())] {
+    for opened in [place.open(), SqliteEventStore::open_with(place.path(), OpenMode::Read)] {
         let error = opened.expect_err("the store was opened");
         assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
         let told = told(&error);

@@ -10,14 +10,14 @@ use crate::cli::advice::advised;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, DIM, Table};
-use crate::store::schema::{self, SchemaStatus};
-use crate::store::{self, Contents, Largest, StoreSize, StoreUrl};
+use crate::store::schema::SchemaStatus;
+use crate::store::{Contents, Largest, OpenMode, StoreSize, StoreUrl};
 
 pub(super) fn run(shared: &Shared, url: &StoreUrl, largest: Option<usize>) -> Result<ExitCode, Failure> {
-    let status = schema::status(url)?;
+    let status = url.status()?;
     // A store with another schema version has other tables.
     let is_there = status.is_current() && !status.applied.is_empty();
-    let store = if is_there { Some(store::open_to_read(url)?) } else { None };
+    let store = if is_there { Some(url.open(OpenMode::Read)?) } else { None };
     let size = store.as_ref().map(|store| store.size()).transpose()?;
     let largest = match (&store, largest) {
         (Some(store), Some(limit)) => Some(store.largest(limit)?),

@@ -1,21 +1,46 @@
 //! The URL of a PostgreSQL database, displayed without its password.
 //!
-//! This module only stores the URL and parses it far enough to mask what may be secret. The client interprets it.
+//! This module only stores the URL and parses it far enough to mask what may be secret. `settings` interprets it.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::store::InvalidStoreUrl;
+
+/// The schemes of these URLs.
+pub(super) const SCHEMES: &[&str] = &["postgres", "postgresql"];
 
 /// The URL of a PostgreSQL database. `Display` and `Debug` mask its password.
+///
+/// ```
+/// use chem_runtime::store::postgres::PostgresUrl;
+///
+/// let url: PostgresUrl = "postgres://ada:secret@db.example/chem".parse()?;
+/// assert_eq!(url.to_string(), "postgres://ada:***@db.example/chem");
+/// # Ok::<_, chem_runtime::store::InvalidStoreUrl>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(String);
 
 impl PostgresUrl {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-
     /// Returns the URL with its password, for connecting.
     pub fn with_password(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for PostgresUrl {
+    type Err = InvalidStoreUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStoreUrl> {
+        let parts = text.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
+        let Some((scheme, rest)) = parts.filter(|(scheme, _)| SCHEMES.contains(&scheme.as_str())) else {
+            return Err(InvalidStoreUrl::new("the address does not begin with `postgres:`"));
+        };
+        match rest.strip_prefix("//") {
+            Some(location) if !location.is_empty() => Ok(Self(format!("{scheme}:{rest}"))),
+            _ => Err(InvalidStoreUrl::new(format!("`{scheme}:` is followed by `//` and the location of a database"))),
+        }
     }
 }
 
@@ -74,13 +99,13 @@ impl fmt::Display for PostgresUrl {
 
 /// Returns whether `text`, found after a host's colon, can be a port. If not, it may be a password whose `@HOST` is
 /// missing.
-pub(in crate::store) fn may_be_port(text: &str) -> bool {
+pub(super) fn may_be_port(text: &str) -> bool {
     text.len() <= 5 && text.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// A parameter in the query of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::store) enum Parameter {
+pub(super) enum Parameter {
     AnswerTimeout,
     ApplicationName,
     ChannelBinding,
@@ -112,7 +137,7 @@ pub(in crate::store) enum Parameter {
 
 impl Parameter {
     /// All parameters with their names, ordered by name.
-    pub(in crate::store) const ALL: &[(&str, Self)] = &[
+    pub(super) const ALL: &[(&str, Self)] = &[
         ("answer_timeout", Self::AnswerTimeout),
         ("application_name", Self::ApplicationName),
         ("channel_binding", Self::ChannelBinding),
@@ -143,14 +168,26 @@ impl Parameter {
     ];
 
     /// Returns the parameter with this name; `None` if it is unknown.
-    pub(in crate::store) fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, parameter)| *parameter)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::store::StoreUrl;
+
+    #[test]
+    fn a_url_keeps_its_scheme_in_lower_case() {
+        let url: PostgresUrl = "PostgreSQL://u:p@h/d".parse().unwrap();
+        assert_eq!(url.with_password(), "postgresql://u:p@h/d");
+        for text in ["postgres:h/d", "postgres://"] {
+            let error = text.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(error.contains("followed by `//`"), "{text}: {error}");
+        }
+        assert!("sqlite:a.db".parse::<PostgresUrl>().is_err());
+    }
 
     #[test]
     fn a_password_is_never_printed() {

@@ -1,0 +1,54 @@
+//! Opens stores by their URLs, with the backends that are linked into the program.
+//!
+//! A [`StoreUrl`] is text that a [`Backend`] has parsed. [`register_backend!`](crate::register_backend) makes a backend
+//! known, from this crate or from another one:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use chem_runtime::store::{Backend, EventStore, InMemoryEventStore, InvalidStoreUrl, OpenMode, PersistenceError, StoreUrl};
+//!
+//! /// A store in memory that has a name.
+//! #[derive(Debug)]
+//! struct Scratch(String);
+//!
+//! impl std::fmt::Display for Scratch {
+//!     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+//!         write!(f, "scratch:{}", self.0)
+//!     }
+//! }
+//!
+//! impl Backend for Scratch {
+//!     fn schemes() -> &'static [&'static str] {
+//!         &["scratch"]
+//!     }
+//!
+//!     fn form() -> &'static str {
+//!         "scratch:NAME"
+//!     }
+//!
+//!     fn parse(_: &str, rest: &str) -> Result<Self, InvalidStoreUrl> {
+//!         match rest {
+//!             "" => Err(InvalidStoreUrl::new("`scratch:` needs a name")),
+//!             name => Ok(Self(name.to_owned())),
+//!         }
+//!     }
+//!
+//!     fn open(&self, _: OpenMode) -> Result<Arc<dyn EventStore>, PersistenceError> {
+//!         Ok(Arc::new(InMemoryEventStore::new()))
+//!     }
+//! }
+//!
+//! chem_runtime::register_backend!(Scratch);
+//!
+//! let url: StoreUrl = "scratch:today".parse()?;
+//! assert!(url.open(OpenMode::Create)?.all_runs()?.is_empty());
+//! assert!("scratch:".parse::<StoreUrl>().is_err());
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+mod backend;
+mod url;
+
+pub use backend::{Backend, BackendRegistration, InvalidStoreUrl, OpenMode};
+pub use url::StoreUrl;
