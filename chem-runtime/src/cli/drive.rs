@@ -91,8 +91,8 @@ pub(super) fn drive(
     let result = match act {
         Act::Run => engine.run(plan.flow_id),
         Act::Retry(reason) => engine.retry(plan.flow_id, reason),
-        Act::Branch { parent, from, set } => engine.branch(plan.flow_id, parent, from, set.clone()),
-        Act::Answer(step, answer) => engine.answer(plan.flow_id, step, answer.clone()),
+        Act::Branch { parent, from, set } => engine.handle(plan.flow_id).branch_from(parent, from, set.clone()),
+        Act::Answer(step, answer) => engine.handle(plan.flow_id).answer(step, answer.clone()),
     };
     let status = match result {
         Ok(_) => ExitCode::SUCCESS,

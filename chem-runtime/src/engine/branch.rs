@@ -8,38 +8,38 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::run::{Session, Until};
-use super::{BranchError, CoreEngineError, FlowEngine};
+use super::{BranchError, CoreEngineError, FlowEngine, Run};
 use crate::event::{
     BranchCreated, EventAddress, FlowEvent, FlowEventKind, FlowId, RecordedStep, StepReused, StepStarted,
 };
 use crate::flow::{FlowInstance, StepIdentity, StepStatus, changes, divergence_hash, replay};
 
-impl FlowEngine {
-    /// Runs `branch`, a new run of this engine's definition that shares the steps of `parent` before the step `from`,
-    /// to its end. The log records `set`, the parameters that were set for the branch.
+impl Run<'_> {
+    /// Begins this run as a branch that shares the steps of `parent` before the step `from`, and runs it to its end. The
+    /// log records `set`, the parameters that were set for the branch.
     ///
     /// If the list of steps differs from the parent's, a step that takes the history differs too. The branch then
     /// begins at the first such step before `from`.
     ///
     /// # Errors
     /// [`CoreEngineError::Branch`] if a step before `from` has not finished in `parent` or differs here, and the errors
-    /// of [`run`](Self::run).
-    pub fn branch(
-        &self,
-        branch: FlowId,
+    /// of [`run_to_end`](Self::run_to_end).
+    pub fn branch_from(
+        self,
         parent: FlowId,
         from: &str,
         set: Map<String, Value>,
     ) -> Result<FlowInstance, CoreEngineError> {
-        let events = self.store.list(parent)?;
+        let engine = self.engine;
+        let events = engine.store.list(parent)?;
         let origin = replay(parent, &events)?;
-        let definition = self.definition.recorded()?;
+        let definition = engine.definition.recorded()?;
         let unknown = || BranchError::UnknownStep { step: from.to_owned() };
         let asked = definition.steps.iter().position(|step| step.id == from).ok_or_else(unknown)?;
         let Some(begun) = origin.initialized() else { return Err(unknown().into()) };
         // If the definition differs, so does every fingerprint, and a history contains fingerprints.
-        let changed = |index: usize| self.definition.steps()[index].history_port().is_some();
-        let other = begun.definition_hash != self.definition.hash();
+        let changed = |index: usize| engine.definition.steps()[index].history_port().is_some();
+        let other = begun.definition_hash != engine.definition.hash();
         let step_index = (0..asked).find(|index| other && changed(*index)).unwrap_or(asked);
         let first = definition.steps[step_index].id.as_str();
 
@@ -62,17 +62,19 @@ impl FlowEngine {
             set,
             divergence: divergence_hash(&changes)?,
         };
-        let mut session = Session::load(self, branch)?;
-        session.hold(self.initialized()?.into())?;
+        let mut session = Session::load(engine, self.flow_id)?;
+        session.hold(engine.initialized()?.into())?;
         session.hold(FlowEventKind::BranchCreated(created).into())?;
         let ends = ends(&events);
         for (index, step) in definition.steps[..step_index].iter().enumerate() {
-            let Some(shared) = self.shared(&origin, index, step, &ends)? else { continue };
+            let Some(shared) = engine.shared(&origin, index, step, &ends)? else { continue };
             shared.into_iter().try_for_each(|event| session.hold(event.into()))?;
         }
-        self.drive_session(session, Until::FlowEnds)
+        engine.drive_session(session, Until::FlowEnds)
     }
+}
 
+impl FlowEngine {
     /// Returns the start and the end of a step that the branch shares with `origin`, or `None` if it has not finished
     /// there.
     fn shared(

@@ -8,8 +8,8 @@
 use serde_json::Value;
 
 use super::run::{Session, Until};
-use super::{CoreEngineError, FlowEngine, GateError};
-use crate::event::{FlowEventKind, FlowId, StepFailed, StepStarted, UserInteractionProvided, UserInteractionRequested};
+use super::{CoreEngineError, GateError, Run};
+use crate::event::{FlowEventKind, StepFailed, StepStarted, UserInteractionProvided, UserInteractionRequested};
 use crate::flow::{Decision, FlowInstance, FlowStep, check_answer, decide};
 use crate::step::{Registry, StepError};
 
@@ -26,15 +26,17 @@ pub struct Answer {
     pub shown: Option<String>,
 }
 
-impl FlowEngine {
+impl Run<'_> {
     /// Records a person's decision on the step at which the run waits. After an approval, runs the flow to its end.
     ///
     /// # Errors
     /// [`CoreEngineError::Gate`] if the decision is refused. Nothing is then recorded, except the question anew if the
-    /// inputs of an approved step have changed. After an approval, the errors of [`run`](Self::run).
-    pub fn answer(&self, flow_id: FlowId, step: &str, answer: Answer) -> Result<FlowInstance, CoreEngineError> {
+    /// inputs of an approved step have changed. After an approval, the errors of
+    /// [`run_to_end`](Self::run_to_end).
+    pub fn answer(self, step: &str, answer: Answer) -> Result<FlowInstance, CoreEngineError> {
+        let Self { engine, flow_id } = self;
         let not_asked = || GateError::NotAsked { flow_id, step: step.to_owned() };
-        let mut session = Session::load(self, flow_id)?;
+        let mut session = Session::load(engine, flow_id)?;
         let Decision::Wait(index) = decide(session.instance()) else { return Err(not_asked().into()) };
         let state = session.instance().steps().get(index).filter(|state| state.id == step);
         let Some(question) = state.and_then(|state| state.question.clone()) else { return Err(not_asked().into()) };
@@ -47,7 +49,7 @@ impl FlowEngine {
         // Preparing the step again yields the same question unless something has changed. A rejected step need not be
         // able to start.
         if approved {
-            match session.prepare(self, index)? {
+            match session.prepare(engine, index)? {
                 FlowEventKind::UserInteractionRequested(now) if now.shown == question.shown => {}
                 FlowEventKind::StepFailed(StepFailed { error, causes, .. }) => {
                     let reason = [&[error][..], &causes].concat().join(": ");
@@ -62,7 +64,7 @@ impl FlowEngine {
         }
         if approved || data.is_some() {
             check_answer(question.schema.as_ref(), data.as_ref()).map_err(GateError::from)?;
-            with_params(&self.definition.steps()[index], data.as_ref())
+            with_params(&engine.definition.steps()[index], data.as_ref())
                 .map_err(|error| GateError::Params { step: step.to_owned(), reason: error.message().to_owned() })?;
         }
         let event = FlowEventKind::UserInteractionProvided(UserInteractionProvided {
@@ -77,7 +79,7 @@ impl FlowEngine {
         event.payload_text()?;
         session.hold(event.into())?;
         if approved {
-            return self.drive_session(session, Until::FlowEnds);
+            return engine.drive_session(session, Until::FlowEnds);
         }
         session.flush()?;
         Ok(session.instance().clone())

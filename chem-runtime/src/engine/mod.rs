@@ -14,12 +14,14 @@ mod development;
 mod environment;
 mod error;
 mod gate;
+mod handle;
 mod observer;
 mod repeat;
 mod results;
 mod retry;
 mod reuse;
 mod run;
+mod shorthand;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,16 +32,15 @@ pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use clock::{Clock, SystemClock};
 pub use error::{BranchError, CoreEngineError, GateError};
 pub use gate::Answer;
+pub use handle::Run;
 pub use observer::{Observer, Unobserved};
 pub use repeat::repeat_step;
 pub use results::{EarlierResults, Unbelievable};
 pub use reuse::{ReusePolicy, RunsBecause, Verdict};
 
-use crate::artifact::Artifact;
-use crate::event::{FlowEvent, FlowId, event_variants};
-use crate::fingerprint::Fingerprint;
+use crate::event::FlowId;
 use crate::flow::{FlowDefinition, FlowInstance, OutputAddress, build_flow_definition_auto};
-use crate::step::{CancelToken, MAIN_OUTPUT, StepDefinition};
+use crate::step::{CancelToken, StepDefinition};
 use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowRepository, Takeover};
 use environment::RunPlace;
 use run::{Session, Until};
@@ -49,7 +50,8 @@ pub const DEFAULT_FLOW_NAME: &str = "flow";
 
 /// Executes the runs of one flow definition against an event store.
 ///
-/// Each engine has a default run with an id of its own. Methods without a `flow_id` act on it.
+/// Each engine has a default run with an id of its own, on which methods without a `flow_id` act. A [`Run`] is a handle
+/// to any other run.
 ///
 /// ```
 /// use chem_runtime::engine::{CoreEngineError, FlowEngine};
@@ -173,7 +175,7 @@ impl FlowEngine {
         self.default_name = name.into();
     }
 
-    /// Makes `flow_id` the default run, on which the methods without an id act.
+    /// Makes `flow_id` the default run, on which methods without an id act.
     pub fn set_default_flow(&mut self, flow_id: FlowId) {
         self.default_flow = flow_id;
         self.default_is_new = AtomicBool::new(false);
@@ -194,80 +196,18 @@ impl FlowEngine {
         self.store.as_ref()
     }
 
-    /// Runs the next step of the default run.
-    ///
-    /// # Errors
-    /// [`CoreEngineError::FlowCompleted`] and [`CoreEngineError::FlowHasFailed`] if no step is left to run,
-    /// [`CoreEngineError::StepFailed`] if the step failed, and the other errors of [`CoreEngineError`].
-    pub fn next(&self) -> Result<FlowInstance, CoreEngineError> {
-        self.drive(self.default_flow, Until::StepEnds)
+    /// Returns a handle to the run `flow_id`, whether or not it has begun.
+    pub fn handle(&self, flow_id: FlowId) -> Run<'_> {
+        Run::new(self, flow_id)
     }
 
-    /// Runs the default run to its end: see [`run`](Self::run).
-    pub fn run_to_end(&self) -> Result<FlowInstance, CoreEngineError> {
-        self.run(self.default_flow)
-    }
-
-    /// Runs the default run to its end and returns its id.
-    pub fn run_to_end_default_flow(&self) -> Result<FlowId, CoreEngineError> {
-        self.run(self.default_flow).map(|instance| instance.flow_id())
-    }
-
-    /// Runs `flow_id` to its end, resuming where its log ends.
-    ///
-    /// # Errors
-    /// [`CoreEngineError::FlowCompleted`] and [`CoreEngineError::FlowHasFailed`] if the run has ended already,
-    /// [`CoreEngineError::StepFailed`] if a step failed, and the other errors of [`CoreEngineError`].
-    pub fn run(&self, flow_id: FlowId) -> Result<FlowInstance, CoreEngineError> {
-        self.drive(flow_id, Until::FlowEnds)
-    }
-
-    /// Returns the events of the default run, in order; empty if it has not begun.
-    pub fn events(&self) -> Result<Vec<FlowEvent>, CoreEngineError> {
-        self.events_for(self.default_flow)
-    }
-
-    /// Returns the events of a run, in order; empty if it has not begun.
-    pub fn events_for(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, CoreEngineError> {
-        Ok(self.store.list(flow_id)?)
-    }
-
-    /// Returns one letter for each event of the default run, such as `ISFSFC`.
-    pub fn event_variants(&self) -> Result<String, CoreEngineError> {
-        self.event_variants_for(self.default_flow)
-    }
-
-    /// Returns one letter for each event of a run.
-    pub fn event_variants_for(&self, flow_id: FlowId) -> Result<String, CoreEngineError> {
-        Ok(event_variants(&self.store.list(flow_id)?))
-    }
-
-    /// Returns the fingerprint of the default run, or `None` until it is complete.
-    pub fn flow_fingerprint(&self) -> Result<Option<Fingerprint>, CoreEngineError> {
-        self.flow_fingerprint_for(self.default_flow)
-    }
-
-    /// Returns the fingerprint of a run, or `None` until it is complete.
-    pub fn flow_fingerprint_for(&self, flow_id: FlowId) -> Result<Option<Fingerprint>, CoreEngineError> {
-        Ok(self.instance_for(flow_id)?.flow_fingerprint())
-    }
-
-    /// Returns the main output of a step of the default run, or `None` until the step has finished.
-    pub fn last_step_output(&self, step_id: &str) -> Result<Option<Artifact>, CoreEngineError> {
-        self.last_step_output_for(self.default_flow, step_id)
-    }
-
-    /// Returns the main output of a step of a run, or `None` until the step has finished.
-    pub fn last_step_output_for(&self, flow_id: FlowId, step_id: &str) -> Result<Option<Artifact>, CoreEngineError> {
-        let instance = self.instance_for(flow_id)?;
-        match instance.step(step_id).and_then(|step| step.output(MAIN_OUTPUT)) {
-            Some(output) => Ok(self.store.read_artifact(output.hash)?),
-            None => Ok(None),
-        }
+    /// Returns a handle to the default run.
+    pub fn default_run(&self) -> Run<'_> {
+        self.handle(self.default_flow)
     }
 
     /// Replays the log of a run and returns its state.
-    pub fn instance_for(&self, flow_id: FlowId) -> Result<FlowInstance, CoreEngineError> {
+    fn load(&self, flow_id: FlowId) -> Result<FlowInstance, CoreEngineError> {
         Ok(self.repository.load(flow_id, &self.store.list(flow_id)?, &self.definition)?)
     }
 

@@ -28,7 +28,7 @@ fn a_branch_with_nothing_changed_shares_the_beginning_and_comes_to_the_same_fing
         let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
         let (parent, branch, twig) = (engine.default_flow(), FlowId::new(), FlowId::new());
         engine.run(parent).unwrap();
-        let instance = engine.branch(branch, parent, "s2", Map::new()).unwrap();
+        let instance = engine.handle(branch).branch_from(parent, "s2", Map::new()).unwrap();
         assert_eq!(engine.event_variants_for(branch).unwrap(), "IBSHSHSGFSGFC", "{name}");
         assert_eq!(instance.flow_fingerprint(), engine.flow_fingerprint_for(parent).unwrap(), "{name}");
         assert_eq!(runs(&counters), [1, 1, 2, 2], "{name}");
@@ -43,13 +43,13 @@ fn a_branch_with_nothing_changed_shares_the_beginning_and_comes_to_the_same_fing
         assert!(instance.steps()[..2].iter().all(|step| step.reused.is_some()));
 
         // A branch of a branch has the same root, and shares the results of its parent's steps.
-        let instance = engine.branch(twig, branch, "s3", Map::new()).unwrap();
+        let instance = engine.handle(twig).branch_from(branch, "s3", Map::new()).unwrap();
         let created = instance.branch().unwrap();
         assert_eq!((created.parent, created.root), (branch, parent));
         let sources: Vec<FlowId> = reused(store.as_ref(), twig).iter().map(|shared| shared.source.flow_id).collect();
         assert_eq!(sources, [parent, parent, branch], "{name}");
         // Nothing was changed in either branch.
-        let first = engine.instance_for(branch).unwrap().branch().unwrap().divergence;
+        let first = engine.handle(branch).instance().unwrap().branch().unwrap().divergence;
         assert_eq!(created.divergence, first);
     }
 }
@@ -61,12 +61,12 @@ fn what_has_not_finished_cannot_be_shared() {
     let parent = engine.default_flow();
     assert!(engine.run(parent).is_err());
     let branch = FlowId::new();
-    let Err(CoreEngineError::Branch(error)) = engine.branch(branch, parent, "s2", Map::new()) else {
+    let Err(CoreEngineError::Branch(error)) = engine.handle(branch).branch_from(parent, "s2", Map::new()) else {
         panic!("it went")
     };
     let BranchError::NotFinished { step, status, .. } = error else { panic!("{error}") };
     assert_eq!((step.as_str(), status), ("s1", StepStatus::Failed));
-    let unknown = engine.branch(branch, parent, "s9", Map::new());
+    let unknown = engine.handle(branch).branch_from(parent, "s9", Map::new());
     assert!(matches!(unknown, Err(CoreEngineError::Branch(BranchError::UnknownStep { .. }))));
     assert_eq!(engine.events_for(branch).unwrap(), []);
 }
@@ -83,7 +83,7 @@ fn what_stands_before_the_step_has_to_be_the_same() {
         .add_step(chem_runtime::steps::demo::Characters {})
         .build()
         .unwrap();
-    let refused = other.branch(FlowId::new(), parent, "characters", Map::new());
+    let refused = other.handle(FlowId::new()).branch_from(parent, "characters", Map::new());
     let Err(CoreEngineError::Branch(BranchError::SharedStepChanged { change, .. })) = refused else {
         panic!("{refused:?}")
     };
@@ -112,12 +112,12 @@ fn power_lost_while_a_branch_is_made_leaves_none_or_all_of_what_it_shares() {
             }
             let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
             let branch = FlowId::new();
-            if engine.branch(branch, parent, "s2", Map::new()).is_ok() {
+            if engine.handle(branch).branch_from(parent, "s2", Map::new()).is_ok() {
                 continue;
             }
             store.light();
             if engine.events_for(branch).unwrap().is_empty() {
-                engine.branch(branch, parent, "s2", Map::new()).unwrap();
+                engine.handle(branch).branch_from(parent, "s2", Map::new()).unwrap();
             } else {
                 match engine.run(branch) {
                     Ok(_) | Err(CoreEngineError::FlowCompleted { .. }) => {}

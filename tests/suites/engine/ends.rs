@@ -41,7 +41,7 @@ fn a_panic_is_a_failed_step() {
     let engine = FlowEngine::new_with_definition(definition);
     let Err(CoreEngineError::StepFailed { error, .. }) = engine.run_to_end() else { panic!("the run has to fail") };
     assert_eq!(error, "the step panicked: bug in s1");
-    let instance = engine.instance_for(engine.default_flow()).unwrap();
+    let instance = engine.default_run().instance().unwrap();
     assert_eq!(instance.step("s1").unwrap().status, StepStatus::Failed);
 }
 

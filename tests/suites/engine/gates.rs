@@ -74,7 +74,7 @@ fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
         let (written, store) = (Arc::new(InMemoryEventStore::new()) as Arc<dyn EventStore>, backend.store());
         let engine = engine_on(&written);
         waits_at(engine.run_to_end(), "seed", "which text?");
-        waits_at(engine.answer(engine.default_flow(), "seed", yes(Some(json!({})))), "count", "count them?");
+        waits_at(engine.default_run().answer("seed", yes(Some(json!({})))), "count", "count them?");
         // The same run, as written by a release that had version 7 of the first step.
         let run = FlowId::new();
         let mut kinds: Vec<FlowEventKind> =
@@ -97,7 +97,7 @@ fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
         assert!(FlowDefinition::from_recorded("f", recorded, registry).is_err(), "{name}");
         let definition = FlowDefinition::of_run(&instance, registry).unwrap();
         let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
-        assert_eq!(engine.answer(run, "count", yes(None)).unwrap().status(), FlowStatus::Completed, "{name}");
+        assert_eq!(engine.handle(run).answer("count", yes(None)).unwrap().status(), FlowStatus::Completed, "{name}");
     }
 }
 
@@ -108,12 +108,12 @@ fn a_run_waits_at_each_gate_and_goes_on_from_there_in_any_process_on_any_store()
         let first = engine_on(&store);
         let flow_id = first.default_flow();
         waits_at(first.run(flow_id), "seed", "which text?");
-        assert_eq!(first.instance_for(flow_id).unwrap().status(), FlowStatus::Waiting, "{name}");
+        assert_eq!(first.handle(flow_id).instance().unwrap().status(), FlowStatus::Waiting, "{name}");
         assert_eq!(store.all_runs().unwrap()[0].status(), FlowStatus::Waiting, "{name}");
         // Running again changes nothing, and the run has no lease holder in between.
         waits_at(engine_on(&store).run(flow_id), "seed", "which text?");
-        waits_at(engine_on(&store).answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
-        engine_on(&store).answer(flow_id, "count", yes(None)).unwrap();
+        waits_at(engine_on(&store).handle(flow_id).answer("seed", yes(Some(json!({})))), "count", "count them?");
+        engine_on(&store).handle(flow_id).answer("count", yes(None)).unwrap();
         assert_eq!(first.event_variants_for(flow_id).unwrap(), "IUPSFSFUPSGFC", "{name}");
         assert_eq!(first.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("CCO")), "{name}");
     }
@@ -125,8 +125,8 @@ fn what_an_approval_brings_along_has_the_fingerprints_of_a_manifest_that_says_so
     let engine = engine_on(&store);
     let flow_id = engine.default_flow();
     waits_at(engine.run(flow_id), "seed", "which text?");
-    waits_at(engine.answer(flow_id, "seed", yes(Some(json!({"text": "c1ccccc1"})))), "count", "count them?");
-    engine.answer(flow_id, "count", yes(None)).unwrap();
+    waits_at(engine.handle(flow_id).answer("seed", yes(Some(json!({"text": "c1ccccc1"})))), "count", "count them?");
+    engine.handle(flow_id).answer("count", yes(None)).unwrap();
     assert_eq!(engine.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("c1ccccc1")));
     assert_ne!(ungated("c1ccccc1"), ungated("CCO"));
 }
@@ -138,7 +138,7 @@ fn a_rejected_run_has_failed_and_may_be_asked_about_again() {
     let flow_id = engine.default_flow();
     waits_at(engine.run(flow_id), "seed", "which text?");
     let no = Answer { reason: Some("the wrong library".into()), ..Answer::default() };
-    let instance = engine.answer(flow_id, "seed", no).unwrap();
+    let instance = engine.handle(flow_id).answer("seed", no).unwrap();
     assert_eq!(instance.status(), FlowStatus::Failed);
     assert_eq!(store.all_runs().unwrap()[0].status(), FlowStatus::Failed);
     assert_eq!(instance.step("seed").unwrap().error.as_ref().unwrap().0, "rejected: the wrong library");
@@ -153,10 +153,10 @@ fn the_status_after_each_event_is_what_is_decided_next() {
     let engine = engine_on(&store);
     let flow_id = engine.default_flow();
     waits_at(engine.run(flow_id), "seed", "which text?");
-    engine.answer(flow_id, "seed", Answer::default()).unwrap();
+    engine.handle(flow_id).answer("seed", Answer::default()).unwrap();
     waits_at(engine.retry(flow_id, "look again"), "seed", "which text?");
-    waits_at(engine.answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
-    engine.answer(flow_id, "count", yes(None)).unwrap();
+    waits_at(engine.handle(flow_id).answer("seed", yes(Some(json!({})))), "count", "count them?");
+    engine.handle(flow_id).answer("count", yes(None)).unwrap();
     let (failing, _) = flow(&[Does::Add, Does::Fail]);
     let failing = FlowEngine::new_with_definition(failing);
     failing.run_to_end().unwrap_err();
@@ -188,10 +188,10 @@ fn a_rejection_is_no_attempt() {
     let flow_id = engine.default_flow();
     waits_at(engine.run(flow_id), "seed", "go on?");
     for _ in 0..2 {
-        engine.answer(flow_id, "seed", Answer::default()).unwrap();
+        engine.handle(flow_id).answer("seed", Answer::default()).unwrap();
         waits_at(engine.retry(flow_id, "look again"), "seed", "go on?");
     }
-    engine.answer(flow_id, "seed", Answer::default()).unwrap();
+    engine.handle(flow_id).answer("seed", Answer::default()).unwrap();
 
     // A log of an earlier release, which counted a rejection as an attempt, is read unchanged.
     let counted = RetryScheduled {
@@ -205,7 +205,7 @@ fn a_rejection_is_no_attempt() {
     let lease = store.acquire_lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
     let position = store.next_position(flow_id).unwrap();
     store.append_as((&lease).into(), position, &[FlowEventKind::RetryScheduled(counted).into()]).unwrap();
-    assert_eq!(engine.instance_for(flow_id).unwrap().step("seed").unwrap().attempt, 2);
+    assert_eq!(engine.handle(flow_id).instance().unwrap().step("seed").unwrap().attempt, 2);
 }
 
 /// Returns a holder on another host, whose liveness is unknown here.
@@ -220,7 +220,7 @@ fn nobody_has_a_rejected_run_in_hand() {
         let engine = engine_on(&store);
         let flow_id = engine.default_flow();
         waits_at(engine.run(flow_id), "seed", "which text?");
-        engine.answer(flow_id, "seed", Answer::default()).unwrap();
+        engine.handle(flow_id).answer("seed", Answer::default()).unwrap();
         assert!(store.acquire_lease(flow_id, &far_away(), Takeover::IfFree).is_ok(), "{name}");
     }
 }
@@ -243,7 +243,7 @@ steps:
         let flow_id = engine.default_flow();
         waits_at(engine.run(flow_id), "read", "This one?");
         std::fs::remove_file(&file).unwrap();
-        match engine.answer(flow_id, "read", yes(None)) {
+        match engine.handle(flow_id).answer("read", yes(None)) {
             Err(CoreEngineError::Gate(GateError::CannotStart { step, reason })) => {
                 assert!(step == "read" && reason.contains("in.csv"), "{name}: {reason}");
             }
@@ -252,7 +252,7 @@ steps:
         assert_eq!(engine.event_variants_for(flow_id).unwrap(), "IU", "{name}");
         let lease = store.acquire_lease(flow_id, &far_away(), Takeover::IfFree).unwrap();
         store.release_lease(&lease).unwrap();
-        let rejected = engine.answer(flow_id, "read", Answer::default()).unwrap();
+        let rejected = engine.handle(flow_id).answer("read", Answer::default()).unwrap();
         assert_eq!(rejected.status(), FlowStatus::Failed, "{name}");
     }
 }
@@ -263,7 +263,7 @@ fn an_answer_that_does_not_fit_is_not_taken() {
     let engine = engine_on(&store);
     let flow_id = engine.default_flow();
     waits_at(engine.run(flow_id), "seed", "which text?");
-    let refused = |step: &str, answer: Answer| match engine.answer(flow_id, step, answer) {
+    let refused = |step: &str, answer: Answer| match engine.handle(flow_id).answer(step, answer) {
         Err(CoreEngineError::Gate(error)) => error,
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was taken"),
@@ -275,9 +275,9 @@ fn an_answer_that_does_not_fit_is_not_taken() {
     let other = Answer { shown: Some("0000".into()), ..yes(Some(json!({}))) };
     assert!(matches!(refused("seed", other), GateError::Changed { .. }));
     assert_eq!(engine.event_variants_for(flow_id).unwrap(), "IU");
-    let shown = engine.instance_for(flow_id).unwrap().step("seed").unwrap().question.as_ref().unwrap().shown;
+    let shown = engine.handle(flow_id).instance().unwrap().step("seed").unwrap().question.as_ref().unwrap().shown;
     let right = Answer { shown: Some(shown.short()), ..yes(Some(json!({}))) };
-    waits_at(engine.answer(flow_id, "seed", right), "count", "count them?");
+    waits_at(engine.handle(flow_id).answer("seed", right), "count", "count them?");
     // A question that was already answered cannot be answered again.
     assert!(matches!(refused("seed", yes(Some(json!({})))), GateError::NotAsked { .. }));
     assert!(matches!(refused("count", yes(Some(json!({})))), GateError::Answer(_)));
@@ -309,8 +309,8 @@ fn a_run_parked_by_an_earlier_release_goes_on_in_this_one() {
     let registry = Registry::linked().unwrap();
     let definition = FlowDefinition::from_recorded(&begun.flow, &begun.definition, registry).unwrap();
     let engine = FlowEngine::new_with_stores(store, InMemoryFlowRepository, definition);
-    waits_at(engine.answer(flow_id, "seed", yes(Some(json!({})))), "count", "count them?");
-    engine.answer(flow_id, "count", yes(None)).unwrap();
+    waits_at(engine.handle(flow_id).answer("seed", yes(Some(json!({})))), "count", "count them?");
+    engine.handle(flow_id).answer("count", yes(None)).unwrap();
     assert_eq!(engine.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("CCO")));
 }
 

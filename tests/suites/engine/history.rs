@@ -78,7 +78,7 @@ fn the_history_is_that_of_the_input_and_an_artifact_of_the_run() {
     let ids: Vec<&str> = history.steps.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(ids, ["a", "c"]);
     assert_eq!(history.steps[1].inputs["input"].step, "a");
-    let state = engine.instance_for(engine.default_flow()).unwrap();
+    let state = engine.default_run().instance().unwrap();
     for step in &history.steps {
         let state = state.step(&step.id).unwrap();
         assert_eq!((Some(step.fingerprint), &step.outputs), (state.fingerprint(), &state.outputs));
@@ -123,9 +123,9 @@ fn a_branch_with_other_steps_begins_at_the_step_that_takes_the_history() {
     short.run(parent).unwrap();
     long.run_to_end().unwrap();
     let (same, longer) = (FlowId::new(), FlowId::new());
-    short.branch(same, parent, "e", Default::default()).unwrap();
+    short.handle(same).branch_from(parent, "e", Default::default()).unwrap();
     assert_eq!(short.event_variants_for(same).unwrap(), "IBSHSHSHSHSFC");
-    let instance = long.branch(longer, parent, "e", Default::default()).unwrap();
+    let instance = long.handle(longer).branch_from(parent, "e", Default::default()).unwrap();
     assert_eq!(instance.branch().unwrap().step_id, "d");
     assert_eq!(long.event_variants_for(longer).unwrap(), "IBSHSHSHSFSFSFC");
     assert_eq!(instance.flow_fingerprint(), long.flow_fingerprint().unwrap());

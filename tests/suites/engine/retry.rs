@@ -139,7 +139,7 @@ fn a_wait_ends_when_the_run_is_asked_to_stop_and_goes_on_where_it_was() {
     let flow_id = engine.default_flow();
     assert!(matches!(engine.run(flow_id), Err(CoreEngineError::Interrupted { .. })));
     assert_eq!(engine.event_variants().unwrap(), "ISXR");
-    assert_eq!(engine.instance_for(flow_id).unwrap().status(), FlowStatus::Interrupted);
+    assert_eq!(engine.handle(flow_id).instance().unwrap().status(), FlowStatus::Interrupted);
     drop(engine);
 
     // Six seconds of the wait are left.

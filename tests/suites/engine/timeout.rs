@@ -43,7 +43,7 @@ fn a_step_that_does_not_stop_is_left_behind_and_not_tried_again_beside_itself() 
         assert!(error.contains("did not end within 20ms") && error.contains("was left behind"), "{error}");
         assert_eq!((engine.event_variants().unwrap().as_str(), runs(&counters)), ("ISX", vec![1]), "{on:?}");
         // The log records it for the process that loads the run later.
-        let state = engine.instance_for(engine.default_flow()).unwrap();
+        let state = engine.default_run().instance().unwrap();
         assert!(state.steps()[0].left_behind, "{on:?}");
         assert!(matches!(engine.run_to_end(), Err(CoreEngineError::FlowHasFailed { .. })));
     }
@@ -55,7 +55,7 @@ fn a_panic_within_a_limit_is_a_failed_step() {
     let engine = FlowEngine::new_with_definition(definition);
     let Err(CoreEngineError::StepFailed { error, .. }) = engine.run_to_end() else { panic!("the run has to fail") };
     assert_eq!(error, "the step panicked: bug in s0");
-    let instance = engine.instance_for(engine.default_flow()).unwrap();
+    let instance = engine.default_run().instance().unwrap();
     assert_eq!(instance.step("s0").unwrap().status, StepStatus::Failed);
 }
 

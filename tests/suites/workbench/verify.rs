@@ -55,7 +55,7 @@ fn begun(manifest: &str) -> Case {
         .directory(directory.path())
         .definition(definition);
     let _how = engine.run_to_end();
-    let instance = engine.instance_for(engine.default_flow()).unwrap();
+    let instance = engine.default_run().instance().unwrap();
     Case { store, instance, directory, _alone: alone }
 }
 
@@ -273,11 +273,11 @@ steps:
     let definition = FlowDefinition::from_recorded("f", recorded, Registry::linked().unwrap()).unwrap();
     let engine = FlowEngine::new_with_stores(case.store.clone(), InMemoryFlowRepository, definition);
     let data = Some(json!({"rows": 20}));
-    engine.answer(parent, "numbers", Answer { approved: true, data, ..Answer::default() }).unwrap();
-    engine.branch(branch, parent, "keep", Default::default()).unwrap();
-    engine.branch(twig, branch, "keep", Default::default()).unwrap();
+    engine.handle(parent).answer("numbers", Answer { approved: true, data, ..Answer::default() }).unwrap();
+    engine.handle(branch).branch_from(parent, "keep", Default::default()).unwrap();
+    engine.handle(twig).branch_from(branch, "keep", Default::default()).unwrap();
     for run in [parent, branch, twig] {
-        let instance = engine.instance_for(run).unwrap();
+        let instance = engine.handle(run).instance().unwrap();
         let verification = case.verify_with(&instance, Registry::linked().unwrap(), &Tolerances::new());
         assert!(verification.is_verified(), "{verification:#?}");
     }

@@ -50,7 +50,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn load(engine: &FlowEngine, flow_id: FlowId) -> Result<Self, CoreEngineError> {
-        let mut instance = engine.instance_for(flow_id)?;
+        let mut instance = engine.load(flow_id)?;
         let lease = match decide(&instance) {
             Decision::Completed | Decision::Failed(_) => None,
             Decision::Initialize => Some(Lease::of_new_run(flow_id, Holder::this_process())),
@@ -59,7 +59,7 @@ impl Session {
                 let lease = store.acquire_lease(flow_id, &holder, engine.takeover)?;
                 // The previous holder may have appended until we acquired the lease.
                 if store.next_position(flow_id)? != instance.next_position() {
-                    instance = engine.instance_for(flow_id)?;
+                    instance = engine.load(flow_id)?;
                 }
                 Some(lease)
             }
