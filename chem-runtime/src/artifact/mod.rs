@@ -12,10 +12,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use table::{
-    ChunkRef, Column, ColumnData, ColumnType, Dataset, NumbersInText, Table, TableBuilder, TableError, TableRoot,
-    number_spelled, write_float,
-};
+pub use table::{ChunkRef, Column, ColumnData, ColumnType, Dataset, Table, TableBuilder, TableError, TableRoot};
+pub(crate) use table::{number_spelled, write_float};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 
 use crate::cancel::Interrupted;

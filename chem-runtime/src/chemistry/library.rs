@@ -32,7 +32,7 @@ use super::spelling;
 use crate::step::Library;
 
 /// The library and its version, which columns name as their provider.
-pub const PROVIDER: &str = "cosmolkit@0.6.1";
+pub(super) const PROVIDER: &str = "cosmolkit@0.6.1";
 
 inventory::submit! { Library { name: "cosmolkit", version: "0.6.1" } }
 

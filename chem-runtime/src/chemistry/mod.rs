@@ -35,8 +35,8 @@ pub use describe::{DescribeMolecules, describe_molecules};
 pub use diverse::{PickDiverse, pick_diverse};
 pub use filter::{FilterMolecules, filter_molecules};
 pub use library::{
-    Fingerprint, FingerprintKind, MAX_MATCH_STEPS, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, MolBlock, NotAPattern, PROVIDER,
-    Pattern, Structure, Unmatched,
+    Fingerprint, FingerprintKind, MAX_MATCH_STEPS, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, MolBlock, NotAPattern, Pattern,
+    Structure, Unmatched,
 };
 pub use limits::{
     MAX_ATOMS, MAX_DRAWN_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES,

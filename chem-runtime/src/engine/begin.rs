@@ -14,7 +14,7 @@ use crate::step::{Files, StepDefinition, StepError};
 ///
 /// # Errors
 /// A file that the step reads cannot be read, or a parameter has no canonical form.
-pub fn begin_step(
+pub(crate) fn begin_step(
     definition: DefinitionHash,
     index: usize,
     step: &dyn StepDefinition,

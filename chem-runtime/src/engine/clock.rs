@@ -17,7 +17,7 @@ pub trait Clock: Send + Sync {
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+pub(super) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {

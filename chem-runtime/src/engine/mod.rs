@@ -27,16 +27,20 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use begin::begin_step;
+pub(crate) use begin::begin_step;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
-pub use clock::{Clock, SystemClock};
+pub use clock::Clock;
+use clock::SystemClock;
 pub use error::{BranchError, CoreEngineError, GateError};
 pub use gate::Answer;
 pub use handle::Run;
-pub use observer::{Observer, Unobserved};
-pub use repeat::repeat_step;
-pub use results::{EarlierResults, Unbelievable};
-pub use reuse::{ReusePolicy, RunsBecause, Verdict};
+pub use observer::Observer;
+use observer::Unobserved;
+pub(crate) use repeat::repeat_step;
+pub(crate) use results::EarlierResults;
+pub use results::Unbelievable;
+pub(crate) use reuse::Verdict;
+pub use reuse::{ReusePolicy, RunsBecause};
 
 use crate::event::FlowId;
 use crate::flow::{FlowDefinition, FlowInstance, OutputAddress, build_flow_definition_auto};

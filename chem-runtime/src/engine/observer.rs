@@ -35,7 +35,7 @@ pub trait Observer: Progress {
 
 /// The observer that ignores everything.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
+pub(super) struct Unobserved;
 
 impl Progress for Unobserved {
     fn step_progress(&self, _: &StepId, _: u64, _: Option<u64>) {}

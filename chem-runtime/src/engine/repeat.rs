@@ -15,7 +15,7 @@ use crate::store::{EventStore, StoredArtifacts};
 ///
 /// # Errors
 /// The step fails, or returns outputs that it does not declare.
-pub fn repeat_step(
+pub(crate) fn repeat_step(
     step: Box<dyn StepDefinition>,
     inputs: &BTreeMap<String, ArtifactHash>,
     files: Arc<Files>,

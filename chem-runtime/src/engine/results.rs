@@ -22,7 +22,7 @@ const PAGE: usize = 64;
 
 /// The earlier runs that were replayed so far.
 #[derive(Debug, Default)]
-pub struct EarlierResults {
+pub(crate) struct EarlierResults {
     runs: HashMap<FlowId, EarlierRun>,
     /// Untrusted results since the last `take_doubted`.
     doubted: Vec<Unbelievable>,
@@ -90,7 +90,7 @@ impl EarlierResults {
     }
 
     /// Returns the untrusted results since the last call.
-    pub fn take_doubted(&mut self) -> Vec<Unbelievable> {
+    pub(crate) fn take_doubted(&mut self) -> Vec<Unbelievable> {
         std::mem::take(&mut self.doubted)
     }
 

@@ -62,7 +62,7 @@ impl ReusePolicy {
     }
 
     /// Returns why `step` is run whatever the store holds, or `None` if that depends on the store.
-    pub fn refusal(&self, step: &dyn StepDefinition) -> Option<RunsBecause> {
+    pub(crate) fn refusal(&self, step: &dyn StepDefinition) -> Option<RunsBecause> {
         if !self.wherever_possible {
             Some(RunsBecause::NothingIsReused)
         } else if self.refreshed.contains(step.id().as_str()) {
@@ -82,7 +82,7 @@ impl ReusePolicy {
     /// # Errors
     /// Errors of the store. Damaged events and artifacts of an earlier result are not errors: they disqualify that
     /// result.
-    pub fn judge(
+    pub(crate) fn judge(
         &self,
         store: &dyn EventStore,
         files: &Files,
@@ -124,7 +124,7 @@ impl ReusePolicy {
 
 /// Whether to run a step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Reuse a finished result.
     Reuse {
         /// The address of the `StepFinished` event in the run in which the step worked.

@@ -147,7 +147,7 @@ fn write_short_decimal(out: &mut String, value: f64) -> bool {
 }
 
 /// Appends a string in canonical form. Returns `false` and appends nothing if it contains U+0000.
-pub fn write_canonical_str(out: &mut String, text: &str) -> bool {
+pub(crate) fn write_canonical_str(out: &mut String, text: &str) -> bool {
     // Scanning without an early exit is faster.
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     if text.bytes().fold(true, |all, byte| all & plain(byte)) {

@@ -29,12 +29,12 @@ pub enum AnswerError {
 ///
 /// # Errors
 /// [`AnswerError::Schema`] if it is not, and [`AnswerError::NotBuilt`] without the feature `gate-schemas`.
-pub fn check_schema(schema: &Value) -> Result<(), AnswerError> {
+pub(crate) fn check_schema(schema: &Value) -> Result<(), AnswerError> {
     violations(schema, None).map(drop)
 }
 
 /// Validates `data` against the `schema` of a gate.
-pub fn check_answer(schema: Option<&Value>, data: Option<&Value>) -> Result<(), AnswerError> {
+pub(crate) fn check_answer(schema: Option<&Value>, data: Option<&Value>) -> Result<(), AnswerError> {
     let (schema, data) = match (schema, data) {
         (None, None) => return Ok(()),
         (None, Some(_)) => return Err(AnswerError::NotAsked),

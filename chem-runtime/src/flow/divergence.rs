@@ -94,7 +94,7 @@ pub fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -
 }
 
 /// Hashes changes. The same changes have the same hash in all runs.
-pub fn divergence_hash(changes: &[Change]) -> Result<DivergenceHash, CanonicalError> {
+pub(crate) fn divergence_hash(changes: &[Change]) -> Result<DivergenceHash, CanonicalError> {
     Ok(DivergenceHash::from_bytes(tagged_sha256(Tag::Divergence, &[&canonical_text(changes)?.text])))
 }
 

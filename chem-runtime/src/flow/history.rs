@@ -7,7 +7,7 @@ use crate::event::{OutputRef, StepStarted};
 use crate::step::{History, PastInput, PastStep};
 
 /// Returns the indices of the steps from which the inputs of the step at `index` derive, directly or indirectly.
-pub fn ancestors_of(definition: &FlowDefinition, index: usize) -> BTreeSet<usize> {
+pub(crate) fn ancestors_of(definition: &FlowDefinition, index: usize) -> BTreeSet<usize> {
     let mut ancestors = BTreeSet::new();
     let mut ahead = vec![index];
     while let Some(step) = ahead.pop() {
@@ -19,7 +19,7 @@ pub fn ancestors_of(definition: &FlowDefinition, index: usize) -> BTreeSet<usize
 
 /// Builds the history of the step at `index` in a run of the flow called `flow`. `known` returns the start event and the
 /// outputs of an earlier step; a step for which it returns `None` is omitted.
-pub fn history_of<'a>(
+pub(crate) fn history_of<'a>(
     definition: &FlowDefinition,
     flow: &str,
     index: usize,

@@ -21,7 +21,7 @@ pub use builder::TableBuilder;
 pub use columns::{Column, ColumnData, ColumnType};
 pub use dataset::Dataset;
 use index::NameIndex;
-pub use numbers::{NumbersInText, number_spelled, write_float};
+pub(crate) use numbers::{number_spelled, write_float};
 pub use root::{ChunkRef, TableRoot};
 
 /// Why columns do not form a table.

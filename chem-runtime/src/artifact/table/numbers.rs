@@ -26,7 +26,7 @@ const NAMED: usize = 5;
 /// assert!(write_float(&mut text, 6.022e23) && !write_float(&mut text, f64::NAN));
 /// assert_eq!(text, "6.022e23");
 /// ```
-pub fn write_float(out: &mut String, value: f64) -> bool {
+pub(crate) fn write_float(out: &mut String, value: f64) -> bool {
     if value.is_finite() && value.abs() > EXACT {
         out.push_str(&format!("{value:e}"));
         return true;
@@ -36,7 +36,7 @@ pub fn write_float(out: &mut String, value: f64) -> bool {
 
 /// Parses `text` as a number in common notation. Texts with a leading zero, a plus sign, or an integer of more than 64 bits
 /// are names rather than numbers.
-pub fn number_spelled(text: &str) -> Option<Number> {
+pub(crate) fn number_spelled(text: &str) -> Option<Number> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let usual = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
         && digits.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte))
@@ -62,7 +62,7 @@ fn looks_like_number(text: &str) -> bool {
 /// A description of the numbers in a text column that contains mostly numbers. Sorting such a column as text does not sort
 /// it by value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NumbersInText {
+pub(crate) struct NumbersInText {
     /// The number of values.
     values: usize,
     /// The number of values that are valid numbers.
@@ -86,7 +86,7 @@ impl fmt::Display for NumbersInText {
 impl ColumnData {
     /// Describes the numbers in a text column if more than half of its values look like numbers; `None` for other columns.
     /// Ignores missing values.
-    pub fn numbers_in_text(&self) -> Option<NumbersInText> {
+    pub(crate) fn numbers_in_text(&self) -> Option<NumbersInText> {
         let Self::Text(values) = self else { return None };
         let (mut present, mut alike, mut numbers, mut others) = (0, 0, 0, Vec::<Box<str>>::new());
         for value in values.iter().flatten() {
