@@ -31,7 +31,7 @@ fn modules_of_a_folder_do_not_import_in_circles() {
         for folder in folders {
             let imports = imports_in(&source, folder);
             for circle in circles(&imports) {
-                let folder = [&[source.name.clone()], folder].concat().join("::");
+                let folder = [std::slice::from_ref(&source.name), folder].concat().join("::");
                 let is_allowed = |(at, members): &(&str, &[&str])| {
                     *at == folder && circle.iter().all(|module| members.contains(module))
                 };
