@@ -29,6 +29,22 @@ pub fn slow(
     Ok(Text(format!("{}.", text.0)))
 }
 
+/// Waits like `test.slow`, without checking for cancellation.
+#[step("test.deaf", version = 1)]
+pub fn deaf(
+    text: Input<Text>,
+    context: &ExecutionContext<'_>,
+    /// How long to wait.
+    #[param(unit = "ms")]
+    wait: u64,
+    /// The file that gets a line for each run of this step.
+    ran: OutputFile,
+) -> Result<Text, StepError> {
+    std::fs::write(context.files().output(ran.as_str()), "began\n")?;
+    std::thread::sleep(Duration::from_millis(wait));
+    Ok(Text(text.0.clone()))
+}
+
 /// Fails in a way that may pass, for the first so many runs, and leaves a line in a file for each.
 #[step("test.busy", version = 1)]
 pub fn busy(

@@ -1,48 +1,91 @@
-//! Adds the `--store` option of this command to the commands that messages suggest, so that they work when copied.
+//! Hints to the user: text, and commands to type. Commands become text only here, with the `--store` option of this call, so
+//! that each works when copied.
 
+use std::fmt::Display;
+
+use super::CommandName;
 use super::args::Shared;
-use super::store_url::store_url;
 
-/// The commands that work on a store.
-const ON_A_STORE: [&str; 14] = [
-    "run", "resume", "retry", "approve", "reject", "branch", "ls", "show", "log", "artifact", "why", "verify", "diff",
-    "store",
-];
+/// A hint: text and commands, in the order in which they are printed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Advice(Vec<Part>);
 
-/// Adds `--store` to each command in backticks in `text` that uses a store. Returns `None` if the store is in memory: it
-/// ends with the program, so the suggested command cannot work.
-pub(super) fn advised(shared: &Shared, text: &str) -> Option<String> {
-    let url = store_url(shared);
-    if url.as_ref().is_ok_and(|url| !url.outlives_process()) && commands(text).next().is_some() {
-        return None;
-    }
-    let (Some(_), Ok(url)) = (&shared.store, url) else { return Some(text.to_owned()) };
-    let option = format!(" --store {}", quoted(&url.without_secrets()));
-    let mut told = String::new();
-    let mut from = 0;
-    for end in commands(text) {
-        told.push_str(&text[from..end]);
-        told.push_str(&option);
-        from = end;
-    }
-    told.push_str(&text[from..]);
-    Some(told)
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Command { name: CommandName, arguments: Vec<String> },
 }
 
-/// Returns the byte offset at which each command in backticks that uses a store ends.
-fn commands(text: &str) -> impl Iterator<Item = usize> {
-    text.match_indices("`chem ").filter_map(move |(start, begin)| {
-        let command = &text[start + begin.len()..];
-        let end = command.find('`')?;
-        let word = command[..end].split(' ').next().unwrap_or_default();
-        ON_A_STORE.contains(&word).then_some(start + begin.len() + end)
-    })
+impl Advice {
+    /// Begins a hint with a command.
+    pub(super) fn command(name: CommandName, arguments: &[&dyn Display]) -> Self {
+        Self::default().then_command(name, arguments)
+    }
+
+    /// Begins a hint with text.
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::default().then(text)
+    }
+
+    /// Adds text.
+    pub(super) fn then(mut self, text: impl Into<String>) -> Self {
+        self.0.push(Part::Text(text.into()));
+        self
+    }
+
+    /// Adds a command.
+    pub(super) fn then_command(mut self, name: CommandName, arguments: &[&dyn Display]) -> Self {
+        self.0.push(Part::Command { name, arguments: arguments.iter().map(ToString::to_string).collect() });
+        self
+    }
+
+    /// Returns the hint as text, with each command in backticks. Returns `None` if a command needs a store and the store of
+    /// this call is in memory: it ends with the program, so the command cannot work.
+    pub(super) fn render(&self, shared: &Shared) -> Option<String> {
+        let url = shared.store_url();
+        let needs_store = |part: &Part| matches!(part, Part::Command { name, .. } if name.needs_store());
+        if url.as_ref().is_ok_and(|url| !url.outlives_process()) && self.0.iter().any(needs_store) {
+            return None;
+        }
+        let option = match (&shared.store, url) {
+            (Some(_), Ok(url)) => format!(" --store {}", quoted(&url.without_secrets())),
+            _ => String::new(),
+        };
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(words) => text.push_str(words),
+                Part::Command { name, arguments } => {
+                    let arguments: String = arguments.iter().map(|argument| format!(" {}", quoted(argument))).collect();
+                    let option = if name.needs_store() { option.as_str() } else { "" };
+                    text.push_str(&format!("`chem {}{arguments}{option}`", name.typed()));
+                }
+            }
+        }
+        Some(text)
+    }
+}
+
+impl From<&str> for Advice {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Advice {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
 }
 
 /// Quotes `word` for a shell, if needed.
 fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "-_./:@=,+%".contains(character);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:@=,+%".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]
@@ -52,23 +95,35 @@ mod tests {
     use super::*;
     use crate::cli::args::Arguments;
 
-    fn told(store: &str, text: &str) -> Option<String> {
-        advised(&Arguments::parse_from(["chem", "ls", "--store", store]).shared, text)
+    fn render(store: &str, advice: &Advice) -> Option<String> {
+        advice.render(&Arguments::parse_from(["chem", "ls", "--store", store]).shared)
     }
 
     #[test]
     fn a_command_names_the_store_that_was_given() {
+        let advice =
+            Advice::command(CommandName::Show, &[&1]).then(" says why; ").then_command(CommandName::Steps, &[]);
         assert_eq!(
-            told("sqlite:my.db", "`chem show 1` says why; `chem retry 1` tries again").unwrap(),
-            "`chem show 1 --store sqlite:my.db` says why; `chem retry 1 --store sqlite:my.db` tries again"
+            render("sqlite:my.db", &advice).unwrap(),
+            "`chem show 1 --store sqlite:my.db` says why; `chem steps`"
         );
-        assert_eq!(told("sqlite:my.db", "`chem steps` lists them").unwrap(), "`chem steps` lists them");
-        assert_eq!(told("sqlite:my db", "`chem ls`").unwrap(), "`chem ls --store 'sqlite:my db'`");
+        let list = Advice::command(CommandName::Ls, &[]);
+        assert_eq!(render("sqlite:my db", &list).unwrap(), "`chem ls --store 'sqlite:my db'`");
+        let shared = Arguments::parse_from(["chem", "ls"]).shared;
+        assert_eq!(list.render(&shared).unwrap(), "`chem ls`");
     }
 
     #[test]
-    fn nothing_is_advised_for_a_store_that_is_gone() {
-        assert_eq!(told("memory:", "go on with `chem resume 1`"), None);
-        assert_eq!(told("memory:", "did you mean `demo.seed`?").unwrap(), "did you mean `demo.seed`?");
+    fn arguments_are_quoted_for_a_shell() {
+        let advice = Advice::command(CommandName::Check, &[&"my flow.yaml", &"it's", &""]);
+        let shared = Arguments::parse_from(["chem", "ls"]).shared;
+        assert_eq!(advice.render(&shared).unwrap(), r"`chem check 'my flow.yaml' 'it'\''s' ''`");
+    }
+
+    #[test]
+    fn no_command_is_suggested_for_a_store_that_ends_with_the_program() {
+        let resume = Advice::text("continue with ").then_command(CommandName::Resume, &[&1]);
+        assert_eq!(render("memory:", &resume), None);
+        assert_eq!(render("memory:", &"did you mean `demo.seed`?".into()).unwrap(), "did you mean `demo.seed`?");
     }
 }

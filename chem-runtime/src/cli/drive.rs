@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::args::{Reuse, Shared};
-use super::commands::show::print_report;
+use super::args::{MovedManifest, Reuse, Shared};
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
+use super::report::print_report;
 use super::{runs, signals};
 use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
@@ -17,6 +17,7 @@ use crate::flow::{FlowDefinition, replay};
 use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
 use crate::store::{EventStore, InMemoryFlowRepository, Takeover};
+use crate::workbench::{ManifestComparison, RecordedRun, RecordedRunError};
 
 /// The run to drive, and where and how to run it.
 pub(super) struct RunPlan {
@@ -32,7 +33,7 @@ impl RunPlan {
     /// Returns the plan of an existing run, from its log.
     pub(super) fn stored(flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, Failure> {
         let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
-            return Err(Failure::usage(format!("run {flow_id} has not begun")));
+            return Err(RecordedRunError::NotBegun { flow_id }.into());
         };
         let definition = FlowDefinition::of_run(&replay(flow_id, events)?, Registry::linked()?)
             .map_err(|error| Failure::usage(error.to_string()))?;
@@ -47,6 +48,30 @@ impl RunPlan {
         let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
         let manifest = path.file_name().map(|name| name.to_string_lossy().into_owned());
         Ok(Self { directory, manifest, ..self })
+    }
+
+    /// Returns the plan with the current path of the manifest, if the user gives it. The manifest must give the flow that the
+    /// run with these events recorded; retries, timeouts and gates may differ.
+    pub(super) fn moved(
+        self,
+        store: &dyn EventStore,
+        events: &[FlowEvent],
+        manifest: &MovedManifest,
+    ) -> Result<Self, Failure> {
+        let Some(path) = &manifest.path else { return Ok(self) };
+        let instance = replay(self.flow_id, events)?;
+        match RecordedRun::of(store, &instance)?.compare_manifest(Some(path), Registry::linked()?)? {
+            ManifestComparison::Changed { changes, .. } if !changes.is_empty() => {
+                let error = RecordedRunError::ManifestChanged { path: path.clone(), changes };
+                Err(Failure::usage(error.to_string()))
+            }
+            ManifestComparison::Invalid { diagnostics } => {
+                Err(RecordedRunError::ManifestInvalid { path: path.clone(), diagnostics }.into())
+            }
+            ManifestComparison::Same | ManifestComparison::Unavailable | ManifestComparison::Changed { .. } => {
+                self.at(path)
+            }
+        }
     }
 
     /// Returns the plan with the reuse policy that the options `reuse` select.
@@ -83,7 +108,7 @@ pub(super) fn drive(
         .cancel_token(cancel)
         .reuse(plan.reuse)
         .takeover(plan.takeover)
-        .observer(Arc::new(Watcher::new(shared.quiet)));
+        .observer(Arc::new(Watcher::new(shared)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);
     }

@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 
 use nix::sys::signal::{SigSet, Signal};
 
+use super::ending;
 use super::exit::Status;
-use super::signals::ignored_signals;
 
 type Stop = Box<dyn Fn() + Send + Sync>;
 
-/// The action on Ctrl-C. While unset, Ctrl-C exits the process.
+/// The action on Ctrl-C. While unset, Ctrl-C ends the program.
 static STOP: OnceLock<Stop> = OnceLock::new();
 
 /// Blocks Ctrl-C and starts the thread that waits for it. Call this before the program starts any other thread, since a
@@ -28,7 +28,7 @@ pub(super) fn take() {
         while interrupt.wait().is_ok() {
             match STOP.get() {
                 Some(stop) => stop(),
-                None => std::process::exit(i32::from(Status::Interrupted as u8)),
+                None => ending::now(Status::Interrupted),
             }
         }
     };
@@ -45,4 +45,11 @@ pub(super) fn take() {
 /// Sets the action on Ctrl-C. Only the first call has an effect.
 pub(super) fn on_interrupt(stop: impl Fn() + Send + Sync + 'static) {
     let _ = STOP.set(Box::new(stop));
+}
+
+/// Returns the mask of ignored signals that Linux reports: bit `n - 1` is signal `n`. On other systems, returns 0.
+pub(super) fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

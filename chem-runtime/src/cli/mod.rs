@@ -6,78 +6,139 @@
 //! }
 //! ```
 //!
-//! Results go to stdout; messages and progress go to stderr. `args` parses the command line, each file under `commands`
-//! implements one command, and `exit` maps failures to exit statuses.
+//! This module parses arguments, calls the other modules, prints their answers and chooses the exit status. What a library
+//! user could want is not here: `workbench` finds, compares and checks runs, `engine` runs them.
+//!
+//! - The table below lists the commands; `commands` has one file for each. `args` has the options that several take.
+//! - `drive` runs a flow to its end; `progress` prints what happens meanwhile, and `report` what came of it.
+//! - `exit` maps failures to exit statuses and messages, and `advice` renders the commands that they suggest.
+//! - `output` prints, and `visible` escapes control characters.
+//! - `signals`, `interrupts` and `panics` handle what can end a command early; `ending` alone ends the program.
+//!
+//! # Adding a command
+//!
+//! Four files change:
+//!
+//! 1. `commands/NAME.rs` has the arguments, a struct that derives `clap::Args`, and the function `run`.
+//! 2. `commands/mod.rs` gets a `mod` line.
+//! 3. This file gets a row in the table: help, arguments, function, and whether the command needs a store and is confinable.
+//! 4. `README.md` gets a row in the table of commands.
+//!
+//! A test in `tests/suites/cli` fails until the README names the command, and pins its help (`INSTA_UPDATE=always`).
 
 mod advice;
 mod args;
 mod commands;
 mod drive;
+mod ending;
 mod exit;
-mod family;
 #[cfg(unix)]
 mod interrupts;
 mod output;
 mod panics;
 mod progress;
+mod report;
 mod runs;
 mod signals;
-mod store_url;
+#[macro_use]
+mod table;
 mod visible;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Command};
+use args::{Arguments, Shared};
+use clap::{Subcommand, ValueEnum};
 use exit::Failure;
 
 use crate::step::limits;
 
-/// Runs the command line with the step types that are linked into the program.
+commands! {
+    /// Find every problem of manifests without running anything.
+    Check(commands::check::CheckArgs) => commands::check::run, store: false, confinable: false;
+    /// Check a manifest and run it. A step whose result is in the store is not run again.
+    Run(commands::run::RunArgs) => commands::run::run, store: true, confinable: true;
+    /// Say what running a manifest would do, step by step, and why. Runs and writes nothing.
+    Plan(commands::run::RunArgs) => commands::plan::run, store: true, confinable: true;
+    /// Say why a step of a run ran: what differs from an earlier run.
+    Why(commands::why::WhyArgs) => commands::why::run, store: true, confinable: false;
+    /// Compare two runs, or a run and a manifest. Status 1 if there is a difference.
+    Diff(commands::diff::DiffArgs) => commands::diff::run, store: true, confinable: true;
+    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless every step has finished and
+    /// everything is as it was.
+    Verify(commands::verify::VerifyArgs) => commands::verify::run, store: true, confinable: true;
+    /// Go on with a run that was interrupted.
+    Resume(commands::resume::ResumeArgs) => commands::resume::run, store: true, confinable: true;
+    /// Try the step again at which a run has failed, and go on.
+    Retry(commands::retry::RetryArgs) => commands::retry::run, store: true, confinable: true;
+    /// Let a step start at which a run waits for a decision, and go on.
+    Approve(commands::answer::ApproveArgs) => commands::answer::approve, store: true, confinable: true;
+    /// Fail a run at the step at which it waits for a decision.
+    Reject(commands::answer::AnswerArgs) => commands::answer::reject, store: true, confinable: false;
+    /// Start a new run from one of the steps of a run, sharing the finished steps before it.
+    Branch(commands::branch::BranchArgs) => commands::branch::run, store: true, confinable: true;
+    /// List the runs in the store, the newest of them, the oldest of these first.
+    Ls(commands::ls::LsArgs) => commands::ls::run, store: true, confinable: false;
+    /// Show a run: its steps, their fingerprints and outputs.
+    Show(commands::show::ShowArgs) => commands::show::run, store: true, confinable: false;
+    /// Print the manifest by which a run can be repeated, from what the log has of it.
+    Manifest(commands::manifest::ManifestArgs) => commands::manifest::run, store: true, confinable: false;
+    /// Print the events of a run, or follow those of all runs.
+    Log(commands::log::LogArgs) => commands::log::run, store: true, confinable: false;
+    /// Print an artifact.
+    Artifact(commands::artifact::ArtifactArgs) => commands::artifact::run, store: true, confinable: false;
+    /// List the step types of this program, or explain one.
+    Steps(commands::steps::StepsArgs) => commands::steps::run, store: false, confinable: false;
+    /// Print the JSON Schema of manifests, from which editors complete step types and parameters.
+    Schema(commands::schema::SchemaArgs) => commands::schema::run, store: false, confinable: false;
+    /// Look after the store.
+    #[command(subcommand)]
+    Store(commands::store::StoreCommand) => commands::store::run, store: true, confinable: false;
+    /// Write a flow, a step or a project to begin with.
+    #[command(subcommand)]
+    New(commands::new::NewCommand) => commands::new::run, store: false, confinable: false;
+    /// Print the completion script of a shell.
+    Completions(commands::completions::CompletionsArgs) => commands::completions::run, store: false, confinable: false;
+}
+
+impl CommandName {
+    /// Returns the name as it is typed.
+    fn typed(self) -> String {
+        // Only a hidden variant has no value, and none is hidden.
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// Runs the command line with the step types that are linked into the program, and returns the exit status. If a signal
+/// asks for an end at once, returns while the command still runs in another thread: return from `main` then.
 ///
 /// On Unix, blocks SIGINT in this thread and in every thread it starts afterwards, and starts a thread that waits for it.
 /// Call this before starting any other thread.
 pub fn main() -> ExitCode {
     #[cfg(unix)]
     interrupts::take();
-    let arguments = Arguments::typed();
-    start_tracing(&arguments);
+    let Arguments { shared, command } = match Arguments::typed() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A failure to print the help or the error could not be reported anywhere.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX));
+        }
+    };
+    start_tracing(&shared);
     #[cfg(unix)]
     signals::survive_file_size_limits();
-    panics::guarded(|| dispatch(&arguments).unwrap_or_else(|failure: Failure| failure.report(&arguments.shared)))
+    ending::wait_for(move || {
+        panics::guarded(|| {
+            let result = limits::check().map_err(Failure::usage).and_then(|()| command.run(&shared));
+            result.unwrap_or_else(|failure| failure.report(&shared))
+        })
+    })
 }
 
-fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let shared = &arguments.shared;
-    limits::check().map_err(Failure::usage)?;
-    match &arguments.command {
-        Command::Check(args) => commands::check::run(shared, args),
-        Command::Run(args) => commands::run::run(shared, args),
-        Command::Plan(args) => commands::plan::run(shared, args),
-        Command::Diff(args) => commands::diff::run(shared, args),
-        Command::Verify(args) => commands::verify::run(shared, args),
-        Command::Why(args) => commands::why::run(shared, args),
-        Command::Resume(args) => commands::resume::run(shared, args),
-        Command::Retry(args) => commands::retry::run(shared, args),
-        Command::Approve(args) => commands::answer::approve(shared, args),
-        Command::Reject(args) => commands::answer::reject(shared, args),
-        Command::Branch(args) => commands::branch::run(shared, args),
-        Command::Ls(args) => commands::ls::run(shared, args),
-        Command::Show(args) => commands::show::run(shared, args),
-        Command::Manifest(args) => commands::manifest::run(shared, args),
-        Command::Log(args) => commands::log::run(shared, args),
-        Command::Artifact(args) => commands::artifact::run(shared, args),
-        Command::Steps(args) => commands::steps::run(shared, args),
-        Command::Schema(args) => commands::schema::run(shared, args),
-        Command::Store(command) => commands::store::run(shared, command),
-        Command::New(command) => commands::new::run(shared, command),
-        Command::Completions(args) => commands::completions::run(args),
-    }
-}
-
-fn start_tracing(arguments: &Arguments) {
+fn start_tracing(shared: &Shared) {
     use tracing_subscriber::EnvFilter;
-    let (default, plain) = match arguments.shared.verbose {
-        0 if arguments.shared.quiet => ("off", true),
+    let (default, plain) = match shared.verbose {
+        0 if shared.quiet => ("off", true),
         // Shows why the program waits while the store retries.
         0 => ("chem_runtime::store::retry=warn", true),
         1 => ("chem_runtime=info", false),
@@ -93,8 +154,6 @@ fn start_tracing(arguments: &Arguments) {
         .log_internal_errors(false)
         .with_ansi(output::stderr_is_styled());
     // The calling program may have set up tracing already; keep its subscriber.
-    let _ = match plain {
-        true => events.without_time().with_target(false).with_level(false).try_init(),
-        false => events.try_init(),
-    };
+    let _ =
+        if plain { events.without_time().with_target(false).with_level(false).try_init() } else { events.try_init() };
 }

@@ -6,8 +6,12 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-pub(super) use super::visible::shown;
-use super::visible::{visible, with_styles_alone};
+use super::advice::Advice;
+use super::args::Shared;
+pub(super) use super::visible::escape;
+use super::visible::{escape_block, with_styles_alone};
+use crate::flow::FlowStatus;
+use crate::manifest::{self, Diagnostic};
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -25,6 +29,15 @@ pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Returns the style in which the status of a run is printed.
+pub(super) fn status_style(status: FlowStatus) -> anstyle::Style {
+    match status {
+        FlowStatus::Completed => GOOD,
+        FlowStatus::Failed => BAD,
+        FlowStatus::Interrupted | FlowStatus::Waiting => ODD,
+    }
+}
+
 /// An error writing results to stdout. A reader that has closed its end is not an error: see [`Reader::Gone`].
 #[derive(Debug)]
 pub(super) struct CannotPrint(pub(super) io::Error);
@@ -34,6 +47,23 @@ pub(super) struct CannotPrint(pub(super) io::Error);
 pub(super) enum Reader {
     Present,
     Gone,
+}
+
+/// Returns whether the reader of stdout still has its end open, without writing to it. Knows about pipes and sockets on Unix;
+/// other readers count as present.
+pub(super) fn stdout_reader() -> Reader {
+    #[cfg(unix)]
+    {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let stdout = io::stdout();
+        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let is_gone = |polled: &PollFd<'_>| polled.revents().intersects(PollFlags::ERR | PollFlags::HUP);
+        if poll(&mut polled, Some(&now)).is_ok() && polled.iter().any(is_gone) {
+            return Reader::Gone;
+        }
+    }
+    Reader::Present
 }
 
 /// Writes results to stdout. If the reader has closed its end, as `head` does, the command continues and its exit status
@@ -66,7 +96,7 @@ pub(super) fn print_json_while_read(value: &Value) -> Result<Reader, CannotPrint
 pub(super) fn print_data(data: &[u8]) -> Result<Reader, CannotPrint> {
     let mut stdout = io::stdout().lock();
     let written = if stdout.is_terminal() {
-        stdout.write_all(visible(&String::from_utf8_lossy(data)).as_bytes())
+        stdout.write_all(escape_block(&String::from_utf8_lossy(data)).as_bytes())
     } else {
         stdout.write_all(data)
     };
@@ -85,6 +115,20 @@ fn reader_after(written: io::Result<()>) -> Result<Reader, CannotPrint> {
 pub(super) fn say(text: &str) {
     let text = if io::stderr().is_terminal() { with_styles_alone(text) } else { text.into() };
     let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Writes a hint to stderr, unless its commands cannot work: see [`Advice::render`].
+pub(super) fn advise(shared: &Shared, advice: &Advice) {
+    if let Some(text) = advice.render(shared) {
+        say(&text);
+    }
+}
+
+/// Writes the diagnostics of a manifest to stderr.
+pub(super) fn say_diagnostics(diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        say(&manifest::render(diagnostics, manifest::Style::Coloured));
+    }
 }
 
 /// The writer for `tracing` messages: stderr, with control characters escaped on a terminal as in [`say`].
@@ -113,12 +157,12 @@ pub(super) fn print_error(message: &str, causes: &[String], help: Option<&str>) 
 
 /// Writes an error like [`print_error`], with named notes about its subject.
 pub(super) fn print_error_with(message: &str, causes: &[String], notes: &[(&str, String)], help: Option<&str>) {
-    let mut text = format!("{}: {}", styled(BAD, "error"), shown(message));
+    let mut text = format!("{}: {}", styled(BAD, "error"), escape(message));
     for cause in causes {
-        text.push_str(&format!("\n  {} {}", styled(DIM, "because:"), shown(cause)));
+        text.push_str(&format!("\n  {} {}", styled(DIM, "because:"), escape(cause)));
     }
     for (name, note) in notes {
-        text.push_str(&format!("\n  {} {}", styled(DIM, &format!("{name}:")), shown(note)));
+        text.push_str(&format!("\n  {} {}", styled(DIM, &format!("{name}:")), escape(note)));
     }
     if let Some(help) = help {
         text.push_str(&format!("\n  {} {help}", styled(BOLD, "help:")));
@@ -137,7 +181,7 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = (Style, String)>) {
-        self.rows.push(cells.into_iter().map(|(style, cell)| (style, shown(&cell))).collect());
+        self.rows.push(cells.into_iter().map(|(style, cell)| (style, escape(&cell))).collect());
     }
 
     pub(super) fn render(&self) -> String {
@@ -194,11 +238,11 @@ mod tests {
 
     #[test]
     fn a_duration_has_a_unit_and_a_negative_one_is_not_known() {
-        let told = |milliseconds| seconds(SignedDuration::from_millis(milliseconds));
+        let format = |milliseconds| seconds(SignedDuration::from_millis(milliseconds));
         assert_eq!(
-            [0, 900, 59_900, 61_000, 7_260_000].map(told),
+            [0, 900, 59_900, 61_000, 7_260_000].map(format),
             ["0 ms", "900 ms", "59.9 s", "1 min 1 s", "2 h 1 min"]
         );
-        assert_eq!([-1, -3_600_000].map(told), ["?", "?"]);
+        assert_eq!([-1, -3_600_000].map(format), ["?", "?"]);
     }
 }

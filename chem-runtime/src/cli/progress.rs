@@ -5,9 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{BAD, BOLD, DIM, GOOD, ODD, say, shown, styled};
+use super::CommandName;
+use super::advice::Advice;
+use super::args::Shared;
+use super::output::{BAD, BOLD, DIM, GOOD, ODD, escape, say, styled};
 use crate::engine::{Observer, RunsBecause, Unbelievable};
-use crate::event::{EventAddress, RetryScheduled, StepSignal, StepStarted};
+use crate::event::{EventAddress, FlowId, RetryScheduled, StepSignal, StepStarted};
 use crate::flow::FlowInstance;
 use crate::step::{Progress, StepId};
 
@@ -17,6 +20,8 @@ const SIGNAL_WIDTH: usize = 160;
 /// An observer that prints the engine's progress to stderr.
 pub(super) struct Watcher {
     mode: Mode,
+    /// How to find other damage in the store; empty if there is no way.
+    check_store: String,
     bar: Mutex<ProgressBar>,
 }
 
@@ -28,13 +33,16 @@ enum Mode {
 }
 
 impl Watcher {
-    pub(super) fn new(quiet: bool) -> Self {
-        let mode = match (quiet, std::io::stderr().is_terminal()) {
+    pub(super) fn new(shared: &Shared) -> Self {
+        let check =
+            Advice::text("; ").then_command(CommandName::Store, &[&"check", &"--deep"]).then(" checks the whole store");
+        let check_store = check.render(shared).unwrap_or_default();
+        let mode = match (shared.quiet, std::io::stderr().is_terminal()) {
             (true, _) => Mode::Quiet,
             (false, true) => Mode::Bars,
             (false, false) => Mode::Lines,
         };
-        Self { mode, bar: Mutex::new(ProgressBar::hidden()) }
+        Self { mode, check_store, bar: Mutex::new(ProgressBar::hidden()) }
     }
 
     fn bar(&self) -> ProgressBar {
@@ -102,16 +110,7 @@ impl Observer for Watcher {
 
     fn code_changed(&self, started: &StepStarted, source: EventAddress) {
         let StepStarted { step_id, uses, version, .. } = started;
-        self.line(&format!(
-            "{}: step `{step_id}`: the code of `{uses}` has changed since run {} made this result, and its version has not",
-            styled(ODD, "warning"),
-            source.flow_id
-        ));
-        let next = version + 1;
-        self.line(&format!(
-            "  {} write `version = {next}` if results differ, or run it anew with `--refresh {step_id}`",
-            styled(BOLD, "help:")
-        ));
+        code_changed(step_id, uses, *version, source.flow_id).iter().for_each(|line| self.line(line));
     }
 
     fn step_not_reused(&self, step: &StepId, because: &RunsBecause) {
@@ -122,14 +121,14 @@ impl Observer for Watcher {
     }
 
     fn result_doubted(&self, step: &StepId, doubted: &Unbelievable) {
-        let text = shown(&format!("step `{step}`: {doubted}"));
-        self.line(&format!("{}: {text}; `chem store check --deep` looks at all of the store", styled(ODD, "warning")));
+        let text = escape(&format!("step `{step}`: {doubted}"));
+        self.line(&format!("{}: {text}{}", styled(ODD, "warning"), self.check_store));
     }
 
     fn retry_scheduled(&self, retry: &RetryScheduled) {
         let allowed = retry.allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
         let begin = retry.not_before.map(|begin| format!(" not before {begin:.0}")).unwrap_or_default();
-        let reason = shown(&retry.reason);
+        let reason = escape(&retry.reason);
         self.line(&format!("  {} attempt {}{allowed}{begin}: {reason}", styled(BOLD, &retry.step_id), retry.attempt));
     }
 
@@ -142,8 +141,8 @@ impl Observer for Watcher {
         self.line(&format!(
             "  {} {} {}",
             styled(BOLD, &signal.step_id),
-            shown(&signal.signal),
-            styled(DIM, &shown(&data))
+            escape(&signal.signal),
+            styled(DIM, &escape(&data))
         ));
     }
 
@@ -156,6 +155,19 @@ impl Observer for Watcher {
             say(&format!("{mark} {step}  {}", styled(DIM, &elapsed)));
         }
     }
+}
+
+/// Returns the lines of a warning that the result of a step, from the run `source`, was computed by other code under the same
+/// version.
+pub(super) fn code_changed(step_id: &str, uses: &str, version: u32, source: FlowId) -> [String; 2] {
+    let (warning, help, next) = (styled(ODD, "warning"), styled(BOLD, "help:"), version + 1);
+    [
+        format!(
+            "{warning}: step `{step_id}`: the code of `{uses}` has changed since run {source} computed this result, but its \
+             version has not"
+        ),
+        format!("  {help} set `version = {next}` if its results differ, or run it again with `--refresh {step_id}`"),
+    ]
 }
 
 fn style(template: &str) -> ProgressStyle {

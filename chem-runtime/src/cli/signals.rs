@@ -1,17 +1,16 @@
 //! Handles Ctrl-C and the other signals that ask a process to stop. `interrupts` receives Ctrl-C.
 
 use super::exit::Status;
-use super::output;
+use super::{ending, output};
 use crate::step::CancelToken;
 
-/// On the first request to stop, cancels `cancel` and prints `message` unless it is empty; on the second, exits the
-/// process.
+/// On the first request to stop, cancels `cancel` and prints `message` unless it is empty; on the second, ends the program.
 ///
 /// Signals that were ignored when the program started stay ignored, so `nohup` works as usual.
 pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
     let stop = move || {
         if cancel.is_cancelled() {
-            std::process::exit(i32::from(Status::Interrupted as u8));
+            return ending::now(Status::Interrupted);
         }
         cancel.cancel();
         if !message.is_empty() {
@@ -28,8 +27,10 @@ pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
 fn on_each(stop: impl Fn() + Clone + Send + Sync + 'static) -> Result<(), String> {
     use signal_hook::consts::{SIGHUP, SIGTERM};
 
-    super::interrupts::on_interrupt(stop.clone());
-    let ignored = ignored_signals();
+    use super::interrupts;
+
+    interrupts::on_interrupt(stop.clone());
+    let ignored = interrupts::ignored_signals();
     let heeded = [SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let mut signals = signal_hook::iterator::Signals::new(heeded).map_err(|error| error.to_string())?;
     let wait = move || signals.forever().for_each(|_| stop());
@@ -44,14 +45,6 @@ pub(super) fn survive_file_size_limits() {
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heeded) {
         tracing::warn!(%error, "a file that grows beyond the size that is allowed will end the program at once");
     }
-}
-
-/// Returns the mask of ignored signals that Linux reports: bit `n - 1` is signal `n`. On other systems, returns 0.
-#[cfg(unix)]
-pub(super) fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 #[cfg(not(unix))]

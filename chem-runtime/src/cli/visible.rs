@@ -6,23 +6,23 @@
 use std::borrow::Cow;
 
 /// Escapes control characters, including tabs but not newlines, for text within a line of ours.
-pub(super) fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    text.chars().for_each(|c| push(&mut shown, c, is_harmful(c) || c == '\t'));
-    shown
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    text.chars().for_each(|c| push(&mut escaped, c, is_harmful(c) || c == '\t'));
+    escaped
 }
 
 /// Escapes control characters except tabs and newlines, for text by itself.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_block(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return text.into();
     }
-    let mut visible = String::with_capacity(text.len());
-    text.chars().for_each(|c| push(&mut visible, c, is_harmful(c)));
-    visible.into()
+    let mut escaped = String::with_capacity(text.len());
+    text.chars().for_each(|c| push(&mut escaped, c, is_harmful(c)));
+    escaped.into()
 }
 
-/// Escapes like [`visible`], but keeps the sequences for colour and weight that our own styles use. None of them hides
+/// Escapes like [`escape_block`], but keeps the sequences for colour and weight that our own styles use. None of them hides
 /// text.
 pub(super) fn with_styles_alone(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
@@ -74,11 +74,11 @@ mod tests {
     #[test]
     fn control_characters_are_shown_as_they_are_spelled() {
         let seen = "a\\u{1b}]0;title\\u{7}b\\u{9b}2Jc\\u{202e}d\\re\\u{7f}\\u{2028}f\tg\nh";
-        assert_eq!(visible(HARM), seen);
-        assert_eq!(shown(HARM), seen.replace('\t', "\\t"));
+        assert_eq!(escape_block(HARM), seen);
+        assert_eq!(escape(HARM), seen.replace('\t', "\\t"));
         assert_eq!(with_styles_alone(HARM), seen);
         for plain in ["", "Größe 5 µm\t→ é\n", "\u{1f9ea}"] {
-            assert_eq!((visible(plain), with_styles_alone(plain)), (plain.into(), plain.into()));
+            assert_eq!((escape_block(plain), with_styles_alone(plain)), (plain.into(), plain.into()));
         }
     }
 

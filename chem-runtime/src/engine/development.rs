@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 const VARIABLE: &str = "CHEM_DEV";
 
 /// Returns whether to warn of results that other code computed.
-pub(super) fn is_on() -> bool {
+pub(crate) fn is_on() -> bool {
     decide(cfg!(debug_assertions), std::env::var_os(VARIABLE).as_deref())
 }
 

@@ -31,6 +31,7 @@ pub(crate) use begin::begin_step;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub use clock::Clock;
 use clock::SystemClock;
+pub(crate) use development::is_on as is_development;
 pub use error::{BranchError, CoreEngineError, GateError};
 pub use gate::Answer;
 pub use handle::Run;

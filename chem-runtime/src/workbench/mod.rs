@@ -1,5 +1,6 @@
 //! Inspection of runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), how
 //! two runs differ (`diff`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
+//! [`find_run`] finds a run by what a person types, and [`RecordedRun`] compares a run with its manifest.
 //!
 //! Everything builds on one comparison: the log contains every component of a step's identity, so that differences can be
 //! named. The engine decides what a run does and whether a result can be reused; the command line formats the answers.
@@ -46,7 +47,9 @@ mod diff;
 mod difference;
 mod earlier;
 mod facts;
+mod lookup;
 mod plan;
+mod recorded;
 mod repair;
 mod tables;
 mod verify;
@@ -56,11 +59,13 @@ pub use audit::{Audit, Finding, FindingKind, audit};
 pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
 pub use difference::{Difference, FileRead, differences};
 pub use facts::{FlowFacts, StepFacts};
+pub use lookup::{LookupError, find_artifact, find_run};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
+pub use recorded::{BranchValues, ManifestComparison, RecordedRun, RecordedRunError, branch_point};
 pub use repair::{Repair, repair};
 #[cfg(feature = "testing")]
 pub(crate) use tables::first_difference;
-pub use verify::{Fault, Outcome, Place, StepVerification, Tolerances, Verification, verify};
+pub use verify::{Fault, Location, Outcome, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 
 use crate::artifact::ArtifactError;

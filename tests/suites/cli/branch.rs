@@ -52,7 +52,11 @@ fn a_branch_with_nothing_changed_converges_and_one_with_a_change_is_the_run_that
         assert_eq!(letters(branch), "IBSHSFSFC");
     }
     let gone = place.chem(&["branch", id, "--from", "slow", "--set", "wait=1"]).expect(2);
-    assert!(gone.stderr.contains("manifest is gone") && gone.stderr.contains("STEP.PARAMETER"), "{}", gone.stderr);
+    assert!(
+        gone.stderr.contains("manifest of the run is missing") && gone.stderr.contains("STEP.PARAMETER"),
+        "{}",
+        gone.stderr
+    );
 }
 
 #[test]
@@ -132,10 +136,10 @@ fn a_branch_that_makes_no_sense_is_refused() {
     };
     refused(&["--from", "sed"], "the flow has no step `sed`");
     refused(&["--from", "characters", "--set", "wait=1"], "step `slow`: parameter wait 0 → 1");
-    refused(&["--from", "slow", "--set", "wait"], "does not set anything");
+    refused(&["--from", "slow", "--set", "wait"], "expected `NAME=VALUE` or `STEP.PARAMETER=VALUE`, found `wait`");
     refused(&["--from", "slow", "--set", "slw.wait=1"], "no step `slw`");
     refused(&["--from", "slow", "--set", "slow.wait=soon"], "wait");
-    refused(&["--from", "slow", "--set", "wiat=1"], "branch cannot be made");
+    refused(&["--from", "slow", "--set", "wiat=1"], "has errors with these values");
     assert_eq!(place.chem(&["ls", "--format", "json"]).json().as_array().unwrap().len(), 1);
     let failing = FLOW.replace("demo.characters", "test.fail");
     place.write("failing.yaml", &failing);

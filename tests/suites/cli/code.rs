@@ -42,7 +42,7 @@ fn a_step_whose_code_changed_without_its_version_is_named_with_both_ways_out() {
         let (told, same) = run(&place, development, &[]);
         assert!(
             told.stderr.contains(&format!(
-                "warning: step `seed`: the code of `demo.seed` has changed since run {worked} made this result"
+                "warning: step `seed`: the code of `demo.seed` has changed since run {worked} computed this result"
             )),
             "{development:?}: {}",
             told.stderr
@@ -50,6 +50,22 @@ fn a_step_whose_code_changed_without_its_version_is_named_with_both_ways_out() {
         assert!(told.stderr.contains("`version = 2`") && told.stderr.contains("`--refresh seed`"), "{}", told.stderr);
         assert_eq!(same, fingerprint);
     }
+    let plan = |development: &str, options: &[&str]| {
+        let mut command = place.command(&[&["plan", "demo.yaml"], options].concat());
+        Outcome::from(command.env("CHEM_DEV", development).output().unwrap()).expect(0)
+    };
+    let planned = plan("1", &[]);
+    assert!(
+        planned.stderr.contains("warning: step `seed`: the code of `demo.seed` has changed since run "),
+        "{planned:?}"
+    );
+    assert!(planned.stderr.contains("`version = 2`") && planned.stderr.contains("`--refresh seed`"), "{planned:?}");
+    assert_eq!(plan("1", &["--format", "json"]).json()["steps"][0]["code_changed"], true);
+    assert_eq!(plan("1", &["--refresh", "seed", "--format", "json"]).json()["steps"][0]["code_changed"], false);
+    for (development, options) in [("0", &[][..]), ("1", &["-q"]), ("1", &["--refresh", "seed"])] {
+        assert_eq!(plan(development, options).stderr, "", "{development} {options:?}");
+    }
+
     let (silenced, _) = run(&place, Some("0"), &[]);
     assert!(silenced.stderr.contains("reused from run") && !silenced.stderr.contains("warning"), "{}", silenced.stderr);
     let (quiet, _) = run(&place, Some("1"), &["-q"]);

@@ -1,7 +1,7 @@
 //! Kills and signals to real processes. `kills` covers kills at random moments.
 
 use std::collections::HashMap;
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,26 @@ fn ctrl_c_stops_cleanly_and_says_how_to_go_on() {
     assert_eq!((&run["status"], &run["event_variants"]), (&"interrupted".into(), &"ISFS".into()));
     let advice = format!("chem resume {}", run["flow_id"].as_str().unwrap());
     assert!(stderr.contains(&advice), "{stderr}");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_the_program_while_a_step_still_works() {
+    let place = Place::new();
+    let deaf = "flow: deaf\nsteps:\n  - { id: seed, uses: demo.seed }\n  \
+                - { id: deaf, uses: test.deaf, with: { wait: 60000, ran: ran.txt } }\n";
+    place.write("deaf.yaml", deaf);
+    let mut child = place.spawn(&["run", "deaf.yaml", "-q"]);
+    wait_for_lines(&place, 1);
+    let began = Instant::now();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    signal(&child, "-INT");
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(line, "stopping; press Ctrl-C again to stop at once\n");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(began.elapsed() < Duration::from_secs(30), "the program waited for the step");
+    assert_eq!(place.show("@last")["status"], "interrupted");
 }
 
 /// The chemistry library has its own handler of Ctrl-C, under which searches end early with too few matches.

@@ -3,6 +3,7 @@
 mod attacks;
 mod branch;
 mod code;
+mod commands;
 mod confined;
 mod contract;
 mod durability;

@@ -90,6 +90,36 @@ fn a_closed_standard_error_changes_no_status() {
     }
 }
 
+/// No event comes after the reader has gone, so no write could fail.
+#[cfg(unix)]
+#[test]
+fn a_followed_log_ends_with_its_reader() {
+    use std::io::BufRead as _;
+
+    let place = Place::new();
+    place.write("gated.yaml", "flow: g\nsteps:\n  - { id: seed, uses: demo.seed, gate: { message: Go on? } }\n");
+    place.chem(&["run", "gated.yaml", "-q"]).expect(4);
+    for arguments in [&["log", "--follow"][..], &["log", "@last", "--follow"], &["log", "--follow", "--format", "json"]]
+    {
+        let mut child = place.spawn(arguments);
+        let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut String::new()).unwrap();
+        drop(stdout);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if std::time::Instant::now() > deadline => {
+                    child.kill().unwrap();
+                    panic!("{arguments:?} outlives its reader");
+                }
+                None => std::thread::sleep(std::time::Duration::from_millis(20)),
+            }
+        };
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+    }
+}
+
 #[test]
 fn a_log_is_not_written_on_for_nobody() {
     let place = Place::new();

@@ -2,14 +2,42 @@
 
 use std::process::ExitCode;
 
-use crate::cli::args::{AnswerArgs, ApproveArgs, Shared};
+use clap::Args;
+
+use crate::cli::args::{MovedManifest, NamedRun, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
-use crate::cli::family::{self, Begun};
 use crate::cli::runs;
 use crate::engine::Answer;
-use crate::flow::replay;
 use crate::store::OpenMode;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ApproveArgs {
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+    /// What the gate asks for: a JSON object with parameters of the step, which it then starts with.
+    #[arg(long, value_name = "JSON")]
+    pub data: Option<String>,
+    #[command(flatten)]
+    pub manifest: MovedManifest,
+    #[command(flatten)]
+    pub reuse: Reuse,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AnswerArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+    /// The step.
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The fingerprint that was shown, or the beginning of it: the decision then counts for no other.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub shown: Option<String>,
+}
 
 pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<ExitCode, Failure> {
     let read = |text: &String| serde_json::from_str(text);
@@ -19,10 +47,8 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
     })?;
     let (reason, shown) = (args.answer.reason.clone(), args.answer.shown.clone());
     let store = runs::open_store(shared, OpenMode::Existing)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.answer.id)?;
-    let instance = replay(flow_id, &events)?;
-    let begun = Begun::of(store.as_ref(), &instance)?;
-    let plan = family::moved(&begun, RunPlan::stored(flow_id, &events)?, args.manifest.as_deref())?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.answer.run.id)?;
+    let plan = RunPlan::stored(flow_id, &events)?.moved(store.as_ref(), &events, &args.manifest)?;
     let answer = Answer { approved: true, data, reason, shown };
     drive(shared, store, plan.reusing(&args.reuse)?, Act::Answer(&args.answer.step, &answer))
 }
@@ -30,7 +56,7 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
 /// Rejects the step. The exit status is success although the run fails, since that is what the user asked for.
 pub(in crate::cli) fn reject(shared: &Shared, args: &AnswerArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Existing)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let (reason, shown) = (args.reason.clone(), args.shown.clone());
     let answer = Answer { approved: false, data: None, reason, shown };
     drive(shared, store, RunPlan::stored(flow_id, &events)?, Act::Answer(&args.step, &answer))

@@ -2,26 +2,37 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::artifact::{Artifact, ArtifactValue as _, Table, TableRoot};
-use crate::cli::args::{ArtifactArgs, Format, Shared};
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output;
 use crate::cli::runs;
-use crate::fingerprint::ArtifactHash;
 use crate::records::write_delimited;
 use crate::store::{EventStore, OpenMode, StoredArtifacts};
+use crate::workbench::find_artifact;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ArtifactArgs {
+    /// The artifact's hash, or the beginning of it.
+    #[arg(value_name = "HASH")]
+    pub hash: String,
+    /// Print all rows of a table: as CSV, or within the JSON.
+    #[arg(long)]
+    pub rows: bool,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let artifact = find(store.as_ref(), &args.hash)?;
+    let artifact = find_artifact(store.as_ref(), &args.hash)?;
     let table = if args.rows { Some(rows(&artifact, store.as_ref())?) } else { None };
     match (shared.format, table) {
         (Format::Human, Some(table)) => print_csv(&table)?,
         (Format::Human, None) => {
             let payload = serde_json::to_string_pretty(&artifact.payload()?).map_err(std::io::Error::from)?;
-            output::print(&format!("{} {}\n{}\n", artifact.kind(), artifact.hash(), output::shown(&payload)))?;
+            output::print(&format!("{} {}\n{}\n", artifact.kind(), artifact.hash(), output::escape(&payload)))?;
         }
         (Format::Json, table) => {
             let mut object = json!({
@@ -37,25 +48,6 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCo
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn find(store: &dyn EventStore, written: &str) -> Result<Artifact, Failure> {
-    let unknown = || {
-        Failure::usage(format!("there is no artifact `{written}` in this store"))
-            .with_help("`chem show ID` lists the artifacts of a run")
-    };
-    let hash = match written.parse::<ArtifactHash>() {
-        Ok(hash) => hash,
-        Err(_) => match store.find_artifact_hashes(&written.to_ascii_lowercase(), 2)?[..] {
-            [only] => only,
-            [] => return Err(unknown()),
-            _ => {
-                let message = format!("`{written}` begins the hashes of several artifacts");
-                return Err(Failure::usage(message).with_help("write more of the hash"));
-            }
-        },
-    };
-    store.read_artifact(hash)?.ok_or_else(unknown)
 }
 
 fn rows(artifact: &Artifact, store: &dyn EventStore) -> Result<Table, Failure> {

@@ -2,21 +2,44 @@
 
 use std::process::ExitCode;
 
-use crate::cli::args::{BranchArgs, Shared};
+use clap::Args;
+
+use crate::cli::args::{NamedRun, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
-use crate::cli::family::{self, Begun};
-use crate::cli::runs;
+use crate::cli::{output, runs};
 use crate::engine::{BranchError, CoreEngineError};
 use crate::event::FlowId;
 use crate::flow::{StepStatus, replay};
+use crate::step::Registry;
 use crate::store::OpenMode;
+use crate::workbench::RecordedRun;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BranchArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+    /// The first step that is run anew. It and all before it have to be finished.
+    #[arg(long, value_name = "STEP")]
+    pub from: String,
+    #[command(flatten)]
+    pub overrides: BranchOverrides,
+    #[command(flatten)]
+    pub reuse: Reuse,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BranchOverrides {
+    /// Give one of the flow's params another value, or, as STEP.PARAMETER=VALUE, a parameter of a step. Can be given
+    /// several times; of two for one param the last counts.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Existing)?;
-    let (parent, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let (parent, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let instance = replay(parent, &events)?;
-    let begun = Begun::of(store.as_ref(), &instance)?;
     let refused = |error: BranchError| Failure::of_run(parent, CoreEngineError::from(error));
     let Some(step) = instance.step(&args.from) else {
         return Err(refused(BranchError::UnknownStep { step: args.from.clone() }));
@@ -25,7 +48,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode
         let (step, status) = (step.id.clone(), step.status);
         return Err(refused(BranchError::NotFinished { parent, step, status }));
     }
-    let (definition, set) = family::with_set(&begun, &args.overrides.set)?;
-    let plan = RunPlan { flow_id: FlowId::new(), definition, ..RunPlan::stored(parent, &events)? };
-    drive(shared, store, plan.reusing(&args.reuse)?, Act::Branch { parent, from: &args.from, set: &set })
+    let values = RecordedRun::of(store.as_ref(), &instance)?.with_values(&args.overrides.set, Registry::linked()?)?;
+    output::say_diagnostics(&values.warnings);
+    let (flow_id, definition) = (FlowId::new(), values.definition);
+    let plan = RunPlan { flow_id, definition, ..RunPlan::stored(parent, &events)? };
+    drive(shared, store, plan.reusing(&args.reuse)?, Act::Branch { parent, from: &args.from, set: &values.set })
 }

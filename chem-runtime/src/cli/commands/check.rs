@@ -4,14 +4,27 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
-use crate::cli::args::{CheckArgs, Format, Overrides, Shared};
+use crate::cli::args::{Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, GOOD, styled};
 use crate::flow::FlowDefinition;
 use crate::manifest::{self, Diagnostic, Origins, Override, Rule, Style};
 use crate::step::Registry;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckArgs {
+    /// The manifests; `-` is standard input.
+    #[arg(required_unless_present = "explain", value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifests: Vec<PathBuf>,
+    /// Explain the rule with this code, such as E0410, with an example of what is wrong and of what is right.
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["manifests", "set"])]
+    pub explain: Option<String>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode, Failure> {
     if let Some(code) = &args.explain {
@@ -84,28 +97,15 @@ impl CheckedManifest {
         Self { definition, directory, origins, diagnostics }
     }
 
-    /// Returns whether every error is a missing input file or program.
-    pub(in crate::cli) fn only_lacks_files(&self) -> bool {
-        let mut errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
-        errors.all(|diagnostic| manifest::is_of_the_machine(diagnostic.rule))
-    }
-
     /// Prints the diagnostics to stderr, for a command that continues if there is a flow. If there is none and the format
     /// is JSON, prints them to stdout as `chem check` does.
     pub(in crate::cli) fn print(&self, shared: &Shared) -> Result<(), Failure> {
         if self.definition.is_none() && shared.format == Format::Json {
             output::print_json(&self.diagnostics.iter().map(Diagnostic::to_json).collect())?;
         } else {
-            self.print_to_stderr();
+            output::say_diagnostics(&self.diagnostics);
         }
         Ok(())
-    }
-
-    /// Prints the diagnostics to stderr.
-    pub(in crate::cli) fn print_to_stderr(&self) {
-        if !self.diagnostics.is_empty() {
-            output::say(&manifest::render(&self.diagnostics, Style::Coloured));
-        }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::{Args, ValueHint};
 use serde_json::Value;
 
 use super::check::read_and_check;
-use crate::cli::args::{DiffArgs, Format, Overrides, Shared};
+use crate::cli::args::{Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
@@ -15,6 +16,20 @@ use crate::flow::replay;
 use crate::step::Files;
 use crate::store::{EventStore, OpenMode, StoredArtifacts};
 use crate::workbench::{self, Change, Comparison, Difference, Example, FlowFacts, RecordDifference, Side};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DiffArgs {
+    /// The run to compare with: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID")]
+    pub before: String,
+    /// The run to compare, by its id, or a manifest.
+    #[arg(value_name = "ID|MANIFEST", value_hint = ValueHint::FilePath)]
+    pub after: String,
+    /// Where the second is a manifest, give one of its params another value. Can be given several times; of two for one
+    /// param the last counts.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
@@ -40,7 +55,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, 
     let comparison = workbench::diff(&StoredArtifacts(store.as_ref()), &before, &after)?;
     match shared.format {
         Format::Json => output::print_json(&comparison.to_json())?,
-        Format::Human => output::print(&told(&comparison))?,
+        Format::Human => output::print(&render(&comparison))?,
     }
     Ok(if comparison.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
 }
@@ -50,10 +65,10 @@ fn run_facts(store: &dyn EventStore, id: &str) -> Result<FlowFacts, Failure> {
     Ok(FlowFacts::of_run(&replay(flow_id, &events)?))
 }
 
-fn told(comparison: &Comparison) -> String {
+fn render(comparison: &Comparison) -> String {
     let side = |side: &Side| {
         let run = side.flow_id.map_or_else(|| "as the manifest has it".to_owned(), |run| format!("run {run}"));
-        format!("{} {run}", styled(BOLD, &output::shown(&side.flow)))
+        format!("{} {run}", styled(BOLD, &output::escape(&side.flow)))
     };
     let mut text = format!("{}\n{}\n\n", side(&comparison.before), side(&comparison.after));
     if comparison.is_empty() {
@@ -77,12 +92,12 @@ fn told(comparison: &Comparison) -> String {
         line("flow fingerprint:", format!("{before} → {after}"));
     }
     if !comparison.params.is_empty() {
-        line("flow:", output::shown(&words(&comparison.params)));
+        line("flow:", output::escape(&words(&comparison.params)));
     }
     if let Some(parted) = comparison.parted() {
         let why =
             if parted.why.is_empty() { "it does the same and gives something else".into() } else { words(&parted.why) };
-        line("parted at", format!("{}: {}", styled(BOLD, &parted.step), output::shown(&why)));
+        line("parted at", format!("{}: {}", styled(BOLD, &parted.step), output::escape(&why)));
     }
     let mut table = Table::new(&["step", "output", "added", "removed", "changed", ""]);
     for step in &comparison.steps {
@@ -132,7 +147,7 @@ fn examples(of: &str, records: &RecordDifference) -> String {
                 let change =
                     |(column, (before, after)): (&String, &(Value, Value))| format!("{column} {before} → {after}");
                 let changes = columns.iter().map(change).collect::<Vec<_>>().join(", ");
-                format!("{} {}: {}", styled(ODD, "~"), name_of(key), output::shown(&changes))
+                format!("{} {}: {}", styled(ODD, "~"), name_of(key), output::escape(&changes))
             }
         };
         text.push_str(&format!("  {line}\n"));
@@ -150,7 +165,7 @@ fn name_of(record: &Value) -> String {
         Value::String(name) => name.clone(),
         other => other.to_string(),
     };
-    output::shown(&name)
+    output::escape(&name)
 }
 
 /// Describes the differences between records other than their counts.

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::Style;
+use clap::Args;
 
-use crate::cli::advice::advised;
-use crate::cli::args::{Format, LogArgs, Shared};
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Reader, styled};
 use crate::cli::{runs, signals};
@@ -14,9 +16,26 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId, OutputRef};
 use crate::report::event_json;
 use crate::step::CancelToken;
 use crate::store::{Cursor, ErrorClass, EventStore, OpenMode, PersistenceError, RunFollower};
+use crate::workbench;
 
 /// How long one call to the store waits for events. Ctrl-C is checked between calls.
 const WAIT: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LogArgs {
+    /// The run: its id, the beginning of it, or `@last` for the newest.
+    #[arg(value_name = "ID", required_unless_present = "follow")]
+    pub id: Option<String>,
+    /// Go on as events come: until the run ends, or, without an ID, with the events of all runs until Ctrl-C.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Where an earlier `--follow` had got to, as it said when it ended, or the `cursor` of a line of its JSON.
+    #[arg(long, value_name = "CURSOR", requires = "follow", conflicts_with = "id")]
+    pub from: Option<Cursor>,
+    /// Name events that cannot be read on standard error, and go on after them.
+    #[arg(long)]
+    pub skip_unreadable: bool,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, Failure> {
     match &args.id {
@@ -27,7 +46,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LogArgs) -> Result<ExitCode, F
 
 fn one_run(shared: &Shared, id: &str, args: &LogArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let flow_id = runs::find_run_id(store.as_ref(), id)?;
+    let flow_id = workbench::find_run(store.as_ref(), id)?;
     let mut follower = RunFollower::new(store.as_ref(), flow_id);
     let mut wait = Duration::ZERO;
     loop {
@@ -37,15 +56,12 @@ fn one_run(shared: &Shared, id: &str, args: &LogArgs) -> Result<ExitCode, Failur
             }
             events => events?,
         };
-        if follower.position() == 0 {
-            return Err(runs::unknown(id));
-        }
         for event in &events {
             if print(shared, event, &line(event), None)? == Reader::Gone {
                 return Ok(ExitCode::SUCCESS);
             }
         }
-        if !args.follow || follower.has_ended() {
+        if !args.follow || follower.has_ended() || output::stdout_reader() == Reader::Gone {
             return Ok(ExitCode::SUCCESS);
         }
         wait = WAIT;
@@ -72,10 +88,11 @@ fn one_by_one(
             Err(error) => return Err(error.into()),
         };
         if !skip_unreadable {
-            let help = format!("`chem log {flow_id} --skip-unreadable` prints the events after it");
+            let help = Advice::command(CommandName::Log, &[&flow_id, &"--skip-unreadable"]);
+            let help = help.then(" prints the events after it");
             return Err(Failure::from(error).with_help(help));
         }
-        output::say(&output::shown(&format!("skipped: {error}")));
+        output::say(&output::escape(&format!("skipped: {error}")));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -85,13 +102,12 @@ fn all_runs(shared: &Shared, mut cursor: Cursor, skip_unreadable: bool) -> Resul
     let stop = CancelToken::default();
     signals::stop_on_signals(stop.clone(), "");
     let ended = follow(shared, store.as_ref(), &stop, &mut cursor, skip_unreadable);
-    let here = format!("go on from here with `chem log --follow --from {cursor}`");
+    let here =
+        Advice::text("continue from here with ").then_command(CommandName::Log, &[&"--follow", &"--from", &cursor]);
     match ended {
         Ok(Reader::Gone) => Ok(ExitCode::SUCCESS),
         Ok(Reader::Present) => {
-            if let Some(how) = advised(shared, &here) {
-                output::say(&how);
-            }
+            output::advise(shared, &here);
             Ok(Status::Interrupted.into())
         }
         // A cursor that is not in the log already has its own hint, since it cannot be continued from.
@@ -109,14 +125,19 @@ fn follow(
     skip_unreadable: bool,
 ) -> Result<Reader, Failure> {
     while !stop.is_cancelled() {
+        // While no events arrive, no write could show that the reader is gone.
+        if output::stdout_reader() == Reader::Gone {
+            return Ok(Reader::Gone);
+        }
         let followed = match store.follow(*cursor, 1000, WAIT) {
             Err(PersistenceError::Unreadable(unreadable)) if skip_unreadable => {
-                output::say(&output::shown(&format!("skipped: {unreadable}")));
+                output::say(&output::escape(&format!("skipped: {unreadable}")));
                 *cursor = unreadable.after();
                 continue;
             }
             Err(error @ PersistenceError::Unreadable(_)) => {
-                let help = format!("go on after it with `chem log --follow --from {cursor} --skip-unreadable`");
+                let help = Advice::text("continue after it with ")
+                    .then_command(CommandName::Log, &[&"--follow", &"--from", cursor, &"--skip-unreadable"]);
                 return Err(Failure::from(error).with_help(help));
             }
             followed => followed?,
@@ -147,14 +168,14 @@ fn print(shared: &Shared, event: &FlowEvent, line: &str, after: Option<Cursor>) 
 }
 
 fn line(event: &FlowEvent) -> String {
-    let (style, what) = told(&event.kind);
+    let (style, what) = describe(&event.kind);
     let ts = event.ts.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
     let place = format!("{:>5} {ts} {}", event.position, event.kind.letter());
-    format!("{} {}\n", styled(DIM, &place), styled(style, &output::shown(&what)))
+    format!("{} {}\n", styled(DIM, &place), styled(style, &output::escape(&what)))
 }
 
 /// Returns the style and the description of an event.
-fn told(kind: &FlowEventKind) -> (Style, String) {
+fn describe(kind: &FlowEventKind) -> (Style, String) {
     match kind {
         FlowEventKind::FlowInitialized(it) => {
             (BOLD, format!("{} begins: {} steps, definition {}", it.flow, it.step_count, it.definition_hash.short()))

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::cli::advice::advised;
-use crate::cli::args::{Format, ListedStatus, LsArgs, Shared};
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table};
 use crate::cli::runs;
@@ -18,6 +22,86 @@ use crate::store::{EventStore, FlowSummary, Holder, OpenMode, RunFilter};
 
 /// The maximum number of runs to fetch at once.
 const PAGE: usize = 1_000;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LsArgs {
+    /// Show branches below the runs that they come from.
+    #[arg(long)]
+    pub tree: bool,
+    /// Only runs of this flow.
+    #[arg(long, value_name = "NAME")]
+    pub flow: Option<String>,
+    /// Only runs of this status.
+    #[arg(long, value_enum, value_name = "STATUS")]
+    pub status: Option<ListedStatus>,
+    /// Only runs that began at this time or later: 2026-11-29, or 2026-11-29T18:30:00Z. A day begins in UTC.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Timestamp>,
+    /// Only runs that began before this time.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Timestamp>,
+    /// Only runs that began before this one: its id, or the beginning of it.
+    #[arg(long, value_name = "ID")]
+    pub before: Option<String>,
+    /// List at most so many, the newest of those asked for.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub limit: usize,
+    /// List all that are asked for.
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+}
+
+impl LsArgs {
+    /// Whether there may be runs that are not asked for.
+    pub(in crate::cli) fn is_narrowed(&self) -> bool {
+        self.flow.is_some()
+            || self.status.is_some()
+            || self.since.is_some()
+            || self.until.is_some()
+            || self.before.is_some()
+            || self.limit == 0
+    }
+}
+
+/// The status of a run as `ls` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ListedStatus {
+    /// All steps have ended well.
+    Completed,
+    /// A step has failed.
+    Failed,
+    /// A person has to decide before it goes on.
+    Waiting,
+    /// It can be resumed.
+    Interrupted,
+    /// A process is at work on it.
+    Running,
+}
+
+impl ListedStatus {
+    /// What the log alone says of such a run.
+    pub(in crate::cli) fn in_log(self) -> FlowStatus {
+        match self {
+            Self::Completed => FlowStatus::Completed,
+            Self::Failed => FlowStatus::Failed,
+            Self::Waiting => FlowStatus::Waiting,
+            Self::Interrupted | Self::Running => FlowStatus::Interrupted,
+        }
+    }
+
+    /// Whether it is the status of a run that is, or is not, `held` by a process.
+    pub(in crate::cli) fn is_of(self, held: bool) -> bool {
+        held == (self == Self::Running)
+    }
+}
+
+/// A moment as it is written: with its time and zone, or a day.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<Date>().and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)));
+    let wrong =
+        |_| "expected a day, such as 2026-11-29, or a time with its zone, such as 2026-11-29T18:30:00Z".to_owned();
+    text.parse().or_else(|_| day()).map_err(wrong)
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
@@ -32,8 +116,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
         let none = if args.is_narrowed() {
             "no run is as asked for".to_owned()
         } else {
-            let hint = advised(shared, "`chem run MANIFEST` makes one").map(|how| format!("; {how}"));
-            format!("there are no runs in this store yet{}", hint.unwrap_or_default())
+            let hint = Advice::command(CommandName::Run, &[&"MANIFEST"]).then(" begins one").render(shared);
+            format!("there are no runs in this store yet{}", hint.map(|how| format!("; {how}")).unwrap_or_default())
         };
         output::say(&none);
     } else {
@@ -95,7 +179,7 @@ fn table(rows: &[Row]) -> String {
         table.row([
             (BOLD, format!("{indent}{}", row.flow_id)),
             (BOLD, format!("{}{from}", row.flow)),
-            (status_style(row.status), status.to_owned()),
+            (output::status_style(row.status), status.to_owned()),
             (DIM, row.began.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
             (DIM, output::seconds(row.took)),
             (DIM, row.fingerprint.clone()),
@@ -178,14 +262,5 @@ fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failur
         let children = branches.remove(&row.flow_id).into_iter().flatten().rev();
         open.extend(children.map(|child| Row { depth: row.depth + 1, ..child }));
         rows.push(row);
-    }
-}
-
-/// Returns the style in which the status of a run is printed.
-pub(in crate::cli) fn status_style(status: FlowStatus) -> anstyle::Style {
-    match status {
-        FlowStatus::Completed => output::GOOD,
-        FlowStatus::Failed => output::BAD,
-        FlowStatus::Interrupted | FlowStatus::Waiting => output::ODD,
     }
 }

@@ -1,12 +1,15 @@
 //! `chem manifest`: prints the manifest that repeats a stored run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::{Args, ValueHint};
 use serde_json::json;
 
 use super::new::write_new;
-use crate::cli::args::{Format, ManifestArgs, Shared};
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::args::{Format, NamedRun, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, ODD, styled};
 use crate::cli::runs;
@@ -15,15 +18,27 @@ use crate::flow::replay;
 use crate::manifest::{Manifest, manifest_of_run, to_yaml};
 use crate::step::Registry;
 use crate::store::OpenMode;
+use crate::workbench::RecordedRunError;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ManifestArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+    /// Write it to this file, which must not exist. Relative paths in it start from the directory that the file is in.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let instance = replay(flow_id, &events)?;
-    let Some(initialized) = instance.initialized() else { return Err(runs::unknown(&args.id)) };
+    let Some(initialized) = instance.initialized() else {
+        return Err(RecordedRunError::NotBegun { flow_id }.into());
+    };
     let impossible = |error: String| {
         Failure::usage(format!("no manifest repeats run {flow_id}: {error}"))
-            .with_help(format!("`chem verify {flow_id}` repeats its steps without one"))
+            .with_help(Advice::command(CommandName::Verify, &[&flow_id]).then(" repeats its steps without one"))
     };
     let manifest = manifest_of_run(initialized).map_err(|error| impossible(error.to_string()))?;
     let yaml = to_yaml(&manifest).map_err(|error| impossible(error.to_string()))?;
@@ -42,7 +57,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
         }
     }
     for caveat in caveats {
-        output::say(&format!("{}: {}", styled(ODD, "warning"), output::shown(&caveat)));
+        output::say(&format!("{}: {}", styled(ODD, "warning"), output::escape(&caveat)));
     }
     Ok(ExitCode::SUCCESS)
 }

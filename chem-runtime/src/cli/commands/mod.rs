@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands, one file each: its arguments as clap reads them, and the function that runs it.
 
 pub(super) mod answer;
 pub(super) mod artifact;

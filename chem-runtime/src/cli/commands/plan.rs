@@ -4,13 +4,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::check::read_and_check;
-use crate::cli::args::{Drawing, Format, RunArgs, Shared};
+use super::run::RunArgs;
+use crate::cli::args::{Drawing, Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
+use crate::cli::progress::code_changed;
 use crate::cli::runs;
 use crate::step::Files;
 use crate::store::{EventStore, InMemoryEventStore};
-use crate::workbench::{self, Action, Origin, Plan, PlannedParam, to_dot, to_mermaid};
+use crate::workbench::{self, Action, Origin, Plan, PlannedParam, ReusedFrom, to_dot, to_mermaid};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
     let checked = read_and_check(&args.manifest, &args.overrides)?;
@@ -30,15 +32,20 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
         (Some(Drawing::Dot), _) => output::print(&to_dot(&plan))?,
         (Some(Drawing::Mermaid), _) => output::print(&to_mermaid(&plan))?,
         (None, Format::Json) => output::print_json(&plan.to_json())?,
-        (None, Format::Human) => output::print(&told(&plan))?,
+        (None, Format::Human) => output::print(&render(&plan))?,
+    }
+    for step in plan.steps.iter().filter(|step| step.code_changed && !shared.quiet) {
+        if let Action::Reuse { source: ReusedFrom::Run(source), .. } = &step.action {
+            code_changed(&step.id, &step.uses, step.version, source.flow_id).iter().for_each(|line| output::say(line));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(plan: &Plan) -> String {
+fn render(plan: &Plan) -> String {
     let count = |name: &str| plan.steps.iter().filter(|step| step.action.name() == name).count();
     let (run, reuse) = (count("run"), count("reuse"));
-    let flow = styled(BOLD, &output::shown(&plan.flow));
+    let flow = styled(BOLD, &output::escape(&plan.flow));
     let mut text = format!("{flow}: {} steps, {run} to run, {reuse} to reuse\n\n", plan.steps.len());
     let mut steps = Table::new(&["step", "uses", "takes", "action", "why"]);
     for step in &plan.steps {

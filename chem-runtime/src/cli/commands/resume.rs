@@ -7,60 +7,89 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use serde_json::Map;
 
-use crate::cli::args::{ResumeArgs, Shared};
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::args::{MovedManifest, NamedRun, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
-use crate::cli::family::{self, Begun, Manifest};
 use crate::cli::{output, runs};
 use crate::event::FlowId;
-use crate::flow::{Change, FlowInstance, FlowStatus, StepStatus, replay};
+use crate::flow::{Change, FlowInstance, FlowStatus, replay};
+use crate::step::Registry;
 use crate::store::{EventStore, OpenMode, Takeover};
+use crate::workbench::{ManifestComparison, RecordedRun, branch_point};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ResumeArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+    #[command(flatten)]
+    pub manifest: MovedManifest,
+    /// If the manifest has changed since the run began, go on with a branch that has the flow as it is now.
+    #[arg(long, conflicts_with = "recorded")]
+    pub adopt: bool,
+    /// Go on with the flow as it was, whatever the manifest says now.
+    #[arg(long, conflicts_with = "manifest")]
+    pub recorded: bool,
+    /// Take the run over from the process that holds its lease, which can then append no more events. For a process that
+    /// is gone where this one cannot see it, as in another container; the step that it was running is run again.
+    #[arg(long)]
+    pub take_over: bool,
+    #[command(flatten)]
+    pub reuse: Reuse,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Existing)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let instance = replay(flow_id, &events)?;
     match instance.status() {
         FlowStatus::Interrupted | FlowStatus::Waiting => {}
         FlowStatus::Completed => {
             return Err(Failure::usage(format!("run {flow_id} is complete; there is nothing to resume"))
-                .with_help(format!("`chem show {flow_id}` shows what came of it")));
+                .with_help(Advice::command(CommandName::Show, &[&flow_id]).then(" shows its result")));
         }
         FlowStatus::Failed => {
-            return Err(Failure::usage(format!("run {flow_id} has failed and cannot be resumed")).with_help(format!(
-                "`chem show {flow_id}` says why; `chem retry {flow_id}` tries the failed step again"
-            )));
+            let help = Advice::command(CommandName::Show, &[&flow_id])
+                .then(" shows why; ")
+                .then_command(CommandName::Retry, &[&flow_id])
+                .then(" retries the failed step");
+            return Err(Failure::usage(format!("run {flow_id} has failed and cannot be resumed")).with_help(help));
         }
     }
-    let begun = Begun::of(store.as_ref(), &instance)?;
     let mut plan = RunPlan::stored(flow_id, &events)?;
-    if let Some(manifest) = &args.manifest {
-        plan = plan.at(manifest)?;
+    let manifest = args.manifest.path.as_deref();
+    if let Some(path) = manifest {
+        plan = plan.at(path)?;
     }
     if !args.recorded {
-        let go_on = format!("`chem resume {flow_id} --recorded` goes on with the flow as it was");
-        match family::compare(&begun, args.manifest.as_deref())? {
-            Manifest::AsRecorded => {}
-            Manifest::Wrong => {
-                return Err(Failure::usage("the manifest of this run has errors now").with_help(go_on));
+        let recorded =
+            Advice::command(CommandName::Resume, &[&flow_id, &"--recorded"]).then(" continues with the recorded flow");
+        match RecordedRun::of(store.as_ref(), &instance)?.compare_manifest(manifest, Registry::linked()?)? {
+            ManifestComparison::Same | ManifestComparison::Unavailable => {}
+            ManifestComparison::Invalid { diagnostics } => {
+                output::say_diagnostics(&diagnostics);
+                return Err(Failure::usage("the manifest of this run has errors now").with_help(recorded));
             }
-            Manifest::Changed { definition, changes, .. } if args.adopt => {
+            ManifestComparison::Changed { definition, changes, .. } if args.adopt => {
                 let plan = RunPlan { flow_id: FlowId::new(), definition: *definition, ..plan }.reusing(&args.reuse)?;
                 return adopt(shared, store, &instance, plan, &changes);
             }
-            Manifest::Changed { changes, policies, .. } if changes.is_empty() => output::say(&format!(
-                "the manifest of this run has its steps run otherwise since it began, which is not taken up{}\n  \
-                 `chem resume {flow_id} --adopt` goes on with a branch as it is now",
-                family::listed(&policies)
-            )),
-            Manifest::Changed { changes, policies, .. } => {
-                let what = family::listed(&[changes, policies].concat());
-                let message = format!("the manifest of this run has changed since it began{what}");
-                return Err(
-                    Failure::usage(message).with_help(format!("{go_on}, and `--adopt` with a branch as it is now"))
-                );
+            ManifestComparison::Changed { changes, policies, .. } if changes.is_empty() => {
+                output::say(&format!(
+                    "the manifest has changed how steps are run; this run keeps the recorded way{}",
+                    lines(&policies)
+                ));
+                let adopt = Advice::text("  ").then_command(CommandName::Resume, &[&flow_id, &"--adopt"]);
+                output::advise(shared, &adopt.then(" continues in a branch with the current flow"));
+            }
+            ManifestComparison::Changed { changes, policies, .. } => {
+                let what = lines(&[changes, policies].concat());
+                return Err(Failure::usage(format!("the manifest of this run has changed since it began{what}"))
+                    .with_help(recorded.then(", and `--adopt` in a branch with the current one")));
             }
         }
     }
@@ -68,7 +97,12 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
     drive(shared, store, RunPlan { takeover, ..plan }.reusing(&args.reuse)?, Act::Run)
 }
 
-/// Continues in a branch that has the current flow of the manifest, from the first step that has changed or not finished.
+/// Formats the changes as lines after the first line of a message.
+fn lines(changes: &[Change]) -> String {
+    changes.iter().map(|change| format!("\n  {change}")).collect()
+}
+
+/// Continues in a branch that has the current flow of the manifest.
 fn adopt(
     shared: &Shared,
     store: Arc<dyn EventStore>,
@@ -76,14 +110,6 @@ fn adopt(
     plan: RunPlan,
     changes: &[Change],
 ) -> Result<ExitCode, Failure> {
-    let shared_with = |index: usize, id: &str| {
-        let state = instance.steps().get(index).filter(|state| state.id == id);
-        state.is_some_and(|state| state.status == StepStatus::FinishedOk)
-            && !changes.iter().any(|change| change.step == id)
-    };
-    let ids: Vec<&str> = plan.definition.steps().iter().map(|step| step.step().id().as_str()).collect();
-    let first = ids.iter().enumerate().position(|(index, id)| !shared_with(index, id));
-    // If steps were only removed, the last step runs again.
-    let from = first.or(ids.len().checked_sub(1)).map(|index| ids[index].to_owned()).unwrap_or_default();
+    let from = branch_point(instance, &plan.definition, changes);
     drive(shared, store, plan, Act::Branch { parent: instance.flow_id(), from: &from, set: &Map::new() })
 }

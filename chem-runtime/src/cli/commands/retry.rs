@@ -2,19 +2,30 @@
 
 use std::process::ExitCode;
 
-use crate::cli::args::{RetryArgs, Shared};
+use clap::Args;
+
+use crate::cli::args::{MovedManifest, NamedRun, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
-use crate::cli::family::{self, Begun};
 use crate::cli::runs;
-use crate::flow::replay;
 use crate::store::OpenMode;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RetryArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT", default_value = "asked for")]
+    pub reason: String,
+    #[command(flatten)]
+    pub manifest: MovedManifest,
+    #[command(flatten)]
+    pub reuse: Reuse,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RetryArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Existing)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
-    let instance = replay(flow_id, &events)?;
-    let begun = Begun::of(store.as_ref(), &instance)?;
-    let plan = family::moved(&begun, RunPlan::stored(flow_id, &events)?, args.manifest.as_deref())?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
+    let plan = RunPlan::stored(flow_id, &events)?.moved(store.as_ref(), &events, &args.manifest)?;
     drive(shared, store, plan.reusing(&args.reuse)?, Act::Retry(&args.reason))
 }

@@ -1,14 +1,28 @@
 //! `chem run`: checks a manifest and runs it.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::{Args, ValueHint};
+
 use super::check::read_and_check;
-use crate::cli::args::{RunArgs, Shared};
+use crate::cli::args::{Overrides, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::runs;
 use crate::event::FlowId;
 use crate::store::{OpenMode, Takeover};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RunArgs {
+    /// The manifest.
+    #[arg(value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    #[command(flatten)]
+    pub reuse: Reuse,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
     let checked = read_and_check(&args.manifest, &args.overrides)?;

@@ -1,15 +1,23 @@
 //! `chem schema`: prints the JSON Schema of manifests, for editors.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::{Args, ValueHint};
 use serde_json::json;
 
-use crate::cli::args::{Format, SchemaArgs, Shared};
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output;
 use crate::manifest;
 use crate::step::Registry;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SchemaArgs {
+    /// Write it to this file, such as schemas/flow.schema.json, which the first line of a new flow names.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &SchemaArgs) -> Result<ExitCode, Failure> {
     let text = text()?;

@@ -1,193 +1,25 @@
 //! `chem show`: shows a run, its steps, and their results.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use clap::Args;
 
-use super::ls::status_style;
-use crate::cli::advice::advised;
-use crate::cli::args::{Format, RunIdArgs, Shared};
+use crate::cli::args::{NamedRun, Shared};
 use crate::cli::exit::Failure;
-use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
+use crate::cli::report::print_report;
 use crate::cli::runs;
-use crate::event::{FlowId, UserInteractionRequested};
-use crate::fingerprint::ArtifactHash;
-use crate::flow::{FlowStatus, StepStatus};
-use crate::report::{Refused, RunReport};
-use crate::step::Expression;
-use crate::store::{EventStore, OpenMode};
+use crate::report::RunReport;
+use crate::store::OpenMode;
 
-pub(in crate::cli) fn run(shared: &Shared, args: &RunIdArgs) -> Result<ExitCode, Failure> {
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+}
+
+pub(in crate::cli) fn run(shared: &Shared, args: &ShowArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     print_report(shared, &RunReport::of(flow_id, &events)?, store.as_ref())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints a run in the requested format, for `run`, `resume` and `show`.
-pub(in crate::cli) fn print_report(shared: &Shared, report: &RunReport, store: &dyn EventStore) -> Result<(), Failure> {
-    let holder = runs::at_work(store, report.flow_id, report.status)?;
-    if shared.format == Format::Json {
-        let mut json = report.to_json();
-        json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
-        if let Some(holder) = &holder {
-            runs::say_running(&mut json, holder);
-        }
-        return Ok(output::print_json(&json)?);
-    }
-    let (status, until) = match &holder {
-        Some(_) => (runs::RUNNING, Some(Timestamp::now())),
-        None => (report.status.name(), None),
-    };
-    let took = report.span.map(|(first, last)| until.unwrap_or(last).duration_since(first));
-    let took = took.map(|took| format!(" {} {}", if holder.is_some() { "for" } else { "in" }, output::seconds(took)));
-    let by = holder.as_ref().map(|holder| format!(", by {holder}"));
-    let mut text = format!(
-        "{} {}{}{}\n",
-        styled(BOLD, &output::shown(&report.flow)),
-        styled(status_style(report.status), status),
-        took.unwrap_or_default(),
-        by.unwrap_or_default(),
-    );
-    text.push_str(&format!("run {}\n\n", report.flow_id));
-    text.push_str(&steps_table(report).render());
-    for (run, steps) in reused(report) {
-        let steps = steps.join(", ");
-        let source = if run == report.flow_id { "this run".to_owned() } else { format!("run {run}") };
-        text.push_str(&format!("\nreused from {source}: {steps}"));
-    }
-    text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
-    if let Some(fingerprint) = report.flow_fingerprint {
-        text.push_str(&format!("\nflow fingerprint {fingerprint}\n"));
-    }
-    for file in report.files_written(store)? {
-        let path = from_here(report.directory.as_deref().unwrap_or(Path::new("")).join(&file.path));
-        text.push_str(&format!("wrote {} ({} bytes)\n", output::shown(&path.display().to_string()), file.bytes));
-    }
-    for Refused { step, records, used, table } in report.refused(store)? {
-        let of = used.map_or_else(String::new, |used| format!(" of {}", records + used));
-        text.push_str(&format!("{step} refused {records}{of} records: "));
-        text.push_str(&format!("{}\n", which_and_why(shared, table)));
-    }
-    output::print(&text)?;
-    for warning in report.warnings(store)? {
-        output::say(&format!("{}: {}", styled(ODD, "warning"), output::shown(&warning.message)));
-    }
-    if let Some((step, message, causes)) = report.failed_step() {
-        let message = format!("step `{}` failed: {message}", step.id);
-        let help = format!(
-            "once the cause is gone, go on with `chem retry {}`; after a change of the manifest, run it again: finished \
-             steps that are the same are not repeated",
-            report.flow_id
-        );
-        let notes = [("step type", format!("{}@{}", step.uses, step.version)), ("parameters", with(&step.params))];
-        output::print_error_with(&message, causes, &notes, advised(shared, &help).as_deref());
-    }
-    if let Some(question) = report.question() {
-        let (step, message) = (&question.step_id, output::shown(&question.message));
-        output::say(&format!("step `{step}` waits for a decision: {message}"));
-        match advised(shared, &to_decide(report.flow_id, question)) {
-            Some(how) => output::say(&how),
-            None => {
-                output::say("  this store ends with the program, so the run cannot be decided; `--store` names another")
-            }
-        }
-    }
-    if report.status == FlowStatus::Interrupted
-        && holder.is_none()
-        && let Some(how) = advised(shared, &format!("go on with `chem resume {}`", report.flow_id))
-    {
-        output::say(&how);
-    }
-    Ok(())
-}
-
-/// Formats parameters as a manifest would, each shortened to a readable length.
-fn with(params: &Map<String, Value>) -> String {
-    const SHOWN: usize = 200;
-    let one = |(name, value): (&String, &Value)| {
-        let text = match Expression::parts_of(value) {
-            Some((text, None)) => text.to_owned(),
-            Some((cel, Some(params))) => format!("{}, with {}", json!(cel), json!(params)),
-            None => value.to_string(),
-        };
-        match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{name}: {}…", &text[..end]),
-            None => format!("{name}: {text}"),
-        }
-    };
-    match params.is_empty() {
-        true => "none".to_owned(),
-        false => params.iter().map(one).collect::<Vec<_>>().join("; "),
-    }
-}
-
-/// Returns how to see the refused records.
-fn which_and_why(shared: &Shared, table: ArtifactHash) -> String {
-    let how = format!("`chem artifact {} --rows` says which and why", table.short());
-    advised(shared, &how).unwrap_or_else(|| format!("artifact {}", table.short()))
-}
-
-/// Groups the reused steps by the run that their results come from.
-fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
-    let mut runs: Vec<(FlowId, Vec<&str>)> = Vec::new();
-    for step in &report.steps {
-        let Some(source) = step.reused else { continue };
-        match runs.iter_mut().find(|(run, _)| *run == source.flow_id) {
-            Some((_, steps)) => steps.push(&step.id),
-            None => runs.push((source.flow_id, vec![&step.id])),
-        }
-    }
-    runs
-}
-
-/// Describes what to decide on, and how to decide.
-fn to_decide(run: FlowId, question: &UserInteractionRequested) -> String {
-    let (step, shown) = (&question.step_id, question.shown.short());
-    let mut text = String::new();
-    for (port, hash) in &question.inputs {
-        text.push_str(&format!("  {port}: `chem artifact {}`\n", hash.short()));
-    }
-    let data = match &question.schema {
-        Some(schema) => {
-            text.push_str(&format!("  it asks for data: {}\n", output::shown(&schema.to_string())));
-            " --data JSON"
-        }
-        None => "",
-    };
-    text.push_str(&format!("  fingerprint {shown}\n"));
-    text.push_str(&format!(
-        "  decide with `chem approve {run} {step}{data} --shown {shown}` or `chem reject {run} {step}`"
-    ));
-    text
-}
-
-/// Makes a path relative to the working directory, if it is inside it.
-fn from_here(path: PathBuf) -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)
-}
-
-fn steps_table(report: &RunReport) -> Table {
-    let mut table = Table::new(&["step", "uses", "status", "fingerprint", "outputs"]);
-    for step in &report.steps {
-        let style = match step.status {
-            StepStatus::FinishedOk => GOOD,
-            StepStatus::Failed => BAD,
-            StepStatus::Running | StepStatus::Waiting => ODD,
-            StepStatus::Pending => DIM,
-        };
-        let outputs: Vec<String> =
-            step.outputs.iter().map(|output| format!("{} {}", output.kind, output.hash.short())).collect();
-        table.row([
-            (BOLD, step.id.clone()),
-            (DIM, format!("{}@{}", step.uses, step.version)),
-            (style, step.status.name().to_owned()),
-            (DIM, step.fingerprint.map(|fingerprint| fingerprint.short()).unwrap_or_default()),
-            (DIM, outputs.join(", ")),
-        ]);
-    }
-    table
 }

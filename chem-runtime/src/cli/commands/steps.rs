@@ -2,13 +2,23 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::args::{Format, Shared, StepsArgs};
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table, styled};
 use crate::report::{family, output_kind, param_facts};
 use crate::step::{ParamSpec, Registry, StepSpec};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StepsArgs {
+    /// The step type to explain, or the family to list, such as `table`.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
 
 pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode, Failure> {
     let registry = Registry::linked()?;
@@ -34,7 +44,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode,
         let failure = Failure::usage(format!("there is no step type `{name}`"));
         return Err(match near {
             Some(near) => failure.with_help(format!("did you mean `{near}`?")),
-            None => failure.with_help(format!("`chem steps` lists them all; {}", registry.where_from())),
+            None => failure.with_help(
+                Advice::command(CommandName::Steps, &[]).then(format!(" lists them; {}", registry.where_from())),
+            ),
         });
     };
     match shared.format {

@@ -5,20 +5,63 @@ mod status;
 
 use std::process::ExitCode;
 
+use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::cli::advice::advised;
-use crate::cli::args::{Format, GrantedRights, Shared, StoreCommand};
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::store_url::store_url;
 use crate::cli::{output, signals};
 use crate::step::{CancelToken, Registry};
 use crate::store::OpenMode;
 use crate::store::schema::{Drift, Rights, Version};
 use crate::workbench;
 
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum StoreCommand {
+    /// Say which schema the store has, what is to be applied, and how much room each table takes.
+    Status {
+        /// Say which flows and runs take the most room, this many of each. Reads the whole log.
+        #[arg(long, value_name = "NUMBER", num_args = 0..=1, default_missing_value = "10")]
+        largest: Option<usize>,
+    },
+    /// Bring the schema up to date; make the store if it is not there.
+    Migrate,
+    /// Say which objects of the schema are not as the program made them, and who may do more than read and run. Status 1 if
+    /// there is anything to say.
+    Check {
+        /// Replay every run, look up every reused result and hash every artifact, too. Status 1 if anything is not sound.
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Make artifacts again that are damaged or missing, by running the steps that put them out. Status 1 if some are left.
+    Repair,
+    /// Give a role of the database what it needs to read or to run flows, and nothing else. For the owner of the store.
+    Grant {
+        /// The role, as the database knows it.
+        #[arg(value_name = "ROLE")]
+        role: String,
+        /// What it may do.
+        #[arg(value_enum, value_name = "reader|runner")]
+        rights: GrantedRights,
+        /// Print the statements, and execute none.
+        #[arg(long)]
+        print: bool,
+    },
+}
+
+/// What a role may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum GrantedRights {
+    /// Read runs, events and artifacts.
+    Reader,
+    /// Besides, run flows.
+    Runner,
+}
+
 pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<ExitCode, Failure> {
-    let url = store_url(shared)?;
+    let url = shared.store_url()?;
     match command {
         StoreCommand::Status { largest } => status::run(shared, &url, *largest),
         StoreCommand::Migrate => {
@@ -41,10 +84,9 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             let mut json = audit.to_json();
             json["schema"] = drifts.iter().map(drift_json).collect();
             print(shared, &json, &format!("{}{audit}\n", drifts_text(&drifts)))?;
-            if !audit.unsound_artifacts.is_empty()
-                && let Some(how) = advised(shared, "`chem store repair` makes damaged artifacts again where it can")
-            {
-                output::say(&how);
+            if !audit.unsound_artifacts.is_empty() {
+                let repair = Advice::command(CommandName::Store, &[&"repair"]);
+                output::advise(shared, &repair.then(" recomputes damaged artifacts where it can"));
             }
             Ok(if drifts.is_empty() && audit.is_sound() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
         }
@@ -105,7 +147,7 @@ fn drifts_text(drifts: &[Drift]) -> String {
 fn print(shared: &Shared, json: &Value, text: &str) -> Result<(), Failure> {
     match shared.format {
         Format::Json => output::print_json(json)?,
-        Format::Human => output::print(&output::shown(text))?,
+        Format::Human => output::print(&output::escape(text))?,
     }
     Ok(())
 }

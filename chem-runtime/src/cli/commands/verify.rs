@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::cli::args::{Format, Shared, VerifyArgs};
+use clap::Args;
+
+use crate::cli::args::{Format, NamedRun, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::{runs, signals};
@@ -11,10 +13,20 @@ use crate::step::{CancelToken, Registry};
 use crate::store::OpenMode;
 use crate::workbench::{self, Outcome, Tolerances, Verification};
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+    /// How far values of this column may lie apart, for steps that declare themselves approximate. Can be given several
+    /// times.
+    #[arg(long, value_name = "COLUMN=NUMBER")]
+    pub tolerance: Vec<String>,
+}
+
 pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let tolerances = args.tolerance.iter().map(|text| tolerance(text)).collect::<Result<Tolerances, Failure>>()?;
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
     let outputs = tempfile::tempdir()?;
@@ -26,7 +38,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
         workbench::verify(&store, &instance, registry, &tolerances, outputs.path(), confinement, &cancel)?;
     match shared.format {
         Format::Json => output::print_json(&verification.to_json())?,
-        Format::Human => output::print(&told(&verification))?,
+        Format::Human => output::print(&render(&verification))?,
     }
     Ok(if verification.is_verified() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
 }
@@ -42,7 +54,7 @@ fn tolerance(text: &str) -> Result<(String, f64), Failure> {
     }
 }
 
-fn told(verification: &Verification) -> String {
+fn render(verification: &Verification) -> String {
     let mut table = Table::new(&["step", "uses", "outcome", ""]);
     for step in &verification.steps {
         let (style, words) = match &step.outcome {
@@ -67,7 +79,7 @@ fn told(verification: &Verification) -> String {
     text.push_str(&format!("\n{verified} of {all} steps verified\n"));
     if let Some((step, fault)) = verification.first_fault() {
         let first = format!("first difference: step {}, {fault}", step.step);
-        text.push_str(&format!("{}\n", styled(BAD, &output::shown(&first))));
+        text.push_str(&format!("{}\n", styled(BAD, &output::escape(&first))));
     }
     text
 }

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::cli::args::{Format, Shared, WhyArgs};
+use clap::Args;
+
+use crate::cli::args::{Format, NamedRun, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, styled};
 use crate::cli::runs;
@@ -10,22 +12,34 @@ use crate::flow::replay;
 use crate::store::OpenMode;
 use crate::workbench::{self, Difference, Why};
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WhyArgs {
+    #[command(flatten)]
+    pub run: NamedRun,
+    /// The step.
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// The run to compare with, by its id. Left out, the nearest earlier run of the flow.
+    #[arg(long, value_name = "ID")]
+    pub against: Option<String>,
+}
+
 pub(in crate::cli) fn run(shared: &Shared, args: &WhyArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.id)?;
+    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let against = match &args.against {
-        Some(against) => Some(runs::find_run(store.as_ref(), against)?.0),
+        Some(against) => Some(workbench::find_run(store.as_ref(), against)?),
         None => None,
     };
     let why = workbench::why(store.as_ref(), &replay(flow_id, &events)?, &args.step, against)?;
     match shared.format {
         Format::Json => output::print_json(&why.to_json())?,
-        Format::Human => output::print(&told(&why))?,
+        Format::Human => output::print(&render(&why))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(why: &Why) -> String {
+fn render(why: &Why) -> String {
     let step = styled(BOLD, &why.step);
     let mut text = match &why.reused_from {
         Some(source) => format!("{step} was not run: its result is that of run {}\n", source.flow_id),
@@ -47,5 +61,5 @@ fn told(why: &Why) -> String {
 }
 
 fn words(differences: &[Difference]) -> String {
-    output::shown(&differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    output::escape(&differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }

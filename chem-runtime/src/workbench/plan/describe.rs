@@ -45,6 +45,7 @@ impl PlannedStep {
             "params": params(&self.params),
             "fingerprint": self.fingerprint,
             "action": self.action.name(),
+            "code_changed": self.code_changed,
             "why": self.action.why(),
             "reused_from": reused_from,
             "unless_known": unless_known,

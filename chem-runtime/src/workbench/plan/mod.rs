@@ -101,6 +101,9 @@ pub struct PlannedStep {
     pub fingerprint: Option<Fingerprint>,
     /// What the run does.
     pub action: Action,
+    /// Whether the result that the run reuses was computed by other code under the same version. Known in debug builds
+    /// unless `CHEM_DEV=0`, and in release builds if `CHEM_DEV=1`.
+    pub code_changed: bool,
     /// For each wired port, the artifact; `None` if it is unknown before the run.
     inputs: BTreeMap<String, Option<ArtifactHash>>,
     /// The parameters as they are hashed.

@@ -9,7 +9,7 @@ use super::files::NamedFiles;
 use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
 use crate::artifact::ArtifactValue as _;
 use crate::engine::{
-    CoreEngineError, DEFAULT_FLOW_NAME, EarlierResults, ReusePolicy, RunsBecause, Verdict, begin_step,
+    CoreEngineError, DEFAULT_FLOW_NAME, EarlierResults, ReusePolicy, RunsBecause, Verdict, begin_step, is_development,
 };
 use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
@@ -139,6 +139,7 @@ impl Walk<'_> {
             params,
             fingerprint: None,
             action: Action::NotReached,
+            code_changed: false,
             inputs: BTreeMap::new(),
             identity: Map::new(),
         };
@@ -161,6 +162,7 @@ impl Walk<'_> {
             }
             if let (Action::Reuse { .. }, Some((path, writer))) = (&step.action, named.writes_over(&self.written)) {
                 step.action = after_file(path, writer);
+                step.code_changed = false;
                 (started, result) = (None, PlannedResult::Later(index));
             }
             if matches!(step.action, Action::Run { .. }) {
@@ -255,7 +257,8 @@ impl Walk<'_> {
         // The run itself will warn about results that it cannot trust.
         drop(self.results.take_doubted());
         match verdict {
-            Verdict::Reuse { source, outputs, .. } => {
+            Verdict::Reuse { source, outputs, by_other_code } => {
+                step.code_changed = by_other_code && is_development();
                 // A twin that may itself be skipped would find the same result.
                 let is_run = |index: &usize| self.policy.refusal(self.definition.steps()[*index].step()).is_some();
                 let unless_done_by = self.named(self.possible_twins(step).filter(is_run));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Fault, Place, Tolerances};
+use super::{Fault, Location, Tolerances};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource, TableRoot};
 use crate::event::OutputRef;
 use crate::fingerprint::ArtifactHash;
@@ -45,15 +45,15 @@ pub(super) fn outputs(
         }
         let stored = StoredArtifacts(store.as_ref());
         let found = stored.artifact(was.hash).and_then(|root| artifact(&stored, &root, is, tolerances, &mut within));
-        let place = match found {
+        let location = match found {
             Ok(None) => continue,
-            Ok(Some(place)) => place,
+            Ok(Some(location)) => location,
             Err(error) => {
                 let error = PersistenceError::behind(error)?;
                 return Ok(Compared::Unreadable(format!("its recorded output cannot be read: {error}")));
             }
         };
-        let fault = Fault::Artifact { output: was.name.clone(), was: was.hash, is: now, place };
+        let fault = Fault::Artifact { output: was.name.clone(), was: was.hash, is: now, location };
         return Ok(Compared::Differs(fault));
     }
     Ok(Compared::Same { within })
@@ -76,8 +76,8 @@ fn artifact(
     is: &StepOutput,
     tolerances: &Tolerances,
     within: &mut BTreeMap<String, f64>,
-) -> Result<Option<Place>, ArtifactError> {
-    let whole = |field: &str, was: Value, is: Value| Some(Place { record: None, field: field.to_owned(), was, is });
+) -> Result<Option<Location>, ArtifactError> {
+    let whole = |field: &str, was: Value, is: Value| Some(Location { record: None, field: field.to_owned(), was, is });
     let now = &is.packed.root;
     if was.kind() != now.kind() {
         return Ok(whole("kind", was.kind().into(), now.kind().into()));
@@ -114,7 +114,7 @@ fn artifact(
                     let most = within.entry(field).or_insert(off);
                     *most = most.max(off);
                 }
-                _ => return Ok(Some(Place { record: Some(record), field, was, is })),
+                _ => return Ok(Some(Location { record: Some(record), field, was, is })),
             }
         }
         record += 1;

@@ -18,12 +18,12 @@ impl fmt::Display for Fault {
             }
             Self::Fails { error } => write!(f, "it succeeded in the run but now fails: {error}"),
             Self::Outputs { was, is } => write!(f, "outputs {} → {}", was.join(", "), is.join(", ")),
-            Self::Artifact { output, place, .. } => {
+            Self::Artifact { output, location, .. } => {
                 write!(f, "output {output}, ")?;
-                if let Some(record) = place.record {
+                if let Some(record) = location.record {
                     write!(f, "record {record}, ")?;
                 }
-                write!(f, "{}: {} → {}", place.field, place.was, place.is)
+                write!(f, "{}: {} → {}", location.field, location.was, location.is)
             }
         }
     }
@@ -92,14 +92,14 @@ impl Fault {
             }),
             Self::Fails { error } => json!({ "kind": "fails", "error": error }),
             Self::Outputs { was, is } => json!({ "kind": "outputs", "was": was, "is": is }),
-            Self::Artifact { output, was, is, place } => json!({
+            Self::Artifact { output, was, is, location } => json!({
                 "kind": "artifact",
                 "output": output,
                 "artifact": { "was": was, "is": is },
-                "record": place.record,
-                "field": place.field,
-                "was": place.was,
-                "is": place.is,
+                "record": location.record,
+                "field": location.field,
+                "was": location.was,
+                "is": location.is,
             }),
         };
         object["text"] = self.to_string().into();

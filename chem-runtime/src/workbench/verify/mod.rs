@@ -103,13 +103,13 @@ pub enum Fault {
         /// The artifact of the repeated step.
         is: ArtifactHash,
         /// The first difference.
-        place: Place,
+        location: Location,
     },
 }
 
 /// The location of the first difference between two artifacts, and the values there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct Location {
     /// The record, from 0; `None` if the artifact is not a table or differs as a whole.
     pub record: Option<usize>,
     /// The column, or the JSON path in the payload.

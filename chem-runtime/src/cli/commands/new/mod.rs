@@ -10,10 +10,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::{Subcommand, ValueEnum, ValueHint};
 use serde_json::json;
 
 use super::schema;
-use crate::cli::args::{Format, NewCommand, NewStep, Shared};
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, styled};
 use crate::manifest::yaml_text;
@@ -39,6 +42,46 @@ const PROJECT: &[(&str, &str)] = &[
     ("snapshots/flows/repeat.snap", include_str!("../../templates/project/repeat.snap")),
 ];
 
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum NewCommand {
+    /// Write flows/NAME.yaml, a flow that runs.
+    Flow {
+        /// The flow's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Write a step function with a unit test to src/steps.
+    Step {
+        /// The step type's name, such as `table.head`.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// What kind of step: what a flow begins with, what takes and gives, or what takes alone.
+        #[arg(long, value_enum, default_value_t = NewStep::Transform)]
+        kind: NewStep,
+    },
+    /// Make a crate with a step, a flow and a snapshot test in a new directory.
+    Project {
+        /// The crate's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Take chem-runtime from a directory, a repository (`https://host/chem.git#REVISION`) or a published version, and
+        /// not from what this program was built from.
+        #[arg(long, value_name = "SOURCE", value_hint = ValueHint::DirPath)]
+        runtime: Option<String>,
+    },
+}
+
+/// What `chem new step` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum NewStep {
+    /// Makes a table out of nothing but its parameters.
+    Source,
+    /// Takes a table and gives another.
+    Transform,
+    /// Takes a table and writes a file.
+    Sink,
+}
+
 pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitCode, Failure> {
     let (written, next) = match command {
         NewCommand::Flow { name } => flow(name)?,
@@ -50,7 +93,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitC
         Format::Human => {
             let lines: String = written.iter().map(|path| format!("wrote {}\n", path.display())).collect();
             output::print(&lines)?;
-            if !shared.quiet {
+            if let Some(next) = next.render(shared).filter(|_| !shared.quiet) {
                 output::say(&format!("{} {next}", styled(BOLD, "next:")));
             }
         }
@@ -59,7 +102,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitC
 }
 
 /// The paths written, and the suggested next command.
-type Written = (Vec<PathBuf>, String);
+type Written = (Vec<PathBuf>, Advice);
 
 fn flow(name: &str) -> Result<Written, Failure> {
     names::check_flow(name)?;
@@ -78,7 +121,7 @@ fn flow(name: &str) -> Result<Written, Failure> {
         write_new(schema, &schema::text()?)?;
         written.push(schema.to_owned());
     }
-    let next = format!("`chem run flows/{name}.yaml`");
+    let next = Advice::command(CommandName::Run, &[&format!("flows/{name}.yaml")]);
     Ok((written, next))
 }
 
@@ -105,7 +148,7 @@ fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
             "name it in your crate, with `pub mod {function};` in src/steps/mod.rs and `pub mod steps;` in src/lib.rs"
         )
     };
-    Ok((vec![path], next))
+    Ok((vec![path], next.into()))
 }
 
 fn project(name: &str, runtime: Option<&str>) -> Result<Written, Failure> {
@@ -126,8 +169,9 @@ fn project(name: &str, runtime: Option<&str>) -> Result<Written, Failure> {
         written,
         format!(
             "`cd {name}`, then `cargo test` and `cargo run -- run flows/repeat.yaml`; \
-         `cargo run -- schema --output schemas/flow.schema.json` lets editors complete its steps"
-        ),
+             `cargo run -- schema --output schemas/flow.schema.json` lets editors complete its steps"
+        )
+        .into(),
     ))
 }
 

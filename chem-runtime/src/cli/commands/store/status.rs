@@ -6,7 +6,8 @@ use anstyle::Style;
 use serde_json::{Value, json};
 
 use super::versions;
-use crate::cli::advice::advised;
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, DIM, Table};
@@ -26,7 +27,7 @@ pub(super) fn run(shared: &Shared, url: &StoreUrl, largest: Option<usize>) -> Re
     match shared.format {
         Format::Json => output::print_json(&json(url, &status, size.as_ref(), largest.as_ref()))?,
         Format::Human => {
-            output::print(&format!("{}\n{}\n", output::shown(&url.to_string()), output::shown(&status.to_string())))?;
+            output::print(&format!("{}\n{}\n", output::escape(&url.to_string()), output::escape(&status.to_string())))?;
             if let Some(size) = &size {
                 output::print(&format!("\n{}", size_text(size)))?;
             }
@@ -36,10 +37,8 @@ pub(super) fn run(shared: &Shared, url: &StoreUrl, largest: Option<usize>) -> Re
         }
     }
     if largest.is_none() && size.is_some_and(|size| size.runs > 0) {
-        let hint = "`chem store status --largest` reads the log and says which flows and runs take the most room";
-        if let Some(how) = advised(shared, hint) {
-            output::say(&how);
-        }
+        let largest = Advice::command(CommandName::Store, &[&"status", &"--largest"]);
+        output::advise(shared, &largest.then(" reads the whole log and lists the largest flows and runs"));
     }
     Ok(if status.obstacle.is_some() { Status::Store.into() } else { ExitCode::SUCCESS })
 }

@@ -1,0 +1,214 @@
+//! Makes failures from errors: the exit status of each, and the hint that helps against it.
+
+use std::io;
+
+use super::{Failure, Status};
+use crate::artifact::ArtifactError;
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
+use crate::cli::output::CannotPrint;
+use crate::engine::{CoreEngineError, GateError};
+use crate::event::FlowId;
+use crate::step::{DuplicateStepType, listed};
+use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, PersistenceError};
+use crate::workbench::{LookupError, RecordedRunError, WorkbenchError};
+
+/// Returns the hint for a damaged artifact.
+fn to_repair() -> Advice {
+    Advice::command(CommandName::Store, &[&"repair"]).then(" recomputes it if it can")
+}
+
+impl From<PersistenceError> for Failure {
+    fn from(error: PersistenceError) -> Self {
+        let failure = Self::new(Status::Store, &error);
+        match error {
+            PersistenceError::Absent { .. } => {
+                let run = Advice::command(CommandName::Run, &[&"MANIFEST"]);
+                failure.with_help(run.then(" creates it; `--store` names another"))
+            }
+            PersistenceError::Artifact(ArtifactError::Corrupt { .. }) => failure.with_help(to_repair()),
+            PersistenceError::NotInLog { .. } => failure.with_help(
+                Advice::text("start over with ")
+                    .then_command(CommandName::Log, &[&"--follow"])
+                    .then(", or continue from a cursor from before that moment"),
+            ),
+            _ => failure,
+        }
+    }
+}
+
+impl From<InvalidStoreUrl> for Failure {
+    fn from(error: InvalidStoreUrl) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<crate::flow::ReplayError> for Failure {
+    fn from(error: crate::flow::ReplayError) -> Self {
+        Self::new(Status::Store, &error)
+    }
+}
+
+impl From<ArtifactError> for Failure {
+    fn from(error: ArtifactError) -> Self {
+        let failure = Self::new(Status::Store, &error);
+        match error {
+            ArtifactError::Corrupt { .. } | ArtifactError::Missing { .. } => failure.with_help(to_repair()),
+            _ => failure,
+        }
+    }
+}
+
+impl From<crate::fingerprint::CanonicalError> for Failure {
+    fn from(error: crate::fingerprint::CanonicalError) -> Self {
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl From<WorkbenchError> for Failure {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::NoSuchStep { ref known, .. } | WorkbenchError::NoSuchColumn { ref known, .. } => {
+                let help = it_has(known);
+                Self::new(Status::Usage, &error).with_help(help)
+            }
+            WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
+            WorkbenchError::Cancelled => Self::new(Status::Interrupted, &error),
+            WorkbenchError::Store(error) => error.into(),
+            WorkbenchError::Replay(error) => error.into(),
+            WorkbenchError::Artifact(error) => error.into(),
+            WorkbenchError::Engine(CoreEngineError::Store(error)) => error.into(),
+            WorkbenchError::Engine(CoreEngineError::Interrupted { .. }) => {
+                Self { status: Status::Interrupted, ..Self::usage("interrupted") }
+            }
+            WorkbenchError::Engine(error) => Self::new(Status::Usage, &error),
+        }
+    }
+}
+
+/// Returns the hint that lists what there is, for a name that is not among it.
+fn it_has(known: &[String]) -> String {
+    if known.is_empty() {
+        return "it has none".to_owned();
+    }
+    format!("it has {}", listed(&known.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+impl From<LookupError> for Failure {
+    fn from(error: LookupError) -> Self {
+        let failure = Self::new(Status::Usage, &error);
+        match error {
+            LookupError::UnknownRun { .. } => failure.with_help(
+                Advice::command(CommandName::Ls, &[]).then(" lists the runs; `--store` names another store"),
+            ),
+            LookupError::UnknownArtifact { .. } => {
+                failure.with_help(Advice::command(CommandName::Show, &[&"ID"]).then(" lists the artifacts of a run"))
+            }
+            LookupError::AmbiguousRun { .. } => failure.with_help("type more of the id"),
+            LookupError::AmbiguousArtifact { .. } => failure.with_help("type more of the hash"),
+            LookupError::NoRuns => failure,
+            LookupError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RecordedRunError> for Failure {
+    fn from(error: RecordedRunError) -> Self {
+        const BY_STEP: &str = "set the parameter of a step instead: `--set STEP.PARAMETER=VALUE`";
+        let failure = Self { diagnostics: error.diagnostics().to_vec(), ..Self::new(Status::Usage, &error) };
+        match error {
+            RecordedRunError::UnknownStep { known, .. } => failure.with_help(it_has(&known)),
+            RecordedRunError::ManifestMissing | RecordedRunError::ManifestChanged { .. } => failure.with_help(BY_STEP),
+            RecordedRunError::Replay(error) => error.into(),
+            RecordedRunError::Store(error) => error.into(),
+            _ => failure,
+        }
+    }
+}
+
+impl From<DuplicateStepType> for Failure {
+    fn from(error: DuplicateStepType) -> Self {
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(Status::Usage, &error)
+    }
+}
+
+impl From<CannotPrint> for Failure {
+    fn from(CannotPrint(error): CannotPrint) -> Self {
+        Self { status: Status::Output, ..Self::usage(format!("cannot write to standard output: {error}")) }
+    }
+}
+
+impl Failure {
+    /// Returns the failure for a run that did not reach its end, other than because a step failed.
+    pub(in crate::cli) fn of_run(flow_id: FlowId, error: CoreEngineError) -> Self {
+        let show = Advice::command(CommandName::Show, &[&flow_id]);
+        match error {
+            CoreEngineError::Store(error) => {
+                let conflict = error.class() == ErrorClass::Conflict;
+                let held = matches!(error, PersistenceError::Held { .. });
+                let failure = Self::from(error);
+                let progress = Advice::command(CommandName::Log, &[&flow_id]).then(" shows its progress");
+                if held {
+                    failure.with_help(
+                        progress
+                            .then("; if the process is gone, for example with its container, ")
+                            .then_command(CommandName::Resume, &[&flow_id, &"--take-over"])
+                            .then(" takes the run over"),
+                    )
+                } else if conflict {
+                    failure.with_help(progress)
+                } else {
+                    failure.with_help(
+                        Advice::text("the recorded events are safe; once the store is available again, ")
+                            .then_command(CommandName::Resume, &[&flow_id])
+                            .then(" continues, unless nothing was recorded yet"),
+                    )
+                }
+            }
+            CoreEngineError::Load(error) => error.into(),
+            CoreEngineError::Interrupted { .. } => {
+                let mut failure = Self::new(Status::Interrupted, &error);
+                failure.message = "interrupted; every finished step is recorded".to_owned();
+                failure.with_help(Advice::command(CommandName::Resume, &[&flow_id]).then(" continues the run"))
+            }
+            CoreEngineError::Waiting { .. } => Self::new(Status::Waiting, &error),
+            CoreEngineError::Gate(GateError::Changed { .. }) => Self::new(Status::Waiting, &error)
+                .with_help(show.then(" shows the current inputs and fingerprint; then decide again")),
+            CoreEngineError::Gate(GateError::CannotStart { ref step, .. }) => {
+                let help = Advice::text("fix the cause and approve again, or ")
+                    .then_command(CommandName::Reject, &[&flow_id, step]);
+                Self::new(Status::Waiting, &error).with_help(help)
+            }
+            CoreEngineError::Gate(_) => {
+                Self::new(Status::Usage, &error).with_help(show.then(" shows what the run waits for"))
+            }
+            CoreEngineError::Branch(_) => {
+                Self::new(Status::Usage, &error).with_help(show.then(" shows the status of each step"))
+            }
+            CoreEngineError::NotFailed { .. } => {
+                Self::new(Status::Usage, &error).with_help(show.then(" shows its status"))
+            }
+            CoreEngineError::NoAttemptsLeft { .. } => Self::new(Status::Usage, &error)
+                .with_help("raise `attempts` in the manifest and run it again: it reuses the finished steps"),
+            CoreEngineError::FlowCompleted { .. }
+            | CoreEngineError::Definition(_)
+            | CoreEngineError::Canonical(_)
+            | CoreEngineError::Artifact(_) => Self::new(Status::Usage, &error),
+            CoreEngineError::FlowHasFailed { .. }
+            | CoreEngineError::StepFailed { .. }
+            | CoreEngineError::MissingInputs { .. } => Self::new(Status::RunFailed, &error),
+        }
+    }
+}
