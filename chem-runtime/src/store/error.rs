@@ -1,5 +1,6 @@
 //! Errors of a store, classified by how a caller can respond.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::follow::{Cursor, UnreadableEvent};
@@ -72,6 +73,9 @@ pub enum PersistenceError {
     /// The next event of the log cannot be read.
     #[error(transparent)]
     Unreadable(UnreadableEvent),
+    /// The next run of a list cannot be read.
+    #[error(transparent)]
+    UnreadableRun(UnreadableRun),
     /// A stored artifact is damaged.
     #[error(transparent)]
     Artifact(ArtifactError),
@@ -115,6 +119,41 @@ pub enum PersistenceError {
         /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// A run whose first or last event cannot be read, and where a list of runs continues after it.
+#[derive(Debug)]
+pub struct UnreadableRun {
+    seq: u64,
+    error: Box<PersistenceError>,
+}
+
+impl UnreadableRun {
+    pub(super) fn new(seq: u64, error: PersistenceError) -> Self {
+        Self { seq, error: Box::new(error) }
+    }
+
+    /// Returns the `seq` of the run's first event. A list that continues before it contains older runs only.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Returns why the run cannot be read.
+    pub fn error(&self) -> &PersistenceError {
+        &self.error
+    }
+}
+
+impl fmt::Display for UnreadableRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for UnreadableRun {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
 }
 
 fn by(holder: Option<&Holder>) -> String {
@@ -181,7 +220,11 @@ impl PersistenceError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Conflict { .. } | Self::Fenced { .. } | Self::Held { .. } => ErrorClass::Conflict,
-            Self::Artifact(_) | Self::Event { .. } | Self::Unreadable(_) | Self::Corrupt { .. } => ErrorClass::Corrupt,
+            Self::Artifact(_)
+            | Self::Event { .. }
+            | Self::Unreadable(_)
+            | Self::UnreadableRun(_)
+            | Self::Corrupt { .. } => ErrorClass::Corrupt,
             Self::Backend { transient: true, .. } => ErrorClass::Transient,
             Self::Refused { .. }
             | Self::RefusedArtifact { .. }

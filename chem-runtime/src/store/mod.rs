@@ -33,6 +33,7 @@ mod follow;
 mod lease;
 mod memory;
 mod opening;
+mod page;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod repository;
@@ -48,7 +49,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{ErrorClass, PersistenceError};
+pub use error::{ErrorClass, PersistenceError, UnreadableRun};
 pub use follow::{Cursor, Followed, Follower, InvalidCursor, RunFollower, UnreadableEvent};
 pub use lease::{Holder, Lease, Takeover, Writer};
 pub use memory::InMemoryEventStore;
@@ -152,7 +153,11 @@ pub trait EventStore: Send + Sync {
     ) -> Result<Vec<StoredResult>, PersistenceError>;
 
     /// Returns up to `limit` runs that match `filter`, newest first. With `before`, returns only runs whose first event
-    /// has a `seq` below it; pass that of a page's last run to get the next page.
+    /// has a `seq` below it; pass that of a page's last run to get the next page. An empty page is the end of the list.
+    ///
+    /// # Errors
+    /// Returns [`PersistenceError::UnreadableRun`] if the first or last event of the first run of the page cannot be read.
+    /// Runs before an unreadable one are returned first.
     fn find_runs(
         &self,
         filter: &RunFilter,
@@ -205,12 +210,11 @@ pub trait EventStore: Send + Sync {
         let mut flows: Vec<FlowSummary> = Vec::new();
         loop {
             let page = self.find_runs(&all, flows.last().map(|oldest| oldest.first.seq), PAGE)?;
-            let last = page.len() < PAGE;
-            flows.extend(page);
-            if last {
+            if page.is_empty() {
                 flows.reverse();
                 return Ok(flows);
             }
+            flows.extend(page);
         }
     }
 

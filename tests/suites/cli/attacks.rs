@@ -190,6 +190,45 @@ fn an_unreadable_event_is_named_and_passed_over() {
     assert!(told.stderr.contains("skipped: event 2 of run"), "{told:?}");
 }
 
+#[test]
+fn a_run_that_cannot_be_read_does_not_hide_the_others() {
+    let place = place();
+    for _ in 0..3 {
+        place.chem(&["run", "f.yaml", "-q", "--no-cache"]).expect(0);
+    }
+    let list = |arguments: &[&str], status: i32| {
+        let told = place.chem(&[&["ls", "--format", "json"], arguments].concat()).expect(status);
+        let ids =
+            told.json().as_array().unwrap().iter().map(|run| run["flow_id"].as_str().unwrap().to_owned()).collect();
+        (ids, told.stderr)
+    };
+    let (all, said): (Vec<String>, _) = list(&[], 0);
+    assert_eq!((all.len(), said.as_str()), (4, ""));
+    let spoil = |run: &str, which: &str| {
+        by_force(
+            &place,
+            &format!("UPDATE event_log SET payload = '{{}}' WHERE flow_id = '{run}' AND position = ({which})"),
+        );
+    };
+    spoil(&all[1], "0");
+    spoil(&all[2], "SELECT max(position) FROM event_log WHERE flow_id = event_log.flow_id");
+    spoil(&all[3], "1");
+    for arguments in [&[][..], &["--all"], &["--limit", "2"], &["--status", "completed"]] {
+        let (read, said) = list(arguments, 3);
+        assert_eq!(read, [all[0].clone(), all[3].clone()], "{arguments:?}: {said}");
+        for run in [&all[1], &all[2]] {
+            assert_eq!(said.matches(run.as_str()).count(), 1, "{arguments:?}: {said}");
+        }
+        assert!(said.contains("`chem store check --deep`"), "{said}");
+    }
+    // Whether a run is a branch is in its second event.
+    let (read, said) = list(&["--tree"], 3);
+    assert_eq!(read, [all[0].clone(), all[3].clone()], "{said}");
+    assert!(said.contains(&format!("event 1 of run {}", all[3])), "{said}");
+    let told = place.chem(&["ls"]).expect(3);
+    assert!(told.stdout.contains(&all[0]) && told.stdout.contains(&all[3]), "{told:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_store_that_was_deleted_during_a_run_is_noticed() {

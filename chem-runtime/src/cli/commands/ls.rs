@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, DIM, Table};
 use crate::cli::runs;
 use crate::event::{BranchCreated, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::report::summary_json;
-use crate::store::{EventStore, FlowSummary, Holder, OpenMode, RunFilter};
+use crate::store::{ErrorClass, EventStore, FlowSummary, Holder, OpenMode, PersistenceError, RunFilter};
 
 /// The maximum number of runs to fetch at once.
 const PAGE: usize = 1_000;
@@ -105,9 +105,9 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let (mut rows, older) = listed(store.as_ref(), args, shared.format)?;
+    let Listing { mut rows, older, mut unreadable } = list(store.as_ref(), args, shared.format)?;
     if args.tree {
-        rows = families(store.as_ref(), rows)?;
+        rows = families(store.as_ref(), rows, &mut unreadable)?;
     }
     let oldest = rows.iter().min_by_key(|row| row.began_with).map(|row| row.flow_id);
     if shared.format == Format::Json {
@@ -129,11 +129,28 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
             args.limit
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    for error in &unreadable {
+        output::print_error(&error.with_causes(), &[], None);
+    }
+    if unreadable.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let check = Advice::command(CommandName::Store, &[&"check", &"--deep"]);
+    output::advise(shared, &check.then(" reports all damage to the store"));
+    Ok(Status::Store.into())
 }
 
-/// Returns the requested runs, oldest first, and whether there are older ones.
-fn listed(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<(Vec<Row>, bool), Failure> {
+/// The runs to list.
+struct Listing {
+    /// The runs, oldest first.
+    rows: Vec<Row>,
+    /// Whether older runs match.
+    older: bool,
+    /// Why other runs that may match cannot be read.
+    unreadable: Vec<PersistenceError>,
+}
+
+fn list(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<Listing, Failure> {
     let filter = RunFilter {
         flow: args.flow.clone(),
         status: args.status.map(ListedStatus::in_log),
@@ -147,27 +164,32 @@ fn listed(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<(Vec<
         Some(id) => Some(runs::first_event(store, id)?.seq),
         None => None,
     };
-    let mut rows = Vec::new();
-    loop {
-        let page = store.find_runs(&filter, before, page_size)?;
-        let last = page.len() < page_size;
-        before = page.last().map(|flow| flow.first.seq);
+    let mut listing = Listing { rows: Vec::new(), older: false, unreadable: Vec::new() };
+    'pages: loop {
+        let page = match store.find_runs(&filter, before, page_size) {
+            Err(PersistenceError::UnreadableRun(run)) => {
+                before = Some(run.seq());
+                listing.unreadable.push(PersistenceError::UnreadableRun(run));
+                continue;
+            }
+            page => page?,
+        };
+        let Some(oldest) = page.last() else { break };
+        before = Some(oldest.first.seq);
         for flow in page {
             let holder = runs::at_work(store, flow.flow_id(), flow.status())?;
             if args.status.is_some_and(|status| !status.is_of(holder.is_some())) {
                 continue;
             }
-            if rows.len() == limit {
-                rows.reverse();
-                return Ok((rows, true));
+            if listing.rows.len() == limit {
+                listing.older = true;
+                break 'pages;
             }
-            rows.push(Row::new(&flow, holder));
-        }
-        if last {
-            rows.reverse();
-            return Ok((rows, false));
+            listing.rows.push(Row::new(&flow, holder));
         }
     }
+    listing.rows.reverse();
+    Ok(listing)
 }
 
 fn table(rows: &[Row]) -> String {
@@ -235,12 +257,23 @@ impl Row {
     }
 }
 
-/// Orders the runs so that each branch follows the run it comes from.
-fn families(store: &dyn EventStore, listed: Vec<Row>) -> Result<Vec<Row>, Failure> {
+/// Orders the runs so that each branch follows the run it comes from. A run whose origin cannot be read counts as no branch.
+fn families(
+    store: &dyn EventStore,
+    listed: Vec<Row>,
+    unreadable: &mut Vec<PersistenceError>,
+) -> Result<Vec<Row>, Failure> {
     let mut branches: HashMap<FlowId, Vec<Row>> = HashMap::new();
     let mut roots = Vec::new();
     for mut row in listed {
-        row.branch = store.read_event(row.flow_id, 1)?.and_then(|event| match event.kind {
+        let second = match store.read_event(row.flow_id, 1) {
+            Err(error) if error.class() == ErrorClass::Corrupt => {
+                unreadable.push(error);
+                None
+            }
+            second => second?,
+        };
+        row.branch = second.and_then(|event| match event.kind {
             FlowEventKind::BranchCreated(branch) => Some(branch),
             _ => None,
         });

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Fault;
@@ -10,6 +9,7 @@ use super::rows::{event, signed, status_of_last};
 use super::session::Session;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
+use crate::store::page::add_to_page;
 use crate::store::{FlowSummary, RunFilter};
 
 /// The condition for the runs of all flows, which uses the index of first events.
@@ -96,14 +96,18 @@ pub(super) fn listed(
     let [since, until] = [filter.since, filter.until].map(|moment| moment.map(|moment| moment.to_string()));
     let status = filter.status.map(FlowStatus::name);
     let rows = session.query(&statement, &[&before, &filter.flow, &since, &until, &status, &limit, &filter.letters])?;
-    let summary = |row: &Row| {
-        let (first, last) = (event(row, 0)?, event(row, 6)?);
+    let mut summaries = Vec::new();
+    for row in &rows {
         let letter = |event_type: &str| FlowEventKind::letter_of(event_type).unwrap_or('?');
         let event_types: Option<&str> = row.try_get(12)?;
         let event_variants = event_types.map(|event_types| event_types.split(' ').map(letter).collect());
-        Ok(FlowSummary { first, last, event_variants })
-    };
-    rows.iter().map(summary).collect()
+        let seq: i64 = row.try_get(0)?;
+        let run = event(row, 0).and_then(|first| Ok(FlowSummary { first, last: event(row, 6)?, event_variants }));
+        if !add_to_page(&mut summaries, run, seq.unsigned_abs())? {
+            break;
+        }
+    }
+    Ok(summaries)
 }
 
 /// Returns the runs whose ids are in `range`, including both ends.

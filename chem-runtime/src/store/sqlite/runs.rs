@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 use super::rows::{StoredEvent, signed, status_of_last};
 use crate::event::{FlowEvent, FlowEventKind};
 use crate::flow::FlowStatus;
+use crate::store::page::add_to_page;
 use crate::store::{FlowSummary, PersistenceError, RunFilter};
 
 /// Selects all runs, through the index of first events.
@@ -86,12 +87,16 @@ pub(super) fn listed(
         .map_err(&failed)?;
     let mut summaries = Vec::new();
     while let Some(row) = rows.next().map_err(&failed)? {
-        let first = StoredEvent::read(row, 0).map_err(&failed)?.decode()?;
-        let last = StoredEvent::read(row, 6).map_err(&failed)?.decode()?;
+        let first = StoredEvent::read(row, 0).map_err(&failed)?;
+        let last = StoredEvent::read(row, 6).map_err(&failed)?;
         let event_types: Option<String> = row.get(12).map_err(&failed)?;
         let letter = |event_type: &str| FlowEventKind::letter_of(event_type).unwrap_or('?');
         let event_variants = event_types.map(|event_types| event_types.split(' ').map(letter).collect());
-        summaries.push(FlowSummary { first, last, event_variants });
+        let seq = first.seq();
+        let run = first.decode().and_then(|first| Ok(FlowSummary { first, last: last.decode()?, event_variants }));
+        if !add_to_page(&mut summaries, run, seq)? {
+            break;
+        }
     }
     Ok(summaries)
 }

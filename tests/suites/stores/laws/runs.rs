@@ -2,7 +2,7 @@
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::flow::FlowStatus;
-use chem_runtime::store::{EventStore as _, FlowSummary, RunFilter};
+use chem_runtime::store::{EventStore as _, FlowSummary, PersistenceError, RunFilter};
 use chem_tests::events::{hash, numbered, one_of_each, signal};
 use chem_tests::stores::{Backend, Tampering};
 
@@ -181,23 +181,27 @@ pub(super) fn a_page_of_runs_reads_no_run_that_is_not_on_it(backend: &dyn Backen
         run
     };
     let runs: Vec<FlowId> = (0..6).map(|number| begin(["leads", "drugs"][number % 2])).collect();
-    // An unreadable run fails every page that contains it, and no other page.
+    // An unreadable run ends the page before it, and fails the page that begins with it, which says where to continue.
     if !backend.by_force(Tampering::Event { flow_id: runs[2], position: 1, payload: "{}" }) {
         return;
     }
     let page = |filter: &RunFilter, before, limit| {
         let page = store.find_runs(filter, before, limit)?;
-        Ok::<_, chem_runtime::store::PersistenceError>(page.iter().map(FlowSummary::flow_id).collect::<Vec<_>>())
+        Ok::<_, PersistenceError>(page.iter().map(FlowSummary::flow_id).collect::<Vec<_>>())
     };
     let all = RunFilter::default();
     assert_eq!(page(&all, None, 3).unwrap(), [runs[5], runs[4], runs[3]]);
-    assert!(page(&all, None, 4).is_err());
-    let after = store.read_event(runs[2], 0).unwrap().unwrap().seq;
-    assert_eq!(page(&all, Some(after), 9).unwrap(), [runs[1], runs[0]]);
+    assert_eq!(page(&all, None, 9).unwrap(), [runs[5], runs[4], runs[3]]);
+    let seq = |run: FlowId| store.read_event(run, 0).unwrap().unwrap().seq;
+    let Err(PersistenceError::UnreadableRun(unreadable)) = page(&all, Some(seq(runs[3])), 9) else { panic!() };
+    assert_eq!(unreadable.seq(), seq(runs[2]));
+    assert!(unreadable.to_string().contains(&format!("event 1 of run {}", runs[2])), "{unreadable}");
+    assert_eq!(page(&all, Some(unreadable.seq()), 9).unwrap(), [runs[1], runs[0]]);
     let of = |flow: &str| RunFilter { flow: Some(flow.into()), ..RunFilter::default() };
     assert_eq!(page(&of("drugs"), None, 9).unwrap(), [runs[5], runs[3], runs[1]]);
     assert_eq!(page(&of("leads"), None, 1).unwrap(), [runs[4]]);
-    assert!(page(&of("leads"), None, 2).is_err());
+    assert_eq!(page(&of("leads"), None, 9).unwrap(), [runs[4]]);
+    assert!(page(&of("leads"), Some(seq(runs[4])), 2).is_err());
     let failed = RunFilter { status: Some(FlowStatus::Failed), ..RunFilter::default() };
     assert_eq!(page(&failed, None, 9).unwrap(), []);
 }
