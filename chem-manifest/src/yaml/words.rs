@@ -73,7 +73,7 @@ pub(super) fn diagnose(source: &Source, start: usize, info: &str, bracket: Optio
         }
         _ if begins_line => syntax(
             "the indentation of this line matches nothing above it",
-            "indent it like the keys, or the `- `, that it belongs with",
+            "indent it like the keys or list items that it belongs to",
         ),
         _ => Diagnostic::new(&rules::SYNTAX, format!("invalid YAML: {info}"), source, at(start)),
     }

@@ -12,13 +12,15 @@ use crate::store::{InvalidStoreUrl, StoreUrl};
 
 /// Run reproducible chemistry flows.
 ///
-/// A flow is a YAML manifest: which steps, in which order, with which parameters. A run is recorded event by event in an
-/// append-only log, by default in `.chem/store.db`, so that it can be resumed, shown and compared.
+/// A flow is a YAML manifest: which steps, in which order, with which parameters. Every event of a run is recorded in an
+/// append-only log, by default in `.chem/store.db`, so that the run can be resumed, inspected and compared.
 #[derive(Debug, Parser)]
 #[command(name = "chem", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 good, 1 the run failed or a difference was found, 2 wrong usage or a manifest \
-with errors, 3 the store cannot be used, 4 the run waits for a person, 5 standard output \
-cannot be written to, 130 interrupted.")]
+#[command(
+    after_help = "Exit status: 0 success, 1 a run failed or a difference was found, 2 wrong usage or a manifest \
+with errors, 3 the store cannot be used, 4 a run waits for a person, 5 standard output \
+cannot be written to, 130 interrupted."
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub shared: Shared,
@@ -32,11 +34,11 @@ const GLOBAL: &str = "Global options";
 /// The options that every command takes.
 #[derive(Debug, Args)]
 pub(super) struct Shared {
-    /// Where the log lives: `sqlite:PATH`, `postgres://…` or `memory:`. Without it CHEM_STORE, then DATABASE_URL, then
+    /// The store: `sqlite:PATH`, `postgres://…` or `memory:`. Defaults to CHEM_STORE, then DATABASE_URL, then
     /// `sqlite:.chem/store.db`.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "URL")]
     pub store: Option<String>,
-    /// How results are printed.
+    /// The output format.
     #[arg(long = "format", global = true, help_heading = GLOBAL, value_name = "FORMAT")]
     #[arg(value_enum, default_value_t = TypedFormat::Human)]
     typed_format: TypedFormat,
@@ -46,19 +48,19 @@ pub(super) struct Shared {
     /// The language of the graph that `plan` prints, if it prints one.
     #[arg(skip)]
     pub drawing: Option<Drawing>,
-    /// Say nothing but results and errors.
+    /// Print only results and errors.
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
-    /// Say more; twice for still more.
+    /// Print more messages; repeat for even more.
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     #[arg(action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Read and write nothing outside of the manifest's folder, or of FOLDER, wherever links lead, and start no programs:
-    /// for a manifest that you do not trust.
+    /// Read and write only inside the manifest's folder, or inside FOLDER, and start no programs. For manifests that you do
+    /// not trust.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FOLDER", env = "CHEM_CONFINED")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = MANIFEST_FOLDER)]
     confined: Option<String>,
-    /// Let a confined run start the programs that the manifest names.
+    /// Allow a confined run to start the programs that the manifest names.
     #[arg(long, global = true, help_heading = GLOBAL)]
     allow_programs: bool,
 }
@@ -91,9 +93,9 @@ impl Shared {
 /// The values of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TypedFormat {
-    /// For people.
+    /// Text for people.
     Human,
-    /// For scripts: stdout holds JSON and nothing else.
+    /// JSON for scripts; stdout gets nothing else.
     Json,
     /// A graph for Graphviz.
     #[value(hide = true)]
@@ -123,7 +125,7 @@ pub(super) enum Drawing {
 /// A run of the store.
 #[derive(Debug, Args)]
 pub(super) struct NamedRun {
-    /// The run: its id, the beginning of it, or `@last` for the newest.
+    /// The run: its id, the beginning of its id, or `@last` for the newest run.
     #[arg(value_name = "ID")]
     pub id: String,
 }
@@ -131,7 +133,7 @@ pub(super) struct NamedRun {
 /// The manifest of a run, if it has moved.
 #[derive(Debug, Args)]
 pub(super) struct MovedManifest {
-    /// The run's manifest, where it is no longer where it was.
+    /// The current path of the run's manifest, if it has moved.
     #[arg(id = "manifest", long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub path: Option<PathBuf>,
 }
@@ -139,7 +141,7 @@ pub(super) struct MovedManifest {
 /// Which stored results are reused.
 #[derive(Debug, Args)]
 pub(super) struct Reuse {
-    /// Reuse no stored result.
+    /// Reuse no stored results.
     #[arg(long)]
     pub no_cache: bool,
     /// Reuse no stored result for this step. Can be given several times.
@@ -150,7 +152,7 @@ pub(super) struct Reuse {
 /// Values for parameters of the flow.
 #[derive(Debug, Default, Args)]
 pub(super) struct Overrides {
-    /// Give one of the flow's params another value. Can be given several times; of two for one param the last counts.
+    /// Set a flow parameter. Can be given several times; the last value for a parameter counts.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 }

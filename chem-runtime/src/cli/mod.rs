@@ -21,10 +21,10 @@
 //!
 //! 1. `commands/NAME.rs` has the arguments, a struct that derives `clap::Args`, and the function `run`.
 //! 2. `commands/mod.rs` gets a `mod` line.
-//! 3. This file gets a row in the table: help, arguments, function, and whether the command needs a store and is confinable.
-//! 4. `README.md` gets a row in the table of commands.
+//! 3. This file gets a row in the table: help, arguments, function, and whether the command needs a store and can be confined.
+//! 4. `README.md` names the command, with what it does.
 //!
-//! A test in `tests/suites/cli` fails until the README names the command, and pins its help (`INSTA_UPDATE=always`).
+//! A test in `tests/suites/cli` compares the README with the table and pins the help.
 
 mod advice;
 mod args;
@@ -48,56 +48,60 @@ use std::process::ExitCode;
 
 use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
+use commands::{
+    answer, artifact, branch, check, completions, diff, log, ls, manifest, new, plan, resume, retry, run, schema, show,
+    steps, store, verify, why,
+};
 use exit::Failure;
 
 use crate::step::limits;
 
 commands! {
-    /// Find every problem of manifests without running anything.
-    Check(commands::check::CheckArgs) => commands::check::run, store: false, confinable: false;
-    /// Check a manifest and run it. A step whose result is in the store is not run again.
-    Run(commands::run::RunArgs) => commands::run::run, store: true, confinable: true;
-    /// Say what running a manifest would do, step by step, and why. Runs and writes nothing.
-    Plan(commands::run::RunArgs) => commands::plan::run, store: true, confinable: true;
-    /// Say why a step of a run ran: what differs from an earlier run.
-    Why(commands::why::WhyArgs) => commands::why::run, store: true, confinable: false;
-    /// Compare two runs, or a run and a manifest. Status 1 if there is a difference.
-    Diff(commands::diff::DiffArgs) => commands::diff::run, store: true, confinable: true;
-    /// Run the steps of a stored run again and compare all that they put out. Status 1 unless every step has finished and
-    /// everything is as it was.
-    Verify(commands::verify::VerifyArgs) => commands::verify::run, store: true, confinable: true;
-    /// Go on with a run that was interrupted.
-    Resume(commands::resume::ResumeArgs) => commands::resume::run, store: true, confinable: true;
-    /// Try the step again at which a run has failed, and go on.
-    Retry(commands::retry::RetryArgs) => commands::retry::run, store: true, confinable: true;
-    /// Let a step start at which a run waits for a decision, and go on.
-    Approve(commands::answer::ApproveArgs) => commands::answer::approve, store: true, confinable: true;
-    /// Fail a run at the step at which it waits for a decision.
-    Reject(commands::answer::AnswerArgs) => commands::answer::reject, store: true, confinable: false;
-    /// Start a new run from one of the steps of a run, sharing the finished steps before it.
-    Branch(commands::branch::BranchArgs) => commands::branch::run, store: true, confinable: true;
-    /// List the runs in the store, the newest of them, the oldest of these first.
-    Ls(commands::ls::LsArgs) => commands::ls::run, store: true, confinable: false;
+    /// Check manifests and report every problem, without running anything.
+    Check(check::CheckArgs) => check::run, store: false, confinable: false;
+    /// Check a manifest and run it. Reuses results that are already in the store.
+    Run(run::RunArgs) => run::run, store: true, confinable: true;
+    /// Show what running a manifest would do, step by step, and why. Runs and writes nothing.
+    Plan(run::RunArgs) => plan::run, store: true, confinable: true;
+    /// Explain why a step of a run ran: what differs from an earlier run.
+    Why(why::WhyArgs) => why::run, store: true, confinable: false;
+    /// Compare two runs, or a run and a manifest. Exits with status 1 if they differ.
+    Diff(diff::DiffArgs) => diff::run, store: true, confinable: true;
+    /// Run the steps of a stored run again and compare all their outputs. Exits with status 1 unless every step had finished
+    /// and every output is the same.
+    Verify(verify::VerifyArgs) => verify::run, store: true, confinable: true;
+    /// Continue an interrupted run.
+    Resume(resume::ResumeArgs) => resume::run, store: true, confinable: true;
+    /// Retry the failed step of a run, and continue from there.
+    Retry(retry::RetryArgs) => retry::run, store: true, confinable: true;
+    /// Approve a step that waits for a decision, and continue the run.
+    Approve(answer::ApproveArgs) => answer::approve, store: true, confinable: true;
+    /// Reject a step that waits for a decision, which fails the run.
+    Reject(answer::AnswerArgs) => answer::reject, store: true, confinable: false;
+    /// Start a new run from a step of another run, sharing the finished steps before it.
+    Branch(branch::BranchArgs) => branch::run, store: true, confinable: true;
+    /// List the newest runs of the store, oldest first.
+    Ls(ls::LsArgs) => ls::run, store: true, confinable: false;
     /// Show a run: its steps, their fingerprints and outputs.
-    Show(commands::show::ShowArgs) => commands::show::run, store: true, confinable: false;
-    /// Print the manifest by which a run can be repeated, from what the log has of it.
-    Manifest(commands::manifest::ManifestArgs) => commands::manifest::run, store: true, confinable: false;
-    /// Print the events of a run, or follow those of all runs.
-    Log(commands::log::LogArgs) => commands::log::run, store: true, confinable: false;
-    /// Print an artifact.
-    Artifact(commands::artifact::ArtifactArgs) => commands::artifact::run, store: true, confinable: false;
-    /// List the step types of this program, or explain one.
-    Steps(commands::steps::StepsArgs) => commands::steps::run, store: false, confinable: false;
-    /// Print the JSON Schema of manifests, from which editors complete step types and parameters.
-    Schema(commands::schema::SchemaArgs) => commands::schema::run, store: false, confinable: false;
-    /// Look after the store.
+    Show(show::ShowArgs) => show::run, store: true, confinable: false;
+    /// Print a manifest that repeats a run, from its log alone.
+    Manifest(manifest::ManifestArgs) => manifest::run, store: true, confinable: false;
+    /// Print the events of a run, or follow the events of all runs.
+    Log(log::LogArgs) => log::run, store: true, confinable: false;
+    /// Print an artifact, such as an output of a step.
+    Artifact(artifact::ArtifactArgs) => artifact::run, store: true, confinable: false;
+    /// List the step types of this program, or document one.
+    Steps(steps::StepsArgs) => steps::run, store: false, confinable: false;
+    /// Print the JSON Schema of manifests, with which editors complete step types and parameters.
+    Schema(schema::SchemaArgs) => schema::run, store: false, confinable: false;
+    /// Inspect and maintain the store.
     #[command(subcommand)]
-    Store(commands::store::StoreCommand) => commands::store::run, store: true, confinable: false;
-    /// Write a flow, a step or a project to begin with.
+    Store(store::StoreCommand) => store::run, store: true, confinable: false;
+    /// Create a flow, a step or a project to start from.
     #[command(subcommand)]
-    New(commands::new::NewCommand) => commands::new::run, store: false, confinable: false;
-    /// Print the completion script of a shell.
-    Completions(commands::completions::CompletionsArgs) => commands::completions::run, store: false, confinable: false;
+    New(new::NewCommand) => new::run, store: false, confinable: false;
+    /// Print the completion script for a shell.
+    Completions(completions::CompletionsArgs) => completions::run, store: false, confinable: false;
 }
 
 impl CommandName {

@@ -20,7 +20,7 @@ pub(super) fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
     }));
     catch_unwind(AssertUnwindSafe(program)).unwrap_or_else(|_| {
         let what = LATEST.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-        let help = "what was recorded is safe; please report this with the command that led to it";
+        let help = "the recorded events are safe; please report this with the command that caused it";
         output::print_error("this is a bug in the program", &[what], Some(help));
         ExitCode::from(101)
     })

@@ -76,7 +76,7 @@ impl Progress for Watcher {
 impl Observer for Watcher {
     fn step_starts(&self, instance: &FlowInstance, started: &StepStarted, resumed: bool) {
         let (number, count) = (started.step_index + 1, instance.steps().len());
-        let again = if resumed { ", which was interrupted" } else { "" };
+        let again = if resumed { ", resumed" } else { "" };
         match self.mode {
             Mode::Quiet => {}
             Mode::Lines => {

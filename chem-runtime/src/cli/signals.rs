@@ -43,7 +43,7 @@ fn on_each(stop: impl Fn() + Clone + Send + Sync + 'static) -> Result<(), String
 pub(super) fn survive_file_size_limits() {
     let heeded = std::sync::Arc::default();
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heeded) {
-        tracing::warn!(%error, "a file that grows beyond the size that is allowed will end the program at once");
+        tracing::warn!(%error, "a file that exceeds the size limit will end the program at once");
     }
 }
 

@@ -43,7 +43,7 @@ pub enum CoreEngineError {
         flow_id: FlowId,
     },
     /// The failed step has used up its attempts.
-    #[error("step `{step}` has had the {allowed} attempts that its `retry:` allows")]
+    #[error("step `{step}` has used the {allowed} attempts that its `retry:` allows")]
     NoAttemptsLeft {
         /// The run of the step.
         flow_id: FlowId,
@@ -69,7 +69,7 @@ pub enum CoreEngineError {
     #[error(transparent)]
     Gate(#[from] GateError),
     /// A finished step lacks an output that a later step takes.
-    #[error("step `{step}` cannot start: nothing came out of `{from}` for its input `{port}`")]
+    #[error("step `{step}` cannot start: `{from}` has no output for its input `{port}`")]
     MissingInputs {
         /// The run of the step.
         flow_id: FlowId,
@@ -96,7 +96,7 @@ pub enum CoreEngineError {
     #[error(transparent)]
     Store(#[from] PersistenceError),
     /// An event has no canonical form, so it cannot be recorded.
-    #[error("what is to be recorded has no canonical form")]
+    #[error("an event has no canonical form, so it cannot be recorded")]
     Canonical(#[from] crate::fingerprint::CanonicalError),
     /// A history cannot be packed as an artifact.
     #[error(transparent)]
@@ -113,7 +113,7 @@ pub enum BranchError {
         step: String,
     },
     /// A shared step, or the step to branch from, has not finished.
-    #[error("step `{step}` of run {parent} is {}, and has to be finished", .status.name())]
+    #[error("step `{step}` of run {parent} is {}, but must have finished", .status.name())]
     NotFinished {
         /// The run to branch from.
         parent: FlowId,
@@ -123,7 +123,7 @@ pub enum BranchError {
         status: StepStatus,
     },
     /// A shared step differs in the branch.
-    #[error("the steps before `{from}` would be shared, and one of them differs: {change}")]
+    #[error("a branch from `{from}` shares the steps before it, but one of them differs: {change}")]
     SharedStepChanged {
         /// The id of the step to branch from.
         from: String,
@@ -144,13 +144,13 @@ pub enum GateError {
         step: String,
     },
     /// The fingerprint of the step is not the one that the person saw. The log holds the current question.
-    #[error("what there is to decide on at step `{step}` has changed since it was shown; look at it again")]
+    #[error("the fingerprint of step `{step}` has changed since it was shown")]
     Changed {
         /// The step that the answer was for.
         step: String,
     },
     /// The step could not start at present, so it cannot be approved.
-    #[error("step `{step}` could not start as things are, and is not approved: {reason}")]
+    #[error("step `{step}` cannot start, so it was not approved: {reason}")]
     CannotStart {
         /// The step that the answer was for.
         step: String,

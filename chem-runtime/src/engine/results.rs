@@ -52,7 +52,7 @@ impl fmt::Display for Unbelievable {
         let EventAddress { flow_id, position } = self.source;
         write!(
             f,
-            "event {position} of run {flow_id} claims its result, and is not what that run came to: {}",
+            "event {position} of run {flow_id} claims its result, but that run does not confirm it: {}",
             self.reason
         )
     }

@@ -202,9 +202,9 @@ impl fmt::Display for RunsBecause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NothingIsReused => f.write_str("nothing is reused"),
-            Self::Refreshed => f.write_str("to be run again"),
+            Self::Refreshed => f.write_str("the caller asked to run it again"),
             Self::NotReusable => f.write_str("a step of this type is always run"),
-            Self::LeavesNothing => f.write_str("a sink that puts nothing out is always run"),
+            Self::LeavesNothing => f.write_str("a sink without outputs is always run"),
             Self::NoResult => f.write_str("no run has finished it"),
             Self::FileMissing { path } => write!(f, "output file `{path}` is missing"),
             Self::FileChanged { path } => write!(f, "output file `{path}` was changed"),

@@ -25,7 +25,7 @@ pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findi
             if let Err(error) = check_schema(schema) {
                 let help = match &error {
                     AnswerError::NotBuilt => "without `schema`, a gate asks for an approval without data",
-                    _ => "it is a JSON Schema of an object whose members are parameters of the step",
+                    _ => "expected a JSON Schema of an object whose members are parameters of the step",
                 };
                 findings.add(Diagnostic::new(&rules::GATE_SCHEMA, error.to_string(), source, *at).with_help(help));
             }

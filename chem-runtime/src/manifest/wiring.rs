@@ -102,7 +102,7 @@ impl Reporter<'_> {
     fn first_not_source(&mut self, registry: &Registry) {
         let Some(first) = self.specs.first().copied().flatten() else { return };
         let is_source = |spec: &Option<&StepSpec>| spec.is_some_and(|spec| spec.kind == StepKind::Source);
-        let message = format!("a flow begins with a source, and `{}` is a {}", first.name, first.kind.name());
+        let message = format!("a flow must begin with a source, but `{}` is a {}", first.name, first.kind.name());
         let mut diagnostic = Diagnostic::new(&rules::FIRST_NOT_SOURCE, message, self.source, self.uses(0));
         match self.specs.iter().position(is_source) {
             Some(later) => {
@@ -122,7 +122,7 @@ impl Reporter<'_> {
     }
 
     fn source_after_first(&mut self, step: usize) {
-        let message = "a source follows the first step".to_owned();
+        let message = "only the first step of a flow can be a source".to_owned();
         self.findings.add(
             Diagnostic::new(&rules::SOURCE_AFTER_FIRST, message, self.source, self.uses(step))
                 .with_label("takes no input")
@@ -132,7 +132,7 @@ impl Reporter<'_> {
     }
 
     fn wired_to_sink(&mut self, at: Span, sink: usize) {
-        let message = format!("{} is a sink: it hands nothing on", self.name(sink));
+        let message = format!("{} is a sink, which has no output", self.name(sink));
         let diagnostic = Diagnostic::new(&rules::WIRED_TO_SINK, message, self.source, at);
         let diagnostic = diagnostic.with_secondary(self.source, self.uses(sink), "a sink");
         self.findings.add(diagnostic.with_help("take the output of the step before it"));
@@ -141,10 +141,10 @@ impl Reporter<'_> {
     /// Reports a port that nothing feeds. `sink` is the previous step, if that would have to feed it.
     fn open_port(&mut self, step: usize, port: &PortSpec, sink: Option<usize>) {
         let Some(spec) = self.specs[step] else { return };
-        let message = format!("nothing feeds the input `{}` of `{}`", port.name, spec.name);
+        let message = format!("the input `{}` of `{}` is not wired", port.name, spec.name);
         let mut diagnostic = Diagnostic::new(&rules::OPEN_PORT, message, self.source, self.uses(step));
         if let Some(sink) = sink {
-            let label = "the step before is a sink: it hands nothing on";
+            let label = "the step before is a sink, which has no output";
             diagnostic = diagnostic.with_secondary(self.source, self.uses(sink), label);
         }
         let help = format!("add `inputs: {{ {}: … }}` with the step that it takes", port.name);
@@ -156,10 +156,11 @@ impl Reporter<'_> {
             MAIN_OUTPUT => self.name(from),
             other => format!("the output `{other}` of {}", self.name(from)),
         };
-        let message = format!("the input `{}` takes `{}`, and {taken} gives `{}`", port.name, port.kind, output.kind);
+        let message =
+            format!("the input `{}` expects `{}`, found `{}` from {taken}", port.name, port.kind, output.kind);
         let mut diagnostic = Diagnostic::new(&rules::WRONG_KIND, message, self.source, at)
-            .with_label(format!("takes `{}`", port.kind))
-            .with_secondary(self.source, self.uses(from), format!("gives `{}`", output.kind));
+            .with_label(format!("expects `{}`", port.kind))
+            .with_secondary(self.source, self.uses(from), format!("returns `{}`", output.kind));
         let gives = |place: &usize| self.outputs[*place].is_some_and(|output| port.accepts(&output));
         if let Some(id) = (0..step).rev().find(gives).and_then(|place| self.steps[place].id.as_ref()) {
             diagnostic = diagnostic.with_help(format!("take it from `{id}`: `inputs: {{ {}: {id} }}`", port.name));
@@ -202,8 +203,8 @@ impl Reporter<'_> {
         for (index, used) in used.iter().enumerate().take(self.steps.len().saturating_sub(1)) {
             let gives = self.specs[index].is_some_and(|spec| spec.kind != StepKind::Sink && !spec.outputs.is_empty());
             if gives && !used {
-                let message = format!("no step takes what {} gives", self.name(index));
-                let help = "wire it to a later step, or take it away";
+                let message = format!("no step uses the output of {}", self.name(index));
+                let help = "wire it to a later step, or remove it";
                 let at = self.steps[index].at;
                 self.findings.add(Diagnostic::new(&rules::UNUSED_STEP, message, self.source, at).with_help(help));
             }

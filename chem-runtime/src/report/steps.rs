@@ -64,7 +64,7 @@ fn entry(page: &mut String, spec: &StepSpec) {
     if !spec.inputs.is_empty() {
         page.push_str("\nInputs:\n\n");
         for port in spec.inputs {
-            let optional = if port.optional { ", may be left open" } else { "" };
+            let optional = if port.optional { ", optional" } else { "" };
             push(page, format_args!("- `{}`: {}{optional}\n", port.name, port.kind));
         }
     }

@@ -130,7 +130,7 @@ impl Files {
         }
         match std::fs::metadata(&place) {
             Ok(there) if there.is_dir() => refused("it is a directory"),
-            Ok(there) if !there.is_file() => refused("it is no regular file; give the file another name"),
+            Ok(there) if !there.is_file() => refused("it is not a regular file; give the file another name"),
             Ok(there) if is_protected(&place, &there) => {
                 refused("it is protected from writing; make it writable, or give the file another name")
             }

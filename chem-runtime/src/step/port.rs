@@ -21,7 +21,7 @@ pub struct PortSpec {
     pub name: &'static str,
     /// The kind of artifact that the port accepts.
     pub kind: &'static str,
-    /// Whether the port may be left open.
+    /// Whether the port is optional: it need not be wired.
     pub optional: bool,
 }
 

@@ -32,7 +32,7 @@ impl<'a> Reading<'a> {
         // Opening a pipe would block, and a device may have no end.
         let there = std::fs::metadata(path).map_err(|error| cannot_read(path, error))?;
         if !there.is_file() {
-            let because = if there.is_dir() { "it is a directory" } else { "it is no regular file" };
+            let because = if there.is_dir() { "it is a directory" } else { "it is not a regular file" };
             return Err(StepError::new(format!("cannot read `{}`: {because}", path.display())));
         }
         if there.len() > limit.get() {

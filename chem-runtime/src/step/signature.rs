@@ -17,7 +17,7 @@ pub trait StepInput: Sized {
     /// The kind of artifact that the port accepts.
     const KIND: &'static str;
 
-    /// Whether the port may be left open.
+    /// Whether the port is optional: it need not be wired.
     const OPTIONAL: bool;
 
     /// Takes the value at `port` from `context`.

@@ -14,7 +14,7 @@ use crate::fingerprint::{ArtifactHash, CanonicalError};
 pub enum PersistenceError {
     /// Another writer has appended to the run.
     #[error(
-        "run {flow_id} has moved on: its next position is {found}, and {expected} was expected; another process is running it"
+        "run {flow_id} has advanced: expected next position {expected}, found {found}; another process is running it"
     )]
     Conflict {
         /// The run of the append.
@@ -87,8 +87,8 @@ pub enum PersistenceError {
     },
     /// The log does not contain the cursor to continue from.
     #[error(
-        "the log has no event at `{cursor}`: that is a place in another store, or this one was restored to a moment before \
-         it; events may have come since that are missed by reading on from there"
+        "the log has no event at `{cursor}`: the cursor is from another store, or this store was restored to a moment before \
+         it; reading on from there could miss events"
     )]
     NotInLog {
         /// The cursor that the caller passed.

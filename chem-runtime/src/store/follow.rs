@@ -39,7 +39,7 @@ impl fmt::Display for Cursor {
 
 /// The text is not a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no place in a log; take one that the program has printed")]
+#[error("`{0}` is not a cursor; use one that this program has printed")]
 pub struct InvalidCursor(String);
 
 impl FromStr for Cursor {

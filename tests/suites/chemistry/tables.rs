@@ -71,7 +71,7 @@ fn the_check_knows_what_a_step_gives_by_what_feeds_it() {
     assert_eq!(["read", "sort", "top", "describe"].map(kind), ["molecules"; 4]);
     let bad = checked(&[read, select, sort, describe].concat());
     let said: Vec<&str> = bad.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
-    assert_eq!(said, ["the input `molecules` takes `molecules`, and `sort` gives `table`"]);
+    assert_eq!(said, ["the input `molecules` expects `molecules`, found `table` from `sort`"]);
     assert_eq!(bad.diagnostics[0].help.as_deref(), Some("take it from `read`: `inputs: { molecules: read }`"));
 }
 

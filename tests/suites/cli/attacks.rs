@@ -69,7 +69,7 @@ fn a_damaged_artifact_is_found_and_made_again() {
     assert_eq!(repaired["repaired"].as_array().unwrap().len() as u64, damaged);
     assert_eq!(deep(&place, 0)["sound"], true);
     assert_eq!(place.chem(&["artifact", &root, "--rows"]).expect(0).stdout.lines().count(), 3001);
-    assert!(place.chem(&["store", "repair"]).expect(0).stdout.contains("every artifact is sound"));
+    assert!(place.chem(&["store", "repair"]).expect(0).stdout.contains("every artifact is intact"));
     let plan = place.chem(&["plan", "f.yaml", "--format", "json"]).expect(0).json();
     assert!(plan["steps"].as_array().unwrap().iter().all(|step| step["action"] == "reuse"), "{plan}");
 }

@@ -144,7 +144,7 @@ fn a_branch_that_makes_no_sense_is_refused() {
     let failing = FLOW.replace("demo.characters", "test.fail");
     place.write("failing.yaml", &failing);
     place.chem(&["run", "failing.yaml"]).expect(1);
-    refused(&["--from", "characters"], "is failed, and has to be finished");
+    refused(&["--from", "characters"], "is failed, but must have finished");
 }
 
 #[test]

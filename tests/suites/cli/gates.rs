@@ -162,7 +162,7 @@ steps:
     place.chem(&["run", "one/flow.yaml", "-q"]).expect(4);
     moved("one", "two");
     let gone = place.chem(&["approve", "@last", "read"]).expect(4);
-    assert!(gone.stderr.contains("could not start") && gone.stderr.contains("in.csv"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("cannot start") && gone.stderr.contains("in.csv"), "{}", gone.stderr);
     let other = manifest.replace("out.csv", "other.csv");
     place.write("other.yaml", &other).write("in.csv", "name\na\n");
     let refused = place.chem(&["approve", "@last", "read", "--manifest", "other.yaml"]).expect(2);

@@ -7,7 +7,7 @@ fn help(command: &str) -> String {
 }
 
 #[test]
-fn what_every_command_takes_stands_apart() {
+fn the_global_options_have_a_heading_of_their_own() {
     let help = help("run");
     let (own, global) = help.split_once("\nGlobal options:\n").unwrap();
     for option in ["--store", "--format", "--quiet", "--verbose"] {
@@ -44,7 +44,7 @@ fn a_plan_does_not_promise_to_run() {
 fn what_can_be_given_twice_says_which_counts() {
     for command in ["check", "run", "plan", "diff", "branch"] {
         let words: String = help(command).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words.contains("Can be given several times; of two for one param the last counts"), "{command}");
+        assert!(words.contains("Can be given several times; the last value for a parameter counts"), "{command}");
     }
-    assert!(help("diff").contains("Where the second is a manifest"));
+    assert!(help("diff").contains("If the second is a manifest"));
 }

@@ -127,7 +127,7 @@ fn each_bomb_fails_by_its_limit_within_seconds_and_little_memory() {
         (deep, "recursion limit exceeded", 0),
         (large, "`CHEM_LIMIT_TEXT_BYTES`", 1),
         (huge, "`CHEM_LIMIT_INPUT_BYTES`", 1),
-        (endless, "`/dev/zero` is no regular file", 2),
+        (endless, "`/dev/zero` is not a regular file", 2),
     ];
     for (place, words, status) in small {
         let mut found = watch(&place, &["run", "bomb.yaml"], 60, None);

@@ -46,7 +46,7 @@ fn runs_are_listed_page_by_page() {
     assert_eq!(ids(&place, &["--until", began.as_str().unwrap()]).0, all[..2]);
 
     let told = place.chem(&["ls", "--flow", "no-such"]).expect(0);
-    assert!(told.stdout.is_empty() && told.stderr.contains("no run is as asked for"), "{told:?}");
+    assert!(told.stdout.is_empty() && told.stderr.contains("no run matches"), "{told:?}");
     let told = place.chem(&["ls", "--since", "yesterday"]).expect(2).stderr;
     assert!(told.contains("expected a day, such as 2026-11-29"), "{told}");
     place.chem(&["ls", "--before", "0000"]).expect(2);

@@ -86,7 +86,7 @@ fn scripts_get_a_value_and_what_was_written() {
     assert_eq!(written, serde_json::json!({ "written": ["it.yaml"] }));
     // An existing file is never overwritten: it may be the manifest with its author's comments.
     let refused = place.chem(&["manifest", "@last", "-o", "flows/counted.yaml"]).expect(2).stderr;
-    assert!(refused.contains("`flows/counted.yaml` is there already"), "{refused}");
+    assert!(refused.contains("`flows/counted.yaml` already exists"), "{refused}");
     assert_eq!(std::fs::read_to_string(place.path().join("flows/counted.yaml")).unwrap(), FLOW);
 }
 

@@ -36,7 +36,7 @@ fn commands_that_need_a_store_leave_a_database_without_one_as_it_is() {
         &["branch", run, "--from", "seed"],
     ] {
         let told = place.chem(&[command, &["--store", &url]].concat()).expect(3).stderr;
-        let help = format!("`chem run MANIFEST --store {url}` makes one");
+        let help = format!("`chem run MANIFEST --store {url}` creates it");
         assert!(told.contains("there is no store in the database") && told.contains(&help), "{command:?}: {told}");
     }
     place.chem(&["plan", "f.yaml", "--store", &url]).expect(0);

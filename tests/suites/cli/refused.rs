@@ -68,8 +68,8 @@ fn a_share_that_cannot_be_one_is_an_error_of_the_manifest() {
     let place = Place::new();
     place.write("a.csv", "a\n1\n");
     for (more, line, words) in [
-        ("fail_above: 5", "wrong.yaml:5:38", "`5` is out of range: it has to be at most 1"),
-        ("fail_above: -0.1", "wrong.yaml:5:38", "`-0.1` is out of range: it has to be at least 0"),
+        ("fail_above: 5", "wrong.yaml:5:38", "`5` is out of range: it must be at most 1"),
+        ("fail_above: -0.1", "wrong.yaml:5:38", "`-0.1` is out of range: it must be at least 0"),
         ("fail_above: half", "wrong.yaml:5:38", "expected a number"),
         ("fail_above: 0.1, on_error: fail", "wrong.yaml:5:38", "`on_error: fail` allows none"),
     ] {

@@ -23,7 +23,7 @@ fn a_step_is_tried_again_as_its_manifest_says() {
     assert_eq!(run.json()["event_variants"], "ISFSXRSXRSFSFC");
     assert!(run.stderr.contains("ask attempt 3 of 3") && run.stderr.contains("the server is busy"), "{}", run.stderr);
     let log = place.chem(&["log", "@last"]).expect(0).stdout;
-    assert!(log.contains("ask is to be tried again (attempt 2 of 3, not before "), "{log}");
+    assert!(log.contains("ask will be retried (attempt 2 of 3, not before "), "{log}");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn no_more_attempts_than_allowed() {
     place.write("busy.yaml", &busy_flow("    retry: { attempts: 2 }\n"));
     place.chem(&["run", "busy.yaml"]).expect(1);
     let refused = place.chem(&["retry", "@last"]).expect(2);
-    assert!(refused.stderr.contains("has had the 2 attempts"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("has used the 2 attempts"), "{}", refused.stderr);
     assert_eq!(place.show("@last")["event_variants"], "ISFSXRSX");
 }
 

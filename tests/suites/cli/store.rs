@@ -173,7 +173,7 @@ fn a_follower_that_ends_by_an_error_says_where_it_was() {
     let change = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
     change.execute_batch("ALTER TABLE event_log RENAME TO event_log_elsewhere").unwrap();
     let failure: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-    let here = format!("go on from here with `chem log --follow --from {}`", printed[5]["cursor"].as_str().unwrap());
+    let here = format!("continue from here with `chem log --follow --from {}`", printed[5]["cursor"].as_str().unwrap());
     assert_eq!(failure["help"], here.as_str());
     let outcome: Outcome = follower.wait_with_output().unwrap().into();
     assert!(outcome.expect(3).stderr.contains(&here));

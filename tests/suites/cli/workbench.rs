@@ -150,7 +150,7 @@ fn why_names_the_cause_however_far_back() {
     let new = place.chem(&["why", id, "seed"]).expect(0).stdout;
     assert!(new.starts_with("seed ran: new\n"), "{new}");
     let named = place.chem(&["why", "@last", "seed", "--against", "@last"]).expect(0).stdout;
-    assert!(named.starts_with("seed ran, and nothing about it had changed\n"), "{named}");
+    assert!(named.starts_with("seed ran, although nothing about it had changed\n"), "{named}");
     let unknown = place.chem(&["why", id, "sead"]).expect(2);
     assert!(unknown.stderr.contains("the flow has no step `sead`"), "{}", unknown.stderr);
 }
@@ -165,7 +165,7 @@ fn verify_and_diff_say_by_their_status_whether_all_is_as_it_was() {
     assert_eq!((&verified["verified"], &verified["steps_verified"]), (&json!(true), &json!(3)));
     assert!(place.chem(&["verify", id]).expect(0).stdout.ends_with("3 of 3 steps verified\n"));
     let wrong = place.chem(&["verify", id, "--tolerance", "logp"]).expect(2);
-    assert!(wrong.stderr.contains("`logp` is no tolerance"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("`logp` is not a tolerance"), "{}", wrong.stderr);
 
     let none = place.chem(&["verify", id, "--tolerance", "nocol=1"]).expect(2);
     assert!(none.stderr.contains("no table of this run has a column `nocol`"), "{}", none.stderr);
@@ -179,7 +179,7 @@ fn verify_and_diff_say_by_their_status_whether_all_is_as_it_was() {
     assert_eq!(diff["parted"]["step"], "seed");
     assert_eq!(diff["steps"][1]["outputs"][0]["change"], json!({"path": "$[2]", "before": "O", "after": "N"}));
     let human = place.chem(&["diff", id, "demo.yaml", "--set", "text=CCS"]).expect(1).stdout;
-    assert!(human.contains("parted at seed: parameter text \"CCO\" → \"CCS\""), "{human}");
+    assert!(human.contains("diverged at seed: parameter text \"CCO\" → \"CCS\""), "{human}");
     place.chem(&["diff", id, "@last", "--set", "text=C"]).expect(2);
 }
 

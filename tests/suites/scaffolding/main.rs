@@ -44,7 +44,7 @@ fn nothing_is_overwritten() {
     ] {
         outside.write(path, "mine");
         let said = outside.shell(".", &format!("chem new {what}"));
-        assert!(!said.good && said.stderr.contains("is there already"), "{what}: {said:?}");
+        assert!(!said.good && said.stderr.contains("already exists"), "{what}: {said:?}");
         assert_eq!(std::fs::read_to_string(outside.path().join(path)).unwrap(), "mine");
     }
     assert_eq!(std::fs::read_dir(outside.path().join("kept")).unwrap().count(), 1);
@@ -54,11 +54,11 @@ fn nothing_is_overwritten() {
 fn names_are_checked() {
     let outside = outside();
     for (what, said_of_it) in [
-        ("flow ../escape", "`../escape` cannot name a flow"),
+        ("flow ../escape", "`../escape` cannot be the name of a flow"),
         ("flow Leads", "begins with a letter"),
         ("step head", "write `family.verb`"),
-        ("step demo.seed", "there is a step type `demo.seed` already"),
-        ("project a/b", "`a/b` cannot name a project"),
+        ("step demo.seed", "step type `demo.seed` already exists"),
+        ("project a/b", "`a/b` cannot be the name of a project"),
         ("project match", "such as `match-flows`"),
     ] {
         let said = outside.shell(".", &format!("chem new {what}"));

@@ -200,7 +200,10 @@ fn a_change_is_followed_downstream_and_to_its_cause() {
     assert_eq!(found.upstream["s1"][0].to_string(), "parameter number 1 → 2");
 
     let again = planned(&store, &pieces, &policy.refreshing("s1"));
-    assert_eq!(reasons(&again)[1..], ["to be run again", "upstream s1 runs again", "upstream s2 runs again"]);
+    assert_eq!(
+        reasons(&again)[1..],
+        ["the caller asked to run it again", "upstream s1 runs again", "upstream s2 runs again"]
+    );
     let never = planned(&store, &pieces, &ReusePolicy::never());
     assert_eq!(reasons(&never), ["nothing is reused"; 4]);
 }

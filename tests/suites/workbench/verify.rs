@@ -111,12 +111,12 @@ fn every_fault_is_found_where_it_is() {
         assert!(!verification.is_verified());
         // The steps after it are given what they were given then, and are not blamed.
         assert_eq!(outcomes(&verification), ["differs", "verified", "verified"]);
-        let (step, Fault::Artifact { output, was, is, place }) = verification.first_fault().unwrap() else {
+        let (step, Fault::Artifact { output, was, is, location }) = verification.first_fault().unwrap() else {
             panic!("{verification:#?}");
         };
-        assert_eq!((step.step.as_str(), output.as_str(), place.record), ("numbers", "main", Some(record)));
-        assert_eq!(place.field, field);
-        assert!(was != is && place.was != place.is);
+        assert_eq!((step.step.as_str(), output.as_str(), location.record), ("numbers", "main", Some(record)));
+        assert_eq!(location.field, field);
+        assert!(was != is && location.was != location.is);
     }
     let verification = case.with_fault(FAILS);
     assert_eq!(verification.first_fault().unwrap().1, &Fault::Fails { error: "it is Monday".into() });

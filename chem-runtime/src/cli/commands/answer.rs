@@ -15,7 +15,7 @@ use crate::store::OpenMode;
 pub(in crate::cli) struct ApproveArgs {
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// What the gate asks for: a JSON object with parameters of the step, which it then starts with.
+    /// The data that the gate asks for: a JSON object with parameters for the step.
     #[arg(long, value_name = "JSON")]
     pub data: Option<String>,
     #[command(flatten)]
@@ -28,13 +28,13 @@ pub(in crate::cli) struct ApproveArgs {
 pub(in crate::cli) struct AnswerArgs {
     #[command(flatten)]
     pub run: NamedRun,
-    /// The step.
+    /// The id of the step.
     #[arg(value_name = "STEP")]
     pub step: String,
-    /// Why, for the record.
+    /// The reason, for the log.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// The fingerprint that was shown, or the beginning of it: the decision then counts for no other.
+    /// The fingerprint to decide on, or the beginning of it. The decision is refused if the step has another one by now.
     #[arg(long, value_name = "FINGERPRINT")]
     pub shown: Option<String>,
 }

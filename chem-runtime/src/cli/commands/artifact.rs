@@ -16,10 +16,10 @@ use crate::workbench::find_artifact;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ArtifactArgs {
-    /// The artifact's hash, or the beginning of it.
+    /// The hash of the artifact, or the beginning of it.
     #[arg(value_name = "HASH")]
     pub hash: String,
-    /// Print all rows of a table: as CSV, or within the JSON.
+    /// Print all rows of a table: as CSV, or as part of the JSON.
     #[arg(long)]
     pub rows: bool,
 }

@@ -19,7 +19,7 @@ use crate::workbench::RecordedRun;
 pub(in crate::cli) struct BranchArgs {
     #[command(flatten)]
     pub run: NamedRun,
-    /// The first step that is run anew. It and all before it have to be finished.
+    /// The first step to run again. It and all steps before it must have finished.
     #[arg(long, value_name = "STEP")]
     pub from: String,
     #[command(flatten)]
@@ -30,8 +30,8 @@ pub(in crate::cli) struct BranchArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BranchOverrides {
-    /// Give one of the flow's params another value, or, as STEP.PARAMETER=VALUE, a parameter of a step. Can be given
-    /// several times; of two for one param the last counts.
+    /// Set a flow parameter, or with STEP.PARAMETER=VALUE a parameter of a step. Can be given several times; the last value
+    /// for a parameter counts.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 }

@@ -16,10 +16,10 @@ use crate::step::Registry;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {
-    /// The manifests; `-` is standard input.
+    /// The manifests; `-` reads standard input.
     #[arg(required_unless_present = "explain", value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub manifests: Vec<PathBuf>,
-    /// Explain the rule with this code, such as E0410, with an example of what is wrong and of what is right.
+    /// Explain the rule with this code, such as E0410, with a wrong and a right example.
     #[arg(long, value_name = "CODE", conflicts_with_all = ["manifests", "set"])]
     pub explain: Option<String>,
     #[command(flatten)]

@@ -19,14 +19,13 @@ use crate::workbench::{self, Change, Comparison, Difference, Example, FlowFacts,
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiffArgs {
-    /// The run to compare with: its id, the beginning of it, or `@last` for the newest.
+    /// The run to compare with: its id, the beginning of its id, or `@last` for the newest run.
     #[arg(value_name = "ID")]
     pub before: String,
-    /// The run to compare, by its id, or a manifest.
+    /// The run to compare, named like the first, or a manifest.
     #[arg(value_name = "ID|MANIFEST", value_hint = ValueHint::FilePath)]
     pub after: String,
-    /// Where the second is a manifest, give one of its params another value. Can be given several times; of two for one
-    /// param the last counts.
+    /// If the second is a manifest, set a flow parameter. Can be given several times; the last value for a parameter counts.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 }
@@ -46,11 +45,11 @@ pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, 
         workbench::plan(store.as_ref(), &definition, Some(&checked.origins), &files, &policy)?.facts()
     } else if path.components().count() > 1 || path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
         return Err(Failure::usage(format!("there is no file `{}`", args.after))
-            .with_help("give a manifest, or a run by its id"));
+            .with_help("name a manifest, or a run by its id"));
     } else if args.set.is_empty() {
         run_facts(store.as_ref(), &args.after)?
     } else {
-        return Err(Failure::usage(format!("`--set` is for a manifest, and there is no file `{}`", args.after)));
+        return Err(Failure::usage(format!("`--set` requires a manifest, and there is no file `{}`", args.after)));
     };
     let comparison = workbench::diff(&StoredArtifacts(store.as_ref()), &before, &after)?;
     match shared.format {
@@ -67,7 +66,7 @@ fn run_facts(store: &dyn EventStore, id: &str) -> Result<FlowFacts, Failure> {
 
 fn render(comparison: &Comparison) -> String {
     let side = |side: &Side| {
-        let run = side.flow_id.map_or_else(|| "as the manifest has it".to_owned(), |run| format!("run {run}"));
+        let run = side.flow_id.map_or_else(|| "as the manifest gives it".to_owned(), |run| format!("run {run}"));
         format!("{} {run}", styled(BOLD, &output::escape(&side.flow)))
     };
     let mut text = format!("{}\n{}\n\n", side(&comparison.before), side(&comparison.after));
@@ -95,9 +94,8 @@ fn render(comparison: &Comparison) -> String {
         line("flow:", output::escape(&words(&comparison.params)));
     }
     if let Some(parted) = comparison.parted() {
-        let why =
-            if parted.why.is_empty() { "it does the same and gives something else".into() } else { words(&parted.why) };
-        line("parted at", format!("{}: {}", styled(BOLD, &parted.step), output::escape(&why)));
+        let why = if parted.why.is_empty() { "the same work has another result".into() } else { words(&parted.why) };
+        line("diverged at", format!("{}: {}", styled(BOLD, &parted.step), output::escape(&why)));
     }
     let mut table = Table::new(&["step", "output", "added", "removed", "changed", ""]);
     for step in &comparison.steps {
@@ -112,7 +110,7 @@ fn render(comparison: &Comparison) -> String {
                     ([records.added, records.removed, records.changed].map(|count| count.to_string()), of(records))
                 }
                 Change::Value { path, before, after } => (Default::default(), format!("{path}: {before} → {after}")),
-                Change::OneSided => (Default::default(), "only one of the two has it".to_owned()),
+                Change::OneSided => (Default::default(), "only one of the two has this output".to_owned()),
                 Change::Unreadable(reason) => (Default::default(), reason.clone()),
             };
             let [added, removed, changed] = counts;

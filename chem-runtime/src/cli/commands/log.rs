@@ -26,13 +26,14 @@ pub(in crate::cli) struct LogArgs {
     /// The run: its id, the beginning of it, or `@last` for the newest.
     #[arg(value_name = "ID", required_unless_present = "follow")]
     pub id: Option<String>,
-    /// Go on as events come: until the run ends, or, without an ID, with the events of all runs until Ctrl-C.
+    /// Print events as they are appended: those of the run until it ends, or, without an ID, those of all runs until Ctrl-C.
     #[arg(short, long)]
     pub follow: bool,
-    /// Where an earlier `--follow` had got to, as it said when it ended, or the `cursor` of a line of its JSON.
+    /// Continue after this cursor: the one that an earlier `--follow` printed when it ended, or the `cursor` of a line of its
+    /// JSON.
     #[arg(long, value_name = "CURSOR", requires = "follow", conflicts_with = "id")]
     pub from: Option<Cursor>,
-    /// Name events that cannot be read on standard error, and go on after them.
+    /// Skip unreadable events, and report each on standard error.
     #[arg(long)]
     pub skip_unreadable: bool,
 }
@@ -197,12 +198,9 @@ fn describe(kind: &FlowEventKind) -> (Style, String) {
         FlowEventKind::RetryScheduled(it) => {
             let allowed = it.allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
             let begin = it.not_before.map(|begin| format!(", not before {begin:.0}")).unwrap_or_default();
-            (
-                ODD,
-                format!("{} is to be tried again (attempt {}{allowed}{begin}): {}", it.step_id, it.attempt, it.reason),
-            )
+            (ODD, format!("{} will be retried (attempt {}{allowed}{begin}): {}", it.step_id, it.attempt, it.reason))
         }
-        FlowEventKind::StepSignal(it) => (DIM, format!("{} says {} {}", it.step_id, it.signal, it.data)),
+        FlowEventKind::StepSignal(it) => (DIM, format!("{} signals {} {}", it.step_id, it.signal, it.data)),
         FlowEventKind::BranchCreated(it) => (BOLD, format!("branches from run {} at {}", it.parent, it.step_id)),
         FlowEventKind::UserInteractionRequested(it) => (ODD, format!("{} waits: {}", it.step_id, it.message)),
         FlowEventKind::UserInteractionProvided(it) => {

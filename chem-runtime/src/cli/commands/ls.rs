@@ -25,34 +25,34 @@ const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LsArgs {
-    /// Show branches below the runs that they come from.
+    /// Show each branch below the run that it comes from.
     #[arg(long)]
     pub tree: bool,
-    /// Only runs of this flow.
+    /// List only runs of this flow.
     #[arg(long, value_name = "NAME")]
     pub flow: Option<String>,
-    /// Only runs of this status.
+    /// List only runs with this status.
     #[arg(long, value_enum, value_name = "STATUS")]
     pub status: Option<ListedStatus>,
-    /// Only runs that began at this time or later: 2026-11-29, or 2026-11-29T18:30:00Z. A day begins in UTC.
+    /// List only runs that began at this time or later, such as 2026-11-29T18:30:00Z, or on this day in UTC or later.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,
-    /// Only runs that began before this time.
+    /// List only runs that began before this time.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub until: Option<Timestamp>,
-    /// Only runs that began before this one: its id, or the beginning of it.
+    /// List only runs that began before this run, which is named by its id or the beginning of its id.
     #[arg(long, value_name = "ID")]
     pub before: Option<String>,
-    /// List at most so many, the newest of those asked for.
+    /// List at most this many runs: the newest of those that match.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     pub limit: usize,
-    /// List all that are asked for.
+    /// List all runs that match.
     #[arg(long, conflicts_with = "limit")]
     pub all: bool,
 }
 
 impl LsArgs {
-    /// Whether there may be runs that are not asked for.
+    /// Returns whether there may be runs that do not match.
     pub(in crate::cli) fn is_narrowed(&self) -> bool {
         self.flow.is_some()
             || self.status.is_some()
@@ -63,23 +63,23 @@ impl LsArgs {
     }
 }
 
-/// The status of a run as `ls` shows it.
+/// The status of a run, as `ls` lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum ListedStatus {
-    /// All steps have ended well.
+    /// All steps have finished.
     Completed,
-    /// A step has failed.
+    /// A step has failed or was rejected.
     Failed,
-    /// A person has to decide before it goes on.
+    /// A person has to decide on a step.
     Waiting,
-    /// It can be resumed.
+    /// The run can be resumed.
     Interrupted,
-    /// A process is at work on it.
+    /// A process is running it.
     Running,
 }
 
 impl ListedStatus {
-    /// What the log alone says of such a run.
+    /// Returns the status of such a run according to the log alone.
     pub(in crate::cli) fn in_log(self) -> FlowStatus {
         match self {
             Self::Completed => FlowStatus::Completed,
@@ -89,13 +89,13 @@ impl ListedStatus {
         }
     }
 
-    /// Whether it is the status of a run that is, or is not, `held` by a process.
+    /// Returns whether a run that is, or is not, `held` by a process can have this status.
     pub(in crate::cli) fn is_of(self, held: bool) -> bool {
         held == (self == Self::Running)
     }
 }
 
-/// A moment as it is written: with its time and zone, or a day.
+/// Parses a time with its zone, or a day in UTC.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let day = || text.parse::<Date>().and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)));
     let wrong =
@@ -114,7 +114,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
         output::print_json(&rows.into_iter().map(Row::into_json).collect())?;
     } else if rows.is_empty() {
         let none = if args.is_narrowed() {
-            "no run is as asked for".to_owned()
+            "no run matches".to_owned()
         } else {
             let hint = Advice::command(CommandName::Run, &[&"MANIFEST"]).then(" begins one").render(shared);
             format!("there are no runs in this store yet{}", hint.map(|how| format!("; {how}")).unwrap_or_default())
@@ -125,7 +125,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
     }
     if let Some(oldest) = oldest.filter(|_| older && !shared.quiet) {
         output::say(&format!(
-            "these are the newest {} of the runs asked for; add `--before {oldest}` for those before them, or `--all`",
+            "these are the newest {} runs that match; add `--before {oldest}` for older ones, or `--all`",
             args.limit
         ));
     }

@@ -24,7 +24,7 @@ use crate::workbench::RecordedRunError;
 pub(in crate::cli) struct ManifestArgs {
     #[command(flatten)]
     pub run: NamedRun,
-    /// Write it to this file, which must not exist. Relative paths in it start from the directory that the file is in.
+    /// Write to this file, which must not exist. Relative paths in the manifest start from its directory.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }
@@ -67,8 +67,8 @@ fn caveats(initialized: &FlowInitialized, manifest: &Manifest, registry: &Regist
     let mut caveats = Vec::new();
     if manifest.flow.as_str() != initialized.flow {
         caveats.push(format!(
-            "a flow of a manifest cannot be called `{}`: it is `{}` here, and a step that takes the history, as a report \
-             does, comes to another fingerprint",
+            "a manifest cannot name a flow `{}`; here it is `{}`, so steps that take the history, such as reports, get \
+             another fingerprint",
             initialized.flow, manifest.flow
         ));
     }
@@ -77,7 +77,7 @@ fn caveats(initialized: &FlowInitialized, manifest: &Manifest, registry: &Regist
         match linked {
             None => caveats.push(format!("step `{}` uses `{}`, which this program does not have", step.id, step.uses)),
             Some(version) if version != step.version => caveats.push(format!(
-                "step `{}` was of `{}` version {}, and this program has version {version}: it comes to another fingerprint",
+                "step `{}` used `{}` version {}, but this program has version {version}: its fingerprint will differ",
                 step.id, step.uses, step.version
             )),
             Some(_) => {}
@@ -91,7 +91,7 @@ fn elsewhere(initialized: &FlowInitialized, path: &Path) -> Option<String> {
     let directory = initialized.environment.directory.as_deref()?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let same = std::fs::canonicalize(parent).ok() == std::fs::canonicalize(directory).ok();
-    (!same).then(|| format!("`{}` is not in `{directory}`, from which relative paths of the run start", path.display()))
+    (!same).then(|| format!("`{}` is not in `{directory}`, where relative paths of the run start", path.display()))
 }
 
 /// Returns the comment at the top of the manifest.

@@ -63,10 +63,10 @@ fn render(plan: &Plan) -> String {
         let mut why = step.action.reasons().join("; ");
         if let Action::Run { unless_known, unless_done_by, .. } = &step.action {
             if !unless_known.is_empty() {
-                why.push_str(&format!(" (reused if what {} gives is known)", unless_known.join(" and ")));
+                why.push_str(&format!(" (reused if the output of {} is already known)", unless_known.join(" and ")));
             }
             if !unless_done_by.is_empty() {
-                why.push_str(&format!(" (reused if {} turns out to do the same)", unless_done_by.join(" or ")));
+                why.push_str(&format!(" (reused if {} turns out to do the same work)", unless_done_by.join(" or ")));
             }
         }
         steps.row([
@@ -79,7 +79,7 @@ fn render(plan: &Plan) -> String {
     }
     text.push_str(&steps.render());
     if !plan.outside.is_empty() {
-        let mut outside = Table::new(&["outside of the folder", "step", ""]);
+        let mut outside = Table::new(&["outside the folder", "step", ""]);
         for file in &plan.outside {
             let verb = if file.written { "writes" } else { "reads" };
             outside.row([(ODD, file.path.display().to_string()), (BOLD, file.step.clone()), (DIM, verb.to_owned())]);

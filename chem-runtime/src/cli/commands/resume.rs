@@ -28,14 +28,14 @@ pub(in crate::cli) struct ResumeArgs {
     pub run: NamedRun,
     #[command(flatten)]
     pub manifest: MovedManifest,
-    /// If the manifest has changed since the run began, go on with a branch that has the flow as it is now.
+    /// If the manifest has changed since the run began, continue in a branch with the current flow.
     #[arg(long, conflicts_with = "recorded")]
     pub adopt: bool,
-    /// Go on with the flow as it was, whatever the manifest says now.
+    /// Continue with the recorded flow, whatever the manifest says now.
     #[arg(long, conflicts_with = "manifest")]
     pub recorded: bool,
-    /// Take the run over from the process that holds its lease, which can then append no more events. For a process that
-    /// is gone where this one cannot see it, as in another container; the step that it was running is run again.
+    /// Take the run over from the process that holds its lease, which can then append no more events. Use this if that
+    /// process is gone and this one cannot see that, for example in another container. The interrupted step runs again.
     #[arg(long)]
     pub take_over: bool,
     #[command(flatten)]

@@ -14,8 +14,8 @@ use crate::store::OpenMode;
 pub(in crate::cli) struct RetryArgs {
     #[command(flatten)]
     pub run: NamedRun,
-    /// Why, for the record.
-    #[arg(long, value_name = "TEXT", default_value = "asked for")]
+    /// The reason, for the log.
+    #[arg(long, value_name = "TEXT", default_value = "manual retry")]
     pub reason: String,
     #[command(flatten)]
     pub manifest: MovedManifest,

@@ -14,7 +14,7 @@ use crate::step::Registry;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SchemaArgs {
-    /// Write it to this file, such as schemas/flow.schema.json, which the first line of a new flow names.
+    /// Write to this file, such as schemas/flow.schema.json, to which the first line of a new flow refers.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }

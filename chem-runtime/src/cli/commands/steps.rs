@@ -15,7 +15,7 @@ use crate::step::{ParamSpec, Registry, StepSpec};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StepsArgs {
-    /// The step type to explain, or the family to list, such as `table`.
+    /// The step type to document, or the family to list, such as `table`.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }
@@ -90,7 +90,7 @@ fn page(spec: &StepSpec) -> String {
         }
     };
     let inputs = spec.inputs.iter().map(|port| {
-        let optional = if port.optional { ", may be left open" } else { "" };
+        let optional = if port.optional { ", optional" } else { "" };
         format!("  {}: {}{optional}\n", port.name, port.kind)
     });
     section("inputs", inputs.collect());

@@ -20,43 +20,42 @@ use crate::workbench;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum StoreCommand {
-    /// Say which schema the store has, what is to be applied, and how much room each table takes.
+    /// Show the version of the schema, the migrations to apply, and the size of each table.
     Status {
-        /// Say which flows and runs take the most room, this many of each. Reads the whole log.
+        /// List the largest flows and runs, this many of each. Reads the whole log.
         #[arg(long, value_name = "NUMBER", num_args = 0..=1, default_missing_value = "10")]
         largest: Option<usize>,
     },
-    /// Bring the schema up to date; make the store if it is not there.
+    /// Apply pending migrations to the schema, or create the store if it does not exist.
     Migrate,
-    /// Say which objects of the schema are not as the program made them, and who may do more than read and run. Status 1 if
-    /// there is anything to say.
+    /// Report differences from the expected schema, and rights beyond those of `grant`. Exits with status 1 if there are any.
     Check {
-        /// Replay every run, look up every reused result and hash every artifact, too. Status 1 if anything is not sound.
+        /// Also replay every run, look up every reused result and hash every artifact. Exits with status 1 if any is damaged.
         #[arg(long)]
         deep: bool,
     },
-    /// Make artifacts again that are damaged or missing, by running the steps that put them out. Status 1 if some are left.
+    /// Recompute damaged and missing artifacts by running the steps that produced them. Exits with status 1 if some remain.
     Repair,
-    /// Give a role of the database what it needs to read or to run flows, and nothing else. For the owner of the store.
+    /// Grant a database role the rights to read, or to read and run, flows, and no others. For the owner of the store.
     Grant {
-        /// The role, as the database knows it.
+        /// The name of the role in the database.
         #[arg(value_name = "ROLE")]
         role: String,
-        /// What it may do.
+        /// The rights to grant.
         #[arg(value_enum, value_name = "reader|runner")]
         rights: GrantedRights,
-        /// Print the statements, and execute none.
+        /// Print the SQL statements without executing them.
         #[arg(long)]
         print: bool,
     },
 }
 
-/// What a role may do.
+/// The rights of a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum GrantedRights {
     /// Read runs, events and artifacts.
     Reader,
-    /// Besides, run flows.
+    /// Also run flows.
     Runner,
 }
 
@@ -68,7 +67,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             let applied = url.migrate()?;
             let lines: String =
                 applied.iter().map(|(number, name)| format!("applied {number}  {}\n", words(name))).collect();
-            let text = if lines.is_empty() { "the schema is the newest already\n".to_owned() } else { lines };
+            let text = if lines.is_empty() { "the schema is up to date\n".to_owned() } else { lines };
             print(shared, &versions(&applied), &text)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -93,17 +92,16 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
         StoreCommand::Repair => {
             if shared.is_confined() {
                 let message =
-                    "`chem store repair` runs steps of all runs, wherever their folders are, and cannot be confined";
-                return Err(Failure::usage(message).with_help("leave out `--confined`, or set `CHEM_CONFINED=0`"));
+                    "`chem store repair` runs steps of all runs, in their own folders, and cannot be confined";
+                return Err(Failure::usage(message).with_help("omit `--confined`, or set `CHEM_CONFINED=0`"));
             }
             let (store, cancel) = (url.open(OpenMode::Existing)?, stopping());
             let outputs = tempfile::tempdir()?;
             let repair = workbench::repair(&store, Registry::linked()?, outputs.path(), &cancel)?;
-            let mut text: String =
-                repair.repaired.iter().map(|hash| format!("made again: artifact {hash}\n")).collect();
+            let mut text: String = repair.repaired.iter().map(|hash| format!("recomputed artifact {hash}\n")).collect();
             text.extend(repair.left.values().map(|reason| format!("{reason}\n")));
             if text.is_empty() {
-                text.push_str("every artifact is sound\n");
+                text.push_str("every artifact is intact\n");
             }
             print(shared, &repair.to_json(), &text)?;
             Ok(if repair.left.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
@@ -139,7 +137,7 @@ fn drift_json(drift: &Drift) -> Value {
 
 fn drifts_text(drifts: &[Drift]) -> String {
     if drifts.is_empty() {
-        return "the schema is as the program made it\n".to_owned();
+        return "the schema is as expected\n".to_owned();
     }
     drifts.iter().map(|drift| format!("{drift}\n")).collect()
 }

@@ -17,8 +17,8 @@ use crate::workbench::{self, Outcome, Tolerances, Verification};
 pub(in crate::cli) struct VerifyArgs {
     #[command(flatten)]
     pub run: NamedRun,
-    /// How far values of this column may lie apart, for steps that declare themselves approximate. Can be given several
-    /// times.
+    /// Accept values of this column that differ by at most NUMBER, in steps that are declared approximate. Can be given
+    /// several times.
     #[arg(long, value_name = "COLUMN=NUMBER")]
     pub tolerance: Vec<String>,
 }
@@ -49,7 +49,7 @@ fn tolerance(text: &str) -> Result<(String, f64), Failure> {
         Some((column, Ok(value))) if !column.is_empty() && value >= 0.0 && value.is_finite() => {
             Ok((column.to_owned(), value))
         }
-        _ => Err(Failure::usage(format!("`{text}` is no tolerance"))
+        _ => Err(Failure::usage(format!("`{text}` is not a tolerance"))
             .with_help("write `--tolerance COLUMN=NUMBER`, such as `--tolerance logp=1e-6`")),
     }
 }

@@ -16,10 +16,10 @@ use crate::workbench::{self, Difference, Why};
 pub(in crate::cli) struct WhyArgs {
     #[command(flatten)]
     pub run: NamedRun,
-    /// The step.
+    /// The id of the step.
     #[arg(value_name = "STEP")]
     pub step: String,
-    /// The run to compare with, by its id. Left out, the nearest earlier run of the flow.
+    /// The run to compare with, named like the first. Defaults to the nearest earlier run of the flow.
     #[arg(long, value_name = "ID")]
     pub against: Option<String>,
 }
@@ -42,8 +42,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &WhyArgs) -> Result<ExitCode, F
 fn render(why: &Why) -> String {
     let step = styled(BOLD, &why.step);
     let mut text = match &why.reused_from {
-        Some(source) => format!("{step} was not run: its result is that of run {}\n", source.flow_id),
-        None if why.differences.is_empty() => format!("{step} ran, and nothing about it had changed\n"),
+        Some(source) => format!("{step} did not run: its result is that of run {}\n", source.flow_id),
+        None if why.differences.is_empty() => format!("{step} ran, although nothing about it had changed\n"),
         None => format!("{step} ran: {}\n", words(&why.differences)),
     };
     if why.reused_from.is_some() && !why.differences.is_empty() {
@@ -55,7 +55,7 @@ fn render(why: &Why) -> String {
     }
     match why.against {
         Some(against) => text.push_str(&format!("{}\n", styled(DIM, &format!("against run {against}")))),
-        None => text.push_str(&format!("{}\n", styled(DIM, "no earlier run of this flow has the step"))),
+        None => text.push_str(&format!("{}\n", styled(DIM, "no earlier run of this flow has started the step"))),
     }
     text
 }

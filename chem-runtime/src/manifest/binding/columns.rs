@@ -163,7 +163,7 @@ impl Binder<'_> {
         let meant = self.findings.nearest(name, names.iter().copied());
         let help = match (meant, self.producer(name, port)) {
             (Some(meant), _) => format!("did you mean `{}`?", spelled(meant)),
-            (None, Some(producer)) => format!("`{producer}` gives it: `inputs: {{ {}: {producer} }}`", feed.port),
+            (None, Some(producer)) => format!("`{producer}` has it: `inputs: {{ {}: {producer} }}`", feed.port),
             (None, None) if names.is_empty() => "the table has no columns".to_owned(),
             (None, None) => {
                 let names: Vec<String> = names.iter().map(|name| spelled(name)).collect();

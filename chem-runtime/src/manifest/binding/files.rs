@@ -91,10 +91,10 @@ impl Binder<'_> {
                 let own = self.locate(node, &[], None).span;
                 self.spoiled(&rules::WRITES_OVER_INPUT, message, node, (own, ""));
             } else if let Some(reader) = self.files.readers.get(&place).copied() {
-                let message = format!("`{path}` is a file that the flow reads, and this step writes over it");
+                let message = format!("this step overwrites `{path}`, which the flow reads");
                 self.spoiled(&rules::WRITES_OVER_INPUT, message, node, (reader, "it is read here"));
             } else if let (StepKind::Sink, Some(writer)) = (kind, self.files.writers.get(&place).copied()) {
-                let message = format!("`{path}` is a file that the flow has written already");
+                let message = format!("an earlier step writes `{path}` already");
                 self.spoiled(&rules::WRITTEN_TWICE, message, node, (writer, "it is written here first"));
             }
             // Steps other than sinks may have reasons to add to the same file.
@@ -112,18 +112,18 @@ impl Binder<'_> {
         if other != place.span {
             diagnostic = diagnostic.with_secondary(self.source, other, label);
         }
-        self.findings.add(place.shown_in(diagnostic).with_help("write to a file of another name"));
+        self.findings.add(place.shown_in(diagnostic).with_help("write to another file"));
     }
 
     fn no_such_file(&mut self, path: &str, full: &Path, node: &Node) {
         let message = match full.is_dir() {
             true => format!("`{path}` is a directory"),
             // A device or a pipe cannot be read twice, and a step's input is hashed before it is read.
-            false if full.exists() => format!("`{path}` is no regular file"),
+            false if full.exists() => format!("`{path}` is not a regular file"),
             false => format!("there is no file `{path}`"),
         };
         let help = match similar_file(path, full) {
-            _ if full.exists() && !full.is_dir() => "copy what it gives into a file, and name that".to_owned(),
+            _ if full.exists() && !full.is_dir() => "copy its content to a file, and name that file".to_owned(),
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "a path is relative to the manifest".to_owned(),
         };

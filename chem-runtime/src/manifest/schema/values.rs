@@ -25,7 +25,7 @@ pub(super) fn step_type(spec: &StepSpec) -> Value {
         .inputs
         .iter()
         .map(|port| {
-            let optional = if port.optional { ", may be left open" } else { "" };
+            let optional = if port.optional { "; optional" } else { "" };
             let description = format!("The step that gives it `{}`{optional}.", port.kind);
             (port.name.to_owned(), json!({ "description": description, "type": "string" }))
         })

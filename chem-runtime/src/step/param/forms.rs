@@ -82,7 +82,7 @@ impl ParamValue for PositiveNumber {
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let number = f64::read(value).map_err(|_| InvalidParam::expected(&Self::ty(), value))?;
         Self::new(number).ok_or_else(|| {
-            InvalidParam::new(format!("`{value}` is out of range: it has to be greater than 0"))
+            InvalidParam::new(format!("`{value}` is out of range: it must be greater than 0"))
                 .of_kind(InvalidKind::Range)
         })
     }

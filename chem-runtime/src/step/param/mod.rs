@@ -156,7 +156,7 @@ impl ParamSpec {
             (_, Some(max)) if number > max => format!("at most {max}"),
             _ => return Ok(()),
         };
-        Err(InvalidParam::new(format!("`{value}` is out of range: it has to be {bound}")).of_kind(InvalidKind::Range))
+        Err(InvalidParam::new(format!("`{value}` is out of range: it must be {bound}")).of_kind(InvalidKind::Range))
     }
 
     fn check_choice(&self, text: &str) -> Result<(), InvalidParam> {
@@ -164,7 +164,7 @@ impl ParamSpec {
             return Ok(());
         }
         let allowed: Vec<String> = self.one_of.iter().map(|allowed| format!("`{allowed}`")).collect();
-        Err(InvalidParam::new(format!("`{text}` is not one of the values that it may be"))
+        Err(InvalidParam::new(format!("`{text}` is not one of the allowed values"))
             .of_kind(InvalidKind::Choice)
             .with_help(format!("use one of {}", allowed.join(", "))))
     }

@@ -68,7 +68,7 @@ macro_rules! integers {
                 };
                 <$type>::try_from(integer).map_err(|_| {
                     InvalidParam::new(format!(
-                        "`{integer}` is out of range: it has to be from {} to {}", <$type>::MIN, <$type>::MAX
+                        "`{integer}` is out of range: it must be from {} to {}", <$type>::MIN, <$type>::MAX
                     ))
                     .of_kind(InvalidKind::Range)
                 })

@@ -44,39 +44,39 @@ const PROJECT: &[(&str, &str)] = &[
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum NewCommand {
-    /// Write flows/NAME.yaml, a flow that runs.
+    /// Create flows/NAME.yaml, a flow that can run.
     Flow {
-        /// The flow's name.
+        /// The name of the flow.
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Write a step function with a unit test to src/steps.
+    /// Create a step function with a unit test in src/steps.
     Step {
-        /// The step type's name, such as `table.head`.
+        /// The name of the step type, such as `table.head`.
         #[arg(value_name = "NAME")]
         name: String,
-        /// What kind of step: what a flow begins with, what takes and gives, or what takes alone.
+        /// The kind of the step.
         #[arg(long, value_enum, default_value_t = NewStep::Transform)]
         kind: NewStep,
     },
-    /// Make a crate with a step, a flow and a snapshot test in a new directory.
+    /// Create a crate with a step, a flow and a snapshot test, in a new directory.
     Project {
-        /// The crate's name.
+        /// The name of the crate.
         #[arg(value_name = "NAME")]
         name: String,
-        /// Take chem-runtime from a directory, a repository (`https://host/chem.git#REVISION`) or a published version, and
-        /// not from what this program was built from.
+        /// Take chem-runtime from a directory, a repository (`https://host/chem.git#REVISION`) or a published version.
+        /// Defaults to the sources that this program was built from.
         #[arg(long, value_name = "SOURCE", value_hint = ValueHint::DirPath)]
         runtime: Option<String>,
     },
 }
 
-/// What `chem new step` writes.
+/// The kinds of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum NewStep {
-    /// Makes a table out of nothing but its parameters.
+    /// Returns a table, from its parameters alone.
     Source,
-    /// Takes a table and gives another.
+    /// Takes a table and returns another.
     Transform,
     /// Takes a table and writes a file.
     Sink,
@@ -129,7 +129,7 @@ fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
     let function = names::function_of_step(name)?;
     if let Some(registration) = Registry::linked()?.get(name) {
         let (krate, file, line) = registration.spec().defined_in;
-        return Err(Failure::usage(format!("there is a step type `{name}` already: crate `{krate}` ({file}:{line})"))
+        return Err(Failure::usage(format!("step type `{name}` already exists: crate `{krate}` ({file}:{line})"))
             .with_help("choose another name"));
     }
     let path = Path::new("src/steps").join(format!("{function}.rs"));
@@ -145,7 +145,7 @@ fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
         format!("add `pub mod {function};` to src/steps/mod.rs, then `cargo test`")
     } else {
         format!(
-            "name it in your crate, with `pub mod {function};` in src/steps/mod.rs and `pub mod steps;` in src/lib.rs"
+            "declare it in your crate: `pub mod {function};` in src/steps/mod.rs, and `pub mod steps;` in src/lib.rs"
         )
     };
     Ok((vec![path], next.into()))
@@ -187,6 +187,6 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn already_there(path: &Path) -> Failure {
-    Failure::usage(format!("`{}` is there already", path.display()))
-        .with_help("choose another name, or move it out of the way")
+    Failure::usage(format!("`{}` already exists", path.display()))
+        .with_help("choose another name, or move the existing one")
 }

@@ -83,7 +83,7 @@ pub(super) fn check_project(name: &str) -> Result<(), Failure> {
     plain(name, "project")?;
     if NO_CRATES.contains(&name) {
         return Err(Failure::usage(format!(
-            "`{name}` cannot name a project: Rust, or this program, has another use for it"
+            "`{name}` cannot be the name of a project: it is reserved by Rust or this program"
         ))
         .with_help(format!("choose another name, such as `{name}-flows`")));
     }
@@ -94,9 +94,8 @@ fn plain(name: &str, what: &str) -> Result<(), Failure> {
     if StepId::new(name).is_ok() {
         return Ok(());
     }
-    Err(Failure::usage(format!("`{name}` cannot name a {what}")).with_help(
-        "a name has lower-case letters, digits, `_` and `-`, begins with a letter, and has 64 characters at most",
-    ))
+    Err(Failure::usage(format!("`{name}` cannot be the name of a {what}"))
+        .with_help("a name begins with a letter and has at most 64 lower-case letters, digits, `_` and `-`"))
 }
 
 /// Returns the name of the function and module of a step type: `filter_molecules` for `molecules.filter`. It always
@@ -110,7 +109,7 @@ pub(super) fn function_of_step(name: &str) -> Result<String, Failure> {
         Some((family, verb)) if is_word(family) && verb.split('.').all(is_word) && name.len() <= 64 => {
             Ok(format!("{}_{family}", verb.replace('.', "_")))
         }
-        _ => Err(Failure::usage(format!("`{name}` cannot name a step type")).with_help(
+        _ => Err(Failure::usage(format!("`{name}` cannot be the name of a step type")).with_help(
             "write `family.verb`, such as `table.head`: words of lower-case letters, digits and `_`, each beginning with \
              a letter, with 64 characters at most",
         )),

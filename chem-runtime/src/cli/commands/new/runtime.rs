@@ -28,7 +28,7 @@ fn built_from(sources: &Path) -> Result<String, Failure> {
         return Ok(format!("version = {}", toml_text(env!("CARGO_PKG_VERSION"))));
     }
     directory_of_runtime(sources).map(|directory| path(&directory)).map_err(|_| {
-        Failure::usage(format!("the sources that this program was built from, `{}`, are not there", sources.display()))
+        Failure::usage(format!("the sources that this program was built from are not at `{}`", sources.display()))
             .with_help(
                 "name a checkout, a repository or a published version: `--runtime ../chem/chem-runtime`, \
                  `--runtime https://host/chem.git#REVISION`, `--runtime 0.1.0`",
@@ -63,7 +63,7 @@ fn path(directory: &str) -> String {
 fn directory_of_runtime(sources: &Path) -> Result<String, Failure> {
     let refused = |why: &str| {
         Failure::usage(format!("`{}` is not the directory of chem-runtime's sources: {why}", sources.display()))
-            .with_help("name the directory that has its Cargo.toml: `--runtime ../chem/chem-runtime`")
+            .with_help("name the directory with its Cargo.toml: `--runtime ../chem/chem-runtime`")
     };
     let manifest = std::fs::read_to_string(sources.join("Cargo.toml"));
     match manifest.map(|manifest| manifest.contains("name = \"chem-runtime\"")) {
@@ -111,6 +111,6 @@ mod tests {
 
         let gone = packed.path().join("gone");
         let refused = format!("{:?}", built_from(&gone).unwrap_err());
-        assert!(refused.contains("are not there") && refused.contains("--runtime"), "{refused}");
+        assert!(refused.contains("are not at") && refused.contains("--runtime"), "{refused}");
     }
 }
