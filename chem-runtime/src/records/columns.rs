@@ -9,7 +9,7 @@ use crate::step::{StepError, listed};
 ///
 /// # Errors
 /// If there is no such column, names the `parameter` that asked for it and lists the columns.
-pub fn column_index(table: &Table, name: &str, parameter: &str) -> Result<usize, StepError> {
+pub(crate) fn column_index(table: &Table, name: &str, parameter: &str) -> Result<usize, StepError> {
     if let Some(index) = table.index_of(name) {
         return Ok(index);
     }
@@ -25,7 +25,11 @@ pub fn column_index(table: &Table, name: &str, parameter: &str) -> Result<usize,
 ///
 /// # Errors
 /// Fails like [`column_index`], or if a column is named twice.
-pub fn column_indices(table: &Table, names: &[impl AsRef<str>], parameter: &str) -> Result<Vec<usize>, StepError> {
+pub(crate) fn column_indices(
+    table: &Table,
+    names: &[impl AsRef<str>],
+    parameter: &str,
+) -> Result<Vec<usize>, StepError> {
     let mut indices = Vec::with_capacity(names.len());
     let mut seen = HashSet::new();
     for name in names {

@@ -19,7 +19,7 @@ const SMALL_TEXT_BYTES: u64 = 16 << 20;
 /// # Errors
 /// Fails if a compressed file is truncated or damaged, if its text exceeds [`TEXT_BYTES`] or [`GROWTH`], or if the text is
 /// UTF-16.
-pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
+pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     let mut text = if bytes.starts_with(&[0x1f, 0x8b]) {
         gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())?
     } else if is_gzip_name(name) {
@@ -39,7 +39,7 @@ pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
 }
 
 /// Returns the complete lines in `bytes`, the beginning of a file; `None` if it is UTF-16 or damaged.
-pub fn first_lines(bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(crate) fn first_lines(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let mut text = beginning_of_text(bytes)?;
     // The last line may be truncated.
     text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
@@ -62,7 +62,7 @@ pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {
 }
 
 /// Returns the reason for refusing bytes that are not UTF-8, with advice. `column` is the column of the cell, if known.
-pub fn not_utf8(bytes: &[u8], column: Option<&str>) -> String {
+pub(crate) fn not_utf8(bytes: &[u8], column: Option<&str>) -> String {
     let location = column.map_or_else(String::new, |column| format!(" in the column `{column}`"));
     let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
     let byte = bytes.get(at).map_or_else(String::new, |byte| format!(": it has the byte 0x{byte:02x}"));
@@ -70,7 +70,7 @@ pub fn not_utf8(bytes: &[u8], column: Option<&str>) -> String {
 }
 
 /// Returns the extension of `name` in lower case, without `.gz`: `csv` for `a.CSV.gz`.
-pub fn extension(name: &str) -> Option<String> {
+pub(crate) fn extension(name: &str) -> Option<String> {
     let name = if is_gzip_name(name) { &name[..name.len() - 3] } else { name };
     let file = name.rsplit(['/', '\\']).next()?;
     let (_, extension) = file.rsplit_once('.')?;
@@ -78,7 +78,7 @@ pub fn extension(name: &str) -> Option<String> {
 }
 
 /// Returns whether `name` ends in `.gz`, in any case.
-pub fn is_gzip_name(name: &str) -> bool {
+pub(crate) fn is_gzip_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     bytes.len() >= 3 && bytes[bytes.len() - 3..].eq_ignore_ascii_case(b".gz")
 }

@@ -14,7 +14,7 @@ use crate::cancel;
 use crate::step::StepError;
 
 /// A file of delimited text.
-pub struct Delimited<'a> {
+pub(crate) struct Delimited<'a> {
     records: Records<'a>,
     header: StringRecord,
     /// The number of columns up to the last one with a name in the file.
@@ -23,7 +23,7 @@ pub struct Delimited<'a> {
 
 /// Returns the names of the columns of a file that begins with the bytes `beginning`; `None` if these do not contain a
 /// complete header.
-pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
+pub(crate) fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
     let text = beginning_of_text(beginning)?;
     // The last line may be truncated.
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
@@ -33,7 +33,7 @@ pub fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
 
 /// Returns advice if the header of a file that was read with `delimiter` probably uses another separator: a single name that
 /// contains all of them.
-pub fn other_separator(names: &[&str], delimiter: u8) -> Option<String> {
+pub(crate) fn other_separator(names: &[&str], delimiter: u8) -> Option<String> {
     let first = names.first()?;
     let found = [b'\t', b';', b'|', b',']
         .into_iter()
@@ -54,7 +54,7 @@ pub fn other_separator(names: &[&str], delimiter: u8) -> Option<String> {
 
 /// A record of delimited text.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// The number of its first line, from 1.
     pub line: u64,
     /// The text of the record in the file.
@@ -68,7 +68,7 @@ impl<'a> Delimited<'a> {
     ///
     /// # Errors
     /// Returns what is wrong with the header.
-    pub fn new(text: &'a [u8], delimiter: u8) -> Result<Option<Self>, String> {
+    pub(crate) fn new(text: &'a [u8], delimiter: u8) -> Result<Option<Self>, String> {
         let mut file = Self { records: Records::new(text, delimiter), header: StringRecord::new(), named: 0 };
         let Some(first) = file.next_record() else {
             return Ok(None);
@@ -95,7 +95,7 @@ impl<'a> Delimited<'a> {
     ///
     /// # Errors
     /// Names the file and what is wrong with its header. Or the step is asked to stop.
-    pub fn open(name: &str, text: &'a [u8], delimiter: u8) -> Result<Option<Self>, StepError> {
+    pub(crate) fn open(name: &str, text: &'a [u8], delimiter: u8) -> Result<Option<Self>, StepError> {
         let opened = Self::new(text, delimiter);
         // The header may have been read only in part.
         cancel::check()?;
@@ -103,12 +103,12 @@ impl<'a> Delimited<'a> {
     }
 
     /// Returns the names of the columns.
-    pub fn header(&self) -> &StringRecord {
+    pub(crate) fn header(&self) -> &StringRecord {
         &self.header
     }
 
     /// Returns the records after the header.
-    pub fn rows(mut self) -> impl Iterator<Item = Row<'a>> {
+    pub(crate) fn rows(mut self) -> impl Iterator<Item = Row<'a>> {
         std::iter::from_fn(move || self.next_record())
     }
 

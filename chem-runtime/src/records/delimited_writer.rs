@@ -18,7 +18,12 @@ use crate::step::StepError;
 ///
 /// # Errors
 /// Fails if the text cannot be written, or if a number is not finite.
-pub fn write_delimited(table: &Table, columns: &[usize], delimiter: u8, out: &mut dyn Write) -> Result<(), StepError> {
+pub(crate) fn write_delimited(
+    table: &Table,
+    columns: &[usize],
+    delimiter: u8,
+    out: &mut dyn Write,
+) -> Result<(), StepError> {
     write(table, columns, delimiter, |text| text.into(), out)
 }
 
@@ -27,7 +32,7 @@ pub fn write_delimited(table: &Table, columns: &[usize], delimiter: u8, out: &mu
 ///
 /// # Errors
 /// Fails like [`write_delimited`].
-pub fn write_without_formulas(
+pub(crate) fn write_without_formulas(
     table: &Table,
     columns: &[usize],
     delimiter: u8,
@@ -84,7 +89,7 @@ fn write(
 }
 
 /// Formats the value in `row` as a cell of a text file; `None` if it is missing or not finite.
-pub fn cell_text(data: &ColumnData, row: usize) -> Option<String> {
+pub(crate) fn cell_text(data: &ColumnData, row: usize) -> Option<String> {
     let mut text = String::new();
     (!is_missing(data, row) && write_cell(data, row, &mut text)).then_some(text)
 }

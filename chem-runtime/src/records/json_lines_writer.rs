@@ -13,7 +13,7 @@ use crate::step::StepError;
 /// # Errors
 /// Fails if the text cannot be written, or if a value has no representation in JSON: a number that is not finite, or text
 /// with the character U+0000.
-pub fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
+pub(crate) fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
     let chosen: Vec<(String, &ColumnData)> = columns
         .iter()
         .filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?)))

@@ -7,7 +7,7 @@ use crate::artifact::{ColumnData, number_spelled};
 
 /// A value to group and join rows by. A float that is an integer equals that integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key<'a> {
+pub(crate) enum Key<'a> {
     /// A missing value.
     Missing,
     /// Text.
@@ -21,7 +21,7 @@ pub enum Key<'a> {
 }
 
 /// Returns the value of `data` in `row` as a key.
-pub fn key_of(data: &ColumnData, row: usize) -> Key<'_> {
+pub(crate) fn key_of(data: &ColumnData, row: usize) -> Key<'_> {
     let key = match data {
         ColumnData::Text(values) => values[row].as_deref().map(Key::Text),
         ColumnData::Integer(values) => values[row].map(Key::Integer),
@@ -39,7 +39,7 @@ fn float_key(value: f64) -> Key<'static> {
 
 /// Returns two texts that spell the same number, such as `5` and `5.0`, in text columns of which one contains mostly
 /// numbers. As keys they differ, so rows that belong together would not match.
-pub fn two_spellings<'a>(columns: &[&'a ColumnData]) -> Option<(&'a str, &'a str)> {
+pub(crate) fn two_spellings<'a>(columns: &[&'a ColumnData]) -> Option<(&'a str, &'a str)> {
     let mut spelled: HashMap<Key<'_>, &'a str> = HashMap::new();
     if columns.iter().all(|data| data.numbers_in_text().is_none()) {
         return None;
@@ -60,7 +60,7 @@ pub fn two_spellings<'a>(columns: &[&'a ColumnData]) -> Option<(&'a str, &'a str
 }
 
 /// Compares two values: numbers by value, text by code points, false before true. Returns `None` if one is missing.
-pub fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering> {
+pub(crate) fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering> {
     fn both<T>(values: &[Option<T>], one: usize, other: usize) -> Option<(&T, &T)> {
         Some((values[one].as_ref()?, values[other].as_ref()?))
     }
@@ -76,7 +76,7 @@ pub fn order_of(data: &ColumnData, one: usize, other: usize) -> Option<Ordering>
 }
 
 /// Returns whether the value in `row` is missing.
-pub fn is_missing(data: &ColumnData, row: usize) -> bool {
+pub(crate) fn is_missing(data: &ColumnData, row: usize) -> bool {
     key_of(data, row) == Key::Missing
 }
 

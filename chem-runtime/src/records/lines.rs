@@ -2,7 +2,7 @@
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// The number, from 1.
     pub number: u64,
     /// The text without its line end.
@@ -10,7 +10,7 @@ pub struct Line<'a> {
 }
 
 /// Returns the lines of `text`. A line end at the end of the text does not begin another line.
-pub fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
+pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut rest = text;
     let mut number = 0;
     std::iter::from_fn(move || {

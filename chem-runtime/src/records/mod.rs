@@ -2,6 +2,9 @@
 //!
 //! This module knows nothing about the meaning of records. The steps that read and write files build on it.
 
+// Some of it has no other user than the chemistry.
+#![cfg_attr(not(feature = "chemistry"), allow(dead_code, unused_imports))]
+
 mod columns;
 mod decode;
 mod delimited_reader;
@@ -22,20 +25,20 @@ mod sorting;
 mod table_reader;
 mod typing;
 
-pub use columns::{column_index, column_indices};
-pub use decode::{extension, first_lines, is_gzip_name, not_utf8, text_of};
-pub use delimited_reader::{Delimited, Row, header_of, other_separator};
-pub use delimited_writer::{cell_text, write_delimited, write_without_formulas};
+pub(crate) use columns::{column_index, column_indices};
+pub(crate) use decode::{extension, first_lines, is_gzip_name, not_utf8, text_of};
+pub(crate) use delimited_reader::{Delimited, Row, header_of, other_separator};
+pub(crate) use delimited_writer::{cell_text, write_delimited, write_without_formulas};
 pub use filter::{Chosen, choose_rows};
-pub use json_lines_writer::write_json_lines;
-pub use keys::{Key, is_missing, key_of, order_of, two_spellings};
-pub use lines::{Line, lines};
+pub(crate) use json_lines_writer::write_json_lines;
+pub(crate) use keys::{Key, is_missing, key_of, order_of, two_spellings};
+pub(crate) use lines::{Line, lines};
 pub use parallel::{abandonable, map_records, map_records_on, on_workers, try_map_records};
 #[cfg(feature = "parquet")]
-pub use parquet_writer::write_parquet;
-pub use random::Random;
+pub(crate) use parquet_writer::write_parquet;
+pub(crate) use random::Random;
 pub use record_file::RecordFile;
-pub use rejects::{Rejects, shortened};
-pub use sorting::sort_rows;
-pub use table_reader::{DeclaredType, TableFormat, TableText};
-pub use typing::type_name;
+pub(crate) use rejects::{Rejects, shortened};
+pub(crate) use sorting::sort_rows;
+pub(crate) use table_reader::{DeclaredType, TableFormat, TableText};
+pub(crate) use typing::type_name;

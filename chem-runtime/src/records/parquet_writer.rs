@@ -24,7 +24,7 @@ const GROUP_ROWS: usize = 1 << 17;
 ///
 /// # Errors
 /// Fails if the file cannot be written, or if there is no column to write.
-pub fn write_parquet(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
+pub(crate) fn write_parquet(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
     let chosen: Vec<(&Column, &ColumnData)> =
         columns.iter().filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?))).collect();
     if chosen.is_empty() {

@@ -3,16 +3,16 @@
 /// SplitMix64, <https://doi.org/10.1145/2660193.2660195>. Implemented here rather than taken from a library, because a later
 /// release of a library may draw other numbers.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Creates the generator for `seed`.
-    pub fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Returns the next number, uniform over all of `u64`.
-    pub fn next_u64(&mut self) -> u64 {
+    pub(crate) fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Random {
 
     /// Returns a number below `end`, uniformly distributed; 0 if `end` is 0. Draws until a number is below the greatest
     /// multiple of `end`, and returns its remainder.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         let fair = match end {
             0 | 1 => return 0,
             _ => u64::MAX - u64::MAX % end,

@@ -9,7 +9,7 @@ const MAX_CHARS: usize = 120;
 
 /// Collects rejected records into a table with the columns `line`, `record`, `text` and `reason`.
 #[derive(Debug)]
-pub struct Rejects {
+pub(crate) struct Rejects {
     rows: TableBuilder,
     count: usize,
 }
@@ -28,12 +28,12 @@ impl Default for Rejects {
 
 impl Rejects {
     /// Adds record number `record` with the text `text`, which begins on line `line` of its file.
-    pub fn push(&mut self, line: u64, record: u64, text: &[u8], reason: &str) {
+    pub(crate) fn push(&mut self, line: u64, record: u64, text: &[u8], reason: &str) {
         self.add(Some(line), Some(record), text, reason);
     }
 
     /// Adds a record that is not from a file: it has no line, and possibly no number.
-    pub fn push_record(&mut self, record: Option<u64>, text: &[u8], reason: &str) {
+    pub(crate) fn push_record(&mut self, record: Option<u64>, text: &[u8], reason: &str) {
         self.add(None, record, text, reason);
     }
 
@@ -46,25 +46,15 @@ impl Rejects {
         }
     }
 
-    /// Returns the number of rejected records.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Returns whether there are no rejected records.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// Builds the table.
-    pub fn finish(self) -> Result<Table, TableError> {
+    pub(crate) fn finish(self) -> Result<Table, TableError> {
         self.rows.finish()
     }
 }
 
 /// Returns the first 120 characters of `text`, followed by `…` if there are more. Invalid UTF-8, and U+0000, which no
 /// artifact can hold, become U+FFFD.
-pub fn shortened(text: &[u8]) -> String {
+pub(crate) fn shortened(text: &[u8]) -> String {
     // A character has at most four bytes, so a character that the cut splits is never among the first `MAX_CHARS`.
     let start = &text[..text.len().min(4 * MAX_CHARS + 4)];
     let lossy = String::from_utf8_lossy(start).replace('\0', "\u{fffd}");

@@ -11,7 +11,7 @@ const BETWEEN_CHECKS: usize = 1 << 14;
 ///
 /// # Errors
 /// Fails if the run is cancelled; `rows` is then a permutation in no particular order.
-pub fn sort_rows(rows: &mut Vec<usize>, compare: impl Fn(usize, usize) -> Ordering) -> Result<(), Interrupted> {
+pub(crate) fn sort_rows(rows: &mut Vec<usize>, compare: impl Fn(usize, usize) -> Ordering) -> Result<(), Interrupted> {
     for run in rows.chunks_mut(BETWEEN_CHECKS) {
         cancel::check()?;
         run.sort_by(|one, other| compare(*one, *other));

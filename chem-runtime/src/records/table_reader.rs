@@ -15,7 +15,7 @@ use crate::step::{StepError, WithRejects, listed};
 
 /// The options for reading a text as a table.
 #[derive(Debug, Clone, Copy)]
-pub struct TableText<'a> {
+pub(crate) struct TableText<'a> {
     /// The name of the text in messages.
     pub name: &'a str,
     /// The format of the text.
@@ -30,7 +30,7 @@ pub struct TableText<'a> {
 
 /// The declared type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeclaredType {
+pub(crate) struct DeclaredType {
     /// The type of all values in the column.
     pub ty: ColumnType,
     /// The parameter that declares it, for messages.
@@ -39,14 +39,14 @@ pub struct DeclaredType {
 
 impl DeclaredType {
     /// Returns the types that the parameter `by` declares.
-    pub fn all(types: &BTreeMap<String, ColumnType>, by: &'static str) -> BTreeMap<String, Self> {
+    pub(crate) fn all(types: &BTreeMap<String, ColumnType>, by: &'static str) -> BTreeMap<String, Self> {
         types.iter().map(|(name, ty)| (name.clone(), Self { ty: *ty, by })).collect()
     }
 }
 
 /// The format of a text of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TableFormat {
+pub(crate) enum TableFormat {
     /// Cells separated by this character; the first record contains the names of the columns.
     Delimited(u8),
     /// An object on each line.
@@ -68,7 +68,7 @@ impl TableText<'_> {
     ///
     /// # Errors
     /// Fails if something is wrong with the columns, or with any record if [`strict`](Self::strict) is set.
-    pub fn read(&self, text: &[u8]) -> Result<WithRejects<Table>, StepError> {
+    pub(crate) fn read(&self, text: &[u8]) -> Result<WithRejects<Table>, StepError> {
         let (names, mut records) = match self.format {
             TableFormat::Delimited(delimiter) => self.delimited(text, delimiter)?,
             TableFormat::JsonLines => self.objects(text)?,

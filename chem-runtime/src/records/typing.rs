@@ -129,7 +129,7 @@ impl ParamValue for ColumnType {
 }
 
 /// Returns the name of a column type in parameters.
-pub fn type_name(ty: ColumnType) -> &'static str {
+pub(crate) fn type_name(ty: ColumnType) -> &'static str {
     match ty {
         ColumnType::Text => "text",
         ColumnType::Integer => "integer",
