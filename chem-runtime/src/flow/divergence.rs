@@ -40,7 +40,7 @@ impl fmt::Display for Change {
 
 /// Returns the differences between the steps of two definitions, in the order of the steps. Ignores what is not part of any
 /// fingerprint: descriptions, retries, timeouts and gates.
-pub fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
+pub(crate) fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
     let whole = |step: &RecordedStep| Some(Value::String(format!("{}@{}", step.uses, step.version)));
     let mut found = Vec::new();
     for (index, step) in after.steps.iter().enumerate() {
@@ -77,7 +77,7 @@ pub fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<C
 
 /// Returns the differences between the policies of steps that both definitions have: retries, timeouts and gates, which are
 /// not part of any fingerprint.
-pub fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
+pub(crate) fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
     let policy = |step: &RecordedStep| -> BTreeMap<String, Value> {
         let retry = step.retry.as_ref().and_then(|retry| serde_json::to_value(retry).ok());
         let gate = step.gate.as_ref().and_then(|gate| serde_json::to_value(gate).ok());

@@ -79,7 +79,7 @@ pub struct Origins {
 
 /// Whether `rule` concerns what a manifest needs from its machine: input files and programs. A manifest can start to
 /// break such a rule without being changed.
-pub fn is_of_the_machine(rule: &Rule) -> bool {
+pub(crate) fn is_of_the_machine(rule: &Rule) -> bool {
     [&rules::NO_SUCH_FILE, &rules::NO_SUCH_PROGRAM].contains(&rule)
 }
 
@@ -171,7 +171,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
 ///
 /// # Errors
 /// Returns all diagnostics that prevent the value from being read.
-pub fn read_assigned(source: &Source, start: usize, ty: Option<&ParamType>) -> Result<Value, Vec<Diagnostic>> {
+pub(crate) fn read_assigned(source: &Source, start: usize, ty: Option<&ParamType>) -> Result<Value, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let node = params::read_assigned(source, start, ty.map_or(Form::Value, form_of), &mut findings);
     node.and_then(|node| node.to_json()).ok_or_else(|| findings.into_sorted(source))

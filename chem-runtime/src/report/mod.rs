@@ -17,7 +17,9 @@ use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, 
 use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
 use crate::store::{EventStore, FlowSummary, PersistenceError, StoredArtifacts};
 
-pub use steps::{family, output_kind, param_facts, step_reference};
+pub use steps::step_reference;
+#[cfg(feature = "cli")]
+pub(crate) use steps::{family, output_kind, param_facts};
 pub use warnings::Warning;
 
 /// A run as it is printed.

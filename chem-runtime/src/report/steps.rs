@@ -13,7 +13,7 @@ the step functions; a test keeps it so. The examples run as they are from the di
 ";
 
 /// Describes a parameter's values: type, unit, bounds, and default.
-pub fn param_facts(param: &ParamSpec) -> Vec<String> {
+pub(crate) fn param_facts(param: &ParamSpec) -> Vec<String> {
     let ty = match (param.ty)() {
         ParamType::Optional(inner) => *inner,
         ty => ty,
@@ -36,7 +36,7 @@ pub fn param_facts(param: &ParamSpec) -> Vec<String> {
 }
 
 /// Returns the family of a step type: the part of its name before the dot.
-pub fn family(spec: &StepSpec) -> &'static str {
+pub(crate) fn family(spec: &StepSpec) -> &'static str {
     spec.name.split('.').next().unwrap_or_default()
 }
 
@@ -89,7 +89,7 @@ fn entry(page: &mut String, spec: &StepSpec) {
 }
 
 /// Describes the kind of an output.
-pub fn output_kind(output: &OutputSpec) -> String {
+pub(crate) fn output_kind(output: &OutputSpec) -> String {
     if output.kind_of_input { "of the kind of the first input".to_owned() } else { output.kind.to_owned() }
 }
 
