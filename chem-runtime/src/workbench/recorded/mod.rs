@@ -249,7 +249,7 @@ mod tests {
         fn new(set: &[&str]) -> Self {
             let directory = tempfile::tempdir().unwrap();
             std::fs::write(directory.path().join("flow.yaml"), FLOW).unwrap();
-            let overrides: Vec<Override> = set.iter().map(Override::new).collect();
+            let overrides: Vec<Override> = set.iter().copied().map(Override::new).collect();
             let definition = manifest::load(&directory.path().join("flow.yaml"), &overrides, registry()).definition;
             let store = Arc::new(InMemoryEventStore::new());
             let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
