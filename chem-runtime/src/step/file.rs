@@ -267,8 +267,8 @@ mod tests {
         std::os::unix::fs::symlink("pipe", at("to-pipe")).unwrap();
         std::fs::create_dir(at("sub")).unwrap();
         for (path, because) in [
-            ("pipe", "no regular file"),
-            ("to-pipe", "no regular file"),
+            ("pipe", "not a regular file"),
+            ("to-pipe", "not a regular file"),
             ("sub", "it is a directory"),
             ("sub/../store.db", "the log of this run"),
         ] {
