@@ -72,7 +72,7 @@ mod tests {
     fn a_reject_has_a_location_a_text_and_a_reason() {
         let mut rejects = Rejects::default();
         rejects.push(7, 6, b"C1CC\0", "not a SMILES");
-        assert_eq!(rejects.len(), 1);
+        assert_eq!(rejects.count, 1);
         let table = rejects.finish().unwrap();
         assert_eq!(table.row(0), vec![7.into(), 6.into(), "C1CC\u{fffd}".into(), Value::from("not a SMILES")]);
     }

@@ -59,7 +59,7 @@ pub use param::{
 pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
-pub use rejects::{CommonestReason, check_share, idle_share};
+pub(crate) use rejects::{CommonestReason, check_share, idle_share};
 pub use role::{DynamicRole, Follows, Leads, Role, SinkRole, SourceRole, TransformRole};
 pub use run_step::{RunStep, StepInputs};
 pub use secret::Secret;

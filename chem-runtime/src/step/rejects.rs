@@ -11,7 +11,7 @@ use crate::artifact::{ColumnData, Table};
 /// The most common reason in a table of rejects. Reasons that differ only in the values and numbers they quote count as
 /// one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommonestReason {
+pub(crate) struct CommonestReason {
     /// The reason, as the first of its records states it.
     pub text: String,
     /// The number of records refused for this reason.
@@ -23,7 +23,7 @@ pub struct CommonestReason {
 impl CommonestReason {
     /// Returns the most common reason in `rejects`, the earliest of equally common ones. `None` if a row has no reason,
     /// or if there are no rows.
-    pub fn of(rejects: &Table) -> Option<Self> {
+    pub(crate) fn of(rejects: &Table) -> Option<Self> {
         let (_, ColumnData::Text(reasons)) = rejects.column("reason")? else { return None };
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for (row, reason) in reasons.iter().enumerate() {
@@ -34,7 +34,7 @@ impl CommonestReason {
     }
 
     /// Describes the reason, and how many of the `refused` records it accounts for.
-    pub fn describe(&self, refused: usize) -> String {
+    pub(crate) fn describe(&self, refused: usize) -> String {
         if self.count == refused {
             format!("all for one reason: {}", self.text)
         } else {
@@ -54,7 +54,12 @@ fn kind_of(reason: &str) -> String {
 ///
 /// # Errors
 /// Fails if `rejects` holds a greater share of the records than `fail_above`.
-pub fn check_share(rejects: &Table, records: usize, fail_above: Option<f64>, what: &str) -> Result<(), StepError> {
+pub(crate) fn check_share(
+    rejects: &Table,
+    records: usize,
+    fail_above: Option<f64>,
+    what: &str,
+) -> Result<(), StepError> {
     let refused = rejects.rows();
     // Division returns the float nearest to the share, and the limit in a manifest is read the same way, so equal
     // shares are equal floats. A product, such as 0.29 * 100.0, does not guarantee that.
@@ -77,7 +82,7 @@ pub fn check_share(rejects: &Table, records: usize, fail_above: Option<f64>, wha
 }
 
 /// Returns a misfit if `fail_above` is given with `on_error: fail`, which fails the step at the first refused record.
-pub fn idle_share(on_error: &str, fail_above: Option<f64>) -> Option<Misfit> {
+pub(crate) fn idle_share(on_error: &str, fail_above: Option<f64>) -> Option<Misfit> {
     (on_error == "fail" && fail_above.is_some()).then(|| Misfit {
         help: Some("leave out one of them".to_owned()),
         ..Misfit::new(
