@@ -183,10 +183,10 @@ pub fn derive_step_inputs(item: TokenStream) -> TokenStream {
 /// ```
 /// use chem_runtime::engine::FlowEngine;
 /// use chem_runtime::include_flow;
-/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+/// use chem_runtime::store::InMemoryEventStore;
 ///
 /// let flow = include_flow!("../flows/demo.yaml");
-/// let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository).included(&flow)?;
+/// let engine = FlowEngine::on(InMemoryEventStore::new()).included(&flow)?;
 /// engine.run_to_end()?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```

@@ -12,9 +12,7 @@ use chem_runtime::flow::{FlowDefinition, FlowStatus, build_flow_definition_auto,
 use chem_runtime::prelude::*;
 use chem_runtime::step::{Bound, StepDefinition, StepId};
 use chem_runtime::steps::demo::{Seed, Text};
-use chem_runtime::store::{
-    Contents, EventStore, InMemoryEventStore, InMemoryFlowRepository, NewEvent, RunFilter, StoreSize,
-};
+use chem_runtime::store::{Contents, EventStore, InMemoryEventStore, NewEvent, RunFilter, StoreSize};
 use chem_tests::stores::Backend;
 
 /// The number of runs that do all their work, and again of runs that reuse it.
@@ -35,9 +33,7 @@ fn definition(text: &str) -> FlowDefinition {
 }
 
 fn run(store: &Arc<dyn EventStore>, definition: FlowDefinition) -> FlowId {
-    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
-        .reuse(ReusePolicy::wherever_possible())
-        .definition(definition);
+    let engine = FlowEngine::on(store.clone()).reuse(ReusePolicy::wherever_possible()).definition(definition);
     let run = engine.default_flow();
     engine.run(run).unwrap();
     run
@@ -63,11 +59,11 @@ fn bytes(name: &str, store: &Arc<dyn EventStore>) {
         "\n{name}: a run of 3 steps\n\n| | rows a run | bytes a run | bytes a row | indexes among them |\n|---|---|---|---|---|"
     );
     for what in ["all work done", "all of it reused"] {
-        let before = store.size().unwrap();
+        let before = store.size().unwrap().unwrap();
         for number in 0..WHOLE_RUNS {
             run(store, definition(&format!("CC(=O)Oc1ccccc1C(=O)O molecule {number}")));
         }
-        let after = store.size().unwrap();
+        let after = store.size().unwrap().unwrap();
         for table in ["event_log", "workflow_step_artifacts", "flow_leases"] {
             let grown = |of: fn(&chem_runtime::store::TableSize) -> u64| {
                 let of_table = |size: &StoreSize| size.tables.iter().find(|row| row.name == table).map_or(0, of);
@@ -98,14 +94,14 @@ fn of_a_library(store: &Arc<dyn EventStore>) {
     for what in ["all work done", "all of it reused"] {
         let loaded = chem_runtime::manifest::load(&manifest, &[], chem_runtime::step::Registry::linked().unwrap());
         let outputs = tempfile::tempdir().unwrap();
-        let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
+        let engine = FlowEngine::on(store.clone())
             .reuse(ReusePolicy::wherever_possible())
             .directory(manifest.parent().unwrap())
             .output_directory(outputs.path())
             .definition(loaded.definition.unwrap());
         let run = engine.default_flow();
         engine.run(run).unwrap();
-        let largest = store.largest(usize::MAX).unwrap();
+        let largest = store.largest(usize::MAX).unwrap().unwrap();
         let Contents { events, event_bytes, artifacts, artifact_bytes } =
             largest.runs.iter().find(|size| size.flow_id == run).unwrap().contents;
         println!("| {what} | {events} | {event_bytes} | {artifacts} | {artifact_bytes} |");
@@ -135,7 +131,7 @@ fn times(name: &str, backend: &dyn Backend, runs: usize) {
     }
     let long = long_run(&store);
     let filled = begun.elapsed().as_secs_f64();
-    let size = store.size().unwrap();
+    let size = store.size().unwrap().unwrap();
     let rows = size.tables.iter().find(|table| table.name == "event_log").unwrap().rows;
     println!(
         "\n{name}: {} runs, {rows} events, {:.0} MB, filled in {filled:.0} s\n",
@@ -159,8 +155,8 @@ fn times(name: &str, backend: &dyn Backend, runs: usize) {
     for (what, filter) in lists {
         print(what, || drop(store.find_runs(&filter, None, 51).unwrap()));
     }
-    print("size by table", || drop(store.size().unwrap()));
-    print("the ten largest flows and runs", || drop(store.largest(10).unwrap()));
+    print("size by table", || drop(store.size().unwrap().unwrap()));
+    print("the ten largest flows and runs", || drop(store.largest(10).unwrap().unwrap()));
     let length = store.next_position(long).unwrap();
     print(&format!("load and replay a run of {length} events"), || {
         drop(replay(long, &store.list(long).unwrap()).unwrap())

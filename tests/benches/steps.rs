@@ -13,7 +13,7 @@ use chem_runtime::prelude::*;
 use chem_runtime::step::{Bound, StepDefinition, StepId};
 use chem_runtime::steps::demo::{Seed, Text};
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 
 const SHORT: usize = 10;
 const LONG: usize = 3_000;
@@ -36,7 +36,7 @@ fn steps(count: usize) -> Vec<Box<dyn StepDefinition>> {
 
 fn run(store: &Arc<dyn EventStore>, count: usize) -> Duration {
     let definition = build_flow_definition_auto(steps(count)).unwrap();
-    let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    let engine = FlowEngine::on(store.clone()).definition(definition);
     let start = Instant::now();
     engine.run_to_end().unwrap();
     start.elapsed()

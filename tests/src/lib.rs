@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod effort;
 pub mod events;
+pub mod jsonl;
 pub mod outside;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres_server;

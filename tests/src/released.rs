@@ -6,7 +6,7 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowId, event_variants};
 use chem_runtime::flow::{FlowDefinition, FlowStatus, replay};
 use chem_runtime::step::Registry;
-use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+use chem_runtime::store::EventStore;
 
 /// The SQL that creates a store of version 2 of the embedded schema.
 pub const SQLITE_V2: &str = include_str!("../released/sqlite-v2.sql");
@@ -51,7 +51,7 @@ pub fn still_works(store: Arc<dyn EventStore>) {
     let initialized = begun.initialized().unwrap();
     let registry = Registry::linked().unwrap();
     let definition = FlowDefinition::from_recorded(&initialized.flow, &initialized.definition, registry).unwrap();
-    let engine = FlowEngine::new_with_stores(store, InMemoryFlowRepository::new(), definition);
+    let engine = FlowEngine::on(store).definition(definition);
     let resumed = engine.run(id(1)).unwrap();
     assert_eq!(resumed.flow_fingerprint().unwrap().to_string(), INTERRUPTED);
 }

@@ -8,7 +8,7 @@ use chem_runtime::event::{Environment, FlowEvent, FlowEventKind, FlowInitialized
 use chem_runtime::flow::FlowDefinition;
 use chem_runtime::manifest::{Source, Style, check, manifest_of_run, render, to_yaml};
 use chem_runtime::step::Registry;
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 
 /// Returns the manifest of a run with these events, as YAML.
 #[track_caller]
@@ -46,10 +46,7 @@ pub fn definition_of(yaml: &str, directory: &Path, registry: &Registry) -> FlowD
 pub fn run(definition: FlowDefinition, directory: &Path) -> Vec<FlowEvent> {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
     let outputs = tempfile::tempdir().unwrap();
-    let engine = FlowEngine::builder(store, InMemoryFlowRepository::new())
-        .directory(directory)
-        .output_directory(outputs.path())
-        .definition(definition);
+    let engine = FlowEngine::on(store).directory(directory).output_directory(outputs.path()).definition(definition);
     match engine.run_to_end() {
         Ok(_) | Err(CoreEngineError::Waiting { .. }) => engine.events().unwrap(),
         Err(error) => panic!("{error}"),

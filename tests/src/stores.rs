@@ -7,7 +7,7 @@ use chem_runtime::fingerprint::ArtifactHash;
 #[cfg(all(feature = "postgres", unix))]
 use chem_runtime::store::postgres::PgEventStore;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore, InMemoryEventStore};
+use chem_runtime::store::{EventStore, InMemoryEventStore, OpenMode, StoreUrl};
 use tempfile::TempDir;
 
 #[cfg(all(feature = "postgres", unix))]
@@ -20,6 +20,7 @@ macro_rules! stores {
         $callback! {
             memory => $crate::stores::Memory,
             sqlite => $crate::stores::Sqlite,
+            jsonl => $crate::stores::Lines,
             #[cfg(all(feature = "postgres", unix))]
             postgres => $crate::stores::Postgres,
         }
@@ -41,6 +42,11 @@ pub trait Backend: Send + Sync {
 
     /// Changes rows that the store protects. Returns `false` if that is impossible, as in memory.
     fn by_force(&self, tampering: Tampering<'_>) -> bool;
+
+    /// Returns whether the store tells its size.
+    fn measures_itself(&self) -> bool {
+        true
+    }
 
     /// Returns the number of repair copies of artifacts in the store.
     fn repairs(&self) -> usize;
@@ -173,6 +179,43 @@ impl Backend for Sqlite {
         let raw = rusqlite::Connection::open(self.store.path()).unwrap();
         let count = raw.query_row("SELECT count(*) FROM artifact_repairs", [], |row| row.get::<_, i64>(0)).unwrap();
         usize::try_from(count).unwrap()
+    }
+}
+
+/// The store of a backend that is not part of chem-runtime, opened by its URL.
+pub struct Lines {
+    url: StoreUrl,
+    store: Arc<dyn EventStore>,
+    /// Removed at the end of the test.
+    _directory: TempDir,
+}
+
+impl Backend for Lines {
+    fn fresh() -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let url: StoreUrl = format!("jsonl:{}", directory.path().join("store.jsonl").display()).parse().unwrap();
+        let store = url.open(OpenMode::Create).unwrap();
+        Some(Self { url, store, _directory: directory })
+    }
+
+    fn store(&self) -> Arc<dyn EventStore> {
+        self.store.clone()
+    }
+
+    fn reopen(&self) -> Option<Arc<dyn EventStore>> {
+        Some(self.url.open(OpenMode::Existing).unwrap())
+    }
+
+    fn by_force(&self, _: Tampering<'_>) -> bool {
+        false
+    }
+
+    fn measures_itself(&self) -> bool {
+        false
+    }
+
+    fn repairs(&self) -> usize {
+        0
     }
 }
 

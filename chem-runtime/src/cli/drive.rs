@@ -16,7 +16,7 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::{FlowDefinition, replay};
 use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
-use crate::store::{EventStore, InMemoryFlowRepository, Takeover};
+use crate::store::{EventStore, Takeover};
 use crate::workbench::{ManifestComparison, RecordedRun, RecordedRunError};
 
 /// The run to drive, and where and how to run it.
@@ -102,7 +102,7 @@ pub(super) fn drive(
 ) -> Result<ExitCode, Failure> {
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
-    let mut builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
+    let mut builder = FlowEngine::on(store.clone())
         .confinement(shared.confinement(&plan.directory))
         .directory(plan.directory)
         .cancel_token(cancel)

@@ -9,7 +9,7 @@ use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClo
 use crate::flow::FlowDefinition;
 use crate::manifest::{IncludedFlow, IncludedFlowError};
 use crate::step::{CancelToken, Confinement, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
-use crate::store::{EventStore, FlowRepository, Takeover};
+use crate::store::{EventStore, FlowRepository, InMemoryFlowRepository, Takeover};
 
 /// Marks a builder that has no source yet.
 #[derive(Debug)]
@@ -37,10 +37,10 @@ pub struct FlowEngineBuilder<Stage> {
 }
 
 impl FlowEngineBuilder<NoSteps> {
-    pub(super) fn on(store: Arc<dyn EventStore>, repository: Arc<dyn FlowRepository>) -> Self {
+    pub(super) fn on(store: Arc<dyn EventStore>) -> Self {
         Self {
             store,
-            repository,
+            repository: Arc::new(InMemoryFlowRepository::new()),
             place: RunPlace::default(),
             cancel: CancelToken::default(),
             observer: Arc::new(Unobserved),
@@ -193,6 +193,12 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// or has released its lease.
     pub fn takeover(mut self, takeover: Takeover) -> Self {
         self.takeover = takeover;
+        self
+    }
+
+    /// Sets the repository that builds the states of runs from their events. The default replays them.
+    pub fn repository(mut self, repository: Arc<dyn FlowRepository>) -> Self {
+        self.repository = repository;
         self
     }
 

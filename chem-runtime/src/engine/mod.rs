@@ -46,7 +46,7 @@ pub use reuse::{ReusePolicy, RunsBecause};
 use crate::event::FlowId;
 use crate::flow::{FlowDefinition, FlowInstance, OutputAddress, build_flow_definition_auto};
 use crate::step::{CancelToken, StepDefinition};
-use crate::store::{EventStore, FlowRepository, InMemoryEventStore, InMemoryFlowRepository, Takeover};
+use crate::store::{EventStore, FlowRepository, InMemoryEventStore, IntoEventStore, Takeover};
 use environment::RunPlace;
 use run::{Session, Until};
 
@@ -107,20 +107,25 @@ impl FlowEngine {
     /// Returns a builder for an engine that keeps its log in memory.
     #[allow(clippy::new_ret_no_self, reason = "an engine without steps cannot exist; this is the start of its builder")]
     pub fn new() -> FlowEngineBuilder<NoSteps> {
-        Self::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new())
+        Self::on(InMemoryEventStore::new())
     }
 
-    /// Returns a builder for an engine on these stores.
+    /// Returns a builder for an engine that keeps its log in `event_store`: a store, or an `Arc` or a `Box` of one.
+    pub fn on(event_store: impl IntoEventStore) -> FlowEngineBuilder<NoSteps> {
+        FlowEngineBuilder::on(event_store.into_event_store())
+    }
+
+    /// Returns a builder for an engine on `event_store` that builds the states of runs with `repository`.
     pub fn builder(
-        event_store: impl EventStore + 'static,
+        event_store: impl IntoEventStore,
         repository: impl FlowRepository + 'static,
     ) -> FlowEngineBuilder<NoSteps> {
-        FlowEngineBuilder::on(Arc::new(event_store), Arc::new(repository))
+        Self::on(event_store).repository(Arc::new(repository))
     }
 
-    /// Builds an engine for `definition` on these stores.
+    /// Builds an engine for `definition` on `event_store` that builds the states of runs with `repository`.
     pub fn new_with_stores(
-        event_store: impl EventStore + 'static,
+        event_store: impl IntoEventStore,
         repository: impl FlowRepository + 'static,
         definition: FlowDefinition,
     ) -> Self {

@@ -12,7 +12,7 @@ use super::CoreEngineError;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
 use crate::fingerprint::CacheKey;
 use crate::flow::{FlowInstance, evolve};
-use crate::store::{ErrorClass, EventStore, PersistenceError};
+use crate::store::{ErrorClass, PersistenceError, RunIndex};
 
 /// The maximum number of results to examine for one step. If none of them can be trusted, the step is run.
 const MOST_LOOKED_AT: usize = 1_000;
@@ -63,7 +63,7 @@ impl EarlierResults {
     /// `None` asks for the next result. Collects untrusted results for `take_doubted`.
     pub(super) fn find<T>(
         &mut self,
-        store: &dyn EventStore,
+        store: &dyn RunIndex,
         key: CacheKey,
         mut judge: impl FnMut(EventAddress, &StepFinished) -> Result<Option<T>, CoreEngineError>,
     ) -> Result<Option<T>, CoreEngineError> {
@@ -102,7 +102,7 @@ impl EarlierResults {
     /// Returns the result at `address`, or why it cannot be trusted.
     fn result(
         &mut self,
-        store: &dyn EventStore,
+        store: &dyn RunIndex,
         address: EventAddress,
         key: CacheKey,
     ) -> Result<Result<&StepFinished, String>, PersistenceError> {
@@ -121,10 +121,10 @@ impl EarlierResults {
 
 impl EarlierRun {
     /// Replays the run of the event at `address`.
-    fn replayed(store: &dyn EventStore, address: EventAddress) -> Result<Self, PersistenceError> {
+    fn replayed(store: &dyn RunIndex, address: EventAddress) -> Result<Self, PersistenceError> {
         let flow_id = address.flow_id;
         let mut run = Self::default();
-        let events = match store.list(flow_id) {
+        let events = match store.read_run(flow_id, 0) {
             Err(error) if error.class() == ErrorClass::Corrupt => {
                 run.broken = Some(error.with_causes());
                 readable(store, flow_id)?
@@ -167,7 +167,7 @@ fn step_of(events: &[FlowEvent], position: u64) -> Option<usize> {
 }
 
 /// Returns the events of a run up to the first that cannot be read.
-fn readable(store: &dyn EventStore, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
+fn readable(store: &dyn RunIndex, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
     let mut events = Vec::new();
     loop {
         match store.read_event(flow_id, events.len() as u64) {

@@ -14,7 +14,7 @@ use crate::event::{EventAddress, OutputRef, StepStarted};
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::flow::StepIdentity;
 use crate::step::{FileWritten, Files, StepDefinition, StepKind};
-use crate::store::{EventStore, PersistenceError, StoredArtifacts};
+use crate::store::{ArtifactStore, EventStore, PersistenceError, StoredArtifacts};
 
 /// Which steps may reuse finished results. The default is none.
 ///
@@ -23,11 +23,11 @@ use crate::store::{EventStore, PersistenceError, StoredArtifacts};
 ///
 /// use chem_runtime::engine::{FlowEngine, ReusePolicy};
 /// use chem_runtime::steps::demo::{Characters, Seed};
-/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+/// use chem_runtime::store::InMemoryEventStore;
 ///
 /// let store = Arc::new(InMemoryEventStore::new());
 /// let run = |policy: ReusePolicy| {
-///     let builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository).reuse(policy);
+///     let builder = FlowEngine::on(store.clone()).reuse(policy);
 ///     let engine = builder.first_step(Seed { text: "CCO".into() }).add_step(Characters {}).build()?;
 ///     engine.run_to_end()?;
 ///     engine.event_variants()
@@ -216,7 +216,11 @@ impl fmt::Display for RunsBecause {
 }
 
 /// Returns why an output of an earlier result is unusable, or `None` if it is usable.
-fn spoilt(store: &dyn EventStore, files: &Files, output: &OutputRef) -> Result<Option<RunsBecause>, CoreEngineError> {
+fn spoilt(
+    store: &dyn ArtifactStore,
+    files: &Files,
+    output: &OutputRef,
+) -> Result<Option<RunsBecause>, CoreEngineError> {
     match read(store, output) {
         Ok(None) => Ok(None),
         Ok(Some(written)) => Ok(file_is_not(files, &written)),
@@ -229,7 +233,7 @@ fn spoilt(store: &dyn EventStore, files: &Files, output: &OutputRef) -> Result<O
 }
 
 /// Reads an output in full, including the chunks of a table. Returns the file that the output describes, if it does.
-fn read(store: &dyn EventStore, output: &OutputRef) -> Result<Option<FileWritten>, ArtifactError> {
+fn read(store: &dyn ArtifactStore, output: &OutputRef) -> Result<Option<FileWritten>, ArtifactError> {
     let source = StoredArtifacts(store);
     let root = source.artifact(output.hash)?;
     if root.kind() == FileWritten::KIND {

@@ -11,10 +11,10 @@ use crate::step::{DuplicateStepType, Registry};
 /// ```
 /// use chem_runtime::engine::FlowEngine;
 /// use chem_runtime::include_flow;
-/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+/// use chem_runtime::store::InMemoryEventStore;
 ///
 /// let flow = include_flow!("../flows/demo.yaml").set("text", "CCO");
-/// let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository).included(&flow)?;
+/// let engine = FlowEngine::on(InMemoryEventStore::new()).included(&flow)?;
 /// engine.run_to_end()?;
 /// assert_eq!(engine.last_step_output("count")?.unwrap().payload_text(), r#"{"characters":3}"#);
 /// # Ok::<_, Box<dyn std::error::Error>>(())

@@ -15,7 +15,7 @@ use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRe
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
 use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
-use crate::store::{EventStore, FlowSummary, PersistenceError, StoredArtifacts};
+use crate::store::{ArtifactStore, FlowSummary, PersistenceError, StoredArtifacts};
 
 pub use steps::step_reference;
 #[cfg(feature = "cli")]
@@ -156,7 +156,7 @@ impl RunReport {
     ///
     /// # Errors
     /// Returns the error of the store, or of an artifact in it.
-    pub fn files_written(&self, store: &dyn EventStore) -> Result<Vec<FileWritten>, PersistenceError> {
+    pub fn files_written(&self, store: &dyn ArtifactStore) -> Result<Vec<FileWritten>, PersistenceError> {
         let mut files = Vec::new();
         let ran = self.steps.iter().filter(|step| step.reused.is_none());
         for output in ran.flat_map(|step| &step.outputs) {
@@ -189,7 +189,7 @@ impl RunReport {
     ///
     /// # Errors
     /// Returns the error of the store, or of an artifact in it.
-    pub fn refused(&self, store: &dyn EventStore) -> Result<Vec<Refused<'_>>, PersistenceError> {
+    pub fn refused(&self, store: &dyn ArtifactStore) -> Result<Vec<Refused<'_>>, PersistenceError> {
         let rows = |output: &OutputRef| -> Result<Option<usize>, PersistenceError> {
             let Some(root) = store.read_artifact(output.hash)? else { return Ok(None) };
             // Only tables have chunks.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Refused, RunReport};
 use crate::artifact::{ArtifactValue as _, Table};
 use crate::step::CommonestReason;
-use crate::store::{EventStore, PersistenceError, StoredArtifacts};
+use crate::store::{ArtifactStore, PersistenceError, StoredArtifacts};
 
 /// A step that refused more than half of its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +30,7 @@ impl RunReport {
     ///
     /// # Errors
     /// Returns the error of the store, or of an artifact in it.
-    pub fn warnings(&self, store: &dyn EventStore) -> Result<Vec<Warning>, PersistenceError> {
+    pub fn warnings(&self, store: &dyn ArtifactStore) -> Result<Vec<Warning>, PersistenceError> {
         let mut warnings = Vec::new();
         for refused in self.refused(store)? {
             if let Some(used) = refused.used.filter(|used| refused.records > *used) {
@@ -42,7 +42,7 @@ impl RunReport {
 }
 
 impl Warning {
-    fn of(refused: &Refused<'_>, records: usize, store: &dyn EventStore) -> Result<Self, PersistenceError> {
+    fn of(refused: &Refused<'_>, records: usize, store: &dyn ArtifactStore) -> Result<Self, PersistenceError> {
         let commonest = match store.read_artifact(refused.table)? {
             Some(root) => {
                 let table = Table::unpack(&root, &StoredArtifacts(store)).map_err(PersistenceError::Artifact)?;

@@ -11,30 +11,32 @@ use crate::event::{FlowEventKind, FlowId};
 use crate::fingerprint::{CanonicalError, CanonicalText, canonical_json};
 
 /// An event that passed the checks.
-pub(super) struct Admitted {
+#[derive(Debug, Clone)]
+pub struct Admitted {
     /// The kind's name, as in the log.
-    pub(super) event_type: &'static str,
+    pub event_type: &'static str,
     /// The payload as canonical JSON.
-    pub(super) payload: String,
+    pub payload: String,
     /// The event as parsed back from `payload`; `None` if it is certain to equal the original.
-    pub(super) reads_back_as: Option<FlowEventKind>,
+    pub reads_back_as: Option<FlowEventKind>,
     /// The artifacts to store with it.
-    pub(super) artifacts: Vec<AdmittedArtifact>,
+    pub artifacts: Vec<AdmittedArtifact>,
 }
 
 /// An artifact that passed the checks.
-pub(super) struct AdmittedArtifact {
+#[derive(Debug, Clone)]
+pub struct AdmittedArtifact {
     /// The artifact, with its metadata parsed back from `metadata`. Its payload is canonical by construction.
-    pub(super) artifact: Artifact,
+    pub artifact: Artifact,
     /// The metadata as canonical JSON; `None` if it has none.
-    pub(super) metadata: Option<String>,
+    pub metadata: Option<String>,
 }
 
 /// Returns the batch in the form to store.
 ///
 /// # Errors
 /// Returns [`PersistenceError::Refused`] or [`PersistenceError::RefusedArtifact`] for a value that cannot be stored, with its path.
-pub(super) fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted>, PersistenceError> {
+pub fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted>, PersistenceError> {
     events.iter().map(|event| admit_one(flow_id, event)).collect()
 }
 
@@ -42,7 +44,7 @@ pub(super) fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted
 ///
 /// # Errors
 /// Returns [`PersistenceError::RefusedArtifact`] for an artifact that cannot be stored.
-pub(super) fn admit_artifacts(artifacts: &[Artifact]) -> Result<Vec<AdmittedArtifact>, PersistenceError> {
+pub fn admit_artifacts(artifacts: &[Artifact]) -> Result<Vec<AdmittedArtifact>, PersistenceError> {
     artifacts.iter().map(admit_artifact).collect()
 }
 
@@ -73,7 +75,7 @@ fn admit_artifact(artifact: &Artifact) -> Result<AdmittedArtifact, PersistenceEr
 }
 
 /// Returns the timestamp for new events: the current time to the microsecond, the precision of every store.
-pub(super) fn now() -> Timestamp {
+pub fn append_time() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::follow::{Cursor, UnreadableEvent};
-use super::lease::Holder;
+use super::{Cursor, Holder};
 use crate::artifact::ArtifactError;
 use crate::event::{EventError, FlowId};
 use crate::fingerprint::{ArtifactHash, CanonicalError};
@@ -233,5 +232,40 @@ impl PersistenceError {
             | Self::Unusable { .. }
             | Self::Backend { .. } => ErrorClass::Permanent,
         }
+    }
+}
+
+/// An event that cannot be read, and the cursor after it.
+#[derive(Debug)]
+pub struct UnreadableEvent {
+    after: Cursor,
+    error: Box<PersistenceError>,
+}
+
+impl UnreadableEvent {
+    pub(super) fn new(after: Cursor, error: PersistenceError) -> Self {
+        Self { after, error: Box::new(error) }
+    }
+
+    /// Returns the cursor after the event, from which to continue reading.
+    pub fn after(&self) -> Cursor {
+        self.after
+    }
+
+    /// Returns why the event cannot be read.
+    pub fn error(&self) -> &PersistenceError {
+        &self.error
+    }
+}
+
+impl fmt::Display for UnreadableEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for UnreadableEvent {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
     }
 }

@@ -5,58 +5,9 @@
 //! first append of a new run acquires its lease in the same transaction, at no extra cost. A lease does not protect
 //! events from being overwritten; the expected position of an append does.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use super::PersistenceError;
+use super::{Holder, PersistenceError};
 use crate::event::FlowId;
 use crate::flow::FlowStatus;
-use crate::process;
-
-/// A process that writes runs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Holder {
-    /// The host name of its machine, for display.
-    pub host: String,
-    /// The scope in which `pid` is valid: the boot of the machine and the container.
-    pub place: String,
-    /// The process id, valid within `place`.
-    pub pid: u32,
-    /// The start time of the process by its machine's clock, which distinguishes processes that reuse a process id.
-    pub started: u64,
-}
-
-impl Holder {
-    /// Returns the identity of the current process.
-    pub fn this_process() -> Self {
-        let pid = std::process::id();
-        Self { host: process::host(), place: process::place(), pid, started: process::started(pid).unwrap_or(0) }
-    }
-
-    /// Returns whether the process is known to be dead. Always `false` for a process with another `place`, such as one
-    /// on another machine.
-    pub fn is_gone(&self) -> bool {
-        self.place == process::place() && !process::is_alive(self.pid, self.started)
-    }
-
-    /// Returns whether the process belongs to an earlier boot of this machine, and is therefore dead.
-    ///
-    /// Machines are compared by host name, which may not be unique. Call this only if all writers share one machine, as
-    /// the writers of a file do.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
-    pub(super) fn is_of_an_earlier_start(&self) -> bool {
-        let start = |place: &str| place.split_once('/').map(|(start, _)| start.to_owned());
-        let (then, now) = (start(&self.place), start(&process::place()));
-        self.host == process::host() && then.zip(now).is_some_and(|(then, now)| then != now)
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} on {}", self.pid, self.host)
-    }
-}
 
 /// The right to write a run, until another process acquires it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +45,24 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Checks whether the writer may append at the position `expected` of a run with this lease on record. Returns the
+    /// lease to record with the append: that of a new run, at its first append.
+    ///
+    /// # Errors
+    /// Returns [`PersistenceError::Fenced`] if the run is held under another lease.
+    pub fn check(&self, expected: u64, record: Option<&LeaseRecord>) -> Result<Option<&'a Lease>, PersistenceError> {
+        match (self.lease(), record) {
+            (Some(lease), None) if expected == 0 && lease.epoch == 1 => Ok(Some(lease)),
+            (Some(lease), Some(record)) if lease.epoch == record.epoch => Ok(None),
+            (None, None) => Ok(None),
+            (None, Some(record)) if record.lapsed => Ok(None),
+            (_, record) => {
+                let holder = record.map(|record| record.holder.clone());
+                Err(PersistenceError::Fenced { flow_id: self.flow_id(), holder })
+            }
+        }
+    }
+
     /// Returns the writer's lease; `None` for a writer without one.
     pub fn lease(&self) -> Option<&'a Lease> {
         match self {
@@ -126,42 +95,74 @@ pub enum Takeover {
 
 /// The lease of a run, as recorded in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LeaseState {
-    pub(super) epoch: u64,
-    pub(super) holder: Holder,
+pub struct LeaseRecord {
+    /// The number of times the lease has been acquired.
+    pub epoch: u64,
+    /// The process that acquired it last.
+    pub holder: Holder,
     /// Whether the lease was released, or its holder is presumed dead, for instance after a long silence.
-    pub(super) lapsed: bool,
+    pub lapsed: bool,
     /// The status of the run after its last event; `None` if the run has no events.
-    pub(super) status: Option<FlowStatus>,
+    pub status: Option<FlowStatus>,
 }
 
-impl LeaseState {
-    /// Checks that `holder` may acquire the run.
+impl LeaseRecord {
+    /// Returns the current lease holder, or `None` if the run is free.
+    pub fn current_holder(&self) -> Option<&Holder> {
+        let free = self.lapsed || self.status.is_some_and(FlowStatus::is_stopped) || self.holder.is_gone();
+        (!free).then_some(&self.holder)
+    }
+
+    /// Checks that `holder` may acquire the lease.
     ///
     /// A process may always re-acquire its own lease, which it must have lost track of.
-    pub(super) fn permit(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<(), PersistenceError> {
-        match self.held() {
-            Some(held) if held != holder && takeover == Takeover::IfFree => {
-                Err(PersistenceError::Held { flow_id, holder: held.clone() })
+    fn permit(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<(), PersistenceError> {
+        match self.current_holder() {
+            Some(current) if current != holder && takeover == Takeover::IfFree => {
+                Err(PersistenceError::Held { flow_id, holder: current.clone() })
             }
             _ => Ok(()),
         }
     }
-
-    /// Returns the current lease holder, or `None` if the run is free.
-    pub(super) fn held(&self) -> Option<&Holder> {
-        let free = self.lapsed || self.status.is_some_and(FlowStatus::is_stopped) || self.holder.is_gone();
-        (!free).then_some(&self.holder)
-    }
 }
 
-/// Checks that `lease` is the current one. `state` is the epoch and holder recorded in the store.
-pub(super) fn check_epoch(lease: &Lease, state: Option<(u64, &Holder)>) -> Result<(), PersistenceError> {
-    match state {
-        Some((epoch, _)) if epoch == lease.epoch => Ok(()),
-        other => {
-            Err(PersistenceError::Fenced { flow_id: lease.flow_id, holder: other.map(|(_, holder)| holder.clone()) })
+/// The leases on runs. A backend records them, and refuses an append that
+/// [`Writer::check`] refuses; the provided methods decide who may acquire one.
+pub trait Leases: Send + Sync {
+    /// Returns the lease recorded for a run; `None` if there never was one.
+    fn read_lease(&self, flow_id: FlowId) -> Result<Option<LeaseRecord>, PersistenceError>;
+
+    /// Records a lease if the recorded epoch is the one before it (0 if there never was a lease), and returns whether it
+    /// did. Two callers cannot both record the same epoch.
+    fn record_lease(&self, lease: &Lease) -> Result<bool, PersistenceError>;
+
+    /// Releases a lease, so that the next caller finds the run free. Succeeds without effect if another process has
+    /// acquired the lease since.
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError>;
+
+    /// Acquires the lease on an existing run, fencing earlier holders.
+    ///
+    /// # Errors
+    /// Returns [`PersistenceError::Held`] if another process holds the lease and `takeover` does not override it.
+    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+        loop {
+            let record = self.read_lease(flow_id)?;
+            if let Some(record) = &record {
+                record.permit(flow_id, holder, takeover)?;
+            }
+            let epoch = record.map_or(0, |record| record.epoch) + 1;
+            let lease = Lease { flow_id, epoch, holder: holder.clone() };
+            // If another process was faster, its lease decides.
+            if self.record_lease(&lease)? {
+                return Ok(lease);
+            }
         }
+    }
+
+    /// Returns the current lease holder, or `None` if the run has ended, its lease was released, or the holder is known
+    /// to be dead.
+    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
+        Ok(self.read_lease(flow_id)?.and_then(|record| record.current_holder().cloned()))
     }
 }
 
@@ -170,50 +171,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_has_ended_is_gone_and_this_one_is_not() {
-        let me = Holder::this_process();
-        assert!(!me.is_gone());
-        assert!(!Holder { place: "elsewhere".into(), pid: 1 << 30, ..me.clone() }.is_gone());
-
-        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let started = process::started(child.id()).unwrap_or(0);
-        let other = Holder { pid: child.id(), started, ..me.clone() };
-        assert!(!other.is_gone());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(other.is_gone());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_process_of_an_earlier_start_differs_from_one_of_another_container() {
-        let me = Holder::this_process();
-        let (start, _) = me.place.split_once('/').unwrap();
-        let before = Holder { place: "0000/pid:[1]".into(), ..me.clone() };
-        assert!(before.is_of_an_earlier_start());
-        assert!(!Holder { host: "far".into(), ..before }.is_of_an_earlier_start());
-        assert!(!Holder { place: format!("{start}/pid:[1]"), ..me.clone() }.is_of_an_earlier_start());
-        assert!(!me.is_of_an_earlier_start());
-    }
-
-    #[test]
     fn a_held_run_is_free_only_for_its_holder_until_that_is_gone_or_done() {
         let (flow_id, me) = (FlowId::new(), Holder::this_process());
         let other = Holder { place: "elsewhere".into(), ..me.clone() };
-        let held = LeaseState { epoch: 3, holder: other.clone(), lapsed: false, status: None };
-        let permit = |state: &LeaseState| state.permit(flow_id, &me, Takeover::IfFree);
+        let held = LeaseRecord { epoch: 3, holder: other.clone(), lapsed: false, status: None };
+        let permit = |state: &LeaseRecord| state.permit(flow_id, &me, Takeover::IfFree);
 
         let error = permit(&held).unwrap_err();
         assert!(matches!(&error, PersistenceError::Held { holder, .. } if *holder == other), "{error}");
         assert!(held.permit(flow_id, &me, Takeover::Always).is_ok());
         assert!(held.permit(flow_id, &other, Takeover::IfFree).is_ok());
-        assert!(permit(&LeaseState { lapsed: true, ..held.clone() }).is_ok());
-        let after = |status| LeaseState { status: Some(status), ..held.clone() };
+        assert!(permit(&LeaseRecord { lapsed: true, ..held.clone() }).is_ok());
+        let after = |status| LeaseRecord { status: Some(status), ..held.clone() };
         for stopped in [FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Waiting] {
             assert!(permit(&after(stopped)).is_ok(), "{stopped:?}");
         }
         assert!(permit(&after(FlowStatus::Interrupted)).is_err());
         let gone = Holder { pid: 1 << 30, ..me.clone() };
-        assert!(permit(&LeaseState { holder: gone, ..held }).is_ok());
+        assert!(permit(&LeaseRecord { holder: gone, ..held }).is_ok());
     }
 }

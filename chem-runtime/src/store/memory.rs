@@ -7,12 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::admit::{AdmittedArtifact, admit, admit_artifacts, now};
-use super::lease::{LeaseState, check_epoch};
-use super::summary::flow_begun_by;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, PersistenceError, RunFilter,
-    StoreSize, StoredResult, Takeover, Writer,
+    AdmittedArtifact, ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, Holder, Largest, Lease,
+    LeaseRecord, Leases, NewEvent, PersistenceError, RunFilter, RunIndex, StoreSize, StoredResult, Writer, admit,
+    admit_artifacts, append_time,
 };
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
@@ -64,11 +62,25 @@ impl State {
         self.events(flow_id).get(usize::try_from(position).ok()?)
     }
 
-    fn lease(&self, flow_id: FlowId) -> Option<LeaseState> {
+    fn read_log(&self, cursor: Cursor, limit: usize) -> Followed {
+        let from = usize::try_from(cursor.seq()).unwrap_or(usize::MAX);
+        let new = self.log.iter().skip(from).take(limit);
+        Followed::by_seq(
+            new.filter_map(|(flow_id, position)| self.event(*flow_id, *position).cloned()).collect(),
+            cursor,
+        )
+    }
+
+    fn lease(&self, flow_id: FlowId) -> Option<LeaseRecord> {
         let held = self.leases.get(&flow_id)?;
         let status = self.events(flow_id).last().map(|event| event.kind.status_after());
         let (holder, lapsed) = (held.holder.clone(), held.released);
-        Some(LeaseState { epoch: held.epoch, holder, lapsed, status })
+        Some(LeaseRecord { epoch: held.epoch, holder, lapsed, status })
+    }
+
+    fn record(&mut self, lease: &Lease) {
+        let held = HeldLease { epoch: lease.epoch, holder: lease.holder.clone(), released: false };
+        self.leases.insert(lease.flow_id, held);
     }
 }
 
@@ -85,34 +97,20 @@ impl InMemoryEventStore {
     }
 }
 
-impl EventStore for InMemoryEventStore {
+impl EventLog for InMemoryEventStore {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
         let mut state = self.state();
-        let takes = match writer.lease() {
-            Some(lease) if expected == 0 && lease.epoch == 1 && !state.leases.contains_key(&flow_id) => Some(lease),
-            Some(lease) => {
-                let held = state.leases.get(&flow_id).map(|held| (held.epoch, &held.holder));
-                check_epoch(lease, held)?;
-                None
-            }
-            None => match state.leases.get(&flow_id) {
-                Some(held) if !held.released => {
-                    return Err(PersistenceError::Fenced { flow_id, holder: Some(held.holder.clone()) });
-                }
-                _ => None,
-            },
-        };
+        let new_lease = writer.check(expected, state.lease(flow_id).as_ref())?;
         let found = state.events(flow_id).len() as u64;
         if found != expected {
             return Err(PersistenceError::Conflict { flow_id, expected, found });
         }
-        if let Some(lease) = takes {
-            let held = HeldLease { epoch: lease.epoch, holder: lease.holder.clone(), released: false };
-            state.leases.insert(flow_id, held);
+        if let Some(lease) = new_lease {
+            state.record(lease);
         }
-        let ts = now();
+        let ts = append_time();
         let mut stored = Vec::with_capacity(events.len());
         for ((position, admitted), event) in (expected..).zip(admitted).zip(events) {
             state.log.push((flow_id, position));
@@ -133,15 +131,43 @@ impl EventStore for InMemoryEventStore {
         Ok(())
     }
 
-    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
+    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
+        let from = usize::try_from(position).unwrap_or(usize::MAX);
+        Ok(self.state().events(flow_id).get(from..).unwrap_or_default().to_vec())
+    }
+
+    fn read_log(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
+        Ok(self.state().read_log(cursor, limit))
+    }
+
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
+        let nothing_new = |state: &mut State| state.log.len() as u64 <= cursor.seq();
+        let (state, _) =
+            self.appended.wait_timeout_while(self.state(), wait, nothing_new).unwrap_or_else(PoisonError::into_inner);
+        Ok(state.read_log(cursor, limit))
+    }
+
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+        Ok(self.state().event(flow_id, position).cloned())
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
+        Ok(self.state().events(flow_id).len() as u64)
+    }
+}
+
+impl Leases for InMemoryEventStore {
+    fn read_lease(&self, flow_id: FlowId) -> Result<Option<LeaseRecord>, PersistenceError> {
+        Ok(self.state().lease(flow_id))
+    }
+
+    fn record_lease(&self, lease: &Lease) -> Result<bool, PersistenceError> {
         let mut state = self.state();
-        let mut epoch = 1;
-        if let Some(known) = state.lease(flow_id) {
-            known.permit(flow_id, holder, takeover)?;
-            epoch = known.epoch + 1;
+        let is_next = state.leases.get(&lease.flow_id).map_or(0, |held| held.epoch) + 1 == lease.epoch;
+        if is_next {
+            state.record(lease);
         }
-        state.leases.insert(flow_id, HeldLease { epoch, holder: holder.clone(), released: false });
-        Ok(Lease { flow_id, epoch, holder: holder.clone() })
+        Ok(is_next)
     }
 
     fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
@@ -150,31 +176,9 @@ impl EventStore for InMemoryEventStore {
         }
         Ok(())
     }
+}
 
-    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        Ok(self.state().lease(flow_id).and_then(|known| known.held().cloned()))
-    }
-
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
-        let from = usize::try_from(cursor.seq).unwrap_or(usize::MAX);
-        let nothing_new = |state: &mut State| state.log.len() <= from;
-        let (state, _) =
-            self.appended.wait_timeout_while(self.state(), wait, nothing_new).unwrap_or_else(PoisonError::into_inner);
-        let new = state.log.iter().skip(from).take(limit);
-        let events: Vec<FlowEvent> =
-            new.filter_map(|(flow_id, position)| state.event(*flow_id, *position).cloned()).collect();
-        Ok(Followed::by_number(events, cursor))
-    }
-
-    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
-        Ok(self.state().event(flow_id, position).cloned())
-    }
-
-    fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
-        let from = usize::try_from(position).unwrap_or(usize::MAX);
-        Ok(self.state().events(flow_id).get(from..).unwrap_or_default().to_vec())
-    }
-
+impl ArtifactStore for InMemoryEventStore {
     fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         Ok(self.state().artifacts.get(&hash).cloned())
     }
@@ -194,6 +198,27 @@ impl EventStore for InMemoryEventStore {
         }
         Ok((state.artifacts.len() - before) as u64)
     }
+}
+
+impl RunIndex for InMemoryEventStore {
+    fn find_runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
+        let state = self.state();
+        let begun = state.log.iter().rev().filter(|(_, position)| *position == 0);
+        let runs = begun.map(|(flow_id, _)| state.events(*flow_id)).filter_map(|events| {
+            let (first, last) = (events.first()?, events.last()?);
+            (before.is_none_or(|before| first.seq < before) && filter.selects(first, &last.kind)).then_some(events)
+        });
+        let summary = |events: &[FlowEvent]| {
+            let (first, last) = (events.first()?.clone(), events.last()?.clone());
+            Some(FlowSummary { first, last, event_variants: filter.letters.then(|| event_variants(events)) })
+        };
+        Ok(runs.take(limit).filter_map(summary).collect())
+    }
 
     fn find_cached(
         &self,
@@ -205,61 +230,15 @@ impl EventStore for InMemoryEventStore {
         let newest_first = state.results.get(&key).into_iter().flatten().rev();
         Ok(newest_first.filter(|result| before.is_none_or(|before| result.seq < before)).take(limit).copied().collect())
     }
+}
 
-    fn find_runs(
-        &self,
-        filter: &RunFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<FlowSummary>, PersistenceError> {
-        let state = self.state();
-        let begun = state.log.iter().rev().filter(|(_, position)| *position == 0);
-        let runs = begun.map(|(flow_id, _)| state.events(*flow_id)).filter_map(|events| {
-            let (first, last) = (events.first()?, events.last()?);
-            (before.is_none_or(|before| first.seq < before) && filter.takes(first, &last.kind)).then_some(events)
-        });
-        let summary = |events: &[FlowEvent]| {
-            let (first, last) = (events.first()?.clone(), events.last()?.clone());
-            Some(FlowSummary { first, last, event_variants: filter.letters.then(|| event_variants(events)) })
-        };
-        Ok(runs.take(limit).filter_map(summary).collect())
+impl EventStore for InMemoryEventStore {
+    fn size(&self) -> Result<Option<StoreSize>, PersistenceError> {
+        Ok(Some(size::size(&self.state())))
     }
 
-    fn newest_runs(
-        &self,
-        flow: Option<&str>,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<FlowEvent>, PersistenceError> {
-        let state = self.state();
-        let begun = state.log.iter().rev().filter(|(_, position)| *position == 0);
-        let first = begun.filter_map(|(flow_id, position)| state.event(*flow_id, *position));
-        let asked_for = first
-            .filter(|event| before.is_none_or(|before| event.seq < before))
-            .filter(|event| flow.is_none_or(|flow| flow_begun_by(&event.kind) == Some(flow)));
-        Ok(asked_for.take(limit).cloned().collect())
-    }
-
-    fn size(&self) -> Result<StoreSize, PersistenceError> {
-        Ok(size::size(&self.state()))
-    }
-
-    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
-        Ok(size::largest(&self.state(), limit))
-    }
-
-    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
-        let state = self.state();
-        // An append without events leaves an entry without events, which is not a run.
-        let begun = state.flows.iter().filter(|(_, events)| !events.is_empty()).map(|(flow_id, _)| *flow_id);
-        let mut matching: Vec<FlowId> = begun.filter(|flow_id| flow_id.to_string().starts_with(prefix)).collect();
-        matching.sort_unstable();
-        matching.truncate(limit);
-        Ok(matching)
-    }
-
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
-        Ok(self.state().events(flow_id).len() as u64)
+    fn largest(&self, limit: usize) -> Result<Option<Largest>, PersistenceError> {
+        Ok(Some(size::largest(&self.state(), limit)))
     }
 
     fn is_durable(&self) -> bool {

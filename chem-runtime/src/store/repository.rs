@@ -63,14 +63,3 @@ impl InMemoryFlowRepository {
 }
 
 impl FlowRepository for InMemoryFlowRepository {}
-
-impl<R: FlowRepository + ?Sized> FlowRepository for std::sync::Arc<R> {
-    fn load(
-        &self,
-        flow_id: FlowId,
-        events: &[FlowEvent],
-        definition: &FlowDefinition,
-    ) -> Result<FlowInstance, LoadError> {
-        (**self).load(flow_id, events, definition)
-    }
-}

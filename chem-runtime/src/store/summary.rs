@@ -59,7 +59,7 @@ pub struct RunFilter {
 
 impl RunFilter {
     /// Returns whether the filter selects a run with these first and last events.
-    pub(super) fn takes(&self, first: &FlowEvent, last: &FlowEventKind) -> bool {
+    pub fn selects(&self, first: &FlowEvent, last: &FlowEventKind) -> bool {
         self.flow.as_deref().is_none_or(|flow| flow_begun_by(&first.kind) == Some(flow))
             && self.status.is_none_or(|status| last.status_after() == status)
             && self.since.is_none_or(|since| first.ts >= since)

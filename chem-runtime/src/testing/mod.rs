@@ -41,7 +41,7 @@ macro_rules! assert_flow_snapshot {
     };
     ($manifest:expr, $store:expr) => {{
         let manifest = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join($manifest);
-        let record = $crate::testing::FlowRecord::of_manifest_on(&manifest, ::std::sync::Arc::new($store));
+        let record = $crate::testing::FlowRecord::of_manifest_on(&manifest, $store);
         $crate::assert_record_snapshot!(record);
     }};
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::format::{Pinned, PinnedEvent, PinnedStep};
 use super::output::{Content, PinnedOutput};
@@ -14,7 +13,7 @@ use crate::fingerprint::CanonicalError;
 use crate::flow::{FlowInstance, FlowStatus, replay};
 use crate::manifest::{self, Checked, Origins, is_of_the_machine};
 use crate::step::{Files, Registry};
-use crate::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, StoredArtifacts};
+use crate::store::{EventStore, InMemoryEventStore, IntoEventStore, StoredArtifacts};
 
 /// The record of a run, for comparison with a snapshot.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ impl FlowRecord {
     /// # Panics
     /// If the manifest has errors. A run that fails is a record, too.
     pub fn of_manifest(manifest: &Path) -> Self {
-        Self::of_manifest_on(manifest, Arc::new(InMemoryEventStore::new()))
+        Self::of_manifest_on(manifest, InMemoryEventStore::new())
     }
 
     /// Runs the manifest with its log in `store`.
@@ -38,7 +37,7 @@ impl FlowRecord {
     /// # Panics
     /// If the manifest has errors or the store fails.
     #[allow(clippy::expect_used, reason = "this is the body of a test")]
-    pub fn of_manifest_on(manifest: &Path, store: Arc<dyn EventStore>) -> Self {
+    pub fn of_manifest_on(manifest: &Path, store: impl IntoEventStore) -> Self {
         Self::of_manifest_with(manifest, Registry::linked().expect("step types have names of their own"), store)
     }
 
@@ -47,15 +46,14 @@ impl FlowRecord {
     /// # Panics
     /// If the manifest has errors or the store fails.
     #[allow(clippy::panic, clippy::expect_used, reason = "this is the body of a test")]
-    pub fn of_manifest_with(manifest: &Path, registry: &Registry, store: Arc<dyn EventStore>) -> Self {
+    pub fn of_manifest_with(manifest: &Path, registry: &Registry, store: impl IntoEventStore) -> Self {
+        let store = store.into_event_store();
         let Checked { definition: Some(definition), origins, .. } = checked(manifest, registry) else {
             panic!("{} has no definition", manifest.display());
         };
         let (directory, outputs) = (directory_of(manifest), tempfile::tempdir().expect("a directory can be made"));
-        let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
-            .directory(directory)
-            .output_directory(outputs.path())
-            .definition(definition);
+        let engine =
+            FlowEngine::on(store.clone()).directory(directory).output_directory(outputs.path()).definition(definition);
         let flow_id = engine.default_flow();
         let result = engine.run(flow_id);
         let files = Files::relative_to(directory).writing_to(outputs.path());

@@ -8,7 +8,7 @@ use super::WorkbenchError;
 use super::facts::{FlowFacts, StepFacts};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::replay;
-use crate::store::{EventStore, PersistenceError};
+use crate::store::{PersistenceError, RunIndex};
 
 /// The number of runs in the first page. Each further page doubles the number of known runs, up to [`PAGE`] per page.
 const FIRST_PAGE: usize = 16;
@@ -16,7 +16,7 @@ const PAGE: usize = 1_024;
 
 /// The earlier runs of a flow, listed and read on demand.
 pub(super) struct EarlierRuns<'a> {
-    store: &'a dyn EventStore,
+    store: &'a dyn RunIndex,
     listed: RefCell<Listed>,
     read: RefCell<HashMap<FlowId, Rc<Steps>>>,
 }
@@ -47,7 +47,7 @@ struct Run {
 
 impl<'a> EarlierRuns<'a> {
     /// Lists the runs of the flow called `flow`: all, or those that began before `than`.
-    pub(super) fn of(store: &'a dyn EventStore, flow: &str, than: Option<FlowId>) -> Result<Self, WorkbenchError> {
+    pub(super) fn of(store: &'a dyn RunIndex, flow: &str, than: Option<FlowId>) -> Result<Self, WorkbenchError> {
         let began = match than {
             Some(than) => store.read_event(than, 0)?,
             None => None,
@@ -57,12 +57,12 @@ impl<'a> EarlierRuns<'a> {
     }
 
     /// Lists only the run `flow_id`, regardless of its flow.
-    pub(super) fn only(store: &'a dyn EventStore, flow_id: FlowId) -> Result<Self, WorkbenchError> {
+    pub(super) fn only(store: &'a dyn RunIndex, flow_id: FlowId) -> Result<Self, WorkbenchError> {
         let runs = store.read_event(flow_id, 0)?.iter().map(Run::begun_by).collect();
         Ok(Self::listed(store, Listed { runs, rest: None }))
     }
 
-    fn listed(store: &'a dyn EventStore, listed: Listed) -> Self {
+    fn listed(store: &'a dyn RunIndex, listed: Listed) -> Self {
         Self { store, listed: RefCell::new(listed), read: RefCell::default() }
     }
 
@@ -102,7 +102,7 @@ impl<'a> EarlierRuns<'a> {
         if let Some(steps) = self.read.borrow().get(&flow_id) {
             return Ok(Rc::clone(steps));
         }
-        let facts = FlowFacts::of_run(&replay(flow_id, &self.store.list(flow_id)?)?);
+        let facts = FlowFacts::of_run(&replay(flow_id, &self.store.read_run(flow_id, 0)?)?);
         let steps: Rc<Steps> = Rc::new(facts.steps.into_iter().map(|step| (step.id.clone(), step)).collect());
         self.read.borrow_mut().insert(flow_id, Rc::clone(&steps));
         Ok(steps)

@@ -3,7 +3,7 @@
 use crate::artifact::Artifact;
 use crate::event::FlowId;
 use crate::fingerprint::ArtifactHash;
-use crate::store::{EventStore, PersistenceError};
+use crate::store::{ArtifactStore, PersistenceError, RunIndex};
 
 /// The name of the newest run.
 const LAST: &str = "@last";
@@ -61,18 +61,18 @@ pub enum LookupError {
 ///
 /// use chem_runtime::engine::FlowEngine;
 /// use chem_runtime::steps::demo::Seed;
-/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+/// use chem_runtime::store::InMemoryEventStore;
 /// use chem_runtime::workbench::{LookupError, find_run};
 ///
 /// let store = Arc::new(InMemoryEventStore::new());
-/// let builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository);
+/// let builder = FlowEngine::on(store.clone());
 /// let run = builder.first_step(Seed { text: "CCO".into() }).build()?.run_to_end()?.flow_id();
 /// assert_eq!(find_run(&*store, "@last")?, run);
 /// assert_eq!(find_run(&*store, &run.to_string()[..13])?, run);
 /// assert!(matches!(find_run(&*store, "zz"), Err(LookupError::UnknownRun { .. })));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-pub fn find_run(store: &dyn EventStore, name: &str) -> Result<FlowId, LookupError> {
+pub fn find_run(store: &dyn RunIndex, name: &str) -> Result<FlowId, LookupError> {
     if name == LAST {
         return store.newest_runs(None, None, 1)?.first().map(|first| first.flow_id).ok_or(LookupError::NoRuns);
     }
@@ -91,7 +91,7 @@ pub fn find_run(store: &dyn EventStore, name: &str) -> Result<FlowId, LookupErro
 ///
 /// # Errors
 /// Fails unless `name` identifies exactly one artifact of the store, and if the artifact cannot be read.
-pub fn find_artifact(store: &dyn EventStore, name: &str) -> Result<Artifact, LookupError> {
+pub fn find_artifact(store: &dyn ArtifactStore, name: &str) -> Result<Artifact, LookupError> {
     let unknown = || LookupError::UnknownArtifact { name: name.to_owned() };
     let hash = match name.parse::<ArtifactHash>() {
         Ok(hash) => hash,
@@ -110,7 +110,7 @@ pub fn find_artifact(store: &dyn EventStore, name: &str) -> Result<Artifact, Loo
 mod tests {
     use super::*;
     use crate::event::{FlowEventKind, StepSignal};
-    use crate::store::{InMemoryEventStore, NewEvent};
+    use crate::store::{EventLog as _, InMemoryEventStore, NewEvent};
     use serde_json::json;
 
     fn begin(store: &InMemoryEventStore, id: &str, artifacts: Vec<Artifact>) -> FlowId {

@@ -11,13 +11,13 @@
 //! use chem_runtime::engine::{FlowEngine, ReusePolicy};
 //! use chem_runtime::include_flow;
 //! use chem_runtime::step::{CancelToken, Files, Registry};
-//! use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, StoredArtifacts};
+//! use chem_runtime::store::{EventStore, InMemoryEventStore, StoredArtifacts};
 //! use chem_runtime::workbench::{FlowFacts, Tolerances, diff, plan, verify, why};
 //!
 //! let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
 //! let flow = include_flow!("../flows/demo.yaml");
 //! let run = |text: &str| -> Result<_, Box<dyn std::error::Error>> {
-//!     let builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository);
+//!     let builder = FlowEngine::on(store.clone());
 //!     let engine = builder.included(&flow.clone().set("text", text))?;
 //!     Ok(engine.run_to_end()?)
 //! };

@@ -10,7 +10,7 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::records::{map_records, on_workers};
 use chem_runtime::step::{CancelToken, ExecutionContext, Files, Inputs, Silent, Step as _, StepId};
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, StoredArtifacts};
+use chem_runtime::store::{EventStore, InMemoryEventStore, StoredArtifacts};
 use serde_json::json;
 
 use crate::table::{Line, Target, median};
@@ -36,7 +36,7 @@ fn run(directory: &Path, lines: &[String]) -> Duration {
     let store: Arc<dyn EventStore> = Arc::new(SqliteEventStore::open(store).unwrap());
     let read = ReadMolecules::from_params(json!({ "path": "library.smi" }).as_object().unwrap()).unwrap();
     let begun = Instant::now();
-    let engine = FlowEngine::builder(store, InMemoryFlowRepository::new())
+    let engine = FlowEngine::on(store)
         .directory(directory)
         .first_step(read)
         .add_step(DescribeMolecules { properties: bare::PROPERTIES.map(str::to_owned).to_vec() })

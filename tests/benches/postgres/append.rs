@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{EventStore as _, NewEvent};
+use chem_runtime::store::{EventLog as _, NewEvent};
 use uuid::Uuid;
 
 use crate::Bench;

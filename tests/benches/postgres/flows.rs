@@ -9,7 +9,7 @@ use chem_runtime::flow::build_flow_definition_auto;
 use chem_runtime::prelude::*;
 use chem_runtime::step::{Bound, StepDefinition, StepId};
 use chem_runtime::steps::demo::{Seed, Text};
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 use chem_tests::postgres_server::TestDatabase;
 
 use crate::Bench;
@@ -53,7 +53,7 @@ fn engine_that_waits(store: Arc<dyn EventStore>, text: &str) -> FlowEngine {
 }
 
 fn engine_of(store: Arc<dyn EventStore>, steps: impl IntoIterator<Item = Box<dyn StepDefinition>>) -> FlowEngine {
-    FlowEngine::new_with_stores(store, InMemoryFlowRepository, build_flow_definition_auto(steps).unwrap())
+    FlowEngine::on(store).definition(build_flow_definition_auto(steps).unwrap())
 }
 
 /// Returns the types and payloads of the events of a run of three steps.

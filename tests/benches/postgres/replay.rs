@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chem_runtime::event::FlowEvent;
 use chem_runtime::store::postgres::{PgFlowRepository, PgPool, PoolProvider};
-use chem_runtime::store::{EventStore as _, InMemoryEventStore, NewEvent};
+use chem_runtime::store::{EventLog as _, InMemoryEventStore, NewEvent};
 
 use crate::Bench;
 use crate::flows::engine;

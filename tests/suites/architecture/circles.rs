@@ -9,12 +9,7 @@ use std::path::Path;
 use crate::modules::{Crate, ModulePath, named_by};
 
 /// The circles that remain, each by its folder and its members. A circle that becomes smaller is allowed, too.
-const ALLOWED: &[(&str, &[&str])] = &[
-    ("chem_runtime::store", &["error", "follow", "lease"]),
-    ("chem_runtime::store::postgres", &["append", "artifacts"]),
-    ("chem_runtime::store::postgres", &["provider", "schema"]),
-    ("chem_runtime::store::postgres", &["settings", "sources"]),
-];
+const ALLOWED: &[(&str, &[&str])] = &[];
 
 /// For each module of a folder, the modules of the same folder that it imports from, and where.
 type Imports<'a> = BTreeMap<&'a str, BTreeMap<String, BTreeSet<String>>>;

@@ -10,7 +10,7 @@ use chem_runtime::fingerprint::ContentHash;
 use chem_runtime::manifest;
 use chem_runtime::report::RunReport;
 use chem_runtime::step::{Expression, Registry, Step as _, StepExt as _};
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 use chem_tests::browser;
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn engine(store: Arc<dyn EventStore>, directory: &Path, limit: &str) -> FlowEngi
     let report = json!({ "path": "a.html", "title": title, "notes": "a <i>note</i>" });
     let report = WriteReport::from_params(report.as_object().unwrap()).unwrap();
     std::fs::write(directory.join("a.csv"), HOSTILE).unwrap();
-    FlowEngine::builder(store, InMemoryFlowRepository::new())
+    FlowEngine::on(store)
         .directory(directory)
         .first_step(read.named("read").unwrap())
         .add_step(FilterMolecules { r#where: Expression::new(limit).unwrap() }.named("active").unwrap())
@@ -93,7 +93,7 @@ fn run_of(manifest: &str, files: &[(&str, &str)]) -> (String, RunReport) {
     std::fs::write(&path, manifest).unwrap();
     let checked = manifest::load(&path, &[], Registry::linked().unwrap());
     let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
-    let builder = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new());
+    let builder = FlowEngine::on(InMemoryEventStore::new());
     let engine = builder.directory(directory.path()).definition(definition);
     let flow_id = engine.run_to_end_default_flow().unwrap();
     let run = RunReport::of(flow_id, &engine.events_for(flow_id).unwrap()).unwrap();

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::manifest;
 use chem_runtime::step::Registry;
-use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+use chem_runtime::store::EventStore;
 use serde_json::Value;
 
 /// Approved drugs, with rubbish in place of three records of ten.
@@ -64,9 +64,7 @@ fn accounts(store: std::sync::Arc<dyn EventStore>) {
     let path = directory.path().join("flow.yaml");
     std::fs::write(&path, ACCOUNTED).unwrap();
     let definition = manifest::load(&path, &[], Registry::linked().unwrap()).definition.unwrap();
-    let engine = chem_runtime::engine::FlowEngine::builder(store, InMemoryFlowRepository::new())
-        .directory(directory.path())
-        .definition(definition);
+    let engine = chem_runtime::engine::FlowEngine::on(store).directory(directory.path()).definition(definition);
     engine.run_to_end().unwrap();
 
     let mut left = records as u64;

@@ -12,7 +12,7 @@ use chem_runtime::flow::{FlowStatus, StepStatus, replay};
 use chem_runtime::manifest;
 use chem_runtime::step::Registry;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 
 use crate::harness::{Place, slow_flow};
 
@@ -45,9 +45,7 @@ fn ran(directory: &Path) -> HashMap<String, usize> {
 /// Returns the letters and the fingerprint of an undisturbed run.
 fn undisturbed(manifest: &Path, outputs: &Path) -> (String, String) {
     let definition = manifest::load(manifest, &[], Registry::linked().unwrap()).definition.unwrap();
-    let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository)
-        .output_directory(outputs)
-        .definition(definition);
+    let engine = FlowEngine::on(InMemoryEventStore::new()).output_directory(outputs).definition(definition);
     engine.run_to_end().unwrap();
     (engine.event_variants().unwrap(), engine.flow_fingerprint().unwrap().unwrap().to_string())
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore as _, Holder, Takeover};
+use chem_runtime::store::{EventLog as _, Holder, Leases as _, Takeover};
 use chem_tests::events::one_of_each;
 
 use crate::harness::{Outcome, Place, slow_flow};

@@ -7,7 +7,7 @@ use chem_runtime::event::{FlowEventKind, StepStarted};
 use chem_runtime::flow::FlowInstance;
 use chem_runtime::manifest;
 use chem_runtime::step::{CancelToken, Progress, Registry, StepId};
-use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::InMemoryEventStore;
 
 use crate::generated::in_repository;
 use crate::steps::{copy_beginnings, specs};
@@ -50,7 +50,7 @@ fn every_step_stops_when_it_is_asked_to() {
         let definition = manifest::load(&path, &[], Registry::linked().unwrap()).definition.unwrap();
         let cancel = CancelToken::default();
         let observer = Arc::new(StopsAt { at: spec.name, cancel: cancel.clone(), begun: Mutex::default() });
-        let engine = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository::new())
+        let engine = FlowEngine::on(InMemoryEventStore::new())
             .directory(flows.path())
             .cancel_token(cancel)
             .observer(observer.clone())

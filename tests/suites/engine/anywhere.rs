@@ -16,7 +16,7 @@ use chem_runtime::step::{
     ExecutionContext, Files, OutputSpec, PlannedStep, PortSpec, Registry, StepDefinition, StepError, StepId, StepKind,
     StepOutput, StepRunResult, StepTypeRef,
 };
-use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+use chem_runtime::store::EventStore;
 use chem_tests::stores::fresh;
 use serde_json::{Map, Value};
 
@@ -117,7 +117,7 @@ impl Flow {
             let inputs = recorded.steps[index].inputs.clone().into_iter().collect();
             PlannedStep { inputs, policy: planned.policy().clone(), ..step.into() }
         });
-        FlowEngine::builder(store, InMemoryFlowRepository)
+        FlowEngine::on(store)
             .directory(self.manifest.parent().unwrap())
             .output_directory(self.outputs.path())
             .definition(FlowDefinition::new(planned).unwrap())

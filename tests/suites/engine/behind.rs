@@ -13,7 +13,7 @@ use chem_runtime::step::{
     CancelToken, ExecutionContext, PlannedStep, StepDefinition, StepError, StepId, StepKind, StepOutput, StepRunResult,
     StepTypeRef,
 };
-use chem_runtime::store::{EventStore, InMemoryFlowRepository, PersistenceError};
+use chem_runtime::store::{EventStore, PersistenceError};
 
 use crate::counting::{Number, PowerLoss, Watched};
 
@@ -84,7 +84,7 @@ fn pure(
 
 fn engine(store: Arc<dyn EventStore>, steps: &[Doing]) -> FlowEngine {
     let steps = steps.iter().map(|step| -> Box<dyn StepDefinition> { Box::new(step.clone()) });
-    FlowEngine::new_with_stores(store, InMemoryFlowRepository, FlowDefinition::new(steps.map(Into::into)).unwrap())
+    FlowEngine::on(store).definition(FlowDefinition::new(steps.map(Into::into)).unwrap())
 }
 
 fn kinds(store: &dyn EventStore, flow_id: FlowId) -> Vec<FlowEventKind> {
@@ -169,9 +169,7 @@ fn a_run_reuses_what_it_has_done_itself_and_the_log_has_not_been_told() {
         PlannedStep { inputs, ..PlannedStep::from(Box::new(step) as Box<dyn StepDefinition>) }
     });
     let definition = FlowDefinition::new(planned).unwrap();
-    let engine = FlowEngine::builder(store, InMemoryFlowRepository)
-        .reuse(ReusePolicy::wherever_possible())
-        .definition(definition);
+    let engine = FlowEngine::on(store).reuse(ReusePolicy::wherever_possible()).definition(definition);
     engine.run_to_end().unwrap();
     assert_eq!(engine.event_variants().unwrap(), "ISFSFSHC");
 }
@@ -192,8 +190,7 @@ fn a_step_is_asked_to_stop_when_its_log_cannot_be_written() {
         steps.into_iter().map(|step| -> Box<dyn StepDefinition> { Box::new(step) }).map(Into::into),
     )
     .unwrap();
-    let engine =
-        FlowEngine::builder(store.clone(), InMemoryFlowRepository).cancel_token(cancel.clone()).definition(definition);
+    let engine = FlowEngine::on(store.clone()).cancel_token(cancel.clone()).definition(definition);
     let error = engine.run_to_end().unwrap_err();
     assert!(matches!(error, CoreEngineError::Store(PersistenceError::Backend { .. })), "{error}");
     assert!(!cancel.is_cancelled(), "the program is not asked to stop");
@@ -274,7 +271,7 @@ fn what_a_step_has_done_is_in_the_store_if_the_next_one_cannot_be_looked_up() {
     let store = Arc::new(store);
     let steps = pure(3, |_, context| add(context));
     let steps = steps.into_iter().map(|step| -> Box<dyn StepDefinition> { Box::new(step) });
-    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
+    let engine = FlowEngine::on(store.clone())
         .reuse(ReusePolicy::wherever_possible())
         .definition(FlowDefinition::new(steps.map(Into::into)).unwrap());
     assert!(matches!(engine.run_to_end(), Err(CoreEngineError::Store(_))));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chem_runtime::engine::{BranchError, CoreEngineError, FlowEngine};
 use chem_runtime::event::{EventAddress, FlowEventKind, FlowId, StepReused};
 use chem_runtime::flow::StepStatus;
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 use chem_tests::stores::fresh;
 use serde_json::Map;
 
@@ -25,7 +25,7 @@ fn a_branch_with_nothing_changed_shares_the_beginning_and_comes_to_the_same_fing
     for (name, backend) in fresh() {
         let store = backend.store();
         let (definition, counters) = flow(&[Does::Add; 4]);
-        let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+        let engine = FlowEngine::on(store.clone()).definition(definition);
         let (parent, branch, twig) = (engine.default_flow(), FlowId::new(), FlowId::new());
         engine.run(parent).unwrap();
         let instance = engine.handle(branch).branch_from(parent, "s2", Map::new()).unwrap();
@@ -75,10 +75,10 @@ fn what_has_not_finished_cannot_be_shared() {
 fn what_stands_before_the_step_has_to_be_the_same() {
     let store = Arc::new(InMemoryEventStore::new());
     let (definition, _) = flow(&[Does::Add; 2]);
-    let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    let engine = FlowEngine::on(store.clone()).definition(definition);
     let parent = engine.default_flow();
     engine.run(parent).unwrap();
-    let other = FlowEngine::builder(store, InMemoryFlowRepository)
+    let other = FlowEngine::on(store)
         .first_step(chem_runtime::steps::demo::Seed { text: "C".into() })
         .add_step(chem_runtime::steps::demo::Characters {})
         .build()
@@ -110,7 +110,7 @@ fn power_lost_while_a_branch_is_made_leaves_none_or_all_of_what_it_shares() {
                 let event = chem_runtime::store::NewEvent { kind: event.kind, artifacts };
                 store.inner.append(parent, store.inner.next_position(parent).unwrap(), &[event]).unwrap();
             }
-            let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+            let engine = FlowEngine::on(store.clone()).definition(definition);
             let branch = FlowId::new();
             if engine.handle(branch).branch_from(parent, "s2", Map::new()).is_ok() {
                 continue;

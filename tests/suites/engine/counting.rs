@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use chem_runtime::artifact::{Artifact, JsonArtifact};
 use chem_runtime::event::{FlowEvent, FlowId};
@@ -13,8 +12,8 @@ use chem_runtime::step::{
     StepRunResult,
 };
 use chem_runtime::store::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, Largest, Lease, NewEvent, PersistenceError,
-    RunFilter, StoreSize, StoredResult, Takeover, Writer,
+    ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, InMemoryEventStore, Lease, LeaseRecord, Leases,
+    NewEvent, PersistenceError, RunFilter, RunIndex, StoredResult, Writer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -208,7 +207,7 @@ fn power_lost() -> PersistenceError {
     }
 }
 
-impl EventStore for Watched {
+impl EventLog for Watched {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         self.see()?;
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
@@ -222,28 +221,6 @@ impl EventStore for Watched {
         if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(()) }
     }
 
-    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
-        self.see()?;
-        self.inner.acquire_lease(flow_id, holder, takeover)
-    }
-
-    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
-        self.see()?;
-        self.inner.release_lease(lease)
-    }
-
-    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        self.inner.lease_holder(flow_id)
-    }
-
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
-        self.inner.follow(cursor, limit, wait)
-    }
-
-    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
-        self.inner.read_event(flow_id, position)
-    }
-
     fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.see()?;
         let events = self.inner.read_run(flow_id, position)?;
@@ -251,12 +228,36 @@ impl EventStore for Watched {
         Ok(events)
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
-        self.see()?;
-        self.lists.fetch_add(1, Ordering::SeqCst);
-        self.inner.list(flow_id)
+    fn read_log(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
+        self.inner.read_log(cursor, limit)
     }
 
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+        self.inner.read_event(flow_id, position)
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
+        self.inner.next_position(flow_id)
+    }
+}
+
+impl Leases for Watched {
+    fn read_lease(&self, flow_id: FlowId) -> Result<Option<LeaseRecord>, PersistenceError> {
+        self.inner.read_lease(flow_id)
+    }
+
+    fn record_lease(&self, lease: &Lease) -> Result<bool, PersistenceError> {
+        self.see()?;
+        self.inner.record_lease(lease)
+    }
+
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
+        self.see()?;
+        self.inner.release_lease(lease)
+    }
+}
+
+impl ArtifactStore for Watched {
     fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         self.inner.read_artifact(hash)
     }
@@ -267,6 +268,17 @@ impl EventStore for Watched {
 
     fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         self.inner.repair_artifacts(artifacts)
+    }
+}
+
+impl RunIndex for Watched {
+    fn find_runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
+        self.inner.find_runs(filter, before, limit)
     }
 
     fn find_cached(
@@ -281,38 +293,12 @@ impl EventStore for Watched {
             _ => self.inner.find_cached(key, before, limit),
         }
     }
+}
 
-    fn find_runs(
-        &self,
-        filter: &RunFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<FlowSummary>, PersistenceError> {
-        self.inner.find_runs(filter, before, limit)
-    }
-
-    fn newest_runs(
-        &self,
-        flow: Option<&str>,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<FlowEvent>, PersistenceError> {
-        self.inner.newest_runs(flow, before, limit)
-    }
-
-    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
-        self.inner.find_run_ids(prefix, limit)
-    }
-
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
-        self.inner.next_position(flow_id)
-    }
-
-    fn size(&self) -> Result<StoreSize, PersistenceError> {
-        self.inner.size()
-    }
-
-    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
-        self.inner.largest(limit)
+impl EventStore for Watched {
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
+        self.see()?;
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        self.inner.list(flow_id)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chem_runtime::engine::{CoreEngineError, FlowEngine};
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::store::{ErrorClass, EventStore, InMemoryFlowRepository};
+use chem_runtime::store::{ErrorClass, EventStore};
 
 use crate::counting::{Does, PowerLoss, Watched, flow, runs};
 
@@ -18,7 +18,7 @@ fn kinds(store: &dyn EventStore, flow_id: FlowId) -> Vec<FlowEventKind> {
 fn power_lost_at_any_append_costs_nothing_that_had_finished() {
     let (definition, _) = flow(&[Does::Add; STEPS]);
     let undisturbed = Arc::new(Watched::new(None));
-    let engine = FlowEngine::new_with_stores(undisturbed.clone(), InMemoryFlowRepository, definition);
+    let engine = FlowEngine::on(undisturbed.clone()).definition(definition);
     engine.run_to_end().unwrap();
     let expected = kinds(undisturbed.inner.as_ref(), engine.default_flow());
 
@@ -26,7 +26,7 @@ fn power_lost_at_any_append_costs_nothing_that_had_finished() {
         for loss in [PowerLoss::Before(append), PowerLoss::After(append)] {
             let (definition, counters) = flow(&[Does::Add; STEPS]);
             let store = Arc::new(Watched::new(Some(loss)));
-            let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
+            let engine = FlowEngine::on(store.clone()).definition(definition.clone());
             let flow_id = engine.default_flow();
             assert!(matches!(engine.run_to_end(), Err(CoreEngineError::Store(_))), "{loss:?}");
             let finished = kinds(store.inner.as_ref(), flow_id).iter().filter(|kind| kind.letter() == 'F').count();
@@ -36,7 +36,7 @@ fn power_lost_at_any_append_costs_nothing_that_had_finished() {
             assert!(before[append.min(STEPS)..].iter().all(|runs| *runs == 0), "{loss:?}: {before:?}");
 
             // A new process has another engine, which knows only the log.
-            let resumed = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+            let resumed = FlowEngine::on(store.clone()).definition(definition);
             match resumed.run(flow_id) {
                 Ok(_) => {}
                 // The last append was stored; only its response was lost.
@@ -55,7 +55,7 @@ fn power_lost_at_any_append_costs_nothing_that_had_finished() {
 fn a_session_that_lost_its_store_goes_on_from_the_log() {
     let (definition, _) = flow(&[Does::Add; STEPS]);
     let store = Arc::new(Watched::new(Some(PowerLoss::After(2))));
-    let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    let engine = FlowEngine::on(store.clone()).definition(definition);
     assert!(engine.run_to_end().is_err());
     store.light();
     engine.run_to_end().unwrap();
@@ -66,8 +66,8 @@ fn a_session_that_lost_its_store_goes_on_from_the_log() {
 fn two_engines_on_one_run_never_fork_its_log() {
     let (definition, _) = flow(&[Does::Add; 3]);
     let store = Arc::new(Watched::new(None));
-    let one = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
-    let other = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    let one = FlowEngine::on(store.clone()).definition(definition.clone());
+    let other = FlowEngine::on(store.clone()).definition(definition);
     let flow_id = one.default_flow();
     one.next().unwrap();
     // The second engine takes over; the first does not know.
@@ -83,7 +83,7 @@ fn a_run_that_began_elsewhere_under_this_engines_id_is_gone_on_with() {
     for steps_before in 0..=3 {
         let (definition, counters) = flow(&[Does::Add; 3]);
         let store = Arc::new(Watched::new(None));
-        let engine = || FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
+        let engine = || FlowEngine::on(store.clone()).definition(definition.clone());
         let (here, mut elsewhere) = (engine(), engine());
         elsewhere.set_default_flow(here.default_flow());
         (0..steps_before).for_each(|_| drop(elsewhere.next().unwrap()));

@@ -73,15 +73,13 @@ fn a_cancelled_run_stops_before_the_next_step_and_can_go_on() {
     let (definition, counters) = flow(&[Does::Add; 3]);
     let token = chem_runtime::step::CancelToken::default();
     let store = std::sync::Arc::new(chem_runtime::store::InMemoryEventStore::new());
-    let repository = chem_runtime::store::InMemoryFlowRepository;
-    let engine =
-        FlowEngine::builder(store.clone(), repository).cancel_token(token.clone()).definition(definition.clone());
+    let engine = FlowEngine::on(store.clone()).cancel_token(token.clone()).definition(definition.clone());
     engine.next().unwrap();
     token.cancel();
     assert!(matches!(engine.run_to_end(), Err(CoreEngineError::Interrupted { .. })));
     assert_eq!(engine.event_variants().unwrap(), "ISGF");
 
-    let resumed = FlowEngine::new_with_stores(store, repository, definition);
+    let resumed = FlowEngine::on(store).definition(definition);
     resumed.run(engine.default_flow()).unwrap();
     assert_eq!(runs(&counters), [1, 1, 1]);
 }

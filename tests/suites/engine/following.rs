@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chem_runtime::engine::FlowEngine;
-use chem_runtime::store::{InMemoryFlowRepository, RunFollower};
+use chem_runtime::store::RunFollower;
 
 use crate::counting::{Does, Watched, flow};
 
@@ -13,7 +13,7 @@ use crate::counting::{Does, Watched, flow};
 fn a_follower_is_given_every_event_once() {
     let store = Arc::new(Watched::new(None));
     let (definition, _) = flow(&[Does::Add; 200]);
-    let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    let engine = FlowEngine::on(store.clone()).definition(definition);
     let run = engine.default_flow();
     let read = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {

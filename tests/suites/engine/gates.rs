@@ -9,7 +9,7 @@ use chem_runtime::flow::{Decision, FlowDefinition, FlowStatus, decide, replay};
 use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Gate, Registry, RetryOn, RetryPolicy, StepExt as _, StepPolicy};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
-use chem_runtime::store::{EventStore, Holder, InMemoryEventStore, InMemoryFlowRepository, NewEvent, Takeover};
+use chem_runtime::store::{EventLog as _, EventStore, Holder, InMemoryEventStore, NewEvent, Takeover};
 use chem_tests::events::rehash;
 use chem_tests::stores::fresh;
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ fn ungated(text: &str) -> Fingerprint {
 }
 
 fn engine_on(store: &Arc<dyn EventStore>) -> FlowEngine {
-    FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, gated())
+    FlowEngine::on(store.clone()).definition(gated())
 }
 
 fn yes(data: Option<Value>) -> Answer {
@@ -96,7 +96,7 @@ fn a_parked_run_survives_that_a_finished_step_has_another_version_now() {
         let recorded = &instance.initialized().unwrap().definition;
         assert!(FlowDefinition::from_recorded("f", recorded, registry).is_err(), "{name}");
         let definition = FlowDefinition::of_run(&instance, registry).unwrap();
-        let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+        let engine = FlowEngine::on(store.clone()).definition(definition);
         assert_eq!(engine.handle(run).answer("count", yes(None)).unwrap().status(), FlowStatus::Completed, "{name}");
     }
 }
@@ -181,7 +181,7 @@ fn a_rejection_is_no_attempt() {
     let gate = Some(Gate { message: "go on?".into(), schema: None });
     let retry = Some(RetryPolicy { attempts: 1, backoff_ms: 0, on: RetryOn::Transient });
     let policy = StepPolicy { gate, retry, ..StepPolicy::default() };
-    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
+    let engine = FlowEngine::on(store.clone())
         .first_step(Seed { text: "CCO".into() }.named("seed").unwrap().policy(policy))
         .build()
         .unwrap();
@@ -237,9 +237,7 @@ steps:
 ";
         let registry = Registry::linked().unwrap();
         let checked = check(&Source::new("m.yaml", manifest), &[], registry, directory.path());
-        let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
-            .directory(directory.path())
-            .definition(checked.definition.unwrap());
+        let engine = FlowEngine::on(store.clone()).directory(directory.path()).definition(checked.definition.unwrap());
         let flow_id = engine.default_flow();
         waits_at(engine.run(flow_id), "read", "This one?");
         std::fs::remove_file(&file).unwrap();
@@ -308,7 +306,7 @@ fn a_run_parked_by_an_earlier_release_goes_on_in_this_one() {
     let FlowEventKind::FlowInitialized(begun) = &log[0].kind else { panic!("{log:?}") };
     let registry = Registry::linked().unwrap();
     let definition = FlowDefinition::from_recorded(&begun.flow, &begun.definition, registry).unwrap();
-    let engine = FlowEngine::new_with_stores(store, InMemoryFlowRepository, definition);
+    let engine = FlowEngine::on(store).definition(definition);
     waits_at(engine.handle(flow_id).answer("seed", yes(Some(json!({})))), "count", "count them?");
     engine.handle(flow_id).answer("count", yes(None)).unwrap();
     assert_eq!(engine.flow_fingerprint_for(flow_id).unwrap(), Some(ungated("CCO")));

@@ -9,7 +9,7 @@ use chem_runtime::flow::FlowDefinition;
 use chem_runtime::step::{
     ExecutionContext, History, PlannedStep, PortSpec, StepDefinition, StepId, StepOutput, StepPolicy, StepRunResult,
 };
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 
 use crate::counting::{PowerLoss, Watched};
 
@@ -102,11 +102,11 @@ fn a_resumed_run_is_told_the_same() {
         for loss in [PowerLoss::Before(append), PowerLoss::After(append)] {
             let (definition, heard) = flow();
             let store = Arc::new(Watched::new(Some(loss)));
-            let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition.clone());
+            let engine = FlowEngine::on(store.clone()).definition(definition.clone());
             let flow_id = engine.default_flow();
             engine.run_to_end().unwrap_err();
             store.light();
-            let resumed = FlowEngine::new_with_stores(store, InMemoryFlowRepository, definition);
+            let resumed = FlowEngine::on(store).definition(definition);
             resumed.run(flow_id).unwrap();
             assert!(heard.lock().unwrap().iter().all(|history| *history == expected), "{loss:?}");
             assert_eq!(kinds(&resumed, flow_id), log, "{loss:?}");
@@ -117,7 +117,7 @@ fn a_resumed_run_is_told_the_same() {
 #[test]
 fn a_branch_with_other_steps_begins_at_the_step_that_takes_the_history() {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
-    let engine = |more: &[&str]| FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, flow_and(more).0);
+    let engine = |more: &[&str]| FlowEngine::on(store.clone()).definition(flow_and(more).0);
     let (short, long) = (engine(&["e"]), engine(&["e", "f"]));
     let parent = short.default_flow();
     short.run(parent).unwrap();

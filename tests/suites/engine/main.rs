@@ -4,6 +4,7 @@
 //! - `crash`, `anywhere`: power losses at every append, in flows of counting steps and in every flow of the repository.
 //! - `behind`: steps that run while the log is being written.
 //! - `following`: a log that is read while it grows.
+//! - `given`: the stores and repositories that an engine accepts.
 //! - `retry`, `timeout`, `gates`, `branch`: retries, timeouts, questions to a person, and branches.
 
 mod anywhere;
@@ -14,6 +15,7 @@ mod crash;
 mod ends;
 mod following;
 mod gates;
+mod given;
 mod history;
 mod retry;
 mod shape;

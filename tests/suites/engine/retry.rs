@@ -7,7 +7,6 @@ use chem_runtime::engine::{Clock, CoreEngineError, FlowEngine};
 use chem_runtime::event::{FlowEventKind, RetryScheduled};
 use chem_runtime::flow::{FlowDefinition, FlowStatus};
 use chem_runtime::step::{CancelToken, RetryOn, RetryPolicy, StepPolicy};
-use chem_runtime::store::InMemoryFlowRepository;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::counting::{Does, PowerLoss, Watched, flow, flow_under, runs};
@@ -130,10 +129,7 @@ fn a_wait_ends_when_the_run_is_asked_to_stop_and_goes_on_where_it_was() {
     let clock = Arc::new(TestClock { stop: Some((when, cancel.clone())), ..TestClock::new() });
     let store = Arc::new(Watched::new(None));
     let begin = |clock: &Arc<TestClock>, cancel: CancelToken| {
-        FlowEngine::builder(store.clone(), InMemoryFlowRepository)
-            .clock(clock.clone())
-            .cancel_token(cancel)
-            .definition(definition.clone())
+        FlowEngine::on(store.clone()).clock(clock.clone()).cancel_token(cancel).definition(definition.clone())
     };
     let engine = begin(&clock, cancel);
     let flow_id = engine.default_flow();
@@ -156,7 +152,7 @@ fn a_wait_that_a_wrong_clock_has_set_is_no_longer_than_the_manifest_says() {
     let ahead = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
     let clock = Arc::new(TestClock { now: Mutex::new(ahead), stop: Some((ahead, cancel.clone())) });
     let store = Arc::new(Watched::new(None));
-    let builder = || FlowEngine::builder(store.clone(), InMemoryFlowRepository);
+    let builder = || FlowEngine::on(store.clone());
     let engine = builder().clock(clock).cancel_token(cancel).definition(definition.clone());
     let flow_id = engine.default_flow();
     assert!(matches!(engine.run(flow_id), Err(CoreEngineError::Interrupted { .. })));
@@ -175,7 +171,7 @@ fn power_lost_at_any_append_of_a_run_with_retries_changes_nothing() {
             let (definition, _) = flow_under(&does, &policy);
             let store = Arc::new(Watched::new(Some(loss)));
             let engine = |definition: FlowDefinition| {
-                let builder = FlowEngine::builder(store.clone(), InMemoryFlowRepository);
+                let builder = FlowEngine::on(store.clone());
                 builder.clock(Arc::new(TestClock::new())).definition(definition)
             };
             let first = engine(definition.clone());

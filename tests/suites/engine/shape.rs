@@ -7,7 +7,6 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::flow::{FlowDefinitionError, build_flow_definition_auto};
 use chem_runtime::step::{StepDefinition, StepId, StepKind};
-use chem_runtime::store::InMemoryFlowRepository;
 
 use crate::counting::{Counting, Does, Watched, flow};
 
@@ -16,7 +15,7 @@ fn n_steps_cost_n_plus_one_commits_and_no_reading_of_the_log() {
     for steps in [1, 10, 300] {
         let (definition, _) = flow(&vec![Does::Add; steps]);
         let store = Arc::new(Watched::new(None));
-        let engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+        let engine = FlowEngine::on(store.clone()).definition(definition);
         engine.run_to_end().unwrap();
         assert_eq!(store.appends.load(Ordering::SeqCst), steps + 1);
         assert_eq!(store.lists.load(Ordering::SeqCst), 0);
@@ -27,7 +26,7 @@ fn n_steps_cost_n_plus_one_commits_and_no_reading_of_the_log() {
 fn next_runs_one_step_and_reads_the_log_of_a_run_that_was_named_elsewhere_once() {
     let (definition, _) = flow(&[Does::Add; 3]);
     let store = Arc::new(Watched::new(None));
-    let mut engine = FlowEngine::new_with_stores(store.clone(), InMemoryFlowRepository, definition);
+    let mut engine = FlowEngine::on(store.clone()).definition(definition);
     engine.set_default_flow(FlowId::new());
     for expected in ["ISGF", "ISGFSGF", "ISGFSGFSGFC"] {
         engine.next().unwrap();

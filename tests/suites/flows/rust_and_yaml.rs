@@ -8,7 +8,7 @@ use chem_runtime::include_flow;
 use chem_runtime::manifest::{self, IncludedFlow, IncludedFlowError};
 use chem_runtime::step::{Registry, StepExt as _};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
-use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::InMemoryEventStore;
 
 fn fingerprints(engine: &FlowEngine) -> Vec<String> {
     engine.run_to_end().unwrap();
@@ -46,7 +46,7 @@ fn they_have_the_same_fingerprints() {
 }
 
 fn included(flow: &IncludedFlow, outputs: &Path) -> FlowEngine {
-    let builder = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository);
+    let builder = FlowEngine::on(InMemoryEventStore::new());
     builder.output_directory(outputs).included(flow).unwrap()
 }
 
@@ -59,7 +59,7 @@ fn a_flow_that_is_part_of_the_program_is_the_flow_of_its_manifest() {
     for flow in flows {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(flow.path());
         let outputs = tempfile::tempdir().unwrap();
-        let loaded = FlowEngine::builder(InMemoryEventStore::new(), InMemoryFlowRepository)
+        let loaded = FlowEngine::on(InMemoryEventStore::new())
             .directory(path.parent().unwrap())
             .output_directory(outputs.path())
             .definition(manifest::load(&path, &[], Registry::linked().unwrap()).definition.unwrap());

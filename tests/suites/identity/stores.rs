@@ -6,7 +6,7 @@ use chem_runtime::artifact::Artifact;
 use chem_runtime::event::{FlowEventKind, FlowId, StepStarted};
 use chem_runtime::fingerprint::canonical_json;
 use chem_runtime::flow::{StepIdentity, definition_hash};
-use chem_runtime::store::{EventStore as _, NewEvent};
+use chem_runtime::store::NewEvent;
 use chem_tests::events::{hash, signal};
 use chem_tests::stores::Backend;
 use chem_tests::values::{cases, json, shallow, text};

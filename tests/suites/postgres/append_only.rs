@@ -1,7 +1,7 @@
 //! What the database rejects, whichever role asks.
 
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::store::{EventStore as _, Holder, Lease, Writer};
+use chem_runtime::store::{ArtifactStore as _, EventLog as _, EventStore as _, Holder, Lease, Writer};
 use chem_tests::events::{artifact, finished, hash, numbered, signal};
 use postgres::error::SqlState;
 use postgres::types::ToSql;

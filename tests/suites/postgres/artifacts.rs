@@ -2,7 +2,7 @@
 
 use chem_runtime::artifact::{Artifact, ArtifactError};
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
+use chem_runtime::store::{ArtifactStore as _, ErrorClass, EventLog as _, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::TestDatabase;
 use serde_json::json;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate};
-use chem_runtime::store::{EventStore as _, Lease, OpenMode, PersistenceError, Takeover, Writer};
+use chem_runtime::store::{
+    ArtifactStore as _, EventLog as _, EventStore as _, Lease, Leases as _, OpenMode, PersistenceError, RunIndex as _,
+    Takeover, Writer,
+};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::postgres_server::database;
 use postgres::error::SqlState;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::EventStore;
 use chem_runtime::store::postgres::PgEventStore;
+use chem_runtime::store::{EventLog as _, EventStore, RunIndex as _};
 use chem_tests::postgres_server::{ServerSettings, server};
 use postgres::{Client, NoTls};
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, PgPool, PoolProvider, PoolSettings};
-use chem_runtime::store::{ErrorClass, EventStore, Lease, PersistenceError, RetryPolicy, Takeover};
+use chem_runtime::store::{
+    ErrorClass, EventLog as _, EventStore, Lease, Leases as _, PersistenceError, RetryPolicy, Takeover,
+};
 use chem_tests::effort::rounds;
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, server};

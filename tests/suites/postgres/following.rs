@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate};
-use chem_runtime::store::{Cursor, EventStore, Follower, OpenMode, PersistenceError};
+use chem_runtime::store::{Cursor, EventLog as _, EventStore, Follower, OpenMode, PersistenceError};
 use chem_tests::events::{numbered, signal};
 use chem_tests::postgres_server::TestDatabase;
 use postgres::Client;
@@ -293,9 +293,9 @@ fn a_place_that_a_restored_log_does_not_have_is_refused() {
     let (mut places, mut cursor, mut read) = (Vec::new(), Cursor::START, Vec::new());
     while read.len() < appended.len() {
         let followed = store.follow(cursor, 1000, Duration::from_secs(60)).unwrap();
-        assert_eq!(followed.places.last(), Some(&followed.cursor));
+        assert_eq!(followed.cursors.last(), Some(&followed.cursor));
         read.extend(followed.events.iter().map(|event| event.seq));
-        places.extend(followed.places);
+        places.extend(followed.cursors);
         cursor = followed.cursor;
     }
     assert_eq!(read, appended);

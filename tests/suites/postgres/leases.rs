@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{LeaseTerms, PgEventStore};
-use chem_runtime::store::{EventStore as _, Holder, Lease, PersistenceError, Takeover};
+use chem_runtime::store::{EventLog as _, Holder, Lease, Leases as _, PersistenceError, Takeover};
 use chem_tests::effort::rounds;
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::TestDatabase;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, check, migrate, status};
-use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
+use chem_runtime::store::{ErrorClass, EventLog as _, EventStore as _, PersistenceError};
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::{TestDatabase, database};
 use chem_tests::released::{POSTGRES_V6, still_works};

@@ -3,7 +3,9 @@
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::{PgEventStore, grant};
 use chem_runtime::store::schema::Rights;
-use chem_runtime::store::{EventStore as _, Holder, PersistenceError, Takeover};
+use chem_runtime::store::{
+    EventLog as _, EventStore as _, Holder, Leases as _, PersistenceError, RunIndex as _, Takeover,
+};
 use chem_tests::events::{artifact, finished, numbered};
 use chem_tests::postgres_server::TestDatabase;
 use postgres::{Client, NoTls};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError, RetryPolicy};
+use chem_runtime::store::{ErrorClass, EventLog as _, PersistenceError, RetryPolicy};
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::{Proxy, ServerSettings, TestDatabase, Traffic, TransactionPooler, server};
 

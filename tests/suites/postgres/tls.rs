@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{EventStore as _, PersistenceError};
+use chem_runtime::store::{EventLog as _, PersistenceError};
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::{PostgresServer, ServerSettings, server};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};

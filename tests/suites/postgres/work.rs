@@ -6,13 +6,13 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowEvent, FlowId};
 use chem_runtime::fingerprint::Fingerprint;
 use chem_runtime::steps::demo::Seed;
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::store::{EventStore, InMemoryEventStore};
 use chem_tests::events::{numbered, signal};
 use chem_tests::steps::Slow;
 
 /// Returns an engine for a flow of a source and `steps` slow steps.
 pub fn engine(store: Arc<dyn EventStore>, steps: usize) -> FlowEngine {
-    let mut builder = FlowEngine::builder(store, InMemoryFlowRepository::new()).first_step(Seed { text: "C".into() });
+    let mut builder = FlowEngine::on(store).first_step(Seed { text: "C".into() });
     for _ in 0..steps {
         builder = builder.add_step(Slow { wait: 3, ran: None });
     }

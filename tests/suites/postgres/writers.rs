@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{EventStore, Follower, PersistenceError};
+use chem_runtime::store::{EventLog as _, EventStore, Follower, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered};
 
 use crate::store_or_skip;

@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::EventStore as _;
 use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_runtime::store::{ArtifactStore as _, EventStore as _};
 use chem_tests::effort::rounds;
 use chem_tests::events::{artifact, finished, signal};
 

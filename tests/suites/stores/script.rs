@@ -109,7 +109,7 @@ proptest! {
         let runs: Vec<FlowId> = (0..3).map(|_| FlowId::new()).collect();
         let mut transcripts = Vec::new();
         for (name, backend) in chem_tests::stores::fresh() {
-            transcripts.push((name, perform(&backend.store(), &runs, &script)));
+            transcripts.push((name, perform(&*backend.store(), &runs, &script)));
         }
         let (reference, expected) = &transcripts[0];
         for (name, transcript) in &transcripts[1..] {

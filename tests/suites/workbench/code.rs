@@ -10,7 +10,7 @@ use chem_runtime::step::{
     ExecutionContext, Progress, StepDefinition, StepId, StepKind, StepOutput, StepRunResult, StepTypeRef,
 };
 use chem_runtime::steps::demo::Text;
-use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+use chem_runtime::store::EventStore;
 use chem_tests::stores::fresh;
 
 /// A source whose code says what it is.
@@ -71,7 +71,7 @@ struct Ran {
 fn run(store: &Arc<dyn EventStore>, version: u32, code: Option<&'static str>, policy: ReusePolicy) -> Ran {
     let step: Box<dyn StepDefinition> = Box::new(Coded { id: StepId::new("only").unwrap(), version, code });
     let told = Arc::new(Told::default());
-    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
+    let engine = FlowEngine::on(store.clone())
         .reuse(policy)
         .observer(told.clone())
         .definition(FlowDefinition::new([step.into()]).unwrap());

@@ -11,7 +11,7 @@ use chem_runtime::step::{
     ExecutionContext, Files, OutputSpec, PlannedStep, PortSpec, StepDefinition, StepError, StepId, StepKind,
     StepOutput, StepPolicy, StepRunResult, StepTypeRef,
 };
-use chem_runtime::store::{EventStore, InMemoryFlowRepository};
+use chem_runtime::store::EventStore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -120,8 +120,7 @@ pub fn row(length: usize) -> Vec<Piece> {
 
 /// Runs the pieces and gives the run with its events.
 pub fn run(store: &Arc<dyn EventStore>, pieces: &[Piece], policy: ReusePolicy) -> (FlowInstance, Vec<FlowEvent>) {
-    let engine =
-        FlowEngine::builder(store.clone(), InMemoryFlowRepository::new()).reuse(policy).definition(definition(pieces));
+    let engine = FlowEngine::on(store.clone()).reuse(policy).definition(definition(pieces));
     let instance = engine.run_to_end().unwrap();
     let events = engine.events().unwrap();
     (instance, events)

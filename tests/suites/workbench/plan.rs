@@ -271,8 +271,7 @@ fn a_step_that_has_failed_before_has_no_result() {
     let registry = chem_runtime::step::Registry::linked().unwrap();
     let checked = chem_runtime::manifest::check(&source, &[], registry, ".".as_ref());
     let definition = checked.definition.unwrap();
-    let repository = chem_runtime::store::InMemoryFlowRepository::new();
-    let engine = chem_runtime::engine::FlowEngine::new_with_stores(store.clone(), repository, definition.clone());
+    let engine = chem_runtime::engine::FlowEngine::on(store.clone()).definition(definition.clone());
     engine.run_to_end().unwrap_err();
     let files = Files::relative_to(".");
     let plan =
@@ -337,8 +336,7 @@ fn follows(directory: &tempfile::TempDir, runs: &[(String, &[&str])]) {
         let actions: Vec<&str> = plan.steps.iter().map(|step| step.action.name()).collect();
         let reasons: Vec<Vec<String>> = plan.steps.iter().map(|step| step.action.reasons()).collect();
         assert_eq!(actions, *expected, "{reasons:?}");
-        let repository = chem_runtime::store::InMemoryFlowRepository::new();
-        let engine = chem_runtime::engine::FlowEngine::builder(store.clone(), repository)
+        let engine = chem_runtime::engine::FlowEngine::on(store.clone())
             .directory(directory.path())
             .reuse(policy)
             .definition(definition);

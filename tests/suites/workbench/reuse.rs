@@ -1,7 +1,6 @@
 //! Which results stand in for running a step.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use chem_runtime::artifact::{Artifact, ArtifactError};
 use chem_runtime::engine::{FlowEngine, Observer, ReusePolicy, RunsBecause};
@@ -11,8 +10,8 @@ use chem_runtime::flow::FlowInstance;
 use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{Progress, Registry, StepId};
 use chem_runtime::store::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, InMemoryEventStore, InMemoryFlowRepository, Largest, Lease,
-    NewEvent, PersistenceError, RunFilter, StoreSize, StoredResult, Takeover, Writer,
+    ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, InMemoryEventStore, Lease, LeaseRecord, Leases,
+    NewEvent, PersistenceError, RunFilter, RunIndex, StoredResult, Writer,
 };
 use chem_tests::stores::fresh;
 
@@ -155,30 +154,9 @@ impl Damaged {
     }
 }
 
-impl EventStore for Damaged {
+impl EventLog for Damaged {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         self.inner.append_as(writer, expected, events)
-    }
-
-    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
-        self.inner.acquire_lease(flow_id, holder, takeover)
-    }
-
-    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
-        self.inner.release_lease(lease)
-    }
-
-    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        self.inner.lease_holder(flow_id)
-    }
-
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
-        self.inner.follow(cursor, limit, wait)
-    }
-
-    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
-        self.read_events_of(flow_id)?;
-        self.inner.read_event(flow_id, position)
     }
 
     fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
@@ -186,11 +164,35 @@ impl EventStore for Damaged {
         self.inner.read_run(flow_id, position)
     }
 
-    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
-        self.read_events_of(flow_id)?;
-        self.inner.list(flow_id)
+    fn read_log(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
+        self.inner.read_log(cursor, limit)
     }
 
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+        self.read_events_of(flow_id)?;
+        self.inner.read_event(flow_id, position)
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
+        self.inner.next_position(flow_id)
+    }
+}
+
+impl Leases for Damaged {
+    fn read_lease(&self, flow_id: FlowId) -> Result<Option<LeaseRecord>, PersistenceError> {
+        self.inner.read_lease(flow_id)
+    }
+
+    fn record_lease(&self, lease: &Lease) -> Result<bool, PersistenceError> {
+        self.inner.record_lease(lease)
+    }
+
+    fn release_lease(&self, lease: &Lease) -> Result<(), PersistenceError> {
+        self.inner.release_lease(lease)
+    }
+}
+
+impl ArtifactStore for Damaged {
     fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         if hash != self.artifact {
             self.inner.read_artifact(hash)
@@ -208,16 +210,9 @@ impl EventStore for Damaged {
     fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
         self.inner.repair_artifacts(artifacts)
     }
+}
 
-    fn find_cached(
-        &self,
-        key: CacheKey,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<StoredResult>, PersistenceError> {
-        self.inner.find_cached(key, before, limit)
-    }
-
+impl RunIndex for Damaged {
     fn find_runs(
         &self,
         filter: &RunFilter,
@@ -227,29 +222,20 @@ impl EventStore for Damaged {
         self.inner.find_runs(filter, before, limit)
     }
 
-    fn newest_runs(
+    fn find_cached(
         &self,
-        flow: Option<&str>,
+        key: CacheKey,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<FlowEvent>, PersistenceError> {
-        self.inner.newest_runs(flow, before, limit)
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        self.inner.find_cached(key, before, limit)
     }
+}
 
-    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
-        self.inner.find_run_ids(prefix, limit)
-    }
-
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
-        self.inner.next_position(flow_id)
-    }
-
-    fn size(&self) -> Result<StoreSize, PersistenceError> {
-        self.inner.size()
-    }
-
-    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
-        self.inner.largest(limit)
+impl EventStore for Damaged {
+    fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
+        self.read_events_of(flow_id)?;
+        self.inner.list(flow_id)
     }
 }
 
@@ -261,7 +247,7 @@ fn run_manifest(
 ) -> (FlowInstance, String, Vec<(String, RunsBecause)>) {
     let checked = check(&Source::new("m.yaml", manifest), &[], Registry::linked().unwrap(), directory);
     let notes = Arc::new(Notes::default());
-    let engine = FlowEngine::builder(store, InMemoryFlowRepository::new())
+    let engine = FlowEngine::on(store)
         .directory(directory)
         .reuse(ReusePolicy::wherever_possible())
         .observer(notes.clone())

@@ -7,7 +7,7 @@ use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::flow::{FlowDefinition, FlowInstance, FlowStatus, replay};
 use chem_runtime::manifest::{Source, check};
 use chem_runtime::step::{CancelToken, Registry, StepRegistration};
-use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository, NewEvent};
+use chem_runtime::store::{EventStore, InMemoryEventStore, NewEvent};
 use chem_runtime::workbench::{Difference, Fault, Outcome, Tolerances, Verification, WorkbenchError, verify};
 use chem_tests::events::rehash;
 use serde_json::json;
@@ -51,9 +51,7 @@ fn begun(manifest: &str) -> Case {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
     let checked = check(&Source::new("m.yaml", manifest), &[], Registry::linked().unwrap(), directory.path());
     let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
-    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new())
-        .directory(directory.path())
-        .definition(definition);
+    let engine = FlowEngine::on(store.clone()).directory(directory.path()).definition(definition);
     let _how = engine.run_to_end();
     let instance = engine.default_run().instance().unwrap();
     Case { store, instance, directory, _alone: alone }
@@ -271,7 +269,7 @@ steps:
     let (parent, branch, twig) = (case.instance.flow_id(), FlowId::new(), FlowId::new());
     let recorded = &case.instance.initialized().unwrap().definition;
     let definition = FlowDefinition::from_recorded("f", recorded, Registry::linked().unwrap()).unwrap();
-    let engine = FlowEngine::new_with_stores(case.store.clone(), InMemoryFlowRepository, definition);
+    let engine = FlowEngine::on(case.store.clone()).definition(definition);
     let data = Some(json!({"rows": 20}));
     engine.handle(parent).answer("numbers", Answer { approved: true, data, ..Answer::default() }).unwrap();
     engine.handle(branch).branch_from(parent, "keep", Default::default()).unwrap();

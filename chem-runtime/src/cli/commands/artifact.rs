@@ -11,7 +11,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output;
 use crate::cli::runs;
 use crate::records::write_delimited;
-use crate::store::{EventStore, OpenMode, StoredArtifacts};
+use crate::store::{ArtifactStore, OpenMode, StoredArtifacts};
 use crate::workbench::find_artifact;
 
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-fn rows(artifact: &Artifact, store: &dyn EventStore) -> Result<Table, Failure> {
+fn rows(artifact: &Artifact, store: &dyn ArtifactStore) -> Result<Table, Failure> {
     if TableRoot::of(artifact).is_err() {
         return Err(Failure::usage(format!(
             "artifact {} is `{}`, which has no rows",

@@ -15,7 +15,7 @@ use crate::cli::{runs, signals};
 use crate::event::{FlowEvent, FlowEventKind, FlowId, OutputRef};
 use crate::report::event_json;
 use crate::step::CancelToken;
-use crate::store::{Cursor, ErrorClass, EventStore, OpenMode, PersistenceError, RunFollower};
+use crate::store::{Cursor, ErrorClass, EventLog, OpenMode, PersistenceError, RunFollower};
 use crate::workbench;
 
 /// How long one call to the store waits for events. Ctrl-C is checked between calls.
@@ -73,7 +73,7 @@ fn one_run(shared: &Shared, id: &str, args: &LogArgs) -> Result<ExitCode, Failur
 /// or skips them all.
 fn one_by_one(
     shared: &Shared,
-    store: &dyn EventStore,
+    store: &dyn EventLog,
     flow_id: FlowId,
     from: u64,
     skip_unreadable: bool,
@@ -120,7 +120,7 @@ fn all_runs(shared: &Shared, mut cursor: Cursor, skip_unreadable: bool) -> Resul
 /// the last event printed.
 fn follow(
     shared: &Shared,
-    store: &dyn EventStore,
+    store: &dyn EventLog,
     stop: &CancelToken,
     cursor: &mut Cursor,
     skip_unreadable: bool,
@@ -143,7 +143,7 @@ fn follow(
             }
             followed => followed?,
         };
-        for (event, after) in followed.events.iter().zip(followed.places) {
+        for (event, after) in followed.events.iter().zip(followed.cursors) {
             let line = format!("{} {}", styled(DIM, &event.flow_id.to_string()), line(event));
             if print(shared, event, &line, Some(after))? == Reader::Gone {
                 return Ok(Reader::Gone);

@@ -6,46 +6,16 @@ use uuid::Uuid;
 use super::artifacts::{self, Columns};
 use super::client::Parameters;
 use super::error::{CONFLICT, FENCED};
+use super::pending::Pending;
 use super::rows::signed;
 use super::session::Session;
 use crate::event::FlowId;
-use crate::store::admit::{Admitted, AdmittedArtifact};
-use crate::store::{Holder, Lease, PersistenceError};
-
-/// The most text, in bytes, that one statement carries. A larger append is sent in pieces, within one transaction.
-pub(super) const AT_ONCE: usize = 8 * 1024 * 1024;
+use crate::store::{Holder, PersistenceError};
 
 const APPEND_TO_RUN: &str = "SELECT store.chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 /// Writes a message that nothing reads, so that the transaction has a commit, which waits for standbys.
 const SETTLE: &str = "SELECT pg_logical_emit_message(true, 'chem', '')";
 const APPEND_TO_RUNS: &str = "SELECT store.chem_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-
-/// The events to append to one run.
-pub(super) struct Pending {
-    pub(super) flow_id: FlowId,
-    pub(super) expected: u64,
-    pub(super) lease: Option<Lease>,
-    pub(super) events: Vec<Admitted>,
-}
-
-impl Pending {
-    fn epoch(&self) -> Option<i64> {
-        self.lease.as_ref().map(|lease| signed(lease.epoch))
-    }
-
-    /// Returns the lease holder, if the store learns of the lease with this append.
-    fn new_holder(&self) -> Option<String> {
-        let lease = self.lease.as_ref().filter(|lease| self.expected == 0 && lease.epoch == 1)?;
-        Some(serde_json::json!(lease.holder).to_string())
-    }
-
-    /// Returns the size of all payloads, in bytes.
-    pub(super) fn size(&self) -> usize {
-        let artifact = |artifact: &AdmittedArtifact| artifact.artifact.payload_text().len();
-        let event = |event: &Admitted| event.payload.len() + event.artifacts.iter().map(artifact).sum::<usize>();
-        self.events.iter().map(event).sum()
-    }
-}
 
 /// Why nothing was appended.
 pub(super) enum Failure {

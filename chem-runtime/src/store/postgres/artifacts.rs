@@ -2,7 +2,7 @@
 
 use super::client::Transaction;
 
-use super::append::{AT_ONCE, Pending};
+use super::pending::{AT_ONCE, Pending};
 use super::rows::signed;
 use super::session::Session;
 use crate::store::admit::{Admitted, AdmittedArtifact};

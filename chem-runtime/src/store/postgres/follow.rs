@@ -108,18 +108,18 @@ pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Re
         let row = session.query_one(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq)])?;
         match (row.try_get(0)?, row.try_get(1)?) {
             (true, _) => {}
-            (false, true) => return Ok(Followed { events: Vec::new(), places: Vec::new(), cursor }),
+            (false, true) => return Ok(Followed::none(cursor)),
             (false, false) => return Err(PersistenceError::NotInLog { cursor }.into()),
         }
     }
     let statement = session.prepared(FOLLOW)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = session.query(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq), &limit])?;
-    let mut followed = Followed { events: Vec::new(), places: Vec::new(), cursor };
+    let mut followed = Followed::none(cursor);
     for row in &rows {
         let (seq, xact, era): (i64, i64, i64) = (row.try_get(0)?, row.try_get(6)?, row.try_get(7)?);
         let after = Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: seq.unsigned_abs() };
-        if !followed.take(event(row, 0), after)? {
+        if !followed.push(event(row, 0), after)? {
             break;
         }
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::append::{AT_ONCE, Pending};
+use super::pending::{AT_ONCE, Pending};
 use crate::store::PersistenceError;
 
 /// The number of concurrent commits: while one waits for the disk, the next is prepared.

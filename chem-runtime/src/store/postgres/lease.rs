@@ -11,8 +11,7 @@ use super::session::Session;
 use super::{Fault, Inner};
 use crate::event::FlowId;
 use crate::flow::FlowStatus;
-use crate::store::lease::LeaseState;
-use crate::store::{Holder, Lease, PersistenceError, Takeover};
+use crate::store::{Lease, LeaseRecord, PersistenceError};
 
 /// The times by which a lease holder is known to be alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,28 +42,13 @@ const TAKE: &str = "SELECT store.chem_take_lease($1, $2, $3)";
 const RELEASE: &str = "SELECT store.chem_release_lease($1, $2)";
 const RENEW: &str = "SELECT store.chem_renew_leases($1, $2)";
 
-/// Acquires the lease on a run, fencing earlier holders.
-pub(super) fn take(
-    session: &mut Session,
-    flow_id: FlowId,
-    holder: &Holder,
-    takeover: Takeover,
-    terms: LeaseTerms,
-) -> Result<Lease, Fault> {
+/// Records a lease if the recorded epoch is the one before it, and returns whether it did.
+pub(super) fn record(session: &mut Session, lease: &Lease) -> Result<bool, Fault> {
     let statement = session.prepared(TAKE)?;
-    let holder_text = serde_json::json!(holder).to_string();
-    loop {
-        let state = read(session, flow_id, terms)?;
-        if let Some(state) = &state {
-            state.permit(flow_id, holder, takeover)?;
-        }
-        let seen = state.map_or(0, |state| state.epoch);
-        let row = session.query_one(&statement, &[&flow_id.as_uuid(), &signed(seen), &holder_text])?;
-        // If another claimant was faster, check its lease.
-        if let Some(epoch) = row.try_get::<_, Option<i64>>(0)? {
-            return Ok(Lease { flow_id, epoch: epoch.unsigned_abs(), holder: holder.clone() });
-        }
-    }
+    let holder = serde_json::json!(lease.holder).to_string();
+    let seen = signed(lease.epoch.saturating_sub(1));
+    let row = session.query_one(&statement, &[&lease.flow_id.as_uuid(), &seen, &holder])?;
+    Ok(row.try_get::<_, Option<i64>>(0)?.is_some())
 }
 
 /// Releases a lease, if the run is still held under it.
@@ -74,12 +58,8 @@ pub(super) fn release(session: &mut Session, lease: &Lease) -> Result<(), Fault>
     Ok(())
 }
 
-/// Returns the current lease holder of a run, or `None` if there is none.
-pub(super) fn holder(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<Holder>, Fault> {
-    Ok(read(session, flow_id, terms)?.and_then(|state| state.held().cloned()))
-}
-
-fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<LeaseState>, Fault> {
+/// Returns the recorded lease of a run, or `None` if there never was one.
+pub(super) fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Option<LeaseRecord>, Fault> {
     let statement = session.prepared(&READ)?;
     let Some(row) = session.query_opt(&statement, &[&flow_id.as_uuid(), &terms.lapses_after.as_secs_f64()])? else {
         return Ok(None);
@@ -89,7 +69,7 @@ fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) -> Result<Opt
     })?;
     let epoch: i64 = row.try_get(0)?;
     let status: Option<&str> = row.try_get(3)?;
-    Ok(Some(LeaseState {
+    Ok(Some(LeaseRecord {
         epoch: epoch.unsigned_abs(),
         holder,
         lapsed: row.try_get(2)?,

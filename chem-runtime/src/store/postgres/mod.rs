@@ -11,6 +11,7 @@ mod append;
 mod artifacts;
 mod backend;
 mod client;
+mod dev_pool;
 mod drift;
 mod error;
 mod follow;
@@ -18,6 +19,7 @@ mod group;
 mod lease;
 mod parts;
 mod passfile;
+mod pending;
 mod provider;
 mod read;
 mod repository;
@@ -37,10 +39,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use client::{Client, Transaction};
+pub use dev_pool::build_dev_pool_from_env;
 pub use drift::{check, describe};
 pub use error::ConnectError;
 pub use lease::LeaseTerms;
-pub use provider::{BorrowedSession, ConnectionProvider, PgPool, PoolProvider, PoolSettings, build_dev_pool_from_env};
+pub use provider::{BorrowedSession, ConnectionProvider, PgPool, PoolProvider, PoolSettings};
 pub use repository::{PgFlowRepository, StoredRunError};
 pub use rights::{grant, grants};
 pub use schema::{migrate, status};
@@ -51,11 +54,11 @@ pub use url::PostgresUrl;
 use self::error::{is_ambiguous, store_error};
 use self::group::GroupWriter;
 use self::lease::SignOfLife;
-use super::admit::{admit, admit_artifacts};
-use super::follow::poll;
+use super::log::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, OpenMode, PersistenceError,
-    RetryPolicy, RunFilter, StoreSize, StoredResult, Takeover, Writer, with_retry,
+    ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease, LeaseRecord, Leases, NewEvent,
+    OpenMode, PersistenceError, RetryPolicy, RunFilter, RunIndex, StoreSize, StoredResult, Writer, admit,
+    admit_artifacts, with_retry,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -189,7 +192,7 @@ impl Inner {
     }
 }
 
-impl EventStore for PgEventStore {
+impl EventLog for PgEventStore {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         let admitted = admit(writer.flow_id(), events)?;
         let stored = write::append(&self.inner, &self.writer, writer, expected, admitted);
@@ -204,40 +207,6 @@ impl EventStore for PgEventStore {
         stored
     }
 
-    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
-        let lease = self.inner.with_session("take the lease on a run in", |session| {
-            lease::take(session, flow_id, holder, takeover, self.inner.terms)
-        })?;
-        self.sign_of_life.holds(&lease, &self.inner);
-        Ok(lease)
-    }
-
-    fn release_lease(&self, held: &Lease) -> Result<(), PersistenceError> {
-        self.sign_of_life.releases(held);
-        // An unreleased lease lapses by itself, so the caller need not wait for a server that is gone.
-        let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
-        self.inner
-            .with_session_under(&briefly, "release the lease on a run in", |session| lease::release(session, held))
-    }
-
-    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        self.inner.with_session("read", |session| lease::holder(session, flow_id, self.inner.terms))
-    }
-
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
-        self.inner
-            .with_session("read", |session| follow::refuse_unfinished_move(session, self.inner.provider.shown()))?;
-        poll(
-            wait,
-            || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)),
-            Followed::has_events,
-        )
-    }
-
-    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
-        self.inner.with_session("read", |session| Ok(read::events_between(session, flow_id, position, 1)?.pop()))
-    }
-
     fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.inner.with_session("read", |session| {
             let mut events = Vec::new();
@@ -249,6 +218,54 @@ impl EventStore for PgEventStore {
         })
     }
 
+    fn read_log(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
+        self.follow(cursor, limit, Duration::ZERO)
+    }
+
+    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
+        // An unfinished move is looked for once and not on every poll.
+        self.inner
+            .with_session("read", |session| follow::refuse_unfinished_move(session, self.inner.provider.shown()))?;
+        poll(
+            wait,
+            || self.inner.with_session("read", |session| follow::read_on(session, cursor, limit)),
+            |read| !read.events.is_empty(),
+        )
+    }
+
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+        self.inner.with_session("read", |session| Ok(read::events_between(session, flow_id, position, 1)?.pop()))
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
+        self.inner.with_session("read", |session| read::next_position(session, flow_id))
+    }
+}
+
+impl Leases for PgEventStore {
+    fn read_lease(&self, flow_id: FlowId) -> Result<Option<LeaseRecord>, PersistenceError> {
+        self.inner.with_session("read", |session| lease::read(session, flow_id, self.inner.terms))
+    }
+
+    fn record_lease(&self, lease: &Lease) -> Result<bool, PersistenceError> {
+        let recorded =
+            self.inner.with_session("take the lease on a run in", |session| lease::record(session, lease))?;
+        if recorded {
+            self.sign_of_life.holds(lease, &self.inner);
+        }
+        Ok(recorded)
+    }
+
+    fn release_lease(&self, held: &Lease) -> Result<(), PersistenceError> {
+        self.sign_of_life.releases(held);
+        // An unreleased lease lapses by itself, so the caller need not wait for a server that is gone.
+        let briefly = RetryPolicy { within: Duration::from_secs(2), ..self.inner.policy };
+        self.inner
+            .with_session_under(&briefly, "release the lease on a run in", |session| lease::release(session, held))
+    }
+}
+
+impl ArtifactStore for PgEventStore {
     fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         self.inner.with_session("read", |session| read::artifact(session, hash))
     }
@@ -264,16 +281,9 @@ impl EventStore for PgEventStore {
         let admitted = admit_artifacts(artifacts)?;
         self.inner.with_session("repair", |session| Ok(artifacts::repair(session, &admitted)?))
     }
+}
 
-    fn find_cached(
-        &self,
-        key: CacheKey,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<StoredResult>, PersistenceError> {
-        self.inner.with_session("read", |session| read::results(session, key, before, limit))
-    }
-
+impl RunIndex for PgEventStore {
     fn find_runs(
         &self,
         filter: &RunFilter,
@@ -300,20 +310,27 @@ impl EventStore for PgEventStore {
         self.inner.with_session("read", |session| runs::newest(session, flow, before, limit))
     }
 
-    fn size(&self) -> Result<StoreSize, PersistenceError> {
-        self.inner.with_session("read", size::size)
-    }
-
-    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
-        self.inner.with_session("read", |session| size::largest(session, limit))
-    }
-
     fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
         let Some(range) = runs::beginning_with(prefix) else { return Ok(Vec::new()) };
         self.inner.with_session("read", |session| runs::between(session, range, limit))
     }
 
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
-        self.inner.with_session("read", |session| read::next_position(session, flow_id))
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        self.inner.with_session("read", |session| read::results(session, key, before, limit))
+    }
+}
+
+impl EventStore for PgEventStore {
+    fn size(&self) -> Result<Option<StoreSize>, PersistenceError> {
+        self.inner.with_session("read", size::size).map(Some)
+    }
+
+    fn largest(&self, limit: usize) -> Result<Option<Largest>, PersistenceError> {
+        self.inner.with_session("read", |session| size::largest(session, limit)).map(Some)
     }
 }

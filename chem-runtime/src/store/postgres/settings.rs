@@ -14,7 +14,6 @@ use super::passfile;
 use super::sources::{Sources, Value};
 use super::tls::{Roots, Tls, TlsMode};
 use super::url::{Parameter, PostgresUrl, may_be_port};
-use crate::step::nearest;
 use crate::store::PersistenceError;
 
 /// Directories that usually contain the socket of a local server.
@@ -359,24 +358,6 @@ fn port_of(text: &str) -> Result<u16, String> {
         return Err(reason.to_owned());
     }
     text.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("port", text, "a number from 1 to 65535"))
-}
-
-pub(super) fn unknown(name: &str, secret: bool) -> String {
-    let known = || Parameter::ALL.iter().map(|(name, _)| *name);
-    if secret {
-        return format!(
-            "it has an unknown parameter, which may be a piece of the password and is not repeated here; in a password \
-             write `&` as `%26` and `?` as `%3F`; the known parameters are {}",
-            known().collect::<Vec<_>>().join(", ")
-        );
-    }
-    match nearest(name, known()) {
-        Some(near) => format!("it has an unknown parameter `{name}`; did you mean `{near}`?"),
-        None => format!(
-            "it has an unknown parameter `{name}`; the known ones are {}",
-            known().collect::<Vec<_>>().join(", ")
-        ),
-    }
 }
 
 fn wrong(name: &str, value: &str, expected: &str) -> String {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::parts::{Parts, decode};
-use super::settings::unknown;
 use super::url::Parameter;
+use crate::step::nearest;
 
 /// The variables of PostgreSQL's own programs, and the parameters that they set.
 pub(super) const VARIABLES: &[(&str, Parameter)] = &[
@@ -165,6 +165,25 @@ fn service_in(text: &str, service: &str, file: &Path) -> Result<Option<BTreeMap<
         values.entry(parameter).or_insert(Value { name: name.to_owned(), text: text.to_owned() });
     }
     Ok(found)
+}
+
+/// Describes a parameter that does not exist. With `secret`, its name may be part of a password.
+fn unknown(name: &str, secret: bool) -> String {
+    let known = || Parameter::ALL.iter().map(|(name, _)| *name);
+    if secret {
+        return format!(
+            "it has an unknown parameter, which may be a piece of the password and is not repeated here; in a password \
+             write `&` as `%26` and `?` as `%3F`; the known parameters are {}",
+            known().collect::<Vec<_>>().join(", ")
+        );
+    }
+    match nearest(name, known()) {
+        Some(near) => format!("it has an unknown parameter `{name}`; did you mean `{near}`?"),
+        None => format!(
+            "it has an unknown parameter `{name}`; the known ones are {}",
+            known().collect::<Vec<_>>().join(", ")
+        ),
+    }
 }
 
 #[cfg(test)]

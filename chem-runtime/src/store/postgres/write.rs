@@ -10,9 +10,10 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::append::{self, AT_ONCE, Failure, Pending, Refusal};
+use super::append::{self, Failure, Refusal};
 use super::error::is_ambiguous;
 use super::group::{GroupWriter, Ticket};
+use super::pending::{AT_ONCE, Pending};
 use super::read::{events_between, next_position};
 use super::session::Session;
 use super::{Fault, Inner};

@@ -7,8 +7,17 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::rows::{signed, status_of_last};
 use crate::event::FlowId;
 use crate::flow::FlowStatus;
-use crate::store::lease::{LeaseState, check_epoch};
-use crate::store::{Holder, Lease, PersistenceError, Takeover};
+use crate::store::{Holder, Lease, LeaseRecord, PersistenceError, Writer};
+
+/// Selects the lease of a run, with the status of the run.
+static READ: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT epoch, holder, released,
+                (SELECT {} FROM event_log AS last WHERE flow_id = ?1 ORDER BY position DESC LIMIT 1)
+         FROM flow_leases WHERE flow_id = ?1",
+        status_of_last()
+    )
+});
 
 /// A failure of SQLite, or the reason why a lease was refused.
 pub(super) enum LeaseError {
@@ -28,37 +37,13 @@ impl From<PersistenceError> for LeaseError {
     }
 }
 
-/// Checks that `lease` is the current one for an append at `expected`. Records the lease of a new run.
-pub(super) fn check(connection: &Connection, lease: &Lease, expected: u64) -> Result<(), LeaseError> {
-    let state = read(connection, lease.flow_id)?;
-    if state.is_none() && expected == 0 && lease.epoch == 1 {
-        return write(connection, lease);
+/// Checks that the writer may append at `expected`. Records the lease of a new run.
+pub(super) fn check(connection: &Connection, writer: Writer<'_>, expected: u64) -> Result<(), LeaseError> {
+    let found = read(connection, writer.flow_id())?;
+    if let Some(lease) = writer.check(expected, found.as_ref())? {
+        record(connection, lease)?;
     }
-    Ok(check_epoch(lease, state.as_ref().map(|state| (state.epoch, &state.holder)))?)
-}
-
-/// Checks that a run to which a caller without a lease appends has no lease holder.
-pub(super) fn refuse_if_held(connection: &Connection, flow_id: FlowId) -> Result<(), LeaseError> {
-    match read(connection, flow_id)? {
-        Some(state) if !state.lapsed => Err(PersistenceError::Fenced { flow_id, holder: Some(state.holder) }.into()),
-        _ => Ok(()),
-    }
-}
-
-/// Acquires the lease on a run.
-pub(super) fn take(
-    connection: &Connection,
-    flow_id: FlowId,
-    holder: &Holder,
-    takeover: Takeover,
-) -> Result<Lease, LeaseError> {
-    let state = read(connection, flow_id)?;
-    if let Some(state) = &state {
-        state.permit(flow_id, holder, takeover)?;
-    }
-    let lease = Lease { flow_id, epoch: state.map_or(0, |state| state.epoch) + 1, holder: holder.clone() };
-    write(connection, &lease)?;
-    Ok(lease)
+    Ok(())
 }
 
 /// Releases a run's lease if `lease` is the current one.
@@ -70,22 +55,8 @@ pub(super) fn release(connection: &Connection, lease: &Lease) -> rusqlite::Resul
         .map(drop)
 }
 
-/// Returns the current lease holder, or `None` if the run is free.
-pub(super) fn holder(connection: &Connection, flow_id: FlowId) -> Result<Option<Holder>, LeaseError> {
-    Ok(read(connection, flow_id)?.and_then(|state| state.held().cloned()))
-}
-
-/// Selects the lease of a run, with the status of the run.
-static READ: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT epoch, holder, released,
-                (SELECT {} FROM event_log AS last WHERE flow_id = ?1 ORDER BY position DESC LIMIT 1)
-         FROM flow_leases WHERE flow_id = ?1",
-        status_of_last()
-    )
-});
-
-fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, LeaseError> {
+/// Returns the recorded lease of a run, or `None` if there never was one.
+pub(super) fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseRecord>, LeaseError> {
     let row = |row: &Row<'_>| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?, row.get::<_, Option<String>>(3)?))
     };
@@ -99,16 +70,22 @@ fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<LeaseState>, 
     // All writers of the file share memory, so they run on one machine.
     let lapsed = released || holder.is_of_an_earlier_start();
     let status = status.as_deref().and_then(FlowStatus::named);
-    Ok(Some(LeaseState { epoch: epoch.unsigned_abs(), holder, lapsed, status }))
+    Ok(Some(LeaseRecord { epoch: epoch.unsigned_abs(), holder, lapsed, status }))
 }
 
-fn write(connection: &Connection, lease: &Lease) -> Result<(), LeaseError> {
+/// Records `lease` if the recorded epoch is the one before it, and returns whether it did.
+pub(super) fn record(connection: &Connection, lease: &Lease) -> rusqlite::Result<bool> {
     let holder = serde_json::json!(lease.holder).to_string();
-    connection
-        .prepare_cached(
-            "INSERT INTO flow_leases (flow_id, epoch, holder) VALUES (?, ?, ?)
-             ON CONFLICT (flow_id) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder, released = 0",
-        )?
-        .execute(params![lease.flow_id.to_string(), signed(lease.epoch)?, holder])?;
-    Ok(())
+    let (run, epoch) = (lease.flow_id.to_string(), signed(lease.epoch)?);
+    let recorded = match epoch {
+        1 => connection
+            .prepare_cached("INSERT INTO flow_leases (flow_id, epoch, holder) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?
+            .execute(params![run, epoch, holder])?,
+        _ => connection
+            .prepare_cached(
+                "UPDATE flow_leases SET epoch = ?2, holder = ?3, released = 0 WHERE flow_id = ?1 AND epoch = ?2 - 1",
+            )?
+            .execute(params![run, epoch, holder])?,
+    };
+    Ok(recorded == 1)
 }

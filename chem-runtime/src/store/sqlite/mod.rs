@@ -29,11 +29,10 @@ use self::identity::FileIdentity;
 use self::lease::LeaseError;
 use self::open::Older;
 use self::rows::{StoredEvent, insert, next_position, signed};
-use super::admit::{admit, admit_artifacts, now};
-use super::follow::poll;
 use super::{
-    Cursor, EventStore, FlowSummary, Followed, Holder, Largest, Lease, NewEvent, OpenMode, PersistenceError, RunFilter,
-    StoreSize, StoredResult, Takeover, Writer,
+    ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease, LeaseRecord, Leases, NewEvent,
+    OpenMode, PersistenceError, RunFilter, RunIndex, StoreSize, StoredResult, Writer, admit, admit_artifacts,
+    append_time,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -122,39 +121,15 @@ impl SqliteEventStore {
         move |error| sqlite_error(&self.path, self.wait, action, error)
     }
 
-    fn lease_failed(&self, error: LeaseError) -> PersistenceError {
+    fn lease_failed(&self, action: &str, error: LeaseError) -> PersistenceError {
         match error {
-            LeaseError::Sqlite(error) => self.failed("append to")(error),
+            LeaseError::Sqlite(error) => self.failed(action)(error),
             LeaseError::Store(error) => error,
         }
     }
-
-    /// Returns up to `limit` events after `cursor`. SQLite serialises writers, so the order of `seq` is the commit
-    /// order.
-    fn read_on(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
-        let failed = self.failed("read");
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE seq > ? ORDER BY seq LIMIT ?",
-            )
-            .map_err(&failed)?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let after = signed(cursor.seq).unwrap_or(i64::MAX);
-        let mut rows = statement.query([after, limit]).map_err(&failed)?;
-        let mut followed = Followed { events: Vec::new(), places: Vec::new(), cursor };
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let stored = StoredEvent::read(row, 0).map_err(&failed)?;
-            let after = Cursor { seq: stored.seq(), ..cursor };
-            if !followed.take(stored.decode(), after)? {
-                break;
-            }
-        }
-        Ok(followed)
-    }
 }
 
-impl EventStore for SqliteEventStore {
+impl EventLog for SqliteEventStore {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         let flow_id = writer.flow_id();
         let admitted = admit(flow_id, events)?;
@@ -162,11 +137,7 @@ impl EventStore for SqliteEventStore {
         let mut connection = self.connection();
         // Takes the write lock before reading the position, so no other writer can append in between.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
-        let admitted_by_lease = match writer.lease() {
-            Some(held) => lease::check(&transaction, held, expected),
-            None => lease::refuse_if_held(&transaction, flow_id),
-        };
-        admitted_by_lease.map_err(|error| self.lease_failed(error))?;
+        lease::check(&transaction, writer, expected).map_err(|error| self.lease_failed("append to", error))?;
         let found = next_position(&transaction, flow_id).map_err(&failed)?;
         if found != expected {
             return Err(PersistenceError::Conflict { flow_id, expected, found });
@@ -174,45 +145,6 @@ impl EventStore for SqliteEventStore {
         insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
         transaction.commit().map_err(failed)?;
         self.place.expect_there(&self.path)
-    }
-
-    fn acquire_lease(&self, flow_id: FlowId, holder: &Holder, takeover: Takeover) -> Result<Lease, PersistenceError> {
-        let failed = self.failed("append to");
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
-        let lease = lease::take(&transaction, flow_id, holder, takeover).map_err(|error| self.lease_failed(error))?;
-        transaction.commit().map_err(&failed)?;
-        Ok(lease)
-    }
-
-    fn release_lease(&self, held: &Lease) -> Result<(), PersistenceError> {
-        lease::release(&self.connection(), held).map_err(self.failed("append to"))
-    }
-
-    fn lease_holder(&self, flow_id: FlowId) -> Result<Option<Holder>, PersistenceError> {
-        lease::holder(&self.connection(), flow_id).map_err(|error| match error {
-            LeaseError::Sqlite(error) => self.failed("read")(error),
-            LeaseError::Store(error) => error,
-        })
-    }
-
-    fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
-        poll(wait, || self.read_on(cursor, limit), Followed::has_events)
-    }
-
-    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
-        // No run reaches a position that exceeds SQLite's integers.
-        let Ok(position) = signed(position) else { return Ok(None) };
-        let stored = self
-            .connection()
-            .prepare_cached(
-                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE flow_id = ? AND position = ?",
-            )
-            .and_then(|mut statement| {
-                statement.query_row(params![flow_id.to_string(), position], |row| StoredEvent::read(row, 0)).optional()
-            })
-            .map_err(self.failed("read"))?;
-        stored.map(StoredEvent::decode).transpose()
     }
 
     fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {
@@ -233,6 +165,64 @@ impl EventStore for SqliteEventStore {
         Ok(events)
     }
 
+    fn read_log(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
+        // SQLite serialises writers, so the order of `seq` is the commit order.
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE seq > ? ORDER BY seq LIMIT ?",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let after = signed(cursor.seq).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after, limit]).map_err(&failed)?;
+        let mut followed = Followed::none(cursor);
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let stored = StoredEvent::read(row, 0).map_err(&failed)?;
+            let after = Cursor { seq: stored.seq(), ..cursor };
+            if !followed.push(stored.decode(), after)? {
+                break;
+            }
+        }
+        Ok(followed)
+    }
+
+    fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
+        // No run reaches a position that exceeds SQLite's integers.
+        let Ok(position) = signed(position) else { return Ok(None) };
+        let stored = self
+            .connection()
+            .prepare_cached(
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE flow_id = ? AND position = ?",
+            )
+            .and_then(|mut statement| {
+                statement.query_row(params![flow_id.to_string(), position], |row| StoredEvent::read(row, 0)).optional()
+            })
+            .map_err(self.failed("read"))?;
+        stored.map(StoredEvent::decode).transpose()
+    }
+
+    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
+        next_position(&self.connection(), flow_id).map_err(self.failed("read"))
+    }
+}
+
+impl Leases for SqliteEventStore {
+    fn read_lease(&self, flow_id: FlowId) -> Result<Option<LeaseRecord>, PersistenceError> {
+        lease::read(&self.connection(), flow_id).map_err(|error| self.lease_failed("read", error))
+    }
+
+    fn record_lease(&self, lease: &Lease) -> Result<bool, PersistenceError> {
+        lease::record(&self.connection(), lease).map_err(self.failed("append to"))
+    }
+
+    fn release_lease(&self, held: &Lease) -> Result<(), PersistenceError> {
+        lease::release(&self.connection(), held).map_err(self.failed("append to"))
+    }
+}
+
+impl ArtifactStore for SqliteEventStore {
     fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
         let failed = self.failed("read");
         // The guard lives until the end of the statement: decoding, which hashes, is left to the next one.
@@ -270,7 +260,7 @@ impl EventStore for SqliteEventStore {
     }
 
     fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
-        let (admitted, now) = (admit_artifacts(artifacts)?, now());
+        let (admitted, now) = (admit_artifacts(artifacts)?, append_time());
         let failed = self.failed("repair");
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
@@ -280,6 +270,48 @@ impl EventStore for SqliteEventStore {
         }
         transaction.commit().map_err(failed)?;
         Ok(repaired)
+    }
+}
+
+impl RunIndex for SqliteEventStore {
+    fn find_runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
+        runs::listed(&self.connection(), filter, before, limit, self.failed("read"))
+    }
+
+    fn newest_runs(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
+        runs::newest(&self.connection(), flow, before, limit, self.failed("read"))
+    }
+
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                // Every id with this prefix sorts before the prefix followed by `g`.
+                "SELECT flow_id FROM event_log
+                 WHERE flow_id >= ?1 AND flow_id < ?1 || 'g' AND position = 0 ORDER BY flow_id LIMIT ?2",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![prefix, limit]).map_err(&failed)?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let text: String = row.get(0).map_err(&failed)?;
+            let run =
+                text.parse().map_err(|_| PersistenceError::Corrupt { reason: format!("a run is named `{text}`") })?;
+            runs.push(run);
+        }
+        Ok(runs)
     }
 
     fn find_cached(
@@ -309,57 +341,15 @@ impl EventStore for SqliteEventStore {
         }
         Ok(results)
     }
+}
 
-    fn find_runs(
-        &self,
-        filter: &RunFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<FlowSummary>, PersistenceError> {
-        runs::listed(&self.connection(), filter, before, limit, self.failed("read"))
+impl EventStore for SqliteEventStore {
+    fn size(&self) -> Result<Option<StoreSize>, PersistenceError> {
+        size::size(&self.connection()).map(Some).map_err(self.failed("read"))
     }
 
-    fn newest_runs(
-        &self,
-        flow: Option<&str>,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<FlowEvent>, PersistenceError> {
-        runs::newest(&self.connection(), flow, before, limit, self.failed("read"))
-    }
-
-    fn size(&self) -> Result<StoreSize, PersistenceError> {
-        size::size(&self.connection()).map_err(self.failed("read"))
-    }
-
-    fn largest(&self, limit: usize) -> Result<Largest, PersistenceError> {
-        size::largest(&self.connection(), limit).map_err(self.failed("read"))
-    }
-
-    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
-        let failed = self.failed("read");
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(
-                // Every id with this prefix sorts before the prefix followed by `g`.
-                "SELECT flow_id FROM event_log
-                 WHERE flow_id >= ?1 AND flow_id < ?1 || 'g' AND position = 0 ORDER BY flow_id LIMIT ?2",
-            )
-            .map_err(&failed)?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![prefix, limit]).map_err(&failed)?;
-        let mut runs = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let text: String = row.get(0).map_err(&failed)?;
-            let run =
-                text.parse().map_err(|_| PersistenceError::Corrupt { reason: format!("a run is named `{text}`") })?;
-            runs.push(run);
-        }
-        Ok(runs)
-    }
-
-    fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
-        next_position(&self.connection(), flow_id).map_err(self.failed("read"))
+    fn largest(&self, limit: usize) -> Result<Option<Largest>, PersistenceError> {
+        size::largest(&self.connection(), limit).map(Some).map_err(self.failed("read"))
     }
 
     fn files(&self) -> Vec<PathBuf> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::artifacts;
 use crate::event::{EventAddress, EventError, FlowEvent, FlowEventKind, FlowId};
-use crate::store::admit::{Admitted, now};
+use crate::store::admit::{Admitted, append_time};
 use crate::store::summary::status_sql;
 use crate::store::{PersistenceError, StoredResult};
 
@@ -30,7 +30,7 @@ pub(super) fn insert(
 ) -> rusqlite::Result<()> {
     let mut insert_event = transaction
         .prepare_cached("INSERT INTO event_log (flow_id, position, ts, event_type, payload) VALUES (?, ?, ?, ?, ?)")?;
-    let now = now();
+    let now = append_time();
     let (run, ts) = (flow_id.to_string(), format!("{now:.6}"));
     for (position, Admitted { event_type, payload, artifacts, .. }) in (expected..).zip(events) {
         let seq = insert_event.insert(params![run, signed(position)?, ts, event_type, payload])?;

@@ -26,7 +26,7 @@ use crate::store::{EventStore, PersistenceError};
 /// use chem_runtime::engine::FlowEngine;
 /// use chem_runtime::manifest;
 /// use chem_runtime::step::Registry;
-/// use chem_runtime::store::{InMemoryEventStore, InMemoryFlowRepository};
+/// use chem_runtime::store::{InMemoryEventStore};
 /// use chem_runtime::workbench::{ManifestComparison, RecordedRun};
 ///
 /// let directory = tempfile::tempdir()?;
@@ -37,7 +37,7 @@ use crate::store::{EventStore, PersistenceError};
 /// let registry = Registry::linked()?;
 /// let definition = manifest::load(&path, &[], registry).definition.unwrap();
 /// let store = Arc::new(InMemoryEventStore::new());
-/// let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
+/// let engine = FlowEngine::on(store.clone())
 ///     .directory(directory.path())
 ///     .manifest("flow.yaml")
 ///     .definition(definition);
@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::engine::FlowEngine;
-    use crate::store::{InMemoryEventStore, InMemoryFlowRepository};
+    use crate::store::InMemoryEventStore;
 
     const FLOW: &str = "flow: letters\nparams: { text: CCO }\nsteps:\n  \
                         - { id: seed, uses: demo.seed, with: { text: \"${params.text}\" } }\n  \
@@ -252,7 +252,7 @@ mod tests {
             let overrides: Vec<Override> = set.iter().copied().map(Override::new).collect();
             let definition = manifest::load(&directory.path().join("flow.yaml"), &overrides, registry()).definition;
             let store = Arc::new(InMemoryEventStore::new());
-            let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository)
+            let engine = FlowEngine::on(store.clone())
                 .directory(directory.path())
                 .manifest("flow.yaml")
                 .definition(definition.unwrap());

@@ -1,7 +1,7 @@
 //! The effects of an append.
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
+use chem_runtime::store::{ErrorClass, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered, one_of_each, signal};
 use chem_tests::stores::Backend;
 
@@ -24,14 +24,14 @@ pub(super) fn positions_are_contiguous_from_zero(backend: &dyn Backend) {
 pub(super) fn a_wrong_position_is_a_conflict_and_stores_nothing(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     for next in 0..3 {
-        let before = everything(&store);
+        let before = everything(&*store);
         for wrong in [0, 1, 2, 3, 4, u64::MAX].into_iter().filter(|wrong| *wrong != next) {
             let error = store.append(flow_id, wrong, &[finished([artifact(1)]), numbered(9)]).unwrap_err();
             assert_eq!(error.class(), ErrorClass::Conflict);
             let PersistenceError::Conflict { flow_id: run, expected, found } = error else { panic!("{error:?}") };
             assert_eq!((run, expected, found), (flow_id, wrong, next));
         }
-        assert_eq!(everything(&store), before);
+        assert_eq!(everything(&*store), before);
         store.append(flow_id, next, &[numbered(next)]).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
+use chem_runtime::store::{ErrorClass, PersistenceError};
 use chem_tests::events::{artifact, finished, hash, numbered, signal};
 use chem_tests::stores::{Backend, Tampering};
 use serde_json::json;

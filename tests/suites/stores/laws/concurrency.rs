@@ -18,7 +18,7 @@ pub(super) fn of_many_writers_on_one_run_one_wins_each_position(backend: &dyn Ba
                 let (store, barrier) = (stores[writer as usize % stores.len()].clone(), &barrier);
                 scope.spawn(move || {
                     barrier.wait();
-                    append_until_won(&store, flow_id, writer)
+                    append_until_won(&*store, flow_id, writer)
                 })
             })
             .collect();

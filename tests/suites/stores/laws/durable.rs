@@ -1,7 +1,6 @@
 //! What outlives the process. Skipped for the store in memory.
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::EventStore as _;
 use chem_tests::events::{artifact, finished, numbered, one_of_each};
 use chem_tests::stores::Backend;
 use serde_json::json;
@@ -13,10 +12,10 @@ pub(super) fn what_was_stored_is_there_when_the_store_is_opened_again(backend: &
     store.append(FlowId::new(), 0, &batch(one_of_each())).unwrap();
     let noted = artifact(1).with_metadata(json!({"a": 1}));
     store.append(FlowId::new(), 0, &[numbered(0), finished([noted, artifact(2)])]).unwrap();
-    let before = everything(&store);
+    let before = everything(&*store);
     drop(store);
     if let Some(again) = backend.reopen() {
-        assert_eq!(everything(&again), before);
+        assert_eq!(everything(&*again), before);
     }
 }
 

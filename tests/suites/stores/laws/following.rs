@@ -54,7 +54,7 @@ pub(super) fn an_empty_log_is_waited_for_and_no_longer_than_asked(backend: &dyn 
 pub(super) fn who_waits_is_given_the_next_event(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     let read = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| Follower::new(&store, Cursor::START).take(2).collect::<Result<Vec<_>, _>>());
+        let reader = scope.spawn(|| Follower::new(&*store, Cursor::START).take(2).collect::<Result<Vec<_>, _>>());
         store.append(flow_id, 0, &[numbered(0)]).unwrap();
         store.append(flow_id, 1, &[numbered(1)]).unwrap();
         reader.join().unwrap().unwrap()
@@ -69,7 +69,7 @@ pub(super) fn nothing_is_lost_while_many_write(backend: &dyn Backend) {
     let runs: Vec<FlowId> = (0..WRITERS).map(|_| FlowId::new()).collect();
     let read: Vec<FlowEvent> = std::thread::scope(|scope| {
         let all = usize::try_from(WRITERS * EVENTS).unwrap();
-        let reader = scope.spawn(move || Follower::new(&backend.store(), Cursor::START).take(all).collect());
+        let reader = scope.spawn(move || Follower::new(&*backend.store(), Cursor::START).take(all).collect());
         for run in &runs {
             let store = &store;
             scope.spawn(move || {
@@ -145,7 +145,7 @@ pub(super) fn a_run_is_read_on_from_any_position(backend: &dyn Backend) {
 
 pub(super) fn a_follower_of_a_run_reads_each_event_once(backend: &dyn Backend) {
     let (store, flow_id, kinds) = (backend.store(), FlowId::new(), one_of_each());
-    let mut follower = RunFollower::new(&store, flow_id);
+    let mut follower = RunFollower::new(&*store, flow_id);
     assert_eq!((follower.read(AT_ONCE).unwrap(), follower.position()), (Vec::new(), 0));
     let of = |event_type: &str| kinds.iter().find(|kind| kind.event_type() == event_type).unwrap().clone();
     let batches = [
@@ -170,7 +170,7 @@ pub(super) fn a_follower_of_a_run_reads_each_event_once(backend: &dyn Backend) {
     // The error repeats on every read, and no earlier event was lost.
     let other = FlowId::new();
     let first = appended(&*store, other, 0, &[numbered(0)]);
-    let mut follower = RunFollower::new(&store, other);
+    let mut follower = RunFollower::new(&*store, other);
     assert_eq!(follower.read(AT_ONCE).unwrap(), first);
     store.append(other, 1, &[numbered(1)]).unwrap();
     if backend.by_force(Tampering::Event { flow_id: other, position: 1, payload: "{}" }) {

@@ -1,7 +1,7 @@
 //! Leases: which process may write a run.
 
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::store::{ErrorClass, EventStore as _, Holder, Lease, PersistenceError, Takeover};
+use chem_runtime::store::{ErrorClass, Holder, Lease, PersistenceError, Takeover};
 use chem_tests::events::{artifact, finished, numbered, one_of_each};
 use chem_tests::stores::Backend;
 
@@ -47,12 +47,12 @@ pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &d
     let lease = store.acquire_lease(flow_id, &Holder::this_process(), Takeover::Always).unwrap();
     assert_eq!(lease.epoch, 2);
 
-    let before = everything(&store);
+    let before = everything(&*store);
     let error = store.append_as((&zombie).into(), 1, &[finished([artifact(1)])]).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Conflict);
     let PersistenceError::Fenced { flow_id: run, holder } = error else { panic!("{error:?}") };
     assert_eq!((run, holder), (flow_id, Some(Holder::this_process())));
-    assert_eq!(everything(&store), before);
+    assert_eq!(everything(&*store), before);
 
     store.append_as((&lease).into(), 1, &[numbered(1)]).unwrap();
     // The lease is checked before the position.
@@ -145,13 +145,13 @@ pub(super) fn an_append_without_a_lease_is_refused_while_the_run_is_held(backend
     let (store, flow_id) = (backend.store(), FlowId::new());
     let lease = Lease::of_new_run(flow_id, far_away());
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
-    let before = everything(&store);
+    let before = everything(&*store);
     let error = store.append(flow_id, 1, &[numbered(1)]).unwrap_err();
     assert!(
         matches!(&error, PersistenceError::Fenced { holder: Some(holder), .. } if *holder == far_away()),
         "{error:?}"
     );
-    assert_eq!(everything(&store), before);
+    assert_eq!(everything(&*store), before);
     store.release_lease(&lease).unwrap();
     store.append(flow_id, 1, &[numbered(1)]).unwrap();
 }

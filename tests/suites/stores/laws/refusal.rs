@@ -3,7 +3,7 @@
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
 use chem_runtime::fingerprint::{CanonicalError, MAX_DEPTH};
-use chem_runtime::store::{ErrorClass, EventStore as _, NewEvent, PersistenceError};
+use chem_runtime::store::{ErrorClass, NewEvent, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::stores::Backend;
 use chem_tests::values::nested;
@@ -41,12 +41,12 @@ pub(super) fn a_value_that_cannot_be_stored_is_refused_with_its_path(backend: &d
 pub(super) fn a_refused_event_takes_its_batch_with_it(backend: &dyn Backend) {
     let (store, flow_id) = (backend.store(), FlowId::new());
     store.append(flow_id, 0, &[numbered(0)]).unwrap();
-    let before = everything(&store);
+    let before = everything(&*store);
     for (data, _) in refused() {
         let batch = [numbered(1), finished([artifact(1)]), signal(data).into()];
         assert!(matches!(store.append(flow_id, 1, &batch), Err(PersistenceError::Refused { .. })));
     }
-    assert_eq!(everything(&store), before);
+    assert_eq!(everything(&*store), before);
 }
 
 pub(super) fn metadata_that_cannot_be_stored_is_refused(backend: &dyn Backend) {

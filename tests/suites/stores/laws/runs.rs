@@ -2,7 +2,7 @@
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::flow::FlowStatus;
-use chem_runtime::store::{EventStore as _, FlowSummary, PersistenceError, RunFilter};
+use chem_runtime::store::{FlowSummary, PersistenceError, RunFilter};
 use chem_tests::events::{hash, numbered, one_of_each, signal};
 use chem_tests::stores::{Backend, Tampering};
 
@@ -53,7 +53,7 @@ pub(super) fn a_summary_tells_the_first_event_the_last_and_all_letters(backend: 
 
 pub(super) fn runs_are_looked_for_without_the_list_and_found_as_it_has_them(backend: &dyn Backend) {
     let store = backend.store();
-    runs_are_found_as_listed(&store);
+    runs_are_found_as_listed(&*store);
     // The ids are not in the order in which the runs began, and many share a prefix. The flows alternate, and one has an
     // odd name.
     let ids = (0..12_u128).map(|number| {
@@ -78,7 +78,7 @@ pub(super) fn runs_are_looked_for_without_the_list_and_found_as_it_has_them(back
     // The run with the latest event is not the newest run.
     let oldest = store.all_runs().unwrap()[0].flow_id();
     store.append(oldest, 3, &[numbered(3)]).unwrap();
-    runs_are_found_as_listed(&store);
+    runs_are_found_as_listed(&*store);
     assert_eq!(store.newest_runs(Some("leads"), None, usize::MAX).unwrap().len(), 5);
 }
 

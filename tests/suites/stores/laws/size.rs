@@ -1,7 +1,7 @@
 //! The reported size of a store.
 
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::store::{Contents, EventStore as _};
+use chem_runtime::store::Contents;
 use chem_tests::events::{artifact, finished, numbered, one_of_each, signal};
 use chem_tests::stores::Backend;
 
@@ -9,27 +9,33 @@ use super::batch;
 
 pub(super) fn a_store_knows_how_many_rows_and_bytes_it_has(backend: &dyn Backend) {
     let store = backend.store();
+    if !backend.measures_itself() {
+        return assert_eq!(store.size().unwrap(), None);
+    }
     let rows = |name: &str| {
-        let size = store.size().unwrap();
+        let size = store.size().unwrap().unwrap();
         assert!(size.tables.windows(2).all(|pair| pair[0].bytes >= pair[1].bytes), "{size:?}");
         assert_eq!(size.bytes(), size.tables.iter().map(|table| table.bytes).sum::<u64>());
         assert!(size.tables.iter().all(|table| table.index_bytes <= table.bytes && !table.is_estimate), "{size:?}");
         size.tables.into_iter().find(|table| table.name == name).map(|table| table.rows)
     };
-    assert_eq!((store.size().unwrap().runs, rows("event_log")), (0, Some(0)));
+    assert_eq!((store.size().unwrap().unwrap().runs, rows("event_log")), (0, Some(0)));
     for number in 0..3 {
         let events: Vec<_> = (0..20).map(numbered).chain([finished([artifact(number), artifact(9)])]).collect();
         store.append(FlowId::new(), 0, &events).unwrap();
     }
-    let before = store.size().unwrap();
+    let before = store.size().unwrap().unwrap();
     assert_eq!((before.runs, rows("event_log"), rows("workflow_step_artifacts")), (3, Some(63), Some(4)));
     store.append(FlowId::new(), 0, &[signal("x".repeat(1 << 20)).into()]).unwrap();
-    let after = store.size().unwrap();
+    let after = store.size().unwrap().unwrap();
     assert!(after.bytes() > before.bytes() && after.runs == 4, "{before:?}, {after:?}");
 }
 
 pub(super) fn the_largest_flows_and_runs_come_first(backend: &dyn Backend) {
     let store = backend.store();
+    if !backend.measures_itself() {
+        return assert_eq!(store.largest(9).unwrap(), None);
+    }
     let begin = |flow: Option<&str>, events: u64| {
         let (run, mut first) = (FlowId::new(), one_of_each()[0].clone());
         match (flow, &mut first) {
@@ -49,7 +55,7 @@ pub(super) fn the_largest_flows_and_runs_come_first(backend: &dyn Backend) {
     // A run without stored events does not exist.
     store.append(FlowId::new(), 0, &[]).unwrap();
 
-    let largest = store.largest(9).unwrap();
+    let largest = store.largest(9).unwrap().unwrap();
     let counts = |contents: &Contents| (contents.events, contents.artifacts);
     let flows: Vec<_> =
         largest.flows.iter().map(|flow| (flow.flow.as_deref(), flow.runs, counts(&flow.contents))).collect();
@@ -65,7 +71,7 @@ pub(super) fn the_largest_flows_and_runs_come_first(backend: &dyn Backend) {
     assert!(largest.runs.windows(2).all(|pair| pair[0].contents.bytes() >= pair[1].contents.bytes()));
     assert!(largest.flows.windows(2).all(|pair| pair[0].contents.bytes() >= pair[1].contents.bytes()));
 
-    let first = store.largest(1).unwrap();
+    let first = store.largest(1).unwrap().unwrap();
     assert_eq!((&first.flows[..], &first.runs[..]), (&largest.flows[..1], &largest.runs[..1]));
-    assert_eq!(store.largest(0).unwrap().runs, []);
+    assert_eq!(store.largest(0).unwrap().unwrap().runs, []);
 }

@@ -15,23 +15,23 @@ pub(super) fn the_results_of_a_work_are_found_newest_first(backend: &dyn Backend
         }
         results.iter().map(|result| (result.address.flow_id, result.address.position)).collect()
     };
-    assert_eq!(found(&store, None, 9), []);
+    assert_eq!(found(&*store, None, 9), []);
     store.append(one, 0, &[numbered(0), finished_work(hash(1), [artifact(1)]), finished_work(hash(2), [])]).unwrap();
-    assert_eq!(found(&store, None, 9), [(one, 1)]);
+    assert_eq!(found(&*store, None, 9), [(one, 1)]);
     store.append(other, 0, &[finished_work(hash(1), [artifact(2)])]).unwrap();
     // The newest result in the store comes first, whichever run and position it has.
     store.append(one, 3, &[numbered(1), finished_work(hash(1), [])]).unwrap();
     let all = [(one, 4), (other, 0), (one, 1)];
-    assert_eq!(found(&store, None, usize::MAX), all);
-    assert_eq!(found(&store, None, 1), all[..1]);
-    assert_eq!(found(&store, None, 0), []);
+    assert_eq!(found(&*store, None, usize::MAX), all);
+    assert_eq!(found(&*store, None, 1), all[..1]);
+    assert_eq!(found(&*store, None, 0), []);
     let newest = store.find_cached(hash(1), None, 1).unwrap()[0].seq;
-    assert_eq!(found(&store, Some(newest), 1), all[1..2]);
-    assert_eq!(found(&store, Some(newest), 9), all[1..]);
-    assert_eq!(found(&store, Some(0), 9), []);
+    assert_eq!(found(&*store, Some(newest), 1), all[1..2]);
+    assert_eq!(found(&*store, Some(newest), 9), all[1..]);
+    assert_eq!(found(&*store, Some(0), 9), []);
     assert_eq!(store.find_cached(hash(2), None, 9).unwrap().len(), 1);
     if let Some(again) = backend.reopen() {
-        assert_eq!(found(&again, None, 9), all);
+        assert_eq!(found(&*again, None, 9), all);
     }
 }
 

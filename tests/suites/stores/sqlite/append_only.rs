@@ -2,7 +2,9 @@
 
 use chem_runtime::artifact::ArtifactError;
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::store::{ErrorClass, EventStore as _, PersistenceError};
+use chem_runtime::store::{
+    ArtifactStore as _, ErrorClass, EventLog as _, EventStore as _, PersistenceError, RunIndex as _,
+};
 use chem_tests::events::{artifact, finished, numbered};
 
 use super::{Place, told};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{ErrorClass, EventStore as _, OpenMode, PersistenceError};
+use chem_runtime::store::{ErrorClass, EventLog as _, EventStore as _, OpenMode, PersistenceError, RunIndex as _};
 use chem_tests::events::{artifact, finished, numbered};
 
 use super::{Place, told};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{ErrorClass, EventStore as _};
+use chem_runtime::store::{ErrorClass, EventLog as _, EventStore as _, Leases as _, RunIndex as _};
 #[cfg(target_os = "linux")]
 use chem_runtime::store::{Holder, Lease, PersistenceError, Takeover};
 use chem_tests::events::numbered;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chem_runtime::store::sqlite::{SqliteEventStore, SqliteFile};
-use chem_runtime::store::{Backend as _, EventStore as _, OpenMode, PersistenceError};
+use chem_runtime::store::{Backend as _, EventLog as _, EventStore as _, OpenMode, PersistenceError};
 use chem_tests::released::{RUNS, SQLITE_V2, still_works};
 
 use super::{Place, told};

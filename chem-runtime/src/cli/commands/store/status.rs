@@ -19,9 +19,9 @@ pub(super) fn run(shared: &Shared, url: &StoreUrl, largest: Option<usize>) -> Re
     // A store with another schema version has other tables.
     let is_there = status.is_current() && !status.applied.is_empty();
     let store = if is_there { Some(url.open(OpenMode::Read)?) } else { None };
-    let size = store.as_ref().map(|store| store.size()).transpose()?;
+    let size = store.as_ref().map(|store| store.size()).transpose()?.flatten();
     let largest = match (&store, largest) {
-        (Some(store), Some(limit)) => Some(store.largest(limit)?),
+        (Some(store), Some(limit)) => store.largest(limit)?,
         _ => None,
     };
     match shared.format {
