@@ -4,7 +4,35 @@
 //! fact as an event in a [`store`]: in memory, in SQLite, or in PostgreSQL. Each step has a deterministic fingerprint,
 //! and so does the flow as a whole. Neither depends on how the flow was written or where its log is stored.
 //!
-//! A step is a function with the attribute `#[step]`:
+//! - [Run a flow](#run-a-flow): [`engine`], [`manifest`]
+//! - [Write a step](#write-a-step): [`mod@step`], [`prelude`]
+//! - [Read a log](#read-a-log): [`event`], [`flow`], [`report`], [`workbench`]
+//! - [Choose or make a store](#choose-or-make-a-store): [`store`]
+//! - [Build a program](#build-a-program): the command line with your own steps
+//!
+//! # Run a flow
+//!
+//! An engine runs one flow on one store. [`include_flow!`](include_flow) takes a manifest into the program and checks it
+//! at compile time; [`manifest::load`] reads one at run time.
+//!
+//! ```
+//! use chem_runtime::engine::FlowEngine;
+//! use chem_runtime::include_flow;
+//!
+//! let flow = include_flow!("../flows/demo.yaml").set("text", "aspirin");
+//! let engine = FlowEngine::new().included(&flow)?;
+//! let run = engine.run_to_end()?;
+//! assert_eq!(engine.last_step_output("count")?.unwrap().payload_text(), r#"{"characters":7}"#);
+//! println!("run {} has the fingerprint {}", run.flow_id(), run.flow_fingerprint().unwrap());
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`FlowEngine::new`](engine::FlowEngine::new) keeps the log in memory, [`FlowEngine::on`](engine::FlowEngine::on) in a
+//! store. A run that was interrupted is resumed by its id: `engine.run(flow_id)`.
+//!
+//! # Write a step
+//!
+//! A step is a function with the attribute `#[step]`. The macro derives a struct from it, which is the step in Rust:
 //!
 //! ```
 //! use chem_runtime::engine::FlowEngine;
@@ -28,17 +56,94 @@
 //! # Ok::<_, chem_runtime::engine::CoreEngineError>(())
 //! ```
 //!
-//! A struct with a method can be a step, too: see [`derive(Step)`](derive@step::Step). A program has the steps of every
-//! crate that is linked into it.
+//! In a manifest, the step is `uses: text.repeat`. A program has the steps of every crate that is linked into it. A
+//! struct with a method can be a step, too: see [`derive(Step)`](derive@step::Step).
 //!
-//! Where to look next:
+//! # Read a log
 //!
-//! - [`mod@step`]: writing steps
-//! - [`engine`]: running flows
-//! - [`store`]: storing logs
-//! - [`flow`]: what events mean
-//! - [`fingerprint`]: what makes two runs equal
-#![cfg_attr(feature = "cli", doc = "- [`cli`]: building your own program with the `chem` commands")]
+//! A log determines the state of its run, and so do the first events of a log.
+//!
+//! ```
+//! use chem_runtime::engine::FlowEngine;
+//! use chem_runtime::flow::{FlowStatus, replay};
+//! use chem_runtime::steps::demo::{Characters, Seed};
+//! use chem_runtime::store::{ArtifactStore, EventStore, OpenMode, RunFilter, RunIndex, StoreUrl};
+//!
+//! let store = "memory:".parse::<StoreUrl>()?.open(OpenMode::Create)?;
+//! let engine = FlowEngine::on(store.clone()).first_step(Seed::new().with_text("CO")).add_step(Characters::new()).build()?;
+//! engine.run_to_end()?;
+//!
+//! let newest = store.find_runs(&RunFilter::default(), None, 10)?;
+//! let flow_id = newest[0].flow_id();
+//! let events = store.list(flow_id)?;
+//! for event in &events {
+//!     println!("{} {} {}", event.position, event.kind.event_type(), event.kind.payload_text()?);
+//! }
+//!
+//! let state = replay(flow_id, &events)?;
+//! assert_eq!(state.status(), FlowStatus::Completed);
+//! let output = state.step("characters").and_then(|step| step.output("main")).unwrap();
+//! assert_eq!(store.read_artifact(output.hash)?.unwrap().payload_text(), r#"["C","O"]"#);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`report::RunReport`] is a run as data for scripts. The [`workbench`] answers questions about runs: what a run would
+//! do, why a step ran, whether a run can be repeated, how two runs differ.
+//!
+//! # Choose or make a store
+//!
+//! A [`StoreUrl`](store::StoreUrl) opens a store: `sqlite:PATH`, `postgres://…`, or `memory:`. A further backend is a type
+//! that implements [`EventStore`](store::EventStore), and a [`Backend`](store::Backend) that opens it. The module
+//! [`store`] lists what to implement; this store is one in memory:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use chem_runtime::engine::FlowEngine;
+//! use chem_runtime::steps::demo::Seed;
+//! use chem_runtime::store::{
+//!     Backend, EventStore, InMemoryEventStore, InvalidStoreUrl, OpenMode, PersistenceError, StoreUrl,
+//! };
+//!
+//! /// A store that is new each time: `scratch:`.
+//! #[derive(Debug)]
+//! struct Scratch;
+//!
+//! impl std::fmt::Display for Scratch {
+//!     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+//!         f.write_str("scratch:")
+//!     }
+//! }
+//!
+//! impl Backend for Scratch {
+//!     fn schemes() -> &'static [&'static str] {
+//!         &["scratch"]
+//!     }
+//!
+//!     fn form() -> &'static str {
+//!         "scratch:"
+//!     }
+//!
+//!     fn parse(_: &str, _: &str) -> Result<Self, InvalidStoreUrl> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn open(&self, _: OpenMode) -> Result<Arc<dyn EventStore>, PersistenceError> {
+//!         Ok(Arc::new(InMemoryEventStore::new()))
+//!     }
+//! }
+//!
+//! chem_runtime::register_backend!(Scratch);
+//!
+//! let store = "scratch:".parse::<StoreUrl>()?.open(OpenMode::Create)?;
+//! FlowEngine::on(store).first_step(Seed::new().with_text("CO")).build()?.run_to_end()?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Build a program
+//!
+//! A program whose `main` returns `chem_runtime::cli::main()` has every `chem` command, with its own steps and stores; `chem
+//! new project` writes one. `assert_flow_snapshot!` (feature `testing`) pins a flow as a regression test.
 //!
 //! # Features
 //!
