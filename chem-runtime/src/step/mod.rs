@@ -52,9 +52,10 @@ pub use history::{History, PastInput, PastStep};
 pub use into_param::IntoParam;
 pub use into_step::{IntoStep, Named, StepExt};
 pub use misfit::{Misfit, MisfitKind};
+#[doc(hidden)]
+pub use param::{ColumnReference, ParamReader};
 pub use param::{
-    ColumnReference, InvalidKind, InvalidParam, ParamProblem, ParamReader, ParamSpec, ParamType, ParamValue, PathPart,
-    Pattern, PositiveNumber,
+    InvalidKind, InvalidParam, ParamProblem, ParamSpec, ParamType, ParamValue, PathPart, Pattern, PositiveNumber,
 };
 pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS};

@@ -82,7 +82,9 @@ pub use index::{RunIndex, StoredResult};
 pub use lease::{Lease, LeaseRecord, Leases, Takeover, Writer};
 pub use log::{EventLog, NewEvent};
 pub use memory::InMemoryEventStore;
-pub use opening::{Backend, BackendRegistration, InvalidStoreUrl, OpenMode, StoreUrl};
+#[doc(hidden)]
+pub use opening::BackendRegistration;
+pub use opening::{Backend, InvalidStoreUrl, OpenMode, StoreUrl};
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
 pub use retry::{RetryPolicy, with_retry};
 pub use size::{Contents, FlowSize, Largest, RunSize, StoreSize, TableSize};

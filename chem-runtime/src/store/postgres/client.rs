@@ -72,7 +72,7 @@ impl Client {
     }
 
     /// Prepares a statement.
-    pub fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
+    pub(super) fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
         self.line.drive(self.client.prepare(sql))?
     }
 
@@ -119,7 +119,7 @@ impl Client {
     }
 
     /// Begins a transaction, which is rolled back unless [`Transaction::commit`] is called.
-    pub fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
+    pub(super) fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
         self.batch_execute("BEGIN")?;
         Ok(Transaction { client: self, open: true })
     }
@@ -203,14 +203,14 @@ impl Drop for Line {
 }
 
 /// A transaction, which is rolled back if it is dropped without a commit.
-pub struct Transaction<'a> {
+pub(super) struct Transaction<'a> {
     client: &'a mut Client,
     open: bool,
 }
 
 impl Transaction<'_> {
     /// Commits the transaction.
-    pub fn commit(mut self) -> Result<(), Error> {
+    pub(super) fn commit(mut self) -> Result<(), Error> {
         self.open = false;
         self.client.batch_execute("COMMIT")
     }

@@ -67,7 +67,7 @@ pub(super) fn is_ambiguous(error: &tokio_postgres::Error) -> bool {
 
 /// Why a connection attempt failed.
 #[derive(Debug)]
-pub enum ConnectError {
+pub(super) enum ConnectError {
     /// The server did not answer, or refused the connection.
     Database(tokio_postgres::Error),
     /// This process could not create the runtime for a connection.

@@ -38,17 +38,15 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use client::{Client, Transaction};
+pub use client::Client;
 pub use dev_pool::build_dev_pool_from_env;
 pub use drift::{check, describe};
-pub use error::ConnectError;
 pub use lease::LeaseTerms;
 pub use provider::{BorrowedSession, ConnectionProvider, PgPool, PoolProvider, PoolSettings};
 pub use repository::{PgFlowRepository, StoredRunError};
 pub use rights::{grant, grants};
 pub use schema::{migrate, status};
-pub use session::{Session, SessionManager};
-pub use settings::PgSettings;
+pub use session::Session;
 pub use url::PostgresUrl;
 
 use self::error::{is_ambiguous, store_error};

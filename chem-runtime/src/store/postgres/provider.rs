@@ -114,15 +114,16 @@ impl PgPool {
     }
 
     /// Returns a session from the pool.
-    pub fn get(&self) -> Result<r2d2::PooledConnection<SessionManager>, PersistenceError> {
-        self.pool.get().map_err(|error| match self.sessions.take_failure() {
+    pub fn get(&self) -> Result<BorrowedSession<'_>, PersistenceError> {
+        let session = self.pool.get().map_err(|error| match self.sessions.take_failure() {
             Some(failure) => failure.into_store_error(self.shown()),
             None => PersistenceError::Backend {
                 message: format!("all connections to the store `{}` are in use", self.shown()),
                 transient: true,
                 source: Box::new(error),
             },
-        })
+        })?;
+        Ok(Box::new(session))
     }
 
     /// Makes a session outside the pool.
@@ -155,7 +156,7 @@ pub struct PoolProvider {
 
 impl ConnectionProvider for PoolProvider {
     fn session(&self) -> Result<BorrowedSession<'_>, PersistenceError> {
-        Ok(Box::new(self.pool.get()?))
+        self.pool.get()
     }
 
     fn lost_one(&self) {

@@ -329,7 +329,7 @@ impl Seen {
 }
 
 /// Makes the sessions of a pool.
-pub struct SessionManager(pub(super) Arc<Sessions>);
+pub(super) struct SessionManager(pub(super) Arc<Sessions>);
 
 impl r2d2::ManageConnection for SessionManager {
     type Connection = Session;

@@ -30,7 +30,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How to reach a database, and the limits for its answers.
 #[derive(Clone)]
-pub struct PgSettings {
+pub(super) struct PgSettings {
     /// The address without the password.
     pub(super) shown: String,
     /// One target for each host.
@@ -68,7 +68,7 @@ impl PgSettings {
     ///
     /// # Errors
     /// [`PersistenceError::Unusable`] with the invalid part, and without the password.
-    pub fn from_url(url: &PostgresUrl) -> Result<Self, PersistenceError> {
+    pub(super) fn from_url(url: &PostgresUrl) -> Result<Self, PersistenceError> {
         Self::from_url_and_variables(url, |name| std::env::var(name).ok())
     }
 
@@ -76,7 +76,7 @@ impl PgSettings {
     ///
     /// # Errors
     /// As [`from_url`](Self::from_url).
-    pub fn from_url_and_variables(
+    pub(super) fn from_url_and_variables(
         url: &PostgresUrl,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, PersistenceError> {
