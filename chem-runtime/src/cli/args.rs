@@ -34,7 +34,7 @@ const GLOBAL: &str = "Global options";
 /// The options that every command takes.
 #[derive(Debug, Args)]
 pub(super) struct Shared {
-    /// The store: `sqlite:PATH`, `postgres://…` or `memory:`. Defaults to CHEM_STORE, then DATABASE_URL, then
+    /// The store, such as `sqlite:PATH`, `postgres://…` or `memory:`. Defaults to CHEM_STORE, then DATABASE_URL, then
     /// `sqlite:.chem/store.db`.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "URL")]
     pub store: Option<String>,

@@ -19,7 +19,7 @@ use crate::fingerprint::{ArtifactHash, CacheKey};
 /// Keeps events and artifacts in memory, for the lifetime of the value.
 ///
 /// ```
-/// use chem_runtime::store::{EventStore, InMemoryEventStore};
+/// use chem_runtime::store::{EventLog, InMemoryEventStore};
 /// use chem_runtime::event::FlowId;
 ///
 /// let store = InMemoryEventStore::new();

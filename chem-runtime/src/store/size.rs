@@ -18,7 +18,7 @@ impl StoreSize {
     }
 
     /// Creates a size from tables in any order.
-    pub(super) fn new(runs: u64, mut tables: Vec<TableSize>) -> Self {
+    pub fn new(runs: u64, mut tables: Vec<TableSize>) -> Self {
         tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
         Self { runs, tables }
     }

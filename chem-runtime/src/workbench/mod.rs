@@ -25,9 +25,9 @@
 //!
 //! // What would a third run do, and why did the second run its last step?
 //! let policy = ReusePolicy::wherever_possible();
-//! let third = plan(&store, &flow.definition()?, None, &Files::relative_to("."), &policy)?;
+//! let third = plan(&*store, &flow.definition()?, None, &Files::relative_to("."), &policy)?;
 //! assert_eq!(third.steps.len(), 3);
-//! let cause = why(&store, &after, "count", None)?;
+//! let cause = why(&*store, &after, "count", None)?;
 //! assert_eq!(cause.upstream["seed"][0].to_string(), "parameter text \"aspirin\" → \"aspirine\"");
 //!
 //! // Can the first be repeated, and where do the two diverge?

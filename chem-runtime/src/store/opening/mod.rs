@@ -10,26 +10,26 @@
 //!
 //! /// A store in memory that has a name.
 //! #[derive(Debug)]
-//! struct Scratch(String);
+//! struct Draft(String);
 //!
-//! impl std::fmt::Display for Scratch {
+//! impl std::fmt::Display for Draft {
 //!     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-//!         write!(f, "scratch:{}", self.0)
+//!         write!(f, "draft:{}", self.0)
 //!     }
 //! }
 //!
-//! impl Backend for Scratch {
+//! impl Backend for Draft {
 //!     fn schemes() -> &'static [&'static str] {
-//!         &["scratch"]
+//!         &["draft"]
 //!     }
 //!
 //!     fn form() -> &'static str {
-//!         "scratch:NAME"
+//!         "draft:NAME"
 //!     }
 //!
 //!     fn parse(_: &str, rest: &str) -> Result<Self, InvalidStoreUrl> {
 //!         match rest {
-//!             "" => Err(InvalidStoreUrl::new("`scratch:` needs a name")),
+//!             "" => Err(InvalidStoreUrl::new("`draft:` needs a name")),
 //!             name => Ok(Self(name.to_owned())),
 //!         }
 //!     }
@@ -39,11 +39,11 @@
 //!     }
 //! }
 //!
-//! chem_runtime::register_backend!(Scratch);
+//! chem_runtime::register_backend!(Draft);
 //!
-//! let url: StoreUrl = "scratch:today".parse()?;
+//! let url: StoreUrl = "draft:today".parse()?;
 //! assert!(url.open(OpenMode::Create)?.all_runs()?.is_empty());
-//! assert!("scratch:".parse::<StoreUrl>().is_err());
+//! assert!("draft:".parse::<StoreUrl>().is_err());
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 

@@ -66,7 +66,7 @@ use crate::fingerprint::{ArtifactHash, CacheKey};
 ///
 /// ```no_run
 /// use chem_runtime::event::FlowId;
-/// use chem_runtime::store::EventStore;
+/// use chem_runtime::store::EventLog;
 /// use chem_runtime::store::postgres::{PgEventStore, PoolProvider, build_dev_pool_from_env};
 ///
 /// let store = PgEventStore::new(PoolProvider { pool: build_dev_pool_from_env()? });

@@ -45,7 +45,7 @@ const WAIT: Duration = Duration::from_secs(30);
 ///
 /// ```
 /// use chem_runtime::event::FlowId;
-/// use chem_runtime::store::{EventStore, sqlite::SqliteEventStore};
+/// use chem_runtime::store::{EventLog, sqlite::SqliteEventStore};
 ///
 /// # let directory = tempfile::tempdir()?;
 /// let store = SqliteEventStore::open(directory.path().join(".chem/store.db"))?;
