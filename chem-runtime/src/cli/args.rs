@@ -18,7 +18,7 @@ use crate::store::{InvalidStoreUrl, StoreUrl};
 #[command(name = "chem", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit status: 0 success, 1 a run failed or a difference was found, 2 wrong usage or a manifest \
-with errors, 3 the store cannot be used, 4 a run waits for a person, 5 standard output \
+with errors, 3 the store cannot be used or part of it cannot be read, 4 a run waits for a person, 5 standard output \
 cannot be written to, 130 interrupted."
 )]
 pub(super) struct Arguments {

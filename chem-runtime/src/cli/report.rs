@@ -21,12 +21,12 @@ use crate::store::EventStore;
 
 /// Prints a run in the requested format, for `run`, `resume` and `show`.
 pub(super) fn print_report(shared: &Shared, report: &RunReport, store: &dyn EventStore) -> Result<(), Failure> {
-    let holder = runs::at_work(store, report.flow_id, report.status)?;
+    let holder = runs::running_process(store, report.flow_id, report.status)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
         json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
         if let Some(holder) = &holder {
-            runs::say_running(&mut json, holder);
+            runs::mark_running(&mut json, holder);
         }
         return Ok(output::print_json(&json)?);
     }

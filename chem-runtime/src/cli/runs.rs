@@ -57,7 +57,7 @@ pub(super) fn first_event(store: &dyn EventStore, name: &str) -> Result<FlowEven
 
 /// Returns the process that holds the lease on an interrupted run. `None` if there is no holder, if this process is the
 /// holder, or if the run has another status.
-pub(super) fn at_work(
+pub(super) fn running_process(
     store: &dyn EventStore,
     flow_id: FlowId,
     status: FlowStatus,
@@ -69,7 +69,7 @@ pub(super) fn at_work(
 }
 
 /// Marks the JSON of a run as running, with its lease holder.
-pub(super) fn say_running(run: &mut Value, holder: &Holder) {
+pub(super) fn mark_running(run: &mut Value, holder: &Holder) {
     run["status"] = RUNNING.into();
     run["holder"] = json!({ "host": holder.host, "pid": holder.pid });
 }

@@ -177,7 +177,7 @@ fn list(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<Listing
         let Some(oldest) = page.last() else { break };
         before = Some(oldest.first.seq);
         for flow in page {
-            let holder = runs::at_work(store, flow.flow_id(), flow.status())?;
+            let holder = runs::running_process(store, flow.flow_id(), flow.status())?;
             if args.status.is_some_and(|status| !status.is_of(holder.is_some())) {
                 continue;
             }
@@ -251,7 +251,7 @@ impl Row {
             object["branch"] = json!({"parent": branch.parent, "root": branch.root, "from": branch.step_id});
         }
         if let Some(holder) = &self.holder {
-            runs::say_running(&mut object, holder);
+            runs::mark_running(&mut object, holder);
         }
         object
     }

@@ -187,11 +187,11 @@ impl<'a> RecordedRun<'a> {
         for name in overridden {
             match params.get(name) {
                 // Text is set verbatim, without quotes.
-                Some(Value::String(text)) => overrides.push(Override::new(&format!("{name}={text}"))),
+                Some(Value::String(text)) => overrides.push(Override::new(format!("{name}={text}"))),
                 Some(value) => {
                     let spelled = spelled.get(name).cloned();
                     let value = spelled.map_or_else(|| canonical_json(value), Ok)?;
-                    overrides.push(Override::new(&format!("{name}={value}")));
+                    overrides.push(Override::new(format!("{name}={value}")));
                 }
                 None => {}
             }

@@ -52,7 +52,7 @@ impl RecordedRun<'_> {
         let (mut recorded, warnings) = if of_flow.is_empty() {
             (self.recorded.definition.clone(), Vec::new())
         } else {
-            self.from_manifest(&of_flow, registry)?
+            self.manifest_with(&of_flow, registry)?
         };
         for OfStep { step: id, param, written } in &of_steps {
             let known = || recorded.steps.iter().map(|step| step.id.clone()).collect();
@@ -76,7 +76,7 @@ impl RecordedRun<'_> {
     }
 
     /// Returns the definition that the run's manifest gives with the flow parameters `set`, and the warnings of its check.
-    fn from_manifest(
+    fn manifest_with(
         &self,
         set: &[String],
         registry: &Registry,

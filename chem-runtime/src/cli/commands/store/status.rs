@@ -174,7 +174,7 @@ mod tests {
     fn counts_and_sizes_are_told_in_few_digits() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         let sizes = [0, 999, 1_000, 99_940, 99_960, 999_400, 999_600, 3_000_000_000, 5_000_000_000_000_000];
-        let told = ["0 B", "999 B", "1.0 kB", "99.9 kB", "100 kB", "999 kB", "1.0 MB", "3.0 GB", "5000.0 TB"];
-        assert_eq!(sizes.map(bytes), told);
+        let expected = ["0 B", "999 B", "1.0 kB", "99.9 kB", "100 kB", "999 kB", "1.0 MB", "3.0 GB", "5000.0 TB"];
+        assert_eq!(sizes.map(bytes), expected);
     }
 }
