@@ -18,14 +18,6 @@ const NAMED: usize = 5;
 ///
 /// Integers up to 2^53 have neither decimals nor an exponent. Larger ones have an exponent: all 24 digits of `6.022e23`
 /// would suggest a precision that it does not have, and most readers would treat them as text.
-///
-/// ```
-/// use chem_runtime::artifact::write_float;
-///
-/// let mut text = String::new();
-/// assert!(write_float(&mut text, 6.022e23) && !write_float(&mut text, f64::NAN));
-/// assert_eq!(text, "6.022e23");
-/// ```
 pub(crate) fn write_float(out: &mut String, value: f64) -> bool {
     if value.is_finite() && value.abs() > EXACT {
         out.push_str(&format!("{value:e}"));
