@@ -40,6 +40,9 @@ use proc_macro::TokenStream;
 /// - `version = 1`: increased whenever the same inputs and parameters would give a different result;
 /// - `sink` (or `kind = Sink`) for a step whose output no other step takes. Without it, a function without `Input` is a
 ///   `source`, and any other is a `transform`; both may also be written, and are then checked;
+/// - `rows` for a step that works row by row: what comes out for a row depends on the row's values in the columns that
+///   the parameters name, and on the parameters, and on nothing else. `rows = ["smiles"]` names further columns that the
+///   step reads, and `rows = all` declares all. See "Row steps" below;
 /// - `columns = function`, if the output is a table whose columns are known before the step runs: a
 ///   `fn(&First, &ColumnContext<'_>) -> Columns`. A check then finds misspelt column names in later steps.
 ///   `chem_runtime::step::same_columns` is such a function, for steps that keep the columns of their first input;
@@ -61,6 +64,13 @@ use proc_macro::TokenStream;
 ///   and `example`, the last two as text. `columns_of = "port"` or `["left", "right"]` names the inputs whose columns a
 ///   `ColumnName` or an `Expression` refers to, if a step has several inputs; with one input it is that one, unless
 ///   `columns_of = []`.
+///
+/// # Row steps
+/// A step with the key `rows` takes `Rows<T>` in place of one `Input<T>`, where `T` is `Table`, `Dataset` or `Molecules`, and
+/// returns `RowWork<T>`, or `RowWork<WithRejects<T>>`. The function runs once: it sees the parameters and the columns of the
+/// input, and `Rows::each` takes the function that works on a batch of rows, of which it sees the declared columns. The
+/// runtime calls that on all cores, keeps the order, reports progress and stops it on cancellation. `chem verify` repeats a
+/// sample of the rows one by one and in another order, to find a step that breaks its promise.
 ///
 /// # In Rust
 /// `new` takes the required parameters, in order, and a `with_…` for each other parameter replaces its default. Both
@@ -124,6 +134,8 @@ pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - `()` for a source;
 /// - `Input<T>` for a step with one input, which manifests then call `input`;
 /// - a struct under [`derive(StepInputs)`](macro@StepInputs), whose fields name the inputs.
+///
+/// A row step (the key `rows`) implements `chem_runtime::step::RunRows` instead, with `Rows<T>` for one `Input<T>`.
 ///
 /// A function is shorter, and a test calls it with its arguments alone. A struct suits a step whose parameters have
 /// methods or private fields.

@@ -203,6 +203,7 @@ pub mod __private {
 
     pub use crate::step::into_step::unnamed;
     pub use crate::step::param::{given, named_columns};
+    pub use crate::step::rows::{Driven, RowMethod, reads, row_ports};
     pub use crate::step::run_step::{Method, has_port};
     pub use crate::step::{InvalidStepId, PlannedStep, StepId};
 

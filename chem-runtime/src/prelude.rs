@@ -32,7 +32,7 @@ pub use crate::artifact::{
     Packed, Table, TableBuilder,
 };
 pub use crate::step::{
-    ColumnContext, ColumnName, Columns, ExecutionContext, Expression, FileWritten, Input, InputFile, InvalidParam,
-    Misfit, OutputFile, ParamType, ParamValue, Pattern, PositiveNumber, RunStep, Secret, Step, StepError, StepExt,
-    StepInputs, WithRejects,
+    Batch, BatchOutput, ColumnContext, ColumnName, Columns, ExecutionContext, Expression, FileWritten, Input,
+    InputFile, InvalidParam, Misfit, OutputFile, ParamType, ParamValue, Pattern, PositiveNumber, RowWork, Rows,
+    RunRows, RunStep, Secret, Step, StepError, StepExt, StepInputs, Tally, WithRejects,
 };

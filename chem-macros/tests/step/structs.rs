@@ -152,7 +152,7 @@ fn new_can_be_the_authors() {
 
 #[test]
 fn one_input_is_called_input_and_the_fields_of_a_struct_name_several() {
-    assert_eq!(SplitStep::SPEC.inputs, [PortSpec { name: "input", kind: "text", optional: false }]);
+    assert_eq!(SplitStep::SPEC.inputs, [PortSpec { name: "input", kind: "text", optional: false, rows: false }]);
     let ports: Vec<_> = Join::SPEC.inputs.iter().map(|port| (port.name, port.kind, port.optional)).collect();
     assert_eq!(ports, [("left", "table", false), ("type", "text", true)]);
 }

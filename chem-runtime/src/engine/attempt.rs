@@ -31,6 +31,8 @@ pub(super) struct Attempt {
     pub(super) artifacts: Arc<dyn ArtifactSource + Send>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancelToken,
+    /// The number of rows of a batch for a row step, if it is not left to the runtime.
+    pub(super) batch_rows: Option<usize>,
 }
 
 impl Attempt {
@@ -47,6 +49,10 @@ impl Attempt {
         let step = self.step.step();
         let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
         let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
+        let context = match self.batch_rows {
+            Some(rows) => context.in_batches_of(rows),
+            None => context,
+        };
         let result = catch_unwind(AssertUnwindSafe(|| self.cancel.scope(|| step.run(&context))))
             .unwrap_or_else(|panic| StepRunResult::failure(panicked(panic.as_ref())));
         let with = |own: Vec<Signal>| context.take_signals().into_iter().chain(own).collect();

@@ -37,7 +37,7 @@ pub use gate::Answer;
 pub use handle::Run;
 pub use observer::Observer;
 use observer::Unobserved;
-pub(crate) use repeat::repeat_step;
+pub(crate) use repeat::Repetition;
 pub(crate) use results::EarlierResults;
 pub use results::Unbelievable;
 pub(crate) use reuse::Verdict;

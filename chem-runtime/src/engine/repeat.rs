@@ -6,31 +6,74 @@ use std::sync::Arc;
 use super::Unobserved;
 use super::attempt::Attempt;
 use super::run::check_outputs;
+use crate::artifact::{ArtifactValue, Dataset};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::FlowStep;
 use crate::step::{CancelToken, Files, Inputs, StepDefinition, StepError, StepOutput, StepRunResult};
 use crate::store::{EventStore, StoredArtifacts};
 
-/// Runs `step` on the artifacts of `store` with these hashes, by port, and returns its outputs.
-///
-/// # Errors
-/// The step fails, or returns outputs that it does not declare.
-pub(crate) fn repeat_step(
-    step: Box<dyn StepDefinition>,
-    inputs: &BTreeMap<String, ArtifactHash>,
+/// A step that runs again, any number of times.
+pub(crate) struct Repetition {
+    step: FlowStep,
+    inputs: BTreeMap<String, ArtifactHash>,
     files: Arc<Files>,
     store: Arc<dyn EventStore>,
     cancel: CancelToken,
-) -> Result<Vec<StepOutput>, StepError> {
-    let mut wired = Inputs::default();
-    for (port, hash) in inputs {
-        wired.wire(port, *hash, None);
+}
+
+impl Repetition {
+    /// Prepares `step`, which takes the artifacts of `store` with these hashes, by port.
+    pub(crate) fn of(
+        step: Box<dyn StepDefinition>,
+        inputs: &BTreeMap<String, ArtifactHash>,
+        files: Arc<Files>,
+        store: Arc<dyn EventStore>,
+        cancel: CancelToken,
+    ) -> Self {
+        Self { step: FlowStep::alone(step), inputs: inputs.clone(), files, store, cancel }
     }
-    let step = FlowStep::alone(step);
-    let (artifacts, observer) = (Arc::new(StoredArtifacts(store)), Arc::new(Unobserved));
-    let attempt = Attempt { step: step.clone(), inputs: wired, files, artifacts, observer, cancel };
-    match attempt.make() {
-        StepRunResult::Success { outputs, .. } => check_outputs(step.step(), outputs),
-        StepRunResult::Failure { error, .. } => Err(error),
+
+    /// Returns the step.
+    pub(crate) fn step(&self) -> &dyn StepDefinition {
+        self.step.step()
+    }
+
+    /// Returns the hash of the artifact at `port`.
+    pub(crate) fn input(&self, port: &str) -> Option<ArtifactHash> {
+        self.inputs.get(port).copied()
+    }
+
+    /// Runs the step and returns its outputs.
+    ///
+    /// # Errors
+    /// The step fails, or returns outputs that it does not declare.
+    pub(crate) fn run(&self) -> Result<Vec<StepOutput>, StepError> {
+        self.run_with(None)
+    }
+
+    /// Runs the step on other rows at `port`, all in one batch, and returns its outputs.
+    ///
+    /// # Errors
+    /// Fails like [`run`](Self::run).
+    pub(crate) fn run_on(&self, port: &str, rows: Dataset) -> Result<Vec<StepOutput>, StepError> {
+        self.run_with(Some((port, rows)))
+    }
+
+    fn run_with(&self, other: Option<(&str, Dataset)>) -> Result<Vec<StepOutput>, StepError> {
+        let batch_rows = other.as_ref().map(|(_, rows)| rows.table().rows());
+        let mut wired = Inputs::default();
+        for (port, hash) in &self.inputs {
+            wired.wire(port, *hash, None);
+        }
+        if let Some((port, rows)) = other {
+            let (packed, handed) = rows.pack_and_hand_on()?;
+            wired.wire(port, packed.root.hash(), Some(handed));
+        }
+        let (artifacts, observer) = (Arc::new(StoredArtifacts(self.store.clone())), Arc::new(Unobserved));
+        let (step, files, cancel) = (self.step.clone(), self.files.clone(), self.cancel.clone());
+        match (Attempt { step, inputs: wired, files, artifacts, observer, cancel, batch_rows }).make() {
+            StepRunResult::Success { outputs, .. } => check_outputs(self.step(), outputs),
+            StepRunResult::Failure { error, .. } => Err(error),
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::store::{ArtifactStore, FlowSummary, PersistenceError, StoredArtifacts
 
 pub use steps::step_reference;
 #[cfg(feature = "cli")]
-pub(crate) use steps::{family, output_kind, param_facts};
+pub(crate) use steps::{family, naming_params, output_kind, param_facts, row_facts};
 pub use warnings::Warning;
 
 /// A run as it is printed.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::step::{OutputSpec, ParamSpec, ParamType, StepSpec};
+use crate::step::{OutputSpec, ParamSpec, ParamType, RowsSpec, StepSpec, listed};
 
 /// The text above the reference.
 const PREAMBLE: &str = "\
@@ -35,6 +35,30 @@ pub(crate) fn param_facts(param: &ParamSpec) -> Vec<String> {
     facts
 }
 
+/// Describes the columns that a row step reads; `None` for other steps.
+pub(crate) fn row_facts(spec: &StepSpec) -> Option<String> {
+    let fixed = match spec.rows? {
+        RowsSpec::All => return Some("works row by row, on all columns".to_owned()),
+        RowsSpec::Columns(fixed) => fixed,
+    };
+    let naming = naming_params(spec);
+    let columns = if fixed.len() == 1 { "the column" } else { "the columns" };
+    let name = if naming.len() == 1 { "names" } else { "name" };
+    Some(match (fixed, naming.as_slice()) {
+        ([], []) => "works row by row, on no column".to_owned(),
+        ([], naming) => format!("works row by row, on the columns that {} {name}", listed(naming)),
+        (fixed, []) => format!("works row by row, on {columns} {}", listed(fixed)),
+        (fixed, naming) => {
+            format!("works row by row, on {columns} {} and those that {} {name}", listed(fixed), listed(naming))
+        }
+    })
+}
+
+/// Returns the parameters of a step type that name columns.
+pub(crate) fn naming_params(spec: &StepSpec) -> Vec<&'static str> {
+    spec.params.iter().filter(|param| (param.ty)().names_columns()).map(|param| param.name).collect()
+}
+
 /// Returns the family of a step type: the part of its name before the dot.
 pub(crate) fn family(spec: &StepSpec) -> &'static str {
     spec.name.split('.').next().unwrap_or_default()
@@ -57,9 +81,16 @@ pub fn step_reference(specs: &[&StepSpec]) -> String {
 
 fn entry(page: &mut String, spec: &StepSpec) {
     let help = spec.help();
+    let rows = row_facts(spec).map_or(String::new(), |facts| format!("; {facts}"));
     push(
         page,
-        format_args!("\n### `{}`\n\nVersion {}, {}.\n\n{}\n", spec.name, spec.version, spec.kind.name(), help.text),
+        format_args!(
+            "\n### `{}`\n\nVersion {}, {}{rows}.\n\n{}\n",
+            spec.name,
+            spec.version,
+            spec.kind.name(),
+            help.text
+        ),
     );
     if !spec.inputs.is_empty() {
         page.push_str("\nInputs:\n\n");

@@ -11,6 +11,7 @@ use super::files::Files;
 use super::misfit::Misfit;
 use super::param::ColumnReference;
 use super::port::{OutputSpec, PortSpec};
+use super::row_columns::RowColumns;
 use super::typed::Step;
 use crate::event::StepKind;
 
@@ -78,6 +79,10 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError> {
         self.step.identity(files)
+    }
+
+    fn row_columns(&self) -> Option<RowColumns> {
+        self.step.row_columns()
     }
 
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {

@@ -23,6 +23,7 @@ pub struct ExecutionContext<'a> {
     cancel: &'a CancelToken,
     progress: &'a dyn Progress,
     signals: Mutex<Vec<Signal>>,
+    batch_rows: Option<usize>,
 }
 
 impl<'a> ExecutionContext<'a> {
@@ -35,7 +36,16 @@ impl<'a> ExecutionContext<'a> {
         cancel: &'a CancelToken,
         progress: &'a dyn Progress,
     ) -> Self {
-        Self { step, inputs, artifacts, files, cancel, progress, signals: Mutex::default() }
+        Self { step, inputs, artifacts, files, cancel, progress, signals: Mutex::default(), batch_rows: None }
+    }
+
+    /// Sets the number of rows of a batch for a row step, to check that nothing depends on it.
+    pub fn in_batches_of(self, rows: usize) -> Self {
+        Self { batch_rows: Some(rows), ..self }
+    }
+
+    pub(super) fn batch_rows(&self) -> Option<usize> {
+        self.batch_rows
     }
 
     /// Returns the ID of the running step.
@@ -99,6 +109,11 @@ impl<'a> ExecutionContext<'a> {
     /// passes the error on with `?`.
     pub fn check_cancelled(&self) -> Result<(), StepError> {
         if self.cancel.is_cancelled() { Err(StepError::interrupted()) } else { Ok(()) }
+    }
+
+    /// Returns the token by which the step is asked to stop.
+    pub(crate) fn cancel(&self) -> &CancelToken {
+        self.cancel
     }
 
     pub(crate) fn take_signals(&self) -> Vec<Signal> {

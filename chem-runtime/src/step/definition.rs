@@ -12,6 +12,7 @@ use super::files::Files;
 use super::misfit::Misfit;
 use super::param::ColumnReference;
 use super::port::{OutputSpec, PortSpec};
+use super::row_columns::RowColumns;
 use super::signal::Signal;
 use crate::artifact::{ArtifactValue, Handed, Packed};
 use crate::event::{StepKind, StepPolicy};
@@ -110,6 +111,12 @@ pub trait StepDefinition: Send + Sync {
     /// exist.
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
         Vec::new()
+    }
+
+    /// Returns the columns that the step reads of each row, if it works row by row: what comes out for a row then depends
+    /// on nothing else of the input. By default it does not.
+    fn row_columns(&self) -> Option<RowColumns> {
+        None
     }
 
     /// Returns the columns of the main output, as far as they are known before the step runs.

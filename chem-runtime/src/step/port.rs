@@ -23,11 +23,13 @@ pub struct PortSpec {
     pub kind: &'static str,
     /// Whether the port is optional: it need not be wired.
     pub optional: bool,
+    /// Whether the step takes the rows of the table at the port one by one.
+    pub rows: bool,
 }
 
 impl PortSpec {
     /// A required port, called `input`, for any kind of artifact.
-    pub const ANY: Self = Self { name: "input", kind: ANY_KIND, optional: false };
+    pub const ANY: Self = Self { name: "input", kind: ANY_KIND, optional: false, rows: false };
 
     /// Returns whether `output` can feed this port.
     pub fn accepts(&self, output: &OutputSpec) -> bool {

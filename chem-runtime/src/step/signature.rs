@@ -20,6 +20,9 @@ pub trait StepInput: Sized {
     /// Whether the port is optional: it need not be wired.
     const OPTIONAL: bool;
 
+    /// Whether the step takes the rows of a table one by one.
+    const ROWS: bool = false;
+
     /// Takes the value at `port` from `context`.
     fn take(context: &ExecutionContext<'_>, port: &str) -> Result<Self, StepError>;
 }
@@ -76,7 +79,7 @@ impl StepReturn for () {
 impl PortSpec {
     /// Returns a port for inputs of type `T`.
     pub const fn of<T: StepInput>(name: &'static str) -> Self {
-        Self { name, kind: T::KIND, optional: T::OPTIONAL }
+        Self { name, kind: T::KIND, optional: T::OPTIONAL, rows: T::ROWS }
     }
 }
 

@@ -12,6 +12,7 @@ use super::misfit::Misfit;
 use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::role::Role;
+use super::row_columns::{RowColumns, RowsSpec};
 use crate::event::StepKind;
 
 /// The fixed properties of a step type.
@@ -31,6 +32,8 @@ pub struct StepSpec {
     pub effects: bool,
     /// Whether comparing two runs may accept results of the step that differ within a tolerance, which the user gives.
     pub approximate: bool,
+    /// The columns that the step reads if it works row by row; `None` for other steps.
+    pub rows: Option<RowsSpec>,
     /// The doc comment of the function or the struct. Its first line is the summary; [`help`](Self::help) returns its
     /// parts.
     pub doc: &'static str,
@@ -93,6 +96,12 @@ pub trait Step: Sized + Send + Sync + 'static {
     /// [`StepDefinition::named_columns`](super::StepDefinition::named_columns).
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
         Vec::new()
+    }
+
+    /// Returns the columns that the step reads if it works row by row: see
+    /// [`StepDefinition::row_columns`](super::StepDefinition::row_columns).
+    fn row_columns(&self) -> Option<RowColumns> {
+        Self::SPEC.rows.map(|rows| rows.with_named(&self.named_columns()))
     }
 
     /// Returns the columns of the main output: see [`StepDefinition::columns`](super::StepDefinition::columns).

@@ -51,6 +51,7 @@ mod lookup;
 mod plan;
 mod recorded;
 mod repair;
+mod rows;
 mod tables;
 mod verify;
 mod why;
@@ -63,6 +64,7 @@ pub use lookup::{LookupError, find_artifact, find_run};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
 pub use recorded::{BranchValues, ManifestComparison, RecordedRun, RecordedRunError, branch_point};
 pub use repair::{Repair, repair};
+pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};
 #[cfg(feature = "testing")]
 pub(crate) use tables::first_difference;
 pub use verify::{Fault, Location, Outcome, StepVerification, Tolerances, Verification, verify};

@@ -53,7 +53,7 @@ fn flow() -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
 /// Returns the same flow with more steps after it, which take `a`.
 fn flow_and(more: &[&str]) -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let history = PortSpec { name: "history", kind: "history", optional: true };
+    let history = PortSpec { name: "history", kind: "history", optional: true, rows: false };
     let step = |id: &str, kind, ports: &[PortSpec], from: Option<&str>| PlannedStep {
         step: Box::new(Told { id: StepId::new(id).unwrap(), kind, ports: ports.to_vec(), heard: heard.clone() }),
         inputs: from.map(|from| ("input".to_owned(), from.to_owned())).into_iter().collect(),

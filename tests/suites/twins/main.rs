@@ -5,7 +5,7 @@ use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::prelude::*;
-use chem_runtime::step::{Files, ParamProblem, ParamSpec, SinkRole, StepSpec};
+use chem_runtime::step::{Files, ParamProblem, ParamSpec, SinkRole, StepSpec, TransformRole};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -121,6 +121,81 @@ mod as_struct {
     }
 }
 
+/// A row step as a function.
+mod rows_as_function {
+    use super::*;
+
+    /// Keeps the rows above a limit, and doubles their numbers.
+    #[step("structs.above", version = 2, rows = ["n"], columns = columns)]
+    pub(super) fn keep_above(
+        table: Rows<Table>,
+        /// The columns to add up.
+        #[param(default = [])]
+        with: Vec<ColumnName>,
+        /// The limit.
+        #[param(default = 3)]
+        limit: i64,
+    ) -> Result<RowWork<Table>, StepError> {
+        super::above(table, with, limit)
+    }
+
+    fn columns(_: &KeepAbove, context: &ColumnContext<'_>) -> Columns {
+        context.input("table").with(["sum"])
+    }
+}
+
+/// The same row step as a struct.
+mod rows_as_struct {
+    use super::*;
+
+    /// Keeps the rows above a limit, and doubles their numbers.
+    #[derive(Step)]
+    #[step("structs.above", version = 2, rows = ["n"], columns = columns)]
+    pub(super) struct KeepAbove {
+        /// The columns to add up.
+        #[param(default = [])]
+        with: Vec<ColumnName>,
+        /// The limit.
+        #[param(default = 3)]
+        limit: i64,
+    }
+
+    #[derive(StepInputs)]
+    pub(super) struct Numbers {
+        table: Rows<Table>,
+    }
+
+    impl RunRows for KeepAbove {
+        type Inputs = Numbers;
+        type Output = Table;
+
+        fn run(&self, inputs: Numbers, _: &ExecutionContext<'_>) -> Result<RowWork<Table>, StepError> {
+            super::above(inputs.table, self.with.clone(), self.limit)
+        }
+    }
+
+    fn columns(_: &KeepAbove, context: &ColumnContext<'_>) -> Columns {
+        context.input("table").with(["sum"])
+    }
+}
+
+/// What both row steps do.
+fn above(table: Rows<Table>, with: Vec<ColumnName>, limit: i64) -> Result<RowWork<Table>, StepError> {
+    let work = table.each(move |batch, tally| {
+        let numbers: Vec<Option<i64>> = batch.integers("n")?.collect();
+        let kept: Vec<usize> = (0..numbers.len()).filter(|row| numbers[*row].is_some_and(|n| n > limit)).collect();
+        let mut sums: Vec<f64> = kept.iter().map(|row| numbers[*row].unwrap_or_default() as f64).collect();
+        for column in &with {
+            let more: Vec<Option<f64>> = batch.numbers(column.as_str())?.collect();
+            sums.iter_mut().zip(&kept).for_each(|(sum, row)| *sum += more[*row].unwrap_or_default());
+        }
+        tally.add("dropped", numbers.len() - kept.len());
+        Ok(BatchOutput::of(kept).with(ColumnData::Float(sums.into_iter().map(Some).collect())))
+    });
+    let work = work.with_columns([Column::new("sum", ColumnType::Float)])?;
+    Ok(work.signal("kept", |tally, rows| json!([rows.output, tally.count("dropped")])))
+}
+
 /// What both do.
 fn work(
     left: &Table,
@@ -163,6 +238,7 @@ fn described(spec: StepSpec) -> Value {
         "type": spec.step_type().to_string(),
         "kind": spec.kind.name(),
         "flags": [spec.cache, spec.effects, spec.approximate],
+        "rows": format!("{:?}", spec.rows),
         "doc": spec.doc,
         "inputs": format!("{:?}", spec.inputs),
         "outputs": format!("{:?}", spec.outputs),
@@ -173,6 +249,26 @@ fn described(spec: StepSpec) -> Value {
 #[test]
 fn they_have_one_description() {
     assert_eq!(described(as_struct::MatchRows::SPEC), described(as_function::MatchRows::SPEC));
+    assert_eq!(described(rows_as_struct::KeepAbove::SPEC), described(rows_as_function::KeepAbove::SPEC));
+    let reads = rows_as_struct::KeepAbove::new().with_with(["m"]).row_columns().unwrap();
+    assert_eq!(reads, rows_as_function::KeepAbove::new().with_with(["m"]).row_columns().unwrap());
+    assert!(reads.contains("n") && reads.contains("m") && !reads.contains("limit"));
+}
+
+#[test]
+fn row_steps_have_one_identity_and_one_output() {
+    for (with, limit) in [(vec![], 3), (vec!["n".into()], 0), (vec![], 100)] {
+        let function = rows_as_function::KeepAbove { with: with.clone(), limit };
+        let structure = rows_as_struct::KeepAbove::new().with_with(with).with_limit(limit);
+        assert_eq!(ran(structure), ran(function));
+    }
+}
+
+/// The events of a run of a row step on ten numbers.
+fn ran(step: impl Step<Role = TransformRole>) -> Vec<String> {
+    let engine = FlowEngine::new().first_step(Numbers::new(10)).add_step(step.named("above").unwrap()).build().unwrap();
+    engine.run_to_end().unwrap();
+    payloads(&engine)
 }
 
 /// The params, the identity, and every event of a run without its place and time, and without the hash of the code: the two
@@ -198,6 +294,11 @@ fn record(step: impl Step<Role = SinkRole>, right: bool) -> (Value, Vec<String>)
         .build()
         .unwrap();
     engine.run_to_end().unwrap();
+    (told, payloads(&engine))
+}
+
+/// The payloads of the events of a run, without its place and time, and without the hash of the code.
+fn payloads(engine: &FlowEngine) -> Vec<String> {
     let events = engine.events().unwrap().into_iter().map(|event| event.kind);
     let events = events.filter(|kind| !matches!(kind, FlowEventKind::FlowInitialized(_)));
     let without_code = |mut kind| {
@@ -206,7 +307,7 @@ fn record(step: impl Step<Role = SinkRole>, right: bool) -> (Value, Vec<String>)
         }
         kind
     };
-    (told, events.map(|kind| without_code(kind).payload_text().unwrap()).collect())
+    events.map(|kind| without_code(kind).payload_text().unwrap()).collect()
 }
 
 fn params() -> impl Strategy<Value = Map<String, Value>> {

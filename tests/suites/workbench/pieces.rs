@@ -46,8 +46,10 @@ impl Piece {
     }
 }
 
-const PORTS: [PortSpec; 2] =
-    [PortSpec { name: "a", kind: "word", optional: false }, PortSpec { name: "b", kind: "word", optional: true }];
+const PORTS: [PortSpec; 2] = [
+    PortSpec { name: "a", kind: "word", optional: false, rows: false },
+    PortSpec { name: "b", kind: "word", optional: true, rows: false },
+];
 
 struct Made {
     id: StepId,

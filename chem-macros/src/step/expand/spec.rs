@@ -4,11 +4,15 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{option, params, work};
-use crate::step::validate::{Doc, Header, Param, StepType};
+use crate::step::validate::{Doc, Header, Param, Rows, StepType};
 
 pub(super) fn spec(step: &StepType<'_>, code: &str) -> TokenStream {
     let StepType { header, doc: Doc { text: doc, .. }, params, .. } = step;
     let Header { name, version, cache, effects, approximate, .. } = header;
+    let rows = option(header.rows.as_ref().map(|(rows, _)| match rows {
+        Rows::Columns(names) => quote!(::chem_runtime::step::RowsSpec::Columns(&[#(#names),*])),
+        Rows::All => quote!(::chem_runtime::step::RowsSpec::All),
+    }));
     let (kind, inputs, outputs) = (work::kind(step.kind), work::ports(step), work::outputs(step));
     let params = params.iter().map(param);
     quote! {
@@ -19,6 +23,7 @@ pub(super) fn spec(step: &StepType<'_>, code: &str) -> TokenStream {
             cache: #cache,
             effects: #effects,
             approximate: #approximate,
+            rows: #rows,
             doc: #doc,
             inputs: #inputs,
             outputs: #outputs,

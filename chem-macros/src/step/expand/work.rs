@@ -44,6 +44,7 @@ fn port(port: &Port) -> TokenStream {
         name: #name,
         kind: <#ty as ::chem_runtime::step::StepInput>::KIND,
         optional: <#ty as ::chem_runtime::step::StepInput>::OPTIONAL,
+        rows: <#ty as ::chem_runtime::step::StepInput>::ROWS,
     })
 }
 
@@ -52,18 +53,22 @@ pub(super) fn outputs(step: &StepType<'_>) -> TokenStream {
     match &step.work {
         Work::Function(Function { returns, .. }) => {
             let given = returns.given;
-            quote!(<#given as ::chem_runtime::step::StepReturn>::OUTPUTS)
+            match step.header.rows {
+                Some(_) => quote!(<#given as ::chem_runtime::__private::Driven>::OUTPUTS),
+                None => quote!(<#given as ::chem_runtime::step::StepReturn>::OUTPUTS),
+            }
         }
         Work::Method { .. } => of_method(step, "OUTPUTS"),
     }
 }
 
-/// Returns an item of the runtime's view of the author's `RunStep`. All its tokens have the span of the struct's name,
+/// Returns an item of the runtime's view of the author's `RunStep` or `RunRows`. All its tokens have the span of the struct's name,
 /// so that a missing implementation is a single error.
 fn of_method(step: &StepType<'_>, item: &str) -> TokenStream {
     let name = &step.structure;
     let item = Ident::new(item, name.span());
-    quote_spanned!(name.span()=> <#name as ::chem_runtime::__private::Method>::#item)
+    let view = Ident::new(if step.header.rows.is_some() { "RowMethod" } else { "Method" }, name.span());
+    quote_spanned!(name.span()=> <#name as ::chem_runtime::__private::#view>::#item)
 }
 
 /// Returns the body of `Step::execute`.
@@ -74,9 +79,22 @@ pub(super) fn run(step: &StepType<'_>) -> TokenStream {
     };
     let (given, error_arm) = (returns.given, error_arm(returns));
     let arguments = arguments.iter().map(argument);
+    let outputs = match step.header.rows {
+        Some(_) => quote_spanned! {Span::mixed_site()=>
+            <#given as ::chem_runtime::__private::Driven>::drive(
+                given,
+                &::chem_runtime::__private::reads(self),
+                context,
+            )
+        },
+
+        None => {
+            quote_spanned!(Span::mixed_site()=> <#given as ::chem_runtime::step::StepReturn>::into_outputs(given))
+        }
+    };
     quote_spanned! {Span::mixed_site()=>
         match #ident(#(#arguments),*) {
-            ::core::result::Result::Ok(given) => <#given as ::chem_runtime::step::StepReturn>::into_outputs(given),
+            ::core::result::Result::Ok(given) => #outputs,
             #error_arm
         }
     }
@@ -142,7 +160,17 @@ pub(super) fn expectations(step: &StepType<'_>) -> TokenStream {
             const _: () = ::core::assert!(::chem_runtime::__private::has_port(#inputs, #port), #message);
         }
     });
-    quote!(#of_inputs #of_outputs #(#named)*)
+    let (count, message) = match step.header.rows {
+        Some(_) => (
+            1_usize,
+            "a row step takes the rows of one input: write `type Inputs = Rows<…>;`, or have one field of this type",
+        ),
+        None => (0, "only a row step takes rows: write `rows` in `#[step(…)]`, or take `Input<…>`"),
+    };
+    let of_rows = quote_spanned! {kind_at=>
+        const _: () = ::core::assert!(::chem_runtime::__private::row_ports(#inputs) == #count, #message);
+    };
+    quote!(#of_inputs #of_outputs #of_rows #(#named)*)
 }
 
 /// Returns the implementation that makes a struct the inputs of a step.

@@ -41,9 +41,9 @@ fn argument(written: WrittenArgument, params: &mut Vec<Param>, errors: &mut Erro
         (Role::Context, None) => Some(Argument::Context),
         (Role::Context, Some(param)) => not_a_param("the context", param, errors),
         (Role::Port { .. }, Some(param)) => not_a_param("an input", param, errors),
-        (Role::Port { optional }, None) => {
+        (Role::Port { optional, rows }, None) => {
             let ident = name(&typed.pat, errors)?;
-            Some(Argument::Port(Box::new(Port { ident, ty: *typed.ty, optional })))
+            Some(Argument::Port(Box::new(Port { ident, ty: *typed.ty, optional, rows })))
         }
         (Role::Param, _) => {
             let param = param::of(name(&typed.pat, errors)?, *typed.ty, written.notes, errors)?;
@@ -62,7 +62,11 @@ fn not_a_param(what: &str, param: &WrittenParam, errors: &mut Errors) -> Option<
 /// The role of an argument, which follows from its type.
 pub(super) enum Role {
     Context,
-    Port { optional: bool },
+    Port {
+        optional: bool,
+        /// Whether the step takes its rows one by one.
+        rows: bool,
+    },
     Param,
 }
 
@@ -77,9 +81,14 @@ pub(super) fn role(ty: &Type, errors: &mut Errors) -> Option<Role> {
             errors.under(ty, "the context is lent to the step: take `&ExecutionContext<'_>`");
             None
         }
-        _ if generic_argument(ty, "Input").is_some() => Some(Role::Port { optional: false }),
+        _ if generic_argument(ty, "Input").is_some() => Some(Role::Port { optional: false, rows: false }),
+        _ if generic_argument(ty, "Rows").is_some() => Some(Role::Port { optional: false, rows: true }),
+        _ if generic_argument(ty, "Option").is_some_and(|inner| generic_argument(inner, "Rows").is_some()) => {
+            errors.under(ty, "the rows of a row step are required: take `Rows<…>`");
+            None
+        }
         _ => match generic_argument(ty, "Option").and_then(|inner| generic_argument(inner, "Input")) {
-            Some(_) => Some(Role::Port { optional: true }),
+            Some(_) => Some(Role::Port { optional: true, rows: false }),
             None => Some(Role::Param),
         },
     }

@@ -19,12 +19,21 @@ pub(in crate::step) struct Header {
     pub(in crate::step) effects: bool,
     /// Whether comparing two runs may use a tolerance.
     pub(in crate::step) approximate: bool,
+    /// The columns that the step reads, if it works row by row, and the location of the key.
+    pub(in crate::step) rows: Option<(Rows, Expr)>,
     /// The function that returns the columns of the output.
     pub(in crate::step) columns: Option<ExprPath>,
     /// The function that returns conflicts between parameters.
     pub(in crate::step) check: Option<ExprPath>,
     /// Whether to generate `new`, and a `with_…` for each parameter that may be left out.
     pub(in crate::step) new: bool,
+}
+
+/// The columns that a row step reads.
+pub(in crate::step) enum Rows {
+    /// These columns, and those that the parameters name.
+    Columns(Vec<LitStr>),
+    All,
 }
 
 const EXAMPLE: &str = "`#[step(\"family.verb\", version = 1)]`";
@@ -42,6 +51,7 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         None => None,
     };
     let kind = kind(&mut options, errors);
+    let rows = options.take("rows").map(|value| rows(value, errors));
     let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
     let effects = options.take("effects").map_or(Some(false), |value| truth(&value, errors));
     let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
@@ -49,13 +59,14 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     let columns = options.take("columns").map(|value| function("columns", "Columns", value, errors));
     let check = options.take("check").map(|value| function("check", "Vec<Misfit>", value, errors));
     options.refuse_rest(
-        "`version`, `source`, `transform`, `sink`, `columns`, `check`, `cache`, `effects`, `approximate` and `new`",
+        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `cache`, `effects`, `approximate` and `new`",
         errors,
     );
     Some(Header {
         name: name?,
         version: version?,
         kind: kind?,
+        rows: rows.map_or(Some(None), |rows| rows.map(Some))?,
         cache: cache?,
         effects: effects?,
         approximate: approximate?,
@@ -140,6 +151,31 @@ fn truth(value: &Expr, errors: &mut Errors) -> Option<bool> {
             None
         }
     }
+}
+
+/// Returns the columns that a row step reads, with the location of the key.
+fn rows(value: Expr, errors: &mut Errors) -> Option<(Rows, Expr)> {
+    let columns = match &value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(literal), .. }) if literal.value => Some(Vec::new()),
+        Expr::Path(path) if path.path.is_ident("all") => return Some((Rows::All, value)),
+        Expr::Array(list) => list
+            .elems
+            .iter()
+            .map(|column| match column {
+                Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Some(name.clone()),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    };
+    let Some(columns) = columns else {
+        errors.under(
+            value,
+            "write `rows`, `rows = [\"column\"]` with the columns that the step reads besides those that its parameters name, or `rows = all`",
+        );
+        return None;
+    };
+    Some((Rows::Columns(columns), value))
 }
 
 /// Returns the function that `key` names, which returns a value of type `returned`.

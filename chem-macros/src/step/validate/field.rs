@@ -23,10 +23,11 @@ pub(super) fn params(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<V
 /// Returns the ports that the fields of a struct of inputs define, or `None` if one of them is invalid.
 pub(super) fn ports(fields: Vec<WrittenField>, errors: &mut Errors) -> Option<Vec<Port>> {
     all(fields, errors, |field, errors| match role(&field.ty, errors)? {
-        Role::Port { optional } => Some(Port { ident: plain(&field.ident, errors)?, ty: field.ty, optional }),
+        Role::Port { optional, rows } => {
+            Some(Port { ident: plain(&field.ident, errors)?, ty: field.ty, optional, rows })
+        }
         Role::Context | Role::Param => {
-            let message =
-                "an input is an `Input<…>` or an `Option<Input<…>>`; parameters are fields of the step's struct";
+            let message = "an input is an `Input<…>`, an `Option<Input<…>>` or the `Rows<…>` of a row step; parameters are fields of the step's struct";
             errors.under(&field.ty, message);
             None
         }

@@ -15,7 +15,7 @@ use syn::{Attribute, Expr, Ident, ItemFn, ItemStruct, Type, Visibility};
 
 use super::Errors;
 use super::parse::{WrittenArgument, WrittenAttribute, WrittenField};
-pub(super) use attribute::Header;
+pub(super) use attribute::{Header, Rows};
 pub(super) use param::ParamOptions;
 pub(super) use signature::{Returned, generic_argument};
 
@@ -75,11 +75,13 @@ pub(super) enum Argument {
     Param(Ident),
 }
 
-/// An argument of type `Input<T>` or `Option<Input<T>>`.
+/// An argument of type `Input<T>`, `Option<Input<T>>` or `Rows<T>`.
 pub(super) struct Port {
     pub(super) ident: Ident,
     pub(super) ty: Type,
     pub(super) optional: bool,
+    /// Whether the step takes its rows one by one.
+    pub(super) rows: bool,
 }
 
 /// A parameter of the step.
@@ -107,7 +109,9 @@ pub(super) fn function<'a>(
     let returns = signature::returned(&function.sig, errors);
     let (mut header, doc, (arguments, params), returns) = (header?, doc?, arguments?, returns?);
     check_columns_of(&arguments, &params, errors);
+    check_rows(&header, &arguments, errors);
     let kind = decide_kind(header.kind.take(), &arguments, errors)?;
+    only_transforms_have_rows(&header, kind, errors);
     if kind != Kind::Sink && signature::is_unit(returns.given) {
         let name = kind.name();
         let message = format!("a {name} gives something for later steps to take: only a `sink` ends in `()`");
@@ -132,6 +136,7 @@ pub(super) fn structure<'a>(
     let name = &structure.ident;
     let (kind, kind_at) =
         header.kind.take().map_or((Kind::Transform, name.span()), |(kind, written)| (kind, written.span()));
+    only_transforms_have_rows(&header, kind, errors);
     let work = Work::Method { kind_at };
     Some(StepType { header, kind, doc, visibility: &structure.vis, structure: name.clone(), params, work })
 }
@@ -155,6 +160,30 @@ fn help(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> Option<D
         errors.under(name, message);
     }
     doc
+}
+
+/// Checks that a row step, and only a row step, takes the rows of one input.
+fn check_rows(header: &Header, arguments: &[Argument], errors: &mut Errors) {
+    let mut rows = arguments.iter().filter_map(Argument::port).filter(|port| port.rows);
+    match (&header.rows, rows.next()) {
+        (Some((_, at)), None) => errors.under(
+            at,
+            "a row step takes the rows of an input: give the function an argument of type `Rows<…>` in place of `Input<…>`",
+        ),
+        (None, Some(port)) => {
+            errors.under(&port.ty, "only a row step takes rows: write `rows` in `#[step(…)]`, or take `Input<…>`");
+        }
+        _ => {}
+    }
+    if let Some(second) = rows.next() {
+        errors.under(&second.ty, "a row step takes the rows of one input: take the others as `Input<…>`");
+    }
+}
+
+fn only_transforms_have_rows(header: &Header, kind: Kind, errors: &mut Errors) {
+    if let Some((_, at)) = header.rows.as_ref().filter(|_| kind != Kind::Transform) {
+        errors.under(at, format!("a {} does not work row by row: leave `rows` out", kind.name()));
+    }
 }
 
 /// Checks that each name in `columns_of` is an input.

@@ -129,6 +129,26 @@ impl ColumnData {
         }
     }
 
+    /// Appends the values of `other`.
+    ///
+    /// # Errors
+    /// Returns `other` if its values have another type.
+    pub(crate) fn append(&mut self, other: Self) -> Result<(), Self> {
+        match (self, other) {
+            (Self::Text(values), Self::Text(mut more)) => values.append(&mut more),
+            (Self::Integer(values), Self::Integer(mut more)) => values.append(&mut more),
+            (Self::Float(values), Self::Float(mut more)) => values.append(&mut more),
+            (Self::Boolean(values), Self::Boolean(mut more)) => values.append(&mut more),
+            (_, other) => return Err(other),
+        }
+        Ok(())
+    }
+
+    /// Makes the values ready to be shared by tables.
+    pub(crate) fn into_shared(self) -> Arc<Self> {
+        Arc::new(self.without_negative_zero())
+    }
+
     /// Keeps the first `rows` values.
     pub(super) fn truncate(&mut self, rows: usize) {
         match self {

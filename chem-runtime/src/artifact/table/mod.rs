@@ -143,6 +143,51 @@ impl Table {
         }
     }
 
+    /// Selects the columns at these indices, in this order, without copying their values. Ignores an index out of range.
+    pub fn select(&self, columns: &[usize]) -> Self {
+        let there = || columns.iter().copied().filter(|index| *index < self.columns.len());
+        Self {
+            columns: there().map(|index| self.columns[index].clone()).collect(),
+            data: there().map(|index| self.data[index].clone()).collect(),
+            rows: self.rows,
+            names: NameIndex::default(),
+        }
+    }
+
+    /// Appends the rows of `other`.
+    ///
+    /// # Errors
+    /// Returns `other` if its columns are not the same; the table is then unchanged.
+    pub(crate) fn append(&mut self, other: Self) -> Result<(), Self> {
+        if self.columns != other.columns {
+            return Err(other);
+        }
+        self.rows += other.rows;
+        for (all, more) in self.data.iter_mut().zip(other.data) {
+            // The columns have the same types.
+            let _ = Arc::make_mut(all).append(Arc::unwrap_or_clone(more));
+        }
+        Ok(())
+    }
+
+    /// Returns the values of the column at `index`, which tables may share.
+    pub(crate) fn shared(&self, index: usize) -> Option<&Arc<ColumnData>> {
+        self.data.get(index)
+    }
+
+    /// Creates a table with `rows` rows from columns whose values may be shared.
+    ///
+    /// # Errors
+    /// Fails like [`new`](Self::new).
+    pub(crate) fn of_shared(
+        columns: impl IntoIterator<Item = (Column, Arc<ColumnData>)>,
+        rows: usize,
+    ) -> Result<Self, TableError> {
+        let mut table = Self { rows, ..Self::default() };
+        table.extend_with(columns)?;
+        Ok(table)
+    }
+
     /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.rows

@@ -11,6 +11,7 @@ use crate::artifact::{
     Table, TableError,
 };
 use crate::fingerprint::ArtifactHash;
+use crate::step::{RowKind, StepError};
 
 /// The columns with which every table of molecules begins.
 pub(super) const PROMISED: [(&str, ColumnType); 3] =
@@ -127,6 +128,16 @@ impl ArtifactValue for Molecules {
 
     fn take(handed: &Handed) -> Option<Arc<Self>> {
         Self::new(Table::take(handed)?).ok().map(Arc::new)
+    }
+}
+
+impl RowKind for Molecules {
+    fn into_rows(self: Arc<Self>) -> (Arc<str>, Arc<Table>) {
+        (Self::KIND.into(), self.0.clone())
+    }
+
+    fn of_rows(_: &str, table: Arc<Table>) -> Result<Self, StepError> {
+        Ok(Self::new(table)?)
     }
 }
 

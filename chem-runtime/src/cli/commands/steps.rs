@@ -10,8 +10,8 @@ use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table, styled};
-use crate::report::{family, output_kind, param_facts};
-use crate::step::{ParamSpec, Registry, StepSpec};
+use crate::report::{family, naming_params, output_kind, param_facts, row_facts};
+use crate::step::{ParamSpec, Registry, RowsSpec, StepSpec};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StepsArgs {
@@ -94,6 +94,7 @@ fn page(spec: &StepSpec) -> String {
         format!("  {}: {}{optional}\n", port.name, port.kind)
     });
     section("inputs", inputs.collect());
+    section("rows", row_facts(spec).map(|facts| format!("  {facts}\n")).unwrap_or_default());
     section("parameters", spec.params.iter().map(param).collect());
     section(
         "outputs",
@@ -140,6 +141,10 @@ fn step_json(spec: &StepSpec) -> Value {
         "name": spec.name,
         "version": spec.version,
         "kind": spec.kind.name(),
+        "rows": spec.rows.map(|rows| match rows {
+            RowsSpec::Columns(columns) => json!({"columns": columns, "named_by": naming_params(spec)}),
+            RowsSpec::All => json!({"columns": "all", "named_by": []}),
+        }),
         "doc": help.text,
         "example": help.example,
         "errors": help.errors,

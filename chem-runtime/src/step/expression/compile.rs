@@ -16,7 +16,21 @@ use super::{Expression, ExpressionError};
 use crate::artifact::{ColumnData, Table};
 use crate::step::{listed, nearest};
 
-pub(super) fn over<'t>(expression: &Expression, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
+/// The checks at compile time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checks {
+    All,
+    /// All but those that depend on the values of text columns: a batch has only some of them.
+    WithoutValues,
+}
+
+/// Compiles `expression` for the rows of `table` from the row `start`.
+pub(super) fn over<'t>(
+    expression: &Expression,
+    table: &'t Table,
+    start: usize,
+    checks: Checks,
+) -> Result<Condition<'t>, ExpressionError> {
     expression.check_bound()?;
     let mut columns = Vec::new();
     for reference in &expression.parsed.columns {
@@ -27,9 +41,9 @@ pub(super) fn over<'t>(expression: &Expression, table: &'t Table) -> Result<Cond
     }
     let names = expression.parsed.params.iter().map(|reference| &reference.name);
     let params: Vec<Val<'static>> = names.filter_map(|name| expression.params.get(name)).map(Val::of_param).collect();
-    let mut compiler = Compiler { params: &params, columns: &columns, variables: Vec::new() };
+    let mut compiler = Compiler { params: &params, columns: &columns, variables: Vec::new(), checks };
     let root = compiler.part(&expression.parsed.root)?.node;
-    Ok(Condition { root, columns })
+    Ok(Condition { root, columns, start })
 }
 
 fn no_column(name: &str, table: &Table) -> ExpressionError {
@@ -84,6 +98,7 @@ struct Compiler<'a> {
     columns: &'a [(&'a str, &'a ColumnData)],
     /// The variables of the enclosing macros, outermost first.
     variables: Vec<&'a str>,
+    checks: Checks,
 }
 
 impl<'a> Compiler<'a> {
@@ -112,6 +127,7 @@ impl<'a> Compiler<'a> {
             let kind = self.columns.get(index).and_then(|(_, data)| match data {
                 ColumnData::Integer(_) | ColumnData::Float(_) => Some(Kind::Number),
                 // A file's column without values is inferred as text, but might have any type.
+                ColumnData::Text(_) if self.checks == Checks::WithoutValues => None,
                 ColumnData::Text(values) => values.iter().any(Option::is_some).then_some(Kind::Text),
                 ColumnData::Boolean(_) => Some(Kind::Truth),
             });
@@ -239,6 +255,9 @@ impl<'a> Compiler<'a> {
 
     /// Refuses to order text columns that contain mostly numbers.
     fn check_order_of_texts(&self, call: &CallExpr) -> Result<(), ExpressionError> {
+        if self.checks == Checks::WithoutValues {
+            return Ok(());
+        }
         for (name, data) in call.args.iter().filter_map(|side| self.column(side)) {
             if let Some(numbers) = data.numbers_in_text() {
                 let column = spelled(name);

@@ -25,6 +25,8 @@ pub enum Verdict<'t> {
 pub struct Condition<'t> {
     pub(super) root: Node,
     pub(super) columns: Vec<(&'t str, &'t ColumnData)>,
+    /// The index in the columns of the first row.
+    pub(super) start: usize,
 }
 
 /// A node of a compiled expression.
@@ -123,7 +125,7 @@ impl<'t> Condition<'t> {
     }
 
     fn decide(&self, row: usize) -> Verdict<'t> {
-        match (Row { columns: &self.columns, row, scope: Vec::new() }.value(&self.root)) {
+        match (Row { columns: &self.columns, row: self.start + row, scope: Vec::new() }.value(&self.root)) {
             Ok(Val::Truth(true)) => Verdict::True,
             Ok(Val::Truth(false)) => Verdict::False,
             Ok(other) => Verdict::Error(format!("the expression is {}; expected true or false", other.in_words())),

@@ -39,7 +39,9 @@ pub(crate) use names::spelled;
 pub use parse::MAX_LENGTH;
 pub use tree::MAX_DEPTH;
 
+use self::compile::Checks;
 use self::tree::{Parsed, Reference};
+use super::rows::Batch;
 use crate::artifact::Table;
 use crate::fingerprint::as_read_back;
 
@@ -144,12 +146,31 @@ impl Expression {
         self.parsed.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// Compiles the expression for the rows of a batch, which have the indices from 0. Does not check what
+    /// [`check_columns`](Self::check_columns) checks.
+    ///
+    /// # Errors
+    /// Fails if there is no such column, a flow parameter has no value, or an operation can never succeed.
+    pub fn over_batch<'t>(&self, batch: &Batch<'t>) -> Result<Condition<'t>, ExpressionError> {
+        let (table, rows) = batch.within();
+        compile::over(self, table, rows.start, Checks::WithoutValues)
+    }
+
+    /// Checks the expression against the columns of `all` rows, without testing a row: an operation must be able to succeed
+    /// on some values of the columns, and must not order text that is mostly numbers.
+    ///
+    /// # Errors
+    /// Fails like [`over`](Self::over).
+    pub fn check_columns(&self, all: &Batch<'_>) -> Result<(), ExpressionError> {
+        self.over(all.within().0).map(drop)
+    }
+
     /// Compiles the expression for the rows of `table`. Testing rows is then cheap, and possible from any thread.
     ///
     /// # Errors
     /// Fails if the table lacks a column, a flow parameter has no value, or an operation can never succeed.
     pub fn over<'t>(&self, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
-        compile::over(self, table)
+        compile::over(self, table, 0, Checks::All)
     }
 
     fn check_bound(&self) -> Result<(), ExpressionError> {

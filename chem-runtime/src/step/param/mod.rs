@@ -63,6 +63,15 @@ pub enum ParamType {
 }
 
 impl ParamType {
+    /// Returns whether a value of this type may name columns.
+    pub fn names_columns(&self) -> bool {
+        match self {
+            Self::Column | Self::Expression => true,
+            Self::List(inner) | Self::Optional(inner) | Self::Map(inner) => inner.names_columns(),
+            _ => false,
+        }
+    }
+
     /// Returns whether a value of this type may name a file that is written.
     pub fn names_written_files(&self) -> bool {
         match self {

@@ -8,20 +8,22 @@ use serde_json::Value;
 
 use super::compare::{self, Compared};
 use super::{Fault, Outcome, Tolerances};
-use crate::artifact::TableRoot;
-use crate::engine::{CoreEngineError, begin_step, repeat_step};
+use crate::artifact::{ArtifactSource, ArtifactValue, Dataset, TableRoot};
+use crate::engine::{CoreEngineError, Repetition, begin_step};
 use crate::event::{RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::DefinitionHash;
 use crate::flow::{FlowInstance, StepState, StepStatus, definition_hash, replay};
 use crate::step::{CancelToken, Confinement, Files, Registry, StepDefinition, StepId, StepOutput};
-use crate::store::EventStore;
+use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::facts::StepFacts;
+use crate::workbench::rows::{BrokenPromise, RowsError, check_rows, sample_of, tables};
 
 /// The result of running a step again.
 pub(in crate::workbench) struct Repeated {
     pub(in crate::workbench) outputs: Vec<StepOutput>,
+    repetition: Repetition,
     /// Whether the step type declares its results approximate.
     approximate: bool,
 }
@@ -91,17 +93,46 @@ impl<'a> Bench<'a> {
         let (Some(started), Some(facts), StepStatus::FinishedOk) = (&state.started, facts, state.status) else {
             return Ok(Outcome::NotFinished);
         };
-        let Repeated { outputs, approximate } = match self.repeat(recorded, index, started, facts)? {
+        let Repeated { outputs, repetition, approximate } = match self.repeat(recorded, index, started, facts)? {
             Ok(repeated) => repeated,
             Err(outcome) => return Ok(outcome),
         };
         let none = Tolerances::new();
         let tolerances = if approximate { self.tolerances } else { &none };
         Ok(match compare::outputs(self.store, &state.outputs, &outputs, tolerances)? {
-            Compared::Same { within } => Outcome::Verified { within },
+            Compared::Same { within } => match self.broken_promise(&repetition, &outputs, approximate)? {
+                Some(broken) => Outcome::Differs(Fault::Rows(broken)),
+                None => Outcome::Verified { within },
+            },
             Compared::Differs(fault) => Outcome::Differs(fault),
             Compared::Unreadable(reason) => Outcome::NotRepeatable { reason },
         })
+    }
+
+    /// Repeats a sample of the rows of a row step one by one, in another order and in other pieces. Not for an approximate
+    /// step, whose results may differ anyway.
+    fn broken_promise(
+        &self,
+        repetition: &Repetition,
+        outputs: &[StepOutput],
+        approximate: bool,
+    ) -> Result<Option<BrokenPromise>, WorkbenchError> {
+        let step = repetition.step();
+        let port = step.inputs().iter().find(|port| port.rows);
+        let Some(port) = port.filter(|_| step.row_columns().is_some() && !approximate) else { return Ok(None) };
+        let stored = StoredArtifacts(self.store.as_ref());
+        let input = repetition.input(port.name).and_then(|hash| stored.artifact(hash).ok());
+        // The step has just read this input.
+        let Some(input) = input.and_then(|root| Dataset::unpack(&root, &stored).ok()) else { return Ok(None) };
+        let run = |rows: &[usize]| Ok(tables(&repetition.run_on(port.name, input.gather(rows))?));
+        match check_rows(run, &tables(outputs), &sample_of(input.table().rows())) {
+            Ok(()) => Ok(None),
+            Err(RowsError::Broken(broken)) => Ok(Some(broken)),
+            Err(RowsError::Fails(error)) if error.is_interrupted() => {
+                Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into())
+            }
+            Err(RowsError::Fails(error)) => Ok(Some(BrokenPromise::failing(&error))),
+        }
     }
 
     /// Runs the step at `index` again, and returns its outputs or the outcome that prevented it.
@@ -131,9 +162,10 @@ impl<'a> Bench<'a> {
                 return Ok(Err(Outcome::NotRepeatable { reason }));
             }
         }
-        let repeated = repeat_step(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
-        match repeated {
-            Ok(outputs) => Ok(Ok(Repeated { outputs, approximate })),
+        let repetition =
+            Repetition::of(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
+        match repetition.run() {
+            Ok(outputs) => Ok(Ok(Repeated { outputs, repetition, approximate })),
             Err(error) if error.is_interrupted() => {
                 Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into())
             }

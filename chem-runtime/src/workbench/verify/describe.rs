@@ -17,6 +17,7 @@ impl fmt::Display for Fault {
                 f.write_str(&words.join("; "))
             }
             Self::Fails { error } => write!(f, "it succeeded in the run but now fails: {error}"),
+            Self::Rows(broken) => broken.fmt(f),
             Self::Outputs { was, is } => write!(f, "outputs {} → {}", was.join(", "), is.join(", ")),
             Self::Artifact { output, location, .. } => {
                 write!(f, "output {output}, ")?;
@@ -91,6 +92,7 @@ impl Fault {
                 "components": differences.iter().map(super::Difference::to_json).collect::<Value>(),
             }),
             Self::Fails { error } => json!({ "kind": "fails", "error": error }),
+            Self::Rows(broken) => broken.to_json(),
             Self::Outputs { was, is } => json!({ "kind": "outputs", "was": was, "is": is }),
             Self::Artifact { output, was, is, location } => json!({
                 "kind": "artifact",

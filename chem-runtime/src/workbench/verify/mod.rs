@@ -1,7 +1,8 @@
 //! `chem verify`: checks whether a stored run can be repeated.
 //!
 //! Runs every finished step again in isolation: from the recorded definition, on its stored inputs. This locates the first
-//! fault exactly, and a step that cannot run again does not prevent the verification of others. Nothing is written to the
+//! fault exactly, and a step that cannot run again does not prevent the verification of others. A step that works row by row
+//! also runs on a sample of its rows, one by one and in another order. Nothing is written to the
 //! store, and sinks write to a temporary directory. `bench` repeats steps, and `compare` compares outputs.
 
 pub(super) mod bench;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use super::WorkbenchError;
 use super::difference::Difference;
 use super::facts::FlowFacts;
+use super::rows::BrokenPromise;
 use crate::engine::CoreEngineError;
 use crate::event::FlowId;
 use crate::fingerprint::{ArtifactHash, Fingerprint};
@@ -87,6 +89,8 @@ pub enum Fault {
         /// The error.
         error: String,
     },
+    /// The step does not keep the promise of a row step.
+    Rows(BrokenPromise),
     /// The names of the outputs differ.
     Outputs {
         /// The recorded outputs.

@@ -1,0 +1,118 @@
+//! The rows on which a row step works at a time.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::artifact::{Column, ColumnData, Table};
+use crate::cancel::while_running;
+use crate::step::error::StepError;
+use crate::step::row_columns::RowColumns;
+
+/// Consecutive rows of the input, with the columns that the step declares. Rows have indices from 0 within the batch.
+///
+/// The iterators end early if the step is asked to stop; the runtime then ignores what comes out for the batch.
+#[derive(Debug, Clone)]
+pub struct Batch<'a> {
+    table: &'a Table,
+    reads: &'a RowColumns,
+    rows: Range<usize>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(table: &'a Table, reads: &'a RowColumns, rows: Range<usize>) -> Self {
+        Self { table, reads, rows }
+    }
+
+    /// Returns the number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns whether there are no rows. A table without rows is one such batch.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Returns the indices of the rows.
+    pub fn rows(&self) -> impl Iterator<Item = usize> + use<> {
+        while_running(0..self.rows.len())
+    }
+
+    /// Returns the number of a row in the input, from 1, for messages. What comes out must not depend on it.
+    pub fn number_of(&self, row: usize) -> usize {
+        self.rows.start + row + 1
+    }
+
+    /// Returns the column called `name`; `None` if the input has no such column, or if the step does not declare it.
+    pub fn column(&self, name: &str) -> Option<&'a Column> {
+        self.find(name).ok().map(|(column, _)| column)
+    }
+
+    /// Returns the values of a text column; `None` is a missing value.
+    ///
+    /// # Errors
+    /// Fails if the step does not declare the column, or if the input has no such column of text.
+    pub fn texts(&self, name: &str) -> Result<impl Iterator<Item = Option<&'a str>> + use<'a>, StepError> {
+        match self.find(name)? {
+            (_, ColumnData::Text(values)) => Ok(while_running(&values[self.rows.clone()]).map(Option::as_deref)),
+            (column, _) => Err(unsuitable(column, "text")),
+        }
+    }
+
+    /// Returns the values of a column of integers; `None` is a missing value.
+    ///
+    /// # Errors
+    /// Fails like [`texts`](Self::texts).
+    pub fn integers(&self, name: &str) -> Result<impl Iterator<Item = Option<i64>> + use<'a>, StepError> {
+        match self.find(name)? {
+            (_, ColumnData::Integer(values)) => Ok(while_running(&values[self.rows.clone()]).copied()),
+            (column, _) => Err(unsuitable(column, "integers")),
+        }
+    }
+
+    /// Returns the values of a column of integers or floats; `None` is a missing value.
+    ///
+    /// # Errors
+    /// Fails like [`texts`](Self::texts).
+    pub fn numbers(&self, name: &str) -> Result<impl Iterator<Item = Option<f64>> + use<'a>, StepError> {
+        let (column, data) = self.find(name)?;
+        if !matches!(data, ColumnData::Integer(_) | ColumnData::Float(_)) {
+            return Err(unsuitable(column, "numbers"));
+        }
+        Ok(while_running(self.rows.clone()).map(move |row| match data {
+            ColumnData::Integer(values) => values[row].map(|value| value as f64),
+            ColumnData::Float(values) => values[row],
+            _ => None,
+        }))
+    }
+
+    /// Returns the values of a column of any type, as JSON; `null` is a missing value.
+    ///
+    /// # Errors
+    /// Fails if the step does not declare the column, or if the input has no such column.
+    pub fn values(&self, name: &str) -> Result<impl Iterator<Item = Value> + use<'a>, StepError> {
+        let (_, data) = self.find(name)?;
+        Ok(while_running(self.rows.clone()).map(|row| data.json(row)))
+    }
+
+    /// Returns the whole input and the range of the batch in it, for an expression, which names the columns that it reads.
+    pub(in crate::step) fn within(&self) -> (&'a Table, Range<usize>) {
+        (self.table, self.rows.clone())
+    }
+
+    fn find(&self, name: &str) -> Result<(&'a Column, &'a ColumnData), StepError> {
+        let found = self.table.column(name);
+        let found = found.ok_or_else(|| StepError::new(format!("there is no column `{name}`")))?;
+        if !self.reads.contains(name) {
+            return Err(StepError::new(format!(
+                "the step reads the column `{name}`, which it does not declare; write `rows = [\"{name}\"]` in `#[step(…)]`"
+            )));
+        }
+        Ok(found)
+    }
+}
+
+fn unsuitable(column: &Column, expected: &str) -> StepError {
+    StepError::new(format!("the column `{}` is {:?}; expected {expected}", column.name, column.ty))
+}

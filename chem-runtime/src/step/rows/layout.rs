@@ -1,0 +1,101 @@
+//! The columns of a row step's output: where each comes from.
+
+use std::sync::Arc;
+
+use crate::artifact::{Column, ColumnData, Table, TableError};
+
+/// The columns of the output, in order.
+pub(super) struct Layout {
+    columns: Vec<(Column, Source)>,
+    /// The number of computed columns.
+    computed: usize,
+    /// Whether the output has exactly the columns of the input.
+    is_input: bool,
+}
+
+/// Where the values of a column come from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// The column of the input at this index.
+    Input(usize),
+    /// The computed column at this index.
+    Computed(usize),
+}
+
+/// What happens if a computed column has the name of another column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clash {
+    /// The computed column replaces the other.
+    Replaces,
+    /// It replaces another computed column, and must not replace original data.
+    ReplacesComputed,
+    /// There must be no other.
+    Refused,
+}
+
+impl Layout {
+    pub(super) fn of(input: &Table) -> Self {
+        let columns = input.columns().iter().enumerate();
+        let columns = columns.map(|(index, column)| (column.clone(), Source::Input(index))).collect();
+        Self { columns, computed: 0, is_input: true }
+    }
+
+    /// Keeps these columns of the input, each by its index and under a name and properties of its own.
+    pub(super) fn carry(&mut self, columns: impl IntoIterator<Item = (usize, Column)>) {
+        self.columns = columns.into_iter().map(|(index, column)| (column, Source::Input(index))).collect();
+        self.is_input = false;
+    }
+
+    /// Adds a computed column.
+    pub(super) fn compute(&mut self, column: Column, clash: Clash) -> Result<(), TableError> {
+        let source = Source::Computed(self.computed);
+        match self.columns.iter_mut().find(|(there, _)| there.name == column.name) {
+            None => self.columns.push((column, source)),
+            Some(_) if clash == Clash::Refused => return Err(TableError::DuplicateColumn(column.name.to_string())),
+            Some((there, _)) if clash == Clash::ReplacesComputed && there.provider.is_none() => {
+                return Err(TableError::Taken(column.name.to_string()));
+            }
+            Some(there) => *there = (column, source),
+        }
+        self.computed += 1;
+        self.is_input = false;
+        Ok(())
+    }
+
+    /// Returns the number of computed columns.
+    pub(super) fn computed(&self) -> usize {
+        self.computed
+    }
+
+    /// Builds the output from the rows `from` of the input, or from all of them, and the computed columns.
+    pub(super) fn table(
+        &self,
+        input: &Arc<Table>,
+        from: Option<&[usize]>,
+        computed: Vec<ColumnData>,
+    ) -> Result<Arc<Table>, TableError> {
+        if self.is_input && from.is_none() {
+            return Ok(input.clone());
+        }
+        let indices = self.columns.iter().filter_map(|(_, source)| match source {
+            Source::Input(index) => Some(*index),
+            Source::Computed(_) => None,
+        });
+        let carried = input.select(&indices.collect::<Vec<_>>());
+        let carried = from.map_or(carried.clone(), |rows| carried.gather(rows));
+        let computed: Vec<Arc<ColumnData>> = computed.into_iter().map(ColumnData::into_shared).collect();
+        let mut next = 0;
+        let columns = self.columns.iter().filter_map(|(column, source)| {
+            let data = match source {
+                Source::Input(_) => {
+                    next += 1;
+                    carried.shared(next - 1)?.clone()
+                }
+                Source::Computed(index) => computed.get(*index)?.clone(),
+            };
+            Some((column.clone(), data))
+        });
+        let rows = from.map_or(input.rows(), <[usize]>::len);
+        Ok(Arc::new(Table::of_shared(columns, rows)?))
+    }
+}

@@ -1,0 +1,111 @@
+//! Steps that work row by row.
+//!
+//! A row step promises that what comes out for a row depends on the row's values in the columns that the step declares, and
+//! on the step's parameters, and on nothing else: not on other rows, the row's number, their order, or how they are cut into
+//! batches. One row may come out for each, none, or several. The step prepares its work from its parameters and the columns
+//! of its input, and the runtime drives it: no step has a loop over the cores of its own.
+
+mod batch;
+mod drive;
+mod layout;
+mod method;
+mod output;
+mod work;
+
+use std::sync::Arc;
+
+pub use batch::Batch;
+pub use drive::{Driven, reads};
+pub use method::{RowMethod, RunRows, row_ports};
+pub use output::{BatchOutput, Tally, Totals};
+pub use work::{RowKind, RowReturn, RowWork};
+
+use super::context::ExecutionContext;
+use super::error::StepError;
+use super::port::PortSpec;
+use super::run_step::StepInputs;
+use super::signature::StepInput;
+use crate::artifact::{Column, Table};
+
+/// The input of a row step: its columns. The rows come in batches, to the function that [`each`](Self::each) takes.
+///
+/// ```
+/// use chem_runtime::prelude::*;
+///
+/// /// Adds the ratio of two columns; it is missing if a value is, or if the divisor is zero.
+/// #[step("table.ratio", version = 1, rows)]
+/// fn ratio(
+///     table: Rows<Table>,
+///     /// The dividend.
+///     of: ColumnName,
+///     /// The divisor.
+///     to: ColumnName,
+/// ) -> Result<RowWork<Table>, StepError> {
+///     let work = table.each(move |batch, tally| {
+///         let pairs = batch.numbers(of.as_str())?.zip(batch.numbers(to.as_str())?);
+///         let ratios: Vec<Option<f64>> =
+///             pairs.map(|(of, to)| Some(of? / to?).filter(|ratio| ratio.is_finite())).collect();
+///         tally.add("missing", ratios.iter().filter(|ratio| ratio.is_none()).count());
+///         Ok(BatchOutput::all().with(ColumnData::Float(ratios)))
+///     });
+///     let work = work.with_columns([Column::new("ratio", ColumnType::Float)])?;
+///     Ok(work.signal("divided", |tally, _| tally.count("missing").into()))
+/// }
+/// # fn main() {
+/// let reads = Ratio::new("mass", "length").row_columns().unwrap();
+/// assert!(reads.contains("mass") && !reads.contains("name"));
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Rows<K> {
+    kind: Arc<str>,
+    table: Arc<Table>,
+    of: std::marker::PhantomData<fn() -> K>,
+}
+
+impl<K> Rows<K> {
+    /// Returns the columns of the input.
+    pub fn columns(&self) -> &[Column] {
+        self.table.columns()
+    }
+
+    /// Returns a table with the columns of the input and no rows.
+    pub fn head(&self) -> Table {
+        self.table.gather(&[])
+    }
+
+    /// Returns the work that `work` does on each batch. It counts in the tally what the step's signal reports.
+    ///
+    /// Files and everything else that `work` needs are read before, once.
+    pub fn each<R>(
+        self,
+        work: impl Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync + 'static,
+    ) -> RowWork<R> {
+        RowWork::new((self.kind, self.table), work)
+    }
+}
+
+impl<K: RowKind> From<Arc<K>> for Rows<K> {
+    fn from(value: Arc<K>) -> Self {
+        let (kind, table) = value.into_rows();
+        Self { kind, table, of: std::marker::PhantomData }
+    }
+}
+
+impl<K: RowKind> StepInput for Rows<K> {
+    const KIND: &'static str = K::KIND;
+    const OPTIONAL: bool = false;
+    const ROWS: bool = true;
+
+    fn take(context: &ExecutionContext<'_>, port: &str) -> Result<Self, StepError> {
+        Ok(context.input::<K>(port)?.into_arc().into())
+    }
+}
+
+impl<K: RowKind> StepInputs for Rows<K> {
+    const PORTS: &'static [PortSpec] = &[PortSpec::of::<Self>(PortSpec::ANY.name)];
+
+    fn take(context: &ExecutionContext<'_>) -> Result<Self, StepError> {
+        StepInput::take(context, PortSpec::ANY.name)
+    }
+}
