@@ -1,12 +1,13 @@
 //! `molecules.alerts`: structural alerts.
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::library::{PROVIDER, Pattern, Structure};
 use super::molecules::Molecules;
 use super::substructure::found_in;
+use crate::cancel;
 use crate::prelude::*;
-use crate::records::{first_lines, lines, on_workers, shortened, text_of, try_map_records};
+use crate::records::{first_lines, lines, on_workers, shortened, text_of};
 use crate::step::{ColumnContext, Columns};
 
 /// Marks molecules that contain structural alerts.
@@ -45,9 +46,9 @@ use crate::step::{ColumnContext, Columns};
 /// - The name on a line is missing, contains `; `, or is a duplicate. Or the pattern is not a valid SMARTS, or requires a
 ///   hydrogen atom and `merge_hydrogens` is not set. The message names the line.
 /// - The search for a pattern takes more than 2,000,000 steps in one molecule; the message names both.
-#[step("molecules.alerts", version = 3, columns = with_alerts, check = can_read)]
+#[step("molecules.alerts", version = 3, rows = ["smiles"], columns = with_alerts, check = can_read)]
 pub fn mark_alerts(
-    molecules: Input<Molecules>,
+    molecules: Rows<Molecules>,
     /// The file with the alerts, plain or compressed with gzip.
     #[param(example = "data/alerts.smarts")]
     path: InputFile,
@@ -55,38 +56,39 @@ pub fn mark_alerts(
     /// `[C;!H0]`, like RDKit's `MergeQueryHs`; `false` matches only explicit hydrogens such as deuterium.
     merge_hydrogens: Option<bool>,
     context: &ExecutionContext<'_>,
-) -> Result<Molecules, StepError> {
+) -> Result<RowWork<Molecules>, StepError> {
     let file = path.as_str();
     let text = text_of(file, path.read(context.files())?)?;
     let alerts = on_workers(|| read(file, &text, merge_hydrogens))??;
-    let found = try_map_records(context, molecules.smiles(), |smiles| match smiles.as_deref() {
-        Some(smiles) => occurring(context, smiles, &alerts),
-        None => Ok(None),
-    })?;
-
-    let mut by_alert = Map::new();
-    for (index, alert) in alerts.iter().enumerate() {
-        let times = found.iter().flatten().filter(|found| found.contains(&index)).count();
-        if times > 0 {
-            by_alert.insert(alert.name.clone(), times.into());
+    let work = molecules.each(move |batch, tally| {
+        let (mut counts, mut names) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        for smiles in batch.texts("smiles")? {
+            let found = smiles.map_or(Ok(None), |smiles| occurring(smiles, &alerts))?;
+            match found.as_deref() {
+                None => tally.add("undecided", 1),
+                Some([]) => {}
+                Some(found) => {
+                    tally.add("marked", 1);
+                    found.iter().for_each(|index| tally.add_under("by_alert", &alerts[*index].name, 1));
+                }
+            }
+            counts.push(found.as_ref().map(|found| found.len() as i64));
+            let named = found.unwrap_or_default().into_iter().map(|index| alerts[index].name.as_str());
+            let named: Vec<&str> = named.collect();
+            names.push((!named.is_empty()).then(|| named.join(BETWEEN).into()));
         }
-    }
-    let marked = found.iter().flatten().filter(|found| !found.is_empty()).count();
-    let undecided = found.iter().filter(|found| found.is_none()).count();
-    let counts = found.iter().map(|found| found.as_ref().map(|found| found.len() as i64)).collect();
-    let names = found.iter().map(|found| {
-        let names: Vec<&str> = found.as_ref()?.iter().map(|index| alerts[*index].name.as_str()).collect();
-        if names.is_empty() { None } else { Some(names.join(BETWEEN).into()) }
+        Ok(BatchOutput::all().with(ColumnData::Integer(counts)).with(ColumnData::Text(names)))
     });
-    let table = molecules.table();
     let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
-    let table = table
-        .with_result(column("alert_count", ColumnType::Integer), ColumnData::Integer(counts))?
-        .with_result(column("alerts", ColumnType::Text), ColumnData::Text(names.collect()))?;
-    let counts =
-        json!({ "molecules": molecules.len(), "marked": marked, "undecided": undecided, "by_alert": by_alert });
-    context.signal("alerted", &counts)?;
-    Ok(Molecules::new(table)?)
+    let columns = [column("alert_count", ColumnType::Integer), column("alerts", ColumnType::Text)];
+    Ok(work.with_results(columns)?.signal("alerted", |tally, rows| {
+        json!({
+            "molecules": rows.input,
+            "marked": tally.count("marked"),
+            "undecided": tally.count("undecided"),
+            "by_alert": tally.counts("by_alert"),
+        })
+    }))
 }
 
 /// Checks the first lines of a file that already exists. A run checks all of them.
@@ -155,11 +157,11 @@ fn alerts_in(file: &str, text: &[u8], merge_hydrogens: Option<bool>) -> Result<V
 }
 
 /// Returns the indices of the alerts that occur; `None` if an alert cannot be searched for.
-fn occurring(context: &ExecutionContext<'_>, smiles: &str, alerts: &[Alert]) -> Result<Option<Vec<usize>>, StepError> {
+fn occurring(smiles: &str, alerts: &[Alert]) -> Result<Option<Vec<usize>>, StepError> {
     let Ok(structure) = Structure::from_canonical(smiles) else { return Ok(None) };
     let mut found = Vec::new();
     for (index, alert) in alerts.iter().enumerate() {
-        context.check_cancelled()?;
+        cancel::check()?;
         match found_in(&structure, smiles, &alert.pattern, &alert.name)? {
             Some(true) => found.push(index),
             Some(false) => {}

@@ -1,12 +1,11 @@
 //! `molecules.describe`: computes properties.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::library::Structure;
 use super::molecules::Molecules;
 use super::property::Property;
 use crate::prelude::*;
-use crate::records::map_records;
 
 /// Computes properties of molecules, each in a column of its name, and replaces an existing column of that name.
 ///
@@ -33,9 +32,9 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - No errors specific to this step: a property that cannot be computed for a molecule is missing.
-#[step("molecules.describe", version = 2, columns = with_properties, check = has_properties)]
+#[step("molecules.describe", version = 2, rows = ["smiles"], columns = with_properties, check = has_properties)]
 pub fn describe_molecules(
-    molecules: Input<Molecules>,
+    molecules: Rows<Molecules>,
     /// The properties to compute.
     #[param(
         default = ["molecular_weight", "logp", "tpsa", "hbd", "hba", "rotatable_bonds"],
@@ -45,25 +44,33 @@ pub fn describe_molecules(
         ],
     )]
     properties: Vec<String>,
-    context: &ExecutionContext<'_>,
-) -> Result<Molecules, StepError> {
-    let known = |name: &String| {
-        Property::named(name).ok_or_else(|| StepError::new(format!("there is no property `{name}` of molecules")))
-    };
-    let properties: Vec<&Property> = properties.iter().map(known).collect::<Result<_, _>>()?;
-    let rows = map_records(context, molecules.smiles(), |smiles| describe(smiles.as_deref(), &properties))?;
-    let mut table = molecules.table().as_ref().clone();
-    let mut missing = Map::new();
-    for (index, property) in properties.iter().enumerate() {
-        let values = rows.iter().map(|row| &row[index]);
-        let lacking = values.clone().filter(|value| value.is_null()).count();
-        if lacking > 0 {
-            missing.insert(property.name.to_owned(), lacking.into());
+) -> Result<RowWork<Molecules>, StepError> {
+    let mut chosen: Vec<&'static Property> = Vec::new();
+    for name in &properties {
+        let known = Property::named(name);
+        let property = known.ok_or_else(|| StepError::new(format!("there is no property `{name}` of molecules")))?;
+        // A property that is named twice is computed once.
+        if chosen.iter().all(|other| other.name != property.name) {
+            chosen.push(property);
         }
-        table = table.with_column(property.column(), column_data(property.ty, values))?;
     }
-    context.signal("described", &json!({ "molecules": molecules.len(), "missing": missing }))?;
-    Ok(Molecules::new(table)?)
+    let columns: Vec<Column> = chosen.iter().map(|property| property.column()).collect();
+    let work = molecules.each(move |batch, tally| {
+        let described: Vec<Vec<Value>> = batch.texts("smiles")?.map(|smiles| describe(smiles, &chosen)).collect();
+        let mut answer = BatchOutput::all();
+        for (index, property) in chosen.iter().enumerate() {
+            let values = described.iter().map(|row| &row[index]);
+            match values.clone().filter(|value| value.is_null()).count() {
+                0 => {}
+                lacking => tally.add_under("missing", property.name, lacking),
+            }
+            answer = answer.with(column_data(property.ty, values));
+        }
+        Ok(answer)
+    });
+    Ok(work
+        .replacing(columns)?
+        .signal("described", |tally, rows| json!({ "molecules": rows.input, "missing": tally.counts("missing") })))
 }
 
 fn has_properties(step: &DescribeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {

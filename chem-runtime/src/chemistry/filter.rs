@@ -4,8 +4,7 @@ use serde_json::json;
 
 use super::molecules::Molecules;
 use crate::prelude::*;
-use crate::records::choose_rows;
-use crate::step::same_columns;
+use crate::step::{ExpressionError, Verdict, same_columns};
 
 /// Keeps the molecules for which a condition holds.
 ///
@@ -43,19 +42,38 @@ use crate::step::same_columns;
 ///   numbers.
 /// - The condition cannot be evaluated for a molecule: it divides by zero, its result is too large, or it is neither true
 ///   nor false; the message names the row. `atoms != 0 && x / atoms > 1` guards a division.
-#[step("molecules.filter", version = 2, columns = same_columns)]
+#[step("molecules.filter", version = 2, rows, columns = same_columns)]
 pub fn filter_molecules(
-    molecules: Input<Molecules>,
+    molecules: Rows<Molecules>,
     /// The condition to keep a molecule.
     #[param(example = "molecular_weight <= 500 && logp <= 5")]
     r#where: Expression,
-    context: &ExecutionContext<'_>,
-) -> Result<Molecules, StepError> {
-    let chosen = choose_rows(context, molecules.table(), &r#where)?;
-    let (kept, all) = (chosen.rows.len(), molecules.len());
-    context.signal("filtered", &json!({ "kept": kept, "dropped": all - kept, "missing": chosen.missing }))?;
-    if kept == all {
-        return Ok(Molecules::clone(&molecules));
+) -> Result<RowWork<Molecules>, StepError> {
+    let condition = r#where.clone();
+    let work = molecules.each(move |batch, tally| {
+        let bound = r#where.over_batch(batch).map_err(unsuitable)?;
+        let mut kept = Vec::new();
+        for row in batch.rows() {
+            match bound.test(row) {
+                Verdict::True => kept.push(row),
+                Verdict::False => {}
+                Verdict::Missing(column) => tally.add_under("missing", column, 1),
+                Verdict::Error(reason) => {
+                    let (condition, number) = (r#where.as_str(), batch.number_of(row));
+                    return Err(StepError::new(format!("cannot evaluate `{condition}` for row {number}: {reason}")));
+                }
+            }
+        }
+        Ok(BatchOutput::of(kept))
+    });
+    Ok(work.refusing(move |all| condition.check_columns(all).map_err(unsuitable)).signal("filtered", |tally, rows| {
+        json!({ "kept": rows.output, "dropped": rows.input - rows.output, "missing": tally.counts("missing") })
+    }))
+}
+
+fn unsuitable(error: ExpressionError) -> StepError {
+    match &error.help {
+        Some(help) => StepError::new(format!("{error}; {help}")),
+        None => StepError::new(error.message),
     }
-    Ok(Molecules::new(molecules.table().gather(&chosen.rows))?)
 }

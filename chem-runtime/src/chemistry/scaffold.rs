@@ -1,13 +1,10 @@
 //! `molecules.scaffold`: Murcko scaffolds.
 
-use std::collections::HashSet;
-
 use serde_json::json;
 
 use super::library::{PROVIDER, Structure};
 use super::molecules::Molecules;
 use crate::prelude::*;
-use crate::records::map_records;
 use crate::step::{ColumnContext, Columns};
 
 /// Adds the Murcko scaffold of each molecule as a column `scaffold`.
@@ -36,21 +33,30 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - No errors specific to this step.
-#[step("molecules.scaffold", version = 3, columns = with_scaffold)]
-pub fn find_scaffolds(molecules: Input<Molecules>, context: &ExecutionContext<'_>) -> Result<Molecules, StepError> {
-    let found = map_records(context, molecules.smiles(), |smiles| {
-        Structure::from_canonical(smiles.as_deref()?).ok()?.scaffold()
-    })?;
-    let undecided = found.iter().filter(|found| found.is_none()).count();
-    let without = found.iter().filter(|found| **found == Some(None)).count();
-    let scaffolds: Vec<Option<Box<str>>> = found.into_iter().map(|found| found.flatten().map(Into::into)).collect();
-    let different = scaffolds.iter().flatten().collect::<HashSet<_>>().len();
-    let counts = json!({
-        "molecules": molecules.len(), "scaffolds": different, "without": without, "undecided": undecided,
+#[step("molecules.scaffold", version = 3, rows = ["smiles"], columns = with_scaffold)]
+pub fn find_scaffolds(molecules: Rows<Molecules>) -> Result<RowWork<Molecules>, StepError> {
+    let work = molecules.each(|batch, tally| {
+        let mut scaffolds: Vec<Option<Box<str>>> = Vec::with_capacity(batch.len());
+        for smiles in batch.texts("smiles")? {
+            let found = smiles.and_then(|smiles| Structure::from_canonical(smiles).ok()?.scaffold());
+            match &found {
+                None => tally.add("undecided", 1),
+                Some(None) => tally.add("without", 1),
+                Some(Some(scaffold)) => tally.see("scaffolds", scaffold),
+            }
+            scaffolds.push(found.flatten().map(Into::into));
+        }
+        Ok(BatchOutput::all().with(ColumnData::Text(scaffolds)))
     });
-    context.signal("scaffolds", &counts)?;
-    let column = Column::new("scaffold", ColumnType::Text).with_provider(PROVIDER);
-    Ok(Molecules::new(molecules.table().with_result(column, ColumnData::Text(scaffolds))?)?)
+    let work = work.with_results([Column::new("scaffold", ColumnType::Text).with_provider(PROVIDER)])?;
+    Ok(work.signal("scaffolds", |tally, rows| {
+        json!({
+            "molecules": rows.input,
+            "scaffolds": tally.distinct("scaffolds"),
+            "without": tally.count("without"),
+            "undecided": tally.count("undecided"),
+        })
+    }))
 }
 
 fn with_scaffold(_: &FindScaffolds, context: &ColumnContext<'_>) -> Columns {

@@ -6,7 +6,7 @@ use super::library::{NotAPattern, Pattern, Structure, Unmatched};
 use super::molecules::Molecules;
 use super::params::Smarts;
 use crate::prelude::*;
-use crate::records::{on_workers, shortened, try_map_records};
+use crate::records::{on_workers, shortened};
 use crate::step::{ColumnContext, same_columns};
 
 /// Keeps the molecules in which a substructure occurs, or drops them.
@@ -40,9 +40,9 @@ use crate::step::{ColumnContext, same_columns};
 /// # Errors
 /// - The pattern requires a hydrogen atom, and `merge_hydrogens` is not set.
 /// - The search takes more than 2,000,000 steps in one molecule, which the message names.
-#[step("molecules.substructure", version = 2, columns = same_columns, check = can_match)]
+#[step("molecules.substructure", version = 2, rows = ["smiles"], columns = same_columns, check = can_match)]
 pub fn select_by_substructure(
-    molecules: Input<Molecules>,
+    molecules: Rows<Molecules>,
     /// The pattern.
     #[param(example = "C(=O)[OX2H]")]
     smarts: Smarts,
@@ -52,22 +52,30 @@ pub fn select_by_substructure(
     /// Whether to keep (`keep`) or drop (`drop`) the molecules that match.
     #[param(default = "keep", one_of = ["keep", "drop"])]
     action: String,
-    context: &ExecutionContext<'_>,
-) -> Result<Molecules, StepError> {
+) -> Result<RowWork<Molecules>, StepError> {
     let wanted = action == "keep";
     let pattern = on_workers(|| Pattern::for_molecules(smarts.as_str(), merge_hydrogens))?
         .map_err(|error| StepError::new(format!("`{}`: {error}", smarts.as_str())))?;
-    let found = try_map_records(context, molecules.smiles(), |smiles| {
-        let Some(smiles) = smiles.as_deref() else { return Ok(None) };
-        let Ok(structure) = Structure::from_canonical(smiles) else { return Ok(None) };
-        found_in(&structure, smiles, &pattern, smarts.as_str())
-    })?;
-    let kept: Vec<usize> =
-        found.iter().enumerate().filter(|(_, found)| **found == Some(wanted)).map(|(row, _)| row).collect();
-    let undecided = found.iter().filter(|found| found.is_none()).count();
-    let dropped = molecules.len() - kept.len();
-    context.signal("matched", &json!({ "kept": kept.len(), "dropped": dropped, "undecided": undecided }))?;
-    Ok(Molecules::new(molecules.table().gather(&kept))?)
+    let work = molecules.each(move |batch, tally| {
+        let mut kept = Vec::new();
+        for (row, smiles) in batch.texts("smiles")?.enumerate() {
+            let structure = smiles.map(|smiles| (smiles, Structure::from_canonical(smiles)));
+            let found = match structure {
+                Some((smiles, Ok(structure))) => found_in(&structure, smiles, &pattern, smarts.as_str())?,
+                _ => None,
+            };
+            match found {
+                Some(found) if found == wanted => kept.push(row),
+                Some(_) => {}
+                None => tally.add("undecided", 1),
+            }
+        }
+        Ok(BatchOutput::of(kept))
+    });
+    Ok(work.signal("matched", |tally, rows| {
+        let (kept, dropped) = (rows.output, rows.input - rows.output);
+        json!({ "kept": kept, "dropped": dropped, "undecided": tally.count("undecided") })
+    }))
 }
 
 /// Returns whether `structure`, with the SMILES `smiles`, has the pattern called `name`; `None` if the library fails.

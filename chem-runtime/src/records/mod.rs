@@ -1,4 +1,4 @@
-//! Reading, writing, filtering and sorting many records, and spreading work over the cores.
+//! Reading, writing and sorting many records, and spreading work over the cores.
 //!
 //! This module knows nothing about the meaning of records. The steps that read and write files build on it.
 
@@ -10,7 +10,6 @@ mod decode;
 mod delimited_reader;
 mod delimited_records;
 mod delimited_writer;
-mod filter;
 mod json_lines_reader;
 mod json_lines_writer;
 mod keys;
@@ -29,7 +28,6 @@ pub(crate) use columns::{column_index, column_indices};
 pub(crate) use decode::{extension, first_lines, is_gzip_name, not_utf8, text_of};
 pub(crate) use delimited_reader::{Delimited, Row, header_of, other_separator};
 pub(crate) use delimited_writer::{cell_text, write_delimited, write_without_formulas};
-pub use filter::{Chosen, choose_rows};
 pub(crate) use json_lines_writer::write_json_lines;
 pub(crate) use keys::{Key, is_missing, key_of, order_of, two_spellings};
 pub(crate) use lines::{Line, lines};

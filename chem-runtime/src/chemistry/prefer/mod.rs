@@ -5,7 +5,7 @@ mod policy;
 use serde_json::json;
 
 use self::policy::{Choice, Policy};
-use super::molecules::{MolecularProperty, Molecule, Molecules};
+use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::{column_indices, type_name};
 
@@ -46,10 +46,10 @@ use crate::records::{column_indices, type_name};
 /// - A column of `from` does not contain numbers.
 /// - Two columns of `from` have different units, unless `units` is `ignore`.
 /// - A column with the name `property`, or that name with `_from`, already exists. Or `property` is empty.
-#[step("properties.prefer", version = 2, columns = columns_after, check = can_prefer)]
+#[step("properties.prefer", version = 2, rows, columns = columns_after, check = can_prefer)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn prefer_properties(
-    molecules: Input<Molecules>,
+    molecules: Rows<Molecules>,
     /// The name of the new property.
     #[param(example = "best_logp")]
     property: String,
@@ -65,53 +65,74 @@ pub fn prefer_properties(
     /// Whether columns of different units are an error (`same`) or not (`ignore`).
     #[param(default = "same", one_of = ["same", "ignore"])]
     units: String,
-    context: &ExecutionContext<'_>,
-) -> Result<Molecules, StepError> {
+) -> Result<RowWork<Molecules>, StepError> {
     called(&property)?;
-    let table = molecules.table();
-    let indices = column_indices(table, &from, "from")?;
-    let columns: Vec<&Column> = indices.iter().filter_map(|index| table.columns().get(*index)).collect();
-    let unit = common_unit(&columns, units == "same")?;
+    let table = molecules.head();
+    let indices = column_indices(&table, &from, "from")?;
+    let columns: Vec<Column> = indices.iter().filter_map(|index| table.columns().get(*index)).cloned().collect();
+    let unit = common_unit(&columns.iter().collect::<Vec<_>>(), units == "same")?;
     let how = match policy.as_str() {
         "mean" => Policy::Mean,
         "median" => Policy::Median,
         "agree" => Policy::Agree { tolerance },
         _ => Policy::First,
     };
-    let choices: Vec<Choice> = molecules.iter().map(|molecule| how.decide(&candidates(molecule, &from))).collect();
-
-    let provider = |column: &Column| column.provider.clone().unwrap_or_else(|| column.name.to_string());
-    let value_and_source = |choice: &Choice| match choice {
-        Choice::One(index, value) => (Some(*value), Some(provider(columns[*index]).into())),
-        Choice::Made(value) => (Some(*value), Some(policy.as_str().into())),
-        Choice::Missing | Choice::Disagreement => (None, None),
-    };
-    let (values, sources): (Vec<Option<f64>>, Vec<Option<Box<str>>>) = choices.iter().map(value_and_source).unzip();
-    let reasons: Vec<_> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let taken = choices.iter().filter(|choice| matches!(choice, Choice::One(of, _) if *of == index)).count();
-            let there = molecules.iter().filter_map(|molecule| molecule.property(&column.name)?.value()).count();
+    let column = Column::new(&property, ColumnType::Float).with_provider("properties.prefer@2");
+    let source = Column::new(&format!("{property}_from"), ColumnType::Text);
+    let (candidates, chosen_by) = (columns.clone(), policy.clone());
+    let work = molecules.each(move |batch, tally| prefer(batch, tally, how, &candidates, &chosen_by));
+    Ok(work.with_columns([Column { unit, ..column }, source])?.signal("preferred", move |tally, _| {
+        let candidate = |column: &Column| {
+            let [there, taken] = ["there", "taken"].map(|what| tally.count_under(what, &column.name));
             json!({ "column": column.name, "provider": column.provider, "there": there, "taken": taken })
-        })
-        .collect();
-    let count = |wanted: Choice| choices.iter().filter(|choice| **choice == wanted).count();
-    context.signal(
-        "preferred",
-        &json!({
+        };
+        json!({
             "property": property,
             "policy": policy,
             "tolerance": matches!(how, Policy::Agree { .. }).then_some(tolerance),
-            "candidates": reasons,
-            "missing": count(Choice::Missing),
-            "disagreement": count(Choice::Disagreement),
-        }),
-    )?;
-    let column = Column::new(&property, ColumnType::Float).with_provider("properties.prefer@2");
-    let source = Column::new(&format!("{property}_from"), ColumnType::Text);
-    let more = [(Column { unit, ..column }, ColumnData::Float(values)), (source, ColumnData::Text(sources))];
-    Ok(molecules.with_columns(more)?)
+            "candidates": columns.iter().map(candidate).collect::<Vec<_>>(),
+            "missing": tally.count("missing"),
+            "disagreement": tally.count("disagreement"),
+        })
+    }))
+}
+
+/// Chooses a value and its source for each row of a batch.
+fn prefer(
+    batch: &Batch<'_>,
+    tally: &mut Tally,
+    how: Policy,
+    columns: &[Column],
+    policy: &str,
+) -> Result<BatchOutput, StepError> {
+    let of = |column: &Column| Ok(batch.numbers(&column.name)?.collect::<Vec<_>>());
+    let numbers: Vec<Vec<Option<f64>>> = columns.iter().map(of).collect::<Result<_, StepError>>()?;
+    for (column, numbers) in columns.iter().zip(&numbers) {
+        tally.add_under("there", &column.name, numbers.iter().flatten().count());
+    }
+    let (mut values, mut sources) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    for row in batch.rows() {
+        let candidates: Vec<Option<f64>> = numbers.iter().map(|of| of.get(row).copied().flatten()).collect();
+        let (value, source): (Option<f64>, Option<&str>) = match how.decide(&candidates) {
+            Choice::One(index, value) => {
+                let column = &columns[index];
+                tally.add_under("taken", &column.name, 1);
+                (Some(value), Some(column.provider.as_deref().unwrap_or(&column.name)))
+            }
+            Choice::Made(value) => (Some(value), Some(policy)),
+            Choice::Missing => {
+                tally.add("missing", 1);
+                (None, None)
+            }
+            Choice::Disagreement => {
+                tally.add("disagreement", 1);
+                (None, None)
+            }
+        };
+        values.push(value);
+        sources.push(source.map(Into::into));
+    }
+    Ok(BatchOutput::all().with(ColumnData::Float(values)).with(ColumnData::Text(sources)))
 }
 
 fn no_column() -> Misfit {
@@ -146,11 +167,6 @@ fn columns_after(step: &PreferProperties, context: &ColumnContext<'_>) -> Column
     context.first_input().with([step.property.clone(), format!("{}_from", step.property)])
 }
 
-/// Returns the values of the columns `from` for a molecule.
-fn candidates<'a>(molecule: Molecule<'a>, from: &[ColumnName]) -> Vec<MolecularProperty<'a>> {
-    from.iter().filter_map(|name| molecule.property(name.as_str())).collect()
-}
-
 /// Returns the unit that the columns share, or `None` if they have different units and `same` is false.
 ///
 /// # Errors
@@ -183,6 +199,7 @@ fn common_unit(columns: &[&Column], same: bool) -> Result<Option<String>, StepEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chemistry::molecules::Molecule;
 
     fn molecules() -> Molecules {
         let texts = |text: &str| ColumnData::Text(vec![Some(text.into()); 5]);
@@ -200,8 +217,11 @@ mod tests {
 
     fn decided(policy: Policy) -> Vec<Choice> {
         let molecules = molecules();
-        let from = ["measured", "a", "b"].map(ColumnName::from);
-        molecules.iter().map(|molecule| policy.decide(&candidates(molecule, &from))).collect()
+        let number = |molecule: Molecule<'_>, name| molecule.property(name)?.value()?.as_number();
+        molecules
+            .iter()
+            .map(|molecule| policy.decide(&["measured", "a", "b"].map(|name| number(molecule, name))))
+            .collect()
     }
 
     #[test]

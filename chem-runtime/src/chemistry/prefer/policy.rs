@@ -1,6 +1,5 @@
 //! Policies for combining several values of one property.
 
-use crate::chemistry::molecules::MolecularProperty;
 use crate::chemistry::property::significant;
 
 /// The relative difference that is attributed to rounding.
@@ -34,12 +33,9 @@ pub(super) enum Choice {
 
 impl Policy {
     /// Decides among candidates in the order of preference.
-    pub(super) fn decide(self, candidates: &[MolecularProperty<'_>]) -> Choice {
-        let present: Vec<(usize, f64)> = candidates
-            .iter()
-            .enumerate()
-            .filter_map(|(index, candidate)| Some((index, candidate.value()?.as_number()?)))
-            .collect();
+    pub(super) fn decide(self, candidates: &[Option<f64>]) -> Choice {
+        let present: Vec<(usize, f64)> =
+            candidates.iter().enumerate().filter_map(|(index, candidate)| Some((index, (*candidate)?))).collect();
         let Some(&(index, first)) = present.first() else {
             return Choice::Missing;
         };
@@ -70,8 +66,6 @@ fn agree(one: f64, other: f64, tolerance: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Column, ColumnData, ColumnType, Table};
-    use crate::chemistry::molecules::Molecules;
 
     #[test]
     fn small_values_differ_and_last_bits_do_not() {
@@ -83,23 +77,12 @@ mod tests {
 
     #[test]
     fn a_single_value_is_attributed_to_its_column() {
-        let text = |name: &str| (Column::new(name, ColumnType::Text), ColumnData::Text(vec![Some("C".into())]));
-        let float = |name: &str, value| (Column::new(name, ColumnType::Float), ColumnData::Float(vec![value]));
-        let record = (Column::new("record", ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));
-        let (a, b, c) = (float("a", None), float("b", Some(2.5)), float("c", Some(3.5)));
-        let (d, e) = (float("d", Some(2.3e-9)), float("e", Some(2.35e-9)));
-        let table = Table::new([text("name"), text("smiles"), record, a, b, c, d, e]).unwrap();
-        let molecules = Molecules::new(table).unwrap();
-        let decided = |policy: Policy, from: &[&str]| {
-            let molecule = molecules.iter().next().unwrap();
-            let candidates: Vec<_> = from.iter().filter_map(|name| molecule.property(name)).collect();
-            policy.decide(&candidates)
-        };
+        let (b, c, d, e) = (Some(2.5), Some(3.5), Some(2.3e-9), Some(2.35e-9));
         for policy in [Policy::Mean, Policy::Median] {
-            assert_eq!(decided(policy, &["a", "b"]), Choice::One(1, 2.5), "{policy:?}");
-            assert_eq!(decided(policy, &["a", "b", "c"]), Choice::Made(3.0), "{policy:?}");
-            assert_eq!(decided(policy, &["a"]), Choice::Missing, "{policy:?}");
-            assert_eq!(decided(policy, &["d", "e"]), Choice::Made(2.325e-9), "{policy:?}");
+            assert_eq!(policy.decide(&[None, b]), Choice::One(1, 2.5), "{policy:?}");
+            assert_eq!(policy.decide(&[None, b, c]), Choice::Made(3.0), "{policy:?}");
+            assert_eq!(policy.decide(&[None]), Choice::Missing, "{policy:?}");
+            assert_eq!(policy.decide(&[d, e]), Choice::Made(2.325e-9), "{policy:?}");
         }
     }
 }

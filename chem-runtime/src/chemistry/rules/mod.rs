@@ -2,14 +2,13 @@
 
 mod rule;
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 pub use rule::Rule;
 
 use super::library::{PROVIDER, Structure};
 use super::molecules::Molecules;
 use crate::prelude::*;
-use crate::records::map_records;
 
 /// Evaluates rules of thumb for drug-likeness.
 ///
@@ -47,38 +46,49 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - No errors specific to this step.
-#[step("molecules.rules", version = 3, columns = columns_after, check = has_rules)]
+#[step("molecules.rules", version = 3, rows = ["smiles"], columns = columns_after, check = has_rules)]
 pub fn judge_molecules(
-    molecules: Input<Molecules>,
+    molecules: Rows<Molecules>,
     /// The rules to evaluate.
     #[param(
         default = ["lipinski", "veber", "ghose", "egan", "lead_like"],
         one_of = ["lipinski", "veber", "ghose", "egan", "lead_like"],
     )]
     rules: Vec<String>,
-    context: &ExecutionContext<'_>,
-) -> Result<Molecules, StepError> {
-    let known = |name: &String| Rule::named(name).ok_or_else(|| StepError::new(format!("there is no rule `{name}`")));
-    let rules: Vec<&Rule> = rules.iter().map(known).collect::<Result<_, _>>()?;
-    let verdicts = map_records(context, molecules.smiles(), |smiles| {
-        let structure = Structure::from_canonical(smiles.as_deref()?).ok()?;
-        Some(rules.iter().map(|rule| rule.judge(&structure)).collect::<Vec<_>>())
-    })?;
-    let mut table = molecules.table().as_ref().clone();
-    let mut counts = Map::new();
-    for (index, rule) in rules.iter().enumerate() {
-        let of_rule = || verdicts.iter().map(|verdicts| verdicts.as_ref()?.get(index));
-        let kept: Vec<Option<bool>> = of_rule().map(|verdict| verdict?.kept).collect();
-        let broken = of_rule().map(|verdict| verdict.filter(|verdict| !verdict.broken.is_empty()));
-        let broken = broken.map(|verdict| Some(verdict?.broken.join("; ").into())).collect();
-        counts.insert(rule.name.to_owned(), kept.iter().filter(|kept| **kept == Some(false)).count().into());
-        let column = |name: &str, ty| Column::new(name, ty).with_provider(PROVIDER);
-        table = table
-            .with_result(column(rule.name, ColumnType::Boolean), ColumnData::Boolean(kept))?
-            .with_result(column(&format!("{}_broken", rule.name), ColumnType::Text), ColumnData::Text(broken))?;
+) -> Result<RowWork<Molecules>, StepError> {
+    let mut chosen: Vec<&'static Rule> = Vec::new();
+    for name in &rules {
+        let rule = Rule::named(name).ok_or_else(|| StepError::new(format!("there is no rule `{name}`")))?;
+        // A rule that is named twice is evaluated once.
+        if chosen.iter().all(|other| other.name != rule.name) {
+            chosen.push(rule);
+        }
     }
-    context.signal("judged", &json!({ "molecules": molecules.len(), "broken": counts }))?;
-    Ok(Molecules::new(table)?)
+    let column = |name: &str, ty| Column::new(name, ty).with_provider(PROVIDER);
+    let of_rule = |rule: &&Rule| {
+        [column(rule.name, ColumnType::Boolean), column(&format!("{}_broken", rule.name), ColumnType::Text)]
+    };
+    let columns: Vec<Column> = chosen.iter().flat_map(of_rule).collect();
+    let work = molecules.each(move |batch, tally| {
+        let judge = |smiles: &str| {
+            let structure = Structure::from_canonical(smiles).ok()?;
+            Some(chosen.iter().map(|rule| rule.judge(&structure)).collect::<Vec<_>>())
+        };
+        let verdicts: Vec<_> = batch.texts("smiles")?.map(|smiles| judge(smiles?)).collect();
+        let mut answer = BatchOutput::all();
+        for (index, rule) in chosen.iter().enumerate() {
+            let of_rule = || verdicts.iter().map(|verdicts| verdicts.as_ref()?.get(index));
+            let kept: Vec<Option<bool>> = of_rule().map(|verdict| verdict?.kept).collect();
+            let broken = of_rule().map(|verdict| verdict.filter(|verdict| !verdict.broken.is_empty()));
+            let broken = broken.map(|verdict| Some(verdict?.broken.join("; ").into())).collect();
+            tally.add_under("broken", rule.name, kept.iter().filter(|kept| **kept == Some(false)).count());
+            answer = answer.with(ColumnData::Boolean(kept)).with(ColumnData::Text(broken));
+        }
+        Ok(answer)
+    });
+    Ok(work
+        .with_results(columns)?
+        .signal("judged", |tally, rows| json!({ "molecules": rows.input, "broken": tally.counts("broken") })))
 }
 
 fn has_rules(step: &JudgeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {

@@ -3,12 +3,12 @@
 mod charge;
 mod fragment;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::library::{PROVIDER, Structure};
 use super::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
-use crate::records::{Rejects, map_records};
+use crate::records::Rejects;
 
 /// The maximum number of heavy atoms for a canonical tautomer: the search takes time cubic in their number.
 pub const MAX_TAUTOMER_ATOMS: i64 = 150;
@@ -50,32 +50,30 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 ///
 /// # Errors
 /// - `operations` is empty.
-#[step("molecules.standardize", version = 3, check = can_standardize)]
+#[step(
+    "molecules.standardize", version = 3, rows = ["smiles", "record", "changes", "original_smiles"], check = can_standardize
+)]
 pub fn standardize_molecules(
-    molecules: Input<Molecules>,
+    molecules: Rows<Molecules>,
     /// The operations to apply.
     #[param(
         default = ["largest_fragment", "neutralize"],
         one_of = ["largest_fragment", "neutralize", "canonical_tautomer"],
     )]
     operations: Vec<String>,
-    context: &ExecutionContext<'_>,
-) -> Result<WithRejects<Molecules>, StepError> {
+) -> Result<RowWork<WithRejects<Molecules>>, StepError> {
     some_operation(&operations)?;
     let operations = Operation::named(&operations);
-    let forms = map_records(context, molecules.smiles(), |smiles| {
-        standardized(smiles.as_deref().unwrap_or_default(), &operations)
-    })?;
-    let mut changed: Map<String, Value> = operations.iter().map(|one| (one.name().to_owned(), 0.into())).collect();
-    for operation in forms.iter().flatten().flat_map(|form| &form.changes) {
-        if let Some(count) = changed.get_mut(operation.name()) {
-            *count = (count.as_u64().unwrap_or_default() + 1).into();
-        }
-    }
-    let standard = assemble(&molecules, forms)?;
-    let counts = json!({ "molecules": molecules.len(), "rejected": standard.rejects.rows(), "changed": changed });
-    context.signal("standardized", &counts)?;
-    Ok(standard)
+    let stays = |(index, column): &(usize, &Column)| *index < PROMISED.len() || column.provider.is_none();
+    let carried = molecules.columns().iter().enumerate().filter(stays);
+    let carried: Vec<(usize, Column)> = carried.map(|(index, column)| (index, column.clone())).collect();
+    let text = |name: &str| Column::new(name, ColumnType::Text).with_provider(PROVIDER);
+    let work = molecules.each(move |batch, tally| standardize(batch, tally, &operations)).carrying(carried);
+    let work = work.replacing([text("smiles")])?.with_results([text("changes"), text("original_smiles")])?;
+    Ok(work.signal(
+        "standardized",
+        |tally, rows| json!({ "molecules": rows.input, "rejected": rows.rejected, "changed": tally.counts("changed") }),
+    ))
 }
 
 /// The operations, in the order in which they are applied.
@@ -151,45 +149,38 @@ fn standardized(smiles: &str, operations: &[Operation]) -> Result<Form, String> 
     Ok(form)
 }
 
-fn assemble(before: &Molecules, forms: Vec<Result<Form, String>>) -> Result<WithRejects<Molecules>, StepError> {
-    let table = before.table();
-    let records = match table.data(2) {
-        Some(ColumnData::Integer(records)) => records.as_slice(),
-        _ => &[],
-    };
-    // The value of an earlier step of this type.
-    let earlier = |column: &str, row: usize| match table.column(column) {
-        Some((column, ColumnData::Text(values))) if column.provider.is_some() => values[row].clone(),
-        _ => None,
-    };
+fn standardize(batch: &Batch<'_>, tally: &mut Tally, operations: &[Operation]) -> Result<BatchOutput, StepError> {
+    operations.iter().for_each(|operation| tally.add_under("changed", operation.name(), 0));
+    let (done, first) = (earlier(batch, "changes")?, earlier(batch, "original_smiles")?);
     let (mut kept, mut rejects) = (Vec::new(), Rejects::default());
     let (mut smiles, mut changes, mut originals) = (Vec::new(), Vec::new(), Vec::new());
-    for (row, form) in forms.into_iter().enumerate() {
-        let original = before.smiles()[row].clone();
-        match form {
+    for (row, (original, record)) in batch.texts("smiles")?.zip(batch.integers("record")?).enumerate() {
+        let original = original.unwrap_or_default();
+        match standardized(original, operations) {
             Ok(form) => {
                 kept.push(row);
-                let (done, first) = (earlier("changes", row), earlier("original_smiles", row));
+                form.changes.iter().for_each(|operation| tally.add_under("changed", operation.name(), 1));
                 let now = form.changes.iter().map(|operation| operation.name());
-                let names: Vec<&str> = done.as_deref().into_iter().chain(now).collect();
-                originals.push(first.or(original).filter(|_| !names.is_empty()));
+                let names: Vec<&str> = done.get(row).copied().flatten().into_iter().chain(now).collect();
+                let before = first.get(row).copied().flatten().unwrap_or(original);
+                originals.push((!names.is_empty()).then(|| before.into()));
                 changes.push((!names.is_empty()).then(|| names.join(", ").into()));
                 smiles.push(Some(form.smiles.into()));
             }
             Err(reason) => {
-                let record = records.get(row).copied().flatten().and_then(|record| u64::try_from(record).ok());
-                rejects.push_record(record, original.as_deref().unwrap_or_default().as_bytes(), &reason);
+                let record = record.and_then(|record| u64::try_from(record).ok());
+                rejects.push_record(record, original.as_bytes(), &reason);
             }
         }
     }
-    let rows = table.gather(&kept);
-    let stays = |(index, column): &(usize, &Column)| *index < PROMISED.len() || column.provider.is_none();
-    let columns = rows.columns().iter().enumerate().filter(stays);
-    let columns = columns.filter_map(|(index, column)| Some((column.clone(), rows.data(index)?.clone())));
-    let text = |name: &str| Column::new(name, ColumnType::Text).with_provider(PROVIDER);
-    let standard = Table::new(columns)?
-        .with_column(text("smiles"), ColumnData::Text(smiles))?
-        .with_result(text("changes"), ColumnData::Text(changes))?
-        .with_result(text("original_smiles"), ColumnData::Text(originals))?;
-    Ok(WithRejects { kept: Molecules::new(standard)?, rejects: rejects.finish()? })
+    let [smiles, changes, originals] = [smiles, changes, originals].map(ColumnData::Text);
+    Ok(BatchOutput::of(kept).with(smiles).with(changes).with(originals).rejecting(rejects.finish()?))
+}
+
+/// Returns the values of a column of an earlier step of this type; none if there is no such column.
+fn earlier<'a>(batch: &Batch<'a>, column: &str) -> Result<Vec<Option<&'a str>>, StepError> {
+    match batch.column(column) {
+        Some(Column { provider: Some(_), ty: ColumnType::Text, .. }) => Ok(batch.texts(column)?.collect()),
+        _ => Ok(Vec::new()),
+    }
 }

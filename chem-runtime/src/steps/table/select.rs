@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::artifact::TableError;
 use crate::prelude::*;
 use crate::records::column_indices;
 use crate::step::PathPart;
@@ -31,9 +32,9 @@ use crate::step::PathPart;
 /// - Both `columns` and `drop` are set, or none of `columns`, `drop` and `rename`. Or `columns` is empty, or `drop` names
 ///   all columns.
 /// - Two columns would have the same name, or a name would be empty.
-#[step("table.select", version = 1, columns = selected, check = can_select)]
+#[step("table.select", version = 1, rows, columns = selected, check = can_select)]
 pub fn select_columns(
-    table: Input<Table>,
+    table: Rows<Table>,
     /// The columns to keep, in this order.
     #[param(example = "[name, potency]")]
     columns: Option<Vec<ColumnName>>,
@@ -43,32 +44,38 @@ pub fn select_columns(
     /// The new names of columns, by their old names.
     #[param(default = BTreeMap::new(), example = "{ old: new }")]
     rename: BTreeMap<String, String>,
-) -> Result<Table, StepError> {
+) -> Result<RowWork<Table>, StepError> {
     one_choice(columns.as_deref(), drop.as_deref(), &rename)?;
+    let head = table.head();
     let indices = match (&columns, &drop) {
-        (Some(columns), _) => column_indices(&table, columns, "columns")?,
+        (Some(columns), _) => column_indices(&head, columns, "columns")?,
         (None, Some(drop)) => {
-            let dropped: HashSet<usize> = column_indices(&table, drop, "drop")?.into_iter().collect();
-            if !dropped.is_empty() && dropped.len() == table.columns().len() {
+            let dropped: HashSet<usize> = column_indices(&head, drop, "drop")?.into_iter().collect();
+            if !dropped.is_empty() && dropped.len() == head.columns().len() {
                 return Err(nothing_left().into());
             }
-            (0..table.columns().len()).filter(|index| !dropped.contains(index)).collect()
+            (0..head.columns().len()).filter(|index| !dropped.contains(index)).collect()
         }
-        (None, None) => (0..table.columns().len()).collect(),
+        (None, None) => (0..head.columns().len()).collect(),
     };
     let kept: HashSet<usize> = indices.iter().copied().collect();
     let renamed: Vec<&str> = rename.keys().map(String::as_str).collect();
-    for (index, old) in column_indices(&table, &renamed, "rename")?.iter().zip(renamed) {
+    for (index, old) in column_indices(&head, &renamed, "rename")?.iter().zip(renamed) {
         if !kept.contains(index) {
             return Err(StepError::new(format!("`rename` names the column `{old}`, which is not kept")));
         }
     }
-    let chosen = indices.iter().filter_map(|&index| Some((table.columns().get(index)?, table.data(index)?)));
-    let renamed = chosen.map(|(column, data)| {
+    let mut names = HashSet::new();
+    let mut carried = Vec::with_capacity(indices.len());
+    for index in indices {
+        let Some(column) = head.columns().get(index) else { continue };
         let name = rename.get(&*column.name).map_or_else(|| column.name.clone(), |new| new.as_str().into());
-        (Column { name, ..column.clone() }, data.clone())
-    });
-    Ok(Table::new(renamed)?)
+        if !names.insert(name.clone()) {
+            return Err(TableError::DuplicateColumn(name.to_string()).into());
+        }
+        carried.push((index, Column { name, ..column.clone() }));
+    }
+    Ok(table.each(|_, _| Ok(BatchOutput::all())).carrying(carried))
 }
 
 /// Checks that the parameters do not contradict each other.
@@ -121,9 +128,11 @@ fn selected(step: &SelectColumns, context: &ColumnContext<'_>) -> Columns {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::sync::Arc;
 
     use super::*;
+    use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId};
 
     fn select(columns: Option<&[&str]>, drop: Option<&[&str]>, rename: &[(&str, &str)]) -> Result<Vec<String>, String> {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));
@@ -131,8 +140,11 @@ mod tests {
         let owned = |names: Option<&[&str]>| names.map(|names| names.iter().copied().map(ColumnName::from).collect());
         let rename = rename.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();
         let selected = select_columns(table.into(), owned(columns), owned(drop), rename);
+        let (id, files, cancel) = (StepId::new("it").unwrap(), Files::relative_to("."), CancelToken::default());
+        let (inputs, artifacts) = (Inputs::default(), HashMap::new());
+        let context = ExecutionContext::new(&id, &inputs, &artifacts, &files, &cancel, &Silent);
         let names = |table: Table| table.columns().iter().map(|column| column.name.to_string()).collect();
-        selected.map(names).map_err(|error| error.to_string())
+        selected.and_then(|work| work.run(&RowColumns::All, &context)).map(names).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! Steps that break the promise of row steps, and are found.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::manifest::{Source, check};
+use chem_runtime::prelude::*;
+use chem_runtime::step::{CancelToken, Registry};
+use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
+use chem_runtime::workbench::{Fault, Outcome, Regrouping, Tolerances, verify};
+use serde_json::json;
+
+use super::{Dataset, keeps_its_promise};
+
+/// Gives numbers.
+#[step("broken.numbers", version = 1)]
+fn numbers(
+    /// How many.
+    #[param(default = 100)]
+    rows: u32,
+) -> Result<Table, StepError> {
+    Ok(table((0..i64::from(rows)).map(|row| row * 37 % 101)))
+}
+
+fn table(numbers: impl Iterator<Item = i64>) -> Table {
+    let column = Column::new("a", ColumnType::Integer);
+    Table::new([(column, ColumnData::Integer(numbers.map(Some).collect()))]).unwrap()
+}
+
+fn added(table: Rows<Table>, more: fn(&Batch<'_>, &[i64]) -> Vec<i64>) -> Result<RowWork<Table>, StepError> {
+    let work = table.each(move |batch, _| {
+        let numbers: Vec<i64> = batch.integers("a")?.flatten().collect();
+        let more = more(batch, &numbers).into_iter().map(Some).collect();
+        Ok(BatchOutput::all().with(ColumnData::Integer(more)))
+    });
+    Ok(work.with_columns([Column::new("more", ColumnType::Integer)])?)
+}
+
+/// Keeps its promise.
+#[step("broken.not", version = 1, rows = ["a"])]
+fn not(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    added(table, |_, numbers| numbers.iter().map(|number| number * number).collect())
+}
+
+/// Computes with the other rows of the batch.
+#[step("broken.by_others", version = 1, rows = ["a"])]
+fn by_others(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    added(table, |_, numbers| numbers.iter().map(|number| number - numbers.iter().min().unwrap()).collect())
+}
+
+/// Computes with the number of the row.
+#[step("broken.by_number", version = 1, rows = ["a"])]
+fn by_number(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    added(table, |batch, numbers| (0..numbers.len()).map(|row| batch.number_of(row) as i64).collect())
+}
+
+/// Computes with how often it has computed.
+#[step("broken.by_time", version = 1, rows = ["a"])]
+fn by_time(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    static TIMES: AtomicI64 = AtomicI64::new(0);
+    added(table, |_, numbers| numbers.iter().map(|_| TIMES.fetch_add(1, Ordering::Relaxed)).collect())
+}
+
+/// Keeps the first row of each batch.
+#[step("broken.first", version = 1, rows = ["a"])]
+fn first(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    Ok(table.each(|batch, _| Ok(BatchOutput::of(batch.rows().take(1).collect()))))
+}
+
+/// Keeps a number only where it is not that of the row before.
+#[derive(Step)]
+#[step("broken.once", version = 1, rows = ["a"])]
+struct Once;
+
+impl RunRows for Once {
+    type Inputs = Rows<Table>;
+    type Output = Table;
+
+    fn run(&self, rows: Rows<Table>, _: &ExecutionContext<'_>) -> Result<RowWork<Table>, StepError> {
+        Ok(rows.each(|batch, _| {
+            let numbers: Vec<Option<i64>> = batch.integers("a")?.collect();
+            Ok(BatchOutput::of(
+                (0..numbers.len()).filter(|row| *row == 0 || numbers[row - 1] != numbers[*row]).collect(),
+            ))
+        }))
+    }
+}
+
+/// Reads a column that it does not declare.
+#[step("broken.undeclared", version = 1, rows)]
+fn undeclared(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    added(table, |_, numbers| numbers.to_vec())
+}
+
+#[test]
+fn steps_that_break_their_promise_are_found() {
+    let input = Dataset::new("table", table((0..60).map(|row| row / 2)));
+    keeps_its_promise("broken.not", &json!({}), &input).unwrap();
+    for (uses, why) in [
+        ("broken.by_others", "row 2 alone comes out differently in the output main, more: 1 → 0"),
+        ("broken.by_number", "row 1 alone comes out differently in the output main, more: 2 → 1"),
+        ("broken.by_time", "comes out differently in the output main, more: "),
+        ("broken.first", "row 1 alone comes out differently"),
+        ("broken.once", "row 1 alone comes out differently"),
+        ("broken.undeclared", "the column `a`, which it does not declare"),
+    ] {
+        let found = keeps_its_promise(uses, &json!({}), &input).unwrap_err();
+        assert!(found.contains(why), "{uses}: {found}");
+    }
+}
+
+#[test]
+fn verify_finds_them_too() {
+    for (uses, broken) in [("broken.not", false), ("broken.by_others", true), ("broken.by_number", true)] {
+        let manifest = format!(
+            "flow: it\nsteps:\n  - {{ id: numbers, uses: broken.numbers }}\n  - {{ id: more, uses: {uses} }}\n"
+        );
+        let registry = Registry::linked().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let checked = check(&Source::new("m.yaml", &manifest), &[], registry, directory.path());
+        let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+        let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+        let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new()).definition(definition);
+        let instance = engine.run_to_end().unwrap();
+        let (none, cancel) = (Tolerances::new(), CancelToken::default());
+        let verification = verify(&store, &instance, registry, &none, directory.path(), None, &cancel).unwrap();
+        assert_eq!(!verification.is_verified(), broken, "{verification:?}");
+        let Outcome::Differs(Fault::Rows(found)) = &verification.steps[1].outcome else {
+            assert!(!broken, "{verification:?}");
+            continue;
+        };
+        assert_eq!(
+            (found.regrouping, found.output.as_str(), found.field.as_deref()),
+            (Regrouping::Alone, "main", Some("more"))
+        );
+        let json = verification.to_json();
+        assert_eq!(json["first_difference"]["kind"], "rows");
+        assert!(
+            json["first_difference"]["text"].as_str().unwrap().starts_with("the step does not work row by row: row ")
+        );
+    }
+}
