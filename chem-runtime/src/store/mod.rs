@@ -3,7 +3,7 @@
 //! An [`EventStore`] has four parts, and a caller takes the part that it needs:
 //!
 //! - [`EventLog`] appends at an expected position, reads runs, and follows the log of all runs.
-//! - [`Leases`] decide which process may write a run.
+//! - [`Leases`] decides which process may write a run.
 //! - [`ArtifactStore`] finds artifacts by their hashes.
 //! - [`RunIndex`] finds runs, and results to reuse.
 //!

@@ -104,7 +104,8 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
