@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{ErrorClass, EventLog as _, EventStore as _, OpenMode, PersistenceError, RunIndex as _};
+use chem_runtime::store::sqlite::{SqliteEventStore, SqliteFile};
+use chem_runtime::store::{
+    ErrorClass, EventLog as _, EventStore as _, OpenMode, PersistenceError, RunIndex as _, StoreUrl,
+};
 use chem_tests::events::{artifact, finished, numbered};
 
 use super::{Place, told};
@@ -24,6 +26,20 @@ fn directories_on_the_way_are_made() {
     let path = place.directory.path().join("a/.chem/store.db");
     SqliteEventStore::open(&path).unwrap().append(FlowId::new(), 0, &[numbered(0)]).unwrap();
     assert_eq!(SqliteEventStore::open(&path).unwrap().all_runs().unwrap().len(), 1);
+}
+
+#[test]
+fn a_missing_store_is_made_only_in_the_mode_that_creates() {
+    let place = Place::new();
+    for mode in [OpenMode::Existing, OpenMode::Read] {
+        let error = SqliteEventStore::open_with(place.path(), mode).unwrap_err();
+        assert!(matches!(error, PersistenceError::Absent { .. }), "{error}");
+        assert_eq!(place.files(), [""; 0]);
+    }
+    let url = StoreUrl::from(SqliteFile::new(place.path()));
+    for mode in [OpenMode::Create, OpenMode::Existing, OpenMode::Read] {
+        assert_eq!(url.open(mode).unwrap().all_runs().unwrap(), []);
+    }
 }
 
 #[test]
