@@ -50,7 +50,7 @@ pub enum Regrouping {
 pub enum RowsError {
     /// The step does not work row by row.
     #[error("{0}")]
-    Broken(BrokenPromise),
+    Broken(Box<BrokenPromise>),
     /// The step fails on some of the rows.
     #[error("{0}")]
     Fails(StepError),
@@ -108,7 +108,7 @@ pub(super) fn tables(outputs: &[StepOutput]) -> Outputs {
 fn are_among(output: &str, whole: &Table, sample: &[usize], alone: &[Outputs], index: usize) -> Result<(), RowsError> {
     let broken = |row: usize, field: Option<String>, was: Value, is: Value| {
         let (regrouping, output) = (Regrouping::Alone, output.to_owned());
-        Err(RowsError::Broken(BrokenPromise { regrouping, output, row: Some(row), field, was, is }))
+        Err(RowsError::Broken(Box::new(BrokenPromise { regrouping, output, row: Some(row), field, was, is })))
     };
     let mut next = 0;
     for (row, outputs) in sample.iter().zip(alone) {
@@ -153,7 +153,8 @@ fn are_equal(regrouping: Regrouping, found: &[Outputs], parts: &[&Outputs]) -> R
         let row = |rows: &[Vec<Value>]| rows.get(at).map(|row| Value::from(row.clone())).unwrap_or_default();
         let (was, is) = (row(&was), row(&is));
         let output = output.to_owned();
-        return Err(RowsError::Broken(BrokenPromise { regrouping, output, row: None, field: None, was, is }));
+        let broken = BrokenPromise { regrouping, output, row: None, field: None, was, is };
+        return Err(RowsError::Broken(Box::new(broken)));
     }
     Ok(())
 }

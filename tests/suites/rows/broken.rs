@@ -8,7 +8,7 @@ use chem_runtime::manifest::{Source, check};
 use chem_runtime::prelude::*;
 use chem_runtime::step::{CancelToken, Registry};
 use chem_runtime::store::{EventStore, InMemoryEventStore, InMemoryFlowRepository};
-use chem_runtime::workbench::{Fault, Outcome, Regrouping, Tolerances, verify};
+use chem_runtime::workbench::{Fault, Outcome, Regrouping, Tolerances, Verification, verify};
 use serde_json::json;
 
 use super::{Dataset, keeps_its_promise};
@@ -16,8 +16,8 @@ use super::{Dataset, keeps_its_promise};
 /// Gives numbers.
 #[step("broken.numbers", version = 1)]
 fn numbers(
-    /// How many.
-    #[param(default = 100)]
+    /// How many: so many that a batch has several on any number of cores.
+    #[param(default = 20_000)]
     rows: u32,
 ) -> Result<Table, StepError> {
     Ok(table((0..i64::from(rows)).map(|row| row * 37 % 101)))
@@ -87,6 +87,15 @@ impl RunRows for Once {
     }
 }
 
+/// Fails if the first number of the input is not zero.
+#[step("broken.first_is_zero", version = 1, rows = ["a"])]
+fn first_is_zero(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    Ok(table.each(|batch, _| match batch.integers("a")?.next().flatten() {
+        Some(number) if number != 0 && batch.number_of(0) == 1 => Err(StepError::new("the first number is not zero")),
+        _ => Ok(BatchOutput::all()),
+    }))
+}
+
 /// Reads a column that it does not declare.
 #[step("broken.undeclared", version = 1, rows)]
 fn undeclared(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
@@ -103,6 +112,7 @@ fn steps_that_break_their_promise_are_found() {
         ("broken.by_time", "comes out differently in the output main, more: "),
         ("broken.first", "row 1 alone comes out differently"),
         ("broken.once", "row 1 alone comes out differently"),
+        ("broken.first_is_zero", "the first number is not zero"),
         ("broken.undeclared", "the column `a`, which it does not declare"),
     ] {
         let found = keeps_its_promise(uses, &json!({}), &input).unwrap_err();
@@ -110,34 +120,36 @@ fn steps_that_break_their_promise_are_found() {
     }
 }
 
+/// Runs a step on numbers, and verifies the run.
+fn verified(uses: &str) -> Verification {
+    let manifest =
+        format!("flow: it\nsteps:\n  - {{ id: numbers, uses: broken.numbers }}\n  - {{ id: more, uses: {uses} }}\n");
+    let registry = Registry::linked().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let checked = check(&Source::new("m.yaml", &manifest), &[], registry, directory.path());
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+    let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new()).definition(definition);
+    let instance = engine.run_to_end().unwrap();
+    let (none, cancel) = (Tolerances::new(), CancelToken::default());
+    verify(&store, &instance, registry, &none, directory.path(), None, &cancel).unwrap()
+}
+
 #[test]
 fn verify_finds_them_too() {
-    for (uses, broken) in [("broken.not", false), ("broken.by_others", true), ("broken.by_number", true)] {
-        let manifest = format!(
-            "flow: it\nsteps:\n  - {{ id: numbers, uses: broken.numbers }}\n  - {{ id: more, uses: {uses} }}\n"
-        );
-        let registry = Registry::linked().unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let checked = check(&Source::new("m.yaml", &manifest), &[], registry, directory.path());
-        let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
-        let definition = checked.definition.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
-        let engine = FlowEngine::builder(store.clone(), InMemoryFlowRepository::new()).definition(definition);
-        let instance = engine.run_to_end().unwrap();
-        let (none, cancel) = (Tolerances::new(), CancelToken::default());
-        let verification = verify(&store, &instance, registry, &none, directory.path(), None, &cancel).unwrap();
-        assert_eq!(!verification.is_verified(), broken, "{verification:?}");
-        let Outcome::Differs(Fault::Rows(found)) = &verification.steps[1].outcome else {
-            assert!(!broken, "{verification:?}");
-            continue;
-        };
-        assert_eq!(
-            (found.regrouping, found.output.as_str(), found.field.as_deref()),
-            (Regrouping::Alone, "main", Some("more"))
-        );
-        let json = verification.to_json();
-        assert_eq!(json["first_difference"]["kind"], "rows");
-        assert!(
-            json["first_difference"]["text"].as_str().unwrap().starts_with("the step does not work row by row: row ")
-        );
+    assert!(verified("broken.not").is_verified());
+    for uses in ["broken.by_others", "broken.by_number"] {
+        let verification = verified(uses);
+        let Outcome::Differs(Fault::Rows(found)) = &verification.steps[1].outcome else { panic!("{verification:?}") };
+        let where_found = (found.regrouping, found.output.as_str(), found.field.as_deref());
+        assert_eq!(where_found, (Regrouping::Alone, "main", Some("more")));
+        let first = &verification.to_json()["first_difference"];
+        assert_eq!(first["kind"], "rows");
+        assert!(first["text"].as_str().unwrap().starts_with("the step does not work row by row: row "), "{first}");
     }
+    let text = verified("broken.first_is_zero").first_fault().unwrap().1.to_string();
+    assert!(
+        text.ends_with("it succeeds on all rows, but fails on some of them: the first number is not zero"),
+        "{text}"
+    );
 }

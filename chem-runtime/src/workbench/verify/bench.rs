@@ -127,7 +127,7 @@ impl<'a> Bench<'a> {
         let run = |rows: &[usize]| Ok(tables(&repetition.run_on(port.name, input.gather(rows))?));
         match check_rows(run, &tables(outputs), &sample_of(input.table().rows())) {
             Ok(()) => Ok(None),
-            Err(RowsError::Broken(broken)) => Ok(Some(broken)),
+            Err(RowsError::Broken(broken)) => Ok(Some(*broken)),
             Err(RowsError::Fails(error)) if error.is_interrupted() => {
                 Err(CoreEngineError::Interrupted { flow_id: self.instance.flow_id() }.into())
             }
