@@ -1,6 +1,7 @@
 //! Reports on runs for people and scripts: the representation that `chem run`, `show` and `ls` print. `steps` describes
 //! step types.
 
+mod functions;
 mod steps;
 mod warnings;
 
@@ -17,6 +18,9 @@ use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, 
 use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
 use crate::store::{ArtifactStore, FlowSummary, PersistenceError, StoredArtifacts};
 
+pub use functions::function_reference;
+#[cfg(feature = "cli")]
+pub(crate) use functions::function_result;
 pub use steps::step_reference;
 #[cfg(feature = "cli")]
 pub(crate) use steps::{family, naming_params, output_kind, param_facts, row_facts};

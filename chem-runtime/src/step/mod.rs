@@ -48,7 +48,7 @@ pub use context::{ExecutionContext, Inputs, Progress, Silent};
 pub use definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use doc::StepDoc;
 pub use error::{IntoStepError, StepError};
-pub use expression::{Condition, Expression, ExpressionError, Verdict};
+pub use expression::{Computation, Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, InputFile, OutputFile};
 pub use files::Files;
 pub use history::{History, PastInput, PastStep};

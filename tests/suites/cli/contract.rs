@@ -151,6 +151,18 @@ fn steps_lists_and_explains() {
 }
 
 #[test]
+fn steps_lists_the_functions_of_expressions() {
+    let place = Place::new();
+    let list = place.chem(&["steps", "--functions"]).expect(0).stdout;
+    assert!(list.contains("log10(number)") && list.contains("extract(text, pattern[, group])"), "{list}");
+    let list = place.chem(&["steps", "--functions", "--format", "json"]).expect(0).stdout;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let convert = list.as_array().unwrap().iter().find(|function| function["name"] == "convert").unwrap();
+    assert_eq!(convert["examples"][0]["value"], "0.000000035", "{convert}");
+    place.chem(&["steps", "table", "--functions"]).expect(2);
+}
+
+#[test]
 fn an_id_may_be_shortened_while_it_is_unambiguous() {
     let place = Place::new();
     place.write("demo.yaml", DEMO);

@@ -65,6 +65,11 @@ fn every_example_runs() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn the_page_of_functions_is_current() {
+    crate::generated::assert_current("docs/functions.md", &chem_runtime::report::function_reference());
+}
+
 #[cfg(feature = "chemistry")]
 #[test]
 fn the_reference_is_current() {

@@ -6,6 +6,7 @@ mod rdkit;
 mod record;
 mod repeated;
 mod rust_and_yaml;
+mod tables;
 mod verified;
 
 use std::collections::BTreeSet;
@@ -48,6 +49,7 @@ flows! {
     screen = "screen.yaml";
     #[cfg(feature = "chemistry")]
     alert_triage = "alert-triage.yaml";
+    potency = "potency.yaml";
 }
 
 /// The flows that the module `rdkit` pins.

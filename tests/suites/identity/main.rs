@@ -7,12 +7,14 @@
 //! - `flows`: what a definition's hash and a flow's fingerprint depend on.
 //! - `params`: parameters are hashed in their typed, defaulted form.
 //! - `expressions`: what an expression says does not depend on how a column was read.
+//! - `functions`: the functions of expressions agree with Python, and have the same digits on every machine.
 //! - `numbers`: a number that was written to a file and read back is the same number.
 //! - `scheme`: the hashes of scheme 1, worked out by hand, which must never change.
 
 mod canonical;
 mod expressions;
 mod flows;
+mod functions;
 mod numbers;
 mod params;
 mod refusal;

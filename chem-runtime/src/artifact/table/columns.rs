@@ -80,6 +80,13 @@ impl ColumnData {
         }
     }
 
+    /// Creates a column of type `ty` from JSON values, or returns the first that has another type.
+    pub fn of_json(ty: ColumnType, values: impl IntoIterator<Item = Value>) -> Result<Self, Value> {
+        let mut data = Self::empty(ty);
+        values.into_iter().try_for_each(|value| data.push_json(value))?;
+        Ok(data)
+    }
+
     /// Returns the type of the values.
     pub fn ty(&self) -> ColumnType {
         match self {

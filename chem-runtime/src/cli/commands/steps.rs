@@ -10,7 +10,8 @@ use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table, styled};
-use crate::report::{family, naming_params, output_kind, param_facts, row_facts};
+use crate::report::{family, function_result, naming_params, output_kind, param_facts, row_facts};
+use crate::step::expression::{FUNCTIONS, FunctionGroup, FunctionSpec};
 use crate::step::{ParamSpec, Registry, RowsSpec, StepSpec};
 
 #[derive(Debug, Args)]
@@ -18,9 +19,20 @@ pub(in crate::cli) struct StepsArgs {
     /// The step type to document, or the family to list, such as `table`.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+
+    /// List the functions that an expression may call, with an example of each.
+    #[arg(long, conflicts_with = "name")]
+    pub functions: bool,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode, Failure> {
+    if args.functions {
+        match shared.format {
+            Format::Json => output::print_json(&FUNCTIONS.iter().map(function_json).collect())?,
+            Format::Human => output::print(&functions())?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let registry = Registry::linked()?;
     let Some(name) = &args.name else {
         let specs: Vec<&StepSpec> = registry.iter().map(|registration| registration.spec()).collect();
@@ -54,6 +66,34 @@ pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode,
         Format::Human => output::print(&page(registration.spec()))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn functions() -> String {
+    let mut text = String::new();
+    for group in FunctionGroup::ALL {
+        text.push_str(&format!("{}\n", styled(BOLD, group.title())));
+        for function in FUNCTIONS.iter().filter(|function| function.group == group) {
+            text.push_str(&format!("  {}\n      {}\n", styled(BOLD, function.signature), function_result(function)));
+            for (cel, value) in function.examples {
+                text.push_str(&format!("      {}\n", styled(DIM, &format!("{cel}  →  {value}"))));
+            }
+        }
+        text.push('\n');
+    }
+    text.push_str("docs/functions.md explains expressions\n");
+    text
+}
+
+fn function_json(function: &FunctionSpec) -> Value {
+    let examples = function.examples.iter().map(|(cel, value)| json!({ "expression": cel, "value": value }));
+    json!({
+        "name": function.name,
+        "also": function.also,
+        "group": function.group.title(),
+        "signature": function.signature,
+        "doc": function.doc,
+        "examples": examples.collect::<Value>(),
+    })
 }
 
 fn list(specs: &[&StepSpec]) -> String {

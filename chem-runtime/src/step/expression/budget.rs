@@ -3,7 +3,7 @@
 //! Macros repeat their body, can be nested, and each may double a text, so the cost of an expression can be exponential in
 //! its length. Every repeated operation, and every operation that lengthens a text or a list, is therefore charged to a
 //! budget before it runs. The cost of an expression without macros is at most its length times the size of the row; it is
-//! charged only for concatenating texts and for patterns that depend on the row.
+//! charged only for operations that lengthen or split texts, and for patterns that depend on the row.
 
 use std::cell::Cell;
 
@@ -48,6 +48,11 @@ pub(super) fn spend(cost: u64) -> Result<(), String> {
             Err("the budget is exceeded".to_owned())
         }
     }
+}
+
+/// Charges the cost of processing this many bytes of text to the budget of the row.
+pub(super) fn spend_bytes(bytes: usize) -> Result<(), String> {
+    spend(1 + (bytes / BYTES) as u64)
 }
 
 /// Charges the cost of processing `value` to the budget of the row.

@@ -7,10 +7,13 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue
 use serde_json::Value;
 
 use super::evaluate::{Condition, Each, EachOf, Node, Order};
-use super::functions;
+use super::functions::{self, Function, FunctionSpec, Gives, Takes, units};
 use super::idents::{column_index, missing_index, param_index};
 use super::names::spelled;
 use super::number::{Number, Operation};
+use super::tree::for_each_child;
+use super::types::{self, BOOLEAN, Ty};
+use super::unit::unit_of;
 use super::value::Val;
 use super::{Expression, ExpressionError};
 use crate::artifact::{ColumnData, Table};
@@ -19,9 +22,19 @@ use crate::step::{listed, nearest};
 /// The checks at compile time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Checks {
+    /// Operators. A call that cannot succeed is an error of the rows that reach it: a condition may guard it.
     All,
     /// All but those that depend on the values of text columns: a batch has only some of them.
     WithoutValues,
+    /// All, and that no function is applied to values of an unsuitable type.
+    AllAndCalls,
+}
+
+/// An expression compiled for a table, with the type and the unit of its values, if they are known.
+pub(super) struct Compiled<'t> {
+    pub(super) condition: Condition<'t>,
+    pub(super) ty: Option<Ty>,
+    pub(super) unit: Option<String>,
 }
 
 /// Compiles `expression` for the rows of `table` from the row `start`.
@@ -30,20 +43,22 @@ pub(super) fn over<'t>(
     table: &'t Table,
     start: usize,
     checks: Checks,
-) -> Result<Condition<'t>, ExpressionError> {
+) -> Result<Compiled<'t>, ExpressionError> {
     expression.check_bound()?;
-    let mut columns = Vec::new();
+    let (mut columns, mut units) = (Vec::new(), Vec::new());
     for reference in &expression.parsed.columns {
         let Some((column, data)) = table.column(&reference.name) else {
             return Err(no_column(&reference.name, table).at(reference.at.clone()));
         };
         columns.push((column.name.as_ref(), data));
+        units.push(column.unit.as_deref());
     }
     let names = expression.parsed.params.iter().map(|reference| &reference.name);
     let params: Vec<Val<'static>> = names.filter_map(|name| expression.params.get(name)).map(Val::of_param).collect();
-    let mut compiler = Compiler { params: &params, columns: &columns, variables: Vec::new(), checks };
-    let root = compiler.part(&expression.parsed.root)?.node;
-    Ok(Condition { root, columns, start })
+    let mut compiler = Compiler { params: &params, columns: &columns, units: &units, variables: Vec::new(), checks };
+    let Part { node: root, ty, .. } = compiler.part(&expression.parsed.root)?;
+    let unit = unit_of(&expression.parsed.root, &units).map(str::to_owned);
+    Ok(Compiled { condition: Condition { root, columns, start }, ty, unit })
 }
 
 fn no_column(name: &str, table: &Table) -> ExpressionError {
@@ -60,13 +75,16 @@ fn no_column(name: &str, table: &Table) -> ExpressionError {
     }
 }
 
-/// A compiled part of an expression, and the type of its values, if known.
+/// A compiled part of an expression.
 struct Part {
     node: Node,
+    /// The kind of its values, if the operations on it can be checked: a column without values may have any.
     kind: Option<Kind>,
+    /// The type of its values, as far as it follows from the types of the columns.
+    ty: Option<Ty>,
 }
 
-/// A type of values.
+/// A kind of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Number,
@@ -91,13 +109,24 @@ impl Kind {
             Val::Null | Val::List(_) => None,
         }
     }
+
+    /// Returns whether a function that takes `takes` cannot be applied to such values.
+    fn is_unsuitable(self, takes: Takes) -> bool {
+        match takes {
+            Takes::Number => self != Self::Number,
+            Takes::Text => self != Self::Text,
+            Takes::Any => false,
+        }
+    }
 }
 
 struct Compiler<'a> {
     params: &'a [Val<'static>],
     columns: &'a [(&'a str, &'a ColumnData)],
-    /// The variables of the enclosing macros, outermost first.
-    variables: Vec<&'a str>,
+    /// The units of the columns.
+    units: &'a [Option<&'a str>],
+    /// The variables of the enclosing macros with their types, outermost first.
+    variables: Vec<(&'a str, Option<Ty>)>,
     checks: Checks,
 }
 
@@ -108,8 +137,9 @@ impl<'a> Compiler<'a> {
             Expr::Literal(literal) => of_literal(literal).map(known),
             Expr::Call(call) => self.call(call),
             Expr::List(list) => {
-                let items = list.elements.iter().map(|item| Ok(self.part(item)?.node)).collect::<Result<_, _>>()?;
-                Ok(Part { node: Node::List(items), kind: None })
+                let items = list.elements.iter().map(|item| self.part(item)).collect::<Result<Vec<_>, _>>()?;
+                let (nodes, types): (Vec<_>, Vec<_>) = items.into_iter().map(|part| (part.node, part.ty)).unzip();
+                Ok(Part { node: Node::List(nodes), kind: None, ty: Some(types::list_of(types)) })
             }
             Expr::Comprehension(comprehension) => self.each(comprehension),
             Expr::Select(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => Err(without_meaning()),
@@ -121,7 +151,7 @@ impl<'a> Compiler<'a> {
             return known(param.clone());
         }
         if let Some(index) = missing_index(name) {
-            return Part { node: Node::IsMissing(index), kind: Some(Kind::Truth) };
+            return Part { node: Node::IsMissing(index), kind: Some(Kind::Truth), ty: Some(BOOLEAN) };
         }
         if let Some(index) = column_index(name) {
             let kind = self.columns.get(index).and_then(|(_, data)| match data {
@@ -131,11 +161,13 @@ impl<'a> Compiler<'a> {
                 ColumnData::Text(values) => values.iter().any(Option::is_some).then_some(Kind::Text),
                 ColumnData::Boolean(_) => Some(Kind::Truth),
             });
-            return Part { node: Node::Cell(index), kind };
+            let ty = self.columns.get(index).map(|(_, data)| Ty::Column(data.ty()));
+            return Part { node: Node::Cell(index), kind, ty };
         }
         // Every other name is a variable of the innermost macro with that variable.
-        let depth = self.variables.iter().rposition(|variable| *variable == name).unwrap_or_default();
-        Part { node: Node::Variable(depth), kind: None }
+        let depth = self.variables.iter().rposition(|(variable, _)| *variable == name).unwrap_or_default();
+        let ty = self.variables.get(depth).and_then(|(_, ty)| ty.clone());
+        Part { node: Node::Variable(depth), kind: None, ty }
     }
 
     fn call(&mut self, call: &'a CallExpr) -> Result<Part, ExpressionError> {
@@ -145,19 +177,16 @@ impl<'a> Compiler<'a> {
         let parts = target.into_iter().chain(&call.args).map(|part| self.part(part)).collect::<Result<Vec<_>, _>>()?;
         let kinds: Vec<Option<Kind>> = parts.iter().map(|part| part.kind).collect();
         let name = if in_math { format!("math.{}", call.func_name) } else { call.func_name.clone() };
-        if let Some((function, takes)) = functions::named(&name) {
-            let extreme = matches!(function, functions::Function::Extreme { .. });
-            if parts.len() != takes && !(extreme && parts.len() > 1) {
-                let name = functions::spelled(&name);
-                let found = parts.len();
-                let arguments = if takes == 1 { "argument" } else { "arguments" };
-                return Err(ExpressionError::new(format!("`{name}` expects {takes} {arguments}, found {found}")));
-            }
-            let arguments = parts.into_iter().map(|part| part.node).collect();
-            let kind = kind_of_call(&name);
-            return Ok(Part { node: Node::Call(function, name, arguments), kind });
+        if let Some(function) = functions::named(&name) {
+            let arguments: Vec<&IdedExpr> = target.into_iter().chain(&call.args).collect();
+            self.check_call(function, &name, &arguments, &kinds)?;
+            return Ok(function_call(function, name, &arguments, parts));
         }
-        let part = |node: Node, kind: Kind| Ok(Part { node, kind: Some(kind) });
+        let part = |node: Node, kind: Kind| {
+            let ty = if kind == Kind::Truth { Some(BOOLEAN) } else { None };
+            Ok(Part { node, kind: Some(kind), ty })
+        };
+        let mut types: Vec<Option<Ty>> = parts.iter().map(|part| part.ty.clone()).collect();
         let nodes: Vec<Node> = parts.into_iter().map(|part| part.node).collect();
         match (name.as_str(), kinds.as_slice()) {
             (operators::LOGICAL_NOT, [_]) => {
@@ -166,10 +195,11 @@ impl<'a> Compiler<'a> {
             }
             (operators::NEGATE, [_]) => {
                 let [of] = *exactly(nodes)?;
-                part(Node::Negate(Box::new(of)), Kind::Number)
+                Ok(Part { node: Node::Negate(Box::new(of)), kind: Some(Kind::Number), ty: types.remove(0) })
             }
             (operators::CONDITIONAL, &[_, then, other]) => {
-                Ok(Part { node: Node::If(exactly(nodes)?), kind: then.filter(|_| then == other) })
+                let ty = types::of_all(types.drain(1..));
+                Ok(Part { node: Node::If(exactly(nodes)?), kind: then.filter(|_| then == other), ty })
             }
             (operator, &[left, right]) => {
                 self.check_operator(operator, call, [left, right])?;
@@ -181,7 +211,8 @@ impl<'a> Compiler<'a> {
                     // Addition also concatenates texts and lists.
                     let kind =
                         if operation == Operation::Add { left.filter(|_| left == right) } else { Some(Kind::Number) };
-                    return Ok(Part { node: Node::Arithmetic(operation, sides), kind });
+                    let ty = types::of_arithmetic(operation, types.remove(0), types.remove(0));
+                    return Ok(Part { node: Node::Arithmetic(operation, sides), kind, ty });
                 }
                 match operator {
                     operators::LOGICAL_AND => part(Node::Both(true, sides), Kind::Truth),
@@ -189,11 +220,60 @@ impl<'a> Compiler<'a> {
                     operators::EQUALS => part(Node::Equal(true, sides), Kind::Truth),
                     operators::NOT_EQUALS => part(Node::Equal(false, sides), Kind::Truth),
                     operators::IN => part(Node::In(sides), Kind::Truth),
-                    operators::INDEX => Ok(Part { node: Node::Element(sides), kind: None }),
+                    operators::INDEX => {
+                        let ty = types.remove(0).and_then(Ty::of_items);
+                        Ok(Part { node: Node::Element(sides), kind: None, ty })
+                    }
                     _ => Err(without_meaning()),
                 }
             }
             _ => Err(without_meaning()),
+        }
+    }
+
+    /// Refuses a call with a wrong number of arguments, with an argument of an unsuitable type if calls are checked, or
+    /// with a unit that is not that of the column.
+    fn check_call(
+        &self,
+        function: &FunctionSpec,
+        name: &str,
+        arguments: &[&IdedExpr],
+        kinds: &[Option<Kind>],
+    ) -> Result<(), ExpressionError> {
+        let (name, (least, most)) = (functions::spelled(name), function.takes);
+        if !(least..=most).contains(&kinds.len()) {
+            let (takes, found) = (function.takes_in_words(), kinds.len());
+            return Err(ExpressionError::new(format!("`{name}` expects {takes}, found {found}")));
+        }
+        for (index, (argument, kind)) in arguments.iter().zip(kinds).enumerate() {
+            let Some(kind) = kind.filter(|kind| kind.is_unsuitable(function.function.takes(index))) else { continue };
+            if self.checks == Checks::AllAndCalls {
+                let described = self.describe(argument, kind);
+                let error =
+                    ExpressionError::new(format!("`{name}` cannot be applied to {}: {described}", kind.in_words()));
+                return Err(match (kind, self.column(argument)) {
+                    (Kind::Text, Some((column, _))) => error.with_help(read_as_numbers(column)),
+                    (Kind::Number, _) => error.with_help("write `string(…)` around it"),
+                    _ => error,
+                });
+            }
+        }
+        self.check_unit(function, arguments)
+    }
+
+    /// Refuses to convert a column from a unit that it does not have.
+    fn check_unit(&self, function: &FunctionSpec, arguments: &[&IdedExpr]) -> Result<(), ExpressionError> {
+        let [IdedExpr { expr: Expr::Ident(ident), .. }, from, _] = arguments else { return Ok(()) };
+        let unit = column_index(ident).and_then(|index| Some((self.columns.get(index)?.0, (*self.units.get(index)?)?)));
+        match (unit, self.literal(from)) {
+            (Some((column, unit)), Some(Val::Text(from)))
+                if function.name == "convert" && !units::same(unit, &from) =>
+            {
+                Err(ExpressionError::new(format!(
+                    "the column `{column}` is in `{unit}`, but `convert` takes it to be in `{from}`"
+                )))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -306,7 +386,7 @@ impl<'a> Compiler<'a> {
     fn each(&mut self, comprehension: &'a ComprehensionExpr) -> Result<Part, ExpressionError> {
         let ComprehensionExpr { iter_range, iter_var, accu_var, loop_step, .. } = comprehension;
         let is_result = |expr: &IdedExpr| matches!(&expr.expr, Expr::Ident(name) if name == accu_var);
-        let list = self.part(iter_range)?.node;
+        let Part { node: list, ty, .. } = self.part(iter_range)?;
         let Expr::Call(step) = &loop_step.expr else { return Err(without_meaning()) };
         // `@result && x`, `@result || x`, `x ? @result + 1 : @result`, `@result + [y]`, `x ? @result + [y] : @result`
         let (each, condition, body) = match (step.func_name.as_str(), step.args.as_slice()) {
@@ -322,15 +402,49 @@ impl<'a> Compiler<'a> {
             }
             _ => return Err(without_meaning()),
         };
-        self.variables.push(iter_var);
+        self.variables.push((iter_var, ty.and_then(Ty::of_items)));
         let mut inner = |part: Option<&'a IdedExpr>| part.map(|part| self.part(part)).transpose();
         let parts = inner(condition).and_then(|condition| Ok((condition, inner(body)?)));
         self.variables.pop();
         let (condition, body) = parts?;
-        let of = EachOf { list, condition: condition.map(|part| part.node), body: body.map(|part| part.node) };
-        let kind = if each == Each::Map { None } else { Some(Kind::Truth) };
-        Ok(Part { node: Node::Each(each, Box::new(of)), kind })
+        let (body, of_body) = body.map(|part| (part.node, part.ty)).unzip();
+        let of = EachOf { list, condition: condition.map(|part| part.node), body };
+        let (kind, ty) = match each {
+            Each::Map => (None, types::list_of(of_body)),
+            _ => (Some(Kind::Truth), BOOLEAN),
+        };
+        Ok(Part { node: Node::Each(each, Box::new(of)), kind, ty: Some(ty) })
     }
+}
+
+fn function_call(function: &FunctionSpec, name: String, arguments: &[&IdedExpr], parts: Vec<Part>) -> Part {
+    let kind = match function.gives {
+        Gives::Text => Some(Kind::Text),
+        Gives::Boolean => Some(Kind::Truth),
+        Gives::Integer | Gives::Float | Gives::LikeFirst => Some(Kind::Number),
+        Gives::LikeAll if matches!(function.function, Function::Extreme { .. }) => Some(Kind::Number),
+        Gives::LikeAll => {
+            let first = parts.first().and_then(|part| part.kind);
+            first.filter(|_| parts.iter().all(|part| part.kind == first))
+        }
+        Gives::ListOfText | Gives::Other => None,
+    };
+    let (nodes, types): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (part.node, part.ty)).unzip();
+    let node = match function.function {
+        Function::Coalesce => Node::Coalesce(nodes),
+        function => Node::Call(function, name, nodes, arguments.iter().find_map(|argument| first_column(argument))),
+    };
+    Part { node, kind, ty: types::of_call(function, types) }
+}
+
+/// Returns the index of the first column in an expression.
+fn first_column(expr: &IdedExpr) -> Option<usize> {
+    if let Expr::Ident(name) = &expr.expr {
+        return column_index(name);
+    }
+    let mut first = None;
+    for_each_child(&expr.expr, &mut |child| first = first.or_else(|| first_column(child)));
+    first
 }
 
 /// Returns what a loop step adds to its result.
@@ -346,7 +460,7 @@ fn exactly<const N: usize>(nodes: Vec<Node>) -> Result<Box<[Node; N]>, Expressio
 }
 
 fn known(value: Val<'static>) -> Part {
-    Part { kind: Kind::of(&value), node: Node::Literal(value) }
+    Part { kind: Kind::of(&value), ty: Ty::of(&value), node: Node::Literal(value) }
 }
 
 fn of_literal(literal: &LiteralValue) -> Result<Val<'static>, ExpressionError> {
@@ -384,14 +498,6 @@ fn operation_of(operator: &str) -> Option<Operation> {
         operators::MODULO => Operation::Remainder,
         _ => return None,
     })
-}
-
-fn kind_of_call(name: &str) -> Option<Kind> {
-    match functions::spelled(name) {
-        "bool" | "contains" | "endsWith" | "matches" | "startsWith" => Some(Kind::Truth),
-        "lowerAscii" | "string" | "trim" | "upperAscii" => Some(Kind::Text),
-        _ => Some(Kind::Number),
-    }
 }
 
 /// Returns the error for a syntax tree that no supported expression can have.

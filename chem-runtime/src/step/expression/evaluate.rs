@@ -51,7 +51,11 @@ pub(super) enum Node {
     Element(Box<[Node; 2]>),
     Arithmetic(Operation, Box<[Node; 2]>),
     Negate(Box<Node>),
-    Call(Function, String, Vec<Node>),
+    /// A function, its name, its arguments, and the first column in them, which is what is missing if the function gives
+    /// no value.
+    Call(Function, String, Vec<Node>, Option<usize>),
+    /// The first value that is not missing.
+    Coalesce(Vec<Node>),
     Each(Each, Box<EachOf>),
 }
 
@@ -85,7 +89,7 @@ pub(super) struct EachOf {
 }
 
 /// Why an evaluation stopped without a value.
-enum Stop {
+pub(super) enum Stop {
     /// The value in the column at this index is missing.
     Missing(usize),
     Error(String),
@@ -124,8 +128,13 @@ impl<'t> Condition<'t> {
         budget::for_row(|| self.decide(row)).unwrap_or_else(Verdict::Error)
     }
 
+    /// Evaluates the expression for the row at this index. Requires a budget.
+    pub(super) fn evaluate(&self, row: usize) -> Result<Val<'_>, Stop> {
+        Row { columns: &self.columns, row: self.start + row, scope: Vec::new() }.value(&self.root)
+    }
+
     fn decide(&self, row: usize) -> Verdict<'t> {
-        match (Row { columns: &self.columns, row: self.start + row, scope: Vec::new() }.value(&self.root)) {
+        match self.evaluate(row) {
             Ok(Val::Truth(true)) => Verdict::True,
             Ok(Val::Truth(false)) => Verdict::False,
             Ok(other) => Verdict::Error(format!("the expression is {}; expected true or false", other.in_words())),
@@ -216,12 +225,29 @@ impl<'a> Row<'a> {
                 Val::Number(number) => Ok(Val::Number(number.negated()?)),
                 other => Err(format!("`-` cannot be applied to {}", other.in_words()).into()),
             },
-            Node::Call(function, name, arguments) => {
+            Node::Call(function, name, arguments, column) => {
                 let values = self.values(arguments)?;
-                Ok(function.apply(name, &values)?)
+                match (function.apply(name, &values)?, column) {
+                    (Some(value), _) => Ok(value),
+                    (None, Some(index)) => Err(Stop::Missing(*index)),
+                    (None, None) => Ok(Val::Null),
+                }
             }
+            Node::Coalesce(values) => self.coalesce(values),
             Node::Each(each, of) => self.each(*each, of),
         }
+    }
+
+    fn coalesce(&mut self, nodes: &'a [Node]) -> Result<Val<'a>, Stop> {
+        let mut missing = Ok(Val::Null);
+        for node in nodes {
+            match self.operand(node) {
+                Ok(Val::Null) => {}
+                Err(Stop::Missing(index)) => missing = Err(Stop::Missing(index)),
+                found => return found,
+            }
+        }
+        missing
     }
 
     fn values(&mut self, nodes: &'a [Node]) -> Result<Vec<Val<'a>>, Stop> {

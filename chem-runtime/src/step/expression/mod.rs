@@ -1,8 +1,7 @@
-//! Expressions: conditions over the columns of a table, in the Common Expression Language (CEL).
+//! Expressions: conditions and computed values over the columns of a table, in the Common Expression Language (CEL).
 //!
 //! An identifier is a column; `row["Mol Weight"]` is a column whose name is not an identifier; `params.x` is a parameter of
-//! the flow. The language consists of CEL's operators, its macros over lists, and the functions in [`FUNCTIONS`]: a fixed
-//! list, so that a new release of the library cannot change the meaning of a stored flow.
+//! the flow. The language consists of CEL's operators, its macros over lists, and the functions in [`FUNCTIONS`].
 //!
 //! There are two differences from CEL. First, a value may be missing: a condition that depends on it is
 //! [`Verdict::Missing`], as in SQL, and `column == null` tests for it. Second, there is one type of number: `/` is exact
@@ -15,6 +14,7 @@
 
 mod budget;
 mod compile;
+mod computed;
 mod evaluate;
 mod functions;
 mod idents;
@@ -22,8 +22,9 @@ mod message;
 mod names;
 mod number;
 mod parse;
-mod patterns;
 mod tree;
+mod types;
+mod unit;
 mod value;
 mod written;
 
@@ -33,8 +34,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use computed::Computation;
 pub use evaluate::{Condition, Verdict};
-pub use names::FUNCTIONS;
+pub(crate) use functions::units::same as same_unit;
+pub use functions::{FUNCTIONS, FunctionGroup, FunctionSpec};
 pub(crate) use names::spelled;
 pub use parse::MAX_LENGTH;
 pub use tree::MAX_DEPTH;
@@ -42,7 +45,7 @@ pub use tree::MAX_DEPTH;
 use self::compile::Checks;
 use self::tree::{Parsed, Reference};
 use super::rows::Batch;
-use crate::artifact::Table;
+use crate::artifact::{ColumnType, Table};
 use crate::fingerprint::as_read_back;
 
 /// A parsed CEL expression with the values of its flow parameters.
@@ -153,7 +156,7 @@ impl Expression {
     /// Fails if there is no such column, a flow parameter has no value, or an operation can never succeed.
     pub fn over_batch<'t>(&self, batch: &Batch<'t>) -> Result<Condition<'t>, ExpressionError> {
         let (table, rows) = batch.within();
-        compile::over(self, table, rows.start, Checks::WithoutValues)
+        Ok(compile::over(self, table, rows.start, Checks::WithoutValues)?.condition)
     }
 
     /// Checks the expression against the columns of `all` rows, without testing a row: an operation must be able to succeed
@@ -170,7 +173,21 @@ impl Expression {
     /// # Errors
     /// Fails if the table lacks a column, a flow parameter has no value, or an operation can never succeed.
     pub fn over<'t>(&self, table: &'t Table) -> Result<Condition<'t>, ExpressionError> {
-        compile::over(self, table, 0, Checks::All)
+        Ok(compile::over(self, table, 0, Checks::All)?.condition)
+    }
+
+    /// Compiles the expression to compute a column of the rows of `table`. The type of the column is `declared`, or follows
+    /// from the expression and the types of the columns that it uses, whatever their values.
+    ///
+    /// # Errors
+    /// Fails like [`over`](Self::over); if a function is applied to values of an unsuitable type; or if the type of the
+    /// column is not known, or cannot be `declared`.
+    pub fn compute<'t>(
+        &self,
+        table: &'t Table,
+        declared: Option<ColumnType>,
+    ) -> Result<Computation<'t>, ExpressionError> {
+        Computation::new(compile::over(self, table, 0, Checks::AllAndCalls)?, declared)
     }
 
     fn check_bound(&self) -> Result<(), ExpressionError> {

@@ -7,41 +7,10 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, opera
 use serde_json::Value;
 
 use super::ExpressionError;
+use super::functions::{self, Call, FunctionSpec, patterns, units};
 use super::idents::{column_ident, missing_ident, param_ident};
-use super::patterns;
 use super::tree::{Parsed, Reference};
 use crate::step::{listed, nearest};
-
-/// The functions that an expression may call, and the macros over lists.
-pub const FUNCTIONS: &[&str] = &[
-    "all",
-    "bool",
-    "contains",
-    "double",
-    "endsWith",
-    "exists",
-    "exists_one",
-    "filter",
-    "int",
-    "lowerAscii",
-    "map",
-    "matches",
-    "math.abs",
-    "math.ceil",
-    "math.floor",
-    "math.greatest",
-    "math.least",
-    "math.round",
-    "math.sign",
-    "math.sqrt",
-    "math.trunc",
-    "quotient",
-    "size",
-    "startsWith",
-    "string",
-    "trim",
-    "upperAscii",
-];
 
 /// Words that cannot name a column by themselves.
 const RESERVED: &[&str] = &[
@@ -77,24 +46,6 @@ pub(crate) fn spelled(name: &str) -> String {
         && characters.all(|next| next.is_ascii_alphanumeric() || next == '_');
     if is_identifier && !RESERVED.contains(&name) { name.to_owned() } else { format!("row[{}]", Value::from(name)) }
 }
-
-/// The [`FUNCTIONS`] that are called on a value: `name.contains('x')`.
-const METHODS: &[&str] = &[
-    "all",
-    "contains",
-    "endsWith",
-    "exists",
-    "exists_one",
-    "filter",
-    "lowerAscii",
-    "map",
-    "startsWith",
-    "trim",
-    "upperAscii",
-];
-
-/// The [`FUNCTIONS`] that can be called either way.
-const EITHER: &[&str] = &["matches", "size"];
 
 /// Resolves every identifier in `root`.
 pub(super) fn resolve(mut root: IdedExpr, text: &str, info: &SourceInfo) -> Result<Parsed, ExpressionError> {
@@ -182,23 +133,23 @@ impl Names<'_> {
             matches!(call.target.as_deref(), Some(IdedExpr { expr: Expr::Ident(name), .. }) if name == "math");
         let name = if in_math { format!("math.{}", call.func_name) } else { call.func_name.clone() };
         let operator = name.starts_with(['_', '!', '-', '@']) || name.starts_with("math.@");
-        if !operator && !FUNCTIONS.contains(&name.as_str()) {
-            let error =
-                ExpressionError::new(format!("there is no function `{name}`")).at(self.before_bracket(at.start, &name));
-            return Err(match nearest(&name, FUNCTIONS.iter().copied()) {
-                Some(nearest) => error.with_help(format!("did you mean `{nearest}`?")),
-                None => error.with_help(format!("the functions are {}", listed(FUNCTIONS))),
-            });
-        }
+        let function = if operator { None } else { Some(self.function(&name, at.start)?) };
         let on_value = call.target.is_some() && !in_math;
-        if !operator && on_value != METHODS.contains(&name.as_str()) && !EITHER.contains(&name.as_str()) {
+        let is_wrong = match function.map(|function| function.call) {
+            Some(Call::Plain) => on_value,
+            Some(Call::Method) => !on_value,
+            Some(Call::Both) | None => false,
+        };
+        if is_wrong {
             let right = if on_value { format!("{name}(…)") } else { format!("value.{name}(…)") };
             return Err(ExpressionError::new(format!("`{name}` cannot be called like this"))
                 .at(self.before_bracket(at.start, &name))
                 .with_help(format!("write `{right}`")));
         }
+        if let Some(function) = function {
+            self.check_literals(function, call, on_value)?;
+        }
         if name == "matches" {
-            self.check_pattern(call)?;
             call.args.splice(0..0, call.target.take().map(|target| *target));
             call.func_name = patterns::MATCHES.to_owned();
         }
@@ -208,14 +159,42 @@ impl Names<'_> {
         call.args.iter_mut().try_for_each(|argument| self.resolve(argument))
     }
 
-    /// Checks a literal pattern before any row is tested.
-    fn check_pattern(&self, call: &CallExpr) -> Result<(), ExpressionError> {
-        match call.args.last() {
-            Some(IdedExpr { id, expr: Expr::Literal(LiteralValue::String(pattern)) }) => {
-                patterns::check(pattern.inner()).map_err(|reason| ExpressionError::new(reason).at(self.at(*id)))
-            }
-            _ => Ok(()),
+    /// Finds the function called `name`, whose bracket is at `bracket`.
+    fn function(&self, name: &str, bracket: usize) -> Result<&'static FunctionSpec, ExpressionError> {
+        if let Some(function) = functions::named(name) {
+            return Ok(function);
         }
+        let names = functions::names();
+        let error =
+            ExpressionError::new(format!("there is no function `{name}`")).at(self.before_bracket(bracket, name));
+        Err(match nearest(name, names.iter().copied()) {
+            Some(nearest) => error.with_help(format!("did you mean `{nearest}`?")),
+            None => error.with_help(format!("the functions are {}", listed(&names))),
+        })
+    }
+
+    /// Checks literal patterns and units before any row is tested.
+    fn check_literals(&self, function: &FunctionSpec, call: &CallExpr, on_value: bool) -> Result<(), ExpressionError> {
+        let target = call.target.as_deref().filter(|_| on_value);
+        let arguments: Vec<&IdedExpr> = target.into_iter().chain(&call.args).collect();
+        let literal = |index: usize| match arguments.get(index) {
+            Some(IdedExpr { id, expr: Expr::Literal(LiteralValue::String(text)) }) => Some((*id, text.inner())),
+            _ => None,
+        };
+        let wrong = |id: u64, reason: String| ExpressionError::new(reason).at(self.at(id));
+        if let Some((id, pattern)) = function.pattern.and_then(literal) {
+            patterns::check(pattern).map_err(|reason| wrong(id, reason))?;
+        }
+        if function.name == "convert" {
+            let (from, to) = (literal(1), literal(2));
+            for (id, unit) in from.into_iter().chain(to) {
+                units::check(unit).map_err(|reason| wrong(id, reason))?;
+            }
+            if let (Some((_, from)), Some((id, to))) = (from, to) {
+                units::power(from, to).map_err(|reason| wrong(id, reason))?;
+            }
+        }
+        Ok(())
     }
 
     fn column(&mut self, name: String, at: Range<usize>) -> Expr {

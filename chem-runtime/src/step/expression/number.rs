@@ -98,6 +98,11 @@ impl Number {
         }
     }
 
+    /// Returns the number as a 64-bit integer, if it is one.
+    pub(super) fn integer(self) -> Option<i64> {
+        i64::try_from(self.exact()?).ok()
+    }
+
     /// Returns the number as an index of a list.
     pub(super) fn index(self) -> Option<usize> {
         usize::try_from(self.exact()?).ok()
@@ -145,6 +150,17 @@ impl Number {
         }
     }
 
+    /// Rounds the exact value to this many decimals, and halves away from zero.
+    pub(super) fn rounded_to(self, decimals: usize) -> Result<Self, String> {
+        let Real(number) = self else { return Ok(self) };
+        // Formatting rounds the exact value, but halves to the even digit.
+        let rounded = match fraction_bits(number) == decimals + 1 {
+            true => half_away(number, decimals),
+            false => format!("{number:.decimals$}"),
+        };
+        rounded.parse().map_or(Ok(self), real)
+    }
+
     /// Truncates the number to an integer.
     pub(super) fn truncated(self) -> Result<Self, String> {
         match self {
@@ -179,6 +195,25 @@ impl Number {
             }
         }
     }
+}
+
+/// Returns the number of binary digits after the point. It equals the number of decimals, the last of which is 5.
+fn fraction_bits(number: f64) -> usize {
+    const MANTISSA: u32 = f64::MANTISSA_DIGITS - 1;
+    let (exponent, fraction) = ((number.to_bits() >> MANTISSA) & 0x7ff, number.to_bits() & ((1 << MANTISSA) - 1));
+    // Subnormal numbers are far below any number of decimals.
+    let zeros = if fraction == 0 { MANTISSA } else { fraction.trailing_zeros() };
+    usize::try_from(i64::from(MANTISSA) - i64::from(zeros) + 1023 - exponent as i64).unwrap_or_default()
+}
+
+/// Rounds a number that is halfway between two with this many decimals away from zero, as text.
+fn half_away(number: f64, decimals: usize) -> String {
+    // With the binary digits in front of the point the number is an odd integer below 2^53; times five to their number, it
+    // is the number without its decimal point, which ends in 5.
+    let bits = (0..=decimals).fold(number.abs(), |scaled, _| scaled * 2.0) as u128;
+    let digits = (0..=decimals).fold(bits, |digits, _| digits * 5);
+    let sign = if number < 0.0 { "-" } else { "" };
+    format!("{sign}{}e-{decimals}", digits / 10 + 1)
 }
 
 fn compare_exactly(whole: i128, real: f64) -> Ordering {

@@ -55,7 +55,7 @@ fn environment() -> &'static Env {
     static ENVIRONMENT: OnceLock<Env> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let mut env = Env::stdlib().with_optional_support(false);
-        // Fails only if a name is declared twice, which the test `every_function_is_there` would detect.
+        // Fails only if a name is declared twice, which the test `every_example_has_its_value` would detect.
         drop(cel::extensions::math(&mut env));
         env
     })

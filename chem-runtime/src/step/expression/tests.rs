@@ -1,6 +1,6 @@
 //! The meaning of expressions, the errors, and the limits on stack and work.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::artifact::{Column, ColumnData, ColumnType};
@@ -275,29 +275,212 @@ fn a_parameter_without_a_value_is_refused_at_its_location() {
     assert_eq!((error.kind, error.at), (InvalidKind::UnboundParam("limit".into()), Some(10..22)));
 }
 
+/// Returns what `cel` computes for the three molecules, as JSON or as the reason why not.
+fn computed(cel: &str) -> Result<(ColumnType, Vec<Result<Value, String>>), String> {
+    let (table, expression) = (table(), Expression::new(cel).map_err(|error| error.to_string())?);
+    let computation = expression.compute(&table, None).map_err(|error| error.to_string())?;
+    Ok((computation.ty(), (0..3).map(|row| computation.value(row)).collect()))
+}
+
+/// Returns the type and the values of an expression that can be computed for all rows.
+#[track_caller]
+fn values(cel: &str) -> (ColumnType, Value) {
+    let (ty, values) = computed(cel).unwrap_or_else(|error| panic!("{cel}: {error}"));
+    (ty, values.into_iter().map(|value| value.unwrap_or_else(|error| panic!("{cel}: {error}"))).collect())
+}
+
 #[test]
-fn every_function_is_there() {
+fn every_example_has_its_value() {
+    let number = |value: &Value| value.as_f64();
     for function in FUNCTIONS {
-        let (call, is_macro) = match *function {
-            "all" | "exists" | "exists_one" => (format!("[1].{function}(x, true)"), true),
-            "filter" | "map" => (format!("[1].{function}(x, true) == []"), true),
-            "math.greatest" | "math.least" => (format!("{function}(1, 2) == 1"), true),
-            "contains" | "endsWith" | "startsWith" => (format!("null.{function}(null) == null"), false),
-            "lowerAscii" | "trim" | "upperAscii" => (format!("null.{function}() == null"), false),
-            "matches" | "quotient" => (format!("{function}(null, null) == null"), false),
-            _ => (format!("{function}(null) == null"), false),
-        };
-        let expression = Expression::new(call.as_str()).unwrap();
-        let table = table();
-        let verdict = expression.over(&table).unwrap().test(0);
-        match verdict {
-            Verdict::True | Verdict::False => assert!(is_macro, "{function}"),
-            Verdict::Error(message) => {
-                assert!(!is_macro && message.contains("cannot be applied"), "{function}: {message}");
+        assert!(!function.examples.is_empty() && function.doc.ends_with('.'), "{}", function.name);
+        for (cel, expected) in function.examples {
+            let expected: Value = serde_json::from_str(expected).unwrap();
+            let olders = function.also.map(|also| cel.replace(&format!("{}(", function.name), &format!("{also}(")));
+            for cel in std::iter::once((*cel).to_owned()).chain(olders) {
+                let (_, found) = values(&cel);
+                let same =
+                    found[0] == expected || number(&found[0]).is_some() && number(&found[0]) == number(&expected);
+                assert!(same, "{cel}: {found}, not {expected}");
             }
-            Verdict::Missing(_) => panic!("{function}"),
         }
     }
+    let names = functions::names();
+    assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "{names:?}");
+}
+
+#[test]
+fn a_method_is_also_a_function_of_text() {
+    assert_eq!(verdicts("lower(name) == name.lower() && contains(name, 'x')"), "no | yes | ?name");
+    assert_eq!(wrong("weight.log10() > 1"), "log10: `log10` cannot be called like this (write `log10(…)`)");
+    assert_eq!(wrong("all([1], 1)"), "all: `all` cannot be called like this (write `value.all(…)`)");
+}
+
+#[test]
+fn the_type_of_a_column_does_not_depend_on_the_values() {
+    use ColumnType::{Boolean, Float, Integer, Text};
+    for (cel, ty) in [
+        ("atoms + 1", Integer),
+        ("atoms / 1", Float),
+        ("atoms * 2.0", Float),
+        ("atoms % 2", Integer),
+        ("-weight", Float),
+        ("abs(atoms)", Integer),
+        ("round(weight)", Float),
+        ("max(atoms, int)", Integer),
+        ("max(atoms, weight)", Float),
+        ("max([atoms, 2])", Integer),
+        ("oral ? atoms : null", Integer),
+        ("oral ? atoms : weight", Float),
+        ("coalesce(weight, atoms, 0)", Float),
+        ("coalesce(name, 'none')", Text),
+        ("name.split('p')[0] + '-'", Text),
+        ("[atoms, 1].map(x, x + 1)[0]", Integer),
+        ("[atoms, 1].map(x, x * 0.5)[1]", Float),
+        ("[1, 2].filter(x, x > 1)[0]", Integer),
+        ("weight == null", Boolean),
+        ("size(name)", Integer),
+        ("name", Text),
+    ] {
+        assert_eq!(computed(cel).map(|(ty, _)| ty), Ok(ty), "{cel}");
+        let (table, expression) = (table().gather(&[]), Expression::new(cel).unwrap());
+        assert_eq!(expression.compute(&table, None).map(|computation| computation.ty()), Ok(ty), "{cel} of no rows");
+    }
+    for (cel, why) in [
+        ("null", "does not follow"),
+        ("oral ? 'x' : 1", "does not follow"),
+        ("[1, 2]", "is a list"),
+        ("name.split('x')", "is a list"),
+    ] {
+        assert!(computed(cel).unwrap_err().contains(why), "{cel}");
+    }
+}
+
+#[test]
+fn a_declared_type_is_checked() {
+    let table = table();
+    let value = |cel: &str, declared| {
+        let computation = Expression::new(cel).unwrap().compute(&table, Some(declared)).map_err(|e| e.to_string())?;
+        computation.value(0)
+    };
+    assert_eq!(value("atoms", ColumnType::Float), Ok(json!(13.0)));
+    assert_eq!(value("weight / weight", ColumnType::Integer), Ok(json!(1)));
+    assert_eq!(
+        value("weight / 2", ColumnType::Integer),
+        Err("expected an integer of 64 bits, found `90.1`".to_owned())
+    );
+    assert_eq!(
+        value("9007199254740993", ColumnType::Float).unwrap_err(),
+        "no float equals the integer `9007199254740993`"
+    );
+    assert!(value("name", ColumnType::Float).unwrap_err().contains("declares floats, but the values are text"));
+    assert_eq!(value("null", ColumnType::Text), Ok(Value::Null));
+    assert_eq!(value("oral ? 'x' : 1", ColumnType::Text), Ok(json!("x")));
+    assert_eq!(value("oral ? 1 : 'x'", ColumnType::Text), Err("expected text, found a number".to_owned()));
+    assert!(value("'\\u0000'", ColumnType::Text).unwrap_err().contains("U+0000"));
+}
+
+#[test]
+fn missing_values_make_a_result_missing_and_coalesce_replaces_them() {
+    use ColumnType::{Float, Integer, Text};
+    assert_eq!(values("log10(weight * 0 + 1)"), (Float, json!([0.0, null, 0.0])));
+    assert_eq!(values("min(weight, 200)"), (Float, json!([180.2, null, 200.0])));
+    assert_eq!(values("coalesce(weight, atoms, -1)"), (Float, json!([180.2, 1.0, 500.0])));
+    assert_eq!(values("coalesce(atoms, int)"), (Integer, json!([13, 1, null])));
+    assert_eq!(values("coalesce(null, name, null)"), (Text, json!(["aspirin", "x", null])));
+    assert_eq!(values("weight > 200 ? weight : null"), (Float, json!([null, null, 500.0])));
+    assert_eq!(verdicts("coalesce(weight, 0) > 100"), "yes | no | yes");
+    assert_eq!(values("extract(name, '(.)i')"), (Text, json!(["p", null, null])));
+    assert_eq!(values("size(extract(name, 'i.*'))"), (Integer, json!([4, null, null])));
+    assert_eq!(verdicts("extract(name, 'p(.)') == 'i'"), "yes | ?name | ?name");
+    let error = computed("coalesce(1 / (atoms - 13), 0)").unwrap().1[0].clone().unwrap_err();
+    assert_eq!(error, "`/`: a number is divided by zero", "an error is not a missing value");
+}
+
+#[test]
+fn what_has_no_value_is_an_error_of_the_row() {
+    for (cel, why) in [
+        ("log10(0)", "`log10`: expected a number greater than 0, found `0`"),
+        ("ln(-1)", "`ln`: expected a number greater than 0, found `-1`"),
+        ("log2(atoms - 13)", "`log2`: expected a number greater than 0, found `0`"),
+        ("sqrt(-1)", "the result is not a number"),
+        ("pow(-8, 1 / 3)", "`pow`: a negative number has only powers with an integer exponent"),
+        ("pow(0, -1)", "`pow`: 0 has no negative power"),
+        ("exp(1000)", "the result is too large for a number"),
+        ("pow(10, 400)", "the result is too large for a number"),
+        ("round(1.5, 18)", "`round`: the number of decimals is an integer from 0 to 17, not `18`"),
+        ("convert(1, name, 'M')", "`aspirin` is not a unit of concentration"),
+        ("split(name, '')[0]", "`split`: the separator is empty"),
+        ("split(name, 'i')[9]", "index 9 is out of range for a list of 3"),
+        ("replace(name, '', 'x')", "`replace`: the text to replace is empty"),
+        ("extract(name, 'a', 1)", "the pattern has 0 groups, no number 1"),
+        ("extract(name, '(?<b>a)', 'c')", "the pattern has no group `c`; its groups are `b`"),
+        ("int(name)", "`int`: `aspirin` is not an integer"),
+    ] {
+        let error = computed(cel).unwrap().1[0].clone().unwrap_err();
+        assert!(error.starts_with(why), "{cel}: {error}");
+    }
+}
+
+#[test]
+fn a_function_of_a_column_of_another_type_is_refused_before_any_row() {
+    let error = |cel: &str| {
+        let table = table();
+        let error = Expression::new(cel).unwrap().compute(&table, None).err().unwrap();
+        format!("{}; {}", error.message, error.help.unwrap_or_default())
+    };
+    let found = error("log10(name)");
+    assert!(
+        found.starts_with("`log10` cannot be applied to text: the column `name` is text; to read it as"),
+        "{found}"
+    );
+    assert_eq!(
+        error("lower(weight)"),
+        "`lower` cannot be applied to a number: the column `weight` is a number; write `string(…)` around it"
+    );
+    assert_eq!(error("min()"), "`min` expects at least 1 argument, found 0; ");
+    assert_eq!(wrong("round(weight, 1, 2) > 1"), "round(weight, 1, 2) > 1: `round` expects 1 or 2 arguments, found 3");
+    assert_eq!(wrong("coalesce(weight) > 1"), "coalesce(weight) > 1: `coalesce` expects at least 2 arguments, found 1");
+    assert_eq!(wrong("extract(name, '(') == ''"), "'(': the pattern is not a regular expression: unclosed group");
+    assert_eq!(
+        wrong("name.replaceMatches('[', '') == ''"),
+        "'[': the pattern is not a regular expression: unclosed character class"
+    );
+    assert!(
+        wrong("convert(weight, 'nm', 'M') > 1")
+            .starts_with("'nm': `nm` is not a unit of concentration; did you mean `nM`?")
+    );
+    assert!(wrong("convert(weight, 'ug/mL', 'M') > 1").starts_with("'M': `ug/mL` cannot be converted to `M`"));
+}
+
+#[test]
+fn the_unit_of_a_column_is_kept_and_checked() {
+    let numbers = || ColumnData::Float(vec![Some(35.0)]);
+    let table = Table::new([
+        (Column::new("ic50", ColumnType::Float).with_unit("nM"), numbers()),
+        (Column::new("ki", ColumnType::Float).with_unit("nM"), numbers()),
+        (Column::new("weight", ColumnType::Float).with_unit("g/mol"), numbers()),
+    ])
+    .unwrap();
+    let unit = |cel: &str| {
+        let computation = Expression::new(cel).unwrap().compute(&table, None).map_err(|error| error.message)?;
+        Ok::<_, String>(computation.unit().map(str::to_owned))
+    };
+    for (cel, expected) in [
+        ("ic50", Some("nM")),
+        ("round(convert(ic50, 'nM', 'µM'), 2)", Some("µM")),
+        ("max(ic50, ki) - min(ic50, ki)", Some("nM")),
+        ("coalesce(ic50, ki)", Some("nM")),
+        ("ic50 > 1 ? -ic50 : ki", Some("nM")),
+        ("ic50 + weight", None),
+        ("ic50 / ki", None),
+        ("-log10(convert(ic50, 'nmol/L', 'M'))", None),
+    ] {
+        assert_eq!(unit(cel), Ok(expected.map(str::to_owned)), "{cel}");
+    }
+    let refused = unit("convert(ic50, 'uM', 'M')").unwrap_err();
+    assert_eq!(refused, "the column `ic50` is in `nM`, but `convert` takes it to be in `uM`");
+    assert!(unit("convert(weight, 'uM', 'M')").is_err());
 }
 
 #[test]
@@ -387,6 +570,10 @@ fn an_expression_that_costs_too_much_for_its_length_says_which_limit_it_meets() 
             9,
         ),
         (format!("name.matches({}'')", "name + ".repeat(22)), 20_000_000),
+        (format!("size({}name{}) > 0", "replace(".repeat(6), ", 'x', 'xxxxxxxxxxxxxxxx')".repeat(6)), 1_000),
+        (format!("size({}name{}) > 0", "replaceMatches(".repeat(6), ", '.', '$0$0$0$0$0$0$0$0$0')".repeat(6)), 1_000),
+        ("size(split(name, 'x')) > 0".to_owned(), 3_000_000),
+        (format!("size([name]{}[0]) > 0", ".map(x, [x, x, x, x].join(x))".repeat(4)), 100_000),
     ] {
         let (took, verdict) = worked(&cel, length);
         let Verdict::Error(message) = verdict else { panic!("{cel}: {verdict:?}") };

@@ -42,7 +42,7 @@ pub enum ParamType {
     Text,
     /// Text in a named format, such as `SMARTS pattern`.
     Formatted(&'static str),
-    /// A condition over the columns of a table: see [`Expression`](super::Expression).
+    /// A condition or a value computed from the columns of a table: see [`Expression`](super::Expression).
     Expression,
     /// A regular expression.
     Pattern,

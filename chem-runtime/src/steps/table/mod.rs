@@ -1,6 +1,7 @@
 //! Steps over tables.
 
 mod aggregate;
+mod compute;
 mod file;
 mod join;
 mod read;
@@ -10,6 +11,7 @@ mod top;
 mod write;
 
 pub use aggregate::{Aggregate, AggregateTable, Measure, aggregate_table};
+pub use compute::{ComputeColumns, ComputedColumns, compute_columns};
 pub use join::{JoinTable, join_table};
 pub use read::{ReadTable, read_table};
 pub use select::{SelectColumns, select_columns};

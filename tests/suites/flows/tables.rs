@@ -1,0 +1,45 @@
+//! Flows over tables write what pandas computes from the same data: `tests/reference/pandas_tables.py` recorded it.
+
+use std::path::Path;
+
+use chem_runtime::engine::FlowEngine;
+use chem_runtime::flow::FlowStatus;
+use chem_runtime::manifest;
+use chem_runtime::step::Registry;
+use chem_runtime::store::InMemoryEventStore;
+
+/// Runs a flow and returns the file that it writes.
+fn written(manifest: &str, file: &str) -> String {
+    let (flows, outputs) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows"), tempfile::tempdir().unwrap());
+    let checked = manifest::load(&flows.join(manifest), &[], Registry::linked().unwrap());
+    let engine = FlowEngine::on(InMemoryEventStore::new()).directory(&flows).output_directory(outputs.path());
+    let instance = engine.definition(checked.definition.unwrap()).run_to_end().unwrap();
+    assert_eq!(instance.status(), FlowStatus::Completed);
+    std::fs::read_to_string(outputs.path().join("out").join(file)).unwrap()
+}
+
+/// Compares two CSV files: texts exactly, and numbers up to the last digits.
+#[track_caller]
+fn assert_same(found: &str, expected: &str) {
+    // No cell contains a comma.
+    let rows = |text: &str| -> Vec<Vec<String>> {
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+    };
+    let (found, expected) = (rows(found), rows(expected));
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found.len(), expected.len(), "{found:?} {expected:?}");
+        for (cell, other) in found.iter().zip(expected) {
+            let same = match (cell.parse::<f64>(), other.parse::<f64>()) {
+                (Ok(one), Ok(other)) => (one - other).abs() <= 1e-12 * other.abs(),
+                _ => cell == other,
+            };
+            assert!(same, "{cell}, but pandas has {other}: {found:?} {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn potency_is_what_pandas_computes() {
+    assert_same(&written("potency.yaml", "potency.csv"), include_str!("../../reference/potency.csv"));
+}
