@@ -31,7 +31,7 @@ pub(crate) use delimited_writer::{cell_text, write_delimited, write_without_form
 pub(crate) use json_lines_writer::write_json_lines;
 pub(crate) use keys::{Key, is_missing, key_of, order_of, two_spellings};
 pub(crate) use lines::{Line, lines};
-pub use parallel::{map_records, map_records_on, try_map_records};
+pub use parallel::{map_records, try_map_records};
 #[cfg(feature = "parquet")]
 pub(crate) use parquet_writer::write_parquet;
 pub(crate) use random::Random;
@@ -41,4 +41,5 @@ pub(crate) use sorting::sort_rows;
 pub(crate) use table_reader::{DeclaredType, TableFormat, TableText};
 pub(crate) use typing::type_name;
 
-pub use crate::step::workers::{abandonable, on_workers};
+pub(crate) use crate::step::workers::abandonable;
+pub use crate::step::workers::on_workers;

@@ -30,7 +30,7 @@ pub fn map_records<T: Sync, R: Send>(
 ///
 /// # Errors
 /// Fails if the run is cancelled.
-pub fn map_records_on<T: Sync, R: Send>(
+pub(crate) fn map_records_on<T: Sync, R: Send>(
     pool: &ThreadPool,
     context: &ExecutionContext<'_>,
     records: &[T],

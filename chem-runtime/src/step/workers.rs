@@ -27,7 +27,7 @@ pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, StepErr
 ///
 /// # Errors
 /// Fails if the step is cancelled, if the thread cannot be started, or if `work` panics.
-pub fn abandonable<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, StepError> {
+pub(crate) fn abandonable<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, StepError> {
     let (sender, receiver) = channel();
     // The result of abandoned work has no receiver.
     std::thread::Builder::new()
