@@ -263,7 +263,9 @@ mod tests {
         assert_eq!(table.column("computed").unwrap().1, &ColumnData::Integer(squares));
         assert_eq!(signals, [json!([3333, 10, 5000, 3334, 0])]);
         reports.sort_unstable();
-        assert_eq!((reports.len(), reports.last()), (20, Some(&(5_000, Some(5_000)))));
+        assert_eq!(reports.last(), Some(&(5_000, Some(5_000))));
+        // About every 256 rows; the last batch is smaller, and may be done before others.
+        assert!((19..=20).contains(&reports.len()), "{reports:?}");
     }
 
     #[test]
