@@ -2,7 +2,8 @@
 
     python tests/reference/pandas_tables.py flows/data tests/reference
 
-with pandas 3.0, NumPy 2.4 and Python 3.11 wrote `potency.csv`, which the test `tables` compares with the flow.
+with pandas 3.1, NumPy 2.4, RDKit 2026.09.1 and Python 3.11 wrote `potency.csv`, `train-test.csv`, `train-test-long.csv`
+and `extremes.csv`, which the test `tables` compares with the flows. Which rows are training rows depends on the random numbers of the flow.
 """
 
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from rdkit import Chem
+from rdkit.Chem import Crippen
+from rdkit.Chem.Scaffolds import MurckoScaffold
 
 DATA, OUT = Path(sys.argv[1]), Path(sys.argv[2])
 NM = {"nM": 1.0, "uM": 1e3, "µM": 1e3}
@@ -28,5 +32,29 @@ def potency(assay: pd.DataFrame) -> pd.DataFrame:
     return assay[["compound", "target", "ic50_nM", "pIC50", "class", "number", "series", "ratio"]]
 
 
+def train_test(assay: pd.DataFrame) -> pd.DataFrame:
+    assay = assay[(assay.target == "COX-2") & (assay.ic50 > 0)]
+    molecules = [Chem.MolFromSmiles(smiles) for smiles in assay.smiles]
+    return pd.DataFrame(
+        {
+            "name": assay.compound.values,
+            "smiles": [Chem.MolToSmiles(molecule) for molecule in molecules],
+            "pIC50": (-np.log10(assay.ic50 * assay.units.map(NM) / 1e9)).round(2).values,
+            "scaffold": [MurckoScaffold.MurckoScaffoldSmiles(mol=molecule, includeChirality=False) for molecule in molecules],
+            "logp": [round(Crippen.MolLogP(molecule), 6) for molecule in molecules],
+        }
+    )
+
+
 assay = pd.read_csv(DATA / "assay.csv")
 potency(assay).to_csv(OUT / "potency.csv", index=False)
+molecules = train_test(assay)
+molecules.drop(columns="logp").to_csv(OUT / "train-test.csv", index=False)
+# The rows of one molecule stay together.
+long = molecules.melt("name", ["pIC50", "logp"], "quantity", ignore_index=False).sort_index(kind="stable")
+long.to_csv(OUT / "train-test-long.csv", index=False)
+measured = assay[assay.units.isin(NM) & (assay.ic50 > 0)].copy()
+measured["pIC50"] = (-np.log10(measured.ic50 * measured.units.map(NM) / 1e9)).round(2)
+measured = measured[["compound", "target", "pIC50"]]
+ends = {"most potent": measured.nlargest(3, "pIC50"), "least potent": measured.nsmallest(3, "pIC50")}
+pd.concat([rows.assign(end=end) for end, rows in ends.items()]).to_csv(OUT / "extremes.csv", index=False)

@@ -1,10 +1,9 @@
 //! `molecules.filter`: selects molecules by a condition.
 
-use serde_json::json;
-
 use super::molecules::Molecules;
 use crate::prelude::*;
-use crate::step::{ExpressionError, Verdict, same_columns};
+use crate::records::rows_where;
+use crate::step::same_columns;
 
 /// Keeps the molecules for which a condition holds.
 ///
@@ -49,31 +48,5 @@ pub fn filter_molecules(
     #[param(example = "molecular_weight <= 500 && logp <= 5")]
     r#where: Expression,
 ) -> Result<RowWork<Molecules>, StepError> {
-    let condition = r#where.clone();
-    let work = molecules.each(move |batch, tally| {
-        let bound = r#where.over_batch(batch).map_err(unsuitable)?;
-        let mut kept = Vec::new();
-        for row in batch.rows() {
-            match bound.test(row) {
-                Verdict::True => kept.push(row),
-                Verdict::False => {}
-                Verdict::Missing(column) => tally.add_under("missing", column, 1),
-                Verdict::Error(reason) => {
-                    let (condition, number) = (r#where.as_str(), batch.number_of(row));
-                    return Err(StepError::new(format!("cannot evaluate `{condition}` for row {number}: {reason}")));
-                }
-            }
-        }
-        Ok(BatchOutput::of(kept))
-    });
-    Ok(work.refusing(move |all| condition.check_columns(all).map_err(unsuitable)).signal("filtered", |tally, rows| {
-        json!({ "kept": rows.output, "dropped": rows.input - rows.output, "missing": tally.counts("missing") })
-    }))
-}
-
-fn unsuitable(error: ExpressionError) -> StepError {
-    match &error.help {
-        Some(help) => StepError::new(format!("{error}; {help}")),
-        None => StepError::new(error.message),
-    }
+    Ok(rows_where(molecules, r#where))
 }

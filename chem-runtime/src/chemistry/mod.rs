@@ -45,7 +45,10 @@ pub use molecules::{MolecularProperty, Molecule, MoleculeFamily, Molecules, NotM
 pub use params::{Smarts, Smiles};
 pub use prefer::{PreferProperties, prefer_properties};
 pub use property::{DECIMALS, Property, rounded};
-pub use read::{InlineMolecule, InlineMolecules, ReadMolecules, inline_molecules, read_molecules};
+pub use read::{
+    InlineMolecule, InlineMolecules, MoleculesFromTable, ReadMolecules, inline_molecules, molecules_from_table,
+    read_molecules,
+};
 pub use report::{WriteReport, write_report};
 pub use rules::{JudgeMolecules, Rule, judge_molecules};
 pub use sample::{SampleMolecules, sample_molecules};

@@ -50,6 +50,9 @@ flows! {
     #[cfg(feature = "chemistry")]
     alert_triage = "alert-triage.yaml";
     potency = "potency.yaml";
+    extremes = "extremes.yaml";
+    #[cfg(feature = "chemistry")]
+    train_test = "train-test.yaml";
 }
 
 /// The flows that the module `rdkit` pins.

@@ -1,5 +1,6 @@
 //! Flows over tables write what pandas computes from the same data: `tests/reference/pandas_tables.py` recorded it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use chem_runtime::engine::FlowEngine;
@@ -42,4 +43,35 @@ fn assert_same(found: &str, expected: &str) {
 #[test]
 fn potency_is_what_pandas_computes() {
     assert_same(&written("potency.yaml", "potency.csv"), include_str!("../../reference/potency.csv"));
+}
+
+#[test]
+fn united_tables_are_what_pandas_concatenates() {
+    assert_same(&written("extremes.yaml", "extremes.csv"), include_str!("../../reference/extremes.csv"));
+}
+
+/// Returns the CSV file without one of its columns, and the values of that column.
+fn without(text: &str, column: usize) -> (String, Vec<String>) {
+    let (mut rest, mut taken) = (String::new(), Vec::new());
+    for line in text.lines() {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        taken.push(cells.remove(column).to_owned());
+        rest.push_str(&(cells.join(",") + "\n"));
+    }
+    (rest, taken)
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn training_and_test_molecules_are_what_pandas_and_rdkit_compute_and_share_no_scaffold() {
+    let (table, split) = without(&written("train-test.yaml", "train-test.csv"), 4);
+    assert_same(&table, include_str!("../../reference/train-test.csv"));
+    let scaffolds = |part: &str| -> BTreeSet<&str> {
+        let rows = table.lines().zip(&split).filter(|(_, found)| *found == part);
+        rows.filter_map(|(line, _)| line.split(',').nth(3)).collect()
+    };
+    let (train, test) = (scaffolds("train"), scaffolds("test"));
+    assert!(!train.is_empty() && !test.is_empty() && train.is_disjoint(&test), "{train:?} {test:?}");
+    let (long, _) = without(&written("train-test.yaml", "train-test-long.csv"), 1);
+    assert_same(&long, include_str!("../../reference/train-test-long.csv"));
 }

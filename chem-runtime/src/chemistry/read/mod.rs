@@ -1,6 +1,7 @@
 //! `molecules.read`: reads molecules from a file.
 
 mod delimited_columns;
+mod from_table;
 mod inline;
 mod named;
 mod queries;
@@ -8,6 +9,7 @@ mod raw;
 mod sd_records;
 mod smiles_lines;
 
+pub use from_table::{MoleculesFromTable, molecules_from_table};
 pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 

@@ -1,0 +1,198 @@
+//! `molecules.from_table`: turns the rows of a table into molecules.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::raw::{Spelling, split_smiles};
+use crate::artifact::ColumnData;
+use crate::chemistry::library::PROVIDER;
+use crate::chemistry::molecules::{Molecules, PROMISED};
+use crate::prelude::*;
+use crate::records::{Rejects, column_index, map_records};
+use crate::step::{check_share, idle_share};
+
+/// Turns the rows of a table into molecules: the answer of a program, an aggregate, or any other table with SMILES.
+///
+/// The column `smiles` is replaced by the canonical SMILES. The output has the columns `name`, `smiles` and `record` (the
+/// number of the row, from 1), followed by the other columns of the table, with their types and units; one that is called
+/// like these is renamed to `table_name`, `table_smiles` or `table_record`.
+///
+/// A row whose SMILES is missing, is not a possible molecule, or has a CXSMILES extension goes to the output `rejects`, with
+/// its number, its text and the reason. The signal `read` counts `records`, `kept` and `rejected`.
+///
+/// # Example
+/// ```yaml
+/// flow: drugs-from-a-table
+/// steps:
+///   - id: read
+///     uses: table.read
+///     with: { path: data/approved-drugs.csv }
+///   - id: molecules
+///     uses: molecules.from_table
+/// ```
+///
+/// # Errors
+/// - A column does not exist; the message lists the columns. Or the column with the SMILES or the names is not text.
+/// - Two columns would have the same name.
+/// - With `on_error: fail`, a row that cannot be used; the message gives its number, its text and the reason.
+/// - More than the share `fail_above` of the rows cannot be used; the message gives the numbers and the most common reason.
+///   Or `fail_above` is set together with `on_error: fail`.
+#[step("molecules.from_table", version = 1, columns = columns_of_molecules, check = can_turn)]
+pub fn molecules_from_table(
+    table: Input<Table>,
+    /// The column with the SMILES.
+    #[param(default = "smiles")]
+    smiles: ColumnName,
+    /// The column with the names. Defaults to `name` if there is one.
+    #[param(example = "compound")]
+    name: Option<ColumnName>,
+    /// What to do with a row that cannot be used: put it into `rejects` (`reject`) or fail the step (`fail`).
+    #[param(default = "reject", one_of = ["reject", "fail"])]
+    on_error: String,
+    /// The share of rejected rows, from 0 to 1, above which the step fails; an equal share does not fail it. Defaults to no
+    /// limit.
+    #[param(min = 0.0, max = 1.0, example = "0.05")]
+    fail_above: Option<f64>,
+    context: &ExecutionContext<'_>,
+) -> Result<WithRejects<Molecules>, StepError> {
+    let structures = texts(&table, column_index(&table, smiles.as_str(), "smiles")?, "smiles")?;
+    let named = match &name {
+        Some(name) => Some(column_index(&table, name.as_str(), "name")?),
+        None => table.index_of("name"),
+    };
+    let found = map_records(context, structures, |text| canonical(text.as_deref()))?;
+    let (mut kept, mut canonical, mut rejects) = (Vec::new(), Vec::new(), Rejects::default());
+    for (row, found) in found.into_iter().enumerate() {
+        let text = structures[row].as_deref().unwrap_or_default();
+        match found {
+            Ok(smiles) => {
+                kept.push(row);
+                canonical.push(Some(smiles.into_boxed_str()));
+            }
+            Err(reason) if on_error == "fail" => {
+                let number = row + 1;
+                return Err(StepError::new(format!(
+                    "row {number} cannot be used: {reason}; its text is `{text}`; `on_error: reject` would put it into \
+                     `rejects`"
+                )));
+            }
+            Err(reason) => rejects.push_record(Some(row as u64 + 1), text.as_bytes(), &reason),
+        }
+    }
+    let rejects = rejects.finish()?;
+    let counts = json!({ "records": table.rows(), "kept": kept.len(), "rejected": rejects.rows() });
+    context.signal("read", &counts)?;
+    check_share(&rejects, table.rows(), fail_above, "rows are not molecules")?;
+    let names = match named {
+        Some(index) => {
+            let all = texts(&table, index, "name")?;
+            kept.iter().map(|row| all[*row].clone()).collect()
+        }
+        None => vec![None; kept.len()],
+    };
+    let records = kept.iter().map(|row| Some(*row as i64 + 1)).collect();
+    let [name_column, smiles_column, record_column] = PROMISED.map(|(name, ty)| Column::new(name, ty));
+    let promised = [
+        (name_column, ColumnData::Text(names)),
+        (smiles_column.with_provider(PROVIDER), ColumnData::Text(canonical)),
+        (record_column, ColumnData::Integer(records)),
+    ];
+    let of_table = table.gather(&kept);
+    let others = of_table.columns().iter().enumerate().filter_map(|(index, column)| {
+        let is_other = *column.name != *smiles.as_str() && Some(index) != named;
+        let column = Column { name: beside(&column.name).into(), ..column.clone() };
+        is_other.then(|| Some((column, of_table.data(index)?.clone())))?
+    });
+    Ok(WithRejects { kept: Molecules::new(Table::new(promised.into_iter().chain(others))?)?, rejects })
+}
+
+fn canonical(text: Option<&str>) -> Result<String, String> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty()).ok_or("has no SMILES")?;
+    let (smiles, rest) = split_smiles(text)?;
+    if !rest.is_empty() {
+        return Err(format!("has more than a SMILES: `{rest}`"));
+    }
+    Spelling::Smiles(smiles.to_owned()).canonical_smiles(false)
+}
+
+fn texts<'t>(table: &'t Table, index: usize, param: &str) -> Result<&'t [Option<Box<str>>], StepError> {
+    match table.data(index) {
+        Some(ColumnData::Text(values)) => Ok(values),
+        _ => {
+            let name = &table.columns()[index].name;
+            Err(StepError::new(format!("`{param}` names the column `{name}`, which is not text")))
+        }
+    }
+}
+
+/// Returns the name of a column of the table beside the columns that all molecules have.
+fn beside(name: &str) -> String {
+    let taken = PROMISED.iter().any(|(promised, _)| *promised == name);
+    if taken { format!("table_{name}") } else { name.to_owned() }
+}
+
+fn can_turn(step: &MoleculesFromTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    idle_share(&step.on_error, step.fail_above).into_iter().collect()
+}
+
+fn columns_of_molecules(step: &MoleculesFromTable, context: &ColumnContext<'_>) -> Columns {
+    let input = context.first_input();
+    let Some(names) = input.names() else { return Columns::Unknown };
+    let used: HashSet<&str> = [step.smiles.as_str(), step.name.as_ref().map_or("name", ColumnName::as_str)].into();
+    let others = names.iter().filter(|name| !used.contains(&***name)).map(|name| beside(name));
+    Columns::known(PROMISED.map(|(name, _)| name)).with(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
+
+    fn run(name: Option<&str>, on_error: &str) -> Result<WithRejects<Molecules>, String> {
+        let texts = |values: [Option<&str>; 4]| ColumnData::Text(values.map(|value| value.map(Into::into)).into());
+        let table = Table::new([
+            (Column::new("record", ColumnType::Text), texts([Some("r1"), Some("r2"), Some("r3"), Some("r4")])),
+            (Column::new("name", ColumnType::Text), texts([Some("a"), Some("b"), Some("c"), Some("d")])),
+            (Column::new("smiles", ColumnType::Text), texts([Some(" OCC"), Some("C1"), None, Some("C |x|")])),
+            (
+                Column::new("ic50", ColumnType::Float).with_unit("nM"),
+                ColumnData::Float(vec![Some(1.0), Some(2.0), None, None]),
+            ),
+        ]);
+        let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
+        let (nothing, cancel) = (HashMap::new(), CancelToken::default());
+        let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
+        let table = Arc::new(table.unwrap()).into();
+        let found = molecules_from_table(table, "smiles".into(), name.map(Into::into), on_error.into(), None, &context);
+        found.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_become_molecules_and_others_are_rejected_with_reasons() {
+        let WithRejects { kept, rejects } = run(None, "reject").unwrap();
+        let names: Vec<&str> = kept.table().columns().iter().map(|column| &*column.name).collect();
+        assert_eq!(names, ["name", "smiles", "record", "table_record", "ic50"]);
+        assert_eq!(kept.table().row(0), vec![json!("a"), json!("CCO"), json!(1), json!("r1"), json!(1.0)]);
+        assert_eq!((kept.len(), kept.table().columns()[4].unit.as_deref()), (1, Some("nM")));
+        let rejected: Vec<Vec<Value>> = (0..3).map(|row| rejects.row(row)).collect();
+        assert_eq!([&rejected[0][1], &rejected[1][1], &rejected[2][1]], [&json!(2), &json!(3), &json!(4)]);
+        for (row, why) in ["unclosed ring", "has no SMILES", "CXSMILES"].iter().enumerate() {
+            assert!(rejected[row][3].as_str().unwrap().contains(why), "{rejected:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_no_molecule_fails_the_step_if_asked_to() {
+        let failed = run(None, "fail").unwrap_err();
+        assert!(failed.starts_with("row 2 cannot be used: not a SMILES") && failed.contains("`C1`"), "{failed}");
+        let failed = run(Some("ic50"), "reject").unwrap_err();
+        assert_eq!(failed, "`name` names the column `ic50`, which is not text");
+        assert_eq!(run(Some("record"), "reject").unwrap().kept.table().row(0)[3], json!("a"), "the other name is kept");
+    }
+}

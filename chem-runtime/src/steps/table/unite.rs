@@ -1,0 +1,75 @@
+//! Unites the values of several columns in one: their type and their unit.
+
+use serde_json::Value;
+
+use crate::prelude::*;
+use crate::records::{is_missing, type_name};
+use crate::step::expression::same_unit;
+
+/// Returns the unit of all `columns`.
+///
+/// # Errors
+/// Fails if two have different units, or only one of them has one.
+pub(super) fn one_unit(columns: &[(&Column, &ColumnData)], step: &str) -> Result<Option<String>, StepError> {
+    let Some(((first, _), others)) = columns.split_first() else { return Ok(None) };
+    for (other, _) in others {
+        let agree = match (&first.unit, &other.unit) {
+            (Some(one), Some(other)) => same_unit(one, other),
+            (one, other) => one == other,
+        };
+        if !agree {
+            let unit = |column: &Column| column.unit.as_ref().map_or("no unit".to_owned(), |unit| format!("`{unit}`"));
+            return Err(StepError::new(format!(
+                "`{step}` would put values in {} (`{}`) and in {} (`{}`) into one column: convert or declare them first, with \
+                 `table.compute` or `units` in `table.read`",
+                unit(first),
+                first.name,
+                unit(other),
+                other.name
+            )));
+        }
+    }
+    Ok(first.unit.clone())
+}
+
+/// Returns `values`, which come from `columns`, as a column of the type that holds them all: integers and floats are
+/// floats, and a text column without values may have any type.
+///
+/// # Errors
+/// Fails if the types differ otherwise, or if an integer is too large for a float.
+pub(super) fn of_values(columns: &[(&Column, &ColumnData)], values: Vec<Value>) -> Result<ColumnData, StepError> {
+    let mut ty: Option<(ColumnType, &str)> = None;
+    for (column, data) in columns {
+        let is_empty = column.ty == ColumnType::Text && (0..data.len()).all(|row| is_missing(data, row));
+        ty = match (ty, column.ty) {
+            (found, _) if is_empty && found.is_some() => found,
+            (None, new) => Some((new, &*column.name)),
+            (Some((found, name)), new) if found == new => Some((found, name)),
+            (Some((ColumnType::Integer | ColumnType::Float, name)), ColumnType::Integer | ColumnType::Float) => {
+                Some((ColumnType::Float, name))
+            }
+            (Some((ColumnType::Text, first)), new) if !has_text(columns, first) => Some((new, &*column.name)),
+            (Some((found, first)), new) => {
+                return Err(StepError::new(format!(
+                    "`{first}` is {} and `{}` is {}, which do not fit into one column: convert one with `table.compute`, \
+                     `string(…)` or `double(…)`",
+                    type_name(found),
+                    column.name,
+                    type_name(new)
+                )));
+            }
+        };
+    }
+    let ty = ty.map_or(ColumnType::Text, |(ty, _)| ty);
+    let inexact = values.iter().filter_map(Value::as_i64).find(|value| *value as f64 as i128 != i128::from(*value));
+    if let (ColumnType::Float, Some(value)) = (ty, inexact) {
+        return Err(StepError::new(format!(
+            "no float equals the integer `{value}`; convert it with `table.compute` first"
+        )));
+    }
+    ColumnData::of_json(ty, values).map_err(|value| StepError::new(format!("the value `{value}` does not fit")))
+}
+
+fn has_text(columns: &[(&Column, &ColumnData)], name: &str) -> bool {
+    columns.iter().any(|(column, data)| &*column.name == name && (0..data.len()).any(|row| !is_missing(data, row)))
+}
