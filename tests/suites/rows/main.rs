@@ -24,6 +24,8 @@ fn examples() -> Vec<(&'static str, Value)> {
     let mut examples = vec![
         ("table.select", json!({"columns": ["b", "name"], "rename": {"b": "c"}})),
         ("table.select", json!({"drop": ["a"]})),
+        ("table.filter", json!({"where": "a > 2 && (b == null || b < 5.5 || name != 'x')"})),
+        ("table.filter", json!({"where": "size(extract(name, '[0-9]+')) > 1"})),
     ];
     if cfg!(feature = "chemistry") {
         let all_properties = [
