@@ -109,7 +109,7 @@ impl LinesStore {
     pub fn open(path: &Path, mode: OpenMode) -> Result<Self, PersistenceError> {
         let (create, write) = (mode == OpenMode::Create, mode != OpenMode::Read);
         if !create && !path.exists() {
-            return Err(PersistenceError::Absent { place: format!("at `{}`", path.display()) });
+            return Err(PersistenceError::Absent { location: format!("at `{}`", path.display()) });
         }
         let opened = OpenOptions::new().read(true).append(write).create(create).open(path);
         let file = opened.map_err(|error| PersistenceError::Unusable {

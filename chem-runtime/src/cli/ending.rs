@@ -18,6 +18,10 @@ static IS_SET: Condvar = Condvar::new();
 /// Runs `command` and returns its exit status, or an earlier one from [`now`]. The thread of the command then continues
 /// until the process ends, which the caller's return from its own `main` does.
 pub(super) fn wait_for(command: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
+    // A signal may have come before the command.
+    if let Some(status) = STATUS.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return status;
+    }
     let thread = thread::Builder::new().name("command".into()).stack_size(STACK);
     if let Err(error) = thread.spawn(move || now(command())) {
         output::print_error("cannot start a thread", &[error.to_string()], None);

@@ -17,7 +17,7 @@
 //!
 //! # Adding a command
 //!
-//! Four files change:
+//! Four files change, and the snapshots of the help:
 //!
 //! 1. `commands/NAME.rs` has the arguments, a struct that derives `clap::Args`, and the function `run`.
 //! 2. `commands/mod.rs` gets a `mod` line.
@@ -113,13 +113,19 @@ impl CommandName {
 }
 
 /// Runs the command line with the step types that are linked into the program, and returns the exit status. If a signal
-/// asks for an end at once, returns while the command still runs in another thread: return from `main` then.
+/// asks for an end at once, returns while the command still runs in another thread. Return from the program's `main` then:
+/// Ctrl-C has no further effect.
 ///
 /// On Unix, blocks SIGINT in this thread and in every thread it starts afterwards, and starts a thread that waits for it.
 /// Call this before starting any other thread.
 pub fn main() -> ExitCode {
     #[cfg(unix)]
     interrupts::take();
+    ending::wait_for(|| panics::guarded(run_typed))
+}
+
+/// Parses the arguments and runs the command that they name.
+fn run_typed() -> ExitCode {
     let Arguments { shared, command } = match Arguments::typed() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -131,12 +137,8 @@ pub fn main() -> ExitCode {
     start_tracing(&shared);
     #[cfg(unix)]
     signals::survive_file_size_limits();
-    ending::wait_for(move || {
-        panics::guarded(|| {
-            let result = limits::check().map_err(Failure::usage).and_then(|()| command.run(&shared));
-            result.unwrap_or_else(|failure| failure.report(&shared))
-        })
-    })
+    let result = limits::check().map_err(Failure::usage).and_then(|()| command.run(&shared));
+    result.unwrap_or_else(|failure| failure.report(&shared))
 }
 
 fn start_tracing(shared: &Shared) {

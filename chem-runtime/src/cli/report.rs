@@ -105,10 +105,7 @@ fn with(params: &Map<String, Value>) -> String {
             None => format!("{name}: {text}"),
         }
     };
-    match params.is_empty() {
-        true => "none".to_owned(),
-        false => params.iter().map(one).collect::<Vec<_>>().join("; "),
-    }
+    if params.is_empty() { "none".to_owned() } else { params.iter().map(one).collect::<Vec<_>>().join("; ") }
 }
 
 /// Returns how to see the refused records.

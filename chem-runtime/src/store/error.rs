@@ -94,10 +94,10 @@ pub enum PersistenceError {
         cursor: Cursor,
     },
     /// There is no store at the address, and the caller did not ask to create one.
-    #[error("there is no store {place}")]
+    #[error("there is no store {location}")]
     Absent {
         /// The missing store's location, as in ``at `my.db` ``.
-        place: String,
+        location: String,
     },
     /// The store cannot be used in its current state: the address is wrong, the schema does not fit, or it is not
     /// writable.

@@ -36,7 +36,7 @@
 //!
 //! 1. Implement the four parts for the type of the store, and `EventStore`. Nine methods are required; override a provided
 //!    one if the backend has a faster answer. [`admit`] checks a batch and returns what to store, and [`Writer::check`]
-//!    checks the lease of its writer.
+//!    checks the lease of its writer, and returns the one to record with the append.
 //! 2. Implement [`Backend`] for the type of the store's URL: its scheme, and how to open the store.
 //! 3. Write [`register_backend!`](crate::register_backend) with that type.
 //!

@@ -3,8 +3,8 @@
 use super::error::{ErrorClass, PersistenceError, UnreadableRun};
 use super::summary::FlowSummary;
 
-/// Adds the run that begins with the event `seq` to a page of a list. Returns whether the page goes on: it ends before a run
-/// that cannot be read.
+/// Adds the run that begins with the event `seq` to a page of a list. Returns whether to continue: a page ends before an
+/// unreadable run.
 ///
 /// # Errors
 /// Returns [`PersistenceError::UnreadableRun`] if the run cannot be read and is the first of the page.

@@ -89,9 +89,9 @@ impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             DriftKind::Missing => write!(f, "{} is missing", self.object)?,
-            DriftKind::Changed => write!(f, "{} is not as it was made", self.object)?,
-            DriftKind::Extra => write!(f, "{} is not the program's", self.object)?,
-            DriftKind::Excessive => write!(f, "{} is more than `chem store grant` gives", self.object)?,
+            DriftKind::Changed => write!(f, "{} has changed", self.object)?,
+            DriftKind::Extra => write!(f, "{} was not created by this program", self.object)?,
+            DriftKind::Excessive => write!(f, "{} exceeds what `chem store grant` grants", self.object)?,
         }
         let mut line = |label: &str, sql: &Option<String>| match sql {
             Some(sql) => write!(f, "\n  {label} {}", sql.replace('\n', "\n  ")),

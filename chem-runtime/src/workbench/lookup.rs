@@ -77,6 +77,9 @@ pub fn find_run(store: &dyn RunIndex, name: &str) -> Result<FlowId, LookupError>
         return store.newest_runs(None, None, 1)?.first().map(|first| first.flow_id).ok_or(LookupError::NoRuns);
     }
     let unknown = || LookupError::UnknownRun { name: name.to_owned() };
+    if name.is_empty() {
+        return Err(unknown());
+    }
     if let Ok(flow_id) = name.parse::<FlowId>() {
         return if store.next_position(flow_id)? > 0 { Ok(flow_id) } else { Err(unknown()) };
     }
@@ -95,6 +98,7 @@ pub fn find_artifact(store: &dyn ArtifactStore, name: &str) -> Result<Artifact, 
     let unknown = || LookupError::UnknownArtifact { name: name.to_owned() };
     let hash = match name.parse::<ArtifactHash>() {
         Ok(hash) => hash,
+        Err(_) if name.is_empty() => return Err(unknown()),
         Err(_) => match store.find_artifact_hashes(&name.to_ascii_lowercase(), 2)?[..] {
             [] => return Err(unknown()),
             [only] => only,
@@ -126,6 +130,8 @@ mod tests {
         let store = InMemoryEventStore::new();
         assert!(matches!(find_run(&store, "@last"), Err(LookupError::NoRuns)));
         let first = begin(&store, "01a20a54-b3f4-750a-b103-55322ccad5ce", Vec::new());
+        // An unset shell variable names no run, even if there is only one.
+        assert!(matches!(find_run(&store, ""), Err(LookupError::UnknownRun { .. })));
         let second = begin(&store, "01a20a54-c000-7000-8000-000000000000", Vec::new());
         for (name, expected) in [
             ("@last", second),

@@ -62,6 +62,8 @@ pub use difference::{Difference, FileRead, differences};
 pub use facts::{FlowFacts, StepFacts};
 pub use lookup::{LookupError, find_artifact, find_run};
 pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
+#[cfg(feature = "cli")]
+pub(crate) use recorded::lines;
 pub use recorded::{BranchValues, ManifestComparison, RecordedRun, RecordedRunError, branch_point};
 pub use repair::{Repair, repair};
 pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};

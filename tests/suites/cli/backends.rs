@@ -49,7 +49,7 @@ fn a_program_without_the_backend_names_those_that_it_has() {
         .output()
         .unwrap();
     let told = String::from_utf8(alone.stderr).unwrap();
-    assert!(told.contains("`jsonl:` is no kind of store; a store is `memory:`, "), "{told}");
+    assert!(told.contains("unknown kind of store `jsonl:`; a store is `memory:`, "), "{told}");
     assert!(!told.contains("jsonl:PATH"), "{told}");
     let with = place.chem(&["ls", "--store", "jsonl"]).expect(3).stderr;
     assert!(with.contains("`jsonl:PATH`") && with.contains("`sqlite:PATH`"), "{with}");

@@ -281,7 +281,7 @@ fn rights_beyond_those_of_a_runner_are_named() {
         let found = check(&pool(&database)).unwrap();
         let objects: Vec<&str> = found.iter().map(|drift| drift.object.as_str()).collect();
         assert_eq!(objects, [object.as_str()], "{grant}");
-        assert!(found[0].to_string().contains("is more than `chem store grant` gives"), "{}", found[0]);
+        assert!(found[0].to_string().contains("exceeds what `chem store grant` grants"), "{}", found[0]);
         client.batch_execute(&format!("REVOKE {}", grant.replace(" TO ", " FROM "))).unwrap();
     }
     // Granting again revokes excess rights.

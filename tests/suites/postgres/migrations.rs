@@ -66,8 +66,8 @@ fn a_pool_from_the_environment_brings_the_schema_up_to_date() {
     assert!(status(&pool(&database)).unwrap().is_current());
     for (variables, told) in [
         (&[][..], "`DATABASE_URL` is not set"),
-        (&[("DATABASE_URL", "sqlite:a.db")][..], "`sqlite:a.db`, which is no PostgreSQL database"),
-        (&[("DATABASE_URL", "postgres://u:hunter2@h:port/d")][..], "no port number"),
+        (&[("DATABASE_URL", "sqlite:a.db")][..], "`sqlite:a.db`, which is not a PostgreSQL database"),
+        (&[("DATABASE_URL", "postgres://u:hunter2@h:port/d")][..], "is not a number"),
         (
             &[("DATABASE_URL", database.url().as_str()), ("DATABASE_POOL_MAX", "none")][..],
             "`DATABASE_POOL_MAX` is `none`",

@@ -34,7 +34,7 @@ pub(in crate::cli) struct AnswerArgs {
     /// The reason, for the log.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// The fingerprint to decide on, or the beginning of it. The decision is refused if the step has another one by now.
+    /// The fingerprint to decide on, or the beginning of it. Refused if the step has another fingerprint now.
     #[arg(long, value_name = "FINGERPRINT")]
     pub shown: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::workbench::find_artifact;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ArtifactArgs {
-    /// The hash of the artifact, or the beginning of it.
+    /// The hash of the artifact, or the beginning of its hash.
     #[arg(value_name = "HASH")]
     pub hash: String,
     /// Print all rows of a table: as CSV, or as part of the JSON.

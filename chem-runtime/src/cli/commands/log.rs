@@ -23,7 +23,7 @@ const WAIT: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogArgs {
-    /// The run: its id, the beginning of it, or `@last` for the newest.
+    /// The run: its id, the beginning of its id, or `@last` for the newest run.
     #[arg(value_name = "ID", required_unless_present = "follow")]
     pub id: Option<String>,
     /// Print events as they are appended: those of the run until it ends, or, without an ID, those of all runs until Ctrl-C.

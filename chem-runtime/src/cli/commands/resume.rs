@@ -20,7 +20,7 @@ use crate::event::FlowId;
 use crate::flow::{Change, FlowInstance, FlowStatus, replay};
 use crate::step::Registry;
 use crate::store::{EventStore, OpenMode, Takeover};
-use crate::workbench::{ManifestComparison, RecordedRun, branch_point};
+use crate::workbench::{ManifestComparison, RecordedRun, branch_point, lines};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ResumeArgs {
@@ -95,11 +95,6 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
     }
     let takeover = if args.take_over { Takeover::Always } else { Takeover::IfFree };
     drive(shared, store, RunPlan { takeover, ..plan }.reusing(&args.reuse)?, Act::Run)
-}
-
-/// Formats the changes as lines after the first line of a message.
-fn lines(changes: &[Change]) -> String {
-    changes.iter().map(|change| format!("\n  {change}")).collect()
 }
 
 /// Continues in a branch that has the current flow of the manifest.

@@ -64,6 +64,9 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
     match command {
         StoreCommand::Status { largest } => status::run(shared, &url, *largest),
         StoreCommand::Migrate => {
+            if !shared.quiet && url.status().is_ok_and(|status| status.has_events && !status.pending.is_empty()) {
+                output::say("migrating; a large log takes minutes, and in SQLite free disk space for two copies of it");
+            }
             let applied = url.migrate()?;
             let lines: String =
                 applied.iter().map(|(number, name)| format!("applied {number}  {}\n", words(name))).collect();

@@ -176,7 +176,7 @@ fn not_linked(scheme: &str) -> String {
         Some((_, name, feature)) => format!(
             "this program has no {name} support for `{scheme}:`; build it with the feature `{feature}` of chem-runtime"
         ),
-        None => format!("`{scheme}:` is no kind of store"),
+        None => format!("unknown kind of store `{scheme}:`"),
     }
 }
 
@@ -232,6 +232,6 @@ mod tests {
     fn a_backend_that_the_build_left_out_is_named_with_its_feature() {
         assert!(not_linked("postgresql").contains("no PostgreSQL support for `postgresql:`"));
         assert!(not_linked("sqlite").contains("feature `sqlite`"));
-        assert_eq!(not_linked("mysql"), "`mysql:` is no kind of store");
+        assert_eq!(not_linked("mysql"), "unknown kind of store `mysql:`");
     }
 }

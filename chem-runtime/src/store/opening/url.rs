@@ -86,9 +86,9 @@ fn no_scheme(text: &str) -> String {
     if text.is_empty() {
         "the address is empty".into()
     } else if text.contains(['@', '=']) {
-        "the address does not begin with a kind of store".into()
+        "the address has no scheme".into()
     } else {
-        format!("`{text}` does not begin with a kind of store; for a file write `sqlite:{text}`")
+        format!("`{text}` has no scheme; for a file write `sqlite:{text}`")
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
             ("", "is empty"),
             ("store.db", "write `sqlite:store.db`"),
             ("C:\\chem\\store.db", "write `sqlite:C:\\chem\\store.db`"),
-            ("mysql://h/d", "`mysql:` is no kind of store"),
+            ("mysql://h/d", "unknown kind of store `mysql:`"),
             ("sqlite:", "followed by the path"),
             ("sqlite::memory:", "is `memory:`"),
             ("sqlite:a.db?mode=ro", "no options"),
@@ -148,6 +148,6 @@ mod tests {
         assert_eq!(chosen(None, &one), Ok("sqlite:b.db".to_owned()));
         assert_eq!(chosen(None, &|_| None), Ok(parse("sqlite:.chem/store.db")));
         let error = chosen(None, &|_| Some("mysql://u:hunter2@h/d".to_owned())).unwrap_err();
-        assert!(error.starts_with("`CHEM_STORE`: `mysql:` is no kind of store"), "{error}");
+        assert!(error.starts_with("`CHEM_STORE`: unknown kind of store `mysql:`"), "{error}");
     }
 }

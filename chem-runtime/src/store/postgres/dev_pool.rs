@@ -16,7 +16,7 @@ pub fn build_dev_pool_from_env() -> Result<PgPool, PersistenceError> {
         unusable("`DATABASE_URL` is not set; it names a database, as in `postgres://USER@HOST/DATABASE`".to_owned())
     })?;
     let url: PostgresUrl = text.parse().map_err(|error| match text.parse::<StoreUrl>() {
-        Ok(other) => unusable(format!("`DATABASE_URL` names `{other}`, which is no PostgreSQL database")),
+        Ok(other) => unusable(format!("`DATABASE_URL` names `{other}`, which is not a PostgreSQL database")),
         Err(_) => unusable(format!("`DATABASE_URL`: {error}")),
     })?;
     let pool = PgPool::connect(&url, PoolSettings::from_variables(variable)?)?;

@@ -65,7 +65,7 @@ fn part(name: &str, text: &str) -> Result<Option<String>, String> {
     match decode(text) {
         Some(text) if text.is_empty() => Ok(None),
         Some(text) => Ok(Some(text)),
-        None => Err(format!("its {name} is no percent-encoded UTF-8; write `%` as `%25`")),
+        None => Err(format!("its {name} is not percent-encoded UTF-8; write `%` as `%25`")),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn grants(pool: &PgPool, role: &str, rights: Rights) -> Result<Vec<String>, 
                  WHERE relname = 'event_log' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)";
     let owner = session.query_opt(owner, &[&schema]).map_err(failed)?;
     let (Some(schema), Some(owner)) = (schema, owner) else {
-        return Err(PersistenceError::Absent { place: format!("in the database `{}` yet", pool.shown()) });
+        return Err(PersistenceError::Absent { location: format!("in the database `{}` yet", pool.shown()) });
     };
     if owner.try_get::<_, &str>(0).map_err(failed)? == role {
         return Err(unusable(format!("the role `{role}` owns the store `{}`, and may do everything", pool.shown())));

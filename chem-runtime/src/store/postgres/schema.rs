@@ -77,7 +77,7 @@ pub fn migrate(pool: &PgPool) -> Result<Vec<Version>, PersistenceError> {
 pub(super) fn make_usable(pool: &PgPool, mode: OpenMode) -> Result<(), PersistenceError> {
     let (found, shown) = (status(pool)?, pool.shown());
     if mode != OpenMode::Create && found.applied.is_empty() && found.obstacle.is_none() {
-        return Err(PersistenceError::Absent { place: format!("in the database `{shown}` yet") });
+        return Err(PersistenceError::Absent { location: format!("in the database `{shown}` yet") });
     }
     refuse_obstacle(&found)?;
     let failed = |error| store_error(shown, "read", error);
@@ -172,7 +172,7 @@ fn take_lock<'a>(session: &'a mut Session, shown: &str) -> Result<Transaction<'a
             if waited >= PATIENCE {
                 return Err(unusable(format!(
                     "the schema of the store `{shown}` has been held for {} seconds by {}; try again when that is done, or \
-                     end it with `SELECT pg_terminate_backend(PID)` if it is there for nothing",
+                     end it with `SELECT pg_terminate_backend(PID)` if it is stuck",
                     PATIENCE.as_secs(),
                     holder.as_deref().unwrap_or("one process after another")
                 )));

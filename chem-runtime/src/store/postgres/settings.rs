@@ -354,7 +354,7 @@ fn port_of(text: &str) -> Result<u16, String> {
         return Ok(DEFAULT_PORT);
     }
     if !may_be_port(text) {
-        let reason = "one of its ports is no port number; is that the password, and `@HOST` is missing behind it?";
+        let reason = "one of its ports is not a number; is that the password, with `@HOST` missing after it?";
         return Err(reason.to_owned());
     }
     text.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("port", text, "a number from 1 to 65535"))
@@ -420,12 +420,12 @@ mod tests {
     #[test]
     fn the_part_that_is_wrong_is_named_and_the_password_is_not() {
         for (text, part) in [
-            ("postgres://u:hunter2@h:54x2/d", "one of its ports is no port number"),
-            ("postgres://u:hunter2/d", "`@HOST` is missing"),
-            ("postgres://u:hunter2", "`@HOST` is missing"),
-            ("postgres://u:hunter2?sslmode=disable", "`@HOST` is missing"),
-            ("postgres://u:hunter2,h:12", "`@HOST` is missing"),
-            ("postgres://u:hun/ter2", "`@HOST` is missing"),
+            ("postgres://u:hunter2@h:54x2/d", "one of its ports is not a number"),
+            ("postgres://u:hunter2/d", "`@HOST` missing"),
+            ("postgres://u:hunter2", "`@HOST` missing"),
+            ("postgres://u:hunter2?sslmode=disable", "`@HOST` missing"),
+            ("postgres://u:hunter2,h:12", "`@HOST` missing"),
+            ("postgres://u:hun/ter2", "`@HOST` missing"),
             ("postgres://u:hun?ter2=1", "unknown parameter, which may be a piece of the password"),
             ("postgres://u@h/d?password=hun&ter2=1", "write `&` as `%26`"),
             ("postgres://u@h/d?password=hun&ter2=%zz", "write `&` as `%26`"),
@@ -440,7 +440,7 @@ mod tests {
             ("postgres://u:hunter2@[::1/d", "`[` and no `]`"),
             ("postgres://u:hun/ter2@h/d", "`/` as `%2F`"),
             ("postgres://u:hun?ter2@h/d", "`?` as `%3F`"),
-            ("postgres://u:%zzhunter2@h/d", "password is no percent-encoded"),
+            ("postgres://u:%zzhunter2@h/d", "password is not percent-encoded"),
             ("postgres://u:hunter2@h/d?sslmod=require", "did you mean `sslmode`?"),
             ("postgres://u:hunter2@h/d?sslmode=verify", "`sslmode` is `verify`"),
             ("postgres://u:hunter2@h/d?sslmode=verify-full&sslrootcert=/no/such.pem", "`/no/such.pem`"),

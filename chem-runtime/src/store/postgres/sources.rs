@@ -71,7 +71,7 @@ impl Sources {
         }
         for (name, value) in &parts.parameters {
             let parameter = Parameter::named(name).ok_or_else(|| unknown(name, parts.secret))?;
-            let text = decode(value).ok_or_else(|| format!("the value of `{name}` is no percent-encoded UTF-8"))?;
+            let text = decode(value).ok_or_else(|| format!("the value of `{name}` is not percent-encoded UTF-8"))?;
             add(parameter, name, text);
         }
         let mut sources = Self { values: own, hosts: parts.hosts };
@@ -145,7 +145,7 @@ fn service_in(text: &str, service: &str, file: &Path) -> Result<Option<BTreeMap<
     let mut found: Option<BTreeMap<Parameter, Value>> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
-        let place = || format!("`{}`, line {number}", file.display());
+        let line_name = || format!("`{}`, line {number}", file.display());
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -157,11 +157,11 @@ fn service_in(text: &str, service: &str, file: &Path) -> Result<Option<BTreeMap<
             continue;
         }
         let Some(values) = &mut found else { continue };
-        let (name, text) = line.split_once('=').ok_or_else(|| format!("{}: expected `NAME=VALUE`", place()))?;
+        let (name, text) = line.split_once('=').ok_or_else(|| format!("{}: expected `NAME=VALUE`", line_name()))?;
         let (name, text) = (name.trim(), text.trim());
         let parameter = Parameter::named(name)
             .filter(|parameter| *parameter != Parameter::Service)
-            .ok_or_else(|| format!("{}: {}", place(), unknown(name, false)))?;
+            .ok_or_else(|| format!("{}: {}", line_name(), unknown(name, false)))?;
         values.entry(parameter).or_insert(Value { name: name.to_owned(), text: text.to_owned() });
     }
     Ok(found)

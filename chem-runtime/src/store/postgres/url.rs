@@ -52,27 +52,27 @@ impl fmt::Debug for PostgresUrl {
 
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, place) = self.0.split_once("//").unwrap_or(("", &self.0));
+        let (scheme, rest) = self.0.split_once("//").unwrap_or(("", &self.0));
         write!(f, "{scheme}//")?;
         // Real passwords may contain `@`, `/`, `?` and `&`, unescaped. Therefore everything from the first colon to the
         // last `@` is treated as a password, even if that masks more than necessary.
-        let place = match place.rsplit_once('@') {
+        let rest = match rest.rsplit_once('@') {
             // This `@` may end a password that contains a `?`, or be part of a password in a parameter.
             Some((before, _)) if before.contains('?') => {
-                let begin = place.find([':', '?']).map_or(0, |index| index + 1);
-                return write!(f, "{}***", &place[..begin]);
+                let begin = rest.find([':', '?']).map_or(0, |index| index + 1);
+                return write!(f, "{}***", &rest[..begin]);
             }
-            Some((user, place)) => {
+            Some((user, rest)) => {
                 match user.split_once(':') {
                     Some((name, _)) => write!(f, "{name}:***@")?,
                     None => write!(f, "{user}@")?,
                 }
-                place
+                rest
             }
-            None => place,
+            None => rest,
         };
-        let (place, options) = place.split_once('?').map_or((place, None), |(place, options)| (place, Some(options)));
-        let (hosts, database) = place.split_at(place.find('/').unwrap_or(place.len()));
+        let (rest, options) = rest.split_once('?').map_or((rest, None), |(rest, options)| (rest, Some(options)));
+        let (hosts, database) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         for (index, host) in hosts.split(',').enumerate() {
             f.write_str(if index == 0 { "" } else { "," })?;
             match host.split_once(':') {

@@ -29,7 +29,7 @@ impl Copy {
     pub(super) fn decode(self, hash: ArtifactHash) -> Result<Artifact, PersistenceError> {
         let corrupt = |reason: String| PersistenceError::Artifact(ArtifactError::Corrupt { hash, reason });
         let text =
-            |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| corrupt(format!("it is no text: {error}")));
+            |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| corrupt(format!("it is not text: {error}")));
         let metadata = self.metadata.map(|bytes| serde_json::from_slice(&bytes)).transpose();
         let metadata = metadata.map_err(|error| corrupt(format!("its metadata is not JSON: {error}")))?;
         Artifact::from_stored(hash, &text(self.kind)?, &text(self.payload)?, metadata)

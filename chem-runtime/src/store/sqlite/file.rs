@@ -81,7 +81,7 @@ impl Backend for SqliteFile {
 
     fn status(&self) -> Result<SchemaStatus, PersistenceError> {
         if !self.path.is_file() {
-            let message = format!("there is no store at `{}`; `chem store migrate` makes one", self.path.display());
+            let message = format!("there is no store at `{}`; `chem store migrate` creates one", self.path.display());
             return Err(PersistenceError::Unusable { message, source: None });
         }
         let connection = connect_for_reading(&self.path, WAIT);
@@ -123,9 +123,7 @@ fn at_home(path: &str) -> Result<PathBuf, InvalidStoreUrl> {
     match path.split_once('/').unwrap_or((path, "")) {
         ("~", rest) => match std::env::home_dir().filter(|home| !home.as_os_str().is_empty()) {
             Some(home) => Ok(home.join(rest)),
-            None => {
-                Err(InvalidStoreUrl::new(format!("`{path}` is in a home directory, and `HOME` does not say which")))
-            }
+            None => Err(InvalidStoreUrl::new(format!("`{path}` is in a home directory, but `HOME` is not set"))),
         },
         (user, _) if user.starts_with('~') => Err(InvalidStoreUrl::new(format!(
             "the home directory `{user}` of another user is not looked up; write its path, or `./{path}` for a file here"
@@ -136,7 +134,7 @@ fn at_home(path: &str) -> Result<PathBuf, InvalidStoreUrl> {
 
 /// Checks that there is a file at the path of a store that may not be created.
 pub(super) fn expect_file(path: &Path) -> Result<(), PersistenceError> {
-    if path.exists() { Ok(()) } else { Err(PersistenceError::Absent { place: format!("at `{}`", path.display()) }) }
+    if path.exists() { Ok(()) } else { Err(PersistenceError::Absent { location: format!("at `{}`", path.display()) }) }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ const WAIT: Duration = Duration::from_secs(30);
 pub struct SqliteEventStore {
     path: PathBuf,
     /// The identity of the file when it was opened.
-    place: FileIdentity,
+    identity: FileIdentity,
     wait: Duration,
     connection: Mutex<Connection>,
 }
@@ -104,7 +104,7 @@ impl SqliteEventStore {
     }
 
     fn on(path: PathBuf, wait: Duration, connection: Connection) -> Self {
-        Self { place: FileIdentity::of(&path), path, wait, connection: Mutex::new(connection) }
+        Self { identity: FileIdentity::of(&path), path, wait, connection: Mutex::new(connection) }
     }
 
     /// Returns the absolute path of the file.
@@ -144,7 +144,7 @@ impl EventLog for SqliteEventStore {
         }
         insert(&transaction, flow_id, expected, admitted).map_err(&failed)?;
         transaction.commit().map_err(failed)?;
-        self.place.expect_there(&self.path)
+        self.identity.expect_there(&self.path)
     }
 
     fn read_run(&self, flow_id: FlowId, position: u64) -> Result<Vec<FlowEvent>, PersistenceError> {

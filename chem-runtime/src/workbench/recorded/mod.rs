@@ -4,6 +4,7 @@
 mod compare;
 mod values;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -26,7 +27,7 @@ use crate::store::{EventStore, PersistenceError};
 /// use chem_runtime::engine::FlowEngine;
 /// use chem_runtime::manifest;
 /// use chem_runtime::step::Registry;
-/// use chem_runtime::store::{InMemoryEventStore};
+/// use chem_runtime::store::InMemoryEventStore;
 /// use chem_runtime::workbench::{ManifestComparison, RecordedRun};
 ///
 /// let directory = tempfile::tempdir()?;
@@ -132,8 +133,16 @@ pub enum RecordedRunError {
     Store(#[from] PersistenceError),
 }
 
+/// Adds a run's parent to those `seen` on the way up, which a log that was not written by an engine could repeat for ever.
+pub(in crate::workbench) fn expect_unseen(seen: &mut BTreeSet<FlowId>, parent: FlowId) -> Result<(), PersistenceError> {
+    if seen.insert(parent) {
+        return Ok(());
+    }
+    Err(PersistenceError::Corrupt { reason: format!("run {parent} is a branch of a branch of itself") })
+}
+
 /// Formats changes, each on a line of its own after the first line of a message.
-fn lines(changes: &[Change]) -> String {
+pub(crate) fn lines(changes: &[Change]) -> String {
     changes.iter().map(|change| format!("\n  {change}")).collect()
 }
 
@@ -160,7 +169,9 @@ impl<'a> RecordedRun<'a> {
         let recorded = instance.initialized().ok_or(RecordedRunError::NotBegun { flow_id })?;
         let mut sets = Vec::new();
         let mut branch = instance.branch().cloned();
+        let mut seen = BTreeSet::from([flow_id]);
         while let Some(created) = branch {
+            expect_unseen(&mut seen, created.parent)?;
             branch = replay(created.parent, &store.list(created.parent)?)?.branch().cloned();
             sets.push(created.set);
         }
@@ -228,6 +239,8 @@ mod tests {
 
     use super::*;
     use crate::engine::FlowEngine;
+    use crate::event::{BranchCreated, FlowEventKind};
+    use crate::fingerprint::DivergenceHash;
     use crate::store::InMemoryEventStore;
 
     const FLOW: &str = "flow: letters\nparams: { text: CCO }\nsteps:\n  \
@@ -306,6 +319,22 @@ mod tests {
         // A path that the caller gives has to be right.
         let absent = run.recorded().compare_manifest(Some(&run.path()), registry()).unwrap();
         assert!(matches!(absent, ManifestComparison::Invalid { .. }));
+    }
+
+    #[test]
+    fn a_run_that_descends_from_itself_is_corrupt() {
+        let run = Run::new(&[]);
+        let (flow_id, events) = (run.instance.flow_id(), run.store.list(run.instance.flow_id()).unwrap());
+        let divergence = DivergenceHash::from_bytes([0; 32]);
+        let (set, step_id) = (Map::new(), "seed".to_owned());
+        let own = BranchCreated { divergence, parent: flow_id, root: flow_id, set, step_id, step_index: 0 };
+        let store = InMemoryEventStore::new();
+        for kind in [events[0].kind.clone(), FlowEventKind::BranchCreated(own)] {
+            store.append_kind(flow_id, kind).unwrap();
+        }
+        let instance = replay(flow_id, &store.list(flow_id).unwrap()).unwrap();
+        let error = RecordedRun::of(&store, &instance).unwrap_err().to_string();
+        assert!(error.contains("is a branch of a branch of itself"), "{error}");
     }
 
     #[test]

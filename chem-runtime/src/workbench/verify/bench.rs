@@ -18,6 +18,7 @@ use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::facts::StepFacts;
+use crate::workbench::recorded::expect_unseen;
 use crate::workbench::rows::{BrokenPromise, RowsError, check_rows, sample_of, tables};
 
 /// The result of running a step again.
@@ -211,12 +212,14 @@ fn decision_on(
     index: usize,
 ) -> Result<Option<UserInteractionProvided>, WorkbenchError> {
     let mut parent: Option<FlowInstance> = None;
+    let mut seen = BTreeSet::from([run.flow_id()]);
     loop {
         let run = parent.as_ref().unwrap_or(run);
         if let Some(decision) = run.steps().get(index).and_then(|step| step.decision.clone()) {
             return Ok(Some(decision));
         }
         let Some(branch) = run.branch().filter(|branch| index < branch.step_index) else { return Ok(None) };
+        expect_unseen(&mut seen, branch.parent)?;
         parent = Some(replay(branch.parent, &store.list(branch.parent)?)?);
     }
 }
