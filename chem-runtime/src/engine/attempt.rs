@@ -31,8 +31,8 @@ pub(super) struct Attempt {
     pub(super) artifacts: Arc<dyn ArtifactSource + Send>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancelToken,
-    /// The number of rows of a batch for a row step, if it is not left to the runtime.
-    pub(super) batch_rows: Option<usize>,
+    /// The number of rows of the input, if it is a sample of rows, all in one batch.
+    pub(super) sample: Option<usize>,
 }
 
 impl Attempt {
@@ -49,8 +49,8 @@ impl Attempt {
         let step = self.step.step();
         let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
         let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
-        let context = match self.batch_rows {
-            Some(rows) => context.in_batches_of(rows),
+        let context = match self.sample {
+            Some(rows) => context.in_batches_of(rows).on_some_rows(),
             None => context,
         };
         let result = catch_unwind(AssertUnwindSafe(|| self.cancel.scope(|| step.run(&context))))

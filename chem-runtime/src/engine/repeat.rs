@@ -51,7 +51,7 @@ impl Repetition {
         self.run_with(None)
     }
 
-    /// Runs the step on other rows at `port`, all in one batch, and returns its outputs.
+    /// Runs the step on a sample of rows at `port`, all in one batch, and returns its outputs.
     ///
     /// # Errors
     /// Fails like [`run`](Self::run).
@@ -60,7 +60,7 @@ impl Repetition {
     }
 
     fn run_with(&self, other: Option<(&str, Dataset)>) -> Result<Vec<StepOutput>, StepError> {
-        let batch_rows = other.as_ref().map(|(_, rows)| rows.table().rows());
+        let sample = other.as_ref().map(|(_, rows)| rows.table().rows());
         let mut wired = Inputs::default();
         for (port, hash) in &self.inputs {
             wired.wire(port, *hash, None);
@@ -71,7 +71,7 @@ impl Repetition {
         }
         let (artifacts, observer) = (Arc::new(StoredArtifacts(self.store.clone())), Arc::new(Unobserved));
         let (step, files, cancel) = (self.step.clone(), self.files.clone(), self.cancel.clone());
-        match (Attempt { step, inputs: wired, files, artifacts, observer, cancel, batch_rows }).make() {
+        match (Attempt { step, inputs: wired, files, artifacts, observer, cancel, sample }).make() {
             StepRunResult::Success { outputs, .. } => check_outputs(self.step(), outputs),
             StepRunResult::Failure { error, .. } => Err(error),
         }

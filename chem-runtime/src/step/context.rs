@@ -24,6 +24,7 @@ pub struct ExecutionContext<'a> {
     progress: &'a dyn Progress,
     signals: Mutex<Vec<Signal>>,
     batch_rows: Option<usize>,
+    on_some_rows: bool,
 }
 
 impl<'a> ExecutionContext<'a> {
@@ -36,12 +37,22 @@ impl<'a> ExecutionContext<'a> {
         cancel: &'a CancelToken,
         progress: &'a dyn Progress,
     ) -> Self {
-        Self { step, inputs, artifacts, files, cancel, progress, signals: Mutex::default(), batch_rows: None }
+        let (signals, batch_rows, on_some_rows) = (Mutex::default(), None, false);
+        Self { step, inputs, artifacts, files, cancel, progress, signals, batch_rows, on_some_rows }
     }
 
     /// Sets the number of rows of a batch for a row step, to check that nothing depends on it.
     pub fn in_batches_of(self, rows: usize) -> Self {
         Self { batch_rows: Some(rows), ..self }
+    }
+
+    /// Declares that the input is a sample of rows, to which no condition on the whole input applies.
+    pub fn on_some_rows(self) -> Self {
+        Self { on_some_rows: true, ..self }
+    }
+
+    pub(super) fn is_on_some_rows(&self) -> bool {
+        self.on_some_rows
     }
 
     pub(super) fn batch_rows(&self) -> Option<usize> {

@@ -43,6 +43,16 @@ fn not(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
     added(table, |_, numbers| numbers.iter().map(|number| number * number).collect())
 }
 
+/// Keeps its promise, and refuses inputs of few rows.
+#[step("broken.not_but_few", version = 1, rows = ["a"])]
+fn not_but_few(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    let work = added(table, |_, numbers| numbers.to_vec())?;
+    Ok(work.refusing(|all| match all.rows().count() {
+        0..30 => Err(StepError::new("there are few rows")),
+        _ => Ok(()),
+    }))
+}
+
 /// Computes with the other rows of the batch.
 #[step("broken.by_others", version = 1, rows = ["a"])]
 fn by_others(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
@@ -106,6 +116,7 @@ fn undeclared(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
 fn steps_that_break_their_promise_are_found() {
     let input = Dataset::new("table", table((0..60).map(|row| row / 2)));
     keeps_its_promise("broken.not", &json!({}), &input).unwrap();
+    keeps_its_promise("broken.not_but_few", &json!({}), &input).unwrap();
     for (uses, why) in [
         ("broken.by_others", "row 2 alone comes out differently in the output main, more: 1 → 0"),
         ("broken.by_number", "row 1 alone comes out differently in the output main, more: 2 → 1"),
@@ -138,6 +149,7 @@ fn verified(uses: &str) -> Verification {
 #[test]
 fn verify_finds_them_too() {
     assert!(verified("broken.not").is_verified());
+    assert!(verified("broken.not_but_few").is_verified(), "a condition on the whole input is not one on a row");
     for uses in ["broken.by_others", "broken.by_number"] {
         let verification = verified(uses);
         let Outcome::Differs(Fault::Rows(found)) = &verification.steps[1].outcome else { panic!("{verification:?}") };

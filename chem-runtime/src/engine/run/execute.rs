@@ -71,7 +71,7 @@ impl Session {
             artifacts: self.log.artifacts(),
             observer: engine.observer.clone(),
             cancel: self.log.cancel().clone(),
-            batch_rows: None,
+            sample: None,
         };
         let (result, signals) = match attempt.make() {
             StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),

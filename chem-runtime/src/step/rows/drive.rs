@@ -30,7 +30,7 @@ impl<R: RowReturn> RowWork<R> {
     /// Returns the error of the first failing row, independent of the number of cores. Fails if the step is cancelled.
     pub fn run(self, reads: &RowColumns, context: &ExecutionContext<'_>) -> Result<R, StepError> {
         let total = self.input.rows();
-        if let Some(guard) = &self.guard {
+        if let Some(guard) = self.guard.as_ref().filter(|_| !context.is_on_some_rows()) {
             context.cancel().scope(|| guard(&Batch::new(&self.input, reads, 0..total)))?;
         }
         let mut whole = Assembly::new(self.layout.computed());
