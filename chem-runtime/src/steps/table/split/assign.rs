@@ -9,24 +9,34 @@ impl Sizes {
     /// Rounds the shares of `rows` so that they sum to `rows`: down, and up for the parts with the largest remainders, the
     /// first of equal ones.
     pub(super) fn of(shares: &[f64], rows: usize) -> Self {
+        Self::with_owed(shares, rows, &mut vec![0.0; shares.len()])
+    }
+
+    /// Rounds like [`of`](Self::of) for one of several strata. `owed` are the rows that each part lacks from earlier strata
+    /// because of rounding, which add to the remainders.
+    fn with_owed(shares: &[f64], rows: usize, owed: &mut [f64]) -> Self {
         let exact: Vec<f64> = shares.iter().map(|share| share * rows as f64).collect();
         // A product may be an integer but for its last bits.
         let mut sizes: Vec<usize> = exact.iter().map(|exact| (exact + 1e-9).floor() as usize).collect();
         let mut order: Vec<usize> = (0..shares.len()).collect();
-        let remainder = |part: &usize| ((exact[*part] - sizes[*part] as f64) * 1e9).round() as i64;
+        let remainder = |part: &usize| ((exact[*part] - sizes[*part] as f64 + owed[*part]) * 1e9).round() as i64;
         order.sort_by_key(|part| std::cmp::Reverse(remainder(part)));
         let left = rows.saturating_sub(sizes.iter().sum());
         order.into_iter().cycle().take(left).for_each(|part| sizes[part] += 1);
+        for (part, owed) in owed.iter_mut().enumerate() {
+            *owed += exact[part] - sizes[part] as f64;
+        }
         Self(sizes)
     }
 }
 
-/// Divides each of `strata` at random. Returns the part of each of `rows` rows.
+/// Divides each of `strata` at random, so that the parts of all strata together have their shares, too. Returns the part of each of `rows` rows.
 pub(super) fn shuffled(strata: Vec<Vec<usize>>, shares: &[f64], rows: usize, seed: u64) -> Vec<usize> {
     let (mut random, mut assigned) = (Random::seeded(seed), vec![0; rows]);
+    let mut owed = vec![0.0; shares.len()];
     for mut stratum in strata {
         shuffle(&mut stratum, &mut random);
-        let Sizes(sizes) = Sizes::of(shares, stratum.len());
+        let Sizes(sizes) = Sizes::with_owed(shares, stratum.len(), &mut owed);
         let mut rows = stratum.into_iter();
         for (part, size) in sizes.into_iter().enumerate() {
             rows.by_ref().take(size).for_each(|row| assigned[row] = part);
@@ -115,6 +125,14 @@ mod tests {
         let strata = vec![(0..20).collect(), (20..30).collect()];
         let assigned = shuffled(strata, &[0.8, 0.2], 30, 3);
         assert_eq!((counts(&assigned[..20]), counts(&assigned[20..])), (vec![16, 4], vec![8, 2]));
+    }
+
+    #[test]
+    fn many_small_strata_give_the_shares_of_all_rows() {
+        let strata = |count: usize, size: usize| (0..count).map(|at| (at * size..(at + 1) * size).collect()).collect();
+        assert_eq!(counts(&shuffled(strata(100, 6), &[0.2; 5], 600, 0)), [120; 5]);
+        assert_eq!(counts(&shuffled(strata(50, 2), &[0.8, 0.2], 100, 0)), [80, 20]);
+        assert_eq!(counts(&shuffled(strata(30, 4), &[0.7, 0.2, 0.1], 120, 0)), [84, 24, 12]);
     }
 
     /// The sizes of the folds are those of scikit-learn's `GroupKFold`, which assigns groups in the same way.
