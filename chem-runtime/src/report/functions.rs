@@ -32,6 +32,7 @@ example.
   makes no difference to a value. Logarithms and powers are computed by a library that is part of the program, so that all
   machines give the same digits.
 - **YAML.** Put an expression in quotes if it contains `: ` or ` #`, or begins with one of `[ { ' " ! & * % @`.
+  Inside `{ … }` also if it contains a comma or a bracket.
 "#;
 
 /// Returns the reference of all functions.

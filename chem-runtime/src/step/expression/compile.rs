@@ -189,20 +189,27 @@ impl<'a> Compiler<'a> {
         let mut types: Vec<Option<Ty>> = parts.iter().map(|part| part.ty.clone()).collect();
         let nodes: Vec<Node> = parts.into_iter().map(|part| part.node).collect();
         match (name.as_str(), kinds.as_slice()) {
-            (operators::LOGICAL_NOT, [_]) => {
+            (operators::LOGICAL_NOT, &[kind]) => {
+                self.check_operand("!", call, kind, Kind::Truth)?;
                 let [of] = *exactly(nodes)?;
                 part(Node::Not(Box::new(of)), Kind::Truth)
             }
-            (operators::NEGATE, [_]) => {
+            (operators::NEGATE, &[kind]) => {
+                self.check_operand("-", call, kind, Kind::Number)?;
                 let [of] = *exactly(nodes)?;
                 Ok(Part { node: Node::Negate(Box::new(of)), kind: Some(Kind::Number), ty: types.remove(0) })
             }
             (operators::CONDITIONAL, &[_, then, other]) => {
+                self.check_one_unit("? :", call.args.iter().skip(1))?;
                 let ty = types::of_all(types.drain(1..));
                 Ok(Part { node: Node::If(exactly(nodes)?), kind: then.filter(|_| then == other), ty })
             }
             (operator, &[left, right]) => {
+                let [one, other] = call.args.as_slice() else { return Err(without_meaning()) };
                 self.check_operator(operator, call, [left, right])?;
+                if operation_of(operator).is_none_or(|it| matches!(it, Operation::Add | Operation::Subtract)) {
+                    self.check_one_unit(operator_symbol(operator), [one, other])?;
+                }
                 let sides = exactly(nodes)?;
                 if let Some(order) = order_of(operator) {
                     return part(Node::Order(order, sides), Kind::Truth);
@@ -217,6 +224,11 @@ impl<'a> Compiler<'a> {
                 match operator {
                     operators::LOGICAL_AND => part(Node::Both(true, sides), Kind::Truth),
                     operators::LOGICAL_OR => part(Node::Both(false, sides), Kind::Truth),
+                    operators::EQUALS | operators::NOT_EQUALS if is_null(one) != is_null(other) => {
+                        let [left, right] = *sides;
+                        let of = if is_null(one) { right } else { left };
+                        part(Node::IsNull(operator == operators::EQUALS, Box::new(of)), Kind::Truth)
+                    }
                     operators::EQUALS => part(Node::Equal(true, sides), Kind::Truth),
                     operators::NOT_EQUALS => part(Node::Equal(false, sides), Kind::Truth),
                     operators::IN => part(Node::In(sides), Kind::Truth),
@@ -258,20 +270,61 @@ impl<'a> Compiler<'a> {
                 });
             }
         }
-        self.check_unit(function, arguments)
+        match (function.gives, arguments) {
+            (Gives::LikeAll, values) => self.check_one_unit(name, values.iter().copied()),
+            (_, [value, from, _]) if function.name == "convert" => self.check_unit(value, from),
+            _ => Ok(()),
+        }
     }
 
-    /// Refuses to convert a column from a unit that it does not have.
-    fn check_unit(&self, function: &FunctionSpec, arguments: &[&IdedExpr]) -> Result<(), ExpressionError> {
-        let [IdedExpr { expr: Expr::Ident(ident), .. }, from, _] = arguments else { return Ok(()) };
-        let unit = column_index(ident).and_then(|index| Some((self.columns.get(index)?.0, (*self.units.get(index)?)?)));
-        match (unit, self.literal(from)) {
-            (Some((column, unit)), Some(Val::Text(from)))
-                if function.name == "convert" && !units::same(unit, &from) =>
-            {
-                Err(ExpressionError::new(format!(
-                    "the column `{column}` is in `{unit}`, but `convert` takes it to be in `{from}`"
-                )))
+    /// Refuses to convert a value from a unit that it does not have.
+    fn check_unit(&self, value: &IdedExpr, from: &IdedExpr) -> Result<(), ExpressionError> {
+        match (unit_of(value, self.units), self.literal(from)) {
+            (Some(unit), Some(Val::Text(from))) if !units::same(unit, &from) => {
+                Err(ExpressionError::new(match self.column(value) {
+                    Some((column, _)) => {
+                        format!("the column `{column}` is in `{unit}`, but `convert` takes it to be in `{from}`")
+                    }
+                    None => format!("the values are in `{unit}`, but `convert` takes them to be in `{from}`"),
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to compute with values in different units, which only a conversion makes comparable.
+    fn check_one_unit<'e>(
+        &self,
+        symbol: &str,
+        values: impl IntoIterator<Item = &'e IdedExpr>,
+    ) -> Result<(), ExpressionError> {
+        // Conditions have always compared the bare numbers.
+        if self.checks != Checks::AllAndCalls {
+            return Ok(());
+        }
+        let mut found = values.into_iter().filter_map(|value| unit_of(value, self.units));
+        let Some(first) = found.next() else { return Ok(()) };
+        match found.find(|unit| !units::same(first, unit)) {
+            Some(other) => {
+                Err(ExpressionError::new(format!("`{symbol}` is applied to values in `{first}` and in `{other}`"))
+                    .with_help(format!("write `convert(…, '{other}', '{first}')` around the latter")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to apply an operator with one operand to a kind of values other than `expected`.
+    fn check_operand(
+        &self,
+        symbol: &str,
+        call: &CallExpr,
+        found: Option<Kind>,
+        expected: Kind,
+    ) -> Result<(), ExpressionError> {
+        match (found, call.args.first()) {
+            (Some(kind), Some(of)) if kind != expected && self.checks == Checks::AllAndCalls => {
+                let described = self.describe(of, kind);
+                Err(ExpressionError::new(format!("`{symbol}` cannot be applied to {}: {described}", kind.in_words())))
             }
             _ => Ok(()),
         }
@@ -487,6 +540,15 @@ fn order_of(operator: &str) -> Option<Order> {
         operators::GREATER_EQUALS => Order::GreaterOrEqual,
         _ => return None,
     })
+}
+
+/// Returns an operator as it is written, without the underscores for its operands.
+fn operator_symbol(operator: &str) -> &str {
+    operator.trim_matches('_')
+}
+
+fn is_null(expr: &IdedExpr) -> bool {
+    matches!(expr.expr, Expr::Literal(LiteralValue::Null))
 }
 
 fn operation_of(operator: &str) -> Option<Operation> {

@@ -37,6 +37,8 @@ pub(super) enum Node {
     Cell(usize),
     /// Whether the value in the column at this index is missing.
     IsMissing(usize),
+    /// Whether a value is missing, if true, or present.
+    IsNull(bool, Box<Node>),
     /// The variable of a macro, by the number of macros that enclose that macro.
     Variable(usize),
     List(Vec<Node>),
@@ -90,8 +92,8 @@ pub(super) struct EachOf {
 
 /// Why an evaluation stopped without a value.
 pub(super) enum Stop {
-    /// The value in the column at this index is missing.
-    Missing(usize),
+    /// The value in the column at this index is missing; `None` if `null` was computed.
+    Missing(Option<usize>),
     Error(String),
 }
 
@@ -137,8 +139,12 @@ impl<'t> Condition<'t> {
         match self.evaluate(row) {
             Ok(Val::Truth(true)) => Verdict::True,
             Ok(Val::Truth(false)) => Verdict::False,
+            Ok(Val::Null) | Err(Stop::Missing(None)) => match self.columns.first() {
+                Some((column, _)) => Verdict::Missing(column),
+                None => Verdict::Error("the expression is null; expected true or false".to_owned()),
+            },
             Ok(other) => Verdict::Error(format!("the expression is {}; expected true or false", other.in_words())),
-            Err(Stop::Missing(index)) => Verdict::Missing(self.columns[index].0),
+            Err(Stop::Missing(Some(index))) => Verdict::Missing(self.columns[index].0),
             Err(Stop::Error(reason)) => Verdict::Error(reason),
         }
     }
@@ -165,14 +171,22 @@ impl<'a> Row<'a> {
                 }
                 Ok(value.borrowed())
             }
-            Node::Cell(index) => Val::of_cell(self.columns[*index].1, self.row).ok_or(Stop::Missing(*index)),
+            Node::Cell(index) => Val::of_cell(self.columns[*index].1, self.row).ok_or(Stop::Missing(Some(*index))),
             Node::IsMissing(index) => Ok(Val::Truth(Val::of_cell(self.columns[*index].1, self.row).is_none())),
+            Node::IsNull(null, of) => {
+                let is_null = match self.operand(of) {
+                    Ok(value) => matches!(value, Val::Null),
+                    Err(Stop::Missing(_)) => true,
+                    Err(stop) => return Err(stop),
+                };
+                Ok(Val::Truth(is_null == *null))
+            }
             Node::Variable(depth) => {
                 budget::spend_on(&self.scope[*depth])?;
                 Ok(self.scope[*depth].clone())
             }
             Node::List(items) => Ok(Val::List(self.values(items)?)),
-            Node::Not(of) => match self.value(of)? {
+            Node::Not(of) => match self.present(of)? {
                 Val::Truth(truth) => Ok(Val::Truth(!truth)),
                 other => Err(format!("`!` cannot be applied to {}", other.in_words()).into()),
             },
@@ -186,7 +200,7 @@ impl<'a> Row<'a> {
                 Ok(Val::Truth(left.equals(&right) == *equal))
             }
             Node::Order(order, sides) => {
-                let [left, right] = self.pair(sides)?;
+                let [left, right] = self.both_present(sides)?;
                 match left.compare(&right) {
                     Some(found) => Ok(Val::Truth(order.holds(found))),
                     None => Err(between(order.symbol(), &left, &right)),
@@ -194,9 +208,10 @@ impl<'a> Row<'a> {
             }
             Node::In(sides) => match self.pair(sides)? {
                 [value, Val::List(items)] => Ok(Val::Truth(items.iter().any(|item| item.equals(&value)))),
+                [_, Val::Null] => Err(Stop::Missing(None)),
                 [left, right] => Err(between("in", &left, &right)),
             },
-            Node::Element(sides) => match self.pair(sides)? {
+            Node::Element(sides) => match self.both_present(sides)? {
                 [Val::List(mut items), Val::Number(at)] => match at.index().filter(|at| *at < items.len()) {
                     Some(at) => Ok(items.swap_remove(at)),
                     None => Err(format!("index {} is out of range for a list of {}", at.spelled(), items.len()).into()),
@@ -205,7 +220,7 @@ impl<'a> Row<'a> {
                     Err(format!("`[…]` cannot be applied to {}, {}", left.in_words(), right.in_words()).into())
                 }
             },
-            Node::Arithmetic(operation, sides) => match (operation, self.pair(sides)?) {
+            Node::Arithmetic(operation, sides) => match (operation, self.both_present(sides)?) {
                 (_, [Val::Number(left), Val::Number(right)]) => Ok(Val::Number(operation.apply(left, right)?)),
                 (Operation::Add, [left, right]) => {
                     budget::spend_on(&left)?;
@@ -221,15 +236,18 @@ impl<'a> Row<'a> {
                 }
                 (_, [left, right]) => Err(between(operation.symbol(), &left, &right)),
             },
-            Node::Negate(of) => match self.value(of)? {
+            Node::Negate(of) => match self.present(of)? {
                 Val::Number(number) => Ok(Val::Number(number.negated()?)),
                 other => Err(format!("`-` cannot be applied to {}", other.in_words()).into()),
             },
             Node::Call(function, name, arguments, column) => {
                 let values = self.values(arguments)?;
+                if values.iter().any(|value| function.has_no_value_for(value)) {
+                    return Err(Stop::Missing(None));
+                }
                 match (function.apply(name, &values)?, column) {
                     (Some(value), _) => Ok(value),
-                    (None, Some(index)) => Err(Stop::Missing(*index)),
+                    (None, Some(index)) => Err(Stop::Missing(Some(*index))),
                     (None, None) => Ok(Val::Null),
                 }
             }
@@ -267,8 +285,18 @@ impl<'a> Row<'a> {
         Ok(value)
     }
 
+    /// Evaluates an operand that must not be missing.
+    fn present(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+        self.value(node).and_then(present)
+    }
+
+    fn both_present(&mut self, sides: &'a [Node; 2]) -> Result<[Val<'a>; 2], Stop> {
+        let [left, right] = self.pair(sides)?;
+        Ok([present(left)?, present(right)?])
+    }
+
     fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
-        match self.value(node)? {
+        match self.present(node)? {
             Val::Truth(truth) => Ok(truth),
             other => Err(format!("expected true or false, found {}", other.in_words()).into()),
         }
@@ -277,11 +305,11 @@ impl<'a> Row<'a> {
     /// Evaluates `&&`, or `||` if `and` is false. A side that decides the result does so even if the other has no value.
     fn both(&mut self, and: bool, sides: &'a [Node; 2]) -> Result<Val<'a>, Stop> {
         let [left, right] = sides;
-        let left = self.value(left);
+        let left = self.present(left);
         if matches!(left, Ok(Val::Truth(truth)) if truth != and) {
             return left;
         }
-        let right = self.value(right)?;
+        let right = self.present(right)?;
         match (left, right) {
             (_, Val::Truth(truth)) if truth != and => Ok(Val::Truth(truth)),
             (Ok(Val::Truth(_)), Val::Truth(truth)) => Ok(Val::Truth(truth)),
@@ -291,7 +319,7 @@ impl<'a> Row<'a> {
     }
 
     fn each(&mut self, each: Each, of: &'a EachOf) -> Result<Val<'a>, Stop> {
-        let items = match self.value(&of.list)? {
+        let items = match self.present(&of.list)? {
             Val::List(items) => items,
             other => return Err(format!("expected a list, found {}", other.in_words()).into()),
         };
@@ -321,6 +349,14 @@ impl<'a> Row<'a> {
             (Each::ExistsOne, None) => Ok(Val::Truth(found == 1)),
             (Each::Map, None) => Ok(Val::List(given)),
         }
+    }
+}
+
+/// Returns a value that is not `null`, which has no result.
+fn present(value: Val<'_>) -> Result<Val<'_>, Stop> {
+    match value {
+        Val::Null => Err(Stop::Missing(None)),
+        value => Ok(value),
     }
 }
 

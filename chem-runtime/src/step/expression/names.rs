@@ -7,7 +7,8 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, opera
 use serde_json::Value;
 
 use super::ExpressionError;
-use super::functions::{self, Call, FunctionSpec, patterns, units};
+use super::functions::patterns::{self, Group};
+use super::functions::{self, Call, FunctionSpec, units};
 use super::idents::{column_ident, missing_ident, param_ident};
 use super::tree::{Parsed, Reference};
 use crate::step::{listed, nearest};
@@ -184,6 +185,16 @@ impl Names<'_> {
         let wrong = |id: u64, reason: String| ExpressionError::new(reason).at(self.at(id));
         if let Some((id, pattern)) = function.pattern.and_then(literal) {
             patterns::check(pattern).map_err(|reason| wrong(id, reason))?;
+            if let ("extract", Some(IdedExpr { id, expr: Expr::Literal(group) })) = (function.name, arguments.get(2)) {
+                let group = match group {
+                    LiteralValue::String(name) => Some(Group::Named(name.inner())),
+                    LiteralValue::Int(number) => usize::try_from(*number.inner()).ok().map(Group::Numbered),
+                    _ => None,
+                };
+                group
+                    .map_or(Ok(()), |group| patterns::check_group(pattern, group))
+                    .map_err(|reason| wrong(*id, reason))?;
+            }
         }
         if function.name == "convert" {
             let (from, to) = (literal(1), literal(2));

@@ -413,8 +413,8 @@ fn what_has_no_value_is_an_error_of_the_row() {
         ("split(name, '')[0]", "`split`: the separator is empty"),
         ("split(name, 'i')[9]", "index 9 is out of range for a list of 3"),
         ("replace(name, '', 'x')", "`replace`: the text to replace is empty"),
-        ("extract(name, 'a', 1)", "the pattern has 0 groups, no number 1"),
-        ("extract(name, '(?<b>a)', 'c')", "the pattern has no group `c`; its groups are `b`"),
+        ("extract(name, 'a', int)", "the pattern has 0 groups, no number 1"),
+        ("extract(name, '(?<b>a)', name)", "the pattern has no group `aspirin`; its groups are `b`"),
         ("int(name)", "`int`: `aspirin` is not an integer"),
     ] {
         let error = computed(cel).unwrap().1[0].clone().unwrap_err();
@@ -438,6 +438,15 @@ fn a_function_of_a_column_of_another_type_is_refused_before_any_row() {
         error("lower(weight)"),
         "`lower` cannot be applied to a number: the column `weight` is a number; write `string(…)` around it"
     );
+    for (cel, why) in [
+        ("max(name, 1)", "`max` cannot be applied to text: the column `name` is text; to read it as"),
+        ("-name", "`-` cannot be applied to text: the column `name` is text"),
+        ("!weight", "`!` cannot be applied to a number: the column `weight` is a number"),
+    ] {
+        assert!(error(cel).starts_with(why), "{cel}: {}", error(cel));
+    }
+    assert_eq!(wrong("extract(name, '[0-9]+', 1) == ''"), "1: the pattern has 0 groups, no number 1");
+    assert_eq!(wrong("name.extract('(?<b>a)', 'c') == ''"), "'c': the pattern has no group `c`; its groups are `b`");
     assert_eq!(error("min()"), "`min` expects at least 1 argument, found 0; ");
     assert_eq!(wrong("round(weight, 1, 2) > 1"), "round(weight, 1, 2) > 1: `round` expects 1 or 2 arguments, found 3");
     assert_eq!(wrong("coalesce(weight) > 1"), "coalesce(weight) > 1: `coalesce` expects at least 2 arguments, found 1");
@@ -460,6 +469,8 @@ fn the_unit_of_a_column_is_kept_and_checked() {
         (Column::new("ic50", ColumnType::Float).with_unit("nM"), numbers()),
         (Column::new("ki", ColumnType::Float).with_unit("nM"), numbers()),
         (Column::new("weight", ColumnType::Float).with_unit("g/mol"), numbers()),
+        (Column::new("micro", ColumnType::Float).with_unit("µM"), numbers()),
+        (Column::new("uM", ColumnType::Float).with_unit("uM"), numbers()),
     ])
     .unwrap();
     let unit = |cel: &str| {
@@ -472,7 +483,9 @@ fn the_unit_of_a_column_is_kept_and_checked() {
         ("max(ic50, ki) - min(ic50, ki)", Some("nM")),
         ("coalesce(ic50, ki)", Some("nM")),
         ("ic50 > 1 ? -ic50 : ki", Some("nM")),
-        ("ic50 + weight", None),
+        ("micro + max(uM, micro)", Some("µM")),
+        ("math.greatest(ic50, ki)", Some("nM")),
+        ("ic50 > 30 ? ic50 : 0", None),
         ("ic50 / ki", None),
         ("-log10(convert(ic50, 'nmol/L', 'M'))", None),
     ] {
@@ -481,6 +494,66 @@ fn the_unit_of_a_column_is_kept_and_checked() {
     let refused = unit("convert(ic50, 'uM', 'M')").unwrap_err();
     assert_eq!(refused, "the column `ic50` is in `nM`, but `convert` takes it to be in `uM`");
     assert!(unit("convert(weight, 'uM', 'M')").is_err());
+    for (cel, found) in [
+        ("convert(round(ic50, 1), 'uM', 'M')", "nM"),
+        ("convert(convert(ic50, 'nM', 'uM'), 'nM', 'M')", "uM"),
+        ("convert(ic50 > 1 ? ic50 : ki, 'M', 'nM')", "nM"),
+    ] {
+        let refused = unit(cel).unwrap_err();
+        assert!(refused.starts_with(&format!("the values are in `{found}`, but `convert`")), "{cel}: {refused}");
+    }
+}
+
+#[test]
+fn columns_in_different_units_are_not_computed_with_unconverted() {
+    let column =
+        |name, unit| (Column::new(name, ColumnType::Float).with_unit(unit), ColumnData::Float(vec![Some(35.0)]));
+    let table = Table::new([column("nano", "nM"), column("micro", "uM"), column("weight", "g/mol")]).unwrap();
+    let computed = |cel: &str| Expression::new(cel).unwrap().compute(&table, None).map(drop);
+    for (cel, symbol) in [
+        ("nano + micro", "+"),
+        ("nano - round(micro)", "-"),
+        ("max(nano, 1, micro)", "max"),
+        ("coalesce(nano, micro)", "coalesce"),
+        ("nano < micro", "<"),
+        ("nano == micro", "=="),
+        ("weight > 1 ? nano : micro", "? :"),
+    ] {
+        let error = computed(cel).unwrap_err();
+        assert_eq!(error.message, format!("`{symbol}` is applied to values in `nM` and in `uM`"), "{cel}");
+        assert_eq!(error.help.as_deref(), Some("write `convert(…, 'uM', 'nM')` around the latter"));
+    }
+    for cel in ["nano / weight", "nano * micro", "nano + convert(micro, 'uM', 'nM')", "nano > 1 && micro > 1"] {
+        assert_eq!(computed(cel), Ok(()), "{cel}");
+    }
+    // Conditions have always compared the bare numbers.
+    assert_eq!(Expression::new("nano == micro").unwrap().over(&table).unwrap().test(0), Verdict::True);
+}
+
+#[test]
+fn a_computed_null_is_a_missing_value() {
+    use ColumnType::{Float, Integer};
+    assert_eq!(values("round(weight > 200 ? log10(weight) : null, 2)"), (Float, json!([null, null, 2.7])));
+    assert_eq!(values("1 + (atoms > 5 ? atoms : null)"), (Integer, json!([14, null, null])));
+    assert_eq!(values("-(atoms > 5 ? atoms : null)"), (Integer, json!([-13, null, null])));
+    assert_eq!(values("max([1, atoms > 5 ? atoms : null])"), (Integer, json!([13, null, null])));
+    assert_eq!(values("coalesce((atoms > 5 ? atoms : null) * 2, 0)"), (Integer, json!([26, 0, 0])));
+    assert_eq!(verdicts("(atoms > 5 ? atoms : null) > 1"), "yes | ?atoms | ?atoms");
+    assert_eq!(verdicts("atoms > 5 ? true : null"), "yes | ?atoms | ?atoms");
+    assert_eq!(verdicts("(atoms > 5 ? true : null) || name == 'x'"), "yes | yes | ?name");
+    assert_eq!(verdicts("!(atoms > 5 ? true : null)"), "no | ?atoms | ?atoms");
+    assert!(verdicts("null").starts_with("the expression is null; expected true or false"));
+}
+
+#[test]
+fn one_can_ask_whether_a_result_is_missing() {
+    assert_eq!(verdicts("extract(name, 'p') == null"), "no | yes | yes");
+    assert_eq!(verdicts("null != extract(name, 'p')"), "yes | no | no");
+    assert_eq!(verdicts("weight * 2 == null || atoms + 1 == null"), "no | yes | yes");
+    assert_eq!(verdicts("(atoms > 5 ? atoms : null) == null"), "no | yes | yes");
+    assert_eq!(verdicts("['a1', 'b'].map(x, extract(x, '[0-9]')).exists(x, x == null)"), "yes | yes | yes");
+    assert_eq!(verdicts("null == null"), "yes | yes | yes");
+    assert!(verdicts("1 / (atoms - 13) == null").starts_with("`/`: a number is divided by zero | no | yes"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::functions::{self, Gives};
+use super::functions::{self, Gives, units};
 use super::idents::column_index;
 
 /// Returns the unit of the values. `columns` are the units of the columns.
@@ -18,9 +18,11 @@ fn unit_of_call<'a>(call: &'a CallExpr, columns: &[Option<&'a str>]) -> Option<&
     let shared = |values: &'a [IdedExpr]| {
         let (first, others) = values.split_first()?;
         let unit = unit_of(first, columns)?;
-        others.iter().all(|other| unit_of(other, columns) == Some(unit)).then_some(unit)
+        others.iter().all(|other| unit_of(other, columns).is_some_and(|other| units::same(unit, other))).then_some(unit)
     };
-    match (call.func_name.as_str(), call.args.as_slice()) {
+    let in_math = matches!(call.target.as_deref(), Some(IdedExpr { expr: Expr::Ident(name), .. }) if name == "math");
+    let name = if in_math { &format!("math.{}", call.func_name) } else { &call.func_name };
+    match (name.as_str(), call.args.as_slice()) {
         (operators::NEGATE, [of]) => unit_of(of, columns),
         (operators::ADD | operators::SUBSTRACT, values) => shared(values),
         (operators::CONDITIONAL, [_, values @ ..]) => shared(values),

@@ -173,10 +173,20 @@ impl Function {
     /// Returns the type of the argument at `index`, as far as it is fixed.
     pub(super) fn takes(self, index: usize) -> Takes {
         match self {
-            Self::Number(_) | Self::Numbers(_) => Takes::Number,
+            // A list of numbers has no kind that is checked.
+            Self::Number(_) | Self::Numbers(_) | Self::Extreme { .. } => Takes::Number,
             Self::Text(_) | Self::Texts(_) => Takes::Text,
             Self::Values(takes, _) => takes.get(index).copied().unwrap_or(Takes::Any),
-            Self::Any(_) | Self::Extreme { .. } | Self::Coalesce | Self::Macro => Takes::Any,
+            Self::Any(_) | Self::Coalesce | Self::Macro => Takes::Any,
+        }
+    }
+
+    /// Returns whether the result is missing because of this argument.
+    pub(super) fn has_no_value_for(self, argument: &Val<'_>) -> bool {
+        match (self, argument) {
+            (_, Val::Null) => true,
+            (Self::Extreme { .. }, Val::List(items)) => items.iter().any(|item| matches!(item, Val::Null)),
+            _ => false,
         }
     }
 

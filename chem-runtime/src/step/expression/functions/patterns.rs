@@ -27,7 +27,7 @@ thread_local! {
 
 /// A group of a pattern.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Group<'a> {
+pub(in crate::step::expression) enum Group<'a> {
     /// The first group, or the whole match if the pattern has no groups.
     First,
     /// The group with this number; 0 is the whole match.
@@ -38,6 +38,11 @@ pub(super) enum Group<'a> {
 /// Checks that a pattern is a valid regular expression.
 pub(in crate::step::expression) fn check(pattern: &str) -> Result<(), String> {
     with_compiled(pattern, || Ok(()), |_| Ok(()))
+}
+
+/// Checks that a pattern has a group.
+pub(in crate::step::expression) fn check_group(pattern: &str, group: Group<'_>) -> Result<(), String> {
+    with_compiled(pattern, || Ok(()), |regex| number_of(regex, group).map(drop))
 }
 
 /// Returns whether `pattern` matches anywhere in `text`.

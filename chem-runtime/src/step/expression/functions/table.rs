@@ -43,7 +43,6 @@ impl FunctionSpec {
 }
 
 const MANY: usize = usize::MAX;
-const EXTREMES: &str = "Missing if one of them is missing; `coalesce` replaces missing values.";
 
 /// The functions that an expression may call, and the macros over lists: a fixed list, so that a new release of the library
 /// that parses expressions cannot change the meaning of a stored flow.
@@ -165,7 +164,7 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
         ("max", "max(number, …) or max(list)"),
         (Plain, 1, MANY),
         (Gives::LikeAll, Work::Extreme { greatest: true }),
-        EXTREMES,
+        "The greatest of the numbers. Missing if one of them is missing; `coalesce` replaces missing values.",
         &[("max(2, 3.5)", "3.5"), ("max([1, 2, 3])", "3")],
     )
     .also("math.greatest"),
@@ -174,7 +173,7 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
         ("min", "min(number, …) or min(list)"),
         (Plain, 1, MANY),
         (Gives::LikeAll, Work::Extreme { greatest: false }),
-        EXTREMES,
+        "The least of the numbers. Missing if one of them is missing; `coalesce` replaces missing values.",
         &[("min(2, 3.5)", "2"), ("min([1, 2, 3])", "1")],
     )
     .also("math.least"),
