@@ -1,5 +1,7 @@
 //! `table.union`: puts the rows of two tables below each other.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::unite::{of_values, one_unit};
@@ -9,7 +11,7 @@ use crate::prelude::*;
 ///
 /// Tables with different columns are refused, unless `columns` says what to do: `all` keeps every column, and a row has no
 /// value in a column that its table lacks; `common` keeps the columns that both tables have. Matched columns must have one
-/// unit and one type, where integers and floats give floats, and a text column without values has any type.
+/// unit and one type, where integers and floats give floats; a text column without values has any type, and a column without values any unit.
 ///
 /// `origin` names a new column that tells from which table a row comes, in the words of `labels`. Equal rows are all kept.
 /// If the first input is molecules, the second must be too.
@@ -38,7 +40,8 @@ use crate::prelude::*;
 /// ```
 ///
 /// # Errors
-/// - The tables have different columns; the message names one of them, and the values of `columns` that accept it.
+/// - The tables have different columns; the message names one of them, and the values of `columns` that accept it. Or they
+///   have no column in common, with `columns: common`.
 /// - A column has different units, or types that do not fit into one column.
 /// - The column `origin` exists already, or `labels` are not two different texts.
 /// - The first input is molecules and the second a table.
@@ -93,13 +96,21 @@ pub fn unite_tables(
 
 /// Returns the columns of the united table.
 fn united(first: &[Box<str>], second: &[Box<str>], columns: &str) -> Result<Vec<Box<str>>, Misfit> {
-    let only = |these: &[Box<str>], those: &[Box<str>]| {
-        these.iter().filter(|name| !those.contains(name)).cloned().collect::<Vec<_>>()
+    let [in_first, in_second] =
+        [first, second].map(|names| names.iter().map(|name| &**name).collect::<HashSet<&str>>());
+    let only = |these: &[Box<str>], those: &HashSet<&str>| {
+        these.iter().filter(|name| !those.contains(&***name)).cloned().collect::<Vec<_>>()
     };
-    let (only_first, only_second) = (only(first, second), only(second, first));
+    let (only_first, only_second) = (only(first, &in_second), only(second, &in_first));
     match columns {
         "all" => Ok(first.iter().cloned().chain(only_second).collect()),
-        "common" => Ok(first.iter().filter(|name| second.contains(name)).cloned().collect()),
+        "common" => {
+            let common: Vec<Box<str>> = first.iter().filter(|name| in_second.contains(&***name)).cloned().collect();
+            match common.is_empty() {
+                true => Err(Misfit::new("columns", "the tables have no column in common; write `columns: all`")),
+                false => Ok(common),
+            }
+        }
         _ => match (only_first.first(), only_second.first()) {
             (None, None) => Ok(first.to_vec()),
             (Some(name), _) => Err(lacking("second", name)),
@@ -193,6 +204,32 @@ mod tests {
             json!([[1.0, "p", null, "one"], [null, null, null, "one"], [2.5, null, true, "other"]])
         );
         assert_eq!(rows(&unite("common", plain, [None, None], None).unwrap()), json!([[1.0], [null], [2.5]]));
+    }
+
+    #[test]
+    fn columns_without_values_fit_to_all_others() {
+        let texts = ColumnData::Text(vec![None, None]);
+        let (empty, whole) =
+            (Column::new("x", ColumnType::Text).with_unit("nM"), Column::new("x", ColumnType::Integer));
+        let integers = ColumnData::Integer(vec![Some(1)]);
+        for columns in [[(&empty, &texts), (&whole, &integers)], [(&whole, &integers), (&empty, &texts)]] {
+            let values = vec![Value::Null, json!(1), Value::Null];
+            assert_eq!(of_values(&columns, values).unwrap(), ColumnData::Integer(vec![None, Some(1), None]));
+            assert_eq!(one_unit(&columns, "table.union").unwrap(), None);
+        }
+        assert_eq!(one_unit(&[(&empty, &texts)], "table.union").unwrap().as_deref(), Some("nM"));
+        let some = ColumnData::Text(vec![Some("a".into())]);
+        assert!(of_values(&[(&empty, &some), (&whole, &integers)], vec![json!("a"), json!(1)]).is_err());
+    }
+
+    #[test]
+    fn tables_may_have_many_columns_but_not_none_in_common() {
+        let names = |of: &str| (0..40_000).map(|number| format!("{of} {number}").into()).collect::<Vec<Box<str>>>();
+        let began = std::time::Instant::now();
+        assert_eq!(united(&names("a"), &names("b"), "all").unwrap().len(), 80_000);
+        let refused = united(&names("a"), &names("b"), "common").unwrap_err().message;
+        assert_eq!(refused, "the tables have no column in common; write `columns: all`");
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
     }
 
     #[test]

@@ -6,13 +6,17 @@ use crate::prelude::*;
 use crate::records::{is_missing, type_name};
 use crate::step::expression::same_unit;
 
-/// Returns the unit of all `columns`.
+/// Returns the unit of all `columns` that have values, or of the first column if none has.
 ///
 /// # Errors
 /// Fails if two have different units, or only one of them has one.
 pub(super) fn one_unit(columns: &[(&Column, &ColumnData)], step: &str) -> Result<Option<String>, StepError> {
-    let Some(((first, _), others)) = columns.split_first() else { return Ok(None) };
-    for (other, _) in others {
+    let with_values: Vec<&Column> =
+        columns.iter().filter(|(_, data)| has_values(data)).map(|(column, _)| *column).collect();
+    let Some((first, others)) = with_values.split_first() else {
+        return Ok(columns.first().and_then(|(column, _)| column.unit.clone()));
+    };
+    for other in others {
         let agree = match (&first.unit, &other.unit) {
             (Some(one), Some(other)) => same_unit(one, other),
             (one, other) => one == other,
@@ -40,15 +44,15 @@ pub(super) fn one_unit(columns: &[(&Column, &ColumnData)], step: &str) -> Result
 pub(super) fn of_values(columns: &[(&Column, &ColumnData)], values: Vec<Value>) -> Result<ColumnData, StepError> {
     let mut ty: Option<(ColumnType, &str)> = None;
     for (column, data) in columns {
-        let is_empty = column.ty == ColumnType::Text && (0..data.len()).all(|row| is_missing(data, row));
+        if column.ty == ColumnType::Text && !has_values(data) {
+            continue;
+        }
         ty = match (ty, column.ty) {
-            (found, _) if is_empty && found.is_some() => found,
             (None, new) => Some((new, &*column.name)),
             (Some((found, name)), new) if found == new => Some((found, name)),
             (Some((ColumnType::Integer | ColumnType::Float, name)), ColumnType::Integer | ColumnType::Float) => {
                 Some((ColumnType::Float, name))
             }
-            (Some((ColumnType::Text, first)), new) if !has_text(columns, first) => Some((new, &*column.name)),
             (Some((found, first)), new) => {
                 return Err(StepError::new(format!(
                     "`{first}` is {} and `{}` is {}, which do not fit into one column: convert one with `table.compute`, \
@@ -70,6 +74,6 @@ pub(super) fn of_values(columns: &[(&Column, &ColumnData)], values: Vec<Value>) 
     ColumnData::of_json(ty, values).map_err(|value| StepError::new(format!("the value `{value}` does not fit")))
 }
 
-fn has_text(columns: &[(&Column, &ColumnData)], name: &str) -> bool {
-    columns.iter().any(|(column, data)| &*column.name == name && (0..data.len()).any(|row| !is_missing(data, row)))
+fn has_values(data: &ColumnData) -> bool {
+    (0..data.len()).any(|row| !is_missing(data, row))
 }
