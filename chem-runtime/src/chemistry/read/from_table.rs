@@ -1,5 +1,6 @@
 //! `molecules.from_table`: turns the rows of a table into molecules.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::json;
@@ -9,7 +10,7 @@ use crate::artifact::ColumnData;
 use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
-use crate::records::{Rejects, column_index, map_records};
+use crate::records::{Rejects, column_index, map_records, shortened};
 use crate::step::{check_share, idle_share};
 
 /// Turns the rows of a table into molecules: the answer of a program, an aggregate, or any other table with SMILES.
@@ -33,7 +34,8 @@ use crate::step::{check_share, idle_share};
 /// ```
 ///
 /// # Errors
-/// - A column does not exist; the message lists the columns. Or the column with the SMILES or the names is not text.
+/// - A column does not exist; the message lists the columns. Or the column with the SMILES is not text, or that with the
+///   names neither text nor integers.
 /// - Two columns would have the same name.
 /// - With `on_error: fail`, a row that cannot be used; the message gives its number, its text and the reason.
 /// - More than the share `fail_above` of the rows cannot be used; the message gives the numbers and the most common reason.
@@ -44,7 +46,7 @@ pub fn molecules_from_table(
     /// The column with the SMILES.
     #[param(default = "smiles")]
     smiles: ColumnName,
-    /// The column with the names. Defaults to `name` if there is one.
+    /// The column with the names, which are text or integers. Defaults to `name` if there is one.
     #[param(example = "compound")]
     name: Option<ColumnName>,
     /// What to do with a row that cannot be used: put it into `rejects` (`reject`) or fail the step (`fail`).
@@ -71,7 +73,7 @@ pub fn molecules_from_table(
                 canonical.push(Some(smiles.into_boxed_str()));
             }
             Err(reason) if on_error == "fail" => {
-                let number = row + 1;
+                let (number, text) = (row + 1, shortened(text.as_bytes()));
                 return Err(StepError::new(format!(
                     "row {number} cannot be used: {reason}; its text is `{text}`; `on_error: reject` would put it into \
                      `rejects`"
@@ -86,7 +88,7 @@ pub fn molecules_from_table(
     check_share(&rejects, table.rows(), fail_above, "rows are not molecules")?;
     let names = match named {
         Some(index) => {
-            let all = texts(&table, index, "name")?;
+            let all = names_of(&table, index)?;
             kept.iter().map(|row| all[*row].clone()).collect()
         }
         None => vec![None; kept.len()],
@@ -122,6 +124,23 @@ fn texts<'t>(table: &'t Table, index: usize, param: &str) -> Result<&'t [Option<
         _ => {
             let name = &table.columns()[index].name;
             Err(StepError::new(format!("`{param}` names the column `{name}`, which is not text")))
+        }
+    }
+}
+
+/// Returns names, which may be numbers.
+fn names_of(table: &Table, index: usize) -> Result<Cow<'_, [Option<Box<str>>]>, StepError> {
+    match table.data(index) {
+        Some(ColumnData::Text(names)) => Ok(Cow::Borrowed(names)),
+        Some(ColumnData::Integer(numbers)) => {
+            Ok(numbers.iter().map(|number| Some(number.as_ref()?.to_string().into())).collect())
+        }
+        _ => {
+            let name = &table.columns()[index].name;
+            Err(StepError::new(format!(
+                "the names in the column `{name}` are neither text nor integers; write `name: COLUMN`, or rename the column \
+                 with `table.select`"
+            )))
         }
     }
 }
@@ -188,11 +207,31 @@ mod tests {
     }
 
     #[test]
+    fn names_may_be_integers_and_a_long_text_is_shortened() {
+        let table = Table::new([
+            (Column::new("name", ColumnType::Integer), ColumnData::Integer(vec![Some(25), None])),
+            (Column::new("smiles", ColumnType::Text), ColumnData::Text(vec![Some("CO".into()), Some("C".into())])),
+        ]);
+        let names = names_of(&table.unwrap(), 0).unwrap().into_owned();
+        assert_eq!(names, [Some("25".into()), None]);
+        let long = Table::new([(
+            Column::new("smiles", ColumnType::Text),
+            ColumnData::Text(vec![Some("C(".repeat(10_000).into())]),
+        )]);
+        let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
+        let (nothing, cancel) = (HashMap::new(), CancelToken::default());
+        let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
+        let table = Arc::new(long.unwrap()).into();
+        let failed = molecules_from_table(table, "smiles".into(), None, "fail".into(), None, &context).err().unwrap();
+        assert!(failed.to_string().len() < 1_000, "{failed}");
+    }
+
+    #[test]
     fn a_row_that_is_no_molecule_fails_the_step_if_asked_to() {
         let failed = run(None, "fail").unwrap_err();
         assert!(failed.starts_with("row 2 cannot be used: not a SMILES") && failed.contains("`C1`"), "{failed}");
         let failed = run(Some("ic50"), "reject").unwrap_err();
-        assert_eq!(failed, "`name` names the column `ic50`, which is not text");
+        assert!(failed.starts_with("the names in the column `ic50` are neither text nor integers"), "{failed}");
         assert_eq!(run(Some("record"), "reject").unwrap().kept.table().row(0)[3], json!("a"), "the other name is kept");
     }
 }

@@ -47,7 +47,7 @@ pub fn sort_table(
 ) -> Result<Dataset, StepError> {
     let rows = order(table.table(), &by, missing == "first")?;
     if r#as.is_none() {
-        refuse_numbers_in_text(table.table(), "by", by.iter().map(|key| key.column.as_str()))?;
+        refuse_numbers_in_text(table.table(), "by", by.iter().map(|key| key.column.as_str()), AS_TEXT)?;
     }
     Ok(table.gather(&rows))
 }
@@ -89,16 +89,21 @@ pub(super) fn compare(data: &ColumnData, descending: bool, missing_first: bool, 
     }
 }
 
-/// Refuses to order by text columns that contain mostly numbers. `param` is the parameter that names `columns`.
+/// What to write in a step with the parameter `as` to treat numbers in a text column as text.
+pub(super) const AS_TEXT: &str = "write `as: text`";
+
+/// Refuses to order by text columns that contain mostly numbers. `param` is the parameter that names `columns`; `advice`
+/// says what else than reading numbers helps.
 pub(super) fn refuse_numbers_in_text<'a>(
     table: &Table,
     param: &str,
     columns: impl IntoIterator<Item = &'a str>,
+    advice: &str,
 ) -> Result<(), StepError> {
     for name in columns {
         let Some(numbers) = table.column(name).and_then(|(_, data)| data.numbers_in_text()) else { continue };
         return Err(StepError::new(format!(
-            "`{param}` would order the column `{name}` as text: {numbers}; {}, or write `as: text`",
+            "`{param}` would order the column `{name}` as text: {numbers}; {}, or {advice}",
             read_as_numbers(name)
         )));
     }
@@ -106,15 +111,20 @@ pub(super) fn refuse_numbers_in_text<'a>(
 }
 
 /// Refuses to group by text columns that contain one number in two spellings. `param` is the parameter that names
-/// `columns`.
-pub(super) fn refuse_two_spellings(table: &Table, param: &str, columns: &[ColumnName]) -> Result<(), StepError> {
+/// `columns`; `advice` says what else than reading numbers helps.
+pub(super) fn refuse_two_spellings(
+    table: &Table,
+    param: &str,
+    columns: &[ColumnName],
+    advice: &str,
+) -> Result<(), StepError> {
     for name in columns {
         let Some((one, other)) = table.column(name.as_str()).and_then(|(_, data)| two_spellings(&[data])) else {
             continue;
         };
         return Err(StepError::new(format!(
-            "`{param}` would put `{one}` and `{other}` into two groups, because the column `{name}` is text: {}, or write \
-             `as: text`",
+            "`{param}` would put `{one}` and `{other}` into two groups, because the column `{name}` is text: {}, or \
+             {advice}",
             read_as_numbers(name.as_str())
         )));
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::sort::{compare, refuse_numbers_in_text, refuse_two_spellings};
+use super::sort::{AS_TEXT, compare, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
 use crate::records::{Key, column_index, column_indices, is_missing, key_of, sort_rows};
 use crate::step::same_columns;
@@ -62,8 +62,8 @@ pub fn top_rows(
 ) -> Result<Dataset, StepError> {
     let all = table.table();
     if r#as.is_none() {
-        refuse_numbers_in_text(all, "by", [by.as_str()])?;
-        refuse_two_spellings(all, "per", &per)?;
+        refuse_numbers_in_text(all, "by", [by.as_str()], AS_TEXT)?;
+        refuse_two_spellings(all, "per", &per, AS_TEXT)?;
     }
     let ranked = rank(all, column_index(all, by.as_str(), "by")?, order == "highest")?;
     let kept = best(all, &ranked, &column_indices(all, &per, "per")?, count, ties == "keep");

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 pub use measure::{Aggregate, Measure};
 
-use super::sort::{refuse_numbers_in_text, refuse_two_spellings};
+use super::sort::{AS_TEXT, refuse_numbers_in_text, refuse_two_spellings};
 use crate::cancel::{self, Interrupted};
 use crate::prelude::*;
 use crate::records::{Key, column_index, column_indices, key_of};
@@ -60,8 +60,8 @@ pub fn aggregate_table(
 ) -> Result<Table, StepError> {
     some_measure(&by, &values)?;
     if r#as.is_none() {
-        refuse_numbers_in_text(&table, "values", values.iter().filter_map(Aggregate::ordered_by))?;
-        refuse_two_spellings(&table, "by", &by)?;
+        refuse_numbers_in_text(&table, "values", values.iter().filter_map(Aggregate::ordered_by), AS_TEXT)?;
+        refuse_two_spellings(&table, "by", &by, AS_TEXT)?;
     }
     let by = column_indices(&table, &by, "by")?;
     let groups = groups(&table, &by)?;

@@ -55,7 +55,8 @@ const PROVIDER: &str = "table.compute@1";
 /// - An expression names a column that does not exist; the message lists the columns. Or a new column has the name of an
 ///   existing one: compute it under another name, and drop or rename the existing one with `table.select`.
 /// - An expression is not valid, applies a function to a column of an unsuitable type, or orders text columns that contain
-///   mostly numbers. Or `convert` takes a column to be in another unit than it has.
+///   mostly numbers. Or `convert` takes values to be in another unit than they have, or an expression adds or compares values in
+///   different units.
 /// - The type of a column does not follow from its expression, and `types` does not declare it; or the values do not have the
 ///   declared type; or they are in another unit than `units` declares.
 /// - With `on_error: fail`, an expression that cannot be evaluated for a row; the message names the row and the reason.
@@ -138,11 +139,14 @@ fn unusable(name: &str, expression: &Expression, row: usize, reason: &str) -> St
     ))
 }
 
-/// Returns the rejected rows, with the reasons in the column `reason`.
+/// Returns the rejected rows, with the reasons in a new column: `reason`, `reject_reason` and so on.
 fn rejects(table: &Table, rows: &[usize], mut reasons: Vec<Option<String>>) -> Result<Table, StepError> {
-    let name = if table.index_of("reason").is_some() { "reject_reason" } else { "reason" };
+    let mut name = "reason".to_owned();
+    while table.index_of(&name).is_some() {
+        name.insert_str(0, "reject_");
+    }
     let reasons = rows.iter().map(|row| reasons[*row].take().map(String::into_boxed_str)).collect();
-    let column = Column::new(name, ColumnType::Text);
+    let column = Column::new(&name, ColumnType::Text);
     let rejects = Dataset::new(Table::KIND, table.gather(rows));
     Ok(rejects.with_columns([(column, ColumnData::Text(reasons))])?.table().as_ref().clone())
 }
@@ -279,6 +283,15 @@ mod tests {
         assert_eq!(signals, [json!({ "rows": 4, "rejected": 1, "missing": missing })]);
         let guarded = compute(&[("log", "ic50 > 0 ? log10(ic50) : null")], &[], &[], "fail").result.unwrap();
         assert_eq!(rows(guarded.kept.table())[2], json!([0.0, 0, null]));
+    }
+
+    #[test]
+    fn the_reasons_get_a_column_of_their_own() {
+        let text = |name| (Column::new(name, ColumnType::Text), ColumnData::Text(vec![Some("x".into())]));
+        let table = Table::new([text("reason"), text("reject_reason")]).unwrap();
+        let rejects = rejects(&table, &[0], vec![Some("why".to_owned())]).unwrap();
+        assert_eq!(&*rejects.columns()[2].name, "reject_reject_reason");
+        assert_eq!(rejects.row(0), vec![json!("x"), json!("x"), json!("why")]);
     }
 
     #[test]

@@ -19,14 +19,14 @@ use crate::records::{Key, column_index, column_indices, is_missing, key_of, sort
 /// `parts` lists the parts with their shares of the rows, which sum to 1; with `folds: 5` the parts are the folds `1` to `5`,
 /// of equal sizes. The sizes are the shares rounded so that they sum to all rows.
 ///
-/// - By default, each row is drawn at random. A `seed` gives the same parts in every release and on every machine.
+/// - By default, the rows are shuffled and dealt out in these sizes. A `seed` gives the same parts in every release and on every machine.
 /// - `stratify` names columns: each combination of their values is divided by itself, so that the parts have the same
-///   composition.
+///   composition. Remainders are carried from one combination to the next.
 /// - `group` names columns, such as a scaffold or a cluster: rows with equal values go to the same part. The groups are
 ///   assigned from the largest to the smallest, each to the part that lacks the most rows, so that the sizes come close to the
 ///   shares. Missing values are equal to each other.
-/// - `order` names a column, such as a date: the rows with the lowest values go to the first part. Rows with equal values
-///   stay together, in the earlier part.
+/// - `order` names a column, such as a date: the rows with the lowest values go to the first part. The sizes may differ from the
+///   shares, because rows with equal values stay together, in the earlier part.
 ///
 /// The signal `split` counts the rows of each part.
 ///
@@ -49,7 +49,7 @@ use crate::records::{Key, column_index, column_indices, is_missing, key_of, sort
 ///
 /// # Errors
 /// - Both or none of `parts` and `folds` are set; the shares do not sum to 1; or two parts have the same name.
-/// - More than one of `stratify`, `group` and `order` is set.
+/// - More than one of `stratify`, `group` and `order` is set, or a `seed` beside `order`. Or a list names a column twice.
 /// - A column does not exist, or the table already has the column that is to be added.
 /// - A part would have no rows. With `stratify`, a combination of values has fewer rows than there are parts.
 /// - The column `order` has a missing value, or is text that contains mostly numbers. Or a column of `stratify` or `group` is
@@ -62,7 +62,7 @@ pub fn split_rows(
     #[param(example = "[train 0.8, valid 0.1, test 0.1]")]
     parts: Option<Vec<Part>>,
     /// The number of folds.
-    #[param(min = 2, example = "5")]
+    #[param(min = 2, max = 1000, example = "5")]
     folds: Option<usize>,
     /// The columns whose values are to be equally frequent in all parts.
     #[param(example = "[class]")]
@@ -81,7 +81,8 @@ pub fn split_rows(
     column: String,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
-    let plan = Plan { parts: parts.as_deref(), folds, by: [stratify.is_some(), group.is_some(), order.is_some()] };
+    let by = [stratify.is_some(), group.is_some(), order.is_some()];
+    let plan = Plan { parts: parts.as_deref(), folds, by, seed };
     plan.check()?;
     let (names, shares) = plan.parts();
     let all = table.table();
@@ -91,7 +92,7 @@ pub fn split_rows(
     let sizes = Sizes::of(&shares, all.rows());
     let assigned = match (&stratify, &group, &order) {
         (Some(columns), _, _) => {
-            refuse_two_spellings(all, "stratify", columns)?;
+            refuse_two_spellings(all, "stratify", columns, ONE_SPELLING)?;
             let strata = groups(all, &column_indices(all, columns, "stratify")?);
             if let Some(small) = strata.iter().find(|rows| rows.len() < names.len()) {
                 return Err(StepError::new(format!(
@@ -104,7 +105,7 @@ pub fn split_rows(
             shuffled(strata, &shares, all.rows(), seed)
         }
         (_, Some(columns), _) => {
-            refuse_two_spellings(all, "group", columns)?;
+            refuse_two_spellings(all, "group", columns, ONE_SPELLING)?;
             of_groups(groups(all, &column_indices(all, columns, "group")?), &sizes, all.rows(), seed)
         }
         (_, _, Some(by)) => by_order(all, by, &sizes)?,
@@ -125,12 +126,15 @@ pub fn split_rows(
     Ok(table.with_columns([(Column::new(&column, data.ty()), data)])?)
 }
 
+const ONE_SPELLING: &str = "make the spellings equal with `table.compute`";
+
 /// The parameters that may contradict each other.
 struct Plan<'a> {
     parts: Option<&'a [Part]>,
     folds: Option<usize>,
     /// Whether `stratify`, `group` and `order` are set.
     by: [bool; 3],
+    seed: u64,
 }
 
 impl Plan<'_> {
@@ -139,6 +143,9 @@ impl Plan<'_> {
         let mut ways = ways.filter(|(_, is_set)| *is_set).map(|(name, _)| name);
         if let (Some(one), Some(other)) = (ways.next(), ways.next()) {
             return Err(Misfit::new(other, format!("expected either `{one}` or `{other}`, found both")));
+        }
+        if self.by[2] && self.seed != 0 {
+            return Err(Misfit::new("seed", "`seed` has no effect with `order`"));
         }
         match (self.parts, self.folds) {
             (Some(_), Some(_)) => Err(Misfit::new("folds", "expected either `parts` or `folds`, found both")),
@@ -166,10 +173,12 @@ fn taken(column: &str) -> Misfit {
 
 fn can_split(step: &SplitRows, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let by = [step.stratify.is_some(), step.group.is_some(), step.order.is_some()];
-    let plan = Plan { parts: step.parts.as_deref(), folds: step.folds, by };
+    let plan = Plan { parts: step.parts.as_deref(), folds: step.folds, by, seed: step.seed };
+    let lists = [("stratify", &step.stratify), ("group", &step.group)];
+    let twice = lists.into_iter().filter_map(|(param, list)| Misfit::twice(param, list.as_deref()?));
     let input = context.first_input();
     let is_taken = input.names().is_some_and(|names| names.iter().any(|name| **name == *step.column));
-    plan.check().err().into_iter().chain(is_taken.then(|| taken(&step.column))).collect()
+    plan.check().err().into_iter().chain(twice).chain(is_taken.then(|| taken(&step.column))).collect()
 }
 
 fn columns_of_split(step: &SplitRows, context: &ColumnContext<'_>) -> Columns {
@@ -200,7 +209,7 @@ fn described(table: &Table, columns: &[ColumnName], row: usize) -> String {
 }
 
 fn by_order(table: &Table, by: &ColumnName, sizes: &Sizes) -> Result<Vec<usize>, StepError> {
-    refuse_numbers_in_text(table, "order", [by.as_str()])?;
+    refuse_numbers_in_text(table, "order", [by.as_str()], "convert them with `table.compute`")?;
     let index = column_index(table, by.as_str(), "order")?;
     let Some(data) = table.data(index) else { return Ok(Vec::new()) };
     if let Some(row) = (0..table.rows()).find(|row| is_missing(data, *row)) {
@@ -212,4 +221,47 @@ fn by_order(table: &Table, by: &ColumnName, sizes: &Sizes) -> Result<Vec<usize>,
     let mut rows: Vec<usize> = (0..table.rows()).collect();
     sort_rows(&mut rows, |one, other| compare(data, false, false, one, other))?;
     Ok(in_order(&rows, sizes, |one, other| compare(data, false, false, one, other).is_eq()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use super::*;
+    use crate::step::{Registry, StepId};
+
+    /// Returns what is wrong with the parameters.
+    fn wrong(params: Value) -> Vec<String> {
+        let registration = Registry::linked().unwrap().get("table.split").unwrap();
+        let step = match registration.bind(StepId::new("it").unwrap(), params.as_object().unwrap()) {
+            Ok(step) => step,
+            Err(problems) => return problems.iter().map(ToString::to_string).collect(),
+        };
+        let (inputs, written) = ([("table", Some(Columns::known(["a"])))], HashSet::new());
+        let misfits = step.check(&ColumnContext::new(&inputs, Path::new("."), &written));
+        misfits.into_iter().map(|misfit| misfit.message).collect()
+    }
+
+    #[test]
+    fn parameters_that_contradict_each_other_are_refused() {
+        for (params, why) in [
+            (json!({ "folds": 1_000_000_000_000_u64 }), "1000"),
+            (json!({ "folds": 2, "group": ["a", "a"] }), "`group` names the column `a` twice"),
+            (json!({ "folds": 2, "stratify": ["a", "a"] }), "`stratify` names the column `a` twice"),
+            (json!({ "folds": 2, "order": "a", "seed": 1 }), "`seed` has no effect with `order`"),
+        ] {
+            let found = wrong(params);
+            assert!(found.len() == 1 && found[0].contains(why), "{found:?}");
+        }
+        assert!(wrong(json!({ "folds": 1000, "group": ["a"], "seed": 1 })).is_empty());
+    }
+
+    #[test]
+    fn the_advice_about_two_spellings_can_be_followed() {
+        let texts = ["1", "1.0", "2"].map(|text| Some(text.into()));
+        let table = Table::new([(Column::new("a", ColumnType::Text), ColumnData::Text(texts.into()))]).unwrap();
+        let refused = refuse_two_spellings(&table, "group", &["a".into()], ONE_SPELLING).unwrap_err().to_string();
+        assert!(refused.ends_with("or make the spellings equal with `table.compute`"), "{refused}");
+    }
 }
