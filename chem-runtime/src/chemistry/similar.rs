@@ -9,7 +9,7 @@ use super::params::Smiles;
 use super::property::rounded;
 use super::read::{Query, read_queries};
 use crate::prelude::*;
-use crate::records::{RecordFile, map_records, on_workers};
+use crate::records::{Encoding, RecordFile, map_records, on_workers};
 use crate::step::{ColumnContext, Columns};
 
 /// Ranks molecules by their similarity to query molecules, and keeps the most similar.
@@ -48,6 +48,9 @@ pub fn rank_by_similarity(
     queries: Vec<Smiles>,
     /// A file with query molecules: SMILES and names, or CSV or TSV with a column `smiles`.
     path: Option<RecordFile>,
+    /// The encoding of the file. Defaults to `utf-8`; `utf-16` is determined by the byte order mark.
+    #[param(one_of = ["utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"])]
+    encoding: Option<String>,
     /// The fingerprint to compare.
     #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
     fingerprint: String,
@@ -63,7 +66,7 @@ pub fn rank_by_similarity(
     let named = queries.iter().map(|query| query.canonical().to_owned());
     let mut queries: Vec<Query> = named.map(|smiles| Query { name: smiles.clone(), smiles }).collect();
     if let Some(path) = &path {
-        queries.extend(read_queries(context, path)?);
+        queries.extend(read_queries(context, path, Encoding::of(encoding.as_deref()))?);
     }
     if queries.is_empty() {
         return Err(no_query().into());
@@ -103,6 +106,9 @@ fn no_query() -> Misfit {
 fn can_compare(step: &RankBySimilarity, _: &ColumnContext<'_>) -> Vec<Misfit> {
     match &step.path {
         None if step.queries.is_empty() => vec![no_query()],
+        None if step.encoding.is_some() => {
+            vec![Misfit::new("encoding", "`encoding` applies to `path`, which is not set").with_help("omit it")]
+        }
         None => Vec::new(),
         Some(path) => Query::separator_in(path.as_str()).err().into_iter().collect(),
     }

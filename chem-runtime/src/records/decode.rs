@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 
+use super::encoding::Encoding;
 use crate::cancel::Interruptible;
 use crate::step::StepError;
 use crate::step::limits::{GROWTH, Limit, TEXT_BYTES};
@@ -14,40 +15,49 @@ use crate::step::limits::{GROWTH, Limit, TEXT_BYTES};
 /// The size to which compressed data of any size may expand: 16 MiB.
 const SMALL_TEXT_BYTES: u64 = 16 << 20;
 
-/// Returns the text of the file called `name`: decompressed if it is gzip, without a byte order mark.
+/// Returns the text of the file called `name`: decompressed if it is gzip, and without a byte order mark.
 ///
 /// # Errors
-/// Fails if a compressed file is truncated or damaged, if its text exceeds [`TEXT_BYTES`] or [`GROWTH`], or if the text is
-/// UTF-16.
+/// Fails if a compressed file is truncated or damaged, if its text exceeds [`TEXT_BYTES`] or [`GROWTH`], or if it is UTF-16.
 pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
-    let mut text = if bytes.starts_with(&[0x1f, 0x8b]) {
-        gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())?
-    } else if is_gzip_name(name) {
-        return Err(StepError::new(format!(
-            "`{name}` is not gzip data although its name ends in `.gz`; is the download complete?"
-        )));
-    } else {
-        bytes
-    };
-    if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
+    let text = decompressed(name, bytes)?;
+    if Encoding::is_marked_utf_16(&text) {
         return Err(StepError::new(format!("`{name}` is UTF-16 text; save it as UTF-8")));
     }
-    if text.starts_with(&[0xef, 0xbb, 0xbf]) {
-        text.drain(..3);
+    Encoding::Utf8.decode(name, text)
+}
+
+/// Returns the text of a file like [`text_of`], for a step whose parameter `encoding` names the encoding.
+///
+/// # Errors
+/// Fails like [`text_of`], or if the text is not in `encoding`.
+pub(crate) fn text_in(encoding: Encoding, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
+    encoding.decode(name, decompressed(name, bytes)?)
+}
+
+fn decompressed(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())
+    } else if is_gzip_name(name) {
+        Err(StepError::new(format!(
+            "`{name}` is not gzip data although its name ends in `.gz`; is the download complete?"
+        )))
+    } else {
+        Ok(bytes)
     }
-    Ok(text)
 }
 
 /// Returns the complete lines in `bytes`, the beginning of a file; `None` if it is UTF-16 or damaged.
 pub(crate) fn first_lines(bytes: Vec<u8>) -> Option<Vec<u8>> {
-    let mut text = beginning_of_text(bytes)?;
+    let mut text = beginning_of_text(bytes, Encoding::Utf8)?;
     // The last line may be truncated.
     text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
     Some(text)
 }
 
-/// Returns the text in `bytes`, the beginning of a file, which may end anywhere; `None` if it is UTF-16 or damaged.
-pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {
+/// Returns the text in `bytes`, the beginning of a file, which may end anywhere; `None` if it is damaged or not in
+/// `encoding`.
+pub(super) fn beginning_of_text(bytes: Vec<u8>, encoding: Encoding) -> Option<Vec<u8>> {
     const BYTES: u64 = 64 << 10;
     let text = if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut text = Vec::new();
@@ -58,15 +68,16 @@ pub(super) fn beginning_of_text(bytes: Vec<u8>) -> Option<Vec<u8>> {
     } else {
         bytes
     };
-    text_of("", text).ok()
+    encoding.decode_beginning(text)
 }
 
-/// Returns the reason for refusing bytes that are not UTF-8, with advice. `column` is the column of the cell, if known.
+/// Returns the reason for refusing bytes that are not UTF-8, with advice for a step that has the parameter `encoding`.
+/// `column` is the column of the cell, if known.
 pub(crate) fn not_utf8(bytes: &[u8], column: Option<&str>) -> String {
     let location = column.map_or_else(String::new, |column| format!(" in the column `{column}`"));
     let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
     let byte = bytes.get(at).map_or_else(String::new, |byte| format!(": it has the byte 0x{byte:02x}"));
-    format!("is not UTF-8 text{location}{byte}; convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`")
+    format!("is not UTF-8 text{location}{byte}; name the encoding of the file, such as `encoding: windows-1252`")
 }
 
 /// Returns the extension of `name` in lower case, without `.gz`: `csv` for `a.CSV.gz`.
@@ -180,12 +191,12 @@ mod tests {
     #[test]
     fn the_beginning_of_a_text_may_be_truncated() {
         let header = b"\xef\xbb\xbfsmiles,name\n";
-        assert_eq!(beginning_of_text(header.to_vec()).unwrap(), b"smiles,name\n");
+        assert_eq!(beginning_of_text(header.to_vec(), Encoding::Utf8).unwrap(), b"smiles,name\n");
         let random: Vec<u8> = (0..20_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let mut cut = gz(&[&header[..], &random].concat());
         cut.truncate(cut.len() / 2);
-        assert!(beginning_of_text(cut).unwrap().starts_with(b"smiles,name\n"));
-        assert_eq!(beginning_of_text(b"\xff\xfes\0".to_vec()), None);
+        assert!(beginning_of_text(cut, Encoding::Utf8).unwrap().starts_with(b"smiles,name\n"));
+        assert_eq!(beginning_of_text(b"\xff\xfes\0".to_vec(), Encoding::Utf8), None);
     }
 
     #[test]
@@ -199,10 +210,10 @@ mod tests {
         let reason = not_utf8(b"25 \xb0C", Some("temp"));
         assert_eq!(
             reason,
-            "is not UTF-8 text in the column `temp`: it has the byte 0xb0; convert the file, for example with \
-             `iconv -f WINDOWS-1252 -t UTF-8`"
+            "is not UTF-8 text in the column `temp`: it has the byte 0xb0; name the encoding of the file, such as \
+             `encoding: windows-1252`"
         );
-        assert!(not_utf8(b"25 \xb0C", None).starts_with("is not UTF-8 text: it has the byte 0xb0; convert"));
+        assert!(not_utf8(b"25 \xb0C", None).starts_with("is not UTF-8 text: it has the byte 0xb0; name"));
     }
 
     #[test]

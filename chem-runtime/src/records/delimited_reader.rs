@@ -1,6 +1,6 @@
 //! Reads comma- and tab-separated text record by record.
 //!
-//! The first record contains the names of the columns. Cells may be quoted by RFC 4180. White space around a cell is
+//! The first record contains the names of the columns, unless the file has no header. Cells may be quoted by RFC 4180. White space around a cell is
 //! removed, and blank lines are skipped; a line with `""` is not blank. Trailing separators, which some programs write, are
 //! neither cells nor columns. A malformed record carries its own error, so that the others remain usable.
 
@@ -10,8 +10,51 @@ use csv::{ByteRecord, StringRecord};
 
 use super::decode::{beginning_of_text, not_utf8};
 use super::delimited_records::{RawRecord, Records};
+use super::encoding::Encoding;
 use crate::cancel;
-use crate::step::StepError;
+use crate::step::{Misfit, StepError};
+
+/// How a file of delimited text is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout<'a> {
+    /// What separates the cells.
+    pub delimiter: u8,
+    pub header: HeaderLine<'a>,
+}
+
+impl Layout<'_> {
+    /// Returns the layout of a file with a header, whose cells `delimiter` separates.
+    pub(crate) const fn delimited_by(delimiter: u8) -> Self {
+        Self { delimiter, header: HeaderLine::First }
+    }
+}
+
+/// Where the names of the columns come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum HeaderLine<'a> {
+    /// The first record.
+    #[default]
+    First,
+    /// These names. If there are none, the first record determines the number of columns, which their positions name.
+    Absent(&'a [String]),
+}
+
+impl<'a> HeaderLine<'a> {
+    /// Returns what the parameters `header` and `column_names` say.
+    pub(crate) fn of(header: Option<bool>, names: Option<&'a [String]>) -> Self {
+        if header == Some(false) { Self::Absent(names.unwrap_or_default()) } else { Self::First }
+    }
+}
+
+/// Reports a parameter `column_names` that names a column twice, or that is given although the file has a header.
+pub(crate) fn misfit_of_names(header: Option<bool>, names: Option<&[String]>) -> Option<Misfit> {
+    let names = names?;
+    if header == Some(false) {
+        return Misfit::twice("column_names", names);
+    }
+    let misfit = Misfit::new("column_names", "`column_names` names the columns of a file without a header");
+    Some(misfit.with_help("write `header: false`, or omit `column_names`"))
+}
 
 /// A file of delimited text.
 pub(crate) struct Delimited<'a> {
@@ -19,16 +62,21 @@ pub(crate) struct Delimited<'a> {
     header: StringRecord,
     /// The number of columns up to the last one with a name in the file.
     named: usize,
+    /// What determines the number of columns, for messages.
+    counted_by: &'static str,
 }
 
-/// Returns the names of the columns of a file that begins with the bytes `beginning`; `None` if these do not contain a
-/// complete header.
-pub(crate) fn header_of(beginning: Vec<u8>, delimiter: u8) -> Option<StringRecord> {
-    let text = beginning_of_text(beginning)?;
+/// Returns the names of the columns of a file that begins with the bytes `beginning`; `None` if these do not contain the
+/// complete record that determines them.
+pub(crate) fn header_of(beginning: Vec<u8>, encoding: Encoding, layout: Layout<'_>) -> Option<StringRecord> {
+    if let HeaderLine::Absent(names @ [_, ..]) = layout.header {
+        return Some(names.iter().collect());
+    }
+    let text = beginning_of_text(beginning, encoding)?;
     // The last line may be truncated.
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
-    // A quoted name that ends after `beginning` makes the header unreadable here.
-    Some(Delimited::new(&text[..lines], delimiter).ok()??.header)
+    // A quoted cell that ends after `beginning` makes the record unreadable here.
+    Some(Delimited::new(&text[..lines], layout).ok()??.header)
 }
 
 /// Returns advice if the header of a file that was read with `delimiter` probably uses another separator: a single name that
@@ -64,27 +112,47 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Delimited<'a> {
-    /// Reads the header of `text`, whose cells are separated by `delimiter`. Returns `None` if the text has no records.
+    /// Reads the names of the columns of `text`. Returns `None` if the text has no records.
     ///
     /// # Errors
-    /// Returns what is wrong with the header.
-    pub(crate) fn new(text: &'a [u8], delimiter: u8) -> Result<Option<Self>, String> {
-        let mut file = Self { records: Records::new(text, delimiter), header: StringRecord::new(), named: 0 };
-        let Some(first) = file.next_record() else {
-            return Ok(None);
+    /// Returns what is wrong with the names.
+    pub(crate) fn new(text: &'a [u8], layout: Layout<'_>) -> Result<Option<Self>, String> {
+        let mut file = Self {
+            records: Records::new(text, layout.delimiter),
+            header: StringRecord::new(),
+            named: 0,
+            counted_by: "the header",
         };
-        let header = first.cells.map_err(|reason| format!("line {}, which names the columns, {reason}", first.line))?;
-        let mut names = HashSet::new();
-        for name in header.iter().filter(|name| !name.is_empty()) {
-            if !names.insert(name) {
+        let names: StringRecord = match layout.header {
+            HeaderLine::First => {
+                let Some(first) = file.next_record() else { return Ok(None) };
+                first.cells.map_err(|reason| format!("line {}, which names the columns, {reason}", first.line))?
+            }
+            HeaderLine::Absent([]) => {
+                let Some(first) = Records::new(text, layout.delimiter).next() else { return Ok(None) };
+                let cells = first.cells.map_err(|reason| {
+                    let line = first.line;
+                    format!("line {line}, whose cells number the columns, {reason}; name the columns in `column_names`")
+                })?;
+                file.counted_by = "the first record";
+                (1..=cells.len()).map(column_at).collect()
+            }
+            HeaderLine::Absent(names) => {
+                file.counted_by = "`column_names`";
+                names.iter().collect()
+            }
+        };
+        let mut known = HashSet::new();
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            if !known.insert(name) {
                 return Err(format!("two columns are called `{name}`; rename one of them"));
             }
         }
         file.named =
-            header.iter().enumerate().filter(|(_, name)| !name.is_empty()).last().map_or(0, |(last, _)| last + 1);
+            names.iter().enumerate().filter(|(_, name)| !name.is_empty()).last().map_or(0, |(last, _)| last + 1);
         // A column without a name, such as the row numbers that some programs write, is named by its position.
-        let named = header.iter().enumerate().map(|(index, name)| match name {
-            "" => format!("column_{}", index + 1),
+        let named = names.iter().enumerate().map(|(index, name)| match name {
+            "" => column_at(index + 1),
             name => name.to_owned(),
         });
         file.header = named.collect();
@@ -95,8 +163,8 @@ impl<'a> Delimited<'a> {
     ///
     /// # Errors
     /// Names the file and what is wrong with its header. Or the step is asked to stop.
-    pub(crate) fn open(name: &str, text: &'a [u8], delimiter: u8) -> Result<Option<Self>, StepError> {
-        let opened = Self::new(text, delimiter);
+    pub(crate) fn open(name: &str, text: &'a [u8], layout: Layout<'_>) -> Result<Option<Self>, StepError> {
+        let opened = Self::new(text, layout);
         // The header may have been read only in part.
         cancel::check()?;
         opened.map_err(|reason| StepError::new(format!("cannot read the columns of `{name}`: {reason}")))
@@ -128,7 +196,7 @@ impl<'a> Delimited<'a> {
         }
         if expected > 0 && record.len() != expected {
             let cells = if record.len() == 1 { "cell" } else { "cells" };
-            return Err(format!("has {} {cells} where the header has {expected}", record.len()));
+            return Err(format!("has {} {cells} where {} has {expected}", record.len(), self.counted_by));
         }
         if raw.contains(&0) {
             return Err("has the character U+0000, which cannot be stored".to_owned());
@@ -141,14 +209,21 @@ impl<'a> Delimited<'a> {
     }
 }
 
+/// Returns the name of the column at `position`, from 1, that has no other.
+fn column_at(position: usize) -> String {
+    format!("column_{position}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const COMMA: Layout<'static> = Layout::delimited_by(b',');
+
     type Said = Result<Vec<String>, String>;
 
     fn read(text: &[u8]) -> (Vec<String>, Vec<(u64, Said)>) {
-        let file = Delimited::new(text, b',').unwrap().unwrap();
+        let file = Delimited::new(text, COMMA).unwrap().unwrap();
         let header = file.header().iter().map(str::to_owned).collect();
         let owned = |cells: StringRecord| cells.iter().map(str::to_owned).collect();
         (header, file.rows().map(|row| (row.line, row.cells.map(owned))).collect())
@@ -224,8 +299,9 @@ mod tests {
 
     #[test]
     fn the_beginning_of_a_file_gives_all_columns_or_none() {
-        let columns =
-            |text: &str| header_of(text.into(), b',').map(|header| header.iter().map(str::to_owned).collect());
+        let columns = |text: &str| {
+            header_of(text.into(), Encoding::Utf8, COMMA).map(|header| header.iter().map(str::to_owned).collect())
+        };
         let two = Some(vec!["smiles".to_owned(), "a b".to_owned()]);
         assert_eq!(columns("smiles, a b\nC,"), two);
         assert_eq!(columns("\nsmiles,\"a b\"\r\nC,\"x\ny"), two);
@@ -239,16 +315,42 @@ mod tests {
         let (_, rows) = read(b"smiles,name\nCC,\"a\"\nC,\"b\nCCC,c\n");
         assert_eq!((&rows[0], &rows[2]), (&(2, cells(&["CC", "a"])), &(4, cells(&["CCC", "c"]))));
         assert!(rows[1].0 == 3 && rows[1].1.as_ref().is_err_and(|reason| reason.contains("never closed")));
-        assert!(Delimited::new(b"a,\"b\nc,d\n", b',').is_err_and(|reason| reason.contains("line 1, which names")));
+        assert!(Delimited::new(b"a,\"b\nc,d\n", COMMA).is_err_and(|reason| reason.contains("line 1, which names")));
     }
 
     #[test]
     fn headers() {
-        assert!(Delimited::new(b"", b',').unwrap().is_none());
-        assert!(Delimited::new(b"\n\r\n", b',').unwrap().is_none());
-        assert!(Delimited::new(b"a,b,a\n", b',').is_err_and(|reason| reason.contains("`a`")));
-        assert!(Delimited::new(b"a,\xff\n", b',').is_err_and(|message| message.contains("line 1")));
+        assert!(Delimited::new(b"", COMMA).unwrap().is_none());
+        assert!(Delimited::new(b"\n\r\n", COMMA).unwrap().is_none());
+        assert!(Delimited::new(b"a,b,a\n", COMMA).is_err_and(|reason| reason.contains("`a`")));
+        assert!(Delimited::new(b"a,\xff\n", COMMA).is_err_and(|message| message.contains("line 1")));
         assert_eq!(read(b",a\n").0, ["column_1", "a"]);
         assert_eq!(read(b"only\nC\n\n \nCC\n").1, [(2, cells(&["C"])), (5, cells(&["CC"]))]);
+    }
+
+    #[test]
+    fn a_file_without_a_header_has_columns_named_by_position_or_by_a_parameter() {
+        let names = ["smiles".to_owned(), "id".to_owned()];
+        let read = |text: &[u8], names| {
+            let layout = Layout { delimiter: b',', header: HeaderLine::of(Some(false), names) };
+            let file = Delimited::new(text, layout)?.unwrap();
+            let header: Vec<String> = file.header().iter().map(str::to_owned).collect();
+            let cells = file.rows().map(|row| row.cells.map(|cells| cells.iter().map(str::to_owned).collect()));
+            Ok::<_, String>((header, cells.collect::<Vec<Said>>()))
+        };
+        let text = b"C,1,\nCC,2,x\nCCC,3\n";
+        let (header, rows) = read(text, None).unwrap();
+        assert_eq!(header, ["column_1", "column_2", "column_3"]);
+        assert_eq!(rows[..2], [cells(&["C", "1", ""]), cells(&["CC", "2", "x"])]);
+        assert_eq!(rows[2], Err("has 2 cells where the first record has 3".to_owned()));
+        let (header, rows) = read(text, Some(&names)).unwrap();
+        assert_eq!((header, &rows[0], &rows[2]), (names.to_vec(), &cells(&["C", "1"]), &cells(&["CCC", "3"])));
+        assert_eq!(rows[1], Err("has 3 cells where `column_names` has 2".to_owned()));
+        assert!(read(b"\"a\nb,c\n", None).unwrap_err().contains("name the columns in `column_names`"));
+        assert!(read(b"a\n", Some(&["x".to_owned(), "x".to_owned()])).unwrap_err().contains("`x`"));
+        assert!(Delimited::new(b"", Layout { header: HeaderLine::Absent(&[]), ..COMMA }).unwrap().is_none());
+        let found = |header: HeaderLine<'_>| header_of(b"C,1\n".to_vec(), Encoding::Utf8, Layout { header, ..COMMA });
+        assert_eq!(found(HeaderLine::Absent(&names)), Some(names.iter().collect()));
+        assert_eq!(found(HeaderLine::Absent(&[])), Some(["column_1", "column_2"].iter().collect()));
     }
 }

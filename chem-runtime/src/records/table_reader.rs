@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::delimited_reader::{Delimited, Row, other_separator};
+use super::delimited_reader::{Delimited, HeaderLine, Layout, Row, other_separator};
 use super::json_lines_reader::{JsonLine, Object, json_lines};
 use super::rejects::{Rejects, shortened};
-use super::typing::{type_name, type_of, typed};
+use super::typing::{Decimal, type_name, type_of, typed};
 use crate::artifact::{Column, ColumnType, Table, TableBuilder};
 use crate::cancel::{self, Interrupted, until_stopped, while_running};
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
@@ -22,10 +22,19 @@ pub(crate) struct TableText<'a> {
     pub format: TableFormat,
     /// The declared types of columns; other types are inferred.
     pub types: &'a BTreeMap<String, DeclaredType>,
-    /// Texts that represent a missing value, besides the empty text.
-    pub missing: &'a [String],
+    /// How cells of delimited text are written.
+    pub cells: CellText<'a>,
     /// Whether a record that cannot be used is an error rather than a reject.
     pub strict: bool,
+}
+
+/// How the cells of delimited text are written, besides the delimiter.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CellText<'a> {
+    /// Texts that represent a missing value, besides the empty text.
+    pub missing: &'a [String],
+    pub decimal: Decimal,
+    pub header: HeaderLine<'a>,
 }
 
 /// The declared type of a column.
@@ -91,7 +100,7 @@ impl TableText<'_> {
         let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
         for record in &mut records {
             if let Ok(cells) = &mut record.cells
-                && let Err(reason) = type_cells(cells, &columns)
+                && let Err(reason) = type_cells(cells, &columns, self.cells.decimal)
             {
                 record.cells = Err(reason);
             }
@@ -102,12 +111,13 @@ impl TableText<'_> {
     }
 
     fn delimited<'t>(&self, text: &'t [u8], delimiter: u8) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
-        let Some(file) = Delimited::open(self.name, text, delimiter)? else {
+        let layout = Layout { delimiter, header: self.cells.header };
+        let Some(file) = Delimited::open(self.name, text, layout)? else {
             return Ok((Vec::new(), Vec::new()));
         };
         let names = file.header().iter().map(str::to_owned).collect();
         let cell = |text: &str| {
-            let missing = text.is_empty() || self.missing.iter().any(|missing| missing == text);
+            let missing = text.is_empty() || self.cells.missing.iter().any(|missing| missing == text);
             if missing { Value::Null } else { text.into() }
         };
         let record = |Row { line, raw, cells }| Record {
@@ -164,7 +174,7 @@ impl TableText<'_> {
         }
         let until_cancelled = records.iter().take_while(|_| !cancel::is_requested());
         let cells = until_cancelled.filter_map(|record| record.cells.as_ref().ok()?.get(index));
-        let ty = type_of(cells, self.format != TableFormat::JsonLines);
+        let ty = type_of(cells, (self.format != TableFormat::JsonLines).then_some(self.cells.decimal));
         // A type inferred from only some of the cells must not be used.
         cancel::check()?;
         Ok(Column::new(name, ty))
@@ -191,9 +201,9 @@ impl TableText<'_> {
 }
 
 /// Converts the cells to the types of their columns; only the first of them if the step is asked to stop.
-fn type_cells(cells: &mut [Value], columns: &[Column]) -> Result<(), String> {
+fn type_cells(cells: &mut [Value], columns: &[Column], decimal: Decimal) -> Result<(), String> {
     for (cell, column) in while_running(cells.iter_mut().zip(columns)) {
-        let Some(value) = typed(cell, column.ty) else {
+        let Some(value) = typed(cell, column.ty, decimal) else {
             let text = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
             return Err(format!("has `{text}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
         };
@@ -212,7 +222,8 @@ mod tests {
         let types = types.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect();
         let types = DeclaredType::all(&types, "types");
         let missing = ["NA".to_owned()];
-        let how = TableText { name: "a", format, types: &types, missing: &missing, strict: false };
+        let cells = CellText { missing: &missing, ..CellText::default() };
+        let how = TableText { name: "a", format, types: &types, cells, strict: false };
         how.read(text.as_bytes()).unwrap()
     }
 
@@ -249,7 +260,7 @@ mod tests {
         for (format, text) in
             [(TableFormat::Delimited(b','), csv), (TableFormat::JsonLines, format!("{{{}}}\n", members.join(",")))]
         {
-            let how = TableText { name: "a", format, types: &none, missing: &[], strict: false };
+            let how = TableText { name: "a", format, types: &none, cells: CellText::default(), strict: false };
             // A check after each 4096 cells, in each of three passes over the row.
             assert!(cancel::checks_during(|| how.read(text.as_bytes()).unwrap()) > 3 * 12, "{format:?}");
         }
@@ -268,7 +279,7 @@ mod tests {
             name: "a.csv",
             format: TableFormat::Delimited(b','),
             types,
-            missing: &[],
+            cells: CellText::default(),
             strict,
         };
         let error = how(&types, false).read(b"n\n1\n").unwrap_err().to_string();

@@ -3,17 +3,48 @@
 //! A cell is a JSON value: text from a delimited file; text, a number or a boolean from JSON Lines; or null if it is
 //! missing.
 
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
 
 use crate::artifact::{ColumnType, number_spelled};
 use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
+/// The decimal separator of numbers in text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Decimal {
+    #[default]
+    Point,
+    Comma,
+}
+
+impl Decimal {
+    /// Returns the separator that the parameter `decimal` names.
+    pub(crate) fn of(name: Option<&str>) -> Self {
+        if name == Some(",") { Self::Comma } else { Self::Point }
+    }
+
+    /// Returns `text` with a decimal point if it is a number with this separator. With a comma, a text with a point is
+    /// not a number, because the point may separate thousands.
+    pub(crate) fn pointed(self, text: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Point => Some(text.into()),
+            Self::Comma if text.contains('.') => None,
+            Self::Comma => Some(text.replace(',', ".").into()),
+        }
+    }
+
+    fn parse(self, text: &str) -> Option<f64> {
+        self.pointed(text)?.parse().ok()
+    }
+}
+
 /// Infers the type that fits all of `cells`: text, if all are missing.
 ///
-/// With `spelled`, a text may be a number or a boolean. Digits with a leading zero, a plus sign or more digits than fit into
+/// With `spelled`, a text may be a boolean, or a number with this decimal separator. Digits with a leading zero, a plus sign or more digits than fit into
 /// 64 bits are a name, and their column is text. So is a column with a JSON integer that does not fit into a signed 64-bit
 /// integer.
-pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: bool) -> ColumnType {
+pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: Option<Decimal>) -> ColumnType {
     let mut common = None;
     for cell in cells.filter(|cell| !cell.is_null()) {
         let ty = type_of_one(cell, spelled);
@@ -49,11 +80,11 @@ enum Kind {
     Truth,
 }
 
-fn type_of_one(cell: &Value, spelled: bool) -> Kind {
-    match cell {
-        Value::Bool(_) => Kind::Truth,
-        Value::Number(number) => kind_of_number(number),
-        Value::String(text) if spelled => match number_spelled(text) {
+fn type_of_one(cell: &Value, spelled: Option<Decimal>) -> Kind {
+    match (cell, spelled) {
+        (Value::Bool(_), _) => Kind::Truth,
+        (Value::Number(number), _) => kind_of_number(number),
+        (Value::String(text), Some(decimal)) => match decimal.pointed(text).and_then(|text| number_spelled(&text)) {
             Some(number) => kind_of_number(&number),
             None if truth_spelled(text).is_some() => Kind::Truth,
             None => Kind::Text,
@@ -80,7 +111,7 @@ fn truth_spelled(text: &str) -> Option<bool> {
 }
 
 /// Converts `cell` to type `ty`; `None` if it does not have that type.
-pub(super) fn typed(cell: &Value, ty: ColumnType) -> Option<Value> {
+pub(super) fn typed(cell: &Value, ty: ColumnType, decimal: Decimal) -> Option<Value> {
     match (ty, cell) {
         (_, Value::Null) => Some(Value::Null),
         (ColumnType::Text, Value::String(_)) | (ColumnType::Boolean, Value::Bool(_)) => Some(cell.clone()),
@@ -88,10 +119,10 @@ pub(super) fn typed(cell: &Value, ty: ColumnType) -> Option<Value> {
         (ColumnType::Integer, Value::Number(number)) => whole(number),
         (ColumnType::Integer, Value::String(text)) => match text.parse::<i64>() {
             Ok(number) => Some(number.into()),
-            Err(_) => whole(&Number::from_f64(text.parse().ok()?)?),
+            Err(_) => whole(&Number::from_f64(decimal.parse(text)?)?),
         },
         (ColumnType::Float, Value::Number(number)) => number.as_f64().map(Value::from),
-        (ColumnType::Float, Value::String(text)) => Some(Value::Number(Number::from_f64(text.parse().ok()?)?)),
+        (ColumnType::Float, Value::String(text)) => Some(Value::Number(Number::from_f64(decimal.parse(text)?)?)),
         (ColumnType::Boolean, Value::String(text)) => truth_spelled(text).map(Value::from),
         _ => None,
     }
@@ -169,9 +200,9 @@ mod tests {
             (json!([1, "a"]), Text, Text),
         ] {
             let cells = cells.as_array().unwrap();
-            assert_eq!(type_of(cells.iter(), true), spelled, "{cells:?}");
-            assert_eq!(type_of(cells.iter(), false), bare, "{cells:?}");
-            let all_fit = cells.iter().all(|cell| typed(cell, spelled).is_some());
+            assert_eq!(type_of(cells.iter(), Some(Decimal::Point)), spelled, "{cells:?}");
+            assert_eq!(type_of(cells.iter(), None), bare, "{cells:?}");
+            let all_fit = cells.iter().all(|cell| typed(cell, spelled, Decimal::Point).is_some());
             assert!(all_fit, "{cells:?}");
         }
     }
@@ -192,7 +223,26 @@ mod tests {
             (json!(1), Boolean, None),
             (json!(null), Integer, Some(json!(null))),
         ] {
-            assert_eq!(typed(&cell, ty), value, "{cell} as {ty:?}");
+            assert_eq!(typed(&cell, ty, Decimal::Point), value, "{cell} as {ty:?}");
         }
+    }
+
+    #[test]
+    fn numbers_may_have_a_decimal_comma() {
+        use ColumnType::{Float, Integer, Text};
+        for (cells, ty) in [
+            (json!(["1,5", "-0,25", "1e-9", "2"]), Float),
+            (json!(["1", "2"]), Integer),
+            (json!(["1.5"]), Text),
+            (json!(["1.000,5"]), Text),
+            (json!(["1,000,5"]), Text),
+            (json!(["01,5"]), Text),
+        ] {
+            assert_eq!(type_of(cells.as_array().unwrap().iter(), Some(Decimal::Comma)), ty, "{cells}");
+        }
+        let read = |cell: &str, ty| typed(&cell.into(), ty, Decimal::Comma);
+        assert_eq!(read("1,5", Float), Some(json!(1.5)));
+        assert_eq!(read("5,0", Integer), Some(json!(5)));
+        assert_eq!((read("1.5", Float), read("1.000", Integer), read("1,5", Text)), (None, None, Some(json!("1,5"))));
     }
 }

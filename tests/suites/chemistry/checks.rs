@@ -11,7 +11,20 @@ fn found(read: &str, step: &str) -> Vec<String> {
 
 /// The same of a flow that reads `file`.
 fn found_in(file: &str, read: &str, step: &str) -> Vec<String> {
+    found_of(&format!("path: {file}, {read}"), step)
+}
+
+/// The same of a flow whose first step has these parameters, with the file among them.
+fn found_of(read: &str, step: &str) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
+    let micro = "name,smiles,µ\naspirin,CC(=O)Oc1ccccc1C(=O)O,1.3\n";
+    for (name, bytes) in [
+        ("utf-16.csv", micro.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+        ("windows.csv", micro.chars().map(|character| character as u8).collect()),
+        ("bare.csv", b"aspirin,CC(=O)Oc1ccccc1C(=O)O,1.3\n".to_vec()),
+    ] {
+        std::fs::write(directory.path().join(name), bytes).unwrap();
+    }
     for (name, text) in [
         ("drugs.csv", "name,smiles,logp\naspirin,CC(=O)Oc1ccccc1C(=O)O,1.3\n"),
         ("drugs.tsv", "name\tsmiles\tlogp\naspirin\tCC(=O)Oc1ccccc1C(=O)O\t1.3\n"),
@@ -23,7 +36,7 @@ fn found_in(file: &str, read: &str, step: &str) -> Vec<String> {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     let text = format!(
-        "flow: it\nsteps:\n  - {{ id: read, uses: molecules.read, with: {{ path: {file}, {read} }} }}\n  - {{ id: next, {step} }}\n"
+        "flow: it\nsteps:\n  - {{ id: read, uses: molecules.read, with: {{ {read} }} }}\n  - {{ id: next, {step} }}\n"
     );
     let checked = manifest::check(&Source::new("it.yaml", &text), &[], Registry::linked().unwrap(), directory.path());
     checked
@@ -58,6 +71,9 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.smi", "numbers: [logp]"),
         ("drugs.smi", "missing: [NA]"),
         ("drugs.smi", "delimiter: ';'"),
+        ("drugs.smi", "decimal: ','"),
+        ("drugs.smi", "header: false"),
+        ("drugs.sdf", "header: false"),
         ("drugs.sdf", "smiles_column: structure"),
         ("drugs.sdf", "delimiter: ';'"),
         ("drugs.mol", "delimiter: ';'"),
@@ -73,6 +89,9 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.sdf", "smiles_column: smiles, name_column: id, numbers: [logp], missing: [NA], delimiter: ','"),
         ("drugs.tsv", "smiles_column: SMILES, name_column: name, numbers: [logp], missing: [NA], delimiter: ','"),
         ("drugs.csv", "missing: [NA], atropisomers: reject"),
+        ("drugs.csv", "encoding: latin1, decimal: ','"),
+        ("drugs.smi", "encoding: latin1"),
+        ("drugs.sdf", "encoding: latin1, decimal: ','"),
         ("drugs.mol", "atropisomers: flatten"),
     ] {
         let found = found_in(file, read, NEXT);
@@ -117,6 +136,28 @@ fn a_step_that_cannot_succeed_is_found() {
         let found = found("numbers: [logp]", step);
         assert!(found.is_empty(), "{step}: {found:?}");
     }
+}
+
+#[test]
+fn the_columns_of_a_file_are_known_in_any_encoding_and_without_a_header() {
+    let keep = |column: &str| format!("uses: table.select, with: {{ columns: [{column}] }}");
+    for (read, column) in [
+        ("encoding: utf-16le, path: utf-16.csv", "µ"),
+        ("encoding: windows-1252, path: windows.csv", "µ"),
+        ("header: false, smiles_column: column_2, path: bare.csv", "column_3"),
+        ("header: false, column_names: [name, smiles, logp], path: bare.csv", "logp"),
+    ] {
+        assert!(found_of(read, &keep(column)).is_empty(), "{read}: {:?}", found_of(read, &keep(column)));
+        let found = found_of(read, &keep("zzz"));
+        assert!(matches!(&found[..], [only] if only.contains(column)), "{read}: {found:?}");
+    }
+    let none = found_of("header: false, path: bare.csv", NEXT);
+    assert_eq!(none, ["E0410 there are `column_1`, `column_2` and `column_3`"]);
+    for read in ["column_names: [name]", "header: true, column_names: [name]"] {
+        assert_eq!(found(read, NEXT), ["E0413 write `header: false`, or omit `column_names`"], "{read}");
+    }
+    let twice = found("header: false, column_names: [smiles, a, a]", NEXT);
+    assert_eq!(twice, ["E0413 `column_names` names the column `a` twice"]);
 }
 
 #[test]

@@ -78,8 +78,8 @@ fn rejects_say_where_what_and_why() {
     let expected = [
         "not a SMILES: unclosed ring index 1",
         "the SMILES is empty",
-        "is not UTF-8 text in the column `smiles`: it has the byte 0xff; convert the file, for example with \
-         `iconv -f WINDOWS-1252 -t UTF-8`",
+        "is not UTF-8 text in the column `smiles`: it has the byte 0xff; name the encoding of the file, such as \
+         `encoding: windows-1252`",
         "has 3 cells where the header has 2",
     ];
     assert_eq!(texts(&rejects, "reason"), expected);

@@ -14,12 +14,14 @@
 //! - `report`: the page shows what it promises, in a browser, whatever the molecules are called.
 //! - `threads`: results do not depend on the number of threads.
 //! - `trouble`: rubbish, full disks and missing columns are accounted for, and lose nothing.
+//! - `intake`: files in other encodings, with decimal commas and without headers are read as they are meant.
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
 mod bench;
 mod checks;
 mod files;
 mod hostile;
+mod intake;
 mod odd;
 mod picking;
 mod preparing;

@@ -9,7 +9,7 @@ use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
 use crate::artifact::{Column, ColumnType};
 use crate::cancel::{self, until_stopped, while_running};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Delimited, Row, other_separator};
+use crate::records::{Decimal, Delimited, Layout, Row, other_separator};
 use crate::step::{StepError, listed};
 
 /// The parameters for the columns of a file.
@@ -20,11 +20,19 @@ pub(super) struct FileColumns<'a> {
     pub(super) numbers: &'a [String],
     /// The texts that represent a missing value, besides the empty text.
     pub(super) missing: &'a [String],
-    pub(super) delimiter: u8,
+    pub(super) decimal: Decimal,
+    pub(super) layout: Layout<'a>,
+}
+
+impl<'a> FileColumns<'a> {
+    /// Returns the columns `smiles` and `name` of a file that is laid out like this.
+    pub(super) const fn usual(layout: Layout<'a>) -> Self {
+        Self { smiles: "smiles", name: None, numbers: &[], missing: &[], decimal: Decimal::Point, layout }
+    }
 }
 
 pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> Result<RawFile<'a>, StepError> {
-    let Some(delimited) = Delimited::open(file, text, columns.delimiter)? else {
+    let Some(delimited) = Delimited::open(file, text, columns.layout)? else {
         return Ok(RawFile::default());
     };
     let plan = Plan::new(file, delimited.header(), columns)?;
@@ -32,7 +40,7 @@ pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> 
     let record = |row: Row<'a>| RawRecord {
         line: row.line,
         raw: row.raw,
-        content: row.cells.and_then(|cells| plan.content(&cells, columns.missing)),
+        content: row.cells.and_then(|cells| plan.content(&cells, columns.missing, columns.decimal)),
     };
     Ok(RawFile { more, records: until_stopped(delimited.rows().map(record))? })
 }
@@ -55,7 +63,7 @@ impl Plan {
     fn new(file: &str, header: &StringRecord, columns: FileColumns<'_>) -> Result<Self, StepError> {
         let missing = |parameter: &str, column: &str| {
             let there: Vec<&str> = header.iter().collect();
-            let other = other_separator(&there, columns.delimiter).map(|other| format!(", and {other}"));
+            let other = other_separator(&there, columns.layout.delimiter).map(|other| format!(", and {other}"));
             StepError::new(format!(
                 "`{file}` has no column `{column}`, which `{parameter}` names; its columns are {}{}",
                 listed(&there),
@@ -89,14 +97,14 @@ impl Plan {
         Ok(Self { smiles, name, more })
     }
 
-    fn content(&self, cells: &StringRecord, missing: &[String]) -> Result<Content, String> {
+    fn content(&self, cells: &StringRecord, missing: &[String], decimal: Decimal) -> Result<Content, String> {
         let cell = |index: usize| cells.get(index).unwrap_or_default();
         let (smiles, rest) = split_smiles(cell(self.smiles))?;
         if !rest.is_empty() {
             return Err(format!("has more than a SMILES where the SMILES stands: `{rest}`"));
         }
         let name = self.name.map(cell).filter(|name| !name.is_empty()).map(str::to_owned);
-        let more = while_running(&self.more).map(|(index, column)| value(column, cell(*index), missing));
+        let more = while_running(&self.more).map(|(index, column)| value(column, cell(*index), missing, decimal));
         Ok(Content { structure: Spelling::Smiles(smiles.to_owned()), name, more: more.collect::<Result<_, _>>()? })
     }
 }
@@ -124,11 +132,11 @@ impl<'h> HeaderNames<'h> {
     }
 }
 
-pub(super) fn value(column: &Column, cell: &str, missing: &[String]) -> Result<Value, String> {
+pub(super) fn value(column: &Column, cell: &str, missing: &[String], decimal: Decimal) -> Result<Value, String> {
     match column.ty {
         _ if cell.is_empty() || missing.iter().any(|missing| missing == cell) => Ok(Value::Null),
-        ColumnType::Float => match cell.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(number.into()),
+        ColumnType::Float => match decimal.pointed(cell).and_then(|cell| cell.parse::<f64>().ok()) {
+            Some(number) if number.is_finite() => Ok(number.into()),
             _ => Err(format!("has `{cell}` in the column `{}`, which is no number", column.name)),
         },
         _ => Ok(cell.into()),
@@ -139,8 +147,7 @@ pub(super) fn value(column: &Column, cell: &str, missing: &[String]) -> Result<V
 mod tests {
     use super::*;
 
-    const USUAL: FileColumns<'static> =
-        FileColumns { smiles: "smiles", name: None, numbers: &[], missing: &[], delimiter: b',' };
+    const USUAL: FileColumns<'static> = FileColumns::usual(Layout::delimited_by(b','));
 
     fn only(text: &str, columns: FileColumns<'_>) -> (Vec<String>, Result<Content, String>) {
         let mut file = read("a.csv", text.as_bytes(), columns).unwrap();
@@ -163,6 +170,8 @@ mod tests {
         let numbers = ["activity".to_owned()];
         let (_, found) = only("activity,smiles\n6.50,C\n", FileColumns { numbers: &numbers, ..USUAL });
         assert_eq!(found, content("C", None, &[6.5.into()]));
+        let comma = FileColumns { numbers: &numbers, decimal: Decimal::Comma, ..USUAL };
+        assert_eq!(only("activity,smiles\n\"6,50\",C\n", comma).1, content("C", None, &[6.5.into()]));
         for cell in ["n/a", "NaN", "inf", "1,5"] {
             let (_, found) =
                 only(&format!("activity,smiles\n\"{cell}\",C\n"), FileColumns { numbers: &numbers, ..USUAL });

@@ -9,6 +9,7 @@ mod raw;
 mod sd_records;
 mod smiles_lines;
 
+use csv::StringRecord;
 pub use from_table::{MoleculesFromTable, molecules_from_table};
 pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
@@ -23,16 +24,20 @@ use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::cancel;
 use crate::prelude::*;
-use crate::records::{RecordFile, Rejects, extension, header_of, map_records, shortened, text_of};
+use crate::records::{
+    CellText, Decimal, Encoding, HeaderLine, Layout, RecordFile, Rejects, extension, header_of, map_records, shortened,
+    text_in,
+};
 use crate::step::check_share;
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
 /// The extension determines the format. `.smi`, `.smiles` or `.txt`: a SMILES, white space and a name on each line; lines
 /// that begin with `#` are comments, and a first line that begins with the word `smiles`, in any case, is a header, which
-/// is skipped and not counted. `.csv` and `.tsv`: the first line contains the names of the columns. `.sdf` and `.sd`: for
-/// each molecule a mol block, V2000 or V3000, data fields, and a line `$$$$`, which is optional after the last molecule of
-/// a `.mol` file. Each extension may be followed by `.gz`.
+/// is skipped and not counted. `.csv` and `.tsv`: the first line contains the names of the columns, unless `header: false`
+/// is set. `.sdf` and `.sd`: for each molecule a mol block, V2000 or V3000, data fields, and a line `$$$$`, which is optional
+/// after the last molecule of a `.mol` file. Each extension may be followed by `.gz`. The text is UTF-8, unless `encoding`
+/// names another encoding.
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
 /// file), followed by the other columns of a CSV or TSV file, or the data fields of an SD file in the order of their first
@@ -72,7 +77,8 @@ use crate::step::check_share;
 /// ```
 ///
 /// # Errors
-/// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is UTF-16.
+/// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is not in the encoding that
+///   `encoding` names.
 /// - Neither the extension of the file nor `format` determines the format.
 /// - A column that a parameter names does not exist; the message lists the columns. Or two columns have the same name.
 /// - The file changes during reading.
@@ -103,6 +109,18 @@ pub fn read_molecules(
     /// The separator of the cells in a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
+    /// The encoding of the file. Defaults to `utf-8`; `utf-16` is determined by the byte order mark.
+    #[param(one_of = ["utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"])]
+    encoding: Option<String>,
+    /// The decimal separator of numbers. Defaults to `.`.
+    #[param(one_of = [".", ","])]
+    decimal: Option<String>,
+    /// Whether the first line of a CSV or TSV file contains the names of the columns. Defaults to `true`. With `false`, the
+    /// columns are called `column_1`, `column_2` and so on, or as `column_names` says.
+    header: Option<bool>,
+    /// The names of the columns of a CSV or TSV file without a header.
+    #[param(example = "[smiles, name, pIC50]")]
+    column_names: Option<Vec<String>>,
     /// What to do with a mol block of an atropisomer, whose axis a SMILES cannot describe: treat it as a record that cannot
     /// be used (`reject`), or drop the configuration of the axis (`flatten`).
     #[param(default = "reject", one_of = ["reject", "flatten"])]
@@ -123,12 +141,19 @@ pub fn read_molecules(
         name: name_column.as_deref(),
         numbers: &numbers,
         missing: &missing,
-        delimiter: separator(&format, &delimiter),
+        decimal: Decimal::of(decimal.as_deref()),
+        layout: Layout {
+            delimiter: separator(&format, &delimiter),
+            header: HeaderLine::of(header, column_names.as_deref()),
+        },
     };
-    let text = text_of(file, path.read(context.files())?)?;
+    let text = text_in(Encoding::of(encoding.as_deref()), file, path.read(context.files())?)?;
     let raw = match format.as_str() {
         "csv" | "tsv" => delimited_columns::read(file, &text, columns)?,
-        "sdf" | "mol" => sd_records::read(file, &text, format == "mol", name_column.as_deref(), &numbers, &missing)?,
+        "sdf" | "mol" => {
+            let cells = CellText { missing: &missing, decimal: columns.decimal, ..CellText::default() };
+            sd_records::read(file, &text, format == "mol", name_column.as_deref(), &numbers, cells)?
+        }
         _ => smiles_lines::read(&text),
     };
     let flatten = atropisomers == "flatten";
@@ -151,17 +176,32 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
         "sdf" | "mol" => return Columns::Unknown,
         _ => {}
     }
-    let columns = FileColumns {
-        smiles: &step.smiles_column,
-        name: step.name_column.as_deref(),
-        numbers: &step.numbers,
-        missing: &step.missing,
-        delimiter: separator(&format, &step.delimiter),
-    };
-    let header = context.beginning(&step.path).and_then(|beginning| header_of(beginning, columns.delimiter));
-    match header.and_then(|header| delimited_columns::more(file, &header, columns)) {
+    let header = step.header_names(&format, context);
+    match header.and_then(|header| delimited_columns::more(file, &header, step.file_columns(&format))) {
         Some(more) => promised.with(more),
         None => Columns::Unknown,
+    }
+}
+
+impl ReadMolecules {
+    fn file_columns(&self, format: &str) -> FileColumns<'_> {
+        FileColumns {
+            smiles: &self.smiles_column,
+            name: self.name_column.as_deref(),
+            numbers: &self.numbers,
+            missing: &self.missing,
+            decimal: Decimal::of(self.decimal.as_deref()),
+            layout: Layout {
+                delimiter: separator(format, &self.delimiter),
+                header: HeaderLine::of(self.header, self.column_names.as_deref()),
+            },
+        }
+    }
+
+    /// Returns the names of the columns of a CSV or TSV file that already exists.
+    fn header_names(&self, format: &str, context: &ColumnContext<'_>) -> Option<StringRecord> {
+        let beginning = context.beginning(&self.path)?;
+        header_of(beginning, Encoding::of(self.encoding.as_deref()), self.file_columns(format).layout)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::delimited_columns::HeaderNames;
 use super::{ReadMolecules, format_of, separator};
-use crate::records::{header_of, other_separator};
+use crate::records::{misfit_of_names, other_separator};
 use crate::step::{ColumnContext, Misfit, PathPart, idle_share};
 
 pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_>) -> Vec<Misfit> {
@@ -13,14 +13,13 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
     let mut misfits = inapplicable(step, &format);
+    misfits.extend(misfit_of_names(step.header, step.column_names.as_deref()));
     misfits.extend(idle_share(&step.on_error, step.fail_above));
     if matches!(format.as_str(), "smi" | "sdf" | "mol") {
         return misfits;
     }
     let delimiter = separator(&format, &step.delimiter);
-    let Some(header) = context.beginning(&step.path).and_then(|beginning| header_of(beginning, delimiter)) else {
-        return misfits;
-    };
+    let Some(header) = step.header_names(&format, context) else { return misfits };
     let there: Vec<&str> = header.iter().collect();
     let names = HeaderNames::of(&header);
     let missing = |param, name: &str| match names.index_of(name) {
@@ -43,6 +42,7 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
     let smiles_column = step.smiles_column != "smiles";
     let delimiter = step.delimiter != ",";
     let column_of_none = "names a column, but a SMILES file has no columns";
+    let no_header = "applies to CSV and TSV files, whose first line may name the columns";
     let (params, help) = match format {
         "smi" => (
             vec![
@@ -55,6 +55,8 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
                     "lists texts for missing values in columns, but a SMILES file has no columns",
                 ),
                 ("delimiter", delimiter, "is the separator of cells, but a SMILES file has no cells"),
+                ("decimal", step.decimal.is_some(), "applies to numbers in columns, but a SMILES file has no columns"),
+                ("header", step.header.is_some(), no_header),
             ],
             "omit it, or write `format: csv` or `tsv` if the first line names columns",
         ),
@@ -62,6 +64,7 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
             vec![
                 ("smiles_column", smiles_column, "names a column of SMILES, but an SD file has mol blocks"),
                 ("delimiter", delimiter, "is the separator of cells, but an SD file has no cells"),
+                ("header", step.header.is_some(), no_header),
             ],
             "omit it",
         ),

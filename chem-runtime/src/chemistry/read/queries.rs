@@ -1,8 +1,9 @@
 //! Reads query molecules from a file. Every record must be valid.
 
+use super::delimited_columns::{self, FileColumns};
 use super::raw::{RawFile, RawRecord};
-use super::{delimited_columns, smiles_lines};
-use crate::records::{Delimited, extension, on_workers, shortened, text_of};
+use super::smiles_lines;
+use crate::records::{Delimited, Encoding, Layout, extension, on_workers, shortened, text_in};
 use crate::step::{ExecutionContext, InputFile, Misfit, StepError, listed};
 
 /// A molecule to compare with.
@@ -43,21 +44,15 @@ impl Query {
 pub(in crate::chemistry) fn read_queries(
     context: &ExecutionContext<'_>,
     file: &InputFile,
+    encoding: Encoding,
 ) -> Result<Vec<Query>, StepError> {
     let name = file.as_str();
     let separator = Query::separator_in(name)?;
-    let text = text_of(name, file.read(context.files())?)?;
-    let columns = |delimiter| delimited_columns::FileColumns {
-        smiles: "smiles",
-        name: None,
-        numbers: &[],
-        missing: &[],
-        delimiter,
-    };
+    let text = text_in(encoding, name, file.read(context.files())?)?;
     let raw: RawFile<'_> = match separator {
         Some(delimiter) => {
             has_smiles(name, &text, delimiter)?;
-            delimited_columns::read(name, &text, columns(delimiter))?
+            delimited_columns::read(name, &text, FileColumns::usual(Layout::delimited_by(delimiter)))?
         }
         None => smiles_lines::read(&text),
     };
@@ -67,7 +62,7 @@ pub(in crate::chemistry) fn read_queries(
 /// Checks that there is a column `smiles`. Reading the columns would report its absence too, but with advice about a
 /// parameter that this step does not have. Other mistakes in the header are reported there.
 fn has_smiles(file: &str, text: &[u8], delimiter: u8) -> Result<(), StepError> {
-    let Ok(Some(delimited)) = Delimited::new(text, delimiter) else { return Ok(()) };
+    let Ok(Some(delimited)) = Delimited::new(text, Layout::delimited_by(delimiter)) else { return Ok(()) };
     let header = delimited.header();
     if delimited_columns::HeaderNames::of(header).index_of("smiles").is_some() {
         return Ok(());

@@ -21,7 +21,7 @@ use self::environment::{set_environment, wrong_names, wrong_secrets};
 use self::undeclared::{is_path, missing_program, undeclared_files};
 use crate::prelude::*;
 use crate::records::{
-    DeclaredType, TableFormat, TableText, column_indices, shortened, write_delimited, write_json_lines,
+    CellText, DeclaredType, TableFormat, TableText, column_indices, shortened, write_delimited, write_json_lines,
 };
 use crate::step::secret::{found_in, mask};
 use crate::step::{PathPart, nearest};
@@ -148,11 +148,15 @@ fn table_of(
     if format == TableFormat::JsonLines && text.trim_ascii().is_empty() {
         return no_rows(sent, types);
     }
+    if let Err(error) = std::str::from_utf8(text) {
+        let line = text[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        return Err(StepError::new(format!("line {line} of {source} is not UTF-8 text")));
+    }
     let read_as = |columns: &[&Column]| -> Result<Table, StepError> {
         let mut types = DeclaredType::all(types, "types");
         let as_sent = |column: &&Column| (column.name.to_string(), DeclaredType { ty: column.ty, by: "columns" });
         types.extend(columns.iter().map(as_sent));
-        let how = TableText { name: source, format, types: &types, missing: &[], strict: true };
+        let how = TableText { name: source, format, types: &types, cells: CellText::default(), strict: true };
         Ok(how.read(text)?.kept)
     };
     let found = read_as(&[])?;

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use csv::StringRecord;
 
 use crate::prelude::*;
-use crate::records::{RecordFile, TableFormat, extension, header_of, other_separator, text_of};
+use crate::records::{
+    CellText, Decimal, Encoding, HeaderLine, Layout, RecordFile, TableFormat, extension, header_of, misfit_of_names,
+    other_separator, text_in,
+};
 use crate::step::PathPart;
 
 /// A file with a table and the parameters for reading it. They have the same names in every step that reads a table, except
@@ -20,11 +23,21 @@ pub(super) struct TableFile<'a> {
     pub(super) units: &'a BTreeMap<String, String>,
     pub(super) missing: &'a [String],
     pub(super) delimiter: &'a str,
+    pub(super) encoding: Option<&'a str>,
+    pub(super) decimal: Option<&'a str>,
+    pub(super) header: Option<bool>,
+    pub(super) column_names: Option<&'a [String]>,
 }
 
-impl TableFile<'_> {
+impl<'a> TableFile<'a> {
     pub(super) fn name(&self) -> &str {
         self.path.as_str()
+    }
+
+    /// Returns how the cells are written.
+    pub(super) fn cells(&self) -> CellText<'a> {
+        let header = HeaderLine::of(self.header, self.column_names);
+        CellText { missing: self.missing, decimal: Decimal::of(self.decimal), header }
     }
 
     /// Returns the format, from the parameter `format` or else from the extension.
@@ -41,15 +54,16 @@ impl TableFile<'_> {
         }
     }
 
-    /// Reads the file, and decompresses it if necessary.
+    /// Reads the file, decompresses it if necessary, and decodes it.
     pub(super) fn text(&self, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
-        text_of(self.name(), self.path.read(context.files())?)
+        text_in(Encoding::of(self.encoding), self.name(), self.path.read(context.files())?)
     }
 
-    /// Returns the header of a CSV or TSV file that already exists.
-    pub(super) fn header(&self, context: &ColumnContext<'_>) -> Option<StringRecord> {
+    /// Returns the names of the columns of a CSV or TSV file that already exists.
+    pub(super) fn header_names(&self, context: &ColumnContext<'_>) -> Option<StringRecord> {
         let Ok(TableFormat::Delimited(delimiter)) = self.format() else { return None };
-        header_of(context.beginning(self.path)?, delimiter)
+        let layout = Layout { delimiter, header: self.cells().header };
+        header_of(context.beginning(self.path)?, Encoding::of(self.encoding), layout)
     }
 
     /// Checks the parameters against the format and, if known, the header.
@@ -59,6 +73,7 @@ impl TableFile<'_> {
             Err(misfit) => return vec![misfit],
         };
         let mut misfits = self.inapplicable(format);
+        misfits.extend(misfit_of_names(self.header, self.column_names));
         let Some(header) = header else { return misfits };
         let there: Vec<&str> = header.iter().collect();
         let known: HashSet<&str> = header.iter().collect();
@@ -97,6 +112,12 @@ impl TableFile<'_> {
                         "lists texts for missing values in CSV and TSV files, but JSON Lines have `null`",
                     ),
                     ("delimiter", delimiter, "is the separator of cells, but JSON Lines have no cells"),
+                    ("decimal", self.decimal.is_some(), "applies to CSV and TSV files, but JSON has a decimal point"),
+                    (
+                        "header",
+                        self.header.is_some(),
+                        "applies to CSV and TSV files, but JSON Lines name their members",
+                    ),
                 ],
                 "omit it",
             ),
@@ -135,6 +156,10 @@ mod tests {
             units: &units,
             missing: &[],
             delimiter: ",",
+            encoding: None,
+            decimal: None,
+            header: None,
+            column_names: None,
         };
         visit(file)
     }
@@ -168,6 +193,17 @@ mod tests {
             assert!(found(path, None, delimiter, &na).is_empty(), "{path} {delimiter}");
         }
         assert!(found("a.jsonl", None, ",", &[]).is_empty());
+        let names = ["a".to_owned()];
+        let params = |name, header| -> Vec<&'static str> {
+            let misfits = of(name, |file| {
+                TableFile { decimal: Some(","), header, column_names: Some(&names), ..file }.misfits(None)
+            });
+            misfits.iter().map(|misfit| misfit.param).collect()
+        };
+        assert_eq!(params("a.jsonl", Some(false)), ["decimal", "header"]);
+        assert_eq!(params("a.csv", None), ["column_names"]);
+        assert_eq!(params("a.csv", Some(true)), ["column_names"]);
+        assert!(params("a.csv", Some(false)).is_empty());
     }
 
     #[test]

@@ -11,9 +11,9 @@ use crate::step::{check_share, idle_share};
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
 ///
-/// The extension determines the format. `.csv` and `.tsv`: the first line contains the names of the columns. `.jsonl` and
-/// `.ndjson`: each line contains an object, and each of its members becomes a column. Each extension may be followed by
-/// `.gz`.
+/// The extension determines the format. `.csv` and `.tsv`: the first line contains the names of the columns, unless
+/// `header: false` is set. `.jsonl` and `.ndjson`: each line contains an object, and each of its members becomes a column.
+/// Each extension may be followed by `.gz`. The text is UTF-8, unless `encoding` names another encoding.
 ///
 /// The type of a column that `types` does not name is inferred from all of its cells: integers (`integer`), numbers
 /// (`float`), `true` and `false` (`boolean`), or else text. Digits with a leading zero, a plus sign or more than 64 bits
@@ -36,7 +36,8 @@ use crate::step::{check_share, idle_share};
 /// ```
 ///
 /// # Errors
-/// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is UTF-16.
+/// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is not in the encoding that
+///   `encoding` names.
 /// - Neither the extension of the file nor `format` determines the format.
 /// - Two columns have the same name, or `types` or `units` names a column that does not exist.
 /// - The file exceeds a limit: see `docs/limits.md`. A compressed file may expand to at most 100 times its size, and the
@@ -65,6 +66,18 @@ pub fn read_table(
     /// The separator of the cells in a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
+    /// The encoding of the file. Defaults to `utf-8`; `utf-16` is determined by the byte order mark.
+    #[param(one_of = ["utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"])]
+    encoding: Option<String>,
+    /// The decimal separator of numbers in a CSV or TSV file. Defaults to `.`.
+    #[param(one_of = [".", ","])]
+    decimal: Option<String>,
+    /// Whether the first line of a CSV or TSV file contains the names of the columns. Defaults to `true`. With `false`, the
+    /// columns are called `column_1`, `column_2` and so on, or as `column_names` says.
+    header: Option<bool>,
+    /// The names of the columns of a CSV or TSV file without a header.
+    #[param(example = "[smiles, name, pIC50]")]
+    column_names: Option<Vec<String>>,
     /// What to do with a record that cannot be used: put it into `rejects` (`reject`) or fail the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
@@ -82,9 +95,13 @@ pub fn read_table(
         units: &units,
         missing: &missing,
         delimiter: &delimiter,
+        encoding: encoding.as_deref(),
+        decimal: decimal.as_deref(),
+        header,
+        column_names: column_names.as_deref(),
     };
     let (types, strict) = (DeclaredType::all(&types, "types"), on_error == "fail");
-    let how = TableText { name: file.name(), format: file.format()?, types: &types, missing: &missing, strict };
+    let how = TableText { name: file.name(), format: file.format()?, types: &types, cells: file.cells(), strict };
     let WithRejects { kept, rejects } = how.read(&file.text(context)?)?;
     let (kept, rejected) = (file.with_units(kept)?, rejects.rows());
     let refused = format!("records of `{}` cannot be used", file.name());
@@ -104,17 +121,21 @@ impl ReadTable {
             units: &self.units,
             missing: &self.missing,
             delimiter: &self.delimiter,
+            encoding: self.encoding.as_deref(),
+            decimal: self.decimal.as_deref(),
+            header: self.header,
+            column_names: self.column_names.as_deref(),
         }
     }
 }
 
 /// Returns the columns in the header of a CSV or TSV file. Those of JSON Lines are known only after reading all of it.
 fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
-    step.file().header(context).map_or(Columns::Unknown, |header| Columns::known(header.iter()))
+    step.file().header_names(context).map_or(Columns::Unknown, |header| Columns::known(header.iter()))
 }
 
 fn columns_are_there(step: &ReadTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let file = step.file();
-    let misfits = file.misfits(file.header(context).as_ref());
+    let misfits = file.misfits(file.header_names(context).as_ref());
     misfits.into_iter().chain(idle_share(&step.on_error, step.fail_above)).collect()
 }

@@ -15,7 +15,7 @@ use super::raw::{Content, RawFile, RawRecord, Spelling};
 use crate::artifact::{Column, ColumnType};
 use crate::cancel::{self, until_stopped, while_running};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Line, lines, not_utf8};
+use crate::records::{CellText, Line, lines, not_utf8};
 use crate::step::{StepError, listed};
 
 /// The maximum number of values in an SD file. Records with different field names make the table grow quadratically.
@@ -36,14 +36,14 @@ struct SdContent<'a> {
 }
 
 /// Reads the records of `text`. The name of a molecule is the first line of its block, or the data field called `name`.
-/// Data fields listed in `numbers` are numbers. The last record of a mol file needs no `$$$$`.
+/// Data fields listed in `numbers` are numbers, which are written like `cells`. The last record of a mol file needs no `$$$$`.
 pub(super) fn read<'a>(
     file: &str,
     text: &'a [u8],
     in_mol_file: bool,
     name: Option<&str>,
     numbers: &[String],
-    missing: &[String],
+    cells: CellText<'_>,
 ) -> Result<RawFile<'a>, StepError> {
     // Reading may stop early here, because a cancelled step discards the records.
     let framed = framing::records(lines(text).take_while(|_| !cancel::is_requested()));
@@ -80,7 +80,7 @@ pub(super) fn read<'a>(
     let finished = |record: SdRecord<'a>| RawRecord {
         line: record.line,
         raw: record.title,
-        content: record.content.and_then(|content| finish(content, name, &more, missing)),
+        content: record.content.and_then(|content| finish(content, name, &more, cells)),
     };
     let records = until_stopped(records.into_iter().map(finished))?;
     Ok(RawFile { more: more.into_iter().map(|(_, column)| column).collect(), records })
@@ -113,21 +113,21 @@ fn finish(
     content: SdContent<'_>,
     name: Option<&str>,
     more: &[(&str, Column)],
-    missing: &[String],
+    cells: CellText<'_>,
 ) -> Result<Content, String> {
     let SdContent { title, block, fields } = content;
     let fields: HashMap<&str, &str> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let field = |wanted: &str| fields.get(wanted).copied().unwrap_or_default();
     let name = name.map_or(title, field);
     let more: Vec<Value> =
-        while_running(more).map(|(wanted, column)| typed(column, field(wanted), missing)).collect::<Result<_, _>>()?;
+        while_running(more).map(|(wanted, column)| typed(column, field(wanted), cells)).collect::<Result<_, _>>()?;
     let name = Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
     Ok(Content { structure: Spelling::MolBlock(block), name, more })
 }
 
 /// Parses the value of a field. White space around it is part of a text, but not of a number.
-fn typed(column: &Column, text: &str, missing: &[String]) -> Result<Value, String> {
-    match value(column, text.trim(), missing)? {
+fn typed(column: &Column, text: &str, cells: CellText<'_>) -> Result<Value, String> {
+    match value(column, text.trim(), cells.missing, cells.decimal)? {
         Value::Null if !text.is_empty() && text.trim().is_empty() && column.ty == ColumnType::Text => Ok(text.into()),
         Value::String(_) => Ok(text.into()),
         other => Ok(other),
@@ -196,7 +196,7 @@ mod tests {
 
     fn read_all(text: &str, name: Option<&str>, numbers: &[&str]) -> (Vec<String>, Vec<Result<Content, String>>) {
         let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        let file = read("a.sdf", text.as_bytes(), false, name, &numbers, &[]).unwrap();
+        let file = read("a.sdf", text.as_bytes(), false, name, &numbers, CellText::default()).unwrap();
         let columns = file.more.iter().map(|column| column.name.to_string()).collect();
         (columns, file.records.into_iter().map(|record| record.content).collect())
     }
@@ -221,7 +221,8 @@ mod tests {
         let data: Vec<String> = (0..30_000).map(|field| format!("> <c{field}>\n1\n\n")).collect();
         let text = record(&data.concat());
         // Besides a check for each line, one after each 4096 lines and, in two passes, fields of the record.
-        let checks = cancel::checks_during(|| read("a.sdf", text.as_bytes(), false, None, &[], &[]).unwrap());
+        let checks =
+            cancel::checks_during(|| read("a.sdf", text.as_bytes(), false, None, &[], CellText::default()).unwrap());
         assert!(checks > 3 * 30_000 + (3 + 2) * 7, "{checks}");
     }
 
@@ -264,7 +265,7 @@ mod tests {
     fn another_encoding_is_accepted_in_the_comment_lines() {
         let of = |block: &str| {
             let text: Vec<u8> = block.chars().map(|symbol| symbol as u8).chain(*b"\n$$$$\n").collect();
-            read("a.sdf", &text, false, None, &[], &[]).unwrap().records.remove(0).content
+            read("a.sdf", &text, false, None, &[], CellText::default()).unwrap().records.remove(0).content
         };
         let block = of(&BLOCK.replace("  x\n\n", "  \u{e4}\n\u{fc}\n")).unwrap().structure;
         assert_eq!(block, Spelling::MolBlock(BLOCK.replace("  x\n\n", "  ?\n?\n")));
@@ -287,8 +288,9 @@ mod tests {
             assert!(records.last().unwrap().as_ref().is_err_and(|reason| reason.contains(why)), "{records:?}");
         }
         let numbers = ["b".to_owned()];
-        let error =
-            read("a.sdf", record("> <a>\n1\n\n").as_bytes(), false, None, &numbers, &[]).unwrap_err().to_string();
+        let error = read("a.sdf", record("> <a>\n1\n\n").as_bytes(), false, None, &numbers, CellText::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`b`") && error.contains("`a`"), "{error}");
     }
 }

@@ -166,13 +166,16 @@ mod tests {
 
     use super::super::{JoinTable, columns_of_join};
     use super::*;
-    use crate::records::{TableFormat, TableText};
+    use crate::records::{CellText, TableFormat, TableText};
     use crate::step::Columns;
 
     fn table(text: &str) -> Table {
         let types = BTreeMap::new();
         let format = TableFormat::Delimited(b',');
-        TableText { name: "t", format, types: &types, missing: &[], strict: true }.read(text.as_bytes()).unwrap().kept
+        TableText { name: "t", format, types: &types, cells: CellText::default(), strict: true }
+            .read(text.as_bytes())
+            .unwrap()
+            .kept
     }
 
     fn left() -> Dataset {

@@ -15,9 +15,9 @@ use crate::step::{Columns, PathPart};
 /// Joins a table, or molecules, with another table on equal values in the columns `on`.
 ///
 /// The right table is the output of an earlier step, wired to `right`, or a CSV, TSV or JSON Lines file. The file is read
-/// like `table.read` does with the same `format`, `types`, `units`, `missing` and `delimiter`, with three differences: a
-/// column that is joined on text is read as text, digits with a leading zero are numbers in a column that is joined on
-/// numbers, and a record that cannot be used fails the step.
+/// like `table.read` does with the same parameters, with three differences: a column that is joined on text is read as text,
+/// digits with a leading zero are numbers in a column that is joined on numbers, and a record that cannot be used fails the
+/// step.
 ///
 /// The rows of the left table keep their order and their columns, followed by the other columns of the right table, with
 /// the suffix `_right` if the left table has the name already. A row that matches several rows is repeated, in the order of
@@ -86,6 +86,18 @@ pub fn join_table(
     /// The separator of the cells in a CSV file.
     #[param(default = ",", one_of = [",", ";", "|"])]
     delimiter: String,
+    /// The encoding of the file. Defaults to `utf-8`; `utf-16` is determined by the byte order mark.
+    #[param(one_of = ["utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"])]
+    encoding: Option<String>,
+    /// The decimal separator of numbers in a CSV or TSV file. Defaults to `.`.
+    #[param(one_of = [".", ","])]
+    decimal: Option<String>,
+    /// Whether the first line of a CSV or TSV file contains the names of the columns. Defaults to `true`. With `false`, the
+    /// columns are called `column_1`, `column_2` and so on, or as `column_names` says.
+    header: Option<bool>,
+    /// The names of the columns of a CSV or TSV file without a header.
+    #[param(example = "[name, pIC50]")]
+    column_names: Option<Vec<String>>,
     /// `text` joins on text columns as text even if they contain mostly numbers.
     #[param(one_of = ["text"])]
     r#as: Option<String>,
@@ -104,6 +116,10 @@ pub fn join_table(
                 units: &units,
                 missing: &missing,
                 delimiter: &delimiter,
+                encoding: encoding.as_deref(),
+                decimal: decimal.as_deref(),
+                header,
+                column_names: column_names.as_deref(),
             };
             let typed = on.iter().zip(right_on.as_ref().unwrap_or(&on));
             let typed =
@@ -145,6 +161,10 @@ impl JoinTable {
             units: &self.units,
             missing: &self.missing,
             delimiter: &self.delimiter,
+            encoding: self.encoding.as_deref(),
+            decimal: self.decimal.as_deref(),
+            header: self.header,
+            column_names: self.column_names.as_deref(),
         })
     }
 }
@@ -190,13 +210,17 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
             ("units", !step.units.is_empty()),
             ("missing", !step.missing.is_empty()),
             ("delimiter", step.delimiter != ","),
+            ("encoding", step.encoding.is_some()),
+            ("decimal", step.decimal.is_some()),
+            ("header", step.header.is_some()),
+            ("column_names", step.column_names.is_some()),
         ];
         let misfit = |(param, _): (&'static str, bool)| {
             Misfit::new(param, format!("`{param}` applies to `file`, which is not set")).with_help("omit it")
         };
         return params.into_iter().filter(|(_, is_set)| *is_set).map(misfit).collect();
     };
-    let header = file.header(context);
+    let header = file.header_names(context);
     let mut misfits = file.misfits(header.as_ref());
     let Some(header) = header else { return misfits };
     let there: Vec<&str> = header.iter().collect();
@@ -218,7 +242,7 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
         return left;
     }
     let right = match step.file() {
-        Some(file) => file.header(context).map_or(Unknown, |header| Columns::known(header.iter())),
+        Some(file) => file.header_names(context).map_or(Unknown, |header| Columns::known(header.iter())),
         None => context.input("right"),
     };
     let (Known(mut columns), Known(more)) = (left, right) else { return Unknown };
@@ -242,7 +266,7 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
 fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
     let format = file.format()?;
     let read = |types: &BTreeMap<String, DeclaredType>| {
-        let how = TableText { name: file.name(), format, types, missing: file.missing, strict: true };
+        let how = TableText { name: file.name(), format, types, cells: file.cells(), strict: true };
         file.with_units(how.read(text)?.kept)
     };
     keys.retain(|name, _| !file.types.contains_key(name));
@@ -291,6 +315,10 @@ mod tests {
             units: &units,
             missing: &[],
             delimiter: ",",
+            encoding: None,
+            decimal: None,
+            header: None,
+            column_names: None,
         };
         let right = read(described, text.as_bytes(), keys);
         let right = right.map_err(|error| error.to_string())?;
