@@ -125,6 +125,8 @@ rules! {
     WRONG_KIND = "E0510" Error "an input receives the wrong kind of artifact";
     UNUSED_STEP = "W0511" Warning "unused step output";
     NOT_A_FLOW = "E0512" Error "the steps do not form a flow";
+    MARKED_NOT_SOURCE = "E0513" Error "a step marked as a source is not one";
+    SAME_OUTPUT_TWICE = "W0514" Warning "two inputs take the same output, one by default";
 
     // Retries, timeouts and gates.
     ATTEMPTS = "E0601" Error "the number of attempts is out of range";

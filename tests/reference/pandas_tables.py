@@ -2,8 +2,8 @@
 
     python tests/reference/pandas_tables.py flows/data tests/reference
 
-with pandas 3.1, NumPy 2.4, RDKit 2026.09.1 and Python 3.11 wrote `potency.csv`, `train-test.csv`, `train-test-long.csv`
-and `extremes.csv`, which the test `tables` compares with the flows. Which rows are training rows depends on the random numbers of the flow.
+with pandas 3.1, NumPy 2.4, RDKit 2026.09.1 and Python 3.11 wrote `potency.csv`, `train-test.csv`, `train-test-long.csv`,
+`extremes.csv`, `two-libraries.csv` and `only-theirs.csv`, which the test `tables` compares with the flows. Which rows are training rows depends on the random numbers of the flow.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rdkit import Chem
-from rdkit.Chem import Crippen
+from rdkit.Chem import Crippen, Descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 DATA, OUT = Path(sys.argv[1]), Path(sys.argv[2])
@@ -46,6 +46,18 @@ def train_test(assay: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def two_libraries(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    libraries = {"ours": ours, "theirs": theirs.rename(columns={"compound": "name"})}
+    united = pd.concat([rows[["name", "smiles"]].assign(library=library) for library, rows in libraries.items()])
+    molecules = united.smiles.map(Chem.MolFromSmiles)
+    keys = molecules.map(Chem.MolToInchiKey)
+    united["smiles"] = molecules.map(Chem.MolToSmiles)
+    united["copies"] = keys.map(keys.value_counts())
+    united["molecular_weight"] = molecules.map(Descriptors.MolWt)
+    united["logp"] = molecules.map(Crippen.MolLogP)
+    return united[~keys.duplicated()]
+
+
 assay = pd.read_csv(DATA / "assay.csv")
 potency(assay).to_csv(OUT / "potency.csv", index=False)
 molecules = train_test(assay)
@@ -58,3 +70,6 @@ measured["pIC50"] = (-np.log10(measured.ic50 * measured.units.map(NM) / 1e9)).ro
 measured = measured[["compound", "target", "pIC50"]]
 ends = {"most potent": measured.nlargest(3, "pIC50"), "least potent": measured.nsmallest(3, "pIC50")}
 pd.concat([rows.assign(end=end) for end, rows in ends.items()]).to_csv(OUT / "extremes.csv", index=False)
+united = two_libraries(pd.read_csv(DATA / "approved-drugs.csv"), assay)
+united.to_csv(OUT / "two-libraries.csv", index=False)
+united[united.library == "theirs"][["name", "smiles", "copies"]].to_csv(OUT / "only-theirs.csv", index=False)

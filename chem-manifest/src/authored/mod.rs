@@ -39,6 +39,10 @@ pub struct AuthoredStep {
     pub at: Span,
     /// The name of the step type.
     pub uses: Option<Written>,
+    /// Whether the step is marked as a further source of the flow; `None` if the value is invalid.
+    pub source: Option<bool>,
+    /// The span of the value of `source:`, if the step has that key.
+    pub source_at: Option<Span>,
     /// The source of each wired input: `step` or `step.output`.
     pub inputs: Vec<(Key, Written)>,
     /// Whether part of the wiring was invalid and is missing from `inputs`.
@@ -83,7 +87,7 @@ pub struct Written {
 }
 
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
-const STEP_KEYS: &[&str] = &["id", "uses", "inputs", "with", "retry", "timeout", "gate"];
+const STEP_KEYS: &[&str] = &["id", "uses", "source", "inputs", "with", "retry", "timeout", "gate"];
 
 /// Reads a manifest from the YAML `document`, which is `None` for an empty file. Reports mistakes to `findings`.
 pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Manifest {
@@ -162,6 +166,7 @@ impl Reader<'_> {
         let uses = uses.and_then(|node| self.text(node, "uses"));
         let (inputs, inputs_in_doubt) =
             fields.get("inputs").map(|(_, node)| self.inputs(node, uses.as_ref())).unwrap_or((Vec::new(), false));
+        let source = fields.get("source").map(|(_, node)| *node);
         let with = fields.get("with");
         let policy = Policy {
             retry: fields.get("retry").and_then(|(_, node)| self.retry(node)),
@@ -177,12 +182,24 @@ impl Reader<'_> {
             written_id,
             at: id_node.map_or(start, |node| node.span),
             uses,
+            source: source.map_or(Some(false), |node| self.source_mark(node)),
+            source_at: source.map(|node| node.span),
             inputs,
             inputs_in_doubt,
             with: with.map(|(_, node)| self.entries(node, "with", "write `parameter: value`")).unwrap_or_default(),
             with_key: with.map(|(key, _)| key.span),
             policy,
         })
+    }
+
+    /// Reads `source:`.
+    fn source_mark(&mut self, node: &Node) -> Option<bool> {
+        if let NodeValue::Bool(mark) = node.value {
+            return Some(mark);
+        }
+        let help = "`source: true` marks a further source of the flow; the parameters of a step belong under `with:`";
+        self.wrong_type(node, "source", "true or false", help);
+        None
     }
 
     /// Reads the wiring, and returns whether any of it was invalid.

@@ -54,6 +54,9 @@ pub struct Step {
     /// The step type.
     #[serde(deserialize_with = "values::text")]
     pub uses: String,
+    /// Whether this is a further source of the flow. Required of a source after the first step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub source: bool,
     /// For each input port, the output that feeds it, as `step` or `step.output`. By default, the main output of the previous
     /// step feeds the first port.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "values::texts")]
@@ -118,7 +121,7 @@ impl Step {
     /// Creates the step `id` of the type `uses`, which is fed by the previous step and has default parameters.
     pub fn new(id: StepId, uses: impl Into<String>) -> Self {
         let (inputs, with) = (BTreeMap::new(), Map::new());
-        Self { id, uses: uses.into(), inputs, with, retry: None, timeout_ms: None, gate: None }
+        Self { id, uses: uses.into(), source: false, inputs, with, retry: None, timeout_ms: None, gate: None }
     }
 
     fn of(authored: AuthoredStep) -> Option<Self> {
@@ -126,6 +129,7 @@ impl Step {
         Some(Self {
             id: authored.id?,
             uses: authored.uses?.text,
+            source: authored.source?,
             inputs: authored.inputs.into_iter().map(|(port, from)| (port.name, from.text)).collect(),
             with: of_nodes(&authored.with)?,
             retry,

@@ -54,7 +54,7 @@ impl FlowEngineBuilder<NoSteps> {
         }
     }
 
-    /// Adds the flow's source. Other steps do not compile; [`build`](Self::build) checks boxed steps.
+    /// Adds the flow's first source. Other steps do not compile; [`build`](Self::build) checks boxed steps.
     pub fn first_step<S: IntoStep<Role: Leads>>(self, step: S) -> FlowEngineBuilder<HasSteps> {
         self.into_stage().add(step)
     }
@@ -83,6 +83,29 @@ impl FlowEngineBuilder<HasSteps> {
     /// Adds a transform or a sink. Sources do not compile; [`build`](Self::build) checks boxed steps.
     pub fn add_step<S: IntoStep<Role: Follows>>(self, step: S) -> Self {
         self.add(step)
+    }
+
+    /// Adds a further source, like `source: true` in a manifest. The next step takes its output by default; a step with
+    /// several inputs takes what both sources lead to. Other steps do not compile; [`build`](Self::build) checks boxed
+    /// steps.
+    ///
+    /// ```
+    /// use chem_runtime::engine::FlowEngine;
+    /// use chem_runtime::step::StepExt as _;
+    /// use chem_runtime::steps::table::{ReadTable, UniteTables};
+    ///
+    /// let engine = FlowEngine::new()
+    ///     .first_step(ReadTable::new("ours.csv").named("ours")?)
+    ///     .add_source(ReadTable::new("theirs.csv").named("theirs")?)
+    ///     .add_step(UniteTables::new().named("both")?.input("first", "ours").input("second", "theirs"))
+    ///     .build()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_source<S: IntoStep<Role: Leads>>(mut self, source: S) -> Self {
+        let before = self.steps.len();
+        self = self.add(source);
+        self.steps.iter_mut().skip(before).for_each(|source| source.source = true);
+        self
     }
 
     /// Builds the engine if the steps make a flow.

@@ -15,7 +15,7 @@ use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// Has no inputs. Always and only the first step of a flow.
+    /// Has no inputs. The first step of a flow always is one.
     Source,
     /// Has inputs and outputs.
     Transform,

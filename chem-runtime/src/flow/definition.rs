@@ -12,7 +12,7 @@ use super::identity::definition_hash;
 use super::instance::{FlowInstance, StepStatus};
 use super::wired::{FlowStep, OutputAddress};
 use super::wiring::{Feed, Shape, ToWire, check as check_wiring};
-use crate::event::{RecordedDefinition, RecordedStep};
+use crate::event::{RecordedDefinition, RecordedStep, StepKind};
 use crate::fingerprint::DefinitionHash;
 use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
 
@@ -53,6 +53,7 @@ fn to_wire(planned: &PlannedStep) -> ToWire<'_> {
         shape: Some(Shape { kind: step.kind(), inputs: step.inputs(), outputs: step.outputs() }),
         wires: planned.inputs.iter().map(|(port, _)| port.as_str()).collect(),
         in_doubt: false,
+        source: Some(planned.source),
     }
 }
 
@@ -148,6 +149,8 @@ impl FlowDefinition {
         let steps = recorded.steps.iter().map(|step| {
             let id = StepId::new(step.id.clone())?;
             let inputs = step.inputs.clone().into_iter().collect();
+            // A run with a source that was not meant has not begun.
+            let source = step.kind == StepKind::Source;
             let Some(registration) = registry.get(&step.uses) else {
                 let (uses, here) = (step.uses.clone(), registry.where_from());
                 return Err(FlowDefinitionError::UnknownStepType { step: id, uses, here });
@@ -156,7 +159,7 @@ impl FlowDefinition {
                 if finished.contains(step.id.as_str()) {
                     let step = FinishedStep { id, recorded: step.clone(), spec: registration.spec() };
                     let policy = step.recorded.policy();
-                    return Ok(PlannedStep { step: Box::new(step), inputs, policy });
+                    return Ok(PlannedStep { step: Box::new(step), inputs, source, policy });
                 }
                 return Err(FlowDefinitionError::OtherVersion {
                     step: id,
@@ -170,7 +173,7 @@ impl FlowDefinition {
                     step: id,
                     reason: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
                 })?;
-            Ok(PlannedStep { step: bound, inputs, policy: step.policy() })
+            Ok(PlannedStep { step: bound, inputs, source, policy: step.policy() })
         });
         let mut definition = Self::wired(steps.collect::<Result<_, _>>()?)?;
         definition.name = Some(flow.to_owned());

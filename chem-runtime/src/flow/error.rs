@@ -19,11 +19,22 @@ pub enum FlowDefinitionError {
         /// The kind that it has instead.
         kind: StepKind,
     },
-    /// A source after the first step.
-    #[error("step `{step}` is a source; only the first step of a flow may be one")]
+    /// A source after the first step that is not marked as one.
+    #[error(
+        "step `{step}` is a source after the first step; add it with `add_source` (in a manifest `source: true`) if it is \
+         meant, or put it into a flow of its own"
+    )]
     SourceAfterFirst {
         /// The step.
         step: StepId,
+    },
+    /// A step is marked as a source and is not one.
+    #[error("step `{step}` is added as a source, but it is a {kind}; use `add_step`", kind = kind.name())]
+    NotSource {
+        /// The step.
+        step: StepId,
+        /// The kind that it has instead.
+        kind: StepKind,
     },
     /// Two steps have the same id.
     #[error("two steps have the id `{0}`")]
@@ -141,6 +152,7 @@ impl FlowDefinitionError {
         match problem {
             Problem::FirstNotSource => Self::FirstStepNotSource { step: id(0), kind: steps[0].step.kind() },
             Problem::SourceAfterFirst { step } => Self::SourceAfterFirst { step: id(step) },
+            Problem::NotSource { step, kind } => Self::NotSource { step: id(step), kind },
             Problem::UnknownPort { step, wire } => Self::UnknownPort { step: id(step), port: written(step, wire).0 },
             Problem::UnknownStep { step, wire } => {
                 let (port, from) = written(step, wire);

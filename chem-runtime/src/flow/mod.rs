@@ -48,6 +48,6 @@ pub(crate) use history::{ancestors_of, history_of};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, StepState, StepStatus};
 pub use wired::{FlowStep, OutputAddress};
-pub(crate) use wiring::{Feed, Problem, Shape, ToWire, check as check_wiring};
+pub(crate) use wiring::{Doubled, Feed, Problem, Shape, ToWire, check as check_wiring};
 
 pub use crate::event::FlowStatus;

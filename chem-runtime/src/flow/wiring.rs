@@ -22,6 +22,8 @@ pub(crate) struct ToWire<'a> {
     pub(crate) wires: Vec<&'a str>,
     /// Whether there may be other wires that could not be parsed.
     pub(crate) in_doubt: bool,
+    /// Whether the step is marked as a source; `None` if the mark could not be parsed.
+    pub(crate) source: Option<bool>,
 }
 
 /// The output that feeds a port.
@@ -39,8 +41,14 @@ pub(crate) struct Feed {
 #[derive(Debug)]
 pub(crate) enum Problem {
     FirstNotSource,
+    /// A source after the first step that is not marked as one.
     SourceAfterFirst {
         step: usize,
+    },
+    /// A step that is marked as a source and is not one.
+    NotSource {
+        step: usize,
+        kind: StepKind,
     },
     UnknownPort {
         step: usize,
@@ -78,10 +86,21 @@ pub(crate) enum Problem {
     },
 }
 
+/// A step whose first port takes by default the output that another of its ports names.
+pub(crate) struct Doubled {
+    pub(crate) step: usize,
+    /// The port that takes the output by default.
+    pub(crate) port: PortSpec,
+    /// The wire that names the output: an index into [`ToWire::wires`].
+    pub(crate) wire: usize,
+}
+
 /// The wiring of all steps, and the problems with it.
 pub(crate) struct Wiring {
     /// The problems, in the order of the steps.
     pub(crate) problems: Vec<Problem>,
+    /// What is probably a mistake, although the flow can run.
+    pub(crate) doubled: Vec<Doubled>,
     /// For each step, the feeds of its ports.
     pub(crate) feeds: Vec<Vec<Feed>>,
     /// For each step, its main output with the kind that it has in this flow; `None` for sinks and unknown step types.
@@ -94,8 +113,13 @@ pub(crate) struct Wiring {
 /// step and the name of an output; `None` if there is no such step.
 pub(crate) fn check(steps: &[ToWire<'_>], find: &mut dyn FnMut(usize, usize) -> Option<(usize, String)>) -> Wiring {
     let count = steps.len();
-    let wiring =
-        Wiring { problems: Vec::new(), feeds: vec![Vec::new(); count], outputs: Vec::new(), used: vec![false; count] };
+    let wiring = Wiring {
+        problems: Vec::new(),
+        doubled: Vec::new(),
+        feeds: vec![Vec::new(); count],
+        outputs: Vec::new(),
+        used: vec![false; count],
+    };
     let mut checker = Checker { steps, fed: vec![OutputSpec::ANY; count], wiring };
     for (index, step) in steps.iter().enumerate() {
         match step.shape {
@@ -125,7 +149,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn step(&mut self, index: usize, shape: Shape<'_>, find: &mut dyn FnMut(usize, usize) -> Option<(usize, String)>) {
-        self.order(index, shape.kind);
+        self.order(index, shape.kind, self.steps[index].source);
         let step = &self.steps[index];
         let mut in_doubt = step.in_doubt;
         for (wire, name) in step.wires.iter().enumerate() {
@@ -139,8 +163,8 @@ impl Checker<'_> {
                 None => self.wiring.problems.push(Problem::UnknownStep { step: index, wire }),
             }
         }
-        // An open port is probably the misspelt one, or that of a step that must not be the first.
-        if in_doubt || (index == 0 && shape.kind != StepKind::Source) {
+        // An open port is probably the misspelt one, or that of a step that must not be the first, or was taken for a source.
+        if in_doubt || (shape.kind != StepKind::Source && (index == 0 || step.source == Some(true))) {
             return;
         }
         let before = index.checked_sub(1);
@@ -149,6 +173,7 @@ impl Checker<'_> {
             match before {
                 Some(before) if number == 0 && !(port.optional && after_sink) => {
                     self.connect(index, *port, None, before, MAIN_OUTPUT);
+                    self.doubled(index, *port, before);
                 }
                 _ if port.optional => {}
                 _ => self.wiring.problems.push(Problem::OpenPort { step: index, port: *port }),
@@ -156,13 +181,28 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks that the first step, and no other, is a source.
-    fn order(&mut self, index: usize, kind: StepKind) {
+    /// Checks that the first step is a source, and that the others are sources if, and only if, they are marked.
+    fn order(&mut self, index: usize, kind: StepKind, marked: Option<bool>) {
         let first = self.steps.first().and_then(|first| first.shape);
         if index == 0 && kind != StepKind::Source {
             self.wiring.problems.push(Problem::FirstNotSource);
-        } else if index > 0 && kind == StepKind::Source && first.is_some_and(|first| first.kind == StepKind::Source) {
+        } else if index > 0
+            && kind == StepKind::Source
+            && marked == Some(false)
+            && first.is_some_and(|first| first.kind == StepKind::Source)
+        {
             self.wiring.problems.push(Problem::SourceAfterFirst { step: index });
+        } else if index > 0 && kind != StepKind::Source && marked == Some(true) {
+            self.wiring.problems.push(Problem::NotSource { step: index, kind });
+        }
+    }
+
+    /// Notes whether a wire of the step names the main output of the step `before`, which feeds `port` by default.
+    fn doubled(&mut self, step: usize, port: PortSpec, before: usize) {
+        let of_wire = |feed: &&Feed| feed.port != port.name && feed.from == before && feed.output == MAIN_OUTPUT;
+        let Some(other) = self.wiring.feeds[step].iter().find(of_wire) else { return };
+        if let Some(wire) = self.steps[step].wires.iter().position(|wire| *wire == other.port) {
+            self.wiring.doubled.push(Doubled { step, port, wire });
         }
     }
 

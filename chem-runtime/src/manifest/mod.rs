@@ -139,7 +139,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     if !findings.has_errors() {
         let planned = steps.iter().zip(bound).zip(policies).filter_map(|((step, bound), policy)| {
             let inputs = step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
-            Some(PlannedStep { step: bound?, inputs, policy })
+            Some(PlannedStep { step: bound?, inputs, source: step.source?, policy })
         });
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {

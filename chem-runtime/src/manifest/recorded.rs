@@ -6,7 +6,7 @@ use chem_manifest::StepId;
 use chem_manifest::document::{Gate, Manifest, Retry, RetryOn, Step};
 use serde_json::{Map, Value};
 
-use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep};
+use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep, StepKind};
 use crate::step::{Expression, InvalidStepId};
 
 /// Returns a manifest that repeats the run that began with `initialized`: its steps get the same fingerprints if
@@ -42,6 +42,8 @@ impl Writer<'_> {
         Ok(Step {
             id: StepId::new(&step.id)?,
             uses: step.uses.clone(),
+            // The first step needs no mark.
+            source: step.kind == StepKind::Source && before.is_some(),
             inputs: inputs(&step.inputs, before),
             with: step.params.iter().map(|(name, value)| (name.clone(), self.value(value))).collect(),
             retry: step.retry.as_ref().map(|retry| Retry {
@@ -142,13 +144,15 @@ mod tests {
             step("c", "transform", json!({ "table": "b.rejects" }), json!({})),
             step("d", "transform", json!({ "table": "a" }), json!({})),
             step("e", "sink", json!({ "left": "d", "right": "b" }), json!({})),
+            step("f", "source", json!({}), json!({})),
+            step("g", "sink", json!({ "table": "f" }), json!({})),
         ]);
         let yaml = yaml("wired", json!({ "unused": 1 }), steps);
         assert_eq!(
             yaml,
             "flow: wired\nsteps:\n- id: a\n  uses: lab.it\n- id: b\n  uses: lab.it\n- id: c\n  uses: lab.it\n  inputs:\n    \
              table: b.rejects\n- id: d\n  uses: lab.it\n  inputs:\n    table: a\n- id: e\n  uses: lab.it\n  inputs:\n    \
-             left: d\n    right: b\n"
+             left: d\n    right: b\n- id: f\n  uses: lab.it\n  source: true\n- id: g\n  uses: lab.it\n"
         );
     }
 

@@ -9,7 +9,7 @@ use chem_manifest::links::{Link, Links};
 use chem_manifest::yaml::Key;
 use chem_manifest::{Diagnostic, Findings, Source, Span, rules};
 
-use crate::flow::{Feed, Problem, Shape, ToWire, check_wiring};
+use crate::flow::{Doubled, Feed, Problem, Shape, ToWire, check_wiring};
 use crate::step::{MAIN_OUTPUT, OutputSpec, PortSpec, Registry, StepKind, StepSpec, listed};
 
 /// Groups of rules whose errors leave the wiring too uncertain to report unused steps.
@@ -45,6 +45,9 @@ pub(super) fn check(
     for problem in &wiring.problems {
         reporter.report(problem, registry);
     }
+    for doubled in &wiring.doubled {
+        reporter.doubled(doubled);
+    }
     reporter.unused(&wiring.used);
     Wired { feeds: wiring.feeds, outputs: wiring.outputs }
 }
@@ -54,6 +57,7 @@ fn to_wire<'a>((step, spec): (&'a AuthoredStep, &Option<&'static StepSpec>)) -> 
         shape: spec.map(|spec| Shape { kind: spec.kind, inputs: spec.inputs, outputs: spec.outputs }),
         wires: step.inputs.iter().map(|(port, _)| port.name.as_str()).collect(),
         in_doubt: step.inputs_in_doubt,
+        source: step.source,
     }
 }
 
@@ -74,6 +78,7 @@ impl Reporter<'_> {
         match problem {
             Problem::FirstNotSource => self.first_not_source(registry),
             Problem::SourceAfterFirst { step } => self.source_after_first(*step),
+            Problem::NotSource { step, kind } => self.not_source(*step, *kind),
             Problem::UnknownPort { step, wire } => self.unknown_port(*step, *wire),
             // The lookup of the step has reported it.
             Problem::UnknownStep { .. } => {}
@@ -122,13 +127,39 @@ impl Reporter<'_> {
     }
 
     fn source_after_first(&mut self, step: usize) {
-        let message = "only the first step of a flow can be a source".to_owned();
+        let message = format!("{} is a source after the first step, and is not marked as one", self.name(step));
+        let help = "add `source: true` if the flow is to have both, and name them where a step takes both, such as \
+                    `inputs: { left: …, right: … }` of `table.join`; otherwise put the second into a flow of its own";
         self.findings.add(
             Diagnostic::new(&rules::SOURCE_AFTER_FIRST, message, self.source, self.uses(step))
-                .with_label("takes no input")
-                .with_secondary(self.source, self.uses(0), "the source of this flow")
-                .with_help("a flow has one source; put the second into a flow of its own"),
+                .with_label("takes no input, not even from the step before")
+                .with_secondary(self.source, self.uses(0), "the first source")
+                .with_help(help),
         );
+    }
+
+    fn not_source(&mut self, step: usize, kind: StepKind) {
+        let (Some(spec), Some(at)) = (self.specs[step], self.steps[step].source_at) else { return };
+        let message = format!("`{}` is not a source but a {}", spec.name, kind.name());
+        let help = match spec.inputs.first() {
+            Some(port) => format!("remove it; `inputs: {{ {}: … }}` names the step that this one takes", port.name),
+            None => "remove it".to_owned(),
+        };
+        let diagnostic = Diagnostic::new(&rules::MARKED_NOT_SOURCE, message, self.source, at);
+        self.findings.add(diagnostic.with_secondary(self.source, self.uses(step), kind.name()).with_help(help));
+    }
+
+    /// Warns that a port takes by default what another names.
+    fn doubled(&mut self, doubled: &Doubled) {
+        let Doubled { step, port, wire } = doubled;
+        let (Key { name: other, .. }, from) = &self.steps[*step].inputs[*wire];
+        let message = format!("`{}` and `{other}` both take the output of `{}`", port.name, from.text);
+        let help = format!(
+            "`{}` takes the step before unless it is wired: add `{}: …` to `inputs:`, with `{}` if that is meant",
+            port.name, port.name, from.text
+        );
+        let diagnostic = Diagnostic::new(&rules::SAME_OUTPUT_TWICE, message, self.source, from.span);
+        self.findings.add(diagnostic.with_help(help));
     }
 
     fn wired_to_sink(&mut self, at: Span, sink: usize) {

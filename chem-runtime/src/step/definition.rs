@@ -140,13 +140,16 @@ pub struct PlannedStep {
     pub step: Box<dyn StepDefinition>,
     /// The wiring of some ports: the port, and the output that feeds it, as `step` or `step.output`.
     pub inputs: Vec<(String, String)>,
+    /// Whether this is meant to be a source: required of a source after the first step, an error for any other step. Not
+    /// part of any fingerprint.
+    pub source: bool,
     /// The retries, timeout and gate. Not part of any fingerprint.
     pub policy: StepPolicy,
 }
 
 impl From<Box<dyn StepDefinition>> for PlannedStep {
     fn from(step: Box<dyn StepDefinition>) -> Self {
-        Self { step, inputs: Vec::new(), policy: StepPolicy::default() }
+        Self { step, inputs: Vec::new(), source: false, policy: StepPolicy::default() }
     }
 }
 

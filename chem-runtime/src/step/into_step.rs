@@ -8,8 +8,9 @@ use super::role::{DynamicRole, Role};
 use super::typed::Step;
 use crate::event::StepPolicy;
 
-/// An argument of [`first_step`](crate::engine::FlowEngineBuilder::first_step) and
-/// [`add_step`](crate::engine::FlowEngineBuilder::add_step): the struct of a step type, such a struct with a name, any
+/// An argument of [`first_step`](crate::engine::FlowEngineBuilder::first_step),
+/// [`add_step`](crate::engine::FlowEngineBuilder::add_step) and
+/// [`add_source`](crate::engine::FlowEngineBuilder::add_source): the struct of a step type, such a struct with a name, any
 /// [`StepDefinition`], or a boxed one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a step",
@@ -107,7 +108,7 @@ impl<S: Step> IntoStep for Named<S> {
         _: &mut dyn FnMut(&'static str) -> Result<StepId, InvalidStepId>,
     ) -> Result<PlannedStep, InvalidStepId> {
         let Self { id, inputs, policy, step } = self;
-        Ok(PlannedStep { step: Box::new(Bound::new(id, step)), inputs, policy })
+        Ok(PlannedStep { step: Box::new(Bound::new(id, step)), inputs, source: false, policy })
     }
 }
 

@@ -21,10 +21,10 @@ impl Role for TransformRole {}
 impl Role for SinkRole {}
 impl Role for DynamicRole {}
 
-/// A role that may begin a flow.
+/// The role of a source, which begins a flow or a further chain of steps.
 #[diagnostic::on_unimplemented(
-    message = "a flow cannot begin with this step",
-    label = "the first step has to be a source",
+    message = "this step is not a source",
+    label = "expected a source, with which a flow begins",
     note = "a source takes no `Input`; steps that take one are added with `add_step`"
 )]
 pub trait Leads: Role {}
@@ -32,11 +32,11 @@ pub trait Leads: Role {}
 impl Leads for SourceRole {}
 impl Leads for DynamicRole {}
 
-/// A role that may follow the first step.
+/// The role of a step that takes the output of an earlier one.
 #[diagnostic::on_unimplemented(
-    message = "a source cannot follow the first step",
+    message = "a source cannot be added like a step that takes an input",
     label = "this step takes no input",
-    note = "a flow has one source, its first step; give it to `first_step`"
+    note = "the first source of a flow is added with `first_step`, a further one with `add_source`"
 )]
 pub trait Follows: Role {}
 

@@ -25,6 +25,7 @@ mod reader;
 mod refused;
 mod retry;
 mod secrets;
+mod sources;
 mod store;
 mod trouble;
 mod wide;

@@ -115,7 +115,8 @@ impl Flow {
             let (worked, ran) = (self.worked[index].clone(), self.ran.clone());
             let step: Box<dyn StepDefinition> = Box::new(Once { flow: self.definition.clone(), index, worked, ran });
             let inputs = recorded.steps[index].inputs.clone().into_iter().collect();
-            PlannedStep { inputs, policy: planned.policy().clone(), ..step.into() }
+            let source = step.kind() == StepKind::Source;
+            PlannedStep { inputs, source, policy: planned.policy().clone(), ..step.into() }
         });
         FlowEngine::on(store)
             .directory(self.manifest.parent().unwrap())

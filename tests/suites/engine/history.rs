@@ -57,6 +57,7 @@ fn flow_and(more: &[&str]) -> (FlowDefinition, Arc<Mutex<Vec<History>>>) {
     let step = |id: &str, kind, ports: &[PortSpec], from: Option<&str>| PlannedStep {
         step: Box::new(Told { id: StepId::new(id).unwrap(), kind, ports: ports.to_vec(), heard: heard.clone() }),
         inputs: from.map(|from| ("input".to_owned(), from.to_owned())).into_iter().collect(),
+        source: false,
         policy: StepPolicy::default(),
     };
     let steps = [

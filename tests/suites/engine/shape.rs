@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowEventKind, FlowId};
-use chem_runtime::flow::{FlowDefinitionError, build_flow_definition_auto};
-use chem_runtime::step::{StepDefinition, StepId, StepKind};
+use chem_runtime::flow::{FlowDefinition, FlowDefinitionError, build_flow_definition_auto};
+use chem_runtime::step::{PlannedStep, StepDefinition, StepId, StepKind};
 
 use crate::counting::{Counting, Does, Watched, flow};
 
@@ -61,7 +61,7 @@ fn the_last_output_of_a_step_is_at_hand() {
 }
 
 #[test]
-fn a_flow_begins_with_a_source_and_has_no_other() {
+fn a_flow_begins_with_a_source_and_has_no_other_that_is_not_marked() {
     let step = |id: &str, kind| -> Box<dyn StepDefinition> {
         Box::new(Counting::new(StepId::new(id).unwrap(), kind, Does::Add))
     };
@@ -69,6 +69,11 @@ fn a_flow_begins_with_a_source_and_has_no_other() {
     assert!(matches!(built, Err(FlowDefinitionError::FirstStepNotSource { .. })));
     let built = build_flow_definition_auto([step("a", StepKind::Source), step("b", StepKind::Source)]);
     assert!(matches!(built, Err(FlowDefinitionError::SourceAfterFirst { .. })));
+    let source = |step: Box<dyn StepDefinition>| PlannedStep { source: true, ..step.into() };
+    let marked = |kind| [step("a", StepKind::Source).into(), source(step("b", kind))];
+    assert!(FlowDefinition::new(marked(StepKind::Source)).is_ok());
+    let built = FlowDefinition::new(marked(StepKind::Sink));
+    assert!(matches!(built, Err(FlowDefinitionError::NotSource { kind: StepKind::Sink, .. })));
     let built = build_flow_definition_auto([step("a", StepKind::Source), step("a", StepKind::Sink)]);
     assert!(matches!(built, Err(FlowDefinitionError::DuplicateId(_))));
     let sink = [step("a", StepKind::Source), step("b", StepKind::Sink), step("c", StepKind::Transform)];

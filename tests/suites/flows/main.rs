@@ -53,6 +53,8 @@ flows! {
     extremes = "extremes.yaml";
     #[cfg(feature = "chemistry")]
     train_test = "train-test.yaml";
+    #[cfg(feature = "chemistry")]
+    two_libraries = "two-libraries.yaml";
 }
 
 /// The flows that the module `rdkit` pins.

@@ -5,9 +5,10 @@ use std::path::Path;
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::include_flow;
-use chem_runtime::manifest::{self, IncludedFlow, IncludedFlowError};
-use chem_runtime::step::{Registry, StepExt as _};
+use chem_runtime::manifest::{self, IncludedFlow, IncludedFlowError, Source};
+use chem_runtime::step::{Bound, Registry, StepDefinition, StepExt as _, StepId};
 use chem_runtime::steps::demo::{Characters, Count, Seed};
+use chem_runtime::steps::table::{ReadTable, UniteTables};
 use chem_runtime::store::InMemoryEventStore;
 
 fn fingerprints(engine: &FlowEngine) -> Vec<String> {
@@ -43,6 +44,41 @@ fn they_have_the_same_fingerprints() {
     assert_eq!(expected.len(), 4);
     assert_eq!(fingerprints(&named_by_type), expected);
     assert_eq!(fingerprints(&named_by_hand), expected);
+}
+
+#[test]
+fn a_flow_with_two_sources_is_one_flow_too() {
+    let directory = tempfile::tempdir().unwrap();
+    for file in ["ours.csv", "theirs.csv"] {
+        std::fs::write(directory.path().join(file), format!("name\n{file}\n")).unwrap();
+    }
+    let manifest = "flow: two
+steps:
+  - { id: ours, uses: table.read, with: { path: ours.csv } }
+  - { id: theirs, uses: table.read, source: true, with: { path: theirs.csv } }
+  - { id: both, uses: table.union, inputs: { first: ours, second: theirs } }
+";
+    let source = Source::new("two.yaml", manifest);
+    let checked = manifest::check(&source, &[], Registry::linked().unwrap(), directory.path());
+    let on = || FlowEngine::on(InMemoryEventStore::new()).directory(directory.path());
+    let read = |name: &str| ReadTable::new(format!("{name}.csv").as_str()).named(name).unwrap();
+    let built = on()
+        .first_step(read("ours"))
+        .add_source(read("theirs"))
+        .add_step(UniteTables::new().named("both").unwrap().input("first", "ours").input("second", "theirs"))
+        .build()
+        .unwrap();
+    let expected = fingerprints(&on().definition(checked.definition.unwrap()));
+    assert_eq!(expected.len(), 4);
+    assert_eq!(fingerprints(&built), expected);
+    assert!(
+        on().first_step(read("ours"))
+            .add_step(
+                Box::new(Bound::new(StepId::new("x").unwrap(), ReadTable::new("ours.csv"))) as Box<dyn StepDefinition>
+            )
+            .build()
+            .is_err()
+    );
 }
 
 fn included(flow: &IncludedFlow, outputs: &Path) -> FlowEngine {

@@ -1,18 +1,30 @@
 //! Flows over tables write what pandas computes from the same data: `tests/reference/pandas_tables.py` recorded it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::flow::FlowStatus;
-use chem_runtime::manifest;
+use chem_runtime::manifest::{self, Source, Style, render};
 use chem_runtime::step::Registry;
 use chem_runtime::store::InMemoryEventStore;
 
 /// Runs a flow and returns the file that it writes.
 fn written(manifest: &str, file: &str) -> String {
-    let (flows, outputs) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows"), tempfile::tempdir().unwrap());
-    let checked = manifest::load(&flows.join(manifest), &[], Registry::linked().unwrap());
+    let text = std::fs::read_to_string(flows().join(manifest)).unwrap();
+    written_by(&text, file)
+}
+
+fn flows() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows")
+}
+
+/// Runs a manifest as if it were in `flows` and returns the file that it writes.
+fn written_by(manifest: &str, file: &str) -> String {
+    let (flows, outputs) = (flows(), tempfile::tempdir().unwrap());
+    let source = Source::new("flow.yaml", manifest);
+    let checked = manifest::check(&source, &[], Registry::linked().unwrap(), &flows);
+    assert_eq!(render(&checked.diagnostics, Style::Plain), "");
     let engine = FlowEngine::on(InMemoryEventStore::new()).directory(&flows).output_directory(outputs.path());
     let instance = engine.definition(checked.definition.unwrap()).run_to_end().unwrap();
     assert_eq!(instance.status(), FlowStatus::Completed);
@@ -48,6 +60,14 @@ fn potency_is_what_pandas_computes() {
 #[test]
 fn united_tables_are_what_pandas_concatenates() {
     assert_same(&written("extremes.yaml", "extremes.csv"), include_str!("../../reference/extremes.csv"));
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn two_libraries_are_united_as_pandas_and_rdkit_unite_them() {
+    let file = |name| written("two-libraries.yaml", name);
+    assert_same(&file("two-libraries.csv"), include_str!("../../reference/two-libraries.csv"));
+    assert_same(&file("only-theirs.csv"), include_str!("../../reference/only-theirs.csv"));
 }
 
 /// Returns the CSV file without one of its columns, and the values of that column.

@@ -24,8 +24,9 @@ fn step_types() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// A step: its type, and for some of its ports how many steps back the one is that feeds it, and which output.
-type Drawn = (usize, Vec<(&'static str, usize, &'static str)>);
+/// A step: its type, whether it is marked as a source, and for some of its ports how many steps back the one is that feeds
+/// it, and which output.
+type Drawn = (usize, bool, Vec<(&'static str, usize, &'static str)>);
 
 /// Flows of a few steps, wired at random. Most choices are right ones, so that many flows are, and many nearly.
 fn flows() -> impl Strategy<Value = Vec<Drawn>> {
@@ -40,10 +41,17 @@ fn flows() -> impl Strategy<Value = Vec<Drawn>> {
     let joins = (Just(3usize), wires(&["left", "right", "right"]));
     let compares = (Just(4usize), wires(&["old", "new", "new"]));
     let odd = (0..step_types().len(), wires(&["text", "characters", "nothing"]));
-    let step = prop_oneof![12 => of_tables, 3 => joins, 6 => compares, 1 => odd];
+    let unmarked = prop_oneof![12 => of_tables, 3 => joins, 6 => compares, 1 => odd];
+    let sources = (prop_oneof![4 => Just(0usize), 1 => Just(6)], prop::bool::weighted(0.8));
+    let step = prop_oneof![
+        20 => unmarked.clone().prop_map(|(of, wires)| (of, false, wires)),
+        1 => unmarked.prop_map(|(of, wires)| (of, true, wires)),
+        4 => sources.prop_map(|(of, marked)| (of, marked, Vec::new())),
+    ];
     let first = prop::sample::select(vec![0usize, 0, 0, 0, 0, 0, 0, 0, 6, 1]);
-    (first, prop::collection::vec(step, 0..5)).prop_map(|(first, mut steps)| {
-        steps.insert(0, (first, Vec::new()));
+    let first = (first, prop::bool::weighted(0.1));
+    (first, prop::collection::vec(step, 0..6)).prop_map(|((first, marked), mut steps)| {
+        steps.insert(0, (first, marked, Vec::new()));
         steps
     })
 }
@@ -51,7 +59,7 @@ fn flows() -> impl Strategy<Value = Vec<Drawn>> {
 /// The flow as its author would write it, and as Rust code would plan it.
 fn both(drawn: &[Drawn]) -> (String, Vec<PlannedStep>) {
     let (mut text, mut planned) = (String::from("flow: drawn\nsteps:\n"), Vec::new());
-    for (index, (of, wires)) in drawn.iter().enumerate() {
+    for (index, (of, source, wires)) in drawn.iter().enumerate() {
         let (uses, mut params) = step_types().swap_remove(*of);
         if uses == "lab.write" {
             params["path"] = format!("out/{index}.csv").into();
@@ -62,11 +70,13 @@ fn both(drawn: &[Drawn]) -> (String, Vec<PlannedStep>) {
             .collect();
         let written: Map<String, Value> =
             inputs.iter().map(|(port, from)| (port.clone(), from.as_str().into())).collect();
-        text += &format!("  - {{ id: s{index}, uses: {uses}, inputs: {}, with: {params} }}\n", Value::from(written));
+        let mark = if *source { "source: true, " } else { "" };
+        text +=
+            &format!("  - {{ id: s{index}, uses: {uses}, {mark}inputs: {}, with: {params} }}\n", Value::from(written));
         let registration = Registry::linked().unwrap().get(uses).unwrap();
         let id = StepId::new(format!("s{index}")).unwrap();
         let step = registration.bind(id, params.as_object().unwrap()).unwrap();
-        planned.push(PlannedStep { step, inputs, policy: Default::default() });
+        planned.push(PlannedStep { step, inputs, source: *source, policy: Default::default() });
     }
     (text, planned)
 }
@@ -76,6 +86,7 @@ fn codes_of(error: &FlowDefinitionError) -> &'static [&'static str] {
     match error {
         FlowDefinitionError::FirstStepNotSource { .. } => &["E0501"],
         FlowDefinitionError::SourceAfterFirst { .. } => &["E0502"],
+        FlowDefinitionError::NotSource { .. } => &["E0513"],
         FlowDefinitionError::UnknownStep { .. } => &["E0503", "E0504", "E0505"],
         // Nothing names the sink if it is the step before.
         FlowDefinitionError::WiredToSink { .. } => &["E0506", "E0509"],

@@ -12,7 +12,7 @@ use super::{check_text, codes, registry};
 /// The rules that the schema knows too, as long as no placeholder stands for a value.
 const KNOWN: &[&str] = &[
     "E0201", "E0202", "E0203", "E0204", "E0205", "E0206", "E0401", "E0402", "E0403", "E0404", "E0405", "E0406",
-    "E0501", "E0502", "E0508",
+    "E0501", "E0502", "E0508", "E0513",
 ];
 
 /// A manifest without a mistake.
@@ -31,6 +31,7 @@ fn right() -> Value {
               "retry": { "attempts": 3, "backoff": "500ms", "on": "any" }, "gate": { "message": "go on?" } },
             { "id": "some", "uses": "lab.sample", "with": { "every": 2, "except": "^a", "weights": { "a": 0.5 } } },
             { "id": "again", "uses": "lab.join", "inputs": { "right": "add" }, "with": { "on": "name" }, "timeout": "90s" },
+            { "id": "more", "uses": "lab.read", "source": true, "with": { "path": "data/drugs.csv" } },
             { "id": "write", "uses": "lab.write", "with": { "path": "out.csv" } },
         ],
     })
@@ -65,6 +66,8 @@ fn values() -> impl Strategy<Value = Value> {
         json!("5m"),
         json!({ "id": "new", "uses": "lab.filter", "with": { "where": "logp < 1" } }),
         json!({ "id": "second", "uses": "lab.read", "with": { "path": "data/drugs.csv" } }),
+        json!({ "id": "third", "uses": "lab.read", "source": true, "with": { "path": "data/drugs.csv" } }),
+        json!({ "id": "fourth", "uses": "lab.describe", "source": true, "with": { "properties": ["logp"] } }),
     ];
     prop_oneof![prop::sample::select(strings), prop::sample::select(others.to_vec())]
 }
@@ -72,7 +75,7 @@ fn values() -> impl Strategy<Value = Value> {
 /// Keys, known and unknown, that are put into mappings.
 const KEYS: &[&str] = &[
     "flow", "id", "uses", "with", "inputs", "table", "where", "limit", "names", "logp", "nonsense", "A b", "retry",
-    "timeout", "gate", "attempts", "on",
+    "timeout", "gate", "attempts", "on", "source",
 ];
 
 #[derive(Debug, Clone)]

@@ -278,19 +278,19 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     let gate = gate.prop_map(|(message, schema)| document::Gate { message: message.replace("${", "$${"), schema });
     let times = prop_oneof![1u64..=2_592_000_000, (1u64..=720).prop_map(|hours| hours * 3_600_000)];
     let policy = (proptest::option::of(retry), proptest::option::of(times), proptest::option::of(gate));
-    let step = (text(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), policy);
+    let step = (text(), any::<bool>(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), policy);
     let name =
         || "[a-z][a-z0-9_-]{0,9}|null|true|no|y|e3".prop_filter("an id is text", |name| StepId::new(name).is_ok());
     let flow = (name(), proptest::option::of(text()), params, vec(step, 1..3), name());
     flow.prop_map(|(flow, description, params, drawn, id)| {
         let mut steps: Vec<document::Step> = Vec::new();
-        for (index, (uses, inputs, with, (retry, timeout_ms, gate))) in drawn.into_iter().enumerate() {
+        for (index, (uses, source, inputs, with, (retry, timeout_ms, gate))) in drawn.into_iter().enumerate() {
             let before = steps.last().map(|before| before.id.clone());
             let inputs =
                 inputs.into_iter().filter_map(|(port, output)| Some((port, format!("{}{output}", before.as_ref()?))));
             let id = if index == 0 { id.clone() } else { format!("{id}-{index}") };
             let id = StepId::new(id).unwrap();
-            steps.push(document::Step { id, uses, inputs: inputs.collect(), with, retry, timeout_ms, gate });
+            steps.push(document::Step { id, uses, source, inputs: inputs.collect(), with, retry, timeout_ms, gate });
         }
         let params = params.into_iter().collect();
         Manifest { flow: StepId::new(flow).unwrap(), description, params, steps }

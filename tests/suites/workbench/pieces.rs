@@ -32,7 +32,7 @@ pub struct Piece {
     pub number: u32,
     /// What stands in the file that it reads.
     pub file: u32,
-    /// The places of the steps that feed it, one for each port; none for the first step.
+    /// The places of the steps that feed it, one for each port; none for a source, such as the first step.
     pub from: Vec<usize>,
     /// Whether it puts out the same whatever its parameters are.
     pub dull: bool,
@@ -110,7 +110,8 @@ pub fn definition(pieces: &[Piece]) -> FlowDefinition {
         let wire = |(port, from): (&PortSpec, &usize)| (port.name.to_owned(), pieces[*from].id.clone());
         let inputs = PORTS.iter().zip(&piece.from).map(wire).collect();
         let made = Made { id: StepId::new(piece.id.clone()).unwrap(), piece: piece.clone() };
-        PlannedStep { step: Box::new(made), inputs, policy: StepPolicy::default() }
+        let source = piece.from.is_empty();
+        PlannedStep { step: Box::new(made), inputs, source, policy: StepPolicy::default() }
     });
     FlowDefinition::new(planned).unwrap().with_name("pieces")
 }

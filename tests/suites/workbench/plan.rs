@@ -17,13 +17,19 @@ fn planned(store: &Arc<dyn EventStore>, pieces: &[Piece], policy: &ReusePolicy) 
     plan(store.as_ref(), &definition(pieces), None, &Files::relative_to("."), policy).unwrap()
 }
 
-/// Any flow of pieces: each after the first takes one or two earlier steps.
+/// Any flow of pieces: each after the first takes one or two earlier steps, or is a further source.
 fn pieces() -> impl Strategy<Value = Vec<Piece>> {
-    let piece = (any::<[proptest::sample::Index; 2]>(), 1..3_usize, 1..3_u32, 1..3_u32, any::<bool>(), 0..8_u8);
+    let is_source = proptest::bool::weighted(0.15);
+    let piece =
+        (any::<[proptest::sample::Index; 2]>(), 1..3_usize, 1..3_u32, 1..3_u32, any::<bool>(), 0..8_u8, is_source);
     vec(piece, 1..8).prop_map(|pieces| {
-        let piece = |(index, (from, ports, number, file, dull, rest)): (usize, (_, _, _, _, _, u8))| {
+        let piece = |(index, (from, ports, number, file, dull, rest, is_source)): (usize, (_, _, _, _, _, u8, _))| {
             let from: [proptest::sample::Index; 2] = from;
-            let from = if index == 0 { Vec::new() } else { from[..ports].iter().map(|at| at.index(index)).collect() };
+            let from = if index == 0 || is_source {
+                Vec::new()
+            } else {
+                from[..ports].iter().map(|at| at.index(index)).collect()
+            };
             Piece { number, file, dull, reusable: rest > 0, ..Piece::new(index, from) }
         };
         pieces.into_iter().enumerate().map(piece).collect()

@@ -28,6 +28,7 @@ pub fn json_schema(registry: &Registry) -> Value {
     let specs: Vec<&StepSpec> = registry.iter().map(|registration| registration.spec()).collect();
     let sources: Vec<&str> = specs.iter().filter(|spec| spec.kind == StepKind::Source).map(|spec| spec.name).collect();
     let source = json!({ "properties": { "uses": { "enum": sources } } });
+    let marked = json!({ "required": ["source"], "properties": { "source": { "const": true } } });
     let mut definitions = Map::new();
     definitions.insert("step".to_owned(), step(&specs));
     definitions.extend(values::definitions());
@@ -46,14 +47,13 @@ pub fn json_schema(registry: &Registry) -> Value {
             "description": { "description": "What the flow is for.", "type": "string" },
             "params": params(),
             "steps": {
-                "description": "The steps, in the order in which they run. The first is a source.",
+                "description": "The steps, in the order in which they run. The first is a source; `source: true` marks others.",
                 "type": "array",
                 "minItems": 1,
                 "items": { "$ref": "#/$defs/step" },
                 // An editor that knows only older drafts ignores this, and accepts every valid manifest.
                 "prefixItems": [{ "allOf": [{ "$ref": "#/$defs/step" }, source] }],
-                "contains": source,
-                "maxContains": 1,
+                "allOf": [{ "prefixItems": [true], "unevaluatedItems": { "if": source, "then": marked } }],
             },
         },
         "$defs": definitions,
@@ -80,6 +80,11 @@ fn step(specs: &[&StepSpec]) -> Value {
         "properties": {
             "id": described(name(), "The step's name in this flow, by which later steps speak of it."),
             "uses": { "description": "The step type. `chem steps` lists them.", "oneOf": names },
+            "source": {
+                "description": "Marks a further source: required of a source after the first step. It takes no input, and the \
+                                steps after it take its output.",
+                "type": "boolean",
+            },
             "inputs": {
                 "description": "What feeds the step: `input: step`, or `input: step.output`. Left out, the step before.",
                 "type": ["object", "null"],

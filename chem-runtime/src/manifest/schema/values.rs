@@ -4,7 +4,7 @@ use chem_manifest::{Findings, Source, yaml};
 use serde_json::{Map, Value, json};
 
 use super::described;
-use crate::step::{ParamSpec, ParamType, StepSpec};
+use crate::step::{ParamSpec, ParamType, StepKind, StepSpec};
 
 /// A placeholder, by itself or in a text. Only the check looks up the name between its braces.
 const PLACEHOLDER: &str = r"\$\{[ \t]*params\.[A-Za-z_][A-Za-z0-9_]{0,63}[ \t]*\}";
@@ -43,6 +43,9 @@ pub(super) fn step_type(spec: &StepSpec) -> Value {
         "inputs": { "properties": inputs, "additionalProperties": false },
         "with": with,
     });
+    if spec.kind != StepKind::Source {
+        schema["properties"]["source"] = json!({ "const": false });
+    }
     schema
 }
 

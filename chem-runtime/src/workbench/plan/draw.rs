@@ -18,7 +18,11 @@ pub fn to_dot(plan: &Plan) -> String {
             Action::Ask { .. } => "style=\"rounded,bold\", color=orange",
             Action::NotReached => "style=\"rounded,dotted\"",
         };
-        let shape = if step.kind == StepKind::Sink { ", shape=note" } else { "" };
+        let shape = match step.kind {
+            StepKind::Source => ", shape=ellipse",
+            StepKind::Transform => "",
+            StepKind::Sink => ", shape=note",
+        };
         // Writing to a `String` cannot fail, here and below.
         let tooltip = quoted(&format!("{}: {}", step.action.name(), step.action.reasons().join("; ")));
         let _ = writeln!(text, "  {} [label={}, {style}{shape}, tooltip={tooltip}];", quoted(&step.id), quoted(&label));
@@ -36,7 +40,11 @@ pub fn to_mermaid(plan: &Plan) -> String {
     let mut text = "flowchart LR\n".to_owned();
     for step in &plan.steps {
         let label = format!("{}<br/>{}@{}", step.id, step.uses, step.version);
-        let (open, close) = if step.kind == StepKind::Sink { ("[/", "/]") } else { ("(", ")") };
+        let (open, close) = match step.kind {
+            StepKind::Source => ("([", "])"),
+            StepKind::Transform => ("(", ")"),
+            StepKind::Sink => ("[/", "/]"),
+        };
         let _ = writeln!(text, "  {}{open}\"{label}\"{close}:::{}", node(&step.id), step.action.name());
     }
     for (step, port, wire) in wires(plan) {
