@@ -3,7 +3,7 @@
     python tests/reference/pandas_tables.py flows/data tests/reference
 
 with pandas 3.1, NumPy 2.4, RDKit 2026.09.1 and Python 3.11 wrote `potency.csv`, `train-test.csv`, `train-test-long.csv`,
-`extremes.csv`, `two-libraries.csv` and `only-theirs.csv`, which the test `tables` compares with the flows. Which rows are training rows depends on the random numbers of the flow.
+`extremes.csv`, `selectivity.csv`, `pivots.csv`, `two-libraries.csv` and `only-theirs.csv`, which the test `tables` compares with the flows. Which rows are training rows depends on the random numbers of the flow.
 """
 
 import sys
@@ -46,6 +46,27 @@ def train_test(assay: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def selectivity(assay: pd.DataFrame, drugs: pd.DataFrame) -> pd.DataFrame:
+    assay = assay[assay.units.isin(NM) & (assay.ic50 > 0)].copy()
+    assay["drug"] = assay.compound.str.lower()
+    assay["pIC50"] = (-np.log10(assay.ic50 * assay.units.map(NM) / 1e9)).round(2)
+    wide = assay.pivot(index="drug", columns="target", values="pIC50")
+    wide["selectivity"] = (wide["COX-2"] - wide["COX-1"]).round(2)
+    joined = wide.reset_index().merge(drugs, how="left", left_on="drug", right_on="name")
+    joined = joined.sort_values(["selectivity", "drug"], ascending=[False, True])
+    return joined[["drug", "formula", "COX-1", "COX-2", "selectivity"]]
+
+
+def pivots(assay: pd.DataFrame) -> pd.DataFrame:
+    blocks = {}
+    for measure in ["count", "sum", "mean", "median", "min", "max", "std", "first"]:
+        how = {"index": "units", "columns": "target", "values": "ic50", "sort": False, "dropna": False}
+        blocks[measure] = assay.pivot_table(aggfunc=measure, **how)
+    # A cell without rows counts 0.
+    blocks["count"] = blocks["count"].fillna(0)
+    return pd.concat(blocks, names=["measure"]).reset_index()
+
+
 def two_libraries(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     libraries = {"ours": ours, "theirs": theirs.rename(columns={"compound": "name"})}
     united = pd.concat([rows[["name", "smiles"]].assign(library=library) for library, rows in libraries.items()])
@@ -73,3 +94,5 @@ pd.concat([rows.assign(end=end) for end, rows in ends.items()]).to_csv(OUT / "ex
 united = two_libraries(pd.read_csv(DATA / "approved-drugs.csv"), assay)
 united.to_csv(OUT / "two-libraries.csv", index=False)
 united[united.library == "theirs"][["name", "smiles", "copies"]].to_csv(OUT / "only-theirs.csv", index=False)
+selectivity(assay, pd.read_csv(DATA / "approved-drugs.csv")).to_csv(OUT / "selectivity.csv", index=False)
+pivots(assay).to_csv(OUT / "pivots.csv", index=False)

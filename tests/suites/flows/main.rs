@@ -51,6 +51,7 @@ flows! {
     alert_triage = "alert-triage.yaml";
     potency = "potency.yaml";
     extremes = "extremes.yaml";
+    selectivity = "selectivity.yaml";
     #[cfg(feature = "chemistry")]
     train_test = "train-test.yaml";
     #[cfg(feature = "chemistry")]

@@ -62,6 +62,26 @@ fn united_tables_are_what_pandas_concatenates() {
     assert_same(&written("extremes.yaml", "extremes.csv"), include_str!("../../reference/extremes.csv"));
 }
 
+#[test]
+fn a_wide_table_and_a_second_table_are_what_pandas_pivots_and_merges() {
+    assert_same(&written("selectivity.yaml", "selectivity.csv"), include_str!("../../reference/selectivity.csv"));
+}
+
+#[test]
+fn pivots_with_several_and_missing_values_are_what_pandas_computes() {
+    let mut found = String::from("measure,units,COX-1,COX-2\n");
+    for measure in ["count", "sum", "mean", "median", "min", "max", "std", "first"] {
+        let text = format!(
+            "flow: pivot\nsteps:\n  - {{ id: read, uses: table.read, with: {{ path: data/assay.csv }} }}\n  - {{ id: pivot, uses: \
+             table.pivot, with: {{ keep: [units], name: target, value: ic50, aggregate: {measure}, others: drop }} }}\n  - {{ id: \
+             write, uses: table.write, with: {{ path: out/pivot.csv }} }}\n"
+        );
+        let file = written_by(&text, "pivot.csv");
+        found.extend(file.lines().skip(1).map(|line| format!("{measure},{line}\n")));
+    }
+    assert_same(&found, include_str!("../../reference/pivots.csv"));
+}
+
 #[cfg(feature = "chemistry")]
 #[test]
 fn two_libraries_are_united_as_pandas_and_rdkit_unite_them() {

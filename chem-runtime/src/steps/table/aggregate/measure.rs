@@ -55,7 +55,8 @@ const NAMES: &[(&str, Measure)] = &[
 ];
 
 impl Measure {
-    fn named(name: &str) -> Option<Self> {
+    /// Returns the measure with this name in manifests.
+    pub(in crate::steps::table) fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, measure)| *measure)
     }
 
@@ -83,7 +84,7 @@ impl Aggregate {
     }
 
     /// Computes the measure for each of `groups`. `index` is the index of the column to aggregate.
-    pub(super) fn over(
+    pub(in crate::steps::table) fn over(
         &self,
         table: &Table,
         index: Option<usize>,

@@ -98,7 +98,7 @@ fn aggregated(step: &AggregateTable, _: &ColumnContext<'_>) -> Columns {
 }
 
 /// Returns the rows of each group.
-fn groups(table: &Table, by: &[usize]) -> Result<Vec<Vec<usize>>, Interrupted> {
+pub(super) fn groups(table: &Table, by: &[usize]) -> Result<Vec<Vec<usize>>, Interrupted> {
     if by.is_empty() {
         return Ok(vec![(0..table.rows()).collect()]);
     }
