@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use chem_runtime::chemistry::{InlineMolecule, InlineMolecules};
+use chem_runtime::chemistry::{InlineMolecule, InlineMolecules, MoleculesFromTable};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::manifest::{self, Checked};
 use chem_runtime::step::{ParamValue as _, Registry, Step as _, StepOutput};
+use chem_runtime::steps::process::RunProcess;
 use chem_runtime::steps::table::{JoinTable, ReadTable, SelectColumns, SortTable, TopRows, WriteTable};
 use serde_json::{Map, Value, json};
 
@@ -54,6 +55,23 @@ fn molecules_that_are_ordered_chosen_and_joined_are_molecules_still() {
     let select = SelectColumns::from_params(&params(json!({ "drop": ["record"] }))).unwrap();
     let selected = run(&select, here(), &[("table", &joined)]).unwrap().remove(0);
     assert_eq!(selected.packed.root.kind(), "table");
+}
+
+/// What a program gives goes on as molecules, and the rows that are none go apart with the reason.
+#[cfg(unix)]
+#[test]
+fn the_answer_of_a_program_becomes_molecules() {
+    let program =
+        r#"cat > /dev/null; echo '{"name":"a","smiles":"OCC","score":1}'; echo '{"name":"b","smiles":"C1","score":2}'"#;
+    let process = json!({ "command": ["sh", "-c", program], "version": "generator@1" });
+    let process = RunProcess::from_params(&params(process)).unwrap();
+    let answer = run(&process, here(), &[("table", &inline(&["C methane"]))]).unwrap().remove(0);
+    let turned = run(&MoleculesFromTable::new(), here(), &[("table", &answer)]).unwrap();
+    assert_eq!(turned[0].packed.root.kind(), "molecules");
+    let (kept, rejects) = (table(&turned[0]), table(&turned[1]));
+    assert_eq!(kept.columns().last().and_then(|column| column.provider.as_deref()), Some("generator@1"));
+    assert_eq!((texts(&kept, "smiles"), integers(&kept, "score")), (vec!["CCO".to_owned()], vec![1]));
+    assert_eq!((integers(&rejects, "record"), rejects.rows()), (vec![2], 1));
 }
 
 #[test]

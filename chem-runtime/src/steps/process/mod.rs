@@ -41,7 +41,8 @@ use crate::step::{PathPart, nearest};
 /// The columns of the result have the types declared in `types`. Other columns that were sent keep their type and unit if
 /// all their values fit; the types of the rest are inferred like those of `table.read`. The provider of new columns is
 /// `version`. A result in JSON Lines without records has the columns that were sent and those of `types`. The result is a
-/// table; `table.join` joins it with the molecules.
+/// table: `molecules.from_table` turns it into molecules, with the rows that are none apart, and `table.join` joins it with the
+/// molecules.
 ///
 /// The last 8 KiB of the program's standard error become the signal `stderr`, and `-v` logs each line. The signal
 /// `answered` counts the rows `sent` and `received`. When the step ends, is interrupted or times out, or `chem` itself is
