@@ -17,8 +17,8 @@ pub(crate) struct Rejects {
 impl Default for Rejects {
     fn default() -> Self {
         let columns = vec![
-            Column::new("line", ColumnType::Integer),
-            Column::new("record", ColumnType::Integer),
+            Column::new("line", ColumnType::Integer).as_location(),
+            Column::new("record", ColumnType::Integer).as_location(),
             Column::new("text", ColumnType::Text),
             Column::new("reason", ColumnType::Text),
         ];

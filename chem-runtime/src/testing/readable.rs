@@ -123,8 +123,9 @@ fn of_output(output: &PinnedOutput, hashes: bool) -> Vec<String> {
                 let unit = unit.map(|unit| format!(" in {unit}")).unwrap_or_default();
                 let provider = about.provider.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
                 let ty = format!("{:?}", about.ty).to_lowercase();
+                let location = if about.location { ", location" } else { "" };
                 let values = if hashes { format!(", values {}", column.values) } else { String::new() };
-                lines.push(format!("  column {}: {ty}{unit}{provider}{values}", about.name));
+                lines.push(format!("  column {}: {ty}{location}{unit}{provider}{values}", about.name));
             }
             for (number, row) in (1..).zip(&table.first) {
                 let cells: Vec<String> = row.iter().map(cell).collect();

@@ -127,6 +127,10 @@ fn table_change(was: &PinnedTable, is: &PinnedTable) -> Option<OutputChange> {
         if was.unit != is.unit {
             said.push(format!("has column `{name}` with unit {}", arrow(&text(&was.unit), &text(&is.unit))));
         }
+        if was.location != is.location {
+            let what = if is.location { "that locates rows" } else { "that no longer locates rows" };
+            said.push(format!("has column `{name}` {what}"));
+        }
         let provider = (text(&was.provider), text(&is.provider));
         if was.provider != is.provider && !providers.contains(&provider) {
             said.push(format!("has column `{name}` computed by {}", arrow(&provider.0, &provider.1)));

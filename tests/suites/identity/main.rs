@@ -1,5 +1,6 @@
 //! Identity: the rules that make a hash worth trusting, each as a property.
 //!
+//! - `chunks`: where a row is in its source is not part of its content.
 //! - `canonical`: one text for one value, however it is spelled.
 //! - `refusal`: what has no identity is refused, with the path where it stands.
 //! - `stores`: a hash is the same before and after a trip through each store.
@@ -12,6 +13,7 @@
 //! - `scheme`: the hashes of scheme 1, worked out by hand, which must never change.
 
 mod canonical;
+mod chunks;
 mod expressions;
 mod flows;
 mod functions;

@@ -35,12 +35,16 @@ pub struct Column {
     /// What computed the values, as `name@version`; `None` for original data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// Whether the integers say where a row is in its source, such as the number of its record. Inserting a record shifts
+    /// them in all rows after it, so chunks store differences: see [`ChunkRef::starts`](super::ChunkRef::starts).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub location: bool,
 }
 
 impl Column {
     /// Creates a column without unit and provider.
     pub fn new(name: &str, ty: ColumnType) -> Self {
-        Self { name: name.into(), ty, unit: None, provider: None }
+        Self { name: name.into(), ty, unit: None, provider: None, location: false }
     }
 
     /// Sets the unit.
@@ -53,6 +57,17 @@ impl Column {
     pub fn with_provider(mut self, provider: &str) -> Self {
         self.provider = Some(provider.to_owned());
         self
+    }
+
+    /// Declares that the values say where a row is in its source, such as the number of its record.
+    pub fn as_location(mut self) -> Self {
+        self.location = true;
+        self
+    }
+
+    /// Returns whether chunks store the differences of the values.
+    pub(super) fn locates_rows(&self) -> bool {
+        self.location && self.ty == ColumnType::Integer
     }
 }
 

@@ -7,6 +7,7 @@ mod builder;
 mod columns;
 mod dataset;
 mod index;
+mod location;
 mod numbers;
 mod packing;
 mod root;

@@ -1,12 +1,13 @@
 //! Converts tables to artifacts and back.
 //!
 //! The content defines the boundaries of chunks (see `chunk`): two tables that differ in one row share all but one or two
-//! chunks.
+//! chunks. Where rows are in their source is not part of their content (see `location`).
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::location::{self, Location};
 use super::{ChunkRef, ColumnData, Table, TableBuilder, TableRoot};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed, chunk};
 use crate::cancel;
@@ -19,46 +20,61 @@ impl Table {
     /// Converts the table to an artifact of `kind`, for types that are tables with further constraints.
     pub fn pack_as(&self, kind: &str) -> Result<Packed, ArtifactError> {
         let texts = self.chunk_texts()?;
-        let sizes: Vec<usize> = texts.iter().map(|(rows, _)| *rows).collect();
-        let parts: Vec<Artifact> =
-            texts.into_par_iter().map(|(_, text)| Artifact::from_canonical(ROWS, text)).collect();
-        let chunks = parts.iter().zip(sizes).map(|(part, rows)| ChunkRef { hash: part.hash(), rows }).collect();
+        let (chunks, parts) = texts.into_par_iter().map(ChunkText::into_parts).unzip();
         let root = TableRoot { columns: self.columns.clone(), rows: self.rows, chunks };
         Ok(Packed { root: Artifact::from_canonical(kind, canonical_text(&root)?.text), parts })
     }
 
-    /// Returns the number of rows and the text of each chunk.
-    fn chunk_texts(&self) -> Result<Vec<(usize, String)>, ArtifactError> {
+    /// Returns the chunks in order.
+    fn chunk_texts(&self) -> Result<Vec<ChunkText>, ArtifactError> {
         let mut chunks = Vec::new();
         let (mut text, mut rows) = (String::from("["), 0);
+        // The length of the values that locate rows, which do not count as content.
+        let (mut locations, mut length) = (Location::of(&self.columns), 0);
         for row in 0..self.rows {
             if rows > 0 {
                 text.push(',');
             }
             let start = text.len();
-            self.write_row(row, &mut text)?;
+            self.write_content(row, &mut text)?;
             rows += 1;
-            if chunk::ends_after(rows, text.len(), &text.as_bytes()[start..]) {
+            let ends = chunk::ends_after(rows, text.len() - length, &text.as_bytes()[start..]);
+            let content = text.len();
+            location::write(&mut locations, self.locations(row), &mut text);
+            length += text.len() - content;
+            if ends {
                 text.push(']');
-                check_length(&text)?;
                 let capacity = text.len();
-                chunks.push((rows, std::mem::replace(&mut text, String::with_capacity(capacity))));
+                let whole = std::mem::replace(&mut text, String::with_capacity(capacity));
+                chunks.push(ChunkText::new(whole, rows, &mut locations)?);
                 text.push('[');
-                rows = 0;
+                (rows, length) = (0, 0);
             }
         }
         if rows > 0 {
             text.push(']');
-            check_length(&text)?;
-            chunks.push((rows, text));
+            chunks.push(ChunkText::new(text, rows, &mut locations)?);
         }
         Ok(chunks)
     }
 
-    fn write_row(&self, row: usize, out: &mut String) -> Result<(), ArtifactError> {
+    /// Returns the values that locate a row.
+    fn locations(&self, row: usize) -> impl Iterator<Item = Option<i64>> {
+        let columns = self.columns.iter().zip(&self.data);
+        columns.filter(|(column, _)| column.locates_rows()).map(move |(_, data)| location::value(data, row))
+    }
+
+    /// Appends the values of a row that do not locate it.
+    fn write_content(&self, row: usize, out: &mut String) -> Result<(), ArtifactError> {
+        out.push('[');
         for (index, data) in self.data.iter().enumerate() {
             cancel::check_cell(index)?;
-            out.push(if index == 0 { '[' } else { ',' });
+            if self.columns[index].locates_rows() {
+                continue;
+            }
+            if !out.ends_with('[') {
+                out.push(',');
+            }
             if !data.write(row, out) {
                 let path = format!("$.rows[{row}].{}", self.columns[index].name);
                 return Err(match data.as_ref() {
@@ -70,8 +86,27 @@ impl Table {
                 .into());
             }
         }
-        out.push_str(if self.data.is_empty() { "[]" } else { "]" });
+        out.push(']');
         Ok(())
+    }
+}
+
+/// A chunk before it is hashed.
+struct ChunkText {
+    text: String,
+    rows: usize,
+    starts: Vec<Option<i64>>,
+}
+
+impl ChunkText {
+    fn new(text: String, rows: usize, locations: &mut [Location]) -> Result<Self, ArtifactError> {
+        check_length(&text)?;
+        Ok(Self { text, rows, starts: locations.iter_mut().map(Location::restart).collect() })
+    }
+
+    fn into_parts(self) -> (ChunkRef, Artifact) {
+        let part = Artifact::from_canonical(ROWS, self.text);
+        (ChunkRef { hash: part.hash(), rows: self.rows, starts: self.starts }, part)
     }
 }
 
@@ -84,9 +119,9 @@ impl ArtifactValue for Table {
 
     fn unpack(artifact: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
         let root = TableRoot::of(artifact)?;
-        let mut builder = TableBuilder::new(root.columns);
-        for chunk in root.chunks {
-            let rows = chunk.read(source)?;
+        let mut builder = TableBuilder::new(root.columns.clone());
+        for chunk in &root.chunks {
+            let rows = root.read(chunk, source)?;
             cancel::check()?;
             for row in rows {
                 builder.push(row).map_err(|reason| ArtifactError::Malformed {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Column;
+use super::{Column, location};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::fingerprint::ArtifactHash;
 
@@ -21,12 +21,17 @@ pub struct TableRoot {
 }
 
 /// A chunk of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChunkRef {
-    /// The artifact with its rows.
+    /// The artifact with its rows: an array of rows, each an array of values in the order of the columns, except that those
+    /// of columns with [`location`](Column::location) come last. Each of these is the difference from the one before it in
+    /// the chunk that is not missing; the first is 0.
     pub hash: ArtifactHash,
     /// The number of its rows.
     pub rows: usize,
+    /// The first value of each column with [`location`](Column::location), in order; `None` if all are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<Option<i64>>,
 }
 
 impl TableRoot {
@@ -37,15 +42,16 @@ impl TableRoot {
     pub fn of(artifact: &Artifact) -> Result<Self, ArtifactError> {
         serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))
     }
-}
 
-impl ChunkRef {
-    /// Reads the rows of the chunk, each with a value for each column.
+    /// Reads the rows of a chunk of this table, each with a value for each column.
     ///
     /// # Errors
-    /// Fails if the source fails, and with [`ArtifactError::Malformed`] if the artifact is not a chunk.
-    pub fn read(&self, source: &dyn ArtifactSource) -> Result<Vec<Vec<Value>>, ArtifactError> {
-        let artifact = source.artifact(self.hash)?;
-        serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))
+    /// Fails if the source fails, and with [`ArtifactError::Malformed`] if the artifact is not such a chunk.
+    pub fn read(&self, chunk: &ChunkRef, source: &dyn ArtifactSource) -> Result<Vec<Vec<Value>>, ArtifactError> {
+        let artifact = source.artifact(chunk.hash)?;
+        let rows = serde_json::from_str(artifact.payload_text());
+        let mut rows: Vec<Vec<Value>> = rows.map_err(|error| artifact.malformed(error))?;
+        location::restore(&self.columns, &chunk.starts, &mut rows).map_err(|reason| artifact.malformed(reason))?;
+        Ok(rows)
     }
 }

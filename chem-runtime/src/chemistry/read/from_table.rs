@@ -40,7 +40,7 @@ use crate::step::{check_share, idle_share};
 /// - With `on_error: fail`, a row that cannot be used; the message gives its number, its text and the reason.
 /// - More than the share `fail_above` of the rows cannot be used; the message gives the numbers and the most common reason.
 ///   Or `fail_above` is set together with `on_error: fail`.
-#[step("molecules.from_table", version = 1, columns = columns_of_molecules, check = can_turn)]
+#[step("molecules.from_table", version = 2, columns = columns_of_molecules, check = can_turn)]
 pub fn molecules_from_table(
     table: Input<Table>,
     /// The column with the SMILES.
@@ -98,7 +98,7 @@ pub fn molecules_from_table(
     let promised = [
         (name_column, ColumnData::Text(names)),
         (smiles_column.with_provider(PROVIDER), ColumnData::Text(canonical)),
-        (record_column, ColumnData::Integer(records)),
+        (record_column.as_location(), ColumnData::Integer(records)),
     ];
     let of_table = table.gather(&kept);
     let others = of_table.columns().iter().enumerate().filter_map(|(index, column)| {

@@ -28,7 +28,7 @@ use crate::records::{map_records, on_workers};
 /// # Errors
 /// - A molecule is not a valid SMILES or not a possible molecule, or has a CXSMILES extension; the message gives its
 ///   position, its text and the reason.
-#[step("molecules.inline", version = 2, columns = columns_of_molecules)]
+#[step("molecules.inline", version = 3, columns = columns_of_molecules)]
 pub fn inline_molecules(
     /// The molecules, each a SMILES, optionally followed by a name.
     #[param(example = "[CCO ethanol, CCN ethylamine]")]

@@ -85,7 +85,7 @@ use crate::step::check_share;
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
 /// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
 ///   reason. Or `fail_above` is set together with `on_error: fail`.
-#[step("molecules.read", version = 4, columns = columns_of_molecules, check = columns_are_there)]
+#[step("molecules.read", version = 5, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.
@@ -239,7 +239,7 @@ fn sort_out(
     let mut columns = vec![
         Column::new("name", ColumnType::Text),
         Column::new("smiles", ColumnType::Text).with_provider(PROVIDER),
-        Column::new("record", ColumnType::Integer),
+        Column::new("record", ColumnType::Integer).as_location(),
     ];
     columns.extend(raw.more);
     let mut kept = TableBuilder::new(columns);

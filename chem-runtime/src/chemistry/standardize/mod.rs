@@ -51,7 +51,7 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 /// # Errors
 /// - `operations` is empty.
 #[step(
-    "molecules.standardize", version = 3, rows = ["smiles", "record", "changes", "original_smiles"], check = can_standardize
+    "molecules.standardize", version = 4, rows = ["smiles", "record", "changes", "original_smiles"], check = can_standardize
 )]
 pub fn standardize_molecules(
     molecules: Rows<Molecules>,

@@ -54,7 +54,7 @@ const AT_A_TIME: usize = 4096;
 /// - More than the share `fail_above` of the molecules would be rejected; the message gives the numbers and the most common
 ///   reason, and no file is written. Or `fail_above` is set together with `on_error: fail`.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("molecules.write", version = 2, kind = Sink, check = can_write)]
+#[step("molecules.write", version = 3, kind = Sink, check = can_write)]
 pub fn write_molecules(
     molecules: Input<Molecules>,
     /// The file to write. Missing directories are created.

@@ -45,7 +45,7 @@ use crate::step::{check_share, idle_share};
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
 /// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
 ///   reason. Or `fail_above` is set together with `on_error: fail`.
-#[step("table.read", version = 4, columns = columns_of_file, check = columns_are_there)]
+#[step("table.read", version = 5, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read.

@@ -121,14 +121,14 @@ impl RecordDifference {
 }
 
 /// Returns how often both tables contain each chunk.
-fn common(before: &[ChunkRef], after: &[ChunkRef]) -> HashMap<ChunkRef, usize> {
-    let count = |chunks: &[ChunkRef]| {
-        let mut counts: HashMap<ChunkRef, usize> = HashMap::new();
-        chunks.iter().for_each(|chunk| *counts.entry(*chunk).or_default() += 1);
+fn common<'a>(before: &'a [ChunkRef], after: &'a [ChunkRef]) -> HashMap<&'a ChunkRef, usize> {
+    let count = |chunks: &'a [ChunkRef]| {
+        let mut counts: HashMap<&ChunkRef, usize> = HashMap::new();
+        chunks.iter().for_each(|chunk| *counts.entry(chunk).or_default() += 1);
         counts
     };
     let (before, after) = (count(before), count(after));
-    before.into_iter().map(|(chunk, times)| (chunk, times.min(after.get(&chunk).copied().unwrap_or(0)))).collect()
+    before.into_iter().map(|(chunk, times)| (chunk, times.min(after.get(chunk).copied().unwrap_or(0)))).collect()
 }
 
 /// Returns the index of each column in `names`.
@@ -146,7 +146,7 @@ impl Rows {
     fn read(
         source: &dyn ArtifactSource,
         root: &TableRoot,
-        shared: &HashMap<ChunkRef, usize>,
+        shared: &HashMap<&ChunkRef, usize>,
         columns: &[usize],
     ) -> Result<Self, ArtifactError> {
         let mut left = shared.clone();
@@ -156,7 +156,7 @@ impl Rows {
                 *times -= 1;
                 continue;
             }
-            for row in chunk.read(source)? {
+            for row in root.read(chunk, source)? {
                 let row: Row = columns.iter().map(|&index| row.get(index).cloned().unwrap_or_default()).collect();
                 rows.push((Value::Array(row.clone()).to_string(), Some(row)));
             }

@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
             let Some(chunk) = self.root.chunks.get(self.chunk) else {
                 return Ok(None);
             };
-            self.rows = chunk.read(self.source)?.into_iter();
+            self.rows = self.root.read(chunk, self.source)?.into_iter();
             self.chunk += 1;
         }
     }

@@ -1,0 +1,103 @@
+//! Columns that locate rows in their source, such as the number of a record.
+//!
+//! In memory and for every reader of a table, such a column is like any other. In a chunk, its values are at the end of the
+//! row, each as the difference from the one before it in the chunk, and the root keeps the first. The text of a chunk
+//! therefore does not depend on where its rows are in the source, nor do the boundaries of chunks: a record put in front of a
+//! file changes the first chunk and the root.
+
+use serde_json::Value;
+
+use super::{Column, ColumnData};
+
+/// A column that locates rows, while a chunk is written.
+#[derive(Debug, Clone)]
+pub(super) struct Location {
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+impl Location {
+    /// Returns those of `columns` that locate rows, at the start of a chunk.
+    pub(super) fn of(columns: &[Column]) -> Vec<Self> {
+        indices(columns).map(|_| Self { first: None, last: None }).collect()
+    }
+
+    /// Returns the difference of `value` from the one before it in the chunk. It may wrap around.
+    fn step_to(&mut self, value: i64) -> i64 {
+        self.first.get_or_insert(value);
+        value.wrapping_sub(self.last.replace(value).unwrap_or(value))
+    }
+
+    /// Starts a chunk. Returns the first value of the chunk before, `None` if all its values are missing.
+    pub(super) fn restart(&mut self) -> Option<i64> {
+        self.last = None;
+        self.first.take()
+    }
+}
+
+/// Appends the values that locate a row to its text `out`, which ends with the bracket after the other values.
+pub(super) fn write(locations: &mut [Location], values: impl Iterator<Item = Option<i64>>, out: &mut String) {
+    if locations.is_empty() {
+        return;
+    }
+    out.pop();
+    for (location, value) in locations.iter_mut().zip(values) {
+        if !out.ends_with('[') {
+            out.push(',');
+        }
+        match value {
+            Some(value) => out.push_str(itoa::Buffer::new().format(location.step_to(value))),
+            None => out.push_str("null"),
+        }
+    }
+    out.push(']');
+}
+
+/// Puts the values that locate `rows` into their columns and restores them. `starts` has the first value of each of these
+/// columns.
+///
+/// # Errors
+/// Describes what does not fit.
+pub(super) fn restore(columns: &[Column], starts: &[Option<i64>], rows: &mut [Vec<Value>]) -> Result<(), String> {
+    let located: Vec<usize> = indices(columns).collect();
+    if located.len() != starts.len() {
+        let (found, expected) = (starts.len(), located.len());
+        return Err(format!("it has {found} starts for {expected} columns that locate rows"));
+    }
+    if located.is_empty() {
+        return Ok(());
+    }
+    let mut last = starts.to_vec();
+    for (index, row) in rows.iter_mut().enumerate() {
+        if row.len() != columns.len() {
+            return Err(format!("row {index} has {} values for {} columns", row.len(), columns.len()));
+        }
+        let steps = row.split_off(columns.len() - located.len());
+        let mut content = std::mem::take(row).into_iter();
+        let mut steps = located.iter().zip(&mut last).zip(steps).peekable();
+        for column in 0..columns.len() {
+            let cell = match steps.next_if(|((located, _), _)| **located == column) {
+                None => content.next().unwrap_or_default(),
+                Some((_, Value::Null)) => Value::Null,
+                Some(((_, last), step)) => match last.zip(step.as_i64()) {
+                    Some((before, step)) => Value::from(*last.insert(before.wrapping_add(step))),
+                    None => return Err(format!("row {index} has {step} in column `{}`", columns[column].name)),
+                },
+            };
+            row.push(cell);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the value in `row` of a column that locates rows.
+pub(super) fn value(data: &ColumnData, row: usize) -> Option<i64> {
+    match data {
+        ColumnData::Integer(values) => values.get(row).copied().flatten(),
+        _ => None,
+    }
+}
+
+fn indices(columns: &[Column]) -> impl Iterator<Item = usize> {
+    columns.iter().enumerate().filter(|(_, column)| column.locates_rows()).map(|(index, _)| index)
+}
