@@ -9,6 +9,7 @@ mod dummies;
 mod edit;
 mod fingerprint;
 mod hydrogens;
+mod inchi;
 mod mass;
 mod matching;
 mod mol_block;
@@ -24,6 +25,7 @@ use cosmolkit::{Molecule, SmilesError, SmilesParseError};
 
 pub use self::fingerprint::{Fingerprint, FingerprintKind};
 pub use self::matching::{MAX_MATCH_STEPS, Unmatched};
+pub(super) use self::mol_block::Dropped;
 pub use self::pattern::{MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, Pattern};
 pub(super) use self::standard::{ChargedAtom, Recharged};
 pub use self::written_block::MolBlock;

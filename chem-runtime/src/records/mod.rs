@@ -18,6 +18,7 @@ mod lines;
 mod parallel;
 #[cfg(feature = "parquet")]
 mod parquet_writer;
+mod qualified;
 mod random;
 mod record_file;
 mod rejects;
@@ -37,13 +38,14 @@ pub(crate) use lines::{Line, lines};
 pub use parallel::{map_records, try_map_records};
 #[cfg(feature = "parquet")]
 pub(crate) use parquet_writer::write_parquet;
+pub(crate) use qualified::{misfits_of_qualified, split_cells, with_relations};
 pub(crate) use random::Random;
 pub use record_file::RecordFile;
 pub(crate) use rejects::{Rejects, shortened};
 pub(crate) use rows_where::rows_where;
 pub(crate) use sorting::sort_rows;
 pub(crate) use table_reader::{CellText, DeclaredType, TableFormat, TableText};
-pub(crate) use typing::{Decimal, type_name};
+pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};
 
 pub(crate) use crate::step::workers::abandonable;
 pub use crate::step::workers::on_workers;

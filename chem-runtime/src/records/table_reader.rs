@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::delimited_reader::{Delimited, HeaderLine, Layout, Row, other_separator};
 use super::json_lines_reader::{JsonLine, Object, json_lines};
+use super::qualified::{split_cells, with_relations};
 use super::rejects::{Rejects, shortened};
-use super::typing::{Decimal, type_name, type_of, typed};
+use super::typing::{Decimal, Notation, type_cells, type_of};
 use crate::artifact::{Column, ColumnType, Table, TableBuilder};
 use crate::cancel::{self, Interrupted, until_stopped, while_running};
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
@@ -24,6 +25,8 @@ pub(crate) struct TableText<'a> {
     pub types: &'a BTreeMap<String, DeclaredType>,
     /// How cells of delimited text are written.
     pub cells: CellText<'a>,
+    /// The columns of numbers with relations, such as `>10`.
+    pub qualified: &'a [String],
     /// Whether a record that cannot be used is an error rather than a reject.
     pub strict: bool,
 }
@@ -83,9 +86,11 @@ impl TableText<'_> {
             TableFormat::JsonLines => self.objects(text)?,
         };
         let known: HashSet<&str> = names.iter().map(String::as_str).collect();
-        if let Some((name, declared)) = self.types.iter().find(|(name, _)| !known.contains(name.as_str())) {
+        let declared = self.types.iter().map(|(name, declared)| (name, declared.by));
+        let mut wanted = declared.chain(self.qualified.iter().map(|name| (name, "qualified")));
+        if let Some((name, by)) = wanted.find(|(name, _)| !known.contains(name.as_str())) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let message = format!("`{}` has no column `{name}`, which `{}` names", self.name, declared.by);
+            let message = format!("`{}` has no column `{name}`, which `{by}` names", self.name);
             let other = match self.format {
                 TableFormat::Delimited(delimiter) => other_separator(&names, delimiter),
                 TableFormat::JsonLines => None,
@@ -96,11 +101,12 @@ impl TableText<'_> {
                 (None, names) => format!("{message}; its columns are {}", listed(names)),
             }));
         }
+        let names = self.split_qualified(names, &mut records)?;
         let columns = names.iter().enumerate().map(|(index, name)| self.column(name, index, &records));
         let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
         for record in &mut records {
             if let Ok(cells) = &mut record.cells
-                && let Err(reason) = type_cells(cells, &columns, self.cells.decimal)
+                && let Err(reason) = type_cells(cells, &columns, self.notation())
             {
                 record.cells = Err(reason);
             }
@@ -108,6 +114,29 @@ impl TableText<'_> {
             cancel::check()?;
         }
         self.sort_out(columns, records)
+    }
+
+    fn notation(&self) -> Notation {
+        let spelled = (self.format != TableFormat::JsonLines).then_some(self.cells.decimal);
+        Notation { spelled, padded: false }
+    }
+
+    /// Splits the cells of qualified columns, and returns the names of all columns.
+    fn split_qualified(&self, names: Vec<String>, records: &mut [Record<'_>]) -> Result<Vec<String>, StepError> {
+        if self.qualified.is_empty() {
+            return Ok(names);
+        }
+        let qualified: HashSet<&str> = self.qualified.iter().map(String::as_str).collect();
+        let at: Vec<bool> = names.iter().map(|name| qualified.contains(name.as_str())).collect();
+        for record in records {
+            if let Ok(cells) = &mut record.cells {
+                split_cells(cells, |index| at[index]);
+            }
+            cancel::check()?;
+        }
+        with_relations(names, |index, _| at[index]).map_err(|name| {
+            StepError::new(format!("two columns of `{}` would be called `{name}`; rename one", self.name))
+        })
     }
 
     fn delimited<'t>(&self, text: &'t [u8], delimiter: u8) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
@@ -172,9 +201,12 @@ impl TableText<'_> {
         if let Some(declared) = self.types.get(name) {
             return Ok(Column::new(name, declared.ty));
         }
+        if self.qualified.iter().any(|qualified| qualified == name) {
+            return Ok(Column::new(name, ColumnType::Float));
+        }
         let until_cancelled = records.iter().take_while(|_| !cancel::is_requested());
         let cells = until_cancelled.filter_map(|record| record.cells.as_ref().ok()?.get(index));
-        let ty = type_of(cells, (self.format != TableFormat::JsonLines).then_some(self.cells.decimal));
+        let ty = type_of(cells, self.notation());
         // A type inferred from only some of the cells must not be used.
         cancel::check()?;
         Ok(Column::new(name, ty))
@@ -200,18 +232,6 @@ impl TableText<'_> {
     }
 }
 
-/// Converts the cells to the types of their columns; only the first of them if the step is asked to stop.
-fn type_cells(cells: &mut [Value], columns: &[Column], decimal: Decimal) -> Result<(), String> {
-    for (cell, column) in while_running(cells.iter_mut().zip(columns)) {
-        let Some(value) = typed(cell, column.ty, decimal) else {
-            let text = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
-            return Err(format!("has `{text}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
-        };
-        *cell = value;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -223,7 +243,7 @@ mod tests {
         let types = DeclaredType::all(&types, "types");
         let missing = ["NA".to_owned()];
         let cells = CellText { missing: &missing, ..CellText::default() };
-        let how = TableText { name: "a", format, types: &types, cells, strict: false };
+        let how = TableText { name: "a", format, types: &types, cells, qualified: &[], strict: false };
         how.read(text.as_bytes()).unwrap()
     }
 
@@ -260,7 +280,14 @@ mod tests {
         for (format, text) in
             [(TableFormat::Delimited(b','), csv), (TableFormat::JsonLines, format!("{{{}}}\n", members.join(",")))]
         {
-            let how = TableText { name: "a", format, types: &none, cells: CellText::default(), strict: false };
+            let how = TableText {
+                name: "a",
+                format,
+                types: &none,
+                cells: CellText::default(),
+                qualified: &[],
+                strict: false,
+            };
             // A check after each 4096 cells, in each of three passes over the row.
             assert!(cancel::checks_during(|| how.read(text.as_bytes()).unwrap()) > 3 * 12, "{format:?}");
         }
@@ -280,6 +307,7 @@ mod tests {
             format: TableFormat::Delimited(b','),
             types,
             cells: CellText::default(),
+            qualified: &[],
             strict,
         };
         let error = how(&types, false).read(b"n\n1\n").unwrap_err().to_string();

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
-use crate::artifact::{ColumnType, number_spelled};
+use super::rejects::shortened;
+use crate::artifact::{Column, ColumnType, number_spelled};
+use crate::cancel::while_running;
 use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
 /// The decimal separator of numbers in text.
@@ -39,15 +41,25 @@ impl Decimal {
     }
 }
 
+/// How the values of a file are written in its cells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Notation {
+    /// The decimal separator of numbers that are written as text; `None` if the format has numbers of its own, so that no
+    /// text is one.
+    pub spelled: Option<Decimal>,
+    /// Whether white space around a text belongs to the text. It never belongs to a number, and it is a missing number.
+    pub padded: bool,
+}
+
 /// Infers the type that fits all of `cells`: text, if all are missing.
 ///
-/// With `spelled`, a text may be a boolean, or a number with this decimal separator. Digits with a leading zero, a plus sign or more digits than fit into
+/// A text may be a boolean or a number if the notation spells these. Digits with a leading zero, a plus sign or more digits than fit into
 /// 64 bits are a name, and their column is text. So is a column with a JSON integer that does not fit into a signed 64-bit
 /// integer.
-pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: Option<Decimal>) -> ColumnType {
+pub(crate) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, notation: Notation) -> ColumnType {
     let mut common = None;
-    for cell in cells.filter(|cell| !cell.is_null()) {
-        let ty = type_of_one(cell, spelled);
+    for cell in cells.filter(|cell| !notation.is_missing(cell)) {
+        let ty = type_of_one(cell, notation);
         common = match (common, ty) {
             (None, ty) => Some(ty),
             (Some(before), ty) if before == ty => Some(ty),
@@ -68,6 +80,34 @@ pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, spelled: Optio
     }
 }
 
+impl Notation {
+    /// Returns whether a cell without this value says nothing about the type of its column.
+    fn is_missing(self, cell: &Value) -> bool {
+        match cell {
+            Value::Null => true,
+            Value::String(text) => self.padded && text.trim().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Returns the text of a number or a boolean.
+    fn bare(self, text: &str) -> &str {
+        if self.padded { text.trim() } else { text }
+    }
+}
+
+/// Converts the cells to the types of their columns; only the first of them if the step is asked to stop.
+pub(crate) fn type_cells(cells: &mut [Value], columns: &[Column], notation: Notation) -> Result<(), String> {
+    for (cell, column) in while_running(cells.iter_mut().zip(columns)) {
+        let Some(value) = typed(cell, column.ty, notation) else {
+            let text = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
+            return Err(format!("has `{text}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
+        };
+        *cell = value;
+    }
+    Ok(())
+}
+
 /// The type of a single cell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -80,15 +120,18 @@ enum Kind {
     Truth,
 }
 
-fn type_of_one(cell: &Value, spelled: Option<Decimal>) -> Kind {
-    match (cell, spelled) {
+fn type_of_one(cell: &Value, notation: Notation) -> Kind {
+    match (cell, notation.spelled) {
         (Value::Bool(_), _) => Kind::Truth,
         (Value::Number(number), _) => kind_of_number(number),
-        (Value::String(text), Some(decimal)) => match decimal.pointed(text).and_then(|text| number_spelled(&text)) {
-            Some(number) => kind_of_number(&number),
-            None if truth_spelled(text).is_some() => Kind::Truth,
-            None => Kind::Text,
-        },
+        (Value::String(text), Some(decimal)) => {
+            let text = notation.bare(text);
+            match decimal.pointed(text).and_then(|text| number_spelled(&text)) {
+                Some(number) => kind_of_number(&number),
+                None if truth_spelled(text).is_some() => Kind::Truth,
+                None => Kind::Text,
+            }
+        }
         _ => Kind::Text,
     }
 }
@@ -111,19 +154,23 @@ fn truth_spelled(text: &str) -> Option<bool> {
 }
 
 /// Converts `cell` to type `ty`; `None` if it does not have that type.
-pub(super) fn typed(cell: &Value, ty: ColumnType, decimal: Decimal) -> Option<Value> {
+fn typed(cell: &Value, ty: ColumnType, notation: Notation) -> Option<Value> {
+    let decimal = notation.spelled.unwrap_or_default();
     match (ty, cell) {
         (_, Value::Null) => Some(Value::Null),
         (ColumnType::Text, Value::String(_)) | (ColumnType::Boolean, Value::Bool(_)) => Some(cell.clone()),
         (ColumnType::Text, Value::Number(_) | Value::Bool(_)) => Some(cell.to_string().into()),
+        (_, cell) if notation.is_missing(cell) => Some(Value::Null),
         (ColumnType::Integer, Value::Number(number)) => whole(number),
-        (ColumnType::Integer, Value::String(text)) => match text.parse::<i64>() {
+        (ColumnType::Integer, Value::String(text)) => match notation.bare(text).parse::<i64>() {
             Ok(number) => Some(number.into()),
-            Err(_) => whole(&Number::from_f64(decimal.parse(text)?)?),
+            Err(_) => whole(&Number::from_f64(decimal.parse(notation.bare(text))?)?),
         },
         (ColumnType::Float, Value::Number(number)) => number.as_f64().map(Value::from),
-        (ColumnType::Float, Value::String(text)) => Some(Value::Number(Number::from_f64(decimal.parse(text)?)?)),
-        (ColumnType::Boolean, Value::String(text)) => truth_spelled(text).map(Value::from),
+        (ColumnType::Float, Value::String(text)) => {
+            Some(Value::Number(Number::from_f64(decimal.parse(notation.bare(text))?)?))
+        }
+        (ColumnType::Boolean, Value::String(text)) => truth_spelled(notation.bare(text)).map(Value::from),
         _ => None,
     }
 }
@@ -175,6 +222,27 @@ mod tests {
 
     use super::*;
 
+    const POINT: Notation = Notation { spelled: Some(Decimal::Point), padded: false };
+    const COMMA: Notation = Notation { spelled: Some(Decimal::Comma), padded: false };
+
+    #[test]
+    fn white_space_around_a_value_belongs_to_text_alone() {
+        let padded = Notation { padded: true, ..POINT };
+        for (cells, ty, values) in [
+            (json!([" 5 ", " ", null]), ColumnType::Integer, json!([5, null, null])),
+            (json!([" 5.5", "\t"]), ColumnType::Float, json!([5.5, null])),
+            (json!([" true "]), ColumnType::Boolean, json!([true])),
+            (json!([" 007 ", " "]), ColumnType::Text, json!([" 007 ", " "])),
+        ] {
+            let cells = cells.as_array().unwrap();
+            assert_eq!(type_of(cells.iter(), padded), ty, "{cells:?}");
+            let typed: Vec<Value> = cells.iter().map(|cell| typed(cell, ty, padded).unwrap()).collect();
+            assert_eq!(Value::from(typed), values);
+        }
+        assert_eq!(type_of([json!(" 5")].iter(), POINT), ColumnType::Text);
+        assert_eq!(typed(&json!(" 5"), ColumnType::Integer, POINT), None);
+    }
+
     #[test]
     fn a_column_has_the_type_that_fits_all_its_cells() {
         use ColumnType::{Boolean, Float, Integer, Text};
@@ -200,9 +268,9 @@ mod tests {
             (json!([1, "a"]), Text, Text),
         ] {
             let cells = cells.as_array().unwrap();
-            assert_eq!(type_of(cells.iter(), Some(Decimal::Point)), spelled, "{cells:?}");
-            assert_eq!(type_of(cells.iter(), None), bare, "{cells:?}");
-            let all_fit = cells.iter().all(|cell| typed(cell, spelled, Decimal::Point).is_some());
+            assert_eq!(type_of(cells.iter(), POINT), spelled, "{cells:?}");
+            assert_eq!(type_of(cells.iter(), Notation { spelled: None, ..POINT }), bare, "{cells:?}");
+            let all_fit = cells.iter().all(|cell| typed(cell, spelled, POINT).is_some());
             assert!(all_fit, "{cells:?}");
         }
     }
@@ -223,7 +291,7 @@ mod tests {
             (json!(1), Boolean, None),
             (json!(null), Integer, Some(json!(null))),
         ] {
-            assert_eq!(typed(&cell, ty, Decimal::Point), value, "{cell} as {ty:?}");
+            assert_eq!(typed(&cell, ty, POINT), value, "{cell} as {ty:?}");
         }
     }
 
@@ -238,9 +306,9 @@ mod tests {
             (json!(["1,000,5"]), Text),
             (json!(["01,5"]), Text),
         ] {
-            assert_eq!(type_of(cells.as_array().unwrap().iter(), Some(Decimal::Comma)), ty, "{cells}");
+            assert_eq!(type_of(cells.as_array().unwrap().iter(), COMMA), ty, "{cells}");
         }
-        let read = |cell: &str, ty| typed(&cell.into(), ty, Decimal::Comma);
+        let read = |cell: &str, ty| typed(&cell.into(), ty, COMMA);
         assert_eq!(read("1,5", Float), Some(json!(1.5)));
         assert_eq!(read("5,0", Integer), Some(json!(5)));
         assert_eq!((read("1.5", Float), read("1.000", Integer), read("1,5", Text)), (None, None, Some(json!("1,5"))));

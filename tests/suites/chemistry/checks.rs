@@ -69,6 +69,13 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.smi", "smiles_column: structure"),
         ("drugs.smi", "name_column: name"),
         ("drugs.smi", "numbers: [logp]"),
+        ("drugs.smi", "types: { logp: text }"),
+        ("drugs.smi", "qualified: [logp]"),
+        ("drugs.smi", "inchi_column: inchi"),
+        ("drugs.smi", "duplicate_data: last"),
+        ("drugs.csv", "duplicate_data: last"),
+        ("drugs.sdf", "inchi_column: inchi"),
+        ("drugs.sdf", "cxsmiles: ignore"),
         ("drugs.smi", "missing: [NA]"),
         ("drugs.smi", "delimiter: ';'"),
         ("drugs.smi", "decimal: ','"),
@@ -90,6 +97,8 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.tsv", "smiles_column: SMILES, name_column: name, numbers: [logp], missing: [NA], delimiter: ','"),
         ("drugs.csv", "missing: [NA], atropisomers: reject"),
         ("drugs.csv", "encoding: latin1, decimal: ','"),
+        ("drugs.smi", "stereo_groups: keep, cxsmiles: keep"),
+        ("drugs.mol", "stereo_groups: keep, duplicate_data: last"),
         ("drugs.smi", "encoding: latin1"),
         ("drugs.sdf", "encoding: latin1, decimal: ','"),
         ("drugs.mol", "atropisomers: flatten"),
@@ -115,7 +124,7 @@ fn a_step_that_cannot_succeed_is_found() {
         "uses: properties.prefer, with: { property: p, from: [logp], tolerance: 1 }",
         "uses: properties.prefer, with: { property: p, from: [logp], policy: mean, tolerance: 0.5 }",
         "uses: table.select, with: { columns: [] }",
-        "uses: table.join, inputs: { right: read }, with: { on: [name], missing: [NA] }",
+        "uses: table.join, inputs: { left: read, right: read }, with: { on: [name], missing: [NA] }",
         "uses: table.select, with: { rename: { logp: '' } }",
         "uses: molecules.write, with: { path: out.csv }",
         "uses: molecules.write, with: { path: out.smi.gz }",
@@ -145,6 +154,9 @@ fn the_columns_of_a_file_are_known_in_any_encoding_and_without_a_header() {
         ("encoding: utf-16le, path: utf-16.csv", "µ"),
         ("encoding: windows-1252, path: windows.csv", "µ"),
         ("header: false, smiles_column: column_2, path: bare.csv", "column_3"),
+        ("qualified: [logp], path: drugs.csv", "logp_relation"),
+        ("stereo_groups: keep, path: drugs.smi", "stereo_groups"),
+        ("cxsmiles: keep, path: drugs.csv", "cxsmiles"),
         ("header: false, column_names: [name, smiles, logp], path: bare.csv", "logp"),
     ] {
         assert!(found_of(read, &keep(column)).is_empty(), "{read}: {:?}", found_of(read, &keep(column)));
@@ -156,6 +168,15 @@ fn the_columns_of_a_file_are_known_in_any_encoding_and_without_a_header() {
     for read in ["column_names: [name]", "header: true, column_names: [name]"] {
         assert_eq!(found(read, NEXT), ["E0413 write `header: false`, or omit `column_names`"], "{read}");
     }
+    for read in ["types: { lgp: text }", "qualified: [lgp]"] {
+        assert_eq!(found(read, NEXT), ["E0410 did you mean `logp`?"], "{read}");
+    }
+    assert_eq!(found("inchi_column: smils", NEXT), ["E0410 did you mean `smiles`?"]);
+    assert_eq!(found("inchi_column: name, smiles_column: logp", NEXT), ["E0413 omit one of them"]);
+    let both = found("numbers: [logp], types: { logp: text }", NEXT);
+    assert_eq!(both, ["E0413 omit the column in `numbers`"]);
+    let text = found("qualified: [logp], types: { logp: text }", NEXT);
+    assert_eq!(text, ["E0413 omit the column in one of them"]);
     let twice = found("header: false, column_names: [smiles, a, a]", NEXT);
     assert_eq!(twice, ["E0413 `column_names` names the column `a` twice"]);
 }

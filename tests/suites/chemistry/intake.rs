@@ -114,3 +114,138 @@ fn the_first_line_may_be_a_record() {
     // A file without records has the columns that the parameter names.
     assert_eq!(read_table("a.csv", b"", &[bare, names]).unwrap().0, json!([]));
 }
+
+#[test]
+fn declared_types_hold_for_every_reader() {
+    let types = [("types", json!({ "n": "text", "x": "float" }))];
+    let csv = b"smiles,n,x\nC,1,5\nCC,2,high\n";
+    let (rows, rejects) = read_table("a.csv", csv, &types).unwrap();
+    let (molecules, rejected) = read_file("a.csv", csv, &types).unwrap();
+    assert_eq!((rows, molecules.row(0)[3..].to_vec()), (json!([["C", "1", 5.0]]), vec![json!("1"), json!(5.0)]));
+    let reason = "has `high` in the column `x`, which is float";
+    assert_eq!((rejects[0][3].as_str(), &texts(&rejected, "reason")[0][..]), (Some(reason), reason));
+}
+
+/// pandas: `str.extract(r"^\s*([<>~=]*)\s*(.*)$")` and `to_numeric`.
+#[test]
+fn numbers_with_relations_are_read_on_request() {
+    let csv = "smiles,ic50,n\nC,>10,1\nCC,< 0.1,2\nCCC,~5,3\nO,≥ 7.5,4\nN,12,5\nF,NA,6\nCl,>x,7\n".as_bytes();
+    let params = [("qualified", json!(["ic50"])), ("missing", json!(["NA"]))];
+    let expected = [
+        (json!(10.0), json!(">")),
+        (json!(0.1), json!("<")),
+        (json!(5.0), json!("~")),
+        (json!(7.5), json!(">=")),
+        (json!(12.0), json!("=")),
+        (Value::Null, Value::Null),
+    ];
+    let (rows, rejects) = read_table("a.csv", csv, &params).unwrap();
+    let (molecules, rejected) = read_file("a.csv", csv, &params).unwrap();
+    assert_eq!((rows.as_array().unwrap().len(), molecules.rows()), (6, 6));
+    for (row, (number, relation)) in expected.into_iter().enumerate() {
+        assert_eq!([&rows[row][1], &rows[row][2]], [&number, &relation], "{row}");
+        assert_eq!(molecules.row(row)[3..5], [number, relation], "{row}");
+    }
+    let reason = "has `x` in the column `ic50`, which is float";
+    assert_eq!((rejects[0][3].as_str(), &texts(&rejected, "reason")[0][..]), (Some(reason), reason));
+    // Not on request, they are text.
+    assert_eq!(read_table("a.csv", csv, &[]).unwrap().0[0][1], json!(">10"));
+    let lines = b"{\"ic50\": \">10\"}\n{\"ic50\": 7.5}\n{}\n";
+    let (rows, _) = read_table("a.jsonl", lines, &params[..1]).unwrap();
+    assert_eq!(rows, json!([[10.0, ">"], [7.5, "="], [null, null]]));
+}
+
+/// A chlorofluoroalkane with two stereocentres, and their stereo groups.
+fn grouped(groups: &str) -> String {
+    let atoms = ["C 0 0", "F 0 1", "Cl -1 0", "C 1 0", "Br 1 1", "O 2 0", "C -0.5 -1"];
+    let bonds = ["1 2 CFG=1", "1 3", "1 4", "4 5 CFG=3", "4 6", "1 7"];
+    let rows = |rows: &[&str], before: &str, after: &str| -> String {
+        (1..).zip(rows).map(|(number, row)| format!("M  V30 {number} {before}{row}{after}\n")).collect()
+    };
+    let (atoms, bonds) = (rows(&atoms, "", " 0 0"), rows(&bonds, "1 ", ""));
+    let collection = match groups {
+        "" => String::new(),
+        groups => format!("M  V30 BEGIN COLLECTION\nM  V30 MDLV30/{groups}\nM  V30 END COLLECTION\n"),
+    };
+    format!(
+        "t\n\n\n  0  0  0     0  0            999 V3000\nM  V30 BEGIN CTAB\nM  V30 COUNTS 7 6 0 0 0\nM  V30 BEGIN ATOM\n\
+         {atoms}M  V30 END ATOM\nM  V30 BEGIN BOND\n{bonds}M  V30 END BOND\n{collection}M  V30 END CTAB\nM  END\n$$$$\n"
+    )
+}
+
+/// RDKit 2026.09.1: `MolToSmiles` and `MolToCXSmiles` with stereo groups alone.
+#[test]
+fn stereo_groups_are_refused_ignored_or_kept() {
+    let sd: String = ["", "STERAC1 ATOMS=(1 1)", "STERAC1 ATOMS=(2 1 4)", "STEREL2 ATOMS=(1 4)"].map(grouped).concat();
+    let drawn = "C[C@](F)(Cl)[C@H](O)Br";
+    let (molecules, rejects) = read_file("a.sdf", sd.as_bytes(), &[]).unwrap();
+    assert_eq!((molecules.rows(), rejects.rows()), (1, 3));
+    assert!(
+        texts(&rejects, "reason")[0].contains("`STERAC1`")
+            && texts(&rejects, "reason")[0].contains("stereo_groups: keep")
+    );
+    let (molecules, rejects) = read_file("a.sdf", sd.as_bytes(), &[("stereo_groups", json!("ignore"))]).unwrap();
+    assert_eq!((texts(&molecules, "smiles"), rejects.rows()), (vec![drawn.to_owned(); 4], 0));
+    let (molecules, _) = read_file("a.sdf", sd.as_bytes(), &[("stereo_groups", json!("keep"))]).unwrap();
+    assert_eq!(texts(&molecules, "smiles"), [drawn; 4]);
+    let kept = ["", "|&1:1|", "|&1:1,4|", "|o1:4|"];
+    let kept = kept.map(|groups| if groups.is_empty() { String::new() } else { format!("{drawn} {groups}") });
+    assert_eq!(texts(&molecules, "stereo_groups"), kept);
+
+    let smi =
+        "C[C@H](F)[C@@H](O)Cl |&1:1,3| both\nC[C@H](F)[C@@H](O)Cl |o1:1,&2:3| apart\nOC(=O)[C@@H](C)N |&4:3| alanine\n";
+    let (molecules, rejects) = read_file("a.smi", smi.as_bytes(), &[]).unwrap();
+    assert_eq!((molecules.rows(), rejects.rows()), (0, 3));
+    let (molecules, _) = read_file("a.smi", smi.as_bytes(), &[("stereo_groups", json!("keep"))]).unwrap();
+    let smiles = ["C[C@H](F)[C@@H](O)Cl", "C[C@H](F)[C@@H](O)Cl", "C[C@@H](N)C(=O)O"];
+    assert_eq!(
+        (texts(&molecules, "smiles"), &texts(&molecules, "name")[2][..]),
+        (smiles.map(str::to_owned).to_vec(), "alanine")
+    );
+    let kept = ["C[C@H](F)[C@@H](O)Cl |&1:1,3|", "C[C@H](F)[C@H](O)Cl |o1:1,&1:3|", "C[C@H](N)C(=O)O |&1:1|"];
+    assert_eq!(texts(&molecules, "stereo_groups"), kept);
+}
+
+#[test]
+fn extensions_are_refused_ignored_or_kept() {
+    let csv = b"smiles,name\n*CC |$R1;;$|,a\nC[C@H](F)Cl |&1:1|,b\nC[C@H](F)Cl |$;;;X$&1:1|,c\nCC,d\n";
+    let read = |params: &[(&str, Value)]| {
+        let (molecules, rejects) = read_file("a.csv", csv, params).unwrap();
+        (molecules, texts(&rejects, "reason"))
+    };
+    let (_, reasons) = read(&[("stereo_groups", json!("ignore"))]);
+    assert!(reasons.len() == 2 && reasons.iter().all(|reason| reason.contains("`cxsmiles: ignore`")), "{reasons:?}");
+    let ignored = [("cxsmiles", json!("ignore")), ("stereo_groups", json!("ignore"))];
+    let (molecules, reasons) = read(&ignored);
+    assert_eq!(
+        (texts(&molecules, "smiles"), reasons.len()),
+        (["*CC", "C[C@H](F)Cl", "C[C@H](F)Cl", "CC"].map(str::to_owned).to_vec(), 0)
+    );
+    let kept = [("cxsmiles", json!("keep")), ("stereo_groups", json!("ignore"))];
+    let (molecules, _) = read(&kept);
+    assert_eq!(texts(&molecules, "cxsmiles"), ["*CC |$R1;;$|", "", "C[C@H](F)Cl |$;;;X$&1:1|", ""]);
+}
+
+/// RDKit's SDMolSupplier takes the last value.
+#[test]
+fn data_that_come_twice_are_refused_or_merged() {
+    let block = include_str!("../../reference/drawn.sdf").split_inclusive("M  END\n").next().unwrap();
+    let sd = format!("{block}> <id>\n1\n\n> <id>\n2\n\n$$$$\n");
+    let (_, rejects) = read_file("a.sdf", sd.as_bytes(), &[]).unwrap();
+    assert!(texts(&rejects, "reason")[0].contains("`duplicate_data: last`"), "{:?}", texts(&rejects, "reason"));
+    for (how, value) in [("first", json!("1")), ("last", json!("2")), ("join", json!("1\n2"))] {
+        let (molecules, _) = read_file("a.sdf", sd.as_bytes(), &[("duplicate_data", json!(how))]).unwrap();
+        assert_eq!(molecules.row(0)[3], value, "{how}");
+    }
+}
+
+/// RDKit 2026.09.1: `MolFromInchi`.
+#[test]
+fn a_column_of_inchis_is_read_as_molecules() {
+    let csv = b"id,InChI,smiles\n1,\"InChI=1S/C3H7NO2/c1-2(4)3(5)6/h2H,4H2,1H3,(H,5,6)/t2-/m0/s1\",x\n2,InChI=1/CH4/h1H4,y\n3,,z\n";
+    let (molecules, rejects) = read_file("a.csv", csv, &[("inchi_column", json!("inchi"))]).unwrap();
+    assert_eq!(texts(&molecules, "smiles"), ["C[C@H](N)C(=O)O"]);
+    assert_eq!(texts(&molecules, "file_smiles"), ["x"]);
+    let reasons = texts(&rejects, "reason");
+    assert!(reasons.len() == 2 && reasons.iter().all(|reason| reason.contains("not a standard InChI")), "{reasons:?}");
+}

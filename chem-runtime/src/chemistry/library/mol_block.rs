@@ -1,12 +1,30 @@
 //! Parses MDL mol blocks, the structures in SD files.
 
 use cosmolkit::{
-    BondDirection, BondOrder, BondStereo, CoordinateBlock, Molecule, MoleculeProperties, SdfError, SdfReadParams,
+    BondDirection, BondOrder, BondStereo, CoordinateBlock, CxSmilesFields, CxSmilesWriteParams, Molecule,
+    MoleculeProperties, SdfError, SdfReadParams,
 };
 
 use super::dummies::with_dummies;
 use super::{Structure, guarded, limits, without_stages};
 use crate::chemistry::limits::Drawn;
+
+/// What of a mol block is dropped if a SMILES cannot represent it. Otherwise such a block is refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::chemistry) struct Dropped {
+    /// The configuration of an atropisomer's axis.
+    pub(in crate::chemistry) axes: bool,
+    /// That stereocentres are racemic or relative: they are read as they are drawn.
+    pub(in crate::chemistry) groups: bool,
+}
+
+/// The molecule of a mol block.
+#[derive(Debug, PartialEq)]
+pub(in crate::chemistry) struct ReadBlock {
+    pub(in crate::chemistry) smiles: String,
+    /// The CXSMILES with the stereo groups; `None` without racemic and relative stereocentres.
+    pub(in crate::chemistry) grouped: Option<String>,
+}
 
 impl Structure {
     /// Parses a mol block, V2000 or V3000. Stereochemistry comes from wedges, or from 3D coordinates. An atom has at least
@@ -16,19 +34,21 @@ impl Structure {
     /// Fails if the block is malformed or a query, if the molecule is impossible or exceeds a limit, or if the block
     /// contains what a SMILES cannot represent: racemic or relative stereocentres, an atropisomer, a bond to several atoms.
     pub fn from_mol_block(block: &str) -> Result<Self, String> {
-        Self::of_mol_block(block, false)
+        Self::of_mol_block(block, Dropped::default())
     }
 
-    /// Parses a mol block. With `flatten`, drops the configuration of an atropisomer's axis.
-    fn of_mol_block(block: &str, flatten: bool) -> Result<Self, String> {
+    fn of_mol_block(block: &str, dropped: Dropped) -> Result<Self, String> {
         let drawn = limits::check_mol_block(block)?;
-        if let Some(group) = &drawn.stereo_group {
-            return Err(format!("has atoms in the stereo group `{group}`, which would be lost"));
+        if let Some(group) = drawn.stereo_group.as_ref().filter(|_| !dropped.groups) {
+            return Err(format!(
+                "has atoms in the stereo group `{group}`, which would be lost; `stereo_groups: ignore` reads them as drawn, \
+                 and `stereo_groups: keep` keeps the groups in a column"
+            ));
         }
         let block = with_dummies(block, &drawn)?;
         let molecule = parsed(&block, true)?;
         let axis = molecule.bonds().iter().find(|bond| is_atropisomeric(bond.stereo()));
-        if let Some(bond) = axis.filter(|_| !flatten) {
+        if let Some(bond) = axis.filter(|_| !dropped.axes) {
             let [one, other] = [bond.begin(), bond.end()].map(|atom| atom.index() + 1);
             return Err(format!(
                 "is drawn as an atropisomer, by wedges at a bond that cannot rotate ({one} to {other}), which a SMILES \
@@ -67,17 +87,48 @@ impl Structure {
         Self::from_mol_block(block)?.canonical_smiles_by_way_of_one()
     }
 
-    /// Returns the canonical SMILES of a mol block, and drops the configuration of an atropisomer's axis.
+    /// Returns the canonical SMILES of a mol block without what is `dropped`, and the CXSMILES with its stereo groups.
     ///
     /// # Errors
-    /// Fails like [`from_mol_block`](Self::from_mol_block), except for atropisomers.
-    pub fn canonical_smiles_of_flattened(block: &str) -> Result<String, String> {
-        Self::of_mol_block(block, true)?.canonical_smiles_by_way_of_one()
+    /// Fails like [`from_mol_block`](Self::from_mol_block), except for what is dropped; and if the CXSMILES cannot be
+    /// written.
+    pub(in crate::chemistry) fn read_mol_block(block: &str, dropped: Dropped) -> Result<ReadBlock, String> {
+        let structure = Self::of_mol_block(block, dropped)?;
+        let smiles = structure.canonical_smiles_by_way_of_one()?;
+        let grouped = dropped.groups && limits::check_mol_block(block)?.stereo_group.is_some();
+        let grouped = if grouped { Some(cx_smiles(&structure.0)?) } else { None };
+        Ok(ReadBlock { smiles, grouped })
+    }
+
+    /// Returns the canonical CXSMILES of a SMILES with an extension, with its stereo groups alone.
+    ///
+    /// # Errors
+    /// Fails if the text cannot be parsed or written.
+    pub(in crate::chemistry) fn grouped_smiles(text: &str) -> Result<String, String> {
+        cx_smiles(&with_extension(text)?)
     }
 
     fn canonical_smiles_by_way_of_one(&self) -> Result<String, String> {
         let smiles = self.canonical_smiles()?;
         Self::from_smiles(&smiles)?.canonical_smiles()
+    }
+}
+
+/// Writes a molecule as SMILES with its stereo groups.
+fn cx_smiles(molecule: &Molecule) -> Result<String, String> {
+    let params = CxSmilesWriteParams { fields: CxSmilesFields::ENHANCED_STEREO, ..CxSmilesWriteParams::default() };
+    match guarded(|| molecule.to_cx_smiles_with_params(&params)) {
+        Some(Ok(text)) => Ok(String::from_utf8_lossy(&text.into_bytes()).into_owned()),
+        Some(Err(error)) => Err(format!("its stereo groups cannot be written: {}", without_stages(&error.to_string()))),
+        None => Err("the chemistry library failed to write its stereo groups".to_owned()),
+    }
+}
+
+fn with_extension(text: &str) -> Result<Molecule, String> {
+    match guarded(|| Molecule::from_smiles(text)) {
+        Some(Ok(molecule)) => Ok(molecule),
+        Some(Err(error)) => Err(super::reason(&error)),
+        None => Err("the chemistry library failed on this CXSMILES extension".to_owned()),
     }
 }
 

@@ -1,62 +1,113 @@
 //! Assigns the columns of CSV and TSV files: SMILES, name, and the others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use csv::StringRecord;
 use serde_json::Value;
 
-use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
-use crate::artifact::{Column, ColumnType};
+use super::accept::{Accept, CxText};
+use super::raw::{Content, RawRecord, Spelling, Untyped, UntypedColumn, columns as all_columns};
+use crate::artifact::ColumnType;
 use crate::cancel::{self, until_stopped, while_running};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Decimal, Delimited, Layout, Row, other_separator};
+use crate::records::{Delimited, Layout, Row, other_separator};
 use crate::step::{StepError, listed};
 
 /// The parameters for the columns of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileColumns<'a> {
+    /// The column with the SMILES, unless there is one with InChIs.
     pub(super) smiles: &'a str,
+    pub(super) inchi: Option<&'a str>,
     pub(super) name: Option<&'a str>,
-    pub(super) numbers: &'a [String],
+    pub(super) types: ColumnTypes<'a>,
     /// The texts that represent a missing value, besides the empty text.
     pub(super) missing: &'a [String],
-    pub(super) decimal: Decimal,
     pub(super) layout: Layout<'a>,
+    /// What happens to CXSMILES extensions; `None` for a step that has no parameters for them.
+    pub(super) accept: Option<Accept>,
+}
+
+/// The parameters for the types of columns, by their names in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ColumnTypes<'a> {
+    pub(super) numbers: &'a [String],
+    pub(super) types: Option<&'a BTreeMap<String, ColumnType>>,
+    pub(super) qualified: &'a [String],
+}
+
+impl ColumnTypes<'_> {
+    /// Declares no type.
+    pub(super) const NONE: ColumnTypes<'static> = ColumnTypes { numbers: &[], types: None, qualified: &[] };
+}
+
+/// What the parameters declare about the columns of a file, by the column's index or name.
+pub(super) struct Declared<K> {
+    types: HashMap<K, ColumnType>,
+    qualified: HashSet<K>,
+}
+
+impl<K: std::hash::Hash + Eq> Declared<K> {
+    /// Finds the columns that `types` names with `find`, which fails if a column does not exist.
+    pub(super) fn find<'a>(
+        types: ColumnTypes<'a>,
+        mut find: impl FnMut(&'static str, &'a str) -> Result<K, StepError>,
+    ) -> Result<Self, StepError> {
+        let mut declared = Self { types: HashMap::new(), qualified: HashSet::new() };
+        for name in types.numbers {
+            declared.types.insert(find("numbers", name)?, ColumnType::Float);
+        }
+        for (name, ty) in types.types.into_iter().flatten() {
+            declared.types.insert(find("types", name)?, *ty);
+        }
+        for name in types.qualified {
+            declared.qualified.insert(find("qualified", name)?);
+        }
+        Ok(declared)
+    }
+
+    /// Returns the column `key` of the file, which is called `name` in the output.
+    pub(super) fn column(&self, key: &K, name: String) -> UntypedColumn {
+        UntypedColumn { name, declared: self.types.get(key).copied(), qualified: self.qualified.contains(key) }
+    }
 }
 
 impl<'a> FileColumns<'a> {
     /// Returns the columns `smiles` and `name` of a file that is laid out like this.
     pub(super) const fn usual(layout: Layout<'a>) -> Self {
-        Self { smiles: "smiles", name: None, numbers: &[], missing: &[], decimal: Decimal::Point, layout }
+        Self { smiles: "smiles", inchi: None, name: None, types: ColumnTypes::NONE, missing: &[], layout, accept: None }
     }
 }
 
-pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> Result<RawFile<'a>, StepError> {
+pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> Result<Untyped<'a>, StepError> {
     let Some(delimited) = Delimited::open(file, text, columns.layout)? else {
-        return Ok(RawFile::default());
+        return Ok(Untyped::default());
     };
     let plan = Plan::new(file, delimited.header(), columns)?;
     let more = plan.more.iter().map(|(_, column)| column.clone()).collect();
     let record = |row: Row<'a>| RawRecord {
         line: row.line,
         raw: row.raw,
-        content: row.cells.and_then(|cells| plan.content(&cells, columns.missing, columns.decimal)),
+        content: row.cells.and_then(|cells| plan.content(&cells, columns)),
     };
-    Ok(RawFile { more, records: until_stopped(delimited.rows().map(record))? })
+    Ok(Untyped { more, records: until_stopped(delimited.rows().map(record))? })
 }
 
 /// Returns the columns of the output besides those that all molecules have; `None` if `header` lacks a column that the
 /// parameters name.
 pub(super) fn more(file: &str, header: &StringRecord, columns: FileColumns<'_>) -> Option<Vec<Box<str>>> {
     let plan = Plan::new(file, header, columns).ok()?;
-    Some(plan.more.into_iter().map(|(_, column)| (*column.name).into()).collect())
+    let more = all_columns(file, plan.more.into_iter().map(|(_, column)| column).collect()).ok()?;
+    Some(more.into_iter().map(|column| column.name.into()).collect())
 }
 
 /// The assignment of cells to columns of the output.
 struct Plan {
-    smiles: usize,
+    structure: usize,
+    /// Whether the structures are InChIs rather than SMILES.
+    inchi: bool,
     name: Option<usize>,
-    more: Vec<(usize, Column)>,
+    more: Vec<(usize, UntypedColumn)>,
 }
 
 impl Plan {
@@ -72,18 +123,21 @@ impl Plan {
         };
         let names = HeaderNames::of(header);
         cancel::check()?;
-        let smiles = names.index_of(columns.smiles).ok_or_else(|| missing("smiles_column", columns.smiles))?;
+        let (param, structure) = match columns.inchi {
+            Some(inchi) => ("inchi_column", inchi),
+            None => ("smiles_column", columns.smiles),
+        };
+        let structure = names.index_of(structure).ok_or_else(|| missing(param, structure))?;
         let name = match columns.name {
             Some(name) => Some(names.index_of(name).ok_or_else(|| missing("name_column", name))?),
-            None => names.index_of("name").filter(|at| *at != smiles),
+            None => names.index_of("name").filter(|at| *at != structure),
         };
-        let numbers: HashSet<usize> = columns
-            .numbers
-            .iter()
-            .map(|number| names.index_of(number).ok_or_else(|| missing("numbers", number)))
-            .collect::<Result<_, _>>()?;
-        let (mut more, mut called): (Vec<(usize, Column)>, HashSet<String>) = Default::default();
-        for (index, column) in header.iter().enumerate().filter(|(index, _)| *index != smiles && Some(*index) != name) {
+        let find = |param: &'static str, name: &str| names.index_of(name).ok_or_else(|| missing(param, name));
+        let declared = Declared::find(columns.types, find)?;
+        let (mut more, mut called): (Vec<(usize, UntypedColumn)>, HashSet<String>) = Default::default();
+        for (index, column) in
+            header.iter().enumerate().filter(|(index, _)| *index != structure && Some(*index) != name)
+        {
             cancel::check_cell(index)?;
             let taken = PROMISED.iter().any(|(promised, _)| *promised == column);
             let column = if taken { format!("file_{column}") } else { column.to_owned() };
@@ -91,21 +145,27 @@ impl Plan {
             if clashes || taken && names.exact.contains_key(column.as_str()) {
                 return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
             }
-            let ty = if numbers.contains(&index) { ColumnType::Float } else { ColumnType::Text };
-            more.push((index, Column::new(&column, ty)));
+            more.push((index, declared.column(&index, column)));
         }
-        Ok(Self { smiles, name, more })
+        Ok(Self { structure, inchi: columns.inchi.is_some(), name, more })
     }
 
-    fn content(&self, cells: &StringRecord, missing: &[String], decimal: Decimal) -> Result<Content, String> {
+    fn content(&self, cells: &StringRecord, columns: FileColumns<'_>) -> Result<Content, String> {
         let cell = |index: usize| cells.get(index).unwrap_or_default();
-        let (smiles, rest) = split_smiles(cell(self.smiles))?;
-        if !rest.is_empty() {
-            return Err(format!("has more than a SMILES where the SMILES stands: `{rest}`"));
-        }
+        let structure = match cell(self.structure) {
+            inchi if self.inchi => Spelling::Inchi(inchi.to_owned()),
+            smiles => {
+                let text = CxText::of(smiles);
+                let structure = Spelling::of(&text, columns.accept)?;
+                if !text.rest.is_empty() {
+                    return Err(format!("has more than a SMILES where the SMILES stands: `{}`", text.rest));
+                }
+                structure
+            }
+        };
         let name = self.name.map(cell).filter(|name| !name.is_empty()).map(str::to_owned);
-        let more = while_running(&self.more).map(|(index, column)| value(column, cell(*index), missing, decimal));
-        Ok(Content { structure: Spelling::Smiles(smiles.to_owned()), name, more: more.collect::<Result<_, _>>()? })
+        let more = while_running(&self.more).map(|(index, _)| value(cell(*index), columns.missing)).collect();
+        Ok(Content { structure, name, more, merged: false })
     }
 }
 
@@ -132,25 +192,29 @@ impl<'h> HeaderNames<'h> {
     }
 }
 
-pub(super) fn value(column: &Column, cell: &str, missing: &[String], decimal: Decimal) -> Result<Value, String> {
-    match column.ty {
-        _ if cell.is_empty() || missing.iter().any(|missing| missing == cell) => Ok(Value::Null),
-        ColumnType::Float => match decimal.pointed(cell).and_then(|cell| cell.parse::<f64>().ok()) {
-            Some(number) if number.is_finite() => Ok(number.into()),
-            _ => Err(format!("has `{cell}` in the column `{}`, which is no number", column.name)),
-        },
-        _ => Ok(cell.into()),
-    }
+fn value(cell: &str, missing: &[String]) -> Value {
+    let is_missing = cell.is_empty() || missing.iter().any(|missing| missing == cell);
+    if is_missing { Value::Null } else { cell.into() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::{Decimal, Notation};
 
     const USUAL: FileColumns<'static> = FileColumns::usual(Layout::delimited_by(b','));
 
+    fn numbers(numbers: &[String]) -> ColumnTypes<'_> {
+        ColumnTypes { numbers, ..ColumnTypes::NONE }
+    }
+
     fn only(text: &str, columns: FileColumns<'_>) -> (Vec<String>, Result<Content, String>) {
-        let mut file = read("a.csv", text.as_bytes(), columns).unwrap();
+        only_with(Decimal::Point, text, columns)
+    }
+
+    fn only_with(decimal: Decimal, text: &str, columns: FileColumns<'_>) -> (Vec<String>, Result<Content, String>) {
+        let notation = Notation { spelled: Some(decimal), padded: false };
+        let mut file = read("a.csv", text.as_bytes(), columns).unwrap().typed("a.csv", notation).unwrap();
         (file.more.iter().map(|column| column.name.to_string()).collect(), file.records.remove(0).content)
     }
 
@@ -159,24 +223,42 @@ mod tests {
             structure: Spelling::Smiles(smiles.to_owned()),
             name: name.map(str::to_owned),
             more: more.to_vec(),
+            merged: false,
         })
     }
 
     #[test]
-    fn other_columns_are_kept_as_text_or_as_numbers() {
-        let (more, found) = only("Name,activity,SMILES,note\nethanol,6.50,CCO,\n", USUAL);
-        assert_eq!(more, ["activity", "note"]);
-        assert_eq!(found, content("CCO", Some("ethanol"), &["6.50".into(), Value::Null]));
-        let numbers = ["activity".to_owned()];
-        let (_, found) = only("activity,smiles\n6.50,C\n", FileColumns { numbers: &numbers, ..USUAL });
+    fn other_columns_are_text_or_have_declared_types() {
+        let (more, found) = only("Name,activity,SMILES,note,batch,n\nethanol,6.50,CCO,,007,3\n", USUAL);
+        assert_eq!(more, ["activity", "note", "batch", "n"]);
+        assert_eq!(found, content("CCO", Some("ethanol"), &["6.50".into(), Value::Null, "007".into(), "3".into()]));
+        let activity = ["activity".to_owned()];
+        let declared = FileColumns { types: numbers(&activity), ..USUAL };
+        assert_eq!(only("activity,smiles\n6,C\n", declared).1, content("C", None, &[6.0.into()]));
+        let found = only_with(Decimal::Comma, "activity,smiles\n\"6,50\",C\n", declared).1;
         assert_eq!(found, content("C", None, &[6.5.into()]));
-        let comma = FileColumns { numbers: &numbers, decimal: Decimal::Comma, ..USUAL };
-        assert_eq!(only("activity,smiles\n\"6,50\",C\n", comma).1, content("C", None, &[6.5.into()]));
         for cell in ["n/a", "NaN", "inf", "1,5"] {
-            let (_, found) =
-                only(&format!("activity,smiles\n\"{cell}\",C\n"), FileColumns { numbers: &numbers, ..USUAL });
-            assert!(found.unwrap_err().contains("no number"), "{cell}");
+            let (_, found) = only(&format!("activity,smiles\n\"{cell}\",C\n"), declared);
+            let expected = format!("has `{cell}` in the column `activity`, which is float");
+            assert_eq!(found.unwrap_err(), expected);
         }
+        let types = [("activity".to_owned(), ColumnType::Integer)].into();
+        let text = FileColumns { types: ColumnTypes { types: Some(&types), ..ColumnTypes::NONE }, ..USUAL };
+        assert_eq!(only("activity,smiles\n6,C\n", text).1, content("C", None, &[6.into()]));
+    }
+
+    #[test]
+    fn numbers_with_relations_have_two_columns() {
+        let qualified = ["IC50".to_owned()];
+        let columns = FileColumns { types: ColumnTypes { qualified: &qualified, ..ColumnTypes::NONE }, ..USUAL };
+        let (more, found) = only("ic50,smiles,n\n>10,C,1\n", columns);
+        assert_eq!(more, ["ic50", "ic50_relation", "n"]);
+        assert_eq!(found, content("C", None, &[10.0.into(), ">".into(), "1".into()]));
+        let found = only("ic50,smiles\n> a,C\n", columns).1;
+        assert_eq!(found, Err("has `a` in the column `ic50`, which is float".to_owned()));
+        let twice = read("a.csv", b"ic50,ic50_relation,smiles\n", columns).unwrap();
+        let twice = twice.typed("a.csv", Notation { spelled: None, padded: false }).unwrap_err().to_string();
+        assert_eq!(twice, "two columns of `a.csv` would be called `ic50_relation`; rename one");
     }
 
     #[test]
@@ -197,8 +279,8 @@ mod tests {
 
     #[test]
     fn texts_for_missing_values_are_recognised() {
-        let (numbers, missing) = (["activity".to_owned()], ["NA".to_owned(), ">10".to_owned()]);
-        let columns = FileColumns { numbers: &numbers, missing: &missing, ..USUAL };
+        let (activity, missing) = (["activity".to_owned()], ["NA".to_owned(), ">10".to_owned()]);
+        let columns = FileColumns { types: numbers(&activity), missing: &missing, ..USUAL };
         for cell in ["NA", ">10", ""] {
             let (_, found) = only(&format!("activity,smiles,note\n{cell},C,{cell}\n"), columns);
             assert_eq!(found, content("C", None, &[Value::Null, Value::Null]), "{cell}");
@@ -220,7 +302,7 @@ mod tests {
             ("Molecule;structure", USUAL),
             ("smiles,SMILE", FileColumns { name: Some("structure"), ..USUAL }),
             ("Smiles,SMILES,structure", USUAL),
-            ("smiles,a", FileColumns { numbers: &["structure".to_owned()], ..USUAL }),
+            ("smiles,a", FileColumns { types: numbers(&["structure".to_owned()]), ..USUAL }),
             ("smiles,record,file_record,structure", USUAL),
         ] {
             let error = read("a.csv", header.as_bytes(), columns).unwrap_err().to_string();

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::raw::{Spelling, split_smiles};
+use super::accept::CxText;
+use super::raw::Spelling;
 use crate::artifact::ColumnData;
 use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
@@ -111,11 +112,12 @@ pub fn molecules_from_table(
 
 fn canonical(text: Option<&str>) -> Result<String, String> {
     let text = text.map(str::trim).filter(|text| !text.is_empty()).ok_or("has no SMILES")?;
-    let (smiles, rest) = split_smiles(text)?;
-    if !rest.is_empty() {
-        return Err(format!("has more than a SMILES: `{rest}`"));
+    let text = CxText::of(text);
+    let structure = Spelling::of(&text, None)?;
+    if !text.rest.is_empty() {
+        return Err(format!("has more than a SMILES: `{}`", text.rest));
     }
-    Spelling::Smiles(smiles.to_owned()).canonical_smiles(false)
+    structure.canonical_smiles()
 }
 
 fn texts<'t>(table: &'t Table, index: usize, param: &str) -> Result<&'t [Option<Box<str>>], StepError> {

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::accept::Accept;
 use super::raw::{Content, RawFile, RawRecord};
-use super::{canonical_smiles, smiles_lines, sort_out};
+use super::{canonical, smiles_lines, sort_out};
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{map_records, on_workers};
@@ -36,13 +37,13 @@ pub fn inline_molecules(
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
     let records: Vec<RawRecord<'_>> = molecules.iter().map(InlineMolecule::record).collect();
-    let smiles = map_records(context, &records, |record| canonical_smiles(record, false))?;
+    let smiles = map_records(context, &records, |record| canonical(record, Accept::default()))?;
     if let Some((at, reason)) = smiles.iter().enumerate().find_map(|(at, smiles)| Some((at, smiles.as_ref().err()?))) {
         let text = molecules[at].as_str();
         return Err(StepError::new(format!("molecule {}, `{text}`, cannot be used: {reason}", at + 1)));
     }
     let raw = RawFile { more: Vec::new(), records };
-    Ok(sort_out("molecules", raw, smiles, true)?.kept)
+    Ok(sort_out("molecules", raw, smiles, &[], true)?.kept)
 }
 
 fn columns_of_molecules(_: &InlineMolecules, _: &ColumnContext<'_>) -> Columns {
@@ -70,7 +71,7 @@ impl InlineMolecule {
     }
 
     fn content(&self) -> Result<Content, String> {
-        smiles_lines::content(self.0.trim().as_bytes())
+        smiles_lines::content(self.0.trim().as_bytes(), None)
     }
 }
 
@@ -87,7 +88,7 @@ impl ParamValue for InlineMolecule {
 
     fn read(value: &Value) -> Result<Self, InvalidParam> {
         let molecule = Self(String::read(value)?);
-        let checked = on_workers(|| molecule.content()?.structure.canonical_smiles(false).map(drop))
+        let checked = on_workers(|| molecule.content()?.structure.canonical_smiles().map(drop))
             .map_err(|error| InvalidParam::new(error.to_string()))?;
         match checked {
             Ok(()) => Ok(molecule),

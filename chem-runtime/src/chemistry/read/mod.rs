@@ -1,5 +1,6 @@
 //! `molecules.read`: reads molecules from a file.
 
+mod accept;
 mod delimited_columns;
 mod from_table;
 mod inline;
@@ -10,14 +11,18 @@ mod sd_records;
 mod smiles_lines;
 
 use csv::StringRecord;
+use std::collections::{BTreeMap, HashSet};
+
 pub use from_table::{MoleculesFromTable, molecules_from_table};
 pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
 use serde_json::{Value, json};
 
-use self::delimited_columns::FileColumns;
+use self::accept::{Accept, Policy};
+use self::delimited_columns::{ColumnTypes, FileColumns};
 use self::named::columns_are_there;
 pub(super) use self::queries::{Query, read_queries};
-use self::raw::{RawFile, RawRecord};
+use self::raw::{Canonical, RawFile, RawRecord};
+use self::sd_records::{Duplicates, SdFields};
 pub(super) use self::sd_records::{Header, begins_a_field, field_header};
 use super::library::PROVIDER;
 use super::molecules::{Molecules, PROMISED};
@@ -25,7 +30,7 @@ use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::cancel;
 use crate::prelude::*;
 use crate::records::{
-    CellText, Decimal, Encoding, HeaderLine, Layout, RecordFile, Rejects, extension, header_of, map_records, shortened,
+    Decimal, Encoding, HeaderLine, Layout, Notation, RecordFile, Rejects, extension, header_of, map_records, shortened,
     text_in,
 };
 use crate::step::check_share;
@@ -41,8 +46,8 @@ use crate::step::check_share;
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
 /// file), followed by the other columns of a CSV or TSV file, or the data fields of an SD file in the order of their first
-/// appearance: as text, or as numbers if listed in `numbers`. A column of the file with one of these three names gets the
-/// prefix `file_`. The name of a record in an SD file is its first line. The value of a field ends before an empty line, or
+/// appearance: as text, unless `types` or `numbers` declares another type. A column of the file with one of these three names
+/// gets the prefix `file_`. The name of a record in an SD file is its first line. The value of a field ends before an empty line, or
 /// before a line that can only be the header of another field, without the blank lines between them; leading and trailing
 /// white space is kept. The name of a field may be its number, `> DT12`.
 ///
@@ -50,7 +55,7 @@ use crate::step::check_share;
 /// valid SMILES or not a possible molecule; bytes that are not UTF-8; a row with too few or too many cells; a record of an
 /// SD file that is empty, truncated or a query, or that has a line that may be either a header or part of a value; a mol
 /// block whose counts do not match its lines; or a molecule beyond the limits of 1,000 atoms, 150 ring closures and 20,000
-/// characters. So does what a SMILES cannot represent: a CXSMILES extension, and in a mol block racemic and relative
+/// characters. So does what a SMILES cannot represent, unless a parameter accepts that: a CXSMILES extension, and in a mol block racemic and relative
 /// stereocentres, an atropisomer, and a bond that ends at several atoms. The atoms `R`, `R#` and `*` of a mol block are
 /// dummy atoms, `*` in SMILES, and R group 1 is `[1*]`; atoms for several elements, such as `A`, `Q` and lists, make the
 /// block a query. Drawn hydrogens are kept: if an atom has one too many, its single bond to a metal becomes dative, as in
@@ -65,7 +70,8 @@ use crate::step::check_share;
 /// stereocentres in a ring, and stereochemistry at the nitrogen of a fused aziridine. A SMILES that closes a ring with `~`
 /// is refused too; RDKit parses it as a single bond.
 ///
-/// The signal `read` counts `records`, `kept` and `rejected`. An empty file has no records.
+/// The signal `read` counts `records`, `kept` and `rejected`. The signal `accepted` counts the molecules that lost something
+/// because a parameter accepts it: `stereo_groups`, `cxsmiles`, `duplicate_data`. An empty file has no records.
 ///
 /// # Example
 /// ```yaml
@@ -97,12 +103,23 @@ pub fn read_molecules(
     /// The column with the SMILES in a CSV or TSV file. Case matters only if two columns differ by case alone.
     #[param(default = "smiles")]
     smiles_column: String,
+    /// The column with standard InChIs in a CSV or TSV file, instead of SMILES. A molecule that does not have the InChI from
+    /// which it was read is rejected.
+    #[param(example = "inchi")]
+    inchi_column: Option<String>,
     /// The column with the names. Defaults to `name` if there is one; in an SD file, to the first line of a record.
     name_column: Option<String>,
-    /// Columns to read as numbers. An empty cell is a missing number; a record with another text that is neither a number
-    /// nor listed in `missing` is rejected.
+    /// The types of columns by name: `text`, `integer`, `float` or `boolean`. Other columns are text. A record with a value of
+    /// another type is rejected.
+    #[param(example = "{ pIC50: float, year: integer }")]
+    types: Option<BTreeMap<String, ColumnType>>,
+    /// Columns of the type `float`, as in `types`.
     #[param(default = [], example = "[pIC50]")]
     numbers: Vec<String>,
+    /// Columns of numbers with relations, such as `>10`, `<0.1` and `~5`. Such a column holds the numbers, and a text column
+    /// behind it, `NAME_relation`, holds `>`, `>=`, `<`, `<=`, `>>`, `<<`, `~`, or `=` for a number without a relation.
+    #[param(example = "[ic50]")]
+    qualified: Option<Vec<String>>,
     /// Texts that represent a missing value in the other columns.
     #[param(default = [], example = "[NA, n/a]")]
     missing: Vec<String>,
@@ -125,6 +142,20 @@ pub fn read_molecules(
     /// be used (`reject`), or drop the configuration of the axis (`flatten`).
     #[param(default = "reject", one_of = ["reject", "flatten"])]
     atropisomers: String,
+    /// What to do with racemic and relative stereocentres, of a V3000 mol block (`STERAC1`, `STEREL1`) or a CXSMILES extension
+    /// (`|&1:1|`, `|o1:1|`): reject the record (`refuse`), read them as drawn (`ignore`), or read them as drawn and
+    /// also keep the canonical CXSMILES with the groups in the text column `stereo_groups` (`keep`). Defaults to `refuse`.
+    #[param(one_of = ["refuse", "ignore", "keep"])]
+    stereo_groups: Option<String>,
+    /// What to do with a CXSMILES extension that contains anything else, such as labels or coordinates: reject the record
+    /// (`refuse`), read the SMILES without it (`ignore`), or also keep the SMILES and the extension as written in the text
+    /// column `cxsmiles` (`keep`). Defaults to `refuse`.
+    #[param(one_of = ["refuse", "ignore", "keep"])]
+    cxsmiles: Option<String>,
+    /// What to do with a record of an SD file that has data under one name several times: reject the record (`reject`), take
+    /// the first or the last (`first`, `last`), or join the values with line feeds (`join`). Defaults to `reject`.
+    #[param(one_of = ["reject", "first", "last", "join"])]
+    duplicate_data: Option<String>,
     /// What to do with a record that cannot be used: put it into `rejects` (`reject`) or fail the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
@@ -136,32 +167,50 @@ pub fn read_molecules(
 ) -> Result<WithRejects<Molecules>, StepError> {
     let file = path.as_str();
     let format = format_of(file, format)?;
-    let columns = FileColumns {
-        smiles: &smiles_column,
-        name: name_column.as_deref(),
-        numbers: &numbers,
-        missing: &missing,
-        decimal: Decimal::of(decimal.as_deref()),
-        layout: Layout {
-            delimiter: separator(&format, &delimiter),
-            header: HeaderLine::of(header, column_names.as_deref()),
-        },
-    };
+    let types =
+        ColumnTypes { numbers: &numbers, types: types.as_ref(), qualified: qualified.as_deref().unwrap_or_default() };
     let text = text_in(Encoding::of(encoding.as_deref()), file, path.read(context.files())?)?;
-    let raw = match format.as_str() {
-        "csv" | "tsv" => delimited_columns::read(file, &text, columns)?,
-        "sdf" | "mol" => {
-            let cells = CellText { missing: &missing, decimal: columns.decimal, ..CellText::default() };
-            sd_records::read(file, &text, format == "mol", name_column.as_deref(), &numbers, cells)?
-        }
-        _ => smiles_lines::read(&text),
+    let accept = Accept {
+        flatten: atropisomers == "flatten",
+        stereo_groups: Policy::of(stereo_groups.as_deref()),
+        cxsmiles: Policy::of(cxsmiles.as_deref()),
     };
-    let flatten = atropisomers == "flatten";
-    let smiles = map_records(context, &raw.records, |record| canonical_smiles(record, flatten))?;
+    let spelled = Some(Decimal::of(decimal.as_deref()));
+    let raw = match format.as_str() {
+        "csv" | "tsv" => {
+            let layout = Layout {
+                delimiter: separator(&format, &delimiter),
+                header: HeaderLine::of(header, column_names.as_deref()),
+            };
+            let name = name_column.as_deref();
+            let columns = FileColumns {
+                smiles: &smiles_column,
+                inchi: inchi_column.as_deref(),
+                name,
+                types,
+                missing: &missing,
+                layout,
+                accept: Some(accept),
+            };
+            delimited_columns::read(file, &text, columns)?.typed(file, Notation { spelled, padded: false })?
+        }
+        "sdf" | "mol" => {
+            let duplicates = Duplicates::of(duplicate_data.as_deref());
+            let fields = SdFields { name: name_column.as_deref(), types, missing: &missing, duplicates };
+            let raw = sd_records::read(file, &text, format == "mol", fields)?;
+            raw.typed(file, Notation { spelled, padded: true })?
+        }
+        _ => smiles_lines::read(&text, Some(accept)),
+    };
+    let structures = map_records(context, &raw.records, |record| canonical(record, accept))?;
     let records = raw.records.len();
-    let WithRejects { kept, rejects } = sort_out(file, raw, smiles, on_error == "fail")?;
+    let accepted = accepted(&raw, &structures);
+    let WithRejects { kept, rejects } = sort_out(file, raw, structures, kept_columns(accept), on_error == "fail")?;
     check_share(&rejects, records, fail_above, &format!("records of `{file}` cannot be used"))?;
     context.signal("read", &json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() }))?;
+    if !accepted.is_empty() {
+        context.signal("accepted", &json!(accepted))?;
+    }
     Ok(WithRejects { kept, rejects })
 }
 
@@ -169,28 +218,43 @@ pub fn read_molecules(
 fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Columns {
     let file = step.path.as_str();
     let promised = Columns::known(PROMISED.map(|(name, _)| name));
+    let kept = kept_columns(step.accept()).iter().copied();
     let Ok(format) = format_of(file, step.format.clone()) else { return Columns::Unknown };
     match format.as_str() {
-        "smi" => return promised,
+        "smi" => return promised.with(kept),
         // The data fields of an SD file are known only after reading all records.
         "sdf" | "mol" => return Columns::Unknown,
         _ => {}
     }
     let header = step.header_names(&format, context);
     match header.and_then(|header| delimited_columns::more(file, &header, step.file_columns(&format))) {
-        Some(more) => promised.with(more),
+        Some(more) => promised.with(more).with(kept),
         None => Columns::Unknown,
     }
 }
 
 impl ReadMolecules {
+    fn accept(&self) -> Accept {
+        Accept {
+            flatten: self.atropisomers == "flatten",
+            stereo_groups: Policy::of(self.stereo_groups.as_deref()),
+            cxsmiles: Policy::of(self.cxsmiles.as_deref()),
+        }
+    }
+
+    fn types(&self) -> ColumnTypes<'_> {
+        let qualified = self.qualified.as_deref().unwrap_or_default();
+        ColumnTypes { numbers: &self.numbers, types: self.types.as_ref(), qualified }
+    }
+
     fn file_columns(&self, format: &str) -> FileColumns<'_> {
         FileColumns {
             smiles: &self.smiles_column,
+            inchi: self.inchi_column.as_deref(),
             name: self.name_column.as_deref(),
-            numbers: &self.numbers,
+            types: self.types(),
             missing: &self.missing,
-            decimal: Decimal::of(self.decimal.as_deref()),
+            accept: Some(self.accept()),
             layout: Layout {
                 delimiter: separator(format, &self.delimiter),
                 header: HeaderLine::of(self.header, self.column_names.as_deref()),
@@ -224,16 +288,47 @@ fn format_of(file: &str, explicit: Option<String>) -> Result<String, StepError> 
     }
 }
 
-fn canonical_smiles(record: &RawRecord<'_>, flatten: bool) -> Result<String, String> {
+fn canonical(record: &RawRecord<'_>, accept: Accept) -> Result<Canonical, String> {
     let content = record.content.as_ref().map_err(Clone::clone)?;
-    content.structure.canonical_smiles(flatten)
+    content.structure.read(accept)
+}
+
+/// Counts the molecules that lost something, by the parameter that accepted it.
+fn accepted(raw: &RawFile<'_>, structures: &[Result<Canonical, String>]) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for (record, structure) in raw.records.iter().zip(structures) {
+        if let (Ok(content), Ok(structure)) = (&record.content, structure) {
+            let merged = content.merged.then_some("duplicate_data");
+            for param in structure.ignored.iter().copied().chain(merged) {
+                *counts.entry(param).or_default() += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// Returns the columns that hold what a SMILES cannot represent.
+fn kept_columns(accept: Accept) -> &'static [&'static str] {
+    match (accept.stereo_groups, accept.cxsmiles) {
+        (Policy::Keep, Policy::Keep) => &["stereo_groups", "cxsmiles"],
+        (Policy::Keep, _) => &["stereo_groups"],
+        (_, Policy::Keep) => &["cxsmiles"],
+        _ => &[],
+    }
+}
+
+/// Returns the name of a column that another one before has.
+fn twice(columns: &[Column]) -> Option<&str> {
+    let mut known = HashSet::new();
+    columns.iter().map(|column| &*column.name).find(|name| !known.insert(*name))
 }
 
 /// Separates the molecules from the records that cannot be used.
 fn sort_out(
     file: &str,
     raw: RawFile<'_>,
-    smiles: Vec<Result<String, String>>,
+    structures: Vec<Result<Canonical, String>>,
+    kept_columns: &[&'static str],
     fail: bool,
 ) -> Result<WithRejects<Molecules>, StepError> {
     let mut columns = vec![
@@ -242,14 +337,22 @@ fn sort_out(
         Column::new("record", ColumnType::Integer).as_location(),
     ];
     columns.extend(raw.more);
+    columns.extend(kept_columns.iter().map(|name| Column::new(name, ColumnType::Text)));
+    if let Some(name) = twice(&columns) {
+        return Err(StepError::new(format!("two columns of `{file}` would be called `{name}`; rename one")));
+    }
     let mut kept = TableBuilder::new(columns);
     let mut rejects = Rejects::default();
-    for ((record, smiles), number) in raw.records.into_iter().zip(smiles).zip(1_u64..) {
+    for ((record, structure), number) in raw.records.into_iter().zip(structures).zip(1_u64..) {
         cancel::check()?;
-        let reason = match (record.content, smiles) {
-            (Ok(content), Ok(smiles)) => {
-                let mut row: Vec<Value> = vec![content.name.into(), smiles.into(), number.into()];
+        let reason = match (record.content, structure) {
+            (Ok(content), Ok(structure)) => {
+                let mut row: Vec<Value> = vec![content.name.into(), structure.smiles.into(), number.into()];
                 row.extend(content.more);
+                row.extend(kept_columns.iter().map(|name| match *name {
+                    "stereo_groups" => Value::from(structure.grouped.as_deref()),
+                    _ => structure.cxsmiles.as_deref().into(),
+                }));
                 kept.push(row).map_err(StepError::new)?;
                 continue;
             }

@@ -1,9 +1,11 @@
 //! Checks the parameters of `molecules.read` against the file: whether the columns that they name exist in the header of a
 //! CSV or TSV file, and whether they apply to its format at all.
 
+use std::collections::BTreeMap;
+
 use super::delimited_columns::HeaderNames;
 use super::{ReadMolecules, format_of, separator};
-use crate::records::{misfit_of_names, other_separator};
+use crate::records::{misfit_of_names, misfits_of_qualified, other_separator};
 use crate::step::{ColumnContext, Misfit, PathPart, idle_share};
 
 pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_>) -> Vec<Misfit> {
@@ -12,7 +14,19 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Ok(format) => format,
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
-    let mut misfits = inapplicable(step, &format);
+    let (none, mut misfits) = (BTreeMap::new(), inapplicable(step, &format));
+    let declared = step.types.as_ref().unwrap_or(&none);
+    misfits.extend(misfits_of_qualified(step.qualified.as_deref().unwrap_or_default(), declared));
+    let twice = step.numbers.iter().enumerate().filter(|(_, name)| declared.contains_key(*name));
+    misfits.extend(twice.map(|(at, name)| {
+        let message = format!("`numbers` and `types` both declare the type of `{name}`");
+        Misfit::new("numbers", message).at(PathPart::Index(at)).with_help("omit the column in `numbers`")
+    }));
+    if step.inchi_column.is_some() && step.smiles_column != "smiles" {
+        let misfit =
+            Misfit::new("inchi_column", "`inchi_column` and `smiles_column` both name the column of the structures");
+        misfits.push(misfit.with_help("omit one of them"));
+    }
     misfits.extend(misfit_of_names(step.header, step.column_names.as_deref()));
     misfits.extend(idle_share(&step.on_error, step.fail_above));
     if matches!(format.as_str(), "smi" | "sdf" | "mol") {
@@ -29,11 +43,20 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
             None => Misfit::no_column(param, name, file, &there),
         }),
     };
-    let numbers = step.numbers.iter().enumerate();
-    let numbers = numbers.filter_map(|(at, name)| Some(missing("numbers", name)?.at(PathPart::Index(at))));
-    let smiles = missing("smiles_column", &step.smiles_column);
+    let listed = |param, named: &[String]| -> Vec<Misfit> {
+        let named = named.iter().enumerate();
+        named.filter_map(|(at, name)| Some(missing(param, name)?.at(PathPart::Index(at)))).collect()
+    };
+    let numbers = listed("numbers", &step.numbers);
+    let qualified = listed("qualified", step.qualified.as_deref().unwrap_or_default());
+    let types = declared.keys();
+    let types = types.filter_map(|name| Some(missing("types", name)?.at(PathPart::Key(name.clone()))));
+    let structure = match &step.inchi_column {
+        Some(inchi) => missing("inchi_column", inchi),
+        None => missing("smiles_column", &step.smiles_column),
+    };
     let name = step.name_column.as_ref().and_then(|name| missing("name_column", name));
-    misfits.extend(smiles.into_iter().chain(name).chain(numbers));
+    misfits.extend(structure.into_iter().chain(name).chain(types).chain(numbers).chain(qualified));
     misfits
 }
 
@@ -47,8 +70,11 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
         "smi" => (
             vec![
                 ("smiles_column", smiles_column, column_of_none),
+                ("inchi_column", step.inchi_column.is_some(), column_of_none),
                 ("name_column", step.name_column.is_some(), column_of_none),
+                ("types", step.types.is_some(), column_of_none),
                 ("numbers", !step.numbers.is_empty(), column_of_none),
+                ("qualified", step.qualified.is_some(), column_of_none),
                 (
                     "missing",
                     !step.missing.is_empty(),
@@ -63,6 +89,11 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
         "sdf" | "mol" => (
             vec![
                 ("smiles_column", smiles_column, "names a column of SMILES, but an SD file has mol blocks"),
+                (
+                    "inchi_column",
+                    step.inchi_column.is_some(),
+                    "names a column of InChIs, but an SD file has mol blocks",
+                ),
                 ("delimiter", delimiter, "is the separator of cells, but an SD file has no cells"),
                 ("header", step.header.is_some(), no_header),
             ],
@@ -75,6 +106,10 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
         _ => (Vec::new(), "omit it"),
     };
     let flattens = step.atropisomers != "reject" && !matches!(format, "sdf" | "mol");
+    let is_sd = matches!(format, "sdf" | "mol");
+    let no_extensions =
+        ("cxsmiles", step.cxsmiles.is_some() && is_sd, "applies to SMILES, but an SD file has mol blocks");
+    let no_data = ("duplicate_data", step.duplicate_data.is_some() && !is_sd, "applies to the data fields of SD files");
     let no_blocks = ("atropisomers", flattens, "applies to mol blocks, which only SD files contain");
     let misfit = |param: &'static str, what: &str| Misfit {
         help: Some(help.to_owned()),
@@ -82,7 +117,7 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
     };
     params
         .into_iter()
-        .chain([no_blocks])
+        .chain([no_blocks, no_extensions, no_data])
         .filter(|(_, is_set, _)| *is_set)
         .map(|(param, _, what)| misfit(param, what))
         .collect()

@@ -1,7 +1,7 @@
 //! Reads query molecules from a file. Every record must be valid.
 
 use super::delimited_columns::{self, FileColumns};
-use super::raw::{RawFile, RawRecord};
+use super::raw::RawRecord;
 use super::smiles_lines;
 use crate::records::{Delimited, Encoding, Layout, extension, on_workers, shortened, text_in};
 use crate::step::{ExecutionContext, InputFile, Misfit, StepError, listed};
@@ -49,14 +49,14 @@ pub(in crate::chemistry) fn read_queries(
     let name = file.as_str();
     let separator = Query::separator_in(name)?;
     let text = text_in(encoding, name, file.read(context.files())?)?;
-    let raw: RawFile<'_> = match separator {
+    let records: Vec<RawRecord<'_>> = match separator {
         Some(delimiter) => {
             has_smiles(name, &text, delimiter)?;
-            delimited_columns::read(name, &text, FileColumns::usual(Layout::delimited_by(delimiter)))?
+            delimited_columns::read(name, &text, FileColumns::usual(Layout::delimited_by(delimiter)))?.records
         }
-        None => smiles_lines::read(&text),
+        None => smiles_lines::read(&text, None).records,
     };
-    on_workers(|| raw.records.into_iter().map(|record| query(name, record)).collect())?
+    on_workers(|| records.into_iter().map(|record| query(name, record)).collect())?
 }
 
 /// Checks that there is a column `smiles`. Reading the columns would report its absence too, but with advice about a
@@ -76,7 +76,7 @@ fn has_smiles(file: &str, text: &[u8], delimiter: u8) -> Result<(), StepError> {
 
 fn query(file: &str, record: RawRecord<'_>) -> Result<Query, StepError> {
     let molecule = record.content.and_then(|content| {
-        let smiles = content.structure.canonical_smiles(false)?;
+        let smiles = content.structure.canonical_smiles()?;
         Ok(Query { name: content.name.unwrap_or_else(|| smiles.clone()), smiles })
     });
     molecule.map_err(|reason| {

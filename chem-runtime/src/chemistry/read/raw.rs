@@ -2,14 +2,36 @@
 
 use serde_json::Value;
 
-use crate::artifact::Column;
-use crate::chemistry::library::Structure;
+use super::accept::{Accept, CxText, Parts, Policy};
+use crate::artifact::{Column, ColumnType};
+use crate::cancel;
+use crate::chemistry::library::{Dropped, Structure};
+use crate::records::{Notation, split_cells, type_cells, with_relations};
+use crate::step::StepError;
 
 /// The records of a file, and their columns besides SMILES and name.
 #[derive(Debug, Default)]
 pub(super) struct RawFile<'a> {
     pub(super) more: Vec<Column>,
     pub(super) records: Vec<RawRecord<'a>>,
+}
+
+/// The records of a file before the types of their columns are known.
+#[derive(Debug, Default)]
+pub(super) struct Untyped<'a> {
+    pub(super) more: Vec<UntypedColumn>,
+    pub(super) records: Vec<RawRecord<'a>>,
+}
+
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UntypedColumn {
+    /// The name in the output.
+    pub(super) name: String,
+    /// The declared type; other columns are text.
+    pub(super) declared: Option<ColumnType>,
+    /// Whether its values are numbers with relations, such as `>10`.
+    pub(super) qualified: bool,
 }
 
 /// A record and its location.
@@ -29,38 +51,146 @@ pub(super) struct Content {
     pub(super) name: Option<String>,
     /// One value for each column in [`RawFile::more`].
     pub(super) more: Vec<Value>,
+    /// Whether data under one name were merged, as `duplicate_data` says.
+    pub(super) merged: bool,
+}
+
+impl<'a> Untyped<'a> {
+    /// Converts the values to the declared types; other columns are text. A record with a value of another type than its
+    /// column cannot be used.
+    ///
+    /// # Errors
+    /// Fails if two columns of the file called `file` would have the same name, or if the step is asked to stop.
+    pub(super) fn typed(self, file: &str, notation: Notation) -> Result<RawFile<'a>, StepError> {
+        let Self { more, mut records } = self;
+        if more.iter().any(|column| column.qualified) {
+            for record in &mut records {
+                if let Ok(content) = &mut record.content {
+                    split_cells(&mut content.more, |index| more[index].qualified);
+                }
+                cancel::check()?;
+            }
+        }
+        let columns = columns(file, more)?;
+        let typed = columns.iter().map(|column| Column::new(&column.name, column.declared.unwrap_or(ColumnType::Text)));
+        let typed: Vec<Column> = typed.collect();
+        for record in &mut records {
+            if let Ok(content) = &mut record.content
+                && let Err(reason) = type_cells(&mut content.more, &typed, notation)
+            {
+                record.content = Err(reason);
+            }
+            cancel::check()?;
+        }
+        Ok(RawFile { more: typed, records })
+    }
+}
+
+/// Returns `more` with a column of relations behind each qualified column.
+pub(super) fn columns(file: &str, more: Vec<UntypedColumn>) -> Result<Vec<UntypedColumn>, StepError> {
+    let names = more.iter().map(|column| column.name.clone());
+    let names = with_relations(names, |index, _| more[index].qualified)
+        .map_err(|name| StepError::new(format!("two columns of `{file}` would be called `{name}`; rename one")))?;
+    let mut names = names.into_iter();
+    let mut all = Vec::with_capacity(names.len());
+    for column in more {
+        let qualified = column.qualified;
+        let declared = column.declared.or(qualified.then_some(ColumnType::Float));
+        all.extend(names.next().map(|name| UntypedColumn { name, declared, qualified }));
+        if qualified {
+            let declared = Some(ColumnType::Text);
+            all.extend(names.next().map(|name| UntypedColumn { name, declared, qualified: false }));
+        }
+    }
+    Ok(all)
 }
 
 /// The notation of a structure.
 #[derive(Debug, PartialEq)]
 pub(super) enum Spelling {
     Smiles(String),
+    /// A SMILES with an extension that the parameters accept, without the bars around it.
+    CxSmiles {
+        smiles: String,
+        extension: String,
+        parts: Parts,
+    },
+    Inchi(String),
     MolBlock(String),
 }
 
-impl Spelling {
-    /// Returns the canonical SMILES. `flatten` drops the configuration of an atropisomer's axis.
-    ///
-    /// # Errors
-    /// Returns the reason why the structure is refused.
-    pub(super) fn canonical_smiles(&self, flatten: bool) -> Result<String, String> {
-        match self {
-            Self::Smiles(smiles) => Structure::from_smiles(smiles)?.canonical_smiles(),
-            Self::MolBlock(block) if flatten => Structure::canonical_smiles_of_flattened(block),
-            Self::MolBlock(block) => Structure::canonical_smiles_of_mol_block(block),
-        }
+/// A structure as the molecules hold it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Canonical {
+    pub(super) smiles: String,
+    /// The CXSMILES with the stereo groups, if they are kept.
+    pub(super) grouped: Option<String>,
+    /// The SMILES and its extension as they are written in the file, if they are kept.
+    pub(super) cxsmiles: Option<String>,
+    /// The parameters that accepted the loss of information.
+    pub(super) ignored: Vec<&'static str>,
+}
+
+impl From<String> for Canonical {
+    fn from(smiles: String) -> Self {
+        Self { smiles, grouped: None, cxsmiles: None, ignored: Vec::new() }
     }
 }
 
-/// Splits a text into the SMILES at its beginning and the rest.
-///
-/// A CXSMILES extension (`|…|` after the SMILES) may add what the SMILES alone does not express, such as that a molecule is
-/// racemic. Extensions are not supported, so a record with one is refused rather than misread.
-pub(super) fn split_smiles(text: &str) -> Result<(&str, &str), String> {
-    let (smiles, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let rest = rest.trim();
-    if rest.strip_prefix('|').is_some_and(|extension| extension.contains('|')) {
-        return Err("has a CXSMILES extension, which would be lost; take it out if that is right".to_owned());
+impl Spelling {
+    /// Returns the structure in `text`. `accept` is `None` for a step that has no parameters for extensions.
+    ///
+    /// # Errors
+    /// Returns the reason for refusing the extension of a CXSMILES.
+    pub(super) fn of(text: &CxText<'_>, accept: Option<Accept>) -> Result<Self, String> {
+        let smiles = text.smiles.to_owned();
+        Ok(match text.accepted(accept)? {
+            None => Self::Smiles(smiles),
+            Some((extension, parts)) => Self::CxSmiles { smiles, extension: extension.to_owned(), parts },
+        })
     }
-    Ok((smiles, rest))
+
+    /// Returns the canonical SMILES, for a step that accepts no loss.
+    ///
+    /// # Errors
+    /// Returns the reason why the structure is refused.
+    pub(super) fn canonical_smiles(&self) -> Result<String, String> {
+        self.read(Accept::default()).map(|read| read.smiles)
+    }
+
+    /// Returns the canonical SMILES, and what is kept beside it.
+    ///
+    /// # Errors
+    /// Returns the reason why the structure is refused.
+    pub(super) fn read(&self, accept: Accept) -> Result<Canonical, String> {
+        match self {
+            Self::Smiles(smiles) => Ok(Structure::from_smiles(smiles)?.canonical_smiles()?.into()),
+            Self::CxSmiles { smiles, extension, parts } => {
+                let mut read = Canonical::from(Structure::from_smiles(smiles)?.canonical_smiles()?);
+                if parts.groups && accept.stereo_groups == Policy::Keep {
+                    read.grouped = Some(Structure::grouped_smiles(&format!("{smiles} |{extension}|"))?);
+                } else if parts.groups {
+                    read.ignored.push("stereo_groups");
+                }
+                if parts.others && accept.cxsmiles == Policy::Keep {
+                    read.cxsmiles = Some(format!("{smiles} |{extension}|"));
+                } else if parts.others {
+                    read.ignored.push("cxsmiles");
+                }
+                Ok(read)
+            }
+            Self::Inchi(inchi) => Ok(Structure::from_inchi(inchi)?.canonical_smiles()?.into()),
+            Self::MolBlock(block) => {
+                let drop = Dropped { axes: accept.flatten, groups: accept.stereo_groups != Policy::Refuse };
+                let found = Structure::read_mol_block(block, drop)?;
+                let mut read = Canonical::from(found.smiles);
+                match accept.stereo_groups {
+                    Policy::Keep => read.grouped = found.grouped,
+                    _ if found.grouped.is_some() => read.ignored.push("stereo_groups"),
+                    _ => {}
+                }
+                Ok(read)
+            }
+        }
+    }
 }

@@ -3,16 +3,17 @@
 //! Blank lines are skipped, and so are lines that begin with `#`, which no SMILES does. A first line that begins with the
 //! word `smiles`, which is not a valid SMILES, is a header and is skipped too.
 
-use super::raw::{Content, RawFile, RawRecord, Spelling, split_smiles};
+use super::accept::{Accept, CxText};
+use super::raw::{Content, RawFile, RawRecord, Spelling};
 use crate::records::{Line, lines, not_utf8};
 
-pub(super) fn read(text: &[u8]) -> RawFile<'_> {
+pub(super) fn read(text: &[u8], accept: Option<Accept>) -> RawFile<'_> {
     let records = lines(text)
         .map(|Line { number, text }| Line { number, text: text.trim_ascii() })
         .filter(|line| !line.text.is_empty() && !line.text.starts_with(b"#"))
         .enumerate()
         .filter(|(index, line)| *index > 0 || !is_header(line.text))
-        .map(|(_, line)| RawRecord { line: line.number, raw: line.text, content: content(line.text) })
+        .map(|(_, line)| RawRecord { line: line.number, raw: line.text, content: content(line.text, accept) })
         .collect();
     RawFile { more: Vec::new(), records }
 }
@@ -21,14 +22,16 @@ fn is_header(line: &[u8]) -> bool {
     line.split(u8::is_ascii_whitespace).next().is_some_and(|word| word.eq_ignore_ascii_case(b"smiles"))
 }
 
-pub(super) fn content(line: &[u8]) -> Result<Content, String> {
+/// Parses a line. `accept` is `None` for a step that has no parameters for extensions.
+pub(super) fn content(line: &[u8], accept: Option<Accept>) -> Result<Content, String> {
     let text = std::str::from_utf8(line).map_err(|_| not_utf8(line, None))?;
     if text.contains('\0') {
         return Err("has the character U+0000, which cannot be stored".to_owned());
     }
-    let (smiles, name) = split_smiles(text)?;
-    let name = Some(name).filter(|name| !name.is_empty()).map(str::to_owned);
-    Ok(Content { structure: Spelling::Smiles(smiles.to_owned()), name, more: Vec::new() })
+    let text = CxText::of(text);
+    let structure = Spelling::of(&text, accept)?;
+    let name = Some(text.rest).filter(|name| !name.is_empty()).map(str::to_owned);
+    Ok(Content { structure, name, more: Vec::new(), merged: false })
 }
 
 #[cfg(test)]
@@ -40,9 +43,9 @@ mod tests {
     fn read_all(text: &[u8]) -> Vec<(u64, Parsed)> {
         let of = |content: Content| match content.structure {
             Spelling::Smiles(smiles) => (smiles, content.name),
-            Spelling::MolBlock(block) => panic!("a mol block in a SMILES file: {block}"),
+            other => panic!("not a SMILES: {other:?}"),
         };
-        read(text).records.into_iter().map(|record| (record.line, record.content.map(of))).collect()
+        read(text, None).records.into_iter().map(|record| (record.line, record.content.map(of))).collect()
     }
 
     fn good(smiles: &str, name: Option<&str>) -> Parsed {

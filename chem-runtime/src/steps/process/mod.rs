@@ -157,7 +157,8 @@ fn table_of(
         let mut types = DeclaredType::all(types, "types");
         let as_sent = |column: &&Column| (column.name.to_string(), DeclaredType { ty: column.ty, by: "columns" });
         types.extend(columns.iter().map(as_sent));
-        let how = TableText { name: source, format, types: &types, cells: CellText::default(), strict: true };
+        let how =
+            TableText { name: source, format, types: &types, cells: CellText::default(), qualified: &[], strict: true };
         Ok(how.read(text)?.kept)
     };
     let found = read_as(&[])?;

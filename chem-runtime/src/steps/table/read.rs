@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::file::TableFile;
 use crate::prelude::*;
-use crate::records::{DeclaredType, RecordFile, TableText};
-use crate::step::{check_share, idle_share};
+use crate::records::{DeclaredType, RecordFile, TableText, misfits_of_qualified, with_relations};
+use crate::step::{PathPart, check_share, idle_share};
 
 /// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
 ///
@@ -39,7 +39,7 @@ use crate::step::{check_share, idle_share};
 /// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is not in the encoding that
 ///   `encoding` names.
 /// - Neither the extension of the file nor `format` determines the format.
-/// - Two columns have the same name, or `types` or `units` names a column that does not exist.
+/// - Two columns have the same name, or `types`, `units` or `qualified` names a column that does not exist.
 /// - The file exceeds a limit: see `docs/limits.md`. A compressed file may expand to at most 100 times its size, and the
 ///   objects of a JSON Lines file may not have so many different members that most cells would be empty.
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
@@ -57,6 +57,10 @@ pub fn read_table(
     /// The types of columns by name: `text`, `integer`, `float` or `boolean`. Other types are inferred.
     #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
     types: BTreeMap<String, ColumnType>,
+    /// Columns of numbers with relations, such as `>10`, `<0.1` and `~5`. Such a column holds the numbers, and a text column
+    /// behind it, `NAME_relation`, holds `>`, `>=`, `<`, `<=`, `>>`, `<<`, `~`, or `=` for a number without a relation.
+    #[param(example = "[ic50]")]
+    qualified: Option<Vec<String>>,
     /// The units of columns, by name.
     #[param(default = BTreeMap::new(), example = "{ ic50: nM }")]
     units: BTreeMap<String, String>,
@@ -100,8 +104,10 @@ pub fn read_table(
         header,
         column_names: column_names.as_deref(),
     };
+    let qualified = qualified.as_deref().unwrap_or_default();
     let (types, strict) = (DeclaredType::all(&types, "types"), on_error == "fail");
-    let how = TableText { name: file.name(), format: file.format()?, types: &types, cells: file.cells(), strict };
+    let how =
+        TableText { name: file.name(), format: file.format()?, types: &types, cells: file.cells(), qualified, strict };
     let WithRejects { kept, rejects } = how.read(&file.text(context)?)?;
     let (kept, rejected) = (file.with_units(kept)?, rejects.rows());
     let refused = format!("records of `{}` cannot be used", file.name());
@@ -131,11 +137,25 @@ impl ReadTable {
 
 /// Returns the columns in the header of a CSV or TSV file. Those of JSON Lines are known only after reading all of it.
 fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
-    step.file().header_names(context).map_or(Columns::Unknown, |header| Columns::known(header.iter()))
+    let Some(header) = step.file().header_names(context) else { return Columns::Unknown };
+    let qualified = step.qualified.as_deref().unwrap_or_default();
+    let names = header.iter().map(str::to_owned);
+    match with_relations(names, |_, name| qualified.iter().any(|qualified| qualified == name)) {
+        Ok(names) => Columns::known(names),
+        Err(_) => Columns::Unknown,
+    }
 }
 
 fn columns_are_there(step: &ReadTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let file = step.file();
-    let misfits = file.misfits(file.header_names(context).as_ref());
+    let header = file.header_names(context);
+    let mut misfits = file.misfits(header.as_ref());
+    let qualified = step.qualified.as_deref().unwrap_or_default();
+    misfits.extend(misfits_of_qualified(qualified, &step.types));
+    if let Some(header) = &header {
+        let there: Vec<&str> = header.iter().collect();
+        let missing = qualified.iter().enumerate().filter(|(_, name)| !there.contains(&name.as_str()));
+        misfits.extend(missing.map(|(at, name)| file.no_column("qualified", name, &there).at(PathPart::Index(at))));
+    }
     misfits.into_iter().chain(idle_share(&step.on_error, step.fail_above)).collect()
 }

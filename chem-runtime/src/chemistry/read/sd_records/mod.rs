@@ -10,12 +10,11 @@ use serde_json::Value;
 use self::data::{Fields, fields};
 pub(in crate::chemistry) use self::data::{Header, begins_a_field, field_header};
 use self::framing::{Framed, doubtful_end};
-use super::delimited_columns::value;
-use super::raw::{Content, RawFile, RawRecord, Spelling};
-use crate::artifact::{Column, ColumnType};
+use super::delimited_columns::{ColumnTypes, Declared};
+use super::raw::{Content, RawRecord, Spelling, Untyped, UntypedColumn};
 use crate::cancel::{self, until_stopped, while_running};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{CellText, Line, lines, not_utf8};
+use crate::records::{Line, lines, not_utf8};
 use crate::step::{StepError, listed};
 
 /// The maximum number of values in an SD file. Records with different field names make the table grow quadratically.
@@ -33,23 +32,89 @@ struct SdContent<'a> {
     title: &'a str,
     block: String,
     fields: Fields<'a>,
+    /// Whether data under one name were merged.
+    merged: bool,
 }
 
-/// Reads the records of `text`. The name of a molecule is the first line of its block, or the data field called `name`.
-/// Data fields listed in `numbers` are numbers, which are written like `cells`. The last record of a mol file needs no `$$$$`.
+/// The parameters for the data fields of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SdFields<'a> {
+    /// The data field with the name of a molecule; `None` for the first line of its block.
+    pub(super) name: Option<&'a str>,
+    pub(super) types: ColumnTypes<'a>,
+    /// The texts that represent a missing value, besides the empty text.
+    pub(super) missing: &'a [String],
+    pub(super) duplicates: Duplicates,
+}
+
+/// What happens to data that a record has under one name several times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Duplicates {
+    /// The record is refused.
+    #[default]
+    Reject,
+    First,
+    Last,
+    /// The values are joined with line feeds.
+    Join,
+}
+
+impl Duplicates {
+    /// Returns what the parameter `duplicate_data` says.
+    pub(super) fn of(name: Option<&str>) -> Self {
+        match name {
+            Some("first") => Self::First,
+            Some("last") => Self::Last,
+            Some("join") => Self::Join,
+            _ => Self::Reject,
+        }
+    }
+
+    /// Returns the fields with each name once, in the order of their first appearance, and whether any was a duplicate.
+    ///
+    /// # Errors
+    /// Returns the reason for refusing a duplicate.
+    fn resolve(self, fields: Fields<'_>) -> Result<(Fields<'_>, bool), String> {
+        let count = fields.len();
+        let (mut once, mut at): (Fields<'_>, HashMap<&str, usize>) = (Vec::with_capacity(count), HashMap::new());
+        for (name, value) in while_running(fields) {
+            match at.get(name) {
+                None => {
+                    at.insert(name, once.len());
+                    once.push((name, value));
+                }
+                Some(_) if self == Self::Reject => {
+                    return Err(format!(
+                        "has data under `{name}` twice; `duplicate_data: last`, `first` or `join` accepts that"
+                    ));
+                }
+                Some(known) => {
+                    let before = &mut once[*known].1;
+                    match self {
+                        Self::Last => *before = value,
+                        Self::Join => *before = format!("{before}\n{value}"),
+                        Self::First | Self::Reject => {}
+                    }
+                }
+            }
+        }
+        let merged = once.len() < count;
+        Ok((once, merged))
+    }
+}
+
+/// Reads the records of `text`. The last record of a mol file needs no `$$$$`.
 pub(super) fn read<'a>(
     file: &str,
     text: &'a [u8],
     in_mol_file: bool,
-    name: Option<&str>,
-    numbers: &[String],
-    cells: CellText<'_>,
-) -> Result<RawFile<'a>, StepError> {
+    params: SdFields<'_>,
+) -> Result<Untyped<'a>, StepError> {
     // Reading may stop early here, because a cancelled step discards the records.
     let framed = framing::records(lines(text).take_while(|_| !cancel::is_requested()));
     cancel::check()?;
     let next = framed.iter().skip(1).map(Some).chain([None]);
-    let records = framed.iter().zip(next).map(|(record, next)| sd_record(record, next, in_mol_file));
+    let records = framed.iter().zip(next).map(|(record, next)| sd_record(record, next, in_mol_file, params.duplicates));
     let records: Vec<SdRecord<'_>> = until_stopped(records)?;
     let mut names: Vec<&str> = Vec::new();
     let mut known: HashSet<&str> = HashSet::new();
@@ -66,24 +131,23 @@ pub(super) fn read<'a>(
             "`{file}` has {count} data fields in {records} records; at most {MAX_VALUES} values are allowed"
         )));
     }
-    let wanted =
-        numbers.iter().map(|number| ("numbers", number.as_str())).chain(name.map(|name| ("name_column", name)));
-    for (parameter, wanted) in wanted {
-        if !known.contains(wanted) {
-            return Err(StepError::new(format!(
-                "no record of `{file}` has the data field `{wanted}`, which `{parameter}` names; its data fields are {}",
-                if names.is_empty() { "none".to_owned() } else { listed(&names) }
-            )));
-        }
-    }
-    let more = columns(file, &names, name, numbers)?;
+    let find = |param: &'static str, wanted: &str| match known.get(wanted) {
+        Some(field) => Ok(*field),
+        None => Err(StepError::new(format!(
+            "no record of `{file}` has the data field `{wanted}`, which `{param}` names; its data fields are {}",
+            if names.is_empty() { "none".to_owned() } else { listed(&names) }
+        ))),
+    };
+    let declared = Declared::find(params.types, find)?;
+    let name = params.name.map(|name| find("name_column", name)).transpose()?;
+    let more = columns(file, &names, name, &declared)?;
     let finished = |record: SdRecord<'a>| RawRecord {
         line: record.line,
         raw: record.title,
-        content: record.content.and_then(|content| finish(content, name, &more, cells)),
+        content: record.content.map(|content| finish(content, name, &more, params.missing)),
     };
     let records = until_stopped(records.into_iter().map(finished))?;
-    Ok(RawFile { more: more.into_iter().map(|(_, column)| column).collect(), records })
+    Ok(Untyped { more: more.into_iter().map(|(_, column)| column).collect(), records })
 }
 
 /// Returns a column for each data field except the one with the molecules' names.
@@ -91,10 +155,9 @@ fn columns<'a>(
     file: &str,
     names: &[&'a str],
     name: Option<&str>,
-    numbers: &[String],
-) -> Result<Vec<(&'a str, Column)>, StepError> {
-    let numbers: HashSet<&str> = numbers.iter().map(String::as_str).collect();
-    let mut columns: Vec<(&str, Column)> = Vec::new();
+    declared: &Declared<&'a str>,
+) -> Result<Vec<(&'a str, UntypedColumn)>, StepError> {
+    let mut columns: Vec<(&str, UntypedColumn)> = Vec::new();
     for field in names.iter().copied().filter(|field| Some(*field) != name) {
         let taken = PROMISED.iter().any(|(promised, _)| *promised == field);
         let column = if taken { format!("file_{field}") } else { field.to_owned() };
@@ -102,40 +165,34 @@ fn columns<'a>(
         if taken && names.contains(&column.as_str()) {
             return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
         }
-        let number = numbers.contains(field);
-        let ty = if number { ColumnType::Float } else { ColumnType::Text };
-        columns.push((field, Column::new(&column, ty)));
+        columns.push((field, declared.column(&field, column)));
     }
     Ok(columns)
 }
 
-fn finish(
-    content: SdContent<'_>,
-    name: Option<&str>,
-    more: &[(&str, Column)],
-    cells: CellText<'_>,
-) -> Result<Content, String> {
-    let SdContent { title, block, fields } = content;
+fn finish(content: SdContent<'_>, name: Option<&str>, more: &[(&str, UntypedColumn)], missing: &[String]) -> Content {
+    let SdContent { title, block, fields, merged } = content;
     let fields: HashMap<&str, &str> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let field = |wanted: &str| fields.get(wanted).copied().unwrap_or_default();
     let name = name.map_or(title, field);
-    let more: Vec<Value> =
-        while_running(more).map(|(wanted, column)| typed(column, field(wanted), cells)).collect::<Result<_, _>>()?;
+    let more = while_running(more).map(|(wanted, _)| value(field(wanted), missing)).collect();
     let name = Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
-    Ok(Content { structure: Spelling::MolBlock(block), name, more })
+    Content { structure: Spelling::MolBlock(block), name, more, merged }
 }
 
-/// Parses the value of a field. White space around it is part of a text, but not of a number.
-fn typed(column: &Column, text: &str, cells: CellText<'_>) -> Result<Value, String> {
-    match value(column, text.trim(), cells.missing, cells.decimal)? {
-        Value::Null if !text.is_empty() && text.trim().is_empty() && column.ty == ColumnType::Text => Ok(text.into()),
-        Value::String(_) => Ok(text.into()),
-        other => Ok(other),
-    }
+/// Returns the value of a field with the white space around it, which is part of a text, but not of a number.
+fn value(text: &str, missing: &[String]) -> Value {
+    let is_missing = text.is_empty() || missing.iter().any(|missing| missing == text.trim());
+    if is_missing { Value::Null } else { text.into() }
 }
 
 /// The record in `framed`, which `next` follows. `in_mol_file` if it may end with its mol block.
-fn sd_record<'a>(framed: &Framed<'a>, next: Option<&Framed<'a>>, in_mol_file: bool) -> SdRecord<'a> {
+fn sd_record<'a>(
+    framed: &Framed<'a>,
+    next: Option<&Framed<'a>>,
+    in_mol_file: bool,
+    duplicates: Duplicates,
+) -> SdRecord<'a> {
     let Some(first) = framed.lines.first() else {
         let line = framed.ended_on.unwrap_or_default();
         return SdRecord { line, title: b"", content: Err("has nothing in it".to_owned()) };
@@ -145,7 +202,7 @@ fn sd_record<'a>(framed: &Framed<'a>, next: Option<&Framed<'a>>, in_mol_file: bo
         Some(line) => Err(format!(
             "has the line {line} within a value, `$$$$`, which ends a record; what follows it is no record"
         )),
-        None if whole => content(framed),
+        None if whole => content(framed, duplicates),
         None => Err(cut_off(framed)),
     };
     SdRecord { line: first.number, title: first.text.trim_ascii(), content }
@@ -159,7 +216,7 @@ fn cut_off(framed: &Framed<'_>) -> String {
     format!("is cut off: the file ends before {before}")
 }
 
-fn content<'a>(framed: &Framed<'a>) -> Result<SdContent<'a>, String> {
+fn content<'a>(framed: &Framed<'a>, duplicates: Duplicates) -> Result<SdContent<'a>, String> {
     let lines = &framed.lines;
     let text = |line: &Line<'a>| std::str::from_utf8(line.text).map_err(|_| not_utf8(line.text, None));
     if lines.iter().any(|line| line.text.contains(&0)) {
@@ -179,24 +236,27 @@ fn content<'a>(framed: &Framed<'a>) -> Result<SdContent<'a>, String> {
         }
         block.push('\n');
     }
-    let fields = fields(&lines[end + 1..])?;
-    let mut names = HashSet::new();
-    if let Some((twice, _)) = fields.iter().find(|(name, _)| !names.insert(*name)) {
-        return Err(format!("has data under `{twice}` twice"));
-    }
-    Ok(SdContent { title, block, fields })
+    let (fields, merged) = duplicates.resolve(fields(&lines[end + 1..])?)?;
+    Ok(SdContent { title, block, fields, merged })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::{Decimal, Notation};
+
+    const PLAIN: SdFields<'static> =
+        SdFields { name: None, types: ColumnTypes::NONE, missing: &[], duplicates: Duplicates::Reject };
 
     const BLOCK: &str =
         "methane\n  x\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 C   0  0\nM  END\n";
 
     fn read_all(text: &str, name: Option<&str>, numbers: &[&str]) -> (Vec<String>, Vec<Result<Content, String>>) {
         let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        let file = read("a.sdf", text.as_bytes(), false, name, &numbers, CellText::default()).unwrap();
+        let types = ColumnTypes { numbers: &numbers, ..ColumnTypes::NONE };
+        let file = read("a.sdf", text.as_bytes(), false, SdFields { name, types, ..PLAIN }).unwrap();
+        let notation = Notation { spelled: Some(Decimal::Point), padded: true };
+        let file = file.typed("a.sdf", notation).unwrap();
         let columns = file.more.iter().map(|column| column.name.to_string()).collect();
         (columns, file.records.into_iter().map(|record| record.content).collect())
     }
@@ -210,9 +270,10 @@ mod tests {
         let names: Vec<String> = (0..100_000).map(|number| format!("field {number:06}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let begun = std::time::Instant::now();
-        assert_eq!(columns("a.sdf", &names, None, &[]).unwrap().len(), names.len());
+        let none = Declared::find(ColumnTypes::NONE, |_, name| Ok(name)).unwrap();
+        assert_eq!(columns("a.sdf", &names, None, &none).unwrap().len(), names.len());
         assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
-        let clash = columns("a.sdf", &["file_record", "record"], None, &[]).unwrap_err();
+        let clash = columns("a.sdf", &["file_record", "record"], None, &none).unwrap_err();
         assert_eq!(clash.to_string(), "two columns of `a.sdf` would be called `file_record`; rename one");
     }
 
@@ -221,8 +282,7 @@ mod tests {
         let data: Vec<String> = (0..30_000).map(|field| format!("> <c{field}>\n1\n\n")).collect();
         let text = record(&data.concat());
         // Besides a check for each line, one after each 4096 lines and, in two passes, fields of the record.
-        let checks =
-            cancel::checks_during(|| read("a.sdf", text.as_bytes(), false, None, &[], CellText::default()).unwrap());
+        let checks = cancel::checks_during(|| read("a.sdf", text.as_bytes(), false, PLAIN).unwrap());
         assert!(checks > 3 * 30_000 + (3 + 2) * 7, "{checks}");
     }
 
@@ -241,6 +301,18 @@ mod tests {
         assert_eq!(columns, ["ic50", "note"]);
         assert_eq!(records[1].as_ref().unwrap().name.as_deref(), Some("marsh gas"));
         assert_eq!(records[0].as_ref().unwrap().name, None);
+    }
+
+    #[test]
+    fn a_number_has_no_white_space_and_text_keeps_it() {
+        let data = |n: &str, id: &str| record(&format!("> <n>\n{n}\n\n> <id>\n{id}\n\n"));
+        let text = data(" 5 ", " 007") + &data(" ", "8\n9") + &data("", " ") + &record("");
+        let (_, records) = read_all(&text, None, &["n"]);
+        let values: Vec<Vec<Value>> = records.into_iter().map(|record| record.unwrap().more).collect();
+        assert_eq!(values[0], [5.0.into(), Value::from(" 007")]);
+        assert_eq!(values[1], [Value::Null, "8\n9".into()]);
+        assert_eq!(values[2], [Value::Null, " ".into()]);
+        assert_eq!(values[3], [Value::Null, Value::Null]);
     }
 
     #[test]
@@ -265,12 +337,23 @@ mod tests {
     fn another_encoding_is_accepted_in_the_comment_lines() {
         let of = |block: &str| {
             let text: Vec<u8> = block.chars().map(|symbol| symbol as u8).chain(*b"\n$$$$\n").collect();
-            read("a.sdf", &text, false, None, &[], CellText::default()).unwrap().records.remove(0).content
+            read("a.sdf", &text, false, PLAIN).unwrap().records.remove(0).content
         };
         let block = of(&BLOCK.replace("  x\n\n", "  \u{e4}\n\u{fc}\n")).unwrap().structure;
         assert_eq!(block, Spelling::MolBlock(BLOCK.replace("  x\n\n", "  ?\n?\n")));
         for harmed in [BLOCK.replace("methane", "\u{e4}"), BLOCK.replace("M  END", "M  CHG  1   1   1\u{e4}\nM  END")] {
             assert!(of(&harmed).is_err_and(|reason| reason.contains("UTF-8")));
+        }
+    }
+
+    #[test]
+    fn data_under_one_name_are_merged_on_request() {
+        let text = record("> <a>\n1\n\n> <b>\nx\n\n> <a>\n2\n\n") + &record("> <a>\n3\n\n");
+        for (duplicates, value) in [(Duplicates::First, "1"), (Duplicates::Last, "2"), (Duplicates::Join, "1\n2")] {
+            let file = read("a.sdf", text.as_bytes(), false, SdFields { duplicates, ..PLAIN }).unwrap();
+            let records: Vec<Content> = file.records.into_iter().map(|record| record.content.unwrap()).collect();
+            assert_eq!(records[0].more, [value, "x"].map(Value::from), "{duplicates:?}");
+            assert_eq!(records.iter().map(|content| content.merged).collect::<Vec<_>>(), [true, false]);
         }
     }
 
@@ -287,10 +370,10 @@ mod tests {
             let (_, records) = read_all(&text, None, &[]);
             assert!(records.last().unwrap().as_ref().is_err_and(|reason| reason.contains(why)), "{records:?}");
         }
-        let numbers = ["b".to_owned()];
-        let error = read("a.sdf", record("> <a>\n1\n\n").as_bytes(), false, None, &numbers, CellText::default())
-            .unwrap_err()
-            .to_string();
+        let qualified = ["b".to_owned()];
+        let types = ColumnTypes { qualified: &qualified, ..ColumnTypes::NONE };
+        let text = record("> <a>\n1\n\n");
+        let error = read("a.sdf", text.as_bytes(), false, SdFields { types, ..PLAIN }).unwrap_err().to_string();
         assert!(error.contains("`b`") && error.contains("`a`"), "{error}");
     }
 }

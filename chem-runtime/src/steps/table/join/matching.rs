@@ -172,7 +172,7 @@ mod tests {
     fn table(text: &str) -> Table {
         let types = BTreeMap::new();
         let format = TableFormat::Delimited(b',');
-        TableText { name: "t", format, types: &types, cells: CellText::default(), strict: true }
+        TableText { name: "t", format, types: &types, cells: CellText::default(), qualified: &[], strict: true }
             .read(text.as_bytes())
             .unwrap()
             .kept

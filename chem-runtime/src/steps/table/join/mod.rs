@@ -266,7 +266,7 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
 fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
     let format = file.format()?;
     let read = |types: &BTreeMap<String, DeclaredType>| {
-        let how = TableText { name: file.name(), format, types, cells: file.cells(), strict: true };
+        let how = TableText { name: file.name(), format, types, cells: file.cells(), qualified: &[], strict: true };
         file.with_units(how.read(text)?.kept)
     };
     keys.retain(|name, _| !file.types.contains_key(name));
