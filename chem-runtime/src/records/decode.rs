@@ -3,19 +3,22 @@
 //! The text may still contain invalid UTF-8. Each record is checked separately, so that one bad record does not make the
 //! whole file unusable.
 
-use std::io::{ErrorKind, Read};
+use std::io::{Cursor, ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
+use zip::ZipArchive;
+use zip::read::read_zipfile_from_stream;
+use zip::result::ZipError;
 
 use super::encoding::Encoding;
 use crate::cancel::Interruptible;
-use crate::step::StepError;
 use crate::step::limits::{GROWTH, Limit, TEXT_BYTES};
+use crate::step::{StepError, listed};
 
 /// The size to which compressed data of any size may expand: 16 MiB.
 const SMALL_TEXT_BYTES: u64 = 16 << 20;
 
-/// Returns the text of the file called `name`: decompressed if it is gzip, and without a byte order mark.
+/// Returns the text of the file called `name`: decompressed if it is gzip or zip, and without a byte order mark.
 ///
 /// # Errors
 /// Fails if a compressed file is truncated or damaged, if its text exceeds [`TEXT_BYTES`] or [`GROWTH`], or if it is UTF-16.
@@ -38,7 +41,11 @@ pub(crate) fn text_in(encoding: Encoding, name: &str, bytes: Vec<u8>) -> Result<
 fn decompressed(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())
-    } else if is_gzip_name(name) {
+    } else if is_zip(&bytes) {
+        unzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())
+    } else if compression(name) == Some(".zip") {
+        Err(StepError::new(format!("`{name}` is not a zip archive although its name ends in `.zip`")))
+    } else if compression(name) == Some(".gz") {
         Err(StepError::new(format!(
             "`{name}` is not gzip data although its name ends in `.gz`; is the download complete?"
         )))
@@ -65,6 +72,8 @@ pub(super) fn beginning_of_text(bytes: Vec<u8>, encoding: Encoding) -> Option<Ve
             Err(error) if error.kind() != ErrorKind::UnexpectedEof => return None,
             _ => text,
         }
+    } else if is_zip(&bytes) {
+        first_of_zip(&bytes, BYTES)?
     } else {
         bytes
     };
@@ -80,18 +89,23 @@ pub(crate) fn not_utf8(bytes: &[u8], column: Option<&str>) -> String {
     format!("is not UTF-8 text{location}{byte}; name the encoding of the file, such as `encoding: windows-1252`")
 }
 
-/// Returns the extension of `name` in lower case, without `.gz`: `csv` for `a.CSV.gz`.
+/// Returns the extension of `name` in lower case, without `.gz` and `.zip`: `csv` for `a.CSV.gz`.
 pub(crate) fn extension(name: &str) -> Option<String> {
-    let name = if is_gzip_name(name) { &name[..name.len() - 3] } else { name };
+    let name = &name[..name.len() - compression(name).map_or(0, str::len)];
     let file = name.rsplit(['/', '\\']).next()?;
     let (_, extension) = file.rsplit_once('.')?;
     Some(extension.to_ascii_lowercase())
 }
 
-/// Returns whether `name` ends in `.gz`, in any case.
-pub(crate) fn is_gzip_name(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    bytes.len() >= 3 && bytes[bytes.len() - 3..].eq_ignore_ascii_case(b".gz")
+/// Returns the extension of `name` that says how the file is compressed, in lower case.
+pub(crate) fn compression(name: &str) -> Option<&'static str> {
+    [".gz", ".zip"].into_iter().find(|extension| has_extension(name, extension))
+}
+
+/// Returns whether `name` ends in `extension`, in any case.
+fn has_extension(name: &str, extension: &str) -> bool {
+    let (name, extension) = (name.as_bytes(), extension.as_bytes());
+    name.len() >= extension.len() && name[name.len() - extension.len()..].eq_ignore_ascii_case(extension)
 }
 
 fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<u8>, StepError> {
@@ -117,6 +131,63 @@ fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<
         )));
     }
     Ok(text)
+}
+
+/// Returns whether `bytes` begin like a zip archive that is not empty.
+fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+/// Returns the content of the only file in an archive. Directories and what macOS adds do not count.
+fn unzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<u8>, StepError> {
+    let damaged =
+        |error: ZipError| StepError::context(format!("cannot read `{name}`: the zip archive is damaged"), error);
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+    let mut files = Vec::new();
+    for index in 0..archive.len() {
+        let file = archive.by_index_raw(index).map_err(damaged)?;
+        let path = file.name().map_err(damaged)?.into_owned();
+        if !file.is_dir() && !path.starts_with("__MACOSX/") {
+            files.push((index, path));
+        }
+    }
+    let [(index, _)] = files.as_slice() else {
+        let paths: Vec<&str> = files.iter().map(|(_, path)| path.as_str()).collect();
+        return Err(StepError::new(format!(
+            "cannot read `{name}`: expected a zip archive with one file, found {}; extract the file to read",
+            if paths.is_empty() { "none".to_owned() } else { listed(&paths) }
+        )));
+    };
+    let limit = text_bytes.min(growth.saturating_mul(bytes.len() as u64).max(SMALL_TEXT_BYTES));
+    let mut text = Vec::new();
+    let file = archive.by_index(*index).map_err(|error| {
+        StepError::context(
+            format!("cannot read `{name}`: the zip archive is encrypted or compressed in another way"),
+            error,
+        )
+    })?;
+    Interruptible(file.take(limit.saturating_add(1)))
+        .read_to_end(&mut text)
+        .map_err(|error| StepError::context(format!("cannot read `{name}`: the zip archive is damaged"), error))?;
+    if text.len() as u64 > limit {
+        let refused: &Limit = if limit == text_bytes { &TEXT_BYTES } else { &GROWTH };
+        let size = bytes.len();
+        return Err(StepError::new(format!(
+            "cannot read `{name}`: its {size} bytes of compressed data expand to more than {limit} bytes of text; {}",
+            refused.advice()
+        )));
+    }
+    Ok(text)
+}
+
+/// Returns up to `limit` bytes of the first file in an archive of which `bytes` is the beginning.
+fn first_of_zip(mut bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = read_zipfile_from_stream(&mut bytes).ok()??;
+    match file.take(limit).read_to_end(&mut text) {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => None,
+        _ => Some(text),
+    }
 }
 
 /// Returns whether other data follows complete compressed data.
@@ -188,6 +259,54 @@ mod tests {
         assert!(error.contains("more than 16777216 bytes") && error.contains("`CHEM_LIMIT_GROWTH`"), "{error}");
     }
 
+    /// A zip archive with the file `a.csv`.
+    const ZIP: &str = "504b0304140000000800000021587984eca21a0000001800000005000000612e6373762bcecdcc492dd6c94bcc4de5f27776\
+                       d6492dc948cccbcfe10200504b01021403140000000800000021587984eca21a00000018000000050000000000000000000000\
+                       800100000000612e637376504b05060000000001000100330000003d0000000000";
+
+    /// The same with a directory, and a file that macOS adds.
+    const MAC: &str = "504b03041400000008000000215800000000020000000000000002000000612f0300504b030414000000080000002158\
+                       7984eca21a0000001800000007000000612f612e6373762bcecdcc492dd6c94bcc4de5f27776d6492dc948cccbcfe10200504b\
+                       0304140000000800000021588316dc8c0300000001000000120000005f5f4d41434f53582f612f2e5f612e637376ab0000504b\
+                       0102140314000000080000002158000000000200000000000000020000000000000000000000800100000000612f504b010214\
+                       03140000000800000021587984eca21a00000018000000070000000000000000000000800122000000612f612e637376504b01\
+                       021403140000000800000021588316dc8c03000000010000001200000000000000000000008001610000005f5f4d41434f5358\
+                       2f612f2e5f612e637376504b05060000000003000300a5000000940000000000";
+
+    /// An archive with two files.
+    const TWO: &str = "504b030414000000080000002158821f9f1b0b0000000900000005000000612e6373762bcecdcc492de672e60200504b0304\
+                       14000000080000002158821f9f1b0b0000000900000005000000622e6373762bcecdcc492de672e60200504b010214031400\
+                       0000080000002158821f9f1b0b00000009000000050000000000000000000000800100000000612e637376504b0102140314\
+                       000000080000002158821f9f1b0b0000000900000005000000000000000000000080012e000000622e637376504b05060000\
+                       000002000200660000005c0000000000";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_only_file_of_a_zip_archive_is_read() {
+        let text = b"smiles,name\nOCC,ethanol\n";
+        for archive in [ZIP, MAC] {
+            assert_eq!(text_of("a.csv.zip", bytes(archive)).unwrap(), text);
+        }
+        assert_eq!(beginning_of_text(bytes(ZIP), Encoding::Utf8).unwrap(), text);
+        assert!(beginning_of_text(bytes(ZIP)[..60].to_vec(), Encoding::Utf8).unwrap().starts_with(b"smiles"));
+        let refused = |name: &str, bytes: Vec<u8>| text_of(name, bytes).unwrap_err().to_string();
+        assert!(
+            refused("a.zip", bytes(TWO)).contains("expected a zip archive with one file, found `a.csv` and `b.csv`")
+        );
+        assert!(refused("a.csv.zip", b"smiles\n".to_vec()).contains("not a zip archive"));
+        let whole = bytes(ZIP);
+        for end in 4..whole.len() {
+            assert!(text_of("a.csv.zip", whole[..end].to_vec()).is_err(), "{end}");
+        }
+        let mut damaged = whole.clone();
+        damaged[40] ^= 0x55;
+        assert!(text_of("a.csv.zip", damaged).is_err());
+        assert!(unzip("a.zip", &whole, 23, 1).unwrap_err().to_string().contains("more than 23 bytes"));
+    }
+
     #[test]
     fn the_beginning_of_a_text_may_be_truncated() {
         let header = b"\xef\xbb\xbfsmiles,name\n";
@@ -225,6 +344,8 @@ mod tests {
             ("dir.d/a", None),
             ("a.gz", None),
             (".gz", None),
+            ("a.sdf.ZIP", Some("sdf")),
+            ("a.zip", None),
         ] {
             assert_eq!(extension(name).as_deref(), expected, "{name}");
         }

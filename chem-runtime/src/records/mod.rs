@@ -17,6 +17,8 @@ mod keys;
 mod lines;
 mod parallel;
 #[cfg(feature = "parquet")]
+mod parquet_reader;
+#[cfg(feature = "parquet")]
 mod parquet_writer;
 mod qualified;
 mod random;
@@ -28,7 +30,7 @@ mod table_reader;
 mod typing;
 
 pub(crate) use columns::{column_index, column_indices};
-pub(crate) use decode::{extension, first_lines, is_gzip_name, not_utf8, text_in, text_of};
+pub(crate) use decode::{compression, extension, first_lines, not_utf8, text_in, text_of};
 pub(crate) use delimited_reader::{Delimited, HeaderLine, Layout, Row, header_of, misfit_of_names, other_separator};
 pub(crate) use delimited_writer::{cell_text, write_delimited, write_without_formulas};
 pub(crate) use encoding::Encoding;
@@ -36,6 +38,8 @@ pub(crate) use json_lines_writer::write_json_lines;
 pub(crate) use keys::{Key, is_missing, key_of, order_of, two_spellings};
 pub(crate) use lines::{Line, lines};
 pub use parallel::{map_records, try_map_records};
+#[cfg(feature = "parquet")]
+pub(crate) use parquet_reader::parquet_columns;
 #[cfg(feature = "parquet")]
 pub(crate) use parquet_writer::write_parquet;
 pub(crate) use qualified::{misfits_of_qualified, split_cells, with_relations};
@@ -45,7 +49,7 @@ pub(crate) use rejects::{Rejects, shortened};
 pub(crate) use rows_where::rows_where;
 pub(crate) use sorting::sort_rows;
 pub(crate) use table_reader::{CellText, DeclaredType, TableFormat, TableText};
-pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};
+pub(crate) use typing::{Decimal, Notation, type_cells, type_name};
 
 pub(crate) use crate::step::workers::abandonable;
 pub use crate::step::workers::on_workers;

@@ -63,6 +63,8 @@ pub(crate) enum TableFormat {
     Delimited(u8),
     /// An object on each line.
     JsonLines,
+    /// Apache Parquet, whose columns have types.
+    Parquet,
 }
 
 /// The number of cells that a table from JSON Lines may have for each member of its objects, beyond [`SPARSE_CELLS`].
@@ -70,6 +72,7 @@ const CELLS_PER_MEMBER: u64 = 20;
 
 /// A record before its cells are typed.
 struct Record<'a> {
+    /// The number of its first line, from 1; 0 in a file without lines.
     line: u64,
     raw: &'a [u8],
     cells: Result<Vec<Value>, String>,
@@ -81,9 +84,24 @@ impl TableText<'_> {
     /// # Errors
     /// Fails if something is wrong with the columns, or with any record if [`strict`](Self::strict) is set.
     pub(crate) fn read(&self, text: &[u8]) -> Result<WithRejects<Table>, StepError> {
-        let (names, mut records) = match self.format {
-            TableFormat::Delimited(delimiter) => self.delimited(text, delimiter)?,
-            TableFormat::JsonLines => self.objects(text)?,
+        let (names, mut records, typed): (_, _, Vec<Column>) = match self.format {
+            TableFormat::Delimited(delimiter) => {
+                let (names, records) = self.delimited(text, delimiter)?;
+                (names, records, Vec::new())
+            }
+            TableFormat::JsonLines => {
+                let (names, records) = self.objects(text)?;
+                (names, records, Vec::new())
+            }
+            #[cfg(not(feature = "parquet"))]
+            TableFormat::Parquet => return Err(StepError::new("this program was built without the feature `parquet`")),
+            #[cfg(feature = "parquet")]
+            TableFormat::Parquet => {
+                let file = super::parquet_reader::read_parquet(self.name, text)?;
+                let record = |cells| Record { line: 0, raw: b"".as_slice(), cells };
+                let names: Vec<String> = file.columns.iter().map(|column| column.name.to_string()).collect();
+                (names, file.records.into_iter().map(record).collect(), file.columns)
+            }
         };
         let known: HashSet<&str> = names.iter().map(String::as_str).collect();
         let declared = self.types.iter().map(|(name, declared)| (name, declared.by));
@@ -93,7 +111,7 @@ impl TableText<'_> {
             let message = format!("`{}` has no column `{name}`, which `{by}` names", self.name);
             let other = match self.format {
                 TableFormat::Delimited(delimiter) => other_separator(&names, delimiter),
-                TableFormat::JsonLines => None,
+                _ => None,
             };
             return Err(StepError::new(match (other, names.as_slice()) {
                 (Some(other), names) => format!("{message}; its columns are {}, and {other}", listed(names)),
@@ -102,7 +120,11 @@ impl TableText<'_> {
             }));
         }
         let names = self.split_qualified(names, &mut records)?;
-        let columns = names.iter().enumerate().map(|(index, name)| self.column(name, index, &records));
+        let typed: HashMap<&str, &Column> = typed.iter().map(|column| (&*column.name, column)).collect();
+        let columns = names.iter().enumerate().map(|(index, name)| match typed.get(name.as_str()) {
+            Some(column) if !self.declares(name) => Ok((*column).clone()),
+            _ => self.column(name, index, &records),
+        });
         let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
         for record in &mut records {
             if let Ok(cells) = &mut record.cells
@@ -116,8 +138,13 @@ impl TableText<'_> {
         self.sort_out(columns, records)
     }
 
+    /// Returns whether a parameter declares the type of the column `name`.
+    fn declares(&self, name: &str) -> bool {
+        self.types.contains_key(name) || self.qualified.iter().any(|qualified| qualified == name)
+    }
+
     fn notation(&self) -> Notation {
-        let spelled = (self.format != TableFormat::JsonLines).then_some(self.cells.decimal);
+        let spelled = matches!(self.format, TableFormat::Delimited(_)).then_some(self.cells.decimal);
         Notation { spelled, padded: false }
     }
 
@@ -218,6 +245,9 @@ impl TableText<'_> {
             cancel::check()?;
             match record.cells {
                 Ok(cells) => kept.push(cells).map_err(StepError::new)?,
+                Err(reason) if self.strict && record.line == 0 => {
+                    return Err(StepError::new(format!("record {number} of `{}` cannot be used: {reason}", self.name)));
+                }
                 Err(reason) if self.strict => {
                     let (line, text) = (record.line, shortened(record.raw));
                     return Err(StepError::new(format!(
@@ -225,6 +255,7 @@ impl TableText<'_> {
                         self.name
                     )));
                 }
+                Err(reason) if record.line == 0 => rejects.push_record(Some(number), record.raw, &reason),
                 Err(reason) => rejects.push(record.line, number, record.raw, &reason),
             }
         }

@@ -249,3 +249,23 @@ fn a_column_of_inchis_is_read_as_molecules() {
     let reasons = texts(&rejects, "reason");
     assert!(reasons.len() == 2 && reasons.iter().all(|reason| reason.contains("not a standard InChI")), "{reasons:?}");
 }
+
+/// `tests/reference/pandas_parquet.py` wrote it.
+const PARQUET: &[u8] = include_bytes!("../../reference/pandas.parquet");
+
+#[test]
+fn a_parquet_file_of_pandas_reads_as_pandas_has_it() {
+    let expected = json!([
+        ["CCO", "ethanol", 1, 0.5, true, "2023-02-01"],
+        ["CC", null, null, null, false, "1969-12-31"],
+        ["C1", "ethanol", 3, 1e-9, null, null],
+    ]);
+    assert_eq!(read_table("a.parquet", PARQUET, &[]).unwrap().0, expected);
+    assert_eq!(read_table("a.dat", PARQUET, &[("format", json!("parquet"))]).unwrap().0, expected);
+    let (rows, rejects) =
+        read_table("a.parquet", PARQUET, &[("types", json!({ "n": "text", "name": "integer" }))]).unwrap();
+    assert_eq!(rows, json!([["CC", null, null, null, false, "1969-12-31"]]));
+    assert_eq!(rejects[1], json!([null, 3, "", "has `ethanol` in the column `name`, which is integer"]));
+    let damaged = read_table("a.parquet", &PARQUET[..PARQUET.len() / 2], &[]).unwrap_err().to_string();
+    assert!(damaged.starts_with("cannot read `a.parquet` as Parquet"), "{damaged}");
+}

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::molecules::Molecules;
 use crate::cancel;
 use crate::prelude::*;
-use crate::records::{Rejects, column_indices, extension, is_gzip_name, try_map_records};
+use crate::records::{Rejects, column_indices, compression, extension, try_map_records};
 use crate::step::{check_share, idle_share};
 
 /// The number of molecules drawn before their text is written, which bounds memory.
@@ -188,8 +188,8 @@ fn can_write(step: &WriteMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
 }
 
 fn is_sd(path: &str, format: Option<&str>) -> Result<bool, Misfit> {
-    if is_gzip_name(path) {
-        let message = format!("cannot write `{path}`: compression is not supported; remove `.gz`");
+    if let Some(extension) = compression(path) {
+        let message = format!("cannot write `{path}`: compression is not supported; remove `{extension}`");
         return Err(Misfit::new("path", message));
     }
     let extension = extension(path);

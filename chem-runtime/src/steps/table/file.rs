@@ -47,23 +47,40 @@ impl<'a> TableFile<'a> {
             Some("csv") => Ok(TableFormat::Delimited(self.delimiter.bytes().next().unwrap_or(b','))),
             Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
             Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
+            Some("parquet") => Ok(TableFormat::Parquet),
             _ => Err(Misfit::new(
                 self.param,
-                format!("cannot determine the format of `{}`; write `format: csv`, `tsv` or `jsonl`", self.name()),
+                format!(
+                    "cannot determine the format of `{}`; write `format: csv`, `tsv`, `jsonl` or `parquet`",
+                    self.name()
+                ),
             )),
         }
     }
 
-    /// Reads the file, decompresses it if necessary, and decodes it.
+    /// Reads the file, and decompresses and decodes it if it is text.
     pub(super) fn text(&self, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
-        text_in(Encoding::of(self.encoding), self.name(), self.path.read(context.files())?)
+        let bytes = self.path.read(context.files())?;
+        if self.format()? == TableFormat::Parquet {
+            return Ok(bytes);
+        }
+        text_in(Encoding::of(self.encoding), self.name(), bytes)
     }
 
-    /// Returns the names of the columns of a CSV or TSV file that already exists.
+    /// Returns the names of the columns of a file that already exists, unless it is JSON Lines.
     pub(super) fn header_names(&self, context: &ColumnContext<'_>) -> Option<StringRecord> {
-        let Ok(TableFormat::Delimited(delimiter)) = self.format() else { return None };
-        let layout = Layout { delimiter, header: self.cells().header };
-        header_of(context.beginning(self.path)?, Encoding::of(self.encoding), layout)
+        let beginning = context.beginning(self.path)?;
+        match self.format().ok()? {
+            TableFormat::Delimited(delimiter) => {
+                let layout = Layout { delimiter, header: self.cells().header };
+                header_of(beginning, Encoding::of(self.encoding), layout)
+            }
+            TableFormat::JsonLines => None,
+            #[cfg(not(feature = "parquet"))]
+            TableFormat::Parquet => None,
+            #[cfg(feature = "parquet")]
+            TableFormat::Parquet => Some(crate::records::parquet_columns(&context.path(self.name()))?.iter().collect()),
+        }
     }
 
     /// Checks the parameters against the format and, if known, the header.
@@ -103,7 +120,18 @@ impl<'a> TableFile<'a> {
     fn inapplicable(&self, format: TableFormat) -> Vec<Misfit> {
         let delimiter = self.delimiter != ",";
         let missing = !self.missing.is_empty();
+        let no_text = "applies to text, but a Parquet file has typed values";
         let (params, help) = match format {
+            TableFormat::Parquet => (
+                vec![
+                    ("missing", missing, no_text),
+                    ("delimiter", delimiter, no_text),
+                    ("encoding", self.encoding.is_some(), no_text),
+                    ("decimal", self.decimal.is_some(), no_text),
+                    ("header", self.header.is_some(), no_text),
+                ],
+                "omit it",
+            ),
             TableFormat::JsonLines => (
                 vec![
                     (
@@ -175,6 +203,7 @@ mod tests {
             let found = of(name, |file| TableFile { format, delimiter: ";", ..file }.format());
             assert_eq!(found.unwrap(), expected, "{name}");
         }
+        assert_eq!(of("a.parquet", |file| file.format()).unwrap(), TableFormat::Parquet);
         let misfit = of("a.xlsx", |file| TableFile { param: "file", ..file }.format()).unwrap_err();
         assert!(misfit.param == "file" && misfit.message.contains("`a.xlsx`"), "{misfit}");
     }

@@ -9,11 +9,12 @@ use crate::prelude::*;
 use crate::records::{DeclaredType, RecordFile, TableText, misfits_of_qualified, with_relations};
 use crate::step::{PathPart, check_share, idle_share};
 
-/// Reads a table from a CSV, TSV or JSON Lines file, which may be compressed with gzip.
+/// Reads a table from a CSV, TSV, JSON Lines or Parquet file, which may be compressed with gzip or zip.
 ///
 /// The extension determines the format. `.csv` and `.tsv`: the first line contains the names of the columns, unless
 /// `header: false` is set. `.jsonl` and `.ndjson`: each line contains an object, and each of its members becomes a column.
-/// Each extension may be followed by `.gz`. The text is UTF-8, unless `encoding` names another encoding.
+/// Each of these may be followed by `.gz` or `.zip`. The text is UTF-8, unless `encoding` names another encoding. `.parquet`:
+/// the file declares the types and units of its columns; dates become text, and NaN is a missing value.
 ///
 /// The type of a column that `types` does not name is inferred from all of its cells: integers (`integer`), numbers
 /// (`float`), `true` and `false` (`boolean`), or else text. Digits with a leading zero, a plus sign or more than 64 bits
@@ -52,7 +53,7 @@ pub fn read_table(
     #[param(example = "data/assay.csv")]
     path: RecordFile,
     /// The format, if the extension of the file does not determine it.
-    #[param(one_of = ["csv", "tsv", "jsonl"])]
+    #[param(one_of = ["csv", "tsv", "jsonl", "parquet"])]
     format: Option<String>,
     /// The types of columns by name: `text`, `integer`, `float` or `boolean`. Other types are inferred.
     #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]

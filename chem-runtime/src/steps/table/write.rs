@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::prelude::*;
 use crate::records::{
-    TableFormat, column_indices, extension, is_gzip_name, write_delimited, write_json_lines, write_without_formulas,
+    TableFormat, column_indices, compression, extension, write_delimited, write_json_lines, write_without_formulas,
 };
 
 /// Writes a table to a CSV, TSV, JSON Lines or Parquet file.
@@ -58,15 +58,15 @@ pub fn write_table(
     let format = written_format(path.as_str(), format.as_deref())?;
     let columns = written_columns(&table, columns.as_deref())?;
     let written = path.write(context.files(), |out| match format {
-        Written::Text(TableFormat::Delimited(delimiter)) if escape_formulas == Some(true) => {
+        TableFormat::Delimited(delimiter) if escape_formulas == Some(true) => {
             write_without_formulas(&table, &columns, delimiter, out)
         }
-        Written::Text(TableFormat::Delimited(delimiter)) => write_delimited(&table, &columns, delimiter, out),
-        Written::Text(TableFormat::JsonLines) => write_json_lines(&table, &columns, out),
+        TableFormat::Delimited(delimiter) => write_delimited(&table, &columns, delimiter, out),
+        TableFormat::JsonLines => write_json_lines(&table, &columns, out),
         #[cfg(feature = "parquet")]
-        Written::Parquet => crate::records::write_parquet(&table, &columns, out),
+        TableFormat::Parquet => crate::records::write_parquet(&table, &columns, out),
         #[cfg(not(feature = "parquet"))]
-        Written::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
+        TableFormat::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
     })?;
     context.signal("written", &json!({ "rows": table.rows(), "columns": columns.len() }))?;
     Ok(written)
@@ -75,7 +75,7 @@ pub fn write_table(
 fn can_write(step: &WriteTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
     let format = written_format(step.path.as_str(), step.format.as_deref());
     let no_formulas = match &format {
-        Ok(Written::Text(TableFormat::JsonLines) | Written::Parquet) if step.escape_formulas == Some(true) => {
+        Ok(TableFormat::JsonLines | TableFormat::Parquet) if step.escape_formulas == Some(true) => {
             let message = "`escape_formulas` applies to CSV and TSV files only";
             Some(Misfit::new("escape_formulas", message).with_help("omit it"))
         }
@@ -92,24 +92,17 @@ fn some_columns(columns: Option<&[ColumnName]>) -> Result<(), Misfit> {
     }
 }
 
-/// The format to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
-    Text(TableFormat),
-    Parquet,
-}
-
-fn written_format(path: &str, format: Option<&str>) -> Result<Written, Misfit> {
-    if is_gzip_name(path) {
-        let message = format!("cannot write `{path}`: compression is not supported; remove `.gz`");
+fn written_format(path: &str, format: Option<&str>) -> Result<TableFormat, Misfit> {
+    if let Some(extension) = compression(path) {
+        let message = format!("cannot write `{path}`: compression is not supported; remove `{extension}`");
         return Err(Misfit::new("path", message));
     }
     let extension = extension(path);
     match format.or(extension.as_deref()) {
-        Some("csv") => Ok(Written::Text(TableFormat::Delimited(b','))),
-        Some("tsv") => Ok(Written::Text(TableFormat::Delimited(b'\t'))),
-        Some("jsonl" | "ndjson") => Ok(Written::Text(TableFormat::JsonLines)),
-        Some("parquet") => Ok(Written::Parquet),
+        Some("csv") => Ok(TableFormat::Delimited(b',')),
+        Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
+        Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
+        Some("parquet") => Ok(TableFormat::Parquet),
         _ => Err(Misfit::new(
             "path",
             format!(
@@ -135,10 +128,10 @@ mod tests {
 
     #[test]
     fn the_extension_or_the_parameter_determines_the_format() {
-        assert_eq!(written_format("out/a.CSV", None).unwrap(), Written::Text(TableFormat::Delimited(b',')));
-        assert_eq!(written_format("out/a.tsv", None).unwrap(), Written::Text(TableFormat::Delimited(b'\t')));
-        assert_eq!(written_format("out/a.csv", Some("jsonl")).unwrap(), Written::Text(TableFormat::JsonLines));
-        assert_eq!(written_format("out/a.parquet", None).unwrap(), Written::Parquet);
+        assert_eq!(written_format("out/a.CSV", None).unwrap(), TableFormat::Delimited(b','));
+        assert_eq!(written_format("out/a.tsv", None).unwrap(), TableFormat::Delimited(b'\t'));
+        assert_eq!(written_format("out/a.csv", Some("jsonl")).unwrap(), TableFormat::JsonLines);
+        assert_eq!(written_format("out/a.parquet", None).unwrap(), TableFormat::Parquet);
         for (path, format) in [("a.csv.gz", None), ("a.xlsx", None), ("a", None), ("a.gz", Some("csv"))] {
             assert!(written_format(path, format).unwrap_err().to_string().contains(path), "{path}");
         }

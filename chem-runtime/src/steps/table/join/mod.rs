@@ -14,7 +14,7 @@ use crate::step::{Columns, PathPart};
 
 /// Joins a table, or molecules, with another table on equal values in the columns `on`.
 ///
-/// The right table is the output of an earlier step, wired to `right`, or a CSV, TSV or JSON Lines file. The file is read
+/// The right table is the output of an earlier step, wired to `right`, or a CSV, TSV, JSON Lines or Parquet file. The file is read
 /// like `table.read` does with the same parameters, with three differences: a column that is joined on text is read as text,
 /// digits with a leading zero are numbers in a column that is joined on numbers, and a record that cannot be used fails the
 /// step.
@@ -72,7 +72,7 @@ pub fn join_table(
     #[param(example = "data/assay.csv")]
     file: Option<RecordFile>,
     /// The format, if the extension of the file does not determine it.
-    #[param(one_of = ["csv", "tsv", "jsonl"])]
+    #[param(one_of = ["csv", "tsv", "jsonl", "parquet"])]
     format: Option<String>,
     /// The types of columns of the file by name: `text`, `integer`, `float` or `boolean`. Other types are inferred.
     #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
