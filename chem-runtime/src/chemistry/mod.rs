@@ -28,7 +28,7 @@ mod standardize;
 mod substructure;
 mod write;
 
-pub use alerts::{MarkAlerts, mark_alerts};
+pub use alerts::{AlertCatalogue, MarkAlerts, mark_alerts};
 pub use cluster::{ClusterMolecules, cluster_molecules};
 pub use deduplicate::{DeduplicateMolecules, deduplicate_molecules};
 pub use describe::{DescribeMolecules, describe_molecules};

@@ -61,7 +61,7 @@ pub fn select_by_substructure(
         for (row, smiles) in batch.texts("smiles")?.enumerate() {
             let structure = smiles.map(|smiles| (smiles, Structure::from_canonical(smiles)));
             let found = match structure {
-                Some((smiles, Ok(structure))) => found_in(&structure, smiles, &pattern, smarts.as_str())?,
+                Some((smiles, Ok(structure))) => decided(structure.has(&pattern), smiles, smarts.as_str())?,
                 _ => None,
             };
             match found {
@@ -78,17 +78,12 @@ pub fn select_by_substructure(
     }))
 }
 
-/// Returns whether `structure`, with the SMILES `smiles`, has the pattern called `name`; `None` if the library fails.
+/// Returns the result of a search for the pattern called `name` in the molecule `smiles`; `None` if the library fails.
 ///
 /// # Errors
 /// Fails if the search takes too long.
-pub(super) fn found_in(
-    structure: &Structure,
-    smiles: &str,
-    pattern: &Pattern,
-    name: &str,
-) -> Result<Option<bool>, StepError> {
-    match structure.has(pattern) {
+pub(super) fn decided(found: Result<bool, Unmatched>, smiles: &str, name: &str) -> Result<Option<bool>, StepError> {
+    match found {
         Ok(found) => Ok(Some(found)),
         Err(Unmatched::Failed) => Ok(None),
         Err(error @ Unmatched::TooLong) => Err(StepError::new(format!(

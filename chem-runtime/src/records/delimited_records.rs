@@ -10,7 +10,7 @@ use super::lines::line_end;
 use crate::cancel;
 
 /// Iterates over the records of a text. Each line belongs to exactly one record.
-pub(super) struct Records<'a> {
+pub(crate) struct Records<'a> {
     text: &'a [u8],
     delimiter: u8,
     at: Position,
@@ -19,13 +19,13 @@ pub(super) struct Records<'a> {
 
 /// A record and its location.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct RawRecord<'a> {
+pub(crate) struct RawRecord<'a> {
     /// The number of its first line, from 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// The text, without trailing white space.
-    pub(super) raw: &'a [u8],
+    pub(crate) raw: &'a [u8],
     /// The cells without surrounding white space, or what is wrong with the quotation marks.
-    pub(super) cells: Result<ByteRecord, String>,
+    pub(crate) cells: Result<ByteRecord, String>,
 }
 
 /// A byte offset in the text, and its line number.
@@ -51,7 +51,7 @@ enum Wrong {
 
 impl<'a> Records<'a> {
     /// Reads `text`, whose cells are separated by `delimiter`.
-    pub(super) fn new(text: &'a [u8], delimiter: u8) -> Self {
+    pub(crate) fn new(text: &'a [u8], delimiter: u8) -> Self {
         Self { text, delimiter, at: Position { byte: 0, line: 1 }, broken: None }
     }
 

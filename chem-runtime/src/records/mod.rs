@@ -32,6 +32,7 @@ mod typing;
 pub(crate) use columns::{column_index, column_indices};
 pub(crate) use decode::{compression, extension, first_lines, not_utf8, text_in, text_of};
 pub(crate) use delimited_reader::{Delimited, HeaderLine, Layout, Row, header_of, misfit_of_names, other_separator};
+pub(crate) use delimited_records::Records as DelimitedRecords;
 pub(crate) use delimited_writer::{cell_text, write_delimited, write_without_formulas};
 pub(crate) use encoding::Encoding;
 pub(crate) use json_lines_writer::write_json_lines;

@@ -109,14 +109,18 @@ impl<'a> ColumnContext<'a> {
     /// Returns the first 64 KiB of an existing file, or all of a shorter one. `None` if it cannot be read, or if an
     /// earlier step of the flow overwrites it.
     pub fn beginning(&self, file: &InputFile) -> Option<Vec<u8>> {
-        const BYTES: u64 = 64 << 10;
+        self.first_bytes(file, 64 << 10)
+    }
+
+    /// Returns the first `bytes` of an existing file, under the conditions of [`beginning`](Self::beginning).
+    pub fn first_bytes(&self, file: &InputFile, bytes: u64) -> Option<Vec<u8>> {
         let path = self.path(file.as_str());
         // Reading from a pipe would block, and consume its data.
         if !path.is_file() || self.written.contains(&place_of(&path)) {
             return None;
         }
         let mut beginning = Vec::new();
-        std::fs::File::open(path).ok()?.take(BYTES).read_to_end(&mut beginning).ok()?;
+        std::fs::File::open(path).ok()?.take(bytes).read_to_end(&mut beginning).ok()?;
         Some(beginning)
     }
 }

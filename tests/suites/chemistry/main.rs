@@ -1,6 +1,8 @@
 //! The chemistry, as a user of its steps sees it.
 //!
+//! - `alerts`: alerts of the built-in catalogues occur where RDKit finds them.
 //! - `checks`: the check knows what these steps cannot do.
+//! - `recorded`: the reference values are what RDKit gives.
 //! - `reference`: every property of every approved drug is RDKit's.
 //! - `spelling`: one molecule has one record, however it was spelt.
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
@@ -17,6 +19,7 @@
 //! - `intake`: files in other encodings, with decimal commas and without headers are read as they are meant.
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
+mod alerts;
 mod bench;
 mod checks;
 mod files;
@@ -25,6 +28,7 @@ mod intake;
 mod odd;
 mod picking;
 mod preparing;
+mod recorded;
 mod reference;
 mod report;
 mod sd_files;

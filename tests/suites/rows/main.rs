@@ -56,6 +56,7 @@ fn examples() -> Vec<(&'static str, Value)> {
             ("molecules.substructure", json!({"smarts": "c1ccccc1"})),
             ("molecules.substructure", json!({"smarts": "[OX2H]", "action": "drop"})),
             ("molecules.alerts", json!({"path": "data/alerts.smarts"})),
+            ("molecules.alerts", json!({"catalogue": ["pains_a", "zinc"]})),
             ("molecules.scaffold", json!({})),
             ("molecules.standardize", json!({"operations": ["largest_fragment", "neutralize", "canonical_tautomer"]})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "agree", "tolerance": 1})),

@@ -29,12 +29,28 @@ impl Structure {
     /// # Errors
     /// Fails if the search takes too long or the library fails.
     pub fn has(&self, pattern: &Pattern) -> Result<bool, Unmatched> {
+        Ok(self.occurrences(pattern, 1)? > 0)
+    }
+
+    /// Returns whether the pattern occurs on more than `times` different sets of atoms. Ignores stereochemistry. Like
+    /// RDKit's `SubstructMatch`, counts at most 1000 matches.
+    ///
+    /// # Errors
+    /// Fails like [`has`](Self::has).
+    pub fn has_more_than(&self, times: u32, pattern: &Pattern) -> Result<bool, Unmatched> {
+        match times {
+            0 => self.has(pattern),
+            _ => Ok(self.occurrences(pattern, SubstructMatchParams::default().max_matches)? > times as usize),
+        }
+    }
+
+    fn occurrences(&self, pattern: &Pattern, max_matches: usize) -> Result<usize, Unmatched> {
         let atoms_per_step = if in_parts(pattern.query()) { self.0.num_atoms().max(1) as u64 } else { 1 };
         let allowed = MAX_MATCH_STEPS / atoms_per_step;
         let taken = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&taken);
         let params = SubstructMatchParams {
-            max_matches: 1,
+            max_matches,
             // Once the budget is spent no atom matches, which ends the search.
             extra_atom_check: Some(Arc::new(move |_, _, _, _| count.fetch_add(1, Ordering::Relaxed) < allowed)),
             ..SubstructMatchParams::default()
@@ -43,7 +59,7 @@ impl Structure {
         if taken.load(Ordering::Relaxed) > allowed {
             return Err(Unmatched::TooLong);
         }
-        found.map(|matches| !matches.is_empty()).ok_or(Unmatched::Failed)
+        found.map(|matches| matches.len()).ok_or(Unmatched::Failed)
     }
 }
 

@@ -1,0 +1,47 @@
+//! The reference values are what RDKit gives. If `CHEM_TEST_RDKIT` names a Python with RDKit, a test runs the scripts that
+//! wrote them and compares; `CHEM_REQUIRE_RDKIT=1` makes a missing RDKit a failure.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+/// Each script, its arguments and the file that it wrote, relative to the repository.
+const SCRIPTS: &[(&str, &[&str], &str)] = &[
+    ("rdkit_reference.py", &["flows/data/approved-drugs.csv"], "approved-drugs.tsv"),
+    ("rdkit_alerts.py", &["flows/data/approved-drugs.csv", "tests/reference/odd.smi"], "alerts.tsv"),
+    (
+        "rdkit_search.py",
+        &["flows/data/approved-drugs.csv", "tests/reference/patterns.smarts", "tests/reference/hydrogens.smarts"],
+        "approved-drugs-search.tsv",
+    ),
+    ("rdkit_odd.py", &["tests/reference/odd.smi", "tests/reference/patterns.smarts"], "odd.tsv"),
+    ("rdkit_standard.py", &[], "standardized.tsv"),
+];
+
+#[test]
+fn rdkit_gives_the_recorded_values() {
+    let Ok(python) = std::env::var("CHEM_TEST_RDKIT") else {
+        let hint = "set CHEM_TEST_RDKIT to a Python that has it: pip install rdkit==2026.9.1";
+        assert!(std::env::var("CHEM_REQUIRE_RDKIT").as_deref() != Ok("1"), "no RDKit to test with: {hint}");
+        // Bypasses the output capture of the test harness.
+        let _ = writeln!(std::io::stderr(), "\nSKIPPED: THE TEST THAT NEEDS RDKIT: {hint}\n");
+        return;
+    };
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let reference = repository.join("tests/reference");
+    for (script, args, file) in SCRIPTS {
+        let output = Command::new(&python)
+            .arg(reference.join(script))
+            .args(*args)
+            .current_dir(&repository)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        let given = String::from_utf8(output.stdout).unwrap();
+        let kept = std::fs::read_to_string(reference.join(file)).unwrap();
+        let differing = given.lines().zip(kept.lines()).find(|(given, kept)| given != kept);
+        assert_eq!(differing, None, "what {script} writes (left) differs from {file}");
+        assert_eq!(given.lines().count(), kept.lines().count(), "{script}");
+    }
+}
