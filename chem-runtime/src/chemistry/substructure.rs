@@ -20,7 +20,8 @@ use crate::step::{ColumnContext, same_columns};
 /// `[#1,#6]`, `[!#1]`.
 ///
 /// The search for a pattern in a molecule fails after 2,000,000 steps. Each step maps an atom of the pattern to an atom of
-/// the molecule; for a pattern with several components, `C.C`, each step counts once per atom of the molecule.
+/// the molecule, or an occurrence of one component of a pattern such as `C.C` beside those of the others. Within `$(C.C)`,
+/// each step counts once per atom of the molecule.
 ///
 /// A molecule that cannot be matched is always dropped. The signal `matched` counts the molecules `kept` and `dropped`, and
 /// among the latter those that could not be matched as `undecided`.

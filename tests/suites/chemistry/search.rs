@@ -179,16 +179,16 @@ fn hydrogens_in_patterns_are_counted_where_that_is_asked_for() {
 fn a_pattern_that_would_be_looked_for_without_end_ends_the_step_with_the_limit() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("a.smi"), format!("CCO\n{}\n", "C".repeat(400))).unwrap();
-    std::fs::write(directory.path().join("alerts.smarts"), "*.*.*.*.[Xe] scattered\n").unwrap();
+    std::fs::write(directory.path().join("alerts.smarts"), "[$(*.*.*.*.[Xe])] scattered\n").unwrap();
     let molecules = run(&read("a.smi", &[]), directory.path(), &[]).unwrap().remove(0);
     let step = SelectBySubstructure {
-        smarts: Smarts::new("*.*.*.*.[Xe]").unwrap(),
+        smarts: Smarts::new("[$(*.*.*.*.[Xe])]").unwrap(),
         action: "drop".to_owned(),
         merge_hydrogens: None,
     };
     let of_step = run(&step, directory.path(), &[("molecules", &molecules)]).unwrap_err().to_string();
     let of_alerts = run(&alerts("alerts.smarts", None), directory.path(), &[("molecules", &molecules)]);
-    for (said, name) in [(of_step, "`*.*.*.*.[Xe]`"), (of_alerts.unwrap_err().to_string(), "`scattered`")] {
+    for (said, name) in [(of_step, "`[$(*.*.*.*.[Xe])]`"), (of_alerts.unwrap_err().to_string(), "`scattered`")] {
         assert!(said.contains(name) && said.contains("2000000 steps") && said.contains("`CCCCCC"), "{said}");
     }
 }

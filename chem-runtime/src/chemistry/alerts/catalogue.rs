@@ -55,7 +55,7 @@ impl Catalogue {
     }
 }
 
-/// A built-in catalogue of alerts by its name in manifests, or a group of catalogues: `pains` stands for `pains_a`,
+/// A built-in catalogue of alerts by its name in manifests, or a group of catalogues: `pains` is `pains_a`,
 /// `pains_b` and `pains_c`, and `chembl` for the seven whose names begin with `chembl_`.
 ///
 /// ```

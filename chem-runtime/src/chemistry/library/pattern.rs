@@ -16,7 +16,19 @@ pub const MAX_SMARTS_DEPTH: usize = 50;
 
 /// A parsed SMARTS pattern.
 #[derive(Debug)]
-pub struct Pattern(QueryGraph);
+pub struct Pattern {
+    query: QueryGraph,
+    parts: Vec<Part>,
+}
+
+/// One of the components of a pattern such as `C.C.N`, which may occur anywhere in a molecule but not overlap.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The component.
+    pub(super) query: QueryGraph,
+    /// How often it is in the pattern.
+    pub(super) copies: usize,
+}
 
 /// Why a text cannot be used as a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +66,7 @@ impl Pattern {
     /// requires a hydrogen atom that no molecule has.
     pub fn for_molecules(smarts: &str, merge_hydrogens: Option<bool>) -> Result<Self, NotAPattern> {
         let pattern = Self::read(smarts, merge_hydrogens == Some(true))?;
-        match (ordinary_hydrogen(&pattern.0), merge_hydrogens) {
+        match (ordinary_hydrogen(&pattern.query), merge_hydrogens) {
             (None, _) | (_, Some(false)) => Ok(pattern),
             (Some(atom), None) => Err(NotAPattern {
                 message: "the pattern requires a hydrogen atom, but molecules have implicit hydrogens: it would match \
@@ -98,7 +110,7 @@ impl Pattern {
         let spelled_out = without_nihonium(smarts);
         match guarded(|| parse_smarts_with_params(&spelled_out, &params)) {
             Some(Ok(query)) if query.num_atoms() == 0 => Err(NotAPattern::new("the SMARTS has no atoms")),
-            Some(Ok(query)) => Ok(Self(query)),
+            Some(Ok(query)) => Ok(Self { parts: parts(&spelled_out, &query, &params), query }),
             Some(Err(error)) => {
                 // A position in the rewritten text would be misleading.
                 let position = position(&error).filter(|_| spelled_out == smarts);
@@ -111,8 +123,44 @@ impl Pattern {
 
     /// Returns the pattern in the library's representation.
     pub(super) fn query(&self) -> &QueryGraph {
-        &self.0
+        &self.query
     }
+
+    /// Returns the components of the pattern; none if there is one component, or if they do not parse separately.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+}
+
+/// Parses the components of `smarts`, which as a whole is `query`.
+fn parts(smarts: &str, query: &QueryGraph, params: &SmartsParseParams) -> Vec<Part> {
+    let mut open = 0_usize;
+    let texts = smarts.split(|character| {
+        match character {
+            '(' | '[' => open += 1,
+            ')' | ']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        character == '.' && open == 0
+    });
+    let mut copies: Vec<(&str, usize)> = Vec::new();
+    for text in texts {
+        match copies.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, copies)) => *copies += 1,
+            None => copies.push((text, 1)),
+        }
+    }
+    if copies.iter().map(|(_, copies)| copies).sum::<usize>() < 2 {
+        return Vec::new();
+    }
+    // A ring bond between components, as in `C1.C1`, leaves them unparsable.
+    let parse = |(text, copies): (&str, usize)| {
+        let query = guarded(|| parse_smarts_with_params(text, params).ok()).flatten()?;
+        Some(Part { query, copies })
+    };
+    let parts: Vec<Part> = copies.into_iter().map(parse).collect::<Option<_>>().unwrap_or_default();
+    let atoms: usize = parts.iter().map(|part| part.copies * part.query.num_atoms()).sum();
+    if atoms == query.num_atoms() { parts } else { Vec::new() }
 }
 
 /// Rewrites `[Nh]` as `[N&h]`. RDKit parses `[Nh]` as an aliphatic nitrogen with implicit hydrogens, which is what authors
@@ -311,6 +359,21 @@ mod tests {
             let pattern = Pattern::from_smarts(smarts).unwrap();
             let found: Vec<bool> = molecules.iter().map(|molecule| molecule.has(&pattern).unwrap()).collect();
             assert_eq!(found, there, "{smarts}");
+        }
+    }
+
+    #[test]
+    fn the_components_of_a_pattern_are_counted() {
+        for (smarts, parts) in [
+            ("C", vec![]),
+            ("C.C.N", vec![2, 1]),
+            ("CO.CO.CO", vec![3]),
+            ("C1.C1", vec![]),
+            ("[$(C.C)].[$(C.C)]", vec![2]),
+            ("C(.N)", vec![]),
+        ] {
+            let pattern = Pattern::from_smarts(smarts).unwrap();
+            assert_eq!(pattern.parts().iter().map(|part| part.copies).collect::<Vec<_>>(), parts, "{smarts}");
         }
     }
 
