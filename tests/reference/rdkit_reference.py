@@ -8,11 +8,15 @@ Numbers stand as Python prints them, which reads back to the same bits. Donors a
 """
 
 import csv
+import os
 import sys
 
 import rdkit
 from rdkit import Chem
-from rdkit.Chem import Crippen, Descriptors, QED, rdMolDescriptors
+from rdkit.Chem import Crippen, Descriptors, GraphDescriptors, QED, RDConfig, rdMolDescriptors
+
+sys.path.append(os.path.join(RDConfig.RDContribDir, "SA_Score"))
+import sascorer
 
 RDKIT = "2026.09.1"
 
@@ -34,7 +38,55 @@ PROPERTIES = {
     "formal_charge": Chem.GetFormalCharge,
     "qed": QED.qed,
     "inchi_key": Chem.MolToInchiKey,
+    "hb_donors": rdMolDescriptors.CalcNumHBD,
+    "hb_acceptors": rdMolDescriptors.CalcNumHBA,
+    "stereocentres": rdMolDescriptors.CalcNumAtomStereoCenters,
+    "unspecified_stereocentres": rdMolDescriptors.CalcNumUnspecifiedAtomStereoCenters,
+    "atoms": rdMolDescriptors.CalcNumAtoms,
+    "heteroatoms": rdMolDescriptors.CalcNumHeteroatoms,
+    "amide_bonds": rdMolDescriptors.CalcNumAmideBonds,
+    "heterocycles": rdMolDescriptors.CalcNumHeterocycles,
+    "aromatic_carbocycles": rdMolDescriptors.CalcNumAromaticCarbocycles,
+    "aromatic_heterocycles": rdMolDescriptors.CalcNumAromaticHeterocycles,
+    "aliphatic_rings": rdMolDescriptors.CalcNumAliphaticRings,
+    "aliphatic_carbocycles": rdMolDescriptors.CalcNumAliphaticCarbocycles,
+    "aliphatic_heterocycles": rdMolDescriptors.CalcNumAliphaticHeterocycles,
+    "saturated_rings": rdMolDescriptors.CalcNumSaturatedRings,
+    "saturated_carbocycles": rdMolDescriptors.CalcNumSaturatedCarbocycles,
+    "saturated_heterocycles": rdMolDescriptors.CalcNumSaturatedHeterocycles,
+    "spiro_atoms": rdMolDescriptors.CalcNumSpiroAtoms,
+    "bridgehead_atoms": rdMolDescriptors.CalcNumBridgeheadAtoms,
+    "sa_score": sascorer.calculateScore,
+    "labute_asa": rdMolDescriptors.CalcLabuteASA,
+    "chi0": lambda molecule: float(GraphDescriptors.Chi0(molecule)),
+    "chi1": lambda molecule: float(GraphDescriptors.Chi1(molecule)),
+    "chi0v": rdMolDescriptors.CalcChi0v,
+    "chi1v": rdMolDescriptors.CalcChi1v,
+    "chi2v": rdMolDescriptors.CalcChi2v,
+    "chi3v": rdMolDescriptors.CalcChi3v,
+    "chi4v": rdMolDescriptors.CalcChi4v,
+    "chi0n": rdMolDescriptors.CalcChi0n,
+    "chi1n": rdMolDescriptors.CalcChi1n,
+    "chi2n": rdMolDescriptors.CalcChi2n,
+    "chi3n": rdMolDescriptors.CalcChi3n,
+    "chi4n": rdMolDescriptors.CalcChi4n,
+    "hall_kier_alpha": rdMolDescriptors.CalcHallKierAlpha,
+    "kappa1": rdMolDescriptors.CalcKappa1,
+    "kappa2": rdMolDescriptors.CalcKappa2,
+    "kappa3": rdMolDescriptors.CalcKappa3,
+    "phi": rdMolDescriptors.CalcPhi,
 }
+
+
+def part_of(compute, index):
+    return lambda molecule: list(compute(molecule))[index]
+
+
+for name, compute, count in [
+    ("slogp_vsa", rdMolDescriptors.SlogP_VSA_, 12),
+    ("smr_vsa", rdMolDescriptors.SMR_VSA_, 10),
+]:
+    PROPERTIES |= {f"{name}{index + 1}": part_of(compute, index) for index in range(count)}
 
 
 def main() -> int:

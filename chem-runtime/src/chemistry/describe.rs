@@ -9,9 +9,31 @@ use crate::prelude::*;
 
 /// Computes properties of molecules, each in a column of its name, and replaces an existing column of that name.
 ///
-/// The values agree with RDKit 2026.09.1. Numbers are rounded to six decimals. Donors and acceptors are Lipinski's counts
-/// (hydrogens on N and O; N and O), logP and molar refractivity are Wildman and Crippen's, and rotatable bonds exclude
-/// amides and similar bonds.
+/// The values agree with RDKit 2026.09.1, whose functions are named here. Numbers are rounded to six decimals.
+///
+/// | property | definition |
+/// |---|---|
+/// | `molecular_weight` (g/mol), `exact_mass` (Da), `formula` | average mass, mass of the isotopes, Hill formula |
+/// | `logp`, `molar_refractivity` (cm³/mol) | Wildman and Crippen, <https://doi.org/10.1021/ci990307l> |
+/// | `tpsa` (Å²) | polar surface area of N and O, <https://doi.org/10.1021/jm000942e> |
+/// | `hbd`, `hba` | Lipinski's donors and acceptors: hydrogens on N and O; N and O |
+/// | `hb_donors`, `hb_acceptors` | atoms that donate or accept hydrogen bonds: `CalcNumHBD`, `CalcNumHBA` |
+/// | `rotatable_bonds`, `amide_bonds` | rotatable bonds, without amides and similar bonds; amide bonds |
+/// | `atoms`, `heavy_atoms`, `heteroatoms` | all atoms; without hydrogen; without carbon too |
+/// | `formal_charge`, `fraction_csp3` | sum of charges; fraction of carbons with four single bonds |
+/// | `stereocentres`, `unspecified_stereocentres` | tetrahedral stereocentres, specified or not; those not specified |
+/// | `rings`, `heterocycles` | rings of the symmetrised smallest set; those with an atom other than carbon |
+/// | `aromatic_rings`, `aromatic_carbocycles`, `aromatic_heterocycles` | rings of aromatic bonds |
+/// | `aliphatic_rings`, `aliphatic_carbocycles`, `aliphatic_heterocycles` | rings with another bond |
+/// | `saturated_rings`, `saturated_carbocycles`, `saturated_heterocycles` | rings of single bonds |
+/// | `spiro_atoms`, `bridgehead_atoms` | atoms that two rings share alone; atoms where a bridge begins |
+/// | `qed` | drug-likeness from 0 to 1, <https://doi.org/10.1038/nchem.1243> |
+/// | `sa_score` | synthetic accessibility from 1 (easy) to 10, `Contrib/SA_Score`, <https://doi.org/10.1186/1758-2946-1-8> |
+/// | `labute_asa` (Å²) | approximate surface area, <https://doi.org/10.1016/S1093-3263(00)00068-1> |
+/// | `chi0`, `chi1`; `chi0v` to `chi4v`; `chi0n` to `chi4n` | Hall and Kier's connectivity indices: `Chi0`, `CalcChi0v`, `CalcChi0n` and so on |
+/// | `kappa1` to `kappa3`, `hall_kier_alpha`, `phi` | shape indices, their α, flexibility |
+/// | `slogp_vsa1` to `slogp_vsa12`, `smr_vsa1` to `smr_vsa10` (Å²) | surface of the atoms by their share of logP or refractivity: `SlogP_VSA_`, `SMR_VSA_` |
+/// | `inchi_key` | standard InChIKey |
 ///
 /// A property that cannot be computed for a molecule is missing. A dummy atom has no mass, labelled or not. A molecule with
 /// an unknown isotope, such as `[999C]`, has no molecular weight, exact mass or QED, whereas RDKit uses the label as the
@@ -39,8 +61,17 @@ pub fn describe_molecules(
     #[param(
         default = ["molecular_weight", "logp", "tpsa", "hbd", "hba", "rotatable_bonds"],
         one_of = [
-            "molecular_weight", "logp", "tpsa", "hbd", "hba", "rotatable_bonds", "exact_mass", "formula", "heavy_atoms",
-            "molar_refractivity", "rings", "aromatic_rings", "fraction_csp3", "formal_charge", "qed", "inchi_key",
+            "molecular_weight", "logp", "tpsa", "hbd", "hba", "rotatable_bonds", "exact_mass", "formula",
+            "heavy_atoms", "molar_refractivity", "rings", "aromatic_rings", "fraction_csp3", "formal_charge", "qed",
+            "inchi_key", "hb_donors", "hb_acceptors", "stereocentres", "unspecified_stereocentres", "atoms",
+            "heteroatoms", "amide_bonds", "heterocycles", "aromatic_carbocycles", "aromatic_heterocycles",
+            "aliphatic_rings", "aliphatic_carbocycles", "aliphatic_heterocycles", "saturated_rings",
+            "saturated_carbocycles", "saturated_heterocycles", "spiro_atoms", "bridgehead_atoms", "sa_score",
+            "labute_asa", "chi0", "chi1", "chi0v", "chi1v", "chi2v", "chi3v", "chi4v", "chi0n", "chi1n", "chi2n",
+            "chi3n", "chi4n", "hall_kier_alpha", "kappa1", "kappa2", "kappa3", "phi", "slogp_vsa1", "slogp_vsa2",
+            "slogp_vsa3", "slogp_vsa4", "slogp_vsa5", "slogp_vsa6", "slogp_vsa7", "slogp_vsa8", "slogp_vsa9",
+            "slogp_vsa10", "slogp_vsa11", "slogp_vsa12", "smr_vsa1", "smr_vsa2", "smr_vsa3", "smr_vsa4", "smr_vsa5",
+            "smr_vsa6", "smr_vsa7", "smr_vsa8", "smr_vsa9", "smr_vsa10",
         ],
     )]
     properties: Vec<String>,

@@ -5,6 +5,7 @@
 
 mod canonical;
 mod depict;
+mod descriptor;
 mod dummies;
 mod edit;
 mod fingerprint;
@@ -111,6 +112,11 @@ impl Structure {
     /// Counts the atoms other than hydrogen.
     pub fn heavy_atoms(&self) -> Option<i64> {
         count(|| self.0.num_heavy_atoms().ok())
+    }
+
+    /// Returns the number of atoms of the structure, including hydrogens that remain atoms.
+    pub(in crate::chemistry) fn size(&self) -> usize {
+        self.0.num_atoms()
     }
 
     /// Counts the rings of the symmetrised smallest set.

@@ -20,6 +20,7 @@ mod property;
 mod read;
 mod report;
 mod rules;
+mod sa_score;
 mod sample;
 mod scaffold;
 mod similar;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::library::{PROVIDER, Structure};
+use super::sa_score::sa_score;
 use crate::artifact::{Column, ColumnType};
 
 /// The number of decimals to which computed values are rounded.
@@ -42,6 +43,68 @@ static ALL: &[Property] = &[
     Property::integer("formal_charge", |s| s.formal_charge().into()),
     Property::float("qed", None, |s| float(s.qed())),
     Property { needs_stereo: true, ..Property::text("inchi_key", |s| s.inchi_key().into()) },
+    Property::integer("hb_donors", |s| s.hb_donors().into()),
+    Property::integer("hb_acceptors", |s| s.hb_acceptors().into()),
+    Property { needs_stereo: true, ..Property::integer("stereocentres", |s| s.stereocentres().into()) },
+    Property {
+        needs_stereo: true,
+        ..Property::integer("unspecified_stereocentres", |s| s.unspecified_stereocentres().into())
+    },
+    Property::integer("atoms", |s| s.atoms().into()),
+    Property::integer("heteroatoms", |s| s.heteroatoms().into()),
+    Property::integer("amide_bonds", |s| s.amide_bonds().into()),
+    Property::integer("heterocycles", |s| s.heterocycles().into()),
+    Property::integer("aromatic_carbocycles", |s| s.aromatic_carbocycles().into()),
+    Property::integer("aromatic_heterocycles", |s| s.aromatic_heterocycles().into()),
+    Property::integer("aliphatic_rings", |s| s.aliphatic_rings().into()),
+    Property::integer("aliphatic_carbocycles", |s| s.aliphatic_carbocycles().into()),
+    Property::integer("aliphatic_heterocycles", |s| s.aliphatic_heterocycles().into()),
+    Property::integer("saturated_rings", |s| s.saturated_rings().into()),
+    Property::integer("saturated_carbocycles", |s| s.saturated_carbocycles().into()),
+    Property::integer("saturated_heterocycles", |s| s.saturated_heterocycles().into()),
+    Property::integer("spiro_atoms", |s| s.spiro_atoms().into()),
+    Property::integer("bridgehead_atoms", |s| s.bridgehead_atoms().into()),
+    Property::float("sa_score", None, |s| float(sa_score(s))),
+    Property::float("labute_asa", Some("Å²"), |s| float(s.labute_asa())),
+    Property::float("chi0", None, |s| float(s.chi0())),
+    Property::float("chi1", None, |s| float(s.chi1())),
+    Property::float("chi0v", None, |s| float(s.chi0v())),
+    Property::float("chi1v", None, |s| float(s.chi1v())),
+    Property::float("chi2v", None, |s| float(s.chi2v())),
+    Property::float("chi3v", None, |s| float(s.chi3v())),
+    Property::float("chi4v", None, |s| float(s.chi4v())),
+    Property::float("chi0n", None, |s| float(s.chi0n())),
+    Property::float("chi1n", None, |s| float(s.chi1n())),
+    Property::float("chi2n", None, |s| float(s.chi2n())),
+    Property::float("chi3n", None, |s| float(s.chi3n())),
+    Property::float("chi4n", None, |s| float(s.chi4n())),
+    Property::float("hall_kier_alpha", None, |s| float(s.hall_kier_alpha())),
+    Property::float("kappa1", None, |s| float(s.kappa1())),
+    Property::float("kappa2", None, |s| float(s.kappa2())),
+    Property::float("kappa3", None, |s| float(s.kappa3())),
+    Property::float("phi", None, |s| float(s.phi())),
+    Property::float("slogp_vsa1", Some("Å²"), |s| float(part(1, s.slogp_vsa()))),
+    Property::float("slogp_vsa2", Some("Å²"), |s| float(part(2, s.slogp_vsa()))),
+    Property::float("slogp_vsa3", Some("Å²"), |s| float(part(3, s.slogp_vsa()))),
+    Property::float("slogp_vsa4", Some("Å²"), |s| float(part(4, s.slogp_vsa()))),
+    Property::float("slogp_vsa5", Some("Å²"), |s| float(part(5, s.slogp_vsa()))),
+    Property::float("slogp_vsa6", Some("Å²"), |s| float(part(6, s.slogp_vsa()))),
+    Property::float("slogp_vsa7", Some("Å²"), |s| float(part(7, s.slogp_vsa()))),
+    Property::float("slogp_vsa8", Some("Å²"), |s| float(part(8, s.slogp_vsa()))),
+    Property::float("slogp_vsa9", Some("Å²"), |s| float(part(9, s.slogp_vsa()))),
+    Property::float("slogp_vsa10", Some("Å²"), |s| float(part(10, s.slogp_vsa()))),
+    Property::float("slogp_vsa11", Some("Å²"), |s| float(part(11, s.slogp_vsa()))),
+    Property::float("slogp_vsa12", Some("Å²"), |s| float(part(12, s.slogp_vsa()))),
+    Property::float("smr_vsa1", Some("Å²"), |s| float(part(1, s.smr_vsa()))),
+    Property::float("smr_vsa2", Some("Å²"), |s| float(part(2, s.smr_vsa()))),
+    Property::float("smr_vsa3", Some("Å²"), |s| float(part(3, s.smr_vsa()))),
+    Property::float("smr_vsa4", Some("Å²"), |s| float(part(4, s.smr_vsa()))),
+    Property::float("smr_vsa5", Some("Å²"), |s| float(part(5, s.smr_vsa()))),
+    Property::float("smr_vsa6", Some("Å²"), |s| float(part(6, s.smr_vsa()))),
+    Property::float("smr_vsa7", Some("Å²"), |s| float(part(7, s.smr_vsa()))),
+    Property::float("smr_vsa8", Some("Å²"), |s| float(part(8, s.smr_vsa()))),
+    Property::float("smr_vsa9", Some("Å²"), |s| float(part(9, s.smr_vsa()))),
+    Property::float("smr_vsa10", Some("Å²"), |s| float(part(10, s.smr_vsa()))),
 ];
 
 impl Property {
@@ -80,6 +143,11 @@ impl Property {
             None => column,
         }
     }
+}
+
+/// Returns the part of a set with this number, from 1.
+fn part(number: usize, set: Option<Vec<f64>>) -> Option<f64> {
+    set?.get(number - 1).copied()
 }
 
 fn float(value: Option<f64>) -> Value {

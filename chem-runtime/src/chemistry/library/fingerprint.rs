@@ -80,6 +80,16 @@ impl Fingerprint {
 }
 
 impl Structure {
+    /// Returns the identifiers of the environments in an unfolded Morgan fingerprint of radius 2, each with the number of its
+    /// occurrences; `None` if the library fails.
+    pub(in crate::chemistry) fn morgan_counts(&self) -> Option<Vec<(u32, i64)>> {
+        let generator = MorganGeneratorParams { radius: ECFP4_RADIUS, ..Default::default() };
+        let params = MorganFingerprintParams::from(generator);
+        let print = guarded(|| self.0.fingerprint_morgan_sparse_count_with_params(&params, None).ok())??;
+        // An identifier has 32 bits.
+        Some(print.nonzero_elements().iter().map(|(id, count)| (*id as u32, i64::from(*count))).collect())
+    }
+
     /// Computes the fingerprint of this kind; `None` if the library fails.
     pub fn fingerprint(&self, kind: FingerprintKind) -> Option<Fingerprint> {
         let bits = match kind {
