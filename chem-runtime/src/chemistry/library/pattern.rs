@@ -370,7 +370,6 @@ mod tests {
             ("CO.CO.CO", vec![3]),
             ("C1.C1", vec![]),
             ("[$(C.C)].[$(C.C)]", vec![2]),
-            ("C(.N)", vec![]),
         ] {
             let pattern = Pattern::from_smarts(smarts).unwrap();
             assert_eq!(pattern.parts().iter().map(|part| part.copies).collect::<Vec<_>>(), parts, "{smarts}");
