@@ -2,7 +2,7 @@
 """Writes the fragment scores of RDKit's SA score (Contrib/SA_Score/fpscores.pkl.gz) in the form that `chem` embeds.
 
     venv/bin/python tests/reference/sa_fragments.py .../Contrib/SA_Score/fpscores.pkl.gz \\
-        > chem-runtime/src/chemistry/sa_score/fragments.bin.gz
+        > chem-runtime/data/sa_fragments.bin.gz
 
 The form, compressed with gzip, all numbers little-endian: the number of different scores (4 bytes); these scores in units of
 0.0001, the most frequent first (2 bytes each); the number of fragments (4 bytes); for each fragment, in ascending order, its

@@ -1,7 +1,7 @@
 //! The synthetic accessibility score of Ertl and Schuffenhauer, <https://doi.org/10.1186/1758-2946-1-8>, as
 //! `Contrib/SA_Score/sascorer.py` of RDKit computes it.
 //!
-//! `fragments.bin.gz` contains the scores of 705,292 fragments of molecules in PubChem, the frequent ones with high scores.
+//! `data/sa_fragments.bin.gz` contains the scores of 705,292 fragments of molecules in PubChem, the frequent ones with high scores.
 //! They are RDKit's (BSD-3-Clause, Copyright (c) 2013, Novartis Institutes for BioMedical Research Inc.; see NOTICE), in the
 //! form that `tests/reference/sa_fragments.py` describes.
 
@@ -20,7 +20,7 @@ const RAW: (f64, f64) = (-4.0, 2.5);
 
 /// The scores of fragments, by their identifiers in Morgan fingerprints of radius 2. `None` if the embedded table is damaged,
 /// which a test excludes.
-static FRAGMENTS: LazyLock<Option<Fragments>> = LazyLock::new(|| Fragments::read(include_bytes!("fragments.bin.gz")));
+static FRAGMENTS: LazyLock<Option<Fragments>> = LazyLock::new(|| Fragments::read(include_bytes!("../../data/sa_fragments.bin.gz")));
 
 /// Computes the score, from 1 for molecules that are easy to make to 10. `None` for a molecule without atoms, or if the
 /// library fails.
