@@ -14,6 +14,7 @@ mod inchi;
 mod mass;
 mod matching;
 mod mol_block;
+mod needs;
 mod pattern;
 mod scaffold;
 mod spelled;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cosmolkit::{AtomQueryPredicate, QueryGraph, QueryNode, SubstructMatchParams};
 
+use super::needs::Atoms;
 use super::pattern::{Part, Pattern};
 use super::{Structure, guarded};
 
@@ -34,6 +35,9 @@ impl Structure {
     /// # Errors
     /// Fails if the search takes too long or the library fails.
     pub fn has(&self, pattern: &Pattern) -> Result<bool, Unmatched> {
+        if !Atoms::of(&self.0).suffice_for(pattern.needed()) {
+            return Ok(false);
+        }
         match self.has_apart(pattern.parts())? {
             Some(found) => Ok(found),
             None => Ok(!self.matches(pattern.query(), 1)?.is_empty()),
@@ -223,7 +227,7 @@ mod tests {
                 (&chain, "[$(*.*.*.*.*.*.[Xe])]".to_owned()),
                 // 42 of these chains fit, in many ways, and 43 do not.
                 (&chain, format!("{}[$([*;D2])]", "*~*~*~*~*~*~*.".repeat(43))),
-                (&fullerene, format!("{}[Xe]", "*~".repeat(60))),
+                (&fullerene, format!("{}[$([Xe])]", "*~".repeat(60))),
                 (&fullerene, format!("[$({}[Xe])]", "*~".repeat(60))),
             ]
             .map(|(smiles, smarts)| {

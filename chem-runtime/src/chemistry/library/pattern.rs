@@ -7,6 +7,7 @@ use cosmolkit::{QueryGraph, SmartsParseError, SmartsParseParams, parse_smarts_wi
 
 use super::guarded;
 use super::hydrogens::ordinary_hydrogen;
+use super::needs::Atoms;
 
 /// The maximum length of a SMARTS, in bytes.
 pub const MAX_SMARTS_BYTES: usize = 5_000;
@@ -18,6 +19,7 @@ pub const MAX_SMARTS_DEPTH: usize = 50;
 #[derive(Debug)]
 pub struct Pattern {
     query: QueryGraph,
+    needed: Atoms,
     parts: Vec<Part>,
 }
 
@@ -110,7 +112,10 @@ impl Pattern {
         let spelled_out = without_nihonium(smarts);
         match guarded(|| parse_smarts_with_params(&spelled_out, &params)) {
             Some(Ok(query)) if query.num_atoms() == 0 => Err(NotAPattern::new("the SMARTS has no atoms")),
-            Some(Ok(query)) => Ok(Self { parts: parts(&spelled_out, &query, &params), query }),
+            Some(Ok(query)) => {
+                let (needed, parts) = (Atoms::needed_by(&query), parts(&spelled_out, &query, &params));
+                Ok(Self { query, needed, parts })
+            }
             Some(Err(error)) => {
                 // A position in the rewritten text would be misleading.
                 let position = position(&error).filter(|_| spelled_out == smarts);
@@ -124,6 +129,11 @@ impl Pattern {
     /// Returns the pattern in the library's representation.
     pub(super) fn query(&self) -> &QueryGraph {
         &self.query
+    }
+
+    /// Returns the atoms that every match contains.
+    pub(super) fn needed(&self) -> &Atoms {
+        &self.needed
     }
 
     /// Returns the components of the pattern; none if there is one component, or if they do not parse separately.
