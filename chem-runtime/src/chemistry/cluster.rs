@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::butina::{Cluster, butina};
-use super::fingerprints::fingerprinted;
+use super::fingerprints::{Sort, fingerprinted};
 use super::library::PROVIDER;
 use super::molecules::Molecules;
 use crate::prelude::*;
@@ -41,19 +41,28 @@ use crate::step::{ColumnContext, Columns};
 /// ```
 ///
 /// # Errors
-/// - No errors specific to this step.
-#[step("molecules.cluster", version = 3, columns = with_clusters)]
+/// - `bits` is given for `maccs`.
+#[step("molecules.cluster", version = 3, columns = with_clusters, check = can_compare)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
     /// The minimum similarity of two neighbours.
     #[param(default = 0.6, min = 0.05, max = 1)]
     threshold: f64,
     /// The fingerprint to compare.
-    #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
+    #[param(
+        default = "ecfp4",
+        one_of = [
+            "ecfp2", "ecfp4", "ecfp6", "fcfp2", "fcfp4", "fcfp6", "atom_pair", "topological_torsion", "rdkit_path",
+            "maccs",
+        ],
+    )]
     fingerprint: String,
+    /// The number of bits to which the fingerprint is folded. Defaults to 2048. Not for `maccs`.
+    #[param(min = 64, max = 65536)]
+    bits: Option<u32>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let (rows, prints) = fingerprinted(context, &molecules, &fingerprint)?;
+    let (rows, prints) = fingerprinted(context, &molecules, Sort::named(&fingerprint, bits)?)?;
     let clusters = on_workers(|| butina(context, &prints, threshold))??;
 
     let mut number = vec![None; molecules.len()];
@@ -81,6 +90,10 @@ pub fn cluster_molecules(
         .with_result(column("cluster_size", ColumnType::Integer), ColumnData::Integer(size))?
         .with_result(column("centre", ColumnType::Boolean), ColumnData::Boolean(centre))?;
     Ok(Molecules::new(table)?)
+}
+
+fn can_compare(step: &ClusterMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    Sort::named(&step.fingerprint, step.bits).err().into_iter().collect()
 }
 
 fn with_clusters(_: &ClusterMolecules, context: &ColumnContext<'_>) -> Columns {

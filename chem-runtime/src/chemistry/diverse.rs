@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::fingerprints::fingerprinted;
+use super::fingerprints::{Sort, fingerprinted};
 use super::library::{Fingerprint, PROVIDER};
 use super::molecules::Molecules;
 use super::property::rounded;
@@ -36,8 +36,8 @@ use crate::step::{ColumnContext, Columns};
 /// ```
 ///
 /// # Errors
-/// - No errors specific to this step.
-#[step("molecules.diverse", version = 3, columns = with_distance)]
+/// - `bits` is given for `maccs`.
+#[step("molecules.diverse", version = 3, columns = with_distance, check = can_compare)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// The number of molecules to pick.
@@ -47,11 +47,20 @@ pub fn pick_diverse(
     #[param(default = 0)]
     seed: u64,
     /// The fingerprint to compare.
-    #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
+    #[param(
+        default = "ecfp4",
+        one_of = [
+            "ecfp2", "ecfp4", "ecfp6", "fcfp2", "fcfp4", "fcfp6", "atom_pair", "topological_torsion", "rdkit_path",
+            "maccs",
+        ],
+    )]
     fingerprint: String,
+    /// The number of bits to which the fingerprint is folded. Defaults to 2048. Not for `maccs`.
+    #[param(min = 64, max = 65536)]
+    bits: Option<u32>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let (rows, prints) = fingerprinted(context, &molecules, &fingerprint)?;
+    let (rows, prints) = fingerprinted(context, &molecules, Sort::named(&fingerprint, bits)?)?;
     let undecided = molecules.len() - rows.len();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(prints.len());
     let picks = on_workers(|| max_min(context, &prints, count, seed))??;
@@ -65,6 +74,10 @@ pub fn pick_diverse(
     let column = Column::new("distance", ColumnType::Float).with_provider(PROVIDER);
     let table = molecules.table().gather(&kept).with_result(column, ColumnData::Float(distances))?;
     Ok(Molecules::new(table)?)
+}
+
+fn can_compare(step: &PickDiverse, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    Sort::named(&step.fingerprint, step.bits).err().into_iter().collect()
 }
 
 fn with_distance(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {

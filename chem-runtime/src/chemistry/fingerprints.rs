@@ -1,52 +1,77 @@
 //! A cache of molecular fingerprints, shared by the steps that compare molecules.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
-use super::library::{Fingerprint, FingerprintKind, Structure};
+use super::library::{DEFAULT_BITS, Fingerprint, FingerprintKind, Structure};
 use super::molecules::Molecules;
 use crate::records::map_records;
-use crate::step::{ExecutionContext, StepError};
+use crate::step::{ExecutionContext, Misfit, StepError};
 
-/// The capacity of the cache for each kind of fingerprint, in molecules: about 60 MB.
+/// The largest size of a fingerprint, in bits: indices of bits are cached in 16 bits.
+pub(super) const MAX_BITS: u32 = 1 << 16;
+
+/// The capacity of the cache for each kind of fingerprint, in molecules: about 60 MB in the usual size.
 const CAPACITY: usize = 250_000;
 
-static ECFP4: LazyLock<Cache> = LazyLock::new(|| Cache::of_capacity(CAPACITY));
-static MACCS: LazyLock<Cache> = LazyLock::new(|| Cache::of_capacity(CAPACITY));
+static CACHES: LazyLock<Mutex<HashMap<Sort, Arc<Cache>>>> = LazyLock::new(Mutex::default);
+
+/// A kind of fingerprint and its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Sort {
+    pub(super) kind: FingerprintKind,
+    /// The number of bits; ignored for MACCS keys.
+    pub(super) bits: u32,
+}
+
+impl Sort {
+    /// Returns what the parameters `fingerprint` and `bits` name.
+    ///
+    /// # Errors
+    /// Fails if there is no such fingerprint, or if it has a fixed size and `bits` is given.
+    pub(super) fn named(name: &str, bits: Option<u32>) -> Result<Self, Misfit> {
+        let kind = FingerprintKind::named(name)
+            .ok_or_else(|| Misfit::new("fingerprint", format!("there is no fingerprint `{name}`")))?;
+        if bits.is_some() && kind == FingerprintKind::Maccs {
+            return Err(Misfit::new("bits", "`bits` has no effect on `maccs`, which has 166 keys").with_help("omit it"));
+        }
+        Ok(Self { kind, bits: bits.unwrap_or(DEFAULT_BITS) })
+    }
+
+    /// Returns the fingerprint of the molecule with the canonical SMILES `smiles`; `None` if it cannot be computed. Only
+    /// ECFP4 and MACCS keys may be empty: no molecule is more or less similar to another because it has no features.
+    pub(super) fn of(self, smiles: &str) -> Option<Fingerprint> {
+        let print = Structure::from_canonical(smiles).ok()?.fingerprint_of_size(self.kind, self.bits)?;
+        let may_be_empty = matches!(self.kind, FingerprintKind::Ecfp4 | FingerprintKind::Maccs);
+        (may_be_empty || print.ones() > 0).then_some(print)
+    }
+
+    fn cache(self) -> Arc<Cache> {
+        // A panicking thread leaves only complete entries, so a poisoned lock is safe to use.
+        let mut caches = CACHES.lock().unwrap_or_else(PoisonError::into_inner);
+        caches.entry(self).or_insert_with(|| Arc::new(Cache::of_capacity(CAPACITY))).clone()
+    }
+}
 
 /// Returns the fingerprint of each molecule; `None` if it cannot be computed. Fingerprints that any step of this process
 /// computed before come from the cache.
 pub(super) fn fingerprints(
     context: &ExecutionContext<'_>,
     molecules: &Molecules,
-    kind: FingerprintKind,
+    sort: Sort,
 ) -> Result<Vec<Option<Fingerprint>>, StepError> {
-    let cache = match kind {
-        FingerprintKind::Ecfp4 => &ECFP4,
-        FingerprintKind::Maccs => &MACCS,
-    };
-    let compute = |smiles: &[&str]| map_records(context, smiles, |smiles| fingerprint(smiles, kind));
-    cache.fingerprints(molecules.smiles(), compute)
+    let compute = |smiles: &[&str]| map_records(context, smiles, |smiles| sort.of(smiles));
+    sort.cache().fingerprints(molecules.smiles(), compute)
 }
 
-/// Returns the rows of the molecules that have a fingerprint of the kind called `kind`, and their fingerprints in the same
-/// order.
+/// Returns the rows of the molecules that have a fingerprint of this sort, and their fingerprints in the same order.
 pub(super) fn fingerprinted(
     context: &ExecutionContext<'_>,
     molecules: &Molecules,
-    kind: &str,
+    sort: Sort,
 ) -> Result<(Vec<usize>, Vec<Fingerprint>), StepError> {
-    let prints = fingerprints(context, molecules, kind_of(kind)?)?;
+    let prints = fingerprints(context, molecules, sort)?;
     Ok(prints.into_iter().enumerate().filter_map(|(row, print)| Some((row, print?))).unzip())
-}
-
-pub(super) fn fingerprint(smiles: &str, kind: FingerprintKind) -> Option<Fingerprint> {
-    Structure::from_canonical(smiles).ok()?.fingerprint(kind)
-}
-
-/// Returns the kind that a parameter names.
-pub(super) fn kind_of(name: &str) -> Result<FingerprintKind, StepError> {
-    FingerprintKind::named(name).ok_or_else(|| StepError::new(format!("there is no fingerprint `{name}`")))
 }
 
 /// Fingerprints by canonical SMILES, which determines them.
@@ -55,8 +80,12 @@ struct Cache {
     capacity: usize,
 }
 
-/// The indices of the bits that are set: about 50 of 2048 for a typical molecule.
-type Bits = Box<[u16]>;
+/// A fingerprint in the smaller of two forms.
+enum Bits {
+    /// The indices of the bits that are set: about 50 of 2048 in a typical ECFP4.
+    Few(Box<[u16]>),
+    Many(Fingerprint),
+}
 
 impl Cache {
     fn of_capacity(capacity: usize) -> Self {
@@ -77,7 +106,7 @@ impl Cache {
             let mut seen = HashSet::new();
             let (cached, missing): (Vec<&str>, Vec<&str>) =
                 all().filter(|smiles| seen.insert(*smiles)).partition(|smiles| prints.contains_key(*smiles));
-            (cached.into_iter().map(|smiles| (smiles, prints[smiles].as_deref().map(unpacked))).collect(), missing)
+            (cached.into_iter().map(|smiles| (smiles, prints[smiles].as_ref().map(unpacked))).collect(), missing)
         };
         if !missing.is_empty() {
             let computed = compute(&missing)?;
@@ -97,16 +126,26 @@ impl Cache {
 }
 
 fn packed(print: &Fingerprint) -> Bits {
-    print.bits().filter_map(|bit| u16::try_from(bit).ok()).collect()
+    const FEW: u32 = 128;
+    let indices = || print.bits().map(|bit| u16::try_from(bit).ok()).collect::<Option<Box<[u16]>>>();
+    match (print.ones() <= FEW).then(indices).flatten() {
+        Some(indices) => Bits::Few(indices),
+        None => Bits::Many(print.clone()),
+    }
 }
 
-fn unpacked(bits: &[u16]) -> Fingerprint {
-    Fingerprint::of_bits(bits.iter().map(|bit| u32::from(*bit)))
+fn unpacked(bits: &Bits) -> Fingerprint {
+    match bits {
+        Bits::Few(indices) => Fingerprint::of_bits(indices.iter().map(|bit| u32::from(*bit))),
+        Bits::Many(print) => print.clone(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ECFP4: Sort = Sort { kind: FingerprintKind::Ecfp4, bits: DEFAULT_BITS };
 
     fn table(smiles: &[&str]) -> Vec<Option<Box<str>>> {
         smiles.iter().map(|smiles| Some((*smiles).into())).collect()
@@ -117,7 +156,7 @@ mod tests {
         let mut computed = Vec::new();
         let prints = cache.fingerprints(&table(smiles), |missing| {
             computed = missing.iter().map(|smiles| (*smiles).to_owned()).collect();
-            Ok(missing.iter().map(|smiles| fingerprint(smiles, FingerprintKind::Ecfp4)).collect())
+            Ok(missing.iter().map(|smiles| ECFP4.of(smiles)).collect())
         });
         (prints.unwrap(), computed)
     }
@@ -125,9 +164,8 @@ mod tests {
     #[test]
     fn a_fingerprint_is_computed_once_for_all_tables() {
         let cache = Cache::of_capacity(10);
-        let fresh = |smiles: &[&str]| -> Vec<Option<Fingerprint>> {
-            smiles.iter().map(|smiles| fingerprint(smiles, FingerprintKind::Ecfp4)).collect()
-        };
+        let fresh =
+            |smiles: &[&str]| -> Vec<Option<Fingerprint>> { smiles.iter().map(|smiles| ECFP4.of(smiles)).collect() };
         for (molecules, new) in [
             (vec!["CCO", "c1ccccc1", "CCO"], vec!["CCO", "c1ccccc1"]),
             (vec!["c1ccccc1", "CCO"], vec![]),
@@ -138,6 +176,21 @@ mod tests {
             assert_eq!(computed, new, "{molecules:?}");
             assert_eq!(prints, fresh(&molecules), "{molecules:?}");
         }
+    }
+
+    #[test]
+    fn both_forms_in_the_cache_are_the_fingerprint() {
+        for print in [Fingerprint::of_bits([]), Fingerprint::of_bits([3, 40_000]), Fingerprint::of_bits(0..500)] {
+            assert_eq!(unpacked(&packed(&print)), print);
+        }
+    }
+
+    #[test]
+    fn a_molecule_without_features_has_no_fingerprint() {
+        let sort = |name: &str| Sort::named(name, None).unwrap();
+        assert_eq!(sort("topological_torsion").of("CCO"), None);
+        assert!(sort("topological_torsion").of("CCCO").is_some() && sort("maccs").of("C").is_some());
+        assert!(Sort::named("maccs", Some(1024)).is_err() && Sort::named("ecfp", None).is_err());
     }
 
     #[test]

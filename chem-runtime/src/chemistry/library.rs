@@ -25,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cosmolkit::{Molecule, SmilesError, SmilesParseError};
 
+pub(super) use self::fingerprint::DEFAULT_BITS;
 pub use self::fingerprint::{Fingerprint, FingerprintKind};
 pub use self::matching::{MAX_MATCH_STEPS, Unmatched};
 pub(super) use self::mol_block::Dropped;

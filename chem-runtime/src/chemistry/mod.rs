@@ -10,9 +10,11 @@ mod deduplicate;
 mod describe;
 mod diverse;
 mod filter;
+mod fingerprint;
 mod fingerprints;
 mod library;
 mod limits;
+mod metric;
 mod molecules;
 mod params;
 mod prefer;
@@ -35,6 +37,7 @@ pub use deduplicate::{DeduplicateMolecules, deduplicate_molecules};
 pub use describe::{DescribeMolecules, describe_molecules};
 pub use diverse::{PickDiverse, pick_diverse};
 pub use filter::{FilterMolecules, filter_molecules};
+pub use fingerprint::{ComputeFingerprints, compute_fingerprints};
 pub use library::{
     Fingerprint, FingerprintKind, MAX_MATCH_STEPS, MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, MolBlock, NotAPattern, Pattern,
     Structure, Unmatched,

@@ -20,7 +20,8 @@ const RAW: (f64, f64) = (-4.0, 2.5);
 
 /// The scores of fragments, by their identifiers in Morgan fingerprints of radius 2. `None` if the embedded table is damaged,
 /// which a test excludes.
-static FRAGMENTS: LazyLock<Option<Fragments>> = LazyLock::new(|| Fragments::read(include_bytes!("../../data/sa_fragments.bin.gz")));
+static FRAGMENTS: LazyLock<Option<Fragments>> =
+    LazyLock::new(|| Fragments::read(include_bytes!("../../data/sa_fragments.bin.gz")));
 
 /// Computes the score, from 1 for molecules that are easy to make to 10. `None` for a molecule without atoms, or if the
 /// library fails.

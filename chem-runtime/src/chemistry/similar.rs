@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::fingerprints::{fingerprint, fingerprints, kind_of};
+use super::fingerprints::{Sort, fingerprints};
 use super::library::{Fingerprint, PROVIDER};
+use super::metric::Metric;
 use super::molecules::Molecules;
 use super::params::Smiles;
 use super::property::rounded;
@@ -14,9 +15,22 @@ use crate::step::{ColumnContext, Columns};
 
 /// Ranks molecules by their similarity to query molecules, and keeps the most similar.
 ///
-/// Similarity is the Tanimoto coefficient of two fingerprints, from 0 to 1: `ecfp4` is RDKit's Morgan fingerprint of radius
-/// 2 with 2048 bits, `maccs` the 166 public MACCS keys. With several queries, the most similar one counts; the first wins a
-/// tie, in the order of the list `queries`, then the file `path`.
+/// Similarity compares two fingerprints, whose bits are those of RDKit:
+///
+/// | fingerprint | features |
+/// |---|---|
+/// | `ecfp2`, `ecfp4`, `ecfp6` | environments of atoms up to 1, 2 or 3 bonds away: Morgan fingerprints, <https://doi.org/10.1021/ci100050t> |
+/// | `fcfp2`, `fcfp4`, `fcfp6` | the same, with atoms told apart by their role: donor, acceptor, aromatic, halogen, basic, acidic |
+/// | `atom_pair` | pairs of atoms and the number of bonds between them, with counts, <https://doi.org/10.1021/ci00046a002> |
+/// | `topological_torsion` | chains of four atoms, with counts, <https://doi.org/10.1021/ci00054a008> |
+/// | `rdkit_path` | paths and branched fragments of one to seven bonds: `RDKFingerprint` |
+/// | `maccs` | the 166 public MACCS keys, <https://doi.org/10.1021/ci010132r> |
+///
+/// With a bits set in the query, b in the molecule and c in both, `metric` is `tanimoto`, c / (a + b − c); `dice`,
+/// 2c / (a + b); `cosine`, c / √(ab); or `tversky`, c / (α(a − c) + β(b − c) + c), where α is `alpha` and β is `beta`. All
+/// are from 0 to 1, and α = β = 1 is Tanimoto's. A molecule without features, such as one of fewer than four atoms under
+/// `topological_torsion`, has no fingerprint. With several queries, the most similar one counts; the first wins a tie, in
+/// the order of the list `queries`, then the file `path`.
 ///
 /// The output is sorted by decreasing similarity; ties keep the order of the input. Two columns are added: `similarity`,
 /// rounded to six decimals, and `similar_to`, the name of the most similar query, or its canonical SMILES if it has none.
@@ -37,6 +51,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - Neither `queries` nor `path` contains a molecule.
+/// - `bits` is given for `maccs`, `metric: tversky` lacks `alpha` or `beta`, or another metric has them.
 /// - The file cannot be read, or one of its records is not a molecule; the message names the line.
 /// - The extension of the file is not `.smi`, `.smiles`, `.txt`, `.csv` or `.tsv`, optionally followed by `.gz`; or a CSV
 ///   or TSV file has no column `smiles`.
@@ -52,8 +67,26 @@ pub fn rank_by_similarity(
     #[param(one_of = ["utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"])]
     encoding: Option<String>,
     /// The fingerprint to compare.
-    #[param(default = "ecfp4", one_of = ["ecfp4", "maccs"])]
+    #[param(
+        default = "ecfp4",
+        one_of = [
+            "ecfp2", "ecfp4", "ecfp6", "fcfp2", "fcfp4", "fcfp6", "atom_pair", "topological_torsion", "rdkit_path",
+            "maccs",
+        ],
+    )]
     fingerprint: String,
+    /// The number of bits to which the fingerprint is folded. Defaults to 2048. Not for `maccs`.
+    #[param(min = 64, max = 65536)]
+    bits: Option<u32>,
+    /// How two fingerprints are compared. Defaults to `tanimoto`.
+    #[param(one_of = ["tanimoto", "dice", "cosine", "tversky"])]
+    metric: Option<String>,
+    /// The weight of features that only the query has, for `tversky`.
+    #[param(min = 0)]
+    alpha: Option<f64>,
+    /// The weight of features that only the molecule has, for `tversky`.
+    #[param(min = 0)]
+    beta: Option<f64>,
     /// The minimum similarity of a molecule to keep.
     #[param(default = 0.0, min = 0, max = 1)]
     threshold: f64,
@@ -62,7 +95,8 @@ pub fn rank_by_similarity(
     top: Option<u64>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let kind = kind_of(&fingerprint)?;
+    let sort = Sort::named(&fingerprint, bits)?;
+    let metric = Metric::named(metric.as_deref(), alpha, beta)?;
     let named = queries.iter().map(|query| query.canonical().to_owned());
     let mut queries: Vec<Query> = named.map(|smiles| Query { name: smiles.clone(), smiles }).collect();
     if let Some(path) = &path {
@@ -71,10 +105,10 @@ pub fn rank_by_similarity(
     if queries.is_empty() {
         return Err(no_query().into());
     }
-    let prints = on_workers(|| queries.iter().map(|query| print_of(query, kind)).collect::<Result<Vec<_>, _>>())??;
+    let prints = on_workers(|| queries.iter().map(|query| print_of(query, sort)).collect::<Result<Vec<_>, _>>())??;
 
-    let library = fingerprints(context, &molecules, kind)?;
-    let nearest = map_records(context, &library, |print| Some(nearest(print.as_ref()?, &prints)))?;
+    let library = fingerprints(context, &molecules, sort)?;
+    let nearest = map_records(context, &library, |print| Some(nearest(print.as_ref()?, &prints, metric)))?;
     let undecided = nearest.iter().filter(|nearest| nearest.is_none()).count();
     let mut ranked: Vec<(usize, Nearest)> = nearest
         .into_iter()
@@ -104,14 +138,14 @@ fn no_query() -> Misfit {
 }
 
 fn can_compare(step: &RankBySimilarity, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let mut misfits: Vec<Misfit> = Sort::named(&step.fingerprint, step.bits).err().into_iter().collect();
+    misfits.extend(Metric::named(step.metric.as_deref(), step.alpha, step.beta).err());
     match &step.path {
-        None if step.queries.is_empty() => vec![no_query()],
-        None if step.encoding.is_some() => {
-            vec![Misfit::new("encoding", "`encoding` applies to `path`, which is not set").with_help("omit it")]
-        }
-        None => Vec::new(),
-        Some(path) => Query::separator_in(path.as_str()).err().into_iter().collect(),
+        None if step.queries.is_empty() => misfits.push(no_query()),
+        None => {}
+        Some(path) => misfits.extend(Query::separator_in(path.as_str()).err()),
     }
+    misfits
 }
 
 fn with_similarity(_: &RankBySimilarity, context: &ColumnContext<'_>) -> Columns {
@@ -124,10 +158,10 @@ struct Nearest {
 }
 
 /// Returns the most similar of `queries`, the first of several. `queries` must not be empty.
-fn nearest(print: &Fingerprint, queries: &[Fingerprint]) -> Nearest {
+fn nearest(print: &Fingerprint, queries: &[Fingerprint], metric: Metric) -> Nearest {
     let mut best = Nearest { query: 0, similarity: f64::NEG_INFINITY };
     for (query, other) in queries.iter().enumerate() {
-        let similarity = print.tanimoto(other);
+        let similarity = metric.of(other, print);
         if similarity > best.similarity {
             best = Nearest { query, similarity };
         }
@@ -135,7 +169,7 @@ fn nearest(print: &Fingerprint, queries: &[Fingerprint]) -> Nearest {
     best
 }
 
-fn print_of(query: &Query, kind: super::FingerprintKind) -> Result<Fingerprint, StepError> {
-    fingerprint(&query.smiles, kind)
+fn print_of(query: &Query, sort: Sort) -> Result<Fingerprint, StepError> {
+    sort.of(&query.smiles)
         .ok_or_else(|| StepError::new(format!("the query molecule `{}` has no fingerprint", query.name)))
 }

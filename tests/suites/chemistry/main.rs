@@ -5,6 +5,7 @@
 //! - `recorded`: the reference values are what RDKit gives.
 //! - `reference`: every property of every approved drug is RDKit's.
 //! - `spelling`: one molecule has one record, however it was spelt.
+//! - `fingerprints`: fingerprints have RDKit's bits and counts.
 //! - `hostile`: what was made to crash or to hang the program is refused or takes its time, and no more.
 //! - `odd`: radicals, dummies in rings and the like have RDKit's values too, whatever else is asked for.
 //! - `preparing`: each molecule once, some of them, judged by rules, with one value for each property.
@@ -23,6 +24,7 @@ mod alerts;
 mod bench;
 mod checks;
 mod files;
+mod fingerprints;
 mod hostile;
 mod intake;
 mod odd;

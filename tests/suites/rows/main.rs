@@ -57,6 +57,8 @@ fn examples() -> Vec<(&'static str, Value)> {
             ("molecules.substructure", json!({"smarts": "[OX2H]", "action": "drop"})),
             ("molecules.alerts", json!({"path": "data/alerts.smarts"})),
             ("molecules.alerts", json!({"catalogue": ["pains_a", "zinc"]})),
+            ("molecules.fingerprint", json!({"fingerprint": "topological_torsion"})),
+            ("molecules.fingerprint", json!({"fingerprint": "fcfp4", "bits": 512, "counts": true})),
             ("molecules.scaffold", json!({})),
             ("molecules.standardize", json!({"operations": ["largest_fragment", "neutralize", "canonical_tautomer"]})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "agree", "tolerance": 1})),
