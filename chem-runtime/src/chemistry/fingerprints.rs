@@ -8,9 +8,6 @@ use super::molecules::Molecules;
 use crate::records::map_records;
 use crate::step::{ExecutionContext, Misfit, StepError};
 
-/// The largest size of a fingerprint, in bits: indices of bits are cached in 16 bits.
-pub(super) const MAX_BITS: u32 = 1 << 16;
-
 /// The capacity of the cache for each kind of fingerprint, in molecules: about 60 MB in the usual size.
 const CAPACITY: usize = 250_000;
 
