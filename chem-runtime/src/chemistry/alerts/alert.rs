@@ -1,6 +1,6 @@
 //! Alerts with parsed patterns and unique names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::catalogue::Catalogue;
 use super::list::ListedAlert;
@@ -24,6 +24,8 @@ pub(super) struct Alert {
 pub(super) struct Alerts {
     all: Vec<Alert>,
     names: HashSet<String>,
+    /// The last number of each name that several alerts have.
+    numbers: HashMap<String, u32>,
 }
 
 impl Alerts {
@@ -62,12 +64,25 @@ impl Alerts {
     fn add(&mut self, name: String, alert: &ListedAlert, merge_hydrogens: Option<bool>) -> Result<(), NotAPattern> {
         let pattern = Pattern::for_molecules(&alert.smarts, merge_hydrogens)?;
         let name = name.replace(BETWEEN, ", ");
-        let numbered = (2..).map(|number: u32| format!("{name} #{number}"));
-        let name = std::iter::once(name.clone()).chain(numbered).find(|name| !self.names.contains(name));
-        let name = name.unwrap_or_default();
+        let name = self.unique(name);
         self.names.insert(name.clone());
         self.all.push(Alert { name, pattern, allowed: alert.allowed });
         Ok(())
+    }
+
+    /// Returns `name`, or if it is taken, `name` with the next number that makes it unique.
+    fn unique(&mut self, name: String) -> String {
+        if !self.names.contains(&name) {
+            return name;
+        }
+        let number = self.numbers.entry(name.clone()).or_insert(1);
+        loop {
+            *number += 1;
+            let numbered = format!("{name} #{number}");
+            if !self.names.contains(&numbered) {
+                return numbered;
+            }
+        }
     }
 
     /// Returns the alerts that occur in a molecule, in order; `None` if one of them cannot be searched for.
