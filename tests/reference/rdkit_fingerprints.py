@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes fingerprints of every approved drug and of odd molecules as RDKit computes them: for each kind, the first 16
+"""Writes fingerprints of every approved drug as RDKit computes them: for each kind, the first 16
 hexadecimal digits of the SHA-256 of the indices of the bits that are set, separated by spaces. In columns that end in
 `_counts`, each index is followed by `:` and its count. A column that ends in `_1024` is folded to 1024 bits.
 
     dice, cosine, tversky   the similarity of the ECFP6 fingerprint to that of the molecule before; Tversky's with the
                             weights 0.9 for the one before and 0.1
 
-    venv/bin/python tests/reference/rdkit_fingerprints.py flows/data/approved-drugs.csv tests/reference/odd.smi \\
+    venv/bin/python tests/reference/rdkit_fingerprints.py flows/data/approved-drugs.csv \\
         > tests/reference/fingerprints.tsv
 
 The environment is that of `rdkit_reference.py`.
@@ -57,8 +57,6 @@ def main() -> int:
         return 1
     with open(sys.argv[1], newline="", encoding="utf-8") as file:
         molecules = [record["smiles"] for record in csv.DictReader(file)]
-    with open(sys.argv[2], encoding="utf-8") as file:
-        molecules += [line.split()[0] for line in file]
     usual, small = generators_of(2048), generators_of(1024)
     columns = {name: (bits, generator) for name, generator in usual.items()}
     columns |= {f"{name}_counts": (counts, usual[name]) for name in usual if name != "rdkit_path"}
