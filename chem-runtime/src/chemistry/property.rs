@@ -147,7 +147,7 @@ impl Property {
 
 /// Returns the part of a set with this number, from 1.
 fn part(number: usize, set: Option<Vec<f64>>) -> Option<f64> {
-    set?.get(number - 1).copied()
+    set?.get(number - 1).copied().filter(|area| area.is_finite())
 }
 
 fn float(value: Option<f64>) -> Value {
