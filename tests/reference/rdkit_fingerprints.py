@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Writes fingerprints of every approved drug as RDKit computes them: for each kind, the first 16
+"""Writes fingerprints of every approved drug as RDKit computes them from its canonical SMILES: for each kind, the first 16
 hexadecimal digits of the SHA-256 of the indices of the bits that are set, separated by spaces. In columns that end in
 `_counts`, each index is followed by `:` and its count. A column that ends in `_1024` is folded to 1024 bits.
+
+The canonical SMILES matters: in some molecules with rings of three atoms, RDKit's topological torsions depend on the order of
+the atoms.
 
     dice, cosine, tversky   the similarity of the ECFP6 fingerprint to that of the molecule before; Tversky's with the
                             weights 0.9 for the one before and 0.1
@@ -64,7 +67,7 @@ def main() -> int:
     print("smiles", *columns, "dice", "cosine", "tversky", sep="\t")
     before = None
     for smiles in molecules:
-        molecule = Chem.MolFromSmiles(smiles)
+        molecule = Chem.MolFromSmiles(Chem.MolToSmiles(Chem.MolFromSmiles(smiles)))
         ecfp6 = usual["ecfp6"].GetFingerprint(molecule)
         alike = ["", "", ""]
         if before is not None:

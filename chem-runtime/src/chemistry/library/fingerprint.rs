@@ -32,7 +32,8 @@ pub enum FingerprintKind {
     Fcfp6,
     /// Pairs of atoms and the number of bonds between them, with their counts. <https://doi.org/10.1021/ci00046a002>
     AtomPair,
-    /// Chains of four atoms, with their counts. <https://doi.org/10.1021/ci00054a008>
+    /// Chains of four atoms, with their counts. <https://doi.org/10.1021/ci00054a008> As in RDKit, those of some molecules
+    /// with rings of three atoms depend on the order of the atoms, which here is that of the canonical SMILES.
     TopologicalTorsion,
     /// Paths and branched fragments of one to seven bonds: RDKit's own fingerprint.
     RdkitPath,
