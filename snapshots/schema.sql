@@ -443,7 +443,7 @@ ALTER TABLE delivery_eras ADD CONSTRAINT delivery_eras_pkey PRIMARY KEY (era);
 ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check CHECK ((event_type = lower(event_type)));
 
 -- object: constraint event_log.event_log_event_type_check1
-ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check1 CHECK ((event_type = ANY (ARRAY['flowinitialized'::text, 'stepstarted'::text, 'stepfinished'::text, 'stepfailed'::text, 'stepsignal'::text, 'flowcompleted'::text, 'stepreused'::text, 'retryscheduled'::text, 'branchcreated'::text, 'userinteractionrequested'::text, 'userinteractionprovided'::text])));
+ALTER TABLE event_log ADD CONSTRAINT event_log_event_type_check1 CHECK ((event_type = ANY (ARRAY['flowinitialized'::text, 'stepstarted'::text, 'stepfinished'::text, 'stepfailed'::text, 'stepsignal'::text, 'flowcompleted'::text, 'stepreused'::text, 'retryscheduled'::text, 'branchcreated'::text, 'userinteractionrequested'::text, 'userinteractionprovided'::text, 'stepprogressed'::text]))) NOT VALID;
 
 -- object: constraint event_log.event_log_flow_id_position_key
 ALTER TABLE event_log ADD CONSTRAINT event_log_flow_id_position_key UNIQUE (flow_id, "position");

@@ -34,5 +34,5 @@ pub use crate::artifact::{
 pub use crate::step::{
     Batch, BatchOutput, ColumnContext, ColumnName, Columns, ExecutionContext, Expression, FileWritten, Input,
     InputFile, InvalidParam, Misfit, OutputFile, ParamType, ParamValue, Pattern, PositiveNumber, RowWork, Rows,
-    RunRows, RunStep, Secret, Step, StepError, StepExt, StepInputs, Tally, WithRejects,
+    RunRows, RunStep, Secret, Step, StepError, StepExt, StepInputs, Stream, Tally, WithRejects,
 };

@@ -1,10 +1,10 @@
 //! Sample events of every kind for tests of stores, which do not interpret them.
 
-use chem_runtime::artifact::Artifact;
+use chem_runtime::artifact::{Artifact, ChunkRef};
 use chem_runtime::event::{
     BranchCreated, Environment, EventAddress, FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Gate, OutputRef,
     RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, StepFailed, StepFinished, StepKind,
-    StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
+    StepProgressed, StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
 };
 use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint};
 use chem_runtime::flow::{StepIdentity, definition_hash, flow_fingerprint};
@@ -195,6 +195,17 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             data: Some(json!({"limit": 0.1 + 0.2})),
             reason: Some("looked at it".into()),
             shown: fingerprint,
+        }),
+        FlowEventKind::StepProgressed(StepProgressed {
+            after: 2_000,
+            code: Some("0123456789abcdef".into()),
+            fingerprint,
+            outputs: [("main".to_owned(), vec![ChunkRef { hash: hash(6), rows: 1_024, starts: vec![Some(2), None] }])]
+                .into(),
+            position: 4_096,
+            rest: hash(7),
+            step_id: "keep".into(),
+            step_index: 1,
         }),
         FlowEventKind::FlowCompleted(FlowCompleted { flow_fingerprint: fingerprint }),
     ]

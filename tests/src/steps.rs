@@ -65,6 +65,41 @@ pub fn busy(
     Ok(Text(text.0.clone()))
 }
 
+/// Waits at each row, and adds the square of a column of integers, leaving a line in a file for each row.
+#[step("test.slow_rows", version = 1, rows)]
+pub fn slow_rows(
+    table: Rows<Table>,
+    context: &ExecutionContext<'_>,
+    /// The column of integers.
+    column: ColumnName,
+    /// How long to wait at each row.
+    #[param(default = 500, unit = "µs")]
+    wait: u64,
+    /// The file that gets a line for each row.
+    worked: Option<OutputFile>,
+) -> Result<RowWork<Table>, StepError> {
+    use std::io::Write as _;
+    let path = worked.map(|worked| context.files().output(worked.as_str()));
+    let work = table.each(move |batch, tally| {
+        let mut squares = Vec::with_capacity(batch.len());
+        for number in batch.integers(column.as_str())? {
+            std::thread::sleep(Duration::from_micros(wait));
+            tally.add("even", usize::from(number.is_some_and(|number| number % 2 == 0)));
+            tally.see("digits", &number.map(|number| (number % 10).to_string()).unwrap_or_default());
+            squares.push(number.map(|number| number * number));
+        }
+        if let Some(path) = &path {
+            let mut file = std::fs::File::options().create(true).append(true).open(path)?;
+            file.write_all("row\n".repeat(batch.len()).as_bytes())?;
+        }
+        Ok(BatchOutput::all().with(ColumnData::Integer(squares)))
+    });
+    let work = work.with_columns([Column::new("square", ColumnType::Integer)])?;
+    Ok(work.signal("squared", |tally, rows| {
+        serde_json::json!([rows.output, tally.count("even"), tally.distinct("digits")])
+    }))
+}
+
 /// Fails.
 #[step("test.fail", version = 1)]
 pub fn fail(text: Input<Text>) -> Result<Text, StepError> {

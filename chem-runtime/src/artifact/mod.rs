@@ -12,8 +12,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use table::{ChunkRef, Column, ColumnData, ColumnType, Dataset, Table, TableBuilder, TableError, TableRoot};
-pub(crate) use table::{number_spelled, write_float};
+pub use table::{
+    ChunkRef, Column, ColumnData, ColumnType, Dataset, Table, TableBuilder, TableError, TablePiece, TableRoot,
+    TableStream,
+};
+pub(crate) use table::{NumbersInText, OpenChunk, Packer, RowTexts, TextCensus, number_spelled, write_float};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 
 use crate::cancel::Interrupted;

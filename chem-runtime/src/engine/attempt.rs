@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use super::Observer;
 use crate::artifact::ArtifactSource;
+use crate::event::StepProgress;
 use crate::flow::FlowStep;
-use crate::step::{CancelToken, ExecutionContext, Files, Inputs, Signal, StepError, StepRunResult};
+use crate::step::{CancelToken, ExecutionContext, Files, Inputs, Keeper, Signal, StepError, StepRunResult};
 
 /// How long a step has to stop after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
@@ -31,6 +32,10 @@ pub(super) struct Attempt {
     pub(super) artifacts: Arc<dyn ArtifactSource + Send>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancelToken,
+    /// Stores what the step finishes before it ends; `None` if nothing records it.
+    pub(super) keeper: Option<Arc<dyn Keeper>>,
+    /// How far an earlier attempt at the same work has got.
+    pub(super) so_far: Option<StepProgress>,
     /// The number of rows of the input, if it is a sample of rows, all in one batch.
     pub(super) sample: Option<usize>,
 }
@@ -49,6 +54,7 @@ impl Attempt {
         let step = self.step.step();
         let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
         let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
+        let context = context.keeping(self.keeper.as_deref(), self.so_far.as_ref());
         let context = match self.sample {
             Some(rows) => context.in_batches_of(rows).on_some_rows(),
             None => context,

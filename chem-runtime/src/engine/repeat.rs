@@ -71,7 +71,8 @@ impl Repetition {
         }
         let (artifacts, observer) = (Arc::new(StoredArtifacts(self.store.clone())), Arc::new(Unobserved));
         let (step, files, cancel) = (self.step.clone(), self.files.clone(), self.cancel.clone());
-        match (Attempt { step, inputs: wired, files, artifacts, observer, cancel, sample }).make() {
+        let (keeper, so_far) = (None, None);
+        match (Attempt { step, inputs: wired, files, artifacts, observer, cancel, keeper, so_far, sample }).make() {
             StepRunResult::Success { outputs, .. } => check_outputs(self.step(), outputs),
             StepRunResult::Failure { error, .. } => Err(error),
         }

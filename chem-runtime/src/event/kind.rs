@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     BranchCreated, EventError, FlowCompleted, FlowInitialized, FlowStatus, RetryScheduled, StepFailed, StepFinished,
-    StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
+    StepProgressed, StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
 };
 use crate::fingerprint::{CanonicalError, CanonicalText, canonical_text, to_json};
 
@@ -119,6 +119,8 @@ kinds! {
     UserInteractionRequested = "userinteractionrequested", 'U', Waiting;
     /// A person has decided.
     UserInteractionProvided = "userinteractionprovided", 'P', Interrupted if approved else Failed;
+    /// A running step has got so far.
+    StepProgressed = "stepprogressed", 'K', Interrupted;
 }
 
 impl FlowEventKind {

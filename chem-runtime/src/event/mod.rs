@@ -25,6 +25,7 @@ mod kind;
 mod lineage;
 mod payload;
 mod policy;
+mod progress;
 mod status;
 
 use std::fmt;
@@ -45,6 +46,7 @@ pub use payload::{
     StepKind, StepSignal, StepStarted,
 };
 pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
+pub use progress::{StepProgress, StepProgressed};
 pub use status::FlowStatus;
 
 /// The id of a run: a version 7 UUID, so that later runs have greater ids.

@@ -3,8 +3,8 @@
 use super::instance::{FlowInstance, StepState, StepStatus};
 use super::proof::{Misfit, check_completion, check_definition, check_finish, check_start};
 use crate::event::{
-    FlowEvent, FlowEventKind, FlowId, FlowInitialized, OutputRef, RetryScheduled, UserInteractionProvided,
-    UserInteractionRequested,
+    FlowEvent, FlowEventKind, FlowId, FlowInitialized, OutputRef, RetryScheduled, StepProgress, StepProgressed,
+    UserInteractionProvided, UserInteractionRequested,
 };
 use crate::fingerprint::Fingerprint;
 
@@ -122,6 +122,8 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
                 return Err(format!("step `{}` starts while it is {}", step.id, step.status.name()));
             }
             step.status = StepStatus::Running;
+            // Equal work continues where an earlier attempt has got to.
+            step.progress = step.progress.take().filter(|progress| progress.fingerprint == started.fingerprint);
             step.started = Some(started.clone());
         }
         FlowEventKind::StepFinished(finished) => {
@@ -150,6 +152,9 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
         }
         FlowEventKind::StepSignal(signal) => {
             expect_running(current(instance, signal.step_index, &signal.step_id)?)?;
+        }
+        FlowEventKind::StepProgressed(progressed) => {
+            progress(current(instance, progressed.step_index, &progressed.step_id)?, progressed)?;
         }
         FlowEventKind::FlowCompleted(completed) => {
             if instance.current < instance.steps.len() {
@@ -180,10 +185,21 @@ fn finish(step: &mut StepState, fingerprint: Fingerprint, outputs: &[OutputRef])
     }
     step.status = StepStatus::FinishedOk;
     step.outputs = outputs.to_vec();
+    step.progress = None;
     Ok(())
 }
 
-/// Resets a failed step to pending. Keeps only the number of the attempt and an approval.
+fn progress(step: &mut StepState, progressed: &StepProgressed) -> Result<(), String> {
+    expect_running(step)?;
+    if step.fingerprint() != Some(progressed.fingerprint) {
+        return Err(format!("step `{}` makes progress with a different fingerprint than it started with", step.id));
+    }
+    let after = StepProgress::after(step.progress.take(), progressed);
+    step.progress = Some(after.map_err(|reason| format!("step `{}`: {reason}", step.id))?);
+    Ok(())
+}
+
+/// Resets a failed step to pending. Keeps only the number of the attempt, an approval, and how far the step has got.
 fn schedule_retry(step: &mut StepState, retry: &RetryScheduled) -> Result<(), String> {
     if step.status != StepStatus::Failed {
         return Err(format!("step `{}` is retried while it is {}", step.id, step.status.name()));
@@ -199,6 +215,7 @@ fn schedule_retry(step: &mut StepState, retry: &RetryScheduled) -> Result<(), St
     *step = StepState {
         attempt: retry.attempt,
         not_before: retry.not_before,
+        progress: step.progress.take(),
         question: step.question.take(),
         decision: step.decision.take().filter(|decision| decision.approved),
         ..StepState::pending(&step.id)

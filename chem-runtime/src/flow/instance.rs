@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::event::{
-    BranchCreated, EventAddress, FlowId, FlowInitialized, FlowStatus, OutputRef, RecordedStep, StepStarted,
-    UserInteractionProvided, UserInteractionRequested,
+    BranchCreated, EventAddress, FlowId, FlowInitialized, FlowStatus, OutputRef, RecordedStep, StepProgress,
+    StepStarted, UserInteractionProvided, UserInteractionRequested,
 };
 use crate::fingerprint::Fingerprint;
 
@@ -110,6 +110,8 @@ pub struct StepState {
     pub status: StepStatus,
     /// The start event of the last attempt; `None` while the step is pending.
     pub started: Option<StepStarted>,
+    /// How far the step has got; `None` if it has not said so, or has ended.
+    pub progress: Option<StepProgress>,
     /// The outputs; empty until the step has finished.
     pub outputs: Vec<OutputRef>,
     /// The `StepFinished` event from which the outputs were reused; `None` if the step ran.
@@ -136,6 +138,7 @@ impl StepState {
             id: id.to_owned(),
             status: StepStatus::Pending,
             started: None,
+            progress: None,
             outputs: Vec::new(),
             reused: None,
             error: None,

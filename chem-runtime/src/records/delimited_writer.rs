@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::ops::Range;
 
 use csv::WriterBuilder;
 
@@ -9,6 +10,13 @@ use super::keys::is_missing;
 use crate::artifact::{ColumnData, Table, write_float};
 use crate::cancel;
 use crate::step::StepError;
+
+/// A writer of delimited text.
+pub(crate) struct DelimitedWriter<'a> {
+    writer: csv::Writer<&'a mut dyn Write>,
+    columns: &'a [usize],
+    escape: for<'t> fn(&'t str) -> Cow<'t, str>,
+}
 
 /// Writes the columns of `table` at the indices `columns`, in that order: a line with their names, then a line for each
 /// row. Without columns, writes nothing.
@@ -24,21 +32,13 @@ pub(crate) fn write_delimited(
     delimiter: u8,
     out: &mut dyn Write,
 ) -> Result<(), StepError> {
-    write(table, columns, delimiter, |text| text.into(), out)
+    let mut writer = DelimitedWriter::begin(table, columns, delimiter, false, out)?;
+    writer.rows(table, 0..table.rows(), 0)?;
+    writer.end()
 }
 
-/// Writes like [`write_delimited`], but puts an apostrophe before each text, including names of columns, that a spreadsheet
-/// would run as a formula: one that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, and is not a number.
-///
-/// # Errors
-/// Fails like [`write_delimited`].
-pub(crate) fn write_without_formulas(
-    table: &Table,
-    columns: &[usize],
-    delimiter: u8,
-    out: &mut dyn Write,
-) -> Result<(), StepError> {
-    write(table, columns, delimiter, without_formula, out)
+fn as_it_is(text: &str) -> Cow<'_, str> {
+    text.into()
 }
 
 fn without_formula(text: &str) -> Cow<'_, str> {
@@ -50,42 +50,69 @@ fn without_formula(text: &str) -> Cow<'_, str> {
     if is_formula && !is_number() { format!("'{text}").into() } else { text.into() }
 }
 
-fn write(
-    table: &Table,
-    columns: &[usize],
-    delimiter: u8,
-    escape: for<'t> fn(&'t str) -> Cow<'t, str>,
-    out: &mut dyn Write,
-) -> Result<(), StepError> {
-    let mut writer = WriterBuilder::new().delimiter(delimiter).from_writer(out);
-    let chosen = || columns.iter().filter_map(|&index| Some((table.columns().get(index)?, table.data(index)?)));
-    if chosen().next().is_none() {
-        return Ok(());
-    }
-    for (index, (column, _)) in chosen().enumerate() {
-        cancel::check_cell(index)?;
-        writer.write_field(escape(&column.name).as_bytes())?;
-    }
-    writer.write_record(None::<&[u8]>)?;
-    let mut cell = String::new();
-    for row in 0..table.rows() {
-        for (index, (column, data)) in chosen().enumerate() {
+impl<'a> DelimitedWriter<'a> {
+    /// Writes the names of the columns of `head` at the indices `columns`. With `no_formulas`, puts an apostrophe before each
+    /// text, including names of columns, that a spreadsheet would run as a formula: one that begins with `=`, `+`, `-`, `@`,
+    /// a tab or a carriage return, and is not a number.
+    ///
+    /// # Errors
+    /// Fails if the text cannot be written.
+    pub(crate) fn begin(
+        head: &Table,
+        columns: &'a [usize],
+        delimiter: u8,
+        no_formulas: bool,
+        out: &'a mut dyn Write,
+    ) -> Result<Self, StepError> {
+        let escape = if no_formulas { without_formula } else { as_it_is };
+        let mut writer = WriterBuilder::new().delimiter(delimiter).from_writer(out);
+        let mut names = columns.iter().filter_map(|index| head.columns().get(*index)).enumerate().peekable();
+        let any = names.peek().is_some();
+        for (index, column) in names {
             cancel::check_cell(index)?;
-            cell.clear();
-            if !write_cell(data, row, &mut cell) {
-                return Err(StepError::new(format!(
-                    "row {} of the column `{}` is not a finite number",
-                    row + 1,
-                    column.name
-                )));
-            }
-            let cell = if matches!(data, ColumnData::Text(_)) { escape(&cell) } else { cell.as_str().into() };
-            writer.write_field(cell.as_bytes())?;
+            writer.write_field(escape(&column.name).as_bytes())?;
         }
-        writer.write_record(None::<&[u8]>)?;
+        if any {
+            writer.write_record(None::<&[u8]>)?;
+        }
+        Ok(Self { writer, columns, escape })
     }
-    writer.flush()?;
-    Ok(())
+
+    /// Writes these rows of `table`, whose first row is that with the index `first` of the whole.
+    ///
+    /// # Errors
+    /// Fails if the text cannot be written, or if a number is not finite.
+    pub(crate) fn rows(&mut self, table: &Table, rows: Range<usize>, first: usize) -> Result<(), StepError> {
+        let chosen =
+            || self.columns.iter().filter_map(|&index| Some((table.columns().get(index)?, table.data(index)?)));
+        if chosen().next().is_none() {
+            return Ok(());
+        }
+        let mut cell = String::new();
+        for row in rows {
+            for (index, (column, data)) in chosen().enumerate() {
+                cancel::check_cell(index)?;
+                cell.clear();
+                if !write_cell(data, row, &mut cell) {
+                    let (number, name) = (first + row + 1, &column.name);
+                    return Err(StepError::new(format!("row {number} of the column `{name}` is not a finite number")));
+                }
+                let cell =
+                    if matches!(data, ColumnData::Text(_)) { (self.escape)(&cell) } else { cell.as_str().into() };
+                self.writer.write_field(cell.as_bytes())?;
+            }
+            self.writer.write_record(None::<&[u8]>)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the text.
+    ///
+    /// # Errors
+    /// Fails if the text cannot be written.
+    pub(crate) fn end(mut self) -> Result<(), StepError> {
+        Ok(self.writer.flush()?)
+    }
 }
 
 /// Formats the value in `row` as a cell of a text file; `None` if it is missing or not finite.
@@ -146,7 +173,9 @@ mod tests {
         let columns = [(Column::new("=name", ColumnType::Text), text), (Column::new("x", ColumnType::Float), number)];
         let table = Table::new(columns).unwrap();
         let mut out = Vec::new();
-        write_without_formulas(&table, &[0, 1], b',', &mut out).unwrap();
+        let mut writer = DelimitedWriter::begin(&table, &[0, 1], b',', true, &mut out).unwrap();
+        writer.rows(&table, 0..table.rows(), 0).unwrap();
+        writer.end().unwrap();
         let found = String::from_utf8(out).unwrap();
         let expected = "'=name,x\n'=1+1,-1\n'+cmd,-1\n'-2+3,-1\n'@SUM(A1),-1\n'\tx,-1\n\"'\r=x\",-1\n-1.5,-1\n+2,-1\n-1e-3,-1\nCC=O,-1\n'--,-1\n'-inf,-1\n";
         assert_eq!(found, expected);

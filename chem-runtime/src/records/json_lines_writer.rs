@@ -1,6 +1,7 @@
 //! Writes a table as JSON Lines.
 
 use std::io::Write;
+use std::ops::Range;
 
 use crate::artifact::{ColumnData, Table, write_float};
 use crate::cancel;
@@ -14,6 +15,21 @@ use crate::step::StepError;
 /// Fails if the text cannot be written, or if a value has no representation in JSON: a number that is not finite, or text
 /// with the character U+0000.
 pub(crate) fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
+    write_rows_as_json(table, 0..table.rows(), 0, columns, out)
+}
+
+/// Writes these rows of `table` like [`write_json_lines`]. The first row of `table` is that with the index `first` of the
+/// whole.
+///
+/// # Errors
+/// Fails like [`write_json_lines`].
+pub(crate) fn write_rows_as_json(
+    table: &Table,
+    rows: Range<usize>,
+    first: usize,
+    columns: &[usize],
+    out: &mut dyn Write,
+) -> Result<(), StepError> {
     let chosen: Vec<(String, &ColumnData)> = columns
         .iter()
         .filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?)))
@@ -24,7 +40,7 @@ pub(crate) fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn W
         })
         .collect::<Result<_, StepError>>()?;
     let mut line = String::new();
-    for row in 0..table.rows() {
+    for row in rows {
         cancel::check()?;
         line.clear();
         for (index, (name, data)) in chosen.iter().enumerate() {
@@ -33,7 +49,8 @@ pub(crate) fn write_json_lines(table: &Table, columns: &[usize], out: &mut dyn W
             line.push_str(name);
             line.push(':');
             if !write_value(data, row, &mut line) {
-                return Err(StepError::new(format!("row {} of the column {name} cannot be written as JSON", row + 1)));
+                let number = first + row + 1;
+                return Err(StepError::new(format!("row {number} of the column {name} cannot be written as JSON")));
             }
         }
         line.push_str(if chosen.is_empty() { "{}\n" } else { "}\n" });

@@ -33,16 +33,16 @@ pub(crate) use columns::{column_index, column_indices};
 pub(crate) use decode::{compression, extension, first_lines, not_utf8, text_in, text_of};
 pub(crate) use delimited_reader::{Delimited, HeaderLine, Layout, Row, header_of, misfit_of_names, other_separator};
 pub(crate) use delimited_records::Records as DelimitedRecords;
-pub(crate) use delimited_writer::{cell_text, write_delimited, write_without_formulas};
+pub(crate) use delimited_writer::{DelimitedWriter, cell_text, write_delimited};
 pub(crate) use encoding::Encoding;
-pub(crate) use json_lines_writer::write_json_lines;
+pub(crate) use json_lines_writer::{write_json_lines, write_rows_as_json};
 pub(crate) use keys::{Key, is_missing, key_of, order_of, two_spellings};
 pub(crate) use lines::{Line, lines};
 pub use parallel::{map_records, try_map_records};
 #[cfg(feature = "parquet")]
 pub(crate) use parquet_reader::parquet_columns;
 #[cfg(feature = "parquet")]
-pub(crate) use parquet_writer::write_parquet;
+pub(crate) use parquet_writer::ParquetWriter;
 pub(crate) use qualified::{misfits_of_qualified, split_cells, with_relations};
 pub(crate) use random::Random;
 pub use record_file::RecordFile;

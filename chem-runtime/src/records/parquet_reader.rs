@@ -156,9 +156,11 @@ fn cell(column: &str, field: &Field) -> Result<Value, String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::write_parquet;
+    use std::sync::Arc;
+
+    use super::super::ParquetWriter;
     use super::*;
-    use crate::artifact::{ColumnData, Table};
+    use crate::artifact::{ColumnData, Table, TablePiece};
 
     #[test]
     fn what_is_written_reads_back() {
@@ -170,7 +172,9 @@ mod tests {
         ])
         .unwrap();
         let mut file = Vec::new();
-        write_parquet(&table, &[0, 1, 2, 3], &mut file).unwrap();
+        let mut writer = ParquetWriter::begin(&table, &[0, 1, 2, 3], &mut file).unwrap();
+        writer.rows(&TablePiece { rows: 0..table.rows(), table: Arc::new(table.clone()), first: 0 }).unwrap();
+        writer.end().unwrap();
         let read = read_parquet("a.parquet", &file).unwrap();
         assert_eq!(read.columns, table.columns());
         assert_eq!(read.records[0], Ok(vec![json!("é"), Value::Null, json!(0.1), json!(true)]));

@@ -11,40 +11,92 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 
-use crate::artifact::{Column, ColumnData, ColumnType, Table};
+use crate::artifact::{Column, ColumnData, ColumnType, Table, TablePiece};
 use crate::cancel;
 use crate::step::StepError;
 
 /// The number of rows in a row group, except the last.
 const GROUP_ROWS: usize = 1 << 17;
 
-/// Writes the columns of `table` at the indices `columns`, in that order. Missing values are nulls; text is a UTF-8 byte
-/// array, integers are INT64, floats DOUBLE, booleans BOOLEAN. Units and providers go to the metadata of the file, as
-/// `unit:NAME` and `provider:NAME`. The same table always gives the same bytes.
-///
-/// # Errors
-/// Fails if the file cannot be written, or if there is no column to write.
-pub(crate) fn write_parquet(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
-    let chosen: Vec<(&Column, &ColumnData)> =
-        columns.iter().filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?))).collect();
-    if chosen.is_empty() {
-        return Err(StepError::new("no column to write; a Parquet file has at least one"));
-    }
-    let mut file = Vec::new();
-    encode(&chosen, table.rows(), &mut file).map_err(|error| StepError::context("cannot write Parquet", error))?;
-    out.write_all(&file)?;
-    Ok(())
+/// A writer of a Parquet file with the columns of a table at some indices, in that order. Missing values are nulls; text is a
+/// UTF-8 byte array, integers are INT64, floats DOUBLE, booleans BOOLEAN. Units and providers go to the metadata of the file,
+/// as `unit:NAME` and `provider:NAME`. The same table always gives the same bytes.
+pub(crate) struct ParquetWriter<'a> {
+    file: SerializedFileWriter<Vec<u8>>,
+    columns: Vec<usize>,
+    /// The rows of the next row group, with only these columns.
+    group: Table,
+    out: &'a mut dyn Write,
 }
 
-fn encode(columns: &[(&Column, &ColumnData)], rows: usize, file: &mut Vec<u8>) -> Result<(), ParquetError> {
-    let fields = columns.iter().map(|(column, _)| field(column)).collect::<Result<Vec<TypePtr>, _>>()?;
+impl<'a> ParquetWriter<'a> {
+    /// Begins a file with the columns of `head` at the indices `columns`.
+    ///
+    /// # Errors
+    /// Fails if there is no column to write.
+    pub(crate) fn begin(head: &Table, columns: &[usize], out: &'a mut dyn Write) -> Result<Self, StepError> {
+        let group = head.select(columns).gather(&[]);
+        if group.columns().is_empty() {
+            return Err(StepError::new("no column to write; a Parquet file has at least one"));
+        }
+        let file = opened(group.columns()).map_err(failed)?;
+        Ok(Self { file, columns: columns.to_vec(), group, out })
+    }
+
+    /// Writes rows.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub(crate) fn rows(&mut self, piece: &TablePiece) -> Result<(), StepError> {
+        let mut start = piece.rows.start;
+        while start < piece.rows.end {
+            let end = piece.rows.end.min(start + GROUP_ROWS - self.group.rows());
+            let rows: Vec<usize> = (start..end).collect();
+            let more = piece.table.select(&self.columns).gather(&rows);
+            self.group.append(more).map_err(|_| StepError::new("the columns of the table change within it"))?;
+            start = end;
+            if self.group.rows() == GROUP_ROWS {
+                self.write_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub(crate) fn end(mut self) -> Result<(), StepError> {
+        if self.group.rows() > 0 {
+            self.write_group()?;
+        }
+        let rest = self.file.into_inner().map_err(failed)?;
+        Ok(self.out.write_all(&rest)?)
+    }
+
+    fn write_group(&mut self) -> Result<(), StepError> {
+        let next = self.group.gather(&[]);
+        let group = std::mem::replace(&mut self.group, next);
+        encode(&group, &mut self.file).map_err(failed)?;
+        // The writer counts the bytes of the file by itself.
+        let written = std::mem::take(self.file.inner_mut());
+        Ok(self.out.write_all(&written)?)
+    }
+}
+
+fn failed(error: ParquetError) -> StepError {
+    StepError::context("cannot write Parquet", error)
+}
+
+fn opened(columns: &[Column]) -> Result<SerializedFileWriter<Vec<u8>>, ParquetError> {
+    let fields = columns.iter().map(field).collect::<Result<Vec<TypePtr>, _>>()?;
     let schema = Type::group_type_builder("table").with_fields(fields).build()?;
     let about = |what: &str, column: &Column, text: &Option<String>| {
         text.as_ref().map(|text| KeyValue { key: format!("{what}:{}", column.name), value: Some(text.clone()) })
     };
     let notes: Vec<KeyValue> = columns
         .iter()
-        .flat_map(|(column, _)| [about("unit", column, &column.unit), about("provider", column, &column.provider)])
+        .flat_map(|column| [about("unit", column, &column.unit), about("provider", column, &column.provider)])
         .flatten()
         .collect();
     let properties = WriterProperties::builder()
@@ -52,32 +104,26 @@ fn encode(columns: &[(&Column, &ColumnData)], rows: usize, file: &mut Vec<u8>) -
         .set_created_by("chem".to_owned())
         .set_key_value_metadata((!notes.is_empty()).then_some(notes))
         .build();
-    let mut writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
-    let mut start = 0;
-    while start < rows {
-        let end = rows.min(start + GROUP_ROWS);
-        let mut group = writer.next_row_group()?;
-        for (_, data) in columns {
-            cancel::check().map_err(|stopped| ParquetError::External(Box::new(stopped)))?;
-            if let Some(mut column) = group.next_column()? {
-                match data {
-                    ColumnData::Text(values) => {
-                        write::<ByteArrayType, _>(&mut column, &values[start..end], |text| {
-                            ByteArray::from(text.as_bytes().to_vec())
-                        })?;
-                    }
-                    ColumnData::Integer(values) => write::<Int64Type, _>(&mut column, &values[start..end], |v| *v)?,
-                    ColumnData::Float(values) => write::<DoubleType, _>(&mut column, &values[start..end], |v| *v)?,
-                    ColumnData::Boolean(values) => write::<BoolType, _>(&mut column, &values[start..end], |v| *v)?,
+    SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))
+}
+
+fn encode(table: &Table, writer: &mut SerializedFileWriter<Vec<u8>>) -> Result<(), ParquetError> {
+    let mut group = writer.next_row_group()?;
+    for data in (0..table.columns().len()).filter_map(|index| table.data(index)) {
+        cancel::check().map_err(|stopped| ParquetError::External(Box::new(stopped)))?;
+        if let Some(mut column) = group.next_column()? {
+            match data {
+                ColumnData::Text(values) => {
+                    write::<ByteArrayType, _>(&mut column, values, |text| ByteArray::from(text.as_bytes().to_vec()))?;
                 }
-                column.close()?;
+                ColumnData::Integer(values) => write::<Int64Type, _>(&mut column, values, |v| *v)?,
+                ColumnData::Float(values) => write::<DoubleType, _>(&mut column, values, |v| *v)?,
+                ColumnData::Boolean(values) => write::<BoolType, _>(&mut column, values, |v| *v)?,
             }
+            column.close()?;
         }
-        group.close()?;
-        start = end;
     }
-    writer.close()?;
-    Ok(())
+    group.close().map(drop)
 }
 
 fn field(column: &Column) -> Result<TypePtr, ParquetError> {
@@ -109,6 +155,12 @@ mod tests {
     use parquet::record::Field;
 
     use super::*;
+
+    fn write_parquet(table: &Table, columns: &[usize], out: &mut dyn Write) -> Result<(), StepError> {
+        let mut writer = ParquetWriter::begin(table, columns, out)?;
+        writer.rows(&TablePiece { table: Arc::new(table.clone()), rows: 0..table.rows(), first: 0 })?;
+        writer.end()
+    }
 
     fn sample() -> Table {
         let float = Column::new("x", ColumnType::Float).with_unit("nM").with_provider("it@1");

@@ -24,7 +24,7 @@ pub(crate) fn rows_where<K: RowKind>(rows: Rows<K>, condition: Expression) -> Ro
         }
         Ok(BatchOutput::of(kept))
     });
-    work.refusing(move |all| guard.check_columns(all).map_err(unsuitable)).signal("filtered", |tally, rows| {
+    work.refusing(move |input| guard.check_columns(input)?.map_err(unsuitable)).signal("filtered", |tally, rows| {
         json!({ "kept": rows.output, "dropped": rows.input - rows.output, "missing": tally.counts("missing") })
     })
 }

@@ -8,10 +8,13 @@ use serde::Serialize;
 
 use super::error::StepError;
 use super::files::Files;
+use super::keeper::Keeper;
 use super::port::Input;
+use super::row_kind::RowKind;
 use super::signal::Signal;
-use crate::artifact::{ArtifactSource, ArtifactValue, Handed};
+use crate::artifact::{ArtifactSource, ArtifactValue, Handed, TableStream};
 use crate::cancel::CancelToken;
+use crate::event::StepProgress;
 use crate::fingerprint::{ArtifactHash, to_json};
 
 /// The context of a running step: its inputs, the files of the run, signals, progress and cancellation.
@@ -25,6 +28,8 @@ pub struct ExecutionContext<'a> {
     signals: Mutex<Vec<Signal>>,
     batch_rows: Option<usize>,
     on_some_rows: bool,
+    keeper: Option<&'a dyn Keeper>,
+    progress_so_far: Option<&'a StepProgress>,
 }
 
 impl<'a> ExecutionContext<'a> {
@@ -37,8 +42,32 @@ impl<'a> ExecutionContext<'a> {
         cancel: &'a CancelToken,
         progress: &'a dyn Progress,
     ) -> Self {
-        let (signals, batch_rows, on_some_rows) = (Mutex::default(), None, false);
-        Self { step, inputs, artifacts, files, cancel, progress, signals, batch_rows, on_some_rows }
+        Self {
+            step,
+            inputs,
+            artifacts,
+            files,
+            cancel,
+            progress,
+            signals: Mutex::default(),
+            batch_rows: None,
+            on_some_rows: false,
+            keeper: None,
+            progress_so_far: None,
+        }
+    }
+
+    /// Stores what the step finishes before it ends with `keeper`, and continues where an earlier attempt has got to.
+    pub(crate) fn keeping(self, keeper: Option<&'a dyn Keeper>, so_far: Option<&'a StepProgress>) -> Self {
+        Self { keeper, progress_so_far: so_far, ..self }
+    }
+
+    pub(super) fn keeper(&self) -> Option<&'a dyn Keeper> {
+        self.keeper
+    }
+
+    pub(super) fn progress_so_far(&self) -> Option<&'a StepProgress> {
+        self.progress_so_far
     }
 
     /// Sets the number of rows of a batch for a row step, to check that nothing depends on it.
@@ -83,6 +112,23 @@ impl<'a> ExecutionContext<'a> {
         }
         let root = self.artifacts.artifact(wired.hash)?;
         Ok(Some(Arc::new(T::unpack(&root, self.artifacts)?).into()))
+    }
+
+    /// Returns the rows of the table at `port`, with the kind of the artifact: those that an earlier step passed on in this
+    /// process, or else a stream that reads its chunks.
+    ///
+    /// # Errors
+    /// Fails if nothing is wired to the port, if the artifact cannot be read, or if it is not a table.
+    pub(super) fn stream<K: RowKind>(&self, port: &str) -> Result<(Arc<str>, TableStream), StepError> {
+        let Some(wired) = self.inputs.0.get(port) else {
+            return Err(StepError::new(format!("nothing is wired to the input `{port}`")));
+        };
+        if let Some(value) = wired.handed.as_ref().and_then(K::take) {
+            let (kind, table) = value.into_rows();
+            return Ok((kind, table.into()));
+        }
+        let root = self.artifacts.artifact(wired.hash)?;
+        Ok((root.kind().into(), TableStream::of(&root)?))
     }
 
     /// Returns the hash of the artifact at `port`, or `None` if nothing is wired to it.

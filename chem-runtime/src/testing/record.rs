@@ -99,15 +99,15 @@ impl FlowRecord {
         let mut pinned = Pinned::new(
             instance.initialized().map(|it| it.flow.clone()).unwrap_or_default(),
             instance.status().name(),
-            event_variants(&events),
+            event_variants(events.iter().filter(|event| !is_progress(event))),
         );
         pinned.definition_hash = instance.initialized().map(|it| it.definition_hash);
         pinned.flow_fingerprint = instance.flow_fingerprint();
         pinned.steps = steps(&instance, origins, store, files).expect("the results can be read");
         let environment = instance.initialized().map(|it| &it.environment);
         pinned.libraries = environment.map(|it| libraries(it, &pinned.steps)).unwrap_or_default();
-        pinned.events =
-            events.iter().map(masked).collect::<Result<_, _>>().expect("an event that was stored has a form");
+        let pinned_events = events.iter().filter(|event| !is_progress(event)).zip(0..).map(masked);
+        pinned.events = pinned_events.collect::<Result<_, _>>().expect("an event that was stored has a form");
         let text = pinned.text().expect("a snapshot has a form");
         (Self { place: SnapshotPlace::of(manifest), pinned, text }, instance.status())
     }
@@ -180,8 +180,14 @@ fn libraries(environment: &Environment, steps: &[PinnedStep]) -> BTreeMap<String
         .collect()
 }
 
-/// Masks the environment of an event, and drops its sequence number, timestamp and run id.
-fn masked(event: &FlowEvent) -> Result<PinnedEvent, CanonicalError> {
+/// Returns whether the event says how far a step has got, which depends on the time that it took.
+fn is_progress(event: &FlowEvent) -> bool {
+    matches!(event.kind, FlowEventKind::StepProgressed(_))
+}
+
+/// Masks the environment of an event, and drops its sequence number, timestamp and run id. `position` counts the events that
+/// the snapshot has.
+fn masked((event, position): (&FlowEvent, u64)) -> Result<PinnedEvent, CanonicalError> {
     let mut payload = event.kind.payload()?;
     match (&event.kind, payload.as_object_mut()) {
         (FlowEventKind::FlowInitialized(_), Some(payload)) => {
@@ -193,5 +199,5 @@ fn masked(event: &FlowEvent) -> Result<PinnedEvent, CanonicalError> {
         }
         _ => {}
     }
-    Ok(PinnedEvent { position: event.position, event_type: event.kind.event_type().to_owned(), payload })
+    Ok(PinnedEvent { position, event_type: event.kind.event_type().to_owned(), payload })
 }

@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("process", &[]),
     ("fingerprint", &[]),
     ("artifact", &["cancel", "fingerprint"]),
-    ("event", &["fingerprint"]),
+    ("event", &["fingerprint", "artifact"]),
     ("step", &["cancel", "fingerprint", "artifact", "event"]),
     ("flow", &["fingerprint", "artifact", "event", "step"]),
     ("store", &["process", "fingerprint", "artifact", "event", "step", "flow"]),

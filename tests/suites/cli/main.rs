@@ -21,6 +21,7 @@ mod manifest_errors;
 mod postgres;
 #[cfg(target_os = "linux")]
 mod programs;
+mod progress;
 mod reader;
 mod refused;
 mod retry;

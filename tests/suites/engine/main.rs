@@ -3,6 +3,7 @@
 //! - `shape`, `ends`: what a run looks like, and how it ends.
 //! - `crash`, `anywhere`: power losses at every append, in flows of counting steps and in every flow of the repository.
 //! - `behind`: steps that run while the log is being written.
+//! - `progress`: what a step stores before it ends, and that it continues there.
 //! - `following`: a log that is read while it grows.
 //! - `given`: the stores and repositories that an engine accepts.
 //! - `retry`, `timeout`, `gates`, `branch`: retries, timeouts, questions to a person, and branches.
@@ -17,6 +18,7 @@ mod following;
 mod gates;
 mod given;
 mod history;
+mod progress;
 mod retry;
 mod shape;
 mod timeout;

@@ -215,7 +215,7 @@ fn events_are_written_in_canonical_order_as_they_come() {
     for kind in one_of_each() {
         let text = as_it_comes!(&kind,
             FlowInitialized StepStarted StepFinished StepFailed StepSignal FlowCompleted StepReused RetryScheduled
-            BranchCreated UserInteractionRequested UserInteractionProvided
+            BranchCreated UserInteractionRequested UserInteractionProvided StepProgressed
         );
         assert_eq!(text, kind.payload_text().unwrap());
     }

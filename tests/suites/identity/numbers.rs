@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnData, ColumnType, Table};
-use chem_runtime::step::{CancelToken, ExecutionContext, Files, Input, Inputs, OutputFile, Silent, Step as _, StepId};
+use chem_runtime::step::{
+    CancelToken, ExecutionContext, Files, Input, Inputs, OutputFile, Silent, Step as _, StepId, Stream,
+};
 use chem_runtime::steps::table::{ReadTable, write_table};
 use chem_tests::values::{cases, finite};
 use proptest::collection::vec;
@@ -38,7 +40,7 @@ fn written_and_read(table: &Table, format: &str, directory: &Path) -> (String, A
     let (id, files, cancel) = (StepId::new("it").unwrap(), Files::relative_to(directory), CancelToken::default());
     let (inputs, artifacts) = (Inputs::default(), HashMap::new());
     let context = ExecutionContext::new(&id, &inputs, &artifacts, &files, &cancel, &Silent);
-    let (name, input) = (format!("t.{format}"), Input::from(Arc::new(table.clone())));
+    let (name, input) = (format!("t.{format}"), Input::from(Arc::new(Stream::from(Arc::new(table.clone())))));
     write_table(input, OutputFile::new(&name), None, None, None, &context).unwrap();
     let read = ReadTable::new(name.as_str()).with_on_error("fail").execute(&context).unwrap();
     let text = std::fs::read_to_string(directory.join(&name)).unwrap();

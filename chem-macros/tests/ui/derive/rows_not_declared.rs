@@ -10,7 +10,7 @@ impl RunStep for Pass {
     type Output = Table;
 
     fn run(&self, table: Rows<Table>, _: &ExecutionContext<'_>) -> Result<Table, StepError> {
-        Ok(table.head())
+        Ok(table.head()?)
     }
 }
 

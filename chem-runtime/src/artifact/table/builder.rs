@@ -1,7 +1,9 @@
 //! Builds tables row by row.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::{Column, ColumnData, Table, TableError};
@@ -53,11 +55,141 @@ impl TableBuilder {
         Ok(())
     }
 
+    /// Adds the rows in `text`, a JSON array of arrays, without a JSON value for each cell.
+    ///
+    /// # Errors
+    /// Describes what does not fit. The table then has some of the rows, and cannot be finished.
+    pub(super) fn push_text(&mut self, text: &str) -> Result<(), String> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let pushed = AllRows(self).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        pushed.map_err(|error| error.to_string())
+    }
+
     /// Builds the table.
     pub fn finish(self) -> Result<Table, TableError> {
         let mut table = Table { rows: self.rows, ..Table::default() };
         table.extend_with(self.columns.into_iter().zip(self.data.into_iter().map(Arc::new)))?;
         Ok(table)
+    }
+}
+
+/// Reads an array of rows into a table.
+struct AllRows<'a>(&'a mut TableBuilder);
+
+/// Reads an array of cells, the next row of a table.
+struct NextRow<'a>(&'a mut TableBuilder);
+
+/// Reads the next value of a column.
+struct NextCell<'a>(&'a Column, &'a mut ColumnData);
+
+impl<'de> DeserializeSeed<'de> for AllRows<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AllRows<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while rows.next_element_seed(NextRow(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for NextRow<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NextRow<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of cells")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut cells: A) -> Result<(), A::Error> {
+        let TableBuilder { columns, data, rows } = self.0;
+        let wrong =
+            |found: usize| A::Error::custom(format!("row {rows} has {found} values for {} columns", columns.len()));
+        for (index, (column, data)) in columns.iter().zip(data).enumerate() {
+            if cells.next_element_seed(NextCell(column, data))?.is_none() {
+                return Err(wrong(index));
+            }
+        }
+        if cells.next_element::<serde::de::IgnoredAny>()?.is_some() {
+            return Err(wrong(columns.len() + 1));
+        }
+        *rows += 1;
+        Ok(())
+    }
+}
+
+impl NextCell<'_> {
+    fn push<E: serde::de::Error>(self, value: Value) -> Result<(), E> {
+        let Self(column, data) = self;
+        data.push_json(value)
+            .map_err(|value| E::custom(format!("{value} is in column `{}`, which is {:?}", column.name, column.ty)))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for NextCell<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NextCell<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a cell")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        match self.1 {
+            ColumnData::Text(values) => values.push(None),
+            ColumnData::Integer(values) => values.push(None),
+            ColumnData::Float(values) => values.push(None),
+            ColumnData::Boolean(values) => values.push(None),
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.push(value.into())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.push(value.into())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.push(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.push(value.into())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        match self.1 {
+            ColumnData::Text(values) => values.push(Some(value.into())),
+            _ => return self.push(value.into()),
+        }
+        Ok(())
     }
 }
 

@@ -127,6 +127,11 @@ impl ColumnData {
         self.len() == 0
     }
 
+    /// Returns whether the values are text, and one is not missing.
+    pub(crate) fn has_text(&self) -> bool {
+        matches!(self, Self::Text(values) if values.iter().any(Option::is_some))
+    }
+
     /// Returns the value in `row` as JSON; `null` if it is missing or the row does not exist.
     pub fn json(&self, row: usize) -> Value {
         match self {

@@ -5,23 +5,21 @@
 //! therefore does not depend on where its rows are in the source, nor do the boundaries of chunks: a record put in front of a
 //! file changes the first chunk and the root.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Column, ColumnData};
+use super::{Column, ColumnData, Table};
 
 /// A column that locates rows, while a chunk is written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Location {
     first: Option<i64>,
     last: Option<i64>,
 }
 
 impl Location {
-    /// Returns those of `columns` that locate rows, at the start of a chunk.
-    pub(super) fn of(columns: &[Column]) -> Vec<Self> {
-        indices(columns).map(|_| Self { first: None, last: None }).collect()
-    }
-
     /// Returns the difference of `value` from the one before it in the chunk. It may wrap around.
     fn step_to(&mut self, value: i64) -> i64 {
         self.first.get_or_insert(value);
@@ -53,20 +51,71 @@ pub(super) fn write(locations: &mut [Location], values: impl Iterator<Item = Opt
     out.push(']');
 }
 
+/// Returns the columns in the order in which chunks have their values.
+pub(super) fn stored(columns: &[Column]) -> Vec<Column> {
+    order(columns).into_iter().map(|index| columns[index].clone()).collect()
+}
+
+/// Returns the indices of the columns in the order in which chunks have their values.
+fn order(columns: &[Column]) -> Vec<usize> {
+    let (located, mut order): (Vec<usize>, Vec<usize>) =
+        (0..columns.len()).partition(|index| columns[*index].locates_rows());
+    order.extend(located);
+    order
+}
+
+/// Restores a table with `columns` from one whose columns have the values of a chunk, in the order of [`stored`].
+///
+/// # Errors
+/// Describes what does not fit, like [`restore`].
+pub(super) fn restore_columns(columns: &[Column], starts: &[Option<i64>], chunk: &Table) -> Result<Table, String> {
+    let located = expect_starts(columns, starts)?;
+    if located == 0 {
+        return Ok(chunk.clone());
+    }
+    let content = columns.len() - located;
+    let mut restored: Vec<(usize, Arc<ColumnData>)> = Vec::with_capacity(columns.len());
+    for (at, column) in order(columns).into_iter().enumerate() {
+        let name = &columns[column].name;
+        let data = chunk.shared(at).ok_or_else(|| format!("it has no column `{name}`"))?;
+        let data = match (at.checked_sub(content).and_then(|at| starts.get(at)), data.as_ref()) {
+            (Some(start), ColumnData::Integer(steps)) => {
+                let mut last = *start;
+                let value = |(row, step): (usize, &Option<i64>)| match (*step, last) {
+                    (None, _) => Ok(None),
+                    (Some(step), Some(before)) => Ok(Some(*last.insert(before.wrapping_add(step)))),
+                    (Some(step), None) => Err(format!("row {row} has {step} in column `{name}`")),
+                };
+                Arc::new(ColumnData::Integer(steps.iter().enumerate().map(value).collect::<Result<_, String>>()?))
+            }
+            _ => data.clone(),
+        };
+        restored.push((column, data));
+    }
+    restored.sort_by_key(|(column, _)| *column);
+    let restored = restored.into_iter().map(|(column, data)| (columns[column].clone(), data));
+    Table::of_shared(restored, chunk.rows()).map_err(|error| error.to_string())
+}
+
+/// Returns the number of columns that locate rows, which must be that of `starts`.
+fn expect_starts(columns: &[Column], starts: &[Option<i64>]) -> Result<usize, String> {
+    let expected = indices(columns).count();
+    if starts.len() != expected {
+        return Err(format!("it has {} starts for {expected} columns that locate rows", starts.len()));
+    }
+    Ok(expected)
+}
+
 /// Puts the values that locate `rows` into their columns and restores them. `starts` has the first value of each of these
 /// columns.
 ///
 /// # Errors
 /// Describes what does not fit.
 pub(super) fn restore(columns: &[Column], starts: &[Option<i64>], rows: &mut [Vec<Value>]) -> Result<(), String> {
-    let located: Vec<usize> = indices(columns).collect();
-    if located.len() != starts.len() {
-        let (found, expected) = (starts.len(), located.len());
-        return Err(format!("it has {found} starts for {expected} columns that locate rows"));
-    }
-    if located.is_empty() {
+    if expect_starts(columns, starts)? == 0 {
         return Ok(());
     }
+    let located: Vec<usize> = indices(columns).collect();
     let mut last = starts.to_vec();
     for (index, row) in rows.iter_mut().enumerate() {
         if row.len() != columns.len() {

@@ -9,8 +9,10 @@ mod dataset;
 mod index;
 mod location;
 mod numbers;
+mod packer;
 mod packing;
 mod root;
+mod stream;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,8 +24,13 @@ pub use builder::TableBuilder;
 pub use columns::{Column, ColumnData, ColumnType};
 pub use dataset::Dataset;
 use index::NameIndex;
-pub(crate) use numbers::{number_spelled, write_float};
+pub(crate) use numbers::{NumbersInText, TextCensus, number_spelled, write_float};
+pub(crate) use packer::{OpenChunk, Packer, RowTexts};
 pub use root::{ChunkRef, TableRoot};
+pub use stream::{TablePiece, TableStream};
+
+/// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
+const ROWS: &str = "rows";
 
 /// Why columns do not form a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +81,14 @@ impl Table {
         let mut table = Self::default();
         table.extend(columns)?;
         Ok(table)
+    }
+
+    /// Creates a table with these columns and no rows.
+    ///
+    /// # Errors
+    /// Fails if two columns have the same name.
+    pub(crate) fn without_rows(columns: &[Column]) -> Result<Self, TableError> {
+        Self::new(columns.iter().map(|column| (column.clone(), ColumnData::empty(column.ty))))
     }
 
     /// Adds a column, or replaces the column of that name.

@@ -53,7 +53,7 @@ fn looks_like_number(text: &str) -> bool {
 
 /// A description of the numbers in a text column that contains mostly numbers. Sorting such a column as text does not sort
 /// it by value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct NumbersInText {
     /// The number of values.
     values: usize,
@@ -79,21 +79,47 @@ impl ColumnData {
     /// Describes the numbers in a text column if more than half of its values look like numbers; `None` for other columns.
     /// Ignores missing values.
     pub(crate) fn numbers_in_text(&self) -> Option<NumbersInText> {
-        let Self::Text(values) = self else { return None };
-        let (mut present, mut alike, mut numbers, mut others) = (0, 0, 0, Vec::<Box<str>>::new());
+        let mut census = TextCensus::default();
+        census.add(self);
+        census.numbers_in_text()
+    }
+}
+
+/// Counts the numbers in a text column that comes in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct TextCensus {
+    found: NumbersInText,
+    /// The number of values that look like numbers.
+    alike: usize,
+}
+
+impl TextCensus {
+    /// Adds the values of a piece of the column; of none that is not text.
+    pub(crate) fn add(&mut self, piece: &ColumnData) {
+        let ColumnData::Text(values) = piece else { return };
+        let NumbersInText { values: present, numbers, others } = &mut self.found;
         for value in values.iter().flatten() {
-            present += 1;
+            *present += 1;
             if number_spelled(value).is_some() {
-                alike += 1;
-                numbers += 1;
+                self.alike += 1;
+                *numbers += 1;
                 continue;
             }
-            alike += usize::from(looks_like_number(value));
+            self.alike += usize::from(looks_like_number(value));
             if others.len() < NAMED && !others.contains(value) {
                 others.push(value.clone());
             }
         }
-        (2 * alike > present).then_some(NumbersInText { values: present, numbers, others })
+    }
+
+    /// Returns whether a value is not missing.
+    pub(crate) fn any(&self) -> bool {
+        self.found.values > 0
+    }
+
+    /// Describes the numbers like [`ColumnData::numbers_in_text`].
+    pub(crate) fn numbers_in_text(&self) -> Option<NumbersInText> {
+        (2 * self.alike > self.found.values).then(|| self.found.clone())
     }
 }
 

@@ -5,108 +5,23 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use super::location::{self, Location};
-use super::{ChunkRef, ColumnData, Table, TableBuilder, TableRoot};
-use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed, chunk};
+use super::packer::Packer;
+use super::{Table, TableRoot};
+use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed};
 use crate::cancel;
-use crate::fingerprint::{CanonicalError, canonical_text, check_length};
 
-/// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
-const ROWS: &str = "rows";
+/// The number of rows whose text is in memory beside that of the chunks.
+const PIECE: usize = 1024;
 
 impl Table {
     /// Converts the table to an artifact of `kind`, for types that are tables with further constraints.
     pub fn pack_as(&self, kind: &str) -> Result<Packed, ArtifactError> {
-        let texts = self.chunk_texts()?;
-        let (chunks, parts) = texts.into_par_iter().map(ChunkText::into_parts).unzip();
-        let root = TableRoot { columns: self.columns.clone(), rows: self.rows, chunks };
-        Ok(Packed { root: Artifact::from_canonical(kind, canonical_text(&root)?.text), parts })
-    }
-
-    /// Returns the chunks in order.
-    fn chunk_texts(&self) -> Result<Vec<ChunkText>, ArtifactError> {
-        let mut chunks = Vec::new();
-        let (mut text, mut rows) = (String::from("["), 0);
-        // The length of the values that locate rows, which do not count as content.
-        let (mut locations, mut length) = (Location::of(&self.columns), 0);
-        for row in 0..self.rows {
-            if rows > 0 {
-                text.push(',');
-            }
-            let start = text.len();
-            self.write_content(row, &mut text)?;
-            rows += 1;
-            let ends = chunk::ends_after(rows, text.len() - length, &text.as_bytes()[start..]);
-            let content = text.len();
-            location::write(&mut locations, self.locations(row), &mut text);
-            length += text.len() - content;
-            if ends {
-                text.push(']');
-                let capacity = text.len();
-                let whole = std::mem::replace(&mut text, String::with_capacity(capacity));
-                chunks.push(ChunkText::new(whole, rows, &mut locations)?);
-                text.push('[');
-                (rows, length) = (0, 0);
-            }
+        let mut packer = Packer::default();
+        for start in (0..self.rows).step_by(PIECE) {
+            packer.push(&self.row_texts(start..self.rows.min(start + PIECE), 0)?)?;
         }
-        if rows > 0 {
-            text.push(']');
-            chunks.push(ChunkText::new(text, rows, &mut locations)?);
-        }
-        Ok(chunks)
-    }
-
-    /// Returns the values that locate a row.
-    fn locations(&self, row: usize) -> impl Iterator<Item = Option<i64>> {
-        let columns = self.columns.iter().zip(&self.data);
-        columns.filter(|(column, _)| column.locates_rows()).map(move |(_, data)| location::value(data, row))
-    }
-
-    /// Appends the values of a row that do not locate it.
-    fn write_content(&self, row: usize, out: &mut String) -> Result<(), ArtifactError> {
-        out.push('[');
-        for (index, data) in self.data.iter().enumerate() {
-            cancel::check_cell(index)?;
-            if self.columns[index].locates_rows() {
-                continue;
-            }
-            if !out.ends_with('[') {
-                out.push(',');
-            }
-            if !data.write(row, out) {
-                let path = format!("$.rows[{row}].{}", self.columns[index].name);
-                return Err(match data.as_ref() {
-                    ColumnData::Float(values) => {
-                        CanonicalError::NonFinite { path, value: values[row].unwrap_or(f64::NAN).to_string() }
-                    }
-                    _ => CanonicalError::NulCharacter { path },
-                }
-                .into());
-            }
-        }
-        out.push(']');
-        Ok(())
-    }
-}
-
-/// A chunk before it is hashed.
-struct ChunkText {
-    text: String,
-    rows: usize,
-    starts: Vec<Option<i64>>,
-}
-
-impl ChunkText {
-    fn new(text: String, rows: usize, locations: &mut [Location]) -> Result<Self, ArtifactError> {
-        check_length(&text)?;
-        Ok(Self { text, rows, starts: locations.iter_mut().map(Location::restart).collect() })
-    }
-
-    fn into_parts(self) -> (ChunkRef, Artifact) {
-        let part = Artifact::from_canonical(ROWS, self.text);
-        (ChunkRef { hash: part.hash(), rows: self.rows, starts: self.starts }, part)
+        let (root, parts) = packer.finish(kind, &self.columns)?;
+        Ok(Packed { root, parts })
     }
 }
 
@@ -119,19 +34,11 @@ impl ArtifactValue for Table {
 
     fn unpack(artifact: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
         let root = TableRoot::of(artifact)?;
-        let mut builder = TableBuilder::new(root.columns.clone());
+        let mut table = Table::without_rows(&root.columns)?;
         for chunk in &root.chunks {
-            let rows = root.read(chunk, source)?;
+            table.append(root.read_chunk(chunk, source)?).map_err(|_| artifact.malformed("its chunks differ"))?;
             cancel::check()?;
-            for row in rows {
-                builder.push(row).map_err(|reason| ArtifactError::Malformed {
-                    hash: chunk.hash,
-                    kind: ROWS.to_owned(),
-                    reason: reason.to_string(),
-                })?;
-            }
         }
-        let table = builder.finish()?;
         if table.rows != root.rows {
             return Err(artifact.malformed(format!("it has {} rows but declares {}", table.rows, root.rows)));
         }
@@ -151,8 +58,8 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::artifact::{Column, ColumnType};
-    use crate::fingerprint::MAX_LENGTH;
+    use crate::artifact::{Column, ColumnData, ColumnType};
+    use crate::fingerprint::{CanonicalError, MAX_LENGTH};
 
     fn numbered(names: impl Iterator<Item = usize>) -> Table {
         let names: Vec<usize> = names.collect();
@@ -207,7 +114,7 @@ mod tests {
             (Column::new(&format!("c{column}"), ColumnType::Text), ColumnData::Text(vec![Some("text".into())]))
         };
         let wide = Table::new((0..100_000).map(one)).unwrap();
-        assert!(cancel::checks_during(|| wide.chunk_texts().unwrap()) > 20);
+        assert!(cancel::checks_during(|| wide.row_texts(0..1, 0).unwrap()) > 20);
     }
 
     #[test]

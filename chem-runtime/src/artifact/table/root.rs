@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Column, location};
+use super::{Column, Table, TableBuilder, location};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource};
 use crate::fingerprint::ArtifactHash;
 
@@ -41,6 +41,23 @@ impl TableRoot {
     /// Fails with [`ArtifactError::Malformed`] if the artifact is anything else.
     pub fn of(artifact: &Artifact) -> Result<Self, ArtifactError> {
         serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))
+    }
+
+    /// Reads a chunk of this table as a table.
+    ///
+    /// # Errors
+    /// Fails if the source fails, and with [`ArtifactError::Malformed`] if the artifact is not a chunk with these columns
+    /// and this number of rows.
+    pub(super) fn read_chunk(&self, chunk: &ChunkRef, source: &dyn ArtifactSource) -> Result<Table, ArtifactError> {
+        let artifact = source.artifact(chunk.hash)?;
+        let malformed = |reason: String| artifact.malformed(reason);
+        let mut builder = TableBuilder::new(location::stored(&self.columns));
+        builder.push_text(artifact.payload_text()).map_err(malformed)?;
+        let table = location::restore_columns(&self.columns, &chunk.starts, &builder.finish()?).map_err(malformed)?;
+        if table.rows() != chunk.rows {
+            return Err(malformed(format!("it has {} rows, expected {}", table.rows(), chunk.rows)));
+        }
+        Ok(table)
     }
 
     /// Reads the rows of a chunk of this table, each with a value for each column.

@@ -67,7 +67,7 @@ pub fn prefer_properties(
     units: String,
 ) -> Result<RowWork<Molecules>, StepError> {
     called(&property)?;
-    let table = molecules.head();
+    let table = molecules.head()?;
     let indices = column_indices(&table, &from, "from")?;
     let columns: Vec<Column> = indices.iter().filter_map(|index| table.columns().get(*index)).cloned().collect();
     let unit = common_unit(&columns.iter().collect::<Vec<_>>(), units == "same")?;

@@ -7,6 +7,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::molecules::Molecules;
+use crate::artifact::TablePiece;
 use crate::cancel;
 use crate::prelude::*;
 use crate::records::{Rejects, column_indices, compression, extension, try_map_records};
@@ -56,7 +57,7 @@ const AT_A_TIME: usize = 4096;
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("molecules.write", version = 3, kind = Sink, check = can_write)]
 pub fn write_molecules(
-    molecules: Input<Molecules>,
+    molecules: Input<Stream<Molecules>>,
     /// The file to write. Missing directories are created.
     #[param(example = "out/leads.sdf")]
     path: OutputFile,
@@ -77,43 +78,59 @@ pub fn write_molecules(
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<FileWritten>, StepError> {
     let sd = is_sd(path.as_str(), format.as_deref())?;
-    let table = molecules.table();
+    let head = molecules.head()?;
     let columns = match &columns {
-        Some(columns) => column_indices(table, columns, "columns")?,
-        None => (3..table.columns().len()).collect(),
+        Some(columns) => column_indices(&head, columns, "columns")?,
+        None => (3..head.columns().len()).collect(),
     };
-    let columns: Vec<(&Column, &ColumnData)> =
-        columns.into_iter().filter_map(|at| Some((table.columns().get(at)?, table.data(at)?))).collect();
     if sd {
-        sd::check_columns(&columns)?;
+        sd::check_columns(&chosen(&head, &columns))?;
     }
     let mut rejects = Table::default();
     let mut outcome = Outcome { on_error: &on_error, molecules: 0, changed: 0, rejects: Rejects::default() };
     let kept = path.write(context.files(), |out| {
-        for part in rows(&molecules).chunks(AT_A_TIME) {
-            let written = try_map_records(context, part, |row| {
-                if !sd {
-                    return Ok(smiles_line(row));
+        for piece in molecules.pieces(context) {
+            let TablePiece { table, rows: part, first } = piece?;
+            let piece = Molecules::new(table)?;
+            let columns = chosen(piece.table(), &columns);
+            for part in rows(&piece, first).get(part).unwrap_or_default().chunks(AT_A_TIME) {
+                let written = try_map_records(context, part, |row| {
+                    if !sd {
+                        return Ok(smiles_line(row));
+                    }
+                    let written = sd::block(row.smiles)?.and_then(|block| sd::record(row, block, &columns));
+                    cancel::check()?;
+                    Ok(written)
+                })?;
+                for (row, written) in part.iter().zip(written) {
+                    outcome.put(row, written, out)?;
                 }
-                let written = sd::block(row.smiles)?.and_then(|block| sd::record(row, block, &columns));
-                cancel::check()?;
-                Ok(written)
-            })?;
-            for (row, written) in part.iter().zip(written) {
-                outcome.put(row, written, out)?;
             }
         }
         rejects = std::mem::take(&mut outcome.rejects).finish()?;
-        check_share(&rejects, table.rows(), fail_above, &format!("molecules cannot be written to `{}`", path.as_str()))
+        check_share(
+            &rejects,
+            molecules.rows(),
+            fail_above,
+            &format!("molecules cannot be written to `{}`", path.as_str()),
+        )
     })?;
     let (molecules, rejected, changed) = (outcome.molecules, rejects.rows(), outcome.changed);
     context.signal("written", &json!({ "molecules": molecules, "rejected": rejected, "changed": changed }))?;
     Ok(WithRejects { kept, rejects })
 }
 
+/// Returns the columns at these indices.
+fn chosen<'t>(table: &'t Table, columns: &[usize]) -> Vec<(&'t Column, &'t ColumnData)> {
+    columns.iter().filter_map(|at| Some((table.columns().get(*at)?, table.data(*at)?))).collect()
+}
+
 /// A molecule to write.
 struct Row<'a> {
+    /// The index in its piece of the molecules.
     index: usize,
+    /// The number among all molecules, from 1.
+    number: usize,
     smiles: &'a str,
     name: Option<&'a str>,
     record: Option<u64>,
@@ -126,11 +143,12 @@ struct Written {
     change: Option<String>,
 }
 
-fn rows(molecules: &Molecules) -> Vec<Row<'_>> {
+fn rows(molecules: &Molecules, first: usize) -> Vec<Row<'_>> {
     let molecules = molecules.iter().enumerate();
     molecules
         .map(|(index, molecule)| Row {
             index,
+            number: first + index + 1,
             smiles: molecule.smiles(),
             name: molecule.name(),
             record: molecule.record().and_then(|record| record.try_into().ok()),
@@ -159,7 +177,7 @@ impl Outcome<'_> {
         };
         let name = row.name.map(one_line).unwrap_or_default();
         if self.on_error == "fail" {
-            let (number, smiles) = (row.index + 1, row.smiles);
+            let (number, smiles) = (row.number, row.smiles);
             return Err(StepError::new(format!(
                 "molecule {number}, `{smiles} {name}`, cannot be written: {reason}{help}"
             )));
@@ -239,7 +257,7 @@ mod tests {
     #[test]
     fn a_name_that_would_be_misread_is_refused() {
         let refused = |name: &str, sd: bool| {
-            let row = Row { index: 0, smiles: "CCO", name: Some(name), record: None };
+            let row = Row { index: 0, number: 1, smiles: "CCO", name: Some(name), record: None };
             let block = || MolBlock { text: String::new(), change: None };
             if sd { sd::record(&row, block(), &[]).err() } else { smiles_line(&row).err() }
         };

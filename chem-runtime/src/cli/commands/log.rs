@@ -200,6 +200,10 @@ fn describe(kind: &FlowEventKind) -> (Style, String) {
             let begin = it.not_before.map(|begin| format!(", not before {begin:.0}")).unwrap_or_default();
             (ODD, format!("{} will be retried (attempt {}{allowed}{begin}): {}", it.step_id, it.attempt, it.reason))
         }
+        FlowEventKind::StepProgressed(it) => {
+            let chunks: usize = it.outputs.values().map(Vec::len).sum();
+            (DIM, format!("{} has done {} rows: {chunks} more chunks", it.step_id, it.position))
+        }
         FlowEventKind::StepSignal(it) => (DIM, format!("{} signals {} {}", it.step_id, it.signal, it.data)),
         FlowEventKind::BranchCreated(it) => (BOLD, format!("branches from run {} at {}", it.parent, it.step_id)),
         FlowEventKind::UserInteractionRequested(it) => (ODD, format!("{} waits: {}", it.step_id, it.message)),

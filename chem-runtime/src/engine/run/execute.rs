@@ -1,12 +1,15 @@
 //! Executes a step or reuses its result, and holds the events.
 
+use std::sync::Arc;
+
 use super::Session;
+use super::keep::StepKeeper;
 use crate::engine::attempt::Attempt;
 use crate::engine::reuse::Verdict;
 use crate::engine::{CoreEngineError, FlowEngine, development};
-use crate::event::{FlowEventKind, OutputRef, StepFailed, StepFinished, StepReused, StepSignal};
+use crate::event::{FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal};
 use crate::flow::{OutputAddress, StepIdentity};
-use crate::step::{ANY_KIND, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret};
+use crate::step::{ANY_KIND, Keeper, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret};
 use crate::store::NewEvent;
 
 impl Session {
@@ -60,7 +63,10 @@ impl Session {
             return Ok(());
         };
         let step = planned.step();
+        let (mut keeper, mut so_far) = (None, None);
         if let Some(started) = &self.instance.steps()[index].started {
+            keeper = Some(Arc::new(StepKeeper::new(self.log.appender(), started.clone(), step.code())));
+            so_far = self.progress(index, step);
             tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
             engine.observer.step_starts(&self.instance, started, resumed);
         }
@@ -71,9 +77,15 @@ impl Session {
             artifacts: self.log.artifacts(),
             observer: engine.observer.clone(),
             cancel: self.log.cancel().clone(),
+            keeper: keeper.clone().map(|keeper| keeper as Arc<dyn Keeper>),
+            so_far,
             sample: None,
         };
-        let (result, signals) = match attempt.make() {
+        let made = attempt.make();
+        for kind in keeper.iter().flat_map(|keeper| keeper.close()) {
+            self.apply(&kind)?;
+        }
+        let (result, signals) = match made {
             StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),
             StepRunResult::Failure { error, signals } => (Err(error), signals),
         };
@@ -89,6 +101,16 @@ impl Session {
             Ok(outputs) => self.finish(engine, index, step.id(), outputs),
             Err(error) => self.hold(self.failed(index, step.id(), &error).into()),
         }
+    }
+
+    /// Returns how far an earlier attempt at the same work has got, unless other code did it.
+    fn progress(&self, index: usize, step: &dyn StepDefinition) -> Option<StepProgress> {
+        let progress = self.instance.steps()[index].progress.clone()?;
+        if progress.code.as_deref() != step.code() {
+            tracing::warn!(flow_id = %self.flow_id, step = %step.id(), "the code has changed since the step was interrupted");
+            return None;
+        }
+        Some(progress)
     }
 
     /// Holds the step's signals. The inner error is a signal that cannot be stored, which fails the step.

@@ -117,6 +117,12 @@ impl RunLog {
         }
     }
 
+    /// Returns a writer for a step, which appends while it works.
+    pub(super) fn appender(&mut self) -> Appender {
+        let behind = self.shared.store.is_durable() && self.has_writer();
+        Appender { shared: self.shared.clone(), behind }
+    }
+
     /// Returns the token that is cancelled with the run and after a failed append.
     pub(super) fn cancel(&self) -> &CancelToken {
         &self.shared.cancel
@@ -135,6 +141,38 @@ impl RunLog {
             self.writer = std::thread::Builder::new().name("chem-log".into()).spawn(move || shared.serve()).ok();
         }
         self.writer.is_some()
+    }
+}
+
+/// Appends what a step has finished while it works.
+pub(super) struct Appender {
+    shared: Arc<Shared>,
+    /// Whether the background thread appends.
+    behind: bool,
+}
+
+impl Appender {
+    /// Appends `event`, or queues it for the background thread, after all waiting ones. Blocks while more than
+    /// [`MOST_WAITING`] bytes wait. Returns `false` if an append has failed; the session gets the error.
+    pub(super) fn append(&self, event: NewEvent) -> bool {
+        let mut state = self.shared.state();
+        if state.failed.is_some() {
+            return false;
+        }
+        state.waiting.push(event);
+        self.shared.changed.notify_all();
+        loop {
+            if state.failed.is_some() {
+                return false;
+            } else if self.behind && state.waiting_text() <= MOST_WAITING || state.waiting.is_empty() && !state.writing
+            {
+                return true;
+            } else if self.behind || state.writing {
+                state = self.shared.wait(state);
+            } else {
+                state = self.shared.write(state);
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drives one run: load, decide, do, append, evolve. Submodules prepare a step, execute it, and write the log.
 
 mod execute;
+mod keep;
 mod log;
 mod prepare;
 
@@ -189,9 +190,15 @@ impl Session {
 
     /// Applies an event to the state; the next [`flush`](Self::flush) appends it.
     pub(super) fn hold(&mut self, event: NewEvent) -> Result<(), CoreEngineError> {
-        let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
-        self.instance = evolve_own(before, &event.kind)?;
+        self.apply(&event.kind)?;
         self.held.push(event);
+        Ok(())
+    }
+
+    /// Applies an event that is in the log, or waits to be appended, to the state.
+    fn apply(&mut self, event: &FlowEventKind) -> Result<(), CoreEngineError> {
+        let before = std::mem::replace(&mut self.instance, FlowInstance::new(self.flow_id));
+        self.instance = evolve_own(before, event)?;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use super::types::{self, BOOLEAN, Ty};
 use super::unit::unit_of;
 use super::value::Val;
 use super::{Expression, ExpressionError};
-use crate::artifact::{ColumnData, Table};
+use crate::artifact::{ColumnData, NumbersInText, Table};
 use crate::step::{listed, nearest};
 
 /// The checks at compile time.
@@ -37,12 +37,45 @@ pub(super) struct Compiled<'t> {
     pub(super) unit: Option<String>,
 }
 
+/// What the checks have to know of the values of a text column.
+pub(super) trait TextValues {
+    /// Returns whether a value is not missing.
+    fn any(&self, column: &str, data: &ColumnData) -> bool;
+
+    /// Describes the numbers, if most of the values are.
+    fn numbers(&self, column: &str, data: &ColumnData) -> Option<NumbersInText>;
+}
+
+/// The values are those of the table.
+struct OfTable;
+
+impl TextValues for OfTable {
+    fn any(&self, _: &str, data: &ColumnData) -> bool {
+        data.has_text()
+    }
+
+    fn numbers(&self, _: &str, data: &ColumnData) -> Option<NumbersInText> {
+        data.numbers_in_text()
+    }
+}
+
 /// Compiles `expression` for the rows of `table` from the row `start`.
 pub(super) fn over<'t>(
     expression: &Expression,
     table: &'t Table,
     start: usize,
     checks: Checks,
+) -> Result<Compiled<'t>, ExpressionError> {
+    over_values(expression, table, start, checks, &OfTable)
+}
+
+/// Compiles like [`over`], for a table whose text columns have these values.
+pub(super) fn over_values<'t>(
+    expression: &Expression,
+    table: &'t Table,
+    start: usize,
+    checks: Checks,
+    texts: &dyn TextValues,
 ) -> Result<Compiled<'t>, ExpressionError> {
     expression.check_bound()?;
     let (mut columns, mut units) = (Vec::new(), Vec::new());
@@ -55,7 +88,8 @@ pub(super) fn over<'t>(
     }
     let names = expression.parsed.params.iter().map(|reference| &reference.name);
     let params: Vec<Val<'static>> = names.filter_map(|name| expression.params.get(name)).map(Val::of_param).collect();
-    let mut compiler = Compiler { params: &params, columns: &columns, units: &units, variables: Vec::new(), checks };
+    let variables = Vec::new();
+    let mut compiler = Compiler { params: &params, columns: &columns, units: &units, variables, checks, texts };
     let Part { node: root, ty, .. } = compiler.part(&expression.parsed.root)?;
     let unit = unit_of(&expression.parsed.root, &units).map(str::to_owned);
     Ok(Compiled { condition: Condition { root, columns, start }, ty, unit })
@@ -128,6 +162,7 @@ struct Compiler<'a> {
     /// The variables of the enclosing macros with their types, outermost first.
     variables: Vec<(&'a str, Option<Ty>)>,
     checks: Checks,
+    texts: &'a dyn TextValues,
 }
 
 impl<'a> Compiler<'a> {
@@ -154,11 +189,11 @@ impl<'a> Compiler<'a> {
             return Part { node: Node::IsMissing(index), kind: Some(Kind::Truth), ty: Some(BOOLEAN) };
         }
         if let Some(index) = column_index(name) {
-            let kind = self.columns.get(index).and_then(|(_, data)| match data {
+            let kind = self.columns.get(index).and_then(|(name, data)| match data {
                 ColumnData::Integer(_) | ColumnData::Float(_) => Some(Kind::Number),
                 // A file's column without values is inferred as text, but might have any type.
                 ColumnData::Text(_) if self.checks == Checks::WithoutValues => None,
-                ColumnData::Text(values) => values.iter().any(Option::is_some).then_some(Kind::Text),
+                ColumnData::Text(_) => self.texts.any(name, data).then_some(Kind::Text),
                 ColumnData::Boolean(_) => Some(Kind::Truth),
             });
             let ty = self.columns.get(index).map(|(_, data)| Ty::Column(data.ty()));
@@ -392,7 +427,7 @@ impl<'a> Compiler<'a> {
             return Ok(());
         }
         for (name, data) in call.args.iter().filter_map(|side| self.column(side)) {
-            if let Some(numbers) = data.numbers_in_text() {
+            if let Some(numbers) = self.texts.numbers(name, data) {
                 let column = spelled(name);
                 return Err(ExpressionError::new(format!("the column `{name}` is text, but {numbers}"))
                     .with_help(format!("{}; or compare it as text: `string({column})`", read_as_numbers(name))));

@@ -22,6 +22,7 @@ mod message;
 mod names;
 mod number;
 mod parse;
+mod texts;
 mod tree;
 mod types;
 mod unit;
@@ -43,9 +44,10 @@ pub use parse::MAX_LENGTH;
 pub use tree::MAX_DEPTH;
 
 use self::compile::Checks;
+use self::texts::Asked;
 use self::tree::{Parsed, Reference};
-use super::rows::Batch;
-use crate::artifact::{ColumnType, Table};
+use super::rows::{Batch, TextSurvey, WholeInput};
+use crate::artifact::{ArtifactError, ColumnType, Table};
 use crate::fingerprint::as_read_back;
 
 /// A parsed CEL expression with the values of its flow parameters.
@@ -159,13 +161,24 @@ impl Expression {
         Ok(compile::over(self, table, rows.start, Checks::WithoutValues)?.condition)
     }
 
-    /// Checks the expression against the columns of `all` rows, without testing a row: an operation must be able to succeed
-    /// on some values of the columns, and must not order text that is mostly numbers.
+    /// Checks the expression against the columns of `input`, without testing a row: an operation must be able to succeed on
+    /// some values of the columns, and must not order text that is mostly numbers. Reads the values of text columns only if
+    /// the expression uses them.
     ///
     /// # Errors
-    /// Fails like [`over`](Self::over).
-    pub fn check_columns(&self, all: &Batch<'_>) -> Result<(), ExpressionError> {
-        self.over(all.within().0).map(drop)
+    /// The inner error is that of the expression, like that of [`over`](Self::over). The outer one is that of reading.
+    pub fn check_columns(&self, input: &WholeInput<'_>) -> Result<Result<(), ExpressionError>, ArtifactError> {
+        let (mut columns, mut found) = (BTreeMap::new(), TextSurvey::new());
+        loop {
+            let asked = Asked::knowing(&found, &columns);
+            let checked = compile::over_values(self, input.head(), 0, Checks::All, &asked);
+            let more = asked.into_columns();
+            if more.is_empty() {
+                return Ok(checked.map(drop));
+            }
+            columns.extend(more);
+            found = input.survey(&columns)?;
+        }
     }
 
     /// Compiles the expression for the rows of `table`. Testing rows is then cheap, and possible from any thread.

@@ -17,11 +17,13 @@ pub struct Batch<'a> {
     table: &'a Table,
     reads: &'a RowColumns,
     rows: Range<usize>,
+    /// The number of rows of the input before the table.
+    before: usize,
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(table: &'a Table, reads: &'a RowColumns, rows: Range<usize>) -> Self {
-        Self { table, reads, rows }
+    pub(super) fn new(table: &'a Table, reads: &'a RowColumns, rows: Range<usize>, before: usize) -> Self {
+        Self { table, reads, rows, before }
     }
 
     /// Returns the number of rows.
@@ -41,7 +43,7 @@ impl<'a> Batch<'a> {
 
     /// Returns the number of a row in the input, from 1, for messages. What comes out must not depend on it.
     pub fn number_of(&self, row: usize) -> usize {
-        self.rows.start + row + 1
+        self.before + self.rows.start + row + 1
     }
 
     /// Returns the column called `name`; `None` if the input has no such column, or if the step does not declare it.
@@ -96,7 +98,7 @@ impl<'a> Batch<'a> {
         Ok(while_running(self.rows.clone()).map(|row| data.json(row)))
     }
 
-    /// Returns the whole input and the range of the batch in it, for an expression, which names the columns that it reads.
+    /// Returns a part of the input and the range of the batch in it, for an expression, which names the columns that it reads.
     pub(in crate::step) fn within(&self) -> (&'a Table, Range<usize>) {
         (self.table, self.rows.clone())
     }

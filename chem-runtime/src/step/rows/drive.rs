@@ -1,18 +1,24 @@
 //! Drives the work of row steps: on all cores, in the order of the rows, with progress and cancellation.
+//!
+//! The input comes in pieces, and the output is cut into chunks as it is made (see `outlet`), so that neither need be in memory
+//! as a whole.
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-
-use super::batch::Batch;
-use super::output::{BatchOutput, Tally, Totals};
+use super::answer::{Answer, Job, Made};
+use super::in_order::in_order;
+use super::input::WholeInput;
+use super::output::{Tally, Totals};
 use super::work::{RowReturn, RowWork};
-use crate::artifact::{ColumnData, Table};
+use crate::artifact::{ArtifactValue as _, Table, TablePiece};
+use crate::fingerprint::canonical_text;
 use crate::step::context::ExecutionContext;
 use crate::step::definition::StepOutput;
 use crate::step::error::StepError;
-use crate::step::port::OutputSpec;
+use crate::step::outlet::Outlets;
+use crate::step::port::{MAIN_OUTPUT, OutputSpec, REJECTS};
 use crate::step::row_columns::RowColumns;
 use crate::step::typed::Step;
 use crate::step::workers::workers;
@@ -20,140 +26,132 @@ use crate::step::workers::workers;
 /// The maximum number of rows of a batch, and between two reports of progress.
 const BATCH_ROWS: usize = 256;
 
+/// The number of rows of the first batches: rows may take long.
+const FIRST_ROWS: usize = 16;
+
 /// The number of batches for each thread, if there are enough rows: rows differ in the time that they take.
 const BATCHES_PER_THREAD: usize = 8;
+
+/// The time that a batch should take at least, and at most, if its rows allow it.
+const BATCH_TIME: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
 
 impl<R: RowReturn> RowWork<R> {
     /// Does the work, for a step that reads the columns `reads`.
     ///
     /// # Errors
     /// Returns the error of the first failing row, independent of the number of cores. Fails if the step is cancelled.
-    pub fn run(self, reads: &RowColumns, context: &ExecutionContext<'_>) -> Result<R, StepError> {
-        let total = self.input.rows();
-        if let Some(guard) = self.guard.as_ref().filter(|_| !context.is_on_some_rows()) {
-            context.cancel().scope(|| guard(&Batch::new(&self.input, reads, 0..total)))?;
+    fn run(&self, reads: &RowColumns, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
+        let total = self.input.stream.rows();
+        let names: &[&'static str] = if R::REJECTS { &[MAIN_OUTPUT, REJECTS] } else { &[MAIN_OUTPUT] };
+        let mut outlets = Outlets::new(context, names);
+        let mut tally = Tally::default();
+        outlets.resume::<Tally>()?.into_iter().for_each(|more| tally.add_all(more));
+        let start = usize::try_from(outlets.position()).unwrap_or(usize::MAX).min(total);
+        if let Some(guard) = self.guard.as_ref().filter(|_| start == 0 && !context.is_on_some_rows()) {
+            let whole = WholeInput::new(&self.input.stream, context.artifacts())?;
+            context.cancel().scope(|| guard(&whole))?;
         }
-        let mut whole = Assembly::new(self.layout.computed());
-        for (rows, answer, tally) in self.answers(reads, context)? {
-            whole.add(rows, answer, tally)?;
-        }
-        let Assembly { from, same, computed, rejects, tally, .. } = whole;
-        let from = (!same).then_some(from);
-        let output = from.as_ref().map_or(total, Vec::len);
-        let rejects = match rejects {
-            Some(rejects) if R::REJECTS => rejects,
-            None if !R::REJECTS => Table::default(),
-            Some(_) => return Err(StepError::new("the row step rejects rows, but has no output for them")),
-            None => return Err(StepError::new("the row step has an output of rejects, but gives none")),
-        };
-        let table = self.layout.table(&self.input, from.as_deref(), computed)?;
+        let (mut done, mut same, mut unreported) = (start, start == 0, Tally::default());
+        self.answers(reads, context, start, |answer: Answer| {
+            let Answer { rows, same: each_once, output, rejects, tally: counted } = answer;
+            put(&mut outlets, 0, output)?;
+            if let Some(rejects) = rejects {
+                put(&mut outlets, 1, rejects)?;
+            }
+            same &= each_once;
+            unreported.add_all(counted);
+            report(context, done, done + rows, total);
+            done += rows;
+            outlets.reached(done as u64, || {
+                let text = canonical_text(&unreported)?.text;
+                tally.add_all(std::mem::take(&mut unreported));
+                Ok(text)
+            })
+        })?;
+        tally.add_all(unreported);
         if let Some((name, data)) = &self.signal {
-            context.signal(name, &data(&tally, &Totals { input: total, output, rejected: rejects.rows() }))?;
+            let totals = Totals { input: total, output: outlets.rows(0), rejected: outlets.rows(1) };
+            context.signal(name, &data(&tally, &totals))?;
         }
-        R::of_parts(&self.kind, table, rejects)
+        outlets.finish(|index, rows| match index {
+            0 => {
+                let kind = R::kind(&self.input.kind);
+                let handed = rows.map(|rows| match self.input.stream.in_memory().filter(|_| same) {
+                    Some(input) => R::hand_on(kind, self.layout.sharing(input, rows)?),
+                    None => R::hand_on(kind, Arc::new(rows)),
+                });
+                Ok((kind.to_owned(), handed.transpose()?))
+            }
+            _ => Ok((Table::KIND.to_owned(), rows.map(|rows| Arc::new(rows).hand_on()))),
+        })
     }
 
-    /// Returns what comes out for each batch, in order.
+    /// Calls `take` with what comes out for each batch from the row `start` on, in order.
     fn answers(
         &self,
         reads: &RowColumns,
         context: &ExecutionContext<'_>,
-    ) -> Result<Vec<(Range<usize>, BatchOutput, Tally)>, StepError> {
-        let (total, pool) = (self.input.rows(), workers()?);
+        start: usize,
+        mut take: impl FnMut(Answer) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
+        let (total, pool) = (self.input.stream.rows(), workers()?);
+        if start == total {
+            // A table without rows is one batch: its answer has the columns of the rejects.
+            let head = Arc::new(self.input.stream.head()?);
+            return take(self.answer(reads, context, Job { table: head, rows: 0..0, before: total })?);
+        }
         let usual = total.div_ceil(BATCHES_PER_THREAD * pool.current_num_threads()).clamp(1, BATCH_ROWS);
-        let size = context.batch_rows().unwrap_or(usual).max(1);
-        // A table without rows is one batch: its answer has the columns of the rejects.
-        let starts = (0..total.max(1)).step_by(size).enumerate();
-        let batches: Vec<(usize, Range<usize>)> =
-            starts.map(|(index, start)| (index, start..total.min(start + size))).collect();
-        let (done, failed) = (AtomicU64::new(0), AtomicUsize::new(usize::MAX));
-        let (input, work) = (self.input.as_ref(), &self.work);
-        let one = |(index, rows): (usize, Range<usize>)| {
+        let size = Cell::new(context.batch_rows().unwrap_or(usual.min(FIRST_ROWS)).max(1));
+        let mut pieces = self.input.stream.pieces(context.artifacts(), start);
+        let mut rest: Option<TablePiece> = None;
+        let next = || {
             context.check_cancelled()?;
-            if index > failed.load(Ordering::Relaxed) {
-                return Ok(None);
+            if rest.as_ref().is_none_or(|piece| piece.rows.is_empty()) {
+                rest = context.cancel().scope(|| pieces.next()).transpose()?;
+                if let Some(piece) = rest.as_ref().filter(|_| self.input.stream.in_memory().is_none()) {
+                    (self.input.check)(&self.input.kind, piece.table.clone())?;
+                }
             }
-            let mut tally = Tally::default();
-            let batch = Batch::new(input, reads, rows.clone());
-            let answer = context.cancel().scope(|| work(&batch, &mut tally));
-            // Cancellation may have ended the batch early.
-            context.check_cancelled()?;
-            if answer.is_err() {
-                failed.fetch_min(index, Ordering::Relaxed);
-            }
-            let answer = answer?;
-            let before = done.fetch_add(rows.len() as u64, Ordering::Relaxed);
-            report(context, before, before + rows.len() as u64, total as u64);
-            Ok(Some((rows, answer, tally)))
+            let Some(TablePiece { table, rows, first }) = &mut rest else { return Ok(None) };
+            let end = rows.end.min(rows.start + size.get());
+            let job = Job { table: table.clone(), rows: rows.start..end, before: *first };
+            rows.start = end;
+            Ok(Some(job))
         };
-        let results: Vec<Result<_, StepError>> = pool.install(|| batches.into_par_iter().map(one).collect());
-        // Skipped batches come after the failure that `collect` returns.
-        results.into_iter().filter_map(Result::transpose).collect()
+        let work = |job| {
+            let began = Instant::now();
+            Ok((self.answer(reads, context, job)?, began.elapsed()))
+        };
+        in_order(pool, next, work, |(answer, time): (Answer, Duration)| {
+            context.check_cancelled()?;
+            if context.batch_rows().is_none() {
+                size.set(match size.get() {
+                    size if time > BATCH_TIME.1 => size.div_ceil(2),
+                    size if time < BATCH_TIME.0 => usual.min(size * 2),
+                    size => size,
+                });
+            }
+            take(answer)
+        })
+    }
+}
+
+/// Adds rows to an output. An error counts them from the first row of the output.
+fn put(outlets: &mut Outlets<'_>, index: usize, made: Made) -> Result<(), StepError> {
+    let Made { table, texts } = made;
+    match texts {
+        Ok(texts) => outlets.push(index, table, &texts),
+        Err(error) => {
+            let again = table.row_texts(0..table.rows(), outlets.rows(index));
+            Err(again.err().unwrap_or(error).into())
+        }
     }
 }
 
 /// Reports progress about every 256 rows, and at the end.
-fn report(context: &ExecutionContext<'_>, before: u64, after: u64, total: u64) {
-    let reports = |done: u64| done / BATCH_ROWS as u64;
-    if total > 0 && (after == total || reports(before) < reports(after)) {
-        context.progress(after, Some(total));
-    }
-}
-
-/// The answers for the batches so far.
-struct Assembly {
-    /// The row of the input from which each row came.
-    from: Vec<usize>,
-    /// Whether each row of the input came out once.
-    same: bool,
-    computed: Vec<ColumnData>,
-    columns: usize,
-    rejects: Option<Table>,
-    tally: Tally,
-    /// The number of batches.
-    batches: usize,
-}
-
-impl Assembly {
-    fn new(columns: usize) -> Self {
-        let (from, computed) = (Vec::new(), Vec::new());
-        Self { from, same: true, computed, columns, rejects: None, tally: Tally::default(), batches: 0 }
-    }
-
-    fn add(&mut self, rows: Range<usize>, answer: BatchOutput, tally: Tally) -> Result<(), StepError> {
-        let BatchOutput { from, columns, rejects } = answer;
-        let out = from.as_ref().map_or(rows.len(), Vec::len);
-        if from.iter().flatten().any(|row| *row >= rows.len()) || !from.as_deref().is_none_or(<[usize]>::is_sorted) {
-            return Err(StepError::new("the row step gives rows that are not in its batch, or not in their order"));
-        }
-        if columns.len() != self.columns || columns.iter().any(|data| data.len() != out) {
-            let (found, expected) = (columns.len(), self.columns);
-            return Err(StepError::new(format!(
-                "the row step gives {found} columns for {out} rows, of which some may have other numbers of values; it \
-                 declares {expected} columns"
-            )));
-        }
-        self.same &= from.as_ref().is_none_or(|from| from.iter().copied().eq(0..rows.len()));
-        match from {
-            Some(from) => self.from.extend(from.into_iter().map(|row| rows.start + row)),
-            None => self.from.extend(rows),
-        }
-        let first = self.batches == 0;
-        self.batches += 1;
-        self.tally.add_all(tally);
-        let one_kind = || StepError::new("the row step gives other columns for one batch than for another");
-        if first {
-            (self.computed, self.rejects) = (columns, rejects);
-            return Ok(());
-        }
-        for (all, more) in self.computed.iter_mut().zip(columns) {
-            all.append(more).map_err(|_| one_kind())?;
-        }
-        match (&mut self.rejects, rejects) {
-            (Some(all), Some(more)) => all.append(more).map_err(|_| one_kind()),
-            (None, None) => Ok(()),
-            _ => Err(one_kind()),
-        }
+fn report(context: &ExecutionContext<'_>, before: usize, after: usize, total: usize) {
+    if total > 0 && (after == total || before / BATCH_ROWS < after / BATCH_ROWS) {
+        context.progress(after as u64, Some(total as u64));
     }
 }
 
@@ -175,7 +173,7 @@ impl<R: RowReturn> Driven for RowWork<R> {
     const OUTPUTS: &'static [OutputSpec] = R::OUTPUTS;
 
     fn drive(self, reads: &RowColumns, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
-        self.run(reads, context)?.into_outputs()
+        self.run(reads, context)
     }
 }
 
@@ -187,12 +185,14 @@ pub fn reads<S: Step>(step: &S) -> RowColumns {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::artifact::{Column, ColumnType};
+    use crate::artifact::{Column, ColumnData, ColumnType, Dataset};
+    use crate::step::rows::{Batch, BatchOutput};
     use crate::step::{CancelToken, Files, Inputs, Progress, Rows, StepId, WithRejects};
 
     const ROWS: usize = 5_000;
@@ -212,13 +212,13 @@ mod tests {
         Arc::new(Table::new([column("n"), column("other")]).unwrap()).into()
     }
 
-    struct Ran<R> {
-        result: Result<R, StepError>,
+    struct Ran {
+        result: Result<Vec<StepOutput>, StepError>,
         signals: Vec<Value>,
         reports: Vec<(u64, Option<u64>)>,
     }
 
-    fn run<R: RowReturn>(work: RowWork<R>, cancel: &CancelToken) -> Ran<R> {
+    fn run<R: RowReturn>(work: RowWork<R>, cancel: &CancelToken) -> Ran {
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
         let (artifacts, reports) = (HashMap::new(), Reports::default());
         let context = ExecutionContext::new(&id, &inputs, &artifacts, &files, cancel, &reports);
@@ -228,8 +228,12 @@ mod tests {
         Ran { result, signals, reports: reports.0.into_inner().unwrap() }
     }
 
-    fn output<R: RowReturn>(work: RowWork<R>) -> R {
-        run(work, &CancelToken::default()).result.unwrap()
+    fn table(outputs: &[StepOutput], index: usize) -> Arc<Table> {
+        Table::take(outputs[index].handed.as_ref().unwrap()).unwrap()
+    }
+
+    fn output<R: RowReturn>(work: RowWork<R>) -> Arc<Table> {
+        table(&run(work, &CancelToken::default()).result.unwrap(), 0)
     }
 
     fn error<R: RowReturn>(work: RowWork<R>) -> String {
@@ -258,7 +262,7 @@ mod tests {
         let expected: Vec<Option<i64>> =
             (0..ROWS as i64).filter(|n| n % 3 == 0).flat_map(|n| [n, n]).map(Some).collect();
         let squares = expected.iter().map(|n| n.map(|n| n * n)).collect();
-        let table = result.unwrap();
+        let table = table(&result.unwrap(), 0);
         assert_eq!(table.column("other").unwrap().1, &ColumnData::Integer(expected));
         assert_eq!(table.column("computed").unwrap().1, &ColumnData::Integer(squares));
         assert_eq!(signals, [json!([3333, 10, 5000, 3334, 0])]);
@@ -271,9 +275,9 @@ mod tests {
     #[test]
     fn what_is_not_changed_is_shared() {
         let rows = numbers(ROWS);
-        let input = rows.table.clone();
-        let work = rows.each::<crate::artifact::Dataset>(|batch, _| Ok(BatchOutput::of(batch.rows().collect())));
-        assert!(Arc::ptr_eq(output(work).table(), &input));
+        let input = rows.input.stream.in_memory().unwrap().clone();
+        let work = rows.each::<Dataset>(|batch, _| Ok(BatchOutput::of(batch.rows().collect())));
+        assert!(Arc::ptr_eq(&output(work), &input));
         let work = numbers(ROWS).each::<Table>(|_, _| Ok(BatchOutput::all()));
         let work = work.carrying([(1, Column::new("renamed", ColumnType::Integer))]);
         let table = output(work);
@@ -319,7 +323,8 @@ mod tests {
         });
         let Ran { result, reports, .. } =
             run::<WithRejects<Table>>(work.with_columns([computed()]).unwrap(), &CancelToken::default());
-        let WithRejects { kept, rejects } = result.unwrap();
+        let outputs = result.unwrap();
+        let (kept, rejects) = (table(&outputs, 0), table(&outputs, 1));
         assert_eq!((kept.columns().len(), rejects.columns().len(), reports.len()), (3, 1, 0));
     }
 
@@ -344,10 +349,10 @@ mod tests {
         assert!(given(|_| BatchOutput::all().with(ColumnData::Integer(vec![]))).contains("declares 0 columns"));
         assert!(given(|_| BatchOutput::all().rejecting(Table::default())).contains("no output for them"));
         let some = numbers(40).each::<WithRejects<Table>>(|batch, _| match batch.number_of(0) {
-            1 => Ok(BatchOutput::all()),
-            _ => Ok(BatchOutput::all().rejecting(Table::default())),
+            1 => Ok(BatchOutput::all().rejecting(Table::default())),
+            _ => Ok(BatchOutput::all().rejecting(Table::new([(computed(), ColumnData::Integer(vec![]))])?)),
         });
-        assert!(error(some).contains("other columns for one batch"));
+        assert!(error(some).contains("the columns of the output `rejects` change within it"));
         let never = numbers(40).each::<WithRejects<Table>>(|_, _| Ok(BatchOutput::all()));
         assert!(error(never).contains("gives none"));
     }

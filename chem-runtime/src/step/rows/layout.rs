@@ -34,8 +34,8 @@ pub(super) enum Clash {
 }
 
 impl Layout {
-    pub(super) fn of(input: &Table) -> Self {
-        let columns = input.columns().iter().enumerate();
+    pub(super) fn of(input: &[Column]) -> Self {
+        let columns = input.iter().enumerate();
         let columns = columns.map(|(index, column)| (column.clone(), Source::Input(index))).collect();
         Self { columns, computed: 0, is_input: true }
     }
@@ -67,22 +67,13 @@ impl Layout {
         self.computed
     }
 
-    /// Builds the output from the rows `from` of the input, or from all of them, and the computed columns.
-    pub(super) fn table(
-        &self,
-        input: &Arc<Table>,
-        from: Option<&[usize]>,
-        computed: Vec<ColumnData>,
-    ) -> Result<Arc<Table>, TableError> {
-        if self.is_input && from.is_none() {
-            return Ok(input.clone());
-        }
+    /// Builds the output from the rows `from` of the input and the computed columns.
+    pub(super) fn table(&self, input: &Table, from: &[usize], computed: Vec<ColumnData>) -> Result<Table, TableError> {
         let indices = self.columns.iter().filter_map(|(_, source)| match source {
             Source::Input(index) => Some(*index),
             Source::Computed(_) => None,
         });
-        let carried = input.select(&indices.collect::<Vec<_>>());
-        let carried = from.map_or(carried.clone(), |rows| carried.gather(rows));
+        let carried = input.select(&indices.collect::<Vec<_>>()).gather(from);
         let computed: Vec<Arc<ColumnData>> = computed.into_iter().map(ColumnData::into_shared).collect();
         let mut next = 0;
         let columns = self.columns.iter().filter_map(|(column, source)| {
@@ -95,7 +86,21 @@ impl Layout {
             };
             Some((column.clone(), data))
         });
-        let rows = from.map_or(input.rows(), <[usize]>::len);
-        Ok(Arc::new(Table::of_shared(columns, rows)?))
+        Table::of_shared(columns, from.len())
+    }
+
+    /// Returns the output for an input each of whose rows came out once: it shares the columns that were not computed.
+    pub(super) fn sharing(&self, input: &Arc<Table>, output: Table) -> Result<Arc<Table>, TableError> {
+        if self.is_input {
+            return Ok(input.clone());
+        }
+        let columns = self.columns.iter().enumerate().filter_map(|(index, (column, source))| {
+            let data = match source {
+                Source::Input(index) => input.shared(*index)?,
+                Source::Computed(_) => output.shared(index)?,
+            };
+            Some((column.clone(), data.clone()))
+        });
+        Ok(Arc::new(Table::of_shared(columns, input.rows())?))
     }
 }

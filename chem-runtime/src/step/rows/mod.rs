@@ -5,8 +5,11 @@
 //! batches. One row may come out for each, none, or several. The step prepares its work from its parameters and the columns
 //! of its input, and the runtime drives it: no step has a loop over the cores of its own.
 
+mod answer;
 mod batch;
 mod drive;
+mod in_order;
+mod input;
 mod layout;
 mod method;
 mod output;
@@ -16,16 +19,20 @@ use std::sync::Arc;
 
 pub use batch::Batch;
 pub use drive::{Driven, reads};
+use input::RowInput;
+pub(super) use input::TextSurvey;
+pub use input::WholeInput;
 pub use method::{RowMethod, RunRows, row_ports};
 pub use output::{BatchOutput, Tally, Totals};
-pub use work::{RowKind, RowReturn, RowWork};
+pub use work::{RowReturn, RowWork};
 
 use super::context::ExecutionContext;
 use super::error::StepError;
 use super::port::PortSpec;
+use super::row_kind::RowKind;
 use super::run_step::StepInputs;
 use super::signature::StepInput;
-use crate::artifact::{Column, Table};
+use crate::artifact::{Column, Table, TableError, TableStream};
 
 /// The input of a row step: its columns. The rows come in batches, to the function that [`each`](Self::each) takes.
 ///
@@ -58,20 +65,28 @@ use crate::artifact::{Column, Table};
 /// ```
 #[derive(Debug)]
 pub struct Rows<K> {
-    kind: Arc<str>,
-    table: Arc<Table>,
+    input: RowInput,
     of: std::marker::PhantomData<fn() -> K>,
+}
+
+impl<K: RowKind> Rows<K> {
+    fn new(kind: Arc<str>, stream: TableStream) -> Self {
+        Self { input: RowInput::new::<K>(kind, stream), of: std::marker::PhantomData }
+    }
 }
 
 impl<K> Rows<K> {
     /// Returns the columns of the input.
     pub fn columns(&self) -> &[Column] {
-        self.table.columns()
+        self.input.stream.columns()
     }
 
     /// Returns a table with the columns of the input and no rows.
-    pub fn head(&self) -> Table {
-        self.table.gather(&[])
+    ///
+    /// # Errors
+    /// Fails if two columns of a stored table have the same name.
+    pub fn head(&self) -> Result<Table, TableError> {
+        self.input.stream.head()
     }
 
     /// Returns the work that `work` does on each batch. It counts in the tally what the step's signal reports.
@@ -81,14 +96,14 @@ impl<K> Rows<K> {
         self,
         work: impl Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync + 'static,
     ) -> RowWork<R> {
-        RowWork::new((self.kind, self.table), work)
+        RowWork::new(self.input, work)
     }
 }
 
 impl<K: RowKind> From<Arc<K>> for Rows<K> {
     fn from(value: Arc<K>) -> Self {
         let (kind, table) = value.into_rows();
-        Self { kind, table, of: std::marker::PhantomData }
+        Self::new(kind, table.into())
     }
 }
 
@@ -98,7 +113,8 @@ impl<K: RowKind> StepInput for Rows<K> {
     const ROWS: bool = true;
 
     fn take(context: &ExecutionContext<'_>, port: &str) -> Result<Self, StepError> {
-        Ok(context.input::<K>(port)?.into_arc().into())
+        let (kind, stream) = context.stream::<K>(port)?;
+        Ok(Self::new(kind, stream))
     }
 }
 

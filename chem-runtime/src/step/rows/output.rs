@@ -1,6 +1,9 @@
 //! What comes out for a batch, and what a row step counts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ColumnData, Table};
 
@@ -38,10 +41,10 @@ impl BatchOutput {
 }
 
 /// What a row step counts, for its signals. The counts of all batches are added.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
-    counts: BTreeMap<(&'static str, String), u64>,
-    seen: BTreeMap<&'static str, HashSet<Box<str>>>,
+    counts: BTreeMap<Cow<'static, str>, BTreeMap<String, u64>>,
+    seen: BTreeMap<Cow<'static, str>, BTreeSet<Box<str>>>,
 }
 
 impl Tally {
@@ -52,12 +55,16 @@ impl Tally {
 
     /// Adds `count` to the count of `what` for `name`, such as a column or a rule.
     pub fn add_under(&mut self, what: &'static str, name: &str, count: usize) {
-        *self.counts.entry((what, name.to_owned())).or_default() += count as u64;
+        let counts = self.counts.entry(what.into()).or_default();
+        match counts.get_mut(name) {
+            Some(before) => *before += count as u64,
+            None => drop(counts.insert(name.to_owned(), count as u64)),
+        }
     }
 
     /// Records a value, to count the distinct ones.
     pub fn see(&mut self, what: &'static str, value: &str) {
-        let seen = self.seen.entry(what).or_default();
+        let seen = self.seen.entry(what.into()).or_default();
         if !seen.contains(value) {
             seen.insert(value.into());
         }
@@ -70,23 +77,24 @@ impl Tally {
 
     /// Returns the count of `what` for `name`.
     pub fn count_under(&self, what: &'static str, name: &str) -> u64 {
-        self.counts.get(&(what, name.to_owned())).copied().unwrap_or_default()
+        self.counts.get(what).and_then(|counts| counts.get(name)).copied().unwrap_or_default()
     }
 
     /// Returns the count of `what` for each name, including zeros that were added.
     pub fn counts(&self, what: &str) -> BTreeMap<&str, u64> {
-        let of = self.counts.iter().filter(|((group, _), _)| *group == what);
-        of.map(|((_, name), count)| (name.as_str(), *count)).collect()
+        let counts = self.counts.get(what).into_iter().flatten();
+        counts.map(|(name, count)| (name.as_str(), *count)).collect()
     }
 
     /// Returns the number of distinct values that were recorded for `what`.
     pub fn distinct(&self, what: &str) -> usize {
-        self.seen.get(what).map_or(0, HashSet::len)
+        self.seen.get(what).map_or(0, BTreeSet::len)
     }
 
     pub(super) fn add_all(&mut self, other: Self) {
-        for (key, count) in other.counts {
-            *self.counts.entry(key).or_default() += count;
+        for (what, names) in other.counts {
+            let counts = self.counts.entry(what).or_default();
+            names.into_iter().for_each(|(name, count)| *counts.entry(name).or_default() += count);
         }
         for (what, values) in other.seen {
             self.seen.entry(what).or_default().extend(values);

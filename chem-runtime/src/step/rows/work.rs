@@ -6,49 +6,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::batch::Batch;
+use super::input::{RowInput, WholeInput};
 use super::layout::{Clash, Layout};
 use super::output::{BatchOutput, Tally, Totals};
-use crate::artifact::{ArtifactValue, Column, Dataset, Table, TableError};
+use crate::artifact::{Column, Handed, Table, TableError};
 use crate::step::error::StepError;
+use crate::step::row_kind::RowKind;
 use crate::step::signature::{StepReturn, WithRejects};
-
-/// A kind of artifact whose rows a step may take one by one: a table, possibly with further constraints on each row by
-/// itself.
-#[diagnostic::on_unimplemented(
-    message = "a step cannot take `{Self}` row by row",
-    label = "not a table",
-    note = "take `Rows<Table>`, `Rows<Dataset>` or `Rows<Molecules>`; other kinds implement `RowKind`"
-)]
-pub trait RowKind: ArtifactValue {
-    /// Returns the kind of the artifact and its table.
-    fn into_rows(self: Arc<Self>) -> (Arc<str>, Arc<Table>);
-
-    /// Wraps the rows that came out of a step, whose input was of the kind `kind`.
-    ///
-    /// # Errors
-    /// Fails if the table does not satisfy the constraints of the kind.
-    fn of_rows(kind: &str, table: Arc<Table>) -> Result<Self, StepError>;
-}
-
-impl RowKind for Table {
-    fn into_rows(self: Arc<Self>) -> (Arc<str>, Arc<Table>) {
-        (Self::KIND.into(), self)
-    }
-
-    fn of_rows(_: &str, table: Arc<Table>) -> Result<Self, StepError> {
-        Ok(Arc::unwrap_or_clone(table))
-    }
-}
-
-impl RowKind for Dataset {
-    fn into_rows(self: Arc<Self>) -> (Arc<str>, Arc<Table>) {
-        (self.kind().into(), self.table().clone())
-    }
-
-    fn of_rows(kind: &str, table: Arc<Table>) -> Result<Self, StepError> {
-        Ok(Self::new(kind, table))
-    }
-}
 
 /// What a row step may give: a [`RowKind`], or [`WithRejects`] of one.
 #[diagnostic::on_unimplemented(
@@ -60,32 +24,44 @@ pub trait RowReturn: StepReturn {
     /// Whether there is an output of rejects.
     const REJECTS: bool;
 
-    /// Wraps the rows and the rejects that came out of a step, whose input was of the kind `kind`.
-    fn of_parts(kind: &str, table: Arc<Table>, rejects: Table) -> Result<Self, StepError>
-    where
-        Self: Sized;
+    /// Returns the kind of the main output of a step whose input is of the kind `input`.
+    fn kind(input: &str) -> &str;
+
+    /// Checks rows that came out of a step, and returns what the next step of the process receives for them.
+    ///
+    /// # Errors
+    /// Fails if the table does not satisfy the constraints of the kind.
+    fn hand_on(kind: &str, table: Arc<Table>) -> Result<Handed, StepError>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<K: RowKind> RowReturn for K {
     const REJECTS: bool = false;
 
-    fn of_parts(kind: &str, table: Arc<Table>, _: Table) -> Result<Self, StepError> {
-        K::of_rows(kind, table)
+    fn kind(input: &str) -> &str {
+        if K::KIND_OF_INPUT { input } else { K::KIND }
+    }
+
+    fn hand_on(kind: &str, table: Arc<Table>) -> Result<Handed, StepError> {
+        Ok(Arc::new(K::of_rows(kind, table)?).hand_on())
     }
 }
 
 impl<K: RowKind> RowReturn for WithRejects<K> {
     const REJECTS: bool = true;
 
-    fn of_parts(kind: &str, table: Arc<Table>, rejects: Table) -> Result<Self, StepError> {
-        Ok(Self { kept: K::of_rows(kind, table)?, rejects })
+    fn kind(input: &str) -> &str {
+        <K as RowReturn>::kind(input)
+    }
+
+    fn hand_on(kind: &str, table: Arc<Table>) -> Result<Handed, StepError> {
+        <K as RowReturn>::hand_on(kind, table)
     }
 }
 
 type Work = Box<dyn Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync>;
-type Guard = Box<dyn Fn(&Batch<'_>) -> Result<(), StepError>>;
-type Signal = Box<dyn Fn(&Tally, &Totals) -> Value>;
+type Guard = Box<dyn Fn(&WholeInput<'_>) -> Result<(), StepError> + Send + Sync>;
+type Signal = Box<dyn Fn(&Tally, &Totals) -> Value + Send + Sync>;
 
 /// The work of a row step over its input, which the runtime does after the step has returned it: on all cores, in the order
 /// of the rows, with progress and cancellation. Made by [`Rows::each`](super::Rows::each).
@@ -93,8 +69,7 @@ type Signal = Box<dyn Fn(&Tally, &Totals) -> Value>;
 /// `R` is the output: `Table`, `Molecules`, or [`WithRejects`] of one of these. Each row that comes out has the columns of
 /// the row that it came from, and the computed columns.
 pub struct RowWork<R> {
-    pub(super) kind: Arc<str>,
-    pub(super) input: Arc<Table>,
+    pub(super) input: RowInput,
     pub(super) layout: Layout,
     pub(super) work: Work,
     pub(super) guard: Option<Guard>,
@@ -104,11 +79,11 @@ pub struct RowWork<R> {
 
 impl<R> RowWork<R> {
     pub(super) fn new(
-        (kind, input): (Arc<str>, Arc<Table>),
+        input: RowInput,
         work: impl Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync + 'static,
     ) -> Self {
-        let (layout, work) = (Layout::of(&input), Box::new(work));
-        Self { kind, input, layout, work, guard: None, signal: None, output: PhantomData }
+        let (layout, work) = (Layout::of(input.stream.columns()), Box::new(work));
+        Self { input, layout, work, guard: None, signal: None, output: PhantomData }
     }
 
     /// Keeps only these columns of the input, each by its index and with the name and properties that it gets. Without
@@ -149,13 +124,20 @@ impl<R> RowWork<R> {
 
     /// Refuses an input as a whole before any row of it is worked on, such as a condition that orders text by number. A
     /// guard decides whether the step fails, never what comes out.
-    pub fn refusing(mut self, guard: impl Fn(&Batch<'_>) -> Result<(), StepError> + 'static) -> Self {
+    pub fn refusing(
+        mut self,
+        guard: impl Fn(&WholeInput<'_>) -> Result<(), StepError> + Send + Sync + 'static,
+    ) -> Self {
         self.guard = Some(Box::new(guard));
         self
     }
 
     /// Records a signal with what was counted.
-    pub fn signal(mut self, name: &'static str, data: impl Fn(&Tally, &Totals) -> Value + 'static) -> Self {
+    pub fn signal(
+        mut self,
+        name: &'static str,
+        data: impl Fn(&Tally, &Totals) -> Value + Send + Sync + 'static,
+    ) -> Self {
         self.signal = Some((name, Box::new(data)));
         self
     }

@@ -46,7 +46,7 @@ pub fn select_columns(
     rename: BTreeMap<String, String>,
 ) -> Result<RowWork<Table>, StepError> {
     one_choice(columns.as_deref(), drop.as_deref(), &rename)?;
-    let head = table.head();
+    let head = table.head()?;
     let indices = match (&columns, &drop) {
         (Some(columns), _) => column_indices(&head, columns, "columns")?,
         (None, Some(drop)) => {
@@ -132,7 +132,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId};
+    use crate::step::rows::Driven as _;
+    use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId, StepOutput};
 
     fn select(columns: Option<&[&str]>, drop: Option<&[&str]>, rename: &[(&str, &str)]) -> Result<Vec<String>, String> {
         let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));
@@ -143,8 +144,11 @@ mod tests {
         let (id, files, cancel) = (StepId::new("it").unwrap(), Files::relative_to("."), CancelToken::default());
         let (inputs, artifacts) = (Inputs::default(), HashMap::new());
         let context = ExecutionContext::new(&id, &inputs, &artifacts, &files, &cancel, &Silent);
-        let names = |table: Table| table.columns().iter().map(|column| column.name.to_string()).collect();
-        selected.and_then(|work| work.run(&RowColumns::All, &context)).map(names).map_err(|error| error.to_string())
+        let names = |outputs: Vec<StepOutput>| {
+            let table = Table::take(outputs[0].handed.as_ref().unwrap()).unwrap();
+            table.columns().iter().map(|column| column.name.to_string()).collect()
+        };
+        selected.and_then(|work| work.drive(&RowColumns::All, &context)).map(names).map_err(|error| error.to_string())
     }
 
     #[test]

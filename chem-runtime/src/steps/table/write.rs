@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
+use crate::artifact::TablePiece;
 use crate::prelude::*;
-use crate::records::{
-    TableFormat, column_indices, compression, extension, write_delimited, write_json_lines, write_without_formulas,
-};
+use crate::records::{DelimitedWriter, TableFormat, column_indices, compression, extension, write_rows_as_json};
 
 /// Writes a table to a CSV, TSV, JSON Lines or Parquet file.
 ///
@@ -41,7 +40,7 @@ use crate::records::{
 /// - The file or its directory cannot be written, or `path` is a directory.
 #[step("table.write", version = 2, kind = Sink, check = can_write)]
 pub fn write_table(
-    table: Input<Table>,
+    table: Input<Stream<Table>>,
     /// The file to write. Missing directories are created.
     #[param(example = "out/leads.csv")]
     path: OutputFile,
@@ -56,15 +55,31 @@ pub fn write_table(
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let format = written_format(path.as_str(), format.as_deref())?;
-    let columns = written_columns(&table, columns.as_deref())?;
+    let head = table.head()?;
+    let columns = written_columns(&head, columns.as_deref())?;
+    let mut pieces = table.pieces(context);
     let written = path.write(context.files(), |out| match format {
-        TableFormat::Delimited(delimiter) if escape_formulas == Some(true) => {
-            write_without_formulas(&table, &columns, delimiter, out)
+        TableFormat::Delimited(delimiter) => {
+            let no_formulas = escape_formulas == Some(true);
+            let mut writer = DelimitedWriter::begin(&head, &columns, delimiter, no_formulas, out)?;
+            for piece in pieces {
+                let TablePiece { table, rows, first } = piece?;
+                writer.rows(&table, rows, first)?;
+            }
+            writer.end()
         }
-        TableFormat::Delimited(delimiter) => write_delimited(&table, &columns, delimiter, out),
-        TableFormat::JsonLines => write_json_lines(&table, &columns, out),
+        TableFormat::JsonLines => pieces.try_for_each(|piece| {
+            let TablePiece { table, rows, first } = piece?;
+            write_rows_as_json(&table, rows, first, &columns, out)
+        }),
         #[cfg(feature = "parquet")]
-        TableFormat::Parquet => crate::records::write_parquet(&table, &columns, out),
+        TableFormat::Parquet => {
+            let mut writer = crate::records::ParquetWriter::begin(&head, &columns, out)?;
+            for piece in pieces {
+                writer.rows(&piece?)?;
+            }
+            writer.end()
+        }
         #[cfg(not(feature = "parquet"))]
         TableFormat::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
     })?;

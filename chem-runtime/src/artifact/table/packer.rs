@@ -1,0 +1,303 @@
+//! Cuts rows into chunks as they come, so that a table need not be in memory to become an artifact.
+//!
+//! The content defines the boundaries (see `chunk`), so they do not depend on how many rows come at once, nor on whether the
+//! work was interrupted and resumed.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::location::{self, Location};
+use super::{ChunkRef, Column, ColumnData, ROWS, Table, TableRoot};
+use crate::artifact::{Artifact, ArtifactError, chunk};
+use crate::cancel;
+use crate::fingerprint::{CanonicalError, canonical_text, check_length};
+
+/// The canonical text of consecutive rows, without the values that locate them.
+#[derive(Debug, Default)]
+pub(crate) struct RowTexts {
+    text: String,
+    /// The end of each row in the text.
+    ends: Vec<usize>,
+    /// The number of columns that locate rows.
+    located_columns: usize,
+    /// The values that locate the rows, row by row.
+    located: Vec<Option<i64>>,
+}
+
+impl RowTexts {
+    /// Returns the length of the text, in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Returns the texts of the rows.
+    fn rows(&self) -> impl Iterator<Item = &str> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
+    }
+}
+
+impl Table {
+    /// Returns the canonical text of these rows. Messages count rows from `first`, the number of rows before the table.
+    ///
+    /// # Errors
+    /// Fails if a value has no canonical form, or if the step is asked to stop.
+    pub(crate) fn row_texts(&self, rows: Range<usize>, first: usize) -> Result<RowTexts, ArtifactError> {
+        let located = self.columns.iter().zip(&self.data).filter(|(column, _)| column.locates_rows());
+        let located: Vec<&ColumnData> = located.map(|(_, data)| data.as_ref()).collect();
+        let mut texts = RowTexts { located_columns: located.len(), ..RowTexts::default() };
+        for row in rows {
+            self.write_content(row, first, &mut texts.text)?;
+            texts.ends.push(texts.text.len());
+            texts.located.extend(located.iter().map(|data| location::value(data, row)));
+        }
+        Ok(texts)
+    }
+
+    /// Appends the values of a row that do not locate it.
+    fn write_content(&self, row: usize, first: usize, out: &mut String) -> Result<(), ArtifactError> {
+        out.push('[');
+        for (index, data) in self.data.iter().enumerate() {
+            cancel::check_cell(index)?;
+            if self.columns[index].locates_rows() {
+                continue;
+            }
+            if !out.ends_with('[') {
+                out.push(',');
+            }
+            if !data.write(row, out) {
+                let path = format!("$.rows[{}].{}", first + row, self.columns[index].name);
+                return Err(match data.as_ref() {
+                    ColumnData::Float(values) => {
+                        CanonicalError::NonFinite { path, value: values[row].unwrap_or(f64::NAN).to_string() }
+                    }
+                    _ => CanonicalError::NulCharacter { path },
+                }
+                .into());
+            }
+        }
+        out.push(']');
+        Ok(())
+    }
+}
+
+/// Cuts rows into chunks.
+#[derive(Debug, Default)]
+pub(crate) struct Packer {
+    /// The rows of the chunk that is not finished yet, separated by commas.
+    open: String,
+    open_rows: usize,
+    locations: Vec<Location>,
+    /// The length in `open` of the values that locate rows, which do not count as content.
+    located_length: usize,
+    /// The chunks that are finished but not taken.
+    finished: Vec<Finished>,
+    finished_length: usize,
+    /// The chunks that were taken.
+    taken: Vec<ChunkRef>,
+    rows: usize,
+}
+
+/// A chunk before it is hashed.
+#[derive(Debug)]
+struct Finished {
+    text: String,
+    rows: usize,
+    starts: Vec<Option<i64>>,
+}
+
+/// The chunk that is not finished yet, as it is stored.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct OpenChunk {
+    located: Vec<Location>,
+    located_length: usize,
+    rows: Vec<Box<RawValue>>,
+}
+
+impl Packer {
+    /// Continues after `chunks` were taken, with the rows that [`open`](Self::open) returned.
+    pub(crate) fn resumed(chunks: Vec<ChunkRef>, open: &OpenChunk) -> Self {
+        let texts: Vec<&str> = open.rows.iter().map(|row| row.get()).collect();
+        Self {
+            open: texts.join(","),
+            open_rows: texts.len(),
+            locations: open.located.clone(),
+            located_length: open.located_length,
+            rows: chunks.iter().map(|chunk| chunk.rows).sum::<usize>() + texts.len(),
+            taken: chunks,
+            ..Self::default()
+        }
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// Fails if a chunk becomes too long to store, because of a very long row.
+    pub(crate) fn push(&mut self, texts: &RowTexts) -> Result<(), ArtifactError> {
+        self.locations.resize_with(texts.located_columns, Location::default);
+        for (index, row) in texts.rows().enumerate() {
+            if self.open_rows > 0 {
+                self.open.push(',');
+            }
+            self.open.push_str(row);
+            self.open_rows += 1;
+            self.rows += 1;
+            // The text of the content so far, with its opening bracket.
+            let length = self.open.len() + 1 - self.located_length;
+            let ends = chunk::ends_after(self.open_rows, length, row.as_bytes());
+            let content = self.open.len();
+            let located = texts.located.iter().skip(index * texts.located_columns).copied();
+            location::write(&mut self.locations, located, &mut self.open);
+            self.located_length += self.open.len() - content;
+            if ends {
+                self.cut()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the chunk.
+    fn cut(&mut self) -> Result<(), ArtifactError> {
+        let text = format!("[{}]", self.open);
+        check_length(&text)?;
+        self.open.clear();
+        self.located_length = 0;
+        self.finished_length += text.len();
+        let starts = self.locations.iter_mut().map(Location::restart).collect();
+        self.finished.push(Finished { text, rows: std::mem::take(&mut self.open_rows), starts });
+        Ok(())
+    }
+
+    /// Returns the number of rows so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Returns the length of the finished chunks that were not taken, in bytes.
+    pub(crate) fn finished_length(&self) -> usize {
+        self.finished_length
+    }
+
+    /// Returns the unfinished chunk as canonical JSON, which reads as an [`OpenChunk`].
+    ///
+    /// # Errors
+    /// Fails if it has no canonical form.
+    pub(crate) fn open(&self) -> Result<String, CanonicalError> {
+        let (located, length) = (canonical_text(&self.locations)?.text, self.located_length);
+        Ok(format!("{{\"located\":{located},\"located_length\":{length},\"rows\":[{}]}}", self.open))
+    }
+
+    /// Takes the finished chunks. The caller stores them before the root.
+    pub(crate) fn take(&mut self) -> (Vec<ChunkRef>, Vec<Artifact>) {
+        let finished = std::mem::take(&mut self.finished);
+        self.finished_length = 0;
+        let part = |Finished { text, rows, starts }| {
+            let chunk = Artifact::from_canonical(ROWS, text);
+            (ChunkRef { hash: chunk.hash(), rows, starts }, chunk)
+        };
+        let (refs, chunks): (Vec<ChunkRef>, Vec<Artifact>) = finished.into_par_iter().map(part).unzip();
+        self.taken.extend(refs.iter().cloned());
+        (refs, chunks)
+    }
+
+    /// Returns the root of the table with `columns`, as an artifact of `kind`, and the chunks that were not taken.
+    ///
+    /// # Errors
+    /// Fails if the root or the last chunk is too long to store.
+    pub(crate) fn finish(mut self, kind: &str, columns: &[Column]) -> Result<(Artifact, Vec<Artifact>), ArtifactError> {
+        if self.open_rows > 0 {
+            self.cut()?;
+        }
+        let (_, parts) = self.take();
+        let root = TableRoot { columns: columns.to_vec(), rows: self.rows, chunks: self.taken };
+        Ok((Artifact::from_canonical(kind, canonical_text(&root)?.text), parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{ColumnType, Packed};
+
+    /// Returns a table with a text of the length, and with columns that locate rows, of which one has gaps.
+    fn table(values: &[u32], length: usize) -> Table {
+        let record = (0..values.len() as i64).map(|row| Some(row + 2)).collect();
+        let line = values.iter().map(|value| (value % 5 > 0).then_some(i64::from(*value))).collect();
+        let text = |value: &u32| Some(format!("{value}{}", "x".repeat(length * (*value as usize % 3))).into());
+        Table::new([
+            (Column::new("record", ColumnType::Integer).as_location(), ColumnData::Integer(record)),
+            (Column::new("text", ColumnType::Text), ColumnData::Text(values.iter().map(text).collect())),
+            (Column::new("line", ColumnType::Integer).as_location(), ColumnData::Integer(line)),
+            (
+                Column::new("n", ColumnType::Integer),
+                ColumnData::Integer(values.iter().map(|value| (value % 5 > 0).then_some(i64::from(*value))).collect()),
+            ),
+        ])
+        .unwrap()
+    }
+
+    /// Packs the table in pieces of these sizes, in turn. After some pieces, takes the chunks; after others, also
+    /// continues with another packer, as a resumed step does.
+    fn in_pieces(table: &Table, sizes: &[usize]) -> (Packed, usize) {
+        let (mut packer, mut parts, mut resumed, mut start) = (Packer::default(), Vec::new(), 0, 0);
+        for size in sizes.iter().cycle() {
+            let end = table.rows().min(start + size);
+            let rows: Vec<usize> = (start..end).collect();
+            packer.push(&table.gather(&rows).row_texts(0..rows.len(), start).unwrap()).unwrap();
+            start = end;
+            if size % 3 > 0 {
+                parts.extend(packer.take().1);
+            }
+            if size % 3 == 2 {
+                let open: OpenChunk = serde_json::from_str(&packer.open().unwrap()).unwrap();
+                assert_eq!(open.rows.len(), packer.open_rows);
+                packer = Packer::resumed(packer.taken, &open);
+                resumed += 1;
+            }
+            if start == table.rows() {
+                break;
+            }
+        }
+        let (root, rest) = packer.finish("table", table.columns()).unwrap();
+        parts.extend(rest);
+        (Packed { root, parts }, resumed)
+    }
+
+    #[test]
+    fn chunks_do_not_depend_on_how_the_rows_come() {
+        let mut state = 7_u32;
+        let mut below = |end: u32| {
+            // A linear congruential generator by Knuth, without its weak low bits.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % end
+        };
+        for round in 0..60 {
+            let (seed, rows) = (below(1 << 20), below(12_000));
+            // Long rows end chunks by their length.
+            let length = if round % 4 == 0 { 4_000 + below(1_000) } else { below(8) } as usize;
+            let values: Vec<u32> = (0..rows).map(|row| row.wrapping_mul(2_654_435_761) ^ seed).collect();
+            let sizes: Vec<usize> = (0..=below(12)).map(|_| 1 + below(900) as usize).collect();
+            let table = table(&values, length);
+            assert_eq!(in_pieces(&table, &sizes).0, table.pack_as("table").unwrap(), "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_resumed_packer_continues_within_a_chunk() {
+        let table = table(&(0..5_000).collect::<Vec<u32>>(), 0);
+        let (packed, resumed) = in_pieces(&table, &[101]);
+        assert!(resumed > 40);
+        assert_eq!(packed, table.pack_as("table").unwrap());
+    }
+
+    #[test]
+    fn messages_count_rows_from_the_beginning_of_the_table() {
+        let column = Column::new("mass", ColumnType::Float);
+        let table = Table::new([(column, ColumnData::Float(vec![Some(1.0), Some(f64::NAN)]))]).unwrap();
+        let error = table.row_texts(0..2, 1_000).unwrap_err();
+        assert!(error.to_string().contains("`$.rows[1001].mass`"), "{error}");
+    }
+}
