@@ -9,6 +9,9 @@ CREATE SEQUENCE event_log_seq_seq AS bigint START 1 INCREMENT 1 MINVALUE 1 MAXVA
 -- object: table artifact_repairs
 CREATE TABLE artifact_repairs ();
 
+-- object: table attestations
+CREATE TABLE attestations ();
+
 -- object: table delivery_eras
 CREATE TABLE delivery_eras ();
 
@@ -41,6 +44,24 @@ ALTER TABLE artifact_repairs ADD COLUMN metadata jsonb;
 
 -- object: column artifact_repairs.repaired_at
 ALTER TABLE artifact_repairs ADD COLUMN repaired_at timestamp with time zone DEFAULT now() NOT NULL;
+
+-- object: column attestations.number
+ALTER TABLE attestations ADD COLUMN number bigint NOT NULL;
+
+-- object: column attestations.kind
+ALTER TABLE attestations ADD COLUMN kind text NOT NULL;
+
+-- object: column attestations.flow_id
+ALTER TABLE attestations ADD COLUMN flow_id uuid;
+
+-- object: column attestations.statement
+ALTER TABLE attestations ADD COLUMN statement text NOT NULL;
+
+-- object: column attestations.signature
+ALTER TABLE attestations ADD COLUMN signature text;
+
+-- object: column attestations.attested_at
+ALTER TABLE attestations ADD COLUMN attested_at timestamp with time zone NOT NULL;
 
 -- object: column delivery_eras.era
 ALTER TABLE delivery_eras ADD COLUMN era bigint NOT NULL;
@@ -312,6 +333,30 @@ END
 $function$
 ;
 
+-- object: function chem_attest
+CREATE OR REPLACE FUNCTION "store".chem_attest(numbers bigint[], kinds text[], runs uuid[], statements text[], signatures text[], times text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    LOCK TABLE "store".attestations IN EXCLUSIVE MODE;
+    IF EXISTS (
+        SELECT FROM unnest(numbers) WITH ORDINALITY AS given (number, nth)
+        WHERE given.number <> (SELECT coalesce(max(number) + 1, 0) FROM "store".attestations) + given.nth - 1
+    ) THEN
+        RETURN FALSE;
+    END IF;
+    INSERT INTO "store".attestations (number, kind, flow_id, statement, signature, attested_at)
+    SELECT given.number, given.kind, given.run, given.statement, given.signature, given.time::timestamptz
+    FROM unnest(numbers, kinds, runs, statements, signatures, times)
+        AS given (number, kind, run, statement, signature, time);
+    RETURN TRUE;
+END
+$function$
+;
+
 -- object: function chem_refuse_change
 CREATE OR REPLACE FUNCTION "store".chem_refuse_change()
  RETURNS trigger
@@ -430,6 +475,15 @@ ALTER TABLE artifact_repairs ADD CONSTRAINT artifact_repairs_artifact_hash_check
 -- object: constraint artifact_repairs.artifact_repairs_pkey
 ALTER TABLE artifact_repairs ADD CONSTRAINT artifact_repairs_pkey PRIMARY KEY (repair);
 
+-- object: constraint attestations.attestations_kind_check
+ALTER TABLE attestations ADD CONSTRAINT attestations_kind_check CHECK ((kind <> ''::text));
+
+-- object: constraint attestations.attestations_number_check
+ALTER TABLE attestations ADD CONSTRAINT attestations_number_check CHECK ((number >= 0));
+
+-- object: constraint attestations.attestations_pkey
+ALTER TABLE attestations ADD CONSTRAINT attestations_pkey PRIMARY KEY (number);
+
 -- object: constraint delivery_eras.delivery_eras_era_check
 ALTER TABLE delivery_eras ADD CONSTRAINT delivery_eras_era_check CHECK ((era >= 0));
 
@@ -472,6 +526,9 @@ ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_produ
 -- object: index artifact_repairs_by_hash
 CREATE INDEX artifact_repairs_by_hash ON artifact_repairs USING btree (artifact_hash);
 
+-- object: index attestations_by_kind
+CREATE INDEX attestations_by_kind ON attestations USING btree (kind, number);
+
 -- object: index event_log_beginnings
 CREATE INDEX event_log_beginnings ON event_log USING btree (seq, ts) WHERE ("position" = 0);
 
@@ -493,6 +550,10 @@ CREATE INDEX workflow_step_artifacts_by_event ON workflow_step_artifacts USING b
 -- object: trigger artifact_repairs.artifact_repairs_is_append_only
 CREATE TRIGGER artifact_repairs_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON artifact_repairs FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_change();
 ALTER TABLE artifact_repairs ENABLE ALWAYS TRIGGER artifact_repairs_is_append_only;
+
+-- object: trigger attestations.attestations_is_append_only
+CREATE TRIGGER attestations_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON attestations FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_change();
+ALTER TABLE attestations ENABLE ALWAYS TRIGGER attestations_is_append_only;
 
 -- object: trigger delivery_eras.delivery_eras_stay
 CREATE TRIGGER delivery_eras_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON delivery_eras FOR EACH STATEMENT EXECUTE FUNCTION chem_refuse_removal();

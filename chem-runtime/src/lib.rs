@@ -169,8 +169,10 @@ mod cancel;
 pub mod chemistry;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod configuration;
 pub mod engine;
 pub mod event;
+pub mod evidence;
 pub mod fingerprint;
 pub mod flow;
 pub mod manifest;

@@ -86,6 +86,7 @@ impl Outside {
             }
         }
         shell.env("PATH", std::env::join_paths(paths).unwrap()).env("NO_COLOR", "1").env("INSTA_UPDATE", "no");
+        shell.env("CHEM_WITNESS", self.root.path().join("witness"));
         shell.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let output = shell.output().unwrap();
         Said {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowId, event_variants};
+use chem_runtime::evidence::{Digest, Frontier, Hashed, Walk};
 use chem_runtime::flow::{FlowDefinition, FlowStatus, replay};
 use chem_runtime::step::Registry;
-use chem_runtime::store::EventStore;
+use chem_runtime::store::{Cursor, EventStore};
 
 /// The SQL that creates a store of version 2 of the embedded schema.
 pub const SQLITE_V2: &str = include_str!("../released/sqlite-v2.sql");
@@ -27,8 +28,36 @@ pub const COMPLETE: &str = "e02b93f049790dc1a61af786c1be7aef099c75233c1de4da0ea2
 /// The flow fingerprint that the interrupted run ends with once it is resumed.
 pub const INTERRUPTED: &str = "65e316dfc61eb3d5203c10fd69ee107ea3b54033a84d6158f07f44a56b58fa29";
 
-/// Checks that the runs replay, that their artifacts exist, and that the interrupted run can be resumed to its end.
+/// The root of the tree of their 16 events.
+pub const ROOT: &str = "OqT4NgEgQpcNxw1XLuRftwIiU8pxCZhQ6latTD74dps=";
+
+/// The number of events and the root, and the head of each run, as `reference/log_root.py` prints them.
+pub const ROOT_AND_HEADS: &str = include_str!("../released/root.txt");
+
+/// Returns the root and the heads of a log in the same form.
+pub fn root_and_heads(store: &dyn EventStore) -> String {
+    let (mut walk, mut tree) = (Walk::after(store, Cursor::START), Frontier::default());
+    let mut heads: Vec<(String, Digest)> = Vec::new();
+    loop {
+        let page = walk.next_page().unwrap();
+        if page.is_empty() {
+            let heads: String = heads.iter().map(|(run, head)| format!("{run} {head}\n")).collect();
+            return format!("{} {}\n{heads}", tree.size(), tree.root().base64());
+        }
+        for Hashed { event, head, leaf } in page {
+            tree.push(leaf);
+            match heads.iter_mut().find(|(run, _)| *run == event.flow_id) {
+                Some((_, known)) => *known = head,
+                None => heads.push((event.flow_id, head)),
+            }
+        }
+    }
+}
+
+/// Checks that the log has the root and the heads that it has in every release, that the runs replay, that their artifacts exist, and that the interrupted run can be resumed to its end.
 pub fn still_works(store: Arc<dyn EventStore>) {
+    assert_eq!(root_and_heads(store.as_ref()), ROOT_AND_HEADS);
+    assert!(ROOT_AND_HEADS.starts_with(&format!("16 {ROOT}\n")));
     let id = |run: usize| -> FlowId { RUNS[run].0.parse().unwrap() };
     for (run, (_, status, letters)) in RUNS.iter().enumerate() {
         let events = store.list(id(run)).unwrap();

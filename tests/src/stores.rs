@@ -63,6 +63,8 @@ pub enum Tampering<'a> {
     Squatter { hash: ArtifactHash, payload: &'a str },
     /// Changes the payload of an event.
     Event { flow_id: FlowId, position: u64, payload: &'a str },
+    /// Executes any statements.
+    Sql { table: &'static str, statement: &'a str },
 }
 
 impl Tampering<'_> {
@@ -89,6 +91,7 @@ impl Tampering<'_> {
                     quoted(payload)
                 ),
             ),
+            Self::Sql { table, statement } => (table, statement.to_owned()),
             Self::Event { flow_id, position, payload } => (
                 "event_log",
                 format!(
@@ -170,7 +173,7 @@ impl Backend for Sqlite {
         for (name, _) in &triggers {
             raw.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
         }
-        raw.execute_batch(&statement).unwrap();
+        raw.execute_batch(&format!("PRAGMA foreign_keys = OFF; {statement}")).unwrap();
         triggers.iter().for_each(|(_, sql)| raw.execute_batch(sql).unwrap());
         true
     }
@@ -243,9 +246,16 @@ impl Backend for Postgres {
     }
 
     fn by_force(&self, tampering: Tampering<'_>) -> bool {
-        let (table, statement) = tampering.statement();
-        let batch =
-            format!("ALTER TABLE {table} DISABLE TRIGGER USER; {statement}; ALTER TABLE {table} ENABLE TRIGGER USER");
+        let (table, mut statement) = tampering.statement();
+        if let Tampering::Sql { table: "event_log", .. } = tampering {
+            statement =
+                format!("ALTER TABLE event_log DROP CONSTRAINT IF EXISTS event_log_event_type_check1; {statement}");
+        }
+        // A replica checks no foreign keys.
+        let batch = format!(
+            "SET session_replication_role = replica; ALTER TABLE {table} DISABLE TRIGGER USER; {statement};
+             ALTER TABLE {table} ENABLE TRIGGER USER"
+        );
         self.database.client().batch_execute(&batch).unwrap();
         true
     }

@@ -10,7 +10,7 @@ use super::args::{MovedManifest, Reuse, Shared};
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
 use super::report::print_report;
-use super::{runs, signals};
+use super::{runs, sealing, signals};
 use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::flow::{FlowDefinition, replay};
@@ -132,5 +132,6 @@ pub(super) fn drive(
         return Err(Failure::of_run(plan.flow_id, CoreEngineError::Interrupted { flow_id: plan.flow_id }));
     }
     print_report(shared, &RunReport::of(plan.flow_id, &events)?, store.as_ref())?;
+    sealing::after_a_run(shared, store.as_ref());
     Ok(status)
 }

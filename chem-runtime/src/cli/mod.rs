@@ -11,6 +11,7 @@
 //!
 //! - The table below lists the commands; `commands` has one file for each. `args` has the options that several take.
 //! - `drive` runs a flow to its end; `progress` prints what happens meanwhile, and `report` what came of it.
+//! - `sealing` seals the log after a run.
 //! - `exit` maps failures to exit statuses and messages, and `advice` renders the commands that they suggest.
 //! - `output` prints, and `visible` escapes control characters.
 //! - `signals`, `interrupts` and `panics` handle what can end a command early; `ending` alone ends the program.
@@ -39,6 +40,7 @@ mod panics;
 mod progress;
 mod report;
 mod runs;
+mod sealing;
 mod signals;
 #[macro_use]
 mod table;
@@ -49,8 +51,8 @@ use std::process::ExitCode;
 use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
 use commands::{
-    answer, artifact, branch, check, completions, diff, log, ls, manifest, new, plan, resume, retry, run, schema, show,
-    steps, store, verify, why,
+    answer, artifact, audit, branch, check, completions, diff, log, ls, manifest, new, plan, resume, retry, run,
+    schema, seal, show, steps, store, verify, why,
 };
 use exit::Failure;
 
@@ -90,6 +92,10 @@ commands! {
     Log(log::LogArgs) => log::run, store: true, confinable: false;
     /// Print an artifact, such as an output of a step.
     Artifact(artifact::ArtifactArgs) => artifact::run, store: true, confinable: false;
+    /// Seal the log: store a checkpoint of all its events, and keep a copy outside the store.
+    Seal(seal::SealArgs) => seal::run, store: true, confinable: false;
+    /// Compare the log, its artifacts and its checkpoints with what was sealed. Exits with status 1 if anything differs.
+    Audit(audit::AuditArgs) => audit::run, store: true, confinable: false;
     /// List the step types of this program, or document one.
     Steps(steps::StepsArgs) => steps::run, store: false, confinable: false;
     /// Print the JSON Schema of manifests, with which editors complete step types and parameters.

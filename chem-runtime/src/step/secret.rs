@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::error::StepError;
 use super::files::Files;
 use super::param::{InvalidKind, InvalidParam, ParamType, ParamValue};
+use crate::configuration;
 
 /// The environment variable with the path of the key file.
 const KEY_FILE: &str = "CHEM_SECRET_KEY_FILE";
@@ -177,10 +178,7 @@ fn key() -> Result<String, StepError> {
 }
 
 fn key_file() -> Result<PathBuf, StepError> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let configuration =
-        || set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config"))).or_else(|| set("APPDATA"));
-    set(KEY_FILE).or_else(|| Some(configuration()?.join("chem/secret.key"))).ok_or_else(|| {
+    configuration::set(KEY_FILE).or_else(|| Some(configuration::directory()?.join("secret.key"))).ok_or_else(|| {
         StepError::new(format!("there is no place for the key for secrets: set `HOME`, or `{KEY_FILE}` to a file"))
     })
 }

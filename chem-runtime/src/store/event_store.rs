@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{ArtifactStore, EventLog, Largest, Leases, PersistenceError, RunIndex, StoreSize};
+use super::{ArtifactStore, Attestations, EventLog, Largest, Leases, PersistenceError, RunIndex, StoreSize};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 
 /// A store of events and artifacts. A caller that needs a part of it takes that part: [`EventLog`], [`Leases`],
@@ -35,6 +35,11 @@ pub trait EventStore: EventLog + Leases + ArtifactStore + RunIndex {
     fn largest(&self, limit: usize) -> Result<Option<Largest>, PersistenceError> {
         let _ = limit;
         Ok(None)
+    }
+
+    /// Returns the attestations in the store; `None` if it cannot keep any, so that its log cannot be sealed.
+    fn attestations(&self) -> Option<&dyn Attestations> {
+        None
     }
 
     /// Returns the local files that make up the store; an empty list if it has no local files.

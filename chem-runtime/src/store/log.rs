@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Cursor, Followed, PersistenceError, Writer};
+use super::{Cursor, Followed, PersistenceError, StoredEvent, Writer};
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 
@@ -51,6 +51,21 @@ pub trait EventLog: Send + Sync {
     /// Returns events like [`read_log`](Self::read_log). Blocks up to `wait` if there are none yet.
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         poll(wait, || self.read_log(cursor, limit), |read| !read.events.is_empty())
+    }
+
+    /// Returns events like [`read_log`](Self::read_log), as they are stored, each with the cursor after it. A store that
+    /// overrides this also returns those that this release cannot interpret; the provided method fails for them.
+    fn read_stored(&self, cursor: Cursor, limit: usize) -> Result<Vec<(StoredEvent, Cursor)>, PersistenceError> {
+        let Followed { events, cursors, .. } = self.read_log(cursor, limit)?;
+        events.iter().zip(cursors).map(|(event, after)| Ok((StoredEvent::of(event)?, after))).collect()
+    }
+
+    /// Returns the events of the run with this id whose positions are below `before`, in order, as they are stored; an
+    /// empty list for a text that is no id.
+    fn read_stored_run(&self, flow_id: &str, before: u64) -> Result<Vec<StoredEvent>, PersistenceError> {
+        let Ok(flow_id) = flow_id.parse() else { return Ok(Vec::new()) };
+        let events = self.read_run(flow_id, 0)?;
+        events.iter().take_while(|event| event.position < before).map(StoredEvent::of).collect()
     }
 
     /// Returns the event of a run at `position`, or `None` if the run has no such position yet.

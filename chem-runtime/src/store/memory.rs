@@ -8,9 +8,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{
-    AdmittedArtifact, ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, Holder, Largest, Lease,
-    LeaseRecord, Leases, NewEvent, PersistenceError, RunFilter, RunIndex, StoreSize, StoredResult, Writer, admit,
-    admit_artifacts, append_time,
+    AdmittedArtifact, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
+    Holder, Largest, Lease, LeaseRecord, Leases, NewEvent, PersistenceError, RunFilter, RunIndex, StoreSize,
+    StoredResult, Writer, admit, admit_artifacts, append_time,
 };
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
@@ -44,6 +44,7 @@ struct State {
     /// The `StepFinished` events of each cache key, ordered by `seq`.
     results: HashMap<CacheKey, Vec<StoredResult>>,
     leases: HashMap<FlowId, HeldLease>,
+    attestations: Vec<Attestation>,
 }
 
 #[derive(Debug)]
@@ -232,7 +233,35 @@ impl RunIndex for InMemoryEventStore {
     }
 }
 
+impl Attestations for InMemoryEventStore {
+    fn append_attestations(&self, new: &[Attestation]) -> Result<bool, PersistenceError> {
+        let mut state = self.state();
+        let is_next = (state.attestations.len() as u64..).zip(new).all(|(number, new)| new.number == number);
+        if is_next {
+            state.attestations.extend_from_slice(new);
+        }
+        Ok(is_next)
+    }
+
+    fn read_attestations(&self, from: u64, limit: usize) -> Result<Vec<Attestation>, PersistenceError> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(self.state().attestations.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    fn next_attestation(&self) -> Result<u64, PersistenceError> {
+        Ok(self.state().attestations.len() as u64)
+    }
+
+    fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
+        Ok(self.state().attestations.iter().rev().find(|attestation| attestation.kind == kind).cloned())
+    }
+}
+
 impl EventStore for InMemoryEventStore {
+    fn attestations(&self) -> Option<&dyn Attestations> {
+        Some(self)
+    }
+
     fn size(&self) -> Result<Option<StoreSize>, PersistenceError> {
         Ok(Some(size::size(&self.state())))
     }

@@ -40,6 +40,9 @@
 //! 2. Implement [`Backend`] for the type of the store's URL: its scheme, and how to open the store.
 //! 3. Write [`register_backend!`](crate::register_backend) with that type.
 //!
+//! A store whose log can be sealed also implements [`Attestations`], and returns itself from
+//! [`EventStore::attestations`]. Without it, commands that seal or sign refuse the store.
+//!
 //! `memory.rs` and `memory/location.rs` are the shortest example, and `tests/src/jsonl.rs` is one in another crate. A line in
 //! `tests/src/stores.rs` runs the laws, and every suite over stores, on a further backend.
 
@@ -48,6 +51,7 @@
 
 mod admit;
 mod artifacts;
+mod attestations;
 mod cursor;
 mod error;
 mod event_store;
@@ -68,10 +72,12 @@ pub mod schema;
 mod size;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod stored;
 mod summary;
 
 pub use admit::{Admitted, AdmittedArtifact, admit, admit_artifacts, append_time};
 pub use artifacts::{ArtifactStore, StoredArtifacts};
+pub use attestations::{Attestation, Attestations};
 pub use cursor::{Cursor, InvalidCursor};
 pub use error::{ErrorClass, PersistenceError, UnreadableEvent, UnreadableRun};
 pub use event_store::{EventStore, IntoEventStore};
@@ -88,4 +94,5 @@ pub use opening::{Backend, InvalidStoreUrl, OpenMode, StoreUrl};
 pub use repository::{FlowRepository, InMemoryFlowRepository, LoadError};
 pub use retry::{RetryPolicy, with_retry};
 pub use size::{Contents, FlowSize, Largest, RunSize, StoreSize, TableSize};
+pub use stored::StoredEvent;
 pub use summary::{FlowSummary, RunFilter};

@@ -12,6 +12,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_chem-with-test-steps");
 /// A temporary working directory for the program.
 pub struct Place {
     pub directory: TempDir,
+    /// What belongs to the user: the checkpoints outside the store.
+    pub home: TempDir,
 }
 
 /// The status and output of a call.
@@ -54,7 +56,7 @@ impl From<Output> for Outcome {
 
 impl Place {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self { directory: tempfile::tempdir().unwrap(), home: tempfile::tempdir().unwrap() }
     }
 
     pub fn path(&self) -> &Path {
@@ -86,6 +88,7 @@ impl Place {
         for variable in ["CHEM_STORE", "DATABASE_URL", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(variable);
         }
+        command.env("CHEM_WITNESS", self.home.path().join("witness"));
         command
     }
 

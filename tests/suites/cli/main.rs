@@ -8,6 +8,7 @@ mod commands;
 mod confined;
 mod contract;
 mod durability;
+mod evidence;
 mod gates;
 mod harness;
 mod help;

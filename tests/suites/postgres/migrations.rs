@@ -87,7 +87,8 @@ fn older(migrations: &[&str]) -> Option<TestDatabase> {
     client
         .batch_execute(&format!(
             "CREATE TEMP TABLE history AS SELECT * FROM refinery_schema_history WHERE version <= {};
-             DROP TABLE event_log, workflow_step_artifacts, artifact_repairs, delivery_eras, flow_leases;
+             DROP TABLE event_log, workflow_step_artifacts, artifact_repairs, delivery_eras, flow_leases,
+                 attestations;
              DO $$ DECLARE name text; BEGIN
                  FOR name IN SELECT oid::regprocedure FROM pg_proc WHERE starts_with(proname, 'chem_') LOOP
                      EXECUTE 'DROP FUNCTION ' || name;

@@ -2,6 +2,7 @@
 
 pub(super) mod answer;
 pub(super) mod artifact;
+pub(super) mod audit;
 pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod completions;
@@ -15,6 +16,7 @@ pub(super) mod resume;
 pub(super) mod retry;
 pub(super) mod run;
 pub(super) mod schema;
+pub(super) mod seal;
 pub(super) mod show;
 pub(super) mod steps;
 pub(super) mod store;

@@ -9,6 +9,7 @@ use crate::cli::advice::Advice;
 use crate::cli::output::CannotPrint;
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
+use crate::evidence::EvidenceError;
 use crate::step::{DuplicateStepType, listed};
 use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, PersistenceError};
 use crate::workbench::{LookupError, RecordedRunError, WorkbenchError};
@@ -33,6 +34,23 @@ impl From<PersistenceError> for Failure {
                     .then(", or continue from a cursor from before that moment"),
             ),
             _ => failure,
+        }
+    }
+}
+
+impl From<EvidenceError> for Failure {
+    fn from(error: EvidenceError) -> Self {
+        match error {
+            EvidenceError::Store(error) => error.into(),
+            EvidenceError::NotAsSealed(_) => {
+                let audit =
+                    Advice::command(CommandName::Audit, &[]).then(" names everything that is not as it was sealed");
+                Self::new(Status::RunFailed, &error).with_help(audit)
+            }
+            EvidenceError::Unsupported | EvidenceError::Busy | EvidenceError::Witness { .. } => {
+                Self::new(Status::Store, &error)
+            }
+            EvidenceError::Signature { .. } => Self::new(Status::Usage, &error),
         }
     }
 }

@@ -3,7 +3,8 @@ tables AS (
     SELECT class.oid, class.relname AS name, class.relpersistence, class.relrowsecurity,
            class.relforcerowsecurity,
            quote_ident(namespace.nspname) || '.' AS qualifier
-    FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'artifact_repairs', 'delivery_eras', 'flow_leases'])
+    FROM unnest(ARRAY['event_log', 'workflow_step_artifacts', 'artifact_repairs', 'delivery_eras', 'flow_leases',
+                      'attestations'])
         AS known (name)
     JOIN pg_class AS class ON class.relname = known.name
     JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace AND namespace.nspname = $1::text

@@ -11,10 +11,12 @@
 //! A log from another cluster has the transaction numbers of that cluster, and its sequence may be behind its events.
 //! The first process that opens the store with write access corrects both.
 
+use tokio_postgres::Row;
+
 use super::Fault;
-use super::rows::{event, signed};
+use super::rows::{event, signed, stored_event};
 use super::session::Session;
-use crate::store::{Cursor, Followed, PersistenceError};
+use crate::store::{Cursor, Followed, PersistenceError, StoredEvent};
 
 /// Reads each era from the cursor on. In all eras but the last, every event is readable; in the last, those before the
 /// horizon, which the same snapshot determines. A standby does not list running transactions and knows only the oldest
@@ -99,31 +101,49 @@ pub(super) fn refuse_unfinished_move(session: &mut Session, shown: &str) -> Resu
 }
 
 /// Returns up to `limit` events after `cursor` that are readable now.
+pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Result<Followed, Fault> {
+    let mut followed = Followed::none(cursor);
+    for row in &rows_after(session, cursor, limit)? {
+        if !followed.push(event(row, 0), cursor_after(row)?)? {
+            break;
+        }
+    }
+    Ok(followed)
+}
+
+/// Returns events like [`read_on`], as they are stored.
+pub(super) fn read_stored(
+    session: &mut Session,
+    cursor: Cursor,
+    limit: usize,
+) -> Result<Vec<(StoredEvent, Cursor)>, Fault> {
+    let rows = rows_after(session, cursor, limit)?;
+    rows.iter().map(|row| Ok((stored_event(row, 0)?, cursor_after(row)?))).collect()
+}
+
+/// Returns the rows of up to `limit` events after `cursor` that are readable now.
 ///
 /// Checks the cursor on every call, because the server may have been stopped and restored since the last one.
-pub(super) fn read_on(session: &mut Session, cursor: Cursor, limit: usize) -> Result<Followed, Fault> {
+fn rows_after(session: &mut Session, cursor: Cursor, limit: usize) -> Result<Vec<Row>, Fault> {
     let after = cursor.xact.to_string();
     if cursor != Cursor::START {
         let statement = session.prepared(PLACE)?;
         let row = session.query_one(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq)])?;
         match (row.try_get(0)?, row.try_get(1)?) {
             (true, _) => {}
-            (false, true) => return Ok(Followed::none(cursor)),
+            (false, true) => return Ok(Vec::new()),
             (false, false) => return Err(PersistenceError::NotInLog { cursor }.into()),
         }
     }
     let statement = session.prepared(FOLLOW)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = session.query(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq), &limit])?;
-    let mut followed = Followed::none(cursor);
-    for row in &rows {
-        let (seq, xact, era): (i64, i64, i64) = (row.try_get(0)?, row.try_get(6)?, row.try_get(7)?);
-        let after = Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: seq.unsigned_abs() };
-        if !followed.push(event(row, 0), after)? {
-            break;
-        }
-    }
-    Ok(followed)
+    Ok(session.query(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq), &limit])?)
+}
+
+/// Returns the cursor after the event in a row of [`rows_after`].
+fn cursor_after(row: &Row) -> Result<Cursor, tokio_postgres::Error> {
+    let (seq, xact, era): (i64, i64, i64) = (row.try_get(0)?, row.try_get(6)?, row.try_get(7)?);
+    Ok(Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: seq.unsigned_abs() })
 }
 
 /// Begins a new era if the log was moved here from another cluster, and advances the sequence past the log. The caller

@@ -9,6 +9,7 @@
 
 mod append;
 mod artifacts;
+mod attestations;
 mod backend;
 mod client;
 mod dev_pool;
@@ -54,9 +55,9 @@ use self::group::GroupWriter;
 use self::lease::SignOfLife;
 use super::log::poll;
 use super::{
-    ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease, LeaseRecord, Leases, NewEvent,
-    OpenMode, PersistenceError, RetryPolicy, RunFilter, RunIndex, StoreSize, StoredResult, Writer, admit,
-    admit_artifacts, with_retry,
+    ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease,
+    LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RetryPolicy, RunFilter, RunIndex, StoreSize,
+    StoredEvent, StoredResult, Writer, admit, admit_artifacts, with_retry,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -231,6 +232,17 @@ impl EventLog for PgEventStore {
         )
     }
 
+    fn read_stored(&self, cursor: Cursor, limit: usize) -> Result<Vec<(StoredEvent, Cursor)>, PersistenceError> {
+        self.inner
+            .with_session("read", |session| follow::refuse_unfinished_move(session, self.inner.provider.shown()))?;
+        self.inner.with_session("read", |session| follow::read_stored(session, cursor, limit))
+    }
+
+    fn read_stored_run(&self, flow_id: &str, before: u64) -> Result<Vec<StoredEvent>, PersistenceError> {
+        let Ok(flow_id) = flow_id.parse() else { return Ok(Vec::new()) };
+        self.inner.with_session("read", |session| read::stored_before(session, flow_id, before))
+    }
+
     fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
         self.inner.with_session("read", |session| Ok(read::events_between(session, flow_id, position, 1)?.pop()))
     }
@@ -323,7 +335,29 @@ impl RunIndex for PgEventStore {
     }
 }
 
+impl Attestations for PgEventStore {
+    fn append_attestations(&self, new: &[Attestation]) -> Result<bool, PersistenceError> {
+        self.inner.with_session("append to", |session| attestations::append(session, new))
+    }
+
+    fn read_attestations(&self, from: u64, limit: usize) -> Result<Vec<Attestation>, PersistenceError> {
+        self.inner.with_session("read", |session| attestations::from(session, from, limit))
+    }
+
+    fn next_attestation(&self) -> Result<u64, PersistenceError> {
+        self.inner.with_session("read", attestations::next)
+    }
+
+    fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
+        self.inner.with_session("read", |session| attestations::newest(session, kind))
+    }
+}
+
 impl EventStore for PgEventStore {
+    fn attestations(&self) -> Option<&dyn Attestations> {
+        Some(self)
+    }
+
     fn size(&self) -> Result<Option<StoreSize>, PersistenceError> {
         self.inner.with_session("read", size::size).map(Some)
     }

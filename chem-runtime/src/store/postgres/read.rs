@@ -6,12 +6,12 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Fault;
-use super::rows::{event, signed};
+use super::rows::{event, signed, stored_event};
 use super::session::Session;
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey};
-use crate::store::{PersistenceError, StoredResult};
+use crate::store::{PersistenceError, StoredEvent, StoredResult};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
      FROM store.event_log WHERE flow_id = $1 AND position >= $2 ORDER BY position LIMIT $3";
@@ -146,4 +146,10 @@ pub(super) fn events_between(
     count: usize,
 ) -> Result<Vec<FlowEvent>, Fault> {
     page(session, flow_id, from, count)?.iter().map(|row| Ok(event(row, 0)?)).collect()
+}
+
+/// Returns the events of a run whose positions are below `before`, as they are stored.
+pub(super) fn stored_before(session: &mut Session, flow_id: FlowId, before: u64) -> Result<Vec<StoredEvent>, Fault> {
+    let count = usize::try_from(before).unwrap_or(usize::MAX);
+    page(session, flow_id, 0, count)?.iter().map(|row| Ok(stored_event(row, 0)?)).collect()
 }

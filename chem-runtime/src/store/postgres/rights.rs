@@ -10,10 +10,11 @@ use crate::store::PersistenceError;
 use crate::store::schema::{Drift, DriftKind, Rights};
 
 /// The functions that a runner may call.
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 8] = [
     "chem_append",
     "chem_append_artifacts",
     "chem_append_to_run",
+    "chem_attest",
     "chem_release_lease",
     "chem_renew_leases",
     "chem_repair_artifacts",

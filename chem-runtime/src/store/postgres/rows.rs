@@ -8,8 +8,9 @@ use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::store::PersistenceError;
+use crate::fingerprint::canonical_json;
 use crate::store::summary::status_sql;
+use crate::store::{PersistenceError, StoredEvent};
 
 /// The seconds from the start of 1970 to the start of 2000, PostgreSQL's epoch.
 const EPOCH: i64 = 946_684_800;
@@ -48,6 +49,25 @@ pub(super) fn event(row: &Row, at: usize) -> Result<FlowEvent, PersistenceError>
         source,
     })?;
     Ok(FlowEvent { seq: seq.unsigned_abs(), flow_id, position, ts, kind })
+}
+
+/// Returns the event in the same columns as it is stored. JSONB changes the text of a payload, which is made canonical again.
+pub(super) fn stored_event(row: &Row, at: usize) -> Result<StoredEvent, PersistenceError> {
+    let unreadable =
+        |error: &dyn Error| PersistenceError::Corrupt { reason: format!("an event cannot be read: {error}") };
+    let column = |error: tokio_postgres::Error| unreadable(&error);
+    let payload: &str = row.try_get(at + 5).map_err(column)?;
+    let payload: serde_json::Value = serde_json::from_str(payload).map_err(|error| unreadable(&error))?;
+    let payload = canonical_json(&payload).map_err(|error| unreadable(&error))?;
+    let Moment(ts) = row.try_get(at + 3).map_err(column)?;
+    Ok(StoredEvent {
+        seq: row.try_get::<_, i64>(at).map_err(column)?.unsigned_abs(),
+        flow_id: row.try_get::<_, Uuid>(at + 1).map_err(column)?.to_string(),
+        position: row.try_get::<_, i64>(at + 2).map_err(column)?.unsigned_abs(),
+        ts: format!("{ts:.6}"),
+        event_type: row.try_get(at + 4).map_err(column)?,
+        payload: payload.into_bytes(),
+    })
 }
 
 /// Returns SQL for the name of a run's status, where `last` is the row of its last event.

@@ -13,13 +13,14 @@ use super::error::ConnectError;
 use super::settings::PgSettings;
 
 /// The tables of a store, by which its schema is recognized.
-pub(super) const TABLES: [&str; 6] = [
+pub(super) const TABLES: [&str; 7] = [
     "event_log",
     "refinery_schema_history",
     "workflow_step_artifacts",
     "artifact_repairs",
     "delivery_eras",
     "flow_leases",
+    "attestations",
 ];
 
 /// Queries the schemas in which the session looks for tables, the server process that serves it, the start time of that

@@ -5,6 +5,7 @@
 //! other. `open.rs` opens a store; `migrations/sqlite/` defines its schema.
 
 mod artifacts;
+mod attestations;
 mod error;
 mod file;
 mod identity;
@@ -28,11 +29,11 @@ use self::file::expect_file;
 use self::identity::FileIdentity;
 use self::lease::LeaseError;
 use self::open::Older;
-use self::rows::{StoredEvent, insert, next_position, signed};
+use self::rows::{insert, next_position, signed};
 use super::{
-    ArtifactStore, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease, LeaseRecord, Leases, NewEvent,
-    OpenMode, PersistenceError, RunFilter, RunIndex, StoreSize, StoredResult, Writer, admit, admit_artifacts,
-    append_time,
+    ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease,
+    LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RunFilter, RunIndex, StoreSize, StoredEvent,
+    StoredResult, Writer, admit, admit_artifacts, append_time,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -160,12 +161,22 @@ impl EventLog for SqliteEventStore {
         let mut rows = statement.query(params![flow_id.to_string(), position]).map_err(&failed)?;
         let mut events = Vec::new();
         while let Some(row) = rows.next().map_err(&failed)? {
-            events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+            events.push(rows::stored_event(row, 0).map_err(&failed)?.decode()?);
         }
         Ok(events)
     }
 
     fn read_log(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError> {
+        let mut followed = Followed::none(cursor);
+        for (stored, after) in self.read_stored(cursor, limit)? {
+            if !followed.push(stored.decode(), after)? {
+                break;
+            }
+        }
+        Ok(followed)
+    }
+
+    fn read_stored(&self, cursor: Cursor, limit: usize) -> Result<Vec<(StoredEvent, Cursor)>, PersistenceError> {
         // SQLite serialises writers, so the order of `seq` is the commit order.
         let failed = self.failed("read");
         let connection = self.connection();
@@ -177,15 +188,28 @@ impl EventLog for SqliteEventStore {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let after = signed(cursor.seq).unwrap_or(i64::MAX);
         let mut rows = statement.query([after, limit]).map_err(&failed)?;
-        let mut followed = Followed::none(cursor);
+        let mut stored = Vec::new();
         while let Some(row) = rows.next().map_err(&failed)? {
-            let stored = StoredEvent::read(row, 0).map_err(&failed)?;
-            let after = Cursor { seq: stored.seq(), ..cursor };
-            if !followed.push(stored.decode(), after)? {
-                break;
-            }
+            let event = rows::stored_event(row, 0).map_err(&failed)?;
+            let after = Cursor { seq: event.seq, ..cursor };
+            stored.push((event, after));
         }
-        Ok(followed)
+        Ok(stored)
+    }
+
+    fn read_stored_run(&self, flow_id: &str, before: u64) -> Result<Vec<StoredEvent>, PersistenceError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log
+                 WHERE flow_id = ? AND position < ? ORDER BY position",
+            )
+            .map_err(&failed)?;
+        let before = signed(before).unwrap_or(i64::MAX);
+        let stored =
+            statement.query_map(params![flow_id, before], |row| rows::stored_event(row, 0)).map_err(&failed)?;
+        stored.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
     fn read_event(&self, flow_id: FlowId, position: u64) -> Result<Option<FlowEvent>, PersistenceError> {
@@ -197,7 +221,7 @@ impl EventLog for SqliteEventStore {
                 "SELECT seq, flow_id, position, ts, event_type, payload FROM event_log WHERE flow_id = ? AND position = ?",
             )
             .and_then(|mut statement| {
-                statement.query_row(params![flow_id.to_string(), position], |row| StoredEvent::read(row, 0)).optional()
+                statement.query_row(params![flow_id.to_string(), position], |row| rows::stored_event(row, 0)).optional()
             })
             .map_err(self.failed("read"))?;
         stored.map(StoredEvent::decode).transpose()
@@ -343,7 +367,37 @@ impl RunIndex for SqliteEventStore {
     }
 }
 
+impl Attestations for SqliteEventStore {
+    fn append_attestations(&self, new: &[Attestation]) -> Result<bool, PersistenceError> {
+        let failed = self.failed("append to");
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        if !attestations::insert(&transaction, new).map_err(&failed)? {
+            return Ok(false);
+        }
+        transaction.commit().map_err(failed)?;
+        self.identity.expect_there(&self.path)?;
+        Ok(true)
+    }
+
+    fn read_attestations(&self, from: u64, limit: usize) -> Result<Vec<Attestation>, PersistenceError> {
+        attestations::from(&self.connection(), from, limit, self.failed("read"))
+    }
+
+    fn next_attestation(&self) -> Result<u64, PersistenceError> {
+        attestations::next(&self.connection()).map_err(self.failed("read"))
+    }
+
+    fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
+        attestations::newest(&self.connection(), kind, self.failed("read"))
+    }
+}
+
 impl EventStore for SqliteEventStore {
+    fn attestations(&self) -> Option<&dyn Attestations> {
+        Some(self)
+    }
+
     fn size(&self) -> Result<Option<StoreSize>, PersistenceError> {
         size::size(&self.connection()).map(Some).map_err(self.failed("read"))
     }

@@ -1,13 +1,12 @@
 //! Converts events and artifacts to and from rows.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::artifacts;
-use crate::event::{EventAddress, EventError, FlowEvent, FlowEventKind, FlowId};
+use crate::event::{EventAddress, FlowId};
 use crate::store::admit::{Admitted, append_time};
 use crate::store::summary::status_sql;
-use crate::store::{PersistenceError, StoredResult};
+use crate::store::{StoredEvent, StoredResult};
 
 /// Returns SQL for the name of a run's status, where `last` is the row of its last event.
 pub(super) fn status_of_last() -> String {
@@ -39,49 +38,16 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// An event's row, before it is decoded.
-pub(super) struct StoredEvent {
-    seq: u64,
-    flow_id: String,
-    position: u64,
-    ts: String,
-    event_type: String,
-    /// The bytes of the payload, which may not be UTF-8 in a damaged file.
-    payload: Vec<u8>,
-}
-
-impl StoredEvent {
-    /// Reads the six columns that start at index `at`.
-    pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
-        Ok(Self {
-            seq: unsigned(row, at)?,
-            flow_id: text(row, at + 1)?,
-            position: unsigned(row, at + 2)?,
-            ts: text(row, at + 3)?,
-            event_type: text(row, at + 4)?,
-            payload: row.get_ref(at + 5)?.as_bytes()?.to_vec(),
-        })
-    }
-
-    /// Returns the event's number in the store's global order.
-    pub(super) fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Returns the event, or an error that names the event that cannot be read.
-    pub(super) fn decode(self) -> Result<FlowEvent, PersistenceError> {
-        let Self { seq, flow_id, position, ts, event_type, payload } = self;
-        let corrupt = |what: &str, found: &str| PersistenceError::Corrupt {
-            reason: format!("event {position} of run `{flow_id}` has `{found}` as its {what}"),
-        };
-        let run: FlowId = flow_id.parse().map_err(|_| corrupt("run", &flow_id))?;
-        let ts: Timestamp = ts.parse().map_err(|_| corrupt("time", &ts))?;
-        let kind = str::from_utf8(&payload)
-            .map_err(|error| EventError::Malformed { event_type: event_type.clone(), reason: error.to_string() })
-            .and_then(|payload| FlowEventKind::from_stored(&event_type, payload))
-            .map_err(|source| PersistenceError::Event { flow_id: run, position, source })?;
-        Ok(FlowEvent { seq, flow_id: run, position, ts, kind })
-    }
+/// Returns the event in the six columns that start at index `at`.
+pub(super) fn stored_event(row: &Row<'_>, at: usize) -> rusqlite::Result<StoredEvent> {
+    Ok(StoredEvent {
+        seq: unsigned(row, at)?,
+        flow_id: text(row, at + 1)?,
+        position: unsigned(row, at + 2)?,
+        ts: text(row, at + 3)?,
+        event_type: text(row, at + 4)?,
+        payload: row.get_ref(at + 5)?.as_bytes()?.to_vec(),
+    })
 }
 
 /// Returns the location of a result from the columns seq, flow_id and position; `None` if the run's id is invalid.
@@ -92,7 +58,7 @@ pub(super) fn result(row: &Row<'_>) -> rusqlite::Result<Option<StoredResult>> {
 }
 
 /// Returns a column's text with invalid UTF-8 replaced, to display or parse.
-fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
+pub(super) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
     Ok(String::from_utf8_lossy(row.get_ref(at)?.as_bytes()?).into_owned())
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::rows::{StoredEvent, signed, status_of_last};
+use super::rows::{signed, status_of_last, stored_event};
 use crate::event::{FlowEvent, FlowEventKind};
 use crate::flow::FlowStatus;
 use crate::store::page::add_to_page;
@@ -57,7 +57,7 @@ pub(super) fn newest(
     let mut rows = statement.query(params![number_before(before), flow, at_most(limit)]).map_err(&failed)?;
     let mut events = Vec::new();
     while let Some(row) = rows.next().map_err(&failed)? {
-        events.push(StoredEvent::read(row, 0).map_err(&failed)?.decode()?);
+        events.push(stored_event(row, 0).map_err(&failed)?.decode()?);
     }
     Ok(events)
 }
@@ -87,12 +87,12 @@ pub(super) fn listed(
         .map_err(&failed)?;
     let mut summaries = Vec::new();
     while let Some(row) = rows.next().map_err(&failed)? {
-        let first = StoredEvent::read(row, 0).map_err(&failed)?;
-        let last = StoredEvent::read(row, 6).map_err(&failed)?;
+        let first = stored_event(row, 0).map_err(&failed)?;
+        let last = stored_event(row, 6).map_err(&failed)?;
         let event_types: Option<String> = row.get(12).map_err(&failed)?;
         let letter = |event_type: &str| FlowEventKind::letter_of(event_type).unwrap_or('?');
         let event_variants = event_types.map(|event_types| event_types.split(' ').map(letter).collect());
-        let seq = first.seq();
+        let seq = first.seq;
         let run = first.decode().and_then(|first| Ok(FlowSummary { first, last: last.decode()?, event_variants }));
         if !add_to_page(&mut summaries, run, seq)? {
             break;

@@ -4,6 +4,7 @@ mod append;
 mod artifacts;
 mod concurrency;
 mod durable;
+mod evidence;
 mod following;
 mod leases;
 mod refusal;
@@ -85,6 +86,16 @@ macro_rules! laws {
                 size: [
                     a_store_knows_how_many_rows_and_bytes_it_has,
                     the_largest_flows_and_runs_come_first,
+                ]
+                evidence: [
+                    attestations_are_numbered_without_gaps_and_come_back,
+                    a_log_sealed_in_parts_has_the_tree_of_the_whole,
+                    sealers_at_once_and_writers_give_no_false_alarm,
+                    a_change_to_what_was_sealed_is_found_and_named,
+                    the_first_event_that_differs_is_named,
+                    a_store_that_was_set_back_or_went_another_way_is_found,
+                    the_end_of_the_log_that_is_missing_is_told_from_the_end_that_is_not_sealed,
+                    an_event_of_an_unknown_kind_is_sealed_too,
                 ]
                 work: [
                     the_results_of_a_work_are_found_newest_first,

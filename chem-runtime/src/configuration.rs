@@ -1,0 +1,14 @@
+//! The directory for what belongs to the user and not to a store: keys, checkpoints, the identity.
+
+use std::path::PathBuf;
+
+/// Returns the user's directory of this program; `None` if the system has no such place. It need not exist.
+pub(crate) fn directory() -> Option<PathBuf> {
+    let base = || set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config"))).or_else(|| set("APPDATA"));
+    Some(base()?.join("chem"))
+}
+
+/// Returns the path in an environment variable; `None` if it is empty.
+pub(crate) fn set(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

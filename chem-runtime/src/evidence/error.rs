@@ -1,0 +1,41 @@
+//! Errors of sealing and auditing.
+
+use std::path::PathBuf;
+
+use super::finding::Finding;
+use crate::store::PersistenceError;
+
+/// Why a log could not be sealed, signed or audited.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] PersistenceError),
+    /// The store keeps no attestations.
+    #[error("this kind of store keeps no checkpoints and signatures, so its log cannot be sealed")]
+    Unsupported,
+    /// The log is not as it was sealed, so that a new seal would cover up the change.
+    #[error("the log is not as it was sealed: {0}")]
+    NotAsSealed(Box<Finding>),
+    /// Other processes sealed the log each time this one tried to.
+    #[error("other processes are sealing the log all the time; try again when they are done")]
+    Busy,
+    /// The copy of the checkpoint outside the store cannot be read or written.
+    #[error("cannot {action} the checkpoint outside the store, `{}`", .path.display())]
+    Witness {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The error of the system, or what is wrong with the content.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The signature could not be made or checked.
+    #[error("{message}")]
+    Signature {
+        /// What failed, and what to do.
+        message: String,
+        /// What the program that signs said.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
