@@ -1,9 +1,9 @@
 //! Identifies processes of this machine, to detect whether a process id still belongs to the same process.
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{host, is_alive, place, started};
+pub(crate) use elsewhere::{cpu_ms, host, is_alive, login, peak_memory, place, started};
 #[cfg(unix)]
-pub(crate) use unix::{host, is_alive, place, started};
+pub(crate) use unix::{cpu_ms, host, is_alive, login, peak_memory, place, started};
 
 #[cfg(unix)]
 mod unix {
@@ -12,6 +12,37 @@ mod unix {
     /// Returns the name of this machine, for display.
     pub(crate) fn host() -> String {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
+    /// Returns the name of the account of this process, or its number if it has no name.
+    pub(crate) fn login() -> String {
+        let number = rustix::process::getuid().as_raw().to_string();
+        // Accounts of a directory service are not in the file.
+        let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let account = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let mut named = account.filter(|fields| fields.get(2) == Some(&number.as_str()));
+        let name = named.next().and_then(|fields| Some((*fields.first()?).to_owned()));
+        name.or_else(|| std::env::var("USER").ok().filter(|name| !name.is_empty())).unwrap_or(number)
+    }
+
+    /// Returns the CPU time that this process has taken so far, with all its threads and the children that it has waited
+    /// for, in milliseconds; `None` where there is no `/proc`.
+    pub(crate) fn cpu_ms() -> Option<u64> {
+        /// What Linux calls USER_HZ: the unit of these numbers, whatever the kernel's own clock.
+        const TICKS_A_SECOND: u64 = 100;
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let (_, fields) = stat.rsplit_once(')')?;
+        // utime, stime, cutime and cstime, the 14th to the 17th field.
+        let ticks: Vec<u64> =
+            fields.split_whitespace().skip(11).take(4).map_while(|field| field.parse().ok()).collect();
+        (ticks.len() == 4).then(|| ticks.iter().sum::<u64>() * 1000 / TICKS_A_SECOND)
+    }
+
+    /// Returns the most memory that this process has had resident so far, in bytes; `None` where there is no `/proc`.
+    pub(crate) fn peak_memory() -> Option<u64> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
     }
 
     /// Returns the scope in which a process id is unique: this boot of this machine, and this container.
@@ -79,6 +110,20 @@ mod unix {
 mod elsewhere {
     pub(crate) fn host() -> String {
         std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
+    }
+
+    pub(crate) fn login() -> String {
+        std::env::var("USERNAME").unwrap_or_default()
+    }
+
+    /// Returns `None`: there is no safe way to ask.
+    pub(crate) fn cpu_ms() -> Option<u64> {
+        None
+    }
+
+    /// Returns `None`: there is no safe way to ask.
+    pub(crate) fn peak_memory() -> Option<u64> {
+        None
     }
 
     pub(crate) fn place() -> String {

@@ -2,9 +2,10 @@
 
 use chem_runtime::artifact::{Artifact, ChunkRef};
 use chem_runtime::event::{
-    BranchCreated, Environment, EventAddress, FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Gate, OutputRef,
-    RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, StepFailed, StepFinished, StepKind,
-    StepProgressed, StepReused, StepSignal, StepStarted, UserInteractionProvided, UserInteractionRequested,
+    BranchCreated, Environment, EventAddress, FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Gate, Operator,
+    OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, StepFailed,
+    StepFinished, StepKind, StepProgressed, StepReused, StepSignal, StepStarted, Usage, UserInteractionProvided,
+    UserInteractionRequested,
 };
 use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint};
 use chem_runtime::flow::{StepIdentity, definition_hash, flow_fingerprint};
@@ -53,6 +54,7 @@ pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
         outputs,
         cache_key: None,
         code: None,
+        usage: None,
     });
     NewEvent { kind, artifacts }
 }
@@ -128,6 +130,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
                 platform: "x86_64-linux".into(),
                 directory: Some("/a b/ü".into()),
                 manifest: Some("oral-leads.yaml".into()),
+                operator: Some(operator()),
             },
         }),
         FlowEventKind::StepStarted(StepStarted {
@@ -146,6 +149,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             outputs: vec![OutputRef { name: "main".into(), kind: "molecules".into(), hash: hash(4) }],
             cache_key: Some(hash(5)),
             code: Some("0123456789abcdef".into()),
+            usage: Some(usage()),
         }),
         FlowEventKind::StepFailed(StepFailed {
             step_id: "keep".into(),
@@ -155,6 +159,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             causes: vec!["ring 1 is open".into(), String::new()],
             transient: true,
             left_behind: false,
+            usage: Some(Usage { cpu_ms: None, peak_memory: None, ..usage() }),
         }),
         signal(json!({"deep": [[{"er": -0.5}]], "empty": {}, "none": null})),
         FlowEventKind::StepReused(StepReused {
@@ -168,6 +173,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             step_id: "keep".into(),
             step_index: 1,
             attempt: 2,
+            by: Some(Operator { person: None, ..operator() }),
             allowed: Some(3),
             reason: "the server was busy".into(),
             not_before: Some("2026-11-23T21:20:00.123456Z".parse().unwrap()),
@@ -192,6 +198,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             step_id: "keep".into(),
             step_index: 1,
             approved: true,
+            by: Some(operator()),
             data: Some(json!({"limit": 0.1 + 0.2})),
             reason: Some("looked at it".into()),
             shown: fingerprint,
@@ -209,6 +216,17 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
         }),
         FlowEventKind::FlowCompleted(FlowCompleted { flow_fingerprint: fingerprint }),
     ]
+}
+
+fn operator() -> Operator {
+    let person = Some(Person { name: "Ada Lovelace".into(), orcid: Some("0000-0002-1825-0097".into()) });
+    Operator { host: "lab".into(), login: "ada".into(), person }
+}
+
+fn usage() -> Usage {
+    let time = |text: &str| text.parse().unwrap();
+    let (started, ended) = (time("2026-11-23T21:20:00.123456Z"), time("2026-11-23T21:20:01Z"));
+    Usage { cpu_ms: Some(870), ended, peak_memory: Some(1 << 27), started }
 }
 
 fn another_run() -> FlowId {

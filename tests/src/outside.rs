@@ -87,6 +87,7 @@ impl Outside {
         }
         shell.env("PATH", std::env::join_paths(paths).unwrap()).env("NO_COLOR", "1").env("INSTA_UPDATE", "no");
         shell.env("CHEM_WITNESS", self.root.path().join("witness"));
+        shell.env("CHEM_IDENTITY", self.root.path().join("identity.toml"));
         shell.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let output = shell.output().unwrap();
         Said {

@@ -13,6 +13,7 @@ use super::report::print_report;
 use super::{runs, sealing, signals};
 use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::evidence::{Identity, operator};
 use crate::flow::{FlowDefinition, replay};
 use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
@@ -102,9 +103,12 @@ pub(super) fn drive(
 ) -> Result<ExitCode, Failure> {
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
+    let person = Identity::read()?.as_ref().map(Identity::person);
     let mut builder = FlowEngine::on(store.clone())
         .confinement(shared.confinement(&plan.directory))
         .directory(plan.directory)
+        .operator(Some(operator(person)))
+        .measured()
         .cancel_token(cancel)
         .reuse(plan.reuse)
         .takeover(plan.takeover)

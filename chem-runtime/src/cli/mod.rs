@@ -52,7 +52,7 @@ use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
 use commands::{
     answer, artifact, audit, branch, check, completions, diff, log, ls, manifest, new, plan, resume, retry, run,
-    schema, seal, show, steps, store, verify, why,
+    schema, seal, show, sign, steps, store, verify, whoami, why,
 };
 use exit::Failure;
 
@@ -94,8 +94,12 @@ commands! {
     Artifact(artifact::ArtifactArgs) => artifact::run, store: true, confinable: false;
     /// Seal the log: store a checkpoint of all its events, and keep a copy outside the store.
     Seal(seal::SealArgs) => seal::run, store: true, confinable: false;
+    /// Sign a statement about a run, with an SSH key.
+    Sign(sign::SignArgs) => sign::run, store: true, confinable: false;
     /// Compare the log, its artifacts and its checkpoints with what was sealed. Exits with status 1 if anything differs.
     Audit(audit::AuditArgs) => audit::run, store: true, confinable: false;
+    /// Show who the log says that you are, or write it to the identity file.
+    Whoami(whoami::WhoamiArgs) => whoami::run, store: false, confinable: false;
     /// List the step types of this program, or document one.
     Steps(steps::StepsArgs) => steps::run, store: false, confinable: false;
     /// Print the JSON Schema of manifests, with which editors complete step types and parameters.

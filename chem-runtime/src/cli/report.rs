@@ -36,13 +36,16 @@ pub(super) fn print_report(shared: &Shared, report: &RunReport, store: &dyn Even
     };
     let took = report.span.map(|(first, last)| until.unwrap_or(last).duration_since(first));
     let took = took.map(|took| format!(" {} {}", if holder.is_some() { "for" } else { "in" }, output::seconds(took)));
+    let person = report.operator.as_ref().and_then(|operator| operator.person.as_ref());
+    let begun_by = person.map(|person| format!(", begun by {}", output::escape(&person.name)));
     let by = holder.as_ref().map(|holder| format!(", by {holder}"));
     let mut text = format!(
-        "{} {}{}{}\n",
+        "{} {}{}{}{}\n",
         styled(BOLD, &output::escape(&report.flow)),
         styled(output::status_style(report.status), status),
         took.unwrap_or_default(),
         by.unwrap_or_default(),
+        begun_by.unwrap_or_default(),
     );
     text.push_str(&format!("run {}\n\n", report.flow_id));
     text.push_str(&steps_table(report).render());

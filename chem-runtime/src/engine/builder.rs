@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::environment::RunPlace;
 use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
+use crate::event::Operator;
 use crate::flow::FlowDefinition;
 use crate::manifest::{IncludedFlow, IncludedFlowError};
 use crate::step::{CancelToken, Confinement, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
@@ -191,6 +192,19 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// Sets the file name of the manifest, for the log.
     pub fn manifest(mut self, name: impl Into<String>) -> Self {
         self.place.manifest = Some(name.into());
+        self
+    }
+
+    /// Sets who runs the flow and decides, for the log. The default is that the log does not say.
+    pub fn operator(mut self, operator: Option<Operator>) -> Self {
+        self.place.operator = operator;
+        self
+    }
+
+    /// Records when each step began and ended, and what it took. The default is that the log does not say, so that the logs
+    /// of two runs are equal.
+    pub fn measured(mut self) -> Self {
+        self.place.measures = true;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::event::Environment;
+use crate::event::{Environment, Operator};
 use crate::step::{Confinement, Files, Library};
 
 /// The directories of a run, and the manifest that it came from.
@@ -16,6 +16,10 @@ pub(super) struct RunPlace {
     pub manifest: Option<String>,
     /// The folder that the run's files have to be in; `None` means anywhere.
     pub confinement: Option<Confinement>,
+    /// Who runs the flow, for the log.
+    pub operator: Option<Operator>,
+    /// Whether the log says what each step took.
+    pub measures: bool,
 }
 
 impl RunPlace {
@@ -36,6 +40,7 @@ impl RunPlace {
             platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             directory: self.directory.as_ref().map(|directory| directory.to_string_lossy().into_owned()),
             manifest: self.manifest.clone(),
+            operator: self.operator.clone(),
         }
     }
 }

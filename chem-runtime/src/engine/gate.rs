@@ -71,6 +71,7 @@ impl Run<'_> {
             step_id: step.to_owned(),
             step_index: index,
             approved,
+            by: engine.place.operator.clone(),
             data,
             reason: reason.map(|reason| reason.replace('\0', "\\0")),
             shown: question.shown,

@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod gate;
 mod handle;
+mod meter;
 mod observer;
 mod repeat;
 mod results;

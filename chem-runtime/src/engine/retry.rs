@@ -53,6 +53,7 @@ impl FlowEngine {
             step_id: step_id.to_string(),
             step_index: index,
             attempt,
+            by: reason.and(self.place.operator.clone()),
             allowed,
             reason: reason.map_or(error, |reason| reason.replace('\0', "\\0")),
             not_before,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::payload::Operator;
 use crate::fingerprint::{ArtifactHash, Fingerprint};
 
 /// The run waits for a person before a step starts.
@@ -32,6 +33,9 @@ pub struct UserInteractionRequested {
 pub struct UserInteractionProvided {
     /// Whether the step may start; otherwise the run fails.
     pub approved: bool,
+    /// Who decided; `None` if it was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Operator>,
     /// The data in the answer: parameters of the step by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,

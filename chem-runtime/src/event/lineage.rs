@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{FlowId, OutputRef};
+use super::{FlowId, Operator, OutputRef};
 use crate::fingerprint::{DivergenceHash, Fingerprint};
 
 /// The address of an event in any run.
@@ -39,6 +39,9 @@ pub struct RetryScheduled {
     pub allowed: Option<u32>,
     /// The number of the next attempt: 2 for the first retry. A rejected step was not attempted and keeps its number.
     pub attempt: u32,
+    /// Who asked for the retry; `None` if the policy of the step did, or it was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Operator>,
     /// The earliest time of the attempt; `None` for immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,

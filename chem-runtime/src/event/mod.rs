@@ -42,8 +42,8 @@ pub use kind::FlowEventKind;
 pub(crate) use kind::Kind;
 pub use lineage::{BranchCreated, EventAddress, RetryScheduled, StepReused};
 pub use payload::{
-    Environment, FlowCompleted, FlowInitialized, OutputRef, RecordedDefinition, RecordedStep, StepFailed, StepFinished,
-    StepKind, StepSignal, StepStarted,
+    Environment, FlowCompleted, FlowInitialized, Operator, OutputRef, Person, RecordedDefinition, RecordedStep,
+    StepFailed, StepFinished, StepKind, StepSignal, StepStarted, Usage,
 };
 pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
 pub use progress::{StepProgress, StepProgressed};

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -117,12 +118,66 @@ pub struct Environment {
     /// The file name of the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
+    /// Who began the run; `None` if it was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Operator>,
     /// The processor architecture and operating system.
     #[serde(default)]
     pub platform: String,
     /// The version of the program.
     #[serde(default)]
     pub release: String,
+}
+
+/// Who did something, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Operator {
+    /// The name of the machine.
+    pub host: String,
+    /// The name of the user's account there.
+    pub login: String,
+    /// The person; `None` if the account has no identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+}
+
+/// A person, as they name themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Person {
+    /// The printed name.
+    pub name: String,
+    /// The ORCID iD, such as `0000-0002-1825-0097`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orcid: Option<String>,
+}
+
+impl std::fmt::Display for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, login, person } = self;
+        match person {
+            Some(Person { name, orcid: Some(orcid) }) => write!(f, "{name} ({orcid}; {login} on {host})"),
+            Some(Person { name, orcid: None }) => write!(f, "{name} ({login} on {host})"),
+            None => write!(f, "{login} on {host}"),
+        }
+    }
+}
+
+/// What an attempt at a step took, by the machine that made it. Not part of any fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The CPU time of the process of the run, all threads, and of the child processes that it waited for, from the start of
+    /// the step to its end, in milliseconds. Includes what the process did for other steps and for the log meanwhile. `None`
+    /// if the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u64>,
+    /// When the step ended.
+    pub ended: Timestamp,
+    /// The most memory that the process has had resident from its own start to the end of the step, in bytes, without its
+    /// child processes. `None` if the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
+    /// When the step began.
+    pub started: Timestamp,
 }
 
 /// A step starts. Contains every component of its fingerprint separately, so that differences can be named.
@@ -164,6 +219,9 @@ pub struct StepFinished {
     pub step_id: String,
     /// The index of the step, from 0.
     pub step_index: usize,
+    /// What the step took; `None` if it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// An output of a step.
@@ -198,6 +256,9 @@ pub struct StepFailed {
     /// Whether another attempt may succeed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transient: bool,
+    /// What the attempt took; `None` if it was not measured or the step could not start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// A step has emitted a signal: data about the step that is not one of its outputs.

@@ -12,6 +12,7 @@ use super::finding::{EventName, Finding};
 use super::hash::Digest;
 use super::record::{CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, record_after};
 use super::signer::{AllowedSigners, is_signature_of};
+use super::statement::{STATEMENT, Statement};
 use super::tree::Frontier;
 use super::walk::Walk;
 use super::witness::{Kept, Witness};
@@ -132,6 +133,8 @@ pub struct Signed {
     pub number: u64,
     /// What it is.
     pub kind: String,
+    /// The statement, if it is one about a run.
+    pub statement: Option<Statement>,
     /// Who signed, by the file of allowed signers; `None` if none was given.
     pub principal: Option<String>,
     /// When, by the clock of the machine that signed.
@@ -140,7 +143,17 @@ pub struct Signed {
 
 impl Signed {
     fn to_json(&self) -> Value {
-        json!({ "number": self.number, "kind": self.kind, "principal": self.principal, "ts": self.ts.to_string() })
+        let statement = self
+            .statement
+            .as_ref()
+            .map(|it| json!({ "flow_id": it.flow_id, "events": it.events, "meaning": it.meaning, "by": it.by }));
+        json!({
+            "number": self.number,
+            "kind": self.kind,
+            "principal": self.principal,
+            "ts": self.ts.to_string(),
+            "statement": statement,
+        })
     }
 
     /// Checks the signature of an attestation, if it has one. Returns the reason if it does not count.
@@ -151,7 +164,8 @@ impl Signed {
         let Attestation { number, kind, statement, signature, ts, .. } = attestation;
         let Some(signature) = signature else { return Ok(None) };
         let namespace = format!("{kind}@chem");
-        let signed = |principal| Self { number: *number, kind: kind.clone(), principal, ts: *ts };
+        let about = statement.parse().ok();
+        let signed = |principal| Self { number: *number, kind: kind.clone(), statement: about, principal, ts: *ts };
         let checked = match signers {
             Some(signers) => signers.verify(&namespace, statement, signature, *ts)?.map(Some),
             None if is_signature_of(&namespace, statement, signature)? => Ok(None),
@@ -167,6 +181,8 @@ struct SealedLog {
     checkpoints: Vec<(Checkpoint, Timestamp)>,
     /// The leaves that were sealed, by the index of the first of each group.
     leaves: BTreeMap<u64, Vec<Digest>>,
+    /// The statements about runs, with the numbers of their attestations.
+    statements: Vec<(u64, Statement)>,
     /// The signatures that count.
     signatures: Vec<Signed>,
     /// The digest of the attestations before each number.
@@ -183,6 +199,7 @@ impl SealedLog {
         let mut sealed = Self {
             checkpoints: Vec::new(),
             leaves: BTreeMap::new(),
+            statements: Vec::new(),
             signatures: Vec::new(),
             records: vec![EMPTY_RECORD],
         };
@@ -219,6 +236,10 @@ impl SealedLog {
                             sealed.checkpoints.push((checkpoint, attestation.ts));
                         }
                     }
+                    Err(error) => wrong(error.to_string()),
+                },
+                STATEMENT => match attestation.statement.parse::<Statement>() {
+                    Ok(statement) => sealed.statements.push((expected, statement)),
                     Err(error) => wrong(error.to_string()),
                 },
                 _ => {}
@@ -268,6 +289,8 @@ struct LogCheck<'a> {
     next: Option<usize>,
     /// The artifacts that events name.
     outputs: BTreeSet<ArtifactHash>,
+    /// The heads that statements name, by run and number of events, and the head that the log has there.
+    heads: BTreeMap<(String, u64), Option<Digest>>,
 }
 
 /// What of an event's payload names artifacts.
@@ -281,7 +304,8 @@ impl<'a> LogCheck<'a> {
         let (tree, confirmed) = (Frontier::default(), Frontier::default());
         let watched = watched.map(|size| (size, None));
         let (open, outputs) = (Vec::new(), BTreeSet::new());
-        Self { sealed, tree, watched, confirmed, open, next: Some(0), outputs }
+        let named = sealed.statements.iter().map(|(_, it)| ((it.flow_id.to_string(), it.events), None));
+        Self { sealed, tree, watched, confirmed, open, next: Some(0), outputs, heads: named.collect() }
     }
 
     /// Reads the log to its end.
@@ -301,6 +325,10 @@ impl<'a> LogCheck<'a> {
             }
             for hashed in page {
                 self.tree.push(hashed.leaf);
+                if !self.heads.is_empty() {
+                    let at = (hashed.event.flow_id.clone(), hashed.event.position.saturating_add(1));
+                    self.heads.entry(at).and_modify(|head| *head = Some(hashed.head));
+                }
                 if hashed.event.event_type == "stepfinished"
                     && let Ok(Outputs { outputs }) = serde_json::from_slice(&hashed.event.payload)
                 {
@@ -310,6 +338,13 @@ impl<'a> LogCheck<'a> {
                     self.open.push((EventName::of(&hashed.event), hashed.leaf));
                 }
                 self.confirm(findings);
+            }
+        }
+        for (number, it) in &self.sealed.statements {
+            let head = self.heads.get(&(it.flow_id.to_string(), it.events)).copied().flatten();
+            if head != Some(it.head) {
+                let reason = format!("run {} is not as it was when this was stated", it.flow_id);
+                findings.push(Finding::Attestation { number: *number, reason });
             }
         }
         if let Some(checkpoint) = self.next.and_then(|next| self.sealed.checkpoints.get(next)) {
@@ -427,8 +462,13 @@ mod tests {
             record: Digest::of(b"record"),
         };
         let leaves_by_first = BTreeMap::from([(0, leaves[..3].to_vec()), (3, leaves[3..].to_vec())]);
-        let sealed =
-            SealedLog { checkpoints: Vec::new(), leaves: leaves_by_first, signatures: Vec::new(), records: Vec::new() };
+        let sealed = SealedLog {
+            checkpoints: Vec::new(),
+            leaves: leaves_by_first,
+            statements: Vec::new(),
+            signatures: Vec::new(),
+            records: Vec::new(),
+        };
         let before = Frontier::default();
         assert_eq!(sealed.leaves_to(&before, &checkpoint(root_of(&leaves))), Some(leaves.clone()));
         assert_eq!(sealed.leaves_to(&before, &checkpoint(root_of(&leaves[..4]))), None);

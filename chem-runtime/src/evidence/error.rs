@@ -30,6 +30,14 @@ pub enum EvidenceError {
         /// The error of the system, or what is wrong with the content.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The identity file cannot be read or written.
+    #[error("the identity in `{}` cannot be used", .path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The signature could not be made or checked.
     #[error("{message}")]
     Signature {

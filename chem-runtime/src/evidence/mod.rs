@@ -29,10 +29,12 @@ mod error;
 mod finding;
 mod hash;
 mod head;
+mod identity;
 mod proof;
 mod record;
 mod seal;
 mod signer;
+mod statement;
 mod tree;
 mod walk;
 mod witness;
@@ -43,9 +45,11 @@ pub use error::EvidenceError;
 pub use finding::{EventName, Finding};
 pub use hash::Digest;
 pub use head::{EMPTY_HEAD, head_after, leaf_data, leaf_hash};
+pub use identity::{Identity, operator};
 pub use proof::{RunProof, prove_run};
 pub use seal::{Sealed, seal};
 pub use signer::{AllowedSigners, Signer};
+pub use statement::{InvalidStatement, Statement, sign};
 pub use tree::{
     Frontier, consistency_proof, inclusion_proof, node_hash, root_of, verify_consistency, verify_inclusion,
 };

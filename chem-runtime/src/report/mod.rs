@@ -12,7 +12,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::artifact::{ArtifactValue as _, Table, TableRoot};
-use crate::event::{EventAddress, FlowEvent, FlowId, OutputRef, UserInteractionRequested, event_variants};
+use crate::event::{
+    EventAddress, FlowEvent, FlowEventKind, FlowId, Operator, OutputRef, Usage, UserInteractionRequested,
+    event_variants,
+};
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
 use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
@@ -43,6 +46,8 @@ pub struct RunReport {
     pub flow_fingerprint: Option<Fingerprint>,
     /// When the run began, and when its latest event was stored; `None` without events.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// Who began the run; `None` if it was not recorded.
+    pub operator: Option<Operator>,
     /// The directory that the run's relative paths start from; `None` if it was not recorded.
     pub directory: Option<PathBuf>,
     /// The steps, in the order of the flow.
@@ -66,6 +71,8 @@ pub struct StepReport {
     pub fingerprint: Option<Fingerprint>,
     /// The outputs, in order; empty until the step has finished.
     pub outputs: Vec<OutputRef>,
+    /// What the latest attempt took; `None` if it was not measured.
+    pub usage: Option<Usage>,
     /// The `StepFinished` event whose outputs were reused; `None` if the step was executed.
     pub reused: Option<EventAddress>,
     /// The error message and its causes, if the step failed.
@@ -78,10 +85,21 @@ impl RunReport {
     /// Creates the report of a run from its events.
     pub fn of(flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, ReplayError> {
         let instance = replay(flow_id, events)?;
+        let mut report = Self::of_instance(&instance);
+        for event in events {
+            let (index, usage) = match &event.kind {
+                FlowEventKind::StepFinished(it) => (it.step_index, &it.usage),
+                FlowEventKind::StepFailed(it) => (it.step_index, &it.usage),
+                _ => continue,
+            };
+            if let Some(step) = report.steps.get_mut(index) {
+                step.usage.clone_from(usage);
+            }
+        }
         Ok(Self {
             event_variants: event_variants(events),
             span: events.first().zip(events.last()).map(|(first, last)| (first.ts, last.ts)),
-            ..Self::of_instance(&instance)
+            ..report
         })
     }
 
@@ -96,6 +114,7 @@ impl RunReport {
             status: state.status,
             fingerprint: state.fingerprint(),
             outputs: state.outputs.clone(),
+            usage: None,
             reused: state.reused,
             error: state.error.clone(),
             question: state.question.clone().filter(|_| state.status == StepStatus::Waiting),
@@ -108,6 +127,7 @@ impl RunReport {
             definition_hash: initialized.map(|initialized| initialized.definition_hash),
             flow_fingerprint: instance.flow_fingerprint(),
             span: None,
+            operator: initialized.and_then(|initialized| initialized.environment.operator.clone()),
             directory: initialized
                 .and_then(|initialized| initialized.environment.directory.as_ref())
                 .map(PathBuf::from),
@@ -143,6 +163,9 @@ impl RunReport {
         object.insert("flow_fingerprint".into(), text(self.flow_fingerprint));
         object.insert("steps".into(), steps.into());
         object.insert("error".into(), error.unwrap_or_default());
+        if let Some(operator) = &self.operator {
+            object.insert("operator".into(), json!(operator));
+        }
         if let Some(question) = self.question() {
             let asked = json!({
                 "step": question.step_id,
@@ -215,7 +238,7 @@ impl RunReport {
 
 impl StepReport {
     fn to_json(&self) -> Value {
-        json!({
+        let mut json = json!({
             "id": self.id,
             "uses": self.uses,
             "version": self.version,
@@ -223,7 +246,11 @@ impl StepReport {
             "cached": self.reused.is_some(),
             "fingerprint": text(self.fingerprint),
             "outputs": self.outputs,
-        })
+        });
+        if let Some(usage) = &self.usage {
+            json["usage"] = json!(usage);
+        }
+        json
     }
 }
 

@@ -27,6 +27,7 @@ fn run_prints_one_object_and_show_prints_it_again() {
             "flow",
             "flow_fingerprint",
             "flow_id",
+            "operator",
             "status",
             "steps",
             "warnings"
@@ -35,7 +36,7 @@ fn run_prints_one_object_and_show_prints_it_again() {
     assert_eq!((&run["flow"], &run["status"], &run["error"]), (&"demo".into(), &"completed".into(), &Value::Null));
     assert_eq!(run["event_variants"], "ISFSFSGFC");
     let step = &run["steps"][1];
-    assert_eq!(keys(step), ["cached", "fingerprint", "id", "outputs", "status", "uses", "version"]);
+    assert_eq!(keys(step), ["cached", "fingerprint", "id", "outputs", "status", "usage", "uses", "version"]);
     assert_eq!(
         (&step["id"], &step["uses"], &step["version"]),
         (&"characters".into(), &"demo.characters".into(), &1.into())
@@ -56,7 +57,10 @@ fn ls_log_and_artifact_print_json_alone() {
     let run = place.chem(&["run", "demo.yaml", "--format", "json", "-q"]).expect(0).json();
     let listed = place.chem(&["ls", "--format", "json"]).expect(0).json();
     let mut summary = run.clone();
-    summary.as_object_mut().unwrap().retain(|key, _| key != "steps" && key != "error" && key != "warnings");
+    summary
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| !["steps", "error", "warnings", "operator"].contains(&key.as_str()));
     assert_eq!(listed, Value::Array(vec![summary]));
 
     let events = place.chem(&["log", "@last", "--format", "json"]).expect(0).json_lines();

@@ -195,3 +195,73 @@ fn a_checkpoint_is_signed_and_the_signature_is_checked() {
         audit["findings"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
     assert!(found.iter().any(|found| found.contains("it is not a signature of this text")), "{found:?}");
 }
+
+#[test]
+fn a_person_is_in_the_log_of_a_run_with_what_its_steps_took() {
+    let place = Place::new();
+    place.write("demo.yaml", DEMO);
+    let nobody = place.chem(&["whoami", "--format", "json"]).expect(0).json();
+    assert_eq!((&nobody["name"], &nobody["orcid"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    let host = nobody["host"].as_str().unwrap();
+    let refused = place.chem(&["whoami", "--name", "Ada Lovelace", "--orcid", "0000-0002-1825-0098"]).expect(2).stderr;
+    assert!(refused.contains("`0000-0002-1825-0098` is not an ORCID iD"), "{refused}");
+    place.chem(&["whoami", "--name", "Ada Lovelace", "--orcid", "0000-0002-1825-0097"]).expect(0);
+    let text = place.chem(&["whoami"]).expect(0).stdout;
+    assert!(text.starts_with("Ada Lovelace (0000-0002-1825-0097; ") && text.contains(host), "{text}");
+
+    let run = place.chem(&["run", "demo.yaml", "--format", "json"]).expect(0).json();
+    assert_eq!(run["operator"]["person"]["name"], "Ada Lovelace");
+    assert_eq!((&run["operator"]["host"], &run["operator"]["login"]), (&nobody["host"], &nobody["login"]));
+    let usage = &run["steps"][0]["usage"];
+    let time = |name: &str| usage[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time("started") <= time("ended"), "{usage}");
+    if cfg!(target_os = "linux") {
+        assert!(usage["cpu_ms"].is_u64() && usage["peak_memory"].as_u64().unwrap() > 1 << 20, "{usage}");
+    }
+    assert!(place.chem(&["show", "@last"]).expect(0).stdout.contains(", begun by Ada Lovelace"));
+
+    std::fs::write(place.home.path().join("identity.toml"), "nmae = 'Ada'\n").unwrap();
+    let refused = place.chem(&["run", "demo.yaml"]).expect(2).stderr;
+    assert!(refused.contains("cannot be used") && refused.contains("nmae"), "{refused}");
+}
+
+#[test]
+fn a_statement_about_a_run_is_signed_and_holds_only_for_what_was_signed() {
+    let place = ran();
+    let Some(key) = key(&place, "ada") else { return };
+    let none = place.chem(&["sign", "@last", "--meaning", "reviewed"]).expect(2).stderr;
+    assert!(none.contains("there is no key to sign with") && none.contains("`chem whoami --key FILE`"), "{none}");
+    place.chem(&["whoami", "--name", "Ada Lovelace", "--key", key.to_str().unwrap()]).expect(0);
+    let signed = place.chem(&["sign", "@last", "--meaning", "reviewed", "--format", "json"]).expect(0).json();
+    assert_eq!((&signed["events"], &signed["meaning"]), (&9.into(), &"reviewed".into()));
+    let audit = place.chem(&["audit", "--allowed-signers", "allowed", "--format", "json"]).expect(0).json();
+    let signature = &audit["signatures"][0];
+    assert_eq!((&signature["principal"], &signature["kind"]), (&"ada@lab".into(), &"statement".into()));
+    assert_eq!(signature["statement"]["flow_id"], signed["flow_id"]);
+    assert!(signature["statement"]["by"].as_str().unwrap().starts_with("Ada Lovelace"));
+
+    // The next seal covers the statement, which cannot be taken away.
+    place.chem(&["seal"]).expect(0);
+    by_force(
+        &place,
+        "UPDATE attestations SET statement = replace(statement, 'reviewed', 'approved') WHERE kind = 'statement'",
+    );
+    let audit = place.chem(&["audit", "--format", "json"]).expect(1).json();
+    let found: Vec<&str> =
+        audit["findings"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
+    assert!(found.iter().any(|found| found.contains("it is not a signature of this text")), "{found:?}");
+    assert!(found.iter().any(|found| found.contains("before this checkpoint is not as it was sealed")), "{found:?}");
+    by_force(
+        &place,
+        "UPDATE attestations SET statement = replace(statement, 'approved', 'reviewed') WHERE kind = 'statement'",
+    );
+    place.chem(&["audit"]).expect(0);
+
+    by_force(
+        &place,
+        "UPDATE event_log SET payload = replace(payload, '\"count\":3', '\"count\":4') WHERE position = 6",
+    );
+    let audit = place.chem(&["audit", "--format", "json"]).expect(1).json();
+    let found = audit["findings"].to_string();
+    assert!(found.contains("is not as it was when this was stated"), "{found}");
+}

@@ -89,6 +89,7 @@ impl Place {
             command.env_remove(variable);
         }
         command.env("CHEM_WITNESS", self.home.path().join("witness"));
+        command.env("CHEM_IDENTITY", self.home.path().join("identity.toml"));
         command
     }
 

@@ -195,6 +195,7 @@ fn a_rejection_is_no_attempt() {
 
     // A log of an earlier release, which counted a rejection as an attempt, is read unchanged.
     let counted = RetryScheduled {
+        by: None,
         step_id: "seed".into(),
         step_index: 0,
         attempt: 2,

@@ -77,6 +77,10 @@ fn render(audit: &Audit, drifts: &[Drift]) -> String {
         None => "there is no checkpoint outside the store to compare with\n".to_owned(),
     });
     for signed in &audit.signatures {
+        if let Some(it) = &signed.statement {
+            let stated = format!("{} events of run {} {} by {}", it.events, it.flow_id, it.meaning, it.by);
+            text.push_str(&format!("stated: {}\n", output::escape(&stated)));
+        }
         let by = signed.principal.as_deref().map_or("a key that was not looked up".to_owned(), output::escape);
         text.push_str(&format!(
             "attestation {}, a {}, is signed by {by} at {:.0}\n",

@@ -211,7 +211,8 @@ fn describe(kind: &FlowEventKind) -> (Style, String) {
             let (style, verb) = if it.approved { (GOOD, "approved") } else { (BAD, "rejected") };
             let data = it.data.as_ref().map(|data| format!(" with {data}")).unwrap_or_default();
             let reason = it.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            (style, format!("{} {verb}{data}{reason}", it.step_id))
+            let by = it.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            (style, format!("{} {verb}{by}{data}{reason}", it.step_id))
         }
         FlowEventKind::FlowCompleted(it) => (BOLD, format!("complete: flow fingerprint {}", it.flow_fingerprint)),
     }

@@ -50,7 +50,7 @@ impl From<EvidenceError> for Failure {
             EvidenceError::Unsupported | EvidenceError::Busy | EvidenceError::Witness { .. } => {
                 Self::new(Status::Store, &error)
             }
-            EvidenceError::Signature { .. } => Self::new(Status::Usage, &error),
+            EvidenceError::Signature { .. } | EvidenceError::Identity { .. } => Self::new(Status::Usage, &error),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::keep::StepKeeper;
 use crate::engine::attempt::Attempt;
+use crate::engine::meter::Meter;
 use crate::engine::reuse::Verdict;
 use crate::engine::{CoreEngineError, FlowEngine, development};
 use crate::event::{FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal};
@@ -81,7 +82,9 @@ impl Session {
             so_far,
             sample: None,
         };
+        let meter = engine.place.measures.then(Meter::start);
         let made = attempt.make();
+        self.usage = meter.map(Meter::stop);
         for kind in keeper.iter().flat_map(|keeper| keeper.close()) {
             self.apply(&kind)?;
         }
@@ -99,7 +102,13 @@ impl Session {
         engine.observer.step_ends(step.id(), result.is_ok());
         match result {
             Ok(outputs) => self.finish(engine, index, step.id(), outputs),
-            Err(error) => self.hold(self.failed(index, step.id(), &error).into()),
+            Err(error) => {
+                let mut failed = self.failed(index, step.id(), &error);
+                if let FlowEventKind::StepFailed(failed) = &mut failed {
+                    failed.usage = self.usage.take();
+                }
+                self.hold(failed.into())
+            }
         }
     }
 
@@ -154,6 +163,7 @@ impl Session {
             outputs: Vec::new(),
             cache_key: reusable.then(|| StepIdentity::of(started).cache_key()).transpose()?,
             code: definition.code().map(str::to_owned),
+            usage: self.usage.take(),
         };
         let mut artifacts = Vec::new();
         for StepOutput { name, packed, handed } in outputs {
@@ -187,6 +197,7 @@ impl Session {
             causes: error.causes().iter().map(|cause| storable(cause)).collect(),
             transient: error.is_transient(),
             left_behind: error.is_left_behind(),
+            usage: None,
         })
     }
 }

@@ -13,7 +13,7 @@ use self::log::RunLog;
 use super::clock::{after, wait_until};
 use super::{CoreEngineError, EarlierResults, FlowEngine};
 use crate::artifact::{Artifact, Handed};
-use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized};
+use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Usage};
 use crate::fingerprint::CacheKey;
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve_own, flow_fingerprint};
 use crate::step::{Files, Inputs, StepDefinition, StepId};
@@ -46,6 +46,8 @@ pub(super) struct Session {
     history: Vec<Artifact>,
     /// The typed values that later steps take.
     handed: HashMap<OutputAddress, Handed>,
+    /// What the step that has just run took, until its event is held.
+    usage: Option<Usage>,
     files: Arc<Files>,
 }
 
@@ -80,7 +82,8 @@ impl Session {
         let (held, unsettled, ready, history) = (Vec::new(), HashSet::new(), None, Vec::new());
         let files = Arc::new(engine.place.files().beside_log(&store.files()).heeding(&engine.cancel));
         let (handed, earlier) = (HashMap::new(), EarlierResults::default());
-        Self { flow_id, store, instance, held, log, unsettled, earlier, ready, history, handed, files }
+        let usage = None;
+        Self { flow_id, store, instance, held, log, unsettled, earlier, ready, history, handed, usage, files }
     }
 
     /// Whether this session may append: not to a run that has ended or that another process has begun.

@@ -70,7 +70,7 @@ fn a_store_of_version_2_is_left_to_those_who_use_it_until_somebody_migrates_it()
         assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
         let told = told(&error);
         assert!(
-            told.contains("has version 2, and this program needs 8") && told.contains("`chem store migrate`"),
+            told.contains("has version 2, and this program needs 9") && told.contains("`chem store migrate`"),
             "{told}"
         );
         assert_eq!(std::fs::read(place.path()).unwrap(), before);
