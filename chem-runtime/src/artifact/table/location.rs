@@ -124,13 +124,13 @@ pub(super) fn restore(columns: &[Column], starts: &[Option<i64>], rows: &mut [Ve
         let steps = row.split_off(columns.len() - located.len());
         let mut content = std::mem::take(row).into_iter();
         let mut steps = located.iter().zip(&mut last).zip(steps).peekable();
-        for column in 0..columns.len() {
-            let cell = match steps.next_if(|((located, _), _)| **located == column) {
+        for (index_of_column, column) in columns.iter().enumerate() {
+            let cell = match steps.next_if(|((located, _), _)| **located == index_of_column) {
                 None => content.next().unwrap_or_default(),
                 Some((_, Value::Null)) => Value::Null,
                 Some(((_, last), step)) => match last.zip(step.as_i64()) {
                     Some((before, step)) => Value::from(*last.insert(before.wrapping_add(step))),
-                    None => return Err(format!("row {index} has {step} in column `{}`", columns[column].name)),
+                    None => return Err(format!("row {index} has {step} in column `{}`", column.name)),
                 },
             };
             row.push(cell);

@@ -74,11 +74,14 @@ pub(super) fn in_order<I: Send, O: Send>(
     })
 }
 
+/// The index of an item, and its result; `None` if there is none.
+type Sent<O> = (usize, Option<Result<O, StepError>>);
+
 /// Sends the result of an item, or on drop that there is none.
 struct Answer<O> {
     index: usize,
     /// `None` once the result was sent.
-    sender: Option<Sender<(usize, Option<Result<O, StepError>>)>>,
+    sender: Option<Sender<Sent<O>>>,
 }
 
 impl<O> Answer<O> {
