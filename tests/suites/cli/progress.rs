@@ -35,14 +35,18 @@ fn worked(directory: &Path) -> u64 {
     std::fs::read_to_string(directory.join("worked.txt")).unwrap_or_default().lines().count() as u64
 }
 
-/// Returns the events of a run without those of progress, whose number depends on time, and what the environment of the run
-/// was.
+/// Returns the events of a run without those of progress, whose number depends on time, and without what its environment was
+/// and what its steps used.
 fn events(store: &dyn EventStore, run: FlowId) -> Vec<FlowEventKind> {
     let kinds = store.list(run).unwrap().into_iter().map(|event| event.kind);
     let kinds = kinds.map(|kind| match kind {
         FlowEventKind::FlowInitialized(mut begun) => {
             begun.environment = Default::default();
             FlowEventKind::FlowInitialized(begun)
+        }
+        FlowEventKind::StepFinished(mut finished) => {
+            finished.usage = None;
+            FlowEventKind::StepFinished(finished)
         }
         kind => kind,
     });
