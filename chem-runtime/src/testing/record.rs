@@ -185,8 +185,8 @@ fn is_progress(event: &FlowEvent) -> bool {
     matches!(event.kind, FlowEventKind::StepProgressed(_))
 }
 
-/// Masks the environment of an event, and drops its sequence number, timestamp and run id. `position` counts the events that
-/// the snapshot has.
+/// Masks the environment of an event, and drops its sequence number, timestamp and run id, who caused it, and what a step
+/// used. `position` counts the events that the snapshot has.
 fn masked((event, position): (&FlowEvent, u64)) -> Result<PinnedEvent, CanonicalError> {
     let mut payload = event.kind.payload()?;
     match (&event.kind, payload.as_object_mut()) {
@@ -196,6 +196,13 @@ fn masked((event, position): (&FlowEvent, u64)) -> Result<PinnedEvent, Canonical
         // Drop the hash of the code: where other code matters, the result differs.
         (FlowEventKind::StepFinished(_), Some(payload)) => {
             payload.remove("code");
+            payload.remove("usage");
+        }
+        (FlowEventKind::StepFailed(_), Some(payload)) => {
+            payload.remove("usage");
+        }
+        (FlowEventKind::UserInteractionProvided(_) | FlowEventKind::RetryScheduled(_), Some(payload)) => {
+            payload.remove("by");
         }
         _ => {}
     }
