@@ -32,6 +32,12 @@ impl Said {
     }
 }
 
+/// Copies a program that is run next. Another process does it: a child that this one starts meanwhile would inherit the open
+/// copy, and the system starts no program that is open for writing ("text file busy").
+pub fn copy_program(program: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(program).arg(to).status().unwrap().success());
+}
+
 impl Outside {
     /// Creates a directory where `chem` is the program at `program`, which must be in the build directory.
     pub fn with(program: &Path) -> Self {
@@ -39,7 +45,7 @@ impl Outside {
         for directory in ["bin", "work", ".cargo"] {
             std::fs::create_dir(root.path().join(directory)).unwrap();
         }
-        std::fs::copy(program, root.path().join("bin/chem")).unwrap();
+        copy_program(program, &root.path().join("bin/chem"));
         let target = program.parent().and_then(Path::parent).unwrap();
         let config = format!(
             "[build]\ntarget-dir = {target:?}\n\

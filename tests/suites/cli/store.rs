@@ -200,7 +200,7 @@ fn a_store_that_may_not_be_written_is_read() {
         std::fs::set_permissions(place.path().join(path), std::fs::Permissions::from_mode(mode)).unwrap();
     };
     // Root may write everywhere, so under root the program runs as another user.
-    std::fs::copy(env!("CARGO_BIN_EXE_chem-with-test-steps"), place.path().join("chem")).unwrap();
+    chem_tests::outside::copy_program(env!("CARGO_BIN_EXE_chem-with-test-steps").as_ref(), &place.path().join("chem"));
     let options = ["--reuid=65534", "--regid=65534", "--clear-groups", "./chem"];
     let is_root = std::fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t");
     let by_another = |arguments: &[&str]| {

@@ -119,7 +119,7 @@ fn a_place_that_may_only_be_read_is_said_to_be_one() {
     let place = Place::new();
     drop(place.open().unwrap());
     let program = place.directory.path().join("store-child");
-    std::fs::copy(env!("CARGO_BIN_EXE_store-child"), &program).unwrap();
+    chem_tests::outside::copy_program(env!("CARGO_BIN_EXE_store-child").as_ref(), &program);
     // Root may write everywhere, so under root the child runs as another user.
     let root = std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
     let run = || {
