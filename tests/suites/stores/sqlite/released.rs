@@ -40,7 +40,7 @@ fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
     assert_eq!(before[0].len(), 16);
 
     let applied = SqliteFile::new(place.path()).migrate().unwrap();
-    assert_eq!(applied.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8]);
+    assert_eq!(applied.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8, 9]);
     let store = place.open().unwrap();
     assert_eq!(queries.map(rows), before);
     assert_eq!(rows("PRAGMA foreign_key_check"), [""; 0]);
