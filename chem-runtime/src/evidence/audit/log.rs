@@ -1,0 +1,156 @@
+//! The comparison of the events with the checkpoints.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::super::checkpoint::Checkpoint;
+use super::super::error::EvidenceError;
+use super::super::finding::{EventName, Finding};
+use super::super::hash::Digest;
+use super::super::tree::Frontier;
+use super::super::walk::Walk;
+use super::super::witness::{Kept, Witness};
+use super::sealed::SealedLog;
+use crate::event::OutputRef;
+use crate::fingerprint::ArtifactHash;
+use crate::store::{Cursor, ErrorClass, EventStore};
+
+/// The comparison of the events with the checkpoints.
+pub(super) struct LogCheck<'a> {
+    sealed: &'a SealedLog,
+    pub(super) tree: Frontier,
+    /// The size of the checkpoint outside the store, and the root there.
+    watched: Option<(u64, Option<Digest>)>,
+    /// The tree at the newest checkpoint that was confirmed.
+    confirmed: Frontier,
+    /// The events since then, with their leaves.
+    open: Vec<(EventName, Digest)>,
+    /// The index of the next checkpoint; `None` after one that was not confirmed.
+    next: Option<usize>,
+    /// The artifacts that events name.
+    pub(super) outputs: BTreeSet<ArtifactHash>,
+    /// The heads that statements name, by run and number of events, and the head that the log has there.
+    heads: BTreeMap<(String, u64), Option<Digest>>,
+}
+
+/// What of an event's payload names artifacts.
+#[derive(Deserialize)]
+struct Outputs {
+    outputs: Vec<OutputRef>,
+}
+
+impl<'a> LogCheck<'a> {
+    pub(super) fn new(sealed: &'a SealedLog, watched: Option<u64>) -> Self {
+        let (tree, confirmed) = (Frontier::default(), Frontier::default());
+        let watched = watched.map(|size| (size, None));
+        let (open, outputs) = (Vec::new(), BTreeSet::new());
+        let named = sealed.statements.iter().map(|(_, it)| ((it.flow_id.to_string(), it.events), None));
+        Self { sealed, tree, watched, confirmed, open, next: Some(0), outputs, heads: named.collect() }
+    }
+
+    /// Reads the log to its end.
+    pub(super) fn run(&mut self, store: &dyn EventStore, findings: &mut Vec<Finding>) -> Result<(), EvidenceError> {
+        let mut walk = Walk::after(store, Cursor::START);
+        self.confirm(findings);
+        loop {
+            let page = match walk.next_page() {
+                Err(error) if error.class() == ErrorClass::Corrupt => {
+                    findings.push(Finding::Unreadable { index: self.tree.size(), error: error.to_string() });
+                    return Ok(());
+                }
+                page => page?,
+            };
+            if page.is_empty() {
+                break;
+            }
+            for hashed in page {
+                self.tree.push(hashed.leaf);
+                if !self.heads.is_empty() {
+                    let at = (hashed.event.flow_id.clone(), hashed.event.position.saturating_add(1));
+                    self.heads.entry(at).and_modify(|head| *head = Some(hashed.head));
+                }
+                if hashed.event.event_type == "stepfinished"
+                    && let Ok(Outputs { outputs }) = serde_json::from_slice(&hashed.event.payload)
+                {
+                    self.outputs.extend(outputs.iter().map(|output| output.hash));
+                }
+                if self.next.is_some() {
+                    self.open.push((EventName::of(&hashed.event), hashed.leaf));
+                }
+                self.confirm(findings);
+            }
+        }
+        for (number, it) in &self.sealed.statements {
+            let head = self.heads.get(&(it.flow_id.to_string(), it.events)).copied().flatten();
+            if head != Some(it.head) {
+                let reason = format!("run {} is not as it was when this was stated", it.flow_id);
+                findings.push(Finding::Attestation { number: *number, reason });
+            }
+        }
+        if let Some(checkpoint) = self.next.and_then(|next| self.sealed.checkpoints.get(next)) {
+            findings.push(self.first_difference(&checkpoint.0));
+        }
+        Ok(())
+    }
+
+    /// Compares the tree with the checkpoints of its size.
+    fn confirm(&mut self, findings: &mut Vec<Finding>) {
+        if let Some((size, root)) = &mut self.watched
+            && *size == self.tree.size()
+        {
+            *root = Some(self.tree.root());
+        }
+        while let Some(next) = self.next
+            && let Some((checkpoint, _)) = self.sealed.checkpoints.get(next)
+            && checkpoint.size == self.tree.size()
+        {
+            if checkpoint.root == self.tree.root() {
+                self.next = Some(next + 1);
+                self.open.clear();
+                self.confirmed = self.tree.clone();
+            } else {
+                findings.push(self.first_difference(checkpoint));
+                self.next = None;
+                self.open = Vec::new();
+            }
+        }
+    }
+
+    /// Names the first event since the last confirmed checkpoint that is not the one of `checkpoint`.
+    fn first_difference(&self, checkpoint: &Checkpoint) -> Finding {
+        let (first, end) = (self.confirmed.size(), checkpoint.size);
+        let Some(leaves) = self.sealed.leaves_to(&self.confirmed, checkpoint) else {
+            return match self.tree.size() < end {
+                true => Finding::EventsMissing { found: self.tree.size(), sealed: end },
+                false => Finding::Events { first, end },
+            };
+        };
+        let differs = self.open.iter().zip(&leaves).position(|((_, leaf), sealed)| leaf != sealed);
+        match differs.and_then(|at| Some((at, &self.open.get(at)?.0))) {
+            Some((at, found)) => Finding::Event { index: first + at as u64, found: found.clone() },
+            None => Finding::EventsMissing { found: self.tree.size(), sealed: end },
+        }
+    }
+
+    /// Compares the log with the checkpoint outside the store. `is_sound` says whether it is consistent with itself.
+    pub(super) fn compare_with(
+        &self,
+        kept: &Kept,
+        witness: &Witness,
+        sealed: &SealedLog,
+        is_sound: bool,
+    ) -> Option<Finding> {
+        let Kept { checkpoint, seal, .. } = kept;
+        let (witness, size) = (witness.file(&checkpoint.origin), checkpoint.size);
+        let at = usize::try_from(checkpoint.attestations).ok().and_then(|number| sealed.records.get(number + 1));
+        let found = sealed.newest().map_or(0, |(newest, _)| newest.size).min(self.tree.size());
+        let is_shorter = self.tree.size() < size || (is_sound && (at.is_none() || found < size));
+        if is_shorter {
+            return Some(Finding::SetBack { witness, sealed: size, found });
+        }
+        let root = self.watched.and_then(|(_, root)| root);
+        let is_same = root == Some(checkpoint.root) && at == Some(seal);
+        (is_sound && !is_same).then_some(Finding::Rewritten { witness, sealed: size })
+    }
+}

@@ -1,0 +1,126 @@
+//! Audits a log: computes everything again and compares it with what was sealed.
+
+mod artifacts;
+mod log;
+mod sealed;
+mod signed;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use self::artifacts::check_artifacts;
+use self::log::LogCheck;
+use self::sealed::SealedLog;
+pub use self::signed::Signed;
+use super::checkpoint::Checkpoint;
+use super::error::EvidenceError;
+use super::finding::Finding;
+use super::signer::AllowedSigners;
+use super::walk::Walk;
+use super::witness::{Kept, Witness};
+use crate::store::{Cursor, ErrorClass, EventStore, PersistenceError};
+
+/// The result of an audit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audit {
+    /// The name of the log; `None` if the store has no events.
+    pub origin: Option<String>,
+    /// The number of events in the log.
+    pub events: u64,
+    /// The number of artifacts in the store.
+    pub artifacts: u64,
+    /// The number of checkpoints in the store.
+    pub checkpoints: u64,
+    /// The newest checkpoint in the store, and when it was made by the clock of the machine that made it.
+    pub newest: Option<(Checkpoint, Timestamp)>,
+    /// The checkpoint outside the store; `None` if there is none.
+    pub witnessed: Option<Kept>,
+    /// The signatures that count.
+    pub signatures: Vec<Signed>,
+    /// What is not as it was sealed: of the events, the first; of the rest, all.
+    pub findings: Vec<Finding>,
+}
+
+impl Audit {
+    /// Returns whether everything that was sealed is as it was.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Returns the number of events that are not sealed yet.
+    pub fn unsealed(&self) -> u64 {
+        self.events.saturating_sub(self.newest.as_ref().map_or(0, |(newest, _)| newest.size))
+    }
+
+    /// Returns the audit as JSON.
+    pub fn to_json(&self) -> Value {
+        let checkpoint = |checkpoint: &Checkpoint| json!({ "size": checkpoint.size, "root": checkpoint.root.base64() });
+        let mut newest = self.newest.as_ref().map(|(newest, _)| checkpoint(newest));
+        if let (Some(newest), Some((_, ts))) = (&mut newest, &self.newest) {
+            newest["ts"] = ts.to_string().into();
+        }
+        json!({
+            "sound": self.is_sound(),
+            "origin": self.origin,
+            "events": self.events,
+            "unsealed": self.unsealed(),
+            "artifacts": self.artifacts,
+            "checkpoints": self.checkpoints,
+            "checkpoint": newest,
+            "witness": self.witnessed.as_ref().map(|kept| checkpoint(&kept.checkpoint)),
+            "signatures": self.signatures.iter().map(Signed::to_json).collect::<Vec<_>>(),
+            "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Reads the whole log, every attestation and every artifact, and compares them with the checkpoints in the store and
+/// with the one that `witness` has. Signatures have to be of `signers`, if these are given, and otherwise of the text that they
+/// are stored with.
+///
+/// # Errors
+/// [`EvidenceError::Unsupported`] if the store keeps no attestations; otherwise the error of the store or of the witness.
+/// What cannot be read because it is damaged is a finding.
+pub fn audit(
+    store: &dyn EventStore,
+    witness: Option<&Witness>,
+    signers: Option<&AllowedSigners>,
+) -> Result<Audit, EvidenceError> {
+    let attestations = store.attestations().ok_or(EvidenceError::Unsupported)?;
+    let mut findings = Vec::new();
+    // The attestations are read before the events, so that every event that they cover is there.
+    let sealed = SealedLog::read(attestations, signers, &mut findings)?;
+    let first = Walk::after(store, Cursor::START).first_run()?;
+    let origin = first.map(|run| Checkpoint::origin_of(&run));
+    let witnessed = match (witness, sealed.origin().or(origin.as_deref())) {
+        (Some(witness), Some(origin)) => witness.newest(origin)?,
+        _ => None,
+    };
+    let mut log = LogCheck::new(&sealed, witnessed.as_ref().map(|kept| kept.checkpoint.size));
+    log.run(store, &mut findings)?;
+    if let (Some(kept), Some(witness)) = (&witnessed, witness) {
+        findings.extend(log.compare_with(kept, witness, &sealed, findings.is_empty()));
+    }
+    let artifacts = check_artifacts(store, &log.outputs, &mut findings)?;
+    Ok(Audit {
+        origin,
+        events: log.tree.size(),
+        artifacts,
+        checkpoints: sealed.checkpoints.len() as u64,
+        newest: sealed.newest(),
+        witnessed,
+        signatures: sealed.signatures,
+        findings,
+    })
+}
+
+impl Walk<'_> {
+    /// Returns the run of the first event; `None` if there is none or it cannot be read.
+    fn first_run(mut self) -> Result<Option<String>, PersistenceError> {
+        match self.next_page() {
+            Ok(page) => Ok(page.into_iter().next().map(|first| first.event.flow_id)),
+            Err(error) if error.class() == ErrorClass::Corrupt => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a store has sealed: its attestations, and whether they are consistent with each other.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::super::checkpoint::Checkpoint;
+use super::super::error::EvidenceError;
+use super::super::finding::Finding;
+use super::super::hash::Digest;
+use super::super::record::{CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, record_after};
+use super::super::signer::AllowedSigners;
+use super::super::statement::{STATEMENT, Statement};
+use super::super::tree::Frontier;
+use super::signed::Signed;
+use crate::store::{Attestations, ErrorClass};
+
+/// What the store has sealed.
+pub(super) struct SealedLog {
+    /// The checkpoints in order.
+    pub(super) checkpoints: Vec<(Checkpoint, Timestamp)>,
+    /// The leaves that were sealed, by the index of the first of each group.
+    pub(super) leaves: BTreeMap<u64, Vec<Digest>>,
+    /// The statements about runs, with the numbers of their attestations.
+    pub(super) statements: Vec<(u64, Statement)>,
+    /// The signatures that count.
+    pub(super) signatures: Vec<Signed>,
+    /// The digest of the attestations before each number.
+    pub(super) records: Vec<Digest>,
+}
+
+impl SealedLog {
+    /// Reads all attestations, and checks each checkpoint against those before it.
+    pub(super) fn read(
+        attestations: &dyn Attestations,
+        signers: Option<&AllowedSigners>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Self, EvidenceError> {
+        let mut sealed = Self {
+            checkpoints: Vec::new(),
+            leaves: BTreeMap::new(),
+            statements: Vec::new(),
+            signatures: Vec::new(),
+            records: vec![EMPTY_RECORD],
+        };
+        let all = match attestations.read_all(0) {
+            Err(error) if error.class() == ErrorClass::Corrupt => {
+                findings.push(Finding::Attestation { number: 0, reason: error.to_string() });
+                return Ok(sealed);
+            }
+            all => all?,
+        };
+        let mut record = EMPTY_RECORD;
+        for (expected, attestation) in (0..).zip(&all) {
+            let mut wrong = |reason: String| findings.push(Finding::Attestation { number: expected, reason });
+            if attestation.number != expected {
+                wrong(format!("it is missing: attestation {} follows", attestation.number));
+                break;
+            }
+            match attestation.kind.as_str() {
+                LEAVES => match Leaves::read(&attestation.statement) {
+                    Some((first, leaves)) => drop(sealed.leaves.insert(first, leaves)),
+                    None => wrong("the leaves cannot be read".into()),
+                },
+                FRONTIER if Rest::read(&attestation.statement).is_none() => wrong("the tree cannot be read".into()),
+                CHECKPOINT => match attestation.statement.parse::<Checkpoint>() {
+                    Ok(checkpoint) => {
+                        let earlier = sealed.checkpoints.last().map(|(earlier, _)| earlier);
+                        if (checkpoint.attestations, checkpoint.record) != (expected, record) {
+                            wrong("an attestation before this checkpoint is not as it was sealed".into());
+                        } else if earlier.is_some_and(|earlier| earlier.origin != checkpoint.origin) {
+                            wrong("the checkpoint is one of another log".into());
+                        } else if earlier.is_some_and(|earlier| earlier.size > checkpoint.size) {
+                            wrong("the checkpoint has fewer events than the one before it".into());
+                        } else {
+                            sealed.checkpoints.push((checkpoint, attestation.ts));
+                        }
+                    }
+                    Err(error) => wrong(error.to_string()),
+                },
+                STATEMENT => match attestation.statement.parse::<Statement>() {
+                    Ok(statement) => sealed.statements.push((expected, statement)),
+                    Err(error) => wrong(error.to_string()),
+                },
+                _ => {}
+            }
+            match Signed::check(attestation, signers)? {
+                Some(Ok(signed)) => sealed.signatures.push(signed),
+                Some(Err(reason)) => findings.push(Finding::Attestation { number: expected, reason }),
+                None => {}
+            }
+            record = record_after(&record, attestation);
+            sealed.records.push(record);
+        }
+        Ok(sealed)
+    }
+
+    pub(super) fn origin(&self) -> Option<&str> {
+        self.checkpoints.first().map(|(checkpoint, _)| checkpoint.origin.as_str())
+    }
+
+    pub(super) fn newest(&self) -> Option<(Checkpoint, Timestamp)> {
+        self.checkpoints.last().cloned()
+    }
+
+    /// Returns the sealed leaves from `from` to `end`, if they give the tree of `checkpoint` on top of `before`.
+    pub(super) fn leaves_to(&self, before: &Frontier, checkpoint: &Checkpoint) -> Option<Vec<Digest>> {
+        let mut found = Vec::new();
+        while before.size() + (found.len() as u64) < checkpoint.size {
+            found.extend_from_slice(self.leaves.get(&(before.size() + found.len() as u64))?);
+        }
+        let mut tree = before.clone();
+        found.iter().for_each(|leaf| tree.push(*leaf));
+        (tree.size() == checkpoint.size && tree.root() == checkpoint.root).then_some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::tree::root_of;
+
+    #[test]
+    fn sealed_leaves_count_only_if_they_give_the_root() {
+        let leaves: Vec<Digest> = (0..5_u8).map(|number| Digest::of(&[number])).collect();
+        let checkpoint = |root| Checkpoint {
+            origin: "chem/a".into(),
+            size: 5,
+            root,
+            attestations: 2,
+            record: Digest::of(b"record"),
+        };
+        let leaves_by_first = BTreeMap::from([(0, leaves[..3].to_vec()), (3, leaves[3..].to_vec())]);
+        let sealed = SealedLog {
+            checkpoints: Vec::new(),
+            leaves: leaves_by_first,
+            statements: Vec::new(),
+            signatures: Vec::new(),
+            records: Vec::new(),
+        };
+        let before = Frontier::default();
+        assert_eq!(sealed.leaves_to(&before, &checkpoint(root_of(&leaves))), Some(leaves.clone()));
+        assert_eq!(sealed.leaves_to(&before, &checkpoint(root_of(&leaves[..4]))), None);
+    }
+}
