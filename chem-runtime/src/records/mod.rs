@@ -50,7 +50,7 @@ pub(crate) use rejects::{Rejects, shortened};
 pub(crate) use rows_where::rows_where;
 pub(crate) use sorting::sort_rows;
 pub(crate) use table_reader::{CellText, DeclaredType, TableFormat, TableText};
-pub(crate) use typing::{Decimal, Notation, type_cells, type_name};
+pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};
 
 pub(crate) use crate::step::workers::abandonable;
 pub use crate::step::workers::on_workers;

@@ -53,10 +53,10 @@ pub(crate) struct Notation {
 
 /// Infers the type that fits all of `cells`: text, if all are missing.
 ///
-/// A text may be a boolean or a number if the notation spells these. Digits with a leading zero, a plus sign or more digits than fit into
-/// 64 bits are a name, and their column is text. So is a column with a JSON integer that does not fit into a signed 64-bit
-/// integer.
-pub(super) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, notation: Notation) -> ColumnType {
+/// A text may be a boolean or a number if the notation spells these. Digits with a leading zero, a plus sign or more digits
+/// than fit into 64 bits are a name, and their column is text. So is a column with a JSON integer that does not fit into a
+/// signed 64-bit integer.
+pub(crate) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, notation: Notation) -> ColumnType {
     let mut common = None;
     for cell in cells.filter(|cell| !notation.is_missing(cell)) {
         let ty = type_of_one(cell, notation);

@@ -116,6 +116,34 @@ fn the_first_line_may_be_a_record() {
 }
 
 #[test]
+fn every_reader_infers_the_same_types() {
+    let csv = b"smiles,n,x,ok,batch,long,mixed\nC,1,0.5,true,007,99999999999999999999,1\nCC,2,1e-3,False,8,1,\nCCC,,,,+5,2,n/a\n";
+    let expected = json!([
+        [1, 0.5, true, "007", "99999999999999999999", "1"],
+        [2, 1e-3, false, "8", "1", null],
+        [null, null, null, "+5", "2", "n/a"],
+    ]);
+    let (rows, _) = read_table("a.csv", csv, &[]).unwrap();
+    let (molecules, _) = read_file("a.csv", csv, &[]).unwrap();
+    let sd: String = ["1|0.5|true|007|99999999999999999999|1", "2|1e-3|False|8|1|", "|||+5|2|n/a"]
+        .iter()
+        .map(|record| {
+            let block = include_str!("../../reference/drawn.sdf").split_inclusive("M  END\n").next().unwrap();
+            let fields = ["n", "x", "ok", "batch", "long", "mixed"].iter().zip(record.split('|'));
+            let fields: String = fields.map(|(name, value)| format!("> <{name}>\n{value}\n\n")).collect();
+            format!("{block}{fields}$$$$\n")
+        })
+        .collect();
+    let (drawn, _) = read_file("a.sdf", sd.as_bytes(), &[]).unwrap();
+    for row in 0..3 {
+        assert_eq!(rows[row].as_array().unwrap()[1..], *expected[row].as_array().unwrap(), "{row}");
+        for molecules in [&molecules, &drawn] {
+            assert_eq!(molecules.row(row)[3..], *expected[row].as_array().unwrap(), "{row}");
+        }
+    }
+}
+
+#[test]
 fn declared_types_hold_for_every_reader() {
     let types = [("types", json!({ "n": "text", "x": "float" }))];
     let csv = b"smiles,n,x\nC,1,5\nCC,2,high\n";
@@ -233,7 +261,7 @@ fn data_that_come_twice_are_refused_or_merged() {
     let sd = format!("{block}> <id>\n1\n\n> <id>\n2\n\n$$$$\n");
     let (_, rejects) = read_file("a.sdf", sd.as_bytes(), &[]).unwrap();
     assert!(texts(&rejects, "reason")[0].contains("`duplicate_data: last`"), "{:?}", texts(&rejects, "reason"));
-    for (how, value) in [("first", json!("1")), ("last", json!("2")), ("join", json!("1\n2"))] {
+    for (how, value) in [("first", json!(1)), ("last", json!(2)), ("join", json!("1\n2"))] {
         let (molecules, _) = read_file("a.sdf", sd.as_bytes(), &[("duplicate_data", json!(how))]).unwrap();
         assert_eq!(molecules.row(0)[3], value, "{how}");
     }

@@ -111,9 +111,9 @@ fn each_change_is_recorded_and_what_spoke_of_other_molecules_is_left_out() {
     let told = |row: usize| {
         Value::from(["smiles", "batch", "changes", "original_smiles"].map(|column| rows[row][column].clone()).to_vec())
     };
-    assert_eq!(told(0), json!(["CC(=O)O", "1", "largest_fragment, neutralize", "CC(=O)[O-].[Na+]"]));
-    assert_eq!(told(1), json!(["CC", "2", null, null]));
-    assert_eq!(told(2), json!(["CN", "3", "neutralize", "C[NH3+]"]));
+    assert_eq!(told(0), json!(["CC(=O)O", 1, "largest_fragment, neutralize", "CC(=O)[O-].[Na+]"]));
+    assert_eq!(told(1), json!(["CC", 2, null, null]));
+    assert_eq!(told(2), json!(["CN", 3, "neutralize", "C[NH3+]"]));
     assert!(!rows[0].contains_key("formula"));
 }
 

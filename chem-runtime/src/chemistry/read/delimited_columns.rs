@@ -32,13 +32,13 @@ pub(super) struct FileColumns<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ColumnTypes<'a> {
     pub(super) numbers: &'a [String],
-    pub(super) types: Option<&'a BTreeMap<String, ColumnType>>,
+    pub(super) types: &'a BTreeMap<String, ColumnType>,
     pub(super) qualified: &'a [String],
 }
 
 impl ColumnTypes<'_> {
     /// Declares no type.
-    pub(super) const NONE: ColumnTypes<'static> = ColumnTypes { numbers: &[], types: None, qualified: &[] };
+    pub(super) const NONE: ColumnTypes<'static> = ColumnTypes { numbers: &[], types: &BTreeMap::new(), qualified: &[] };
 }
 
 /// What the parameters declare about the columns of a file, by the column's index or name.
@@ -57,7 +57,7 @@ impl<K: std::hash::Hash + Eq> Declared<K> {
         for name in types.numbers {
             declared.types.insert(find("numbers", name)?, ColumnType::Float);
         }
-        for (name, ty) in types.types.into_iter().flatten() {
+        for (name, ty) in types.types {
             declared.types.insert(find("types", name)?, *ty);
         }
         for name in types.qualified {
@@ -228,10 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn other_columns_are_text_or_have_declared_types() {
+    fn other_columns_have_inferred_or_declared_types() {
         let (more, found) = only("Name,activity,SMILES,note,batch,n\nethanol,6.50,CCO,,007,3\n", USUAL);
         assert_eq!(more, ["activity", "note", "batch", "n"]);
-        assert_eq!(found, content("CCO", Some("ethanol"), &["6.50".into(), Value::Null, "007".into(), "3".into()]));
+        assert_eq!(found, content("CCO", Some("ethanol"), &[6.5.into(), Value::Null, "007".into(), 3.into()]));
         let activity = ["activity".to_owned()];
         let declared = FileColumns { types: numbers(&activity), ..USUAL };
         assert_eq!(only("activity,smiles\n6,C\n", declared).1, content("C", None, &[6.0.into()]));
@@ -242,9 +242,9 @@ mod tests {
             let expected = format!("has `{cell}` in the column `activity`, which is float");
             assert_eq!(found.unwrap_err(), expected);
         }
-        let types = [("activity".to_owned(), ColumnType::Integer)].into();
-        let text = FileColumns { types: ColumnTypes { types: Some(&types), ..ColumnTypes::NONE }, ..USUAL };
-        assert_eq!(only("activity,smiles\n6,C\n", text).1, content("C", None, &[6.into()]));
+        let types = [("activity".to_owned(), ColumnType::Text)].into();
+        let text = FileColumns { types: ColumnTypes { types: &types, ..ColumnTypes::NONE }, ..USUAL };
+        assert_eq!(only("activity,smiles\n6.50,C\n", text).1, content("C", None, &["6.50".into()]));
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         let columns = FileColumns { types: ColumnTypes { qualified: &qualified, ..ColumnTypes::NONE }, ..USUAL };
         let (more, found) = only("ic50,smiles,n\n>10,C,1\n", columns);
         assert_eq!(more, ["ic50", "ic50_relation", "n"]);
-        assert_eq!(found, content("C", None, &[10.0.into(), ">".into(), "1".into()]));
+        assert_eq!(found, content("C", None, &[10.0.into(), ">".into(), 1.into()]));
         let found = only("ic50,smiles\n> a,C\n", columns).1;
         assert_eq!(found, Err("has `a` in the column `ic50`, which is float".to_owned()));
         let twice = read("a.csv", b"ic50,ic50_relation,smiles\n", columns).unwrap();
@@ -293,7 +293,7 @@ mod tests {
         let columns = FileColumns { smiles: "canonical", name: Some("id"), ..USUAL };
         let (more, found) = only("id,canonical,smiles,record\nx1,C,CC,9\n", columns);
         assert_eq!(more, ["file_smiles", "file_record"]);
-        assert_eq!(found, content("C", Some("x1"), &["CC".into(), "9".into()]));
+        assert_eq!(found, content("C", Some("x1"), &["CC".into(), 9.into()]));
     }
 
     #[test]

@@ -46,8 +46,9 @@ use crate::step::check_share;
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
 /// file), followed by the other columns of a CSV or TSV file, or the data fields of an SD file in the order of their first
-/// appearance: as text, unless `types` or `numbers` declares another type. A column of the file with one of these three names
-/// gets the prefix `file_`. The name of a record in an SD file is its first line. The value of a field ends before an empty line, or
+/// appearance. Their types are declared in `types` or inferred as by `table.read`: integers, numbers, `true` and `false`, or
+/// else text; digits with a leading zero are text. A column of the file with one of these three names gets the prefix
+/// `file_`. The name of a record in an SD file is its first line. The value of a field ends before an empty line, or
 /// before a line that can only be the header of another field, without the blank lines between them; leading and trailing
 /// white space is kept. The name of a field may be its number, `> DT12`.
 ///
@@ -91,7 +92,7 @@ use crate::step::check_share;
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
 /// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
 ///   reason. Or `fail_above` is set together with `on_error: fail`.
-#[step("molecules.read", version = 5, columns = columns_of_molecules, check = columns_are_there)]
+#[step("molecules.read", version = 6, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read.
@@ -109,10 +110,10 @@ pub fn read_molecules(
     inchi_column: Option<String>,
     /// The column with the names. Defaults to `name` if there is one; in an SD file, to the first line of a record.
     name_column: Option<String>,
-    /// The types of columns by name: `text`, `integer`, `float` or `boolean`. Other columns are text. A record with a value of
-    /// another type is rejected.
-    #[param(example = "{ pIC50: float, year: integer }")]
-    types: Option<BTreeMap<String, ColumnType>>,
+    /// The types of columns by name: `text`, `integer`, `float` or `boolean`. Other types are inferred. A record with a
+    /// value of another type is rejected.
+    #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
+    types: BTreeMap<String, ColumnType>,
     /// Columns of the type `float`, as in `types`.
     #[param(default = [], example = "[pIC50]")]
     numbers: Vec<String>,
@@ -167,8 +168,7 @@ pub fn read_molecules(
 ) -> Result<WithRejects<Molecules>, StepError> {
     let file = path.as_str();
     let format = format_of(file, format)?;
-    let types =
-        ColumnTypes { numbers: &numbers, types: types.as_ref(), qualified: qualified.as_deref().unwrap_or_default() };
+    let types = ColumnTypes { numbers: &numbers, types: &types, qualified: qualified.as_deref().unwrap_or_default() };
     let text = text_in(Encoding::of(encoding.as_deref()), file, path.read(context.files())?)?;
     let accept = Accept {
         flatten: atropisomers == "flatten",
@@ -244,7 +244,7 @@ impl ReadMolecules {
 
     fn types(&self) -> ColumnTypes<'_> {
         let qualified = self.qualified.as_deref().unwrap_or_default();
-        ColumnTypes { numbers: &self.numbers, types: self.types.as_ref(), qualified }
+        ColumnTypes { numbers: &self.numbers, types: &self.types, qualified }
     }
 
     fn file_columns(&self, format: &str) -> FileColumns<'_> {

@@ -1,8 +1,6 @@
 //! Checks the parameters of `molecules.read` against the file: whether the columns that they name exist in the header of a
 //! CSV or TSV file, and whether they apply to its format at all.
 
-use std::collections::BTreeMap;
-
 use super::delimited_columns::HeaderNames;
 use super::{ReadMolecules, format_of, separator};
 use crate::records::{misfit_of_names, misfits_of_qualified, other_separator};
@@ -14,10 +12,9 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         Ok(format) => format,
         Err(error) => return vec![Misfit::new("path", error.message())],
     };
-    let (none, mut misfits) = (BTreeMap::new(), inapplicable(step, &format));
-    let declared = step.types.as_ref().unwrap_or(&none);
-    misfits.extend(misfits_of_qualified(step.qualified.as_deref().unwrap_or_default(), declared));
-    let twice = step.numbers.iter().enumerate().filter(|(_, name)| declared.contains_key(*name));
+    let mut misfits = inapplicable(step, &format);
+    misfits.extend(misfits_of_qualified(step.qualified.as_deref().unwrap_or_default(), &step.types));
+    let twice = step.numbers.iter().enumerate().filter(|(_, name)| step.types.contains_key(*name));
     misfits.extend(twice.map(|(at, name)| {
         let message = format!("`numbers` and `types` both declare the type of `{name}`");
         Misfit::new("numbers", message).at(PathPart::Index(at)).with_help("omit the column in `numbers`")
@@ -49,7 +46,7 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
     };
     let numbers = listed("numbers", &step.numbers);
     let qualified = listed("qualified", step.qualified.as_deref().unwrap_or_default());
-    let types = declared.keys();
+    let types = step.types.keys();
     let types = types.filter_map(|name| Some(missing("types", name)?.at(PathPart::Key(name.clone()))));
     let structure = match &step.inchi_column {
         Some(inchi) => missing("inchi_column", inchi),
@@ -72,7 +69,7 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
                 ("smiles_column", smiles_column, column_of_none),
                 ("inchi_column", step.inchi_column.is_some(), column_of_none),
                 ("name_column", step.name_column.is_some(), column_of_none),
-                ("types", step.types.is_some(), column_of_none),
+                ("types", !step.types.is_empty(), column_of_none),
                 ("numbers", !step.numbers.is_empty(), column_of_none),
                 ("qualified", step.qualified.is_some(), column_of_none),
                 (

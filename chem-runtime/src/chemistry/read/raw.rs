@@ -6,7 +6,7 @@ use super::accept::{Accept, CxText, Parts, Policy};
 use crate::artifact::{Column, ColumnType};
 use crate::cancel;
 use crate::chemistry::library::{Dropped, Structure};
-use crate::records::{Notation, split_cells, type_cells, with_relations};
+use crate::records::{Notation, split_cells, type_cells, type_of, with_relations};
 use crate::step::StepError;
 
 /// The records of a file, and their columns besides SMILES and name.
@@ -28,7 +28,7 @@ pub(super) struct Untyped<'a> {
 pub(super) struct UntypedColumn {
     /// The name in the output.
     pub(super) name: String,
-    /// The declared type; other columns are text.
+    /// The declared type; other types are inferred.
     pub(super) declared: Option<ColumnType>,
     /// Whether its values are numbers with relations, such as `>10`.
     pub(super) qualified: bool,
@@ -56,8 +56,8 @@ pub(super) struct Content {
 }
 
 impl<'a> Untyped<'a> {
-    /// Converts the values to the declared types; other columns are text. A record with a value of another type than its
-    /// column cannot be used.
+    /// Infers the types that are not declared, as every reader does, and converts the values. A record with a value of
+    /// another type than its column cannot be used.
     ///
     /// # Errors
     /// Fails if two columns of the file called `file` would have the same name, or if the step is asked to stop.
@@ -72,8 +72,15 @@ impl<'a> Untyped<'a> {
             }
         }
         let columns = columns(file, more)?;
-        let typed = columns.iter().map(|column| Column::new(&column.name, column.declared.unwrap_or(ColumnType::Text)));
-        let typed: Vec<Column> = typed.collect();
+        let mut typed = Vec::with_capacity(columns.len());
+        for (index, UntypedColumn { name, declared, .. }) in columns.iter().enumerate() {
+            let until_cancelled = records.iter().take_while(|_| !cancel::is_requested());
+            let cells = until_cancelled.filter_map(|record| record.content.as_ref().ok()?.more.get(index));
+            let ty = declared.unwrap_or_else(|| type_of(cells, notation));
+            // A type inferred from only some of the cells must not be used.
+            cancel::check()?;
+            typed.push(Column::new(name, ty));
+        }
         for record in &mut records {
             if let Ok(content) = &mut record.content
                 && let Err(reason) = type_cells(&mut content.more, &typed, notation)
