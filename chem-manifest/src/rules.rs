@@ -133,6 +133,7 @@ rules! {
     TIME = "E0602" Error "invalid or out-of-range duration";
     RETRY_ON = "E0603" Error "unknown class of failures to retry";
     GATE_SCHEMA = "E0604" Error "a gate's schema is not a valid JSON Schema";
+    PRINCIPAL = "E0605" Error "invalid list of principals";
 }
 
 #[cfg(test)]

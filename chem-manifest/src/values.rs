@@ -41,6 +41,10 @@ pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeM
     Ok(entries.into_iter().map(|(name, Text(text))| (name, text)).collect())
 }
 
+pub(crate) fn text_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Vec::<Text>::deserialize(deserializer)?.into_iter().map(|Text(text)| text).collect())
+}
+
 fn unwrapped(entries: BTreeMap<String, Plain>) -> Map<String, Value> {
     entries.into_iter().map(|(name, Plain(value))| (name, value)).collect()
 }

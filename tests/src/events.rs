@@ -3,7 +3,7 @@
 use chem_runtime::artifact::{Artifact, ChunkRef};
 use chem_runtime::event::{
     BranchCreated, Environment, EventAddress, FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Gate, Operator,
-    OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, StepFailed,
+    OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, SignedText, StepFailed,
     StepFinished, StepKind, StepProgressed, StepReused, StepSignal, StepStarted, Usage, UserInteractionProvided,
     UserInteractionRequested,
 };
@@ -119,7 +119,11 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
                         inputs: [("table".to_owned(), "read".to_owned())].into(),
                         retry: Some(RetryPolicy { attempts: 3, backoff_ms: 1500, on: RetryOn::Any }),
                         timeout_ms: Some(60_000),
-                        gate: Some(Gate { message: "Go on?".into(), schema: Some(json!({"type": "object"})) }),
+                        gate: Some(Gate {
+                            message: "Go on?".into(),
+                            schema: Some(json!({"type": "object"})),
+                            signed_by: vec!["ada@example.org".into()],
+                        }),
                         ..recorded("keep", StepKind::Sink, &Map::new())
                     },
                 ],
@@ -193,6 +197,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             schema: Some(json!({"type": "object", "required": ["limit"]})),
             inputs: [("table".to_owned(), hash(2))].into(),
             shown: fingerprint,
+            signed_by: vec!["ada@example.org".into()],
         }),
         FlowEventKind::UserInteractionProvided(UserInteractionProvided {
             step_id: "keep".into(),
@@ -202,6 +207,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             data: Some(json!({"limit": 0.1 + 0.2})),
             reason: Some("looked at it".into()),
             shown: fingerprint,
+            signed: Some(SignedText { signature: "-----BEGIN\n".into(), statement: "chem decision v1\n".into() }),
         }),
         FlowEventKind::StepProgressed(StepProgressed {
             after: 2_000,

@@ -10,7 +10,7 @@ use crate::time::{self, has_unit, parse_time};
 use crate::yaml::{Node, NodeValue};
 
 const RETRY_KEYS: &[&str] = &["attempts", "backoff", "on"];
-const GATE_KEYS: &[&str] = &["message", "schema"];
+const GATE_KEYS: &[&str] = &["message", "schema", "signed_by"];
 
 /// The maximum of `attempts`.
 const MAX_ATTEMPTS: u64 = 100;
@@ -71,6 +71,15 @@ impl RetryOn {
     }
 }
 
+/// Returns whether `text` names one principal of a file of allowed signers: such a file separates principals by commas, and
+/// reads `*`, `?` and `!` as patterns.
+fn is_principal(text: &str) -> bool {
+    !text.is_empty()
+        && !text.contains(|character: char| {
+            character.is_whitespace() || character.is_control() || ",*?!\"#$".contains(character)
+        })
+}
+
 fn is_zero(time: &u64) -> bool {
     *time == 0
 }
@@ -82,6 +91,8 @@ pub struct Gate {
     pub message: Node,
     /// The JSON Schema of the data in an approval, and its span.
     pub schema: Option<(Value, Span)>,
+    /// The principals one of whom must sign a decision; empty if it need not be signed.
+    pub signed_by: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -118,7 +129,40 @@ impl Reader<'_> {
             Some((_, node)) => Some(self.schema(node)?),
             None => None,
         };
-        Some(Gate { message: message?, schema })
+        let signed_by = match fields.get("signed_by") {
+            Some((_, node)) => self.principals(node)?,
+            None => Vec::new(),
+        };
+        Some(Gate { message: message?, schema, signed_by })
+    }
+
+    /// Reads `signed_by:`.
+    fn principals(&mut self, node: &Node) -> Option<Vec<String>> {
+        let help = "write the principals of the file of allowed signers: `signed_by: [ada@example.org]`";
+        let NodeValue::List(items) = &node.value else {
+            self.wrong_type(node, "signed_by", "a list", help);
+            return None;
+        };
+        if items.is_empty() {
+            self.add(&rules::PRINCIPAL, "`signed_by` names no one who could decide", node.handle(), help);
+            return None;
+        }
+        let mut principals = Vec::new();
+        for item in items {
+            let written = self.text(item, "a principal")?;
+            if !is_principal(&written.text) {
+                let help = if written.text.contains("${") {
+                    "placeholders are not supported here: write the principal itself"
+                } else {
+                    "a principal is a name without spaces and patterns, such as `ada@example.org`"
+                };
+                let message = format!("`{}` is not a principal", written.text.escape_debug());
+                self.add(&rules::PRINCIPAL, message, written.span, help);
+                return None;
+            }
+            principals.push(written.text);
+        }
+        Some(principals)
     }
 
     /// Reads `schema:`. Does not check that it is a valid JSON Schema.

@@ -85,6 +85,9 @@ pub struct Gate {
     /// The JSON Schema of the data in an approval; `None` if the gate accepts no data.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::some_members")]
     pub schema: Option<Map<String, Value>>,
+    /// The principals one of whom must sign a decision; empty if it need not be signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "values::text_list")]
+    pub signed_by: Vec<String>,
 }
 
 impl Manifest {
@@ -146,7 +149,8 @@ impl Gate {
     /// Converts a gate; `None` if its message is not text.
     fn of(authored: authored::Gate) -> Option<Self> {
         let schema = authored.schema.map(|(schema, _)| schema.as_object().cloned());
-        Some(Self { message: authored.message.to_json()?.as_str()?.to_owned(), schema: schema.flatten() })
+        let message = authored.message.to_json()?.as_str()?.to_owned();
+        Some(Self { message, schema: schema.flatten(), signed_by: authored.signed_by })
     }
 }
 

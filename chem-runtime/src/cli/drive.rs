@@ -10,10 +10,11 @@ use super::args::{MovedManifest, Reuse, Shared};
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
 use super::report::print_report;
+use super::signing::Signers;
 use super::{runs, sealing, signals};
 use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
-use crate::evidence::{Identity, operator};
+use crate::evidence::{AllowedSigners, Identity, operator};
 use crate::flow::{FlowDefinition, replay};
 use crate::report::RunReport;
 use crate::step::{CancelToken, Registry};
@@ -28,6 +29,7 @@ pub(super) struct RunPlan {
     pub manifest: Option<String>,
     pub reuse: ReusePolicy,
     pub takeover: Takeover,
+    pub signers: Option<AllowedSigners>,
 }
 
 impl RunPlan {
@@ -41,7 +43,7 @@ impl RunPlan {
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
         let manifest = initialized.environment.manifest.clone();
         let (reuse, takeover) = (ReusePolicy::wherever_possible(), Takeover::IfFree);
-        Ok(Self { flow_id, definition, directory, manifest, reuse, takeover })
+        Ok(Self { flow_id, definition, directory, manifest, reuse, takeover, signers: None })
     }
 
     /// Returns the plan with the directory and file name of the manifest at `path`.
@@ -73,6 +75,11 @@ impl RunPlan {
                 self.at(path)
             }
         }
+    }
+
+    /// Returns the plan with the allowed signers that the options `signers` select.
+    pub(super) fn signed_by(self, signers: &Signers) -> Result<Self, Failure> {
+        Ok(Self { signers: signers.open()?, ..self })
     }
 
     /// Returns the plan with the reuse policy that the options `reuse` select.
@@ -112,6 +119,7 @@ pub(super) fn drive(
         .cancel_token(cancel)
         .reuse(plan.reuse)
         .takeover(plan.takeover)
+        .allowed_signers(plan.signers)
         .observer(Arc::new(Watcher::new(shared)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);

@@ -11,7 +11,7 @@
 //!
 //! - The table below lists the commands; `commands` has one file for each. `args` has the options that several take.
 //! - `drive` runs a flow to its end; `progress` prints what happens meanwhile, and `report` what came of it.
-//! - `sealing` seals the log after a run.
+//! - `sealing` seals the log after a run; `signing` has the options of commands that sign or check signatures.
 //! - `exit` maps failures to exit statuses and messages, and `advice` renders the commands that they suggest.
 //! - `output` prints, and `visible` escapes control characters.
 //! - `signals`, `interrupts` and `panics` handle what can end a command early; `ending` alone ends the program.
@@ -42,6 +42,7 @@ mod report;
 mod runs;
 mod sealing;
 mod signals;
+mod signing;
 #[macro_use]
 mod table;
 mod visible;

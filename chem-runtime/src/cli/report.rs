@@ -143,11 +143,18 @@ fn to_decide(run: FlowId, question: &UserInteractionRequested) -> Advice {
         approve.extend([&"--data" as &dyn Display, &"JSON"]);
     }
     approve.extend([&"--shown" as &dyn Display, &fingerprint]);
+    let mut reject: Vec<&dyn Display> = vec![&run, step];
+    if !question.signed_by.is_empty() {
+        let principals = output::escape(&question.signed_by.join(" or "));
+        advice = advice.then(format!("  it has to be signed by {principals}\n"));
+        approve.push(&"--sign");
+        reject.push(&"--sign");
+    }
     advice
         .then(format!("  fingerprint {fingerprint}\n  decide with "))
         .then_command(CommandName::Approve, &approve)
         .then(" or ")
-        .then_command(CommandName::Reject, &[&run, step])
+        .then_command(CommandName::Reject, &reject)
 }
 
 /// Makes a path relative to the working directory, if it is inside it.

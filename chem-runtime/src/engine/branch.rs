@@ -33,6 +33,7 @@ impl Run<'_> {
         let engine = self.engine;
         let events = engine.store.list(parent)?;
         let origin = replay(parent, &events)?;
+        engine.check_decisions(&origin)?;
         let definition = engine.definition.recorded()?;
         let unknown = || BranchError::UnknownStep { step: from.to_owned() };
         let asked = definition.steps.iter().position(|step| step.id == from).ok_or_else(unknown)?;

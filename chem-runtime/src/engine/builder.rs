@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::environment::RunPlace;
 use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
 use crate::event::Operator;
+use crate::evidence::AllowedSigners;
 use crate::flow::FlowDefinition;
 use crate::manifest::{IncludedFlow, IncludedFlowError};
 use crate::step::{CancelToken, Confinement, Follows, IntoStep, InvalidStepId, Leads, PlannedStep, StepId};
@@ -30,6 +31,7 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) reuse: ReusePolicy,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) takeover: Takeover,
+    pub(super) signers: Option<AllowedSigners>,
     name: Option<String>,
     steps: Vec<PlannedStep>,
     /// The first invalid step id; `build` returns it.
@@ -48,6 +50,7 @@ impl FlowEngineBuilder<NoSteps> {
             reuse: ReusePolicy::never(),
             clock: Arc::new(SystemClock),
             takeover: Takeover::IfFree,
+            signers: None,
             name: None,
             steps: Vec::new(),
             invalid: None,
@@ -145,8 +148,21 @@ impl FlowEngineBuilder<HasSteps> {
 
 impl<Stage> FlowEngineBuilder<Stage> {
     fn into_stage<Next>(self) -> FlowEngineBuilder<Next> {
-        let Self { store, repository, place, cancel, observer, reuse, clock, takeover, name, steps, invalid, stage: _ } =
-            self;
+        let Self {
+            store,
+            repository,
+            place,
+            cancel,
+            observer,
+            reuse,
+            clock,
+            takeover,
+            signers,
+            name,
+            steps,
+            invalid,
+            stage: _,
+        } = self;
         FlowEngineBuilder {
             store,
             repository,
@@ -156,6 +172,7 @@ impl<Stage> FlowEngineBuilder<Stage> {
             reuse,
             clock,
             takeover,
+            signers,
             name,
             steps,
             invalid,
@@ -230,6 +247,12 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// or has released its lease.
     pub fn takeover(mut self, takeover: Takeover) -> Self {
         self.takeover = takeover;
+        self
+    }
+
+    /// Sets whose signatures count at gates that accept only signed decisions. Without a file, such a gate accepts none.
+    pub fn allowed_signers(mut self, signers: Option<AllowedSigners>) -> Self {
+        self.signers = signers;
         self
     }
 

@@ -1,6 +1,7 @@
 //! The errors of the engine.
 
 use crate::event::FlowId;
+use crate::evidence::EvidenceError;
 use crate::flow::{AnswerError, Change, FlowDefinitionError, StepStatus};
 use crate::step::{InvalidStepId, StepId};
 use crate::store::{LoadError, PersistenceError};
@@ -95,6 +96,9 @@ pub enum CoreEngineError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] PersistenceError),
+    /// A signature could not be made or checked.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     /// An event has no canonical form, so it cannot be recorded.
     #[error("an event has no canonical form, so it cannot be recorded")]
     Canonical(#[from] crate::fingerprint::CanonicalError),
@@ -157,6 +161,42 @@ pub enum GateError {
         /// The error with which the step would fail.
         reason: String,
     },
+    /// The gate accepts only signed decisions.
+    #[error("the gate of step `{step}` accepts only a decision that is signed by {}", any_of(.signed_by))]
+    NotSigned {
+        /// The step that the answer was for.
+        step: String,
+        /// The principals that the gate names.
+        signed_by: Vec<String>,
+    },
+    /// The gate names principals, and no file says which keys are theirs.
+    #[error(
+        "the gate of step `{step}` accepts only signed decisions, and no file of allowed signers says whose keys count"
+    )]
+    NoSigners {
+        /// The step with the gate.
+        step: String,
+    },
+    /// None of the principals that the gate names signed the answer.
+    #[error("the gate of step `{step}` accepts only a decision that is signed by {}: {reason}", any_of(.signed_by))]
+    NotByThem {
+        /// The step that the answer was for.
+        step: String,
+        /// The principals that the gate names.
+        signed_by: Vec<String>,
+        /// Why the signature does not count.
+        reason: String,
+    },
+    /// The log has a decision that the gate does not accept, or a start without one.
+    #[error("run {flow_id} cannot continue, since the decision on step `{step}` does not count: {reason}")]
+    Invalid {
+        /// The run.
+        flow_id: FlowId,
+        /// The step with the gate.
+        step: String,
+        /// Why the decision does not count.
+        reason: String,
+    },
     /// The data do not match the gate's schema.
     #[error(transparent)]
     Answer(#[from] AnswerError),
@@ -168,6 +208,10 @@ pub enum GateError {
         /// The problems, joined by `; `.
         reason: String,
     },
+}
+
+fn any_of(principals: &[String]) -> String {
+    principals.iter().map(|principal| format!("`{principal}`")).collect::<Vec<_>>().join(" or ")
 }
 
 impl From<InvalidStepId> for CoreEngineError {

@@ -4,13 +4,19 @@
 //! the inputs, the parameters, and the content of the input files. The answer is valid for that fingerprint only. An
 //! approval may set parameters of the step; the step then starts with these, and with the fingerprint it would have if
 //! the manifest set them.
+//!
+//! A gate may name who has to sign the decision. A decision that none of them signed is refused before it is recorded, and
+//! one that is in the log nevertheless is refused before the run continues.
 
 use serde_json::Value;
 
 use super::run::{Session, Until};
-use super::{CoreEngineError, GateError, Run};
-use crate::event::{FlowEventKind, StepFailed, StepStarted, UserInteractionProvided, UserInteractionRequested};
-use crate::flow::{Decision, FlowInstance, FlowStep, check_answer, decide};
+use super::{CoreEngineError, FlowEngine, GateError, Run};
+use crate::event::{
+    FlowEventKind, RecordedStep, StepFailed, StepStarted, UserInteractionProvided, UserInteractionRequested,
+};
+use crate::evidence::{AllowedSigners, InvalidDecision, Signing, check_decisions, check_signature};
+use crate::flow::{Decision, FlowInstance, FlowStep, StepState, check_answer, decide};
 use crate::step::{Registry, StepError};
 
 /// A person's decision on a step.
@@ -24,6 +30,8 @@ pub struct Answer {
     pub reason: Option<String>,
     /// A prefix of the fingerprint that the person saw; `None` means the latest.
     pub shown: Option<String>,
+    /// How to sign the decision; `None` for an unsigned one.
+    pub signing: Option<Signing>,
 }
 
 impl Run<'_> {
@@ -42,7 +50,13 @@ impl Run<'_> {
         let Some(question) = state.and_then(|state| state.question.clone()) else { return Err(not_asked().into()) };
 
         let changed = || GateError::Changed { step: step.to_owned() };
-        let Answer { approved, data, reason, shown } = answer;
+        let Answer { approved, data, reason, shown, signing } = answer;
+        let gate = session.instance().recorded(index).and_then(|step| step.gate.as_ref());
+        let signed_by = gate.map(|gate| gate.signed_by.clone()).unwrap_or_default();
+        if !signed_by.is_empty() && signing.is_none() {
+            return Err(GateError::NotSigned { step: step.to_owned(), signed_by }.into());
+        }
+        let signers = engine.allowed_signers(step, &signed_by)?;
         if shown.is_some_and(|shown| !question.shown.to_string().starts_with(&shown)) {
             return Err(changed().into());
         }
@@ -67,7 +81,7 @@ impl Run<'_> {
             with_params(&engine.definition.steps()[index], data.as_ref())
                 .map_err(|error| GateError::Params { step: step.to_owned(), reason: error.message().to_owned() })?;
         }
-        let event = FlowEventKind::UserInteractionProvided(UserInteractionProvided {
+        let mut decision = UserInteractionProvided {
             step_id: step.to_owned(),
             step_index: index,
             approved,
@@ -75,15 +89,56 @@ impl Run<'_> {
             data,
             reason: reason.map(|reason| reason.replace('\0', "\\0")),
             shown: question.shown,
-        });
+            signed: None,
+        };
         // Refuse data that no store can hold before they take effect.
-        event.payload_text()?;
+        FlowEventKind::UserInteractionProvided(decision.clone()).payload_text()?;
+        if let Some(signing) = signing {
+            let signed = signing.sign(flow_id, &question, &decision)?;
+            if let Some(signers) = signers
+                && let Err(reason) = check_signature(&signed, &signed_by, signers)?
+            {
+                return Err(GateError::NotByThem { step: step.to_owned(), signed_by, reason }.into());
+            }
+            decision.signed = Some(signed);
+        }
+        let event = FlowEventKind::UserInteractionProvided(decision);
         session.hold(event.into())?;
         if approved {
             return engine.drive_session(session, Until::FlowEnds);
         }
         session.flush()?;
         Ok(session.instance().clone())
+    }
+}
+
+impl FlowEngine {
+    /// Returns the file of allowed signers, if the gate of `step` names some; `None` if it names none.
+    fn allowed_signers(&self, step: &str, signed_by: &[String]) -> Result<Option<&AllowedSigners>, GateError> {
+        if signed_by.is_empty() {
+            return Ok(None);
+        }
+        self.signers.as_ref().map(Some).ok_or_else(|| GateError::NoSigners { step: step.to_owned() })
+    }
+
+    /// Refuses a run with a decision that the gate of its step does not accept.
+    pub(super) fn check_decisions(&self, instance: &FlowInstance) -> Result<(), CoreEngineError> {
+        let recorded = instance.initialized().map(|began| began.definition.steps.as_slice()).unwrap_or_default();
+        let signed_by = |step: &RecordedStep| step.gate.as_ref().is_some_and(|gate| !gate.signed_by.is_empty());
+        let demanded = recorded.iter().zip(instance.steps()).filter(|(step, _)| signed_by(step));
+        // A step that has neither a decision nor a start has nothing to check.
+        let decided = |state: &StepState| state.decision.is_some() || state.started.is_some();
+        let Some((first, _)) = demanded.clone().find(|(_, state)| decided(state)) else { return Ok(()) };
+        let Some(signers) = &self.signers else { return Err(GateError::NoSigners { step: first.id.clone() }.into()) };
+        let events = self.store.list(instance.flow_id())?;
+        let invalid = check_decisions(&events, Some(signers))?.invalid;
+        let mut invalid = invalid.into_iter().filter(|one| demanded.clone().any(|(step, _)| step.id == one.step));
+        match invalid.next() {
+            Some(InvalidDecision { step, reason, .. }) => {
+                Err(GateError::Invalid { flow_id: instance.flow_id(), step, reason }.into())
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -103,6 +158,7 @@ impl Session {
             schema: gate.schema.clone(),
             inputs: started.inputs.clone(),
             shown: started.fingerprint,
+            signed_by: gate.signed_by.clone(),
         })
     }
 

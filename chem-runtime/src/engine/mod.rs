@@ -45,6 +45,7 @@ pub(crate) use reuse::Verdict;
 pub use reuse::{ReusePolicy, RunsBecause};
 
 use crate::event::FlowId;
+use crate::evidence::AllowedSigners;
 use crate::flow::{FlowDefinition, FlowInstance, OutputAddress, build_flow_definition_auto};
 use crate::step::{CancelToken, StepDefinition};
 use crate::store::{EventStore, FlowRepository, InMemoryEventStore, IntoEventStore, Takeover};
@@ -100,6 +101,8 @@ pub struct FlowEngine {
     reuse: ReusePolicy,
     clock: Arc<dyn Clock>,
     takeover: Takeover,
+    /// Who may sign decisions.
+    signers: Option<AllowedSigners>,
     /// Sessions of unfinished runs, kept between calls so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -172,6 +175,7 @@ impl FlowEngine {
             reuse: builder.reuse,
             clock: builder.clock,
             takeover: builder.takeover,
+            signers: builder.signers,
             sessions: Mutex::default(),
         }
     }

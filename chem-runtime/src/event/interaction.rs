@@ -22,6 +22,9 @@ pub struct UserInteractionRequested {
     /// The fingerprint with which the step would start, which covers its inputs, its parameters and the files that it
     /// reads.
     pub shown: Fingerprint,
+    /// The principals one of whom must sign the decision; empty if it need not be signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signed_by: Vec<String>,
     /// The id of the step.
     pub step_id: String,
     /// The index of the step, from 0.
@@ -44,8 +47,20 @@ pub struct UserInteractionProvided {
     pub reason: Option<String>,
     /// The fingerprint in the question. The decision applies to this fingerprint only.
     pub shown: Fingerprint,
+    /// The signature of the decision; `None` if it is not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedText>,
     /// The id of the step.
     pub step_id: String,
     /// The index of the step, from 0.
     pub step_index: usize,
+}
+
+/// A text with its signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedText {
+    /// The signature in the format of `ssh-keygen -Y`.
+    pub signature: String,
+    /// The text, exactly as it was signed.
+    pub statement: String,
 }

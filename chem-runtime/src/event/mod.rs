@@ -37,7 +37,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Uuid};
 
-pub use interaction::{UserInteractionProvided, UserInteractionRequested};
+pub use interaction::{SignedText, UserInteractionProvided, UserInteractionRequested};
 pub use kind::FlowEventKind;
 pub(crate) use kind::Kind;
 pub use lineage::{BranchCreated, EventAddress, RetryScheduled, StepReused};

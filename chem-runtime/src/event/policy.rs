@@ -64,6 +64,9 @@ pub struct Gate {
     /// The JSON Schema of the data in an approval; `None` if it contains no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    /// The principals one of whom must sign a decision; empty if it need not be signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signed_by: Vec<String>,
 }
 
 #[cfg(test)]

@@ -72,6 +72,17 @@ pub enum Finding {
         /// What is wrong with it.
         reason: String,
     },
+    /// A decision at a gate whose signature does not count, or a step that started without the decision that its gate demands.
+    Decision {
+        /// The id of the run.
+        flow_id: String,
+        /// The position of the decision, or of the start, in the run.
+        position: u64,
+        /// The id of the step.
+        step: String,
+        /// Why it does not count.
+        reason: String,
+    },
     /// An artifact.
     Artifact {
         /// The hash by which an event or a table names it.
@@ -98,11 +109,12 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// Returns what the finding is about: `event`, `artifact`, `attestation` or `store`.
+    /// Returns what the finding is about: `event`, `decision`, `artifact`, `attestation` or `store`.
     pub fn subject(&self) -> &'static str {
         match self {
             Self::Event { .. } | Self::Events { .. } | Self::EventsMissing { .. } | Self::Unreadable { .. } => "event",
             Self::Attestation { .. } => "attestation",
+            Self::Decision { .. } => "decision",
             Self::Artifact { .. } => "artifact",
             Self::SetBack { .. } | Self::Rewritten { .. } => "store",
         }
@@ -125,6 +137,11 @@ impl Finding {
             Self::EventsMissing { found, .. } => json["index"] = (*found).into(),
             Self::Unreadable { index, .. } => json["index"] = (*index).into(),
             Self::Attestation { number, .. } => json["number"] = (*number).into(),
+            Self::Decision { flow_id, position, step, .. } => {
+                json["flow_id"] = flow_id.as_str().into();
+                json["position"] = (*position).into();
+                json["step"] = step.as_str().into();
+            }
             Self::Artifact { hash, .. } => json["hash"] = hash.as_str().into(),
             Self::SetBack { .. } | Self::Rewritten { .. } => {}
         }
@@ -146,6 +163,12 @@ impl fmt::Display for Finding {
             }
             Self::Unreadable { index, error } => write!(f, "event {index} of the log cannot be read: {error}"),
             Self::Attestation { number, reason } => write!(f, "attestation {number}: {reason}"),
+            Self::Decision { flow_id, position, step, reason } => {
+                write!(
+                    f,
+                    "the decision on step `{step}` at position {position} of run {flow_id} does not count: {reason}"
+                )
+            }
             Self::Artifact { hash, reason } => write!(f, "artifact {hash}: {reason}"),
             Self::SetBack { witness, sealed, found } => write!(
                 f,

@@ -25,6 +25,7 @@
 
 mod audit;
 mod checkpoint;
+mod decision;
 mod error;
 mod finding;
 mod hash;
@@ -41,6 +42,8 @@ mod witness;
 
 pub use audit::{Audit, Signed, audit};
 pub use checkpoint::{Checkpoint, InvalidCheckpoint};
+pub use decision::{Decided, Signing};
+pub(crate) use decision::{InvalidDecision, check_decisions, check_signature};
 pub use error::EvidenceError;
 pub use finding::{EventName, Finding};
 pub use hash::Digest;

@@ -10,9 +10,10 @@ use std::process::{Command, Output, Stdio};
 use jiff::Timestamp;
 
 use super::error::EvidenceError;
+use crate::configuration;
 
 /// A key to sign with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer {
     key: PathBuf,
 }
@@ -63,6 +64,19 @@ impl AllowedSigners {
         }
     }
 
+    /// Returns the file that `CHEM_ALLOWED_SIGNERS` names, or else `allowed_signers` in the user's configuration, if there is
+    /// one.
+    ///
+    /// # Errors
+    /// Fails if `CHEM_ALLOWED_SIGNERS` names a file that does not exist.
+    pub fn of_user() -> Result<Option<Self>, EvidenceError> {
+        if let Some(path) = configuration::set("CHEM_ALLOWED_SIGNERS") {
+            return Self::new(path).map(Some);
+        }
+        let path = configuration::directory().map(|directory| directory.join("allowed_signers"));
+        Ok(path.filter(|path| path.exists()).map(|path| Self { path }))
+    }
+
     /// Returns the principal who signed `text` in `namespace`, or the reason why the signature does not count. The key
     /// must have been valid at the time `at`.
     ///
@@ -76,22 +90,49 @@ impl AllowedSigners {
         at: Timestamp,
     ) -> Result<Result<String, String>, EvidenceError> {
         let file = signature_file(signature)?;
-        let options = |command: &mut Command, allowed: &Path| {
-            command.arg("-f").arg(allowed).arg("-s").arg(file.path());
-            command.arg(format!("-Overify-time={}", at.strftime("%Y%m%d%H%M%S")));
-        };
-        let mut find = ssh_keygen("find-principals");
-        options(&mut find, &self.path);
-        let output = run(find, "")?;
+        let output = run(self.command("find-principals", file.path(), at), "")?;
         let found = String::from_utf8_lossy(&output.stdout).into_owned();
         let Some(principal) = found.lines().next().filter(|_| output.status.success()) else {
             return Ok(Err(format!("no allowed signer had this key at {at}")));
         };
-        let mut verify = ssh_keygen("verify");
-        options(&mut verify, &self.path);
-        verify.arg("-n").arg(namespace).arg("-I").arg(principal);
-        let output = run(verify, text)?;
+        let output = run(self.verifying(namespace, principal, file.path(), at), text)?;
         if output.status.success() { Ok(Ok(principal.to_owned())) } else { Ok(Err(said(&output))) }
+    }
+
+    /// Returns which of `principals` signed `text` in `namespace`, or the reason why none of them counts. The key must have been
+    /// valid at the time `at`.
+    ///
+    /// # Errors
+    /// Fails if `ssh-keygen` is missing.
+    pub fn verify_one_of(
+        &self,
+        principals: &[String],
+        namespace: &str,
+        text: &str,
+        signature: &str,
+        at: Timestamp,
+    ) -> Result<Result<String, String>, EvidenceError> {
+        let file = signature_file(signature)?;
+        for principal in principals {
+            if run(self.verifying(namespace, principal, file.path(), at), text)?.status.success() {
+                return Ok(Ok(principal.clone()));
+            }
+        }
+        let signed = self.verify(namespace, text, signature, at)?;
+        Ok(Err(signed.map_or_else(|reason| reason, |other| format!("it is signed by `{other}`"))))
+    }
+
+    fn verifying(&self, namespace: &str, principal: &str, signature: &Path, at: Timestamp) -> Command {
+        let mut command = self.command("verify", signature, at);
+        command.arg("-n").arg(namespace).arg("-I").arg(principal);
+        command
+    }
+
+    fn command(&self, action: &str, signature: &Path, at: Timestamp) -> Command {
+        let mut command = ssh_keygen(action);
+        command.arg("-f").arg(&self.path).arg("-s").arg(signature);
+        command.arg(format!("-Overify-time={}", at.strftime("%Y%m%d%H%M%S")));
+        command
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findi
         });
         let can_be_filled = params.check(&gate.message, source, &mut BTreeSet::new(), findings);
         let message = filled_text(&gate.message, params).filter(|_| can_be_filled).unwrap_or_default();
-        Gate { message, schema }
+        Gate { message, schema, signed_by: gate.signed_by.clone() }
     });
     StepPolicy { retry, timeout_ms: written.timeout_ms, gate }
 }

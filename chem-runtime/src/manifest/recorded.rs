@@ -58,6 +58,7 @@ impl Writer<'_> {
             gate: step.gate.as_ref().map(|gate| Gate {
                 message: literal(&gate.message),
                 schema: gate.schema.as_ref().and_then(Value::as_object).cloned(),
+                signed_by: gate.signed_by.clone(),
             }),
         })
     }

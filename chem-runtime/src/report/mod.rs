@@ -173,6 +173,7 @@ impl RunReport {
                 "schema": question.schema,
                 "inputs": question.inputs,
                 "shown": question.shown,
+                "signed_by": question.signed_by,
             });
             object.insert("question".into(), asked);
         }

@@ -25,9 +25,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("store", &["process", "fingerprint", "artifact", "event", "step", "flow"]),
     ("evidence", &["configuration", "process", "fingerprint", "artifact", "event", "store"]),
     ("manifest", &["fingerprint", "event", "step", "flow"]),
-    ("engine", &["process", "fingerprint", "artifact", "event", "step", "flow", "store", "manifest"]),
+    ("engine", &["process", "fingerprint", "artifact", "event", "step", "flow", "store", "evidence", "manifest"]),
     ("report", &["fingerprint", "artifact", "event", "step", "flow", "store"]),
-    ("workbench", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine"]),
+    ("workbench", &["fingerprint", "artifact", "event", "step", "flow", "store", "evidence", "manifest", "engine"]),
     ("testing", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "workbench"]),
     (
         "cli",

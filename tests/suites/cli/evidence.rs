@@ -14,7 +14,7 @@ fn ran() -> Place {
 }
 
 /// Executes statements on the store with its triggers dropped, and creates them again.
-fn by_force(place: &Place, statements: &str) {
+pub fn by_force(place: &Place, statements: &str) {
     let raw = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
     let triggers: Vec<(String, String)> = raw
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
@@ -147,7 +147,7 @@ fn a_store_that_cannot_be_sealed_says_so() {
 }
 
 /// Creates a key of the person `name`, and returns its file.
-fn key(place: &Place, name: &str) -> Option<PathBuf> {
+pub fn key(place: &Place, name: &str) -> Option<PathBuf> {
     let file = place.path().join(name);
     let make =
         |command: &mut Command| command.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&file).status();
@@ -200,9 +200,9 @@ fn a_checkpoint_is_signed_and_the_signature_is_checked() {
 fn a_person_is_in_the_log_of_a_run_with_what_its_steps_took() {
     let place = Place::new();
     place.write("demo.yaml", DEMO);
-    let nobody = place.chem(&["whoami", "--format", "json"]).expect(0).json();
-    assert_eq!((&nobody["name"], &nobody["orcid"]), (&serde_json::Value::Null, &serde_json::Value::Null));
-    let host = nobody["host"].as_str().unwrap();
+    let alone = place.chem(&["whoami", "--format", "json"]).expect(0).json();
+    assert_eq!((&alone["name"], &alone["orcid"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    let host = alone["host"].as_str().unwrap();
     let refused = place.chem(&["whoami", "--name", "Ada Lovelace", "--orcid", "0000-0002-1825-0098"]).expect(2).stderr;
     assert!(refused.contains("`0000-0002-1825-0098` is not an ORCID iD"), "{refused}");
     place.chem(&["whoami", "--name", "Ada Lovelace", "--orcid", "0000-0002-1825-0097"]).expect(0);
@@ -211,7 +211,7 @@ fn a_person_is_in_the_log_of_a_run_with_what_its_steps_took() {
 
     let run = place.chem(&["run", "demo.yaml", "--format", "json"]).expect(0).json();
     assert_eq!(run["operator"]["person"]["name"], "Ada Lovelace");
-    assert_eq!((&run["operator"]["host"], &run["operator"]["login"]), (&nobody["host"], &nobody["login"]));
+    assert_eq!((&run["operator"]["host"], &run["operator"]["login"]), (&alone["host"], &alone["login"]));
     let usage = &run["steps"][0]["usage"];
     let time = |name: &str| usage[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert!(time("started") <= time("ended"), "{usage}");

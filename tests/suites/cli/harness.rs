@@ -90,6 +90,7 @@ impl Place {
         }
         command.env("CHEM_WITNESS", self.home.path().join("witness"));
         command.env("CHEM_IDENTITY", self.home.path().join("identity.toml"));
+        command.env("XDG_CONFIG_HOME", self.home.path().join("config")).env_remove("CHEM_ALLOWED_SIGNERS");
         command
     }
 

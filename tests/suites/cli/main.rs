@@ -7,6 +7,7 @@ mod code;
 mod commands;
 mod confined;
 mod contract;
+mod decisions;
 mod durability;
 mod evidence;
 mod gates;

@@ -24,7 +24,7 @@ fn gated() -> FlowDefinition {
         "additionalProperties": false,
     });
     let gate = |message: &str, schema: Option<Value>| StepPolicy {
-        gate: Some(Gate { message: message.into(), schema }),
+        gate: Some(Gate { message: message.into(), schema, signed_by: Vec::new() }),
         ..StepPolicy::default()
     };
     let engine = FlowEngine::new()
@@ -178,7 +178,7 @@ fn the_status_after_each_event_is_what_is_decided_next() {
 #[test]
 fn a_rejection_is_no_attempt() {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
-    let gate = Some(Gate { message: "go on?".into(), schema: None });
+    let gate = Some(Gate { message: "go on?".into(), schema: None, signed_by: Vec::new() });
     let retry = Some(RetryPolicy { attempts: 1, backoff_ms: 0, on: RetryOn::Transient });
     let policy = StepPolicy { gate, retry, ..StepPolicy::default() };
     let engine = FlowEngine::on(store.clone())
@@ -316,7 +316,10 @@ fn a_run_parked_by_an_earlier_release_goes_on_in_this_one() {
 #[test]
 fn a_flow_in_rust_with_a_schema_that_is_none_is_not_built() {
     let schema = Some(json!({"type": "objekt"}));
-    let policy = StepPolicy { gate: Some(Gate { message: "which text?".into(), schema }), ..StepPolicy::default() };
+    let policy = StepPolicy {
+        gate: Some(Gate { message: "which text?".into(), schema, signed_by: Vec::new() }),
+        ..StepPolicy::default()
+    };
     let built = FlowEngine::new().first_step(Seed { text: "CCO".into() }.named("seed").unwrap().policy(policy)).build();
     let error = built.err().unwrap().to_string();
     assert!(error.starts_with("step `seed`: the schema of the gate cannot be used"), "{error}");

@@ -274,8 +274,11 @@ fn manifest() -> impl Strategy<Value = Manifest> {
             backoff_ms,
             on: if any { document::RetryOn::Any } else { document::RetryOn::Transient },
         });
-    let gate = (text(), proptest::option::of(members()));
-    let gate = gate.prop_map(|(message, schema)| document::Gate { message: message.replace("${", "$${"), schema });
+    let gate = (text(), proptest::option::of(members()), vec("[a-z]{1,3}(@[a-z0-9.]{1,9})?", 0..3));
+    let gate = gate.prop_map(|(message, schema, signed_by)| {
+        let message = message.replace("${", "$${");
+        document::Gate { message, schema, signed_by }
+    });
     let times = prop_oneof![1u64..=2_592_000_000, (1u64..=720).prop_map(|hours| hours * 3_600_000)];
     let policy = (proptest::option::of(retry), proptest::option::of(times), proptest::option::of(gate));
     let step = (text(), any::<bool>(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), policy);

@@ -11,7 +11,8 @@ use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, styled};
 use crate::cli::runs;
-use crate::evidence::{AllowedSigners, Audit, Witness, audit};
+use crate::cli::signing::Signers;
+use crate::evidence::{Audit, Witness, audit};
 use crate::store::OpenMode;
 use crate::store::schema::Drift;
 
@@ -21,17 +22,15 @@ pub(in crate::cli) struct AuditArgs {
     /// the user's configuration.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub witness: Option<PathBuf>,
-    /// Accept only the signatures of these signers, a file in the format of `ssh-keygen`'s `allowed_signers`. A key counts for
-    /// what it signed while it was valid.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub allowed_signers: Option<PathBuf>,
+    #[command(flatten)]
+    pub signers: Signers,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let url = shared.store_url()?;
     let store = runs::open_store(shared, OpenMode::Read)?;
     let witness = args.witness.clone().map(Witness::new).or_else(Witness::of_user);
-    let signers = args.allowed_signers.clone().map(AllowedSigners::new).transpose()?;
+    let signers = args.signers.open()?;
     let audit = audit(store.as_ref(), witness.as_ref(), signers.as_ref())?;
     let drifts = url.check()?;
     let is_sound = audit.is_sound() && drifts.is_empty();
@@ -86,6 +85,13 @@ fn render(audit: &Audit, drifts: &[Drift]) -> String {
             "attestation {}, a {}, is signed by {by} at {:.0}\n",
             signed.number, signed.kind, signed.ts
         ));
+    }
+    for decided in &audit.decisions {
+        let verb = if decided.approved { "approved" } else { "rejected" };
+        let by = decided.by.as_deref().unwrap_or("a person that the log does not name");
+        let what = format!("step {} of run {} {verb} by {by}", decided.step, decided.flow_id);
+        let signer = decided.principal.as_deref().map_or("a key that was not looked up".to_owned(), output::escape);
+        text.push_str(&format!("decided: {}, signed by {signer} at {:.0}\n", output::escape(&what), decided.time));
     }
     let findings = audit.findings.iter().map(ToString::to_string).chain(drifts.iter().map(ToString::to_string));
     let mut is_sound = true;

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::args::{NamedRun, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
+use crate::cli::signing::Signers;
 use crate::cli::{output, runs};
 use crate::engine::{BranchError, CoreEngineError};
 use crate::event::FlowId;
@@ -26,6 +27,8 @@ pub(in crate::cli) struct BranchArgs {
     pub overrides: BranchOverrides,
     #[command(flatten)]
     pub reuse: Reuse,
+    #[command(flatten)]
+    pub signers: Signers,
 }
 
 #[derive(Debug, Args)]
@@ -52,5 +55,10 @@ pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode
     output::say_diagnostics(&values.warnings);
     let (flow_id, definition) = (FlowId::new(), values.definition);
     let plan = RunPlan { flow_id, definition, ..RunPlan::stored(parent, &events)? };
-    drive(shared, store, plan.reusing(&args.reuse)?, Act::Branch { parent, from: &args.from, set: &values.set })
+    drive(
+        shared,
+        store,
+        plan.reusing(&args.reuse)?.signed_by(&args.signers)?,
+        Act::Branch { parent, from: &args.from, set: &values.set },
+    )
 }

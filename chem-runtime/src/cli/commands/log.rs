@@ -212,7 +212,8 @@ fn describe(kind: &FlowEventKind) -> (Style, String) {
             let data = it.data.as_ref().map(|data| format!(" with {data}")).unwrap_or_default();
             let reason = it.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let by = it.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-            (style, format!("{} {verb}{by}{data}{reason}", it.step_id))
+            let signed = if it.signed.is_some() { ", signed" } else { "" };
+            (style, format!("{} {verb}{by}{signed}{data}{reason}", it.step_id))
         }
         FlowEventKind::FlowCompleted(it) => (BOLD, format!("complete: flow fingerprint {}", it.flow_fingerprint)),
     }

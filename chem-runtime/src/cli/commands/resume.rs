@@ -15,6 +15,7 @@ use crate::cli::advice::Advice;
 use crate::cli::args::{MovedManifest, NamedRun, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
+use crate::cli::signing::Signers;
 use crate::cli::{output, runs};
 use crate::event::FlowId;
 use crate::flow::{Change, FlowInstance, FlowStatus, replay};
@@ -40,6 +41,8 @@ pub(in crate::cli) struct ResumeArgs {
     pub take_over: bool,
     #[command(flatten)]
     pub reuse: Reuse,
+    #[command(flatten)]
+    pub signers: Signers,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode, Failure> {
@@ -75,7 +78,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
                 return Err(Failure::usage("the manifest of this run has errors now").with_help(recorded));
             }
             ManifestComparison::Changed { definition, changes, .. } if args.adopt => {
-                let plan = RunPlan { flow_id: FlowId::new(), definition: *definition, ..plan }.reusing(&args.reuse)?;
+                let plan = RunPlan { flow_id: FlowId::new(), definition: *definition, ..plan }
+                    .reusing(&args.reuse)?
+                    .signed_by(&args.signers)?;
                 return adopt(shared, store, &instance, plan, &changes);
             }
             ManifestComparison::Changed { changes, policies, .. } if changes.is_empty() => {
@@ -94,7 +99,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
         }
     }
     let takeover = if args.take_over { Takeover::Always } else { Takeover::IfFree };
-    drive(shared, store, RunPlan { takeover, ..plan }.reusing(&args.reuse)?, Act::Run)
+    drive(shared, store, RunPlan { takeover, ..plan }.reusing(&args.reuse)?.signed_by(&args.signers)?, Act::Run)
 }
 
 /// Continues in a branch that has the current flow of the manifest.

@@ -8,6 +8,7 @@ use crate::cli::args::{MovedManifest, NamedRun, Reuse, Shared};
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
 use crate::cli::runs;
+use crate::cli::signing::Signers;
 use crate::store::OpenMode;
 
 #[derive(Debug, Args)]
@@ -21,11 +22,13 @@ pub(in crate::cli) struct RetryArgs {
     pub manifest: MovedManifest,
     #[command(flatten)]
     pub reuse: Reuse,
+    #[command(flatten)]
+    pub signers: Signers,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RetryArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let plan = RunPlan::stored(flow_id, &events)?.moved(store.as_ref(), &events, &args.manifest)?;
-    drive(shared, store, plan.reusing(&args.reuse)?, Act::Retry(&args.reason))
+    drive(shared, store, plan.reusing(&args.reuse)?.signed_by(&args.signers)?, Act::Retry(&args.reason))
 }

@@ -34,5 +34,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
     let store = runs::open_store(shared, OpenMode::Create)?;
     let manifest = args.manifest.file_name().map(|name| name.to_string_lossy().into_owned());
     let (flow_id, directory, takeover) = (FlowId::new(), checked.directory, Takeover::IfFree);
-    drive(shared, store, RunPlan { flow_id, definition, directory, manifest, reuse, takeover }, Act::Run)
+    // A new run has no decisions to check.
+    let signers = None;
+    drive(shared, store, RunPlan { flow_id, definition, directory, manifest, reuse, takeover, signers }, Act::Run)
 }

@@ -1,17 +1,15 @@
 //! `chem sign`: signs a statement about a run.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use crate::cli::CommandName;
-use crate::cli::advice::Advice;
 use crate::cli::args::{Format, NamedRun, Shared};
 use crate::cli::exit::Failure;
+use crate::cli::signing::SigningKey;
 use crate::cli::{output, runs};
-use crate::evidence::{Identity, Signer, operator, sign};
+use crate::evidence::{Identity, operator, sign};
 use crate::store::OpenMode;
 use crate::workbench;
 
@@ -22,9 +20,8 @@ pub(in crate::cli) struct SignArgs {
     /// What the signature means.
     #[arg(long, value_enum, value_name = "MEANING")]
     pub meaning: Meaning,
-    /// The SSH key: a private key, or a public key whose private part is in the agent. Defaults to that of the identity file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub key: Option<PathBuf>,
+    #[command(flatten)]
+    pub key: SigningKey,
 }
 
 /// What a signature means.
@@ -41,7 +38,7 @@ pub(in crate::cli) enum Meaning {
 }
 
 impl Meaning {
-    fn name(self) -> &'static str {
+    pub(in crate::cli) fn name(self) -> &'static str {
         match self {
             Self::Executed => "executed",
             Self::Reviewed => "reviewed",
@@ -52,16 +49,12 @@ impl Meaning {
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &SignArgs) -> Result<ExitCode, Failure> {
-    let identity = Identity::read()?;
-    let key = args.key.clone().or_else(|| identity.as_ref()?.key.clone()).ok_or_else(|| {
-        let help = Advice::text("name one with `--key FILE`, or for all signatures with ");
-        let help = help.then_command(CommandName::Whoami, &[&"--key", &"FILE"]);
-        Failure::usage("there is no key to sign with").with_help(help)
-    })?;
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let flow_id = workbench::find_run(store.as_ref(), &args.run.id)?;
+    let identity = Identity::read()?;
+    let signer = args.key.signer(identity.as_ref())?;
     let by = operator(identity.as_ref().map(Identity::person));
-    let statement = sign(store.as_ref(), flow_id, args.meaning.name(), &by, &Signer::with_key(key))?;
+    let statement = sign(store.as_ref(), flow_id, args.meaning.name(), &by, &signer)?;
     match shared.format {
         Format::Json => output::print_json(&json!({
             "flow_id": statement.flow_id,

@@ -209,6 +209,16 @@ impl Failure {
                     .then_command(CommandName::Reject, &[&flow_id, step]);
                 Self::new(Status::Waiting, &error).with_help(help)
             }
+            CoreEngineError::Gate(GateError::NotSigned { .. }) => Self::new(Status::Waiting, &error)
+                .with_help("sign it: `--sign`, with the key of the identity file or of `--key FILE`"),
+            CoreEngineError::Gate(GateError::NotByThem { .. }) => {
+                Self::new(Status::Waiting, &error).with_help("nothing was recorded: one of them has to decide")
+            }
+            CoreEngineError::Gate(GateError::NoSigners { .. }) => Self::new(Status::Usage, &error)
+                .with_help("name it with `--allowed-signers FILE` or `CHEM_ALLOWED_SIGNERS`"),
+            CoreEngineError::Gate(GateError::Invalid { .. }) => Self::new(Status::RunFailed, &error)
+                .with_help("run the flow again: it reuses the finished steps, and asks for the decision"),
+            CoreEngineError::Evidence(error) => error.into(),
             CoreEngineError::Gate(_) => {
                 Self::new(Status::Usage, &error).with_help(show.then(" shows what the run waits for"))
             }

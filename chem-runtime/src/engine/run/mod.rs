@@ -67,7 +67,11 @@ impl Session {
                 Some(lease)
             }
         };
-        Ok(Self::of(engine, instance, lease))
+        let session = Self::of(engine, instance, lease);
+        if session.instance.flow_fingerprint().is_none() {
+            engine.check_decisions(&session.instance)?;
+        }
+        Ok(session)
     }
 
     /// Begins a run that has no events, as far as this process can know.

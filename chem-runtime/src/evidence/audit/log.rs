@@ -11,6 +11,7 @@ use super::super::hash::Digest;
 use super::super::tree::Frontier;
 use super::super::walk::Walk;
 use super::super::witness::{Kept, Witness};
+use super::gates::has_signed_gates;
 use super::sealed::SealedLog;
 use crate::event::OutputRef;
 use crate::fingerprint::ArtifactHash;
@@ -28,6 +29,8 @@ pub(super) struct LogCheck<'a> {
     open: Vec<(EventName, Digest)>,
     /// The index of the next checkpoint; `None` after one that was not confirmed.
     next: Option<usize>,
+    /// The runs with signed decisions, or with gates that demand them.
+    pub(super) gated: BTreeSet<String>,
     /// The artifacts that events name.
     pub(super) outputs: BTreeSet<ArtifactHash>,
     /// The heads that statements name, by run and number of events, and the head that the log has there.
@@ -46,7 +49,17 @@ impl<'a> LogCheck<'a> {
         let watched = watched.map(|size| (size, None));
         let (open, outputs) = (Vec::new(), BTreeSet::new());
         let named = sealed.statements.iter().map(|(_, it)| ((it.flow_id.to_string(), it.events), None));
-        Self { sealed, tree, watched, confirmed, open, next: Some(0), outputs, heads: named.collect() }
+        Self {
+            sealed,
+            tree,
+            watched,
+            confirmed,
+            open,
+            next: Some(0),
+            gated: BTreeSet::new(),
+            outputs,
+            heads: named.collect(),
+        }
     }
 
     /// Reads the log to its end.
@@ -69,6 +82,9 @@ impl<'a> LogCheck<'a> {
                 if !self.heads.is_empty() {
                     let at = (hashed.event.flow_id.clone(), hashed.event.position.saturating_add(1));
                     self.heads.entry(at).and_modify(|head| *head = Some(hashed.head));
+                }
+                if has_signed_gates(&hashed.event) {
+                    self.gated.insert(hashed.event.flow_id.clone());
                 }
                 if hashed.event.event_type == "stepfinished"
                     && let Ok(Outputs { outputs }) = serde_json::from_slice(&hashed.event.payload)

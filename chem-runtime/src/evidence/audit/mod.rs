@@ -1,6 +1,7 @@
 //! Audits a log: computes everything again and compares it with what was sealed.
 
 mod artifacts;
+mod gates;
 mod log;
 mod sealed;
 mod signed;
@@ -9,10 +10,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::artifacts::check_artifacts;
+use self::gates::check_gates;
 use self::log::LogCheck;
 use self::sealed::SealedLog;
 pub use self::signed::Signed;
 use super::checkpoint::Checkpoint;
+use super::decision::Decided;
 use super::error::EvidenceError;
 use super::finding::Finding;
 use super::signer::AllowedSigners;
@@ -37,6 +40,8 @@ pub struct Audit {
     pub witnessed: Option<Kept>,
     /// The signatures that count.
     pub signatures: Vec<Signed>,
+    /// The signed decisions at gates that count.
+    pub decisions: Vec<Decided>,
     /// What is not as it was sealed: of the events, the first; of the rest, all.
     pub findings: Vec<Finding>,
 }
@@ -69,6 +74,7 @@ impl Audit {
             "checkpoint": newest,
             "witness": self.witnessed.as_ref().map(|kept| checkpoint(&kept.checkpoint)),
             "signatures": self.signatures.iter().map(Signed::to_json).collect::<Vec<_>>(),
+            "decisions": self.decisions.iter().map(Decided::to_json).collect::<Vec<_>>(),
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
         })
     }
@@ -101,6 +107,7 @@ pub fn audit(
     if let (Some(kept), Some(witness)) = (&witnessed, witness) {
         findings.extend(log.compare_with(kept, witness, &sealed, findings.is_empty()));
     }
+    let decisions = check_gates(store, &log.gated, signers, &mut findings)?;
     let artifacts = check_artifacts(store, &log.outputs, &mut findings)?;
     Ok(Audit {
         origin,
@@ -110,6 +117,7 @@ pub fn audit(
         newest: sealed.newest(),
         witnessed,
         signatures: sealed.signatures,
+        decisions,
         findings,
     })
 }

@@ -122,6 +122,12 @@ fn gate() -> Value {
         "properties": {
             "message": { "description": "The question.", "type": "string" },
             "schema": { "description": "The JSON Schema of what an approval brings along.", "type": "object" },
+            "signed_by": {
+                "description": "The principals of the file of allowed signers one of whom must sign a decision.",
+                "type": "array",
+                "minItems": 1,
+                "items": { "type": "string" },
+            },
         },
     })
 }
