@@ -43,6 +43,11 @@ pub trait Backend: Send + Sync {
     /// Changes rows that the store protects. Returns `false` if that is impossible, as in memory.
     fn by_force(&self, tampering: Tampering<'_>) -> bool;
 
+    /// Returns the tables of the store with the columns of each; empty if it has no tables.
+    fn columns(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Returns whether the store tells its size.
     fn measures_itself(&self) -> bool {
         true
@@ -64,12 +69,12 @@ pub enum Tampering<'a> {
     /// Changes the payload of an event.
     Event { flow_id: FlowId, position: u64, payload: &'a str },
     /// Executes any statements.
-    Sql { table: &'static str, statement: &'a str },
+    Sql { table: &'a str, statement: &'a str },
 }
 
-impl Tampering<'_> {
+impl<'a> Tampering<'a> {
     /// Returns the table whose triggers forbid the change, and the SQL of the change.
-    fn statement(self) -> (&'static str, String) {
+    fn statement(self) -> (&'a str, String) {
         let quoted = |text: &str| text.replace('\'', "''");
         match self {
             Self::Payload { hash, payload } => (
@@ -178,6 +183,14 @@ impl Backend for Sqlite {
         true
     }
 
+    fn columns(&self) -> Vec<(String, String)> {
+        let columns = "SELECT m.name, c.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
+                       WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
+        let raw = rusqlite::Connection::open(self.store.path()).unwrap();
+        let mut query = raw.prepare(columns).unwrap();
+        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
     fn repairs(&self) -> usize {
         let raw = rusqlite::Connection::open(self.store.path()).unwrap();
         let count = raw.query_row("SELECT count(*) FROM artifact_repairs", [], |row| row.get::<_, i64>(0)).unwrap();
@@ -258,6 +271,13 @@ impl Backend for Postgres {
         );
         self.database.client().batch_execute(&batch).unwrap();
         true
+    }
+
+    fn columns(&self) -> Vec<(String, String)> {
+        let columns = "SELECT table_name::text, column_name::text FROM information_schema.columns
+                       WHERE table_schema = 'public'";
+        let rows = self.database.client().query(columns, &[]).unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
     fn repairs(&self) -> usize {

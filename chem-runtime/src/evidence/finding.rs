@@ -58,6 +58,11 @@ pub enum Finding {
         /// The number of events that were sealed.
         sealed: u64,
     },
+    /// An event that readers of its run get, and readers of the log never do.
+    Hidden {
+        /// The event.
+        event: String,
+    },
     /// The log cannot be read from some event on.
     Unreadable {
         /// The index of the first event that cannot be read.
@@ -112,7 +117,11 @@ impl Finding {
     /// Returns what the finding is about: `event`, `decision`, `artifact`, `attestation` or `store`.
     pub fn subject(&self) -> &'static str {
         match self {
-            Self::Event { .. } | Self::Events { .. } | Self::EventsMissing { .. } | Self::Unreadable { .. } => "event",
+            Self::Event { .. }
+            | Self::Events { .. }
+            | Self::EventsMissing { .. }
+            | Self::Hidden { .. }
+            | Self::Unreadable { .. } => "event",
             Self::Attestation { .. } => "attestation",
             Self::Decision { .. } => "decision",
             Self::Artifact { .. } => "artifact",
@@ -143,7 +152,7 @@ impl Finding {
                 json["step"] = step.as_str().into();
             }
             Self::Artifact { hash, .. } => json["hash"] = hash.as_str().into(),
-            Self::SetBack { .. } | Self::Rewritten { .. } => {}
+            Self::Hidden { .. } | Self::SetBack { .. } | Self::Rewritten { .. } => {}
         }
         json
     }
@@ -160,6 +169,9 @@ impl fmt::Display for Finding {
             }
             Self::EventsMissing { found, sealed } => {
                 write!(f, "the events from {found} of the log on are missing: {sealed} were sealed")
+            }
+            Self::Hidden { event } => {
+                write!(f, "{event}, was not appended: its run contains it, and the log that is sealed never will")
             }
             Self::Unreadable { index, error } => write!(f, "event {index} of the log cannot be read: {error}"),
             Self::Attestation { number, reason } => write!(f, "attestation {number}: {reason}"),

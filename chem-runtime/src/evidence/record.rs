@@ -1,8 +1,8 @@
 //! The attestations that a seal writes, and the digest over all attestations of a store.
 //!
-//! A seal appends `leaves`, with the leaves since the last one; `frontier`, from which the next seal continues; and
-//! `checkpoint`. Only the checkpoint is evidence. The others are convenience: an audit compares them with it before it
-//! uses them.
+//! A seal appends `leaves`, with the leaves since the last one and the rows of the artifacts that were stored with these
+//! events; `frontier`, from which the next seal continues; and `checkpoint`, which covers the others by their digest. The
+//! leaves and the frontier only save work: an audit compares them with the root before it uses them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::hash::{Digest, join, push_part, split};
 use super::tree::Frontier;
-use crate::store::{Attestation, Cursor};
+use crate::store::{ArtifactRow, Attestation, Cursor};
 
 pub(super) const LEAVES: &str = "leaves";
 pub(super) const FRONTIER: &str = "frontier";
@@ -39,17 +39,72 @@ pub(super) fn record_after(before: &Digest, attestation: &Attestation) -> Digest
 
 /// The statement of a `leaves` attestation.
 #[derive(Debug, Serialize, Deserialize)]
+struct LeavesText {
+    first: u64,
+    leaves: String,
+    /// Missing in what early versions sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifacts: Option<Vec<(u64, String, Option<String>)>>,
+}
+
+/// Consecutive leaves, and the artifacts that were first stored with their events.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Leaves {
     /// The index of the first.
     pub(super) first: u64,
-    leaves: String,
+    pub(super) leaves: Vec<Digest>,
+    /// In the order of the events, and for each in that of the hashes; `None` if they are not sealed.
+    pub(super) artifacts: Option<Vec<SealedArtifact>>,
+}
+
+/// What a seal keeps of the row of an artifact, whose hash covers its content alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SealedArtifact {
+    /// The index of the event that the artifact was first stored with.
+    pub(super) event: u64,
+    pub(super) hash: String,
+    /// The digest of the metadata.
+    pub(super) metadata: Option<Digest>,
+}
+
+impl SealedArtifact {
+    /// Returns what a seal keeps of `row`, whose event has the index `event`.
+    pub(super) fn of(row: ArtifactRow, event: u64) -> Self {
+        let metadata = row.metadata.map(|metadata| Digest::of(metadata.as_bytes()));
+        Self { event, hash: row.hash, metadata }
+    }
 }
 
 impl Leaves {
     /// Returns the leaves in the statement of an attestation; `None` if it is none of this program.
-    pub(super) fn read(statement: &str) -> Option<(u64, Vec<Digest>)> {
-        let Self { first, leaves } = serde_json::from_str(statement).ok()?;
-        Some((first, split(&leaves)?))
+    pub(super) fn read(statement: &str) -> Option<Self> {
+        let LeavesText { first, leaves, artifacts } = serde_json::from_str(statement).ok()?;
+        let artifact = |(event, hash, metadata): (u64, String, Option<String>)| {
+            let metadata = match metadata {
+                Some(digest) => Some(Digest::from_base64(&digest)?),
+                None => None,
+            };
+            Some(SealedArtifact { event, hash, metadata })
+        };
+        let artifacts = match artifacts {
+            Some(artifacts) => Some(artifacts.into_iter().map(artifact).collect::<Option<_>>()?),
+            None => None,
+        };
+        Some(Self { first, leaves: split(&leaves)?, artifacts })
+    }
+
+    /// Returns the statements of attestations with these leaves.
+    fn statements(&self) -> impl Iterator<Item = String> {
+        let mut artifacts = self.artifacts.as_deref().unwrap_or_default();
+        (self.first..).step_by(LEAVES_EACH).zip(self.leaves.chunks(LEAVES_EACH)).map(move |(first, leaves)| {
+            let end = first + leaves.len() as u64;
+            let (these, rest) = artifacts.split_at(artifacts.partition_point(|artifact| artifact.event < end));
+            artifacts = rest;
+            let text = |it: &SealedArtifact| (it.event, it.hash.clone(), it.metadata.map(|digest| digest.base64()));
+            let artifacts = self.artifacts.is_some().then(|| these.iter().map(text).collect());
+            // A structure of numbers and texts.
+            serde_json::json!(LeavesText { first, leaves: join(leaves), artifacts }).to_string()
+        })
     }
 }
 
@@ -77,12 +132,12 @@ impl Rest {
 }
 
 /// Returns the attestations of a seal before its checkpoint, and the checkpoint. `next` is the number of the first,
-/// `record` the digest of those before it, `leaves` what the tree has had since the last seal.
+/// `record` the digest of those before it, `new` what the log has had since the last seal.
 pub(super) fn of_seal(
     origin: &str,
     next: u64,
     record: Digest,
-    leaves: &[Digest],
+    new: &Leaves,
     rest: &Rest,
     ts: Timestamp,
 ) -> (Vec<Attestation>, Checkpoint) {
@@ -95,14 +150,7 @@ pub(super) fn of_seal(
         ts,
     };
     let size = rest.tree.size();
-    let mut first = size - leaves.len() as u64;
-    let mut statements = Vec::new();
-    for some in leaves.chunks(LEAVES_EACH) {
-        // A structure of numbers and texts.
-        let statement = serde_json::json!(Leaves { first, leaves: join(some) }).to_string();
-        statements.push((LEAVES, statement));
-        first += some.len() as u64;
-    }
+    let mut statements: Vec<_> = new.statements().map(|statement| (LEAVES, statement)).collect();
     let resting = Resting { cursor: rest.cursor.to_string(), peaks: join(rest.tree.peaks()), size };
     statements.push((FRONTIER, serde_json::json!(resting).to_string()));
     let new: Vec<Attestation> =

@@ -1,15 +1,17 @@
 //! Seals the log: computes its tree, and stores a checkpoint of it.
 
+use std::collections::HashMap;
+
 use super::checkpoint::Checkpoint;
 use super::error::EvidenceError;
 use super::finding::Finding;
 use super::hash::Digest;
-use super::record::{self, CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, record_after};
+use super::record::{self, CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, SealedArtifact, record_after};
 use super::signer::Signer;
 use super::tree::Frontier;
-use super::walk::Walk;
+use super::walk::{Hashed, Walk};
 use super::witness::{Kept, Witness};
-use crate::store::{Attestation, Attestations, Cursor, EventStore, append_time};
+use crate::store::{Attestation, Attestations, Cursor, EventStore, PersistenceError, append_time};
 
 /// The namespace of the signatures of checkpoints.
 pub(super) const NAMESPACE: &str = "checkpoint@chem";
@@ -88,8 +90,10 @@ fn attempt(
         };
     }
 
-    let (mut tree, mut leaves) = (before.rest.tree.clone(), Vec::new());
+    let (mut tree, mut leaves, mut artifacts) = (before.rest.tree.clone(), Vec::new(), Vec::new());
+    let first = tree.size();
     while !page.is_empty() {
+        artifacts.extend(stored_with(attestations, &page, tree.size())?);
         for hashed in &page {
             tree.push(hashed.leaf);
             leaves.push(hashed.leaf);
@@ -97,6 +101,7 @@ fn attempt(
         page = walk.next_page()?;
     }
     let events = leaves.len() as u64;
+    let new = Leaves { first, leaves, artifacts: Some(artifacts) };
     let (checkpoint, stored, is_new) = match before.newest {
         Some((stored, newest))
             if events == 0 && !before.has_more && (signer.is_none() || stored.signature.is_some()) =>
@@ -105,11 +110,11 @@ fn attempt(
         }
         _ => {
             let (ts, rest) = (append_time(), Rest { tree, cursor: walk.cursor() });
-            let (mut new, checkpoint) = record::of_seal(&origin, before.next, before.record, &leaves, &rest, ts);
+            let (mut attested, checkpoint) = record::of_seal(&origin, before.next, before.record, &new, &rest, ts);
             let signature = signer.map(|signer| signer.sign(NAMESPACE, &checkpoint.to_string())).transpose()?;
             let stored = record::of_checkpoint(&checkpoint, signature, ts);
-            new.push(stored.clone());
-            if !attestations.append_attestations(&new)? {
+            attested.push(stored.clone());
+            if !attestations.append_attestations(&attested)? {
                 return Ok(None);
             }
             (checkpoint, stored, true)
@@ -120,6 +125,22 @@ fn attempt(
         witness.keep(&Kept { checkpoint: checkpoint.clone(), seal, signature: stored.signature })?;
     }
     Ok(Some(Sealed { checkpoint: Some(checkpoint), events, is_new }))
+}
+
+/// Returns the artifacts that were first stored with these events, the first of which has the index `first`.
+pub(super) fn stored_with(
+    attestations: &dyn Attestations,
+    events: &[Hashed],
+    first: u64,
+) -> Result<Vec<SealedArtifact>, PersistenceError> {
+    let seqs: Vec<u64> = events.iter().map(|hashed| hashed.event.seq).collect();
+    let indexes: HashMap<u64, u64> = seqs.iter().copied().zip(first..).collect();
+    let rows = attestations.artifacts_of(&seqs)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((*indexes.get(&row.seq)?, row)))
+        .map(|(at, row)| SealedArtifact::of(row, at))
+        .collect())
 }
 
 /// Reads what the store has sealed, and checks that its parts agree; `None` if another process has sealed meanwhile.
@@ -179,11 +200,10 @@ fn compare(
 fn root_at(attestations: &dyn Attestations, size: u64) -> Result<Option<Digest>, EvidenceError> {
     let mut tree = Frontier::default();
     for attestation in attestations.read_all(0)?.iter().filter(|attestation| attestation.kind == LEAVES) {
-        let Some((first, leaves)) = Leaves::read(&attestation.statement) else { return Ok(None) };
-        if first != tree.size() {
+        let Some(sealed) = Leaves::read(&attestation.statement).filter(|sealed| sealed.first == tree.size()) else {
             return Ok(None);
-        }
-        for leaf in leaves {
+        };
+        for leaf in sealed.leaves {
             if tree.size() == size {
                 return Ok(Some(tree.root()));
             }

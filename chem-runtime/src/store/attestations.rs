@@ -1,6 +1,7 @@
-//! Attestations: signed and unsigned statements about the log, which a store keeps beside it.
+//! Attestations: signed and unsigned statements about the log, which a store keeps beside it; and what a statement about the
+//! whole store needs to know of its rows.
 //!
-//! A store does not interpret them. They are numbered from 0 without gaps and never change.
+//! A store does not interpret attestations. They are numbered from 0 without gaps and never change.
 
 use jiff::Timestamp;
 
@@ -24,6 +25,40 @@ pub struct Attestation {
     pub ts: Timestamp,
 }
 
+/// What the row of an artifact says besides its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactRow {
+    /// The number of the event that the artifact was first stored with.
+    pub seq: u64,
+    /// The hash that names the artifact. In a damaged store it may be any text.
+    pub hash: String,
+    /// The metadata, which the hash does not cover, as canonical JSON. In a damaged store it may be any text.
+    pub metadata: Option<String>,
+}
+
+/// A row that [`EventLog::read_log`](super::EventLog::read_log) leads no reader to. No append stores one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stray {
+    /// An event that a reader of its run gets, and a reader of the log never does.
+    Event {
+        /// The number of the event.
+        seq: i64,
+        /// The id of its run.
+        flow_id: String,
+        /// Its position in the run.
+        position: i64,
+        /// The name of its kind.
+        event_type: String,
+    },
+    /// An artifact whose event does not exist.
+    Artifact {
+        /// The hash that names the artifact.
+        hash: String,
+        /// The number of the missing event.
+        seq: i64,
+    },
+}
+
 /// The attestations in a store. A store that has them returns itself as
 /// [`EventStore::attestations`](super::EventStore::attestations).
 pub trait Attestations: Send + Sync {
@@ -39,6 +74,13 @@ pub trait Attestations: Send + Sync {
 
     /// Returns the newest attestation of a kind; `None` if there is none.
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError>;
+
+    /// Returns the rows of the artifacts that were first stored with the events of these numbers, in the order of the
+    /// numbers, and of the hashes for each.
+    fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError>;
+
+    /// Returns up to `limit` rows that no reader of the log is led to.
+    fn strays(&self, limit: usize) -> Result<Vec<Stray>, PersistenceError>;
 }
 
 impl dyn Attestations + '_ {

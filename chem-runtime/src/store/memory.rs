@@ -3,18 +3,18 @@
 mod location;
 mod size;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{
-    AdmittedArtifact, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
-    Holder, Largest, Lease, LeaseRecord, Leases, NewEvent, PersistenceError, RunFilter, RunIndex, StoreSize,
-    StoredResult, Writer, admit, admit_artifacts, append_time,
+    AdmittedArtifact, ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary,
+    Followed, Holder, Largest, Lease, LeaseRecord, Leases, NewEvent, PersistenceError, RunFilter, RunIndex, StoreSize,
+    StoredResult, Stray, Writer, admit, admit_artifacts, append_time,
 };
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
-use crate::fingerprint::{ArtifactHash, CacheKey};
+use crate::fingerprint::{ArtifactHash, CacheKey, canonical_json};
 
 /// Keeps events and artifacts in memory, for the lifetime of the value.
 ///
@@ -41,6 +41,8 @@ struct State {
     artifacts: BTreeMap<ArtifactHash, Artifact>,
     /// The run that stored each artifact first.
     produced_by: HashMap<ArtifactHash, FlowId>,
+    /// The artifacts that were first stored with each event, by its number.
+    produced_in: HashMap<u64, BTreeSet<ArtifactHash>>,
     /// The `StepFinished` events of each cache key, ordered by `seq`.
     results: HashMap<CacheKey, Vec<StoredResult>>,
     leases: HashMap<FlowId, HeldLease>,
@@ -117,8 +119,12 @@ impl EventLog for InMemoryEventStore {
             state.log.push((flow_id, position));
             let seq = state.log.len() as u64;
             for AdmittedArtifact { artifact, .. } in admitted.artifacts {
-                state.produced_by.entry(artifact.hash()).or_insert(flow_id);
-                state.artifacts.entry(artifact.hash()).or_insert(artifact);
+                let hash = artifact.hash();
+                if !state.artifacts.contains_key(&hash) {
+                    state.produced_by.insert(hash, flow_id);
+                    state.produced_in.entry(seq).or_default().insert(hash);
+                    state.artifacts.insert(hash, artifact);
+                }
             }
             let kind = admitted.reads_back_as.unwrap_or_else(|| event.kind.clone());
             if let FlowEventKind::StepFinished(StepFinished { cache_key: Some(key), .. }) = &kind {
@@ -254,6 +260,22 @@ impl Attestations for InMemoryEventStore {
 
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
         Ok(self.state().attestations.iter().rev().find(|attestation| attestation.kind == kind).cloned())
+    }
+
+    fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError> {
+        let state = self.state();
+        let row = |(seq, hash): (u64, ArtifactHash)| {
+            let metadata = state.artifacts.get(&hash).and_then(Artifact::metadata);
+            let metadata = metadata.map(|metadata| canonical_json(metadata).unwrap_or_else(|_| metadata.to_string()));
+            ArtifactRow { seq, hash: hash.to_string(), metadata }
+        };
+        let hashes = |seq: u64| state.produced_in.get(&seq).into_iter().flatten().map(move |hash| (seq, *hash));
+        Ok(events.iter().copied().flat_map(hashes).map(row).collect())
+    }
+
+    fn strays(&self, _: usize) -> Result<Vec<Stray>, PersistenceError> {
+        // The log is the list of all events.
+        Ok(Vec::new())
     }
 }
 

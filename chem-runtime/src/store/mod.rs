@@ -77,7 +77,7 @@ mod summary;
 
 pub use admit::{Admitted, AdmittedArtifact, admit, admit_artifacts, append_time};
 pub use artifacts::{ArtifactStore, StoredArtifacts};
-pub use attestations::{Attestation, Attestations};
+pub use attestations::{ArtifactRow, Attestation, Attestations, Stray};
 pub use cursor::{Cursor, InvalidCursor};
 pub use error::{ErrorClass, PersistenceError, UnreadableEvent, UnreadableRun};
 pub use event_store::{EventStore, IntoEventStore};

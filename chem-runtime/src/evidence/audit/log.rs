@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-
 use super::super::checkpoint::Checkpoint;
 use super::super::error::EvidenceError;
 use super::super::finding::{EventName, Finding};
@@ -11,11 +9,10 @@ use super::super::hash::Digest;
 use super::super::tree::Frontier;
 use super::super::walk::Walk;
 use super::super::witness::{Kept, Witness};
+use super::artifacts::ArtifactCheck;
 use super::gates::has_signed_gates;
 use super::sealed::SealedLog;
-use crate::event::OutputRef;
-use crate::fingerprint::ArtifactHash;
-use crate::store::{Cursor, ErrorClass, EventStore};
+use crate::store::{Attestations, Cursor, ErrorClass, EventStore};
 
 /// The comparison of the events with the checkpoints.
 pub(super) struct LogCheck<'a> {
@@ -31,39 +28,35 @@ pub(super) struct LogCheck<'a> {
     next: Option<usize>,
     /// The runs with signed decisions, or with gates that demand them.
     pub(super) gated: BTreeSet<String>,
-    /// The artifacts that events name.
-    pub(super) outputs: BTreeSet<ArtifactHash>,
     /// The heads that statements name, by run and number of events, and the head that the log has there.
     heads: BTreeMap<(String, u64), Option<Digest>>,
-}
-
-/// What of an event's payload names artifacts.
-#[derive(Deserialize)]
-struct Outputs {
-    outputs: Vec<OutputRef>,
 }
 
 impl<'a> LogCheck<'a> {
     pub(super) fn new(sealed: &'a SealedLog, watched: Option<u64>) -> Self {
         let (tree, confirmed) = (Frontier::default(), Frontier::default());
         let watched = watched.map(|size| (size, None));
-        let (open, outputs) = (Vec::new(), BTreeSet::new());
         let named = sealed.statements.iter().map(|(_, it)| ((it.flow_id.to_string(), it.events), None));
         Self {
             sealed,
             tree,
             watched,
             confirmed,
-            open,
+            open: Vec::new(),
             next: Some(0),
             gated: BTreeSet::new(),
-            outputs,
             heads: named.collect(),
         }
     }
 
-    /// Reads the log to its end.
-    pub(super) fn run(&mut self, store: &dyn EventStore, findings: &mut Vec<Finding>) -> Result<(), EvidenceError> {
+    /// Reads the log to its end, and passes its events to `artifacts` too.
+    pub(super) fn run(
+        &mut self,
+        store: &dyn EventStore,
+        attestations: &dyn Attestations,
+        artifacts: &mut ArtifactCheck<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), EvidenceError> {
         let mut walk = Walk::after(store, Cursor::START);
         self.confirm(findings);
         loop {
@@ -77,6 +70,7 @@ impl<'a> LogCheck<'a> {
             if page.is_empty() {
                 break;
             }
+            artifacts.see(attestations, &page, self.tree.size())?;
             for hashed in page {
                 self.tree.push(hashed.leaf);
                 if !self.heads.is_empty() {
@@ -85,11 +79,6 @@ impl<'a> LogCheck<'a> {
                 }
                 if has_signed_gates(&hashed.event) {
                     self.gated.insert(hashed.event.flow_id.clone());
-                }
-                if hashed.event.event_type == "stepfinished"
-                    && let Ok(Outputs { outputs }) = serde_json::from_slice(&hashed.event.payload)
-                {
-                    self.outputs.extend(outputs.iter().map(|output| output.hash));
                 }
                 if self.next.is_some() {
                     self.open.push((EventName::of(&hashed.event), hashed.leaf));

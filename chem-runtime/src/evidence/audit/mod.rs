@@ -5,15 +5,17 @@ mod gates;
 mod log;
 mod sealed;
 mod signed;
+mod strays;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::artifacts::check_artifacts;
+use self::artifacts::ArtifactCheck;
 use self::gates::check_gates;
 use self::log::LogCheck;
 use self::sealed::SealedLog;
 pub use self::signed::Signed;
+use self::strays::find_strays;
 use super::checkpoint::Checkpoint;
 use super::decision::Decided;
 use super::error::EvidenceError;
@@ -103,12 +105,15 @@ pub fn audit(
         _ => None,
     };
     let mut log = LogCheck::new(&sealed, witnessed.as_ref().map(|kept| kept.checkpoint.size));
-    log.run(store, &mut findings)?;
+    let mut artifacts = ArtifactCheck::new(&sealed);
+    log.run(store, attestations, &mut artifacts, &mut findings)?;
+    let is_log_sealed = !findings.iter().any(|finding| finding.subject() == "event");
+    findings.extend(find_strays(attestations, is_log_sealed)?);
     if let (Some(kept), Some(witness)) = (&witnessed, witness) {
         findings.extend(log.compare_with(kept, witness, &sealed, findings.is_empty()));
     }
     let decisions = check_gates(store, &log.gated, signers, &mut findings)?;
-    let artifacts = check_artifacts(store, &log.outputs, &mut findings)?;
+    let artifacts = artifacts.finish(store, is_log_sealed, &mut findings)?;
     Ok(Audit {
         origin,
         events: log.tree.size(),

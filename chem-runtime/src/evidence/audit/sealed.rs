@@ -8,7 +8,7 @@ use super::super::checkpoint::Checkpoint;
 use super::super::error::EvidenceError;
 use super::super::finding::Finding;
 use super::super::hash::Digest;
-use super::super::record::{CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, record_after};
+use super::super::record::{CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, SealedArtifact, record_after};
 use super::super::signer::AllowedSigners;
 use super::super::statement::{STATEMENT, Statement};
 use super::super::tree::Frontier;
@@ -20,7 +20,9 @@ pub(super) struct SealedLog {
     /// The checkpoints in order.
     pub(super) checkpoints: Vec<(Checkpoint, Timestamp)>,
     /// The leaves that were sealed, by the index of the first of each group.
-    pub(super) leaves: BTreeMap<u64, Vec<Digest>>,
+    pub(super) leaves: BTreeMap<u64, Leaves>,
+    /// The artifacts that were sealed, by their hashes.
+    pub(super) artifacts: BTreeMap<String, SealedArtifact>,
     /// The statements about runs, with the numbers of their attestations.
     pub(super) statements: Vec<(u64, Statement)>,
     /// The signatures that count.
@@ -39,6 +41,7 @@ impl SealedLog {
         let mut sealed = Self {
             checkpoints: Vec::new(),
             leaves: BTreeMap::new(),
+            artifacts: BTreeMap::new(),
             statements: Vec::new(),
             signatures: Vec::new(),
             records: vec![EMPTY_RECORD],
@@ -59,7 +62,11 @@ impl SealedLog {
             }
             match attestation.kind.as_str() {
                 LEAVES => match Leaves::read(&attestation.statement) {
-                    Some((first, leaves)) => drop(sealed.leaves.insert(first, leaves)),
+                    Some(mut leaves) => {
+                        let artifacts = leaves.artifacts.iter_mut().flat_map(std::mem::take);
+                        sealed.artifacts.extend(artifacts.map(|artifact| (artifact.hash.clone(), artifact)));
+                        sealed.leaves.insert(leaves.first, leaves);
+                    }
                     None => wrong("the leaves cannot be read".into()),
                 },
                 FRONTIER if Rest::read(&attestation.statement).is_none() => wrong("the tree cannot be read".into()),
@@ -103,11 +110,17 @@ impl SealedLog {
         self.checkpoints.last().cloned()
     }
 
+    /// Returns whether a seal covers which artifacts were stored with the event at `index`.
+    pub(super) fn seals_artifacts_of(&self, index: u64) -> bool {
+        let leaves = self.leaves.range(..=index).next_back().map(|(_, leaves)| leaves);
+        leaves.is_some_and(|it| it.artifacts.is_some() && index - it.first < it.leaves.len() as u64)
+    }
+
     /// Returns the sealed leaves from `from` to `end`, if they give the tree of `checkpoint` on top of `before`.
     pub(super) fn leaves_to(&self, before: &Frontier, checkpoint: &Checkpoint) -> Option<Vec<Digest>> {
         let mut found = Vec::new();
         while before.size() + (found.len() as u64) < checkpoint.size {
-            found.extend_from_slice(self.leaves.get(&(before.size() + found.len() as u64))?);
+            found.extend_from_slice(&self.leaves.get(&(before.size() + found.len() as u64))?.leaves);
         }
         let mut tree = before.clone();
         found.iter().for_each(|leaf| tree.push(*leaf));
@@ -130,10 +143,12 @@ mod tests {
             attestations: 2,
             record: Digest::of(b"record"),
         };
-        let leaves_by_first = BTreeMap::from([(0, leaves[..3].to_vec()), (3, leaves[3..].to_vec())]);
+        let part = |first: u64, leaves: &[Digest]| (first, Leaves { first, leaves: leaves.to_vec(), artifacts: None });
+        let leaves_by_first = BTreeMap::from([part(0, &leaves[..3]), part(3, &leaves[3..])]);
         let sealed = SealedLog {
             checkpoints: Vec::new(),
             leaves: leaves_by_first,
+            artifacts: BTreeMap::new(),
             statements: Vec::new(),
             signatures: Vec::new(),
             records: Vec::new(),

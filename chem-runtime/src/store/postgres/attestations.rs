@@ -1,12 +1,16 @@
-//! Stores attestations as rows.
+//! Stores attestations as rows, and reads the rows that they are about.
 
+use std::collections::HashMap;
+
+use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Fault;
 use super::rows::{Moment, signed};
 use super::session::Session;
-use crate::store::Attestation;
+use crate::fingerprint::canonical_json;
+use crate::store::{ArtifactRow, Attestation, Stray};
 
 const ATTEST: &str = "SELECT store.chem_attest($1, $2, $3, $4, $5, $6)";
 const NEXT: &str = "SELECT coalesce(max(number) + 1, 0) FROM store.attestations";
@@ -14,6 +18,30 @@ const FROM: &str = "SELECT number, kind, flow_id, statement, signature, attested
      WHERE number >= $1 ORDER BY number LIMIT $2";
 const NEWEST: &str = "SELECT number, kind, flow_id, statement, signature, attested_at FROM store.attestations
      WHERE kind = $1 ORDER BY number DESC LIMIT 1";
+
+const ARTIFACTS_OF: &str = "SELECT produced_in_seq, artifact_hash, metadata::text FROM store.workflow_step_artifacts
+     WHERE produced_in_seq = ANY($1) ORDER BY produced_in_seq, artifact_hash COLLATE \"C\"";
+
+/// The events that the query in `follow.rs` never returns: those below every era, the one before the beginning of the order,
+/// and in the current era those of transactions that have not begun.
+const STRAY_EVENTS: &str = "
+     WITH eras AS MATERIALIZED (
+         SELECT coalesce(min(first_seq), 9223372036854775807) AS first_seq,
+                coalesce((array_agg(first_seq ORDER BY era DESC))[1], 9223372036854775807) AS current
+         FROM store.delivery_eras
+     )
+     SELECT seq, flow_id::text, position, event_type FROM store.event_log
+     WHERE seq < (SELECT first_seq FROM eras)
+     UNION
+     SELECT seq, flow_id::text, position, event_type FROM store.event_log WHERE seq = 0 AND xact = '0'::xid8
+     UNION
+     SELECT seq, flow_id::text, position, event_type FROM store.event_log
+     WHERE xact >= pg_snapshot_xmax(pg_current_snapshot()) AND seq >= (SELECT current FROM eras)
+     ORDER BY seq LIMIT $1";
+
+const STRAY_ARTIFACTS: &str = "SELECT artifact_hash, produced_in_seq FROM store.workflow_step_artifacts
+     WHERE NOT EXISTS (SELECT FROM store.event_log WHERE seq = produced_in_seq)
+     ORDER BY artifact_hash COLLATE \"C\" LIMIT $1";
 
 /// Appends attestations, if the first has the next number. Returns whether it did.
 pub(super) fn append(session: &mut Session, new: &[Attestation]) -> Result<bool, Fault> {
@@ -56,4 +84,44 @@ fn attestation(row: &Row) -> Result<Attestation, Fault> {
         signature: row.try_get(4)?,
         ts,
     })
+}
+
+/// Returns the rows of the artifacts of these events, in the order of their numbers.
+pub(super) fn artifacts_of(session: &mut Session, events: &[u64]) -> Result<Vec<ArtifactRow>, Fault> {
+    let (statement, seqs) =
+        (session.prepared(ARTIFACTS_OF)?, events.iter().map(|seq| signed(*seq)).collect::<Vec<_>>());
+    let row = |row: &Row| {
+        // JSONB changes the text, which is made canonical again.
+        let canonical = |text: String| {
+            serde_json::from_str(&text).ok().and_then(|value: Value| canonical_json(&value).ok()).unwrap_or(text)
+        };
+        Ok(ArtifactRow {
+            seq: row.try_get::<_, i64>(0)?.unsigned_abs(),
+            hash: row.try_get(1)?,
+            metadata: row.try_get::<_, Option<String>>(2)?.map(canonical),
+        })
+    };
+    let mut rows: Vec<ArtifactRow> =
+        session.query(&statement, &[&seqs])?.iter().map(row).collect::<Result<_, Fault>>()?;
+    // The order of a log that was moved is not that of the numbers.
+    let places: HashMap<u64, usize> = events.iter().copied().zip(0..).collect();
+    rows.sort_by_key(|row| places.get(&row.seq).copied());
+    Ok(rows)
+}
+
+/// Returns up to `limit` events that no reader of the log gets, and artifacts without an event.
+pub(super) fn strays(session: &mut Session, limit: usize) -> Result<Vec<Stray>, Fault> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let event = |row: &Row| {
+        let (flow_id, event_type) = (row.try_get(1)?, row.try_get(3)?);
+        Ok(Stray::Event { seq: row.try_get(0)?, flow_id, position: row.try_get(2)?, event_type })
+    };
+    let statement = session.prepared(STRAY_EVENTS)?;
+    let mut found: Vec<Stray> =
+        session.query(&statement, &[&limit])?.iter().map(event).collect::<Result<_, Fault>>()?;
+    let statement = session.prepared(STRAY_ARTIFACTS)?;
+    for row in &session.query(&statement, &[&limit])? {
+        found.push(Stray::Artifact { hash: row.try_get(0)?, seq: row.try_get(1)? });
+    }
+    Ok(found)
 }

@@ -55,9 +55,9 @@ use self::group::GroupWriter;
 use self::lease::SignOfLife;
 use super::log::poll;
 use super::{
-    ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease,
-    LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RetryPolicy, RunFilter, RunIndex, StoreSize,
-    StoredEvent, StoredResult, Writer, admit, admit_artifacts, with_retry,
+    ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
+    Largest, Lease, LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RetryPolicy, RunFilter, RunIndex,
+    StoreSize, StoredEvent, StoredResult, Stray, Writer, admit, admit_artifacts, with_retry,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -350,6 +350,14 @@ impl Attestations for PgEventStore {
 
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
         self.inner.with_session("read", |session| attestations::newest(session, kind))
+    }
+
+    fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError> {
+        self.inner.with_session("read", |session| attestations::artifacts_of(session, events))
+    }
+
+    fn strays(&self, limit: usize) -> Result<Vec<Stray>, PersistenceError> {
+        self.inner.with_session("read", |session| attestations::strays(session, limit))
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn stored_event(row: &Row, at: usize) -> Result<StoredEvent, Persiste
     Ok(StoredEvent {
         seq: row.try_get::<_, i64>(at).map_err(column)?.unsigned_abs(),
         flow_id: row.try_get::<_, Uuid>(at + 1).map_err(column)?.to_string(),
-        position: row.try_get::<_, i64>(at + 2).map_err(column)?.unsigned_abs(),
+        position: u64::try_from(row.try_get::<_, i64>(at + 2).map_err(column)?).map_err(|error| unreadable(&error))?,
         ts: format!("{ts:.6}"),
         event_type: row.try_get(at + 4).map_err(column)?,
         payload: payload.into_bytes(),

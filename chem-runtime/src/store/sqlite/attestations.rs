@@ -1,11 +1,11 @@
-//! Stores attestations as rows.
+//! Stores attestations as rows, and reads the rows that they are about.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::rows::{signed, text, unsigned};
 use crate::event::FlowId;
-use crate::store::{Attestation, PersistenceError};
+use crate::store::{ArtifactRow, Attestation, PersistenceError, Stray};
 
 /// Inserts attestations, if the first has the next number. Returns whether it did.
 pub(super) fn insert(transaction: &Transaction<'_>, new: &[Attestation]) -> rusqlite::Result<bool> {
@@ -82,4 +82,41 @@ fn attestation(
     let ts: Timestamp = ts.parse().map_err(|_| corrupt("time", &ts))?;
     let (kind, statement) = (text(row, 1).map_err(&failed)?, text(row, 3).map_err(&failed)?);
     Ok(Attestation { number, kind, flow_id, statement, signature: optional(4).map_err(&failed)?, ts })
+}
+
+/// Returns the rows of the artifacts of these events, in the order of their numbers.
+pub(super) fn artifacts_of(connection: &Connection, events: &[u64]) -> rusqlite::Result<Vec<ArtifactRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT produced_in_seq, artifact_hash, metadata FROM workflow_step_artifacts
+         WHERE produced_in_seq = ? ORDER BY artifact_hash",
+    )?;
+    let mut found = Vec::new();
+    for seq in events {
+        let mut rows = statement.query([signed(*seq)?])?;
+        while let Some(row) = rows.next()? {
+            let metadata = row.get_ref(2)?.as_bytes_or_null()?;
+            let metadata = metadata.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            found.push(ArtifactRow { seq: *seq, hash: text(row, 1)?, metadata });
+        }
+    }
+    Ok(found)
+}
+
+/// Returns up to `limit` events that are before the first one which a reader gets, and artifacts without an event.
+pub(super) fn strays(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Stray>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut events = connection.prepare_cached(
+        "SELECT seq, flow_id, position, event_type FROM event_log WHERE seq < 1 ORDER BY seq LIMIT ?",
+    )?;
+    let event = |row: &Row<'_>| {
+        let (flow_id, event_type) = (text(row, 1)?, text(row, 3)?);
+        Ok(Stray::Event { seq: row.get(0)?, flow_id, position: row.get(2)?, event_type })
+    };
+    let mut artifacts = connection.prepare_cached(
+        "SELECT artifact_hash, produced_in_seq FROM workflow_step_artifacts
+         WHERE NOT EXISTS (SELECT 1 FROM event_log WHERE seq = produced_in_seq) ORDER BY artifact_hash LIMIT ?",
+    )?;
+    let artifact = |row: &Row<'_>| Ok(Stray::Artifact { hash: text(row, 0)?, seq: row.get(1)? });
+    let found = events.query_map([limit], event)?.chain(artifacts.query_map([limit], artifact)?).collect();
+    found
 }

@@ -31,9 +31,9 @@ use self::lease::LeaseError;
 use self::open::Older;
 use self::rows::{insert, next_position, signed};
 use super::{
-    ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed, Largest, Lease,
-    LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RunFilter, RunIndex, StoreSize, StoredEvent,
-    StoredResult, Writer, admit, admit_artifacts, append_time,
+    ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
+    Largest, Lease, LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RunFilter, RunIndex, StoreSize,
+    StoredEvent, StoredResult, Stray, Writer, admit, admit_artifacts, append_time,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
@@ -390,6 +390,14 @@ impl Attestations for SqliteEventStore {
 
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
         attestations::newest(&self.connection(), kind, self.failed("read"))
+    }
+
+    fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError> {
+        attestations::artifacts_of(&self.connection(), events).map_err(self.failed("read"))
+    }
+
+    fn strays(&self, limit: usize) -> Result<Vec<Stray>, PersistenceError> {
+        attestations::strays(&self.connection(), limit).map_err(self.failed("read"))
     }
 }
 

@@ -10,6 +10,7 @@ mod leases;
 mod refusal;
 mod runs;
 mod size;
+mod tampering;
 mod work;
 
 use chem_runtime::event::{FlowEvent, FlowEventKind, FlowId};
@@ -91,11 +92,16 @@ macro_rules! laws {
                     attestations_are_numbered_without_gaps_and_come_back,
                     a_log_sealed_in_parts_has_the_tree_of_the_whole,
                     sealers_at_once_and_writers_give_no_false_alarm,
+                    an_event_of_an_unknown_kind_is_sealed_too,
+                ]
+                tampering: [
                     a_change_to_what_was_sealed_is_found_and_named,
+                    a_change_to_any_column_is_found_or_changes_nothing_that_is_read,
+                    a_copy_that_replaces_a_damaged_artifact_has_its_metadata,
+                    an_event_that_no_reader_of_the_log_gets_is_named,
                     the_first_event_that_differs_is_named,
                     a_store_that_was_set_back_or_went_another_way_is_found,
                     the_end_of_the_log_that_is_missing_is_told_from_the_end_that_is_not_sealed,
-                    an_event_of_an_unknown_kind_is_sealed_too,
                 ]
                 work: [
                     the_results_of_a_work_are_found_newest_first,
