@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::{FlowId, event_variants};
-use chem_runtime::evidence::{Digest, Frontier, Hashed, Walk};
+use chem_runtime::evidence::{Digest, Frontier, Hashed, Walk, Witness, audit, seal};
 use chem_runtime::flow::{FlowDefinition, FlowStatus, replay};
 use chem_runtime::step::Registry;
 use chem_runtime::store::{Cursor, EventStore};
@@ -54,8 +54,17 @@ pub fn root_and_heads(store: &dyn EventStore) -> String {
     }
 }
 
-/// Checks that the log has the root and the heads that it has in every release, that the runs replay, that their artifacts exist, and that the interrupted run can be resumed to its end.
+/// Checks that the log has the root and the heads that it has in every release, that the runs replay, that their artifacts
+/// exist, that the interrupted run can be resumed to its end, and that the log is sealed and found sound before and after.
 pub fn still_works(store: Arc<dyn EventStore>) {
+    let directory = tempfile::tempdir().unwrap();
+    let witness = Witness::new(directory.path());
+    let sealed = |events| {
+        assert_eq!(seal(store.as_ref(), Some(&witness), None).unwrap().events, events);
+        assert_eq!(audit(store.as_ref(), Some(&witness), None).unwrap().findings, []);
+    };
+    assert_eq!(audit(store.as_ref(), Some(&witness), None).unwrap().unsealed(), 16);
+    sealed(16);
     assert_eq!(root_and_heads(store.as_ref()), ROOT_AND_HEADS);
     assert!(ROOT_AND_HEADS.starts_with(&format!("16 {ROOT}\n")));
     let id = |run: usize| -> FlowId { RUNS[run].0.parse().unwrap() };
@@ -80,7 +89,8 @@ pub fn still_works(store: Arc<dyn EventStore>) {
     let initialized = begun.initialized().unwrap();
     let registry = Registry::linked().unwrap();
     let definition = FlowDefinition::from_recorded(&initialized.flow, &initialized.definition, registry).unwrap();
-    let engine = FlowEngine::on(store).definition(definition);
+    let engine = FlowEngine::on(store.clone()).definition(definition);
     let resumed = engine.run(id(1)).unwrap();
     assert_eq!(resumed.flow_fingerprint().unwrap().to_string(), INTERRUPTED);
+    sealed(resumed.next_position() - begun.next_position());
 }

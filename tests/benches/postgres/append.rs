@@ -1,8 +1,10 @@
-//! Measures appends of many events to one run.
+//! Measures appends of many events to one run, and what a sealer beside them costs.
 
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use chem_runtime::event::FlowId;
+use chem_runtime::evidence::{Witness, seal};
 use chem_runtime::store::{EventLog as _, NewEvent};
 use uuid::Uuid;
 
@@ -52,5 +54,54 @@ pub fn append(bench: &Bench) -> Line {
         bare: format!("{bare:.0} events/s: a bare unnest insert"),
         ratio: ours / bare,
         target: Some(Target::AtLeast(0.8)),
+    }
+}
+
+/// Appends with a process beside that seals the log each second, and without one.
+pub fn append_beside_a_sealer(bench: &Bench) -> Line {
+    const ROUNDS: usize = 9;
+    /// The number of runs in a round, so that it takes longer than the pause of the sealer.
+    const RUNS: usize = 16;
+    let (_database, store) = bench.database();
+    let directory = tempfile::tempdir().unwrap();
+    let witness = Witness::new(directory.path());
+    let (events, _) = long_run();
+    let events: Vec<NewEvent> = events.into_iter().map(|event| event.kind.into()).collect();
+    let appended = || {
+        let begun = Instant::now();
+        for _ in 0..RUNS {
+            let run = FlowId::new();
+            for (number, batch) in events.chunks(BATCH).enumerate() {
+                store.append(run, (number * BATCH) as u64, batch).unwrap();
+            }
+        }
+        (RUNS * events.len()) as f64 / begun.elapsed().as_secs_f64()
+    };
+    let rounds = (0..=ROUNDS).map(|_| {
+        let alone = appended();
+        // What the round before left is not the work of this one.
+        seal(&store, Some(&witness), None).unwrap();
+        let over = AtomicBool::new(false);
+        let beside = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    seal(&store, Some(&witness), None).unwrap();
+                    std::thread::sleep(Duration::from_secs(1));
+                }
+            });
+            let beside = appended();
+            over.store(true, Ordering::Relaxed);
+            beside
+        });
+        seal(&store, Some(&witness), None).unwrap();
+        (beside, alone)
+    });
+    let (beside, alone) = median(rounds.skip(1).collect());
+    Line {
+        work: format!("append to one flow, {BATCH} at a time, while the log is sealed each second"),
+        store: format!("{beside:.0} events/s"),
+        bare: format!("{alone:.0} events/s: without a sealer"),
+        ratio: beside / alone,
+        target: Some(Target::AtLeast(0.97)),
     }
 }

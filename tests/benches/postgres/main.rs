@@ -32,13 +32,14 @@ fn main() {
     let Some(server) = server(settings) else { return };
     let bench = Bench { server };
     type Measure = fn(&Bench) -> table::Line;
-    let all: [(&str, Measure); 6] = [
+    let all: [(&str, Measure); 7] = [
         ("one-after-another", flows::one_after_another),
         ("in-four-commits", flows::one_after_another_in_four_commits),
         ("at-once", flows::at_once),
         ("long-against-short", flows::long_against_short),
         ("replay", replay::replay),
         ("append", append::append),
+        ("sealed", append::append_beside_a_sealer),
     ];
     table::head();
     for (name, measure) in all {

@@ -10,6 +10,7 @@
 //! - `expressions`: what an expression says does not depend on how a column was read.
 //! - `functions`: the functions of expressions agree with Python, and have the same digits on every machine.
 //! - `numbers`: a number that was written to a file and read back is the same number.
+//! - `tree`: the tree of a log, and its proofs, are those of another implementation of RFC 6962.
 //! - `scheme`: the hashes of scheme 1, worked out by hand, which must never change.
 
 mod canonical;
@@ -24,3 +25,4 @@ mod scheme;
 mod spelling;
 mod steps;
 mod stores;
+mod tree;

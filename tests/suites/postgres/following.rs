@@ -12,7 +12,8 @@ use postgres::Client;
 use crate::{address, pool, store_or_skip, told};
 
 const AT_ONCE: Duration = Duration::ZERO;
-const RAW: &str = r#"INSERT INTO event_log (flow_id, position, event_type, payload)
+/// Appends an event past the store.
+pub(super) const RAW: &str = r#"INSERT INTO event_log (flow_id, position, event_type, payload)
     VALUES (gen_random_uuid(), 0, 'stepsignal', '{"step_id":"a","step_index":0,"signal":"raw"}') RETURNING seq"#;
 
 /// Returns the sequence numbers of the events after `cursor`, and advances it.

@@ -14,6 +14,7 @@
 //! - `boundary`: what other users of the database can do to users of the store.
 //! - `silence`: servers that stop responding, and poolers that do not keep sessions.
 //! - `listing`: runs are found by indexes, however many events lie between them, and large tables are not counted.
+//! - `evidence`: sealing while transactions stay open, and in another cluster; events that the order of delivery leaves out.
 //! - `moving`: copying logs from one store to another.
 
 #![cfg(unix)]
@@ -21,6 +22,7 @@
 mod append_only;
 mod artifacts;
 mod boundary;
+mod evidence;
 mod failover;
 mod failures;
 mod following;

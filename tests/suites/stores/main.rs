@@ -4,7 +4,9 @@
 //! - `script`: one script of operations, run on all stores, whose logs must be equal.
 //! - `sqlite`: what the file rejects, which files are rejected, and several processes on one store.
 //! - `durability`: a process that is killed while it appends.
+//! - `alarms`: writers and sealers that are killed leave a log whose audit finds nothing.
 
+mod alarms;
 mod durability;
 mod laws;
 mod script;

@@ -20,10 +20,11 @@ use super::checkpoint::Checkpoint;
 use super::decision::Decided;
 use super::error::EvidenceError;
 use super::finding::Finding;
+use super::record::CHECKPOINT;
 use super::signer::AllowedSigners;
 use super::walk::Walk;
 use super::witness::{Kept, Witness};
-use crate::store::{Cursor, ErrorClass, EventStore, PersistenceError};
+use crate::store::{Attestations, Cursor, ErrorClass, EventStore, PersistenceError};
 
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,14 +97,16 @@ pub fn audit(
 ) -> Result<Audit, EvidenceError> {
     let attestations = store.attestations().ok_or(EvidenceError::Unsupported)?;
     let mut findings = Vec::new();
-    // The attestations are read before the events, so that every event that they cover is there.
-    let sealed = SealedLog::read(attestations, signers, &mut findings)?;
     let first = Walk::after(store, Cursor::START).first_run()?;
     let origin = first.map(|run| Checkpoint::origin_of(&run));
-    let witnessed = match (witness, sealed.origin().or(origin.as_deref())) {
-        (Some(witness), Some(origin)) => witness.newest(origin)?,
+    // Others append and seal meanwhile. What is read first is covered by what is read after it: the checkpoint outside the
+    // store is one of those in it, and every event that these cover is there.
+    let named = newest_origin(attestations)?.or_else(|| origin.clone());
+    let witnessed = match (witness, named) {
+        (Some(witness), Some(origin)) => witness.newest(&origin)?,
         _ => None,
     };
+    let sealed = SealedLog::read(attestations, signers, &mut findings)?;
     let mut log = LogCheck::new(&sealed, witnessed.as_ref().map(|kept| kept.checkpoint.size));
     let mut artifacts = ArtifactCheck::new(&sealed);
     log.run(store, attestations, &mut artifacts, &mut findings)?;
@@ -125,6 +128,15 @@ pub fn audit(
         decisions,
         findings,
     })
+}
+
+/// Returns the name of the log in the newest checkpoint; `None` if there is none or it cannot be read.
+fn newest_origin(attestations: &dyn Attestations) -> Result<Option<String>, PersistenceError> {
+    match attestations.newest_attestation(CHECKPOINT) {
+        Ok(newest) => Ok(newest.and_then(|it| it.statement.parse().ok()).map(|it: Checkpoint| it.origin)),
+        Err(error) if error.class() == ErrorClass::Corrupt => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl Walk<'_> {

@@ -102,10 +102,6 @@ impl SealedLog {
         Ok(sealed)
     }
 
-    pub(super) fn origin(&self) -> Option<&str> {
-        self.checkpoints.first().map(|(checkpoint, _)| checkpoint.origin.as_str())
-    }
-
     pub(super) fn newest(&self) -> Option<(Checkpoint, Timestamp)> {
         self.checkpoints.last().cloned()
     }

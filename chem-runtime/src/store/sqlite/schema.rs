@@ -98,6 +98,8 @@ pub(super) fn expected() -> Result<BTreeMap<String, String>, OpenError> {
 }
 
 /// Refuses the database of another program and leaves it unchanged.
+///
+/// A store that was restored from its SQL text, as by `.dump`, has lost the application id. It is known by its history.
 pub(super) fn refuse_foreign(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row(
@@ -106,13 +108,24 @@ pub(super) fn refuse_foreign(path: &Path, connection: &Connection) -> Result<(),
         |row| row.get(0),
     )?;
     // An interrupted opening leaves an empty history and nothing else.
-    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+    if id == APPLICATION_ID || (id == 0 && (tables == 0 || began_here(path, connection)?)) {
         return Ok(());
     }
     Err(OpenError::unusable(format!(
         "`{}` is not a store: it is the SQLite database of another program; name another one with `--store sqlite:PATH`",
         path.display()
     )))
+}
+
+/// Returns whether the history begins with the first migration of this program.
+fn began_here(path: &Path, connection: &Connection) -> Result<bool, OpenError> {
+    let runner = embedded::migrations::runner();
+    let applied = applied(path, connection)?;
+    Ok(runner.get_migrations().iter().find(|known| known.version() == 1).is_some_and(|first| {
+        applied
+            .get(&1)
+            .is_some_and(|(name, checksum)| name == first.name() && *checksum == first.checksum().to_string())
+    }))
 }
 
 /// Returns the names and checksums of the migrations in the history, by version.

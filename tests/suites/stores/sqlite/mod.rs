@@ -2,6 +2,7 @@
 
 mod append_only;
 mod files;
+mod moved;
 mod processes;
 mod released;
 
