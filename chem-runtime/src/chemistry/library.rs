@@ -16,6 +16,7 @@ mod matching;
 mod mol_block;
 mod needs;
 mod pattern;
+mod reaction;
 mod scaffold;
 mod spelled;
 mod standard;
@@ -25,12 +26,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cosmolkit::{Molecule, SmilesError, SmilesParseError};
 
+pub(super) use self::edit::{AtomEdit, AtomState};
 pub(super) use self::fingerprint::DEFAULT_BITS;
 pub use self::fingerprint::{Fingerprint, FingerprintKind};
 pub use self::matching::{MAX_MATCH_STEPS, Unmatched};
 pub(super) use self::mol_block::Dropped;
 pub use self::pattern::{MAX_SMARTS_BYTES, MAX_SMARTS_DEPTH, NotAPattern, Pattern};
-pub(super) use self::standard::{ChargedAtom, Recharged};
+pub(super) use self::reaction::Transformation;
 pub use self::written_block::MolBlock;
 use super::limits::{self, MAX_INCHI_KEY_ATOMS};
 use super::spelling;

@@ -16,6 +16,7 @@ const SCRIPTS: &[(&str, &[&str], &str)] = &[
     ),
     ("rdkit_odd.py", &["tests/reference/odd.smi", "tests/reference/patterns.smarts"], "odd.tsv"),
     ("rdkit_standard.py", &[], "standardized.tsv"),
+    ("rdkit_forms.py", &[], "forms.tsv"),
     ("rdkit_fingerprints.py", &["flows/data/approved-drugs.csv"], "fingerprints.tsv"),
 ];
 

@@ -1,4 +1,5 @@
-//! Standard forms are RDKit's. `tests/reference/rdkit_standard.py` wrote what they are compared with.
+//! Standard forms are RDKit's. `rdkit_standard.py`, `rdkit_charged.py` and `rdkit_forms.py` in `tests/reference` wrote what they
+//! are compared with.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +8,7 @@ use chem_runtime::chemistry::StandardizeMolecules;
 use chem_runtime::step::StepOutput;
 use serde_json::{Value, json};
 
-use crate::bench::{read, run, table, texts};
+use crate::bench::{integers, read, run, table, texts};
 
 const REFERENCE: &str = include_str!("../../reference/standardized.tsv");
 
@@ -91,6 +92,41 @@ fn an_ion_without_room_for_a_hydrogen_does_not_keep_the_others_charged() {
 fn canonical_tautomers_are_the_reference_library_s() {
     let wrong = differences(&["canonical_tautomer", "neutralize", "largest_fragment"], "tautomer", SOME);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the operations that rewrite groups, bonds and protons make of the molecules of `rdkit_forms.py`.
+#[test]
+fn groups_metals_and_protons_are_rewritten_as_by_the_reference_library() {
+    const FORMS: &str = include_str!("../../reference/forms.tsv");
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("forms.tsv"), FORMS).unwrap();
+    let molecules = run(&read("forms.tsv", &[]), directory.path(), &[]).unwrap().remove(0);
+    let reference = table(&molecules);
+    assert!(reference.rows() > 2_000);
+    let mut wrong = Vec::new();
+    for (operation, column) in
+        [("normalize", "normalized"), ("disconnect_metals", "disconnected"), ("reionize", "reionized")]
+    {
+        let outputs = standardized(&molecules, &[operation]);
+        let [standard, rejects] = [table(&outputs[0]), table(&outputs[1])];
+        let mut found: BTreeMap<i64, String> =
+            integers(&standard, "record").into_iter().zip(texts(&standard, "smiles")).collect();
+        let reasons: BTreeMap<i64, String> =
+            integers(&rejects, "record").into_iter().zip(texts(&rejects, "reason")).collect();
+        let rows = integers(&reference, "record").into_iter().zip(texts(&reference, "smiles"));
+        let mut changed = 0;
+        for ((record, before), expected) in rows.zip(texts(&reference, column)) {
+            changed += usize::from(before != expected);
+            // The reference is empty where RDKit refuses the molecule.
+            let found = found.remove(&record).unwrap_or_default();
+            if found != expected {
+                let reason = reasons.get(&record).map(String::as_str).unwrap_or_default();
+                wrong.push(format!("{operation} of {before}: `{found}` is not `{expected}` {reason}"));
+            }
+        }
+        assert!(changed > 70, "{operation} changes {changed}");
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn examples() -> Vec<(&'static str, Value)> {
             ("molecules.fingerprint", json!({"fingerprint": "topological_torsion"})),
             ("molecules.fingerprint", json!({"fingerprint": "fcfp4", "bits": 512, "counts": true})),
             ("molecules.scaffold", json!({})),
-            ("molecules.standardize", json!({"operations": ["largest_fragment", "neutralize", "canonical_tautomer"]})),
+            ("molecules.standardize", json!({"operations": ["disconnect_metals", "normalize", "reionize", "largest_fragment", "neutralize", "canonical_tautomer"]})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "agree", "tolerance": 1})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "median"})),
         ]);

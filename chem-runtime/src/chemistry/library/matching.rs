@@ -56,6 +56,17 @@ impl Structure {
         }
     }
 
+    /// Returns the atoms of the first match of the pattern, in the order of its atoms. Ignores stereochemistry.
+    ///
+    /// # Errors
+    /// Fails like [`has`](Self::has).
+    pub fn first_match(&self, pattern: &Pattern) -> Result<Option<Vec<usize>>, Unmatched> {
+        if !Atoms::of(&self.0).suffice_for(pattern.needed()) {
+            return Ok(None);
+        }
+        Ok(self.matches(pattern.query(), 1)?.into_iter().next())
+    }
+
     /// Returns whether all of `parts` occur without overlap. Several equal parts are chosen in one order instead of in all
     /// orders, so that the search is short. `None` if there are no parts, or too many matches of one to know all.
     fn has_apart(&self, parts: &[Part]) -> Result<Option<bool>, Unmatched> {

@@ -28,7 +28,7 @@ impl Structure {
     }
 
     /// Returns the canonical SMILES as the library writes it.
-    fn written(&self) -> Result<String, String> {
+    pub(in crate::chemistry) fn written(&self) -> Result<String, String> {
         self.written_with(&SmilesWriteParams::default())
     }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use crate::chemistry::library::{ChargedAtom, Pattern, Recharged, Structure};
+use crate::chemistry::library::{AtomEdit, AtomState, Pattern, Structure};
 
 /// Positive atoms with hydrogens, unless the charge is balanced by a neighbour.
 const WITH_HYDROGENS: &str = "[+,+2,+3,+4;!h0;!$(*~[-]),$(*(~[-])~[-])]";
@@ -50,7 +50,8 @@ impl Patterns {
 /// Fails if the library does.
 pub(super) fn neutralized(structure: &Structure) -> Result<Option<Structure>, String> {
     let failed = || "the chemistry library failed to look at its charges".to_owned();
-    let charged = structure.charged_atoms().ok_or_else(failed)?;
+    let mut charged = structure.atom_states().ok_or_else(failed)?;
+    charged.retain(|atom| atom.charge != 0);
     if charged.is_empty() {
         return Ok(None);
     }
@@ -83,7 +84,7 @@ struct Sites {
 }
 
 /// Returns the anions of `acids` that are not balanced within their own group: one of the two in nitrate.
-fn unbalanced(structure: &Structure, acids: &[usize], charged: &[ChargedAtom]) -> Vec<usize> {
+fn unbalanced(structure: &Structure, acids: &[usize], charged: &[AtomState]) -> Vec<usize> {
     let mut balanced: BTreeMap<usize, i32> = BTreeMap::new();
     let mut left = acids.to_vec();
     left.retain(|acid| {
@@ -102,7 +103,7 @@ fn unbalanced(structure: &Structure, acids: &[usize], charged: &[ChargedAtom]) -
 }
 
 /// Returns the changes that neutralize the molecule.
-fn changes(sites: &Sites, charged: &[ChargedAtom]) -> Vec<Recharged> {
+fn changes(sites: &Sites, charged: &[AtomState]) -> Vec<AtomEdit> {
     let atom = |index: usize| charged.iter().find(|atom| atom.index == index);
     let fixed = |index: &usize| atom(*index).filter(|atom| to_lose_plus(atom.element, atom.hydrogens).is_none());
     let must_stay: i32 = sites.without_hydrogens.iter().filter_map(|index| atom(*index)).map(|atom| atom.charge).sum();
@@ -153,7 +154,7 @@ fn to_lose_plus(element: u8, hydrogens: i32) -> Option<i32> {
 
 /// Returns the change in hydrogens when a negative atom loses a charge; `None` if its element does not have the resulting
 /// valence.
-fn to_lose_minus(atom: &ChargedAtom) -> Option<i32> {
+fn to_lose_minus(atom: &AtomState) -> Option<i32> {
     let more = if !is_early(atom.element) {
         1
     } else if atom.hydrogens > 0 {

@@ -2,6 +2,9 @@
 
 mod charge;
 mod fragment;
+mod metals;
+mod normalize;
+mod reionize;
 
 use serde_json::json;
 
@@ -15,13 +18,17 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 
 /// Standardizes molecules: the largest fragment, neutralized, as its canonical tautomer.
 ///
-/// The operations run in the following order, regardless of the order in the manifest. `largest_fragment` removes
-/// counter-ions and solvents: it keeps the fragment with the most atoms including hydrogens, then the heaviest elements,
+/// The operations run in the following order, regardless of the order in the manifest. `disconnect_metals` removes bonds
+/// between metals and non-metals and turns both into ions: bonds of any metal to nitrogen, oxygen and fluorine, and those of
+/// transition metals and aluminium to other aliphatic non-metals. `normalize` rewrites groups that can be drawn in several
+/// ways, such as sulfoxides, hydrazine diazonium ions and separated charges, by RDKit's 22 transformations. `reionize` moves
+/// protons so that the strongest acids are the ionized ones, by RDKit's 33 pairs of acids and bases, and charges isolated
+/// atoms such as `[Na]`. `largest_fragment` removes counter-ions and solvents: it keeps the fragment with the most atoms including hydrogens, then the heaviest elements,
 /// then the first SMILES. `neutralize` removes charges by adding or removing hydrogens, except charges that balance one that
 /// cannot be removed, such as that of a quaternary nitrogen; of several anions, those of acids keep their charge, and
 /// RDKit's canonical order of the atoms breaks ties. `canonical_tautomer` selects one tautomer and removes the
 /// stereochemistry of the atoms involved; it is not a default, because it is slow and changes what a chemist sees. The
-/// results agree with `rdMolStandardize` of RDKit 2026.09.1, except that an ion that cannot take a hydrogen, such as
+/// results of each operation agree with `rdMolStandardize` of RDKit 2026.09.1, except that an ion that cannot take a hydrogen, such as
 /// hexafluorophosphate, keeps its charge, whereas RDKit produces the impossible `F[PH](F)(F)(F)(F)F`.
 ///
 /// Two columns are added: `changes` lists the operations that changed the molecule, separated by `, `, and
@@ -58,7 +65,9 @@ pub fn standardize_molecules(
     /// The operations to apply.
     #[param(
         default = ["largest_fragment", "neutralize"],
-        one_of = ["largest_fragment", "neutralize", "canonical_tautomer"],
+        one_of = [
+            "disconnect_metals", "normalize", "reionize", "largest_fragment", "neutralize", "canonical_tautomer",
+        ],
     )]
     operations: Vec<String>,
 ) -> Result<RowWork<WithRejects<Molecules>>, StepError> {
@@ -79,13 +88,23 @@ pub fn standardize_molecules(
 /// The operations, in the order in which they are applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
+    DisconnectMetals,
+    Normalize,
+    Reionize,
     LargestFragment,
     Neutralize,
     CanonicalTautomer,
 }
 
 impl Operation {
-    const ALL: [Self; 3] = [Self::LargestFragment, Self::Neutralize, Self::CanonicalTautomer];
+    const ALL: [Self; 6] = [
+        Self::DisconnectMetals,
+        Self::Normalize,
+        Self::Reionize,
+        Self::LargestFragment,
+        Self::Neutralize,
+        Self::CanonicalTautomer,
+    ];
 
     fn named(names: &[String]) -> Vec<Self> {
         Self::ALL.into_iter().filter(|one| names.iter().any(|name| name == one.name())).collect()
@@ -93,6 +112,9 @@ impl Operation {
 
     fn name(self) -> &'static str {
         match self {
+            Self::DisconnectMetals => "disconnect_metals",
+            Self::Normalize => "normalize",
+            Self::Reionize => "reionize",
             Self::LargestFragment => "largest_fragment",
             Self::Neutralize => "neutralize",
             Self::CanonicalTautomer => "canonical_tautomer",
@@ -102,6 +124,9 @@ impl Operation {
     /// Returns the SMILES after the operation; `None` if it changes nothing.
     fn done_to(self, smiles: &str) -> Result<Option<String>, String> {
         let after = match self {
+            Self::DisconnectMetals => metals::disconnected(&Structure::from_smiles(smiles)?)?.map(Ok),
+            Self::Normalize => normalize::normalized(smiles)?.map(Ok),
+            Self::Reionize => reionize::reionized(&Structure::from_smiles(smiles)?)?.map(Ok),
             Self::LargestFragment => fragment::largest(smiles)?.map(Structure::from_smiles),
             Self::Neutralize => charge::neutralized(&Structure::from_smiles(smiles)?)?.map(Ok),
             Self::CanonicalTautomer => {
