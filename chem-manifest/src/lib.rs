@@ -15,6 +15,7 @@
 pub mod authored;
 mod diagnostic;
 pub mod document;
+pub mod license;
 pub mod links;
 pub mod names;
 pub mod params;

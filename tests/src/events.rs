@@ -110,6 +110,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             step_count: 2,
             definition: RecordedDefinition {
                 description: Some("Line one.\nLine \"two\".".into()),
+                license: Some("CC-BY-4.0".into()),
                 params: params.clone(),
                 overridden: ["limit".to_owned()].into(),
                 spelled: [("limit".to_owned(), "5e2".to_owned())].into(),
@@ -225,7 +226,12 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
 }
 
 fn operator() -> Operator {
-    let person = Some(Person { name: "Ada Lovelace".into(), orcid: Some("0000-0002-1825-0097".into()) });
+    let person = Some(Person {
+        affiliation: Some("Analytical Society".into()),
+        name: "Ada Lovelace".into(),
+        orcid: Some("0000-0002-1825-0097".into()),
+        ror: Some("https://ror.org/02mhbdp94".into()),
+    });
     Operator { host: "lab".into(), login: "ada".into(), person }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{StepTypes, Written};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::license::{self, is_license};
 use crate::names::listed;
 use crate::rules;
 use crate::source::{Source, Span};
@@ -92,6 +93,16 @@ impl Reader<'_> {
             _ => "write text after the `:`",
         };
         self.wrong_type(node, key, "text", help);
+        None
+    }
+
+    pub(super) fn license(&mut self, node: &Node) -> Option<String> {
+        let Written { text, span } = self.text(node, "license")?;
+        if is_license(&text) {
+            return Some(text);
+        }
+        let message = format!("`{text}` is not a license: expected {}", license::EXPECTED);
+        self.add(&rules::WRONG_TYPE, message, span, "write `license: CC-BY-4.0`, or `license: https://…`");
         None
     }
 

@@ -22,6 +22,8 @@ pub struct Manifest {
     pub flow: Option<StepId>,
     /// The purpose of the flow, in free text.
     pub description: Option<String>,
+    /// The license of the results.
+    pub license: Option<String>,
     /// The parameters of the flow; `None` if `params:` is not a mapping.
     pub params: Option<Vec<(Key, Node)>>,
     /// The steps in the order of the manifest.
@@ -86,7 +88,7 @@ pub struct Written {
     pub span: Span,
 }
 
-const MANIFEST_KEYS: &[&str] = &["flow", "description", "params", "steps"];
+const MANIFEST_KEYS: &[&str] = &["flow", "description", "license", "params", "steps"];
 const STEP_KEYS: &[&str] = &["id", "uses", "source", "inputs", "with", "retry", "timeout", "gate"];
 
 /// Reads a manifest from the YAML `document`, which is `None` for an empty file. Reports mistakes to `findings`.
@@ -110,11 +112,12 @@ pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, fin
     let start = entries.first().map_or(Span::default(), |(key, _)| key.span);
     let flow = reader.required(&fields, "flow", "the manifest", start).and_then(|node| reader.name(node, "flow"));
     let description = fields.get("description").and_then(|(_, node)| reader.text(node, "description"));
+    let license = fields.get("license").and_then(|(_, node)| reader.license(node));
     let params = fields.get("params").map_or(Some(Vec::new()), |(_, node)| reader.params(node));
     let key = fields.get("steps").map_or(start, |(key, _)| key.span);
     let steps = reader.required(&fields, "steps", "the manifest", start);
     let steps = steps.map(|node| reader.steps(node, key)).unwrap_or_default();
-    Manifest { flow, description: description.map(|written| written.text), params, steps }
+    Manifest { flow, description: description.map(|written| written.text), license, params, steps }
 }
 
 impl Reader<'_> {

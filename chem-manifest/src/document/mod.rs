@@ -37,6 +37,9 @@ pub struct Manifest {
     /// The purpose of the flow.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_text")]
     pub description: Option<String>,
+    /// The license of the results: the identifier of one in SPDX, or an address.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_license")]
+    pub license: Option<String>,
     /// The flow parameters: each a scalar, a list of scalars, or `{"secret": "env:NAME"}`.
     #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "values::members")]
     pub params: Map<String, Value>,
@@ -93,7 +96,7 @@ pub struct Gate {
 impl Manifest {
     /// Creates the manifest of a flow with these steps and without parameters.
     pub fn new(flow: StepId, steps: Vec<Step>) -> Self {
-        Self { flow, description: None, params: Map::new(), steps }
+        Self { flow, description: None, license: None, params: Map::new(), steps }
     }
 
     /// Parses the manifest in `source` like `chem check`, without step types.
@@ -114,6 +117,7 @@ impl Manifest {
         Some(Self {
             flow: authored.flow?,
             description: authored.description,
+            license: authored.license,
             params: of_nodes(&authored.params?)?,
             steps: authored.steps.into_iter().map(Step::of).collect::<Option<_>>()?,
         })

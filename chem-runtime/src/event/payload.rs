@@ -57,6 +57,9 @@ pub struct RecordedDefinition {
     /// The author's description of the flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The license of the results, which the author declares. Not part of any fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
     /// The names of the flow parameters that were overridden.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub overridden: BTreeSet<String>,
@@ -144,19 +147,25 @@ pub struct Operator {
 /// A person, as they name themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Person {
+    /// The name of the institution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affiliation: Option<String>,
     /// The printed name.
     pub name: String,
     /// The ORCID iD, such as `0000-0002-1825-0097`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orcid: Option<String>,
+    /// The ROR of the institution, such as `https://ror.org/02mhbdp94`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ror: Option<String>,
 }
 
 impl std::fmt::Display for Operator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { host, login, person } = self;
         match person {
-            Some(Person { name, orcid: Some(orcid) }) => write!(f, "{name} ({orcid}; {login} on {host})"),
-            Some(Person { name, orcid: None }) => write!(f, "{name} ({login} on {host})"),
+            Some(Person { name, orcid: Some(orcid), .. }) => write!(f, "{name} ({orcid}; {login} on {host})"),
+            Some(Person { name, orcid: None, .. }) => write!(f, "{name} ({login} on {host})"),
             None => write!(f, "{login} on {host}"),
         }
     }

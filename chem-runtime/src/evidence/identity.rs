@@ -15,11 +15,17 @@ use crate::{configuration, process};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
+    /// The name of the institution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affiliation: Option<String>,
     /// The printed name.
     pub name: String,
     /// The ORCID iD, such as `0000-0002-1825-0097`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orcid: Option<String>,
+    /// The ROR of the institution, such as `https://ror.org/02mhbdp94`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ror: Option<String>,
     /// The SSH key that signs unless another one is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
@@ -70,12 +76,25 @@ impl Identity {
 
     /// Returns the person.
     pub fn person(&self) -> Person {
-        Person { name: self.name.clone(), orcid: self.orcid.clone() }
+        Person {
+            affiliation: self.affiliation.clone(),
+            name: self.name.clone(),
+            orcid: self.orcid.clone(),
+            ror: self.ror.clone(),
+        }
     }
 
     fn check(&self) -> Result<(), String> {
         if self.name.trim().is_empty() || self.name.contains(char::is_control) {
             return Err(format!("`{}` is not a name: expected one line of text", self.name.escape_debug()));
+        }
+        if let Some(affiliation) =
+            self.affiliation.as_ref().filter(|text| text.trim().is_empty() || text.contains(char::is_control))
+        {
+            return Err(format!("`{}` is not an affiliation: expected one line of text", affiliation.escape_debug()));
+        }
+        if let Some(ror) = self.ror.as_ref().filter(|ror| !is_ror(ror)) {
+            return Err(format!("`{ror}` is not a ROR: expected a form like `https://ror.org/02mhbdp94`"));
         }
         match &self.orcid {
             Some(orcid) if !is_orcid(orcid) => Err(format!(
@@ -89,6 +108,16 @@ impl Identity {
 /// Returns the account of this process, with `person`.
 pub fn operator(person: Option<Person>) -> Operator {
     Operator { host: process::host(), login: process::login(), person }
+}
+
+/// Returns whether `text` is the address of an institution at ROR: its last nine characters are `0`, six letters or digits
+/// without `i`, `l`, `o` and `u`, and two digits.
+fn is_ror(text: &str) -> bool {
+    let Some(id) = text.strip_prefix("https://ror.org/").filter(|id| id.len() == 9 && id.starts_with('0')) else {
+        return false;
+    };
+    let is_letter = |byte: u8| byte.is_ascii_digit() || (byte.is_ascii_lowercase() && !b"ilou".contains(&byte));
+    id.bytes().all(is_letter) && id.bytes().skip(7).all(|byte| byte.is_ascii_digit())
 }
 
 /// Returns whether `text` is an ORCID iD: four groups of four digits, of which the last is a check digit (ISO 7064, MOD 11-2).

@@ -21,6 +21,7 @@ use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
 pub struct FlowDefinition {
     name: Option<String>,
     description: Option<String>,
+    license: Option<String>,
     params: Map<String, Value>,
     overridden: BTreeSet<String>,
     spelled: BTreeMap<String, String>,
@@ -108,6 +109,7 @@ impl FlowDefinition {
         Ok(Self {
             name: None,
             description: None,
+            license: None,
             params: Map::new(),
             overridden: BTreeSet::new(),
             spelled: BTreeMap::new(),
@@ -178,6 +180,7 @@ impl FlowDefinition {
         let mut definition = Self::wired(steps.collect::<Result<_, _>>()?)?;
         definition.name = Some(flow.to_owned());
         definition.description.clone_from(&recorded.description);
+        definition.license.clone_from(&recorded.license);
         definition.params.clone_from(&recorded.params);
         definition.overridden.clone_from(&recorded.overridden);
         definition.spelled.clone_from(&recorded.spelled);
@@ -193,6 +196,12 @@ impl FlowDefinition {
     /// Sets the description.
     pub fn with_description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
+        self
+    }
+
+    /// Sets the license of the results, which is part of no fingerprint: an identifier of SPDX, or an address.
+    pub fn with_license(mut self, license: impl Into<String>) -> Self {
+        self.license = Some(license.into());
         self
     }
 
@@ -217,6 +226,11 @@ impl FlowDefinition {
     /// Returns the author's description of the flow.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// Returns the license of the results, if the author declares one.
+    pub fn license(&self) -> Option<&str> {
+        self.license.as_deref()
     }
 
     /// Returns the flow parameters after all overrides.
@@ -260,6 +274,7 @@ impl FlowDefinition {
         let steps = self.steps.iter().map(record).collect::<Result<_, _>>()?;
         Ok(RecordedDefinition {
             description: self.description.clone(),
+            license: self.license.clone(),
             params: self.params.clone(),
             overridden: self.overridden.clone(),
             steps,

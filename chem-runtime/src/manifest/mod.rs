@@ -99,7 +99,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     let Some((manifest, start)) = chem_manifest::read(source, registry, &mut findings) else {
         return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
     };
-    let authored::Manifest { flow, description, params, steps } = manifest;
+    let authored::Manifest { flow, description, license, params, steps } = manifest;
     let mut params = params::resolve(params, overrides, source, &mut findings);
 
     let types: Vec<_> = steps.iter().map(|step| step_type(step, source, registry, &mut findings)).collect();
@@ -154,6 +154,9 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
                 }
                 if let Some(description) = description {
                     named = named.with_description(description);
+                }
+                if let Some(license) = license {
+                    named = named.with_license(license);
                 }
                 definition = Some(named);
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chem_manifest::StepId;
 use chem_manifest::document::{Gate, Manifest, Retry, RetryOn, Step};
+use chem_manifest::license::is_license;
 use serde_json::{Map, Value};
 
 use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep, StepKind};
@@ -19,7 +20,7 @@ use crate::step::{Expression, InvalidStepId};
 /// # Errors
 /// [`InvalidStepId`] for a step whose id is invalid in a manifest.
 pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, InvalidStepId> {
-    let RecordedDefinition { description, params, steps, .. } = &initialized.definition;
+    let RecordedDefinition { description, license, params, steps, .. } = &initialized.definition;
     let flow = StepId::like(&initialized.flow).map_or_else(|| StepId::new("flow"), Ok)?;
     let mut writer = Writer { recorded: params, named: Map::new() };
     let mut written: Vec<Step> = Vec::new();
@@ -27,7 +28,8 @@ pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, Invali
         let before = written.last().map(|before| before.id.as_str());
         written.push(writer.step(step, before)?);
     }
-    Ok(Manifest { flow, description: description.clone(), params: writer.named, steps: written })
+    let license = license.clone().filter(|license| is_license(license));
+    Ok(Manifest { flow, description: description.clone(), license, params: writer.named, steps: written })
 }
 
 struct Writer<'r> {

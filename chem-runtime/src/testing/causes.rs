@@ -89,6 +89,10 @@ fn flow(before: &Side, after: &Side, steps_say_why: bool) -> Vec<String> {
             _ => format!("the flow's description changed: {}", arrow(&was, &is)),
         });
     }
+    let (was, is) = (json!(before.definition.license), json!(after.definition.license));
+    if was != is {
+        said.push(format!("the license of the flow changed: {}", arrow(&was, &is)));
+    }
     // If a step uses the parameter, the step's own sentence names it.
     if !steps_say_why {
         let (was, is) = (&before.definition.params, &after.definition.params);

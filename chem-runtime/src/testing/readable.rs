@@ -64,6 +64,7 @@ fn lines(side: &Side, hashes: bool) -> Vec<String> {
     let pinned = &side.pinned;
     let mut lines = vec![format!("flow {}, {}, events {}", pinned.flow, pinned.status, pinned.event_variants)];
     lines.extend(side.definition.description.iter().map(|text| format!("  description: {text}")));
+    lines.extend(side.definition.license.iter().map(|license| format!("  license: {license}")));
     lines.extend(side.definition.params.iter().map(|(name, value)| format!("  parameter {name} = {value}")));
     lines.extend(pinned.libraries.iter().map(|(name, version)| format!("  library {name} {version}")));
     for step in &side.steps {

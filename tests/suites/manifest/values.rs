@@ -137,6 +137,8 @@ fn both_readers_refuse_the_same_shapes() {
         format!("flow: it\nflow: it\n{step}"),
         format!("flow: it\ndescription:\n{step}"),
         format!("flow: it\ndescription: 5\n{step}"),
+        format!("flow: it\nlicense: mine alone\n{step}"),
+        format!("flow: it\nlicense: 5\n{step}"),
         format!("flow: it\nparams: [a]\n{step}"),
         format!("flow: it\nstep: 1\n{step}"),
         format!("flow: it\n{step}---\nflow: it\n{step}"),
@@ -284,8 +286,9 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     let step = (text(), any::<bool>(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), policy);
     let name =
         || "[a-z][a-z0-9_-]{0,9}|null|true|no|y|e3".prop_filter("an id is text", |name| StepId::new(name).is_ok());
-    let flow = (name(), proptest::option::of(text()), params, vec(step, 1..3), name());
-    flow.prop_map(|(flow, description, params, drawn, id)| {
+    let license = proptest::option::of("[A-Za-z0-9][A-Za-z0-9.+-]{0,9}|https?://[!-~]{1,9}");
+    let flow = (name(), (proptest::option::of(text()), license), params, vec(step, 1..3), name());
+    flow.prop_map(|(flow, (description, license), params, drawn, id)| {
         let mut steps: Vec<document::Step> = Vec::new();
         for (index, (uses, source, inputs, with, (retry, timeout_ms, gate))) in drawn.into_iter().enumerate() {
             let before = steps.last().map(|before| before.id.clone());
@@ -296,7 +299,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
             steps.push(document::Step { id, uses, source, inputs: inputs.collect(), with, retry, timeout_ms, gate });
         }
         let params = params.into_iter().collect();
-        Manifest { flow: StepId::new(flow).unwrap(), description, params, steps }
+        Manifest { flow: StepId::new(flow).unwrap(), description, license, params, steps }
     })
 }
 

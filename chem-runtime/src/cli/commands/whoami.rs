@@ -21,6 +21,12 @@ pub(in crate::cli) struct WhoamiArgs {
     /// Write this ORCID iD to the identity file.
     #[arg(long, value_name = "ORCID")]
     pub orcid: Option<String>,
+    /// Write this institution to the identity file.
+    #[arg(long, value_name = "NAME")]
+    pub affiliation: Option<String>,
+    /// Write the ROR of the institution to the identity file, such as `https://ror.org/02mhbdp94`.
+    #[arg(long, value_name = "ROR")]
+    pub ror: Option<String>,
     /// Write to the identity file that this SSH key signs.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
@@ -28,10 +34,13 @@ pub(in crate::cli) struct WhoamiArgs {
 
 pub(in crate::cli) fn run(shared: &Shared, args: &WhoamiArgs) -> Result<ExitCode, Failure> {
     let mut identity = Identity::read()?;
-    if args.name.is_some() || args.orcid.is_some() || args.key.is_some() {
+    let texts = [&args.name, &args.orcid, &args.affiliation, &args.ror];
+    if args.key.is_some() || texts.iter().any(|text| text.is_some()) {
         let mut changed = identity.unwrap_or_default();
         changed.name = args.name.clone().unwrap_or(changed.name);
         changed.orcid = args.orcid.clone().or(changed.orcid);
+        changed.affiliation = args.affiliation.clone().or(changed.affiliation);
+        changed.ror = args.ror.clone().or(changed.ror);
         if let Some(key) = &args.key {
             changed.key = Some(std::path::absolute(key)?);
         }
@@ -44,6 +53,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &WhoamiArgs) -> Result<ExitCode
         output::print_json(&json!({
             "name": identity.as_ref().map(|identity| &identity.name),
             "orcid": identity.as_ref().and_then(|identity| identity.orcid.as_ref()),
+            "affiliation": identity.as_ref().and_then(|identity| identity.affiliation.as_ref()),
+            "ror": identity.as_ref().and_then(|identity| identity.ror.as_ref()),
             "login": by.login,
             "host": by.host,
             "key": key,

@@ -7,6 +7,7 @@
 mod values;
 
 use chem_manifest::authored::RetryOn;
+use chem_manifest::license;
 use serde_json::{Map, Value, json};
 
 use crate::step::{Registry, StepKind, StepSpec};
@@ -45,6 +46,12 @@ pub fn json_schema(registry: &Registry) -> Value {
         "properties": {
             "flow": described(name(), "The flow's name: lower-case letters, digits, `_` and `-`, 64 characters at most."),
             "description": { "description": "What the flow is for.", "type": "string" },
+            "license": {
+                "description": "The license of the results: the identifier of one in SPDX, or an address.",
+                "type": "string",
+                "pattern": license::PATTERN,
+                "examples": ["CC-BY-4.0", "CC0-1.0"],
+            },
             "params": params(),
             "steps": {
                 "description": "The steps, in the order in which they run. The first is a source; `source: true` marks others.",

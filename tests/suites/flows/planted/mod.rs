@@ -222,6 +222,12 @@ fn planted() -> Vec<Planted> {
             ..UNCHANGED
         },
         Planted {
+            what: "license",
+            manifest: &[("params:", "license: CC0-1.0\nparams:")],
+            headline: "the license of the flow changed: `null` → `\"CC0-1.0\"`",
+            ..UNCHANGED
+        },
+        Planted {
             what: "name of the flow",
             manifest: &[("flow: greetings", "flow: greeting")],
             headline: "the flow was renamed from `greetings` to `greeting`",
