@@ -175,6 +175,7 @@ pub mod event;
 pub mod evidence;
 pub mod fingerprint;
 pub mod flow;
+pub mod handover;
 pub mod manifest;
 pub mod prelude;
 mod process;

@@ -52,8 +52,8 @@ use std::process::ExitCode;
 use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
 use commands::{
-    answer, artifact, audit, branch, check, completions, diff, log, ls, manifest, new, plan, resume, retry, run,
-    schema, seal, show, sign, steps, store, verify, whoami, why,
+    answer, artifact, audit, branch, check, completions, diff, export, import, log, ls, manifest, new, plan, resume,
+    retry, run, schema, seal, show, sign, steps, store, verify, whoami, why,
 };
 use exit::Failure;
 
@@ -70,7 +70,7 @@ commands! {
     Why(why::WhyArgs) => why::run, store: true, confinable: false;
     /// Compare two runs, or a run and a manifest. Exits with status 1 if they differ.
     Diff(diff::DiffArgs) => diff::run, store: true, confinable: true;
-    /// Run the steps of a stored run again and compare all their outputs. Exits with status 1 unless every step had finished
+    /// Run the steps of a stored or exported run again and compare all their outputs. Exits with status 1 unless every step had finished
     /// and every output is the same.
     Verify(verify::VerifyArgs) => verify::run, store: true, confinable: true;
     /// Continue an interrupted run.
@@ -97,8 +97,13 @@ commands! {
     Seal(seal::SealArgs) => seal::run, store: true, confinable: false;
     /// Sign a statement about a run, with an SSH key.
     Sign(sign::SignArgs) => sign::run, store: true, confinable: false;
-    /// Compare the log, its artifacts and its checkpoints with what was sealed. Exits with status 1 if anything differs.
+    /// Compare the log, its artifacts and its checkpoints with what was sealed, or an exported run with what proves it. Exits
+    /// with status 1 if anything differs.
     Audit(audit::AuditArgs) => audit::run, store: true, confinable: false;
+    /// Write a run into one file, with everything that proves it, to hand it over.
+    Export(export::ExportArgs) => export::run, store: true, confinable: false;
+    /// Put an exported run into the store.
+    Import(import::ImportArgs) => import::run, store: true, confinable: false;
     /// Show who the log says that you are, or write it to the identity file.
     Whoami(whoami::WhoamiArgs) => whoami::run, store: false, confinable: false;
     /// List the step types of this program, or document one.

@@ -34,6 +34,7 @@ mod identity;
 mod proof;
 mod record;
 mod seal;
+mod sealed_runs;
 mod signer;
 mod statement;
 mod tree;
@@ -51,6 +52,8 @@ pub use head::{EMPTY_HEAD, head_after, leaf_data, leaf_hash};
 pub use identity::{Identity, operator};
 pub use proof::{RunProof, prove_run};
 pub use seal::{Sealed, seal};
+pub use sealed_runs::{SealedRuns, prove_runs, root_with};
+pub(crate) use signer::is_signature_of;
 pub use signer::{AllowedSigners, Signer};
 pub use statement::{InvalidStatement, Statement, sign};
 pub use tree::{

@@ -36,6 +36,17 @@ impl fmt::Display for RunProof {
     }
 }
 
+impl RunProof {
+    /// Returns the index, the hashes and the checkpoint in the text of a proof; `None` for any other text.
+    pub fn parts_of(text: &str) -> Option<(u64, Vec<Digest>, Checkpoint)> {
+        let (head, checkpoint) = text.split_once("\n\n")?;
+        let mut lines = head.strip_prefix("c2sp.org/tlog-proof@v1\nindex ")?.lines();
+        let index = lines.next()?.parse().ok()?;
+        let hashes = lines.map(Digest::from_base64).collect::<Option<_>>()?;
+        Some((index, hashes, checkpoint.parse().ok()?))
+    }
+}
+
 /// Returns the proof of a run against the newest checkpoint; `None` if none of its events is sealed. Reads the whole log.
 ///
 /// # Errors

@@ -140,7 +140,7 @@ impl AllowedSigners {
 ///
 /// # Errors
 /// Fails if `ssh-keygen` is missing.
-pub(super) fn is_signature_of(namespace: &str, text: &str, signature: &str) -> Result<bool, EvidenceError> {
+pub(crate) fn is_signature_of(namespace: &str, text: &str, signature: &str) -> Result<bool, EvidenceError> {
     let file = signature_file(signature)?;
     let mut command = ssh_keygen("check-novalidate");
     command.arg("-n").arg(namespace).arg("-s").arg(file.path());

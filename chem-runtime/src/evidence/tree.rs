@@ -62,7 +62,7 @@ pub fn root_of(leaves: &[Digest]) -> Digest {
 }
 
 /// Returns the greatest power of two below `size`, which is at least 2.
-fn split_of(size: usize) -> usize {
+pub(super) fn split_of(size: usize) -> usize {
     1 << (size - 1).ilog2()
 }
 

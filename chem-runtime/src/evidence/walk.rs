@@ -14,6 +14,7 @@ pub struct Walk<'a> {
 }
 
 /// An event with its hashes.
+#[derive(Debug, Clone)]
 pub struct Hashed {
     /// The event as it is stored.
     pub event: StoredEvent,

@@ -11,6 +11,7 @@ mod decisions;
 mod durability;
 mod evidence;
 mod gates;
+mod handover;
 mod harness;
 mod help;
 mod identity;

@@ -14,6 +14,9 @@ steps:
     with: { command: [sh, -c, 'cd DIRECTORY; test -e go || sleep 60; test -e well && cat'], version: sh@1 }
 ";
 
+/// What exports a run.
+const EXPORTED: &[&str] = &["chem run flows/oral-leads.yaml", "chem export @last run.zip"];
+
 /// Commands that need something before them, or stand for several: what is run before, and what is run for the command.
 const WITH: &[(&str, &[&str], &str)] = &[
     ("chem log --follow", &[], "timeout -s TERM 2 chem log --follow > followed; test $? = 124 && test -s followed"),
@@ -38,6 +41,10 @@ const WITH: &[(&str, &[&str], &str)] = &[
         &["chem run flows/demo.yaml", "chem run flows/demo.yaml"],
         "chem diff $(chem ls --flow demo --limit 1 --format json | sed 's/.*\"flow_id\":\"\\([^\"]*\\).*/\\1/') @last",
     ),
+    ("chem export @last run.zip", &["chem run flows/oral-leads.yaml"], "chem export @last run.zip && rm run.zip"),
+    ("chem audit run.zip", EXPORTED, "chem audit run.zip && rm run.zip"),
+    ("chem verify run.zip", EXPORTED, "chem verify run.zip && rm run.zip"),
+    ("chem import run.zip", EXPORTED, "chem import run.zip && rm run.zip"),
     ("chem new flow|step|project", &[], "chem new flow first && chem new step first.step && chem new project first"),
     ("chem steps text.repeat", &[], "chem steps demo.seed"),
     ("chem new step family.verb", &[], "chem new step family.verb"),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
 
+use super::audit_file;
 use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
@@ -18,6 +19,9 @@ use crate::store::schema::Drift;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArgs {
+    /// The file of an exported run; without one, the whole store.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
     /// The directory outside the store that keeps the newest checkpoint. Defaults to CHEM_WITNESS, then to `chem/witness` in
     /// the user's configuration.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -27,10 +31,13 @@ pub(in crate::cli) struct AuditArgs {
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &AuditArgs) -> Result<ExitCode, Failure> {
-    let url = shared.store_url()?;
-    let store = runs::open_store(shared, OpenMode::Read)?;
     let witness = args.witness.clone().map(Witness::new).or_else(Witness::of_user);
     let signers = args.signers.open()?;
+    if let Some(file) = &args.file {
+        return audit_file::run(shared, file, signers.as_ref(), witness.as_ref());
+    }
+    let url = shared.store_url()?;
+    let store = runs::open_store(shared, OpenMode::Read)?;
     let audit = audit(store.as_ref(), witness.as_ref(), signers.as_ref())?;
     let drifts = url.check()?;
     let is_sound = audit.is_sound() && drifts.is_empty();

@@ -3,10 +3,13 @@
 pub(super) mod answer;
 pub(super) mod artifact;
 pub(super) mod audit;
+pub(super) mod audit_file;
 pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod diff;
+pub(super) mod export;
+pub(super) mod import;
 pub(super) mod log;
 pub(super) mod ls;
 pub(super) mod manifest;

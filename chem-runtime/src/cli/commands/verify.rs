@@ -1,22 +1,28 @@
 //! `chem verify`: checks whether a stored run can be repeated.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
-use crate::cli::args::{Format, NamedRun, Shared};
+use super::audit_file;
+use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::{runs, signals};
+use crate::event::{FlowEvent, FlowId};
 use crate::flow::replay;
+use crate::handover::{Unpacked, import, unpack};
 use crate::step::{CancelToken, Registry};
-use crate::store::OpenMode;
+use crate::store::{EventStore, InMemoryEventStore, OpenMode};
 use crate::workbench::{self, Outcome, Tolerances, Verification};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArgs {
-    #[command(flatten)]
-    pub run: NamedRun,
+    /// The run: its id, the beginning of its id, or `@last` for the newest run; or the file of an exported run.
+    #[arg(value_name = "ID|FILE")]
+    pub run: String,
     /// Accept values of this column that differ by at most NUMBER, in steps that are declared approximate. Can be given
     /// several times.
     #[arg(long, value_name = "COLUMN=NUMBER")]
@@ -25,8 +31,14 @@ pub(in crate::cli) struct VerifyArgs {
 
 pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let tolerances = args.tolerance.iter().map(|text| tolerance(text)).collect::<Result<Tolerances, Failure>>()?;
-    let store = runs::open_store(shared, OpenMode::Read)?;
-    let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
+    let exported = tempfile::tempdir()?;
+    let (store, flow_id, events) = if audit_file::is_file(&args.run) {
+        from_file(Path::new(&args.run), exported.path())?
+    } else {
+        let store = runs::open_store(shared, OpenMode::Read)?;
+        let (flow_id, events) = runs::find_run(store.as_ref(), &args.run)?;
+        (store, flow_id, events)
+    };
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
     let outputs = tempfile::tempdir()?;
@@ -41,6 +53,15 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
         Format::Human => output::print(&render(&verification))?,
     }
     Ok(if verification.is_verified() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
+}
+
+/// Puts an exported run into memory, and its files into `directory`. Returns the store and the events of the run there.
+fn from_file(file: &Path, directory: &Path) -> Result<(Arc<dyn EventStore>, FlowId, Vec<FlowEvent>), Failure> {
+    let failed = |error| Failure::of_export(error, file);
+    let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
+    import(file, store.as_ref()).map_err(failed)?;
+    let Unpacked { flow_id, events } = unpack(file, directory).map_err(failed)?;
+    Ok((store, flow_id, events))
 }
 
 fn tolerance(text: &str) -> Result<(String, f64), Failure> {

@@ -1,6 +1,7 @@
 //! Makes failures from errors: the exit status of each, and the hint that helps against it.
 
 use std::io;
+use std::path::Path;
 
 use super::{Failure, Status};
 use crate::artifact::ArtifactError;
@@ -10,6 +11,7 @@ use crate::cli::output::CannotPrint;
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
 use crate::evidence::EvidenceError;
+use crate::handover::HandoverError;
 use crate::step::{DuplicateStepType, listed};
 use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, PersistenceError};
 use crate::workbench::{LookupError, RecordedRunError, WorkbenchError};
@@ -52,6 +54,47 @@ impl From<EvidenceError> for Failure {
             }
             EvidenceError::Signature { .. } | EvidenceError::Identity { .. } => Self::new(Status::Usage, &error),
         }
+    }
+}
+
+impl From<HandoverError> for Failure {
+    fn from(error: HandoverError) -> Self {
+        match error {
+            HandoverError::Store(error) => error.into(),
+            HandoverError::Evidence(error) => error.into(),
+            HandoverError::Artifact(error) => error.into(),
+            HandoverError::NotSealed { .. } => {
+                let seal = Advice::command(CommandName::Seal, &[]).then(" seals the log up to now");
+                Self::new(Status::Usage, &error).with_help(seal)
+            }
+            HandoverError::TooLarge { .. } => {
+                Self::new(Status::Usage, &error).with_help("`--without-data` leaves artifacts and files out")
+            }
+            HandoverError::NotSound { .. } | HandoverError::Damaged { .. } | HandoverError::NotAnExport { .. } => {
+                Self::new(Status::RunFailed, &error)
+            }
+            HandoverError::Unreadable { .. }
+            | HandoverError::Indescribable { .. }
+            | HandoverError::WithoutData
+            | HandoverError::OtherRun { .. }
+            | HandoverError::LaterRelease { .. }
+            | HandoverError::Io(_) => Self::new(Status::Usage, &error),
+        }
+    }
+}
+
+impl Failure {
+    /// Returns the failure of reading the export in `file`.
+    pub(in crate::cli) fn of_export(error: HandoverError, file: &Path) -> Self {
+        let not_sound = matches!(error, HandoverError::NotSound { .. });
+        let failure = Self::from(error);
+        if !not_sound {
+            return failure;
+        }
+        failure.with_help(
+            Advice::command(CommandName::Audit, &[&file.display()])
+                .then(" names everything that is not as it was exported"),
+        )
     }
 }
 
