@@ -30,6 +30,24 @@ pub enum EvidenceError {
         /// The error of the system, or what is wrong with the content.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file of the log outside the store cannot be read or written.
+    #[error("cannot {action} `{}`", .path.display())]
+    Tiles {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+    /// A time stamp could not be had or checked.
+    #[error("{message}")]
+    Timestamp {
+        /// What failed, and what to do.
+        message: String,
+        /// What the program that failed said.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// The identity file cannot be read or written.
     #[error("the identity in `{}` cannot be used", .path.display())]
     Identity {

@@ -95,6 +95,11 @@ pub enum Finding {
         /// What is wrong with it.
         reason: String,
     },
+    /// A tile outside the store that is not one of the log.
+    Tile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The store has less than the checkpoint outside it.
     SetBack {
         /// The file with the checkpoint.
@@ -125,7 +130,7 @@ impl Finding {
             Self::Attestation { .. } => "attestation",
             Self::Decision { .. } => "decision",
             Self::Artifact { .. } => "artifact",
-            Self::SetBack { .. } | Self::Rewritten { .. } => "store",
+            Self::SetBack { .. } | Self::Rewritten { .. } | Self::Tile { .. } => "store",
         }
     }
 
@@ -152,7 +157,7 @@ impl Finding {
                 json["step"] = step.as_str().into();
             }
             Self::Artifact { hash, .. } => json["hash"] = hash.as_str().into(),
-            Self::Hidden { .. } | Self::SetBack { .. } | Self::Rewritten { .. } => {}
+            Self::Hidden { .. } | Self::SetBack { .. } | Self::Rewritten { .. } | Self::Tile { .. } => {}
         }
         json
     }
@@ -182,6 +187,7 @@ impl fmt::Display for Finding {
                 )
             }
             Self::Artifact { hash, reason } => write!(f, "artifact {hash}: {reason}"),
+            Self::Tile { path } => write!(f, "the tile `{}` is not one of this log as it is now", path.display()),
             Self::SetBack { witness, sealed, found } => write!(
                 f,
                 "the store was set back: it has sealed {found} events, and the checkpoint in `{}` has {sealed}",

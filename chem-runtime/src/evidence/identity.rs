@@ -70,7 +70,7 @@ impl Identity {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
         }
-        replace(&path, &text).map_err(|error| failed(error.into()))?;
+        replace(&path, text.as_bytes()).map_err(|error| failed(error.into()))?;
         Ok(path)
     }
 

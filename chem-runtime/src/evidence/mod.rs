@@ -37,11 +37,13 @@ mod seal;
 mod sealed_runs;
 mod signer;
 mod statement;
+mod tiles;
+mod timestamp;
 mod tree;
 mod walk;
 mod witness;
 
-pub use audit::{Audit, Signed, audit};
+pub use audit::{Audit, RunAudit, Signed, audit, audit_run};
 pub use checkpoint::{Checkpoint, InvalidCheckpoint};
 pub use decision::{Decided, Signing};
 pub(crate) use decision::{InvalidDecision, check_decisions, check_signature};
@@ -56,6 +58,8 @@ pub use sealed_runs::{SealedRuns, prove_runs, root_with};
 pub(crate) use signer::is_signature_of;
 pub use signer::{AllowedSigners, Signer};
 pub use statement::{InvalidStatement, Statement, sign};
+pub use tiles::{Tiles, write_tiles};
+pub use timestamp::{Stamped, TimeAuthorities, check_timestamps, timestamp};
 pub use tree::{
     Frontier, consistency_proof, inclusion_proof, node_hash, root_of, verify_consistency, verify_inclusion,
 };

@@ -8,6 +8,7 @@ use super::finding::Finding;
 use super::hash::Digest;
 use super::record::{self, CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, SealedArtifact, record_after};
 use super::signer::Signer;
+use super::timestamp::TIMESTAMP;
 use super::tree::Frontier;
 use super::walk::{Hashed, Walk};
 use super::witness::{Kept, Witness};
@@ -59,7 +60,7 @@ struct Before {
     record: Digest,
     /// The number of the next attestation.
     next: u64,
-    /// Whether attestations have been added since the newest checkpoint.
+    /// Whether attestations other than time stamps have been added since the newest checkpoint.
     has_more: bool,
 }
 
@@ -176,7 +177,9 @@ fn read_before(attestations: &dyn Attestations) -> Result<Option<Before>, Eviden
         return Ok(None);
     }
     let record = later.iter().fold(checkpoint.record, |record, one| record_after(&record, one));
-    let (next, has_more) = (number + later.len() as u64, later.len() > 1);
+    // A time stamp of the checkpoint is no reason for another one, which would need a stamp too.
+    let has_more = later.iter().skip(1).any(|one| one.kind != TIMESTAMP);
+    let next = number + later.len() as u64;
     Ok(Some(Before { newest: Some((newest, checkpoint)), rest, record, next, has_more }))
 }
 

@@ -105,15 +105,15 @@ impl Witness {
         if self.newest(&checkpoint.origin)?.as_ref().is_some_and(is_later) {
             return Ok(());
         }
-        replace(&path, &kept.to_string()).map_err(failed)
+        replace(&path, kept.to_string().as_bytes()).map_err(failed)
     }
 }
 
 /// Replaces the content of a file, so that a crash leaves the old or the new one.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     if cfg!(unix) {

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use crate::harness::Place;
 
-const DEMO: &str = "flow: demo\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: CCO } }\n  - { id: characters, uses: demo.characters }\n  - { id: count, uses: demo.count }\n";
+pub const DEMO: &str = "flow: demo\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: CCO } }\n  - { id: characters, uses: demo.characters }\n  - { id: count, uses: demo.count }\n";
 
-fn ran() -> Place {
+pub fn ran() -> Place {
     let place = Place::new();
     place.write("demo.yaml", DEMO).chem(&["run", "demo.yaml", "-q"]).expect(0);
     place
@@ -148,9 +148,13 @@ fn a_store_that_cannot_be_sealed_says_so() {
 
 /// Creates a key of the person `name`, and returns its file.
 pub fn key(place: &Place, name: &str) -> Option<PathBuf> {
+    key_of_type(place, name, "ed25519")
+}
+
+/// Creates a key of a type that `ssh-keygen` knows.
+pub fn key_of_type(place: &Place, name: &str, kind: &str) -> Option<PathBuf> {
     let file = place.path().join(name);
-    let make =
-        |command: &mut Command| command.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&file).status();
+    let make = |command: &mut Command| command.args(["-q", "-t", kind, "-N", "", "-C", name, "-f"]).arg(&file).status();
     match make(&mut Command::new("ssh-keygen")) {
         Ok(status) => assert!(status.success()),
         Err(_) => {

@@ -1,6 +1,7 @@
 //! The program as a user or a script sees it.
 
 mod attacks;
+mod audits;
 mod backends;
 mod branch;
 mod code;

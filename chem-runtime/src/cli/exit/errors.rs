@@ -49,9 +49,11 @@ impl From<EvidenceError> for Failure {
                     Advice::command(CommandName::Audit, &[]).then(" names everything that is not as it was sealed");
                 Self::new(Status::RunFailed, &error).with_help(audit)
             }
-            EvidenceError::Unsupported | EvidenceError::Busy | EvidenceError::Witness { .. } => {
-                Self::new(Status::Store, &error)
-            }
+            EvidenceError::Unsupported
+            | EvidenceError::Busy
+            | EvidenceError::Witness { .. }
+            | EvidenceError::Tiles { .. } => Self::new(Status::Store, &error),
+            EvidenceError::Timestamp { .. } => Self::new(Status::RunFailed, &error),
             EvidenceError::Signature { .. } | EvidenceError::Identity { .. } => Self::new(Status::Usage, &error),
         }
     }

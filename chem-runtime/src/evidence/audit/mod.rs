@@ -3,6 +3,7 @@
 mod artifacts;
 mod gates;
 mod log;
+mod run;
 mod sealed;
 mod signed;
 mod strays;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use self::artifacts::ArtifactCheck;
 use self::gates::check_gates;
 use self::log::LogCheck;
+pub use self::run::{RunAudit, audit_run};
 use self::sealed::SealedLog;
 pub use self::signed::Signed;
 use self::strays::find_strays;
@@ -62,8 +64,7 @@ impl Audit {
 
     /// Returns the audit as JSON.
     pub fn to_json(&self) -> Value {
-        let checkpoint = |checkpoint: &Checkpoint| json!({ "size": checkpoint.size, "root": checkpoint.root.base64() });
-        let mut newest = self.newest.as_ref().map(|(newest, _)| checkpoint(newest));
+        let mut newest = self.newest.as_ref().map(|(newest, _)| checkpoint_json(newest));
         if let (Some(newest), Some((_, ts))) = (&mut newest, &self.newest) {
             newest["ts"] = ts.to_string().into();
         }
@@ -75,12 +76,16 @@ impl Audit {
             "artifacts": self.artifacts,
             "checkpoints": self.checkpoints,
             "checkpoint": newest,
-            "witness": self.witnessed.as_ref().map(|kept| checkpoint(&kept.checkpoint)),
+            "witness": self.witnessed.as_ref().map(|kept| checkpoint_json(&kept.checkpoint)),
             "signatures": self.signatures.iter().map(Signed::to_json).collect::<Vec<_>>(),
             "decisions": self.decisions.iter().map(Decided::to_json).collect::<Vec<_>>(),
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
         })
     }
+}
+
+fn checkpoint_json(checkpoint: &Checkpoint) -> Value {
+    json!({ "size": checkpoint.size, "root": checkpoint.root.base64() })
 }
 
 /// Reads the whole log, every attestation and every artifact, and compares them with the checkpoints in the store and

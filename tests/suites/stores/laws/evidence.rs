@@ -1,13 +1,19 @@
 //! Sealing and proving: what is sealed has one tree, whoever seals it and in whatever parts.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::evidence::{EvidenceError, Frontier, Walk, Witness, audit, prove_run, seal, verify_inclusion};
-use chem_runtime::store::{Attestation, Cursor, EventStore, append_time};
+use chem_runtime::evidence::{
+    EvidenceError, Finding, Frontier, Hashed, Tiles, Walk, Witness, audit, inclusion_proof, leaf_hash, prove_run, seal,
+    verify_inclusion, write_tiles,
+};
+use chem_runtime::store::{Attestation, Cursor, EventStore, NewEvent, append_time};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::stores::{Backend, Tampering};
+use ct_merkle::mem_backed_tree::MemoryBackedTree;
+use sha2::Sha256;
 use tempfile::TempDir;
 
 /// Returns the store, if it keeps attestations.
@@ -168,4 +174,89 @@ pub(super) fn an_event_of_an_unknown_kind_is_sealed_too(backend: &dyn Backend) {
     let (_directory, witness) = witness();
     assert_eq!(seal(store.as_ref(), Some(&witness), None).unwrap().events, 3);
     sound(store.as_ref(), &witness);
+}
+
+/// Returns the entries in a file of them: each has its length before it, in two bytes.
+fn entries(file: &Path) -> Vec<Vec<u8>> {
+    let (bytes, mut entries) = (std::fs::read(file).unwrap(), Vec::new());
+    let mut rest = bytes.as_slice();
+    while let [high, low, left @ ..] = rest {
+        let (entry, left) = left.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        entries.push(entry.to_vec());
+        rest = left;
+    }
+    entries
+}
+
+pub(super) fn tiles_lead_to_the_root_and_a_changed_one_is_found(backend: &dyn Backend) {
+    let Some(store) = sealable(backend) else { return };
+    let (run, directory) = (FlowId::new(), tempfile::tempdir().unwrap());
+    let grow = |count| {
+        let events: Vec<NewEvent> = (0..count).map(numbered).collect();
+        store.append(run, store.next_position(run).unwrap(), &events).unwrap();
+    };
+    let write = || write_tiles(store.as_ref(), directory.path());
+    let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap();
+    grow(600);
+    assert_eq!(write().unwrap(), Tiles { checkpoint: None, written: 0 });
+    let checkpoint = seal(store.as_ref(), None, None).unwrap().checkpoint.unwrap();
+    // Three files of entries, three tiles of leaves, one of the level above, and the checkpoint.
+    assert_eq!(write().unwrap(), Tiles { checkpoint: Some(checkpoint.clone()), written: 8 });
+    assert_eq!(read("checkpoint"), checkpoint.to_string().into_bytes());
+    let mut tree = MemoryBackedTree::<Sha256, Vec<u8>>::new();
+    let (mut leaves, mut above) = (Vec::new(), Vec::new());
+    for name in ["000", "001", "002.p/88"] {
+        entries(&directory.path().join("tile/entries").join(name)).into_iter().for_each(|entry| tree.push(entry));
+        let tile = read(&format!("tile/0/{name}"));
+        if tile.len() == 256 * 32 {
+            let mut part = MemoryBackedTree::<Sha256, Vec<u8>>::new();
+            tree.items()[leaves.len() / 32..].iter().for_each(|entry| part.push(entry.clone()));
+            above.extend_from_slice(part.root().as_bytes());
+        }
+        leaves.extend(tile);
+    }
+    assert_eq!(tree.root().as_bytes().as_slice(), checkpoint.root.bytes());
+    let hashes: Vec<u8> = tree.items().iter().flat_map(|entry| *leaf_hash(entry).bytes()).collect();
+    assert!(hashes == leaves && above == read("tile/1/000.p/2"));
+
+    grow(500);
+    seal(store.as_ref(), None, None).unwrap();
+    // The full tiles are there: two new ones of each kind, what is left, the level above, and the checkpoint.
+    assert_eq!(write().unwrap().written, 8);
+    assert_eq!(read("tile/1/000.p/4")[..64], above);
+    let tile = directory.path().join("tile/0/001");
+    let mut changed = std::fs::read(&tile).unwrap();
+    changed[77] ^= 1;
+    std::fs::write(&tile, changed).unwrap();
+    let Err(EvidenceError::NotAsSealed(finding)) = write() else { panic!("the tile is another one") };
+    assert_eq!(*finding, Finding::Tile { path: tile });
+}
+
+pub(super) fn a_run_is_proved_by_the_sealed_leaves_as_by_the_log(backend: &dyn Backend) {
+    let Some(store) = sealable(backend) else { return };
+    let (_directory, witness) = witness();
+    let runs = sealed_log(store.as_ref(), &witness);
+    // A seal that finds nothing new but a statement writes no leaves.
+    let attestations = store.attestations().unwrap();
+    let number = attestations.next_attestation().unwrap();
+    let (kind, statement) = ("note".to_owned(), String::new());
+    let note = Attestation { number, kind, flow_id: None, statement, signature: None, ts: append_time() };
+    assert!(attestations.append_attestations(&[note]).unwrap());
+    assert!(seal(store.as_ref(), Some(&witness), None).unwrap().is_new);
+    append(store.as_ref(), runs[1], 99);
+    let mut hashed = Vec::new();
+    let mut walk = Walk::after(store.as_ref(), Cursor::START);
+    while let Some(page) = Some(walk.next_page().unwrap()).filter(|page| !page.is_empty()) {
+        hashed.extend(page);
+    }
+    let leaves: Vec<_> = hashed.iter().map(|hashed| hashed.leaf).collect();
+    for run in runs {
+        let proof = prove_run(store.as_ref(), run).unwrap().unwrap();
+        let of_run = |hashed: &&Hashed| hashed.event.flow_id == run.to_string();
+        let last = hashed[..24].iter().rfind(of_run).unwrap();
+        assert_eq!((proof.position, proof.head), (last.event.position, last.head));
+        assert_eq!(Some(proof.hashes.clone()), inclusion_proof(&leaves[..24], proof.index as usize));
+        let (index, size, root) = (proof.index, proof.checkpoint.size, proof.checkpoint.root);
+        assert!(verify_inclusion(&proof.hashes, index, size, &last.leaf, &root));
+    }
 }

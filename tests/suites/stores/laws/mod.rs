@@ -93,12 +93,15 @@ macro_rules! laws {
                     a_log_sealed_in_parts_has_the_tree_of_the_whole,
                     sealers_at_once_and_writers_give_no_false_alarm,
                     an_event_of_an_unknown_kind_is_sealed_too,
+                    tiles_lead_to_the_root_and_a_changed_one_is_found,
+                    a_run_is_proved_by_the_sealed_leaves_as_by_the_log,
                 ]
                 tampering: [
                     a_change_to_what_was_sealed_is_found_and_named,
                     a_change_to_any_column_is_found_or_changes_nothing_that_is_read,
                     a_copy_that_replaces_a_damaged_artifact_has_its_metadata,
                     an_event_that_no_reader_of_the_log_gets_is_named,
+                    an_audit_of_a_run_finds_what_is_wrong_with_it_and_nothing_else,
                     the_first_event_that_differs_is_named,
                     a_store_that_was_set_back_or_went_another_way_is_found,
                     the_end_of_the_log_that_is_missing_is_told_from_the_end_that_is_not_sealed,

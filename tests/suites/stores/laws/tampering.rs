@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use chem_runtime::event::FlowId;
-use chem_runtime::evidence::{EvidenceError, Finding, audit, seal};
+use chem_runtime::event::{FlowEventKind, FlowId};
+use chem_runtime::evidence::{EvidenceError, Finding, audit, audit_run, seal};
 use chem_runtime::store::{Cursor, EventStore, Holder, Takeover};
 use chem_tests::events::numbered;
 use chem_tests::stores::{Backend, Tampering};
@@ -344,4 +344,55 @@ pub(super) fn an_event_that_no_reader_of_the_log_gets_is_named(backend: &dyn Bac
         assert!(backend.by_force(Tampering::Sql { table: "event_log", statement }));
     }
     sound(store.as_ref(), &witness);
+}
+
+pub(super) fn an_audit_of_a_run_finds_what_is_wrong_with_it_and_nothing_else(backend: &dyn Backend) {
+    let Some(store) = sealable(backend) else { return };
+    let (_directory, witness) = witness();
+    let runs = sealed_log(store.as_ref(), &witness);
+    let of = |run| audit_run(store.as_ref(), run, Some(&witness), None).unwrap();
+    let whole = of(runs[0]);
+    assert!(whole.is_sound() && whole.is_witnessed, "{:?}", whole.findings);
+    assert_eq!((whole.events, whole.unsealed(), whole.artifacts, whole.elsewhere), (8, 0, 4, 0));
+    append(store.as_ref(), runs[0], 77);
+    assert_eq!((of(runs[0]).events, of(runs[0]).unsealed(), of(runs[0]).is_sound()), (10, 2, true));
+    if !keep(backend, "whole") {
+        return;
+    }
+    let changed = |table: &str, statement: &str| {
+        assert!(backend.by_force(Tampering::Sql { table, statement }));
+        let found = [of(runs[0]), of(runs[1])];
+        put_back(backend, "whole", table);
+        found
+    };
+    let of_run = |what: &str| format!("{what} WHERE flow_id = '{}'", runs[0]);
+    // An event that differs may be in the place of one of any run.
+    let update = of_run("UPDATE event_log SET payload = '{\"data\":1}'") + " AND position = 2";
+    for run in changed("event_log", &update) {
+        let [Finding::Event { found, .. }] = run.findings.as_slice() else { panic!("{:?}", run.findings) };
+        assert_eq!((found.flow_id.as_str(), found.position), (runs[0].to_string().as_str(), 2));
+    }
+    // The time of an event that is not the last of its run is in no head, and the last one that is sealed is the end.
+    for change in [
+        "UPDATE event_log SET ts = '2020-01-01T00:00:00.000001Z' WHERE seq = 2",
+        "DELETE FROM event_log WHERE seq = 24",
+    ] {
+        for run in changed("event_log", change) {
+            assert!(!run.is_sound(), "{change}");
+        }
+    }
+    // Its artifacts.
+    let hash = store.list(runs[0]).unwrap().iter().find_map(|event| match &event.kind {
+        FlowEventKind::StepFinished(finished) => Some(finished.outputs[0].hash),
+        _ => None,
+    });
+    let update = format!("UPDATE workflow_step_artifacts SET kind = 'other' WHERE artifact_hash = '{}'", hash.unwrap());
+    let [mine, other] = changed("workflow_step_artifacts", &update);
+    assert!(matches!(mine.findings.as_slice(), [Finding::Artifact { .. }]), "{:?}", mine.findings);
+    assert_eq!((other.findings, other.elsewhere), (vec![], 1));
+    // What the proof rests on.
+    for run in changed("attestations", "UPDATE attestations SET statement = statement || ' ' WHERE number = 0") {
+        assert!(!run.is_sound());
+    }
+    assert!(of(runs[0]).is_sound());
 }
