@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 /// Returns the user's directory of this program; `None` if the system has no such place. It need not exist.
 pub(crate) fn directory() -> Option<PathBuf> {
-    let base = || set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config"))).or_else(|| set("APPDATA"));
-    Some(base()?.join("chem"))
+    let below = |home: PathBuf| home.join(".config");
+    let base = set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(below)).or_else(|| set("APPDATA"));
+    // Services often lack these variables; the system knows the home directory of the account.
+    let base = base.or_else(|| std::env::home_dir().filter(|home| home.is_dir()).map(below));
+    Some(base?.join("chem"))
 }
 
 /// Returns the path in an environment variable; `None` if it is empty.

@@ -48,6 +48,9 @@ pub enum EvidenceError {
         /// What the program that failed said.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The identity is malformed.
+    #[error(transparent)]
+    InvalidIdentity(#[from] InvalidIdentity),
     /// The identity file cannot be read or written.
     #[error("the identity in `{}` cannot be used", .path.display())]
     Identity {
@@ -64,4 +67,24 @@ pub enum EvidenceError {
         /// What the program that signs said.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+}
+
+/// Why an identity is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidIdentity {
+    /// The name is missing.
+    #[error("an identity needs a name")]
+    NoName,
+    /// The name is blank, or has control characters.
+    #[error("`{}` is not a name: expected one line of text", .0.escape_debug())]
+    Name(String),
+    /// The ORCID iD is malformed.
+    #[error("`{0}` is not an ORCID iD: expected a form like `0000-0002-1825-0097`, with its check digit")]
+    Orcid(String),
+    /// The institution is blank, or has control characters.
+    #[error("`{}` is not an affiliation: expected one line of text", .0.escape_debug())]
+    Affiliation(String),
+    /// The identifier of the institution is malformed.
+    #[error("`{0}` is not a ROR: expected a form like `https://ror.org/02mhbdp94`")]
+    Ror(String),
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::EvidenceError;
+use super::error::{EvidenceError, InvalidIdentity};
 use super::witness::replace;
 use crate::event::{Operator, Person};
 use crate::{configuration, process};
@@ -58,14 +58,14 @@ impl Identity {
     /// Writes the identity file and returns its path.
     ///
     /// # Errors
-    /// Fails if it cannot be written, or the name or the ORCID iD is malformed.
+    /// [`EvidenceError::InvalidIdentity`] if the name or the ORCID iD is malformed; otherwise that it cannot be written.
     pub fn write(&self) -> Result<PathBuf, EvidenceError> {
+        self.check()?;
         let path = Self::file().ok_or_else(|| EvidenceError::Identity {
             path: "identity.toml".into(),
             source: "the system has no place for it: set `HOME`, or `CHEM_IDENTITY` to a file".into(),
         })?;
         let failed = |source| EvidenceError::Identity { path: path.clone(), source };
-        self.check().map_err(|reason| failed(reason.into()))?;
         let text = basic_toml::to_string(self).map_err(|error| failed(error.into()))?;
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
@@ -84,24 +84,24 @@ impl Identity {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
-        if self.name.trim().is_empty() || self.name.contains(char::is_control) {
-            return Err(format!("`{}` is not a name: expected one line of text", self.name.escape_debug()));
+    fn check(&self) -> Result<(), InvalidIdentity> {
+        if let Some(orcid) = self.orcid.as_ref().filter(|orcid| !is_orcid(orcid)) {
+            return Err(InvalidIdentity::Orcid(orcid.clone()));
         }
-        if let Some(affiliation) =
-            self.affiliation.as_ref().filter(|text| text.trim().is_empty() || text.contains(char::is_control))
-        {
-            return Err(format!("`{}` is not an affiliation: expected one line of text", affiliation.escape_debug()));
+        if self.name.is_empty() {
+            return Err(InvalidIdentity::NoName);
+        }
+        if self.name.trim().is_empty() || self.name.contains(char::is_control) {
+            return Err(InvalidIdentity::Name(self.name.clone()));
+        }
+        let is_invalid = |text: &&String| text.trim().is_empty() || text.contains(char::is_control);
+        if let Some(affiliation) = self.affiliation.as_ref().filter(is_invalid) {
+            return Err(InvalidIdentity::Affiliation(affiliation.clone()));
         }
         if let Some(ror) = self.ror.as_ref().filter(|ror| !is_ror(ror)) {
-            return Err(format!("`{ror}` is not a ROR: expected a form like `https://ror.org/02mhbdp94`"));
+            return Err(InvalidIdentity::Ror(ror.clone()));
         }
-        match &self.orcid {
-            Some(orcid) if !is_orcid(orcid) => Err(format!(
-                "`{orcid}` is not an ORCID iD: expected a form like `0000-0002-1825-0097`, with its check digit"
-            )),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

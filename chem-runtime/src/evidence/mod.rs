@@ -47,7 +47,7 @@ pub use audit::{Audit, RunAudit, Signed, audit, audit_run};
 pub use checkpoint::{Checkpoint, InvalidCheckpoint};
 pub use decision::{Decided, Signing};
 pub(crate) use decision::{InvalidDecision, check_decisions, check_signature};
-pub use error::EvidenceError;
+pub use error::{EvidenceError, InvalidIdentity};
 pub use finding::{EventName, Finding};
 pub use hash::Digest;
 pub use head::{EMPTY_HEAD, head_after, leaf_data, leaf_hash};

@@ -85,14 +85,21 @@ pub struct Drift {
     pub found: Option<String>,
 }
 
+impl Drift {
+    /// Returns what differs in one line, without SQL.
+    pub fn summary(&self) -> String {
+        match self.kind {
+            DriftKind::Missing => format!("{} is missing", self.object),
+            DriftKind::Changed => format!("{} has changed", self.object),
+            DriftKind::Extra => format!("{} was not created by this program", self.object),
+            DriftKind::Excessive => format!("{} exceeds what `chem store grant` grants", self.object),
+        }
+    }
+}
+
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            DriftKind::Missing => write!(f, "{} is missing", self.object)?,
-            DriftKind::Changed => write!(f, "{} has changed", self.object)?,
-            DriftKind::Extra => write!(f, "{} was not created by this program", self.object)?,
-            DriftKind::Excessive => write!(f, "{} exceeds what `chem store grant` grants", self.object)?,
-        }
+        f.write_str(&self.summary())?;
         let mut line = |label: &str, sql: &Option<String>| match sql {
             Some(sql) => write!(f, "\n  {label} {}", sql.replace('\n', "\n  ")),
             None => Ok(()),

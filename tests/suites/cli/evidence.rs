@@ -67,7 +67,12 @@ fn a_dropped_trigger_is_a_finding() {
     let raw = rusqlite::Connection::open(place.path().join(".chem/store.db")).unwrap();
     raw.execute_batch("DROP TRIGGER event_log_is_never_updated").unwrap();
     let audit = place.chem(&["audit", "--format", "json"]).expect(1).json();
-    assert_eq!(audit["schema"].as_array().unwrap().len(), 1, "{audit}");
+    assert_eq!(audit["schema"], serde_json::json!(["trigger event_log.event_log_is_never_updated is missing"]));
+    let text = place.chem(&["audit"]).expect(1).stdout;
+    assert!(
+        text.contains("trigger event_log.event_log_is_never_updated is missing\n") && !text.contains("RAISE"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -207,6 +212,14 @@ fn a_person_is_in_the_log_of_a_run_with_what_its_steps_took() {
     let alone = place.chem(&["whoami", "--format", "json"]).expect(0).json();
     assert_eq!((&alone["name"], &alone["orcid"]), (&serde_json::Value::Null, &serde_json::Value::Null));
     let host = alone["host"].as_str().unwrap();
+    for (options, expected) in [
+        (&["--orcid", "123"][..], "error: `123` is not an ORCID iD"),
+        (&["--orcid", "0000-0002-1825-0097"], "error: an identity needs a name\n  help: give it with `--name NAME`"),
+        (&["--name", " "], "error: ` ` is not a name"),
+    ] {
+        let refused = place.chem(&[&["whoami"], options].concat()).expect(2).stderr;
+        assert!(refused.contains(expected), "{refused}");
+    }
     let refused = place.chem(&["whoami", "--name", "Ada Lovelace", "--orcid", "0000-0002-1825-0098"]).expect(2).stderr;
     assert!(refused.contains("`0000-0002-1825-0098` is not an ORCID iD"), "{refused}");
     place.chem(&["whoami", "--name", "Ada Lovelace", "--orcid", "0000-0002-1825-0097"]).expect(0);
@@ -230,9 +243,27 @@ fn a_person_is_in_the_log_of_a_run_with_what_its_steps_took() {
 }
 
 #[test]
+fn a_service_without_a_home_directory_has_an_identity_too() {
+    let place = Place::new();
+    let mut command = place.command(&["whoami", "--format", "json"]);
+    for name in ["HOME", "XDG_CONFIG_HOME", "CHEM_IDENTITY"] {
+        command.env_remove(name);
+    }
+    let outcome: crate::harness::Outcome = command.output().unwrap().into();
+    let identity = outcome.expect(0).json();
+    assert!(!identity["login"].as_str().unwrap().is_empty() && !identity["host"].as_str().unwrap().is_empty());
+    // The account has a home directory, unless it is one of a container.
+    if std::env::home_dir().is_some_and(|home| home.is_dir()) {
+        assert!(identity["file"].as_str().unwrap().ends_with("chem/identity.toml"), "{identity}");
+    }
+}
+
+#[test]
 fn a_statement_about_a_run_is_signed_and_holds_only_for_what_was_signed() {
     let place = ran();
     let Some(key) = key(&place, "ada") else { return };
+    let missing = place.chem(&["sign", "00000000", "--meaning", "reviewed"]).expect(2).stderr;
+    assert!(missing.contains("`00000000`") && !missing.contains("key"), "{missing}");
     let none = place.chem(&["sign", "@last", "--meaning", "reviewed"]).expect(2).stderr;
     assert!(none.contains("there is no key to sign with") && none.contains("`chem whoami --key FILE`"), "{none}");
     place.chem(&["whoami", "--name", "Ada Lovelace", "--key", key.to_str().unwrap()]).expect(0);

@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &AuditArgs) -> Result<ExitCode,
         Format::Json => {
             let mut json = audit.to_json();
             json["sound"] = is_sound.into();
-            json["schema"] = drifts.iter().map(ToString::to_string).collect();
+            json["schema"] = drifts.iter().map(Drift::summary).collect();
             json["timestamps"] = stamps.iter().map(Stamped::to_json).collect();
             if args.tiles.is_some() {
                 json["tiles"] = tiles.as_ref().map(|tiles| tiles.written).into();
@@ -211,7 +211,7 @@ fn render(audit: &Audit, stamps: &[Stamped], drifts: &[Drift]) -> String {
         let by = if *is_verified { "" } else { ", by an authority that was not looked up" };
         text.push_str(&format!("the checkpoint of {size} events existed at {}{by}\n", output::escape(time)));
     }
-    let findings = audit.findings.iter().map(ToString::to_string).chain(drifts.iter().map(ToString::to_string));
+    let findings = audit.findings.iter().map(ToString::to_string).chain(drifts.iter().map(Drift::summary));
     let findings = render_findings(findings);
     let is_sound = findings.is_empty();
     text.push_str(&findings);

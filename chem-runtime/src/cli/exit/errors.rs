@@ -10,7 +10,7 @@ use crate::cli::advice::Advice;
 use crate::cli::output::CannotPrint;
 use crate::engine::{CoreEngineError, GateError};
 use crate::event::FlowId;
-use crate::evidence::EvidenceError;
+use crate::evidence::{EvidenceError, InvalidIdentity};
 use crate::handover::HandoverError;
 use crate::step::{DuplicateStepType, listed};
 use crate::store::{ErrorClass, InvalidStoreUrl, LoadError, PersistenceError};
@@ -54,6 +54,10 @@ impl From<EvidenceError> for Failure {
             | EvidenceError::Witness { .. }
             | EvidenceError::Tiles { .. } => Self::new(Status::Store, &error),
             EvidenceError::Timestamp { .. } => Self::new(Status::RunFailed, &error),
+            EvidenceError::InvalidIdentity(InvalidIdentity::NoName) => {
+                Self::new(Status::Usage, &error).with_help("give it with `--name NAME`")
+            }
+            EvidenceError::InvalidIdentity(_) => Self::new(Status::Usage, &error),
             EvidenceError::Signature { .. } | EvidenceError::Identity { .. } => Self::new(Status::Usage, &error),
         }
     }
