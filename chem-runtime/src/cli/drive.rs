@@ -143,7 +143,7 @@ pub(super) fn drive(
         // The run was stopped before it recorded anything.
         return Err(Failure::of_run(plan.flow_id, CoreEngineError::Interrupted { flow_id: plan.flow_id }));
     }
-    print_report(shared, &RunReport::of(plan.flow_id, &events)?, store.as_ref())?;
+    print_report(shared, &RunReport::of(plan.flow_id, &events)?, "", store.as_ref())?;
     sealing::after_a_run(shared, store.as_ref());
     Ok(status)
 }

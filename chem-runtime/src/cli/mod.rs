@@ -10,7 +10,8 @@
 //! user could want is not here: `workbench` finds, compares and checks runs, `engine` runs them.
 //!
 //! - The table below lists the commands; `commands` has one file for each. `args` has the options that several take.
-//! - `drive` runs a flow to its end; `progress` prints what happens meanwhile, and `report` what came of it.
+//! - `drive` runs a flow to its end; `progress` prints what happens meanwhile, and `report` what came of it. `details` has
+//!   who was involved, and what the steps took.
 //! - `sealing` seals the log after a run; `signing` has the options of commands that sign or check signatures.
 //! - `exit` maps failures to exit statuses and messages, and `advice` renders the commands that they suggest.
 //! - `output` prints, and `visible` escapes control characters.
@@ -30,6 +31,7 @@
 mod advice;
 mod args;
 mod commands;
+mod details;
 mod drive;
 mod ending;
 mod exit;

@@ -219,6 +219,22 @@ pub(super) fn seconds(duration: jiff::SignedDuration) -> String {
     }
 }
 
+/// Formats a size in bytes in a suitable decimal unit.
+pub(super) fn bytes(count: u64) -> String {
+    let mut size = count as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if size < 999.5 {
+            return if unit == "B" || size >= 99.95 {
+                format!("{size:.0} {unit}")
+            } else {
+                format!("{size:.1} {unit}")
+            };
+        }
+        size /= 1000.0;
+    }
+    format!("{size:.1} TB")
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;

@@ -19,8 +19,13 @@ use crate::report::{Refused, RunReport};
 use crate::step::Expression;
 use crate::store::EventStore;
 
-/// Prints a run in the requested format, for `run`, `resume` and `show`.
-pub(super) fn print_report(shared: &Shared, report: &RunReport, store: &dyn EventStore) -> Result<(), Failure> {
+/// Prints a run in the requested format, for `run`, `resume` and `show`. Text for people has `details` after the steps.
+pub(super) fn print_report(
+    shared: &Shared,
+    report: &RunReport,
+    details: &str,
+    store: &dyn EventStore,
+) -> Result<(), Failure> {
     let holder = runs::running_process(store, report.flow_id, report.status)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
@@ -55,6 +60,9 @@ pub(super) fn print_report(shared: &Shared, report: &RunReport, store: &dyn Even
         text.push_str(&format!("\nreused from {source}: {steps}"));
     }
     text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
+    if !details.is_empty() {
+        text.push_str(&format!("\n{details}"));
+    }
     if let Some(fingerprint) = report.flow_fingerprint {
         text.push_str(&format!("\nflow fingerprint {fingerprint}\n"));
     }

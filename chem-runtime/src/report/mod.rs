@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use crate::artifact::{ArtifactValue as _, Table, TableRoot};
 use crate::event::{
-    EventAddress, FlowEvent, FlowEventKind, FlowId, Operator, OutputRef, Usage, UserInteractionRequested,
-    event_variants,
+    EventAddress, FlowEvent, FlowEventKind, FlowId, Operator, OutputRef, Usage, UserInteractionProvided,
+    UserInteractionRequested, event_variants,
 };
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
@@ -52,6 +52,27 @@ pub struct RunReport {
     pub directory: Option<PathBuf>,
     /// The steps, in the order of the flow.
     pub steps: Vec<StepReport>,
+    /// The decisions of people, in their order.
+    pub decisions: Vec<DecisionReport>,
+}
+
+/// A decision of a person at a gate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionReport {
+    /// The id of the step.
+    pub step: String,
+    /// Whether the step may start.
+    pub approved: bool,
+    /// Who decided; `None` if it was not recorded.
+    pub by: Option<Operator>,
+    /// The reason; `None` if none was given.
+    pub reason: Option<String>,
+    /// The parameters that the decision sets; `None` if it sets none.
+    pub data: Option<Value>,
+    /// Whether the decision is signed. The signature is not checked here.
+    pub is_signed: bool,
+    /// When the decision was stored.
+    pub ts: Timestamp,
 }
 
 /// A step of a run as it is printed.
@@ -90,6 +111,10 @@ impl RunReport {
             let (index, usage) = match &event.kind {
                 FlowEventKind::StepFinished(it) => (it.step_index, &it.usage),
                 FlowEventKind::StepFailed(it) => (it.step_index, &it.usage),
+                FlowEventKind::UserInteractionProvided(it) => {
+                    report.decisions.push(DecisionReport::of(it, event.ts));
+                    continue;
+                }
                 _ => continue,
             };
             if let Some(step) = report.steps.get_mut(index) {
@@ -132,6 +157,7 @@ impl RunReport {
                 .and_then(|initialized| initialized.environment.directory.as_ref())
                 .map(PathBuf::from),
             steps: steps.collect(),
+            decisions: Vec::new(),
         }
     }
 
@@ -165,6 +191,9 @@ impl RunReport {
         object.insert("error".into(), error.unwrap_or_default());
         if let Some(operator) = &self.operator {
             object.insert("operator".into(), json!(operator));
+        }
+        if !self.decisions.is_empty() {
+            object.insert("decisions".into(), self.decisions.iter().map(DecisionReport::to_json).collect());
         }
         if let Some(question) = self.question() {
             let asked = json!({
@@ -234,6 +263,26 @@ impl RunReport {
             }
         }
         Ok(refused)
+    }
+}
+
+impl DecisionReport {
+    fn of(decision: &UserInteractionProvided, ts: Timestamp) -> Self {
+        let UserInteractionProvided { approved, by, data, reason, signed, step_id, .. } = decision.clone();
+        Self { step: step_id, approved, by, reason, data, is_signed: signed.is_some(), ts }
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { step, approved, by, reason, data, is_signed, ts } = self;
+        json!({
+            "step": step,
+            "approved": approved,
+            "by": by,
+            "reason": reason,
+            "data": data,
+            "signed": is_signed,
+            "ts": ts.to_string(),
+        })
     }
 }
 

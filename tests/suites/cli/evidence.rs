@@ -235,7 +235,16 @@ fn a_person_is_in_the_log_of_a_run_with_what_its_steps_took() {
     if cfg!(target_os = "linux") {
         assert!(usage["cpu_ms"].is_u64() && usage["peak_memory"].as_u64().unwrap() > 1 << 20, "{usage}");
     }
-    assert!(place.chem(&["show", "@last"]).expect(0).stdout.contains(", begun by Ada Lovelace"));
+    let text = place.chem(&["show", "@last"]).expect(0).stdout;
+    assert!(
+        text.contains(", begun by Ada Lovelace") && text.contains("begun by Ada Lovelace (0000-0002-1825-0097; "),
+        "{text}"
+    );
+    assert!(text.contains("\nstep        began ") && text.contains(" took "), "{text}");
+    let log = place.chem(&["log", "@last"]).expect(0).stdout;
+    assert!(log.contains(", by Ada Lovelace (0000-0002-1825-0097; "), "{log}");
+    let finished = log.lines().find(|line| line.contains("seed finished")).unwrap();
+    assert!(finished.ends_with("B)") && finished.contains(" ms, CPU "), "{finished}");
 
     std::fs::write(place.home.path().join("identity.toml"), "nmae = 'Ada'\n").unwrap();
     let refused = place.chem(&["run", "demo.yaml"]).expect(2).stderr;

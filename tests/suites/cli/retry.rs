@@ -36,7 +36,8 @@ fn a_failed_run_is_tried_again_by_hand() {
     place.chem(&["retry", "@last"]).expect(1);
     let run = place.chem(&["retry", "@last", "--reason", "it is up", "--format", "json"]).expect(0).json();
     assert_eq!((&run["status"], &run["event_variants"]), (&"completed".into(), &"ISFSXRSXRSFSFC".into()));
-    assert!(place.chem(&["log", "@last"]).expect(0).stdout.contains("(attempt 3): it is up"));
+    let log = place.chem(&["log", "@last"]).expect(0).stdout;
+    assert!(log.contains("(attempt 3): it is up") && log.contains("ask will be retried by "), "{log}");
     let done = place.chem(&["retry", "@last"]).expect(2);
     assert!(done.stderr.contains("no step of run"), "{}", done.stderr);
 }

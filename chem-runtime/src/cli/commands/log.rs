@@ -9,6 +9,7 @@ use clap::Args;
 use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
+use crate::cli::details::took;
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Reader, styled};
 use crate::cli::{runs, signals};
@@ -179,26 +180,32 @@ fn line(event: &FlowEvent) -> String {
 fn describe(kind: &FlowEventKind) -> (Style, String) {
     match kind {
         FlowEventKind::FlowInitialized(it) => {
-            (BOLD, format!("{} begins: {} steps, definition {}", it.flow, it.step_count, it.definition_hash.short()))
+            let by = it.environment.operator.as_ref().map(|by| format!(", by {by}")).unwrap_or_default();
+            let definition = it.definition_hash.short();
+            (BOLD, format!("{} begins: {} steps, definition {definition}{by}", it.flow, it.step_count))
         }
         FlowEventKind::StepStarted(it) => {
             let inputs: Vec<String> = it.inputs.iter().map(|(port, hash)| format!("{port} {}", hash.short())).collect();
             let inputs = if inputs.is_empty() { String::new() } else { format!(" with {}", inputs.join(", ")) };
             (DIM, format!("{} starts: {}@{}{inputs}", it.step_id, it.uses, it.version))
         }
-        FlowEventKind::StepFinished(it) => (GOOD, format!("{} finished{}", it.step_id, outputs(&it.outputs))),
+        FlowEventKind::StepFinished(it) => {
+            (GOOD, format!("{} finished{}{}", it.step_id, outputs(&it.outputs), took(it.usage.as_ref())))
+        }
         FlowEventKind::StepReused(it) => {
             let source = format!("event {} of run {}", it.source.position, it.source.flow_id);
             (GOOD, format!("{} reused from {source}{}", it.step_id, outputs(&it.outputs)))
         }
         FlowEventKind::StepFailed(it) => {
             let causes: String = it.causes.iter().map(|cause| format!(": {cause}")).collect();
-            (BAD, format!("{} failed: {}{causes}", it.step_id, it.error))
+            (BAD, format!("{} failed: {}{causes}{}", it.step_id, it.error, took(it.usage.as_ref())))
         }
         FlowEventKind::RetryScheduled(it) => {
             let allowed = it.allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
             let begin = it.not_before.map(|begin| format!(", not before {begin:.0}")).unwrap_or_default();
-            (ODD, format!("{} will be retried (attempt {}{allowed}{begin}): {}", it.step_id, it.attempt, it.reason))
+            let by = it.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            let attempt = format!("attempt {}{allowed}{begin}", it.attempt);
+            (ODD, format!("{} will be retried{by} ({attempt}): {}", it.step_id, it.reason))
         }
         FlowEventKind::StepProgressed(it) => {
             let chunks: usize = it.outputs.values().map(Vec::len).sum();

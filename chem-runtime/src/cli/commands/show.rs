@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::cli::args::{NamedRun, Shared};
+use crate::cli::details::details;
 use crate::cli::exit::Failure;
 use crate::cli::report::print_report;
 use crate::cli::runs;
@@ -20,6 +21,7 @@ pub(in crate::cli) struct ShowArgs {
 pub(in crate::cli) fn run(shared: &Shared, args: &ShowArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
-    print_report(shared, &RunReport::of(flow_id, &events)?, store.as_ref())?;
+    let report = RunReport::of(flow_id, &events)?;
+    print_report(shared, &report, &details(&report), store.as_ref())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::output::{self, BOLD, DIM, Table};
+use crate::cli::output::{self, BOLD, DIM, Table, bytes};
 use crate::store::schema::SchemaStatus;
 use crate::store::{Contents, Largest, OpenMode, StoreSize, StoreUrl};
 
@@ -148,22 +148,6 @@ fn grouped(count: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// Formats a size in bytes in a suitable decimal unit.
-fn bytes(count: u64) -> String {
-    let mut size = count as f64;
-    for unit in ["B", "kB", "MB", "GB"] {
-        if size < 999.5 {
-            return if unit == "B" || size >= 99.95 {
-                format!("{size:.0} {unit}")
-            } else {
-                format!("{size:.1} {unit}")
-            };
-        }
-        size /= 1000.0;
-    }
-    format!("{size:.1} TB")
 }
 
 #[cfg(test)]

@@ -1,0 +1,54 @@
+//! What `chem show` prints of a run besides its results: who began it and decided, and what each step took.
+
+use super::output::{self, BAD, BOLD, DIM, GOOD, Table, styled};
+use crate::event::Usage;
+use crate::report::{DecisionReport, RunReport};
+
+/// Returns the lines to print; an empty text if the log has none of this.
+pub(super) fn details(report: &RunReport) -> String {
+    let mut text = String::new();
+    if let Some((operator, (begun, _))) = report.operator.as_ref().zip(report.span) {
+        text.push_str(&format!("begun by {} at {begun:.0}\n", output::escape(&operator.to_string())));
+    }
+    let mut table = Table::new(&["step", "began", "took", "CPU", "memory"]);
+    for step in &report.steps {
+        let Some(usage) = &step.usage else { continue };
+        let Usage { started, ended, .. } = usage;
+        table.row([
+            (BOLD, step.id.clone()),
+            (DIM, format!("{started:.3}")),
+            (DIM, output::seconds(ended.duration_since(*started))),
+            (DIM, cpu(usage).unwrap_or_default()),
+            (DIM, usage.peak_memory.map(output::bytes).unwrap_or_default()),
+        ]);
+    }
+    if report.steps.iter().any(|step| step.usage.is_some()) {
+        text.push_str(&format!("\n{}", table.render()));
+    }
+    for DecisionReport { step, approved, by, reason, data, is_signed, ts } in &report.decisions {
+        let (style, verb) = if *approved { (GOOD, "approved") } else { (BAD, "rejected") };
+        let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let signed = if *is_signed { ", signed" } else { "" };
+        let data = data.as_ref().map(|data| format!(", with {data}")).unwrap_or_default();
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        // One line, whatever the reason says.
+        let rest = format!("{by} at {ts:.0}{signed}{data}{reason}").replace(char::is_control, " ");
+        let rest = output::escape(&rest);
+        text.push_str(&format!("\n{} {}{rest}\n", styled(BOLD, &output::escape(step)), styled(style, verb)));
+    }
+    text
+}
+
+/// Describes what a step took, for a line of the log; an empty text if it was not measured.
+pub(super) fn took(usage: Option<&Usage>) -> String {
+    let Some(usage) = usage else { return String::new() };
+    let mut parts = vec![output::seconds(usage.ended.duration_since(usage.started))];
+    parts.extend(cpu(usage).map(|cpu| format!("CPU {cpu}")));
+    parts.extend(usage.peak_memory.map(|peak| format!("memory {}", output::bytes(peak))));
+    format!(" ({})", parts.join(", "))
+}
+
+fn cpu(usage: &Usage) -> Option<String> {
+    let cpu = jiff::SignedDuration::from_millis(i64::try_from(usage.cpu_ms?).ok()?);
+    Some(output::seconds(cpu))
+}
