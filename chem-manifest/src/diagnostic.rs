@@ -134,6 +134,11 @@ impl Findings {
         self.errors > 0
     }
 
+    /// Returns whether there is an error other than those of the rules that `accepted` holds for.
+    pub fn has_errors_but(&self, accepted: impl Fn(&Rule) -> bool) -> bool {
+        self.errors > Self::MOST || self.found.iter().any(|found| found.is_error() && !accepted(found.rule))
+    }
+
     /// Returns all diagnostics by location: those in overrides first, then those in the manifest from top to bottom.
     pub fn into_sorted(mut self, manifest: &Source) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| {

@@ -70,7 +70,7 @@ commands! {
     Plan(run::RunArgs) => plan::run, store: true, confinable: true;
     /// Explain why a step of a run ran: what differs from an earlier run.
     Why(why::WhyArgs) => why::run, store: true, confinable: false;
-    /// Compare two runs, or a run and a manifest. Exits with status 1 if they differ.
+    /// Compare two runs, a run and a manifest, or a sealed plan and a run. Exits with status 1 if they differ.
     Diff(diff::DiffArgs) => diff::run, store: true, confinable: true;
     /// Run the steps of a stored or exported run again and compare all their outputs. Exits with status 1 unless every step had finished
     /// and every output is the same.

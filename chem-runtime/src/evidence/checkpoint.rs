@@ -11,7 +11,8 @@ use super::hash::Digest;
 /// A statement about the log: that it began with `size` events whose tree has this root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The name of the log: `chem/` and the id of the run to which its first event belongs.
+    /// The name of the log: `chem/` and the id of the run to which its first event belongs, or `chem/plan-` and the beginning
+    /// of a plan's name, if that was sealed before there was an event.
     pub origin: String,
     /// The number of events.
     pub size: u64,

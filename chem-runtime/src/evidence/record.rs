@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
+use super::error::EvidenceError;
 use super::hash::{Digest, join, push_part, split};
 use super::tree::Frontier;
-use crate::store::{ArtifactRow, Attestation, Cursor};
+use crate::store::{ArtifactRow, Attestation, Attestations, Cursor};
 
 pub(super) const LEAVES: &str = "leaves";
 pub(super) const FRONTIER: &str = "frontier";
@@ -158,6 +159,18 @@ pub(super) fn of_seal(
     let record = new.iter().fold(record, |record, attestation| record_after(&record, attestation));
     let (origin, root, attestations) = (origin.to_owned(), rest.tree.root(), next + new.len() as u64);
     (new, Checkpoint { origin, size, root, attestations, record })
+}
+
+/// Appends an attestation with the next number. Its own number is ignored.
+pub(super) fn append_next(attestations: &dyn Attestations, attestation: Attestation) -> Result<(), EvidenceError> {
+    const ATTEMPTS: usize = 20;
+    for _ in 0..ATTEMPTS {
+        let number = attestations.next_attestation()?;
+        if attestations.append_attestations(&[Attestation { number, ..attestation.clone() }])? {
+            return Ok(());
+        }
+    }
+    Err(EvidenceError::Busy)
 }
 
 /// Returns the attestation of a checkpoint, which has the number that it names.

@@ -6,6 +6,7 @@ use super::checkpoint::Checkpoint;
 use super::error::EvidenceError;
 use super::finding::Finding;
 use super::hash::Digest;
+use super::plan::{PlanId, plan_in};
 use super::record::{self, CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, SealedArtifact, record_after};
 use super::signer::Signer;
 use super::timestamp::TIMESTAMP;
@@ -20,7 +21,7 @@ pub(super) const NAMESPACE: &str = "checkpoint@chem";
 /// What a seal did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// The newest checkpoint; `None` if the store has no events.
+    /// The newest checkpoint; `None` if the store has nothing to seal.
     pub checkpoint: Option<Checkpoint>,
     /// The number of events that this seal added.
     pub events: u64,
@@ -56,6 +57,8 @@ struct Before {
     /// The newest checkpoint, as it is stored.
     newest: Option<(Attestation, Checkpoint)>,
     rest: Rest,
+    /// The first plan, if nothing is sealed yet.
+    plan: Option<PlanId>,
     /// The digest of all attestations.
     record: Digest,
     /// The number of the next attestation.
@@ -74,10 +77,11 @@ fn attempt(
     let Some(before) = read_before(attestations)? else { return Ok(None) };
     let mut walk = Walk::after(store, before.rest.cursor);
     let mut page = walk.next_page()?;
-    let origin = match (&before.newest, page.first()) {
-        (Some((_, newest)), _) => newest.origin.clone(),
-        (None, Some(first)) => Checkpoint::origin_of(&first.event.flow_id),
-        (None, None) => return Ok(Some(Sealed { checkpoint: None, events: 0, is_new: false })),
+    let origin = match (&before.newest, page.first(), before.plan) {
+        (Some((_, newest)), ..) => newest.origin.clone(),
+        (None, Some(first), _) => Checkpoint::origin_of(&first.event.flow_id),
+        (None, None, Some(plan)) => plan.origin(),
+        (None, None, None) => return Ok(Some(Sealed { checkpoint: None, events: 0, is_new: false })),
     };
     if let Some(witness) = witness
         && let Some(kept) = witness.newest(&origin)?
@@ -157,7 +161,8 @@ fn read_before(attestations: &dyn Attestations) -> Result<Option<Before>, Eviden
         }
         let record = all.iter().fold(EMPTY_RECORD, |record, one| record_after(&record, one));
         let rest = Rest { tree: Frontier::default(), cursor: Cursor::START };
-        return Ok(Some(Before { newest: None, rest, record, next: all.len() as u64, has_more: false }));
+        let plan = all.iter().find_map(plan_in);
+        return Ok(Some(Before { newest: None, rest, plan, record, next: all.len() as u64, has_more: false }));
     };
     let number = newest.number;
     let checkpoint: Checkpoint =
@@ -180,7 +185,7 @@ fn read_before(attestations: &dyn Attestations) -> Result<Option<Before>, Eviden
     // A time stamp of the checkpoint is no reason for another one, which would need a stamp too.
     let has_more = later.iter().skip(1).any(|one| one.kind != TIMESTAMP);
     let next = number + later.len() as u64;
-    Ok(Some(Before { newest: Some((newest, checkpoint)), rest, record, next, has_more }))
+    Ok(Some(Before { newest: Some((newest, checkpoint)), rest, plan: None, record, next, has_more }))
 }
 
 /// Compares what the store has sealed with the checkpoint `kept` outside it. Returns what is wrong.

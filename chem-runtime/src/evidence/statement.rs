@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::error::EvidenceError;
 use super::hash::Digest;
 use super::head::{EMPTY_HEAD, head_after};
+use super::record::append_next;
 use super::signer::Signer;
 use crate::event::{FlowId, Operator};
 use crate::store::{Attestation, EventStore, append_time};
@@ -82,7 +83,6 @@ pub fn sign(
     by: &Operator,
     signer: &Signer,
 ) -> Result<Statement, EvidenceError> {
-    const ATTEMPTS: usize = 20;
     let attestations = store.attestations().ok_or(EvidenceError::Unsupported)?;
     let events = store.read_stored_run(&flow_id.to_string(), u64::MAX)?;
     let head = events.iter().fold(EMPTY_HEAD, |head, event| head_after(&head, event));
@@ -91,13 +91,7 @@ pub fn sign(
     let statement = Statement { flow_id, events: events.len() as u64, head, meaning: meaning.to_owned(), by, time: ts };
     let text = statement.to_string();
     let signature = Some(signer.sign(&format!("{STATEMENT}@chem"), &text)?);
-    for _ in 0..ATTEMPTS {
-        let (number, kind) = (attestations.next_attestation()?, STATEMENT.to_owned());
-        let (flow_id, statement_text, signature) = (Some(flow_id), text.clone(), signature.clone());
-        let attestation = Attestation { number, kind, flow_id, statement: statement_text, signature, ts };
-        if attestations.append_attestations(&[attestation])? {
-            return Ok(statement);
-        }
-    }
-    Err(EvidenceError::Busy)
+    let (kind, flow_id) = (STATEMENT.to_owned(), Some(flow_id));
+    append_next(attestations, Attestation { number: 0, kind, flow_id, statement: text, signature, ts })?;
+    Ok(statement)
 }

@@ -91,10 +91,38 @@ pub fn load(path: &Path, overrides: &[Override], registry: &Registry) -> Checked
     }
 }
 
+/// Reads and checks the manifest at `path` like [`load`], for a flow that will run later: its input files and programs need
+/// not exist yet.
+pub fn load_plan(path: &Path, overrides: &[Override], registry: &Registry) -> Checked {
+    match Source::read(path) {
+        Ok(source) => {
+            let directory = path.parent().unwrap_or(Path::new("."));
+            let mut checked = check_but(&source, overrides, registry, directory, is_of_the_machine);
+            if checked.definition.is_some() {
+                checked.diagnostics.retain(|diagnostic| !is_of_the_machine(diagnostic.rule));
+            }
+            checked
+        }
+        Err(diagnostic) => Checked { definition: None, diagnostics: vec![*diagnostic], origins: Origins::default() },
+    }
+}
+
 /// Checks a manifest against the step types of `registry`. Paths in it are relative to `directory`.
 ///
 /// Reads only the first lines of input files, to check that they exist and which columns they have. Writes nothing.
 pub fn check(source: &Source, overrides: &[Override], registry: &Registry, directory: &Path) -> Checked {
+    check_but(source, overrides, registry, directory, |_| false)
+}
+
+/// Checks a manifest. Errors of the rules that `accepted` holds for are reported, and do not keep the manifest from being a
+/// flow.
+fn check_but(
+    source: &Source,
+    overrides: &[Override],
+    registry: &Registry,
+    directory: &Path,
+    accepted: fn(&Rule) -> bool,
+) -> Checked {
     let mut findings = Findings::default();
     let Some((manifest, start)) = chem_manifest::read(source, registry, &mut findings) else {
         return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
@@ -136,7 +164,7 @@ pub fn check(source: &Source, overrides: &[Override], registry: &Registry, direc
     }
 
     let mut definition = None;
-    if !findings.has_errors() {
+    if !findings.has_errors_but(accepted) {
         let planned = steps.iter().zip(bound).zip(policies).filter_map(|((step, bound), policy)| {
             let inputs = step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
             Some(PlannedStep { step: bound?, inputs, source: step.source?, policy })

@@ -1,5 +1,5 @@
 //! Inspection of runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), how
-//! two runs differ (`diff`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
+//! two runs differ (`diff`) or a run deviates from a plan (`deviations`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
 //! [`find_run`] finds a run by what a person types, and [`RecordedRun`] compares a run with its manifest.
 //!
 //! Everything builds on one comparison: the log contains every component of a step's identity, so that differences can be
@@ -43,6 +43,7 @@
 //! ```
 
 mod audit;
+mod deviation;
 mod diff;
 mod difference;
 mod earlier;
@@ -57,6 +58,7 @@ mod verify;
 mod why;
 
 pub use audit::{Audit, Finding, FindingKind, audit};
+pub use deviation::{Deviation, deviations};
 pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
 pub use difference::{Difference, FileRead, differences};
 pub use facts::{FlowFacts, StepFacts};

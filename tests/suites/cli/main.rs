@@ -21,6 +21,7 @@ mod limits;
 mod ls;
 mod manifest;
 mod manifest_errors;
+mod plans;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
 #[cfg(target_os = "linux")]

@@ -127,8 +127,21 @@ fn check_standard_input(overrides: &Overrides) -> Result<CheckedManifest, Failur
 
 /// Reads the manifest at `path` and checks it.
 pub(in crate::cli) fn read_and_check(path: &Path, overrides: &Overrides) -> Result<CheckedManifest, Failure> {
+    read_with(path, overrides, manifest::load)
+}
+
+/// Reads the manifest at `path` and checks it, for a flow that will run later: its input files need not exist yet.
+pub(in crate::cli) fn read_plan(path: &Path, overrides: &Overrides) -> Result<CheckedManifest, Failure> {
+    read_with(path, overrides, manifest::load_plan)
+}
+
+fn read_with(
+    path: &Path,
+    overrides: &Overrides,
+    load: fn(&Path, &[Override], &Registry) -> manifest::Checked,
+) -> Result<CheckedManifest, Failure> {
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
-    let checked = manifest::load(path, &overrides, Registry::linked()?);
+    let checked = load(path, &overrides, Registry::linked()?);
     let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
     Ok(CheckedManifest::of(checked, directory))
 }

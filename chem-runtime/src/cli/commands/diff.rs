@@ -1,4 +1,4 @@
-//! `chem diff`: compares two runs, or a run and a manifest.
+//! `chem diff`: compares two runs, a run and a manifest, or a plan and a run.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,11 +7,13 @@ use clap::{Args, ValueHint};
 use serde_json::Value;
 
 use super::check::read_and_check;
+use super::deviations;
 use crate::cli::args::{Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::runs;
 use crate::engine::ReusePolicy;
+use crate::evidence::PlanId;
 use crate::flow::replay;
 use crate::step::Files;
 use crate::store::{EventStore, OpenMode, StoredArtifacts};
@@ -19,8 +21,9 @@ use crate::workbench::{self, Change, Comparison, Difference, Example, FlowFacts,
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiffArgs {
-    /// The run to compare with: its id, the beginning of its id, or `@last` for the newest run.
-    #[arg(value_name = "ID")]
+    /// The run to compare with: its id, the beginning of its id, or `@last` for the newest run. Or a sealed plan: `plan:` and the
+    /// beginning of its hash.
+    #[arg(value_name = "ID|PLAN")]
     pub before: String,
     /// The run to compare, named like the first, or a manifest.
     #[arg(value_name = "ID|MANIFEST", value_hint = ValueHint::FilePath)]
@@ -32,6 +35,12 @@ pub(in crate::cli) struct DiffArgs {
 
 pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
+    if args.before.starts_with(PlanId::PREFIX) {
+        if !args.set.is_empty() {
+            return Err(Failure::usage("`--set` requires a manifest, and a plan is compared with a run"));
+        }
+        return deviations::run(shared, store.as_ref(), &args.before, &args.after);
+    }
     let before = run_facts(store.as_ref(), &args.before)?;
     let path = Path::new(&args.after);
     let after = if path.is_file() {

@@ -7,6 +7,7 @@ pub(super) mod audit_file;
 pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod completions;
+mod deviations;
 pub(super) mod diff;
 pub(super) mod export;
 pub(super) mod import;

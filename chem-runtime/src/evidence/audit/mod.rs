@@ -31,7 +31,7 @@ use crate::store::{Attestations, Cursor, ErrorClass, EventStore, PersistenceErro
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audit {
-    /// The name of the log; `None` if the store has no events.
+    /// The name of the log; `None` if the store has neither events nor a checkpoint.
     pub origin: Option<String>,
     /// The number of events in the log.
     pub events: u64,
@@ -106,9 +106,9 @@ pub fn audit(
     let origin = first.map(|run| Checkpoint::origin_of(&run));
     // Others append and seal meanwhile. What is read first is covered by what is read after it: the checkpoint outside the
     // store is one of those in it, and every event that these cover is there.
-    let named = newest_origin(attestations)?.or_else(|| origin.clone());
-    let witnessed = match (witness, named) {
-        (Some(witness), Some(origin)) => witness.newest(&origin)?,
+    let origin = newest_origin(attestations)?.or(origin);
+    let witnessed = match (witness, &origin) {
+        (Some(witness), Some(origin)) => witness.newest(origin)?,
         _ => None,
     };
     let sealed = SealedLog::read(attestations, signers, &mut findings)?;

@@ -8,6 +8,7 @@ use super::super::checkpoint::Checkpoint;
 use super::super::error::EvidenceError;
 use super::super::finding::Finding;
 use super::super::hash::Digest;
+use super::super::plan::{PLAN, Plan};
 use super::super::record::{CHECKPOINT, EMPTY_RECORD, FRONTIER, LEAVES, Leaves, Rest, SealedArtifact, record_after};
 use super::super::signer::AllowedSigners;
 use super::super::statement::{STATEMENT, Statement};
@@ -89,6 +90,11 @@ impl SealedLog {
                     Ok(statement) => sealed.statements.push((expected, statement)),
                     Err(error) => wrong(error.to_string()),
                 },
+                PLAN => {
+                    if let Err(error) = attestation.statement.parse::<Plan>() {
+                        wrong(error.to_string());
+                    }
+                }
                 _ => {}
             }
             match Signed::check(attestation, signers)? {
