@@ -259,3 +259,76 @@ fn verify(
         _ => signers.verify_one_of(principals, NAMESPACE, statement, signature, at),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Operator, Person};
+
+    fn asked() -> (FlowId, UserInteractionRequested, UserInteractionProvided) {
+        let shown = format!("{:064x}", 1).parse().unwrap();
+        let question = UserInteractionRequested {
+            inputs: BTreeMap::new(),
+            message: "Go on?\ndecision rejected".into(),
+            schema: None,
+            shown,
+            signed_by: Vec::new(),
+            step_id: "keep".into(),
+            step_index: 1,
+        };
+        let decision = UserInteractionProvided {
+            approved: true,
+            by: Some(Operator { host: "lab".into(), login: "ada".into(), person: None }),
+            data: Some(json!({ "limit": 5.0 })),
+            reason: Some("as\nplanned".into()),
+            shown,
+            signed: None,
+            step_id: "keep".into(),
+            step_index: 1,
+        };
+        (FlowId::new(), question, decision)
+    }
+
+    #[test]
+    fn a_statement_is_one_of_its_decision_alone() {
+        let (run, question, decision) = asked();
+        let time = Timestamp::UNIX_EPOCH;
+        let text = |run, question: &UserInteractionRequested, decision: &UserInteractionProvided| {
+            statement(run, question, decision, "approved", time).unwrap()
+        };
+        let signed = text(run, &question, &decision);
+        let expected = format!(
+            "chem decision v1\nrun {run}\nstep keep\nquestion \"Go on?\\ndecision rejected\"\nshown {}\n\
+             decision approved\ndata {{\"limit\":5}}\nreason \"as\\nplanned\"\nmeaning approved\nby ada on lab\n\
+             time 1970-01-01T00:00:00.000000Z\n",
+            question.shown
+        );
+        assert_eq!(signed, expected);
+        // A store returns 5 for 5.0.
+        let read = UserInteractionProvided { data: Some(json!({ "limit": 5 })), ..decision.clone() };
+        assert_eq!(text(run, &question, &read), signed);
+
+        let other = |change: &dyn Fn(&mut UserInteractionProvided)| {
+            let mut other = decision.clone();
+            change(&mut other);
+            text(run, &question, &other)
+        };
+        let person = Some(Person { name: "Eve".into(), ..Person::default() });
+        let others = [
+            text(FlowId::new(), &question, &decision),
+            text(run, &UserInteractionRequested { message: "Stop?".into(), ..question.clone() }, &decision),
+            other(&|it| it.step_id = "drop".into()),
+            other(&|it| it.shown = format!("{:064x}", 2).parse().unwrap()),
+            other(&|it| it.approved = false),
+            other(&|it| it.data = Some(json!({ "limit": 6 }))),
+            other(&|it| it.data = None),
+            other(&|it| it.reason = Some("as planned".into())),
+            other(&|it| it.reason = None),
+            other(&|it| it.by = None),
+            other(&|it| it.by = it.by.clone().map(|by| Operator { person: person.clone(), ..by })),
+        ];
+        for (index, other) in others.iter().enumerate() {
+            assert_ne!(*other, signed, "{index}");
+        }
+    }
+}

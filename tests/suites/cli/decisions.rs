@@ -73,6 +73,12 @@ fn a_gate_accepts_only_a_decision_that_one_of_its_principals_signed() {
     let log = place.chem(&["log", "@last"]).expect(0).stdout;
     assert!(log.contains("characters approved by Ada Lovelace") && log.contains(", signed: looked"), "{log}");
 
+    let text = place.chem(&["show", "@last"]).expect(0).stdout;
+    let decided = text.lines().find(|line| line.starts_with("characters approved by Ada Lovelace (")).unwrap();
+    assert!(decided.ends_with(", signed: looked at it"), "{decided}");
+    let shown = place.show("@last")["decisions"][0].clone();
+    assert_eq!((&shown["signed"], &shown["step"]), (&true.into(), &"characters".into()));
+
     // How a step is run is in no fingerprint.
     let plain = GATED.split("    gate:").next().unwrap();
     place.write("plain.yaml", plain);
@@ -122,6 +128,16 @@ fn a_signed_decision_is_checked_without_the_program() {
     assert!(!verify(&statement.replace("as planned", "as plannde")));
 }
 
+/// Signs a statement about a decision with `ssh-keygen`.
+fn signed(place: &Place, key: &str, statement: &str) -> Value {
+    place.write("statement", statement);
+    let mut sign = Command::new("ssh-keygen");
+    sign.args(["-q", "-Y", "sign", "-n", "decision@chem", "-f", key, "statement"]).current_dir(place.path());
+    assert!(sign.stderr(Stdio::null()).status().unwrap().success());
+    let signature = std::fs::read_to_string(place.path().join("statement.sig")).unwrap();
+    json!({ "signature": signature, "statement": statement })
+}
+
 #[test]
 fn a_decision_that_was_put_into_the_log_does_not_count() {
     let Some((place, ada, eve)) = waiting() else { return };
@@ -158,12 +174,7 @@ fn a_decision_that_was_put_into_the_log_does_not_count() {
     let other_run = other.show("@last")["flow_id"].as_str().unwrap().to_owned();
     std::fs::copy(other.path().join("allowed"), place.path().join("allowed")).unwrap();
     let statement = copied["signed"]["statement"].as_str().unwrap().replace(&other_run, &run);
-    let mut sign = Command::new("ssh-keygen");
-    std::fs::write(place.path().join("statement"), &statement).unwrap();
-    sign.args(["-q", "-Y", "sign", "-n", "decision@chem", "-f", &eve, "statement"]).current_dir(place.path());
-    assert!(sign.stderr(Stdio::null()).status().unwrap().success());
-    let signature = std::fs::read_to_string(place.path().join("statement.sig")).unwrap();
-    copied["signed"] = json!({ "signature": signature, "statement": statement });
+    copied["signed"] = signed(&place, &eve, &statement);
     append(&place, "userinteractionprovided", &copied);
     let refused = resume(&place).expect(1).stderr;
     assert!(refused.contains("it is signed by `eve@lab`"), "{refused}");
@@ -196,10 +207,21 @@ fn a_key_counts_while_it_is_valid() {
     let refused = approve(&place, &["--sign", "--key", &ada]).expect(4).stderr;
     assert!(refused.contains("no allowed signer had this key"), "{refused}");
     place.write("allowed", &allowed);
-    let approved = place.command(&["approve", "@last", "characters", "--sign", "--key", &ada]);
-    let mut approved = approved;
+    let mut approved = place.command(&["approve", "@last", "characters", "--sign", "--key", &ada]);
     let outcome: Outcome = approved.env("CHEM_ALLOWED_SIGNERS", "allowed").output().unwrap().into();
     outcome.expect(0);
+
+    // A key that is no longer valid cannot sign for a time when it was.
+    let mut copied = decision(&place, "@last");
+    let statement = copied["signed"]["statement"].as_str().unwrap();
+    let (before, _) = statement.split_once("\ntime ").unwrap();
+    copied["signed"] = signed(&place, &ada, &format!("{before}\ntime 2019-05-17T10:00:00.000000Z\n"));
+    by_force(&place, "DELETE FROM event_log WHERE position > 3");
+    append(&place, "userinteractionprovided", &copied);
+    place.write("left", &allowed.replace("ada@lab ", "ada@lab valid-before=\"20200101\" "));
+    let refused = place.chem(&["resume", "@last", "--allowed-signers", "left"]).expect(1).stderr;
+    assert!(refused.contains("no allowed signer had this key"), "{refused}");
+    place.chem(&["resume", "@last", "--allowed-signers", "allowed"]).expect(0);
 }
 
 #[test]
