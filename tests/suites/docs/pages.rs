@@ -1,8 +1,9 @@
-//! The README, the tutorial and the page on running, followed to the letter: their files are written, their commands run.
+//! The README, the tutorial and the pages on running and on evidence, followed to the letter: their files are written, their commands run.
 //!
 //! What cannot be run here is listed, each with its reason; a block or a command that is neither run nor listed fails a test.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use chem_tests::outside::Outside;
 
@@ -70,6 +71,24 @@ fn the_page_on_running_does_what_it_says() {
     follow(&page("docs/running.md"), outside(), instead, |_, value| Some(value.to_owned()));
 }
 
+#[test]
+fn the_page_on_evidence_does_what_it_says() {
+    for program in ["ssh-keygen", "python3"] {
+        if Command::new(program)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .arg("-h")
+            .status()
+            .is_err()
+        {
+            println!("skipped: there is no {program}");
+            return;
+        }
+    }
+    follow(&page("docs/evidence.md"), outside(), instead, |_, value| Some(value.to_owned()));
+}
+
 /// A place with the flows of the repository.
 #[cfg(feature = "chemistry")]
 pub fn with_flows() -> Outside {
@@ -97,7 +116,7 @@ fn the_readme_does_what_it_says() {
 fn every_block_is_followed_or_listed() {
     let mut listed: Vec<(&str, &str)> = NOT_FOLLOWED.iter().map(|(page, beginning, _)| (*page, *beginning)).collect();
     let mut wrong = Vec::new();
-    for path in ["README.md", "docs/tutorial.md", "docs/running.md"] {
+    for path in ["README.md", "docs/tutorial.md", "docs/running.md", "docs/evidence.md"] {
         let page = page(path);
         for block in blocks(&page).iter().filter(|block| !block.is_followed()) {
             match listed.iter().position(|(page, beginning)| *page == path && block.text.starts_with(beginning)) {
