@@ -2,12 +2,12 @@
 
 use chem_runtime::artifact::{Artifact, ChunkRef};
 use chem_runtime::event::{
-    BranchCreated, Environment, EventAddress, FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Gate, Operator,
-    OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled, SignedText, StepFailed,
-    StepFinished, StepKind, StepProgressed, StepReused, StepSignal, StepStarted, Usage, UserInteractionProvided,
-    UserInteractionRequested,
+    BranchCreated, Environment, EventAddress, FinishedRows, FlowCompleted, FlowEventKind, FlowId, FlowInitialized,
+    Gate, Operator, OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled,
+    SignedText, StepFailed, StepFinished, StepKind, StepProgressed, StepReused, StepSignal, StepStarted, TakenOver,
+    Usage, UserInteractionProvided, UserInteractionRequested,
 };
-use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint};
+use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint, WorkKey};
 use chem_runtime::flow::{StepIdentity, definition_hash, flow_fingerprint};
 use chem_runtime::store::NewEvent;
 use serde_json::{Map, Value, json};
@@ -55,6 +55,7 @@ pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
         cache_key: None,
         code: None,
         usage: None,
+        rows: None,
     });
     NewEvent { kind, artifacts }
 }
@@ -64,6 +65,16 @@ pub fn finished_work(key: CacheKey, artifacts: impl IntoIterator<Item = Artifact
     let mut event = finished(artifacts);
     if let FlowEventKind::StepFinished(finished) = &mut event.kind {
         finished.cache_key = Some(key);
+    }
+    event
+}
+
+/// Returns the event that a step with the work key `key` finished.
+pub fn finished_rows(key: WorkKey) -> NewEvent {
+    let mut event = finished([]);
+    if let FlowEventKind::StepFinished(finished) = &mut event.kind {
+        let port = "table".to_owned();
+        finished.rows = Some(FinishedRows { outcomes: None, port, taken_over: None, work_key: key });
     }
     event
 }
@@ -87,6 +98,9 @@ pub fn rehash(kinds: &mut [FlowEventKind]) {
                 let started = &steps[finished.step_index];
                 finished.fingerprint = started.fingerprint;
                 finished.cache_key = finished.cache_key.map(|_| StepIdentity::of(started).cache_key().unwrap());
+                if let Some(rows) = &mut finished.rows {
+                    rows.work_key = StepIdentity::of(started).work_key(&rows.port).unwrap();
+                }
             }
             FlowEventKind::FlowCompleted(completed) => {
                 completed.flow_fingerprint = flow_fingerprint(steps.iter().map(|step| step.fingerprint));
@@ -155,6 +169,16 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             cache_key: Some(hash(5)),
             code: Some("0123456789abcdef".into()),
             usage: Some(usage()),
+            rows: Some(FinishedRows {
+                outcomes: Some(hash(8)),
+                port: "table".into(),
+                taken_over: Some(TakenOver {
+                    computed: 3,
+                    rows: 1_000_000,
+                    source: EventAddress { flow_id: another_run(), position: 12 },
+                }),
+                work_key: hash(9),
+            }),
         }),
         FlowEventKind::StepFailed(StepFailed {
             step_id: "keep".into(),

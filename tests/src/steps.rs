@@ -82,10 +82,12 @@ pub fn slow_rows(
     let path = worked.map(|worked| context.files().output(worked.as_str()));
     let work = table.each(move |batch, tally| {
         let mut squares = Vec::with_capacity(batch.len());
-        for number in batch.integers(column.as_str())? {
+        for (row, number) in batch.integers(column.as_str())?.enumerate() {
             std::thread::sleep(Duration::from_micros(wait));
-            tally.add("even", usize::from(number.is_some_and(|number| number % 2 == 0)));
-            tally.see("digits", &number.map(|number| (number % 10).to_string()).unwrap_or_default());
+            if number.is_some_and(|number| number % 2 == 0) {
+                tally.add(row, "even");
+            }
+            tally.see(row, "digits", &number.map(|number| (number % 10).to_string()).unwrap_or_default());
             squares.push(number.map(|number| number * number));
         }
         if let Some(path) = &path {

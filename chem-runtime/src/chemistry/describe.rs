@@ -91,9 +91,8 @@ pub fn describe_molecules(
         let mut answer = BatchOutput::all();
         for (index, property) in chosen.iter().enumerate() {
             let values = described.iter().map(|row| &row[index]);
-            match values.clone().filter(|value| value.is_null()).count() {
-                0 => {}
-                lacking => tally.add_under("missing", property.name, lacking),
+            for (row, _) in values.clone().enumerate().filter(|(_, value)| value.is_null()) {
+                tally.add_under(row, "missing", property.name);
             }
             answer = answer.with(column_data(property.ty, values));
         }

@@ -54,10 +54,10 @@ pub fn compute_fingerprints(
     let sort = sort_of(&fingerprint, bits, counts)?;
     let column = Column::new(&column_of(&fingerprint, counts), ColumnType::Text).with_provider(PROVIDER);
     let work = molecules.each(move |batch, tally| {
-        let values = batch.texts("smiles")?.map(|smiles| {
+        let values = batch.texts("smiles")?.enumerate().map(|(row, smiles)| {
             let value = smiles.and_then(|smiles| if counts { counted(smiles, sort) } else { listed(smiles, sort) });
             if value.is_none() {
-                tally.add("without", 1);
+                tally.add(row, "without");
             }
             value
         });

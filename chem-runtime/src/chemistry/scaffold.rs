@@ -37,12 +37,12 @@ use crate::step::{ColumnContext, Columns};
 pub fn find_scaffolds(molecules: Rows<Molecules>) -> Result<RowWork<Molecules>, StepError> {
     let work = molecules.each(|batch, tally| {
         let mut scaffolds: Vec<Option<Box<str>>> = Vec::with_capacity(batch.len());
-        for smiles in batch.texts("smiles")? {
+        for (row, smiles) in batch.texts("smiles")?.enumerate() {
             let found = smiles.and_then(|smiles| Structure::from_canonical(smiles).ok()?.scaffold());
             match &found {
-                None => tally.add("undecided", 1),
-                Some(None) => tally.add("without", 1),
-                Some(Some(scaffold)) => tally.see("scaffolds", scaffold),
+                None => tally.add(row, "undecided"),
+                Some(None) => tally.add(row, "without"),
+                Some(Some(scaffold)) => tally.see(row, "scaffolds", scaffold),
             }
             scaffolds.push(found.flatten().map(Into::into));
         }

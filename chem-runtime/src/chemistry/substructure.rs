@@ -68,7 +68,7 @@ pub fn select_by_substructure(
             match found {
                 Some(found) if found == wanted => kept.push(row),
                 Some(_) => {}
-                None => tally.add("undecided", 1),
+                None => tally.add(row, "undecided"),
             }
         }
         Ok(BatchOutput::of(kept))

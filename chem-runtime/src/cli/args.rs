@@ -147,6 +147,9 @@ pub(super) struct Reuse {
     /// Reuse no stored result for this step. Can be given several times.
     #[arg(long, value_name = "STEP", conflicts_with = "no_cache")]
     pub refresh: Vec<String>,
+    /// Compute all rows of a step that runs, also those that an earlier result has.
+    #[arg(long)]
+    pub no_reuse_rows: bool,
 }
 
 /// Values for parameters of the flow.

@@ -12,7 +12,7 @@ use super::args::{Format, Shared};
 use super::exit::Failure;
 use super::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use super::runs;
-use crate::event::{FlowId, UserInteractionRequested};
+use crate::event::{FlowId, TakenOver, UserInteractionRequested};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
 use crate::report::{Refused, RunReport};
@@ -60,6 +60,9 @@ pub(super) fn print_report(
         text.push_str(&format!("\nreused from {source}: {steps}"));
     }
     text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
+    for (step, taken) in report.steps.iter().filter_map(|step| Some((step, step.taken_over?))) {
+        text.push_str(&format!("\n{}: {}\n", step.id, taken_over(&taken)));
+    }
     if !details.is_empty() {
         text.push_str(&format!("\n{details}"));
     }
@@ -136,6 +139,12 @@ fn reused(report: &RunReport) -> Vec<(FlowId, Vec<&str>)> {
         }
     }
     runs
+}
+
+/// Describes how many rows a step took over, and from where.
+pub(super) fn taken_over(taken: &TakenOver) -> String {
+    let (rows, all, run) = (taken.rows, taken.rows + taken.computed, taken.source.flow_id);
+    format!("{rows} of {all} rows taken over from run {run}, {} computed", taken.computed)
 }
 
 /// Describes what to decide on, and how to decide.

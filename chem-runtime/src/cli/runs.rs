@@ -40,6 +40,9 @@ pub(super) fn reuse_policy(reuse: &Reuse, definition: &FlowDefinition) -> Result
         }
         policy = policy.refreshing(step);
     }
+    if reuse.no_reuse_rows {
+        policy = policy.computing_all_rows();
+    }
     Ok(policy)
 }
 

@@ -8,15 +8,17 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Observer;
 use crate::artifact::ArtifactSource;
 use crate::event::StepProgress;
 use crate::flow::FlowStep;
-use crate::step::{CancelToken, ExecutionContext, Files, Inputs, Keeper, Signal, StepError, StepRunResult};
+use crate::step::{
+    CancelToken, EarlierRows, ExecutionContext, Files, Inputs, Keeper, RowsRecord, Signal, StepError, StepRunResult,
+};
 
 /// How long a step has to stop after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
@@ -36,6 +38,10 @@ pub(super) struct Attempt {
     pub(super) keeper: Option<Arc<dyn Keeper>>,
     /// How far an earlier attempt at the same work has got.
     pub(super) so_far: Option<StepProgress>,
+    /// A result of the same work on other rows.
+    pub(super) earlier_rows: Option<EarlierRows>,
+    /// Receives what a row step leaves to later runs, once it has succeeded.
+    pub(super) rows: Arc<OnceLock<RowsRecord>>,
     /// The number of rows of the input, if it is a sample of rows, all in one batch.
     pub(super) sample: Option<usize>,
 }
@@ -55,6 +61,7 @@ impl Attempt {
         let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
         let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
         let context = context.keeping(self.keeper.as_deref(), self.so_far.as_ref());
+        let context = context.taking_over(self.earlier_rows.as_ref());
         let context = match self.sample {
             Some(rows) => context.in_batches_of(rows).on_some_rows(),
             None => context,
@@ -63,7 +70,12 @@ impl Attempt {
             .unwrap_or_else(|panic| StepRunResult::failure(panicked(panic.as_ref())));
         let with = |own: Vec<Signal>| context.take_signals().into_iter().chain(own).collect();
         match result {
-            StepRunResult::Success { outputs, signals } => StepRunResult::Success { outputs, signals: with(signals) },
+            StepRunResult::Success { outputs, signals } => {
+                if let Some(record) = context.take_rows() {
+                    self.rows.get_or_init(|| record);
+                }
+                StepRunResult::Success { outputs, signals: with(signals) }
+            }
             StepRunResult::Failure { error, signals } => StepRunResult::Failure { error, signals: with(signals) },
         }
     }

@@ -71,8 +71,22 @@ impl Repetition {
         }
         let (artifacts, observer) = (Arc::new(StoredArtifacts(self.store.clone())), Arc::new(Unobserved));
         let (step, files, cancel) = (self.step.clone(), self.files.clone(), self.cancel.clone());
-        let (keeper, so_far) = (None, None);
-        match (Attempt { step, inputs: wired, files, artifacts, observer, cancel, keeper, so_far, sample }).make() {
+        // Nothing is recorded, and nothing is taken over.
+        let (keeper, so_far, earlier_rows, rows) = (None, None, None, Arc::default());
+        let attempt = Attempt {
+            step,
+            inputs: wired,
+            files,
+            artifacts,
+            observer,
+            cancel,
+            keeper,
+            so_far,
+            earlier_rows,
+            rows,
+            sample,
+        };
+        match attempt.make() {
             StepRunResult::Success { outputs, .. } => check_outputs(self.step(), outputs),
             StepRunResult::Failure { error, .. } => Err(error),
         }

@@ -5,14 +5,14 @@
 //! event of the run contradicts it. A run that looks for results replays each earlier run at most once, unless that run
 //! has grown.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::CoreEngineError;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
-use crate::fingerprint::CacheKey;
+use crate::fingerprint::{ArtifactHash, CacheKey, WorkKey};
 use crate::flow::{FlowInstance, evolve};
-use crate::store::{ErrorClass, PersistenceError, RunIndex};
+use crate::store::{ErrorClass, PersistenceError, RunIndex, StoredResult};
 
 /// The maximum number of results to examine for one step. If none of them can be trusted, the step is run.
 const MOST_LOOKED_AT: usize = 1_000;
@@ -31,11 +31,49 @@ pub(crate) struct EarlierResults {
 /// The trusted part of a run.
 #[derive(Debug, Default)]
 struct EarlierRun {
-    results: HashMap<u64, StepFinished>,
+    results: HashMap<u64, EarlierResult>,
     /// The number of events that replayed.
     events: u64,
     /// Why replay stopped before the end; `None` if it did not.
     broken: Option<String>,
+}
+
+/// A finished step of an earlier run.
+#[derive(Debug)]
+pub(super) struct EarlierResult {
+    pub(super) finished: StepFinished,
+    /// The artifact at each port.
+    pub(super) inputs: BTreeMap<String, ArtifactHash>,
+}
+
+/// What results are found by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ResultKey {
+    /// The work on these inputs.
+    Cache(CacheKey),
+    /// The work on any rows.
+    Work(WorkKey),
+}
+
+impl ResultKey {
+    fn find(
+        self,
+        store: &dyn RunIndex,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        match self {
+            Self::Cache(key) => store.find_cached(key, before, limit),
+            Self::Work(key) => store.find_work(key, before, limit),
+        }
+    }
+
+    fn is_of(self, finished: &StepFinished) -> bool {
+        match self {
+            Self::Cache(key) => finished.cache_key == Some(key),
+            Self::Work(key) => finished.rows.as_ref().is_some_and(|rows| rows.work_key == key),
+        }
+    }
 }
 
 /// A result that its run does not confirm.
@@ -64,17 +102,17 @@ impl EarlierResults {
     pub(super) fn find<T>(
         &mut self,
         store: &dyn RunIndex,
-        key: CacheKey,
-        mut judge: impl FnMut(EventAddress, &StepFinished) -> Result<Option<T>, CoreEngineError>,
+        key: ResultKey,
+        mut judge: impl FnMut(EventAddress, &EarlierResult) -> Result<Option<T>, CoreEngineError>,
     ) -> Result<Option<T>, CoreEngineError> {
         let (mut before, mut seen, mut limit) = (None, 0, FIRST_PAGE);
         while seen < MOST_LOOKED_AT {
-            let page = store.find_cached(key, before, limit)?;
+            let page = key.find(store, before, limit)?;
             for found in &page {
                 match self.result(store, found.address, key)? {
                     Err(reason) => self.doubted.push(Unbelievable { source: found.address, reason }),
-                    Ok(finished) => {
-                        if let Some(verdict) = judge(found.address, finished)? {
+                    Ok(result) => {
+                        if let Some(verdict) = judge(found.address, result)? {
                             return Ok(Some(verdict));
                         }
                     }
@@ -104,8 +142,8 @@ impl EarlierResults {
         &mut self,
         store: &dyn RunIndex,
         address: EventAddress,
-        key: CacheKey,
-    ) -> Result<Result<&StepFinished, String>, PersistenceError> {
+        key: ResultKey,
+    ) -> Result<Result<&EarlierResult, String>, PersistenceError> {
         let EventAddress { flow_id, position } = address;
         // A run in progress may have grown since it was replayed.
         if self.runs.get(&flow_id).is_none_or(|run| run.events <= position && run.broken.is_none()) {
@@ -113,7 +151,7 @@ impl EarlierResults {
         }
         let run = &self.runs[&flow_id];
         Ok(match run.results.get(&position) {
-            Some(finished) if finished.cache_key == Some(key) => Ok(finished),
+            Some(result) if key.is_of(&result.finished) => Ok(result),
             _ => Err(run.broken.clone().unwrap_or_else(|| "the log of its run has another event there".to_owned())),
         })
     }
@@ -151,7 +189,9 @@ impl EarlierRun {
             if let FlowEventKind::StepFinished(finished) = &event.kind
                 && finished.cache_key.is_some()
             {
-                run.results.insert(event.position, finished.clone());
+                let started = instance.steps().get(finished.step_index).and_then(|step| step.started.as_ref());
+                let inputs = started.map(|started| started.inputs.clone()).unwrap_or_default();
+                run.results.insert(event.position, EarlierResult { finished: finished.clone(), inputs });
             }
         }
         Ok(run)

@@ -2,13 +2,14 @@
 //! what the loop does.
 //!
 //! A step matches by its work (type, version, inputs and parameters), not by its name or flow. A result counts only if
-//! its run confirms it (see `results.rs`), all its artifacts can be read, and every file that it wrote is unchanged.
+//! its run confirms it (see `results.rs`), all its artifacts can be read, and every file that it wrote is unchanged. Where no
+//! result matches, a row step takes over rows from one on other rows (`earlier_rows.rs`).
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use super::CoreEngineError;
-use super::results::{EarlierResults, Unbelievable};
+use super::results::{EarlierResult, EarlierResults, ResultKey, Unbelievable};
 use crate::artifact::{ArtifactError, ArtifactSource as _, ArtifactValue as _, TableRoot};
 use crate::event::{EventAddress, OutputRef, StepStarted};
 use crate::fingerprint::{ArtifactHash, ContentHash};
@@ -42,6 +43,7 @@ use crate::store::{ArtifactStore, EventStore, PersistenceError, StoredArtifacts}
 pub struct ReusePolicy {
     wherever_possible: bool,
     refreshed: BTreeSet<String>,
+    no_rows: bool,
 }
 
 impl ReusePolicy {
@@ -52,13 +54,24 @@ impl ReusePolicy {
 
     /// Reuses every result that is in the store.
     pub fn wherever_possible() -> Self {
-        Self { wherever_possible: true, refreshed: BTreeSet::new() }
+        Self { wherever_possible: true, ..Self::default() }
     }
 
     /// Does the same, but runs the step called `step`.
     pub fn refreshing(mut self, step: impl Into<String>) -> Self {
         self.refreshed.insert(step.into());
         self
+    }
+
+    /// Does the same, but computes all rows of a step that runs, also those that an earlier result has.
+    pub fn computing_all_rows(mut self) -> Self {
+        self.no_rows = true;
+        self
+    }
+
+    /// Returns whether `step` may take over rows from an earlier result.
+    pub(super) fn takes_over_rows(&self, step: &dyn StepDefinition) -> bool {
+        !self.no_rows && self.refusal(step).is_none()
     }
 
     /// Returns why `step` is run whatever the store holds, or `None` if that depends on the store.
@@ -97,7 +110,7 @@ impl ReusePolicy {
         // Report the newest of several unusable results.
         let mut unusable = None;
         let mut seen: Vec<Vec<OutputRef>> = Vec::new();
-        let found = earlier.find(store, key, |source, finished| {
+        let found = earlier.find(store, ResultKey::Cache(key), |source, EarlierResult { finished, .. }| {
             let outputs = &finished.outputs;
             if seen.iter().any(|seen| seen == outputs) {
                 return Ok(None);

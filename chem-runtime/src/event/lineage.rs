@@ -4,17 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::address::EventAddress;
 use super::{FlowId, Operator, OutputRef};
 use crate::fingerprint::{DivergenceHash, Fingerprint};
-
-/// The address of an event in any run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct EventAddress {
-    /// The id of the run.
-    pub flow_id: FlowId,
-    /// The position of the event in the run, from 0.
-    pub position: u64,
-}
 
 /// A step takes its outputs from an earlier run instead of running. Follows `StepStarted` in place of `StepFinished`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -20,12 +20,14 @@
 //! The compiler asks for 3 and 4, and tests fail without 5 and 6. Everything else follows from the table, such as the status
 //! of a run in lists and filters, and whether its lease is free.
 
+mod address;
 mod interaction;
 mod kind;
 mod lineage;
 mod payload;
 mod policy;
 mod progress;
+mod rows;
 mod status;
 
 use std::fmt;
@@ -37,16 +39,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Uuid};
 
+pub use address::EventAddress;
 pub use interaction::{SignedText, UserInteractionProvided, UserInteractionRequested};
 pub use kind::FlowEventKind;
 pub(crate) use kind::Kind;
-pub use lineage::{BranchCreated, EventAddress, RetryScheduled, StepReused};
+pub use lineage::{BranchCreated, RetryScheduled, StepReused};
 pub use payload::{
     Environment, FlowCompleted, FlowInitialized, Operator, OutputRef, Person, RecordedDefinition, RecordedStep,
     StepFailed, StepFinished, StepKind, StepSignal, StepStarted, Usage,
 };
 pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
 pub use progress::{StepProgress, StepProgressed};
+pub use rows::{FinishedRows, TakenOver};
 pub use status::FlowStatus;
 
 /// The id of a run: a version 7 UUID, so that later runs have greater ids.

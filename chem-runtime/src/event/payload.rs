@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::policy::{Gate, RetryPolicy, StepPolicy};
+use super::rows::FinishedRows;
 use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 
 /// The role of a step in a flow.
@@ -224,6 +225,10 @@ pub struct StepFinished {
     pub fingerprint: Fingerprint,
     /// The outputs. The first is the main output, which inputs take by default.
     pub outputs: Vec<OutputRef>,
+    /// What later runs need to take over rows from the outputs; `None` if the step does not work row by row. Not part of any
+    /// fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<FinishedRows>,
     /// The id of the step.
     pub step_id: String,
     /// The index of the step, from 0.

@@ -17,6 +17,7 @@ pub(crate) enum Tag {
     Flow,
     Definition,
     CacheKey,
+    WorkKey,
     Divergence,
 }
 
@@ -28,6 +29,7 @@ impl Tag {
             Tag::Flow => "flow",
             Tag::Definition => "definition",
             Tag::CacheKey => "cache-key",
+            Tag::WorkKey => "work-key",
             Tag::Divergence => "divergence",
         }
     }
@@ -124,6 +126,8 @@ hashes! {
     DefinitionHash,
     /// Identifies the work of a step, independent of its id and its flow.
     CacheKey,
+    /// Identifies the work of a step on each row of one of its inputs, whatever rows there are.
+    WorkKey,
     /// Identifies the changes between a run and its branch.
     DivergenceHash,
     /// The plain SHA-256 of a file's bytes, as printed by `sha256sum`.

@@ -129,6 +129,7 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
         FlowEventKind::StepFinished(finished) => {
             let step = current(instance, finished.step_index, &finished.step_id)?;
             finish(step, finished.fingerprint, &finished.outputs)?;
+            step.taken_over = finished.rows.as_ref().and_then(|rows| rows.taken_over);
             instance.current += 1;
         }
         FlowEventKind::StepReused(reused) => {

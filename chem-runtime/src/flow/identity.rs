@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::event::StepStarted;
 use crate::fingerprint::{
-    ArtifactHash, CacheKey, CanonicalError, DefinitionHash, Fingerprint, SCHEME, Tag, canonical_text, tagged_sha256,
-    write_json_str,
+    ArtifactHash, CacheKey, CanonicalError, DefinitionHash, Fingerprint, SCHEME, Tag, WorkKey, canonical_text,
+    tagged_sha256, write_json_str,
 };
 
 /// Every component of a step's fingerprint.
@@ -58,6 +58,22 @@ impl<'a> StepIdentity<'a> {
             Work { inputs: self.inputs, params: self.params, scheme: SCHEME, uses: self.uses, version: self.version };
         Ok(CacheKey::from_bytes(tagged_sha256(Tag::CacheKey, &[&canonical_text(&work)?.text])))
     }
+
+    /// Computes the work key, which identifies what the step does with each row at `port`, whatever rows there are. Like the
+    /// cache key, it covers the artifacts at the other ports.
+    pub fn work_key(&self, port: &str) -> Result<WorkKey, CanonicalError> {
+        let mut inputs = self.inputs.clone();
+        inputs.remove(port);
+        let work = WorkOnRows {
+            inputs: &inputs,
+            params: self.params,
+            port,
+            scheme: SCHEME,
+            uses: self.uses,
+            version: self.version,
+        };
+        Ok(WorkKey::from_bytes(tagged_sha256(Tag::WorkKey, &[&canonical_text(&work)?.text])))
+    }
 }
 
 /// The content of a fingerprint. The fields are in the order of canonical JSON, so that serializing needs no reordering.
@@ -77,6 +93,17 @@ struct Components<'a> {
 struct Work<'a> {
     inputs: &'a BTreeMap<String, ArtifactHash>,
     params: &'a Map<String, Value>,
+    scheme: u32,
+    uses: &'a str,
+    version: u32,
+}
+
+/// The content of a work key, in the order of canonical JSON.
+#[derive(Serialize)]
+struct WorkOnRows<'a> {
+    inputs: &'a BTreeMap<String, ArtifactHash>,
+    params: &'a Map<String, Value>,
+    port: &'a str,
     scheme: u32,
     uses: &'a str,
     version: u32,

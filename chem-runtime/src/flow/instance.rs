@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::event::{
     BranchCreated, EventAddress, FlowId, FlowInitialized, FlowStatus, OutputRef, RecordedStep, StepProgress,
-    StepStarted, UserInteractionProvided, UserInteractionRequested,
+    StepStarted, TakenOver, UserInteractionProvided, UserInteractionRequested,
 };
 use crate::fingerprint::Fingerprint;
 
@@ -116,6 +116,8 @@ pub struct StepState {
     pub outputs: Vec<OutputRef>,
     /// The `StepFinished` event from which the outputs were reused; `None` if the step ran.
     pub reused: Option<EventAddress>,
+    /// The rows that were taken over from an earlier result; `None` if all were computed, or the step has none.
+    pub taken_over: Option<TakenOver>,
     /// The error of a failed step, with its causes.
     pub error: Option<(String, Vec<String>)>,
     /// Whether the failure is transient.
@@ -141,6 +143,7 @@ impl StepState {
             progress: None,
             outputs: Vec::new(),
             reused: None,
+            taken_over: None,
             error: None,
             transient: false,
             left_behind: false,

@@ -71,14 +71,29 @@ pub(super) fn check_start(instance: &FlowInstance, started: &StepStarted) -> Res
     Ok(())
 }
 
-/// Checks the cache key of a finished step against its start event.
+/// Checks the cache key and the work key of a finished step against its start event.
 pub(super) fn check_finish(step: &StepState, finished: &StepFinished) -> Result<(), Misfit> {
-    let (Some(recorded), Some(started)) = (finished.cache_key, &step.started) else { return Ok(()) };
-    let found = StepIdentity::of(started).cache_key().map_err(|error| error.to_string())?;
-    if found == recorded {
-        return Ok(());
+    let Some(started) = &step.started else { return Ok(()) };
+    let identity = StepIdentity::of(started);
+    let differs = |what: &str, recorded: String, found: String| {
+        Err(format!("the {what} key of step `{}` is {recorded}, but its components hash to {found}", step.id).into())
+    };
+    if let Some(recorded) = finished.cache_key {
+        let found = identity.cache_key().map_err(|error| error.to_string())?;
+        if found != recorded {
+            return differs("cache", recorded.to_string(), found.to_string());
+        }
     }
-    Err(format!("the cache key of step `{}` is {recorded}, but its components hash to {found}", step.id).into())
+    if let Some(rows) = &finished.rows {
+        if !started.inputs.contains_key(&rows.port) {
+            return Err(format!("step `{}` has no input `{}` with rows", step.id, rows.port).into());
+        }
+        let found = identity.work_key(&rows.port).map_err(|error| error.to_string())?;
+        if found != rows.work_key {
+            return differs("work", rows.work_key.to_string(), found.to_string());
+        }
+    }
+    Ok(())
 }
 
 /// Checks the flow fingerprint against the steps.

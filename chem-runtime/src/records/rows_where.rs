@@ -15,7 +15,7 @@ pub(crate) fn rows_where<K: RowKind>(rows: Rows<K>, condition: Expression) -> Ro
             match bound.test(row) {
                 Verdict::True => kept.push(row),
                 Verdict::False => {}
-                Verdict::Missing(column) => tally.add_under("missing", column, 1),
+                Verdict::Missing(column) => tally.add_under(row, "missing", column),
                 Verdict::Error(reason) => {
                     let (condition, number) = (condition.as_str(), batch.number_of(row));
                     return Err(StepError::new(format!("cannot evaluate `{condition}` for row {number}: {reason}")));

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::artifact::{ArtifactValue as _, Table, TableRoot};
 use crate::event::{
-    EventAddress, FlowEvent, FlowEventKind, FlowId, Operator, OutputRef, Usage, UserInteractionProvided,
+    EventAddress, FlowEvent, FlowEventKind, FlowId, Operator, OutputRef, TakenOver, Usage, UserInteractionProvided,
     UserInteractionRequested, event_variants,
 };
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
@@ -96,6 +96,8 @@ pub struct StepReport {
     pub usage: Option<Usage>,
     /// The `StepFinished` event whose outputs were reused; `None` if the step was executed.
     pub reused: Option<EventAddress>,
+    /// The rows that were taken over from an earlier result; `None` if all were computed, or the step has none.
+    pub taken_over: Option<TakenOver>,
     /// The error message and its causes, if the step failed.
     pub error: Option<(String, Vec<String>)>,
     /// The question to answer before the step starts; `None` if no question is open.
@@ -141,6 +143,7 @@ impl RunReport {
             outputs: state.outputs.clone(),
             usage: None,
             reused: state.reused,
+            taken_over: state.taken_over,
             error: state.error.clone(),
             question: state.question.clone().filter(|_| state.status == StepStatus::Waiting),
         });
@@ -296,6 +299,7 @@ impl StepReport {
             "cached": self.reused.is_some(),
             "fingerprint": text(self.fingerprint),
             "outputs": self.outputs,
+            "taken_over": self.taken_over,
         });
         if let Some(usage) = &self.usage {
             json["usage"] = json!(usage);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chem_manifest::StepId;
 use serde::Serialize;
 
+use super::earlier_rows::{EarlierRows, RowsRecord};
 use super::error::StepError;
 use super::files::Files;
 use super::keeper::Keeper;
@@ -28,6 +29,8 @@ pub struct ExecutionContext<'a> {
     signals: Mutex<Vec<Signal>>,
     batch_rows: Option<usize>,
     on_some_rows: bool,
+    earlier_rows: Option<&'a EarlierRows>,
+    rows: Mutex<Option<RowsRecord>>,
     keeper: Option<&'a dyn Keeper>,
     progress_so_far: Option<&'a StepProgress>,
 }
@@ -52,9 +55,29 @@ impl<'a> ExecutionContext<'a> {
             signals: Mutex::default(),
             batch_rows: None,
             on_some_rows: false,
+            earlier_rows: None,
+            rows: Mutex::default(),
             keeper: None,
             progress_so_far: None,
         }
+    }
+
+    /// Takes over from this result what came out for rows that the input has, too.
+    pub(crate) fn taking_over(self, earlier: Option<&'a EarlierRows>) -> Self {
+        Self { earlier_rows: earlier, ..self }
+    }
+
+    pub(super) fn earlier_rows(&self) -> Option<&'a EarlierRows> {
+        self.earlier_rows
+    }
+
+    /// Records what a row step leaves to later runs.
+    pub(super) fn record_rows(&self, record: RowsRecord) {
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
+    }
+
+    pub(crate) fn take_rows(&self) -> Option<RowsRecord> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Stores what the step finishes before it ends with `keeper`, and continues where an earlier attempt has got to.

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 
 use super::{Cursor, EventLog, FlowSummary, PersistenceError, RunFilter};
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
-use crate::fingerprint::CacheKey;
+use crate::fingerprint::{CacheKey, WorkKey};
 
 /// The location of a step's stored result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,17 +86,18 @@ pub trait RunIndex: EventLog {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<StoredResult>, PersistenceError> {
-        let mut results = Vec::new();
-        for_each_event(self, |FlowEvent { seq, flow_id, position, kind, .. }| {
-            let is_result =
-                matches!(&kind, FlowEventKind::StepFinished(StepFinished { cache_key: Some(of), .. }) if *of == key);
-            if is_result && before.is_none_or(|before| seq < before) {
-                results.push(StoredResult { seq, address: EventAddress { flow_id, position } });
-            }
-        })?;
-        results.sort_unstable_by_key(|result| Reverse(result.seq));
-        results.truncate(limit);
-        Ok(results)
+        find_results(self, before, limit, |finished| finished.cache_key == Some(key))
+    }
+
+    /// Returns up to `limit` `StepFinished` events with the work key `key`, in the order and with the meaning of `before` as in
+    /// [`find_cached`](Self::find_cached).
+    fn find_work(
+        &self,
+        key: WorkKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        find_results(self, before, limit, |finished| finished.rows.as_ref().is_some_and(|rows| rows.work_key == key))
     }
 
     /// Returns all runs with their event letters, oldest first. Reads the whole log; to find a few runs, use
@@ -114,6 +115,25 @@ pub trait RunIndex: EventLog {
             runs.extend(page);
         }
     }
+}
+
+/// Returns the newest of the `StepFinished` events that `is_result` accepts.
+fn find_results(
+    log: &(impl EventLog + ?Sized),
+    before: Option<u64>,
+    limit: usize,
+    is_result: impl Fn(&StepFinished) -> bool,
+) -> Result<Vec<StoredResult>, PersistenceError> {
+    let mut results = Vec::new();
+    for_each_event(log, |FlowEvent { seq, flow_id, position, kind, .. }| {
+        let is_result = matches!(&kind, FlowEventKind::StepFinished(finished) if is_result(finished));
+        if is_result && before.is_none_or(|before| seq < before) {
+            results.push(StoredResult { seq, address: EventAddress { flow_id, position } });
+        }
+    })?;
+    results.sort_unstable_by_key(|result| Reverse(result.seq));
+    results.truncate(limit);
+    Ok(results)
 }
 
 /// Passes every event that is in the log to `each`, in the order of [`EventLog::read_log`].

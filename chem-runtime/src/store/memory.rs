@@ -14,7 +14,7 @@ use super::{
 };
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, event_variants};
-use crate::fingerprint::{ArtifactHash, CacheKey, canonical_json};
+use crate::fingerprint::{ArtifactHash, CacheKey, WorkKey, canonical_json};
 
 /// Keeps events and artifacts in memory, for the lifetime of the value.
 ///
@@ -45,6 +45,8 @@ struct State {
     produced_in: HashMap<u64, BTreeSet<ArtifactHash>>,
     /// The `StepFinished` events of each cache key, ordered by `seq`.
     results: HashMap<CacheKey, Vec<StoredResult>>,
+    /// The same for each work key.
+    work: HashMap<WorkKey, Vec<StoredResult>>,
     leases: HashMap<FlowId, HeldLease>,
     attestations: Vec<Attestation>,
 }
@@ -127,9 +129,14 @@ impl EventLog for InMemoryEventStore {
                 }
             }
             let kind = admitted.reads_back_as.unwrap_or_else(|| event.kind.clone());
-            if let FlowEventKind::StepFinished(StepFinished { cache_key: Some(key), .. }) = &kind {
-                let address = EventAddress { flow_id, position };
-                state.results.entry(*key).or_default().push(StoredResult { seq, address });
+            if let FlowEventKind::StepFinished(StepFinished { cache_key, rows, .. }) = &kind {
+                let result = StoredResult { seq, address: EventAddress { flow_id, position } };
+                if let Some(key) = cache_key {
+                    state.results.entry(*key).or_default().push(result);
+                }
+                if let Some(rows) = rows {
+                    state.work.entry(rows.work_key).or_default().push(result);
+                }
             }
             stored.push(FlowEvent { seq, flow_id, position, ts, kind });
         }
@@ -233,10 +240,22 @@ impl RunIndex for InMemoryEventStore {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<StoredResult>, PersistenceError> {
-        let state = self.state();
-        let newest_first = state.results.get(&key).into_iter().flatten().rev();
-        Ok(newest_first.filter(|result| before.is_none_or(|before| result.seq < before)).take(limit).copied().collect())
+        Ok(newest_first(self.state().results.get(&key), before, limit))
     }
+
+    fn find_work(
+        &self,
+        key: WorkKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        Ok(newest_first(self.state().work.get(&key), before, limit))
+    }
+}
+
+fn newest_first(results: Option<&Vec<StoredResult>>, before: Option<u64>, limit: usize) -> Vec<StoredResult> {
+    let newest_first = results.into_iter().flatten().rev();
+    newest_first.filter(|result| before.is_none_or(|before| result.seq < before)).take(limit).copied().collect()
 }
 
 impl Attestations for InMemoryEventStore {

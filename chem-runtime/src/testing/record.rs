@@ -193,9 +193,10 @@ fn masked((event, position): (&FlowEvent, u64)) -> Result<PinnedEvent, Canonical
         (FlowEventKind::FlowInitialized(_), Some(payload)) => {
             payload.insert("environment".into(), "[environment]".into());
         }
-        // Drop the hash of the code: where other code matters, the result differs.
+        // Drop the hash of the code: where other code matters, the result differs. Drop what later runs take over rows by.
         (FlowEventKind::StepFinished(_), Some(payload)) => {
             payload.remove("code");
+            payload.remove("rows");
             payload.remove("usage");
         }
         (FlowEventKind::StepFailed(_), Some(payload)) => {

@@ -63,7 +63,9 @@ pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, 
 pub use difference::{Difference, FileRead, differences};
 pub use facts::{FlowFacts, StepFacts};
 pub use lookup::{LookupError, find_artifact, find_run};
-pub use plan::{Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, plan, to_dot, to_mermaid};
+pub use plan::{
+    Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver, plan, to_dot, to_mermaid,
+};
 #[cfg(feature = "cli")]
 pub(crate) use recorded::lines;
 pub use recorded::{BranchValues, ManifestComparison, RecordedRun, RecordedRunError, branch_point};

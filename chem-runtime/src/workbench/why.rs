@@ -8,7 +8,7 @@ use super::WorkbenchError;
 use super::difference::{Difference, chain, differences};
 use super::earlier::EarlierRuns;
 use super::facts::FlowFacts;
-use crate::event::{EventAddress, FlowId};
+use crate::event::{EventAddress, FlowId, TakenOver};
 use crate::flow::{FlowInstance, StepStatus};
 use crate::store::EventStore;
 
@@ -23,6 +23,8 @@ pub struct Why {
     pub status: StepStatus,
     /// The source of a reused result; `None` if the step ran.
     pub reused_from: Option<EventAddress>,
+    /// The rows that were taken over from an earlier result; `None` if all were computed, or the step has none.
+    pub taken_over: Option<TakenOver>,
     /// The run to compare with; `None` if no earlier run has the step.
     pub against: Option<FlowId>,
     /// The differences from the step in that run; empty if there are none.
@@ -59,6 +61,7 @@ pub fn why(
         step: step.to_owned(),
         status: state.status,
         reused_from: state.reused,
+        taken_over: state.taken_over,
         against: None,
         differences: vec![Difference::New],
         upstream: BTreeMap::new(),
@@ -87,6 +90,7 @@ impl Why {
             "status": self.status.name(),
             "cached": self.reused_from.is_some(),
             "reused_from": self.reused_from,
+            "taken_over": self.taken_over,
             "against": self.against.map(|against| against.to_string()),
             "why": all(&self.differences),
             "upstream": upstream,

@@ -36,7 +36,10 @@ fn run_prints_one_object_and_show_prints_it_again() {
     assert_eq!((&run["flow"], &run["status"], &run["error"]), (&"demo".into(), &"completed".into(), &Value::Null));
     assert_eq!(run["event_variants"], "ISFSFSGFC");
     let step = &run["steps"][1];
-    assert_eq!(keys(step), ["cached", "fingerprint", "id", "outputs", "status", "usage", "uses", "version"]);
+    assert_eq!(
+        keys(step),
+        ["cached", "fingerprint", "id", "outputs", "status", "taken_over", "usage", "uses", "version"]
+    );
     assert_eq!(
         (&step["id"], &step["uses"], &step["version"]),
         (&"characters".into(), &"demo.characters".into(), &1.into())

@@ -33,6 +33,7 @@ mod retry;
 mod secrets;
 mod sources;
 mod store;
+mod taken_over;
 mod trouble;
 mod wide;
 mod workbench;

@@ -53,7 +53,7 @@ fn widen(
     test: u64,
 ) -> Result<RowWork<WithRejects<Table>>, StepError> {
     let work = table.each(move |batch, tally| {
-        let (mut kept, mut texts, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut kept, mut texts, mut rejected_rows, mut rejected) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let probe = probe(test);
         for (row, number) in batch.integers(column.as_str())?.flatten().enumerate() {
             probe.worked.fetch_add(1, Ordering::SeqCst);
@@ -61,9 +61,10 @@ fn widen(
                 probe.fails.fetch_sub(1, Ordering::SeqCst);
                 return Err(StepError::new("the server is busy").transient());
             }
-            tally.see("last digits", &(number % 10).to_string());
-            tally.add("rows", 1);
+            tally.see(row, "last digits", &(number % 10).to_string());
+            tally.add(row, "rows");
             if number % 5 == 0 {
+                rejected_rows.push(row);
                 rejected.push(Some(number));
             } else {
                 kept.push(row);
@@ -71,7 +72,7 @@ fn widen(
             }
         }
         let column = (Column::new("n", ColumnType::Integer), ColumnData::Integer(rejected));
-        Ok(BatchOutput::of(kept).with(ColumnData::Text(texts)).rejecting(Table::new([column])?))
+        Ok(BatchOutput::of(kept).with(ColumnData::Text(texts)).rejecting(rejected_rows, Table::new([column])?))
     });
     let work = work.with_columns([Column::new("text", ColumnType::Text)])?;
     Ok(work.signal("widened", |tally, rows| {

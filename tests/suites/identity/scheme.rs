@@ -34,6 +34,10 @@ fn a_definition_a_step_and_a_flow() {
     let key = step.cache_key().unwrap();
     assert_eq!(key.to_string(), "b884b2b7ea64055463054ac189c981bfe11695784adb09a57096c0df002f9c31");
 
+    // work-key NUL the same as for the cache key, without the input at the port and with the name of the port
+    let key = step.work_key("table").unwrap();
+    assert_eq!(key.to_string(), "52db9d1d00565aab102e38d63dbbde2df8606208c71c883c2d61a92c60c33874");
+
     // flow NUL ["e86d…","00…01"]
     let flow = flow_fingerprint([fingerprint, hash(1)]);
     assert_eq!(flow.to_string(), "589f421d81701ad04d7ce65133cf4e3f1a758723fd142096e6a940ca56a63d7f");

@@ -93,6 +93,33 @@ proptest! {
     }
 
     #[test]
+    fn the_rows_are_all_of_the_cache_key_that_the_work_key_does_not_cover(base in components(), number in 100_u32..200) {
+        let port = base.inputs.keys().next().unwrap();
+        let other = base.inputs.keys().nth(1).unwrap();
+        let key = |change: &dyn Fn(&mut Components)| {
+            let mut changed = base.clone();
+            change(&mut changed);
+            let Components { step_id, uses, version, inputs, params, .. } = &changed;
+            StepIdentity { step_id, uses, version: *version, inputs, params }.work_key(port).unwrap()
+        };
+        let same: [&dyn Fn(&mut Components); 3] =
+            [&|it| it.step_id.push('x'), &|it| it.definition = hash(number), &|it| { it.inputs.insert(port.clone(), hash(number)); }];
+        for change in same {
+            prop_assert_eq!(key(change), key(&|_| ()));
+        }
+        let others: [&dyn Fn(&mut Components); 5] = [
+            &|it| it.uses.push('x'),
+            &|it| it.version ^= 1,
+            &|it| { it.inputs.insert(other.clone(), hash(number)); },
+            &|it| it.inputs.extend([("another".to_owned(), hash(number))]),
+            &|it| drop(it.params.insert("another".into(), Value::Null)),
+        ];
+        for change in others {
+            prop_assert_ne!(key(change), key(&|_| ()));
+        }
+    }
+
+    #[test]
     fn swapped_inputs_are_another_step(base in components()) {
         let ports: Vec<&String> = base.inputs.keys().take(2).collect();
         let (one, other) = (base.inputs[ports[0]], base.inputs[ports[1]]);

@@ -2,9 +2,11 @@
 //! step declares and on its parameters, and on nothing else.
 //!
 //! Every such step type of the program runs here on made-up rows: as a whole, shuffled, in other pieces, and one by one. A step
-//! type without an example fails the test, so that none is forgotten. `broken` has steps that break the promise.
+//! type without an example fails the test, so that none is forgotten. `broken` has steps that break the promise; `edits` changes the rows between
+//! runs, of which the later takes over what it can.
 
 mod broken;
+mod edits;
 
 use std::collections::HashMap;
 

@@ -189,7 +189,7 @@ fn above(table: Rows<Table>, with: Vec<ColumnName>, limit: i64) -> Result<RowWor
             let more: Vec<Option<f64>> = batch.numbers(column.as_str())?.collect();
             sums.iter_mut().zip(&kept).for_each(|(sum, row)| *sum += more[*row].unwrap_or_default());
         }
-        tally.add("dropped", numbers.len() - kept.len());
+        (0..numbers.len()).filter(|row| !kept.contains(row)).for_each(|row| tally.add(row, "dropped"));
         Ok(BatchOutput::of(kept).with(ColumnData::Float(sums.into_iter().map(Some).collect())))
     });
     let work = work.with_columns([Column::new("sum", ColumnType::Float)])?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chem_runtime::artifact::Artifact;
 use chem_runtime::engine::ReusePolicy;
-use chem_runtime::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished, StepStarted};
+use chem_runtime::event::{EventAddress, FinishedRows, FlowEvent, FlowEventKind, FlowId, StepFinished, StepStarted};
 use chem_runtime::flow::{ReplayError, replay};
 use chem_runtime::step::{CancelToken, Registry};
 use chem_runtime::store::{EventStore, InMemoryEventStore, NewEvent};
@@ -60,7 +60,7 @@ fn every_component_of_a_run_is_recomputed_and_the_one_that_was_changed_is_named(
     // I S F S F S F C
     let (_, events) = run(&origin, &row(3), reuse());
     type Change = fn(&mut FlowEventKind);
-    let changes: [(usize, Change, &str); 14] = [
+    let changes: [(usize, Change, &str); 16] = [
         (
             3,
             |kind| drop(started(kind).params.insert("number".into(), json!(9))),
@@ -79,6 +79,22 @@ fn every_component_of_a_run_is_recomputed_and_the_one_that_was_changed_is_named(
         (3, |kind| _ = started(kind).inputs.insert("b".into(), hash(7)), "input `b`"),
         (3, |kind| started(kind).fingerprint = hash(7), "does not follow from its components"),
         (4, |kind| finished(kind).cache_key = Some(hash(7)), "the cache key of step `s1`"),
+        (
+            4,
+            |kind| {
+                let port = "a".to_owned();
+                finished(kind).rows = Some(FinishedRows { outcomes: None, port, taken_over: None, work_key: hash(7) });
+            },
+            "the work key of step `s1`",
+        ),
+        (
+            4,
+            |kind| {
+                let port = "rows".to_owned();
+                finished(kind).rows = Some(FinishedRows { outcomes: None, port, taken_over: None, work_key: hash(7) });
+            },
+            "step `s1` has no input `rows` with rows",
+        ),
         (4, |kind| finished(kind).fingerprint = hash(7), "finishes with a different fingerprint"),
         // What a step has put out is what the next one was given.
         (5, |_| (), "input `a` of step `s2`"),

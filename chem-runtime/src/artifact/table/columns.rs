@@ -144,7 +144,7 @@ impl ColumnData {
     }
 
     /// Selects the values in `rows`, in that order.
-    pub(super) fn gather(&self, rows: &[usize]) -> Self {
+    pub(crate) fn gather(&self, rows: &[usize]) -> Self {
         fn pick<T: Clone>(values: &[Option<T>], rows: &[usize]) -> Vec<Option<T>> {
             rows.iter().map(|&row| values.get(row).cloned().flatten()).collect()
         }

@@ -108,14 +108,14 @@ pub fn mark_alerts(
     })??;
     let work = molecules.each(move |batch, tally| {
         let (mut counts, mut names) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-        for smiles in batch.texts("smiles")? {
+        for (row, smiles) in batch.texts("smiles")?.enumerate() {
             let found = smiles.map_or(Ok(None), |smiles| alerts.occurring(smiles))?;
             match found.as_deref() {
-                None => tally.add("undecided", 1),
+                None => tally.add(row, "undecided"),
                 Some([]) => {}
                 Some(found) => {
-                    tally.add("marked", 1);
-                    found.iter().for_each(|alert| tally.add_under("by_alert", &alert.name, 1));
+                    tally.add(row, "marked");
+                    found.iter().for_each(|alert| tally.add_under(row, "by_alert", &alert.name));
                 }
             }
             counts.push(found.as_ref().map(|found| found.len() as i64));

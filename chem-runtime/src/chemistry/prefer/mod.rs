@@ -108,7 +108,9 @@ fn prefer(
     let of = |column: &Column| Ok(batch.numbers(&column.name)?.collect::<Vec<_>>());
     let numbers: Vec<Vec<Option<f64>>> = columns.iter().map(of).collect::<Result<_, StepError>>()?;
     for (column, numbers) in columns.iter().zip(&numbers) {
-        tally.add_under("there", &column.name, numbers.iter().flatten().count());
+        for (row, _) in numbers.iter().enumerate().filter(|(_, number)| number.is_some()) {
+            tally.add_under(row, "there", &column.name);
+        }
     }
     let (mut values, mut sources) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
     for row in batch.rows() {
@@ -116,16 +118,16 @@ fn prefer(
         let (value, source): (Option<f64>, Option<&str>) = match how.decide(&candidates) {
             Choice::One(index, value) => {
                 let column = &columns[index];
-                tally.add_under("taken", &column.name, 1);
+                tally.add_under(row, "taken", &column.name);
                 (Some(value), Some(column.provider.as_deref().unwrap_or(&column.name)))
             }
             Choice::Made(value) => (Some(value), Some(policy)),
             Choice::Missing => {
-                tally.add("missing", 1);
+                tally.add(row, "missing");
                 (None, None)
             }
             Choice::Disagreement => {
-                tally.add("disagreement", 1);
+                tally.add(row, "disagreement");
                 (None, None)
             }
         };

@@ -81,7 +81,10 @@ pub fn judge_molecules(
             let kept: Vec<Option<bool>> = of_rule().map(|verdict| verdict?.kept).collect();
             let broken = of_rule().map(|verdict| verdict.filter(|verdict| !verdict.broken.is_empty()));
             let broken = broken.map(|verdict| Some(verdict?.broken.join("; ").into())).collect();
-            tally.add_under("broken", rule.name, kept.iter().filter(|kept| **kept == Some(false)).count());
+            tally.list("broken", rule.name);
+            for (row, _) in kept.iter().enumerate().filter(|(_, kept)| **kept == Some(false)) {
+                tally.add_under(row, "broken", rule.name);
+            }
             answer = answer.with(ColumnData::Boolean(kept)).with(ColumnData::Text(broken));
         }
         Ok(answer)

@@ -58,7 +58,7 @@ pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 /// # Errors
 /// - `operations` is empty.
 #[step(
-    "molecules.standardize", version = 4, rows = ["smiles", "record", "changes", "original_smiles"], check = can_standardize
+    "molecules.standardize", version = 4, rows = ["smiles", "changes", "original_smiles"], check = can_standardize
 )]
 pub fn standardize_molecules(
     molecules: Rows<Molecules>,
@@ -79,7 +79,7 @@ pub fn standardize_molecules(
     let text = |name: &str| Column::new(name, ColumnType::Text).with_provider(PROVIDER);
     let work = molecules.each(move |batch, tally| standardize(batch, tally, &operations)).carrying(carried);
     let work = work.replacing([text("smiles")])?.with_results([text("changes"), text("original_smiles")])?;
-    Ok(work.signal(
+    Ok(work.rejects_carry("record").signal(
         "standardized",
         |tally, rows| json!({ "molecules": rows.input, "rejected": rows.rejected, "changed": tally.counts("changed") }),
     ))
@@ -175,16 +175,16 @@ fn standardized(smiles: &str, operations: &[Operation]) -> Result<Form, String> 
 }
 
 fn standardize(batch: &Batch<'_>, tally: &mut Tally, operations: &[Operation]) -> Result<BatchOutput, StepError> {
-    operations.iter().for_each(|operation| tally.add_under("changed", operation.name(), 0));
+    operations.iter().for_each(|operation| tally.list("changed", operation.name()));
     let (done, first) = (earlier(batch, "changes")?, earlier(batch, "original_smiles")?);
-    let (mut kept, mut rejects) = (Vec::new(), Rejects::default());
+    let (mut kept, mut rejected, mut rejects) = (Vec::new(), Vec::new(), Rejects::default());
     let (mut smiles, mut changes, mut originals) = (Vec::new(), Vec::new(), Vec::new());
-    for (row, (original, record)) in batch.texts("smiles")?.zip(batch.integers("record")?).enumerate() {
+    for (row, original) in batch.texts("smiles")?.enumerate() {
         let original = original.unwrap_or_default();
         match standardized(original, operations) {
             Ok(form) => {
                 kept.push(row);
-                form.changes.iter().for_each(|operation| tally.add_under("changed", operation.name(), 1));
+                form.changes.iter().for_each(|operation| tally.add_under(row, "changed", operation.name()));
                 let now = form.changes.iter().map(|operation| operation.name());
                 let names: Vec<&str> = done.get(row).copied().flatten().into_iter().chain(now).collect();
                 let before = first.get(row).copied().flatten().unwrap_or(original);
@@ -193,13 +193,13 @@ fn standardize(batch: &Batch<'_>, tally: &mut Tally, operations: &[Operation]) -
                 smiles.push(Some(form.smiles.into()));
             }
             Err(reason) => {
-                let record = record.and_then(|record| u64::try_from(record).ok());
-                rejects.push_record(record, original.as_bytes(), &reason);
+                rejected.push(row);
+                rejects.push_record(None, original.as_bytes(), &reason);
             }
         }
     }
     let [smiles, changes, originals] = [smiles, changes, originals].map(ColumnData::Text);
-    Ok(BatchOutput::of(kept).with(smiles).with(changes).with(originals).rejecting(rejects.finish()?))
+    Ok(BatchOutput::of(kept).with(smiles).with(changes).with(originals).rejecting(rejected, rejects.finish()?))
 }
 
 /// Returns the values of a column of an earlier step of this type; none if there is no such column.

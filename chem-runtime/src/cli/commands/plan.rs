@@ -12,7 +12,7 @@ use crate::cli::progress::code_changed;
 use crate::cli::runs;
 use crate::step::Files;
 use crate::store::{EventStore, InMemoryEventStore};
-use crate::workbench::{self, Action, Origin, Plan, PlannedParam, ReusedFrom, to_dot, to_mermaid};
+use crate::workbench::{self, Action, Origin, Plan, PlannedParam, ReusedFrom, TakesOver, to_dot, to_mermaid};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
     let checked = read_and_check(&args.manifest, &args.overrides)?;
@@ -69,6 +69,9 @@ fn render(plan: &Plan) -> String {
                 why.push_str(&format!(" (reused if {} turns out to do the same work)", unless_done_by.join(" or ")));
             }
         }
+        if let Some(taken) = &step.takes_over {
+            why.push_str(&format!("; {}", takes_over(taken)));
+        }
         steps.row([
             (BOLD, step.id.clone()),
             (DIM, format!("{}@{}", step.uses, step.version)),
@@ -99,6 +102,15 @@ fn render(plan: &Plan) -> String {
     text.push('\n');
     text.push_str(&params.render());
     text
+}
+
+/// Describes how many rows a step takes over, and from where.
+fn takes_over(taken: &TakesOver) -> String {
+    let run = taken.source.flow_id;
+    match taken.rows {
+        Some((rows, all)) => format!("{rows} of {all} rows are taken over from run {run}"),
+        None => format!("what has not changed of the {} rows of run {run} is taken over", taken.of),
+    }
 }
 
 fn row(of: &str, param: &PlannedParam) -> [(anstyle::Style, String); 3] {

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::args::{Format, NamedRun, Shared};
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, styled};
+use crate::cli::report::taken_over;
 use crate::cli::runs;
 use crate::flow::replay;
 use crate::store::OpenMode;
@@ -48,6 +49,9 @@ fn render(why: &Why) -> String {
     };
     if why.reused_from.is_some() && !why.differences.is_empty() {
         text.push_str(&format!("  it differs: {}\n", words(&why.differences)));
+    }
+    if let Some(taken) = &why.taken_over {
+        text.push_str(&format!("  {}\n", taken_over(taken)));
     }
     for (upstream, differences) in &why.upstream {
         let words = if differences.is_empty() { "nothing changed".to_owned() } else { words(differences) };

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use super::Session;
 use super::keep::StepKeeper;
 use crate::engine::attempt::Attempt;
+use crate::engine::earlier_rows::earlier_rows;
 use crate::engine::meter::Meter;
 use crate::engine::reuse::Verdict;
 use crate::engine::{CoreEngineError, FlowEngine, development};
-use crate::event::{FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal};
+use crate::event::{
+    FinishedRows, FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal,
+};
 use crate::flow::{OutputAddress, StepIdentity};
-use crate::step::{ANY_KIND, Keeper, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret};
+use crate::step::{
+    ANY_KIND, Keeper, RowsRecord, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret,
+};
 use crate::store::NewEvent;
 
 impl Session {
@@ -28,10 +33,7 @@ impl Session {
             self.flush()?;
         }
         let verdict = engine.reuse.judge(self.store.as_ref(), &self.files, step, &started, &mut self.earlier)?;
-        for doubted in self.earlier.take_doubted() {
-            tracing::warn!(flow_id = %self.flow_id, step = %step.id(), %doubted, "an earlier result is passed over");
-            engine.observer.result_doubted(step.id(), &doubted);
-        }
+        self.warn_of_doubted(engine, step.id());
         match verdict {
             Verdict::Run(because) => {
                 if because.is_alarming() {
@@ -58,19 +60,30 @@ impl Session {
         }
     }
 
+    /// Warns of the earlier results that were passed over because their runs do not confirm them.
+    fn warn_of_doubted(&mut self, engine: &FlowEngine, step: &StepId) {
+        for doubted in self.earlier.take_doubted() {
+            tracing::warn!(flow_id = %self.flow_id, %step, %doubted, "an earlier result is passed over");
+            engine.observer.result_doubted(step, &doubted);
+        }
+    }
+
     /// Runs the step and holds its events.
     pub(super) fn execute(&mut self, engine: &FlowEngine, index: usize, resumed: bool) -> Result<(), CoreEngineError> {
         let Some((_, planned, inputs)) = self.ready.take() else {
             return Ok(());
         };
         let step = planned.step();
-        let (mut keeper, mut so_far) = (None, None);
+        let (mut keeper, mut so_far, mut earlier) = (None, None, None);
         if let Some(started) = &self.instance.steps()[index].started {
+            earlier = earlier_rows(&engine.reuse, self.store.as_ref(), step, started, &mut self.earlier)?;
             keeper = Some(Arc::new(StepKeeper::new(self.log.appender(), started.clone(), step.code())));
             so_far = self.progress(index, step);
             tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
             engine.observer.step_starts(&self.instance, started, resumed);
         }
+        self.warn_of_doubted(engine, step.id());
+        let rows = Arc::default();
         let attempt = Attempt {
             step: planned.clone(),
             inputs,
@@ -80,6 +93,8 @@ impl Session {
             cancel: self.log.cancel().clone(),
             keeper: keeper.clone().map(|keeper| keeper as Arc<dyn Keeper>),
             so_far,
+            earlier_rows: earlier,
+            rows: Arc::clone(&rows),
             sample: None,
         };
         let meter = engine.place.measures.then(Meter::start);
@@ -101,7 +116,7 @@ impl Session {
         tracing::info!(flow_id = %self.flow_id, step = %step.id(), well = result.is_ok(), "step ends");
         engine.observer.step_ends(step.id(), result.is_ok());
         match result {
-            Ok(outputs) => self.finish(engine, index, step.id(), outputs),
+            Ok(outputs) => self.finish(engine, index, step.id(), outputs, rows.get()),
             Err(error) => {
                 let mut failed = self.failed(index, step.id(), &error);
                 if let FlowEventKind::StepFailed(failed) = &mut failed {
@@ -150,6 +165,7 @@ impl Session {
         index: usize,
         step: &StepId,
         outputs: Vec<StepOutput>,
+        rows: Option<&RowsRecord>,
     ) -> Result<(), CoreEngineError> {
         let Some(started) = &self.instance.steps()[index].started else {
             return Ok(());
@@ -164,8 +180,19 @@ impl Session {
             cache_key: reusable.then(|| StepIdentity::of(started).cache_key()).transpose()?,
             code: definition.code().map(str::to_owned),
             usage: self.usage.take(),
+            rows: None,
         };
         let mut artifacts = Vec::new();
+        let port = definition.inputs().iter().find(|port| port.rows).filter(|_| reusable);
+        if let Some(port) = port.filter(|port| started.inputs.contains_key(port.name)) {
+            finished.rows = Some(FinishedRows {
+                outcomes: rows.map(|rows| rows.outcomes.hash()),
+                port: port.name.to_owned(),
+                taken_over: rows.and_then(|rows| rows.taken_over).filter(|taken| taken.rows > 0),
+                work_key: StepIdentity::of(started).work_key(port.name)?,
+            });
+            artifacts.extend(rows.map(|rows| rows.outcomes.clone()));
+        }
         for StepOutput { name, packed, handed } in outputs {
             let (kind, hash) = (packed.root.kind().to_owned(), packed.root.hash());
             finished.outputs.push(OutputRef { name: name.to_owned(), kind, hash });

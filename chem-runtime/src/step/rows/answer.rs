@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::output::{BatchOutput, Tally};
+use super::outcomes::Outcomes;
+use super::output::{BatchOutput, Counts, Tally};
+use super::taken_over::Known;
 use super::work::{RowReturn, RowWork};
 use crate::artifact::{ArtifactError, RowTexts, Table};
 use crate::step::context::ExecutionContext;
@@ -28,7 +30,8 @@ pub(super) struct Answer {
     pub(super) same: bool,
     pub(super) output: Made,
     pub(super) rejects: Option<Made>,
-    pub(super) tally: Tally,
+    pub(super) counts: Counts,
+    pub(super) outcomes: Outcomes,
 }
 
 /// Rows of an output.
@@ -50,13 +53,17 @@ impl<R: RowReturn> RowWork<R> {
         &self,
         reads: &RowColumns,
         context: &ExecutionContext<'_>,
+        known: Option<&Known>,
         job: Job,
     ) -> Result<Answer, StepError> {
         context.check_cancelled()?;
         let mut tally = Tally::default();
         let batch = Batch::new(&job.table, reads, job.rows.clone(), job.before);
         context.cancel().scope(|| {
-            let answer = (self.work)(&batch, &mut tally);
+            let answer = match known {
+                Some(known) => known.answer(&batch, &mut tally, &self.work),
+                None => (self.work)(&batch, &mut tally),
+            };
             // Cancellation may have ended the batch early.
             context.check_cancelled()?;
             self.checked(&job, answer?, tally)
@@ -64,32 +71,44 @@ impl<R: RowReturn> RowWork<R> {
     }
 
     fn checked(&self, job: &Job, answer: BatchOutput, tally: Tally) -> Result<Answer, StepError> {
-        let BatchOutput { from, columns, rejects } = answer;
         let rows = job.rows.len();
-        if from.iter().flatten().any(|row| *row >= rows) || !from.as_deref().is_none_or(<[usize]>::is_sorted) {
-            return Err(StepError::new("the row step gives rows that are not in its batch, or not in their order"));
-        }
-        let out = from.as_ref().map_or(rows, Vec::len);
-        if columns.len() != self.layout.computed() || columns.iter().any(|data| data.len() != out) {
-            let (found, expected) = (columns.len(), self.layout.computed());
-            return Err(StepError::new(format!(
-                "the row step gives {found} columns for {out} rows, of which some may have other numbers of values; it \
-                 declares {expected} columns"
-            )));
-        }
-        match (&rejects, R::REJECTS) {
+        answer.check(rows, self.layout.computed())?;
+        match (&answer.rejects, R::REJECTS) {
             (Some(_), false) => return Err(StepError::new("the row step rejects rows, but has no output for them")),
             (None, true) => return Err(StepError::new("the row step has an output of rejects, but gives none")),
             _ => {}
         }
-        let same = from.as_ref().is_none_or(|from| from.iter().copied().eq(0..rows));
-        let from: Vec<usize> = match from {
-            Some(from) => from.into_iter().map(|row| job.rows.start + row).collect(),
-            None => job.rows.clone().collect(),
-        };
+        let from = answer.rows(rows);
+        let BatchOutput { columns, rejects, .. } = answer;
+        let outcomes = outcomes(rows, &from, rejects.as_ref().map_or(&[], |(rows, _)| rows), &tally);
+        let same = from.iter().copied().eq(0..rows);
+        let from: Vec<usize> = from.into_iter().map(|row| job.rows.start + row).collect();
+        let rejects = rejects.map(|(rows, table)| self.with_carried(job, &rows, table)).transpose()?;
         let table = Arc::new(self.layout.table(&job.table, &from, columns)?);
         R::hand_on(&self.input.kind, table.clone())?;
         let output = Made::of(Arc::unwrap_or_clone(table));
-        Ok(Answer { rows, same, output, rejects: rejects.map(Made::of), tally })
+        Ok(Answer { rows, same, output, rejects: rejects.map(Made::of), counts: tally.into_counts(), outcomes })
     }
+
+    /// Fills the column of the rejects that comes from the input.
+    fn with_carried(&self, job: &Job, rows: &[usize], rejects: Table) -> Result<Table, StepError> {
+        let Some(name) = self.carried_by_rejects else { return Ok(rejects) };
+        let (Some((_, data)), Some((column, _))) = (job.table.column(name), rejects.column(name)) else {
+            return Ok(rejects);
+        };
+        let rows: Vec<usize> = rows.iter().map(|row| job.rows.start + row).collect();
+        Ok(rejects.with_column(column.clone(), data.gather(&rows))?)
+    }
+}
+
+/// Returns the outcome of each row of a batch, from the rows that came out and those that were rejected.
+fn outcomes(count: usize, from: &[usize], rejected: &[usize], tally: &Tally) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    let (mut from, mut rejected) = (from.iter().peekable(), rejected.iter().peekable());
+    for row in 0..count {
+        let outputs = std::iter::from_fn(|| from.next_if(|from| **from == row)).count();
+        let rejects = std::iter::from_fn(|| rejected.next_if(|rejected| **rejected == row)).count();
+        outcomes.push(outputs, rejects, tally.note(row));
+    }
+    outcomes
 }

@@ -19,11 +19,21 @@ pub struct Batch<'a> {
     rows: Range<usize>,
     /// The number of rows of the input before the table.
     before: usize,
+    /// The number of each row in the input, from 1, if they are not consecutive.
+    numbers: Option<&'a [usize]>,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(table: &'a Table, reads: &'a RowColumns, rows: Range<usize>, before: usize) -> Self {
-        Self { table, reads, rows, before }
+        Self { table, reads, rows, before, numbers: None }
+    }
+
+    /// Returns a batch of all rows of `table`, which are some of those of this batch, with their numbers in the input.
+    pub(super) fn of_rows<'b>(&self, table: &'b Table, numbers: &'b [usize]) -> Batch<'b>
+    where
+        'a: 'b,
+    {
+        Batch { table, reads: self.reads, rows: 0..table.rows(), before: 0, numbers: Some(numbers) }
     }
 
     /// Returns the number of rows.
@@ -43,7 +53,8 @@ impl<'a> Batch<'a> {
 
     /// Returns the number of a row in the input, from 1, for messages. What comes out must not depend on it.
     pub fn number_of(&self, row: usize) -> usize {
-        self.before + self.rows.start + row + 1
+        let number = self.numbers.and_then(|numbers| numbers.get(row));
+        number.copied().unwrap_or(self.before + self.rows.start + row + 1)
     }
 
     /// Returns the column called `name`; `None` if the input has no such column, or if the step does not declare it.

@@ -7,15 +7,20 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::answer::{Answer, Job, Made};
 use super::in_order::in_order;
 use super::input::WholeInput;
-use super::output::{Tally, Totals};
+use super::outcomes::Outcomes;
+use super::output::{Counts, Tally, Totals};
+use super::taken_over::Known;
 use super::work::{RowReturn, RowWork};
-use crate::artifact::{ArtifactValue as _, Table, TablePiece};
+use crate::artifact::{ArtifactError, ArtifactValue as _, Table, TablePiece};
 use crate::fingerprint::canonical_text;
 use crate::step::context::ExecutionContext;
 use crate::step::definition::StepOutput;
+use crate::step::earlier_rows::{EarlierRows, RowsRecord};
 use crate::step::error::StepError;
 use crate::step::outlet::Outlets;
 use crate::step::port::{MAIN_OUTPUT, OutputSpec, REJECTS};
@@ -44,31 +49,40 @@ impl<R: RowReturn> RowWork<R> {
         let total = self.input.stream.rows();
         let names: &[&'static str] = if R::REJECTS { &[MAIN_OUTPUT, REJECTS] } else { &[MAIN_OUTPUT] };
         let mut outlets = Outlets::new(context, names);
-        let mut tally = Tally::default();
-        outlets.resume::<Tally>()?.into_iter().for_each(|more| tally.add_all(more));
+        let (mut tally, mut outcomes) = (Tally::default(), Outcomes::default());
+        for Progress { counts, outcomes: more } in outlets.resume::<Progress>()? {
+            tally.add_all(&counts);
+            outcomes.append(&more);
+        }
         let start = usize::try_from(outlets.position()).unwrap_or(usize::MAX).min(total);
         if let Some(guard) = self.guard.as_ref().filter(|_| start == 0 && !context.is_on_some_rows()) {
             let whole = WholeInput::new(&self.input.stream, context.artifacts())?;
             context.cancel().scope(|| guard(&whole))?;
         }
-        let (mut done, mut same, mut unreported) = (start, start == 0, Tally::default());
-        self.answers(reads, context, start, |answer: Answer| {
-            let Answer { rows, same: each_once, output, rejects, tally: counted } = answer;
+        let known = match context.earlier_rows() {
+            Some(earlier) => self.known(earlier, reads, context, &mut tally)?,
+            None => None,
+        };
+        let (mut done, mut same, mut unreported) = (start, start == 0, Progress::default());
+        self.answers(reads, context, known.as_ref(), start, |answer: Answer| {
+            let Answer { rows, same: each_once, output, rejects, counts, outcomes: more } = answer;
             put(&mut outlets, 0, output)?;
             if let Some(rejects) = rejects {
                 put(&mut outlets, 1, rejects)?;
             }
             same &= each_once;
-            unreported.add_all(counted);
+            tally.add_all(&counts);
+            outcomes.append(&more);
+            if context.keeper().is_some() {
+                unreported.counts.add_all(&counts);
+                unreported.outcomes.append(&more);
+            }
             report(context, done, done + rows, total);
             done += rows;
-            outlets.reached(done as u64, || {
-                let text = canonical_text(&unreported)?.text;
-                tally.add_all(std::mem::take(&mut unreported));
-                Ok(text)
-            })
+            outlets.reached(done as u64, || Ok(canonical_text(&std::mem::take(&mut unreported))?.text))
         })?;
-        tally.add_all(unreported);
+        let taken_over = known.as_ref().map(Known::taken_over);
+        context.record_rows(RowsRecord { outcomes: outcomes.pack()?, taken_over });
         if let Some((name, data)) = &self.signal {
             let totals = Totals { input: total, output: outlets.rows(0), rejected: outlets.rows(1) };
             context.signal(name, &data(&tally, &totals))?;
@@ -86,11 +100,39 @@ impl<R: RowReturn> RowWork<R> {
         })
     }
 
+    /// Reads an earlier result; `None` if it does not fit or is damaged. Counts what the step lists for no rows.
+    fn known(
+        &self,
+        earlier: &EarlierRows,
+        reads: &RowColumns,
+        context: &ExecutionContext<'_>,
+        tally: &mut Tally,
+    ) -> Result<Option<Known>, StepError> {
+        let head = Arc::new(self.input.stream.head()?);
+        let none = self.answer(reads, context, None, Job { table: head, rows: 0..0, before: 0 })?;
+        tally.add_all(&none.counts);
+        let rejects = none.rejects.as_ref().map(|rejects| rejects.table.columns());
+        let columns = self.input.stream.columns();
+        let read = || Known::read(earlier, columns, reads, &self.layout, rejects, context.artifacts());
+        match context.cancel().scope(read) {
+            Err(
+                error @ (ArtifactError::Missing { .. }
+                | ArtifactError::Corrupt { .. }
+                | ArtifactError::Malformed { .. }),
+            ) => {
+                tracing::warn!(step = %context.step_id(), %error, "no rows are taken over from an earlier result");
+                Ok(None)
+            }
+            known => Ok(known?),
+        }
+    }
+
     /// Calls `take` with what comes out for each batch from the row `start` on, in order.
     fn answers(
         &self,
         reads: &RowColumns,
         context: &ExecutionContext<'_>,
+        known: Option<&Known>,
         start: usize,
         mut take: impl FnMut(Answer) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
@@ -98,7 +140,7 @@ impl<R: RowReturn> RowWork<R> {
         if start == total {
             // A table without rows is one batch: its answer has the columns of the rejects.
             let head = Arc::new(self.input.stream.head()?);
-            return take(self.answer(reads, context, Job { table: head, rows: 0..0, before: total })?);
+            return take(self.answer(reads, context, known, Job { table: head, rows: 0..0, before: total })?);
         }
         let usual = total.div_ceil(BATCHES_PER_THREAD * pool.current_num_threads()).clamp(1, BATCH_ROWS);
         let size = Cell::new(context.batch_rows().unwrap_or(usual.min(FIRST_ROWS)).max(1));
@@ -120,7 +162,7 @@ impl<R: RowReturn> RowWork<R> {
         };
         let work = |job| {
             let began = Instant::now();
-            Ok((self.answer(reads, context, job)?, began.elapsed()))
+            Ok((self.answer(reads, context, known, job)?, began.elapsed()))
         };
         in_order(pool, next, work, |(answer, time): (Answer, Duration)| {
             context.check_cancelled()?;
@@ -134,6 +176,13 @@ impl<R: RowReturn> RowWork<R> {
             take(answer)
         })
     }
+}
+
+/// What a step has counted since it said so last, and the outcomes of the rows.
+#[derive(Default, Serialize, Deserialize)]
+struct Progress {
+    counts: Counts,
+    outcomes: Outcomes,
 }
 
 /// Adds rows to an output. An error counts them from the first row of the output.
@@ -250,8 +299,12 @@ mod tests {
             let numbers: Vec<i64> = batch.integers("n")?.flatten().collect();
             let kept: Vec<usize> =
                 (0..numbers.len()).filter(|row| numbers[*row] % 3 == 0).flat_map(|row| [row, row]).collect();
-            tally.add("dropped", numbers.len() - kept.len() / 2);
-            numbers.iter().for_each(|number| tally.see("last digits", &(number % 10).to_string()));
+            for (row, number) in numbers.iter().enumerate() {
+                tally.see(row, "last digits", &(number % 10).to_string());
+                if number % 3 != 0 {
+                    tally.add(row, "dropped");
+                }
+            }
             let squares = kept.iter().map(|row| Some(numbers[*row] * numbers[*row])).collect();
             Ok(BatchOutput::of(kept).with(ColumnData::Integer(squares)))
         });
@@ -319,7 +372,7 @@ mod tests {
         let work = numbers(0).each(|batch, _| {
             assert!(batch.is_empty());
             let rejects = (Column::new("reason", ColumnType::Text), ColumnData::Text(Vec::new()));
-            Ok(BatchOutput::all().with(ColumnData::Integer(Vec::new())).rejecting(Table::new([rejects])?))
+            Ok(BatchOutput::all().with(ColumnData::Integer(Vec::new())).rejecting(Vec::new(), Table::new([rejects])?))
         });
         let Ran { result, reports, .. } =
             run::<WithRejects<Table>>(work.with_columns([computed()]).unwrap(), &CancelToken::default());
@@ -347,10 +400,13 @@ mod tests {
         assert!(given(|_| BatchOutput::of(vec![1, 0])).contains("not in their order"));
         assert!(given(|batch| BatchOutput::of(vec![batch.len()])).contains("not in its batch"));
         assert!(given(|_| BatchOutput::all().with(ColumnData::Integer(vec![]))).contains("declares 0 columns"));
-        assert!(given(|_| BatchOutput::all().rejecting(Table::default())).contains("no output for them"));
+        assert!(given(|_| BatchOutput::all().rejecting(Vec::new(), Table::default())).contains("no output for them"));
         let some = numbers(40).each::<WithRejects<Table>>(|batch, _| match batch.number_of(0) {
-            1 => Ok(BatchOutput::all().rejecting(Table::default())),
-            _ => Ok(BatchOutput::all().rejecting(Table::new([(computed(), ColumnData::Integer(vec![]))])?)),
+            1 => Ok(BatchOutput::all().rejecting(Vec::new(), Table::default())),
+            _ => {
+                let rejects = Table::new([(computed(), ColumnData::Integer(vec![]))])?;
+                Ok(BatchOutput::all().rejecting(Vec::new(), rejects))
+            }
         });
         assert!(error(some).contains("the columns of the output `rejects` change within it"));
         let never = numbers(40).each::<WithRejects<Table>>(|_, _| Ok(BatchOutput::all()));

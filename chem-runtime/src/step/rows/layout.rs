@@ -67,6 +67,14 @@ impl Layout {
         self.computed
     }
 
+    /// Returns the computed columns; `None` for one that is not in the output, because a later one has its name.
+    pub(super) fn computed_columns(&self) -> impl Iterator<Item = Option<&Column>> {
+        (0..self.computed).map(|index| {
+            let of = |source: &Source| matches!(source, Source::Computed(of) if *of == index);
+            self.columns.iter().find(|(_, source)| of(source)).map(|(column, _)| column)
+        })
+    }
+
     /// Builds the output from the rows `from` of the input and the computed columns.
     pub(super) fn table(&self, input: &Table, from: &[usize], computed: Vec<ColumnData>) -> Result<Table, TableError> {
         let indices = self.columns.iter().filter_map(|(_, source)| match source {

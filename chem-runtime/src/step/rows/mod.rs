@@ -12,7 +12,9 @@ mod in_order;
 mod input;
 mod layout;
 mod method;
+mod outcomes;
 mod output;
+mod taken_over;
 mod work;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ pub(super) use input::TextSurvey;
 pub use input::WholeInput;
 pub use method::{RowMethod, RunRows, row_ports};
 pub use output::{BatchOutput, Tally, Totals};
+pub(crate) use taken_over::rows_in_common;
 pub use work::{RowReturn, RowWork};
 
 use super::context::ExecutionContext;
@@ -52,7 +55,9 @@ use crate::artifact::{Column, Table, TableError, TableStream};
 ///         let pairs = batch.numbers(of.as_str())?.zip(batch.numbers(to.as_str())?);
 ///         let ratios: Vec<Option<f64>> =
 ///             pairs.map(|(of, to)| Some(of? / to?).filter(|ratio| ratio.is_finite())).collect();
-///         tally.add("missing", ratios.iter().filter(|ratio| ratio.is_none()).count());
+///         for (row, _) in ratios.iter().enumerate().filter(|(_, ratio)| ratio.is_none()) {
+///             tally.add(row, "missing");
+///         }
 ///         Ok(BatchOutput::all().with(ColumnData::Float(ratios)))
 ///     });
 ///     let work = work.with_columns([Column::new("ratio", ColumnType::Float)])?;

@@ -74,6 +74,8 @@ pub struct RowWork<R> {
     pub(super) work: Work,
     pub(super) guard: Option<Guard>,
     pub(super) signal: Option<(&'static str, Signal)>,
+    /// The column of the input that the rejects have, too.
+    pub(super) carried_by_rejects: Option<&'static str>,
     output: PhantomData<fn() -> R>,
 }
 
@@ -83,7 +85,7 @@ impl<R> RowWork<R> {
         work: impl Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync + 'static,
     ) -> Self {
         let (layout, work) = (Layout::of(input.stream.columns()), Box::new(work));
-        Self { input, layout, work, guard: None, signal: None, output: PhantomData }
+        Self { input, layout, work, guard: None, signal: None, carried_by_rejects: None, output: PhantomData }
     }
 
     /// Keeps only these columns of the input, each by its index and with the name and properties that it gets. Without
@@ -129,6 +131,13 @@ impl<R> RowWork<R> {
         guard: impl Fn(&WholeInput<'_>) -> Result<(), StepError> + Send + Sync + 'static,
     ) -> Self {
         self.guard = Some(Box::new(guard));
+        self
+    }
+
+    /// Fills the column `name` of the rejects from the column of that name of the input, as far as it has one. The step need
+    /// not declare it.
+    pub fn rejects_carry(mut self, name: &'static str) -> Self {
+        self.carried_by_rejects = Some(name);
         self
     }
 

@@ -61,7 +61,7 @@ use super::{
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
-use crate::fingerprint::{ArtifactHash, CacheKey};
+use crate::fingerprint::{ArtifactHash, CacheKey, WorkKey};
 
 /// An event store in a PostgreSQL database.
 ///
@@ -331,7 +331,16 @@ impl RunIndex for PgEventStore {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<StoredResult>, PersistenceError> {
-        self.inner.with_session("read", |session| read::results(session, key, before, limit))
+        self.inner.with_session("read", |session| read::results(session, &key.to_string(), before, limit))
+    }
+
+    fn find_work(
+        &self,
+        key: WorkKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        self.inner.with_session("read", |session| read::results_of_work(session, &key.to_string(), before, limit))
     }
 }
 

@@ -10,7 +10,7 @@ use super::rows::{event, signed, stored_event};
 use super::session::Session;
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowId};
-use crate::fingerprint::{ArtifactHash, CacheKey};
+use crate::fingerprint::ArtifactHash;
 use crate::store::{PersistenceError, StoredEvent, StoredResult};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
@@ -28,6 +28,8 @@ const REPAIR: &str = "SELECT kind, payload::text, metadata::text, repair FROM st
      WHERE artifact_hash = $1 AND repair < $2 ORDER BY repair DESC LIMIT 1";
 const RESULTS: &str = "SELECT seq, flow_id, position FROM store.event_log
      WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+const RESULTS_OF_WORK: &str = "SELECT seq, flow_id, position FROM store.event_log
+     WHERE event_type = 'stepfinished' AND payload -> 'rows' ->> 'work_key' = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 
 /// Passes the events of a run from position `from` on to `each`, in order. Fetches the next page while the current one
 /// is decoded.
@@ -122,20 +124,41 @@ pub(super) fn artifact_hashes(session: &mut Session, prefix: &str, limit: usize)
     session.query(&statement, &[&prefix, &limit])?.iter().map(hash).collect()
 }
 
+/// Returns up to `limit` results with this cache key, newest first.
 pub(super) fn results(
     session: &mut Session,
-    key: CacheKey,
+    key: &str,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<StoredResult>, Fault> {
-    let statement = session.prepared(RESULTS)?;
+    newest(session, RESULTS, key, before, limit)
+}
+
+/// Returns up to `limit` results with this work key, newest first.
+pub(super) fn results_of_work(
+    session: &mut Session,
+    key: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<StoredResult>, Fault> {
+    newest(session, RESULTS_OF_WORK, key, before, limit)
+}
+
+fn newest(
+    session: &mut Session,
+    sql: &'static str,
+    key: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<StoredResult>, Fault> {
+    let statement = session.prepared(sql)?;
     let (before, limit) = (before.map_or(i64::MAX, signed), i64::try_from(limit).unwrap_or(i64::MAX));
     let result = |row: &Row| {
         let (seq, flow_id, position): (i64, Uuid, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let address = EventAddress { flow_id: flow_id.into(), position: position.unsigned_abs() };
         Ok(StoredResult { seq: seq.unsigned_abs(), address })
     };
-    session.query(&statement, &[&key.to_string(), &before, &limit])?.iter().map(result).collect()
+    session.query(&statement, &[&key, &before, &limit])?.iter().map(result).collect()
 }
 
 /// Returns up to `count` events of a run from position `from` on.

@@ -37,7 +37,7 @@ use super::{
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
-use crate::fingerprint::{ArtifactHash, CacheKey};
+use crate::fingerprint::{ArtifactHash, CacheKey, WorkKey};
 
 /// How long a writer waits for another process before it fails.
 const WAIT: Duration = Duration::from_secs(30);
@@ -344,18 +344,41 @@ impl RunIndex for SqliteEventStore {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<StoredResult>, PersistenceError> {
+        // The condition has to match the index's word for word.
+        let sql = "SELECT seq, flow_id, position FROM event_log
+                   WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ?1 AND seq < ?2
+                   ORDER BY seq DESC";
+        self.results(sql, &key.to_string(), before, limit)
+    }
+
+    fn find_work(
+        &self,
+        key: WorkKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        // The condition has to match the index's word for word.
+        let sql = "SELECT seq, flow_id, position FROM event_log
+                   WHERE event_type = 'stepfinished' AND payload ->> '$.rows.work_key' = ?1 AND payload ->> '$.rows.work_key' IS NOT NULL AND seq < ?2
+                   ORDER BY seq DESC";
+        self.results(sql, &key.to_string(), before, limit)
+    }
+}
+
+impl SqliteEventStore {
+    /// Returns up to `limit` results, newest first. `sql` takes the key and the number below which they must be.
+    fn results(
+        &self,
+        sql: &str,
+        key: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
         let failed = self.failed("read");
         let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(
-                // The condition has to match the index's word for word.
-                "SELECT seq, flow_id, position FROM event_log
-                 WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ?1 AND seq < ?2
-                 ORDER BY seq DESC",
-            )
-            .map_err(&failed)?;
+        let mut statement = connection.prepare_cached(sql).map_err(&failed)?;
         let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![key.to_string(), before]).map_err(&failed)?;
+        let mut rows = statement.query(params![key, before]).map_err(&failed)?;
         let mut results = Vec::new();
         // Rows with an invalid run id do not count. Reads no more rows than needed.
         while results.len() < limit

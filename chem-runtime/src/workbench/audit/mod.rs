@@ -195,6 +195,7 @@ impl Auditor<'_> {
             FlowEventKind::StepStarted(started) => self.need(address, started.inputs.values().copied()),
             FlowEventKind::StepFinished(finished) => {
                 self.need(address, hashes(&finished.outputs));
+                self.need(address, finished.rows.iter().filter_map(|rows| rows.outcomes));
                 let uses = started(finished.step_index).map(|started| started.uses.as_str()).unwrap_or_default();
                 let approximate = self.registry.get(uses).is_some_and(|registration| registration.spec().approximate);
                 if let Some(key) = finished.cache_key.filter(|_| !approximate) {

@@ -48,6 +48,12 @@ impl PlannedStep {
             "code_changed": self.code_changed,
             "why": self.action.why(),
             "reused_from": reused_from,
+            "takes_over": self.takes_over.map(|taken| json!({
+                "source": taken.source,
+                "of": taken.of,
+                "rows": taken.rows.map(|(rows, _)| rows),
+                "computed": taken.rows.map(|(rows, all)| all - rows),
+            })),
             "unless_known": unless_known,
             "unless_done_by": self.action.unless_done_by(),
         })

@@ -101,6 +101,8 @@ pub struct PlannedStep {
     pub fingerprint: Option<Fingerprint>,
     /// What the run does.
     pub action: Action,
+    /// The earlier result from which a step that runs takes over rows; `None` if all are computed.
+    pub takes_over: Option<TakesOver>,
     /// Whether the result that the run reuses was computed by other code under the same version. Known in debug builds
     /// unless `CHEM_DEV=0`, and in release builds if `CHEM_DEV=1`.
     pub code_changed: bool,
@@ -108,6 +110,18 @@ pub struct PlannedStep {
     inputs: BTreeMap<String, Option<ArtifactHash>>,
     /// The parameters as they are hashed.
     identity: Map<String, Value>,
+}
+
+/// The rows that a step takes over from an earlier result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakesOver {
+    /// The `StepFinished` event of the result.
+    pub source: EventAddress,
+    /// The number of rows of the earlier input.
+    pub of: u64,
+    /// The number of rows that are taken over, and the number of rows of the input; `None` if the input is unknown before
+    /// the run.
+    pub rows: Option<(u64, u64)>,
 }
 
 /// The action of a run for a step.

@@ -6,17 +6,18 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::files::NamedFiles;
-use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
-use crate::artifact::ArtifactValue as _;
+use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver};
+use crate::artifact::{ArtifactSource as _, ArtifactValue as _, TableRoot};
 use crate::engine::{
-    CoreEngineError, DEFAULT_FLOW_NAME, EarlierResults, ReusePolicy, RunsBecause, Verdict, begin_step, is_development,
+    CoreEngineError, DEFAULT_FLOW_NAME, EarlierResults, ReusePolicy, RunsBecause, Verdict, begin_step, earlier_rows,
+    is_development,
 };
 use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
 use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of};
 use crate::manifest::Origins;
-use crate::step::Files;
-use crate::store::EventStore;
+use crate::step::{Files, rows_in_common};
+use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::earlier::EarlierRuns;
@@ -139,6 +140,7 @@ impl Walk<'_> {
             params,
             fingerprint: None,
             action: Action::NotReached,
+            takes_over: None,
             code_changed: false,
             inputs: BTreeMap::new(),
             identity: Map::new(),
@@ -284,10 +286,53 @@ impl Walk<'_> {
                     unless_known = self.named(at_ports.values().filter_map(later));
                     unless_known.dedup();
                 }
+                step.takes_over = self.takes_over(index, step, started.as_ref())?;
                 step.action = Action::Run { because: self.reasons(step, because)?, unless_known, unless_done_by };
                 Ok((started, PlannedResult::Later(index)))
             }
         }
+    }
+
+    /// Returns the earlier result from which the step takes over rows.
+    fn takes_over(
+        &mut self,
+        index: usize,
+        step: &PlannedStep,
+        started: Option<&StepStarted>,
+    ) -> Result<Option<TakesOver>, WorkbenchError> {
+        let definition = self.definition.steps()[index].step();
+        let (Some(port), Some(reads)) = (definition.inputs().iter().find(|port| port.rows), definition.row_columns())
+        else {
+            return Ok(None);
+        };
+        // The work on rows does not depend on the rows, but on all other inputs.
+        let mut hashes = BTreeMap::new();
+        for (name, hash) in &step.inputs {
+            match hash.or((name == port.name).then(|| ArtifactHash::from_bytes([0; 32]))) {
+                Some(hash) => drop(hashes.insert(name.clone(), hash)),
+                None => return Ok(None),
+            }
+        }
+        let begun = match started {
+            Some(started) => Ok(started.clone()),
+            None => begin_step(self.definition.hash(), index, definition, self.files, hashes),
+        };
+        let Ok(begun) = begun else { return Ok(None) };
+        let found = earlier_rows(self.policy, self.store, definition, &begun, &mut self.results)?;
+        drop(self.results.take_doubted());
+        let Some(earlier) = found else { return Ok(None) };
+        let artifacts = StoredArtifacts(self.store);
+        let of = artifacts.artifact(earlier.input).and_then(|root| TableRoot::of(&root));
+        let input = step.inputs.get(port.name).copied().flatten();
+        let rows = input.map(|input| rows_in_common(&earlier, input, &reads, &artifacts));
+        // A run takes nothing over from a damaged result.
+        let (Ok(of), Ok(rows)) = (of, rows.transpose()) else { return Ok(None) };
+        let takes = |rows| TakesOver { source: earlier.source, of: of.rows as u64, rows };
+        Ok(match rows {
+            None => Some(takes(None)),
+            Some(None) => None,
+            Some(Some(rows)) => (rows.0 > 0).then(|| takes(Some(rows))),
+        })
     }
 
     /// Returns the earlier steps with unknown inputs that will do the same work as `step` if their inputs turn out to be

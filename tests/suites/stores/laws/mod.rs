@@ -108,6 +108,7 @@ macro_rules! laws {
                 ]
                 work: [
                     the_results_of_a_work_are_found_newest_first,
+                    work_on_rows_is_found_by_its_own_key,
                     nothing_but_a_finished_step_is_a_result,
                 ]
                 durable: [

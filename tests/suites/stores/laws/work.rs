@@ -2,7 +2,7 @@
 
 use chem_runtime::event::{EventAddress, FlowEventKind, FlowId};
 use chem_runtime::store::EventStore;
-use chem_tests::events::{artifact, finished, finished_work, hash, numbered, one_of_each};
+use chem_tests::events::{artifact, finished, finished_rows, finished_work, hash, numbered, one_of_each};
 use chem_tests::stores::Backend;
 
 pub(super) fn the_results_of_a_work_are_found_newest_first(backend: &dyn Backend) {
@@ -32,6 +32,28 @@ pub(super) fn the_results_of_a_work_are_found_newest_first(backend: &dyn Backend
     assert_eq!(store.find_cached(hash(2), None, 9).unwrap().len(), 1);
     if let Some(again) = backend.reopen() {
         assert_eq!(found(&*again, None, 9), all);
+    }
+}
+
+pub(super) fn work_on_rows_is_found_by_its_own_key(backend: &dyn Backend) {
+    let (store, one, other) = (backend.store(), FlowId::new(), FlowId::new());
+    let found = |store: &dyn EventStore, key: u32, before, limit| -> Vec<(FlowId, u64)> {
+        let results = store.find_work(hash(key), before, limit).unwrap();
+        results.iter().map(|result| (result.address.flow_id, result.address.position)).collect()
+    };
+    assert_eq!(found(&*store, 1, None, 9), []);
+    // The cache key and the work key of a step may be anything to each other.
+    store.append(one, 0, &[finished_rows(hash(1)), finished_work(hash(1), []), finished_rows(hash(2))]).unwrap();
+    store.append(other, 0, &[numbered(1), finished_rows(hash(1))]).unwrap();
+    let all = [(other, 1), (one, 0)];
+    assert_eq!(found(&*store, 1, None, 9), all);
+    assert_eq!(found(&*store, 1, None, 1), all[..1]);
+    let newest = store.find_work(hash(1), None, 1).unwrap()[0].seq;
+    assert_eq!(found(&*store, 1, Some(newest), 9), all[1..]);
+    assert_eq!(found(&*store, 2, None, 9), [(one, 2)]);
+    assert_eq!(store.find_cached(hash(1), None, 9).unwrap().len(), 1);
+    if let Some(again) = backend.reopen() {
+        assert_eq!(found(&*again, 1, None, 9), all);
     }
 }
 
