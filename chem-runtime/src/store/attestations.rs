@@ -75,8 +75,8 @@ pub trait Attestations: Send + Sync {
     /// Returns the newest attestation of a kind; `None` if there is none.
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError>;
 
-    /// Returns the rows of the artifacts that were first stored with the events of these numbers, in the order of the
-    /// numbers, and of the hashes for each.
+    /// Returns the rows of the artifacts that were first stored with the events of these numbers, which are in the order of
+    /// the log: in that order, and for each in the order of the hashes.
     fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError>;
 
     /// Returns up to `limit` rows that no reader of the log is led to.

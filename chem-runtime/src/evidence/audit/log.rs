@@ -7,7 +7,7 @@ use super::super::error::EvidenceError;
 use super::super::finding::{EventName, Finding};
 use super::super::hash::Digest;
 use super::super::tree::Frontier;
-use super::super::walk::Walk;
+use super::super::walk::{Hashed, Walk};
 use super::super::witness::{Kept, Witness};
 use super::artifacts::ArtifactCheck;
 use super::gates::has_signed_gates;
@@ -22,8 +22,10 @@ pub(super) struct LogCheck<'a> {
     watched: Option<(u64, Option<Digest>)>,
     /// The tree at the newest checkpoint that was confirmed.
     confirmed: Frontier,
-    /// The events since then, with their leaves.
-    open: Vec<(EventName, Digest)>,
+    /// The leaves that were sealed for the next events, as far as the last group of them goes.
+    expected: &'a [Digest],
+    /// The first event since then that has another leaf than was sealed, and its index.
+    differs: Option<(u64, EventName)>,
     /// The index of the next checkpoint; `None` after one that was not confirmed.
     next: Option<usize>,
     /// The runs with signed decisions, or with gates that demand them.
@@ -42,7 +44,8 @@ impl<'a> LogCheck<'a> {
             tree,
             watched,
             confirmed,
-            open: Vec::new(),
+            expected: &[],
+            differs: None,
             next: Some(0),
             gated: BTreeSet::new(),
             heads: named.collect(),
@@ -72,6 +75,7 @@ impl<'a> LogCheck<'a> {
             }
             artifacts.see(attestations, &page, self.tree.size())?;
             for hashed in page {
+                self.compare(&hashed);
                 self.tree.push(hashed.leaf);
                 if !self.heads.is_empty() {
                     let at = (hashed.event.flow_id.clone(), hashed.event.position.saturating_add(1));
@@ -79,9 +83,6 @@ impl<'a> LogCheck<'a> {
                 }
                 if has_signed_gates(&hashed.event) {
                     self.gated.insert(hashed.event.flow_id.clone());
-                }
-                if self.next.is_some() {
-                    self.open.push((EventName::of(&hashed.event), hashed.leaf));
                 }
                 self.confirm(findings);
             }
@@ -99,6 +100,17 @@ impl<'a> LogCheck<'a> {
         Ok(())
     }
 
+    /// Compares the next event with the leaf that was sealed for it.
+    fn compare(&mut self, hashed: &Hashed) {
+        if self.expected.is_empty() {
+            self.expected = self.sealed.leaves.get(&self.tree.size()).map_or(&[], |group| &group.leaves);
+        }
+        let sealed = self.expected.split_off_first();
+        if self.differs.is_none() && sealed != Some(&hashed.leaf) {
+            self.differs = Some((self.tree.size(), EventName::of(&hashed.event)));
+        }
+    }
+
     /// Compares the tree with the checkpoints of its size.
     fn confirm(&mut self, findings: &mut Vec<Finding>) {
         if let Some((size, root)) = &mut self.watched
@@ -112,12 +124,11 @@ impl<'a> LogCheck<'a> {
         {
             if checkpoint.root == self.tree.root() {
                 self.next = Some(next + 1);
-                self.open.clear();
+                self.differs = None;
                 self.confirmed = self.tree.clone();
             } else {
                 findings.push(self.first_difference(checkpoint));
                 self.next = None;
-                self.open = Vec::new();
             }
         }
     }
@@ -125,16 +136,15 @@ impl<'a> LogCheck<'a> {
     /// Names the first event since the last confirmed checkpoint that is not the one of `checkpoint`.
     fn first_difference(&self, checkpoint: &Checkpoint) -> Finding {
         let (first, end) = (self.confirmed.size(), checkpoint.size);
-        let Some(leaves) = self.sealed.leaves_to(&self.confirmed, checkpoint) else {
+        if !self.sealed.has_leaves_to(&self.confirmed, checkpoint) {
             return match self.tree.size() < end {
                 true => Finding::EventsMissing { found: self.tree.size(), sealed: end },
                 false => Finding::Events { first, end },
             };
-        };
-        let differs = self.open.iter().zip(&leaves).position(|((_, leaf), sealed)| leaf != sealed);
-        match differs.and_then(|at| Some((at, &self.open.get(at)?.0))) {
-            Some((at, found)) => Finding::Event { index: first + at as u64, found: found.clone() },
-            None => Finding::EventsMissing { found: self.tree.size(), sealed: end },
+        }
+        match &self.differs {
+            Some((index, found)) if *index < end => Finding::Event { index: *index, found: found.clone() },
+            _ => Finding::EventsMissing { found: self.tree.size(), sealed: end },
         }
     }
 

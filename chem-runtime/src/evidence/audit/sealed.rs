@@ -118,15 +118,16 @@ impl SealedLog {
         leaves.is_some_and(|it| it.artifacts.is_some() && index - it.first < it.leaves.len() as u64)
     }
 
-    /// Returns the sealed leaves from `from` to `end`, if they give the tree of `checkpoint` on top of `before`.
-    pub(super) fn leaves_to(&self, before: &Frontier, checkpoint: &Checkpoint) -> Option<Vec<Digest>> {
-        let mut found = Vec::new();
-        while before.size() + (found.len() as u64) < checkpoint.size {
-            found.extend_from_slice(&self.leaves.get(&(before.size() + found.len() as u64))?.leaves);
-        }
+    /// Returns whether the sealed leaves give the tree of `checkpoint` on top of `before`.
+    pub(super) fn has_leaves_to(&self, before: &Frontier, checkpoint: &Checkpoint) -> bool {
         let mut tree = before.clone();
-        found.iter().for_each(|leaf| tree.push(*leaf));
-        (tree.size() == checkpoint.size && tree.root() == checkpoint.root).then_some(found)
+        while tree.size() < checkpoint.size {
+            match self.leaves.get(&tree.size()) {
+                Some(group) if !group.leaves.is_empty() => group.leaves.iter().for_each(|leaf| tree.push(*leaf)),
+                _ => return false,
+            }
+        }
+        tree.size() == checkpoint.size && tree.root() == checkpoint.root
     }
 }
 
@@ -156,7 +157,9 @@ mod tests {
             records: Vec::new(),
         };
         let before = Frontier::default();
-        assert_eq!(sealed.leaves_to(&before, &checkpoint(root_of(&leaves))), Some(leaves.clone()));
-        assert_eq!(sealed.leaves_to(&before, &checkpoint(root_of(&leaves[..4]))), None);
+        assert!(sealed.has_leaves_to(&before, &checkpoint(root_of(&leaves))));
+        assert!(!sealed.has_leaves_to(&before, &checkpoint(root_of(&leaves[..4]))));
+        let empty = SealedLog { leaves: BTreeMap::from([part(0, &[])]), ..sealed };
+        assert!(!empty.has_leaves_to(&before, &checkpoint(root_of(&leaves))));
     }
 }

@@ -84,19 +84,20 @@ fn attestation(
     Ok(Attestation { number, kind, flow_id, statement, signature: optional(4).map_err(&failed)?, ts })
 }
 
-/// Returns the rows of the artifacts of these events, in the order of their numbers.
+/// Returns the rows of the artifacts of these events, whose numbers ascend, in their order.
 pub(super) fn artifacts_of(connection: &Connection, events: &[u64]) -> rusqlite::Result<Vec<ArtifactRow>> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
         "SELECT produced_in_seq, artifact_hash, metadata FROM workflow_step_artifacts
-         WHERE produced_in_seq = ? ORDER BY artifact_hash",
+         WHERE produced_in_seq BETWEEN ? AND ? ORDER BY produced_in_seq, artifact_hash",
     )?;
+    let mut rows = statement.query([signed(*first)?, signed(*last)?])?;
     let mut found = Vec::new();
-    for seq in events {
-        let mut rows = statement.query([signed(*seq)?])?;
-        while let Some(row) = rows.next()? {
-            let metadata = row.get_ref(2)?.as_bytes_or_null()?;
+    while let Some(row) = rows.next()? {
+        let (seq, metadata) = (unsigned(row, 0)?, row.get_ref(2)?.as_bytes_or_null()?);
+        if events.binary_search(&seq).is_ok() {
             let metadata = metadata.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-            found.push(ArtifactRow { seq: *seq, hash: text(row, 1)?, metadata });
+            found.push(ArtifactRow { seq, hash: text(row, 1)?, metadata });
         }
     }
     Ok(found)
