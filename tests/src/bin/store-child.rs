@@ -73,6 +73,8 @@ fn seal_on(address: &str, directory: &str) -> Result<(), Box<dyn Error>> {
             Ok(sealed) => {
                 writeln!(std::io::stdout(), "{}", sealed.checkpoint.map_or(0, |checkpoint| checkpoint.size))?;
                 std::io::stdout().flush()?;
+                // A sealer without a pause would keep the writers from the store.
+                std::thread::sleep(std::time::Duration::from_millis(10));
             }
             Err(EvidenceError::Busy) => {}
             Err(error) => return Err(error.into()),
