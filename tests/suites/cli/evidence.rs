@@ -95,7 +95,7 @@ fn a_store_set_back_to_a_copy_is_found_by_the_next_run_and_by_an_audit() {
     assert!(run.stderr.contains("`chem audit`"), "{}", run.stderr);
     let sealed = place.chem(&["seal"]).expect(1);
     assert!(sealed.stderr.contains("the log is not as it was sealed"), "{}", sealed.stderr);
-    // Nobody outside the store knows better: it is a log of its own.
+    // Without a checkpoint outside the store it is a log of its own.
     let elsewhere = place.path().join("elsewhere");
     place.chem(&["seal", "--witness", elsewhere.to_str().unwrap()]).expect(0);
     place.chem(&["audit", "--witness", elsewhere.to_str().unwrap()]).expect(0);
