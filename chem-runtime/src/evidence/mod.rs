@@ -46,8 +46,8 @@ mod witness;
 
 pub use audit::{Audit, RunAudit, Signed, audit, audit_run};
 pub use checkpoint::{Checkpoint, InvalidCheckpoint};
+pub(crate) use decision::{CheckedDecisions, InvalidDecision, check_decisions, check_signature};
 pub use decision::{Decided, Signing};
-pub(crate) use decision::{InvalidDecision, check_decisions, check_signature};
 pub use error::{EvidenceError, InvalidIdentity};
 pub use finding::{EventName, Finding};
 pub use hash::Digest;

@@ -10,12 +10,13 @@ use super::NAMESPACE;
 use super::contents::{Contents, artifacts_of, decoded, files_read, is_described_by, manifest_name, name_of};
 use super::description::describe;
 use super::error::HandoverError;
-use super::finding::Finding;
+use super::finding::{Finding, Subject};
 use super::names;
 use super::read::Reading;
 use crate::event::{FlowEvent, FlowEventKind, OutputRef};
 use crate::evidence::{
-    AllowedSigners, Checkpoint, Digest, RunProof, Statement, Witness, is_signature_of, root_with, verify_inclusion,
+    AllowedSigners, CheckedDecisions, Checkpoint, Decided, Digest, InvalidDecision, RunProof, Statement, Witness,
+    check_decisions, is_signature_of, root_with, verify_inclusion,
 };
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::flow::replay;
@@ -44,6 +45,8 @@ pub struct Checked {
     pub witnessed: Option<bool>,
     /// The signatures that count.
     pub signatures: Vec<SignedFile>,
+    /// The signed decisions at gates that count.
+    pub decisions: Vec<Decided>,
     /// Whether the signers are those that the export brings along, because no others were given.
     pub signers_of_export: bool,
     /// The release whose descriptions this program cannot make again, because it is another.
@@ -98,6 +101,7 @@ impl Checked {
             "witnessed": self.witnessed,
             "signers_of_export": self.signers_of_export,
             "signatures": signatures.collect::<Vec<_>>(),
+            "decisions": self.decisions.iter().map(Decided::to_json).collect::<Vec<_>>(),
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
         })
     }
@@ -137,6 +141,7 @@ pub(super) fn check_reading(
         checkpoint: None,
         witnessed: None,
         signatures: Vec::new(),
+        decisions: Vec::new(),
         signers_of_export: false,
         other_release: None,
         findings,
@@ -152,12 +157,15 @@ pub(super) fn check_reading(
         if let Some(FlowEventKind::FlowInitialized(begun)) = events.iter().flatten().next().map(|event| &event.kind) {
             checked.flow = Some(begun.flow.clone());
         }
-        checked.check_results(events);
-        checked.check_artifacts(contents, reading, events);
-        checked.check_files(contents, reading, events);
-        checked.check_descriptions(contents, reading, events);
+        // What contradicts an event that was changed is not worth naming.
+        if checked.findings.iter().all(|it| !matches!(it.subject, Subject::Event { .. } | Subject::Proof)) {
+            checked.check_results(events);
+            checked.check_artifacts(contents, reading, events);
+            checked.check_files(contents, reading, events);
+            checked.check_descriptions(contents, reading, events);
+        }
     }
-    checked.check_signatures(contents, reading, signers)?;
+    checked.check_signatures(contents, reading, &events.unwrap_or_default(), signers)?;
     // The same change is often found by several checks, such as the hash of a file and that of the artifact in it.
     let mut seen = BTreeSet::new();
     checked.findings.retain(|finding| seen.insert(finding.to_string()));
@@ -360,6 +368,7 @@ impl Checked {
         &mut self,
         contents: &Contents,
         reading: &Reading,
+        runs: &[Vec<FlowEvent>],
         signers: Option<&AllowedSigners>,
     ) -> Result<(), HandoverError> {
         let mut own = None;
@@ -382,11 +391,23 @@ impl Checked {
                     self.findings.push(Finding::attestation(&name, reason));
                 }
             }
-            if let Some(signature) = signature {
+            // The time that was signed is the one at which the key had to be valid.
+            if about.as_ref().is_some_and(|about| about.time != *ts) {
+                let reason = format!("`{}` has another time for it than the statement itself", names::ATTESTATIONS);
+                self.findings.push(Finding::attestation(&name, reason));
+            } else if let Some(signature) = signature {
                 let namespace = format!("{kind}@chem");
                 let signed = verified(&namespace, statement, signature, *ts, signers)?;
                 self.take_signature(name, signed, about, Some(*ts));
             }
+        }
+        for events in runs {
+            let CheckedDecisions { signed, invalid } = check_decisions(events, signers)?;
+            self.decisions.extend(signed);
+            let run = events.first().map(|first| first.flow_id.to_string()).unwrap_or_default();
+            self.findings.extend(invalid.into_iter().map(|InvalidDecision { position, step, reason }| {
+                Finding::event(&run, position, format!("the decision on step `{step}` does not count: {reason}"))
+            }));
         }
         let sums = reading.texts.get(names::SUMS).and_then(|text| str::from_utf8(text).ok());
         let signature = reading.texts.get(&names::signature_of(names::SUMS));

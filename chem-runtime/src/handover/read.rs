@@ -95,8 +95,10 @@ impl Reading {
             let (bytes, sha256) = (content.len() as u64, ContentHash::of(&content).to_string());
             match sums.remove(&name) {
                 Some(expected) if expected == sha256 => {}
-                Some(_) => findings.push(Finding::file(&name, "its content is not the one in the list of files")),
-                None => findings.push(Finding::file(&name, "the list of files does not have it")),
+                Some(_) => {
+                    findings.push(Finding::file(&name, format!("its content is not the one in `{}`", names::SUMS)))
+                }
+                None => findings.push(Finding::file(&name, format!("`{}` does not have it", names::SUMS))),
             }
             if let Some(artifact) = name.strip_prefix(names::ARTIFACTS) {
                 self.read_artifact(artifact, &content, findings);
@@ -105,7 +107,8 @@ impl Reading {
             }
             self.listed.insert(name, Listed { bytes, sha256 });
         }
-        findings.extend(sums.into_keys().map(|name| Finding::file(name, "it is missing")));
+        let missing = format!("it is missing, and `{}` has it", names::SUMS);
+        findings.extend(sums.into_keys().map(|name| Finding::file(name, missing.as_str())));
         Ok(())
     }
 

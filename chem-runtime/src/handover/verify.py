@@ -7,7 +7,7 @@ signed what. Needs Python 3.8 and, for signatures, the program `ssh-keygen`.
 Without an argument it checks the directory that it is in. The signers that the export brings along count only as far as you
 trust who gave it to you; name your own file with --allowed-signers.
 """
-import base64, hashlib, io, json, os, subprocess, sys, tempfile, zipfile, zlib
+import base64, hashlib, io, json, os, struct, subprocess, sys, tempfile, zipfile, zlib
 
 found, said = [], []
 
@@ -32,7 +32,9 @@ def b64(digest):
 def read_archive(path):
     data = open(path, "rb").read()
     end = len(data) - 22 - len("chem sha256 ") - 64
-    expected = b"chem sha256 " + hashlib.sha256(data[: max(end, 0)]).hexdigest().encode()
+    if end < 0:
+        return wrong("the archive", "it is too short") or {}
+    expected = b"chem sha256 " + hashlib.sha256(data[:end]).hexdigest().encode()
     if data[end + 22 :] != expected:
         wrong("the archive", "its bytes do not have the digest at its end")
     try:
@@ -40,6 +42,9 @@ def read_archive(path):
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         return wrong("the archive", f"it cannot be read: {error}") or {}
     names = archive.namelist()
+    mark, *disks, here, count, size, at, length = struct.unpack("<4s4H2LH", data[end : end + 22])
+    if (mark, *disks, here, count, at + size, length) != (b"PK\5\6", 0, 0, len(names), len(names), end, len(expected)):
+        wrong("the archive", "its end record was changed")
     folder = next((name[: -len("ro-crate-metadata.json")] for name in names if name.endswith("ro-crate-metadata.json")), "")
     files = {}
     for info in archive.infolist():
@@ -47,8 +52,11 @@ def read_archive(path):
         if name in files or not info.filename.startswith(folder):
             wrong(info.filename, "the archive has it twice, or in another folder")
         try:
-            files[name] = archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+            with archive.open(info) as file:
+                # A file with another checksum is compared with proof/files.sha256, which can name the record.
+                file._expected_crc = None
+                files[name] = file.read()
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
             wrong(name, f"it is damaged: {error}")
             files[name] = None
     return files
@@ -180,36 +188,55 @@ def ssh_keygen(action, namespace, signature, content, *more):
         return subprocess.run(command, input=content, capture_output=True, env={**os.environ, "TZ": "UTC"})
 
 
+def check_signature(name, kind, content, signature, ts, signers, what):
+    try:
+        if signers:
+            at = "".join(c for c in ts.split(".")[0] if c.isdigit()) if ts else None
+            when = [f"-Overify-time={at}"] if at else []
+            who = ssh_keygen("find-principals", "x", signature, b"", "-f", signers, *when).stdout.decode().split("\n")[0]
+            good = who and ssh_keygen("verify", f"{kind}@chem", signature, content, "-f", signers, "-I", who, *when)
+        else:
+            who, good = "a key that was not looked up", ssh_keygen("check-novalidate", f"{kind}@chem", signature, content)
+    except FileNotFoundError:
+        return wrong(name, "ssh-keygen is missing, so its signature was not checked")
+    if not good or good.returncode != 0:
+        return wrong(name, "its signature does not count")
+    said.append(f"{name}{what}: signed by {who}" + (f" at {ts}" if ts else ""))
+
+
+def facts_in(content):
+    return dict(line.split(" ", 1) for line in content.decode("utf-8", "replace").splitlines() if " " in line)
+
+
+def check_decisions(runs, signers):
+    for run, events in runs.items():
+        for position, (*_, kind, it) in enumerate(events):
+            if kind == "userinteractionprovided" and it.get("signed"):
+                name, content = f"event {position} of run {run}", it["signed"]["statement"].encode()
+                fact, verb = facts_in(content), "approved" if it["approved"] else "rejected"
+                if [fact.get(key) for key in ("run", "step", "shown", "decision")] != [run, it["step_id"], it["shown"], verb]:
+                    wrong(name, "what was signed is another decision")
+                what = f', step {it["step_id"]} {verb}'
+                check_signature(name, "decision", content, it["signed"]["signature"].encode(), fact.get("time"), signers, what)
+
+
 def check_signatures(files, runs, signers):
     index = [json.loads(line) for line in text(files, "proof/attestations.jsonl").splitlines()]
     signed = [(it["name"], it["kind"], it["ts"]) for it in index]
     signed.append(("proof/files.sha256", "export", None))
     for name, kind, ts in signed:
         content, signature = files.get(name) or b"", files.get(name + ".sig")
-        fact = dict(line.split(" ", 1) for line in content.decode("utf-8", "replace").splitlines() if " " in line)
+        fact = facts_in(content)
         if kind == "statement":
             events = runs.get(fact.get("run"), [])
             count = int(fact["events"]) if fact.get("events", "").isdigit() else -1
             if not 0 < count <= len(events) or b64(events[count - 1][2]) != fact.get("head"):
                 wrong(name, "the run is not as it was when this was stated")
-        if signature is None:
-            continue
-        try:
-            if signers:
-                at = "".join(c for c in ts.split(".")[0] if c.isdigit()) if ts else None
-                when = [f"-Overify-time={at}"] if at else []
-                who = ssh_keygen("find-principals", "x", signature, b"", "-f", signers, *when).stdout.decode().split("\n")[0]
-                good = who and ssh_keygen("verify", f"{kind}@chem", signature, content, "-f", signers, "-I", who, *when)
-            else:
-                who, good = "a key that was not looked up", ssh_keygen("check-novalidate", f"{kind}@chem", signature, content)
-        except FileNotFoundError:
-            wrong(name, "ssh-keygen is missing, so its signature was not checked")
-            continue
-        if not good or good.returncode != 0:
-            wrong(name, "its signature does not count")
-        else:
-            meaning = f', {fact["meaning"]} by {fact["by"]}' if kind == "statement" and "by" in fact else ""
-            said.append(f"{name}{meaning}: signed by {who}" + (f" at {ts}" if ts else ""))
+            if fact.get("time") != ts:
+                wrong(name, "proof/attestations.jsonl has another time for it than the statement itself")
+        if signature is not None:
+            what = f', {fact["meaning"]} by {fact["by"]}' if kind == "statement" and "by" in fact else ""
+            check_signature(name, kind, content, signature, ts, signers, what)
 
 
 def main(arguments):
@@ -236,6 +263,7 @@ def main(arguments):
                 signers = own.name
                 said.append("signers are looked up in the list that the export brings along")
             check_signatures(files, runs, signers)
+            check_decisions(runs, signers)
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeError) as error:
         wrong("the export", f"it cannot be read: {error!r}")
     print("\n".join(said + [f"CHANGED {what}" for what in found]))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::Place;
 
@@ -40,6 +40,11 @@ fn exported(place: &Place, options: &[&str]) -> PathBuf {
     let file = place.path().join("run.zip");
     place.chem(&[&["export", "@last", "run.zip"], options].concat()).expect(0);
     file
+}
+
+fn audit(file: &Path) -> Value {
+    let elsewhere = Place::new();
+    elsewhere.chem(&["audit", file.to_str().unwrap(), "--format", "json"]).json()
 }
 
 #[test]
@@ -213,4 +218,287 @@ fn what_is_no_export_is_refused_with_the_reason() {
     }
     let missing = place.chem(&["audit", "none.zip"]).expect(2).stderr;
     assert!(missing.contains("cannot read `none.zip`"), "{missing}");
+}
+
+/// Creates a key of the person `name`, who is then an allowed signer. Returns its file.
+fn key(place: &Place, name: &str) -> String {
+    let file = place.path().join(name);
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&file).status();
+    assert!(made.unwrap().success());
+    let public = std::fs::read_to_string(file.with_extension("pub")).unwrap();
+    let mut allowed = std::fs::read_to_string(place.path().join("allowed")).unwrap_or_default();
+    allowed.push_str(&format!("{name}@lab {public}"));
+    place.write("allowed", &allowed);
+    file.to_str().unwrap().to_owned()
+}
+
+/// Returns a directory in which the flow has run, was sealed, and was signed for.
+fn signed() -> Place {
+    let place = Place::new();
+    let key = key(&place, "ada");
+    place.chem(&["whoami", "--name", "Ada Lovelace", "--orcid", "0000-0002-1825-0097", "--key", &key]).expect(0);
+    place.chem(&["whoami", "--affiliation", "Analytical Society", "--ror", "https://ror.org/02mhbdp94"]).expect(0);
+    place.write("data/drugs.csv", DRUGS).write("heavy.yaml", FLOW).chem(&["run", "heavy.yaml", "-q"]).expect(0);
+    place.chem(&["sign", "@last", "--meaning", "reviewed"]).expect(0);
+    place.chem(&["seal", "--key", &key]).expect(0);
+    place.chem(&["export", "@last", "run.zip", "--allowed-signers", "allowed", "--key", &key]).expect(0);
+    place
+}
+
+/// Runs the program in the repository that checks an export without `chem`. Returns whether it finds nothing, and its text.
+fn verify_py(file: &Path, more: &[&str]) -> (bool, String) {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../chem-runtime/src/handover/verify.py");
+    let output = Command::new("python3").arg(program).arg(file).args(more).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.stderr.is_empty(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), text)
+}
+
+#[test]
+fn both_programs_say_who_signed_what_and_that_it_is_untouched() {
+    let place = signed();
+    let file = place.path().join("run.zip");
+    let elsewhere = Place::new();
+    let text = elsewhere.chem(&["audit", file.to_str().unwrap()]).expect(0).stdout;
+    for said in [
+        "14 events of run",
+        "reviewed by Ada Lovelace (0000-0002-1825-0097; ",
+        "proof/checkpoint.txt is signed by ada@lab at 2",
+        "-statement.txt is signed by ada@lab at 2",
+        "proof/files.sha256 is signed by ada@lab\n",
+        "the signers are those that the file brings along",
+        "everything is as it was exported",
+    ] {
+        assert!(text.contains(said), "no `{said}` in:\n{text}");
+    }
+    let allowed = place.path().join("allowed");
+    let audited = elsewhere.chem(&[
+        "audit",
+        file.to_str().unwrap(),
+        "--allowed-signers",
+        allowed.to_str().unwrap(),
+        "--format",
+        "json",
+    ]);
+    let audited = audited.expect(0).json();
+    let principals: Vec<&Value> = audited["signatures"].as_array().unwrap().iter().map(|it| &it["principal"]).collect();
+    assert_eq!((principals, &audited["signers_of_export"]), (vec![&json!("ada@lab"); 3], &false.into()));
+    // Signers who are not those of the export do not count for each other.
+    let other = Place::new();
+    key(&other, "eve");
+    let foreign = other.path().join("allowed");
+    let refused = elsewhere
+        .chem(&["audit", file.to_str().unwrap(), "--allowed-signers", foreign.to_str().unwrap()])
+        .expect(1)
+        .stdout;
+    assert!(refused.contains("the signature does not count"), "{refused}");
+
+    let (good, text) = verify_py(&file, &[]);
+    for said in [
+        "14 events of 1 run(s) are in the log chem/",
+        "-statement.txt, reviewed by Ada Lovelace",
+        "proof/checkpoint.txt: signed by ada@lab at 2",
+        "untouched: every file is as it was exported",
+    ] {
+        assert!(good && text.contains(said), "no `{said}` in:\n{text}");
+    }
+    let (good, text) = verify_py(&file, &["--allowed-signers", foreign.to_str().unwrap()]);
+    assert!(!good && text.contains("proof/checkpoint.txt: its signature does not count"), "{text}");
+    // The copy in the export does the same, in a directory where it was unpacked.
+    let unpacked = Place::new();
+    unzip(&file, unpacked.path());
+    let output = Command::new("python3").arg(unpacked.path().join("verify.py")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+
+    // What was stated is still stated, and signed, in the store that imports it.
+    elsewhere.chem(&["import", file.to_str().unwrap()]).expect(0);
+    let audit =
+        elsewhere.chem(&["audit", "--allowed-signers", allowed.to_str().unwrap(), "--format", "json"]).expect(0).json();
+    assert_eq!(audit["signatures"][0]["statement"]["meaning"], "reviewed");
+}
+
+#[test]
+fn a_signed_decision_is_handed_over_with_its_run() {
+    let place = Place::new();
+    let key = key(&place, "ada");
+    let flow = FLOW.replace(
+        "    uses: table.filter\n",
+        "    uses: table.filter\n    gate: { message: Keep?, signed_by: [ada@lab] }\n",
+    );
+    place.write("data/drugs.csv", DRUGS).write("heavy.yaml", &flow).chem(&["run", "heavy.yaml", "-q"]).expect(4);
+    place.chem(&["approve", "@last", "keep", "--sign", "--key", &key, "--allowed-signers", "allowed", "-q"]).expect(0);
+    let file = exported(&place, &["--allowed-signers", "allowed"]);
+    let audited = audit(&file);
+    assert_eq!(
+        (&audited["sound"], &audited["decisions"][0]["principal"]),
+        (&true.into(), &"ada@lab".into()),
+        "{audited}"
+    );
+    let (good, text) = verify_py(&file, &[]);
+    assert!(good && text.contains("step keep approved: signed by ada@lab"), "{text}");
+    Place::new().chem(&["verify", file.to_str().unwrap()]).expect(0);
+}
+
+/// Returns the position of `text` in the bytes of a file.
+fn position_of(bytes: &[u8], text: &str) -> usize {
+    bytes.windows(text.len()).position(|part| part == text.as_bytes()).unwrap()
+}
+
+#[test]
+fn one_edit_is_named_with_its_file_and_its_record() {
+    let place = signed();
+    let good = std::fs::read(place.path().join("run.zip")).unwrap();
+    let file = place.path().join("bad.zip");
+    for (text, by_chem, by_python) in [
+        ("\"least\":100", "event 0 of run", "line 1, event 0: it was changed"),
+        ("\"step_id\":\"keep\"", "event 7 of run", "line 8, event 7: it was changed"),
+        ("meaning reviewed", "-statement.txt`: its content", "-statement.txt: its content"),
+        ("Keeps what is heavy.\"", "event 0 of run", "event 0: it was changed"),
+        ("attestations ", ".tlog-proof`: its content", ".tlog-proof: its content"),
+        ("# Repeats run", "`flow/heavy.yaml`: its content", "flow/heavy.yaml: its content"),
+        ("def wrong", "`verify.py`: its content", "verify.py: its content"),
+    ] {
+        let mut bad = good.clone();
+        let at = position_of(&good, text) + text.len() - 2;
+        bad[at] ^= 1;
+        std::fs::write(&file, bad).unwrap();
+        let found = place.chem(&["audit", "bad.zip"]).expect(1).stdout;
+        assert!(found.contains(by_chem), "{text}: {found}");
+        let (good, found) = verify_py(&file, &[]);
+        assert!(!good && found.contains(by_python), "{text}: {found}");
+        let refused = place.chem(&["import", "bad.zip"]).expect(1).stderr;
+        assert!(refused.contains("is not as it was written") && refused.contains("chem audit bad.zip"), "{refused}");
+        place.chem(&["verify", "bad.zip"]).expect(1);
+    }
+}
+
+/// Returns for each byte of an archive the file that has it in its content.
+fn owners(bytes: &[u8]) -> Vec<Option<String>> {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut owners = vec![None; bytes.len()];
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).unwrap();
+        let start = usize::try_from(entry.data_start().unwrap()).unwrap();
+        let end = start + usize::try_from(entry.compressed_size()).unwrap();
+        owners[start..end].fill(Some(entry.name().unwrap().into_owned()));
+    }
+    owners
+}
+
+/// Returns whether `text` names the file `name`, or the record that it has.
+fn names_it(text: &str, name: &str) -> bool {
+    let record = name.rsplit('/').next().and_then(|last| last.split('.').next()).unwrap_or_default();
+    text.contains(name) || (record.len() >= 36 && text.contains(record))
+}
+
+#[test]
+fn every_flipped_byte_is_named() {
+    let place = ran();
+    let good = std::fs::read(exported(&place, &[])).unwrap();
+    let (owners, file) = (owners(&good), place.path().join("bad.zip"));
+    let open = |at: usize, bit: u8| {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << bit;
+        std::fs::write(&file, bad).unwrap();
+        let said = match chem_runtime::handover::check(&file, None, None) {
+            Ok(checked) => checked.findings.iter().map(|finding| format!("{finding}\n")).collect(),
+            Err(error) => error.to_string(),
+        };
+        let expected = owners[at].as_deref();
+        let is_named =
+            !said.is_empty() && expected.is_none_or(|name| names_it(&said, name) || said.contains("the archive"));
+        assert!(is_named, "byte {at}, of {expected:?}, is not named: {said}");
+        expected.is_some_and(|name| names_it(&said, name))
+    };
+    let step = (good.len() / 2_000).max(1);
+    let positions: Vec<usize> = (0..good.len()).step_by(step).collect();
+    let named = positions.iter().filter(|at| open(**at, (**at % 8) as u8)).count();
+    let inside = positions.iter().filter(|at| owners[**at].is_some()).count();
+    assert!(positions.len() >= 2_000, "{}", positions.len());
+    // A compressed file has a few bits that do not matter; that the archive is changed is found all the same.
+    assert!(named * 1_000 >= inside * 990, "{named} of {inside} changed files are named");
+}
+
+#[test]
+fn every_flipped_byte_is_found_without_chem() {
+    let place = ran();
+    let file = exported(&place, &[]);
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../chem-runtime/src/handover/verify.py");
+    let driver = "import io, sys, contextlib\n\
+        source = open(sys.argv[1]).read().rsplit('sys.exit', 1)[0]\n\
+        good = open(sys.argv[2], 'rb').read()\n\
+        for at in range(0, len(good), max(1, len(good) // 500)):\n\
+        \x20   open(sys.argv[3], 'wb').write(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1:])\n\
+        \x20   scope, text = {'__file__': sys.argv[1]}, io.StringIO()\n\
+        \x20   with contextlib.redirect_stdout(text):\n\
+        \x20       exec(source, scope)\n\
+        \x20       found = scope['main']([sys.argv[3]])\n\
+        \x20   assert found == 1 and 'CHANGED' in text.getvalue(), at\n\
+        print('all')\n";
+    let output =
+        Command::new("python3").args(["-c", driver]).arg(program).arg(&file).arg(place.path().join("bad.zip")).output();
+    let output = output.unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "all\n", "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_run_that_failed_is_handed_over_with_its_error() {
+    let place = Place::new();
+    place.write("data/drugs.csv", DRUGS).write("out", "a file where a folder has to be");
+    place.write("heavy.yaml", FLOW).chem(&["run", "heavy.yaml", "-q"]).expect(1);
+    let file = exported(&place, &[]);
+    assert_eq!(audit(&file)["sound"], true);
+    let elsewhere = Place::new();
+    elsewhere.chem(&["import", file.to_str().unwrap()]).expect(0);
+    assert_eq!(elsewhere.show("@last")["status"], "failed");
+}
+
+/// The one finding that no export with its workflow inside can avoid: <https://github.com/crs4/rocrate-validator/issues/51>.
+const KNOWN: &str = "process-run-crate-0.5_5.1: ";
+
+#[test]
+fn an_export_is_a_valid_provenance_run_crate() {
+    let Ok(python) = std::env::var("CHEM_TEST_ROC_VALIDATOR") else {
+        let hint =
+            "set CHEM_TEST_ROC_VALIDATOR to a Python that has it: pip install roc-validator==0.13.0 runcrate==0.6.2";
+        assert!(
+            std::env::var("CHEM_REQUIRE_ROC_VALIDATOR").as_deref() != Ok("1"),
+            "no roc-validator to test with: {hint}"
+        );
+        // Bypasses the output capture of the test harness.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED: {hint}\n").as_bytes());
+        return;
+    };
+    let validated = |place: &Place, options: &[&str]| {
+        let _ = std::fs::remove_file(place.path().join("run.zip"));
+        let (file, unpacked) = (exported(place, options), Place::new());
+        unzip(&file, unpacked.path());
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/validate_export.py");
+        let mut command = Command::new(&python);
+        // Whoever asks the network gets no answer.
+        command.envs([("http_proxy", "http://127.0.0.1:9"), ("https_proxy", "http://127.0.0.1:9")]);
+        let output = command.arg(program).arg(unpacked.path()).output().unwrap();
+        let json = output.stdout.split(|byte| *byte == b'\n').rfind(|line| line.starts_with(b"{"));
+        let json = json.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        serde_json::from_slice::<Value>(json).unwrap()
+    };
+    let place = signed();
+    for options in [&[][..], &["--without-data"]] {
+        let found = validated(&place, options);
+        assert_eq!(found["required"], json!([]), "{options:?}");
+        let recommended = found["recommended"].as_array().unwrap();
+        let other: Vec<&Value> = recommended.iter().filter(|it| !it.as_str().unwrap().starts_with(KNOWN)).collect();
+        assert!(other.is_empty(), "{options:?}: {other:?}");
+        let report: Vec<&str> = found["report"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+        for said in ["action: #run", "action: #step/weigh", "  step: flow/heavy.yaml#keep"] {
+            assert!(report.contains(&said), "{said}: {report:?}");
+        }
+    }
+    // Without an identity and a license, what is required is there, and less is recommended.
+    let anonymous = Place::new();
+    let flow = FLOW.replace("license: CC-BY-4.0\n", "").replace("least: 100", "least: 10");
+    anonymous.write("data/drugs.csv", DRUGS).write("heavy.yaml", &flow).chem(&["run", "heavy.yaml", "-q"]).expect(0);
+    assert_eq!(validated(&anonymous, &[])["required"], json!([]));
+    anonymous.chem(&["run", "heavy.yaml", "-q"]).expect(0);
+    assert_eq!(validated(&anonymous, &[])["required"], json!([]), "of a run that reuses everything");
 }

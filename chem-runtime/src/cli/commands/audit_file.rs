@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, styled};
-use crate::evidence::{AllowedSigners, Witness};
+use crate::evidence::{AllowedSigners, Decided, Witness};
 use crate::handover::{Checked, check};
 
 /// Returns whether `name` is the path of an exported run and not the name of a run in the store.
@@ -70,7 +70,14 @@ fn render(checked: &Checked) -> String {
         let at = signed.ts.map(|ts| format!(" at {ts:.0}")).unwrap_or_default();
         text.push_str(&format!("{} is signed by {by}{at}\n", output::escape(&signed.name)));
     }
-    if checked.signatures.is_empty() {
+    for decided in &checked.decisions {
+        let verb = if decided.approved { "approved" } else { "rejected" };
+        let by = decided.principal.as_deref().unwrap_or("a key that was not looked up");
+        let Decided { step, meaning, time, .. } = decided;
+        let line = format!("the decision on step {step}, {verb}, is signed by {by} at {time:.0}: {meaning}");
+        text.push_str(&format!("{}\n", output::escape(&line)));
+    }
+    if checked.signatures.is_empty() && checked.decisions.is_empty() {
         text.push_str("nothing is signed: the file agrees with itself, as anyone who writes one can arrange\n");
     } else if checked.signers_of_export {
         text.push_str(
