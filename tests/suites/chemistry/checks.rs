@@ -87,6 +87,7 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.tsv", "delimiter: ';'"),
         ("drugs.csv", "atropisomers: flatten"),
         ("drugs.smi", "atropisomers: flatten"),
+        ("drugs.csv", "coordinates: keep"),
     ] {
         let found = found_in(file, read, NEXT);
         assert!(matches!(&found[..], [only] if only.starts_with("E0413 omit it")), "{file} with {read}: {found:?}");
@@ -98,7 +99,7 @@ fn what_a_file_has_no_use_for_is_found() {
         ("drugs.csv", "missing: [NA], atropisomers: reject"),
         ("drugs.csv", "encoding: latin1, decimal: ','"),
         ("drugs.smi", "stereo_groups: keep, cxsmiles: keep"),
-        ("drugs.mol", "stereo_groups: keep, duplicate_data: last"),
+        ("drugs.mol", "stereo_groups: keep, duplicate_data: last, coordinates: keep"),
         ("drugs.smi", "encoding: latin1"),
         ("drugs.sdf", "encoding: latin1, decimal: ','"),
         ("drugs.mol", "atropisomers: flatten"),
@@ -130,6 +131,7 @@ fn a_step_that_cannot_succeed_is_found() {
         "uses: molecules.write, with: { path: out.smi.gz }",
         "uses: molecules.write, with: { path: out.sdf, columns: [logp, logp] }",
         "uses: molecules.write, with: { path: out.smi, columns: [logp] }",
+        "uses: molecules.write, with: { path: out.smi, coordinates: name }",
         "uses: molecules.write, with: { path: out.sdf, format: smi, columns: [logp] }",
     ] {
         let found = found("numbers: [logp]", step);

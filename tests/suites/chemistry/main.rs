@@ -23,6 +23,7 @@
 mod alerts;
 mod bench;
 mod checks;
+mod coordinates;
 mod files;
 mod fingerprints;
 mod hostile;

@@ -64,7 +64,14 @@ fn write(path: &str) -> WriteMolecules {
 }
 
 fn write_or(on_error: &str, path: &str) -> WriteMolecules {
-    WriteMolecules { path: path.into(), format: None, columns: None, on_error: on_error.into(), fail_above: None }
+    WriteMolecules {
+        path: path.into(),
+        format: None,
+        columns: None,
+        coordinates: None,
+        on_error: on_error.into(),
+        fail_above: None,
+    }
 }
 
 /// A SMILES, a name, and what stands in the column `note`.

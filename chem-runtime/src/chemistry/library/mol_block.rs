@@ -24,6 +24,8 @@ pub(in crate::chemistry) struct ReadBlock {
     pub(in crate::chemistry) smiles: String,
     /// The CXSMILES with the stereo groups; `None` without racemic and relative stereocentres.
     pub(in crate::chemistry) grouped: Option<String>,
+    /// Whether the block has 3D coordinates.
+    pub(in crate::chemistry) is_3d: bool,
 }
 
 impl Structure {
@@ -34,18 +36,17 @@ impl Structure {
     /// Fails if the block is malformed or a query, if the molecule is impossible or exceeds a limit, or if the block
     /// contains what a SMILES cannot represent: racemic or relative stereocentres, an atropisomer, a bond to several atoms.
     pub fn from_mol_block(block: &str) -> Result<Self, String> {
-        Self::of_mol_block(block, Dropped::default())
+        Self::of_mol_block(block, &limits::check_mol_block(block)?, Dropped::default())
     }
 
-    fn of_mol_block(block: &str, dropped: Dropped) -> Result<Self, String> {
-        let drawn = limits::check_mol_block(block)?;
+    fn of_mol_block(block: &str, drawn: &Drawn, dropped: Dropped) -> Result<Self, String> {
         if let Some(group) = drawn.stereo_group.as_ref().filter(|_| !dropped.groups) {
             return Err(format!(
                 "has atoms in the stereo group `{group}`, which would be lost; `stereo_groups: ignore` reads them as drawn, \
                  and `stereo_groups: keep` keeps the groups in a column"
             ));
         }
-        let block = with_dummies(block, &drawn)?;
+        let block = with_dummies(block, drawn)?;
         let molecule = parsed(&block, true)?;
         let axis = molecule.bonds().iter().find(|bond| is_atropisomeric(bond.stereo()));
         if let Some(bond) = axis.filter(|_| !dropped.axes) {
@@ -55,7 +56,7 @@ impl Structure {
                  does not say; `atropisomers: flatten` reads it without"
             ));
         }
-        if !keeps_hydrogens(&molecule, &drawn) {
+        if !keeps_hydrogens(&molecule, drawn) {
             let whole = parsed(&block, false)
                 .map_err(|reason| format!("has hydrogens drawn on an atom that cannot have so many: {reason}"))?;
             return Self::by_smiles(&whole);
@@ -93,11 +94,18 @@ impl Structure {
     /// Fails like [`from_mol_block`](Self::from_mol_block), except for what is dropped; and if the CXSMILES cannot be
     /// written.
     pub(in crate::chemistry) fn read_mol_block(block: &str, dropped: Dropped) -> Result<ReadBlock, String> {
-        let structure = Self::of_mol_block(block, dropped)?;
+        let drawn = limits::check_mol_block(block)?;
+        let structure = Self::of_mol_block(block, &drawn, dropped)?;
         let smiles = structure.canonical_smiles_by_way_of_one()?;
-        let grouped = dropped.groups && limits::check_mol_block(block)?.stereo_group.is_some();
-        let grouped = if grouped { Some(cx_smiles(&structure.0)?) } else { None };
-        Ok(ReadBlock { smiles, grouped })
+        let grouped = dropped.groups && drawn.stereo_group.is_some();
+        let grouped = if !grouped {
+            None
+        } else if drawn.is_3d && drawn.drawn_hydrogens().is_some() {
+            Some(grouped_in_space(block, &drawn)?)
+        } else {
+            Some(cx_smiles(&structure.0)?)
+        };
+        Ok(ReadBlock { smiles, grouped, is_3d: drawn.is_3d })
     }
 
     /// Returns the canonical CXSMILES of a SMILES with an extension, with its stereo groups alone.
@@ -122,6 +130,14 @@ fn cx_smiles(molecule: &Molecule) -> Result<String, String> {
         Some(Err(error)) => Err(format!("its stereo groups cannot be written: {}", without_stages(&error.to_string()))),
         None => Err("the chemistry library failed to write its stereo groups".to_owned()),
     }
+}
+
+/// Writes the CXSMILES of a 3D block with drawn hydrogens. The library would drop its stereo groups together with the
+/// hydrogens, before it perceives the stereocentres from the coordinates.
+fn grouped_in_space(block: &str, drawn: &Drawn) -> Result<String, String> {
+    let whole = parsed(&with_dummies(block, drawn)?, false)?;
+    let whole = without_what_smiles_lack(&whole).unwrap_or(whole);
+    Structure::grouped_smiles(&cx_smiles(&whole)?)
 }
 
 fn with_extension(text: &str) -> Result<Molecule, String> {

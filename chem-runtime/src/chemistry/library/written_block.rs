@@ -6,7 +6,7 @@
 use cosmolkit::{BondOrder, BondStereo, ChiralTag, MolBlockWriteParams, Molecule, SdfFormat};
 
 use super::mol_block::parsed;
-use super::{Structure, guarded, without_stages};
+use super::{Dropped, Structure, guarded, without_stages};
 
 /// The maximum number of atoms or bonds in a V2000 block, whose counts have three digits.
 const MAX_V2000: usize = 999;
@@ -21,6 +21,20 @@ pub struct MolBlock {
     pub text: String,
     /// How the parsed molecule differs, or why the block cannot be parsed; `None` if the molecule is unchanged.
     pub change: Option<String>,
+}
+
+impl MolBlock {
+    /// Returns `text` as the block of the molecule with the canonical SMILES `smiles`, with the coordinates that it has;
+    /// `None` if it is not a whole block or is that of another molecule. The block may also have stereo groups and axes of
+    /// atropisomers, which the SMILES does not represent.
+    pub(in crate::chemistry) fn of(smiles: &str, text: &str) -> Option<Self> {
+        let mut lines = text.lines().rev();
+        let is_whole =
+            lines.next() == Some("M  END") && !lines.any(|line| line == "M  END" || line.starts_with("$$$$"));
+        let dropped = Dropped { axes: true, groups: true };
+        let is_it = || Structure::read_mol_block(text, dropped).is_ok_and(|read| read.smiles == smiles);
+        (is_whole && is_it()).then(|| Self { text: text.trim_end().to_owned() + "\n", change: None })
+    }
 }
 
 impl Structure {
@@ -198,6 +212,21 @@ mod tests {
         let large = crossed_v3000(&structure.drawn(SdfFormat::V3000).unwrap(), &[1]);
         assert!(large.contains("M  V30 2 2 2 3 CFG=2\n"), "{large}");
         assert_eq!(Structure::canonical_smiles_of_mol_block(&large).as_deref(), Ok("CC=C/C=C/C"));
+    }
+
+    #[test]
+    fn a_block_is_taken_for_its_own_molecule_alone_and_whole() {
+        let text = written("C[C@H](N)C(=O)O").text;
+        let of = |smiles: &str, text: &str| MolBlock::of(smiles, text).map(|block| block.text);
+        assert_eq!(of("C[C@H](N)C(=O)O", &text), Some(text.clone()));
+        assert_eq!(of("C[C@H](N)C(=O)O", text.trim_end()), Some(text.clone()));
+        assert_eq!(of("C[C@@H](N)C(=O)O", &text), None);
+        let fields = text.clone() + "> <a>\n1\n";
+        let twice = text.repeat(2);
+        let ended = text.replacen("M  END", "$$$$\nM  END", 1);
+        for wrong in ["", &fields, &twice, &ended, text.trim_end_matches("M  END\n")] {
+            assert_eq!(of("C[C@H](N)C(=O)O", wrong), None, "{wrong}");
+        }
     }
 
     #[test]

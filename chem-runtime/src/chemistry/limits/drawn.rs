@@ -9,6 +9,9 @@ use std::ops::Range;
 /// The columns of the element symbol in the line of a V2000 atom.
 pub(in crate::chemistry) const SYMBOL: Range<usize> = 31..34;
 
+/// The columns of the z coordinate in the line of a V2000 atom.
+const Z: Range<usize> = 20..30;
+
 /// The atoms and bonds of a mol block.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::chemistry) struct Drawn {
@@ -21,6 +24,8 @@ pub(in crate::chemistry) struct Drawn {
     pub(in crate::chemistry) stereo_group: Option<String>,
     /// Whether the block is V3000 rather than V2000.
     pub(in crate::chemistry) v3000: bool,
+    /// Whether the coordinates are three-dimensional: line 2 says so, or an atom has a z coordinate other than 0.
+    pub(in crate::chemistry) is_3d: bool,
 }
 
 impl Drawn {
@@ -31,11 +36,13 @@ impl Drawn {
     pub(super) fn of(block: &str) -> Result<Self, String> {
         let mut lines = block.lines().skip(3);
         let counts = lines.next().ok_or("has no line 4, which counts the atoms and bonds of its mol block")?;
-        match is_v3000(counts) {
-            Some(true) => of_v3000(&mut Entries { lines, number: 4 }),
-            Some(false) => of_v2000(counts, lines),
-            None => Err("has neither `V2000` nor `V3000` in columns 35 to 39 of line 4".to_owned()),
-        }
+        let mut drawn = match is_v3000(counts) {
+            Some(true) => of_v3000(&mut Entries { lines, number: 4 })?,
+            Some(false) => of_v2000(counts, lines)?,
+            None => return Err("has neither `V2000` nor `V3000` in columns 35 to 39 of line 4".to_owned()),
+        };
+        drawn.is_3d |= block.lines().nth(1).and_then(|line| line.get(20..22)) == Some("3D");
+        Ok(drawn)
     }
 
     /// Returns the number of drawn hydrogens on each heavy atom, in the order of the block. Returns `None` if no hydrogen
@@ -75,6 +82,11 @@ fn root(parents: &[usize], mut atom: usize) -> usize {
     atom
 }
 
+/// Returns whether the text of a z coordinate is a number other than 0.
+fn is_raised(z: Option<&str>) -> bool {
+    z.and_then(|z| z.trim().parse::<f64>().ok()).is_some_and(|z| z != 0.0)
+}
+
 fn is_hydrogen(symbol: &str) -> bool {
     matches!(symbol, "H" | "D" | "T")
 }
@@ -95,8 +107,11 @@ fn of_v2000<'a>(counts: &str, lines: impl Iterator<Item = &'a str>) -> Result<Dr
     let count = |text: Option<&str>| text.and_then(leading_number).ok_or_else(no_counts);
     let (atoms, bonds) = (count(counts.get(..3))?, count(counts.get(3..6))?);
     let mut rows = lines.zip(5..);
-    let symbols = rows.by_ref().take(atoms).map(|(line, _)| line.get(SYMBOL).unwrap_or_default().trim());
-    let hydrogens = symbols.map(is_hydrogen).collect();
+    let (mut hydrogens, mut is_3d) = (Vec::new(), false);
+    for (line, _) in rows.by_ref().take(atoms) {
+        hydrogens.push(is_hydrogen(line.get(SYMBOL).unwrap_or_default().trim()));
+        is_3d |= is_raised(line.get(Z));
+    }
     let mut found = Vec::new();
     for _ in 0..bonds {
         let (line, number) =
@@ -107,7 +122,7 @@ fn of_v2000<'a>(counts: &str, lines: impl Iterator<Item = &'a str>) -> Result<Dr
             _ => return Err(no_bond(number, atoms)),
         }
     }
-    Ok(Drawn { atoms, bonds: found, hydrogens, stereo_group: None, v3000: false })
+    Ok(Drawn { atoms, bonds: found, hydrogens, stereo_group: None, v3000: false, is_3d })
 }
 
 fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<Drawn, String> {
@@ -117,7 +132,8 @@ fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<
     let (Some(Some(atoms)), Some(Some(bonds))) = (fields.next(), fields.next()) else {
         return Err(format!("has line {} of its mol block, which is no `COUNTS` of atoms and bonds", entries.number));
     };
-    let mut drawn = Drawn { atoms, bonds: Vec::new(), hydrogens: Vec::new(), stereo_group: None, v3000: true };
+    let mut drawn =
+        Drawn { atoms, bonds: Vec::new(), hydrogens: Vec::new(), stereo_group: None, v3000: true, is_3d: false };
     // Atoms have arbitrary numbers; a bond to a duplicate number means the first atom with it.
     let mut indices: HashMap<u32, usize> = HashMap::new();
     if atoms > 0 {
@@ -130,6 +146,7 @@ fn of_v3000<'a>(entries: &mut Entries<impl Iterator<Item = &'a str>>) -> Result<
             })?;
             indices.entry(name).or_insert(index);
             drawn.hydrogens.push(fields_of(&entry).nth(1).is_some_and(is_hydrogen));
+            drawn.is_3d |= is_raised(fields_of(&entry).nth(4));
         }
         entries.expect("END ATOM")?;
     }
@@ -277,6 +294,24 @@ mod tests {
             let drawn = Drawn::of(&block).unwrap();
             assert_eq!((drawn.atoms, &drawn.bonds[..]), (5, &TRIANGLE.map(|bond| bond.map(|atom| atom - 1))[..]));
             assert_eq!(drawn.ring_closures(), 1);
+        }
+    }
+
+    #[test]
+    fn a_block_is_3d_if_it_says_so_or_an_atom_is_above_the_plane() {
+        let (flat, flat_3000) = (v2000(1, &[]), v3000(1, 2, &[[1, 2]], ""));
+        let at = |x: &str, z: &str| flat.replacen("    C\n", &format!("{x:>10}    0.0000{z:>10} C   0  0\n"), 1);
+        for (block, is_3d) in [
+            (flat.clone(), false),
+            (flat_3000.clone(), false),
+            (at("1.2000", "0.0000"), false),
+            (at("1.2000", "-0.5000"), true),
+            (flat_3000.replace("C 0 0 0 0", "C 1.2 -0.5 0.0 0"), false),
+            (flat_3000.replace("C 0 0 0 0", "C 0 0 1e-3 0"), true),
+            (flat.replacen("t\n\n", "t\n     RDKit          3D\n", 1), true),
+            (flat.replacen("t\n\n", "t\n     RDKit          2D\n", 1), false),
+        ] {
+            assert_eq!(Drawn::of(&block).unwrap().is_3d, is_3d, "{block}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What `molecules.read` accepts to lose, or keeps in a column of its own: stereo groups, and CXSMILES extensions.
+//! What `molecules.read` accepts to lose, or keeps in a column of its own: stereo groups, CXSMILES extensions, coordinates.
 //!
 //! A CXSMILES extension, `|…|` after a SMILES, adds what the SMILES alone does not express, such as that a molecule is a
 //! racemate. By default a record with one is refused rather than misread.
@@ -25,7 +25,7 @@ impl Policy {
 }
 
 /// What happens to each kind of information that a SMILES cannot represent.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Accept {
     /// Whether the configuration of an atropisomer's axis is dropped.
     pub(super) flatten: bool,
@@ -33,6 +33,15 @@ pub(super) struct Accept {
     pub(super) stereo_groups: Policy,
     /// CXSMILES extensions with anything else.
     pub(super) cxsmiles: Policy,
+    /// The coordinates of mol blocks. Only 3D coordinates are refused or counted as lost.
+    pub(super) coordinates: Policy,
+}
+
+impl Default for Accept {
+    fn default() -> Self {
+        let (stereo_groups, cxsmiles) = (Policy::Refuse, Policy::Refuse);
+        Self { flatten: false, stereo_groups, cxsmiles, coordinates: Policy::Ignore }
+    }
 }
 
 /// A text with a structure, split.

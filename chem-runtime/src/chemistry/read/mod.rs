@@ -72,7 +72,8 @@ use crate::step::check_share;
 /// is refused too; RDKit parses it as a single bond.
 ///
 /// The signal `read` counts `records`, `kept` and `rejected`. The signal `accepted` counts the molecules that lost something
-/// because a parameter accepts it: `stereo_groups`, `cxsmiles`, `duplicate_data`. An empty file has no records.
+/// because a parameter accepts it: `stereo_groups`, `cxsmiles`, `duplicate_data`, and `coordinates` if they are 3D. An empty
+/// file has no records.
 ///
 /// # Example
 /// ```yaml
@@ -153,6 +154,11 @@ pub fn read_molecules(
     /// column `cxsmiles` (`keep`). Defaults to `refuse`.
     #[param(one_of = ["refuse", "ignore", "keep"])]
     cxsmiles: Option<String>,
+    /// What to do with the coordinates of a mol block: reject a record with 3D coordinates (`refuse`), read the molecule
+    /// without them (`ignore`), or also keep the mol block of each record, whether 2D or 3D, as it is in the file, in the
+    /// text column `mol_block` (`keep`), which `molecules.write` can write. Defaults to `ignore`.
+    #[param(one_of = ["refuse", "ignore", "keep"])]
+    coordinates: Option<String>,
     /// What to do with a record of an SD file that has data under one name several times: reject the record (`reject`), take
     /// the first or the last (`first`, `last`), or join the values with line feeds (`join`). Defaults to `reject`.
     #[param(one_of = ["reject", "first", "last", "join"])]
@@ -174,6 +180,7 @@ pub fn read_molecules(
         flatten: atropisomers == "flatten",
         stereo_groups: Policy::of(stereo_groups.as_deref()),
         cxsmiles: Policy::of(cxsmiles.as_deref()),
+        coordinates: coordinates.as_deref().map_or(Policy::Ignore, |name| Policy::of(Some(name))),
     };
     let spelled = Some(Decimal::of(decimal.as_deref()));
     let raw = match format.as_str() {
@@ -205,7 +212,7 @@ pub fn read_molecules(
     let structures = map_records(context, &raw.records, |record| canonical(record, accept))?;
     let records = raw.records.len();
     let accepted = accepted(&raw, &structures);
-    let WithRejects { kept, rejects } = sort_out(file, raw, structures, kept_columns(accept), on_error == "fail")?;
+    let WithRejects { kept, rejects } = sort_out(file, raw, structures, &kept_columns(accept), on_error == "fail")?;
     check_share(&rejects, records, fail_above, &format!("records of `{file}` cannot be used"))?;
     context.signal("read", &json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() }))?;
     if !accepted.is_empty() {
@@ -218,7 +225,7 @@ pub fn read_molecules(
 fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Columns {
     let file = step.path.as_str();
     let promised = Columns::known(PROMISED.map(|(name, _)| name));
-    let kept = kept_columns(step.accept()).iter().copied();
+    let kept = kept_columns(step.accept());
     let Ok(format) = format_of(file, step.format.clone()) else { return Columns::Unknown };
     match format.as_str() {
         "smi" => return promised.with(kept),
@@ -239,6 +246,7 @@ impl ReadMolecules {
             flatten: self.atropisomers == "flatten",
             stereo_groups: Policy::of(self.stereo_groups.as_deref()),
             cxsmiles: Policy::of(self.cxsmiles.as_deref()),
+            coordinates: self.coordinates.as_deref().map_or(Policy::Ignore, |name| Policy::of(Some(name))),
         }
     }
 
@@ -308,13 +316,10 @@ fn accepted(raw: &RawFile<'_>, structures: &[Result<Canonical, String>]) -> BTre
 }
 
 /// Returns the columns that hold what a SMILES cannot represent.
-fn kept_columns(accept: Accept) -> &'static [&'static str] {
-    match (accept.stereo_groups, accept.cxsmiles) {
-        (Policy::Keep, Policy::Keep) => &["stereo_groups", "cxsmiles"],
-        (Policy::Keep, _) => &["stereo_groups"],
-        (_, Policy::Keep) => &["cxsmiles"],
-        _ => &[],
-    }
+fn kept_columns(accept: Accept) -> Vec<&'static str> {
+    let policies =
+        [("stereo_groups", accept.stereo_groups), ("cxsmiles", accept.cxsmiles), ("mol_block", accept.coordinates)];
+    policies.into_iter().filter(|(_, policy)| *policy == Policy::Keep).map(|(name, _)| name).collect()
 }
 
 /// Returns the name of a column that another one before has.
@@ -351,6 +356,7 @@ fn sort_out(
                 row.extend(content.more);
                 row.extend(kept_columns.iter().map(|name| match *name {
                     "stereo_groups" => Value::from(structure.grouped.as_deref()),
+                    "mol_block" => structure.block.as_deref().into(),
                     _ => structure.cxsmiles.as_deref().into(),
                 }));
                 kept.push(row).map_err(StepError::new)?;

@@ -107,6 +107,8 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
     let no_extensions =
         ("cxsmiles", step.cxsmiles.is_some() && is_sd, "applies to SMILES, but an SD file has mol blocks");
     let no_data = ("duplicate_data", step.duplicate_data.is_some() && !is_sd, "applies to the data fields of SD files");
+    let no_coordinates =
+        ("coordinates", step.coordinates.is_some() && !is_sd, "applies to mol blocks, which only SD files contain");
     let no_blocks = ("atropisomers", flattens, "applies to mol blocks, which only SD files contain");
     let misfit = |param: &'static str, what: &str| Misfit {
         help: Some(help.to_owned()),
@@ -114,7 +116,7 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
     };
     params
         .into_iter()
-        .chain([no_blocks, no_extensions, no_data])
+        .chain([no_blocks, no_coordinates, no_extensions, no_data])
         .filter(|(_, is_set, _)| *is_set)
         .map(|(param, _, what)| misfit(param, what))
         .collect()

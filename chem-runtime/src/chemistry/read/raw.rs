@@ -134,13 +134,15 @@ pub(super) struct Canonical {
     pub(super) grouped: Option<String>,
     /// The SMILES and its extension as they are written in the file, if they are kept.
     pub(super) cxsmiles: Option<String>,
+    /// The mol block as it is in the file, if it is kept.
+    pub(super) block: Option<String>,
     /// The parameters that accepted the loss of information.
     pub(super) ignored: Vec<&'static str>,
 }
 
 impl From<String> for Canonical {
     fn from(smiles: String) -> Self {
-        Self { smiles, grouped: None, cxsmiles: None, ignored: Vec::new() }
+        Self { smiles, grouped: None, cxsmiles: None, block: None, ignored: Vec::new() }
     }
 }
 
@@ -195,6 +197,16 @@ impl Spelling {
                     Policy::Keep => read.grouped = found.grouped,
                     _ if found.grouped.is_some() => read.ignored.push("stereo_groups"),
                     _ => {}
+                }
+                match accept.coordinates {
+                    Policy::Keep => read.block = Some(block.clone()),
+                    Policy::Ignore if found.is_3d => read.ignored.push("coordinates"),
+                    Policy::Refuse if found.is_3d => {
+                        return Err("has 3D coordinates, which would be lost; `coordinates: ignore` reads it without \
+                                    them, and `coordinates: keep` keeps its mol block in a column"
+                            .to_owned());
+                    }
+                    Policy::Ignore | Policy::Refuse => {}
                 }
                 Ok(read)
             }

@@ -6,6 +6,7 @@ use std::io::Write;
 
 use serde_json::json;
 
+use super::library::MolBlock;
 use super::molecules::Molecules;
 use crate::artifact::TablePiece;
 use crate::cancel;
@@ -21,8 +22,10 @@ const AT_A_TIME: usize = 4096;
 /// A SMILES file (`.smi`, `.smiles`) has one line per molecule: the canonical SMILES, a space and the name. An SD file
 /// (`.sdf`, `.sd`) has a mol block per molecule with two-dimensional coordinates, V2000 unless it has more than 999 atoms
 /// or bonds; the first line of the block is the name, and the other columns become data fields, except where their value
-/// is missing. A dummy atom, `*`, becomes the atom `R`. A double bond without a configuration is crossed if its layout
-/// would imply one.
+/// is missing. With `coordinates`, a molecule gets the mol block that the column has for it, such as one that
+/// `molecules.read` kept, with its hydrogens, coordinates and stereo groups. It is drawn if the value is missing, or is the
+/// mol block of another molecule, as after `molecules.standardize`. In a drawing, a dummy atom, `*`, becomes the atom `R`,
+/// and a double bond without a configuration is crossed if its layout would imply one.
 ///
 /// Each molecule of an SD file is parsed again after writing. A molecule that the file cannot represent goes to the output
 /// `rejects`, with its record, SMILES, name and the reason: it cannot be drawn; it would read back as another molecule,
@@ -33,7 +36,7 @@ const AT_A_TIME: usize = 4096;
 /// would be parsed as a CXSMILES extension.
 ///
 /// The file is replaced atomically. The signal `written` counts the `molecules` in the file, those `rejected`, and those
-/// `changed`, which `on_error: write` permits.
+/// `changed`, which `on_error: write` permits; with `coordinates`, it also counts those `drawn`.
 ///
 /// # Example
 /// ```yaml
@@ -67,6 +70,9 @@ pub fn write_molecules(
     /// The columns to write as data fields of an SD file, in this order. Defaults to all but `name`, `smiles` and `record`.
     #[param(example = "[molecular_weight, logp]")]
     columns: Option<Vec<ColumnName>>,
+    /// The column with mol blocks to write in place of two-dimensional drawings.
+    #[param(example = "mol_block")]
+    coordinates: Option<ColumnName>,
     /// What to do with a molecule that the file cannot represent: put it into `rejects` (`reject`), fail the step (`fail`),
     /// or write it if possible, although it then reads back as another molecule (`write`).
     #[param(default = "reject", one_of = ["reject", "fail", "write"])]
@@ -79,26 +85,37 @@ pub fn write_molecules(
 ) -> Result<WithRejects<FileWritten>, StepError> {
     let sd = is_sd(path.as_str(), format.as_deref())?;
     let head = molecules.head()?;
+    let blocks = match &coordinates {
+        Some(column) => Some(block_column(&head, column)?),
+        None => None,
+    };
     let columns = match &columns {
         Some(columns) => column_indices(&head, columns, "columns")?,
-        None => (3..head.columns().len()).collect(),
+        None => (3..head.columns().len()).filter(|index| Some(*index) != blocks).collect(),
     };
     if sd {
         sd::check_columns(&chosen(&head, &columns))?;
     }
     let mut rejects = Table::default();
-    let mut outcome = Outcome { on_error: &on_error, molecules: 0, changed: 0, rejects: Rejects::default() };
+    let mut outcome = Outcome { on_error: &on_error, molecules: 0, changed: 0, drawn: 0, rejects: Rejects::default() };
     let kept = path.write(context.files(), |out| {
         for piece in molecules.pieces(context) {
             let TablePiece { table, rows: part, first } = piece?;
             let piece = Molecules::new(table)?;
             let columns = chosen(piece.table(), &columns);
-            for part in rows(&piece, first).get(part).unwrap_or_default().chunks(AT_A_TIME) {
+            for part in rows(&piece, first, blocks).get(part).unwrap_or_default().chunks(AT_A_TIME) {
                 let written = try_map_records(context, part, |row| {
                     if !sd {
                         return Ok(smiles_line(row));
                     }
-                    let written = sd::block(row.smiles)?.and_then(|block| sd::record(row, block, &columns));
+                    let kept = row.block.and_then(|text| MolBlock::of(row.smiles, text));
+                    let drawn = kept.is_none();
+                    let block = match kept {
+                        Some(block) => Ok(block),
+                        None => sd::block(row.smiles)?,
+                    };
+                    let written = block.and_then(|block| sd::record(row, block, &columns));
+                    let written = written.map(|written| Written { drawn, ..written });
                     cancel::check()?;
                     Ok(written)
                 })?;
@@ -116,13 +133,32 @@ pub fn write_molecules(
         )
     })?;
     let (molecules, rejected, changed) = (outcome.molecules, rejects.rows(), outcome.changed);
-    context.signal("written", &json!({ "molecules": molecules, "rejected": rejected, "changed": changed }))?;
+    let mut written = json!({ "molecules": molecules, "rejected": rejected, "changed": changed });
+    if blocks.is_some() {
+        written["drawn"] = outcome.drawn.into();
+    }
+    context.signal("written", &written)?;
     Ok(WithRejects { kept, rejects })
 }
 
 /// Returns the columns at these indices.
 fn chosen<'t>(table: &'t Table, columns: &[usize]) -> Vec<(&'t Column, &'t ColumnData)> {
     columns.iter().filter_map(|at| Some((table.columns().get(*at)?, table.data(*at)?))).collect()
+}
+
+/// Returns the index of the column with mol blocks.
+///
+/// # Errors
+/// Fails if the column does not exist or is not text.
+fn block_column(head: &Table, column: &ColumnName) -> Result<usize, StepError> {
+    let indices = column_indices(head, std::slice::from_ref(column), "coordinates")?;
+    match indices.first().and_then(|index| Some((*index, head.columns().get(*index)?))) {
+        Some((index, Column { ty: ColumnType::Text, .. })) => Ok(index),
+        _ => Err(StepError::new(format!(
+            "the column `{column}`, which `coordinates` names, is not text; expected mol blocks, as `coordinates: keep` of \
+             `molecules.read` gives them"
+        ))),
+    }
 }
 
 /// A molecule to write.
@@ -134,16 +170,25 @@ struct Row<'a> {
     smiles: &'a str,
     name: Option<&'a str>,
     record: Option<u64>,
+    /// The mol block that the molecules have for it.
+    block: Option<&'a str>,
 }
 
 /// The text of a molecule in the file.
 struct Written {
     text: String,
+    /// Whether its mol block is a drawing, rather than the block that the molecules have for it.
+    drawn: bool,
     /// How it differs when it is read back; `None` if it does not.
     change: Option<String>,
 }
 
-fn rows(molecules: &Molecules, first: usize) -> Vec<Row<'_>> {
+fn rows(molecules: &Molecules, first: usize, blocks: Option<usize>) -> Vec<Row<'_>> {
+    let blocks = blocks.and_then(|index| molecules.table().data(index));
+    let block = |row: usize| match blocks {
+        Some(ColumnData::Text(values)) => values.get(row)?.as_deref(),
+        _ => None,
+    };
     let molecules = molecules.iter().enumerate();
     molecules
         .map(|(index, molecule)| Row {
@@ -152,6 +197,7 @@ fn rows(molecules: &Molecules, first: usize) -> Vec<Row<'_>> {
             smiles: molecule.smiles(),
             name: molecule.name(),
             record: molecule.record().and_then(|record| record.try_into().ok()),
+            block: block(index),
         })
         .collect()
 }
@@ -161,15 +207,17 @@ struct Outcome<'a> {
     on_error: &'a str,
     molecules: u64,
     changed: u64,
+    drawn: u64,
     rejects: Rejects,
 }
 
 impl Outcome<'_> {
     fn put(&mut self, row: &Row<'_>, written: Result<Written, String>, out: &mut dyn Write) -> Result<(), StepError> {
         let (reason, help) = match written {
-            Ok(Written { text, change }) if change.is_none() || self.on_error == "write" => {
+            Ok(Written { text, change, drawn }) if change.is_none() || self.on_error == "write" => {
                 self.molecules += 1;
                 self.changed += u64::from(change.is_some());
+                self.drawn += u64::from(drawn);
                 return Ok(out.write_all(text.as_bytes())?);
             }
             Ok(Written { change, .. }) => (change.unwrap_or_default(), "; `on_error: write` writes it all the same"),
@@ -197,6 +245,10 @@ fn can_write(step: &WriteMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
         Ok(false) if !columns.is_empty() => Some(Misfit {
             help: Some("omit it, or write an SD file, or use `table.write`".to_owned()),
             ..Misfit::new("columns", "`columns` applies to SD files; a SMILES file has no data fields")
+        }),
+        Ok(false) if step.coordinates.is_some() => Some(Misfit {
+            help: Some("omit it, or write an SD file".to_owned()),
+            ..Misfit::new("coordinates", "`coordinates` applies to SD files; a SMILES file has no coordinates")
         }),
         Ok(_) => None,
         Err(misfit) => Some(misfit),
@@ -232,7 +284,7 @@ fn smiles_line(row: &Row<'_>) -> Result<Written, String> {
     }
     let change = (line != name)
         .then(|| "its name has a line end, or white space around it, which a SMILES file does not hold".to_owned());
-    Ok(Written { text: format!("{} {line}", row.smiles).trim_end().to_owned() + "\n", change })
+    Ok(Written { text: format!("{} {line}", row.smiles).trim_end().to_owned() + "\n", drawn: false, change })
 }
 
 /// Returns whether a name after a SMILES would be parsed as a CXSMILES extension, `|…|`.
@@ -252,12 +304,11 @@ fn one_line(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chemistry::library::MolBlock;
 
     #[test]
     fn a_name_that_would_be_misread_is_refused() {
         let refused = |name: &str, sd: bool| {
-            let row = Row { index: 0, number: 1, smiles: "CCO", name: Some(name), record: None };
+            let row = Row { index: 0, number: 1, smiles: "CCO", name: Some(name), record: None, block: None };
             let block = || MolBlock { text: String::new(), change: None };
             if sd { sd::record(&row, block(), &[]).err() } else { smiles_line(&row).err() }
         };

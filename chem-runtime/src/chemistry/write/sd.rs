@@ -62,8 +62,10 @@ pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &Colum
     let mut text = format!("{name}\n{rest}");
     for (column, data) in while_running(columns) {
         let Some(value) = cell_text(data, row.index) else { continue };
-        let of =
-            |why: &str| format!("has in the column `{}` a value that an SD file does not hold: {why}", column.name);
+        let of = |why: &str| {
+            let hint = if value.ends_with("M  END\n") { "; `coordinates` writes mol blocks as structures" } else { "" };
+            format!("has in the column `{}` a value that an SD file does not hold: {why}{hint}", column.name)
+        };
         if value.is_empty() {
             change = change.or_else(|| Some(of("an empty text, which reads back as a missing value")));
             continue;
@@ -72,7 +74,7 @@ pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &Colum
         text.push_str(&format!("{}\n{value}\n\n", header(&column.name)));
     }
     text.push_str("$$$$\n");
-    Ok(Written { text, change })
+    Ok(Written { text, drawn: true, change })
 }
 
 /// Checks that a value reads back unchanged.
