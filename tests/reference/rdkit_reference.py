@@ -14,6 +14,7 @@ import sys
 import rdkit
 from rdkit import Chem
 from rdkit.Chem import Crippen, Descriptors, GraphDescriptors, QED, RDConfig, rdMolDescriptors
+from rdkit.Chem.EState import EState, EState_VSA
 
 sys.path.append(os.path.join(RDConfig.RDContribDir, "SA_Score"))
 import sascorer
@@ -75,6 +76,15 @@ PROPERTIES = {
     "kappa2": rdMolDescriptors.CalcKappa2,
     "kappa3": rdMolDescriptors.CalcKappa3,
     "phi": rdMolDescriptors.CalcPhi,
+    "heavy_atom_weight": Descriptors.HeavyAtomMolWt,
+    "valence_electrons": Descriptors.NumValenceElectrons,
+    "radical_electrons": Descriptors.NumRadicalElectrons,
+    "balaban_j": lambda molecule: float(GraphDescriptors.BalabanJ(molecule)),
+    "bertz_ct": lambda molecule: float(GraphDescriptors.BertzCT(molecule)),
+    "max_estate": lambda molecule: float(max(EState.EStateIndices(molecule))),
+    "min_estate": lambda molecule: float(min(EState.EStateIndices(molecule))),
+    "max_abs_estate": lambda molecule: float(max(map(abs, EState.EStateIndices(molecule)))),
+    "min_abs_estate": lambda molecule: float(min(map(abs, EState.EStateIndices(molecule)))),
 }
 
 
@@ -85,6 +95,9 @@ def part_of(compute, index):
 for name, compute, count in [
     ("slogp_vsa", rdMolDescriptors.SlogP_VSA_, 12),
     ("smr_vsa", rdMolDescriptors.SMR_VSA_, 10),
+    ("estate_vsa", lambda molecule: map(float, EState_VSA.EState_VSA_(molecule)), 11),
+    ("vsa_estate", lambda molecule: map(float, EState_VSA.VSA_EState_(molecule)), 10),
+    ("mqn", rdMolDescriptors.MQNs_, 42),
 ]:
     PROPERTIES |= {f"{name}{index + 1}": part_of(compute, index) for index in range(count)}
 

@@ -33,6 +33,13 @@ use crate::prelude::*;
 /// | `chi0`, `chi1`; `chi0v` to `chi4v`; `chi0n` to `chi4n` | Hall and Kier's connectivity indices: `Chi0`, `CalcChi0v`, `CalcChi0n` and so on |
 /// | `kappa1` to `kappa3`, `hall_kier_alpha`, `phi` | shape indices, their α, flexibility |
 /// | `slogp_vsa1` to `slogp_vsa12`, `smr_vsa1` to `smr_vsa10` (Å²) | surface of the atoms by their share of logP or refractivity: `SlogP_VSA_`, `SMR_VSA_` |
+/// | `bertz_ct`, `balaban_j` | complexity of Bertz, index J of Balaban: `BertzCT`, `BalabanJ` |
+/// | `max_estate`, `min_estate`, `max_abs_estate`, `min_abs_estate` | extremes of the electrotopological states: `MaxEStateIndex` and so on |
+/// | `estate_vsa1` to `estate_vsa11` (Å²) | surface of the atoms by their electrotopological state: `EState_VSA` |
+/// | `vsa_estate1` to `vsa_estate10` | electrotopological states of the atoms by their surface: `VSA_EState` |
+/// | `mqn1` to `mqn42` | molecular quantum numbers, <https://doi.org/10.1002/cmdc.200900317>: `MQNs_` |
+/// | `heavy_atom_weight` (g/mol) | molecular weight without hydrogens: `HeavyAtomMolWt` |
+/// | `valence_electrons`, `radical_electrons` | numbers of electrons: `NumValenceElectrons`, `NumRadicalElectrons` |
 /// | `inchi_key` | standard InChIKey |
 ///
 /// A property that cannot be computed for a molecule is missing. A dummy atom has no mass, labelled or not. A molecule with
@@ -72,6 +79,16 @@ pub fn describe_molecules(
             "slogp_vsa3", "slogp_vsa4", "slogp_vsa5", "slogp_vsa6", "slogp_vsa7", "slogp_vsa8", "slogp_vsa9",
             "slogp_vsa10", "slogp_vsa11", "slogp_vsa12", "smr_vsa1", "smr_vsa2", "smr_vsa3", "smr_vsa4", "smr_vsa5",
             "smr_vsa6", "smr_vsa7", "smr_vsa8", "smr_vsa9", "smr_vsa10",
+            "heavy_atom_weight", "valence_electrons", "radical_electrons", "balaban_j", "bertz_ct",
+            "max_estate", "min_estate", "max_abs_estate", "min_abs_estate", "estate_vsa1", "estate_vsa2",
+            "estate_vsa3", "estate_vsa4", "estate_vsa5", "estate_vsa6", "estate_vsa7", "estate_vsa8",
+            "estate_vsa9", "estate_vsa10", "estate_vsa11", "vsa_estate1", "vsa_estate2", "vsa_estate3",
+            "vsa_estate4", "vsa_estate5", "vsa_estate6", "vsa_estate7", "vsa_estate8", "vsa_estate9",
+            "vsa_estate10", "mqn1", "mqn2", "mqn3", "mqn4", "mqn5", "mqn6", "mqn7", "mqn8", "mqn9", "mqn10",
+            "mqn11", "mqn12", "mqn13", "mqn14", "mqn15", "mqn16", "mqn17", "mqn18", "mqn19", "mqn20",
+            "mqn21", "mqn22", "mqn23", "mqn24", "mqn25", "mqn26", "mqn27", "mqn28", "mqn29", "mqn30",
+            "mqn31", "mqn32", "mqn33", "mqn34", "mqn35", "mqn36", "mqn37", "mqn38", "mqn39", "mqn40",
+            "mqn41", "mqn42",
         ],
     )]
     properties: Vec<String>,

@@ -20,6 +20,7 @@ mod reaction;
 mod scaffold;
 mod spelled;
 mod standard;
+mod topology;
 mod written_block;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

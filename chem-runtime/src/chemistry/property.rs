@@ -105,6 +105,78 @@ static ALL: &[Property] = &[
     Property::float("smr_vsa8", Some("Å²"), |s| float(part(8, s.smr_vsa()))),
     Property::float("smr_vsa9", Some("Å²"), |s| float(part(9, s.smr_vsa()))),
     Property::float("smr_vsa10", Some("Å²"), |s| float(part(10, s.smr_vsa()))),
+    Property::float("heavy_atom_weight", Some("g/mol"), |s| float(s.heavy_atom_weight())),
+    Property::integer("valence_electrons", |s| s.valence_electrons().into()),
+    Property::integer("radical_electrons", |s| s.radical_electrons().into()),
+    Property::float("balaban_j", None, |s| float(s.balaban_j())),
+    Property::float("bertz_ct", None, |s| float(s.bertz_ct())),
+    Property::float("max_estate", None, |s| float(extreme(s, f64::max, |state| state))),
+    Property::float("min_estate", None, |s| float(extreme(s, f64::min, |state| state))),
+    Property::float("max_abs_estate", None, |s| float(extreme(s, f64::max, f64::abs))),
+    Property::float("min_abs_estate", None, |s| float(extreme(s, f64::min, f64::abs))),
+    Property::float("estate_vsa1", Some("Å²"), |s| float(part(1, s.estate_vsa()))),
+    Property::float("estate_vsa2", Some("Å²"), |s| float(part(2, s.estate_vsa()))),
+    Property::float("estate_vsa3", Some("Å²"), |s| float(part(3, s.estate_vsa()))),
+    Property::float("estate_vsa4", Some("Å²"), |s| float(part(4, s.estate_vsa()))),
+    Property::float("estate_vsa5", Some("Å²"), |s| float(part(5, s.estate_vsa()))),
+    Property::float("estate_vsa6", Some("Å²"), |s| float(part(6, s.estate_vsa()))),
+    Property::float("estate_vsa7", Some("Å²"), |s| float(part(7, s.estate_vsa()))),
+    Property::float("estate_vsa8", Some("Å²"), |s| float(part(8, s.estate_vsa()))),
+    Property::float("estate_vsa9", Some("Å²"), |s| float(part(9, s.estate_vsa()))),
+    Property::float("estate_vsa10", Some("Å²"), |s| float(part(10, s.estate_vsa()))),
+    Property::float("estate_vsa11", Some("Å²"), |s| float(part(11, s.estate_vsa()))),
+    Property::float("vsa_estate1", None, |s| float(part(1, s.vsa_estate()))),
+    Property::float("vsa_estate2", None, |s| float(part(2, s.vsa_estate()))),
+    Property::float("vsa_estate3", None, |s| float(part(3, s.vsa_estate()))),
+    Property::float("vsa_estate4", None, |s| float(part(4, s.vsa_estate()))),
+    Property::float("vsa_estate5", None, |s| float(part(5, s.vsa_estate()))),
+    Property::float("vsa_estate6", None, |s| float(part(6, s.vsa_estate()))),
+    Property::float("vsa_estate7", None, |s| float(part(7, s.vsa_estate()))),
+    Property::float("vsa_estate8", None, |s| float(part(8, s.vsa_estate()))),
+    Property::float("vsa_estate9", None, |s| float(part(9, s.vsa_estate()))),
+    Property::float("vsa_estate10", None, |s| float(part(10, s.vsa_estate()))),
+    Property::integer("mqn1", |s| quantum_number(1, s)),
+    Property::integer("mqn2", |s| quantum_number(2, s)),
+    Property::integer("mqn3", |s| quantum_number(3, s)),
+    Property::integer("mqn4", |s| quantum_number(4, s)),
+    Property::integer("mqn5", |s| quantum_number(5, s)),
+    Property::integer("mqn6", |s| quantum_number(6, s)),
+    Property::integer("mqn7", |s| quantum_number(7, s)),
+    Property::integer("mqn8", |s| quantum_number(8, s)),
+    Property::integer("mqn9", |s| quantum_number(9, s)),
+    Property::integer("mqn10", |s| quantum_number(10, s)),
+    Property::integer("mqn11", |s| quantum_number(11, s)),
+    Property::integer("mqn12", |s| quantum_number(12, s)),
+    Property::integer("mqn13", |s| quantum_number(13, s)),
+    Property::integer("mqn14", |s| quantum_number(14, s)),
+    Property::integer("mqn15", |s| quantum_number(15, s)),
+    Property::integer("mqn16", |s| quantum_number(16, s)),
+    Property::integer("mqn17", |s| quantum_number(17, s)),
+    Property::integer("mqn18", |s| quantum_number(18, s)),
+    Property::integer("mqn19", |s| quantum_number(19, s)),
+    Property::integer("mqn20", |s| quantum_number(20, s)),
+    Property::integer("mqn21", |s| quantum_number(21, s)),
+    Property::integer("mqn22", |s| quantum_number(22, s)),
+    Property::integer("mqn23", |s| quantum_number(23, s)),
+    Property::integer("mqn24", |s| quantum_number(24, s)),
+    Property::integer("mqn25", |s| quantum_number(25, s)),
+    Property::integer("mqn26", |s| quantum_number(26, s)),
+    Property::integer("mqn27", |s| quantum_number(27, s)),
+    Property::integer("mqn28", |s| quantum_number(28, s)),
+    Property::integer("mqn29", |s| quantum_number(29, s)),
+    Property::integer("mqn30", |s| quantum_number(30, s)),
+    Property::integer("mqn31", |s| quantum_number(31, s)),
+    Property::integer("mqn32", |s| quantum_number(32, s)),
+    Property::integer("mqn33", |s| quantum_number(33, s)),
+    Property::integer("mqn34", |s| quantum_number(34, s)),
+    Property::integer("mqn35", |s| quantum_number(35, s)),
+    Property::integer("mqn36", |s| quantum_number(36, s)),
+    Property::integer("mqn37", |s| quantum_number(37, s)),
+    Property::integer("mqn38", |s| quantum_number(38, s)),
+    Property::integer("mqn39", |s| quantum_number(39, s)),
+    Property::integer("mqn40", |s| quantum_number(40, s)),
+    Property::integer("mqn41", |s| quantum_number(41, s)),
+    Property::integer("mqn42", |s| quantum_number(42, s)),
 ];
 
 impl Property {
@@ -148,6 +220,16 @@ impl Property {
 /// Returns the part of a set with this number, from 1.
 fn part(number: usize, set: Option<Vec<f64>>) -> Option<f64> {
     set?.get(number - 1).copied().filter(|area| area.is_finite())
+}
+
+/// Returns the molecular quantum number with this number, from 1.
+fn quantum_number(number: usize, structure: &Structure) -> Value {
+    structure.quantum_numbers().and_then(|numbers| numbers.get(number - 1).copied()).into()
+}
+
+/// Returns the extreme of a measure of the atoms' electrotopological states; `None` for a molecule without atoms.
+fn extreme(structure: &Structure, of: fn(f64, f64) -> f64, measure: fn(f64) -> f64) -> Option<f64> {
+    structure.electrotopological_states()?.into_iter().map(measure).reduce(of)
 }
 
 fn float(value: Option<f64>) -> Value {

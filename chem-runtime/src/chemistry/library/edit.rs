@@ -4,6 +4,7 @@ use cosmolkit::{
     Atom, BondId, BondOrder, CoordinateBlock, Molecule, MoleculeAtom, MoleculeProperties, SanitizeOperations,
     SanitizeParams, SmilesWriteParams, TopologyBlock, element_info,
 };
+use cosmolkit_core::bond_type_as_double;
 
 use super::{Structure, guarded};
 
@@ -175,14 +176,10 @@ fn rebuilt(topology: TopologyBlock) -> Option<Structure> {
     Some(Structure(molecule))
 }
 
+/// Returns the bond order, rounded down. The electrons of a dative bond belong to one of its atoms.
 fn electron_pairs(order: BondOrder) -> i32 {
     match order {
-        BondOrder::Single | BondOrder::OneAndHalf | BondOrder::Aromatic | BondOrder::Ionic => 1,
-        BondOrder::Double | BondOrder::TwoAndHalf => 2,
-        BondOrder::Triple | BondOrder::ThreeAndHalf => 3,
-        BondOrder::Quadruple | BondOrder::FourAndHalf => 4,
-        BondOrder::Quintuple | BondOrder::FiveAndHalf => 5,
-        BondOrder::Hextuple => 6,
-        _ => 0,
+        BondOrder::DativeOne | BondOrder::Dative | BondOrder::DativeLeft | BondOrder::DativeRight => 0,
+        _ => bond_type_as_double(order).map_or(0, |order| order as i32),
     }
 }

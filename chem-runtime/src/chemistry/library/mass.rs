@@ -11,6 +11,11 @@ impl Structure {
         self.weighed(|molecule| molecule.molecular_weight().ok())
     }
 
+    /// Computes the part of the [molecular weight](Self::molecular_weight) that is not of hydrogens.
+    pub fn heavy_atom_weight(&self) -> Option<f64> {
+        self.weighed(|molecule| molecule.molecular_weight_with_params(true).ok())
+    }
+
     /// Computes the mass of the most abundant isotopes, in Da. Returns `None` if the
     /// [molecular weight](Self::molecular_weight) is `None`.
     pub fn exact_mass(&self) -> Option<f64> {

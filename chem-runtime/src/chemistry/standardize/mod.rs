@@ -16,19 +16,20 @@ use crate::records::Rejects;
 /// The maximum number of heavy atoms for a canonical tautomer: the search takes time cubic in their number.
 pub const MAX_TAUTOMER_ATOMS: i64 = 150;
 
-/// Standardizes molecules: the largest fragment, neutralized, as its canonical tautomer.
+/// Standardizes molecules: bonds to metals, the drawing of groups, the largest fragment, charges, the tautomer.
 ///
-/// The operations run in the following order, regardless of the order in the manifest. `disconnect_metals` removes bonds
-/// between metals and non-metals and turns both into ions: bonds of any metal to nitrogen, oxygen and fluorine, and those of
-/// transition metals and aluminium to other aliphatic non-metals. `normalize` rewrites groups that can be drawn in several
-/// ways, such as sulfoxides, hydrazine diazonium ions and separated charges, by RDKit's 22 transformations. `reionize` moves
-/// protons so that the strongest acids are the ionized ones, by RDKit's 33 pairs of acids and bases, and charges isolated
-/// atoms such as `[Na]`. `largest_fragment` removes counter-ions and solvents: it keeps the fragment with the most atoms including hydrogens, then the heaviest elements,
-/// then the first SMILES. `neutralize` removes charges by adding or removing hydrogens, except charges that balance one that
-/// cannot be removed, such as that of a quaternary nitrogen; of several anions, those of acids keep their charge, and
-/// RDKit's canonical order of the atoms breaks ties. `canonical_tautomer` selects one tautomer and removes the
-/// stereochemistry of the atoms involved; it is not a default, because it is slow and changes what a chemist sees. The
-/// results of each operation agree with `rdMolStandardize` of RDKit 2026.09.1, except that an ion that cannot take a hydrogen, such as
+/// The operations run in the following order, regardless of the order in the manifest. `disconnect_metals` removes
+/// bonds between metals and non-metals and turns both into ions: bonds of any metal to nitrogen, oxygen and fluorine,
+/// and those of transition metals and aluminium to other aliphatic non-metals. `normalize` rewrites groups that can be
+/// drawn in several ways, such as sulfoxides, hydrazine diazonium ions and separated charges, by RDKit's 22
+/// transformations. `reionize` moves protons so that the strongest acids are the ionized ones, by RDKit's 33 pairs of
+/// acids and bases, and charges isolated atoms such as `[Na]`. `largest_fragment` removes counter-ions and solvents: it
+/// keeps the fragment with the most atoms including hydrogens, then the heaviest elements, then the first SMILES.
+/// `neutralize` removes charges by adding or removing hydrogens, except charges that balance one that cannot be
+/// removed, such as that of a quaternary nitrogen; of several anions, those of acids keep their charge, and RDKit's
+/// canonical order of the atoms breaks ties. `canonical_tautomer` selects one tautomer and removes the stereochemistry
+/// of the atoms involved; it is not a default, because it is slow and changes what a chemist sees. The results of each
+/// operation agree with `rdMolStandardize` of RDKit 2026.09.1, except that an ion that cannot take a hydrogen, such as
 /// hexafluorophosphate, keeps its charge, whereas RDKit produces the impossible `F[PH](F)(F)(F)(F)F`.
 ///
 /// Two columns are added: `changes` lists the operations that changed the molecule, separated by `, `, and
