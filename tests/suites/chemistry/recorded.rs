@@ -17,6 +17,10 @@ const SCRIPTS: &[(&str, &[&str], &str)] = &[
     ("rdkit_odd.py", &["tests/reference/odd.smi", "tests/reference/patterns.smarts"], "odd.tsv"),
     ("rdkit_standard.py", &[], "standardized.tsv"),
     ("rdkit_forms.py", &[], "forms.tsv"),
+    ("rdkit_flows.py", &["rule-of-five"], "rule-of-five.csv"),
+    ("rdkit_flows.py", &["violations"], "violations.csv"),
+    ("rdkit_flows.py", &["path-clusters"], "path-clusters.csv"),
+    ("rdkit_flows.py", &["registry"], "registry.csv"),
     ("rdkit_fingerprints.py", &["flows/data/approved-drugs.csv"], "fingerprints.tsv"),
 ];
 

@@ -2,7 +2,7 @@
 
 mod planted;
 #[cfg(all(feature = "chemistry", unix))]
-mod rdkit;
+mod programs;
 mod record;
 mod repeated;
 mod rust_and_yaml;
@@ -56,11 +56,21 @@ flows! {
     train_test = "train-test.yaml";
     #[cfg(feature = "chemistry")]
     two_libraries = "two-libraries.yaml";
+    #[cfg(feature = "chemistry")]
+    unwanted = "unwanted.yaml";
+    #[cfg(feature = "chemistry")]
+    rule_of_five = "rule-of-five.yaml";
+    #[cfg(feature = "chemistry")]
+    path_clusters = "path-clusters.yaml";
+    #[cfg(feature = "chemistry")]
+    registry = "registry.yaml";
+    #[cfg(feature = "chemistry")]
+    chembl_potency = "chembl-potency.yaml";
 }
 
-/// The flows that the module `rdkit` pins.
+/// The flows that the module `programs` pins.
 #[cfg(all(feature = "chemistry", unix))]
-const PINNED_ELSEWHERE: &[&str] = &["rdkit/complexity.yaml"];
+const PINNED_ELSEWHERE: &[&str] = &["model/forest.yaml", "rdkit/complexity.yaml"];
 #[cfg(not(all(feature = "chemistry", unix)))]
 const PINNED_ELSEWHERE: &[&str] = &[];
 

@@ -1,4 +1,5 @@
-//! Flows over tables write what pandas computes from the same data: `tests/reference/pandas_tables.py` recorded it.
+//! Flows write what pandas and RDKit compute from the same data: `pandas_tables.py`, `rdkit_flows.py` and `rdkit_alerts.py` in
+//! `tests/reference` recorded it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -114,4 +115,69 @@ fn training_and_test_molecules_are_what_pandas_and_rdkit_compute_and_share_no_sc
     assert!(!train.is_empty() && !test.is_empty() && train.is_disjoint(&test), "{train:?} {test:?}");
     let (long, _) = without(&written("train-test.yaml", "train-test-long.csv"), 1);
     assert_same(&long, include_str!("../../reference/train-test-long.csv"));
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn interfering_and_unwanted_drugs_are_those_that_rdkit_finds() {
+    // The drugs come first in the reference, in the order of their records.
+    let expected: Vec<Vec<&str>> = include_str!("../../reference/alerts.tsv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').nth(1).unwrap().split_terminator("; ").collect())
+        .collect();
+    let of = |row: &[&str], catalogue: &str| -> String {
+        let named: Vec<&str> = row.iter().copied().filter(|name| name.starts_with(catalogue)).collect();
+        named.join("; ")
+    };
+    let (pains, brenk) = (written("unwanted.yaml", "pains.tsv"), written("unwanted.yaml", "unwanted.tsv"));
+    let wanted = written("unwanted.yaml", "wanted.smi").lines().count();
+    let (pains, brenk) = (pains.lines().skip(1), brenk.lines().skip(1));
+    let mut counts = (0, 0);
+    let rows = pains.map(|line| (line, "pains_")).chain(brenk.map(|line| (line, "brenk:")));
+    for (line, catalogue) in rows {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let row = &expected[cells[0].parse::<usize>().unwrap() - 1];
+        assert_eq!(cells[2], of(row, catalogue), "{line}");
+        match catalogue {
+            "pains_" => counts.0 += 1,
+            _ => {
+                assert_eq!(of(row, "pains_"), "", "{line}");
+                counts.1 += 1;
+            }
+        }
+    }
+    let drugs = &expected[..counts.0 + counts.1 + wanted];
+    let interfering = drugs.iter().filter(|row| !of(row, "pains_").is_empty()).count();
+    let unwanted = drugs.iter().filter(|row| of(row, "pains_").is_empty() && !of(row, "brenk:").is_empty()).count();
+    assert_eq!((counts, drugs.len()), ((interfering, unwanted), 304));
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn violations_of_the_rule_of_five_are_those_that_rdkit_counts() {
+    let file = |name| written("rule-of-five.yaml", name);
+    assert_same(&file("rule-of-five.csv"), include_str!("../../reference/rule-of-five.csv"));
+    assert_same(&file("violations.csv"), include_str!("../../reference/violations.csv"));
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn clusters_by_path_fingerprints_are_those_of_rdkit() {
+    assert_same(&written("path-clusters.yaml", "path-clusters.csv"), include_str!("../../reference/path-clusters.csv"));
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn racemates_and_data_with_one_header_twice_are_read_as_by_rdkit() {
+    assert_same(&written("registry.yaml", "registry.csv"), include_str!("../../reference/registry.csv"));
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn potencies_of_an_export_of_chembl_are_what_pandas_and_rdkit_compute() {
+    assert_same(
+        &written("chembl-potency.yaml", "chembl-potency.csv"),
+        include_str!("../../reference/chembl-potency.csv"),
+    );
 }
