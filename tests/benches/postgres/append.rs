@@ -61,7 +61,7 @@ pub fn append(bench: &Bench) -> Line {
 pub fn append_beside_a_sealer(bench: &Bench) -> Line {
     const ROUNDS: usize = 9;
     /// The number of runs in a round, so that it takes longer than the pause of the sealer.
-    const RUNS: usize = 16;
+    const RUNS: usize = 4;
     let (_database, store) = bench.database();
     let directory = tempfile::tempdir().unwrap();
     let witness = Witness::new(directory.path());
