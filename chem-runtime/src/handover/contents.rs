@@ -11,7 +11,7 @@ use crate::artifact::ArtifactValue as _;
 use crate::event::{FlowEvent, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepStarted};
 use crate::evidence::Digest;
 use crate::fingerprint::{ArtifactHash, ContentHash};
-use crate::step::{FileWritten, InputFile};
+use crate::step::{FileWritten, InputFile, InputFiles};
 use crate::store::{Attestation, PersistenceError};
 
 /// The number of the form of exports that this release writes.
@@ -101,6 +101,10 @@ pub(super) fn artifacts_of(kind: &FlowEventKind) -> Vec<ArtifactHash> {
 /// Returns the files that a step has read: for each, the parameter, the path in the manifest, and the hash of the content.
 pub(super) fn files_read(written: &serde_json::Map<String, Value>, started: &StepStarted) -> Vec<[String; 3]> {
     fn collect(param: &str, written: &Value, identity: &Value, found: &mut Vec<[String; 3]>) {
+        if let Some(files) = InputFiles::read_from(written, identity) {
+            found.extend(files.into_iter().map(|(path, sha256)| [param.to_owned(), path, sha256]));
+            return;
+        }
         match (written, identity) {
             (Value::String(path), identity) => {
                 if let Some(sha256) = InputFile::content_in(identity) {

@@ -216,6 +216,7 @@ fn form_of(ty: &ParamType) -> Form {
         | ParamType::Pattern
         | ParamType::Column
         | ParamType::InputFile
+        | ParamType::InputFiles
         | ParamType::OutputFile => Form::Text,
         ParamType::Optional(inner) => form_of(inner),
         ParamType::List(inner) if form_of(inner) == Form::Text => Form::Texts,

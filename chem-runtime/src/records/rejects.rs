@@ -7,26 +7,45 @@ use crate::artifact::{Column, ColumnType, Table, TableBuilder, TableError};
 /// The number of characters kept of a rejected record.
 const MAX_CHARS: usize = 120;
 
-/// Collects rejected records into a table with the columns `line`, `record`, `text` and `reason`.
+/// Collects rejected records into a table with the columns `line`, `record`, `text` and `reason`, preceded by `file` if they come
+/// from several files.
 #[derive(Debug)]
 pub(crate) struct Rejects {
     rows: TableBuilder,
     count: usize,
+    /// The file of the next record, if they come from several files.
+    file: Option<String>,
 }
 
 impl Default for Rejects {
     fn default() -> Self {
-        let columns = vec![
-            Column::new("line", ColumnType::Integer).as_location(),
-            Column::new("record", ColumnType::Integer).as_location(),
-            Column::new("text", ColumnType::Text),
-            Column::new("reason", ColumnType::Text),
-        ];
-        Self { rows: TableBuilder::new(columns), count: 0 }
+        Self { rows: TableBuilder::new(columns().into()), count: 0, file: None }
     }
 }
 
+fn columns() -> [Column; 4] {
+    [
+        Column::new("line", ColumnType::Integer).as_location(),
+        Column::new("record", ColumnType::Integer).as_location(),
+        Column::new("text", ColumnType::Text),
+        Column::new("reason", ColumnType::Text),
+    ]
+}
+
 impl Rejects {
+    /// Creates the rejects of several files.
+    pub(crate) fn of_several() -> Self {
+        let columns = std::iter::once(Column::new("file", ColumnType::Text)).chain(columns()).collect();
+        Self { rows: TableBuilder::new(columns), count: 0, file: Some(String::new()) }
+    }
+
+    /// Says that the next records come from the file called `name`. Has no effect for the rejects of one file.
+    pub(crate) fn continue_in(&mut self, name: &str) {
+        if let Some(file) = &mut self.file {
+            name.clone_into(file);
+        }
+    }
+
     /// Adds record number `record` with the text `text`, which begins on line `line` of its file.
     pub(crate) fn push(&mut self, line: u64, record: u64, text: &[u8], reason: &str) {
         self.add(Some(line), Some(record), text, reason);
@@ -38,8 +57,10 @@ impl Rejects {
     }
 
     fn add(&mut self, line: Option<u64>, record: Option<u64>, text: &[u8], reason: &str) {
-        let row: Vec<Value> =
-            vec![line.into(), record.into(), shortened(text).into(), reason.replace('\0', "\u{fffd}").into()];
+        let file = self.file.iter().map(|file| Value::from(file.as_str()));
+        let row: [Value; 4] =
+            [line.into(), record.into(), shortened(text).into(), reason.replace('\0', "\u{fffd}").into()];
+        let row: Vec<Value> = file.chain(row).collect();
         // A row of the columns' own types always fits, unless a file has more than i64::MAX lines.
         if self.rows.push(row).is_ok() {
             self.count += 1;
@@ -75,6 +96,17 @@ mod tests {
         assert_eq!(rejects.count, 1);
         let table = rejects.finish().unwrap();
         assert_eq!(table.row(0), vec![7.into(), 6.into(), "C1CC\u{fffd}".into(), Value::from("not a SMILES")]);
+    }
+
+    #[test]
+    fn a_reject_of_several_files_has_its_file() {
+        let mut rejects = Rejects::of_several();
+        for (file, line) in [("a.csv", 3), ("b.csv", 2)] {
+            rejects.continue_in(file);
+            rejects.push(line, line - 1, b"x", "is short");
+        }
+        let table = rejects.finish().unwrap();
+        assert_eq!(table.row(1), vec!["b.csv".into(), 2.into(), 1.into(), "x".into(), Value::from("is short")]);
     }
 
     #[test]

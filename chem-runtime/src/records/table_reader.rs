@@ -8,7 +8,8 @@ use super::delimited_reader::{Delimited, HeaderLine, Layout, Row, other_separato
 use super::json_lines_reader::{JsonLine, Object, json_lines};
 use super::qualified::{split_cells, with_relations};
 use super::rejects::{Rejects, shortened};
-use super::typing::{Decimal, Notation, type_cells, type_of};
+use super::typing::{Decimal, Notation, type_cells, type_name, type_of};
+use super::uniting::{Arrangement, Uniting, check_new_column};
 use crate::artifact::{Column, ColumnType, Table, TableBuilder};
 use crate::cancel::{self, Interrupted, until_stopped, while_running};
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
@@ -29,6 +30,25 @@ pub(crate) struct TableText<'a> {
     pub qualified: &'a [String],
     /// Whether a record that cannot be used is an error rather than a reject.
     pub strict: bool,
+}
+
+/// A text that is read as a part of a table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourceText<'t> {
+    /// The path of the file, for messages.
+    pub path: &'t str,
+    /// The name of the file in the data.
+    pub name: &'t str,
+    pub text: &'t [u8],
+}
+
+/// How several texts become one table.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Several<'a> {
+    /// What happens to columns that only some of them have.
+    pub columns: Uniting,
+    /// The name of a new column with the name of each row's file.
+    pub file_column: Option<&'a str>,
 }
 
 /// How the cells of delimited text are written, besides the delimiter.
@@ -72,10 +92,20 @@ const CELLS_PER_MEMBER: u64 = 20;
 
 /// A record before its cells are typed.
 struct Record<'a> {
+    /// The index of its text.
+    source: usize,
     /// The number of its first line, from 1; 0 in a file without lines.
     line: u64,
     raw: &'a [u8],
     cells: Result<Vec<Value>, String>,
+}
+
+/// The records of a text.
+struct Part<'t> {
+    names: Vec<String>,
+    records: Vec<Record<'t>>,
+    /// The columns, if the format declares their types.
+    typed: Vec<Column>,
 }
 
 impl TableText<'_> {
@@ -84,25 +114,98 @@ impl TableText<'_> {
     /// # Errors
     /// Fails if something is wrong with the columns, or with any record if [`strict`](Self::strict) is set.
     pub(crate) fn read(&self, text: &[u8]) -> Result<WithRejects<Table>, StepError> {
-        let (names, mut records, typed): (_, _, Vec<Column>) = match self.format {
+        let source = SourceText { path: self.name, name: self.name, text };
+        let part = self.part(0, source)?;
+        self.table_of(part, &[source], None)
+    }
+
+    /// Reads several texts as one table, and the records that cannot be used. The types of columns are inferred from all
+    /// texts.
+    ///
+    /// # Errors
+    /// Fails like [`read`](Self::read), or if the columns of the texts do not fit together.
+    pub(crate) fn read_all(
+        &self,
+        sources: &[SourceText<'_>],
+        several: Several<'_>,
+    ) -> Result<WithRejects<Table>, StepError> {
+        let parts = sources.iter().enumerate().map(|(index, source)| self.part(index, *source));
+        let part = self.united(parts.collect::<Result<_, _>>()?, sources, several.columns)?;
+        self.table_of(part, sources, Some(several))
+    }
+
+    /// Reads a text, which is that of `source`, the one at `index`.
+    fn part<'t>(&self, index: usize, source: SourceText<'t>) -> Result<Part<'t>, StepError> {
+        let mut part = match self.format {
             TableFormat::Delimited(delimiter) => {
-                let (names, records) = self.delimited(text, delimiter)?;
-                (names, records, Vec::new())
+                let (names, records) = self.delimited(source, delimiter)?;
+                Part { names, records, typed: Vec::new() }
             }
             TableFormat::JsonLines => {
-                let (names, records) = self.objects(text)?;
-                (names, records, Vec::new())
+                let (names, records) = self.objects(source)?;
+                Part { names, records, typed: Vec::new() }
             }
             #[cfg(not(feature = "parquet"))]
             TableFormat::Parquet => return Err(StepError::new("this program was built without the feature `parquet`")),
             #[cfg(feature = "parquet")]
             TableFormat::Parquet => {
-                let file = super::parquet_reader::read_parquet(self.name, text)?;
-                let record = |cells| Record { line: 0, raw: b"".as_slice(), cells };
+                let file = super::parquet_reader::read_parquet(source.path, source.text)?;
+                let record = |cells| Record { source: 0, line: 0, raw: b"".as_slice(), cells };
                 let names: Vec<String> = file.columns.iter().map(|column| column.name.to_string()).collect();
-                (names, file.records.into_iter().map(record).collect(), file.columns)
+                Part { names, records: file.records.into_iter().map(record).collect(), typed: file.columns }
             }
         };
+        for record in &mut part.records {
+            record.source = index;
+        }
+        Ok(part)
+    }
+
+    /// Unites the columns of `parts`, which come from `sources`. A text without records has no columns to unite, unless its
+    /// format names them.
+    fn united<'t>(
+        &self,
+        parts: Vec<Part<'t>>,
+        sources: &[SourceText<'_>],
+        columns: Uniting,
+    ) -> Result<Part<'t>, StepError> {
+        let with_columns = parts.iter().zip(sources).filter(|(part, _)| !part.names.is_empty());
+        let (tables, paths): (Vec<Vec<&str>>, Vec<&str>) =
+            with_columns.map(|(part, source)| (part.names.iter().map(String::as_str).collect(), source.path)).unzip();
+        let names = columns.unite(&tables).map_err(|disunited| StepError::new(disunited.of_files(&paths)))?;
+        let kept: HashSet<&str> = names.iter().map(|name| &**name).collect();
+        let mut typed: HashMap<String, (Column, &str)> = HashMap::new();
+        let mut records = Vec::with_capacity(parts.iter().map(|part| part.records.len()).sum());
+        for (part, source) in parts.into_iter().zip(sources) {
+            for column in part.typed {
+                match typed.get(&*column.name) {
+                    _ if self.declares(&column.name) || !kept.contains(&*column.name) => {}
+                    None => {
+                        typed.insert(column.name.to_string(), (column, source.path));
+                    }
+                    Some((other, _)) if *other == column => {}
+                    Some((other, path)) => return Err(differently_typed(&column, source.path, other, path)),
+                }
+            }
+            let arrangement = Arrangement::of(&part.names, &names);
+            for mut record in part.records {
+                cancel::check()?;
+                record.cells = record.cells.map(|cells| arrangement.apply(cells));
+                records.push(record);
+            }
+        }
+        let typed = names.iter().filter_map(|name| Some(typed.remove(&**name)?.0)).collect();
+        Ok(Part { names: names.into_iter().map(Into::into).collect(), records, typed })
+    }
+
+    /// Types the cells of `part`, which come from `sources`. `several` is `None` for a single text that is not one of several.
+    fn table_of(
+        &self,
+        part: Part<'_>,
+        sources: &[SourceText<'_>],
+        several: Option<Several<'_>>,
+    ) -> Result<WithRejects<Table>, StepError> {
+        let Part { names, mut records, typed } = part;
         let known: HashSet<&str> = names.iter().map(String::as_str).collect();
         let declared = self.types.iter().map(|(name, declared)| (name, declared.by));
         let mut wanted = declared.chain(self.qualified.iter().map(|name| (name, "qualified")));
@@ -135,7 +238,7 @@ impl TableText<'_> {
             // After the record, whose cells may have been typed only in part.
             cancel::check()?;
         }
-        self.sort_out(columns, records)
+        self.sort_out(columns, records, sources, several)
     }
 
     /// Returns whether a parameter declares the type of the column `name`.
@@ -166,9 +269,13 @@ impl TableText<'_> {
         })
     }
 
-    fn delimited<'t>(&self, text: &'t [u8], delimiter: u8) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
+    fn delimited<'t>(
+        &self,
+        source: SourceText<'t>,
+        delimiter: u8,
+    ) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
         let layout = Layout { delimiter, header: self.cells.header };
-        let Some(file) = Delimited::open(self.name, text, layout)? else {
+        let Some(file) = Delimited::open(source.path, source.text, layout)? else {
             return Ok((Vec::new(), Vec::new()));
         };
         let names = file.header().iter().map(str::to_owned).collect();
@@ -177,6 +284,7 @@ impl TableText<'_> {
             if missing { Value::Null } else { text.into() }
         };
         let record = |Row { line, raw, cells }| Record {
+            source: 0,
             line,
             raw,
             cells: cells.map(|cells: csv::StringRecord| while_running(cells.iter()).map(cell).collect()),
@@ -186,8 +294,8 @@ impl TableText<'_> {
 
     /// Reads the columns of JSON Lines, in the order of their first appearance, and the records. A member that an object
     /// lacks is a missing value.
-    fn objects<'t>(&self, text: &'t [u8]) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
-        let lines: Vec<JsonLine<'_>> = until_stopped(json_lines(text))?;
+    fn objects<'t>(&self, source: SourceText<'t>) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
+        let lines: Vec<JsonLine<'_>> = until_stopped(json_lines(source.text))?;
         let (mut names, mut indices, mut members) = (Vec::new(), HashMap::new(), 0_u64);
         let objects = lines.iter().filter_map(|line| line.object.as_ref().ok());
         for (name, _) in while_running(objects.flat_map(|Object(members)| members)) {
@@ -206,7 +314,7 @@ impl TableText<'_> {
         if let Some(limit) = limit {
             return Err(StepError::new(format!(
                 "`{}` has {} columns in {} records: {cells} cells for {members} values; {}; give all objects the same members",
-                self.name,
+                source.path,
                 names.len(),
                 lines.len(),
                 limit.advice()
@@ -219,7 +327,8 @@ impl TableText<'_> {
             }
             cells
         };
-        let record = |JsonLine { line, raw, object }: JsonLine<'t>| Record { line, raw, cells: object.map(row) };
+        let record =
+            |JsonLine { line, raw, object }: JsonLine<'t>| Record { source: 0, line, raw, cells: object.map(row) };
         let records = until_stopped(lines.into_iter().map(record))?;
         Ok((names, records))
     }
@@ -239,20 +348,38 @@ impl TableText<'_> {
         Ok(Column::new(name, ty))
     }
 
-    fn sort_out(&self, columns: Vec<Column>, records: Vec<Record<'_>>) -> Result<WithRejects<Table>, StepError> {
-        let (mut kept, mut rejects) = (TableBuilder::new(columns), Rejects::default());
-        for (record, number) in records.into_iter().zip(1_u64..) {
+    fn sort_out(
+        &self,
+        mut columns: Vec<Column>,
+        records: Vec<Record<'_>>,
+        sources: &[SourceText<'_>],
+        several: Option<Several<'_>>,
+    ) -> Result<WithRejects<Table>, StepError> {
+        let file_column = several.and_then(|several| several.file_column);
+        if let Some(name) = file_column {
+            check_new_column(name, &columns.iter().map(|column| &column.name).collect::<Vec<_>>())?;
+            columns.push(Column::new(name, ColumnType::Text));
+        }
+        let mut rejects = if several.is_some() { Rejects::of_several() } else { Rejects::default() };
+        let (mut kept, mut numbers) = (TableBuilder::new(columns), vec![0_u64; sources.len()]);
+        for record in records {
             cancel::check()?;
+            let SourceText { path, name, .. } = sources[record.source];
+            numbers[record.source] += 1;
+            let number = numbers[record.source];
+            rejects.continue_in(name);
             match record.cells {
-                Ok(cells) => kept.push(cells).map_err(StepError::new)?,
+                Ok(mut cells) => {
+                    cells.extend(file_column.map(|_| Value::from(name)));
+                    kept.push(cells).map_err(StepError::new)?;
+                }
                 Err(reason) if self.strict && record.line == 0 => {
-                    return Err(StepError::new(format!("record {number} of `{}` cannot be used: {reason}", self.name)));
+                    return Err(StepError::new(format!("record {number} of `{path}` cannot be used: {reason}")));
                 }
                 Err(reason) if self.strict => {
                     let (line, text) = (record.line, shortened(record.raw));
                     return Err(StepError::new(format!(
-                        "line {line} of `{}` cannot be used: {reason}; the line is `{text}`",
-                        self.name
+                        "line {line} of `{path}` cannot be used: {reason}; the line is `{text}`"
                     )));
                 }
                 Err(reason) if record.line == 0 => rejects.push_record(Some(number), record.raw, &reason),
@@ -261,6 +388,20 @@ impl TableText<'_> {
         }
         Ok(WithRejects { kept: kept.finish()?, rejects: rejects.finish()? })
     }
+}
+
+/// Describes a column that two files declare differently.
+fn differently_typed(column: &Column, path: &str, other: &Column, of: &str) -> StepError {
+    let kind = |column: &Column| match &column.unit {
+        Some(unit) => format!("{} in `{unit}`", type_name(column.ty)),
+        None => type_name(column.ty).to_owned(),
+    };
+    StepError::new(format!(
+        "the column `{}` is {} in `{path}` and {} in `{of}`; declare its type in `types`",
+        column.name,
+        kind(column),
+        kind(other)
+    ))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::file::InputFile;
+use super::input_files::{InputFiles, NamedFile, Unresolved};
+use super::misfit::Misfit;
 use super::param::{ColumnReference, InvalidParam, ParamType, ParamValue};
 use super::place::place_of;
 
@@ -104,6 +106,23 @@ impl<'a> ColumnContext<'a> {
     /// Resolves a path of the manifest for use by this process.
     pub fn path(&self, path: &str) -> PathBuf {
         self.directory.join(path)
+    }
+
+    /// Returns the files that `files` names; `None` if they do not exist yet, or if an earlier step of the flow writes one of
+    /// them.
+    ///
+    /// # Errors
+    /// Reports that the value of `param` names a file twice.
+    pub(crate) fn found(&self, param: &'static str, files: &InputFiles) -> Result<Option<Vec<NamedFile>>, Misfit> {
+        if self.written.iter().any(|place| files.match_place(self.directory, place)) {
+            return Ok(None);
+        }
+        match files.found_in(self.directory) {
+            Ok(found) => Ok(Some(found)),
+            Err(Unresolved::Twice(message)) => Err(Misfit::new(param, message)),
+            // The files are checked apart from the step.
+            Err(Unresolved::Unmatched(_) | Unresolved::Unread(_)) => Ok(None),
+        }
     }
 
     /// Returns the first 64 KiB of an existing file, or all of a shorter one. `None` if it cannot be read, or if an

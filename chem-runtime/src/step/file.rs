@@ -37,8 +37,14 @@ impl InputFile {
     /// Returns the SHA-256 of a file's content, if `identity` is the identity of a file.
     pub fn content_in(identity: &Value) -> Option<&str> {
         let members = identity.as_object()?;
-        let more = members.keys().any(|name| name != "sha256" && name != "extension");
+        let more = members.keys().any(|name| !matches!(name.as_str(), "sha256" | "extension" | "name"));
         members.get("sha256").filter(|_| !more)?.as_str()
+    }
+
+    /// Returns the name of a file, if `identity` is the identity of one of several files.
+    pub(crate) fn name_in(identity: &Value) -> Option<&str> {
+        Self::content_in(identity)?;
+        identity.get("name")?.as_str()
     }
 
     /// Returns the identity of a file, at most as large as `limit`.

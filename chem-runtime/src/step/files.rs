@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::confine::Confinement;
 use super::error::StepError;
+use super::glob::Glob;
 use super::limits::Limit;
 use super::place::place_of;
 use super::reading::Reading;
 use crate::cancel::CancelToken;
 use crate::fingerprint::ContentHash;
 
-/// The directory at which a run's relative paths start, and the hashes of its input files. Clones share the hashes.
+/// The directory at which a run's relative paths start, and the hashes of its input files. Clones share the hashes and what
+/// patterns matched.
 #[derive(Debug, Clone)]
 pub struct Files {
     directory: PathBuf,
@@ -24,6 +26,8 @@ pub struct Files {
     confinement: Option<Confinement>,
     cancel: CancelToken,
     hashes: Arc<Mutex<HashMap<PathBuf, ContentHash>>>,
+    /// The files that patterns matched, by the pattern.
+    matches: Arc<Mutex<HashMap<String, Vec<String>>>>,
 }
 
 impl Files {
@@ -38,6 +42,7 @@ impl Files {
             confinement: None,
             cancel: CancelToken::default(),
             hashes: Arc::default(),
+            matches: Arc::default(),
         }
     }
 
@@ -97,6 +102,31 @@ impl Files {
             Some(confinement) if !self.elsewhere => confinement.check(&self.output(path), "write"),
             _ => Ok(()),
         }
+    }
+
+    /// Returns the directory at which relative paths start.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Finds the files that match `glob`, relative to its base, and remembers them.
+    pub(crate) fn find(&self, glob: &Glob) -> Result<Vec<String>, StepError> {
+        self.check_input(&self.input(glob.base()))?;
+        let found = glob.find(&self.directory, &self.cancel)?;
+        let mut matches = self.matches.lock().unwrap_or_else(PoisonError::into_inner);
+        matches.insert(glob.as_str().to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// Returns whether the file at `path` matches `glob`.
+    pub(crate) fn matches(&self, glob: &Glob, path: &Path) -> bool {
+        glob.matches(&self.directory, &place_of(path))
+    }
+
+    /// Returns the files that [`find`](Self::find) found last, or finds them.
+    pub(super) fn found(&self, glob: &Glob) -> Result<Vec<String>, StepError> {
+        let before = self.matches.lock().unwrap_or_else(PoisonError::into_inner).get(glob.as_str()).cloned();
+        before.map_or_else(|| self.find(glob), Ok)
     }
 
     /// Returns the path of an input file.

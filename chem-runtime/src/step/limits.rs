@@ -20,6 +20,9 @@ pub struct Limit {
 /// The size of a file that a step reads or passes to a program: 64 GiB.
 pub static INPUT_BYTES: Limit = Limit::new("CHEM_LIMIT_INPUT_BYTES", 64 << 30, "bytes");
 
+/// The number of files that a pattern matches, such as `data/*.csv`.
+pub static INPUT_FILES: Limit = Limit::new("CHEM_LIMIT_INPUT_FILES", 10_000, "files");
+
 /// The size of the text in a file of records, after decompression: 2 GiB.
 pub static TEXT_BYTES: Limit = Limit::new("CHEM_LIMIT_TEXT_BYTES", 2 << 30, "bytes");
 
@@ -38,7 +41,8 @@ pub static SPARSE_CELLS: Limit = Limit::new("CHEM_LIMIT_SPARSE_CELLS", 10_000_00
 pub static EXPRESSION_WORK: Limit = Limit::new("CHEM_LIMIT_EXPRESSION_WORK", 2_000_000, "operations");
 
 /// Every limit of this module.
-pub static LIMITS: [&Limit; 6] = [&INPUT_BYTES, &TEXT_BYTES, &GROWTH, &TABLE_CELLS, &SPARSE_CELLS, &EXPRESSION_WORK];
+pub static LIMITS: [&Limit; 7] =
+    [&INPUT_BYTES, &INPUT_FILES, &TEXT_BYTES, &GROWTH, &TABLE_CELLS, &SPARSE_CELLS, &EXPRESSION_WORK];
 
 impl Limit {
     const fn new(variable: &'static str, default: u64, unit: &'static str) -> Self {

@@ -74,8 +74,13 @@ pub(crate) fn check_share(
             (_, ColumnData::Integer(numbers)) => Some(format!("{column} {}", (*numbers.get(reason.first)?)?)),
             _ => None,
         });
+        let file = match rejects.column("file") {
+            Some((_, ColumnData::Text(files))) => files.get(reason.first).and_then(Option::as_deref),
+            _ => None,
+        };
         if let Some(place) = place {
             message += &format!("; the first is {place}");
+            message += &file.map_or_else(String::new, |file| format!(" of `{file}`"));
         }
     }
     Err(StepError::new(message))

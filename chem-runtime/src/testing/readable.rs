@@ -87,9 +87,16 @@ fn of_step(step: &Step, hashes: bool) -> Vec<String> {
         say(format!("parameter {name} = {value}{default}"));
         // A fingerprint covers the content of a file, not its path.
         let hashed = started.and_then(|started| started.params.get(name)).filter(|hashed| *hashed != value);
-        match hashed.map(|hashed| (hashed, InputFile::content_in(hashed))) {
-            Some((_, Some(content))) => say(format!("  with content {}", short(content))),
-            Some((hashed, None)) => say(format!("  hashed as {hashed}")),
+        let named = |file: &Value| {
+            let (name, content) = (InputFile::name_in(file)?, InputFile::content_in(file)?);
+            Some(format!("  `{name}` with content {}", short(content)))
+        };
+        let several =
+            hashed.and_then(Value::as_array).and_then(|files| files.iter().map(named).collect::<Option<Vec<_>>>());
+        match hashed.map(|hashed| (hashed, InputFile::content_in(hashed), several)) {
+            Some((_, Some(content), _)) => say(format!("  with content {}", short(content))),
+            Some((_, None, Some(several))) => several.into_iter().for_each(&mut say),
+            Some((hashed, None, None)) => say(format!("  hashed as {hashed}")),
             None => {}
         }
     }

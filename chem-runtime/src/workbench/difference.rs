@@ -275,6 +275,9 @@ fn values(
         (Some(Value::Object(before)), Some(Value::Object(after))) => {
             members(&name, before, after, |member| written.part(|whole| whole.get(member)), found);
         }
+        (Some(Value::Array(was)), Some(Value::Array(is))) if are_named_files(was) && are_named_files(is) => {
+            named_files(&name, was, is, found);
+        }
         (Some(Value::Array(was)), Some(Value::Array(is))) if was.len() == is.len() => {
             for (index, (was, is)) in was.iter().zip(is).enumerate() {
                 values(format!("{name}[{index}]"), Some(was), Some(is), written.part(|whole| whole.get(index)), found);
@@ -287,9 +290,45 @@ fn values(
     }
 }
 
+/// Returns whether `identities` are those of several files that one parameter names.
+fn are_named_files(identities: &[Value]) -> bool {
+    !identities.is_empty() && identities.iter().all(|file| InputFile::name_in(file).is_some())
+}
+
+/// Compares files by their names. A file that exists on one side alone is a parameter that is absent on the other.
+fn named_files(name: &str, before: &[Value], after: &[Value], found: &mut Vec<Difference>) {
+    let by_name = |files: &[Value]| -> BTreeMap<String, String> {
+        let file = |file: &Value| Some((InputFile::name_in(file)?.to_owned(), InputFile::content_in(file)?.to_owned()));
+        files.iter().filter_map(file).collect()
+    };
+    let (was, is) = (by_name(before), by_name(after));
+    let already = found.len();
+    for file in was.keys().chain(is.keys().filter(|file| !was.contains_key(*file))) {
+        let name = format!("{name}[{file}]");
+        let read = |sha256: &String| FileRead { path: Some(file.clone()), sha256: sha256.clone() };
+        match (was.get(file), is.get(file)) {
+            (Some(was), Some(is)) if was != is => {
+                found.push(Difference::File { name, before: read(was), after: read(is) });
+            }
+            (Some(_), Some(_)) => {}
+            (was, is) => {
+                let there = |hash: Option<&String>| hash.map(|_| json!(file));
+                found.push(Difference::Parameter { name, before: there(was), after: there(is) });
+            }
+        }
+    }
+    if found.len() == already {
+        // The same files in another order.
+        let names = |files: &[Value]| files.iter().filter_map(InputFile::name_in).collect::<Value>();
+        let (before, after) = (Some(names(before)), Some(names(after)));
+        found.push(Difference::Parameter { name: name.to_owned(), before, after });
+    }
+}
+
 /// Replaces the content hash of each file in `value` by its path.
 fn legible(value: Option<&Value>, written: Option<&Value>) -> Option<Value> {
     Some(match (value?, written) {
+        (Value::Array(items), Some(written)) if are_named_files(items) => written.clone(),
         (Value::Array(items), Some(Value::Array(written))) if items.len() == written.len() => {
             items.iter().zip(written).filter_map(|(item, written)| legible(Some(item), Some(written))).collect()
         }

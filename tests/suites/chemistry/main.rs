@@ -18,6 +18,7 @@
 //! - `threads`: results do not depend on the number of threads.
 //! - `trouble`: rubbish, full disks and missing columns are accounted for, and lose nothing.
 //! - `intake`: files in other encodings, with decimal commas and without headers are read as they are meant.
+//! - `several`: several files are read as one, and every record names its file.
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
 mod alerts;
@@ -36,6 +37,7 @@ mod reference;
 mod report;
 mod sd_files;
 mod search;
+mod several;
 mod spelling;
 mod standard;
 mod tables;

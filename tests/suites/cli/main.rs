@@ -31,6 +31,7 @@ mod reader;
 mod refused;
 mod retry;
 mod secrets;
+mod several;
 mod sources;
 mod store;
 mod taken_over;

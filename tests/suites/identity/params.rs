@@ -170,8 +170,17 @@ fn values_of(ty: &ParamType, spec: &ParamSpec) -> BoxedStrategy<Value> {
     // The forms that texts have in the step types of this program.
     let forms = ["CCO", "[#6]", "count", "mean(x)", "x", "x desc", "float", "x > 0", "a.csv", "s3", "x: y", "0", "1.0"];
     let texts = || {
-        let named = spec.one_of.iter().chain(&forms).map(|text| json!(text)).collect::<Vec<_>>();
-        prop_oneof![4 => select(named), 1 => text().prop_map(Value::from)].boxed()
+        let forms = || select(forms.map(|text| json!(text)).to_vec());
+        let other = prop_oneof![4 => forms(), 1 => text().prop_map(Value::from)];
+        match spec.one_of {
+            [] => other.boxed(),
+            // A step with many such parameters takes a set of them only if it has a text of each.
+            allowed => prop_oneof![
+                20 => select(allowed.iter().map(|text| json!(text)).collect::<Vec<_>>()),
+                1 => other,
+            ]
+            .boxed(),
+        }
     };
     match ty {
         ParamType::Boolean => any::<bool>().prop_map(Value::from).boxed(),
@@ -183,6 +192,7 @@ fn values_of(ty: &ParamType, spec: &ParamSpec) -> BoxedStrategy<Value> {
         ]
         .boxed(),
         ParamType::InputFile => Just(json!("a.csv")).boxed(),
+        ParamType::InputFiles => select(vec![json!("a.csv"), json!("*.csv"), json!(["a.csv"])]).boxed(),
         ParamType::List(inner) => vec(values_of(inner, spec), 0..4).prop_map(Value::from).boxed(),
         ParamType::Optional(inner) => prop_oneof![1 => Just(Value::Null), 4 => values_of(inner, spec)].boxed(),
         ParamType::Map(inner) => {

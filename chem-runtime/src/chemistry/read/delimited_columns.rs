@@ -34,17 +34,30 @@ pub(super) struct ColumnTypes<'a> {
     pub(super) numbers: &'a [String],
     pub(super) types: &'a BTreeMap<String, ColumnType>,
     pub(super) qualified: &'a [String],
+    /// Whether the file may lack these columns, as one of several files.
+    pub(super) may_lack: bool,
 }
 
-impl ColumnTypes<'_> {
+impl<'a> ColumnTypes<'a> {
     /// Declares no type.
-    pub(super) const NONE: ColumnTypes<'static> = ColumnTypes { numbers: &[], types: &BTreeMap::new(), qualified: &[] };
+    pub(super) const NONE: ColumnTypes<'static> =
+        ColumnTypes { numbers: &[], types: &BTreeMap::new(), qualified: &[], may_lack: false };
+
+    /// Returns the names of the columns, each with the parameter that names it.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &'a String)> {
+        let (numbers, types, qualified) = (self.numbers, self.types, self.qualified);
+        let numbers = numbers.iter().map(|name| ("numbers", name));
+        let types = types.keys().map(|name| ("types", name));
+        numbers.chain(types).chain(qualified.iter().map(|name| ("qualified", name)))
+    }
 }
 
 /// What the parameters declare about the columns of a file, by the column's index or name.
 pub(super) struct Declared<K> {
     types: HashMap<K, ColumnType>,
     qualified: HashSet<K>,
+    /// The names of the columns that exist, as the parameters write them.
+    pub(super) found: HashSet<String>,
 }
 
 impl<K: std::hash::Hash + Eq> Declared<K> {
@@ -53,15 +66,25 @@ impl<K: std::hash::Hash + Eq> Declared<K> {
         types: ColumnTypes<'a>,
         mut find: impl FnMut(&'static str, &'a str) -> Result<K, StepError>,
     ) -> Result<Self, StepError> {
-        let mut declared = Self { types: HashMap::new(), qualified: HashSet::new() };
-        for name in types.numbers {
-            declared.types.insert(find("numbers", name)?, ColumnType::Float);
-        }
-        for (name, ty) in types.types {
-            declared.types.insert(find("types", name)?, *ty);
-        }
-        for name in types.qualified {
-            declared.qualified.insert(find("qualified", name)?);
+        let mut declared = Self { types: HashMap::new(), qualified: HashSet::new(), found: HashSet::new() };
+        for (param, name) in types.names() {
+            let key = match find(param, name) {
+                Ok(key) => key,
+                Err(_) if types.may_lack => continue,
+                Err(error) => return Err(error),
+            };
+            declared.found.insert(name.clone());
+            match (param, types.types.get(name)) {
+                ("qualified", _) => {
+                    declared.qualified.insert(key);
+                }
+                (_, Some(ty)) => {
+                    declared.types.insert(key, *ty);
+                }
+                (_, None) => {
+                    declared.types.insert(key, ColumnType::Float);
+                }
+            }
         }
         Ok(declared)
     }
@@ -90,7 +113,8 @@ pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> 
         raw: row.raw,
         content: row.cells.and_then(|cells| plan.content(&cells, columns)),
     };
-    Ok(Untyped { more, records: until_stopped(delimited.rows().map(record))? })
+    let records = until_stopped(delimited.rows().map(record))?;
+    Ok(Untyped { more, records, found: plan.found })
 }
 
 /// Returns the columns of the output besides those that all molecules have; `None` if `header` lacks a column that the
@@ -108,6 +132,8 @@ struct Plan {
     inchi: bool,
     name: Option<usize>,
     more: Vec<(usize, UntypedColumn)>,
+    /// The names of columns in the parameters for types that the file has.
+    found: HashSet<String>,
 }
 
 impl Plan {
@@ -147,7 +173,7 @@ impl Plan {
             }
             more.push((index, declared.column(&index, column)));
         }
-        Ok(Self { structure, inchi: columns.inchi.is_some(), name, more })
+        Ok(Self { structure, inchi: columns.inchi.is_some(), name, more, found: declared.found })
     }
 
     fn content(&self, cells: &StringRecord, columns: FileColumns<'_>) -> Result<Content, String> {

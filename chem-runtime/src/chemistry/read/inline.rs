@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::accept::Accept;
 use super::raw::{Content, RawFile, RawRecord};
+use super::several::Origins;
 use super::{canonical, smiles_lines, sort_out};
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
@@ -42,8 +43,8 @@ pub fn inline_molecules(
         let text = molecules[at].as_str();
         return Err(StepError::new(format!("molecule {}, `{text}`, cannot be used: {reason}", at + 1)));
     }
-    let raw = RawFile { more: Vec::new(), records };
-    Ok(sort_out("molecules", raw, smiles, &[], true)?.kept)
+    let (origins, raw) = (Origins::one("molecules", records.len()), RawFile { more: Vec::new(), records });
+    Ok(sort_out("molecules", raw, &origins, smiles, &[], true)?.kept)
 }
 
 fn columns_of_molecules(_: &InlineMolecules, _: &ColumnContext<'_>) -> Columns {

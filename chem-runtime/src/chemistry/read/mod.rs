@@ -8,6 +8,7 @@ mod named;
 mod queries;
 mod raw;
 mod sd_records;
+mod several;
 mod smiles_lines;
 
 use csv::StringRecord;
@@ -21,19 +22,20 @@ use self::accept::{Accept, Policy};
 use self::delimited_columns::{ColumnTypes, FileColumns};
 use self::named::columns_are_there;
 pub(super) use self::queries::{Query, read_queries};
-use self::raw::{Canonical, RawFile, RawRecord};
+use self::raw::{Canonical, RawFile, RawRecord, Untyped};
 use self::sd_records::{Duplicates, SdFields};
 pub(super) use self::sd_records::{Header, begins_a_field, field_header};
+use self::several::{Origins, unite};
 use super::library::PROVIDER;
 use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::cancel;
 use crate::prelude::*;
 use crate::records::{
-    Decimal, Encoding, HeaderLine, Layout, Notation, RecordFile, Rejects, extension, header_of, map_records, shortened,
-    text_in,
+    Decimal, Encoding, FileText, HeaderLine, Layout, Notation, RecordFiles, Rejects, Uniting, check_new_column,
+    extension, header_of, map_records, shortened, text_in,
 };
-use crate::step::check_share;
+use crate::step::{NamedFile, check_share};
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
@@ -75,6 +77,11 @@ use crate::step::check_share;
 /// because a parameter accepts it: `stereo_groups`, `cxsmiles`, `duplicate_data`, and `coordinates` if they are 3D. An empty
 /// file has no records.
 ///
+/// Several files are read as one: `path` is a pattern or a list. They have one format, and their columns are united by name: see
+/// `columns`. Types are inferred from all files together. `record` is then the number of the record in its file. A reject
+/// names its file in the column `file`, and `file_column` names the file of each molecule. The name is the path below the
+/// directory that all written paths share.
+///
 /// # Example
 /// ```yaml
 /// flow: drugs
@@ -87,7 +94,10 @@ use crate::step::check_share;
 /// # Errors
 /// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is not in the encoding that
 ///   `encoding` names.
-/// - Neither the extension of the file nor `format` determines the format.
+/// - Neither the extension of the file nor `format` determines the format, or the files have different formats.
+/// - No file matches a pattern, or a file is named twice.
+/// - A file lacks a column that another one has, unless `columns` accepts it; the message names both files. Or a column of the
+///   files has the name in `file_column`.
 /// - A column that a parameter names does not exist; the message lists the columns. Or two columns have the same name.
 /// - The file changes during reading.
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
@@ -96,9 +106,17 @@ use crate::step::check_share;
 #[step("molecules.read", version = 6, columns = columns_of_molecules, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
-    /// The file to read.
+    /// The file to read, or several that are read as one: a pattern, in which `*` matches any characters of a name, `?` one
+    /// character, and `**` any number of directories, or a list of paths and patterns. The files that match a pattern are sorted.
     #[param(example = "data/approved-drugs.csv")]
-    path: RecordFile,
+    path: RecordFiles,
+    /// The name of a new column, behind all others, with the name of each molecule's file.
+    #[param(example = "library")]
+    file_column: Option<String>,
+    /// What to do with columns, or data fields, that only some of several files have: refuse them (`same`), keep them, without
+    /// values for the molecules of the other files (`all`), or drop them (`common`). Defaults to `same`.
+    #[param(one_of = ["same", "all", "common"])]
+    columns: Option<String>,
     /// The format, if the extension of the file does not determine it.
     #[param(one_of = ["smi", "csv", "tsv", "sdf", "mol"])]
     format: Option<String>,
@@ -172,72 +190,84 @@ pub fn read_molecules(
     fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<Molecules>, StepError> {
-    let file = path.as_str();
-    let format = format_of(file, format)?;
-    let types = ColumnTypes { numbers: &numbers, types: &types, qualified: qualified.as_deref().unwrap_or_default() };
-    let text = text_in(Encoding::of(encoding.as_deref()), file, path.read(context.files())?)?;
+    let (name, are_several) = (path.describe(), path.single().is_none());
+    let format = format_of_all(&path.found(context.files())?, format.as_deref())?;
+    let qualified = qualified.as_deref().unwrap_or_default();
+    let types = ColumnTypes { numbers: &numbers, types: &types, qualified, may_lack: are_several };
+    let encoding = Encoding::of(encoding.as_deref());
+    let texts = path.texts(context.files(), |path, bytes| text_in(encoding, path, bytes))?;
     let accept = Accept {
         flatten: atropisomers == "flatten",
         stereo_groups: Policy::of(stereo_groups.as_deref()),
         cxsmiles: Policy::of(cxsmiles.as_deref()),
         coordinates: coordinates.as_deref().map_or(Policy::Ignore, |name| Policy::of(Some(name))),
     };
-    let spelled = Some(Decimal::of(decimal.as_deref()));
-    let raw = match format.as_str() {
+    let read = texts.iter().map(|FileText { path, text, .. }| match format.as_str() {
         "csv" | "tsv" => {
             let layout = Layout {
                 delimiter: separator(&format, &delimiter),
                 header: HeaderLine::of(header, column_names.as_deref()),
             };
-            let name = name_column.as_deref();
             let columns = FileColumns {
                 smiles: &smiles_column,
                 inchi: inchi_column.as_deref(),
-                name,
+                name: name_column.as_deref(),
                 types,
                 missing: &missing,
                 layout,
                 accept: Some(accept),
             };
-            delimited_columns::read(file, &text, columns)?.typed(file, Notation { spelled, padded: false })?
+            delimited_columns::read(path, text, columns)
         }
         "sdf" | "mol" => {
             let duplicates = Duplicates::of(duplicate_data.as_deref());
             let fields = SdFields { name: name_column.as_deref(), types, missing: &missing, duplicates };
-            let raw = sd_records::read(file, &text, format == "mol", fields)?;
-            raw.typed(file, Notation { spelled, padded: true })?
+            sd_records::read(path, text, format == "mol", fields)
         }
-        _ => smiles_lines::read(&text, Some(accept)),
+        _ => Ok(smiles_lines::read(text, Some(accept))),
+    });
+    let mut read: Vec<Untyped<'_>> = read.collect::<Result<_, _>>()?;
+    let origins = Origins { files: Origins::of(&texts, &read), are_several, file_column: file_column.as_deref() };
+    let raw = match read.pop() {
+        Some(only) if !are_several => only,
+        last => {
+            read.extend(last);
+            let paths: Vec<&str> = texts.iter().map(|text| text.path.as_str()).collect();
+            unite(read, &paths, Uniting::of(columns.as_deref()), types)?
+        }
     };
+    let padded = matches!(format.as_str(), "sdf" | "mol");
+    let raw = raw.typed(&name, Notation { spelled: Some(Decimal::of(decimal.as_deref())), padded })?;
     let structures = map_records(context, &raw.records, |record| canonical(record, accept))?;
     let records = raw.records.len();
     let accepted = accepted(&raw, &structures);
-    let WithRejects { kept, rejects } = sort_out(file, raw, structures, &kept_columns(accept), on_error == "fail")?;
-    check_share(&rejects, records, fail_above, &format!("records of `{file}` cannot be used"))?;
-    context.signal("read", &json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() }))?;
+    let WithRejects { kept, rejects } =
+        sort_out(&name, raw, &origins, structures, &kept_columns(accept), on_error == "fail")?;
+    check_share(&rejects, records, fail_above, &format!("records of `{name}` cannot be used"))?;
+    let mut counts = json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() });
+    if are_several {
+        counts["files"] = json!(texts.len());
+    }
+    context.signal("read", &counts)?;
     if !accepted.is_empty() {
         context.signal("accepted", &json!(accepted))?;
     }
     Ok(WithRejects { kept, rejects })
 }
 
-/// Returns the columns of the output. Those of a CSV or TSV file come from its first line.
+/// Returns the columns of the output. Those of CSV and TSV files come from their first lines.
 fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Columns {
-    let file = step.path.as_str();
     let promised = Columns::known(PROMISED.map(|(name, _)| name));
     let kept = kept_columns(step.accept());
-    let Ok(format) = format_of(file, step.format.clone()) else { return Columns::Unknown };
-    match format.as_str() {
-        "smi" => return promised.with(kept),
+    let Ok(Some(found)) = context.found("path", &step.path) else { return Columns::Unknown };
+    let Ok(format) = format_of_all(&found, step.format.as_deref()) else { return Columns::Unknown };
+    let more = match format.as_str() {
+        "smi" => Some(Vec::new()),
         // The data fields of an SD file are known only after reading all records.
-        "sdf" | "mol" => return Columns::Unknown,
-        _ => {}
-    }
-    let header = step.header_names(&format, context);
-    match header.and_then(|header| delimited_columns::more(file, &header, step.file_columns(&format))) {
-        Some(more) => promised.with(more).with(kept),
-        None => Columns::Unknown,
-    }
+        "sdf" | "mol" => None,
+        _ => step.more_columns(&format, &found, context).and_then(Result::ok),
+    };
+    more.map_or(Columns::Unknown, |more| promised.with(more).with(kept).with(step.file_column.as_deref()))
 }
 
 impl ReadMolecules {
@@ -252,7 +282,7 @@ impl ReadMolecules {
 
     fn types(&self) -> ColumnTypes<'_> {
         let qualified = self.qualified.as_deref().unwrap_or_default();
-        ColumnTypes { numbers: &self.numbers, types: &self.types, qualified }
+        ColumnTypes { numbers: &self.numbers, types: &self.types, qualified, may_lack: self.path.single().is_none() }
     }
 
     fn file_columns(&self, format: &str) -> FileColumns<'_> {
@@ -270,10 +300,33 @@ impl ReadMolecules {
         }
     }
 
-    /// Returns the names of the columns of a CSV or TSV file that already exists.
-    fn header_names(&self, format: &str, context: &ColumnContext<'_>) -> Option<StringRecord> {
-        let beginning = context.beginning(&self.path)?;
-        header_of(beginning, Encoding::of(self.encoding.as_deref()), self.file_columns(format).layout)
+    /// Returns the names of the columns of CSV or TSV files that already exist.
+    fn header_names(
+        &self,
+        format: &str,
+        found: &[NamedFile],
+        context: &ColumnContext<'_>,
+    ) -> Option<Vec<StringRecord>> {
+        let (encoding, layout) = (Encoding::of(self.encoding.as_deref()), self.file_columns(format).layout);
+        found.iter().map(|named| header_of(context.beginning(&named.file)?, encoding, layout)).collect()
+    }
+
+    /// Returns the columns of CSV or TSV files besides those that all molecules have; `None` if they are not known.
+    ///
+    /// # Errors
+    /// Reports a file that lacks a column.
+    fn more_columns(
+        &self,
+        format: &str,
+        found: &[NamedFile],
+        context: &ColumnContext<'_>,
+    ) -> Option<Result<Vec<Box<str>>, Misfit>> {
+        let headers = self.header_names(format, found, context)?;
+        let paths: Vec<&str> = found.iter().map(|named| named.file.as_str()).collect();
+        let more = headers.iter().zip(&paths);
+        let more = more.map(|(header, path)| delimited_columns::more(path, header, self.file_columns(format)));
+        let united = Uniting::of(self.columns.as_deref()).unite_further(&more.collect::<Option<Vec<_>>>()?);
+        Some(united.map_err(|disunited| Misfit::new("path", disunited.of_files(&paths))))
     }
 }
 
@@ -282,17 +335,33 @@ fn separator(format: &str, delimiter: &str) -> u8 {
     if format == "tsv" { b'\t' } else { delimiter.bytes().next().unwrap_or(b',') }
 }
 
-fn format_of(file: &str, explicit: Option<String>) -> Result<String, StepError> {
+/// Returns the format of all files.
+fn format_of_all(files: &[NamedFile], explicit: Option<&str>) -> Result<String, Misfit> {
+    let mut formats = files.iter().map(|named| Ok((format_of(named.file.as_str(), explicit)?, named.file.as_str())));
+    let Some(first) = formats.next() else { return Err(Misfit::new("path", "`path` names no file")) };
+    let (format, first) = first?;
+    for other in formats {
+        let (other, path) = other?;
+        if other != format {
+            return Err(Misfit::new("path", format!("`{first}` and `{path}` have different formats"))
+                .with_help("read them in steps of their own, and unite the molecules with `table.union`"));
+        }
+    }
+    Ok(format)
+}
+
+fn format_of(file: &str, explicit: Option<&str>) -> Result<String, Misfit> {
     if let Some(format) = explicit {
-        return Ok(format);
+        return Ok(format.to_owned());
     }
     match extension(file).as_deref() {
         Some("smi" | "smiles" | "txt") => Ok("smi".to_owned()),
         Some("sdf" | "sd") => Ok("sdf".to_owned()),
         Some(known @ ("csv" | "tsv" | "mol")) => Ok(known.to_owned()),
-        _ => Err(StepError::new(format!(
-            "cannot determine the format of `{file}`; write `format: smi`, `csv`, `tsv`, `sdf` or `mol`"
-        ))),
+        _ => {
+            let formats = "write `format: smi`, `csv`, `tsv`, `sdf` or `mol`";
+            Err(Misfit::new("path", format!("cannot determine the format of `{file}`; {formats}")))
+        }
     }
 }
 
@@ -332,6 +401,7 @@ fn twice(columns: &[Column]) -> Option<&str> {
 fn sort_out(
     file: &str,
     raw: RawFile<'_>,
+    origins: &Origins<'_>,
     structures: Vec<Result<Canonical, String>>,
     kept_columns: &[&'static str],
     fail: bool,
@@ -343,12 +413,16 @@ fn sort_out(
     ];
     columns.extend(raw.more);
     columns.extend(kept_columns.iter().map(|name| Column::new(name, ColumnType::Text)));
+    if let Some(name) = origins.file_column {
+        check_new_column(name, &columns.iter().map(|column| &column.name).collect::<Vec<_>>())?;
+        columns.push(Column::new(name, ColumnType::Text));
+    }
     if let Some(name) = twice(&columns) {
         return Err(StepError::new(format!("two columns of `{file}` would be called `{name}`; rename one")));
     }
     let mut kept = TableBuilder::new(columns);
-    let mut rejects = Rejects::default();
-    for ((record, structure), number) in raw.records.into_iter().zip(structures).zip(1_u64..) {
+    let mut rejects = if origins.are_several { Rejects::of_several() } else { Rejects::default() };
+    for ((record, structure), (origin, number)) in raw.records.into_iter().zip(structures).zip(origins.records()) {
         cancel::check()?;
         let reason = match (record.content, structure) {
             (Ok(content), Ok(structure)) => {
@@ -359,6 +433,7 @@ fn sort_out(
                     "mol_block" => structure.block.as_deref().into(),
                     _ => structure.cxsmiles.as_deref().into(),
                 }));
+                row.extend(origins.file_column.map(|_| Value::from(origin.name)));
                 kept.push(row).map_err(StepError::new)?;
                 continue;
             }
@@ -367,11 +442,12 @@ fn sort_out(
         if fail {
             let text = shortened(record.raw);
             return Err(StepError::new(format!(
-                "line {} of `{file}` cannot be used: {reason}; the line is `{text}`; `on_error: reject` would put it into \
+                "line {} of `{}` cannot be used: {reason}; the line is `{text}`; `on_error: reject` would put it into \
                  `rejects`",
-                record.line
+                record.line, origin.path
             )));
         }
+        rejects.continue_in(origin.name);
         rejects.push(record.line, number, record.raw, &reason);
     }
     Ok(WithRejects { kept: Molecules::new(kept.finish()?)?, rejects: rejects.finish()? })

@@ -2,17 +2,24 @@
 //! CSV or TSV file, and whether they apply to its format at all.
 
 use super::delimited_columns::HeaderNames;
-use super::{ReadMolecules, format_of, separator};
-use crate::records::{misfit_of_names, misfits_of_qualified, other_separator};
+use super::{ReadMolecules, format_of_all, separator};
+use crate::chemistry::molecules::PROMISED;
+use crate::records::{check_new_column, idle_of_single, misfit_of_names, misfits_of_qualified, other_separator};
 use crate::step::{ColumnContext, Misfit, PathPart, idle_share};
 
 pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_>) -> Vec<Misfit> {
-    let file = step.path.as_str();
-    let format = match format_of(file, step.format.clone()) {
+    let found = match context.found("path", &step.path) {
+        Ok(Some(found)) => found,
+        // The extension of a pattern or of a file that does not exist yet may determine the format too.
+        Ok(None) => step.path.as_written(),
+        Err(misfit) => return vec![misfit],
+    };
+    let format = match format_of_all(&found, step.format.as_deref()) {
         Ok(format) => format,
-        Err(error) => return vec![Misfit::new("path", error.message())],
+        Err(misfit) => return vec![misfit],
     };
     let mut misfits = inapplicable(step, &format);
+    misfits.extend(idle_of_single(&step.path, step.file_column.is_some(), step.columns.is_some()));
     misfits.extend(misfits_of_qualified(step.qualified.as_deref().unwrap_or_default(), &step.types));
     let twice = step.numbers.iter().enumerate().filter(|(_, name)| step.types.contains_key(*name));
     misfits.extend(twice.map(|(at, name)| {
@@ -30,16 +37,24 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         return misfits;
     }
     let delimiter = separator(&format, &step.delimiter);
-    let Some(header) = step.header_names(&format, context) else { return misfits };
-    let there: Vec<&str> = header.iter().collect();
-    let names = HeaderNames::of(&header);
-    let missing = |param, name: &str| match names.index_of(name) {
-        Some(_) => None,
-        None => Some(match other_separator(&there, delimiter) {
-            Some(help) => Misfit::no_column(param, name, file, &there).with_help(help),
-            None => Misfit::no_column(param, name, file, &there),
-        }),
+    let Some(headers) = step.header_names(&format, &found, context) else { return misfits };
+    let headers = headers.iter().zip(&found).map(|(header, named)| (HeaderNames::of(header), header, named));
+    let headers: Vec<(HeaderNames<'_>, _, _)> = headers.collect();
+    // Reports the first file without the column; `in_all` if every file must have it.
+    let lacking = |param, name: &str, in_all: bool| {
+        let mut without = headers.iter().filter(|(names, ..)| names.index_of(name).is_none());
+        let (_, header, named) = without.next()?;
+        if !in_all && without.count() + 1 < headers.len() {
+            return None;
+        }
+        let there: Vec<&str> = header.iter().collect();
+        let misfit = Misfit::no_column(param, name, named.file.as_str(), &there);
+        Some(match other_separator(&there, delimiter) {
+            Some(help) => misfit.with_help(help),
+            None => misfit,
+        })
     };
+    let missing = |param, name: &str| lacking(param, name, false);
     let listed = |param, named: &[String]| -> Vec<Misfit> {
         let named = named.iter().enumerate();
         named.filter_map(|(at, name)| Some(missing(param, name)?.at(PathPart::Index(at)))).collect()
@@ -49,11 +64,19 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
     let types = step.types.keys();
     let types = types.filter_map(|name| Some(missing("types", name)?.at(PathPart::Key(name.clone()))));
     let structure = match &step.inchi_column {
-        Some(inchi) => missing("inchi_column", inchi),
-        None => missing("smiles_column", &step.smiles_column),
+        Some(inchi) => lacking("inchi_column", inchi, true),
+        None => lacking("smiles_column", &step.smiles_column, true),
     };
-    let name = step.name_column.as_ref().and_then(|name| missing("name_column", name));
+    let name = step.name_column.as_ref().and_then(|name| lacking("name_column", name, true));
     misfits.extend(structure.into_iter().chain(name).chain(types).chain(numbers).chain(qualified));
+    match step.more_columns(&format, &found, context) {
+        Some(Err(misfit)) => misfits.push(misfit),
+        Some(Ok(columns)) => {
+            let columns: Vec<Box<str>> = PROMISED.iter().map(|(name, _)| Box::from(*name)).chain(columns).collect();
+            misfits.extend(step.file_column.as_deref().and_then(|name| check_new_column(name, &columns).err()));
+        }
+        None => {}
+    }
     misfits
 }
 

@@ -1,5 +1,7 @@
 //! Records of a file before their chemistry is interpreted.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::accept::{Accept, CxText, Parts, Policy};
@@ -21,6 +23,8 @@ pub(super) struct RawFile<'a> {
 pub(super) struct Untyped<'a> {
     pub(super) more: Vec<UntypedColumn>,
     pub(super) records: Vec<RawRecord<'a>>,
+    /// The names of columns in the parameters for types that the file has.
+    pub(super) found: HashSet<String>,
 }
 
 /// A column of a file.
@@ -62,7 +66,7 @@ impl<'a> Untyped<'a> {
     /// # Errors
     /// Fails if two columns of the file called `file` would have the same name, or if the step is asked to stop.
     pub(super) fn typed(self, file: &str, notation: Notation) -> Result<RawFile<'a>, StepError> {
-        let Self { more, mut records } = self;
+        let Self { more, mut records, .. } = self;
         if more.iter().any(|column| column.qualified) {
             for record in &mut records {
                 if let Ok(content) = &mut record.content {

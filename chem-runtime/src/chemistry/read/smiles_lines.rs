@@ -4,10 +4,10 @@
 //! word `smiles`, which is not a valid SMILES, is a header and is skipped too.
 
 use super::accept::{Accept, CxText};
-use super::raw::{Content, RawFile, RawRecord, Spelling};
+use super::raw::{Content, RawRecord, Spelling, Untyped};
 use crate::records::{Line, lines, not_utf8};
 
-pub(super) fn read(text: &[u8], accept: Option<Accept>) -> RawFile<'_> {
+pub(super) fn read(text: &[u8], accept: Option<Accept>) -> Untyped<'_> {
     let records = lines(text)
         .map(|Line { number, text }| Line { number, text: text.trim_ascii() })
         .filter(|line| !line.text.is_empty() && !line.text.starts_with(b"#"))
@@ -15,7 +15,7 @@ pub(super) fn read(text: &[u8], accept: Option<Accept>) -> RawFile<'_> {
         .filter(|(index, line)| *index > 0 || !is_header(line.text))
         .map(|(_, line)| RawRecord { line: line.number, raw: line.text, content: content(line.text, accept) })
         .collect();
-    RawFile { more: Vec::new(), records }
+    Untyped { records, ..Untyped::default() }
 }
 
 fn is_header(line: &[u8]) -> bool {

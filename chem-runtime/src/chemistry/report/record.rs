@@ -84,7 +84,8 @@ fn params(step: &PastStep) -> Vec<(String, String)> {
 /// Renders a parameter for a reader, given its hashed form.
 fn param_value(value: &Value) -> String {
     if let Some(hash) = InputFile::content_in(value) {
-        return format!("file {}…", hash.get(..16).unwrap_or(hash));
+        let name = InputFile::name_in(value).map_or_else(String::new, |name| format!("{name} "));
+        return format!("file {name}{}…", hash.get(..16).unwrap_or(hash));
     }
     if let Some((cel, Some(params))) = Expression::parts_of(value) {
         let params: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -93,7 +94,8 @@ fn param_value(value: &Value) -> String {
     match value {
         Value::Object(_) => clipped(&value.to_string(), SHOWN),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().filter_map(shown).collect();
+            let file = |item: &Value| InputFile::content_in(item).map(|_| param_value(item));
+            let items: Vec<String> = items.iter().filter_map(|item| file(item).or_else(|| shown(item))).collect();
             clipped(&items.join(", "), SHOWN)
         }
         other => shown(other).unwrap_or_else(|| "–".to_owned()),
@@ -204,6 +206,9 @@ fn param(name: &str, value: &Value) -> String {
 fn written(value: &Value, hashes: &mut Vec<String>) -> Value {
     if let Some(hash) = InputFile::content_in(value) {
         hashes.push(hash.to_owned());
+        if let Some(name) = InputFile::name_in(value) {
+            return name.replace("${", "$${").into();
+        }
         let extension = value.get("extension").and_then(Value::as_str);
         return extension.map_or_else(|| "FILE".to_owned(), |extension| format!("FILE.{extension}")).into();
     }

@@ -8,7 +8,7 @@ use chem_manifest::{Diagnostic, Rule, Span, rules};
 use serde_json::Value;
 
 use super::{Binder, walk};
-use crate::step::{ParamType, PathPart, StepKind, nearest, place_of};
+use crate::step::{CancelToken, Glob, ParamType, PathPart, StepKind, nearest, place_of};
 
 /// The files of the steps so far, by canonical path.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub(in crate::manifest) struct FilesSoFar {
     writers: HashMap<PathBuf, Span>,
     /// The location in the manifest of each file that is read and not written before.
     readers: HashMap<PathBuf, Span>,
+    /// The patterns for files that are read, and their locations in the manifest.
+    patterns: Vec<(Glob, Span)>,
 }
 
 impl FilesSoFar {
@@ -25,12 +27,18 @@ impl FilesSoFar {
     pub(super) fn written(&self) -> &HashSet<PathBuf> {
         &self.written
     }
+
+    /// Returns the pattern of a file that is read which `place` matches, unless a step before writes it.
+    fn pattern_for(&self, place: &Path, directory: &Path) -> Option<&(Glob, Span)> {
+        self.patterns.iter().find(|(glob, _)| !self.written.contains(place) && glob.matches(directory, place))
+    }
 }
 
 /// The files that a step names.
 #[derive(Default)]
 pub(super) struct NamedFiles<'n> {
     reads: Vec<(String, &'n Node)>,
+    patterns: Vec<(Glob, &'n Node)>,
     writes: Vec<(String, &'n Node)>,
 }
 
@@ -40,6 +48,16 @@ impl<'n> NamedFiles<'n> {
         match (ty, value) {
             _ if !names_files(ty) => {}
             (ParamType::InputFile, Value::String(path)) => self.reads.push((path.clone(), node)),
+            (ParamType::InputFiles, Value::String(path)) => match Glob::of(path) {
+                Ok(Some(glob)) => self.patterns.push((glob, node)),
+                _ => self.reads.push((path.clone(), node)),
+            },
+            (ParamType::InputFiles, Value::Array(values)) => {
+                for (index, value) in values.iter().enumerate() {
+                    let (node, _) = walk(node, &[PathPart::Index(index)]);
+                    self.collect(value, ty, node);
+                }
+            }
             (ParamType::OutputFile, Value::String(path)) => self.writes.push((path.clone(), node)),
             (ParamType::Optional(inner), value) => self.collect(value, inner, node),
             (ParamType::List(inner), Value::Array(values)) => {
@@ -62,7 +80,7 @@ impl<'n> NamedFiles<'n> {
 /// Whether values of this type name files.
 fn names_files(ty: &ParamType) -> bool {
     match ty {
-        ParamType::InputFile | ParamType::OutputFile => true,
+        ParamType::InputFile | ParamType::InputFiles | ParamType::OutputFile => true,
         ParamType::Optional(inner) | ParamType::List(inner) | ParamType::Map(inner) => names_files(inner),
         _ => false,
     }
@@ -84,6 +102,9 @@ impl Binder<'_> {
             let span = self.locate(node, &[], None).span;
             self.files.readers.entry(place).or_insert(span);
         }
+        for (glob, node) in &named.patterns {
+            self.match_files(glob, node);
+        }
         for (path, node) in &named.writes {
             let place = place_of(&self.directory.join(path));
             if place == place_of(Path::new(self.source.name())) {
@@ -93,6 +114,11 @@ impl Binder<'_> {
             } else if let Some(reader) = self.files.readers.get(&place).copied() {
                 let message = format!("this step overwrites `{path}`, which the flow reads");
                 self.spoiled(&rules::WRITES_OVER_INPUT, message, node, (reader, "it is read here"));
+            } else if let Some((glob, reader)) = self.files.pattern_for(&place, self.directory) {
+                let message =
+                    format!("this step writes `{path}`, which the next run would read: it matches `{}`", glob.as_str());
+                let reader = *reader;
+                self.spoiled(&rules::WRITES_OVER_INPUT, message, node, (reader, "the pattern is here"));
             } else if let (StepKind::Sink, Some(writer)) = (kind, self.files.writers.get(&place).copied()) {
                 let message = format!("an earlier step writes `{path}` already");
                 self.spoiled(&rules::WRITTEN_TWICE, message, node, (writer, "it is written here first"));
@@ -104,6 +130,40 @@ impl Binder<'_> {
             }
             self.files.written.insert(place);
         }
+    }
+
+    /// Checks that files match a pattern, or that an earlier step writes such a file.
+    fn match_files(&mut self, glob: &Glob, node: &Node) {
+        let location = self.locate(node, &[], None);
+        let span = location.span;
+        let problem = match glob.find(self.directory, &CancelToken::default()) {
+            Ok(found) if found.is_empty() => {
+                let is_written = self.files.written.iter().any(|place| glob.matches(self.directory, place));
+                (!is_written).then(|| format!("no file matches `{}`", glob.as_str()))
+            }
+            Ok(found) => {
+                for file in found {
+                    let place = place_of(&self.directory.join(glob.base()).join(file));
+                    if !self.files.written.contains(&place) {
+                        self.files.readers.entry(place).or_insert(span);
+                    }
+                }
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(message) = problem {
+            let base = self.directory.join(glob.base());
+            let help = match base.is_dir() {
+                true => {
+                    "`*` and `?` are wildcards within a name, and `**` matches any number of directories".to_owned()
+                }
+                false => format!("there is no directory `{}`; a path is relative to the manifest", glob.base()),
+            };
+            let diagnostic = Diagnostic::new(&rules::NO_SUCH_FILE, message, self.source, span).with_help(help);
+            self.findings.add(location.shown_in(diagnostic));
+        }
+        self.files.patterns.push((glob.clone(), span));
     }
 
     fn spoiled(&mut self, rule: &'static Rule, message: String, node: &Node, (other, label): (Span, &str)) {

@@ -92,12 +92,17 @@ fn value(spec: &ParamSpec, ty: &ParamType) -> Value {
         ParamType::Text | ParamType::Formatted(_) | ParamType::Expression => json!({ "type": "string" }),
         ParamType::Pattern => json!({ "type": "string" }),
         ParamType::Column => json!({ "type": "string", "minLength": 1 }),
-        ParamType::InputFile | ParamType::OutputFile => json!({ "type": "string", "pattern": "\\S" }),
+        ParamType::InputFile | ParamType::OutputFile => path(),
+        ParamType::InputFiles => or(path(), json!({ "type": "array", "items": path(), "minItems": 1 })),
         ParamType::Secret => or_placeholder(secret()),
         ParamType::List(inner) => or_placeholder(json!({ "type": "array", "items": value(spec, inner) })),
         ParamType::Map(inner) => json!({ "type": "object", "additionalProperties": value(spec, inner) }),
         ParamType::Optional(inner) => or(value(spec, inner), json!({ "type": "null" })),
     }
+}
+
+fn path() -> Value {
+    json!({ "type": "string", "pattern": "\\S" })
 }
 
 /// Returns the schema of a secret, which names the environment variable that contains it.

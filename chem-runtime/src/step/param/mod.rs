@@ -50,6 +50,8 @@ pub enum ParamType {
     Column,
     /// The path of a file that is read, relative to the manifest.
     InputFile,
+    /// The paths of files that are read, relative to the manifest: a path, a pattern such as `data/*.csv`, or a list of these.
+    InputFiles,
     /// The path of a file that is written, relative to the manifest.
     OutputFile,
     /// A secret, by the environment variable that holds it: see [`Secret`](super::Secret).
@@ -95,6 +97,7 @@ impl std::fmt::Display for ParamType {
             Self::Pattern => f.write_str("regular expression"),
             Self::Column => f.write_str("column name"),
             Self::InputFile => f.write_str("input file"),
+            Self::InputFiles => f.write_str("input file, pattern, or list of these"),
             Self::OutputFile => f.write_str("output file"),
             Self::Secret => f.write_str("secret"),
             Self::List(inner) => write!(f, "list of {inner}"),

@@ -155,7 +155,11 @@ fn in_brackets(items: &[Value]) -> Option<String> {
 fn with_article(ty: &ParamType) -> String {
     match ty {
         ParamType::Boolean | ParamType::Text => ty.to_string(),
-        ParamType::InputFile | ParamType::OutputFile | ParamType::Integer { .. } | ParamType::Number => {
+        ParamType::InputFile
+        | ParamType::InputFiles
+        | ParamType::OutputFile
+        | ParamType::Integer { .. }
+        | ParamType::Number => {
             let text = ty.to_string();
             let article = if text.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
             format!("{article} {text}")

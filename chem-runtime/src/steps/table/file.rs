@@ -6,7 +6,7 @@ use csv::StringRecord;
 
 use crate::prelude::*;
 use crate::records::{
-    CellText, Decimal, Encoding, HeaderLine, Layout, RecordFile, TableFormat, extension, header_of, misfit_of_names,
+    CellText, Decimal, Encoding, HeaderLine, Layout, TableFormat, extension, header_of, misfit_of_names,
     other_separator, text_in,
 };
 use crate::step::PathPart;
@@ -17,7 +17,7 @@ use crate::step::PathPart;
 pub(super) struct TableFile<'a> {
     /// The parameter that names the file.
     pub(super) param: &'static str,
-    pub(super) path: &'a RecordFile,
+    pub(super) path: &'a InputFile,
     pub(super) format: Option<&'a str>,
     pub(super) types: &'a BTreeMap<String, ColumnType>,
     pub(super) units: &'a BTreeMap<String, String>,
@@ -60,7 +60,11 @@ impl<'a> TableFile<'a> {
 
     /// Reads the file, and decompresses and decodes it if it is text.
     pub(super) fn text(&self, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
-        let bytes = self.path.read(context.files())?;
+        self.decode(self.path.read(context.files())?)
+    }
+
+    /// Decompresses and decodes the bytes of the file if it is text.
+    pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
         if self.format()? == TableFormat::Parquet {
             return Ok(bytes);
         }

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use csv::StringRecord;
+
 use super::file::TableFile;
 use crate::prelude::*;
-use crate::records::{DeclaredType, RecordFile, TableText, misfits_of_qualified, with_relations};
+use crate::records::{
+    DeclaredType, FileText, RecordFiles, Several, SourceText, TableFormat, TableText, Uniting, check_new_column,
+    idle_of_single, misfits_of_qualified, with_relations,
+};
+use crate::step::NamedFile;
 use crate::step::{PathPart, check_share, idle_share};
 
 /// Reads a table from a CSV, TSV, JSON Lines or Parquet file, which may be compressed with gzip or zip.
@@ -25,6 +31,10 @@ use crate::step::{PathPart, check_share, idle_share};
 /// too many cells, bytes that are not UTF-8, a line that is not an object or contains a list, or a cell that does not have
 /// the declared type of its column. The signal `read` counts `records`, `kept` and `rejected`. An empty file has no columns.
 ///
+/// Several files are read as one table: `path` is a pattern or a list. They have one format, and their columns are united by
+/// name: see `columns`. Types are inferred from all files together. A reject names its file in the column `file`, and
+/// `file_column` names the file of each row. The name is the path below the directory that all written paths share.
+///
 /// # Example
 /// ```yaml
 /// flow: drugs-as-a-table
@@ -39,7 +49,10 @@ use crate::step::{PathPart, check_share, idle_share};
 /// # Errors
 /// - The file does not exist or cannot be read, is not gzip data although its name ends in `.gz`, or is not in the encoding that
 ///   `encoding` names.
-/// - Neither the extension of the file nor `format` determines the format.
+/// - Neither the extension of the file nor `format` determines the format, or the files have different formats.
+/// - No file matches a pattern, or a file is named twice.
+/// - A file lacks a column that another one has, unless `columns` accepts it; the message names both files. Or a column of the
+///   files has the name in `file_column`.
 /// - Two columns have the same name, or `types`, `units` or `qualified` names a column that does not exist.
 /// - The file exceeds a limit: see `docs/limits.md`. A compressed file may expand to at most 100 times its size, and the
 ///   objects of a JSON Lines file may not have so many different members that most cells would be empty.
@@ -49,9 +62,17 @@ use crate::step::{PathPart, check_share, idle_share};
 #[step("table.read", version = 5, columns = columns_of_file, check = columns_are_there)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
-    /// The file to read.
+    /// The file to read, or several that are read as one: a pattern, in which `*` matches any characters of a name, `?` one
+    /// character, and `**` any number of directories, or a list of paths and patterns. The files that match a pattern are sorted.
     #[param(example = "data/assay.csv")]
-    path: RecordFile,
+    path: RecordFiles,
+    /// The name of a new column, behind all others, with the name of each row's file.
+    #[param(example = "plate")]
+    file_column: Option<String>,
+    /// What to do with columns that only some of several files have: refuse them (`same`), keep them, without values in the
+    /// rows of the other files (`all`), or drop them (`common`). Defaults to `same`.
+    #[param(one_of = ["same", "all", "common"])]
+    columns: Option<String>,
     /// The format, if the extension of the file does not determine it.
     #[param(one_of = ["csv", "tsv", "jsonl", "parquet"])]
     format: Option<String>,
@@ -92,9 +113,12 @@ pub fn read_table(
     fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
 ) -> Result<WithRejects<Table>, StepError> {
+    let name = path.describe();
+    let found = path.found(context.files())?;
+    let Some(first) = found.first() else { return Err(StepError::new(format!("`{name}` names no file"))) };
     let file = TableFile {
         param: "path",
-        path: &path,
+        path: &first.file,
         format: format.as_deref(),
         types: &types,
         units: &units,
@@ -107,22 +131,34 @@ pub fn read_table(
     };
     let qualified = qualified.as_deref().unwrap_or_default();
     let (types, strict) = (DeclaredType::all(&types, "types"), on_error == "fail");
-    let how =
-        TableText { name: file.name(), format: file.format()?, types: &types, cells: file.cells(), qualified, strict };
-    let WithRejects { kept, rejects } = how.read(&file.text(context)?)?;
+    let format = format_of_all(file, &found)?;
+    let how = TableText { name: &name, format, types: &types, cells: file.cells(), qualified, strict };
+    let is_single = path.single().is_some();
+    let texts = path.texts(context.files(), |path, bytes| TableFile { path: &path.into(), ..file }.decode(bytes))?;
+    let WithRejects { kept, rejects } = match texts.as_slice() {
+        [only] if is_single => how.read(&only.text)?,
+        several => {
+            let sources: Vec<SourceText<'_>> = several.iter().map(FileText::as_source).collect();
+            let columns = Uniting::of(columns.as_deref());
+            how.read_all(&sources, Several { columns, file_column: file_column.as_deref() })?
+        }
+    };
     let (kept, rejected) = (file.with_units(kept)?, rejects.rows());
-    let refused = format!("records of `{}` cannot be used", file.name());
+    let refused = format!("records of `{name}` cannot be used");
     check_share(&rejects, kept.rows() + rejected, fail_above, &refused)?;
-    let counts = json!({ "records": kept.rows() + rejected, "kept": kept.rows(), "rejected": rejected });
+    let mut counts = json!({ "records": kept.rows() + rejected, "kept": kept.rows(), "rejected": rejected });
+    if !is_single {
+        counts["files"] = json!(texts.len());
+    }
     context.signal("read", &counts)?;
     Ok(WithRejects { kept, rejects })
 }
 
 impl ReadTable {
-    fn file(&self) -> TableFile<'_> {
+    fn file<'a>(&'a self, path: &'a InputFile) -> TableFile<'a> {
         TableFile {
             param: "path",
-            path: &self.path,
+            path,
             format: self.format.as_deref(),
             types: &self.types,
             units: &self.units,
@@ -136,27 +172,78 @@ impl ReadTable {
     }
 }
 
-/// Returns the columns in the header of a CSV or TSV file. Those of JSON Lines are known only after reading all of it.
+/// Returns the format of all files, of which `file` is one.
+fn format_of_all(file: TableFile<'_>, found: &[NamedFile]) -> Result<TableFormat, Misfit> {
+    let format = file.format()?;
+    for other in found {
+        if (TableFile { path: &other.file, ..file }).format()? != format {
+            let (one, other) = (file.name(), other.file.as_str());
+            return Err(Misfit::new("path", format!("`{one}` and `{other}` have different formats"))
+                .with_help("read them in steps of their own, and unite the tables with `table.union`"));
+        }
+    }
+    Ok(format)
+}
+
+/// Returns the columns of all files, which are read as one; `None` if they are not known yet.
+///
+/// # Errors
+/// Reports a file that lacks a column.
+fn united_header(
+    step: &ReadTable,
+    found: &[NamedFile],
+    context: &ColumnContext<'_>,
+) -> Result<Option<StringRecord>, Misfit> {
+    let headers = found.iter().map(|named| step.file(&named.file).header_names(context));
+    let Some(headers) = headers.collect::<Option<Vec<StringRecord>>>() else { return Ok(None) };
+    let paths: Vec<&str> = found.iter().map(|named| named.file.as_str()).collect();
+    if let [header] = headers.as_slice() {
+        return Ok(Some(header.clone()));
+    }
+    let tables: Vec<Vec<&str>> = headers.iter().map(|header| header.iter().collect()).collect();
+    let united = Uniting::of(step.columns.as_deref()).unite(&tables);
+    let united = united.map_err(|disunited| Misfit::new("path", disunited.of_files(&paths)))?;
+    Ok(Some(united.iter().map(|name| &**name).collect()))
+}
+
+/// Returns the columns in the headers of CSV and TSV files. Those of JSON Lines are known only after reading all of them.
 fn columns_of_file(step: &ReadTable, context: &ColumnContext<'_>) -> Columns {
-    let Some(header) = step.file().header_names(context) else { return Columns::Unknown };
+    let Ok(Some(found)) = context.found("path", &step.path) else { return Columns::Unknown };
+    let Ok(Some(header)) = united_header(step, &found, context) else { return Columns::Unknown };
     let qualified = step.qualified.as_deref().unwrap_or_default();
     let names = header.iter().map(str::to_owned);
     match with_relations(names, |_, name| qualified.iter().any(|qualified| qualified == name)) {
-        Ok(names) => Columns::known(names),
+        Ok(names) => Columns::known(names).with(step.file_column.as_deref()),
         Err(_) => Columns::Unknown,
     }
 }
 
 fn columns_are_there(step: &ReadTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
-    let file = step.file();
-    let header = file.header_names(context);
-    let mut misfits = file.misfits(header.as_ref());
+    let mut misfits = idle_of_single(&step.path, step.file_column.is_some(), step.columns.is_some());
+    let found = match context.found("path", &step.path) {
+        Ok(Some(found)) => found,
+        // The extension of a pattern or of a file that does not exist yet may determine the format too.
+        Ok(None) => step.path.as_written(),
+        Err(misfit) => return vec![misfit],
+    };
+    let Some(first) = found.first() else { return misfits };
+    let file = step.file(&first.file);
+    if let Err(misfit) = format_of_all(file, &found) {
+        return vec![misfit];
+    }
+    let header = united_header(step, &found, context).unwrap_or_else(|misfit| {
+        misfits.push(misfit);
+        None
+    });
+    misfits.extend(file.misfits(header.as_ref()));
     let qualified = step.qualified.as_deref().unwrap_or_default();
     misfits.extend(misfits_of_qualified(qualified, &step.types));
     if let Some(header) = &header {
         let there: Vec<&str> = header.iter().collect();
         let missing = qualified.iter().enumerate().filter(|(_, name)| !there.contains(&name.as_str()));
         misfits.extend(missing.map(|(at, name)| file.no_column("qualified", name, &there).at(PathPart::Index(at))));
+        let new = step.file_column.as_deref().and_then(|name| check_new_column(name, &there).err());
+        misfits.extend(new);
     }
     misfits.into_iter().chain(idle_share(&step.on_error, step.fail_above)).collect()
 }

@@ -1,18 +1,20 @@
 //! Files that one step of a flow writes and a later step reads or writes. Their content is unknown before the run.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::OutsideFile;
 use crate::event::RecordedStep;
-use crate::step::{Files, ParamType, Registry, place_of};
+use crate::step::{Files, Glob, InputFiles, ParamType, Registry, place_of};
 
 /// The files that a step reads and writes. Known only for registered step types.
 #[derive(Debug, Default)]
 pub(super) struct NamedFiles {
     reads: Vec<PathBuf>,
+    /// Patterns for files that are read.
+    patterns: Vec<Glob>,
     writes: Vec<PathBuf>,
 }
 
@@ -32,6 +34,18 @@ impl NamedFiles {
     fn collect(&mut self, ty: &ParamType, value: &Value, files: &Files) {
         match (ty, value) {
             (ParamType::InputFile, Value::String(path)) => self.reads.push(files.input(path)),
+            (ParamType::InputFiles, value) => {
+                for path in InputFiles::paths_in(value) {
+                    match Glob::of(path) {
+                        Ok(Some(glob)) => {
+                            let found = files.find(&glob).unwrap_or_default();
+                            self.reads.extend(found.iter().map(|file| files.input(&format!("{}{file}", glob.base()))));
+                            self.patterns.push(glob);
+                        }
+                        _ => self.reads.push(files.input(path)),
+                    }
+                }
+            }
             (ParamType::OutputFile, Value::String(path)) => self.writes.push(files.output(path)),
             (ParamType::Optional(inner), value) => self.collect(inner, value, files),
             (ParamType::List(inner), Value::Array(values)) => {
@@ -59,8 +73,16 @@ impl NamedFiles {
     }
 
     /// The step of `written` that will have written a file that this one reads.
-    pub(super) fn reads_of<'a>(&self, written: &'a HashMap<PathBuf, String>) -> Option<(PathBuf, &'a String)> {
-        self.reads.iter().find_map(|path| Some((path.clone(), written.get(path)?)))
+    pub(super) fn reads_of<'a>(
+        &self,
+        written: &'a HashMap<PathBuf, String>,
+        files: &Files,
+    ) -> Option<(PathBuf, &'a String)> {
+        let named = self.reads.iter().find_map(|path| Some((path.clone(), written.get(path)?)));
+        let matches = |path: &Path| self.patterns.iter().any(|glob| files.matches(glob, path));
+        let mut matched: Vec<(&PathBuf, &String)> = written.iter().filter(|(path, _)| matches(path)).collect();
+        matched.sort_unstable();
+        named.or_else(|| matched.first().map(|(path, step)| ((*path).clone(), *step)))
     }
 
     /// The step of `written` that will have written a file that this one writes too.

@@ -151,7 +151,7 @@ impl Walk<'_> {
             self.outside.extend(named.outside(&step.id, self.files));
             if let Some(error) = named.refused(self.files) {
                 step.action = Action::Fail { error };
-            } else if let Some((path, writer)) = named.reads_of(&self.written) {
+            } else if let Some((path, writer)) = named.reads_of(&self.written, self.files) {
                 step.action = after_file(path, writer);
             } else {
                 match self.prepare(index, &mut step) {

@@ -147,7 +147,7 @@ pub(super) fn read<'a>(
         content: record.content.map(|content| finish(content, name, &more, params.missing)),
     };
     let records = until_stopped(records.into_iter().map(finished))?;
-    Ok(Untyped { more: more.into_iter().map(|(_, column)| column).collect(), records })
+    Ok(Untyped { more: more.into_iter().map(|(_, column)| column).collect(), records, found: declared.found })
 }
 
 /// Returns a column for each data field except the one with the molecules' names.
