@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use chem_runtime::chemistry::MoleculesFromTable;
 use chem_runtime::step::{Step as _, StepError};
 use chem_runtime::steps::table::ReadTable;
 use serde_json::{Map, Value, json};
@@ -75,7 +76,6 @@ fn a_wrong_encoding_is_an_error_that_names_the_right_one() {
     assert!(rejects[0][3].as_str().unwrap().contains("`encoding: windows-1252`"), "{rejects}");
 }
 
-/// pandas: `read_csv(…, sep=";", decimal=",")`.
 #[test]
 fn numbers_may_have_a_decimal_comma() {
     let csv = "name;ic50;n;share\na;1,5;3;0,25\nb;-0,001;4;\nc;1e-9;5;1\n".as_bytes();
@@ -95,7 +95,6 @@ fn numbers_may_have_a_decimal_comma() {
     assert_eq!((molecules.row(0)[3].clone(), rejects.rows()), (json!(1.5), 1));
 }
 
-/// pandas: `read_csv(…, header=None)`, and `names=[…]`.
 #[test]
 fn the_first_line_may_be_a_record() {
     let csv = b"CCO,ethanol,5\nCC,ethane,6\n";
@@ -113,6 +112,53 @@ fn the_first_line_may_be_a_record() {
     assert_eq!(columns, ["name", "smiles", "record", "column_2", "column_3"]);
     // A file without records has the columns that the parameter names.
     assert_eq!(read_table("a.csv", b"", &[bare, names]).unwrap().0, json!([]));
+}
+
+/// `tests/reference/pandas_reading.py` recorded what pandas reads.
+#[test]
+fn tables_are_what_pandas_reads() {
+    for case in include_str!("../../reference/pandas_reading.jsonl").lines() {
+        let case: Value = serde_json::from_str(case).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let texts = case["texts"].as_array().unwrap();
+        for (index, text) in texts.iter().enumerate() {
+            std::fs::write(directory.path().join(format!("{index}.csv")), text.as_str().unwrap()).unwrap();
+        }
+        let path = if texts.len() == 1 { "0.csv" } else { "*.csv" };
+        let mut params = case["params"].as_object().unwrap().clone();
+        params.insert("path".to_owned(), path.into());
+        let outputs = run(&ReadTable::from_params(&params).unwrap(), directory.path(), &[]).unwrap();
+        let table = table(&outputs[0]);
+        let names: Value = table.columns().iter().map(|column| column.name.to_string()).collect();
+        let rows: Value = (0..table.rows()).map(|row| Value::from(table.row(row))).collect();
+        assert_eq!((&names, &rows), (&case["columns"], &case["rows"]), "{params:?}");
+    }
+}
+
+/// `tests/reference/rdkit_inchi.py` recorded RDKit's molecules. Some are refused: they do not have the InChI from which they were
+/// read.
+#[test]
+fn inchis_in_a_table_and_in_a_file_are_the_molecules_that_rdkit_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.tsv"), include_str!("../../reference/inchi.tsv")).unwrap();
+    let params = |params: Value| params.as_object().unwrap().clone();
+    let read = ReadTable::from_params(&params(json!({ "path": "a.tsv" }))).unwrap();
+    let rows = run(&read, directory.path(), &[]).unwrap();
+    let from_table = MoleculesFromTable::from_params(&params(json!({ "smiles": "inchi" }))).unwrap();
+    let outputs = run(&from_table, directory.path(), &[("table", &rows[0])]).unwrap();
+    let (molecules, rejects) = (table(&outputs[0]), table(&outputs[1]));
+    let different = texts(&molecules, "smiles").into_iter().zip(texts(&molecules, "table_smiles"));
+    let different: Vec<(String, String)> = different.filter(|(own, theirs)| own != theirs).collect();
+    assert_eq!(different, []);
+    assert_eq!(molecules.rows() + rejects.rows(), 455);
+    let reasons = texts(&rejects, "reason");
+    assert!(rejects.rows() <= 5, "{reasons:#?}");
+    assert!(reasons.iter().all(|reason| reason.contains("InChI")), "{reasons:#?}");
+
+    let inchi = [("inchi_column", json!("inchi"))];
+    let (read, rejected) = read_file("a.tsv", include_bytes!("../../reference/inchi.tsv"), &inchi).unwrap();
+    assert_eq!(texts(&read, "smiles"), texts(&molecules, "smiles"));
+    assert_eq!(texts(&rejected, "reason"), reasons);
 }
 
 #[test]
@@ -154,7 +200,6 @@ fn declared_types_hold_for_every_reader() {
     assert_eq!((rejects[0][3].as_str(), &texts(&rejected, "reason")[0][..]), (Some(reason), reason));
 }
 
-/// pandas: `str.extract(r"^\s*([<>~=]*)\s*(.*)$")` and `to_numeric`.
 #[test]
 fn numbers_with_relations_are_read_on_request() {
     let csv = "smiles,ic50,n\nC,>10,1\nCC,< 0.1,2\nCCC,~5,3\nO,≥ 7.5,4\nN,12,5\nF,NA,6\nCl,>x,7\n".as_bytes();

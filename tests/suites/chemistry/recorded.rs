@@ -1,4 +1,4 @@
-//! The reference values are what RDKit gives. If `CHEM_TEST_RDKIT` names a Python with RDKit, a test runs the scripts that
+//! The reference values are what RDKit and pandas give. If `CHEM_TEST_RDKIT` names a Python with both, a test runs the scripts that
 //! wrote them and compares; `CHEM_REQUIRE_RDKIT=1` makes a missing RDKit a failure.
 
 use std::io::Write as _;
@@ -22,12 +22,18 @@ const SCRIPTS: &[(&str, &[&str], &str)] = &[
     ("rdkit_flows.py", &["path-clusters"], "path-clusters.csv"),
     ("rdkit_flows.py", &["registry"], "registry.csv"),
     ("rdkit_fingerprints.py", &["flows/data/approved-drugs.csv"], "fingerprints.tsv"),
+    (
+        "rdkit_inchi.py",
+        &["flows/data/approved-drugs.csv", "tests/reference/salts.smi", "tests/reference/odd.smi"],
+        "inchi.tsv",
+    ),
+    ("pandas_reading.py", &[], "pandas_reading.jsonl"),
 ];
 
 #[test]
 fn rdkit_gives_the_recorded_values() {
     let Ok(python) = std::env::var("CHEM_TEST_RDKIT") else {
-        let hint = "set CHEM_TEST_RDKIT to a Python that has it: pip install rdkit==2026.9.1";
+        let hint = "set CHEM_TEST_RDKIT to a Python that has it: pip install rdkit==2026.9.1 pandas==3.1.1";
         assert!(std::env::var("CHEM_REQUIRE_RDKIT").as_deref() != Ok("1"), "no RDKit to test with: {hint}");
         // Bypasses the output capture of the test harness.
         let _ = writeln!(std::io::stderr(), "\nSKIPPED: THE TEST THAT NEEDS RDKIT: {hint}\n");

@@ -14,9 +14,10 @@ use crate::prelude::*;
 use crate::records::{Rejects, column_index, map_records, shortened};
 use crate::step::{check_share, idle_share};
 
-/// Turns the rows of a table into molecules: the answer of a program, an aggregate, or any other table with SMILES.
+/// Turns the rows of a table into molecules: the answer of a program, an aggregate, or any other table with SMILES or InChIs.
 ///
-/// The column `smiles` is replaced by the canonical SMILES. The output has the columns `name`, `smiles` and `record` (the
+/// The column `smiles` is replaced by the canonical SMILES. A text in it that begins with `InChI=` is read as a standard InChI,
+/// and rejected if the molecule does not have this InChI: see `docs/reading.md`. The output has the columns `name`, `smiles` and `record` (the
 /// number of the row, from 1), followed by the other columns of the table, with their types and units; one that is called
 /// like these is renamed to `table_name`, `table_smiles` or `table_record`.
 ///
@@ -35,7 +36,7 @@ use crate::step::{check_share, idle_share};
 /// ```
 ///
 /// # Errors
-/// - A column does not exist; the message lists the columns. Or the column with the SMILES is not text, or that with the
+/// - A column does not exist; the message lists the columns. Or the column with the structures is not text, or that with the
 ///   names neither text nor integers.
 /// - Two columns would have the same name.
 /// - With `on_error: fail`, a row that cannot be used; the message gives its number, its text and the reason.
@@ -44,7 +45,7 @@ use crate::step::{check_share, idle_share};
 #[step("molecules.from_table", version = 2, columns = columns_of_molecules, check = can_turn)]
 pub fn molecules_from_table(
     table: Input<Table>,
-    /// The column with the SMILES.
+    /// The column with the SMILES or standard InChIs.
     #[param(default = "smiles")]
     smiles: ColumnName,
     /// The column with the names, which are text or integers. Defaults to `name` if there is one.
@@ -112,6 +113,9 @@ pub fn molecules_from_table(
 
 fn canonical(text: Option<&str>) -> Result<String, String> {
     let text = text.map(str::trim).filter(|text| !text.is_empty()).ok_or("has no SMILES")?;
+    if text.starts_with("InChI=") {
+        return Spelling::Inchi(text.to_owned()).canonical_smiles();
+    }
     let text = CxText::of(text);
     let structure = Spelling::of(&text, None)?;
     if !text.rest.is_empty() {
