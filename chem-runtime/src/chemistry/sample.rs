@@ -5,6 +5,7 @@ use serde_json::json;
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::Random;
+use crate::step::Streamed;
 
 /// Draws a random sample of molecules without replacement.
 ///
@@ -30,7 +31,7 @@ use crate::records::Random;
 /// - Both or neither of `count` and `fraction` are set.
 #[step("molecules.sample", version = 1, columns = crate::step::same_columns, check = can_sample)]
 pub fn sample_molecules(
-    molecules: Input<Molecules>,
+    molecules: Input<Stream<Molecules>>,
     /// The number of molecules to draw; all of them, if there are fewer.
     #[param(example = "1000")]
     count: Option<usize>,
@@ -41,15 +42,20 @@ pub fn sample_molecules(
     #[param(default = 0)]
     seed: u64,
     context: &ExecutionContext<'_>,
-) -> Result<Molecules, StepError> {
-    let all = molecules.len();
+) -> Result<Streamed<Molecules>, StepError> {
+    let all = molecules.rows();
     let count = match share(count, fraction)? {
         Share::Count(count) => count.min(all),
         Share::Fraction(fraction) => ((fraction * all as f64).round() as usize).min(all),
     };
     let kept = drawn(all, count, seed);
     context.signal("sampled", &json!({ "kept": kept.len(), "dropped": all - kept.len() }))?;
-    Ok(Molecules::new(molecules.table().gather(&kept))?)
+    molecules.map(context, |piece| {
+        let [start, end] =
+            [piece.rows.start, piece.rows.end].map(|row| kept.partition_point(|kept| *kept < piece.first + row));
+        let rows: Vec<usize> = kept[start..end].iter().map(|row| row - piece.first).collect();
+        Ok(piece.table.gather(&rows))
+    })
 }
 
 /// The size of the sample.

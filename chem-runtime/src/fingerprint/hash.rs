@@ -141,21 +141,55 @@ impl ContentHash {
     }
 
     /// Hashes everything from `reader` in pieces, and returns the hash and the number of bytes.
-    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<(Self, u64)> {
-        let mut hasher = Sha256::new();
+    pub fn of_reader(reader: impl std::io::Read) -> std::io::Result<(Self, u64)> {
+        let mut hasher = ContentHasher::new(reader);
+        let length = hasher.drain()?;
+        Ok((hasher.finish()?, length))
+    }
+}
+
+/// A reader that hashes the bytes that pass through it.
+#[derive(Debug)]
+pub struct ContentHasher<R> {
+    reader: R,
+    hasher: Sha256,
+}
+
+impl<R: std::io::Read> ContentHasher<R> {
+    /// Starts with the next byte of `reader`.
+    pub fn new(reader: R) -> Self {
+        Self { reader, hasher: Sha256::new() }
+    }
+
+    /// Reads to the end, and returns the hash of all bytes.
+    ///
+    /// # Errors
+    /// Fails if reading fails.
+    pub fn finish(mut self) -> std::io::Result<ContentHash> {
+        self.drain()?;
+        Ok(ContentHash::from_bytes(self.hasher.finalize().into()))
+    }
+
+    /// Reads to the end, and returns the number of bytes that were left.
+    fn drain(&mut self) -> std::io::Result<u64> {
         let mut buffer = vec![0; 64 * 1024];
         let mut length = 0;
         loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok((Self::from_bytes(hasher.finalize().into()), length)),
-                Ok(count) => {
-                    hasher.update(&buffer[..count]);
-                    length += count as u64;
-                }
+            match std::io::Read::read(self, &mut buffer) {
+                Ok(0) => return Ok(length),
+                Ok(count) => length += count as u64,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+impl<R: std::io::Read> std::io::Read for ContentHasher<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
     }
 }
 

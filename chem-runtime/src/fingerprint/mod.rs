@@ -10,7 +10,8 @@ mod typed;
 pub use canonical::{CanonicalError, MAX_DEPTH, MAX_LENGTH, write_canonical_f64};
 pub(crate) use canonical::{as_read_back, check_length, write_canonical_str, write_json_str};
 pub use hash::{
-    ArtifactHash, CacheKey, ContentHash, DefinitionHash, DivergenceHash, Fingerprint, ParseHashError, SCHEME, WorkKey,
+    ArtifactHash, CacheKey, ContentHash, ContentHasher, DefinitionHash, DivergenceHash, Fingerprint, ParseHashError,
+    SCHEME, WorkKey,
 };
 pub(crate) use hash::{Tag, tagged_sha256};
 pub(crate) use typed::{CanonicalText, canonical_text};

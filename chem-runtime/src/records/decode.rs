@@ -39,7 +39,7 @@ pub(crate) fn text_in(encoding: Encoding, name: &str, bytes: Vec<u8>) -> Result<
 }
 
 fn decompressed(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
-    if bytes.starts_with(&[0x1f, 0x8b]) {
+    if is_gzip(&bytes) {
         gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())
     } else if is_zip(&bytes) {
         unzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())
@@ -66,7 +66,7 @@ pub(crate) fn first_lines(bytes: Vec<u8>) -> Option<Vec<u8>> {
 /// `encoding`.
 pub(super) fn beginning_of_text(bytes: Vec<u8>, encoding: Encoding) -> Option<Vec<u8>> {
     const BYTES: u64 = 64 << 10;
-    let text = if bytes.starts_with(&[0x1f, 0x8b]) {
+    let text = if is_gzip(&bytes) {
         let mut text = Vec::new();
         match MultiGzDecoder::new(bytes.as_slice()).take(BYTES).read_to_end(&mut text) {
             Err(error) if error.kind() != ErrorKind::UnexpectedEof => return None,
@@ -133,6 +133,15 @@ fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<
     Ok(text)
 }
 
+/// Returns whether `bytes`, the beginning of a file, are those of compressed data.
+pub(super) fn is_compressed(bytes: &[u8]) -> bool {
+    is_gzip(bytes) || is_zip(bytes)
+}
+
+fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
 /// Returns whether `bytes` begin like a zip archive that is not empty.
 fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")
@@ -192,7 +201,7 @@ fn first_of_zip(mut bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
 
 /// Returns whether other data follows complete compressed data.
 fn something_follows(mut bytes: &[u8]) -> bool {
-    while bytes.starts_with(&[0x1f, 0x8b]) {
+    while is_gzip(bytes) {
         let mut member = flate2::bufread::GzDecoder::new(bytes);
         if std::io::copy(&mut Interruptible(&mut member), &mut std::io::sink()).is_err() {
             return false;

@@ -59,7 +59,12 @@ pub(crate) fn misfit_of_names(header: Option<bool>, names: Option<&[String]>) ->
 /// A file of delimited text.
 pub(crate) struct Delimited<'a> {
     records: Records<'a>,
-    header: StringRecord,
+    header: Header,
+}
+
+/// The columns of a file of delimited text.
+pub(super) struct Header {
+    names: StringRecord,
     /// The number of columns up to the last one with a name in the file.
     named: usize,
     /// What determines the number of columns, for messages.
@@ -76,7 +81,7 @@ pub(crate) fn header_of(beginning: Vec<u8>, encoding: Encoding, layout: Layout<'
     // The last line may be truncated.
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
     // A quoted cell that ends after `beginning` makes the record unreadable here.
-    Some(Delimited::new(&text[..lines], layout).ok()??.header)
+    Some(Delimited::new(&text[..lines], layout).ok()??.header.names)
 }
 
 /// Returns advice if the header of a file that was read with `delimiter` probably uses another separator: a single name that
@@ -117,28 +122,54 @@ impl<'a> Delimited<'a> {
     /// # Errors
     /// Returns what is wrong with the names.
     pub(crate) fn new(text: &'a [u8], layout: Layout<'_>) -> Result<Option<Self>, String> {
-        let mut file = Self {
-            records: Records::new(text, layout.delimiter),
-            header: StringRecord::new(),
-            named: 0,
-            counted_by: "the header",
-        };
+        let mut records = Records::new(text, layout.delimiter);
+        Ok(Header::read(&mut records, layout)?.map(|header| Self { records, header }))
+    }
+
+    /// Reads the header like [`new`](Self::new), for a step that reads the file called `name`.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with its header. Or the step is asked to stop.
+    pub(crate) fn open(name: &str, text: &'a [u8], layout: Layout<'_>) -> Result<Option<Self>, StepError> {
+        let mut records = Records::new(text, layout.delimiter);
+        Ok(Header::open(name, &mut records, layout)?.map(|header| Self { records, header }))
+    }
+
+    /// Returns the names of the columns.
+    pub(crate) fn header(&self) -> &StringRecord {
+        &self.header.names
+    }
+
+    /// Returns the records after the header.
+    pub(crate) fn rows(self) -> impl Iterator<Item = Row<'a>> {
+        let Self { records, header } = self;
+        records.map(move |record| header.row(record))
+    }
+}
+
+impl Header {
+    /// Reads the names of the columns from the beginning of a text. Returns `None` if there are no records.
+    ///
+    /// # Errors
+    /// Returns what is wrong with the names.
+    fn read(records: &mut Records<'_>, layout: Layout<'_>) -> Result<Option<Self>, String> {
+        let mut header = Self { names: StringRecord::new(), named: 0, counted_by: "the header" };
         let names: StringRecord = match layout.header {
             HeaderLine::First => {
-                let Some(first) = file.next_record() else { return Ok(None) };
+                let Some(first) = records.next().map(|first| header.row(first)) else { return Ok(None) };
                 first.cells.map_err(|reason| format!("line {}, which names the columns, {reason}", first.line))?
             }
             HeaderLine::Absent([]) => {
-                let Some(first) = Records::new(text, layout.delimiter).next() else { return Ok(None) };
+                let Some(first) = records.clone().next() else { return Ok(None) };
                 let cells = first.cells.map_err(|reason| {
                     let line = first.line;
                     format!("line {line}, whose cells number the columns, {reason}; name the columns in `column_names`")
                 })?;
-                file.counted_by = "the first record";
+                header.counted_by = "the first record";
                 (1..=cells.len()).map(column_at).collect()
             }
             HeaderLine::Absent(names) => {
-                file.counted_by = "`column_names`";
+                header.counted_by = "`column_names`";
                 names.iter().collect()
             }
         };
@@ -148,45 +179,41 @@ impl<'a> Delimited<'a> {
                 return Err(format!("two columns are called `{name}`; rename one of them"));
             }
         }
-        file.named =
+        header.named =
             names.iter().enumerate().filter(|(_, name)| !name.is_empty()).last().map_or(0, |(last, _)| last + 1);
         // A column without a name, such as the row numbers that some programs write, is named by its position.
         let named = names.iter().enumerate().map(|(index, name)| match name {
             "" => column_at(index + 1),
             name => name.to_owned(),
         });
-        file.header = named.collect();
-        Ok(Some(file))
+        header.names = named.collect();
+        Ok(Some(header))
     }
 
-    /// Reads the header like [`new`](Self::new), for a step that reads the file called `name`.
+    /// Reads the names like [`read`](Self::read), for a step that reads the file called `name`.
     ///
     /// # Errors
     /// Names the file and what is wrong with its header. Or the step is asked to stop.
-    pub(crate) fn open(name: &str, text: &'a [u8], layout: Layout<'_>) -> Result<Option<Self>, StepError> {
-        let opened = Self::new(text, layout);
+    pub(super) fn open(name: &str, records: &mut Records<'_>, layout: Layout<'_>) -> Result<Option<Self>, StepError> {
+        let opened = Self::read(records, layout);
         // The header may have been read only in part.
         cancel::check()?;
         opened.map_err(|reason| StepError::new(format!("cannot read the columns of `{name}`: {reason}")))
     }
 
     /// Returns the names of the columns.
-    pub(crate) fn header(&self) -> &StringRecord {
-        &self.header
+    pub(super) fn names(&self) -> &StringRecord {
+        &self.names
     }
 
-    /// Returns the records after the header.
-    pub(crate) fn rows(mut self) -> impl Iterator<Item = Row<'a>> {
-        std::iter::from_fn(move || self.next_record())
-    }
-
-    fn next_record(&mut self) -> Option<Row<'a>> {
-        let RawRecord { line, raw, cells } = self.records.next()?;
-        Some(Row { line, raw, cells: cells.and_then(|cells| self.cells(cells, raw)) })
+    /// Reads a record after the header.
+    pub(super) fn row<'a>(&self, record: RawRecord<'a>) -> Row<'a> {
+        let RawRecord { line, raw, cells } = record;
+        Row { line, raw, cells: cells.and_then(|cells| self.cells(cells, raw)) }
     }
 
     fn cells(&self, mut record: ByteRecord, raw: &[u8]) -> Result<StringRecord, String> {
-        let expected = self.header.len();
+        let expected = self.names.len();
         if expected > 0 && record.iter().skip(expected).all(<[u8]>::is_empty) {
             record.truncate(expected);
         }
@@ -204,7 +231,7 @@ impl<'a> Delimited<'a> {
         StringRecord::from_byte_record(record).map_err(|error| {
             let cell = error.utf8_error().field();
             let record = error.into_byte_record();
-            not_utf8(record.get(cell).unwrap_or_default(), self.header.get(cell))
+            not_utf8(record.get(cell).unwrap_or_default(), self.names.get(cell))
         })
     }
 }

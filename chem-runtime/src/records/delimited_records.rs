@@ -7,11 +7,15 @@
 use csv::ByteRecord;
 
 use super::lines::line_end;
+use super::parts::{Part, Taken};
 use crate::cancel;
 
 /// Iterates over the records of a text. Each line belongs to exactly one record.
+#[derive(Clone)]
 pub(crate) struct Records<'a> {
     text: &'a [u8],
+    /// Whether more text follows, which the last record in `text` may need.
+    more: bool,
     delimiter: u8,
     at: Position,
     broken: Option<Broken>,
@@ -52,7 +56,23 @@ enum Wrong {
 impl<'a> Records<'a> {
     /// Reads `text`, whose cells are separated by `delimiter`.
     pub(crate) fn new(text: &'a [u8], delimiter: u8) -> Self {
-        Self { text, delimiter, at: Position { byte: 0, line: 1 }, broken: None }
+        Self { text, more: false, delimiter, at: Position { byte: 0, line: 1 }, broken: None }
+    }
+
+    /// Reads a part of a text, up to the last record that surely ends in it.
+    pub(super) fn of_part(part: &Part<'a>, delimiter: u8) -> Self {
+        let at = Position { byte: 0, line: part.line };
+        Self { text: part.text, more: part.more, delimiter, at, broken: None }
+    }
+
+    /// Returns how much of a part was read.
+    pub(super) fn taken(&self) -> Taken {
+        Taken { bytes: self.at.byte, line: self.at.line }
+    }
+
+    /// Returns whether a quoted cell extends to the end of the text.
+    fn never_closed(&self) -> bool {
+        self.broken.as_ref().is_some_and(|broken| broken.at.byte == self.text.len())
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -163,6 +183,10 @@ impl<'a> Iterator for Records<'a> {
         while !self.rest().is_empty() {
             let start = self.at;
             let cells = self.record();
+            if self.more && (self.rest().is_empty() || self.never_closed()) {
+                self.at = start;
+                return None;
+            }
             let raw = self.text[start.byte..self.at.byte].trim_ascii_end();
             if !raw.is_empty() {
                 return Some(RawRecord { line: start.line, raw, cells });

@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::decode::not_utf8;
-use super::lines::{Line, lines};
+use super::lines::Line;
 use crate::cancel;
 
 /// An object of JSON Lines: its members in source order.
@@ -23,9 +23,9 @@ pub(super) struct JsonLine<'a> {
     pub(super) object: Result<Object, String>,
 }
 
-/// Returns the objects of `text`. Skips blank lines.
-pub(super) fn json_lines(text: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
-    lines(text)
+/// Returns the objects on `lines`. Skips blank lines.
+pub(super) fn objects<'a>(lines: impl Iterator<Item = Line<'a>>) -> impl Iterator<Item = JsonLine<'a>> {
+    lines
         .map(|Line { number, text }| (number, text.trim_ascii()))
         .filter(|(_, text)| !text.is_empty())
         .map(|(line, raw)| JsonLine { line, raw, object: object(raw) })
@@ -102,7 +102,12 @@ impl<'de> Deserialize<'de> for Object {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::lines;
     use super::*;
+
+    fn json_lines(text: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
+        objects(lines(text))
+    }
 
     #[test]
     fn objects_keep_the_order_of_their_members_and_their_lines() {

@@ -1,5 +1,7 @@
 //! Splits text into numbered lines. A line ends with a line feed, a carriage return, or both.
 
+use super::parts::{Part, Taken};
+
 /// A line of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
@@ -11,8 +13,31 @@ pub(crate) struct Line<'a> {
 
 /// Returns the lines of `text`. A line end at the end of the text does not begin another line.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    lines_from(text, 1)
+}
+
+/// Returns the lines that surely end in a part of a text, and where the next one begins.
+pub(super) fn lines_of_part<'a>(part: &Part<'a>) -> (impl Iterator<Item = Line<'a>> + use<'a>, Taken) {
+    let (text, end) = match part.text.split_last() {
+        // A line feed may follow a carriage return.
+        Some((b'\r', before)) if part.more => (part.text, ends_of_lines(before).next_back()),
+        _ if part.more => (part.text, ends_of_lines(part.text).next_back()),
+        _ => (part.text, Some(part.text.len())),
+    };
+    let bytes = end.unwrap_or_default();
+    let lines = lines_from(&text[..bytes], part.line);
+    let line = part.line + lines_from(&text[..bytes], 1).count() as u64;
+    (lines, Taken { bytes, line })
+}
+
+/// Returns the positions behind the bytes that end a line.
+fn ends_of_lines(text: &[u8]) -> impl DoubleEndedIterator<Item = usize> {
+    text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\n' | b'\r')).map(|(at, _)| at + 1)
+}
+
+fn lines_from(text: &[u8], first: u64) -> impl Iterator<Item = Line<'_>> {
     let mut rest = text;
-    let mut number = 0;
+    let mut number = first - 1;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;

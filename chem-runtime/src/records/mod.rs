@@ -20,10 +20,12 @@ mod parallel;
 mod parquet_reader;
 #[cfg(feature = "parquet")]
 mod parquet_writer;
+mod parts;
 mod qualified;
 mod random;
 mod record_file;
 mod record_files;
+mod record_text;
 mod rejects;
 mod rows_where;
 mod sorting;
@@ -50,10 +52,11 @@ pub(crate) use random::Random;
 pub use record_file::RecordFile;
 pub(crate) use record_files::FileText;
 pub use record_files::RecordFiles;
+pub(crate) use record_text::RecordText;
 pub(crate) use rejects::{Rejects, shortened};
 pub(crate) use rows_where::rows_where;
 pub(crate) use sorting::sort_rows;
-pub(crate) use table_reader::{CellText, DeclaredType, Several, SourceText, TableFormat, TableText};
+pub(crate) use table_reader::{CellText, DeclaredType, Several, TableFormat, TableText};
 pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};
 pub(crate) use uniting::{Arrangement, Uniting, check_new_column, idle_of_single};
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use parquet::basic::{ConvertedType, Repetition, Type as Physical};
+use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
@@ -15,14 +16,6 @@ use crate::cancel;
 use crate::step::StepError;
 use crate::step::limits::TABLE_CELLS;
 
-/// The content of a Parquet file.
-pub(super) struct ParquetFile {
-    /// The columns, with the types and units of the file.
-    pub(super) columns: Vec<Column>,
-    /// The cells of each record, or the reason why it cannot be used.
-    pub(super) records: Vec<Result<Vec<Value>, String>>,
-}
-
 /// Returns the names of the columns of the file at `path`; `None` if it cannot be read.
 pub(crate) fn parquet_columns(path: &Path) -> Option<Vec<String>> {
     let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
@@ -30,14 +23,21 @@ pub(crate) fn parquet_columns(path: &Path) -> Option<Vec<String>> {
     Some(schema.get_fields().iter().map(|field| field.name().to_owned()).collect())
 }
 
-/// Reads the file called `name`. NaN is a missing value.
+fn open(name: &str, bytes: &[u8]) -> Result<SerializedFileReader<Bytes>, StepError> {
+    SerializedFileReader::new(Bytes::copy_from_slice(bytes)).map_err(|error| cannot(name, error))
+}
+
+fn cannot(name: &str, error: ParquetError) -> StepError {
+    StepError::context(format!("cannot read `{name}` as Parquet"), error)
+}
+
+/// Returns the columns of the file called `name`, with its types and units, and the number of its records.
 ///
 /// # Errors
 /// Fails if the bytes are not a Parquet file, if a column has values that no column of a table can hold, or if the file has
 /// more cells than [`TABLE_CELLS`].
-pub(super) fn read_parquet(name: &str, bytes: &[u8]) -> Result<ParquetFile, StepError> {
-    let cannot = |error| StepError::context(format!("cannot read `{name}` as Parquet"), error);
-    let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).map_err(cannot)?;
+pub(super) fn parquet_schema(name: &str, bytes: &[u8]) -> Result<(Vec<Column>, u64), StepError> {
+    let reader = open(name, bytes)?;
     let metadata = reader.metadata().file_metadata();
     let unit = |column: &str| {
         let notes = metadata.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
@@ -64,13 +64,25 @@ pub(super) fn read_parquet(name: &str, bytes: &[u8]) -> Result<ParquetFile, Step
     if cells > TABLE_CELLS.get() {
         return Err(StepError::new(format!("`{name}` has {cells} cells; {}", TABLE_CELLS.advice())));
     }
-    let mut records = Vec::new();
-    for row in reader.get_row_iter(None).map_err(cannot)? {
+    Ok((columns, rows))
+}
+
+/// Calls `take` with the cells of each record of the file called `name`, or the reason why it cannot be used. NaN is a missing
+/// value.
+///
+/// # Errors
+/// Fails like `take`, or if the file cannot be read.
+pub(super) fn each_parquet_row(
+    name: &str,
+    bytes: &[u8],
+    mut take: impl FnMut(Result<Vec<Value>, String>) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    for row in open(name, bytes)?.get_row_iter(None).map_err(|error| cannot(name, error))? {
         cancel::check()?;
-        let row = row.map_err(cannot)?;
-        records.push(row.get_column_iter().map(|(column, field)| cell(column, field)).collect());
+        let row = row.map_err(|error| cannot(name, error))?;
+        take(row.get_column_iter().map(|(column, field)| cell(column, field)).collect())?;
     }
-    Ok(ParquetFile { columns, records })
+    Ok(())
 }
 
 /// Returns the type of a column, or what it has that no column can hold.
@@ -175,10 +187,16 @@ mod tests {
         let mut writer = ParquetWriter::begin(&table, &[0, 1, 2, 3], &mut file).unwrap();
         writer.rows(&TablePiece { rows: 0..table.rows(), table: Arc::new(table.clone()), first: 0 }).unwrap();
         writer.end().unwrap();
-        let read = read_parquet("a.parquet", &file).unwrap();
-        assert_eq!(read.columns, table.columns());
-        assert_eq!(read.records[0], Ok(vec![json!("é"), Value::Null, json!(0.1), json!(true)]));
-        assert_eq!(read.records[1], Ok(vec![Value::Null, json!(i64::MIN), json!(2.0), Value::Null]));
+        let (columns, count) = parquet_schema("a.parquet", &file).unwrap();
+        assert_eq!((columns.as_slice(), count), (table.columns(), 2));
+        let mut records = Vec::new();
+        each_parquet_row("a.parquet", &file, |cells| {
+            records.push(cells);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(records[0], Ok(vec![json!("é"), Value::Null, json!(0.1), json!(true)]));
+        assert_eq!(records[1], Ok(vec![Value::Null, json!(i64::MIN), json!(2.0), Value::Null]));
     }
 
     #[test]
@@ -194,7 +212,7 @@ mod tests {
         ] {
             assert_eq!(cell("x", &field), expected.map_err(str::to_owned), "{field}");
         }
-        let error = read_parquet("a.parquet", b"PAR1 is not enough").err().unwrap().to_string();
+        let error = parquet_schema("a.parquet", b"PAR1 is not enough").err().unwrap().to_string();
         assert!(error.contains("cannot read `a.parquet` as Parquet"), "{error}");
     }
 }

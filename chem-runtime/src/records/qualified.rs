@@ -25,7 +25,7 @@ const RELATIONS: [(&str, &str); 11] = [
 ];
 
 /// Returns the name of the column with the relations of the values in the column `name`.
-fn relation_column(name: &str) -> String {
+pub(super) fn relation_column(name: &str) -> String {
     format!("{name}_relation")
 }
 

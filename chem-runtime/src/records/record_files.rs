@@ -5,9 +5,9 @@ use std::ops::Deref;
 use serde_json::{Value, json};
 
 use super::table_reader::SourceText;
-use super::{RecordFile, extension};
+use super::{RecordFile, RecordText, extension};
 use crate::step::limits::TEXT_BYTES;
-use crate::step::{Files, InputFiles, InvalidParam, ParamType, ParamValue, StepError};
+use crate::step::{Files, InputFile, InputFiles, InvalidParam, ParamType, ParamValue, StepError};
 
 /// Files of records that are read as one: a path, a pattern such as `data/*.csv`, or a list of these.
 ///
@@ -26,15 +26,15 @@ use crate::step::{Files, InputFiles, InvalidParam, ParamType, ParamValue, StepEr
 pub struct RecordFiles(InputFiles);
 
 /// The text of one of several files.
-pub(crate) struct FileText {
+pub(crate) struct FileText<T> {
     /// The path, for messages.
     pub(crate) path: String,
     /// The name of the file in the data.
     pub(crate) name: String,
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: T,
 }
 
-impl FileText {
+impl<'t> FileText<RecordText<'t>> {
     /// Returns the text as a part of a table.
     pub(crate) fn as_source(&self) -> SourceText<'_> {
         SourceText { path: &self.path, name: &self.name, text: &self.text }
@@ -47,25 +47,24 @@ impl RecordFiles {
         Self(InputFiles::several(paths))
     }
 
-    /// Reads the files. `decode` returns the text of the file at a path.
+    /// Reads the files. `read` returns the text of a file, and how much of it is in memory.
     ///
     /// # Errors
-    /// Fails if a file cannot be read or decoded, or if the texts exceed [`TEXT_BYTES`] together.
-    pub(crate) fn texts(
+    /// Fails like `read`, or if the texts in memory exceed [`TEXT_BYTES`] together.
+    pub(crate) fn texts<T>(
         &self,
         files: &Files,
-        decode: impl Fn(&str, Vec<u8>) -> Result<Vec<u8>, StepError>,
-    ) -> Result<Vec<FileText>, StepError> {
+        read: impl Fn(&InputFile) -> Result<(usize, T), StepError>,
+    ) -> Result<Vec<FileText<T>>, StepError> {
         let (mut texts, mut bytes) = (Vec::new(), 0);
         for file in self.found(files)? {
-            let path = file.file.as_str().to_owned();
-            let text = decode(&path, file.file.read(files)?)?;
-            bytes += text.len() as u64;
+            let (length, text) = read(&file.file)?;
+            bytes += length as u64;
             if bytes > TEXT_BYTES.get() {
                 let (files, advice) = (self.describe(), TEXT_BYTES.advice());
                 return Err(StepError::new(format!("cannot read `{files}`: the files hold more text; {advice}")));
             }
-            texts.push(FileText { path, name: file.name, text });
+            texts.push(FileText { path: file.file.as_str().to_owned(), name: file.name, text });
         }
         Ok(texts)
     }
@@ -152,7 +151,7 @@ mod tests {
         let pattern = RecordFiles::from("*.csv");
         pattern.identity(&files).unwrap();
         std::fs::write(directory.path().join("b.csv"), "x\n2\n").unwrap();
-        let read = || pattern.texts(&files, |_, bytes| Ok(bytes));
+        let read = || pattern.texts(&files, |file| Ok((0, file.read(&files)?)));
         assert_eq!(read().unwrap().iter().map(|text| &*text.name).collect::<Vec<_>>(), ["a.csv"]);
         std::fs::write(directory.path().join("a.csv"), "x\n3\n").unwrap();
         assert!(read().err().unwrap().to_string().contains("changed"));

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::delimited_reader::{Delimited, HeaderLine, Layout, Row, other_separator};
-use super::json_lines_reader::{JsonLine, Object, json_lines};
-use super::qualified::{split_cells, with_relations};
+use super::delimited_reader::{Header, HeaderLine, Layout, Row, other_separator};
+use super::delimited_records::Records;
+use super::json_lines_reader::{JsonLine, Object, objects};
+use super::lines::lines_of_part;
+use super::qualified::{relation_column, split_cells, with_relations};
+use super::record_text::RecordText;
 use super::rejects::{Rejects, shortened};
-use super::typing::{Decimal, Notation, type_cells, type_name, type_of};
+use super::typing::{Decimal, Inference, Notation, type_cells, type_name};
 use super::uniting::{Arrangement, Uniting, check_new_column};
 use crate::artifact::{Column, ColumnType, Table, TableBuilder};
-use crate::cancel::{self, Interrupted, until_stopped, while_running};
+use crate::cancel::{self, while_running};
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
 use crate::step::{StepError, WithRejects, listed};
 
@@ -33,13 +36,13 @@ pub(crate) struct TableText<'a> {
 }
 
 /// A text that is read as a part of a table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct SourceText<'t> {
     /// The path of the file, for messages.
     pub path: &'t str,
     /// The name of the file in the data.
     pub name: &'t str,
-    pub text: &'t [u8],
+    pub text: &'t RecordText<'t>,
 }
 
 /// How several texts become one table.
@@ -90,155 +93,157 @@ pub(crate) enum TableFormat {
 /// The number of cells that a table from JSON Lines may have for each member of its objects, beyond [`SPARSE_CELLS`].
 const CELLS_PER_MEMBER: u64 = 20;
 
-/// A record before its cells are typed.
-struct Record<'a> {
-    /// The index of its text.
-    source: usize,
-    /// The number of its first line, from 1; 0 in a file without lines.
-    line: u64,
-    raw: &'a [u8],
-    cells: Result<Vec<Value>, String>,
-}
+/// The number of records of a part.
+const PART_RECORDS: u64 = 8192;
 
-/// The records of a text.
-struct Part<'t> {
+/// What a first pass over texts finds out: the columns and the number of records.
+pub(crate) struct Survey<'a> {
+    how: TableText<'a>,
+    texts: Vec<Surveyed<'a>>,
+    /// How the texts become one table; `None` for a single text that is not one of several.
+    several: Option<Several<'a>>,
+    /// The names of the columns in the texts.
     names: Vec<String>,
-    records: Vec<Record<'t>>,
-    /// The columns, if the format declares their types.
-    typed: Vec<Column>,
+    /// The columns of the table.
+    columns: Vec<Column>,
+    /// The number of records.
+    pub(crate) records: u64,
 }
 
-impl TableText<'_> {
+/// A text whose columns are known.
+struct Surveyed<'a> {
+    source: SourceText<'a>,
+    names: Vec<String>,
+    /// How its cells become those of the united table; `None` if they are.
+    arrangement: Option<Arrangement>,
+}
+
+/// What is known of the columns of a text.
+#[derive(Default)]
+struct Found {
+    names: Vec<String>,
+    /// The type of each column, as far as it was read.
+    types: Vec<Inference>,
+    /// The columns, of a file that declares them.
+    typed: Vec<Column>,
+    records: u64,
+}
+
+impl<'a> TableText<'a> {
     /// Reads the table, and the records that cannot be used.
     ///
     /// # Errors
     /// Fails if something is wrong with the columns, or with any record if [`strict`](Self::strict) is set.
     pub(crate) fn read(&self, text: &[u8]) -> Result<WithRejects<Table>, StepError> {
-        let source = SourceText { path: self.name, name: self.name, text };
-        let part = self.part(0, source)?;
-        self.table_of(part, &[source], None)
+        self.read_whole(&RecordText::Whole(text.into()))
     }
 
-    /// Reads several texts as one table, and the records that cannot be used. The types of columns are inferred from all
-    /// texts.
+    /// Reads a whole table like [`read`](Self::read).
     ///
     /// # Errors
-    /// Fails like [`read`](Self::read), or if the columns of the texts do not fit together.
-    pub(crate) fn read_all(
-        &self,
-        sources: &[SourceText<'_>],
-        several: Several<'_>,
-    ) -> Result<WithRejects<Table>, StepError> {
-        let parts = sources.iter().enumerate().map(|(index, source)| self.part(index, *source));
-        let part = self.united(parts.collect::<Result<_, _>>()?, sources, several.columns)?;
-        self.table_of(part, sources, Some(several))
+    /// Fails like [`read`](Self::read), or if the text cannot be read.
+    pub(crate) fn read_whole(&self, text: &RecordText<'_>) -> Result<WithRejects<Table>, StepError> {
+        let mut all: Option<WithRejects<Table>> = None;
+        let source = SourceText { path: self.name, name: self.name, text };
+        self.survey(vec![source], None)?.read(0, |part, _| {
+            match &mut all {
+                None => all = Some(part),
+                Some(all) => {
+                    // All parts have the same columns.
+                    let _ = all.kept.append(part.kept);
+                    let _ = all.rejects.append(part.rejects);
+                }
+            }
+            Ok(())
+        })?;
+        // There is a part even if there are no records.
+        Ok(all.unwrap_or(WithRejects { kept: Table::default(), rejects: Table::default() }))
     }
 
-    /// Reads a text, which is that of `source`, the one at `index`.
-    fn part<'t>(&self, index: usize, source: SourceText<'t>) -> Result<Part<'t>, StepError> {
-        let mut part = match self.format {
-            TableFormat::Delimited(delimiter) => {
-                let (names, records) = self.delimited(source, delimiter)?;
-                Part { names, records, typed: Vec::new() }
-            }
-            TableFormat::JsonLines => {
-                let (names, records) = self.objects(source)?;
-                Part { names, records, typed: Vec::new() }
-            }
-            #[cfg(not(feature = "parquet"))]
-            TableFormat::Parquet => return Err(StepError::new("this program was built without the feature `parquet`")),
-            #[cfg(feature = "parquet")]
-            TableFormat::Parquet => {
-                let file = super::parquet_reader::read_parquet(source.path, source.text)?;
-                let record = |cells| Record { source: 0, line: 0, raw: b"".as_slice(), cells };
-                let names: Vec<String> = file.columns.iter().map(|column| column.name.to_string()).collect();
-                Part { names, records: file.records.into_iter().map(record).collect(), typed: file.columns }
+    /// Finds out the columns of texts, which become one table. `several` is `None` for a single text that is not one of several.
+    ///
+    /// # Errors
+    /// Fails if something is wrong with the columns, if those of the texts do not fit together, or if a text cannot be read.
+    pub(crate) fn survey<'t>(
+        self,
+        sources: Vec<SourceText<'t>>,
+        several: Option<Several<'t>>,
+    ) -> Result<Survey<'t>, StepError>
+    where
+        'a: 't,
+    {
+        let mut all = Vec::new();
+        for source in &sources {
+            all.push(self.found_in(source)?);
+        }
+        let (found, texts) = match (several, all.as_slice()) {
+            (Some(several), _) => self.united(all, sources, several.columns)?,
+            (None, _) => {
+                let found = all.pop().unwrap_or_default();
+                let surveyed = |source| Surveyed { source, names: found.names.clone(), arrangement: None };
+                let texts = sources.into_iter().map(surveyed).collect();
+                (found, texts)
             }
         };
-        for record in &mut part.records {
-            record.source = index;
+        self.expect_columns(&found.names)?;
+        let mut columns = self.columns(&found)?;
+        if let Some(name) = several.and_then(|several| several.file_column) {
+            check_new_column(name, &columns.iter().map(|column| &column.name).collect::<Vec<_>>())?;
+            columns.push(Column::new(name, ColumnType::Text));
         }
-        Ok(part)
+        Ok(Survey { how: self, texts, several, names: found.names, columns, records: found.records })
     }
 
-    /// Unites the columns of `parts`, which come from `sources`. A text without records has no columns to unite, unless its
-    /// format names them.
+    fn found_in(&self, source: &SourceText<'_>) -> Result<Found, StepError> {
+        match self.format {
+            TableFormat::Delimited(delimiter) => self.columns_of_delimited(source, delimiter),
+            TableFormat::JsonLines => self.columns_of_objects(source),
+            #[cfg(not(feature = "parquet"))]
+            TableFormat::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
+            #[cfg(feature = "parquet")]
+            TableFormat::Parquet => {
+                let (typed, records) = super::parquet_reader::parquet_schema(source.path, source.text.whole())?;
+                let names = typed.iter().map(|column| column.name.to_string()).collect();
+                Ok(Found { names, types: Vec::new(), typed, records })
+            }
+        }
+    }
+
+    /// Unites the columns of several texts. A text without records has no columns to unite, unless its format names them.
     fn united<'t>(
         &self,
-        parts: Vec<Part<'t>>,
-        sources: &[SourceText<'_>],
+        all: Vec<Found>,
+        sources: Vec<SourceText<'t>>,
         columns: Uniting,
-    ) -> Result<Part<'t>, StepError> {
-        let with_columns = parts.iter().zip(sources).filter(|(part, _)| !part.names.is_empty());
+    ) -> Result<(Found, Vec<Surveyed<'t>>), StepError> {
+        let with_columns = all.iter().zip(&sources).filter(|(found, _)| !found.names.is_empty());
         let (tables, paths): (Vec<Vec<&str>>, Vec<&str>) =
-            with_columns.map(|(part, source)| (part.names.iter().map(String::as_str).collect(), source.path)).unzip();
+            with_columns.map(|(found, source)| (found.names.iter().map(String::as_str).collect(), source.path)).unzip();
         let names = columns.unite(&tables).map_err(|disunited| StepError::new(disunited.of_files(&paths)))?;
-        let kept: HashSet<&str> = names.iter().map(|name| &**name).collect();
+        let indices: HashMap<&str, usize> = names.iter().map(|name| &**name).zip(0..).collect();
+        let mut types = vec![Inference::default(); names.len()];
         let mut typed: HashMap<String, (Column, &str)> = HashMap::new();
-        let mut records = Vec::with_capacity(parts.iter().map(|part| part.records.len()).sum());
-        for (part, source) in parts.into_iter().zip(sources) {
-            for column in part.typed {
+        let (mut records, mut texts) = (0, Vec::new());
+        for (found, source) in all.into_iter().zip(sources) {
+            records += found.records;
+            for column in found.typed {
                 match typed.get(&*column.name) {
-                    _ if self.declares(&column.name) || !kept.contains(&*column.name) => {}
-                    None => {
-                        typed.insert(column.name.to_string(), (column, source.path));
-                    }
+                    _ if self.declares(&column.name) || !indices.contains_key(&*column.name) => {}
+                    None => drop(typed.insert(column.name.to_string(), (column, source.path))),
                     Some((other, _)) if *other == column => {}
                     Some((other, path)) => return Err(differently_typed(&column, source.path, other, path)),
                 }
             }
-            let arrangement = Arrangement::of(&part.names, &names);
-            for mut record in part.records {
-                cancel::check()?;
-                record.cells = record.cells.map(|cells| arrangement.apply(cells));
-                records.push(record);
+            for (name, inference) in found.names.iter().zip(found.types) {
+                if let Some(index) = indices.get(name.as_str()) {
+                    types[*index].add_all(inference);
+                }
             }
+            let arrangement = Some(Arrangement::of(&found.names, &names));
+            texts.push(Surveyed { source, names: found.names, arrangement });
         }
         let typed = names.iter().filter_map(|name| Some(typed.remove(&**name)?.0)).collect();
-        Ok(Part { names: names.into_iter().map(Into::into).collect(), records, typed })
-    }
-
-    /// Types the cells of `part`, which come from `sources`. `several` is `None` for a single text that is not one of several.
-    fn table_of(
-        &self,
-        part: Part<'_>,
-        sources: &[SourceText<'_>],
-        several: Option<Several<'_>>,
-    ) -> Result<WithRejects<Table>, StepError> {
-        let Part { names, mut records, typed } = part;
-        let known: HashSet<&str> = names.iter().map(String::as_str).collect();
-        let declared = self.types.iter().map(|(name, declared)| (name, declared.by));
-        let mut wanted = declared.chain(self.qualified.iter().map(|name| (name, "qualified")));
-        if let Some((name, by)) = wanted.find(|(name, _)| !known.contains(name.as_str())) {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let message = format!("`{}` has no column `{name}`, which `{by}` names", self.name);
-            let other = match self.format {
-                TableFormat::Delimited(delimiter) => other_separator(&names, delimiter),
-                _ => None,
-            };
-            return Err(StepError::new(match (other, names.as_slice()) {
-                (Some(other), names) => format!("{message}; its columns are {}, and {other}", listed(names)),
-                (None, []) => format!("{message}; it has no columns"),
-                (None, names) => format!("{message}; its columns are {}", listed(names)),
-            }));
-        }
-        let names = self.split_qualified(names, &mut records)?;
-        let typed: HashMap<&str, &Column> = typed.iter().map(|column| (&*column.name, column)).collect();
-        let columns = names.iter().enumerate().map(|(index, name)| match typed.get(name.as_str()) {
-            Some(column) if !self.declares(name) => Ok((*column).clone()),
-            _ => self.column(name, index, &records),
-        });
-        let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
-        for record in &mut records {
-            if let Ok(cells) = &mut record.cells
-                && let Err(reason) = type_cells(cells, &columns, self.notation())
-            {
-                record.cells = Err(reason);
-            }
-            // After the record, whose cells may have been typed only in part.
-            cancel::check()?;
-        }
-        self.sort_out(columns, records, sources, several)
+        Ok((Found { names: names.into_iter().map(Into::into).collect(), types, typed, records }, texts))
     }
 
     /// Returns whether a parameter declares the type of the column `name`.
@@ -246,147 +251,316 @@ impl TableText<'_> {
         self.types.contains_key(name) || self.qualified.iter().any(|qualified| qualified == name)
     }
 
+    /// Checks that the columns which parameters name are there.
+    fn expect_columns(&self, names: &[String]) -> Result<(), StepError> {
+        let known: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let declared = self.types.iter().map(|(name, declared)| (name, declared.by));
+        let mut wanted = declared.chain(self.qualified.iter().map(|name| (name, "qualified")));
+        let Some((name, by)) = wanted.find(|(name, _)| !known.contains(name.as_str())) else { return Ok(()) };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let message = format!("`{}` has no column `{name}`, which `{by}` names", self.name);
+        let other = match self.format {
+            TableFormat::Delimited(delimiter) => other_separator(&names, delimiter),
+            _ => None,
+        };
+        Err(StepError::new(match (other, names.as_slice()) {
+            (Some(other), names) => format!("{message}; its columns are {}, and {other}", listed(names)),
+            (None, []) => format!("{message}; it has no columns"),
+            (None, names) => format!("{message}; its columns are {}", listed(names)),
+        }))
+    }
+
+    /// Returns the columns of the table: those of the text, and one of relations behind each qualified one.
+    fn columns(&self, found: &Found) -> Result<Vec<Column>, StepError> {
+        let qualified: HashSet<&str> = self.qualified.iter().map(String::as_str).collect();
+        with_relations(found.names.iter().cloned(), |_, name| qualified.contains(name)).map_err(|name| {
+            StepError::new(format!("two columns of `{}` would be called `{name}`; rename one", self.name))
+        })?;
+        let mut columns = Vec::new();
+        let typed: HashMap<&str, &Column> = found.typed.iter().map(|column| (&*column.name, column)).collect();
+        for (index, name) in found.names.iter().enumerate() {
+            columns.push(match (self.types.get(name), typed.get(name.as_str())) {
+                (Some(declared), _) => Column::new(name, declared.ty),
+                (None, _) if qualified.contains(name.as_str()) => Column::new(name, ColumnType::Float),
+                (None, Some(typed)) => (*typed).clone(),
+                (None, None) => Column::new(name, found.types.get(index).copied().unwrap_or_default().ty()),
+            });
+            if qualified.contains(name.as_str()) {
+                columns.push(Column::new(&relation_column(name), ColumnType::Text));
+            }
+        }
+        Ok(columns)
+    }
+
     fn notation(&self) -> Notation {
         let spelled = matches!(self.format, TableFormat::Delimited(_)).then_some(self.cells.decimal);
         Notation { spelled, padded: false }
     }
 
-    /// Splits the cells of qualified columns, and returns the names of all columns.
-    fn split_qualified(&self, names: Vec<String>, records: &mut [Record<'_>]) -> Result<Vec<String>, StepError> {
-        if self.qualified.is_empty() {
-            return Ok(names);
-        }
-        let qualified: HashSet<&str> = self.qualified.iter().map(String::as_str).collect();
-        let at: Vec<bool> = names.iter().map(|name| qualified.contains(name.as_str())).collect();
-        for record in records {
-            if let Ok(cells) = &mut record.cells {
-                split_cells(cells, |index| at[index]);
+    fn is_missing(&self, cell: &str) -> bool {
+        cell.is_empty() || self.cells.missing.iter().any(|missing| missing == cell)
+    }
+
+    /// Calls `each` with the records of a delimited text.
+    fn each_row(
+        &self,
+        source: &SourceText<'_>,
+        delimiter: u8,
+        mut each: impl FnMut(&Header, Row<'_>) -> Result<(), StepError>,
+    ) -> Result<Option<Header>, StepError> {
+        let layout = Layout { delimiter, header: self.cells.header };
+        let mut header = None;
+        source.text.in_parts(source.path, |part| {
+            let mut records = Records::of_part(&part, delimiter);
+            if header.is_none() {
+                header = Header::open(source.path, &mut records, layout)?;
             }
-            cancel::check()?;
-        }
-        with_relations(names, |index, _| at[index]).map_err(|name| {
-            StepError::new(format!("two columns of `{}` would be called `{name}`; rename one", self.name))
+            if let Some(header) = &header {
+                for record in records.by_ref() {
+                    each(header, header.row(record))?;
+                    cancel::check()?;
+                }
+            }
+            Ok(records.taken())
+        })?;
+        Ok(header)
+    }
+
+    fn columns_of_delimited(&self, source: &SourceText<'_>, delimiter: u8) -> Result<Found, StepError> {
+        let (mut found, notation) = (Found::default(), self.notation());
+        let header = self.each_row(source, delimiter, |header, row| {
+            found.types.resize(header.names().len(), Inference::default());
+            found.records += 1;
+            // A record that cannot be used does not affect the types.
+            let Ok(cells) = row.cells else { return Ok(()) };
+            for (cell, inference) in while_running(cells.iter().zip(&mut found.types)) {
+                if !self.is_missing(cell) {
+                    inference.add_text(cell, notation);
+                }
+            }
+            Ok(())
+        })?;
+        found.names = header.iter().flat_map(|header| header.names()).map(str::to_owned).collect();
+        Ok(found)
+    }
+
+    /// Calls `each` with the objects of JSON Lines.
+    fn each_object(
+        &self,
+        source: &SourceText<'_>,
+        mut each: impl FnMut(JsonLine<'_>) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
+        source.text.in_parts(source.path, |part| {
+            let (lines, taken) = lines_of_part(&part);
+            for line in objects(lines) {
+                each(line)?;
+                cancel::check()?;
+            }
+            Ok(taken)
         })
     }
 
-    fn delimited<'t>(
-        &self,
-        source: SourceText<'t>,
-        delimiter: u8,
-    ) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
-        let layout = Layout { delimiter, header: self.cells.header };
-        let Some(file) = Delimited::open(source.path, source.text, layout)? else {
-            return Ok((Vec::new(), Vec::new()));
-        };
-        let names = file.header().iter().map(str::to_owned).collect();
-        let cell = |text: &str| {
-            let missing = text.is_empty() || self.cells.missing.iter().any(|missing| missing == text);
-            if missing { Value::Null } else { text.into() }
-        };
-        let record = |Row { line, raw, cells }| Record {
-            source: 0,
-            line,
-            raw,
-            cells: cells.map(|cells: csv::StringRecord| while_running(cells.iter()).map(cell).collect()),
-        };
-        Ok((names, until_stopped(file.rows().map(record))?))
+    /// Finds out the columns of JSON Lines, in the order of their first appearance. A member that an object lacks is a missing
+    /// value.
+    fn columns_of_objects(&self, source: &SourceText<'_>) -> Result<Found, StepError> {
+        let (mut found, mut indices, mut members) = (Found::default(), HashMap::new(), 0_u64);
+        let notation = self.notation();
+        self.each_object(source, |line| {
+            found.records += 1;
+            let Ok(Object(object)) = line.object else { return Ok(()) };
+            for (name, value) in while_running(object) {
+                members += 1;
+                let index = match indices.get(&name) {
+                    Some(index) => *index,
+                    None => {
+                        let index = found.names.len();
+                        indices.insert(name.clone(), index);
+                        found.names.push(name);
+                        found.types.push(Inference::default());
+                        index
+                    }
+                };
+                found.types[index].add(&value, notation);
+            }
+            Ok(())
+        })?;
+        self.expect_dense(source.path, &found, members)?;
+        Ok(found)
     }
 
-    /// Reads the columns of JSON Lines, in the order of their first appearance, and the records. A member that an object
-    /// lacks is a missing value.
-    fn objects<'t>(&self, source: SourceText<'t>) -> Result<(Vec<String>, Vec<Record<'t>>), StepError> {
-        let lines: Vec<JsonLine<'_>> = until_stopped(json_lines(source.text))?;
-        let (mut names, mut indices, mut members) = (Vec::new(), HashMap::new(), 0_u64);
-        let objects = lines.iter().filter_map(|line| line.object.as_ref().ok());
-        for (name, _) in while_running(objects.flat_map(|Object(members)| members)) {
-            members += 1;
-            if !indices.contains_key(name) {
-                indices.insert(name.clone(), names.len());
-                names.push(name.clone());
-            }
-        }
-        cancel::check()?;
-        // Objects with different members make the table grow quadratically.
-        let cells = (names.len() as u64).saturating_mul(lines.len() as u64);
+    /// Objects with different members make the table grow quadratically.
+    fn expect_dense(&self, path: &str, found: &Found, members: u64) -> Result<(), StepError> {
+        let cells = (found.names.len() as u64).saturating_mul(found.records);
         let most = members.saturating_mul(CELLS_PER_MEMBER).saturating_add(SPARSE_CELLS.get());
         let limit =
             if cells > TABLE_CELLS.get() { Some(&TABLE_CELLS) } else { (cells > most).then_some(&SPARSE_CELLS) };
-        if let Some(limit) = limit {
-            return Err(StepError::new(format!(
-                "`{}` has {} columns in {} records: {cells} cells for {members} values; {}; give all objects the same members",
-                source.path,
-                names.len(),
-                lines.len(),
-                limit.advice()
-            )));
-        }
-        let row = |Object(members): Object| {
-            let mut cells = vec![Value::Null; names.len()];
-            for (name, value) in while_running(members) {
-                cells[indices[&name]] = value;
-            }
-            cells
-        };
-        let record =
-            |JsonLine { line, raw, object }: JsonLine<'t>| Record { source: 0, line, raw, cells: object.map(row) };
-        let records = until_stopped(lines.into_iter().map(record))?;
-        Ok((names, records))
+        let Some(limit) = limit else { return Ok(()) };
+        Err(StepError::new(format!(
+            "`{}` has {} columns in {} records: {cells} cells for {members} values; {}; give all objects the same members",
+            path,
+            found.names.len(),
+            found.records,
+            limit.advice()
+        )))
+    }
+}
+
+impl Survey<'_> {
+    /// Returns the columns of the table.
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
-    fn column(&self, name: &str, index: usize, records: &[Record<'_>]) -> Result<Column, Interrupted> {
-        if let Some(declared) = self.types.get(name) {
-            return Ok(Column::new(name, declared.ty));
-        }
-        if self.qualified.iter().any(|qualified| qualified == name) {
-            return Ok(Column::new(name, ColumnType::Float));
-        }
-        let until_cancelled = records.iter().take_while(|_| !cancel::is_requested());
-        let cells = until_cancelled.filter_map(|record| record.cells.as_ref().ok()?.get(index));
-        let ty = type_of(cells, self.notation());
-        // A type inferred from only some of the cells must not be used.
-        cancel::check()?;
-        Ok(Column::new(name, ty))
-    }
-
-    fn sort_out(
+    /// Reads the records in parts, and calls `take` with the rows and the rejects of each part and the number of records so far.
+    /// Leaves out the first `skipped` records. There is a part even if there are no records.
+    ///
+    /// # Errors
+    /// Fails like `take`, or if a record cannot be used and [`TableText::strict`] is set.
+    pub(crate) fn read(
         &self,
-        mut columns: Vec<Column>,
-        records: Vec<Record<'_>>,
-        sources: &[SourceText<'_>],
-        several: Option<Several<'_>>,
-    ) -> Result<WithRejects<Table>, StepError> {
-        let file_column = several.and_then(|several| several.file_column);
-        if let Some(name) = file_column {
-            check_new_column(name, &columns.iter().map(|column| &column.name).collect::<Vec<_>>())?;
-            columns.push(Column::new(name, ColumnType::Text));
+        skipped: u64,
+        take: impl FnMut(WithRejects<Table>, u64) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
+        let qualified: HashSet<&str> = self.how.qualified.iter().map(String::as_str).collect();
+        let mut parts = Parts {
+            survey: self,
+            qualified: self.names.iter().map(|name| qualified.contains(name.as_str())).collect(),
+            kept: TableBuilder::new(self.columns.clone()),
+            rejects: self.no_rejects(),
+            number: 0,
+            done: 0,
+            skipped,
+            taken: None,
+            take,
+        };
+        for text in &self.texts {
+            parts.number = 0;
+            self.read_text(text, &mut parts)?;
         }
-        let mut rejects = if several.is_some() { Rejects::of_several() } else { Rejects::default() };
-        let (mut kept, mut numbers) = (TableBuilder::new(columns), vec![0_u64; sources.len()]);
-        for record in records {
-            cancel::check()?;
-            let SourceText { path, name, .. } = sources[record.source];
-            numbers[record.source] += 1;
-            let number = numbers[record.source];
-            rejects.continue_in(name);
-            match record.cells {
-                Ok(mut cells) => {
-                    cells.extend(file_column.map(|_| Value::from(name)));
-                    kept.push(cells).map_err(StepError::new)?;
-                }
-                Err(reason) if self.strict && record.line == 0 => {
-                    return Err(StepError::new(format!("record {number} of `{path}` cannot be used: {reason}")));
-                }
-                Err(reason) if self.strict => {
-                    let (line, text) = (record.line, shortened(record.raw));
-                    return Err(StepError::new(format!(
-                        "line {line} of `{path}` cannot be used: {reason}; the line is `{text}`"
-                    )));
-                }
-                Err(reason) if record.line == 0 => rejects.push_record(Some(number), record.raw, &reason),
-                Err(reason) => rejects.push(record.line, number, record.raw, &reason),
+        parts.end()
+    }
+
+    fn no_rejects(&self) -> Rejects {
+        if self.several.is_some() { Rejects::of_several() } else { Rejects::default() }
+    }
+
+    fn read_text<F: FnMut(WithRejects<Table>, u64) -> Result<(), StepError>>(
+        &self,
+        text: &Surveyed<'_>,
+        parts: &mut Parts<'_, F>,
+    ) -> Result<(), StepError> {
+        match self.how.format {
+            TableFormat::Delimited(delimiter) => {
+                let cell = |text: &str| if self.how.is_missing(text) { Value::Null } else { text.into() };
+                self.how.each_row(&text.source, delimiter, |_, Row { line, raw, cells }| {
+                    parts.add(text, line, raw, || Ok(while_running(cells?.iter()).map(cell).collect()))
+                })?;
             }
+            TableFormat::JsonLines => {
+                let indices: HashMap<&str, usize> = text.names.iter().map(String::as_str).zip(0..).collect();
+                let row = |Object(members): Object| {
+                    let mut cells = vec![Value::Null; indices.len()];
+                    for (name, value) in while_running(members) {
+                        if let Some(index) = indices.get(name.as_str()) {
+                            cells[*index] = value;
+                        }
+                    }
+                    cells
+                };
+                self.how.each_object(&text.source, |JsonLine { line, raw, object }| {
+                    parts.add(text, line, raw, || object.map(row))
+                })?;
+            }
+            #[cfg(feature = "parquet")]
+            TableFormat::Parquet => {
+                let each = |cells| parts.add(text, 0, b"", || cells);
+                super::parquet_reader::each_parquet_row(text.source.path, text.source.text.whole(), each)?;
+            }
+            #[cfg(not(feature = "parquet"))]
+            TableFormat::Parquet => {}
         }
-        Ok(WithRejects { kept: kept.finish()?, rejects: rejects.finish()? })
+        Ok(())
+    }
+}
+
+/// The parts of a table that is being read.
+struct Parts<'a, F> {
+    survey: &'a Survey<'a>,
+    /// For each column in the text, whether it has numbers with relations.
+    qualified: Vec<bool>,
+    kept: TableBuilder,
+    rejects: Rejects,
+    /// The number of records of the text so far.
+    number: u64,
+    /// The number of records of all texts so far.
+    done: u64,
+    skipped: u64,
+    /// The value of `done` when the last part was taken; `None` before the first.
+    taken: Option<u64>,
+    take: F,
+}
+
+impl<F: FnMut(WithRejects<Table>, u64) -> Result<(), StepError>> Parts<'_, F> {
+    fn add(
+        &mut self,
+        text: &Surveyed<'_>,
+        line: u64,
+        raw: &[u8],
+        cells: impl FnOnce() -> Result<Vec<Value>, String>,
+    ) -> Result<(), StepError> {
+        self.number += 1;
+        self.done += 1;
+        if self.done <= self.skipped {
+            return Ok(());
+        }
+        let SourceText { path, name, .. } = text.source;
+        self.rejects.continue_in(name);
+        let cells = cells().and_then(|cells| self.typed(text, cells));
+        // After the record, whose cells may have been read only in part.
+        cancel::check()?;
+        let (how, number) = (&self.survey.how, self.number);
+        match cells {
+            Ok(mut cells) => {
+                let has_file = self.survey.several.is_some_and(|several| several.file_column.is_some());
+                cells.extend(has_file.then(|| Value::from(name)));
+                self.kept.push(cells).map_err(StepError::new)?;
+            }
+            Err(reason) if how.strict && line == 0 => {
+                return Err(StepError::new(format!("record {number} of `{path}` cannot be used: {reason}")));
+            }
+            Err(reason) if how.strict => {
+                let text = shortened(raw);
+                return Err(StepError::new(format!(
+                    "line {line} of `{path}` cannot be used: {reason}; the line is `{text}`"
+                )));
+            }
+            Err(reason) if line == 0 => self.rejects.push_record(Some(number), raw, &reason),
+            Err(reason) => self.rejects.push(line, number, raw, &reason),
+        }
+        if self.done.is_multiple_of(PART_RECORDS) { self.give() } else { Ok(()) }
+    }
+
+    fn typed(&self, text: &Surveyed<'_>, cells: Vec<Value>) -> Result<Vec<Value>, String> {
+        let mut cells = match &text.arrangement {
+            Some(arrangement) => arrangement.apply(cells),
+            None => cells,
+        };
+        if !self.survey.how.qualified.is_empty() {
+            split_cells(&mut cells, |index| self.qualified[index]);
+        }
+        type_cells(&mut cells, &self.survey.columns, self.survey.how.notation())?;
+        Ok(cells)
+    }
+
+    fn give(&mut self) -> Result<(), StepError> {
+        let kept = std::mem::replace(&mut self.kept, TableBuilder::new(self.survey.columns.clone())).finish()?;
+        let rejects = std::mem::replace(&mut self.rejects, self.survey.no_rejects()).finish()?;
+        self.taken = Some(self.done);
+        (self.take)(WithRejects { kept, rejects }, self.done)
+    }
+
+    fn end(&mut self) -> Result<(), StepError> {
+        if self.taken == Some(self.done) { Ok(()) } else { self.give() }
     }
 }
 

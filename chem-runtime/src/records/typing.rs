@@ -51,32 +51,68 @@ pub(crate) struct Notation {
     pub padded: bool,
 }
 
-/// Infers the type that fits all of `cells`: text, if all are missing.
+/// Infers the type that fits all of `cells`, as [`Inference`] does.
+pub(crate) fn type_of<'a>(mut cells: impl Iterator<Item = &'a Value>, notation: Notation) -> ColumnType {
+    let mut inference = Inference::default();
+    while let Some(cell) = cells.next().filter(|_| !inference.is_decided()) {
+        inference.add(cell, notation);
+    }
+    inference.ty()
+}
+
+/// Infers the type that fits all cells of a column, which come one by one: text, if all are missing.
 ///
 /// A text may be a boolean or a number if the notation spells these. Digits with a leading zero, a plus sign or more digits
 /// than fit into 64 bits are a name, and their column is text. So is a column with a JSON integer that does not fit into a
 /// signed 64-bit integer.
-pub(crate) fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, notation: Notation) -> ColumnType {
-    let mut common = None;
-    for cell in cells.filter(|cell| !notation.is_missing(cell)) {
-        let ty = type_of_one(cell, notation);
-        common = match (common, ty) {
-            (None, ty) => Some(ty),
-            (Some(before), ty) if before == ty => Some(ty),
-            (Some(Kind::Whole | Kind::LongWhole | Kind::Fraction), Kind::Text | Kind::Truth) => Some(Kind::Text),
-            (Some(Kind::Whole), Kind::LongWhole) | (Some(Kind::LongWhole), Kind::Whole) => Some(Kind::LongWhole),
-            (Some(Kind::Whole), Kind::Fraction) | (Some(Kind::Fraction), Kind::Whole) => Some(Kind::Fraction),
-            _ => Some(Kind::Text),
-        };
-        if common == Some(Kind::Text) {
-            break;
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Inference(Option<Kind>);
+
+impl Inference {
+    /// Adds a cell.
+    pub(super) fn add(&mut self, cell: &Value, notation: Notation) {
+        if !self.is_decided() && !notation.is_missing(cell) {
+            self.join(type_of_one(cell, notation));
         }
     }
-    match common {
-        None | Some(Kind::Text) => ColumnType::Text,
-        Some(Kind::Whole | Kind::LongWhole) => ColumnType::Integer,
-        Some(Kind::Fraction) => ColumnType::Float,
-        Some(Kind::Truth) => ColumnType::Boolean,
+
+    /// Adds a cell with this text.
+    pub(super) fn add_text(&mut self, text: &str, notation: Notation) {
+        if !self.is_decided() && !notation.is_missing_text(text) {
+            self.join(kind_of_text(text, notation));
+        }
+    }
+
+    /// Returns whether no other cell changes the type.
+    pub(super) fn is_decided(self) -> bool {
+        self.0 == Some(Kind::Text)
+    }
+
+    /// Adds the cells of another text.
+    pub(super) fn add_all(&mut self, other: Self) {
+        if let Some(kind) = other.0 {
+            self.join(kind);
+        }
+    }
+
+    fn join(&mut self, kind: Kind) {
+        self.0 = Some(match (self.0, kind) {
+            (None, kind) => kind,
+            (Some(before), kind) if before == kind => kind,
+            (Some(Kind::Whole), Kind::LongWhole) | (Some(Kind::LongWhole), Kind::Whole) => Kind::LongWhole,
+            (Some(Kind::Whole), Kind::Fraction) | (Some(Kind::Fraction), Kind::Whole) => Kind::Fraction,
+            _ => Kind::Text,
+        });
+    }
+
+    /// Returns the type.
+    pub(super) fn ty(self) -> ColumnType {
+        match self.0 {
+            None | Some(Kind::Text) => ColumnType::Text,
+            Some(Kind::Whole | Kind::LongWhole) => ColumnType::Integer,
+            Some(Kind::Fraction) => ColumnType::Float,
+            Some(Kind::Truth) => ColumnType::Boolean,
+        }
     }
 }
 
@@ -85,9 +121,13 @@ impl Notation {
     fn is_missing(self, cell: &Value) -> bool {
         match cell {
             Value::Null => true,
-            Value::String(text) => self.padded && text.trim().is_empty(),
+            Value::String(text) => self.is_missing_text(text),
             _ => false,
         }
+    }
+
+    fn is_missing_text(self, text: &str) -> bool {
+        self.padded && text.trim().is_empty()
     }
 
     /// Returns the text of a number or a boolean.
@@ -109,7 +149,7 @@ pub(crate) fn type_cells(cells: &mut [Value], columns: &[Column], notation: Nota
 }
 
 /// The type of a single cell.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
     /// An integer that a float represents exactly.
@@ -121,18 +161,21 @@ enum Kind {
 }
 
 fn type_of_one(cell: &Value, notation: Notation) -> Kind {
-    match (cell, notation.spelled) {
-        (Value::Bool(_), _) => Kind::Truth,
-        (Value::Number(number), _) => kind_of_number(number),
-        (Value::String(text), Some(decimal)) => {
-            let text = notation.bare(text);
-            match decimal.pointed(text).and_then(|text| number_spelled(&text)) {
-                Some(number) => kind_of_number(&number),
-                None if truth_spelled(text).is_some() => Kind::Truth,
-                None => Kind::Text,
-            }
-        }
+    match cell {
+        Value::Bool(_) => Kind::Truth,
+        Value::Number(number) => kind_of_number(number),
+        Value::String(text) => kind_of_text(text, notation),
         _ => Kind::Text,
+    }
+}
+
+fn kind_of_text(text: &str, notation: Notation) -> Kind {
+    let Some(decimal) = notation.spelled else { return Kind::Text };
+    let text = notation.bare(text);
+    match decimal.pointed(text).and_then(|text| number_spelled(&text)) {
+        Some(number) => kind_of_number(&number),
+        None if truth_spelled(text).is_some() => Kind::Truth,
+        None => Kind::Text,
     }
 }
 

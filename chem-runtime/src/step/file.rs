@@ -17,7 +17,7 @@ use super::reading::Reading;
 use super::unfinished;
 use crate::artifact::JsonArtifact;
 use crate::cancel::{self, Interruptible};
-use crate::fingerprint::ContentHash;
+use crate::fingerprint::{ContentHash, ContentHasher};
 
 /// A parameter that names a file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,36 @@ impl InputFile {
         })?;
         files.check_unchanged(&full, hash)?;
         Ok(bytes)
+    }
+
+    /// Reads up to `count` bytes from the beginning of the file.
+    pub(crate) fn beginning(&self, files: &Files, count: u64) -> Result<Vec<u8>, StepError> {
+        let full = files.input(&self.0);
+        files.check_input(&full)?;
+        let mut bytes = Vec::new();
+        let reading = Reading::open(&full, &TEXT_BYTES, files.cancel())?;
+        reading.then(|file| file.take(count).read_to_end(&mut bytes))?;
+        Ok(bytes)
+    }
+
+    /// Passes over the file's bytes, which are those that the step's fingerprint covers, without keeping them in memory.
+    ///
+    /// # Errors
+    /// Fails like [`read`](Self::read) and like `work`. If the file has changed, this is the error.
+    pub fn pass_over<T>(
+        &self,
+        files: &Files,
+        work: impl FnOnce(&mut dyn Read) -> Result<T, StepError>,
+    ) -> Result<T, StepError> {
+        let full = files.input(&self.0);
+        files.check_input(&full)?;
+        let (done, hash) = Reading::open(&full, &TEXT_BYTES, files.cancel())?.then(|file| {
+            let mut file = ContentHasher::new(file);
+            let done = work(&mut file);
+            Ok((done, file.finish()?))
+        })?;
+        files.check_unchanged(&full, hash)?;
+        done
     }
 
     /// Checks that the file's bytes are those that the step's fingerprint covers, for a program that reads the file

@@ -40,6 +40,7 @@ pub(crate) mod secret;
 mod signal;
 mod signature;
 mod stream;
+mod streamed;
 mod typed;
 mod unfinished;
 pub(crate) mod workers;
@@ -75,7 +76,9 @@ pub use param::{
 pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
-pub(crate) use rejects::{CommonestReason, check_share, idle_share};
+#[cfg(feature = "chemistry")]
+pub(crate) use rejects::Reasons;
+pub(crate) use rejects::{CommonestReason, idle_share};
 pub use role::{DynamicRole, Follows, Leads, Role, SinkRole, SourceRole, TransformRole};
 pub use row_columns::{RowColumns, RowsSpec};
 pub use row_kind::RowKind;
@@ -86,6 +89,8 @@ pub use secret::Secret;
 pub use signal::Signal;
 pub use signature::{StepInput, StepReturn, WithRejects};
 pub use stream::Stream;
+pub(crate) use streamed::RecordOutlets;
+pub use streamed::Streamed;
 pub use typed::{Step, StepSpec};
 
 pub use chem_macros::{Step, StepInputs};

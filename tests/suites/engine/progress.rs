@@ -11,7 +11,7 @@ use chem_runtime::engine::{CoreEngineError, FlowEngine};
 use chem_runtime::event::{FlowEventKind, FlowId, RetryOn, RetryPolicy, StepPolicy, StepProgress};
 use chem_runtime::flow::{FlowDefinition, build_flow_definition_auto};
 use chem_runtime::prelude::*;
-use chem_runtime::step::{Bound, PlannedStep, StepDefinition, StepId, StepRunResult};
+use chem_runtime::step::{Bound, PlannedStep, Registry, StepDefinition, StepId, StepRunResult};
 use chem_runtime::store::sqlite::SqliteEventStore;
 use chem_runtime::store::{EventStore, InMemoryEventStore};
 
@@ -167,6 +167,63 @@ fn power_lost_at_any_append_costs_nothing_that_a_step_had_stored() {
         }
     }
     assert!(continued >= 6, "{continued}");
+}
+
+/// A source reads its file again up to where it had got to, and stores none of those rows again.
+#[test]
+fn a_source_continues_behind_what_it_had_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    // Every fifth record has a cell too many.
+    let record = |number: usize| {
+        let end = if number.is_multiple_of(5) { ",x\n" } else { "\n" };
+        format!("{number},{}{end}", format!("{number:04}").repeat(600))
+    };
+    let text: String = (0..ROWS).map(record).collect();
+    std::fs::write(directory.path().join("wide.csv"), format!("n,text\n{text}")).unwrap();
+    let on = |store: &Arc<Watched>| {
+        let registration = Registry::linked().unwrap().get("table.read").unwrap();
+        let params = serde_json::json!({ "path": "wide.csv" });
+        let step = registration.bind(StepId::new("read").unwrap(), params.as_object().unwrap());
+        let step = step.unwrap_or_else(|problems| panic!("{} problems", problems.len()));
+        FlowEngine::on(store.clone()).directory(directory.path()).first_step(step).build().unwrap()
+    };
+    let undisturbed = Arc::new(Watched::new(None));
+    let engine = on(&undisturbed);
+    engine.run_to_end().unwrap();
+    let expected = kinds(undisturbed.inner.as_ref(), engine.default_flow());
+    assert!(results(&expected).iter().any(|result| result.contains("\"rejected\":2400")), "{expected:?}");
+    let appends = undisturbed.appends.load(Ordering::SeqCst);
+    let mut continued = 0;
+    for loss in (0..appends).flat_map(|append| [PowerLoss::Before(append), PowerLoss::After(append)]) {
+        let store = Arc::new(Watched::new(Some(loss)));
+        let engine = on(&store);
+        let flow_id = engine.default_flow();
+        if engine.run_to_end().is_ok() {
+            // There were fewer appends: how many depends on the time that the run takes.
+            continue;
+        }
+        store.light();
+        let stored = progress(store.inner.as_ref(), flow_id);
+        on(&store).run(flow_id).unwrap();
+        assert_eq!(results(&kinds(store.inner.as_ref(), flow_id)), results(&expected), "{loss:?}");
+        if let Some(stored) = stored {
+            let positions: Vec<(u64, u64)> = store
+                .inner
+                .list(flow_id)
+                .unwrap()
+                .iter()
+                .filter_map(|event| match &event.kind {
+                    FlowEventKind::StepProgressed(progressed) => Some((progressed.after, progressed.position)),
+                    _ => None,
+                })
+                .collect();
+            // Each event continues behind the one before, across the loss of power.
+            assert!(positions.windows(2).all(|pair| pair[0].1 == pair[1].0), "{positions:?}");
+            assert!(positions.iter().any(|(_, position)| *position == stored.position), "{positions:?}");
+            continued += 1;
+        }
+    }
+    assert!(continued >= 2, "{continued}");
 }
 
 /// Returns the letters of the events, and what came out of the steps.

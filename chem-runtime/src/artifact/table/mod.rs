@@ -127,7 +127,7 @@ impl Table {
     }
 
     /// Appends columns.
-    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<(), TableError> {
+    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<(), TableError> {
         let mut more = more.into_iter().peekable();
         if self.columns.is_empty() {
             self.rows = more.peek().map_or(self.rows, |(_, data)| data.len());

@@ -12,7 +12,7 @@ use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{Rejects, column_index, map_records, shortened};
-use crate::step::{check_share, idle_share};
+use crate::step::{Reasons, idle_share};
 
 /// Turns the rows of a table into molecules: the answer of a program, an aggregate, or any other table with SMILES or InChIs.
 ///
@@ -87,7 +87,7 @@ pub fn molecules_from_table(
     let rejects = rejects.finish()?;
     let counts = json!({ "records": table.rows(), "kept": kept.len(), "rejected": rejects.rows() });
     context.signal("read", &counts)?;
-    check_share(&rejects, table.rows(), fail_above, "rows are not molecules")?;
+    Reasons::of(&rejects).check_share(table.rows(), fail_above, "rows are not molecules")?;
     let names = match named {
         Some(index) => {
             let all = names_of(&table, index)?;

@@ -35,7 +35,7 @@ use crate::records::{
     Decimal, Encoding, FileText, HeaderLine, Layout, Notation, RecordFiles, Rejects, Uniting, check_new_column,
     extension, header_of, map_records, shortened, text_in,
 };
-use crate::step::{NamedFile, check_share};
+use crate::step::{NamedFile, Reasons};
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
 ///
@@ -195,7 +195,10 @@ pub fn read_molecules(
     let qualified = qualified.as_deref().unwrap_or_default();
     let types = ColumnTypes { numbers: &numbers, types: &types, qualified, may_lack: are_several };
     let encoding = Encoding::of(encoding.as_deref());
-    let texts = path.texts(context.files(), |path, bytes| text_in(encoding, path, bytes))?;
+    let texts = path.texts(context.files(), |file| {
+        let text = text_in(encoding, file.as_str(), file.read(context.files())?)?;
+        Ok((text.len(), text))
+    })?;
     let accept = Accept {
         flatten: atropisomers == "flatten",
         stereo_groups: Policy::of(stereo_groups.as_deref()),
@@ -243,7 +246,7 @@ pub fn read_molecules(
     let accepted = accepted(&raw, &structures);
     let WithRejects { kept, rejects } =
         sort_out(&name, raw, &origins, structures, &kept_columns(accept), on_error == "fail")?;
-    check_share(&rejects, records, fail_above, &format!("records of `{name}` cannot be used"))?;
+    Reasons::of(&rejects).check_share(records, fail_above, &format!("records of `{name}` cannot be used"))?;
     let mut counts = json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() });
     if are_several {
         counts["files"] = json!(texts.len());

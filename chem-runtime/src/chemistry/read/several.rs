@@ -36,8 +36,8 @@ impl<'a> Origins<'a> {
     }
 
     /// Returns the origins of the records that were read from each of `texts`.
-    pub(super) fn of(texts: &'a [FileText], read: &[Untyped<'_>]) -> Vec<Origin<'a>> {
-        let origin = |(file, read): (&'a FileText, &Untyped<'_>)| Origin {
+    pub(super) fn of(texts: &'a [FileText<Vec<u8>>], read: &[Untyped<'_>]) -> Vec<Origin<'a>> {
+        let origin = |(file, read): (&'a FileText<Vec<u8>>, &Untyped<'_>)| Origin {
             path: &file.path,
             name: &file.name,
             records: read.records.len(),

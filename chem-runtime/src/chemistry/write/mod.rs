@@ -12,7 +12,7 @@ use crate::artifact::TablePiece;
 use crate::cancel;
 use crate::prelude::*;
 use crate::records::{Rejects, column_indices, compression, extension, try_map_records};
-use crate::step::{check_share, idle_share};
+use crate::step::{Reasons, idle_share};
 
 /// The number of molecules drawn before their text is written, which bounds memory.
 const AT_A_TIME: usize = 4096;
@@ -125,12 +125,8 @@ pub fn write_molecules(
             }
         }
         rejects = std::mem::take(&mut outcome.rejects).finish()?;
-        check_share(
-            &rejects,
-            molecules.rows(),
-            fail_above,
-            &format!("molecules cannot be written to `{}`", path.as_str()),
-        )
+        let refused = format!("molecules cannot be written to `{}`", path.as_str());
+        Reasons::of(&rejects).check_share(molecules.rows(), fail_above, &refused)
     })?;
     let (molecules, rejected, changed) = (outcome.molecules, rejects.rows(), outcome.changed);
     let mut written = json!({ "molecules": molecules, "rejected": rejected, "changed": changed });

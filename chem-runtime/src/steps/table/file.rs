@@ -6,8 +6,8 @@ use csv::StringRecord;
 
 use crate::prelude::*;
 use crate::records::{
-    CellText, Decimal, Encoding, HeaderLine, Layout, TableFormat, extension, header_of, misfit_of_names,
-    other_separator, text_in,
+    CellText, Decimal, Encoding, HeaderLine, Layout, RecordText, TableFormat, extension, header_of, misfit_of_names,
+    other_separator,
 };
 use crate::step::PathPart;
 
@@ -58,17 +58,12 @@ impl<'a> TableFile<'a> {
         }
     }
 
-    /// Reads the file, and decompresses and decodes it if it is text.
-    pub(super) fn text(&self, context: &ExecutionContext<'_>) -> Result<Vec<u8>, StepError> {
-        self.decode(self.path.read(context.files())?)
-    }
-
-    /// Decompresses and decodes the bytes of the file if it is text.
-    pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
+    /// Returns the text of the file, or the bytes of one that is not text.
+    pub(super) fn text<'t>(&self, context: &'t ExecutionContext<'_>) -> Result<RecordText<'t>, StepError> {
         if self.format()? == TableFormat::Parquet {
-            return Ok(bytes);
+            return Ok(RecordText::Whole(self.path.read(context.files())?.into()));
         }
-        text_in(Encoding::of(self.encoding), self.name(), bytes)
+        RecordText::of(self.path, context.files(), Encoding::of(self.encoding))
     }
 
     /// Returns the names of the columns of a file that already exists, unless it is JSON Lines.
@@ -163,13 +158,18 @@ impl<'a> TableFile<'a> {
         set.map(|(param, _, what)| Misfit::new(param, format!("`{param}` {what}")).with_help(help)).collect()
     }
 
-    /// Adds the units to the columns of `table`, which was read from the file.
-    pub(super) fn with_units(&self, table: Table) -> Result<Table, StepError> {
-        let there: HashSet<&str> = table.columns().iter().map(|column| &*column.name).collect();
+    /// Checks that the columns which have units are among those of the file.
+    pub(super) fn expect_units(&self, columns: &[Column]) -> Result<(), StepError> {
+        let there: HashSet<&str> = columns.iter().map(|column| &*column.name).collect();
         if let Some(of) = self.units.keys().find(|of| !there.contains(of.as_str())) {
             return Err(StepError::new(format!("`{}` has no column `{of}`, which `units` names", self.name())));
         }
-        Ok(table.with_units(|name| self.units.get(name).map(String::as_str)))
+        Ok(())
+    }
+
+    /// Adds the units to the columns of `table`, which was read from the file.
+    pub(super) fn with_units(&self, table: Table) -> Table {
+        table.with_units(|name| self.units.get(name).map(String::as_str))
     }
 }
 
@@ -245,7 +245,10 @@ mod tests {
         let table = Table::new([column]).unwrap();
         let with = |column: &str| {
             let units = BTreeMap::from([(column.to_owned(), "nM".to_owned())]);
-            of("a.csv", |file| TableFile { units: &units, ..file }.with_units(table.clone()))
+            of("a.csv", |file| {
+                let file = TableFile { units: &units, ..file };
+                file.expect_units(table.columns()).map(|()| file.with_units(table.clone()))
+            })
         };
         assert_eq!(with("ic50").unwrap().columns()[0].unit.as_deref(), Some("nM"));
         assert!(with("ki").unwrap_err().to_string().contains("`ki`"));

@@ -9,11 +9,10 @@ use csv::StringRecord;
 use super::file::TableFile;
 use crate::prelude::*;
 use crate::records::{
-    DeclaredType, FileText, RecordFiles, Several, SourceText, TableFormat, TableText, Uniting, check_new_column,
-    idle_of_single, misfits_of_qualified, with_relations,
+    DeclaredType, FileText, RecordFiles, Several, TableFormat, TableText, Uniting, check_new_column, idle_of_single,
+    misfits_of_qualified, with_relations,
 };
-use crate::step::NamedFile;
-use crate::step::{PathPart, check_share, idle_share};
+use crate::step::{NamedFile, PathPart, RecordOutlets, Streamed, idle_share};
 
 /// Reads a table from a CSV, TSV, JSON Lines or Parquet file, which may be compressed with gzip or zip.
 ///
@@ -112,7 +111,7 @@ pub fn read_table(
     #[param(min = 0.0, max = 1.0, example = "0.05")]
     fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
-) -> Result<WithRejects<Table>, StepError> {
+) -> Result<Streamed<WithRejects<Table>>, StepError> {
     let name = path.describe();
     let found = path.found(context.files())?;
     let Some(first) = found.first() else { return Err(StepError::new(format!("`{name}` names no file"))) };
@@ -134,24 +133,28 @@ pub fn read_table(
     let format = format_of_all(file, &found)?;
     let how = TableText { name: &name, format, types: &types, cells: file.cells(), qualified, strict };
     let is_single = path.single().is_some();
-    let texts = path.texts(context.files(), |path, bytes| TableFile { path: &path.into(), ..file }.decode(bytes))?;
-    let WithRejects { kept, rejects } = match texts.as_slice() {
-        [only] if is_single => how.read(&only.text)?,
-        several => {
-            let sources: Vec<SourceText<'_>> = several.iter().map(FileText::as_source).collect();
-            let columns = Uniting::of(columns.as_deref());
-            how.read_all(&sources, Several { columns, file_column: file_column.as_deref() })?
-        }
-    };
-    let (kept, rejected) = (file.with_units(kept)?, rejects.rows());
+    let texts = path.texts(context.files(), |path| {
+        let text = TableFile { path, ..file }.text(context)?;
+        Ok((text.whole().len(), text))
+    })?;
+    let columns = Uniting::of(columns.as_deref());
+    let several = (!is_single).then_some(Several { columns, file_column: file_column.as_deref() });
+    let survey = how.survey(texts.iter().map(FileText::as_source).collect(), several)?;
+    file.expect_units(survey.columns())?;
+    let mut out = RecordOutlets::resumed(context)?;
+    survey.read(out.position(), |WithRejects { kept, rejects }, records| {
+        context.progress(records, Some(survey.records));
+        out.put(WithRejects { kept: file.with_units(kept), rejects }, records)
+    })?;
+    let (kept, rejected) = out.counts();
     let refused = format!("records of `{name}` cannot be used");
-    check_share(&rejects, kept.rows() + rejected, fail_above, &refused)?;
-    let mut counts = json!({ "records": kept.rows() + rejected, "kept": kept.rows(), "rejected": rejected });
+    out.reasons().check_share(kept + rejected, fail_above, &refused)?;
+    let mut counts = json!({ "records": kept + rejected, "kept": kept, "rejected": rejected });
     if !is_single {
         counts["files"] = json!(texts.len());
     }
     context.signal("read", &counts)?;
-    Ok(WithRejects { kept, rejects })
+    out.finish()
 }
 
 impl ReadTable {

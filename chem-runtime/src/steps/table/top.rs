@@ -39,7 +39,7 @@ use crate::step::same_columns;
 #[step("table.top", version = 2, columns = same_columns)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn top_rows(
-    table: Input<Dataset>,
+    table: Input<Stream<Dataset>>,
     /// The column to rank by.
     #[param(example = "potency")]
     by: ColumnName,
@@ -60,16 +60,20 @@ pub fn top_rows(
     r#as: Option<String>,
     context: &ExecutionContext<'_>,
 ) -> Result<Dataset, StepError> {
-    let all = table.table();
+    let head = table.head()?;
+    column_index(&head, by.as_str(), "by")?;
+    column_indices(&head, &per, "per")?;
+    let keys = table.only([&by].into_iter().chain(&per).map(ColumnName::as_str), context)?;
     if r#as.is_none() {
-        refuse_numbers_in_text(all, "by", [by.as_str()], AS_TEXT)?;
-        refuse_two_spellings(all, "per", &per, AS_TEXT)?;
+        refuse_numbers_in_text(&keys, "by", [by.as_str()], AS_TEXT)?;
+        refuse_two_spellings(&keys, "per", &per, AS_TEXT)?;
     }
-    let ranked = rank(all, column_index(all, by.as_str(), "by")?, order == "highest")?;
-    let kept = best(all, &ranked, &column_indices(all, &per, "per")?, count, ties == "keep");
-    let missing = all.rows() - ranked.rows.len();
-    context.signal("ranked", &json!({ "kept": kept.len(), "dropped": all.rows() - kept.len(), "missing": missing }))?;
-    Ok(table.gather(&kept))
+    let ranked = rank(&keys, column_index(&keys, by.as_str(), "by")?, order == "highest")?;
+    let kept = best(&keys, &ranked, &column_indices(&keys, &per, "per")?, count, ties == "keep");
+    let missing = keys.rows() - ranked.rows.len();
+    context
+        .signal("ranked", &json!({ "kept": kept.len(), "dropped": keys.rows() - kept.len(), "missing": missing }))?;
+    table.gather(&kept, context)
 }
 
 /// The rows with a value, best first.
@@ -163,7 +167,16 @@ mod tests {
         let best = |as_text: Option<&str>| {
             let (order, ties) = ("highest".to_owned(), "cut".to_owned());
             let as_text = as_text.map(str::to_owned);
-            let best = top_rows(table.clone().into(), "x".into(), 1, order, Vec::new(), ties, as_text, &context);
+            let best = top_rows(
+                Arc::new(Stream::from(table.clone())).into(),
+                "x".into(),
+                1,
+                order,
+                Vec::new(),
+                ties,
+                as_text,
+                &context,
+            );
             best.map(|best| best.table().row(0)).map_err(|error| error.to_string())
         };
         let refused = best(None).unwrap_err();

@@ -47,7 +47,7 @@ use crate::records::{Key, column_index, column_indices, key_of};
 /// - A sum of integers does not fit into 64 bits, or a result is not finite.
 #[step("table.aggregate", version = 2, columns = aggregated, check = can_aggregate)]
 pub fn aggregate_table(
-    table: Input<Table>,
+    table: Input<Stream<Table>>,
     /// The columns to group by.
     #[param(default = [], example = "[cluster]")]
     by: Vec<ColumnName>,
@@ -57,14 +57,24 @@ pub fn aggregate_table(
     /// `text` compares text columns as text even if they contain mostly numbers.
     #[param(one_of = ["text"])]
     r#as: Option<String>,
+    context: &ExecutionContext<'_>,
 ) -> Result<Table, StepError> {
-    some_measure(&by, &values)?;
-    if r#as.is_none() {
-        refuse_numbers_in_text(&table, "values", values.iter().filter_map(Aggregate::ordered_by), AS_TEXT)?;
-        refuse_two_spellings(&table, "by", &by, AS_TEXT)?;
+    let head = table.head()?;
+    column_indices(&head, &by, "by")?;
+    let measured: Vec<&str> = values.iter().filter_map(|value| value.column.as_deref()).collect();
+    measured.iter().try_for_each(|column| column_index(&head, column, "values").map(drop))?;
+    let table = table.only(by.iter().map(ColumnName::as_str).chain(measured), context)?;
+    aggregate(&table, &by, &values, r#as.is_some())
+}
+
+fn aggregate(table: &Table, by: &[ColumnName], values: &[Aggregate], as_text: bool) -> Result<Table, StepError> {
+    some_measure(by, values)?;
+    if !as_text {
+        refuse_numbers_in_text(table, "values", values.iter().filter_map(Aggregate::ordered_by), AS_TEXT)?;
+        refuse_two_spellings(table, "by", by, AS_TEXT)?;
     }
-    let by = column_indices(&table, &by, "by")?;
-    let groups = groups(&table, &by)?;
+    let by = column_indices(table, by, "by")?;
+    let groups = groups(table, &by)?;
     let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
     let keys = table.gather(&firsts);
     let mut columns: Vec<(Column, ColumnData)> = Vec::new();
@@ -73,10 +83,10 @@ pub fn aggregate_table(
             columns.push((column.clone(), data.clone()));
         }
     }
-    for value in &values {
-        let index = value.column.as_ref().map(|column| column_index(&table, column, "values")).transpose()?;
+    for value in values {
+        let index = value.column.as_ref().map(|column| column_index(table, column, "values")).transpose()?;
         cancel::check()?;
-        columns.push(value.over(&table, index, &groups)?);
+        columns.push(value.over(table, index, &groups)?);
     }
     Ok(Table::new(columns)?)
 }
@@ -118,8 +128,6 @@ pub(super) fn groups(table: &Table, by: &[usize]) -> Result<Vec<Vec<usize>>, Int
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::{Value, json};
 
     use super::*;
@@ -139,9 +147,9 @@ mod tests {
     }
 
     fn aggregate_as(table: Table, by: &[&str], values: &[&str], as_text: Option<&str>) -> Result<Table, String> {
-        let by = by.iter().copied().map(ColumnName::from).collect();
-        let values = values.iter().map(|value| Aggregate::read(&json!(value)).unwrap()).collect();
-        let found = aggregate_table(Arc::new(table).into(), by, values, as_text.map(str::to_owned));
+        let by: Vec<ColumnName> = by.iter().copied().map(ColumnName::from).collect();
+        let values: Vec<Aggregate> = values.iter().map(|value| Aggregate::read(&json!(value)).unwrap()).collect();
+        let found = super::aggregate(&table, &by, &values, as_text.is_some());
         found.map_err(|error| error.to_string())
     }
 

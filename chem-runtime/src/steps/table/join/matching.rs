@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::as_many_columns;
+use crate::artifact::TablePiece;
 use crate::cancel::{self, Interrupted, until_stopped};
 use crate::prelude::*;
 use crate::records::{Key, column_indices, key_of, two_spellings, type_name};
@@ -88,13 +89,14 @@ impl Keys {
         Ok(Matches { groups, of_left, unused })
     }
 
-    pub(super) fn joined(
+    /// Returns the joined table of a left one with the columns `left`, of which [`Joined::rows`] makes the rows.
+    pub(super) fn joined<'a>(
         &self,
-        left: &Dataset,
-        right: &Table,
-        matches: &Matches,
+        left: &[Column],
+        right: &'a Table,
+        matches: &'a Matches,
         keep_all: bool,
-    ) -> Result<Dataset, StepError> {
+    ) -> Result<Joined<'a>, StepError> {
         let alone = usize::from(keep_all);
         let rows: usize =
             matches.of_left.iter().map(|group| group.map_or(alone, |group| matches.groups[group].len())).sum();
@@ -103,14 +105,38 @@ impl Keys {
                 "the joined table would have {rows} rows; at most {MAX_ROWS} are allowed; join on more columns"
             )));
         }
-        let (mut of_left, mut of_right) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for (row, group) in matches.of_left.iter().enumerate() {
-            match group.map(|group| &matches.groups[group]) {
+        let mut taken: HashSet<Box<str>> = left.iter().map(|column| (*column.name).into()).collect();
+        let keys: HashSet<usize> = self.right.iter().copied().collect();
+        let more = right.columns().iter().enumerate().filter(|(index, _)| !keys.contains(index));
+        let more = more.map(|(index, column)| {
+            let name = name_beside(&taken, &column.name);
+            taken.insert(name.clone());
+            (index, Column { name: name.into(), ..column.clone() })
+        });
+        Ok(Joined { right, matches, keep_all, more: more.collect() })
+    }
+}
+
+/// The joined table.
+pub(super) struct Joined<'a> {
+    right: &'a Table,
+    matches: &'a Matches,
+    keep_all: bool,
+    /// The columns of the right table that it has, by their indices there.
+    more: Vec<(usize, Column)>,
+}
+
+impl Joined<'_> {
+    /// Returns the rows that come from some rows of the left table.
+    pub(super) fn rows(&self, piece: &TablePiece) -> Result<Table, StepError> {
+        let (mut of_left, mut of_right) = (Vec::new(), Vec::new());
+        for row in piece.rows.clone() {
+            match self.matches.of_left[piece.first + row].map(|group| &self.matches.groups[group]) {
                 Some(found) => {
                     of_left.extend(std::iter::repeat_n(row, found.len()));
                     of_right.extend_from_slice(found);
                 }
-                None if keep_all => {
+                None if self.keep_all => {
                     of_left.push(row);
                     // An index out of range gathers missing values.
                     of_right.push(usize::MAX);
@@ -119,19 +145,21 @@ impl Keys {
             }
         }
         cancel::check()?;
-        let gathered = right.gather(&of_right);
-        cancel::check()?;
-        let mut taken: HashSet<Box<str>> = left.table().columns().iter().map(|column| (*column.name).into()).collect();
-        let keys: HashSet<usize> = self.right.iter().copied().collect();
-        let more = gathered.columns().iter().enumerate().filter(|(index, _)| !keys.contains(index));
-        let more: Vec<_> = more
-            .filter_map(|(index, column)| {
-                let name = name_beside(&taken, &column.name);
-                taken.insert(name.clone());
-                Some((Column { name: name.into(), ..column.clone() }, gathered.data(index)?.clone()))
-            })
-            .collect();
-        Ok(left.gather(&of_left).with_columns(more)?)
+        let mut table = piece.table.gather(&of_left);
+        let more = self
+            .more
+            .iter()
+            .filter_map(|(index, column)| Some((column.clone(), self.right.data(*index)?.gather(&of_right))));
+        table.extend(more)?;
+        Ok(table)
+    }
+}
+
+impl Matches {
+    /// Returns those of some rows of the left table that have a match, or that have none.
+    pub(super) fn having(&self, wanted: bool, piece: &TablePiece) -> Table {
+        let rows = piece.rows.clone().filter(|row| self.of_left[piece.first + row].is_some() == wanted);
+        piece.table.gather(&rows.collect::<Vec<_>>())
     }
 }
 
@@ -161,6 +189,7 @@ pub(super) fn name_beside(taken: &HashSet<Box<str>>, name: &str) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use serde_json::{Value, json};
 
@@ -178,8 +207,8 @@ mod tests {
             .kept
     }
 
-    fn left() -> Dataset {
-        Dataset::new("molecules", table("id,x\n1,a\n2,b\n,c\n2,d\n9,e\n"))
+    fn left() -> Table {
+        table("id,x\n1,a\n2,b\n,c\n2,d\n9,e\n")
     }
 
     fn right() -> Table {
@@ -187,14 +216,20 @@ mod tests {
     }
 
     fn keys() -> Keys {
-        Keys::find(left().table(), &right(), &["id".into()], &["key".into()]).unwrap()
+        Keys::find(&left(), &right(), &["id".into()], &["key".into()]).unwrap()
     }
 
     fn joined(keep_all: bool) -> (Vec<String>, Value) {
         let (left, right, keys) = (left(), right(), keys());
-        let joined = keys.joined(&left, &right, &keys.matches(left.table(), &right).unwrap(), keep_all).unwrap();
-        assert_eq!(joined.kind(), "molecules");
-        let table = joined.table();
+        let matches = keys.matches(&left, &right).unwrap();
+        let joined = keys.joined(left.columns(), &right, &matches, keep_all).unwrap();
+        let left = Arc::new(left);
+        let part = |rows| joined.rows(&TablePiece { table: left.clone(), rows, first: 0 }).unwrap();
+        // In parts of any size, the same rows come out.
+        let mut table = part(0..2);
+        table.append(part(2..2)).unwrap();
+        table.append(part(2..5)).unwrap();
+        assert_eq!(table, part(0..5));
         let names = table.columns().iter().map(|column| column.name.to_string()).collect();
         (names, (0..table.rows()).map(|row| Value::from(table.row(row))).collect())
     }
@@ -211,7 +246,7 @@ mod tests {
             [2, "d", "s", null],
         ]);
         assert_eq!(rows, expected);
-        assert_eq!(keys().matches(left().table(), &right()).unwrap().unused, 2);
+        assert_eq!(keys().matches(&left(), &right()).unwrap().unused, 2);
     }
 
     #[test]
@@ -238,7 +273,7 @@ mod tests {
     fn columns_that_can_never_be_equal_are_refused() {
         let find = |on: &[&str], right_on: &[&str]| {
             let owned = |names: &[&str]| names.iter().copied().map(ColumnName::from).collect::<Vec<_>>();
-            Keys::find(left().table(), &right(), &owned(on), &owned(right_on)).err().map(|error| error.to_string())
+            Keys::find(&left(), &right(), &owned(on), &owned(right_on)).err().map(|error| error.to_string())
         };
         assert!(find(&["x"], &["key"]).unwrap().contains("`x` is text on the left and `key` is float on the right"));
         assert!(find(&["id"], &[]).unwrap().contains("`on` names 1"));
@@ -267,7 +302,7 @@ mod tests {
         let keys = Keys::find(&same, &same, &on, &on).unwrap();
         let matches = keys.matches(&same, &same).unwrap();
         assert_eq!((matches.of_left.iter().flatten().count(), matches.unused), (100_000, 0));
-        let message = keys.joined(&Dataset::new("table", same.clone()), &same, &matches, false).unwrap_err();
+        let message = keys.joined(same.columns(), &same, &matches, false).err().unwrap();
         assert!(message.to_string().contains("10000000000 rows"), "{message}");
     }
 }

@@ -9,8 +9,8 @@ use serde_json::json;
 use self::matching::{Keys, name_beside};
 use super::file::TableFile;
 use crate::prelude::*;
-use crate::records::{DeclaredType, RecordFile, TableText};
-use crate::step::{Columns, PathPart};
+use crate::records::{DeclaredType, RecordFile, RecordText, TableText, column_indices};
+use crate::step::{Columns, PathPart, Streamed};
 
 /// Joins a table, or molecules, with another table on equal values in the columns `on`.
 ///
@@ -57,7 +57,7 @@ use crate::step::{Columns, PathPart};
 #[step("table.join", version = 4, columns = columns_of_join, check = can_join)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn join_table(
-    left: Input<Dataset>,
+    left: Input<Stream<Dataset>>,
     right: Option<Input<Table>>,
     /// The columns whose values must be equal.
     #[param(example = "[name]", columns_of = "left")]
@@ -102,9 +102,10 @@ pub fn join_table(
     #[param(one_of = ["text"])]
     r#as: Option<String>,
     context: &ExecutionContext<'_>,
-) -> Result<Dataset, StepError> {
+) -> Result<Streamed<Dataset>, StepError> {
     one_right_side(right.is_some(), file.is_some())?;
     as_many_columns(&on, right_on.as_deref())?;
+    let head = left.head()?;
     let from_file;
     let right: Option<&Table> = match &file {
         Some(path) => {
@@ -122,8 +123,7 @@ pub fn join_table(
                 column_names: column_names.as_deref(),
             };
             let typed = on.iter().zip(right_on.as_ref().unwrap_or(&on));
-            let typed =
-                typed.filter_map(|(on, right)| Some((right.to_string(), left.table().column(on.as_str())?.0.ty)));
+            let typed = typed.filter_map(|(on, right)| Some((right.to_string(), head.column(on.as_str())?.0.ty)));
             from_file = read(file, &file.text(context)?, typed.collect())?;
             Some(&from_file)
         }
@@ -132,22 +132,24 @@ pub fn join_table(
     let Some(right) = right else {
         return Err(no_right_side().into());
     };
-    let keys = Keys::find(left.table(), right, &on, right_on.as_deref().unwrap_or(&on))?;
+    column_indices(&head, &on, "on")?;
+    let of_left = left.only(on.iter().map(ColumnName::as_str), context)?;
+    let keys = Keys::find(&of_left, right, &on, right_on.as_deref().unwrap_or(&on))?;
     if r#as.is_none() {
-        keys.refuse_two_spellings(left.table(), right)?;
+        keys.refuse_two_spellings(&of_left, right)?;
     }
-    let matches = keys.matches(left.table(), right)?;
+    let matches = keys.matches(&of_left, right)?;
+    drop(of_left);
     let matched = matches.of_left.iter().flatten().count();
-    let unmatched = left.table().rows() - matched;
+    let unmatched = left.rows() - matched;
     context.signal("joined", &json!({ "matched": matched, "unmatched": unmatched, "unused": matches.unused }))?;
-    let having = |wanted: bool| {
-        let rows = matches.of_left.iter().enumerate().filter(move |(_, found)| found.is_some() == wanted);
-        rows.map(|(row, _)| row).collect::<Vec<_>>()
-    };
     match how.as_str() {
-        "semi" => Ok(left.gather(&having(true))),
-        "anti" => Ok(left.gather(&having(false))),
-        how => keys.joined(&left, right, &matches, how == "left"),
+        "semi" => left.map(context, |piece| Ok(matches.having(true, piece))),
+        "anti" => left.map(context, |piece| Ok(matches.having(false, piece))),
+        how => {
+            let joined = keys.joined(left.columns(), right, &matches, how == "left")?;
+            left.map(context, |piece| joined.rows(piece))
+        }
     }
 }
 
@@ -263,11 +265,17 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
 /// The type of a key that is joined on numbers is inferred from the file: reading it as integers would refuse fractions, and
 /// reading it as floats would make long integers equal. A key that is inferred as text, such as digits with a leading zero,
 /// is read as floats that are short enough to be exact, or refused.
-fn read(file: TableFile<'_>, text: &[u8], mut keys: BTreeMap<String, ColumnType>) -> Result<Table, StepError> {
+fn read(
+    file: TableFile<'_>,
+    text: &RecordText<'_>,
+    mut keys: BTreeMap<String, ColumnType>,
+) -> Result<Table, StepError> {
     let format = file.format()?;
     let read = |types: &BTreeMap<String, DeclaredType>| {
         let how = TableText { name: file.name(), format, types, cells: file.cells(), qualified: &[], strict: true };
-        file.with_units(how.read(text)?.kept)
+        let table = how.read_whole(text)?.kept;
+        file.expect_units(table.columns())?;
+        Ok::<_, StepError>(file.with_units(table))
     };
     keys.retain(|name, _| !file.types.contains_key(name));
     let is_number = |(_, ty): &(String, ColumnType)| matches!(ty, ColumnType::Integer | ColumnType::Float);
@@ -320,7 +328,7 @@ mod tests {
             header: None,
             column_names: None,
         };
-        let right = read(described, text.as_bytes(), keys);
+        let right = read(described, &RecordText::Whole(text.as_bytes().into()), keys);
         let right = right.map_err(|error| error.to_string())?;
         let on = ["key".into()];
         let keys = Keys::find(&left, &right, &on, &on).map_err(|error| error.to_string())?;

@@ -1,8 +1,7 @@
-//! Measures what a changed library costs: `cargo bench -p chem-tests --bench rows`.
+//! What a changed library costs.
 //!
-//! Describes 100,000 molecules by eight properties, and again after 100 of them were changed and 1,000 put in front: once
-//! computing all rows, once taking over what has not changed. The ratio is that of the two, in the same process. An argument gives
-//! another number of molecules; the changes are then in proportion.
+//! Describes molecules by eight properties, and again after one in a thousand was changed and one for a hundred put in front: once
+//! computing all rows, once taking over what has not changed. The ratio is that of the two, in the same process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +14,6 @@ use chem_runtime::store::EventStore;
 use chem_runtime::store::sqlite::SqliteEventStore;
 use serde_json::json;
 
-const MOLECULES: usize = 100_000;
 /// One in so many is changed.
 const CHANGED: usize = 1_000;
 /// One for so many is put in front.
@@ -41,7 +39,7 @@ impl StepDefinition for Given {
 }
 
 /// Returns the SMILES with this number: a benzene ring with five groups. The numbers below 100,000 differ in their groups.
-fn smiles(number: usize) -> String {
+pub fn smiles(number: usize) -> String {
     let group = |place: u32| GROUPS[number / 10_usize.pow(place) % 10];
     let chain = "C".repeat(1 + number / 100_000);
     format!("{chain}c1c({})c({})c({})c({})c1{}", group(0), group(1), group(2), group(3), group(4))
@@ -88,8 +86,8 @@ fn describe(store: &Arc<dyn EventStore>, policy: ReusePolicy, rows: Dataset) -> 
     Ran { time, outputs: instance.steps()[1].outputs.clone(), taken_over }
 }
 
-fn main() {
-    let count = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(MOLECULES);
+/// Measures with this many molecules.
+pub fn measure(count: usize) {
     let directory = tempfile::tempdir().unwrap();
     let open =
         |name: &str| -> Arc<dyn EventStore> { Arc::new(SqliteEventStore::open(directory.path().join(name)).unwrap()) };
