@@ -3,6 +3,8 @@
 //! Checks the [`limits`] on hostile input, and turns panics of the library into errors or missing values. The library's
 //! recursion requires the deep stacks of [`records::map_records`](crate::records::map_records).
 
+#![allow(clippy::result_large_err, reason = "the library returns large errors")]
+
 mod canonical;
 mod depict;
 mod descriptor;

@@ -168,12 +168,11 @@ impl<W: Write> Package<W> {
         };
         let mut files: Vec<FlowFile> = Vec::new();
         for event in events {
-            for (step, param, path, sha256, written) in files_of(store, initialized, &event.kind)? {
-                let name = names::of_file(&path, &sha256);
-                let is_taken = |file: &FlowFile| file.name == name && file.sha256 != sha256;
+            for mut file in files_of(store, initialized, &event.kind)? {
                 // A file that was written over after it was read has two contents.
-                let name = if files.iter().any(is_taken) { names::of_file("/", &sha256) } else { name };
-                let file = FlowFile { name, omitted: None, param, path, sha256, step, written };
+                if files.iter().any(|other| other.name == file.name && other.sha256 != file.sha256) {
+                    file.name = names::of_file("/", &file.sha256);
+                }
                 if !files.contains(&file) {
                     files.push(file);
                 }
@@ -245,22 +244,22 @@ impl<W: Write> Package<W> {
     }
 }
 
-/// Returns the files that an event says a step has read or written: the step, the parameter or the output, the path, the hash,
-/// and whether it was written.
+/// Returns the files that an event says a step has read or written.
 fn files_of(
     store: &dyn EventStore,
     initialized: &FlowInitialized,
     kind: &FlowEventKind,
-) -> Result<Vec<(String, String, String, String, bool)>, HandoverError> {
+) -> Result<Vec<FlowFile>, HandoverError> {
+    let file = |step: &str, param: String, path: String, sha256: String, written| {
+        let (name, step) = (names::of_file(&path, &sha256), step.to_owned());
+        FlowFile { name, omitted: None, param, path, sha256, step, written }
+    };
     let (step, outputs) = match kind {
         FlowEventKind::StepStarted(started) => {
             let step = initialized.definition.steps.iter().find(|step| step.id == started.step_id);
             let read = step.map(|step| files_read(&step.params, started)).unwrap_or_default();
-            let id = &started.step_id;
-            return Ok(read
-                .into_iter()
-                .map(|[param, path, sha256]| (id.clone(), param, path, sha256, false))
-                .collect());
+            let read = read.into_iter().map(|[param, path, sha256]| file(&started.step_id, param, path, sha256, false));
+            return Ok(read.collect());
         }
         FlowEventKind::StepFinished(finished) => (&finished.step_id, &finished.outputs),
         FlowEventKind::StepReused(reused) => (&reused.step_id, &reused.outputs),
@@ -271,7 +270,7 @@ fn files_of(
         let hash = output.hash;
         let artifact = store.read_artifact(hash)?.ok_or(ArtifactError::Missing { hash })?;
         let written = FileWritten::unpack(&artifact, &HashMap::new())?;
-        files.push((step.clone(), output.name.clone(), written.path, written.sha256.to_string(), true));
+        files.push(file(step, output.name.clone(), written.path, written.sha256.to_string(), true));
     }
     Ok(files)
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::flow::{FlowInstance, replay};
-use chem_runtime::store::EventStore;
 use chem_runtime::store::sqlite::SqliteEventStore;
+use chem_runtime::store::{EventLog as _, EventStore as _, RunIndex as _};
 
 fn chem(directory: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chem-with-test-steps"));

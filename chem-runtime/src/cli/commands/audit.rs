@@ -143,10 +143,9 @@ fn render_run(audit: &RunAudit) -> String {
     audit.signatures.iter().for_each(|signed| text.push_str(&render_signed(signed)));
     audit.decisions.iter().for_each(|decided| text.push_str(&render_decided(decided)));
     text.push_str(&render_findings(audit.findings.iter().map(ToString::to_string)));
-    match (proof, audit.is_sound()) {
+    if let (Some(proof), true) = (proof, audit.is_sound()) {
         // Base64 and an origin without control characters.
-        (Some(proof), true) => text.push_str(&format!("the run is as it was sealed\n\n{proof}")),
-        _ => {}
+        text.push_str(&format!("the run is as it was sealed\n\n{proof}"));
     }
     text
 }

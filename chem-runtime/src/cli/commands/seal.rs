@@ -108,7 +108,10 @@ fn warn_without_stamp(stamp: Stamp) -> Result<(), Failure> {
             output::say(&format!("{}: {text}", styled(ODD, "warning")));
             Ok(())
         }
-        stamp => Ok(drop(stamp?)),
+        stamp => {
+            stamp?;
+            Ok(())
+        }
     }
 }
 

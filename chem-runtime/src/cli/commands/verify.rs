@@ -11,7 +11,6 @@ use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::{runs, signals};
-use crate::event::{FlowEvent, FlowId};
 use crate::flow::replay;
 use crate::handover::{Unpacked, import, unpack};
 use crate::step::{CancelToken, Registry};
@@ -33,7 +32,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
     let tolerances = args.tolerance.iter().map(|text| tolerance(text)).collect::<Result<Tolerances, Failure>>()?;
     let exported = tempfile::tempdir()?;
     let (store, flow_id, events) = if audit_file::is_file(&args.run) {
-        from_file(Path::new(&args.run), exported.path())?
+        let (store, Unpacked { flow_id, events }) = from_file(Path::new(&args.run), exported.path())?;
+        (store, flow_id, events)
     } else {
         let store = runs::open_store(shared, OpenMode::Read)?;
         let (flow_id, events) = runs::find_run(store.as_ref(), &args.run)?;
@@ -55,13 +55,12 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
     Ok(if verification.is_verified() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
 }
 
-/// Puts an exported run into memory, and its files into `directory`. Returns the store and the events of the run there.
-fn from_file(file: &Path, directory: &Path) -> Result<(Arc<dyn EventStore>, FlowId, Vec<FlowEvent>), Failure> {
+/// Puts an exported run into memory, and its files into `directory`. Returns the store and the run.
+fn from_file(file: &Path, directory: &Path) -> Result<(Arc<dyn EventStore>, Unpacked), Failure> {
     let failed = |error| Failure::of_export(error, file);
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
     import(file, store.as_ref()).map_err(failed)?;
-    let Unpacked { flow_id, events } = unpack(file, directory).map_err(failed)?;
-    Ok((store, flow_id, events))
+    Ok((store, unpack(file, directory).map_err(failed)?))
 }
 
 fn tolerance(text: &str) -> Result<(String, f64), Failure> {

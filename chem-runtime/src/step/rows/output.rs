@@ -87,16 +87,16 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, what: &Cow<'static, str>, name: &str, count: u64) {
-        let counts = self.counts.entry(what.clone()).or_default();
+    fn add(&mut self, what: Cow<'static, str>, name: &str, count: u64) {
+        let counts = self.counts.entry(what).or_default();
         match counts.get_mut(name) {
             Some(before) => *before += count,
             None => drop(counts.insert(name.to_owned(), count)),
         }
     }
 
-    fn see(&mut self, what: &Cow<'static, str>, value: &str) {
-        let seen = self.seen.entry(what.clone()).or_default();
+    fn see(&mut self, what: Cow<'static, str>, value: &str) {
+        let seen = self.seen.entry(what).or_default();
         if !seen.contains(value) {
             seen.insert(value.into());
         }
@@ -104,10 +104,10 @@ impl Counts {
 
     pub(super) fn add_all(&mut self, other: &Self) {
         for (what, names) in &other.counts {
-            names.iter().for_each(|(name, count)| self.add(what, name, *count));
+            names.iter().for_each(|(name, count)| self.add(what.clone(), name, *count));
         }
         for (what, values) in &other.seen {
-            values.iter().for_each(|value| self.see(what, value));
+            values.iter().for_each(|value| self.see(what.clone(), value));
         }
     }
 }
@@ -120,19 +120,19 @@ impl Tally {
 
     /// Counts `what` for a row under `name`, such as a column or a rule.
     pub fn add_under(&mut self, row: usize, what: &'static str, name: &str) {
-        self.all.add(&what.into(), name, 1);
-        self.notes.entry(row).or_default().add(&what.into(), name, 1);
+        self.all.add(what.into(), name, 1);
+        self.notes.entry(row).or_default().add(what.into(), name, 1);
     }
 
     /// Lists `name` under `what`, even if nothing is counted for it. Every batch lists the same names.
     pub fn list(&mut self, what: &'static str, name: &str) {
-        self.all.add(&what.into(), name, 0);
+        self.all.add(what.into(), name, 0);
     }
 
     /// Records a value of a row, to count the distinct ones.
     pub fn see(&mut self, row: usize, what: &'static str, value: &str) {
-        self.all.see(&what.into(), value);
-        self.notes.entry(row).or_default().see(&what.into(), value);
+        self.all.see(what.into(), value);
+        self.notes.entry(row).or_default().see(what.into(), value);
     }
 
     /// Returns the count of `what`.

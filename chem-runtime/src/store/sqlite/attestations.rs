@@ -118,6 +118,5 @@ pub(super) fn strays(connection: &Connection, limit: usize) -> rusqlite::Result<
          WHERE NOT EXISTS (SELECT 1 FROM event_log WHERE seq = produced_in_seq) ORDER BY artifact_hash LIMIT ?",
     )?;
     let artifact = |row: &Row<'_>| Ok(Stray::Artifact { hash: text(row, 0)?, seq: row.get(1)? });
-    let found = events.query_map([limit], event)?.chain(artifacts.query_map([limit], artifact)?).collect();
-    found
+    events.query_map([limit], event)?.chain(artifacts.query_map([limit], artifact)?).collect()
 }
