@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chem_runtime::event::FlowId;
 use chem_runtime::flow::{FlowInstance, replay};
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventLog as _, EventStore as _, RunIndex as _};
+use chem_runtime::store::{EventStore as _, RunIndex as _};
 
 fn chem(directory: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chem-with-test-steps"));
@@ -83,7 +83,7 @@ fn run(directory: &Path) -> Option<(FlowId, FlowInstance)> {
 pub fn resumed(rows: usize) {
     let step = "  - { id: slow, uses: test.slow_rows, with: { column: n, wait: 1000 } }\n";
     let [whole, killed] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    [&whole, &killed].map(|directory| numbers(directory.path(), rows, step));
+    [&whole, &killed].iter().for_each(|directory| numbers(directory.path(), rows, step));
     let (full, _) = measured(chem(whole.path(), &["run", "rows.yaml"]));
     let mut child = chem(killed.path(), &["run", "rows.yaml"]);
     let run = loop {
