@@ -246,18 +246,29 @@ impl Checked {
         Some(runs)
     }
 
-    /// Compares each reused result with the event that computed it.
+    /// Compares each reused result with the event that computed it, and looks for each of which rows were taken over.
     fn check_results(&mut self, runs: &[Vec<FlowEvent>]) {
         let all = runs.iter().flatten().map(|event| ((event.flow_id, event.position), &event.kind));
         let all: BTreeMap<_, _> = all.collect();
         for event in runs.iter().flatten() {
-            let FlowEventKind::StepReused(reused) = &event.kind else { continue };
-            let source = (reused.source.flow_id, reused.source.position);
-            let is_result =
-                matches!(all.get(&source), Some(FlowEventKind::StepFinished(it)) if it.outputs == reused.outputs);
+            let (source, outputs) = match &event.kind {
+                FlowEventKind::StepReused(reused) => (reused.source, Some(&reused.outputs)),
+                FlowEventKind::StepFinished(finished) => {
+                    match finished.rows.as_ref().and_then(|rows| rows.taken_over) {
+                        Some(taken) => (taken.source, None),
+                        None => continue,
+                    }
+                }
+                _ => continue,
+            };
+            let is_result = match all.get(&(source.flow_id, source.position)) {
+                Some(FlowEventKind::StepFinished(found)) => outputs.is_none_or(|outputs| found.outputs == *outputs),
+                _ => false,
+            };
             if !is_result {
                 let (run, position) = (event.flow_id.to_string(), event.position);
-                let reason = format!("event {} of run {} does not have the result that it reuses", source.1, source.0);
+                let (of, at) = (source.flow_id, source.position);
+                let reason = format!("event {at} of run {of} does not have the result that it takes over");
                 self.findings.push(Finding::event(run, position, reason));
             }
         }

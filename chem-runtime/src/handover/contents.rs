@@ -78,10 +78,11 @@ pub(super) fn decoded(log: &RunLog) -> Result<Vec<FlowEvent>, PersistenceError> 
     log.rows().map(|row| row.clone().decode()).collect()
 }
 
-/// Returns the runs whose results the events of a run reuse.
+/// Returns the runs whose results the events of a run reuse, or of which they take over rows.
 pub(super) fn reused_by(events: &[FlowEvent]) -> impl Iterator<Item = String> {
     events.iter().filter_map(|event| match &event.kind {
         FlowEventKind::StepReused(reused) => Some(reused.source.flow_id.to_string()),
+        FlowEventKind::StepFinished(finished) => Some(finished.rows.as_ref()?.taken_over?.source.flow_id.to_string()),
         _ => None,
     })
 }
@@ -89,7 +90,10 @@ pub(super) fn reused_by(events: &[FlowEvent]) -> impl Iterator<Item = String> {
 /// Returns the artifacts that an event brings along. A table among them brings its chunks, too.
 pub(super) fn artifacts_of(kind: &FlowEventKind) -> Vec<ArtifactHash> {
     match kind {
-        FlowEventKind::StepFinished(finished) => finished.outputs.iter().map(|output| output.hash).collect(),
+        FlowEventKind::StepFinished(finished) => {
+            let outcomes = finished.rows.as_ref().and_then(|rows| rows.outcomes);
+            finished.outputs.iter().map(|output| output.hash).chain(outcomes).collect()
+        }
         FlowEventKind::StepProgressed(progressed) => {
             let chunks = progressed.outputs.values().flatten().map(|chunk| chunk.hash);
             chunks.chain([progressed.rest]).collect()

@@ -141,6 +141,7 @@ def check_artifacts(files, runs, without_data):
     for *_, kind, payload in (event for events in runs.values() for event in events):
         if kind == "stepfinished":
             named += [output["hash"] for output in payload["outputs"]]
+            named += filter(None, [payload.get("rows", {}).get("outcomes")])
         elif kind == "stepprogressed":
             named += [chunk["hash"] for chunks in payload.get("outputs", {}).values() for chunk in chunks]
             named.append(payload["rest"])

@@ -127,6 +127,28 @@ fn results_of_other_runs_bring_their_runs_along() {
 }
 
 #[test]
+fn rows_of_another_run_bring_that_run_along() {
+    let place = Place::new();
+    place.write(
+        "flow.yaml",
+        "flow: kept\nsteps:\n  - { id: read, uses: table.read, with: { path: rows.csv } }\n\
+         \x20 - { id: keep, uses: table.filter, with: { where: a > 1 } }\n",
+    );
+    place.write("rows.csv", "a\n1\n2\n3\n").chem(&["run", "flow.yaml", "-q"]).expect(0);
+    let first = place.show("@last")["flow_id"].clone();
+    place.write("rows.csv", "a\n9\n1\n2\n3\n").chem(&["run", "flow.yaml", "-q"]).expect(0);
+    let second = place.show("@last");
+    assert_eq!(second["steps"][1]["taken_over"]["source"]["flow_id"], first);
+    let file = exported(&place, &[]);
+    let elsewhere = Place::new();
+    elsewhere.chem(&["audit", file.to_str().unwrap()]).expect(0);
+    elsewhere.chem(&["import", file.to_str().unwrap()]).expect(0);
+    elsewhere.show(first.as_str().unwrap());
+    elsewhere.chem(&["store", "check", "--deep"]).expect(0);
+    elsewhere.chem(&["verify", file.to_str().unwrap()]).expect(0);
+}
+
+#[test]
 fn an_export_without_data_keeps_the_hashes() {
     let place = ran();
     let file = exported(&place, &["--without-data"]);

@@ -12,7 +12,7 @@ use super::super::seal::stored_with;
 use super::super::walk::Hashed;
 use super::sealed::SealedLog;
 use crate::artifact::{Artifact, ArtifactError, TableRoot};
-use crate::event::OutputRef;
+use crate::event::{FinishedRows, OutputRef};
 use crate::fingerprint::{ArtifactHash, canonical_json};
 use crate::store::{Attestations, ErrorClass, EventStore, PersistenceError};
 
@@ -31,6 +31,7 @@ pub(super) struct ArtifactCheck<'a> {
 #[derive(Deserialize)]
 struct Outputs {
     outputs: Vec<OutputRef>,
+    rows: Option<FinishedRows>,
 }
 
 impl<'a> ArtifactCheck<'a> {
@@ -48,9 +49,10 @@ impl<'a> ArtifactCheck<'a> {
     ) -> Result<(), PersistenceError> {
         for Hashed { event, .. } in events {
             if event.event_type == "stepfinished"
-                && let Ok(Outputs { outputs }) = serde_json::from_slice(&event.payload)
+                && let Ok(Outputs { outputs, rows }) = serde_json::from_slice(&event.payload)
             {
                 self.named.extend(outputs.iter().map(|output| output.hash));
+                self.named.extend(rows.and_then(|rows| rows.outcomes));
             }
         }
         for stored in stored_with(attestations, events, first)? {
