@@ -30,6 +30,7 @@ mod rejects;
 mod rows_where;
 mod sorting;
 mod table_reader;
+mod table_survey;
 mod typing;
 mod uniting;
 

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::delimited_reader::{Header, HeaderLine, Layout, Row, other_separator};
+use super::delimited_reader::{Header, HeaderLine, Layout, Row};
 use super::delimited_records::Records;
 use super::json_lines_reader::{JsonLine, Object, objects};
 use super::lines::lines_of_part;
-use super::qualified::{relation_column, split_cells, with_relations};
+use super::qualified::split_cells;
 use super::record_text::RecordText;
 use super::rejects::{Rejects, shortened};
-use super::typing::{Decimal, Inference, Notation, type_cells, type_name};
-use super::uniting::{Arrangement, Uniting, check_new_column};
-use crate::artifact::{Column, ColumnType, Table, TableBuilder};
+use super::table_survey::{Survey, Surveyed};
+use super::typing::{Decimal, Notation, type_cells};
+use super::uniting::Uniting;
+use crate::artifact::{ColumnType, Table, TableBuilder};
 use crate::cancel::{self, while_running};
-use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
-use crate::step::{StepError, WithRejects, listed};
+use crate::step::{StepError, WithRejects};
 
 /// The options for reading a text as a table.
 #[derive(Debug, Clone, Copy)]
@@ -90,44 +90,8 @@ pub(crate) enum TableFormat {
     Parquet,
 }
 
-/// The number of cells that a table from JSON Lines may have for each member of its objects, beyond [`SPARSE_CELLS`].
-const CELLS_PER_MEMBER: u64 = 20;
-
 /// The number of records of a part.
 const PART_RECORDS: u64 = 8192;
-
-/// What a first pass over texts finds out: the columns and the number of records.
-pub(crate) struct Survey<'a> {
-    how: TableText<'a>,
-    texts: Vec<Surveyed<'a>>,
-    /// How the texts become one table; `None` for a single text that is not one of several.
-    several: Option<Several<'a>>,
-    /// The names of the columns in the texts.
-    names: Vec<String>,
-    /// The columns of the table.
-    columns: Vec<Column>,
-    /// The number of records.
-    pub(crate) records: u64,
-}
-
-/// A text whose columns are known.
-struct Surveyed<'a> {
-    source: SourceText<'a>,
-    names: Vec<String>,
-    /// How its cells become those of the united table; `None` if they are.
-    arrangement: Option<Arrangement>,
-}
-
-/// What is known of the columns of a text.
-#[derive(Default)]
-struct Found {
-    names: Vec<String>,
-    /// The type of each column, as far as it was read.
-    types: Vec<Inference>,
-    /// The columns, of a file that declares them.
-    typed: Vec<Column>,
-    records: u64,
-}
 
 impl<'a> TableText<'a> {
     /// Reads the table, and the records that cannot be used.
@@ -160,149 +124,17 @@ impl<'a> TableText<'a> {
         Ok(all.unwrap_or(WithRejects { kept: Table::default(), rejects: Table::default() }))
     }
 
-    /// Finds out the columns of texts, which become one table. `several` is `None` for a single text that is not one of several.
-    ///
-    /// # Errors
-    /// Fails if something is wrong with the columns, if those of the texts do not fit together, or if a text cannot be read.
-    pub(crate) fn survey<'t>(
-        self,
-        sources: Vec<SourceText<'t>>,
-        several: Option<Several<'t>>,
-    ) -> Result<Survey<'t>, StepError>
-    where
-        'a: 't,
-    {
-        let mut all = Vec::new();
-        for source in &sources {
-            all.push(self.found_in(source)?);
-        }
-        let (found, texts) = match (several, all.as_slice()) {
-            (Some(several), _) => self.united(all, sources, several.columns)?,
-            (None, _) => {
-                let found = all.pop().unwrap_or_default();
-                let surveyed = |source| Surveyed { source, names: found.names.clone(), arrangement: None };
-                let texts = sources.into_iter().map(surveyed).collect();
-                (found, texts)
-            }
-        };
-        self.expect_columns(&found.names)?;
-        let mut columns = self.columns(&found)?;
-        if let Some(name) = several.and_then(|several| several.file_column) {
-            check_new_column(name, &columns.iter().map(|column| &column.name).collect::<Vec<_>>())?;
-            columns.push(Column::new(name, ColumnType::Text));
-        }
-        Ok(Survey { how: self, texts, several, names: found.names, columns, records: found.records })
-    }
-
-    fn found_in(&self, source: &SourceText<'_>) -> Result<Found, StepError> {
-        match self.format {
-            TableFormat::Delimited(delimiter) => self.columns_of_delimited(source, delimiter),
-            TableFormat::JsonLines => self.columns_of_objects(source),
-            #[cfg(not(feature = "parquet"))]
-            TableFormat::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
-            #[cfg(feature = "parquet")]
-            TableFormat::Parquet => {
-                let (typed, records) = super::parquet_reader::parquet_schema(source.path, source.text.whole())?;
-                let names = typed.iter().map(|column| column.name.to_string()).collect();
-                Ok(Found { names, types: Vec::new(), typed, records })
-            }
-        }
-    }
-
-    /// Unites the columns of several texts. A text without records has no columns to unite, unless its format names them.
-    fn united<'t>(
-        &self,
-        all: Vec<Found>,
-        sources: Vec<SourceText<'t>>,
-        columns: Uniting,
-    ) -> Result<(Found, Vec<Surveyed<'t>>), StepError> {
-        let with_columns = all.iter().zip(&sources).filter(|(found, _)| !found.names.is_empty());
-        let (tables, paths): (Vec<Vec<&str>>, Vec<&str>) =
-            with_columns.map(|(found, source)| (found.names.iter().map(String::as_str).collect(), source.path)).unzip();
-        let names = columns.unite(&tables).map_err(|disunited| StepError::new(disunited.of_files(&paths)))?;
-        let indices: HashMap<&str, usize> = names.iter().map(|name| &**name).zip(0..).collect();
-        let mut types = vec![Inference::default(); names.len()];
-        let mut typed: HashMap<String, (Column, &str)> = HashMap::new();
-        let (mut records, mut texts) = (0, Vec::new());
-        for (found, source) in all.into_iter().zip(sources) {
-            records += found.records;
-            for column in found.typed {
-                match typed.get(&*column.name) {
-                    _ if self.declares(&column.name) || !indices.contains_key(&*column.name) => {}
-                    None => drop(typed.insert(column.name.to_string(), (column, source.path))),
-                    Some((other, _)) if *other == column => {}
-                    Some((other, path)) => return Err(differently_typed(&column, source.path, other, path)),
-                }
-            }
-            for (name, inference) in found.names.iter().zip(found.types) {
-                if let Some(index) = indices.get(name.as_str()) {
-                    types[*index].add_all(inference);
-                }
-            }
-            let arrangement = Some(Arrangement::of(&found.names, &names));
-            texts.push(Surveyed { source, names: found.names, arrangement });
-        }
-        let typed = names.iter().filter_map(|name| Some(typed.remove(&**name)?.0)).collect();
-        Ok((Found { names: names.into_iter().map(Into::into).collect(), types, typed, records }, texts))
-    }
-
-    /// Returns whether a parameter declares the type of the column `name`.
-    fn declares(&self, name: &str) -> bool {
-        self.types.contains_key(name) || self.qualified.iter().any(|qualified| qualified == name)
-    }
-
-    /// Checks that the columns which parameters name are there.
-    fn expect_columns(&self, names: &[String]) -> Result<(), StepError> {
-        let known: HashSet<&str> = names.iter().map(String::as_str).collect();
-        let declared = self.types.iter().map(|(name, declared)| (name, declared.by));
-        let mut wanted = declared.chain(self.qualified.iter().map(|name| (name, "qualified")));
-        let Some((name, by)) = wanted.find(|(name, _)| !known.contains(name.as_str())) else { return Ok(()) };
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let message = format!("`{}` has no column `{name}`, which `{by}` names", self.name);
-        let other = match self.format {
-            TableFormat::Delimited(delimiter) => other_separator(&names, delimiter),
-            _ => None,
-        };
-        Err(StepError::new(match (other, names.as_slice()) {
-            (Some(other), names) => format!("{message}; its columns are {}, and {other}", listed(names)),
-            (None, []) => format!("{message}; it has no columns"),
-            (None, names) => format!("{message}; its columns are {}", listed(names)),
-        }))
-    }
-
-    /// Returns the columns of the table: those of the text, and one of relations behind each qualified one.
-    fn columns(&self, found: &Found) -> Result<Vec<Column>, StepError> {
-        let qualified: HashSet<&str> = self.qualified.iter().map(String::as_str).collect();
-        with_relations(found.names.iter().cloned(), |_, name| qualified.contains(name)).map_err(|name| {
-            StepError::new(format!("two columns of `{}` would be called `{name}`; rename one", self.name))
-        })?;
-        let mut columns = Vec::new();
-        let typed: HashMap<&str, &Column> = found.typed.iter().map(|column| (&*column.name, column)).collect();
-        for (index, name) in found.names.iter().enumerate() {
-            columns.push(match (self.types.get(name), typed.get(name.as_str())) {
-                (Some(declared), _) => Column::new(name, declared.ty),
-                (None, _) if qualified.contains(name.as_str()) => Column::new(name, ColumnType::Float),
-                (None, Some(typed)) => (*typed).clone(),
-                (None, None) => Column::new(name, found.types.get(index).copied().unwrap_or_default().ty()),
-            });
-            if qualified.contains(name.as_str()) {
-                columns.push(Column::new(&relation_column(name), ColumnType::Text));
-            }
-        }
-        Ok(columns)
-    }
-
-    fn notation(&self) -> Notation {
+    pub(super) fn notation(&self) -> Notation {
         let spelled = matches!(self.format, TableFormat::Delimited(_)).then_some(self.cells.decimal);
         Notation { spelled, padded: false }
     }
 
-    fn is_missing(&self, cell: &str) -> bool {
+    pub(super) fn is_missing(&self, cell: &str) -> bool {
         cell.is_empty() || self.cells.missing.iter().any(|missing| missing == cell)
     }
 
     /// Calls `each` with the records of a delimited text.
-    fn each_row(
+    pub(super) fn each_row(
         &self,
         source: &SourceText<'_>,
         delimiter: u8,
@@ -326,26 +158,8 @@ impl<'a> TableText<'a> {
         Ok(header)
     }
 
-    fn columns_of_delimited(&self, source: &SourceText<'_>, delimiter: u8) -> Result<Found, StepError> {
-        let (mut found, notation) = (Found::default(), self.notation());
-        let header = self.each_row(source, delimiter, |header, row| {
-            found.types.resize(header.names().len(), Inference::default());
-            found.records += 1;
-            // A record that cannot be used does not affect the types.
-            let Ok(cells) = row.cells else { return Ok(()) };
-            for (cell, inference) in while_running(cells.iter().zip(&mut found.types)) {
-                if !self.is_missing(cell) {
-                    inference.add_text(cell, notation);
-                }
-            }
-            Ok(())
-        })?;
-        found.names = header.iter().flat_map(|header| header.names()).map(str::to_owned).collect();
-        Ok(found)
-    }
-
     /// Calls `each` with the objects of JSON Lines.
-    fn each_object(
+    pub(super) fn each_object(
         &self,
         source: &SourceText<'_>,
         mut each: impl FnMut(JsonLine<'_>) -> Result<(), StepError>,
@@ -359,58 +173,9 @@ impl<'a> TableText<'a> {
             Ok(taken)
         })
     }
-
-    /// Finds out the columns of JSON Lines, in the order of their first appearance. A member that an object lacks is a missing
-    /// value.
-    fn columns_of_objects(&self, source: &SourceText<'_>) -> Result<Found, StepError> {
-        let (mut found, mut indices, mut members) = (Found::default(), HashMap::new(), 0_u64);
-        let notation = self.notation();
-        self.each_object(source, |line| {
-            found.records += 1;
-            let Ok(Object(object)) = line.object else { return Ok(()) };
-            for (name, value) in while_running(object) {
-                members += 1;
-                let index = match indices.get(&name) {
-                    Some(index) => *index,
-                    None => {
-                        let index = found.names.len();
-                        indices.insert(name.clone(), index);
-                        found.names.push(name);
-                        found.types.push(Inference::default());
-                        index
-                    }
-                };
-                found.types[index].add(&value, notation);
-            }
-            Ok(())
-        })?;
-        self.expect_dense(source.path, &found, members)?;
-        Ok(found)
-    }
-
-    /// Objects with different members make the table grow quadratically.
-    fn expect_dense(&self, path: &str, found: &Found, members: u64) -> Result<(), StepError> {
-        let cells = (found.names.len() as u64).saturating_mul(found.records);
-        let most = members.saturating_mul(CELLS_PER_MEMBER).saturating_add(SPARSE_CELLS.get());
-        let limit =
-            if cells > TABLE_CELLS.get() { Some(&TABLE_CELLS) } else { (cells > most).then_some(&SPARSE_CELLS) };
-        let Some(limit) = limit else { return Ok(()) };
-        Err(StepError::new(format!(
-            "`{}` has {} columns in {} records: {cells} cells for {members} values; {}; give all objects the same members",
-            path,
-            found.names.len(),
-            found.records,
-            limit.advice()
-        )))
-    }
 }
 
 impl Survey<'_> {
-    /// Returns the columns of the table.
-    pub(crate) fn columns(&self) -> &[Column] {
-        &self.columns
-    }
-
     /// Reads the records in parts, and calls `take` with the rows and the rejects of each part and the number of records so far.
     /// Leaves out the first `skipped` records. There is a part even if there are no records.
     ///
@@ -562,20 +327,6 @@ impl<F: FnMut(WithRejects<Table>, u64) -> Result<(), StepError>> Parts<'_, F> {
     fn end(&mut self) -> Result<(), StepError> {
         if self.taken == Some(self.done) { Ok(()) } else { self.give() }
     }
-}
-
-/// Describes a column that two files declare differently.
-fn differently_typed(column: &Column, path: &str, other: &Column, of: &str) -> StepError {
-    let kind = |column: &Column| match &column.unit {
-        Some(unit) => format!("{} in `{unit}`", type_name(column.ty)),
-        None => type_name(column.ty).to_owned(),
-    };
-    StepError::new(format!(
-        "the column `{}` is {} in `{path}` and {} in `{of}`; declare its type in `types`",
-        column.name,
-        kind(column),
-        kind(other)
-    ))
 }
 
 #[cfg(test)]

@@ -497,7 +497,7 @@ fn an_export_is_a_valid_provenance_run_crate() {
         unzip(&file, unpacked.path());
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/validate_export.py");
         let mut command = Command::new(&python);
-        // Whoever asks the network gets no answer.
+        // The network does not answer.
         command.envs([("http_proxy", "http://127.0.0.1:9"), ("https_proxy", "http://127.0.0.1:9")]);
         let output = command.arg(program).arg(unpacked.path()).output().unwrap();
         let json = output.stdout.split(|byte| *byte == b'\n').rfind(|line| line.starts_with(b"{"));

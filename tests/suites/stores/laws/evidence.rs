@@ -1,4 +1,4 @@
-//! Sealing and proving: what is sealed has one tree, whoever seals it and in whatever parts.
+//! Sealing and proving: the log has one tree, no matter which process seals it, or in which parts.
 
 use std::path::Path;
 use std::sync::Arc;

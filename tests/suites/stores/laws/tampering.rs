@@ -254,7 +254,7 @@ const COLUMNS: &[(&str, &str, &str, Kept)] = &[
     ("refinery_schema_history", "applied_on", "", Aside(HISTORY)),
     ("refinery_schema_history", "checksum", "", Aside(HISTORY)),
 ];
-/// An append is an event, whoever had the lease.
+/// An append is an event, no matter which process held the lease.
 const LEASE: &str = "a lease decides who appends next, and says nothing about what was appended";
 /// Opening the store compares them.
 const HISTORY: &str = "it is about the schema";
