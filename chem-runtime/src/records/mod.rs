@@ -31,6 +31,7 @@ mod rows_where;
 mod sorting;
 mod table_reader;
 mod table_survey;
+mod table_text;
 mod typing;
 mod uniting;
 
@@ -57,7 +58,7 @@ pub(crate) use record_text::RecordText;
 pub(crate) use rejects::{Rejects, shortened};
 pub(crate) use rows_where::rows_where;
 pub(crate) use sorting::sort_rows;
-pub(crate) use table_reader::{CellText, DeclaredType, Several, TableFormat, TableText};
+pub(crate) use table_text::{CellText, DeclaredType, Several, TableFormat, TableText};
 pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};
 pub(crate) use uniting::{Arrangement, Uniting, check_new_column, idle_of_single};
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use serde_json::{Value, json};
 
-use super::table_reader::SourceText;
+use super::table_text::SourceText;
 use super::{RecordFile, RecordText, extension};
 use crate::step::limits::TEXT_BYTES;
 use crate::step::{Files, InputFile, InputFiles, InvalidParam, ParamType, ParamValue, StepError};

@@ -1,94 +1,20 @@
 //! Reads files of records as tables, with inferred or declared column types.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::delimited_reader::{Header, HeaderLine, Layout, Row};
-use super::delimited_records::Records;
-use super::json_lines_reader::{JsonLine, Object, objects};
-use super::lines::lines_of_part;
+use super::delimited_reader::Row;
+use super::json_lines_reader::{JsonLine, Object};
 use super::qualified::split_cells;
 use super::record_text::RecordText;
 use super::rejects::{Rejects, shortened};
 use super::table_survey::{Survey, Surveyed};
-use super::typing::{Decimal, Notation, type_cells};
-use super::uniting::Uniting;
-use crate::artifact::{ColumnType, Table, TableBuilder};
+use super::table_text::{SourceText, TableFormat, TableText};
+use super::typing::type_cells;
+use crate::artifact::{Table, TableBuilder};
 use crate::cancel::{self, while_running};
 use crate::step::{StepError, WithRejects};
-
-/// The options for reading a text as a table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TableText<'a> {
-    /// The name of the text in messages.
-    pub name: &'a str,
-    /// The format of the text.
-    pub format: TableFormat,
-    /// The declared types of columns; other types are inferred.
-    pub types: &'a BTreeMap<String, DeclaredType>,
-    /// How cells of delimited text are written.
-    pub cells: CellText<'a>,
-    /// The columns of numbers with relations, such as `>10`.
-    pub qualified: &'a [String],
-    /// Whether a record that cannot be used is an error rather than a reject.
-    pub strict: bool,
-}
-
-/// A text that is read as a part of a table.
-#[derive(Debug)]
-pub(crate) struct SourceText<'t> {
-    /// The path of the file, for messages.
-    pub path: &'t str,
-    /// The name of the file in the data.
-    pub name: &'t str,
-    pub text: &'t RecordText<'t>,
-}
-
-/// How several texts become one table.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Several<'a> {
-    /// What happens to columns that only some of them have.
-    pub columns: Uniting,
-    /// The name of a new column with the name of each row's file.
-    pub file_column: Option<&'a str>,
-}
-
-/// How the cells of delimited text are written, besides the delimiter.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct CellText<'a> {
-    /// Texts that represent a missing value, besides the empty text.
-    pub missing: &'a [String],
-    pub decimal: Decimal,
-    pub header: HeaderLine<'a>,
-}
-
-/// The declared type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DeclaredType {
-    /// The type of all values in the column.
-    pub ty: ColumnType,
-    /// The parameter that declares it, for messages.
-    pub by: &'static str,
-}
-
-impl DeclaredType {
-    /// Returns the types that the parameter `by` declares.
-    pub(crate) fn all(types: &BTreeMap<String, ColumnType>, by: &'static str) -> BTreeMap<String, Self> {
-        types.iter().map(|(name, ty)| (name.clone(), Self { ty: *ty, by })).collect()
-    }
-}
-
-/// The format of a text of records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TableFormat {
-    /// Cells separated by this character; the first record contains the names of the columns.
-    Delimited(u8),
-    /// An object on each line.
-    JsonLines,
-    /// Apache Parquet, whose columns have types.
-    Parquet,
-}
 
 /// The number of records of a part.
 const PART_RECORDS: u64 = 8192;
@@ -122,56 +48,6 @@ impl<'a> TableText<'a> {
         })?;
         // There is a part even if there are no records.
         Ok(all.unwrap_or(WithRejects { kept: Table::default(), rejects: Table::default() }))
-    }
-
-    pub(super) fn notation(&self) -> Notation {
-        let spelled = matches!(self.format, TableFormat::Delimited(_)).then_some(self.cells.decimal);
-        Notation { spelled, padded: false }
-    }
-
-    pub(super) fn is_missing(&self, cell: &str) -> bool {
-        cell.is_empty() || self.cells.missing.iter().any(|missing| missing == cell)
-    }
-
-    /// Calls `each` with the records of a delimited text.
-    pub(super) fn each_row(
-        &self,
-        source: &SourceText<'_>,
-        delimiter: u8,
-        mut each: impl FnMut(&Header, Row<'_>) -> Result<(), StepError>,
-    ) -> Result<Option<Header>, StepError> {
-        let layout = Layout { delimiter, header: self.cells.header };
-        let mut header = None;
-        source.text.in_parts(source.path, |part| {
-            let mut records = Records::of_part(&part, delimiter);
-            if header.is_none() {
-                header = Header::open(source.path, &mut records, layout)?;
-            }
-            if let Some(header) = &header {
-                for record in records.by_ref() {
-                    each(header, header.row(record))?;
-                    cancel::check()?;
-                }
-            }
-            Ok(records.taken())
-        })?;
-        Ok(header)
-    }
-
-    /// Calls `each` with the objects of JSON Lines.
-    pub(super) fn each_object(
-        &self,
-        source: &SourceText<'_>,
-        mut each: impl FnMut(JsonLine<'_>) -> Result<(), StepError>,
-    ) -> Result<(), StepError> {
-        source.text.in_parts(source.path, |part| {
-            let (lines, taken) = lines_of_part(&part);
-            for line in objects(lines) {
-                each(line)?;
-                cancel::check()?;
-            }
-            Ok(taken)
-        })
     }
 }
 
@@ -331,9 +207,13 @@ impl<F: FnMut(WithRejects<Table>, u64) -> Result<(), StepError>> Parts<'_, F> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
+    use super::super::table_text::{CellText, DeclaredType};
     use super::*;
+    use crate::artifact::ColumnType;
 
     fn read(text: &str, format: TableFormat, types: &[(&str, ColumnType)]) -> WithRejects<Table> {
         let types = types.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect();

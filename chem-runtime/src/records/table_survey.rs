@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::delimited_reader::other_separator;
 use super::json_lines_reader::Object;
 use super::qualified::{relation_column, with_relations};
-use super::table_reader::{Several, SourceText, TableFormat, TableText};
+use super::table_text::{Several, SourceText, TableFormat, TableText};
 use super::typing::{Inference, type_name};
 use super::uniting::{Arrangement, Uniting, check_new_column};
 use crate::artifact::{Column, ColumnType};
