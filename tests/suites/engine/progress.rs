@@ -204,7 +204,11 @@ fn a_source_continues_behind_what_it_had_stored() {
         }
         store.light();
         let stored = progress(store.inner.as_ref(), flow_id);
-        on(&store).run(flow_id).unwrap();
+        match on(&store).run(flow_id) {
+            // With fewer appends, this one was the last.
+            Ok(_) | Err(CoreEngineError::FlowCompleted { .. }) => {}
+            Err(error) => panic!("{loss:?}: {error}"),
+        }
         assert_eq!(results(&kinds(store.inner.as_ref(), flow_id)), results(&expected), "{loss:?}");
         if let Some(stored) = stored {
             let positions: Vec<(u64, u64)> = store
