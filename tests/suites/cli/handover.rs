@@ -386,6 +386,8 @@ fn one_edit_is_named_with_its_file_and_its_record() {
         std::fs::write(&file, bad).unwrap();
         let found = place.chem(&["audit", "bad.zip"]).expect(1).stdout;
         assert!(found.contains(by_chem), "{text}: {found}");
+        let others = found.lines().filter(|line| line.starts_with("changed: event ") && !line.contains(by_chem));
+        assert_eq!(others.collect::<Vec<_>>(), [""; 0], "{text}");
         let (good, found) = verify_py(&file, &[]);
         assert!(!good && found.contains(by_python), "{text}: {found}");
         let refused = place.chem(&["import", "bad.zip"]).expect(1).stderr;
