@@ -6,10 +6,13 @@ use super::hash::Digest;
 use super::head::{EMPTY_HEAD, head_after, leaf_data, leaf_hash};
 use crate::store::{Cursor, EventLog, PersistenceError, StoredEvent};
 
-/// Reads the log in the order of [`EventLog::read_log`], and computes the head and the leaf of each event.
+/// Reads the log in the order of [`EventLog::read_log`], and computes the head and the leaf of each event. Ends behind the events
+/// that were there when it began, and those of its last page, so that it ends although others append faster than it reads.
 pub struct Walk<'a> {
     log: &'a dyn EventLog,
     cursor: Cursor,
+    /// The greatest number of an event when the walk began; `None` before that.
+    newest: Option<u64>,
     heads: HashMap<String, Digest>,
 }
 
@@ -30,7 +33,7 @@ impl<'a> Walk<'a> {
 
     /// Begins a walk behind `cursor`.
     pub fn after(log: &'a dyn EventLog, cursor: Cursor) -> Self {
-        Self { log, cursor, heads: HashMap::new() }
+        Self { log, cursor, newest: None, heads: HashMap::new() }
     }
 
     /// Returns the cursor after the events that have been returned.
@@ -38,12 +41,19 @@ impl<'a> Walk<'a> {
         self.cursor
     }
 
-    /// Returns the next events; an empty list at the end of the log.
+    /// Returns the next events; an empty list at the end.
     ///
     /// # Errors
     /// Returns the error of the store.
     pub fn next_page(&mut self) -> Result<Vec<Hashed>, PersistenceError> {
-        let read = self.log.read_stored(self.cursor, Self::PAGE)?;
+        let newest = match self.newest {
+            Some(newest) => newest,
+            None => *self.newest.insert(self.log.newest_seq()?.unwrap_or(u64::MAX)),
+        };
+        let mut read = self.log.read_stored(self.cursor, Self::PAGE)?;
+        if read.iter().all(|(event, _)| event.seq > newest) {
+            read.clear();
+        }
         let mut page = Vec::with_capacity(read.len());
         for (event, after) in read {
             let before = self.head_before(&event)?;

@@ -78,6 +78,12 @@ pub trait EventLog: Send + Sync {
         Ok(self.read_run(flow_id, 0)?.last().map_or(0, |last| last.position + 1))
     }
 
+    /// Returns the greatest number of an event in the store; `None` if the store cannot tell. An event with a smaller number
+    /// may reach readers of the log later, if its transaction is still open.
+    fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {
+        Ok(None)
+    }
+
     /// Appends like [`append_as`](Self::append_as), without a lease.
     fn append(&self, flow_id: FlowId, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         self.append_as(flow_id.into(), expected, events)

@@ -168,6 +168,10 @@ impl EventLog for InMemoryEventStore {
     fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         Ok(self.state().events(flow_id).len() as u64)
     }
+
+    fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {
+        Ok(Some(self.state().log.len() as u64))
+    }
 }
 
 impl Leases for InMemoryEventStore {

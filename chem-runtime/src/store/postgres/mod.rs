@@ -250,6 +250,10 @@ impl EventLog for PgEventStore {
     fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         self.inner.with_session("read", |session| read::next_position(session, flow_id))
     }
+
+    fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {
+        self.inner.with_session("read", read::newest_seq).map(Some)
+    }
 }
 
 impl Leases for PgEventStore {

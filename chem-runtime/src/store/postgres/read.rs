@@ -18,6 +18,7 @@ const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::te
 /// The number of events per page.
 const PAGE: usize = 1_024;
 const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM store.event_log WHERE flow_id = $1";
+const NEWEST_SEQ: &str = "SELECT coalesce(max(seq), 0) FROM store.event_log";
 const ARTIFACT: &str =
     "SELECT kind, payload::text, metadata::text FROM store.workflow_step_artifacts WHERE artifact_hash = $1";
 /// Orders hashes by bytes; other collations differ, such as Danish, which puts `aa` after `z`.
@@ -85,6 +86,11 @@ pub(super) fn next_position(session: &mut Session, flow_id: FlowId) -> Result<u6
     let statement = session.prepared(NEXT_POSITION)?;
     let row = session.query_one(&statement, &[&flow_id.as_uuid()])?;
     Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
+}
+
+pub(super) fn newest_seq(session: &mut Session) -> Result<u64, Fault> {
+    let statement = session.prepared(NEWEST_SEQ)?;
+    Ok(session.query_one(&statement, &[])?.try_get::<_, i64>(0)?.unsigned_abs())
 }
 
 pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Option<Artifact>, Fault> {

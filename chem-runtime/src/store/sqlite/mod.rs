@@ -29,7 +29,7 @@ use self::file::expect_file;
 use self::identity::FileIdentity;
 use self::lease::LeaseError;
 use self::open::Older;
-use self::rows::{insert, next_position, signed};
+use self::rows::{insert, newest_seq, next_position, signed};
 use super::{
     ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
     Largest, Lease, LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RunFilter, RunIndex, StoreSize,
@@ -229,6 +229,10 @@ impl EventLog for SqliteEventStore {
 
     fn next_position(&self, flow_id: FlowId) -> Result<u64, PersistenceError> {
         next_position(&self.connection(), flow_id).map_err(self.failed("read"))
+    }
+
+    fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {
+        newest_seq(&self.connection()).map(Some).map_err(self.failed("read"))
     }
 }
 

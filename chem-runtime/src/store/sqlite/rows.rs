@@ -20,6 +20,11 @@ pub(super) fn next_position(connection: &Connection, flow_id: FlowId) -> rusqlit
         .query_row([flow_id.to_string()], |row| unsigned(row, 0))
 }
 
+/// Returns the greatest number of an event; 0 if there is none.
+pub(super) fn newest_seq(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM event_log")?.query_row([], |row| unsigned(row, 0))
+}
+
 /// Inserts the events from position `expected` on, each with its artifacts.
 pub(super) fn insert(
     transaction: &Transaction<'_>,

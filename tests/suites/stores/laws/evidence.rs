@@ -121,6 +121,31 @@ pub(super) fn a_log_sealed_in_parts_has_the_tree_of_the_whole(backend: &dyn Back
     assert_eq!(prove_run(store.as_ref(), FlowId::new()).unwrap(), None);
 }
 
+pub(super) fn a_walk_ends_although_others_append_faster_than_it_reads(backend: &dyn Backend) {
+    let Some(store) = sealable(backend) else { return };
+    let more = |count: usize| {
+        let events: Vec<NewEvent> = (0..count).map(|_| signal("more").into()).collect();
+        store.append(FlowId::new(), 0, &events).unwrap();
+    };
+    more(1_500);
+    let (mut walk, mut read) = (Walk::after(store.as_ref(), Cursor::START), 0);
+    loop {
+        let page = walk.next_page().unwrap();
+        if page.is_empty() {
+            break;
+        }
+        read += page.len();
+        assert!(read < 5_000, "the walk follows those who append");
+        more(1_500);
+    }
+    assert!(read >= 1_500, "{read} events were read");
+    // Another walk begins where this one ended, and misses nothing.
+    let mut rest = Walk::after(store.as_ref(), walk.cursor());
+    let left = std::iter::from_fn(|| Some(rest.next_page().unwrap().len()).filter(|len| *len > 0)).sum::<usize>();
+    assert_eq!((read + left) % 1_500, 0);
+    assert_eq!(seal(store.as_ref(), None, None).unwrap().events, (read + left) as u64);
+}
+
 pub(super) fn walk_to(store: &dyn EventStore, index: u64) -> chem_runtime::evidence::Hashed {
     let page = Walk::after(store, Cursor::START).next_page().unwrap();
     page.into_iter().nth(usize::try_from(index).unwrap()).unwrap()
