@@ -2,8 +2,10 @@
 
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::store::postgres::PgEventStore;
-use chem_runtime::store::{EventLog as _, EventStore as _, RunFilter, RunIndex as _};
-use chem_tests::events::{numbered, one_of_each};
+use chem_runtime::store::{
+    ArtifactStore as _, Cursor, EventLog as _, EventStore as _, NewEvent, RunFilter, RunIndex as _,
+};
+use chem_tests::events::{artifact, finished, numbered, one_of_each};
 
 use crate::{store_or_skip, until};
 
@@ -33,6 +35,48 @@ fn runs_are_listed_by_the_indexes_of_their_beginnings() {
         drop(store);
         until("both lists have used the index", || scans(index) >= before + 2);
     }
+}
+
+/// A session plans each statement once, and the server has not looked at the tables of a new store yet.
+#[test]
+fn what_was_planned_on_an_empty_store_serves_a_long_log() {
+    const PAGE: usize = 100;
+    let (store, database) = store_or_skip!();
+    let attestations = store.attestations().unwrap();
+    let all = || {
+        let (mut cursor, mut read) = (Cursor::START, 0);
+        loop {
+            let page = store.read_stored(cursor, PAGE).unwrap();
+            let Some((last, after)) = page.last() else { break };
+            read += page.len();
+            attestations.artifacts_of(&page.iter().map(|(event, _)| event.seq).collect::<Vec<_>>()).unwrap();
+            store.read_stored_run(&last.flow_id, last.position).unwrap();
+            cursor = *after;
+        }
+        store.newest_seq().unwrap();
+        store.newest_runs(None, None, 3).unwrap();
+        for hash in store.find_artifact_hashes("", 10).unwrap() {
+            assert!(store.read_artifact(hash).unwrap().is_some());
+        }
+        read
+    };
+    assert_eq!(all(), 0);
+    for run in 0..100 {
+        let events: Vec<NewEvent> = (1..40).map(numbered).chain([finished([artifact(run)])]).collect();
+        store.append(FlowId::new(), 0, &events).unwrap();
+    }
+    assert_eq!(all(), 4_000);
+    let mut client = database.client();
+    let mut count = |what: &str| -> i64 {
+        let sql = format!(
+            "SELECT sum({what})::bigint FROM pg_stat_user_tables WHERE relname IN ('event_log', 'workflow_step_artifacts')"
+        );
+        client.query_one(&sql, &[]).unwrap().get(0)
+    };
+    // The statistics of a session are counted when it ends.
+    drop(store);
+    until("the reads are counted", || count("idx_tup_fetch") >= 8_000);
+    assert_eq!(count("seq_tup_read"), 0);
 }
 
 #[test]
