@@ -155,7 +155,7 @@
 //! | `parquet` | yes | tables as Parquet files |
 //! | `postgres` | yes | the event store in PostgreSQL |
 //! | `sqlite` | yes | the event store in an SQLite file, where the command line keeps its log unless told otherwise |
-//! | `testing` | no | flows as regression tests, for `[dev-dependencies]` |
+//! | `testing` | yes | flows as regression tests: `assert_flow_snapshot!`, and the command `chem snapshot` |
 //!
 //! Without features, the crate runs flows of table steps and of your own, with a log in memory or in a store of your own.
 

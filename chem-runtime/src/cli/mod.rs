@@ -54,8 +54,8 @@ use std::process::ExitCode;
 use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
 use commands::{
-    answer, artifact, audit, branch, check, completions, diff, export, import, log, ls, manifest, new, plan, resume,
-    retry, run, schema, seal, show, sign, steps, store, verify, whoami, why,
+    answer, artifact, audit, branch, check, completions, depict, diff, export, import, log, ls, manifest, new, plan,
+    resume, retry, run, schema, seal, show, sign, snapshot, steps, store, verify, whoami, why,
 };
 use exit::Failure;
 
@@ -95,6 +95,10 @@ commands! {
     Log(log::LogArgs) => log::run, store: true, confinable: false;
     /// Print an artifact, such as an output of a step.
     Artifact(artifact::ArtifactArgs) => artifact::run, store: true, confinable: false;
+    /// Draw the structure of a SMILES as SVG.
+    Depict(depict::DepictArgs) => depict::run, store: false, confinable: false;
+    /// Compare what flows do with their pinned snapshots. Exits with status 1 if one differs.
+    Snapshot(snapshot::SnapshotArgs) => snapshot::run, store: false, confinable: true;
     /// Seal the log: store a checkpoint of all its events, and keep a copy outside the store.
     Seal(seal::SealArgs) => seal::run, store: true, confinable: false;
     /// Sign a statement about a run, with an SSH key.

@@ -20,7 +20,13 @@ pub struct Mismatch {
     snapshot: PathBuf,
     effect: Option<String>,
     detail: Vec<String>,
+    /// How to accept the change.
+    help: String,
 }
+
+/// How to accept a change in a test in Rust.
+const IN_RUST: &str = "if the change is intended, accept it with `cargo insta review` (from `cargo install cargo-insta`)\n      \
+                       or `INSTA_UPDATE=always cargo test`";
 
 impl Mismatch {
     /// Compares the text of a record with the text of a snapshot. Returns `None` if they are equal.
@@ -35,6 +41,7 @@ impl Mismatch {
             snapshot: snapshot.to_owned(),
             effect: None,
             detail: Vec::new(),
+            help: IN_RUST.to_owned(),
         };
         let (before, after) = match (Side::parse(pinned), Side::parse(now)) {
             (Ok(before), Ok(after)) => (before, after),
@@ -74,6 +81,7 @@ impl Mismatch {
             snapshot: snapshot.to_owned(),
             effect: Some(format!("the record has {} lines", now.lines().count())),
             detail: Vec::new(),
+            help: IN_RUST.to_owned(),
         }
     }
 
@@ -106,6 +114,11 @@ impl Mismatch {
         &self.detail
     }
 
+    /// Says how to accept the change elsewhere than in a test in Rust.
+    pub fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: help.into(), ..self }
+    }
+
     /// Drops the differing lines.
     pub(super) fn in_short(mut self) -> Self {
         self.detail.clear();
@@ -127,11 +140,7 @@ impl fmt::Display for Mismatch {
             writeln!(f)?;
             self.detail.iter().try_for_each(|line| writeln!(f, "{}", line.trim_end()))?;
         }
-        write!(
-            f,
-            "\nhelp: if the change is intended, accept it with `cargo insta review` (from `cargo install cargo-insta`)\n      \
-             or `INSTA_UPDATE=always cargo test`"
-        )
+        write!(f, "\nhelp: {}", self.help)
     }
 }
 

@@ -31,7 +31,7 @@ mod step_change;
 
 pub use insta;
 pub use mismatch::Mismatch;
-pub use record::FlowRecord;
+pub use record::{FlowRecord, NotRecorded};
 
 /// Runs the manifest and compares its record with the snapshot: see [`testing`](crate::testing).
 #[macro_export]

@@ -1,19 +1,19 @@
 //! Records a run.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::format::{Pinned, PinnedEvent, PinnedStep};
 use super::output::{Content, PinnedOutput};
 use super::place::{SnapshotPlace, directory_of};
 use crate::artifact::ArtifactError;
-use crate::engine::FlowEngine;
+use crate::engine::{CoreEngineError, FlowEngine};
 use crate::event::{Environment, FlowEvent, FlowEventKind, FlowId, event_variants};
 use crate::fingerprint::CanonicalError;
-use crate::flow::{FlowInstance, FlowStatus, replay};
-use crate::manifest::{self, Checked, Origins, is_of_the_machine};
-use crate::step::{Files, Registry};
-use crate::store::{EventStore, InMemoryEventStore, IntoEventStore, StoredArtifacts};
+use crate::flow::{FlowInstance, FlowStatus, ReplayError, replay};
+use crate::manifest::{self, Checked, Diagnostic, Origins, is_of_the_machine};
+use crate::step::{CancelToken, Confinement, DuplicateStepType, Files, Registry};
+use crate::store::{EventStore, InMemoryEventStore, IntoEventStore, PersistenceError, StoredArtifacts};
 
 /// The record of a run, for comparison with a snapshot.
 #[derive(Debug, Clone)]
@@ -21,6 +21,38 @@ pub struct FlowRecord {
     place: SnapshotPlace,
     pub(super) pinned: Pinned,
     text: String,
+}
+
+/// Why there is no record of a run.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRecorded {
+    /// The manifest has these problems, at least one of which is an error.
+    #[error("the manifest has errors")]
+    Manifest(Vec<Diagnostic>),
+    /// Two step types of the program have the same name.
+    #[error(transparent)]
+    Registry(#[from] DuplicateStepType),
+    /// The run did not come to its end.
+    #[error("the flow did not run to its end: {0}")]
+    Unfinished(Box<CoreEngineError>),
+    /// The log of the run is not that of a run.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] PersistenceError),
+    /// A result cannot be read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// An event cannot be written as text.
+    #[error(transparent)]
+    Event(#[from] CanonicalError),
+    /// The record cannot be written as text.
+    #[error(transparent)]
+    Text(#[from] serde_json::Error),
+    /// There is no directory for the files that the flow writes.
+    #[error("cannot make a directory for the files of the flow: {0}")]
+    Directory(#[from] std::io::Error),
 }
 
 impl FlowRecord {
@@ -45,23 +77,46 @@ impl FlowRecord {
     ///
     /// # Panics
     /// If the manifest has errors or the store fails.
-    #[allow(clippy::panic, clippy::expect_used, reason = "this is the body of a test")]
+    #[allow(clippy::panic, reason = "this is the body of a test")]
     pub fn of_manifest_with(manifest: &Path, registry: &Registry, store: impl IntoEventStore) -> Self {
+        match Self::try_of_manifest(manifest, registry, store, None, CancelToken::default()) {
+            Ok(record) => record,
+            Err(NotRecorded::Manifest(diagnostics)) => {
+                panic!("{}", manifest::render(&diagnostics, manifest::Style::Plain))
+            }
+            Err(error) => panic!("{}: {error}", manifest.display()),
+        }
+    }
+
+    /// Runs the manifest with the step types of `registry` and its log in `store`, within `confinement` and until `cancel`.
+    ///
+    /// # Errors
+    /// Fails if the manifest has errors, the store fails, or the run is cancelled. A run that fails is a record, too.
+    pub fn try_of_manifest(
+        manifest: &Path,
+        registry: &Registry,
+        store: impl IntoEventStore,
+        confinement: Option<Confinement>,
+        cancel: CancelToken,
+    ) -> Result<Self, NotRecorded> {
         let store = store.into_event_store();
-        let Checked { definition: Some(definition), origins, .. } = checked(manifest, registry) else {
-            panic!("{} has no definition", manifest.display());
-        };
-        let (directory, outputs) = (directory_of(manifest), tempfile::tempdir().expect("a directory can be made"));
-        let engine =
-            FlowEngine::on(store.clone()).directory(directory).output_directory(outputs.path()).definition(definition);
+        let Checked { definition, origins, diagnostics } = manifest::load(manifest, &[], registry);
+        let definition = definition.ok_or(NotRecorded::Manifest(diagnostics))?;
+        let (directory, outputs) = (directory_of(manifest), tempfile::tempdir()?);
+        let engine = FlowEngine::on(store.clone())
+            .directory(directory)
+            .output_directory(outputs.path())
+            .confinement(confinement)
+            .cancel_token(cancel)
+            .definition(definition);
         let flow_id = engine.default_flow();
         let result = engine.run(flow_id);
         let files = Files::relative_to(directory).writing_to(outputs.path());
-        let (record, status) = Self::recorded(manifest, &origins, &*store, flow_id, &files);
-        if let (Err(error), FlowStatus::Interrupted) = (result, status) {
-            panic!("{} did not run to its end: {error}", manifest.display());
+        let (record, status) = Self::recorded(manifest, &origins, &*store, flow_id, &files)?;
+        match (result, status) {
+            (Err(error), FlowStatus::Interrupted) => Err(NotRecorded::Unfinished(Box::new(error))),
+            _ => Ok(record),
         }
-        record
     }
 
     /// Reads the record of an existing run of the manifest from `store`. The programs and files that the manifest needs may
@@ -83,19 +138,18 @@ impl FlowRecord {
             _ => None,
         };
         let files = Files::relative_to(directory.unwrap_or_default());
-        Self::recorded(manifest, &checked.origins, store, flow_id, &files).0
+        Self::recorded(manifest, &checked.origins, store, flow_id, &files).expect("the run can be read").0
     }
 
-    #[allow(clippy::expect_used, reason = "this is the body of a test")]
     fn recorded(
         manifest: &Path,
         origins: &Origins,
         store: &dyn EventStore,
         flow_id: FlowId,
         files: &Files,
-    ) -> (Self, FlowStatus) {
-        let events = store.list(flow_id).expect("the store can be read");
-        let instance = replay(flow_id, &events).expect("the log replays");
+    ) -> Result<(Self, FlowStatus), NotRecorded> {
+        let events = store.list(flow_id)?;
+        let instance = replay(flow_id, &events)?;
         let mut pinned = Pinned::new(
             instance.initialized().map(|it| it.flow.clone()).unwrap_or_default(),
             instance.status().name(),
@@ -103,13 +157,13 @@ impl FlowRecord {
         );
         pinned.definition_hash = instance.initialized().map(|it| it.definition_hash);
         pinned.flow_fingerprint = instance.flow_fingerprint();
-        pinned.steps = steps(&instance, origins, store, files).expect("the results can be read");
+        pinned.steps = steps(&instance, origins, store, files)?;
         let environment = instance.initialized().map(|it| &it.environment);
         pinned.libraries = environment.map(|it| libraries(it, &pinned.steps)).unwrap_or_default();
         let pinned_events = events.iter().filter(|event| !is_progress(event)).zip(0..).map(masked);
-        pinned.events = pinned_events.collect::<Result<_, _>>().expect("an event that was stored has a form");
-        let text = pinned.text().expect("a snapshot has a form");
-        (Self { place: SnapshotPlace::of(manifest), pinned, text }, instance.status())
+        pinned.events = pinned_events.collect::<Result<_, _>>()?;
+        let text = pinned.text()?;
+        Ok((Self { place: SnapshotPlace::of(manifest), pinned, text }, instance.status()))
     }
 
     /// Returns the name of the snapshot: the file name of the manifest without its extension.
@@ -121,6 +175,11 @@ impl FlowRecord {
     /// within the sibling directory `snapshots/flows`.
     pub fn snapshot_directory(&self) -> &Path {
         &self.place.directory
+    }
+
+    /// Returns the path of the snapshot.
+    pub fn snapshot_file(&self) -> PathBuf {
+        self.place.file()
     }
 
     /// Returns the text of a snapshot of this record.
@@ -136,15 +195,6 @@ impl FlowRecord {
     pub(super) fn place(&self) -> &SnapshotPlace {
         &self.place
     }
-}
-
-#[allow(clippy::panic, reason = "this is the body of a test")]
-fn checked(manifest: &Path, registry: &Registry) -> Checked {
-    let checked = manifest::load(manifest, &[], registry);
-    if checked.definition.is_none() {
-        panic!("{}", manifest::render(&checked.diagnostics, manifest::Style::Plain));
-    }
-    checked
 }
 
 fn steps(

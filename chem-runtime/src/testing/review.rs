@@ -51,8 +51,8 @@ impl FlowRecord {
         Mismatch::between(pinned, self.text(), place.manifest(), &place.shown())
     }
 
-    /// Compares the record with its snapshot.
-    fn compare_with_snapshot(&self) -> Option<Mismatch> {
+    /// Compares the record with its snapshot. Returns `None` if they are equal.
+    pub fn compare_with_snapshot(&self) -> Option<Mismatch> {
         let (place, file) = (self.place(), self.place().file());
         if !file.exists() {
             return Some(Mismatch::unpinned(self.text(), place.manifest(), &place.shown()));
@@ -85,15 +85,37 @@ impl FlowRecord {
         }
     }
 
+    /// Writes the snapshot. A header that a test wrote stays, so that only what differs changes.
+    ///
+    /// # Errors
+    /// Returns the error of the file system.
+    pub fn accept(&self) -> std::io::Result<()> {
+        let file = self.place().file();
+        let old = std::fs::read_to_string(&file).unwrap_or_default();
+        let header = old.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map(|(header, _)| header);
+        let own = format!("source: {:?}", self.place().manifest());
+        std::fs::create_dir_all(self.snapshot_directory())?;
+        std::fs::write(&file, format!("---\n{}\n---\n{}\n", header.unwrap_or(&own), self.text()))?;
+        match std::fs::remove_file(waiting(&file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the new snapshot beside the old one, as insta does. Returns a note if that fails.
     fn keep(&self, file: &Path, source: &str, line: u32) -> Option<String> {
-        let new = file.with_extension("snap.new");
+        let new = waiting(file);
         let text = format!("---\nsource: {source:?}\nassertion_line: {line}\n---\n{}\n", self.text());
         let written = std::fs::create_dir_all(self.snapshot_directory()).and_then(|()| std::fs::write(&new, text));
         written
             .err()
             .map(|error| format!("\n      (there is nothing to review: {} cannot be written: {error})", new.display()))
     }
+}
+
+/// Returns where a new snapshot waits for a review.
+fn waiting(file: &Path) -> PathBuf {
+    file.with_extension("snap.new")
 }
 
 /// Whether insta has a settings file in the workspace: in the crate's directory or an enclosing one.

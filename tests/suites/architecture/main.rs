@@ -45,6 +45,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "engine",
             "report",
             "workbench",
+            "testing",
             "records",
         ],
     ),

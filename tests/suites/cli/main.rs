@@ -9,6 +9,8 @@ mod commands;
 mod confined;
 mod contract;
 mod decisions;
+#[cfg(feature = "chemistry")]
+mod depict;
 mod durability;
 mod evidence;
 mod gates;
@@ -32,6 +34,7 @@ mod refused;
 mod retry;
 mod secrets;
 mod several;
+mod snapshot;
 mod sources;
 mod store;
 mod taken_over;

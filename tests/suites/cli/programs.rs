@@ -55,6 +55,16 @@ fn signal(signal: &str, pid: u32) {
 const THREE: &str = "setsid sh -c 'echo $$ >> pids; exec sleep 1000' & timeout 1000 sh -c 'echo $$ >> pids; exec sleep 1000' & echo $$ >> pids; sleep 1000; true";
 
 #[test]
+fn a_comparison_with_a_snapshot_stops_on_ctrl_c() {
+    let place = place("echo $$ >> pids; exec sleep 1000", "");
+    let child = place.spawn(&["snapshot", "p.yaml"]);
+    let pids = numbers(&place, "pids", 1);
+    signal("-INT", child.id());
+    Outcome::from(child.wait_with_output().unwrap()).expect(130);
+    assert!(is_gone(pids[0]));
+}
+
+#[test]
 fn nothing_outlives_a_kill() {
     let place = place(THREE, "");
     let mut child = place.spawn(&["run", "p.yaml", "-q"]);

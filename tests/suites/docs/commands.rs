@@ -41,6 +41,11 @@ const WITH: &[(&str, &[&str], &str)] = &[
         &["chem run flows/demo.yaml", "chem run flows/demo.yaml"],
         "chem diff $(chem ls --flow demo --limit 1 --format json | sed 's/.*\"flow_id\":\"\\([^\"]*\\).*/\\1/') @last",
     ),
+    (
+        "chem snapshot flows/demo.yaml",
+        &["chem snapshot --accept flows/demo.yaml"],
+        "chem snapshot flows/demo.yaml && rm -r snapshots",
+    ),
     ("chem export @last run.zip", &["chem run flows/oral-leads.yaml"], "chem export @last run.zip && rm run.zip"),
     ("chem audit run.zip", EXPORTED, "chem audit run.zip && rm run.zip"),
     ("chem verify run.zip", EXPORTED, "chem verify run.zip && rm run.zip"),

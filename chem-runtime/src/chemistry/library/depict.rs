@@ -2,6 +2,16 @@
 
 use super::limits::MAX_DRAWN_ATOMS;
 use super::{Structure, guarded};
+use crate::records::on_workers;
+use crate::step::Depictor;
+
+inventory::submit! { Depictor { svg: draw } }
+
+/// Draws the structure of a SMILES, on a thread whose stack is deep enough.
+fn draw(smiles: &str, width: u32, height: u32) -> Result<String, String> {
+    let drawn = on_workers(|| Structure::from_smiles(smiles)?.svg(width, height));
+    drawn.unwrap_or_else(|error| Err(error.to_string()))
+}
 
 impl Structure {
     /// Returns whether drawing it or computing a layout takes seconds: it has more than [`MAX_DRAWN_ATOMS`] atoms.
@@ -25,7 +35,6 @@ impl Structure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::on_workers;
 
     #[test]
     fn a_large_molecule_is_not_drawn() {
