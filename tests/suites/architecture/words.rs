@@ -11,6 +11,8 @@ const EDITED: &[&str] = &[
     "chem-manifest/src",
     "chem-runtime/src",
     "docs",
+    "python/README.md",
+    "python/chem_flow",
 ];
 
 /// Files within [`EDITED`] whose text is part of the hash of an artifact: it changes only with a step's version.

@@ -20,12 +20,15 @@ const INSTEAD: &[(&str, &str, &str)] = &[
     ),
     ("cargo test --workspace", "true", "it is what runs this test"),
     ("cargo install ", "true", "it puts into the PATH what is there here, or what the user may do without"),
+    ("pip install ", "true", "it puts into the PATH what is there here; suites/scaffolding installs a wheel"),
+    ("(cd python && maturin build ", "true", "it builds for minutes; suites/scaffolding packs a wheel"),
     ("cargo insta ", "true", "it asks the user, and is a program of its own"),
     ("chem store grant ROLE ", "true", "the role is one of the user's server; cli/postgres.rs makes roles and grants"),
 ];
 
 /// The blocks that nobody does anything with: the page, how the block begins, and why.
 const NOT_FOLLOWED: &[(&str, &str, &str)] = &[
+    ("README.md", "import chem_flow\n", "python/tests runs this and the notebook that the text names"),
     (
         "docs/tutorial.md",
         "chem store grant anna runner",

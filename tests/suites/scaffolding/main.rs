@@ -1,6 +1,8 @@
 //! What `chem new` writes: it runs, builds and passes its tests as it stands, and takes the place of nothing.
 
 mod snapshots;
+#[cfg(unix)]
+mod wheel;
 
 use std::path::Path;
 
