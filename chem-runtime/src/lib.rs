@@ -188,6 +188,8 @@ pub mod store;
 pub mod testing;
 pub mod workbench;
 
+/// The arrays that the columns of a [`Table`](artifact::Table) are made of.
+pub use arrow_array;
 pub use chem_macros::{include_flow, step};
 /// The allocator of the `chem` program. Use it in your own programs that work on molecules, which make many small
 /// allocations on all cores at once.

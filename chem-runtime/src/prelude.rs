@@ -28,8 +28,8 @@
 pub use chem_macros::step;
 
 pub use crate::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Dataset, JsonArtifact,
-    Packed, Table, TableBuilder,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Cells, Column, ColumnType, Dataset, JsonArtifact, Packed,
+    Table, TableBuilder, Values,
 };
 pub use crate::step::{
     Batch, BatchOutput, ColumnContext, ColumnName, Columns, ExecutionContext, Expression, FileWritten, Input,

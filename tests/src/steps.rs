@@ -94,7 +94,7 @@ pub fn slow_rows(
             let mut file = std::fs::File::options().create(true).append(true).open(path)?;
             file.write_all("row\n".repeat(batch.len()).as_bytes())?;
         }
-        Ok(BatchOutput::all().with(ColumnData::Integer(squares)))
+        Ok(BatchOutput::all().with(Values::integers(squares)))
     });
     let work = work.with_columns([Column::new("square", ColumnType::Integer)])?;
     Ok(work.signal("squared", |tally, rows| {

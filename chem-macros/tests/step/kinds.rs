@@ -14,8 +14,8 @@ fn numbers(
     #[param(default = 3)]
     count: u32,
 ) -> Result<Table, StepError> {
-    let values = (0..i64::from(count)).map(Some).collect();
-    Ok(Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(values))])?)
+    let values = 0..i64::from(count);
+    Ok(Table::new([(Column::new("n", ColumnType::Integer), Values::integers(values))])?)
 }
 
 /// Keeps even numbers.

@@ -141,7 +141,7 @@ impl RunStep for Plain {
 
     fn run(&self, (): (), _: &ExecutionContext<'_>) -> Result<Table, StepError> {
         let column = Column::new("number", ColumnType::Integer);
-        Ok(Table::new([(column, ColumnData::Integer(vec![Some(self.number)]))])?)
+        Ok(Table::new([(column, Values::integers([self.number]))])?)
     }
 }
 

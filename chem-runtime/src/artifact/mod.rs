@@ -13,8 +13,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use table::{
-    ChunkRef, Column, ColumnData, ColumnType, Dataset, Table, TableBuilder, TableError, TablePiece, TableRoot,
-    TableStream,
+    Cells, ChunkRef, Column, ColumnType, Dataset, Table, TableBuilder, TableError, TablePiece, TableRoot, TableStream,
+    TextCell, Values,
 };
 pub(crate) use table::{NumbersInText, OpenChunk, Packer, RowTexts, TextCensus, number_spelled, write_float};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};

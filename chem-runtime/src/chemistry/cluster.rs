@@ -86,9 +86,9 @@ pub fn cluster_molecules(
     let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
     let table = molecules
         .table()
-        .with_result(column("cluster", ColumnType::Integer), ColumnData::Integer(number))?
-        .with_result(column("cluster_size", ColumnType::Integer), ColumnData::Integer(size))?
-        .with_result(column("centre", ColumnType::Boolean), ColumnData::Boolean(centre))?;
+        .with_result(column("cluster", ColumnType::Integer), Values::integers(number))?
+        .with_result(column("cluster_size", ColumnType::Integer), Values::integers(size))?
+        .with_result(column("centre", ColumnType::Boolean), Values::booleans(centre))?;
     Ok(Molecules::new(table)?)
 }
 

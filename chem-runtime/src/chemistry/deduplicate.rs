@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use arrow_array::Int64Array;
 use serde_json::json;
 
 use super::library::PROVIDER;
@@ -53,20 +54,20 @@ pub fn deduplicate_molecules(
         }
     };
     // An InChIKey has 27 characters and two hyphens in positions where no SMILES has them, so the two never collide.
-    let named = keys.iter().zip(molecules.smiles()).map(|(key, smiles)| key.as_deref().or(smiles.as_deref()));
+    let named = keys.iter().zip(molecules.smiles()).map(|(key, smiles)| key.as_deref().or(smiles));
     let before = copies_before(molecules.table());
-    let counted = named.enumerate().map(|(row, key)| (key, before.and_then(|copies| *copies.get(row)?).unwrap_or(1)));
+    let counted = named.enumerate().map(|(row, key)| (key, before.and_then(|copies| copies.cell(row)).unwrap_or(1)));
     let (kept, copies) = unique(counted, keep == "last");
     context.signal("deduplicated", &json!({ "kept": kept.len(), "dropped": molecules.len() - kept.len() }))?;
     let column = Column::new("copies", ColumnType::Integer).with_provider(PROVIDER);
-    let copies = ColumnData::Integer(copies.into_iter().map(Some).collect());
+    let copies = Values::integers(copies);
     Ok(Molecules::new(molecules.table().gather(&kept).with_result(column, copies)?)?)
 }
 
 /// Returns the counts of an earlier deduplication, if there was one.
-fn copies_before(table: &Table) -> Option<&[Option<i64>]> {
+fn copies_before(table: &Table) -> Option<&Int64Array> {
     match table.column("copies")? {
-        (column, ColumnData::Integer(copies)) if column.provider.as_deref() == Some(PROVIDER) => Some(copies),
+        (column, Values::Integer(copies)) if column.provider.as_deref() == Some(PROVIDER) => Some(copies),
         _ => None,
     }
 }

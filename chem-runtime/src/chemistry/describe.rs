@@ -139,11 +139,11 @@ fn describe(smiles: Option<&str>, properties: &[&Property]) -> Vec<Value> {
     }
 }
 
-fn column_data<'a>(ty: ColumnType, values: impl Iterator<Item = &'a Value>) -> ColumnData {
+fn column_data<'a>(ty: ColumnType, values: impl Iterator<Item = &'a Value>) -> Values {
     match ty {
-        ColumnType::Text => ColumnData::Text(values.map(|value| value.as_str().map(Into::into)).collect()),
-        ColumnType::Integer => ColumnData::Integer(values.map(Value::as_i64).collect()),
-        ColumnType::Float => ColumnData::Float(values.map(Value::as_f64).collect()),
-        ColumnType::Boolean => ColumnData::Boolean(values.map(Value::as_bool).collect()),
+        ColumnType::Text => Values::texts(values.map(Value::as_str)),
+        ColumnType::Integer => Values::integers(values.map(Value::as_i64)),
+        ColumnType::Float => Values::floats(values.map(Value::as_f64)),
+        ColumnType::Boolean => Values::booleans(values.map(Value::as_bool)),
     }
 }

@@ -72,7 +72,7 @@ pub fn pick_diverse(
     let counts = json!({ "kept": kept.len(), "dropped": dropped, "undecided": undecided, "distance": least });
     context.signal("picked", &counts)?;
     let column = Column::new("distance", ColumnType::Float).with_provider(PROVIDER);
-    let table = molecules.table().gather(&kept).with_result(column, ColumnData::Float(distances))?;
+    let table = molecules.table().gather(&kept).with_result(column, Values::floats(distances))?;
     Ok(Molecules::new(table)?)
 }
 

@@ -61,8 +61,7 @@ pub fn compute_fingerprints(
             }
             value
         });
-        let values = values.collect();
-        Ok(BatchOutput::all().with(ColumnData::Text(values)))
+        Ok(BatchOutput::all().with(Values::texts(values)))
     });
     Ok(work
         .with_results([column])?

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
+use arrow_array::LargeStringArray;
+
 use super::library::{DEFAULT_BITS, Fingerprint, FingerprintKind, Structure};
 use super::molecules::Molecules;
 use crate::records::map_records;
@@ -93,10 +95,10 @@ impl Cache {
     /// entries if the new ones would exceed the capacity.
     fn fingerprints(
         &self,
-        smiles: &[Option<Box<str>>],
+        smiles: &LargeStringArray,
         compute: impl FnOnce(&[&str]) -> Result<Vec<Option<Fingerprint>>, StepError>,
     ) -> Result<Vec<Option<Fingerprint>>, StepError> {
-        let all = || smiles.iter().map(|smiles| smiles.as_deref().unwrap_or_default());
+        let all = || smiles.iter().map(Option::unwrap_or_default);
         let (mut found, missing): (HashMap<&str, Option<Fingerprint>>, Vec<&str>) = {
             // A panicking thread leaves only complete entries, so a poisoned lock is safe to use.
             let prints = self.prints.read().unwrap_or_else(PoisonError::into_inner);
@@ -144,8 +146,8 @@ mod tests {
 
     const ECFP4: Sort = Sort { kind: FingerprintKind::Ecfp4, bits: DEFAULT_BITS };
 
-    fn table(smiles: &[&str]) -> Vec<Option<Box<str>>> {
-        smiles.iter().map(|smiles| Some((*smiles).into())).collect()
+    fn table(smiles: &[&str]) -> LargeStringArray {
+        LargeStringArray::from_iter_values(smiles)
     }
 
     /// Returns the fingerprints of the molecules, and the SMILES that were not cached.

@@ -36,7 +36,7 @@ use crate::step::{ColumnContext, Columns};
 #[step("molecules.scaffold", version = 3, rows = ["smiles"], columns = with_scaffold)]
 pub fn find_scaffolds(molecules: Rows<Molecules>) -> Result<RowWork<Molecules>, StepError> {
     let work = molecules.each(|batch, tally| {
-        let mut scaffolds: Vec<Option<Box<str>>> = Vec::with_capacity(batch.len());
+        let mut scaffolds: Vec<Option<String>> = Vec::with_capacity(batch.len());
         for (row, smiles) in batch.texts("smiles")?.enumerate() {
             let found = smiles.and_then(|smiles| Structure::from_canonical(smiles).ok()?.scaffold());
             match &found {
@@ -44,9 +44,9 @@ pub fn find_scaffolds(molecules: Rows<Molecules>) -> Result<RowWork<Molecules>, 
                 Some(None) => tally.add(row, "without"),
                 Some(Some(scaffold)) => tally.see(row, "scaffolds", scaffold),
             }
-            scaffolds.push(found.flatten().map(Into::into));
+            scaffolds.push(found.flatten());
         }
-        Ok(BatchOutput::all().with(ColumnData::Text(scaffolds)))
+        Ok(BatchOutput::all().with(Values::texts(scaffolds)))
     });
     let work = work.with_results([Column::new("scaffold", ColumnType::Text).with_provider(PROVIDER)])?;
     Ok(work.signal("scaffolds", |tally, rows| {

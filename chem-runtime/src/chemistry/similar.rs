@@ -119,8 +119,8 @@ pub fn rank_by_similarity(
     ranked.truncate(top.map_or(usize::MAX, |top| usize::try_from(top).unwrap_or(usize::MAX)));
 
     let rows: Vec<usize> = ranked.iter().map(|(row, _)| *row).collect();
-    let similarity = ranked.iter().map(|(_, nearest)| Some(rounded(nearest.similarity))).collect();
-    let similar_to = ranked.iter().map(|(_, nearest)| Some(queries[nearest.query].name.as_str().into())).collect();
+    let similarity = ranked.iter().map(|(_, nearest)| rounded(nearest.similarity));
+    let similar_to = ranked.iter().map(|(_, nearest)| queries[nearest.query].name.as_str());
     let dropped = molecules.len() - rows.len();
     let counts = json!({ "queries": queries.len(), "kept": rows.len(), "dropped": dropped, "undecided": undecided });
     context.signal("compared", &counts)?;
@@ -128,8 +128,8 @@ pub fn rank_by_similarity(
     let table = molecules
         .table()
         .gather(&rows)
-        .with_result(column("similarity", ColumnType::Float), ColumnData::Float(similarity))?
-        .with_result(column("similar_to", ColumnType::Text), ColumnData::Text(similar_to))?;
+        .with_result(column("similarity", ColumnType::Float), Values::floats(similarity))?
+        .with_result(column("similar_to", ColumnType::Text), Values::texts(similar_to))?;
     Ok(Molecules::new(table)?)
 }
 

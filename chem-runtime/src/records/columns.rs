@@ -46,11 +46,11 @@ pub(crate) fn column_indices(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Column, ColumnData, ColumnType};
+    use crate::artifact::{Column, ColumnType, Values};
 
     #[test]
     fn columns_are_found_by_name_and_an_unknown_name_lists_the_columns() {
-        let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
+        let column = |name| (Column::new(name, ColumnType::Integer), Values::empty(ColumnType::Integer));
         let table = Table::new([column("activity"), column("b")]).unwrap();
         let indices = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();

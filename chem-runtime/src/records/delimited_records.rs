@@ -220,7 +220,7 @@ mod tests {
     use super::super::lines::lines;
     use super::super::write_delimited;
     use super::*;
-    use crate::artifact::{Column, ColumnData, ColumnType, Table};
+    use crate::artifact::{Column, ColumnType, Table, Values};
 
     /// All texts of at most `length` of these characters.
     fn texts(characters: &str, length: usize) -> Vec<String> {
@@ -283,10 +283,7 @@ mod tests {
     #[test]
     fn written_rows_read_back() {
         let all: Vec<String> = texts("a,\" \n\r", 3).into_iter().filter(|text| text.trim_ascii() == text).collect();
-        let column = |name, values: Vec<&String>| {
-            let values = values.into_iter().map(|text| Some(text.as_str().into())).collect();
-            (Column::new(name, ColumnType::Text), ColumnData::Text(values))
-        };
+        let column = |name, values: Vec<&String>| (Column::new(name, ColumnType::Text), Values::texts(values));
         let table = Table::new([column("a", all.iter().collect()), column("b", all.iter().rev().collect())]).unwrap();
         let mut text = Vec::new();
         write_delimited(&table, &[0, 1], b',', &mut text).unwrap();

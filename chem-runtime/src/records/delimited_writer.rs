@@ -6,8 +6,7 @@ use std::ops::Range;
 
 use csv::WriterBuilder;
 
-use super::keys::is_missing;
-use crate::artifact::{ColumnData, Table, write_float};
+use crate::artifact::{Cells as _, Table, Values, write_float};
 use crate::cancel;
 use crate::step::StepError;
 
@@ -97,8 +96,7 @@ impl<'a> DelimitedWriter<'a> {
                     let (number, name) = (first + row + 1, &column.name);
                     return Err(StepError::new(format!("row {number} of the column `{name}` is not a finite number")));
                 }
-                let cell =
-                    if matches!(data, ColumnData::Text(_)) { (self.escape)(&cell) } else { cell.as_str().into() };
+                let cell = if matches!(data, Values::Text(_)) { (self.escape)(&cell) } else { cell.as_str().into() };
                 self.writer.write_field(cell.as_bytes())?;
             }
             self.writer.write_record(None::<&[u8]>)?;
@@ -116,17 +114,21 @@ impl<'a> DelimitedWriter<'a> {
 }
 
 /// Formats the value in `row` as a cell of a text file; `None` if it is missing or not finite.
-pub(crate) fn cell_text(data: &ColumnData, row: usize) -> Option<String> {
+pub(crate) fn cell_text(data: &Values, row: usize) -> Option<String> {
     let mut text = String::new();
-    (!is_missing(data, row) && write_cell(data, row, &mut text)).then_some(text)
+    (!data.is_missing(row) && write_cell(data, row, &mut text)).then_some(text)
 }
 
-fn write_cell(data: &ColumnData, row: usize, cell: &mut String) -> bool {
+fn write_cell(data: &Values, row: usize, cell: &mut String) -> bool {
     match data {
-        ColumnData::Text(values) => cell.push_str(values[row].as_deref().unwrap_or_default()),
-        ColumnData::Integer(values) => cell.push_str(&values[row].map(|value| value.to_string()).unwrap_or_default()),
-        ColumnData::Float(values) => return values[row].is_none_or(|value| write_float(cell, value)),
-        ColumnData::Boolean(values) => cell.push_str(match values[row] {
+        Values::Text(values) => cell.push_str(values.cell(row).unwrap_or_default()),
+        Values::Integer(values) => {
+            if let Some(value) = values.cell(row) {
+                cell.push_str(itoa::Buffer::new().format(value));
+            }
+        }
+        Values::Float(values) => return values.cell(row).is_none_or(|value| write_float(cell, value)),
+        Values::Boolean(values) => cell.push_str(match values.cell(row) {
             Some(true) => "true",
             Some(false) => "false",
             None => "",
@@ -148,13 +150,10 @@ mod tests {
 
     fn sample() -> Table {
         Table::new([
-            (
-                Column::new("name", ColumnType::Text),
-                ColumnData::Text(vec![Some("1,2-\"x\"".into()), None, Some("a\nb".into())]),
-            ),
-            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![Some(-1), None, Some(2)])),
-            (Column::new("x", ColumnType::Float), ColumnData::Float(vec![Some(46.069), None, Some(-0.0)])),
-            (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), None, Some(false)])),
+            (Column::new("name", ColumnType::Text), Values::texts([Some("1,2-\"x\""), None, Some("a\nb")])),
+            (Column::new("n", ColumnType::Integer), Values::integers([Some(-1), None, Some(2)])),
+            (Column::new("x", ColumnType::Float), Values::floats([Some(46.069), None, Some(-0.0)])),
+            (Column::new("ok", ColumnType::Boolean), Values::booleans([Some(true), None, Some(false)])),
         ])
         .unwrap()
     }
@@ -168,8 +167,8 @@ mod tests {
     #[test]
     fn no_cell_is_a_formula_and_numbers_stay_numbers() {
         let cells = ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\tx", "\r=x", "-1.5", "+2", "-1e-3", "CC=O", "--", "-inf"];
-        let text = ColumnData::Text(cells.iter().map(|cell| Some((*cell).into())).collect());
-        let number = ColumnData::Float(vec![Some(-1.0); cells.len()]);
+        let text = Values::texts(cells);
+        let number = Values::floats(vec![-1.0; cells.len()]);
         let columns = [(Column::new("=name", ColumnType::Text), text), (Column::new("x", ColumnType::Float), number)];
         let table = Table::new(columns).unwrap();
         let mut out = Vec::new();
@@ -200,15 +199,13 @@ mod tests {
     #[test]
     fn numbers_that_are_not_finite_are_refused() {
         let column = Column::new("x", ColumnType::Float);
-        let table = Table::new([(column, ColumnData::Float(vec![Some(f64::NAN)]))]).unwrap();
+        let table = Table::new([(column, Values::floats([f64::NAN]))]).unwrap();
         assert!(write_delimited(&table, &[0], b',', &mut Vec::new()).is_err());
     }
 
     #[test]
     fn writing_stops_within_a_row() {
-        let one = |column: usize| {
-            (Column::new(&format!("c{column}"), ColumnType::Text), ColumnData::Text(vec![Some("text".into())]))
-        };
+        let one = |column: usize| (Column::new(&format!("c{column}"), ColumnType::Text), Values::texts(["text"]));
         let wide = Table::new((0..100_000).map(one)).unwrap();
         let all: Vec<usize> = (0..wide.columns().len()).collect();
         // A check after each 4096 cells of the header and of the row.

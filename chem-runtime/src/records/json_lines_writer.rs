@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::Range;
 
-use crate::artifact::{ColumnData, Table, write_float};
+use crate::artifact::{Cells as _, Table, Values, write_float};
 use crate::cancel;
 use crate::fingerprint::{canonical_json, write_canonical_str};
 use crate::step::StepError;
@@ -30,7 +30,7 @@ pub(crate) fn write_rows_as_json(
     columns: &[usize],
     out: &mut dyn Write,
 ) -> Result<(), StepError> {
-    let chosen: Vec<(String, &ColumnData)> = columns
+    let chosen: Vec<(String, &Values)> = columns
         .iter()
         .filter_map(|&at| Some((table.columns().get(at)?, table.data(at)?)))
         .enumerate()
@@ -59,17 +59,17 @@ pub(crate) fn write_rows_as_json(
     Ok(())
 }
 
-fn write_value(data: &ColumnData, row: usize, out: &mut String) -> bool {
+fn write_value(data: &Values, row: usize, out: &mut String) -> bool {
     match data {
-        ColumnData::Text(values) => match values[row].as_deref() {
+        Values::Text(values) => match values.cell(row) {
             Some(text) => return write_canonical_str(out, text),
             None => out.push_str("null"),
         },
-        ColumnData::Float(values) => match values[row] {
+        Values::Float(values) => match values.cell(row) {
             Some(value) => return write_float(out, value),
             None => out.push_str("null"),
         },
-        ColumnData::Integer(_) | ColumnData::Boolean(_) => out.push_str(&data.json(row).to_string()),
+        Values::Integer(_) | Values::Boolean(_) => out.push_str(&data.json(row).to_string()),
     }
     true
 }
@@ -81,12 +81,12 @@ mod tests {
 
     #[test]
     fn rows_are_objects_in_the_order_of_the_columns() {
-        let texts = ColumnData::Text(vec![Some("a\n\"b\"".into()), None]);
+        let texts = Values::texts([Some("a\n\"b\""), None]);
         let table = Table::new([
-            (Column::new("z", ColumnType::Integer), ColumnData::Integer(vec![Some(i64::MIN), None])),
+            (Column::new("z", ColumnType::Integer), Values::integers([Some(i64::MIN), None])),
             (Column::new("a \"b\"", ColumnType::Text), texts),
-            (Column::new("x", ColumnType::Float), ColumnData::Float(vec![Some(0.1), Some(2.0)])),
-            (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), None])),
+            (Column::new("x", ColumnType::Float), Values::floats([0.1, 2.0])),
+            (Column::new("ok", ColumnType::Boolean), Values::booleans([Some(true), None])),
         ])
         .unwrap();
         let mut out = Vec::new();
@@ -97,15 +97,13 @@ mod tests {
         let mut none = Vec::new();
         write_json_lines(&table, &[], &mut none).unwrap();
         assert_eq!(none, b"{}\n{}\n");
-        let nan = Table::new([(Column::new("x", ColumnType::Float), ColumnData::Float(vec![Some(f64::NAN)]))]).unwrap();
+        let nan = Table::new([(Column::new("x", ColumnType::Float), Values::floats([f64::NAN]))]).unwrap();
         assert!(write_json_lines(&nan, &[0], &mut Vec::new()).unwrap_err().to_string().contains("row 1"));
     }
 
     #[test]
     fn writing_stops_within_a_row() {
-        let one = |column: usize| {
-            (Column::new(&format!("c{column}"), ColumnType::Text), ColumnData::Text(vec![Some("text".into())]))
-        };
+        let one = |column: usize| (Column::new(&format!("c{column}"), ColumnType::Text), Values::texts(["text"]));
         let wide = Table::new((0..100_000).map(one)).unwrap();
         let all: Vec<usize> = (0..wide.columns().len()).collect();
         // A check after each 4096 names and after each 4096 cells.

@@ -42,7 +42,7 @@ pub(crate) use delimited_records::Records as DelimitedRecords;
 pub(crate) use delimited_writer::{DelimitedWriter, cell_text, write_delimited};
 pub(crate) use encoding::Encoding;
 pub(crate) use json_lines_writer::{write_json_lines, write_rows_as_json};
-pub(crate) use keys::{Key, is_missing, key_of, order_of, two_spellings};
+pub(crate) use keys::{Key, key_of, order_of, two_spellings};
 pub(crate) use lines::{Line, lines};
 pub use parallel::{map_records, try_map_records};
 #[cfg(feature = "parquet")]

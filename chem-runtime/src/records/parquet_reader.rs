@@ -172,15 +172,15 @@ mod tests {
 
     use super::super::ParquetWriter;
     use super::*;
-    use crate::artifact::{ColumnData, Table, TablePiece};
+    use crate::artifact::{Table, TablePiece, Values};
 
     #[test]
     fn what_is_written_reads_back() {
         let table = Table::new([
-            (Column::new("t", ColumnType::Text), ColumnData::Text(vec![Some("é".into()), None])),
-            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![None, Some(i64::MIN)])),
-            (Column::new("x", ColumnType::Float).with_unit("nM"), ColumnData::Float(vec![Some(0.1), Some(2.0)])),
-            (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), None])),
+            (Column::new("t", ColumnType::Text), Values::texts([Some("é"), None])),
+            (Column::new("n", ColumnType::Integer), Values::integers([None, Some(i64::MIN)])),
+            (Column::new("x", ColumnType::Float).with_unit("nM"), Values::floats([0.1, 2.0])),
+            (Column::new("ok", ColumnType::Boolean), Values::booleans([Some(true), None])),
         ])
         .unwrap();
         let mut file = Vec::new();

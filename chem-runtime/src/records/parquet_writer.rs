@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use arrow_array::ArrayAccessor;
+use arrow_array::iterator::ArrayIter;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -11,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 
-use crate::artifact::{Column, ColumnData, ColumnType, Table, TablePiece};
+use crate::artifact::{Column, ColumnType, Table, TableBuilder, TablePiece, Values};
 use crate::cancel;
 use crate::step::StepError;
 
@@ -25,7 +27,7 @@ pub(crate) struct ParquetWriter<'a> {
     file: SerializedFileWriter<Vec<u8>>,
     columns: Vec<usize>,
     /// The rows of the next row group, with only these columns.
-    group: Table,
+    group: TableBuilder,
     out: &'a mut dyn Write,
 }
 
@@ -35,7 +37,7 @@ impl<'a> ParquetWriter<'a> {
     /// # Errors
     /// Fails if there is no column to write.
     pub(crate) fn begin(head: &Table, columns: &[usize], out: &'a mut dyn Write) -> Result<Self, StepError> {
-        let group = head.select(columns).gather(&[]);
+        let group = TableBuilder::new(head.select(columns).columns().to_vec());
         if group.columns().is_empty() {
             return Err(StepError::new("no column to write; a Parquet file has at least one"));
         }
@@ -51,9 +53,7 @@ impl<'a> ParquetWriter<'a> {
         let mut start = piece.rows.start;
         while start < piece.rows.end {
             let end = piece.rows.end.min(start + GROUP_ROWS - self.group.rows());
-            let rows: Vec<usize> = (start..end).collect();
-            let more = piece.table.select(&self.columns).gather(&rows);
-            self.group.append(more).map_err(|_| StepError::new("the columns of the table change within it"))?;
+            self.group.append(&piece.table.select(&self.columns).slice(start..end))?;
             start = end;
             if self.group.rows() == GROUP_ROWS {
                 self.write_group()?;
@@ -75,8 +75,8 @@ impl<'a> ParquetWriter<'a> {
     }
 
     fn write_group(&mut self) -> Result<(), StepError> {
-        let next = self.group.gather(&[]);
-        let group = std::mem::replace(&mut self.group, next);
+        let next = TableBuilder::new(self.group.columns().to_vec());
+        let group = std::mem::replace(&mut self.group, next).finish()?;
         encode(&group, &mut self.file).map_err(failed)?;
         // The writer counts the bytes of the file by itself.
         let written = std::mem::take(self.file.inner_mut());
@@ -113,12 +113,12 @@ fn encode(table: &Table, writer: &mut SerializedFileWriter<Vec<u8>>) -> Result<(
         cancel::check().map_err(|stopped| ParquetError::External(Box::new(stopped)))?;
         if let Some(mut column) = group.next_column()? {
             match data {
-                ColumnData::Text(values) => {
+                Values::Text(values) => {
                     write::<ByteArrayType, _>(&mut column, values, |text| ByteArray::from(text.as_bytes().to_vec()))?;
                 }
-                ColumnData::Integer(values) => write::<Int64Type, _>(&mut column, values, |v| *v)?,
-                ColumnData::Float(values) => write::<DoubleType, _>(&mut column, values, |v| *v)?,
-                ColumnData::Boolean(values) => write::<BoolType, _>(&mut column, values, |v| *v)?,
+                Values::Integer(values) => write::<Int64Type, _>(&mut column, values, |value| value)?,
+                Values::Float(values) => write::<DoubleType, _>(&mut column, values, |value| value)?,
+                Values::Boolean(values) => write::<BoolType, _>(&mut column, values, |value| value)?,
             }
             column.close()?;
         }
@@ -138,13 +138,13 @@ fn field(column: &Column) -> Result<TypePtr, ParquetError> {
 }
 
 /// Writes the present values, and for each row whether its value is present.
-fn write<D: DataType, T>(
+fn write<D: DataType, A: ArrayAccessor + Copy>(
     column: &mut SerializedColumnWriter<'_>,
-    values: &[Option<T>],
-    encode: impl Fn(&T) -> D::T,
+    values: A,
+    encode: impl Fn(A::Item) -> D::T,
 ) -> Result<(), ParquetError> {
-    let present: Vec<D::T> = values.iter().flatten().map(encode).collect();
-    let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
+    let present: Vec<D::T> = ArrayIter::new(values).flatten().map(encode).collect();
+    let levels: Vec<i16> = (0..values.len()).map(|row| i16::from(values.is_valid(row))).collect();
     column.typed::<D>().write_batch(&present, Some(&levels), None)?;
     Ok(())
 }
@@ -165,10 +165,10 @@ mod tests {
     fn sample() -> Table {
         let float = Column::new("x", ColumnType::Float).with_unit("nM").with_provider("it@1");
         Table::new([
-            (Column::new("t", ColumnType::Text), ColumnData::Text(vec![Some("é".into()), None, Some("".into())])),
-            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![None, Some(i64::MIN), Some(3)])),
-            (float, ColumnData::Float(vec![Some(0.1), Some(-2.0), None])),
-            (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), None, Some(false)])),
+            (Column::new("t", ColumnType::Text), Values::texts([Some("é"), None, Some("")])),
+            (Column::new("n", ColumnType::Integer), Values::integers([None, Some(i64::MIN), Some(3)])),
+            (float, Values::floats([Some(0.1), Some(-2.0), None])),
+            (Column::new("ok", ColumnType::Boolean), Values::booleans([Some(true), None, Some(false)])),
         ])
         .unwrap()
     }
@@ -205,22 +205,21 @@ mod tests {
         let known = [6.022e23, 1e17, 9_007_199_254_740_994.0, f64::MAX, 5e-324, 0.1, 0.0];
         let drawn = std::iter::repeat_with(|| f64::from_bits(random.next_u64()));
         let values: Vec<f64> = known.into_iter().chain(drawn.filter(|value| value.is_finite()).take(500)).collect();
-        let data = ColumnData::Float(values.iter().copied().map(Some).collect());
+        let data = Values::floats(values.iter().copied());
         let table = Table::new([(Column::new("x", ColumnType::Float), data)]).unwrap();
         let reader = SerializedFileReader::new(stored(written(&table, &[0]))).unwrap();
         let read = reader.get_row_iter(None).unwrap().map(|row| match row.unwrap().get_column_iter().next() {
             Some((_, Field::Double(value))) => value.to_bits(),
             other => panic!("{other:?} is not a number"),
         });
-        let ColumnData::Float(written) = table.data(0).unwrap() else { panic!() };
-        let written: Vec<u64> = written.iter().flatten().map(|value| value.to_bits()).collect();
+        let written: Vec<u64> = table.floats("x").unwrap().iter().flatten().map(|value| value.to_bits()).collect();
         assert_eq!(read.collect::<Vec<_>>(), written);
     }
 
     #[test]
     fn many_rows_form_several_groups_and_no_rows_form_a_valid_file() {
-        let values = (0..GROUP_ROWS as i64 + 5).map(Some).collect();
-        let table = Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(values))]).unwrap();
+        let values = 0..GROUP_ROWS as i64 + 5;
+        let table = Table::new([(Column::new("n", ColumnType::Integer), Values::integers(values))]).unwrap();
         let reader = SerializedFileReader::new(stored(written(&table, &[0]))).unwrap();
         assert_eq!((reader.num_row_groups(), reader.metadata().file_metadata().num_rows()), (2, GROUP_ROWS as i64 + 5));
         let empty = SerializedFileReader::new(stored(written(&table.gather(&[]), &[0]))).unwrap();
@@ -230,9 +229,7 @@ mod tests {
 
     #[test]
     fn writing_stops_within_a_row() {
-        let one = |column: usize| {
-            (Column::new(&format!("c{column}"), ColumnType::Integer), ColumnData::Integer(vec![Some(1)]))
-        };
+        let one = |column: usize| (Column::new(&format!("c{column}"), ColumnType::Integer), Values::integers([1]));
         let wide = Table::new((0..1_000).map(one)).unwrap();
         let all: Vec<usize> = (0..wide.columns().len()).collect();
         assert!(cancel::checks_during(|| write_parquet(&wide, &all, &mut std::io::sink()).unwrap()) >= all.len());

@@ -33,21 +33,17 @@ impl<'a> TableText<'a> {
     /// # Errors
     /// Fails like [`read`](Self::read), or if the text cannot be read.
     pub(crate) fn read_whole(&self, text: &RecordText<'_>) -> Result<WithRejects<Table>, StepError> {
-        let mut all: Option<WithRejects<Table>> = None;
+        let mut all: Option<[TableBuilder; 2]> = None;
         let source = SourceText { path: self.name, name: self.name, text };
         self.survey(vec![source], None)?.read(0, |part, _| {
-            match &mut all {
-                None => all = Some(part),
-                Some(all) => {
-                    // All parts have the same columns.
-                    let _ = all.kept.append(part.kept);
-                    let _ = all.rejects.append(part.rejects);
-                }
-            }
-            Ok(())
+            let parts = [part.kept, part.rejects];
+            let all =
+                all.get_or_insert_with(|| parts.each_ref().map(|part| TableBuilder::new(part.columns().to_vec())));
+            all.iter_mut().zip(&parts).try_for_each(|(all, part)| Ok(all.append(part)?))
         })?;
         // There is a part even if there are no records.
-        Ok(all.unwrap_or(WithRejects { kept: Table::default(), rejects: Table::default() }))
+        let [kept, rejects] = all.unwrap_or_else(|| [(); 2].map(|()| TableBuilder::new(Vec::new())));
+        Ok(WithRejects { kept: kept.finish()?, rejects: rejects.finish()? })
     }
 }
 

@@ -15,6 +15,7 @@ use super::error::StepError;
 use super::keeper::Reached;
 use crate::artifact::{
     Artifact, ArtifactError, ArtifactSource, ChunkRef, Column, Handed, OpenChunk, Packed, Packer, RowTexts, Table,
+    TableBuilder,
 };
 use crate::event::StepProgress;
 
@@ -60,7 +61,7 @@ struct Outlet {
     /// The columns, once they are known.
     columns: Option<Vec<Column>>,
     /// All rows, while they are few; `None` if they became too many.
-    rows: Option<Table>,
+    rows: Option<TableBuilder>,
     length: usize,
 }
 
@@ -80,7 +81,7 @@ impl<'a> Outlets<'a> {
             name,
             packer: Packer::default(),
             columns: None,
-            rows: Some(Table::default()),
+            rows: Some(TableBuilder::new(Vec::new())),
             length: 0,
         };
         let (outlets, now) = (names.iter().map(outlet).collect(), Instant::now());
@@ -158,7 +159,7 @@ impl<'a> Outlets<'a> {
             Some(_) => {}
             None => {
                 outlet.columns = Some(rows.columns().to_vec());
-                outlet.rows = outlet.rows.take().map(|_| rows.gather(&[]));
+                outlet.rows = outlet.rows.take().map(|_| TableBuilder::new(rows.columns().to_vec()));
             }
         }
         outlet.packer.push(texts)?;
@@ -167,8 +168,7 @@ impl<'a> Outlets<'a> {
             outlet.rows = None;
         }
         if let Some(all) = &mut outlet.rows {
-            // The columns are the same.
-            let _ = all.append(rows);
+            all.append(&rows)?;
         }
         Ok(())
     }
@@ -235,7 +235,7 @@ impl<'a> Outlets<'a> {
     ) -> Result<Vec<StepOutput>, StepError> {
         let outputs = self.outlets.into_iter().enumerate().map(|(index, outlet)| {
             let Outlet { name, packer, columns, rows, .. } = outlet;
-            let (kind, handed) = finish(index, rows)?;
+            let (kind, handed) = finish(index, rows.map(TableBuilder::finish).transpose()?)?;
             let (root, parts) = packer.finish(&kind, &columns.unwrap_or_default())?;
             Ok(StepOutput { name, packed: Packed { root, parts }, handed })
         });

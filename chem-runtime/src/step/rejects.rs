@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StepError;
 use super::misfit::Misfit;
-use crate::artifact::{ColumnData, Table};
+use crate::artifact::{Cells as _, Table};
 
 /// The most common reason in a table of rejects. Reasons that differ only in the values and numbers they quote count as
 /// one.
@@ -76,12 +76,12 @@ impl Reasons {
     pub(crate) fn add(&mut self, rejects: &Table) {
         let before = self.rows;
         self.rows += rejects.rows();
-        let Some((_, ColumnData::Text(reasons))) = rejects.column("reason") else {
+        let Ok(reasons) = rejects.texts("reason") else {
             self.unexplained |= rejects.rows() > 0;
             return;
         };
         for (row, reason) in reasons.iter().enumerate() {
-            let Some(reason) = reason.as_deref() else {
+            let Some(reason) = reason else {
                 self.unexplained = true;
                 continue;
             };
@@ -134,14 +134,11 @@ impl Reasons {
 
 /// Returns the line of the reject in `row`, or the number of its record, and its file if there are several.
 fn place_of(rejects: &Table, row: usize) -> Option<String> {
-    let place = ["line", "record"].into_iter().find_map(|column| match rejects.column(column)? {
-        (_, ColumnData::Integer(numbers)) => Some(format!("{column} {}", (*numbers.get(row)?)?)),
-        _ => None,
+    let place = ["line", "record"].into_iter().find_map(|column| {
+        let number = rejects.integers(column).ok()?.cell(row)?;
+        Some(format!("{column} {number}"))
     });
-    let file = match rejects.column("file") {
-        Some((_, ColumnData::Text(files))) => files.get(row).and_then(Option::as_deref),
-        _ => None,
-    };
+    let file = rejects.texts("file").ok().and_then(|files| files.cell(row));
     Some(place? + &file.map_or_else(String::new, |file| format!(" of `{file}`")))
 }
 
@@ -165,14 +162,13 @@ pub(crate) fn idle_share(on_error: &str, fail_above: Option<f64>) -> Option<Misf
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Column, ColumnType};
+    use crate::artifact::{Column, ColumnType, Values};
 
     fn rejects(reasons: &[&str]) -> Table {
-        let lines = (2..).take(reasons.len()).map(Some).collect();
-        let reasons = reasons.iter().map(|reason| Some((*reason).into())).collect();
+        let lines = (2..).take(reasons.len());
         Table::new([
-            (Column::new("line", ColumnType::Integer), ColumnData::Integer(lines)),
-            (Column::new("reason", ColumnType::Text), ColumnData::Text(reasons)),
+            (Column::new("line", ColumnType::Integer), Values::integers(lines)),
+            (Column::new("reason", ColumnType::Text), Values::texts(reasons)),
         ])
         .unwrap()
     }

@@ -12,8 +12,8 @@ use super::row_kind::RowKind;
 use super::rows::RowReturn;
 use super::streamed::Streamed;
 use crate::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, Handed, Packed, Table, TableError, TablePiece,
-    TableStream,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, Handed, Packed, Table, TableBuilder, TableError,
+    TablePiece, TableStream,
 };
 
 /// The number of rows that are worked on at once.
@@ -39,7 +39,7 @@ const AT_ONCE: usize = 4096;
 ///         let Some((_, data)) = piece.table.column(column.as_str()) else { continue };
 ///         missing += piece.rows.filter(|row| data.json(*row).is_null()).count() as i64;
 ///     }
-///     let count = ColumnData::Integer(vec![Some(missing)]);
+///     let count = Values::integers([missing]);
 ///     Ok(Table::new([(Column::new("missing", ColumnType::Integer), count)])?)
 /// }
 /// # fn main() {
@@ -92,12 +92,11 @@ impl<K: RowKind> Stream<K> {
         if let Some(table) = self.rows.in_memory() {
             return Ok(table.select(&columns));
         }
-        let mut all = self.head()?.select(&columns);
+        let mut all = TableBuilder::new(self.head()?.select(&columns).columns().to_vec());
         for piece in self.pieces(context) {
-            // The columns are the same.
-            let _ = all.append(piece?.table.select(&columns));
+            all.append(&piece?.table.select(&columns))?;
         }
-        Ok(all)
+        Ok(all.finish()?)
     }
 
     /// Returns the rows with these indices, in this order, in memory.
@@ -116,18 +115,17 @@ impl<K: RowKind> Stream<K> {
         let mut sorted = rows.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let mut found = self.head()?;
+        let mut found = TableBuilder::new(self.columns().to_vec());
         for piece in self.pieces(context) {
             let piece = piece?;
             let end = piece.first + piece.table.rows();
             let from = sorted.partition_point(|row| *row < piece.first);
             let wanted = &sorted[from..sorted.partition_point(|row| *row < end).max(from)];
             let wanted: Vec<usize> = wanted.iter().map(|row| row - piece.first).collect();
-            // The columns are the same.
-            let _ = found.append(piece.table.gather(&wanted));
+            found.append(&piece.table.gather(&wanted))?;
         }
         let order: Vec<usize> = rows.iter().map(|row| sorted.binary_search(row).unwrap_or(usize::MAX)).collect();
-        Ok(found.gather(&order))
+        Ok(found.finish()?.gather(&order))
     }
 
     /// Gives the rows that `work` makes of some rows after another, so that the output need not be in memory either. They all have

@@ -159,7 +159,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::artifact::{ColumnData, ColumnType, Packed};
+    use crate::artifact::{ColumnType, Packed, Values};
 
     fn pinned(packed: Packed) -> Content {
         let output =
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_table_tells_in_which_column_it_changed_wherever_that_is() {
         let table = |last: i64| {
-            let numbers = |last| ColumnData::Integer((0..100).chain([last]).map(Some).collect());
+            let numbers = |last| Values::integers((0..100).chain([last]));
             let column = |name| Column::new(name, ColumnType::Integer);
             let table = Table::new([(column("a"), numbers(100)), (column("b"), numbers(last))]).unwrap();
             let Content::Table(table) = pinned(table.pack().unwrap()) else { panic!("it is a table") };

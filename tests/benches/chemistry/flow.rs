@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnData, ColumnType, Table};
+use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnType, Table, Values};
 use chem_runtime::chemistry::{DescribeMolecules, Property, ReadMolecules, Structure};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::records::{map_records, on_workers};
@@ -152,13 +152,10 @@ fn with_context<T>(work: impl FnOnce(&ExecutionContext<'_>) -> T) -> T {
 pub fn hashing() -> f64 {
     let lines = library::lines(MANY);
     let column = |name, ty| Column::new(name, ty);
-    let words = |index: usize| {
-        let pick = move |line: &String| Some(line.splitn(2, ' ').nth(index).unwrap_or_default().into());
-        ColumnData::Text(lines.iter().map(pick).collect())
-    };
-    let number =
-        |scale: f64| ColumnData::Float((0..MANY).map(|row| Some((row as f64 * scale * 1e6).round() / 1e6)).collect());
-    let whole = |modulus: usize| ColumnData::Integer((0..MANY).map(|row| Some((row % modulus) as i64)).collect());
+    let words =
+        |index: usize| Values::texts(lines.iter().map(|line| line.splitn(2, ' ').nth(index).unwrap_or_default()));
+    let number = |scale: f64| Values::floats((0..MANY).map(|row| (row as f64 * scale * 1e6).round() / 1e6));
+    let whole = |modulus: usize| Values::integers((0..MANY).map(|row| (row % modulus) as i64));
     let table = Table::new([
         (column("name", ColumnType::Text), words(1)),
         (column("smiles", ColumnType::Text), words(0)),

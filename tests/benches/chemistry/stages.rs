@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnData, ColumnType, Table};
+use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnType, Table, Values};
 use chem_runtime::chemistry::{Property, Structure};
 use chem_runtime::records::on_workers;
 
@@ -74,10 +74,8 @@ fn core_micros() -> f64 {
 }
 
 fn packing(smiles: &[String]) -> f64 {
-    let number = |scale: f64| {
-        ColumnData::Float((0..smiles.len()).map(|row| Some((row as f64 * scale * 1e6).round() / 1e6)).collect())
-    };
-    let words = || ColumnData::Text(smiles.iter().map(|smiles| Some(smiles.as_str().into())).collect());
+    let number = |scale: f64| Values::floats((0..smiles.len()).map(|row| (row as f64 * scale * 1e6).round() / 1e6));
+    let words = || Values::texts(smiles.iter().map(|smiles| smiles.as_str()));
     let columns =
         [("name", words()), ("smiles", words())].map(|(name, data)| (Column::new(name, ColumnType::Text), data));
     let numbers = [0.12345, 0.02, 0.3, 0.004, 0.05, 0.6, 0.07, 0.008]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chem_runtime::artifact::{Column, ColumnData, ColumnType, Dataset, Table};
+use chem_runtime::artifact::{Column, ColumnType, Dataset, Table, Values};
 use chem_runtime::engine::{FlowEngine, ReusePolicy};
 use chem_runtime::event::{FlowEventKind, OutputRef, TakenOver};
 use chem_runtime::step::{ExecutionContext, Registry, StepDefinition, StepId, StepKind, StepOutput, StepRunResult};
@@ -46,14 +46,12 @@ pub fn smiles(number: usize) -> String {
 }
 
 fn table(numbers: &[usize]) -> Dataset {
-    let text = |of: &dyn Fn(usize) -> String| {
-        ColumnData::Text(numbers.iter().map(|number| Some(of(*number).into_boxed_str())).collect())
-    };
-    let records = (1..).take(numbers.len()).map(Some).collect();
+    let text = |of: &dyn Fn(usize) -> String| Values::texts(numbers.iter().map(|number| of(*number)));
+    let records = (1..).take(numbers.len());
     let columns = [
         (Column::new("name", ColumnType::Text), text(&|number| format!("m{number}"))),
         (Column::new("smiles", ColumnType::Text), text(&smiles)),
-        (Column::new("record", ColumnType::Integer).as_location(), ColumnData::Integer(records)),
+        (Column::new("record", ColumnType::Integer).as_location(), Values::integers(records)),
     ];
     Dataset::new("molecules", Table::new(columns).unwrap())
 }

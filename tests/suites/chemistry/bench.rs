@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chem_runtime::artifact::{ArtifactValue, ColumnData, Table};
+use chem_runtime::artifact::{ArtifactValue, Table};
 use chem_runtime::chemistry::ReadMolecules;
 use chem_runtime::step::{CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepError, StepId, StepOutput};
 use serde_json::{Map, Value};
@@ -41,26 +41,15 @@ pub fn table(output: &StepOutput) -> Arc<Table> {
 
 /// The texts of a column; an empty one where there is none.
 pub fn texts(table: &Table, column: &str) -> Vec<String> {
-    match table.column(column) {
-        Some((_, ColumnData::Text(values))) => {
-            values.iter().map(|value| value.as_deref().unwrap_or_default().to_owned()).collect()
-        }
-        other => panic!("`{column}` is no column of text: {other:?}"),
-    }
+    table.texts(column).unwrap().iter().map(|value| value.unwrap_or_default().to_owned()).collect()
 }
 
 /// The whole numbers of a column, all of which are there.
 pub fn integers(table: &Table, column: &str) -> Vec<i64> {
-    match table.column(column) {
-        Some((_, ColumnData::Integer(values))) => values.iter().map(|value| value.unwrap()).collect(),
-        other => panic!("`{column}` is no column of whole numbers: {other:?}"),
-    }
+    table.integers(column).unwrap().iter().map(|value| value.unwrap()).collect()
 }
 
 /// The numbers of a column, all of which are there.
 pub fn floats(table: &Table, column: &str) -> Vec<f64> {
-    match table.column(column) {
-        Some((_, ColumnData::Float(values))) => values.iter().map(|value| value.unwrap()).collect(),
-        other => panic!("`{column}` is no column of numbers: {other:?}"),
-    }
+    table.floats(column).unwrap().iter().map(|value| value.unwrap()).collect()
 }

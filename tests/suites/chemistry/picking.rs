@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chem_runtime::artifact::{ColumnData, Table};
+use chem_runtime::artifact::Table;
 use chem_runtime::chemistry::{ClusterMolecules, Fingerprint, FingerprintKind, PickDiverse, Structure};
 use chem_runtime::records::on_workers;
 use chem_runtime::step::StepOutput;
@@ -78,15 +78,15 @@ fn members_are_near_their_centres_and_every_molecule_has_a_cluster() {
     let step = ClusterMolecules { threshold: 0.4, fingerprint: "ecfp4".to_owned(), bits: None };
     let clustered = table(&run(&step, &data(), &[("molecules", &drugs)]).unwrap()[0]);
     let (prints, clusters) = (prints(&clustered), integers(&clustered, "cluster"));
-    let Some((_, ColumnData::Boolean(centres))) = clustered.column("centre") else { panic!("no column `centre`") };
+    let centres = clustered.booleans("centre").unwrap();
     let mut sizes = vec![0; clusters.iter().copied().max().unwrap() as usize + 1];
     for (row, cluster) in clusters.iter().enumerate() {
         sizes[*cluster as usize] += 1;
-        let centre = (0..prints.len()).find(|other| clusters[*other] == *cluster && centres[*other] == Some(true));
+        let centre = (0..prints.len()).find(|other| clusters[*other] == *cluster && centres.value(*other));
         assert!(prints[row].tanimoto(&prints[centre.unwrap()]) >= 0.4, "row {row}");
     }
     assert_eq!(sizes.iter().sum::<i64>(), 304);
-    let centres = centres.iter().filter(|centre| **centre == Some(true)).count();
+    let centres = centres.true_count();
     assert_eq!(centres, sizes.len() - 1);
     let expected: Vec<i64> = clusters.iter().map(|cluster| sizes[*cluster as usize]).collect();
     assert_eq!(integers(&clustered, "cluster_size"), expected);

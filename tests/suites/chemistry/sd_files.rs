@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
+use chem_runtime::artifact::{Column, ColumnType, Table, Values};
 use chem_runtime::chemistry::{Molecules, Structure, WriteMolecules};
 use chem_runtime::step::StepOutput;
 use proptest::prelude::*;
@@ -79,14 +79,12 @@ type Row<'a> = (&'a str, &'a str, Option<&'a str>);
 
 /// Molecules with a column `note`, as a step puts them out.
 fn molecules(rows: &[Row<'_>]) -> StepOutput {
-    let text = |of: &dyn Fn(&Row<'_>) -> Option<String>| {
-        ColumnData::Text(rows.iter().map(|row| of(row).map(Into::into)).collect())
-    };
-    let records = (1..).take(rows.len()).map(Some).collect();
+    let text = |of: &dyn Fn(&Row<'_>) -> Option<String>| Values::texts(rows.iter().map(of));
+    let records = (1..).take(rows.len());
     let table = Table::new([
         (Column::new("name", ColumnType::Text), text(&|row| Some(row.1.to_owned()).filter(|name| !name.is_empty()))),
         (Column::new("smiles", ColumnType::Text), text(&|row| Some(row.0.to_owned()))),
-        (Column::new("record", ColumnType::Integer), ColumnData::Integer(records)),
+        (Column::new("record", ColumnType::Integer), Values::integers(records)),
         (Column::new("note", ColumnType::Text), text(&|row| row.2.map(str::to_owned))),
     ]);
     StepOutput::of("main", Molecules::new(table.unwrap()).unwrap()).unwrap()

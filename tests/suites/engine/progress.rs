@@ -39,8 +39,8 @@ fn numbers(
     /// The number of rows.
     rows: usize,
 ) -> Result<Table, StepError> {
-    let numbers = (0..rows as i64).map(Some).collect();
-    Ok(Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(numbers))])?)
+    let numbers = 0..rows as i64;
+    Ok(Table::new([(Column::new("n", ColumnType::Integer), Values::integers(numbers))])?)
 }
 
 /// Adds a long text to each row, and rejects every fifth.
@@ -68,11 +68,11 @@ fn widen(
                 rejected.push(Some(number));
             } else {
                 kept.push(row);
-                texts.push(Some(format!("{number:04}").repeat(1_000).into()));
+                texts.push(format!("{number:04}").repeat(1_000));
             }
         }
-        let column = (Column::new("n", ColumnType::Integer), ColumnData::Integer(rejected));
-        Ok(BatchOutput::of(kept).with(ColumnData::Text(texts)).rejecting(rejected_rows, Table::new([column])?))
+        let column = (Column::new("n", ColumnType::Integer), Values::integers(rejected));
+        Ok(BatchOutput::of(kept).with(Values::texts(texts)).rejecting(rejected_rows, Table::new([column])?))
     });
     let work = work.with_columns([Column::new("text", ColumnType::Text)])?;
     Ok(work.signal("widened", |tally, rows| {

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chem_runtime::artifact::{Artifact, ArtifactValue, Column, ColumnData, ColumnType, Packed, Table, TableRoot};
+use chem_runtime::artifact::{Artifact, ArtifactValue, Column, ColumnType, Packed, Table, TableRoot, Values};
 use chem_runtime::fingerprint::ArtifactHash;
 use chem_tests::values::cases;
 use proptest::collection::vec;
@@ -14,18 +14,12 @@ use serde_json::{Value, json};
 /// Returns a table of records, each with its number in the file. A step has dropped those that `kept` refuses.
 fn table(records: &[u32], kept: impl Fn(u32) -> bool, numbered: bool) -> Table {
     let rows: Vec<(i64, u32)> = (1..).zip(records.iter().copied()).filter(|(_, record)| kept(*record)).collect();
-    let text = |(_, record): &(i64, u32)| Some(format!("m{record}").into());
+    let text = |(_, record): &(i64, u32)| format!("m{record}");
     let number = |(number, _): &(i64, u32)| numbered.then_some(*number);
     Table::new([
-        (Column::new("name", ColumnType::Text), ColumnData::Text(rows.iter().map(text).collect())),
-        (
-            Column::new("record", ColumnType::Integer).as_location(),
-            ColumnData::Integer(rows.iter().map(number).collect()),
-        ),
-        (
-            Column::new("x", ColumnType::Integer),
-            ColumnData::Integer(rows.iter().map(|row| Some(i64::from(row.1 % 7))).collect()),
-        ),
+        (Column::new("name", ColumnType::Text), Values::texts(rows.iter().map(text))),
+        (Column::new("record", ColumnType::Integer).as_location(), Values::integers(rows.iter().map(number))),
+        (Column::new("x", ColumnType::Integer), Values::integers(rows.iter().map(|row| i64::from(row.1 % 7)))),
     ])
     .unwrap()
 }
@@ -107,7 +101,7 @@ proptest! {
     fn all_values_come_back(values in vec(prop_oneof![
         Just(None), any::<i64>().prop_map(Some), Just(Some(i64::MIN)), Just(Some(i64::MAX)),
     ], 0..2_000)) {
-        let column = |name| (Column::new(name, ColumnType::Integer).as_location(), ColumnData::Integer(values.clone()));
+        let column = |name| (Column::new(name, ColumnType::Integer).as_location(), Values::integers(values.clone()));
         let table = Table::new([column("record"), column("line")]).unwrap();
         let packed = table.pack().unwrap();
         prop_assert_eq!(Table::unpack(&packed.root, &shelf(&packed)).unwrap(), table);
@@ -142,9 +136,9 @@ fn chunks_with_the_values_themselves_are_read_as_before() {
     let shelf = HashMap::from([(chunk.hash(), chunk.clone())]);
     let values = |root: &Artifact| Table::unpack(root, &shelf).map(|table| table.data(1).unwrap().clone());
     let earlier = root(columns(false), json!({}));
-    assert_eq!(values(&earlier).unwrap(), ColumnData::Integer(vec![Some(5), Some(6), None]));
+    assert_eq!(values(&earlier).unwrap(), Values::integers([Some(5), Some(6), None]));
     let located = root(columns(true), json!({ "starts": [10] }));
-    assert_eq!(values(&located).unwrap(), ColumnData::Integer(vec![Some(15), Some(21), None]));
+    assert_eq!(values(&located).unwrap(), Values::integers([Some(15), Some(21), None]));
     for (starts, why) in [
         (json!({}), "it has 0 starts for 1 columns that locate rows"),
         (json!({ "starts": [1, 2] }), "it has 2 starts for 1 columns"),

@@ -1,7 +1,7 @@
 //! What an expression says of a row depends on the values in it, and not on whether a file's column was read as whole numbers
 //! or as others, which its other rows decide.
 
-use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
+use chem_runtime::artifact::{Column, ColumnType, Table, Values};
 use chem_runtime::step::{Expression, Verdict};
 use chem_tests::values::cases;
 use proptest::collection::vec;
@@ -91,10 +91,10 @@ fn condition() -> impl Strategy<Value = String> {
 /// What `cel` says of each row where the columns are read as whole numbers, or else as others.
 fn verdicts(cel: &str, rows: &[(i64, i64)], whole: (bool, bool)) -> Vec<Verdict<'static>> {
     let column = |name: &str, values: Vec<i64>, whole: bool| match whole {
-        true => (Column::new(name, ColumnType::Integer), ColumnData::Integer(values.into_iter().map(Some).collect())),
+        true => (Column::new(name, ColumnType::Integer), Values::integers(values)),
         false => {
-            let floats = values.into_iter().map(|value| Some(value as f64)).collect();
-            (Column::new(name, ColumnType::Float), ColumnData::Float(floats))
+            let floats = values.into_iter().map(|value| Some(value as f64));
+            (Column::new(name, ColumnType::Float), Values::floats(floats))
         }
     };
     let a = column("a", rows.iter().map(|(a, _)| *a).collect(), whole.0);

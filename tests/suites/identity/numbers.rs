@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnData, ColumnType, Table};
+use chem_runtime::artifact::{ArtifactValue as _, Column, ColumnType, Table, Values};
 use chem_runtime::step::{
     CancelToken, ExecutionContext, Files, Input, Inputs, OutputFile, Silent, Step as _, StepId, Stream,
 };
@@ -48,15 +48,15 @@ fn written_and_read(table: &Table, format: &str, directory: &Path) -> (String, A
 }
 
 /// The numbers of a column, in digits that tell any two of them apart.
-fn numbers(data: &ColumnData) -> Vec<Option<String>> {
+fn numbers(data: &Values) -> Vec<Option<String>> {
     match data {
-        ColumnData::Integer(values) => values.iter().map(|value| value.map(|value| value.to_string())).collect(),
-        ColumnData::Float(values) => {
+        Values::Integer(values) => values.iter().map(|value| value.map(|value| value.to_string())).collect(),
+        Values::Float(values) => {
             // A whole number without its decimals, however long: Rust writes all of its digits.
             values.iter().map(|value| value.map(|value| (value + 0.0).to_string())).collect()
         }
         // A column without a value.
-        ColumnData::Text(values) if values.iter().all(Option::is_none) => vec![None; values.len()],
+        Values::Text(_) if !data.any_present() => vec![None; data.len()],
         other => panic!("{other:?} are no numbers"),
     }
 }
@@ -68,8 +68,8 @@ proptest! {
     fn numbers_are_the_same_before_and_after(floats in floats(), whole in any::<i64>()) {
         let rows = floats.len();
         let table = Table::new([
-            (Column::new("x", ColumnType::Float), ColumnData::Float(floats)),
-            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![Some(whole); rows])),
+            (Column::new("x", ColumnType::Float), Values::floats(floats)),
+            (Column::new("n", ColumnType::Integer), Values::integers(vec![whole; rows])),
         ])
         .unwrap();
         let directory = tempfile::tempdir().unwrap();

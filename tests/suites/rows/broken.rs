@@ -25,14 +25,14 @@ fn numbers(
 
 fn table(numbers: impl Iterator<Item = i64>) -> Table {
     let column = Column::new("a", ColumnType::Integer);
-    Table::new([(column, ColumnData::Integer(numbers.map(Some).collect()))]).unwrap()
+    Table::new([(column, Values::integers(numbers))]).unwrap()
 }
 
 fn added(table: Rows<Table>, more: fn(&Batch<'_>, &[i64]) -> Vec<i64>) -> Result<RowWork<Table>, StepError> {
     let work = table.each(move |batch, _| {
         let numbers: Vec<i64> = batch.integers("a")?.flatten().collect();
-        let more = more(batch, &numbers).into_iter().map(Some).collect();
-        Ok(BatchOutput::all().with(ColumnData::Integer(more)))
+        let more = more(batch, &numbers).into_iter();
+        Ok(BatchOutput::all().with(Values::integers(more)))
     });
     Ok(work.with_columns([Column::new("more", ColumnType::Integer)])?)
 }

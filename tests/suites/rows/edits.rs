@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chem_runtime::artifact::{Column, ColumnData, ColumnType, Dataset, Table};
+use chem_runtime::artifact::{Column, ColumnType, Dataset, Table, Values};
 use chem_runtime::engine::{FlowEngine, ReusePolicy};
 use chem_runtime::event::{FlowEvent, FlowEventKind, OutputRef, StepFinished, TakenOver};
 use chem_runtime::prelude::*;
@@ -110,25 +110,23 @@ impl Edit {
 /// Returns the canonical SMILES of [`MOLECULES`].
 fn smiles() -> Vec<Box<str>> {
     let (outputs, _) = run("molecules.inline", &json!({ "molecules": MOLECULES }), None, None).unwrap();
-    let Some((_, ColumnData::Text(smiles))) = outputs[0].1.column("smiles") else { panic!() };
-    smiles.iter().map(|smiles| smiles.clone().unwrap()).collect()
+    outputs[0].1.texts("smiles").unwrap().iter().map(|smiles| smiles.unwrap().into()).collect()
 }
 
 /// Returns the table that a file with these rows gives.
 fn table(rows: &[Row], smiles: &[Box<str>]) -> Dataset {
-    let text =
-        |values: Vec<Option<&str>>| ColumnData::Text(values.into_iter().map(|text| Some(text?.into())).collect());
+    let text = |values: Vec<Option<&str>>| Values::texts(values);
     let mut columns = vec![(Column::new("name", ColumnType::Text), text(rows.iter().map(|row| row.name).collect()))];
     if !smiles.is_empty() {
-        let records = (1..).take(rows.len()).map(Some).collect();
+        let records = (1..).take(rows.len());
         let column = Column::new("smiles", ColumnType::Text).with_provider("it@1");
         columns.push((column, text(rows.iter().map(|row| Some(&*smiles[row.molecule])).collect())));
-        columns.push((Column::new("record", ColumnType::Integer).as_location(), ColumnData::Integer(records)));
+        columns.push((Column::new("record", ColumnType::Integer).as_location(), Values::integers(records)));
     }
     columns.extend([
-        (Column::new("a", ColumnType::Integer), ColumnData::Integer(rows.iter().map(|row| row.a).collect())),
-        (Column::new("b", ColumnType::Float), ColumnData::Float(rows.iter().map(|row| row.b).collect())),
-        (Column::new("ok", ColumnType::Boolean), ColumnData::Boolean(rows.iter().map(|row| row.ok).collect())),
+        (Column::new("a", ColumnType::Integer), Values::integers(rows.iter().map(|row| row.a))),
+        (Column::new("b", ColumnType::Float), Values::floats(rows.iter().map(|row| row.b))),
+        (Column::new("ok", ColumnType::Boolean), Values::booleans(rows.iter().map(|row| row.ok))),
     ]);
     let kind = if smiles.is_empty() { "table" } else { "molecules" };
     Dataset::new(kind, Table::new(columns).unwrap())
@@ -248,10 +246,9 @@ fn counted(table: Rows<Table>) -> Result<RowWork<WithRejects<Table>>, StepError>
                 tally.add(row, "without");
             }
         }
-        let column =
-            (Column::new("why", ColumnType::Text), ColumnData::Text(vec![Some("none".into()); rejected.len()]));
+        let column = (Column::new("why", ColumnType::Text), Values::texts(vec!["none"; rejected.len()]));
         let rejects = Table::new([column])?;
-        Ok(BatchOutput::of(from).with(ColumnData::Integer(squares)).rejecting(rejected, rejects))
+        Ok(BatchOutput::of(from).with(Values::integers(squares)).rejecting(rejected, rejects))
     });
     let work = work.with_columns([Column::new("square", ColumnType::Integer)])?;
     Ok(work.signal("counted", |tally, rows| {

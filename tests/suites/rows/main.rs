@@ -10,7 +10,7 @@ mod edits;
 
 use std::collections::HashMap;
 
-use chem_runtime::artifact::{ArtifactValue, Column, ColumnData, ColumnType, Dataset, Table};
+use chem_runtime::artifact::{ArtifactValue, Column, ColumnType, Dataset, Table, Values};
 use chem_runtime::step::{
     CancelToken, ExecutionContext, Files, Inputs, Registry, RowColumns, Silent, StepDefinition, StepError, StepId,
     StepRunResult,
@@ -77,21 +77,19 @@ fn input() -> Dataset {
     // A row whose name looks like a number, although those of all rows do not.
     names[5] = "123".to_owned();
     let present = |row: usize, every: usize| row % every != 3;
-    let a = (0..60).map(|row| present(row, 5).then_some(row as i64 * 5 % 11)).collect();
-    let b = (0..60).map(|row| present(row, 4).then_some((row * 3 % 17) as f64 / 2.0)).collect();
+    let a = (0..60).map(|row| present(row, 5).then_some(row as i64 * 5 % 11));
+    let b = (0..60).map(|row| present(row, 4).then_some((row * 3 % 17) as f64 / 2.0));
     let more = [
-        (Column::new("a", ColumnType::Integer), ColumnData::Integer(a)),
-        (Column::new("b", ColumnType::Float), ColumnData::Float(b)),
+        (Column::new("a", ColumnType::Integer), Values::integers(a)),
+        (Column::new("b", ColumnType::Float), Values::floats(b)),
         (
             Column::new("ok", ColumnType::Boolean),
-            ColumnData::Boolean((0..60).map(|row| present(row, 7).then_some(row % 2 == 0)).collect()),
+            Values::booleans((0..60).map(|row| present(row, 7).then_some(row % 2 == 0))),
         ),
     ];
     let name = (
         Column::new("name", ColumnType::Text),
-        ColumnData::Text(
-            names.iter().enumerate().map(|(row, name)| present(row, 9).then(|| name.as_str().into())).collect(),
-        ),
+        Values::texts(names.iter().enumerate().map(|(row, name)| present(row, 9).then_some(name))),
     );
     if cfg!(not(feature = "chemistry")) {
         let columns = [name].into_iter().chain(more);
@@ -223,7 +221,7 @@ fn other_columns_do_not_matter() {
         let mut changed = input.table().as_ref().clone();
         // `ok` is read by none of the examples.
         assert!(!reads.contains("ok"));
-        let other = ColumnData::Boolean(vec![Some(true); input.table().rows()]);
+        let other = Values::booleans(vec![true; input.table().rows()]);
         changed = changed.with_column(Column::new("ok", ColumnType::Boolean), other).unwrap();
         let changed = Dataset::new(input.kind(), changed);
         let [before, after] = [input.clone(), changed].map(|rows| run(uses, params, Some(rows), None).unwrap());

@@ -1,7 +1,7 @@
 //! A step as a function and as a struct: what is written alike is one step type, with one identity. The two have one name,
 //! which a program does not allow, so that this is a program of its own that asks for no registry.
 
-use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
+use chem_runtime::artifact::{Column, ColumnType, Table, Values};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::prelude::*;
@@ -190,7 +190,7 @@ fn above(table: Rows<Table>, with: Vec<ColumnName>, limit: i64) -> Result<RowWor
             sums.iter_mut().zip(&kept).for_each(|(sum, row)| *sum += more[*row].unwrap_or_default());
         }
         (0..numbers.len()).filter(|row| !kept.contains(row)).for_each(|row| tally.add(row, "dropped"));
-        Ok(BatchOutput::of(kept).with(ColumnData::Float(sums.into_iter().map(Some).collect())))
+        Ok(BatchOutput::of(kept).with(Values::floats(sums)))
     });
     let work = work.with_columns([Column::new("sum", ColumnType::Float)])?;
     Ok(work.signal("kept", |tally, rows| json!([rows.output, tally.count("dropped")])))
@@ -213,8 +213,8 @@ fn numbers(
     /// How many.
     count: u32,
 ) -> Result<Table, StepError> {
-    let values = (0..i64::from(count)).map(Some).collect();
-    Ok(Table::new([(Column::new("n", ColumnType::Integer), ColumnData::Integer(values))])?)
+    let values = 0..i64::from(count);
+    Ok(Table::new([(Column::new("n", ColumnType::Integer), Values::integers(values))])?)
 }
 
 /// A spec without the place of its definition, which alone differs, with functions by what they return.

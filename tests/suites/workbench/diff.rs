@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use chem_runtime::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Table, TableRoot,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnType, Table, TableRoot, Values,
 };
 use chem_runtime::event::OutputRef;
 use chem_runtime::fingerprint::ArtifactHash;
@@ -76,10 +76,10 @@ fn flow(output: ArtifactHash, max: u32) -> FlowFacts {
 /// A table of these records: a name and a weight.
 fn table(records: impl Iterator<Item = (u32, f64)>) -> Table {
     let (names, weights): (Vec<u32>, Vec<f64>) = records.unzip();
-    let names = names.into_iter().map(|name| Some(format!("m{name}").into())).collect();
+    let names = names.into_iter().map(|name| format!("m{name}"));
     Table::new([
-        (Column::new("name", ColumnType::Text), ColumnData::Text(names)),
-        (Column::new("weight", ColumnType::Float), ColumnData::Float(weights.into_iter().map(Some).collect())),
+        (Column::new("name", ColumnType::Text), Values::texts(names)),
+        (Column::new("weight", ColumnType::Float), Values::floats(weights)),
     ])
     .unwrap()
 }
@@ -141,8 +141,8 @@ fn order_columns_and_records_that_come_twice_are_told_apart() {
     let records = shelf.records(forward, twice);
     assert_eq!((records.added, records.removed, records.changed, records.reordered), (1, 0, 0, false));
 
-    let names = many().take(100).map(|(name, _)| Some(format!("m{name}").into())).collect();
-    let narrow = Table::new([(Column::new("name", ColumnType::Text), ColumnData::Text(names))]).unwrap();
+    let names = many().take(100).map(|(name, _)| format!("m{name}"));
+    let narrow = Table::new([(Column::new("name", ColumnType::Text), Values::texts(names))]).unwrap();
     let narrow = shelf.put(&narrow);
     let records = shelf.records(forward, narrow);
     assert_eq!((records.added, records.removed, records.changed, records.reordered), (0, 0, 0, false));

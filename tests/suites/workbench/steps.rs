@@ -12,8 +12,8 @@ pub fn rows(
     #[param(default = 10)]
     rows: u32,
 ) -> Result<Table, StepError> {
-    let numbers = (0..i64::from(rows)).map(Some).collect();
-    Ok(Table::new([(Column::new("number", ColumnType::Integer), ColumnData::Integer(numbers))])?)
+    let numbers = 0..i64::from(rows);
+    Ok(Table::new([(Column::new("number", ColumnType::Integer), Values::integers(numbers))])?)
 }
 
 /// Tells how many rows there are, and puts nothing out.
@@ -72,10 +72,10 @@ fn table(seed: u32, rows: u32) -> Result<Table, StepError> {
         FAILS => return Err(StepError::new("it is Monday")),
         _ => {}
     }
-    let numbers = (0..i64::from(rows)).map(Some).collect();
+    let numbers = 0..i64::from(rows);
     Ok(Table::new([
-        (Column::new("number", ColumnType::Integer), ColumnData::Integer(numbers)),
-        (Column::new("value", ColumnType::Float), ColumnData::Float(values.into_iter().map(Some).collect())),
+        (Column::new("number", ColumnType::Integer), Values::integers(numbers)),
+        (Column::new("value", ColumnType::Float), Values::floats(values)),
     ])?)
 }
 
@@ -86,10 +86,9 @@ pub fn keep(
     /// The limit.
     max: f64,
 ) -> Result<Table, StepError> {
-    let Some((_, ColumnData::Float(values))) = table.column("value") else {
-        return Err(StepError::new("there are no values"));
-    };
-    let rows: Vec<usize> = (0..values.len()).filter(|&row| values[row].is_some_and(|value| value <= max)).collect();
+    let values = table.floats("value")?;
+    let rows: Vec<usize> =
+        (0..values.len()).filter(|&row| values.cell(row).is_some_and(|value| value <= max)).collect();
     Ok(table.gather(&rows))
 }
 

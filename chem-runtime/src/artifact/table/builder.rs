@@ -1,14 +1,14 @@
-//! Builds tables row by row.
+//! Builds tables row by row, and from tables.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Column, ColumnData, Table, TableError};
+use super::values_builder::ValuesBuilder;
+use super::{Column, Table, TableError};
 
-/// Builds a table row by row from JSON values.
+/// Builds a table row by row from JSON values, or from tables with the same columns.
 ///
 /// ```
 /// use chem_runtime::artifact::{Column, ColumnType, TableBuilder};
@@ -25,14 +25,14 @@ use super::{Column, ColumnData, Table, TableError};
 #[derive(Debug)]
 pub struct TableBuilder {
     columns: Vec<Column>,
-    data: Vec<ColumnData>,
+    data: Vec<ValuesBuilder>,
     rows: usize,
 }
 
 impl TableBuilder {
     /// Starts a table with these columns and no rows.
     pub fn new(columns: Vec<Column>) -> Self {
-        let data = columns.iter().map(|column| ColumnData::empty(column.ty)).collect();
+        let data = columns.iter().map(|column| ValuesBuilder::new(column.ty)).collect();
         Self { columns, data, rows: 0 }
     }
 
@@ -44,12 +44,14 @@ impl TableBuilder {
         if row.len() != self.columns.len() {
             return Err(format!("row {} has {} values for {} columns", self.rows, row.len(), self.columns.len()));
         }
-        for (index, value) in row.into_iter().enumerate() {
-            if let Err(value) = self.data[index].push_json(value) {
-                let (column, rows) = (&self.columns[index], self.rows);
-                self.data[..index].iter_mut().for_each(|data| data.truncate(rows));
-                return Err(format!("row {rows} has {value} in column `{}`, which is {:?}", column.name, column.ty));
-            }
+        let columns = || self.columns.iter().zip(&self.data);
+        if let Some(((column, _), value)) = columns().zip(&row).find(|((_, data), value)| !data.takes(value)) {
+            let rows = self.rows;
+            return Err(format!("row {rows} has {value} in column `{}`, which is {:?}", column.name, column.ty));
+        }
+        for (data, value) in self.data.iter_mut().zip(row) {
+            // Its type is that of the column.
+            let _ = data.push_json(value);
         }
         self.rows += 1;
         Ok(())
@@ -65,10 +67,36 @@ impl TableBuilder {
         pushed.map_err(|error| error.to_string())
     }
 
+    /// Adds the rows of `table`.
+    ///
+    /// # Errors
+    /// Fails if its columns are not the same. The rows are then not added.
+    pub fn append(&mut self, table: &Table) -> Result<(), TableError> {
+        if self.columns != table.columns {
+            return Err(TableError::OtherColumns);
+        }
+        for (data, more) in self.data.iter_mut().zip(&table.data) {
+            // The columns have the same types.
+            data.append(more).map_err(|_| TableError::OtherColumns)?;
+        }
+        self.rows += table.rows;
+        Ok(())
+    }
+
+    /// Returns the columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Returns the number of rows so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Builds the table.
     pub fn finish(self) -> Result<Table, TableError> {
         let mut table = Table { rows: self.rows, ..Table::default() };
-        table.extend_with(self.columns.into_iter().zip(self.data.into_iter().map(Arc::new)))?;
+        table.extend_with(self.columns.into_iter().zip(self.data.into_iter().map(ValuesBuilder::finish)))?;
         Ok(table)
     }
 }
@@ -80,7 +108,7 @@ struct AllRows<'a>(&'a mut TableBuilder);
 struct NextRow<'a>(&'a mut TableBuilder);
 
 /// Reads the next value of a column.
-struct NextCell<'a>(&'a Column, &'a mut ColumnData);
+struct NextCell<'a>(&'a Column, &'a mut ValuesBuilder);
 
 impl<'de> DeserializeSeed<'de> for AllRows<'_> {
     type Value = ();
@@ -159,12 +187,7 @@ impl<'de> Visitor<'de> for NextCell<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        match self.1 {
-            ColumnData::Text(values) => values.push(None),
-            ColumnData::Integer(values) => values.push(None),
-            ColumnData::Float(values) => values.push(None),
-            ColumnData::Boolean(values) => values.push(None),
-        }
+        self.1.push_missing();
         Ok(())
     }
 
@@ -185,11 +208,7 @@ impl<'de> Visitor<'de> for NextCell<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        match self.1 {
-            ColumnData::Text(values) => values.push(Some(value.into())),
-            _ => return self.push(value.into()),
-        }
-        Ok(())
+        if self.1.push_text(value) { Ok(()) } else { self.push(value.into()) }
     }
 }
 
@@ -207,5 +226,25 @@ mod tests {
         assert!(builder.push(vec![2.into()]).is_err());
         let table = builder.finish().unwrap();
         assert_eq!((table.rows(), table.row(0)), (1, vec![1.into(), true.into()]));
+    }
+
+    #[test]
+    fn tables_are_appended_in_order_and_must_have_the_same_columns() {
+        let columns = [ColumnType::Text, ColumnType::Integer, ColumnType::Float, ColumnType::Boolean]
+            .map(|ty| Column::new(&format!("{ty:?}"), ty));
+        let mut whole = TableBuilder::new(columns.clone().into());
+        for row in 0..9 {
+            let cells =
+                vec![format!("t{row}").into(), row.into(), (f64::from(row) / 8.0).into(), (row % 2 == 0).into()];
+            whole.push(if row % 4 == 3 { vec![Value::Null; 4] } else { cells }).unwrap();
+        }
+        let whole = whole.finish().unwrap();
+        for cut in 0..=9 {
+            let mut builder = TableBuilder::new(columns.clone().into());
+            builder.append(&whole.slice(0..cut)).unwrap();
+            builder.append(&whole.slice(cut..100)).unwrap();
+            assert_eq!(builder.append(&whole.select(&[0, 1])), Err(TableError::OtherColumns));
+            assert_eq!(builder.finish().unwrap(), whole, "{cut}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Column, ColumnData, Table};
+use super::{Column, Table, Values};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Handed, Packed};
 
 /// A table that keeps its kind: sorted molecules are still molecules.
@@ -41,10 +41,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Fails if a column already exists or does not have one value per row.
-    pub fn with_columns(
-        &self,
-        columns: impl IntoIterator<Item = (Column, ColumnData)>,
-    ) -> Result<Self, super::TableError> {
+    pub fn with_columns(&self, columns: impl IntoIterator<Item = (Column, Values)>) -> Result<Self, super::TableError> {
         let mut table = self.table.as_ref().clone();
         table.extend(columns)?;
         Ok(Self { kind: self.kind.clone(), table: Arc::new(table) })
@@ -78,9 +75,8 @@ mod tests {
     use super::*;
     use crate::artifact::ColumnType;
 
-    fn numbers(values: &[i64]) -> (Column, ColumnData) {
-        let data = ColumnData::Integer(values.iter().copied().map(Some).collect());
-        (Column::new("n", ColumnType::Integer), data)
+    fn numbers(values: &[i64]) -> (Column, Values) {
+        (Column::new("n", ColumnType::Integer), Values::integers(values.iter().copied()))
     }
 
     #[test]
@@ -102,7 +98,7 @@ mod tests {
     fn columns_come_behind_and_replace_none() {
         let dataset = Dataset::new("numbers", Table::new([numbers(&[1])]).unwrap());
         assert!(dataset.with_columns([numbers(&[2])]).is_err());
-        let more = (Column::new("m", ColumnType::Integer), ColumnData::Integer(vec![None]));
+        let more = (Column::new("m", ColumnType::Integer), Values::integers([None]));
         assert_eq!(dataset.with_columns([more]).unwrap().table().columns()[1].name, "m".into());
     }
 }

@@ -29,10 +29,11 @@ impl PartialEq for NameIndex {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use crate::artifact::{Column, ColumnData, ColumnType, Table};
+    use crate::artifact::{Column, ColumnType, Table, Values};
 
     fn wide(columns: usize) -> Table {
-        let column = |index| (Column::new(&format!("c{index}"), ColumnType::Integer), ColumnData::Integer(Vec::new()));
+        let column =
+            |index| (Column::new(&format!("c{index}"), ColumnType::Integer), Values::empty(ColumnType::Integer));
         Table::new((0..columns).map(column)).unwrap()
     }
 
@@ -40,7 +41,7 @@ mod tests {
     fn columns_are_found_by_name_also_after_a_change() {
         let table = wide(3);
         assert_eq!((table.index_of("c2"), table.index_of("x")), (Some(2), None));
-        let more = table.with_column(Column::new("x", ColumnType::Text), ColumnData::Text(Vec::new())).unwrap();
+        let more = table.with_column(Column::new("x", ColumnType::Text), Values::empty(ColumnType::Text)).unwrap();
         assert_eq!((more.index_of("x"), more.index_of("c2"), table.index_of("x")), (Some(3), Some(2), None));
         assert_eq!(table, wide(3));
     }

@@ -5,12 +5,10 @@
 //! therefore does not depend on where its rows are in the source, nor do the boundaries of chunks: a record put in front of a
 //! file changes the first chunk and the root.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Column, ColumnData, Table};
+use super::{Cells as _, Column, Table, Values};
 
 /// A column that locates rows, while a chunk is written.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -74,19 +72,19 @@ pub(super) fn restore_columns(columns: &[Column], starts: &[Option<i64>], chunk:
         return Ok(chunk.clone());
     }
     let content = columns.len() - located;
-    let mut restored: Vec<(usize, Arc<ColumnData>)> = Vec::with_capacity(columns.len());
+    let mut restored: Vec<(usize, Values)> = Vec::with_capacity(columns.len());
     for (at, column) in order(columns).into_iter().enumerate() {
         let name = &columns[column].name;
-        let data = chunk.shared(at).ok_or_else(|| format!("it has no column `{name}`"))?;
-        let data = match (at.checked_sub(content).and_then(|at| starts.get(at)), data.as_ref()) {
-            (Some(start), ColumnData::Integer(steps)) => {
+        let data = chunk.data(at).ok_or_else(|| format!("it has no column `{name}`"))?;
+        let data = match (at.checked_sub(content).and_then(|at| starts.get(at)), data) {
+            (Some(start), Values::Integer(steps)) => {
                 let mut last = *start;
-                let value = |(row, step): (usize, &Option<i64>)| match (*step, last) {
+                let value = |(row, step): (usize, Option<i64>)| match (step, last) {
                     (None, _) => Ok(None),
                     (Some(step), Some(before)) => Ok(Some(*last.insert(before.wrapping_add(step)))),
                     (Some(step), None) => Err(format!("row {row} has {step} in column `{name}`")),
                 };
-                Arc::new(ColumnData::Integer(steps.iter().enumerate().map(value).collect::<Result<_, String>>()?))
+                Values::Integer(steps.iter().enumerate().map(value).collect::<Result<_, String>>()?)
             }
             _ => data.clone(),
         };
@@ -94,7 +92,7 @@ pub(super) fn restore_columns(columns: &[Column], starts: &[Option<i64>], chunk:
     }
     restored.sort_by_key(|(column, _)| *column);
     let restored = restored.into_iter().map(|(column, data)| (columns[column].clone(), data));
-    Table::of_shared(restored, chunk.rows()).map_err(|error| error.to_string())
+    Table::with_rows(restored, chunk.rows()).map_err(|error| error.to_string())
 }
 
 /// Returns the number of columns that locate rows, which must be that of `starts`.
@@ -140,9 +138,9 @@ pub(super) fn restore(columns: &[Column], starts: &[Option<i64>], rows: &mut [Ve
 }
 
 /// Returns the value in `row` of a column that locates rows.
-pub(super) fn value(data: &ColumnData, row: usize) -> Option<i64> {
+pub(super) fn value(data: &Values, row: usize) -> Option<i64> {
     match data {
-        ColumnData::Integer(values) => values.get(row).copied().flatten(),
+        Values::Integer(values) => values.cell(row),
         _ => None,
     }
 }

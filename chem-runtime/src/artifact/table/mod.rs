@@ -1,6 +1,6 @@
 //! Tables of records, the inputs and outputs of most steps.
 //!
-//! In memory a table is a list of typed columns. As an artifact it is a small root (the columns, the number of rows, the
+//! In memory a table is a list of typed columns, each an Arrow array: see `values`. As an artifact it is a small root (the columns, the number of rows, the
 //! hashes of the chunks), and each chunk of about a thousand rows is a separate artifact: see `packing`.
 
 mod builder;
@@ -11,23 +11,29 @@ mod location;
 mod numbers;
 mod packer;
 mod packing;
+mod record_batch;
 mod root;
 mod stream;
+mod values;
+mod values_builder;
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
+use arrow_array::{BooleanArray, Float64Array, Int64Array, LargeStringArray};
 use rayon::prelude::*;
 use serde_json::Value;
 
 pub use builder::TableBuilder;
-pub use columns::{Column, ColumnData, ColumnType};
+pub use columns::{Column, ColumnType};
 pub use dataset::Dataset;
 use index::NameIndex;
 pub(crate) use numbers::{NumbersInText, TextCensus, number_spelled, write_float};
 pub(crate) use packer::{OpenChunk, Packer, RowTexts};
 pub use root::{ChunkRef, TableRoot};
 pub use stream::{TablePiece, TableStream};
+pub use values::{Cells, TextCell, Values};
 
 /// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
 const ROWS: &str = "rows";
@@ -61,13 +67,63 @@ pub enum TableError {
         /// The type of the values.
         found: ColumnType,
     },
+    /// The table has no column of this name.
+    #[error("the table has no column `{0}`")]
+    NoColumn(String),
+    /// A column has another type than its reader expects.
+    #[error("column `{column}` is {found:?}; expected {expected:?}")]
+    Unexpected {
+        /// The name of the column.
+        column: String,
+        /// The type that was asked for.
+        expected: ColumnType,
+        /// The type of the column.
+        found: ColumnType,
+    },
+    /// Rows to append have other columns than the table.
+    #[error("the rows have other columns than those before them")]
+    OtherColumns,
+    /// An Arrow array has a type that no column has.
+    #[error(
+        "column `{column}` has the Arrow type `{found}`; expected text, integers of up to 64 bits with a sign, floats or booleans"
+    )]
+    ArrowType {
+        /// The name of the column.
+        column: String,
+        /// The type of the array.
+        found: String,
+    },
+    /// An Arrow array has a float that no column can hold.
+    #[error("row {row} of column `{column}` is {value}, which is not a finite number; make it null")]
+    NotFinite {
+        /// The name of the column.
+        column: String,
+        /// The number of the row, from 1.
+        row: usize,
+        /// The value.
+        value: String,
+    },
 }
 
-/// An ordered set of records with typed columns.
+/// An ordered set of records with typed columns, whose values are Arrow arrays. Clones, [slices](Self::slice) and
+/// [selections](Self::select) share them.
+///
+/// ```
+/// use chem_runtime::artifact::{Cells as _, Column, ColumnType, Table, Values};
+///
+/// let table = Table::new([
+///     (Column::new("name", ColumnType::Text), Values::texts(["water", "ethanol"])),
+///     (Column::new("mw", ColumnType::Float).with_unit("g/mol"), Values::floats([Some(18.015), None])),
+/// ])?;
+/// assert_eq!((table.floats("mw")?.cell(0), table.floats("mw")?.cell(1)), (Some(18.015), None));
+/// assert_eq!(table.texts("name")?.iter().flatten().collect::<Vec<_>>(), ["water", "ethanol"]);
+/// assert!(table.integers("mw").unwrap_err().to_string().contains("expected Integer"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     columns: Vec<Column>,
-    data: Vec<Arc<ColumnData>>,
+    data: Vec<Values>,
     rows: usize,
     names: NameIndex,
 }
@@ -77,7 +133,7 @@ impl Table {
     ///
     /// # Errors
     /// Fails if two columns have the same name, or if types or numbers of values do not match.
-    pub fn new(columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
+    pub fn new(columns: impl IntoIterator<Item = (Column, Values)>) -> Result<Self, TableError> {
         let mut table = Self::default();
         table.extend(columns)?;
         Ok(table)
@@ -88,17 +144,17 @@ impl Table {
     /// # Errors
     /// Fails if two columns have the same name.
     pub(crate) fn without_rows(columns: &[Column]) -> Result<Self, TableError> {
-        Self::new(columns.iter().map(|column| (column.clone(), ColumnData::empty(column.ty))))
+        Self::new(columns.iter().map(|column| (column.clone(), Values::empty(column.ty))))
     }
 
     /// Adds a column, or replaces the column of that name.
-    pub fn with_column(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
+    pub fn with_column(&self, column: Column, data: Values) -> Result<Self, TableError> {
         let mut table = self.clone();
         match table.index_of(&column.name) {
             Some(at) => {
                 table.check(&column, &data)?;
                 table.columns[at] = column;
-                table.data[at] = Arc::new(data.without_negative_zero());
+                table.data[at] = data.without_negative_zero();
             }
             None => table.extend([(column, data)])?,
         }
@@ -109,7 +165,7 @@ impl Table {
     ///
     /// # Errors
     /// Fails if the original data has a column of that name, or if the values do not fit.
-    pub fn with_result(&self, column: Column, data: ColumnData) -> Result<Self, TableError> {
+    pub fn with_result(&self, column: Column, data: Values) -> Result<Self, TableError> {
         match self.column(&column.name) {
             Some((there, _)) if there.provider.is_none() => Err(TableError::Taken(column.name.to_string())),
             _ => self.with_column(column, data),
@@ -127,15 +183,15 @@ impl Table {
     }
 
     /// Appends columns.
-    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<(), TableError> {
+    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = (Column, Values)>) -> Result<(), TableError> {
         let mut more = more.into_iter().peekable();
         if self.columns.is_empty() {
             self.rows = more.peek().map_or(self.rows, |(_, data)| data.len());
         }
-        self.extend_with(more.map(|(column, data)| (column, Arc::new(data.without_negative_zero()))))
+        self.extend_with(more.map(|(column, data)| (column, data.without_negative_zero())))
     }
 
-    fn extend_with(&mut self, more: impl IntoIterator<Item = (Column, Arc<ColumnData>)>) -> Result<(), TableError> {
+    fn extend_with(&mut self, more: impl IntoIterator<Item = (Column, Values)>) -> Result<(), TableError> {
         let mut names: HashSet<Arc<str>> = self.columns.iter().map(|column| column.name.clone()).collect();
         for (column, data) in more {
             if !names.insert(column.name.clone()) {
@@ -151,9 +207,22 @@ impl Table {
 
     /// Selects the rows with these indices, in this order. An index out of range gives a row of missing values.
     pub fn gather(&self, rows: &[usize]) -> Self {
+        let indices = values::indices(rows, self.rows);
         Self {
             columns: self.columns.clone(),
-            data: self.data.par_iter().map(|data| Arc::new(data.gather(rows))).collect(),
+            data: self.data.par_iter().map(|data| data.take(&indices)).collect(),
+            rows: rows.len(),
+            names: self.names.clone(),
+        }
+    }
+
+    /// Returns the rows in this range, as far as they exist, without copying them: they keep the whole table in memory.
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        let end = rows.end.min(self.rows);
+        let rows = rows.start.min(end)..end;
+        Self {
+            columns: self.columns.clone(),
+            data: self.data.iter().map(|data| data.slice(&rows)).collect(),
             rows: rows.len(),
             names: self.names.clone(),
         }
@@ -170,37 +239,16 @@ impl Table {
         }
     }
 
-    /// Appends the rows of `other`.
-    ///
-    /// # Errors
-    /// Returns `other` if its columns are not the same; the table is then unchanged.
-    pub(crate) fn append(&mut self, other: Self) -> Result<(), Self> {
-        if self.columns != other.columns {
-            return Err(other);
-        }
-        self.rows += other.rows;
-        for (all, more) in self.data.iter_mut().zip(other.data) {
-            // The columns have the same types.
-            let _ = Arc::make_mut(all).append(Arc::unwrap_or_clone(more));
-        }
-        Ok(())
-    }
-
-    /// Returns the values of the column at `index`, which tables may share.
-    pub(crate) fn shared(&self, index: usize) -> Option<&Arc<ColumnData>> {
-        self.data.get(index)
-    }
-
-    /// Creates a table with `rows` rows from columns whose values may be shared.
+    /// Creates a table with `rows` rows from these columns, of which there may be none.
     ///
     /// # Errors
     /// Fails like [`new`](Self::new).
-    pub(crate) fn of_shared(
-        columns: impl IntoIterator<Item = (Column, Arc<ColumnData>)>,
+    pub(crate) fn with_rows(
+        columns: impl IntoIterator<Item = (Column, Values)>,
         rows: usize,
     ) -> Result<Self, TableError> {
         let mut table = Self { rows, ..Self::default() };
-        table.extend_with(columns)?;
+        table.extend_with(columns.into_iter().map(|(column, data)| (column, data.without_negative_zero())))?;
         Ok(table)
     }
 
@@ -215,14 +263,62 @@ impl Table {
     }
 
     /// Returns the values of the column at `index`.
-    pub fn data(&self, index: usize) -> Option<&ColumnData> {
-        self.data.get(index).map(Arc::as_ref)
+    pub fn data(&self, index: usize) -> Option<&Values> {
+        self.data.get(index)
     }
 
     /// Returns the column called `name` and its values.
-    pub fn column(&self, name: &str) -> Option<(&Column, &ColumnData)> {
+    pub fn column(&self, name: &str) -> Option<(&Column, &Values)> {
         let at = self.index_of(name)?;
         Some((&self.columns[at], &self.data[at]))
+    }
+
+    /// Returns the values of the column of texts called `name`.
+    ///
+    /// # Errors
+    /// Fails if there is no such column, or if it has another type.
+    pub fn texts(&self, name: &str) -> Result<&LargeStringArray, TableError> {
+        match self.expect_column(name)? {
+            (_, Values::Text(array)) => Ok(array),
+            (column, _) => Err(column.unexpected(ColumnType::Text)),
+        }
+    }
+
+    /// Returns the values of the column of integers called `name`.
+    ///
+    /// # Errors
+    /// Fails like [`texts`](Self::texts).
+    pub fn integers(&self, name: &str) -> Result<&Int64Array, TableError> {
+        match self.expect_column(name)? {
+            (_, Values::Integer(array)) => Ok(array),
+            (column, _) => Err(column.unexpected(ColumnType::Integer)),
+        }
+    }
+
+    /// Returns the values of the column of floats called `name`.
+    ///
+    /// # Errors
+    /// Fails like [`texts`](Self::texts).
+    pub fn floats(&self, name: &str) -> Result<&Float64Array, TableError> {
+        match self.expect_column(name)? {
+            (_, Values::Float(array)) => Ok(array),
+            (column, _) => Err(column.unexpected(ColumnType::Float)),
+        }
+    }
+
+    /// Returns the values of the column of booleans called `name`.
+    ///
+    /// # Errors
+    /// Fails like [`texts`](Self::texts).
+    pub fn booleans(&self, name: &str) -> Result<&BooleanArray, TableError> {
+        match self.expect_column(name)? {
+            (_, Values::Boolean(array)) => Ok(array),
+            (column, _) => Err(column.unexpected(ColumnType::Boolean)),
+        }
+    }
+
+    fn expect_column(&self, name: &str) -> Result<(&Column, &Values), TableError> {
+        self.column(name).ok_or_else(|| TableError::NoColumn(name.to_owned()))
     }
 
     /// Returns the row at index `row` as JSON values in the order of the columns.
@@ -235,7 +331,7 @@ impl Table {
         self.names.of(&self.columns, name)
     }
 
-    fn check(&self, column: &Column, data: &ColumnData) -> Result<(), TableError> {
+    fn check(&self, column: &Column, data: &Values) -> Result<(), TableError> {
         let column_name = || column.name.to_string();
         if data.ty() != column.ty {
             return Err(TableError::WrongType { column: column_name(), declared: column.ty, found: data.ty() });
@@ -254,28 +350,27 @@ mod tests {
     #[test]
     fn no_column_holds_a_negative_zero() {
         let column = |name| Column::new(name, ColumnType::Float);
-        let zero = || ColumnData::Float(vec![Some(-0.0)]);
+        let zero = || Values::floats([-0.0]);
         let mut builder = TableBuilder::new(vec![column("a")]);
         builder.push(vec![(-0.0).into()]).unwrap();
         let built = builder.finish().unwrap();
         let table = Table::new([(column("a"), zero())]).unwrap();
         for table in [table.with_column(column("a"), zero()).unwrap(), table, built] {
-            let ColumnData::Float(values) = table.data(0).unwrap() else { panic!("{table:?}") };
-            assert_eq!(values[0].map(f64::to_bits), Some(0));
+            assert_eq!(table.floats("a").unwrap().cell(0).map(f64::to_bits), Some(0));
         }
     }
 
     #[test]
     fn columns_must_fit_together() {
         let column = |name| Column::new(name, ColumnType::Integer);
-        let one = || ColumnData::Integer(vec![Some(1)]);
+        let one = || Values::integers([1]);
         assert!(matches!(
             Table::new([(column("a"), one()), (column("a"), one())]),
             Err(TableError::DuplicateColumn(_))
         ));
-        let two = ColumnData::Integer(vec![None, None]);
+        let two = Values::integers([None, None]);
         assert!(matches!(Table::new([(column("a"), one()), (column("b"), two)]), Err(TableError::UnevenColumn { .. })));
-        let text = ColumnData::Text(vec![None]);
+        let text = Values::texts([None::<&str>]);
         assert!(matches!(Table::new([(column("a"), text)]), Err(TableError::WrongType { .. })));
     }
 }

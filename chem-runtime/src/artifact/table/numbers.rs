@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Number;
 
-use super::ColumnData;
+use super::Values;
 use crate::fingerprint::write_canonical_f64;
 
 /// 2^53: up to here every integer has an exact `f64`.
@@ -75,7 +75,7 @@ impl fmt::Display for NumbersInText {
     }
 }
 
-impl ColumnData {
+impl Values {
     /// Describes the numbers in a text column if more than half of its values look like numbers; `None` for other columns.
     /// Ignores missing values.
     pub(crate) fn numbers_in_text(&self) -> Option<NumbersInText> {
@@ -95,8 +95,8 @@ pub(crate) struct TextCensus {
 
 impl TextCensus {
     /// Adds the values of a piece of the column; of none that is not text.
-    pub(crate) fn add(&mut self, piece: &ColumnData) {
-        let ColumnData::Text(values) = piece else { return };
+    pub(crate) fn add(&mut self, piece: &Values) {
+        let Values::Text(values) = piece else { return };
         let NumbersInText { values: present, numbers, others } = &mut self.found;
         for value in values.iter().flatten() {
             *present += 1;
@@ -106,8 +106,8 @@ impl TextCensus {
                 continue;
             }
             self.alike += usize::from(looks_like_number(value));
-            if others.len() < NAMED && !others.contains(value) {
-                others.push(value.clone());
+            if others.len() < NAMED && !others.iter().any(|other| **other == *value) {
+                others.push(value.into());
             }
         }
     }
@@ -117,7 +117,7 @@ impl TextCensus {
         self.found.values > 0
     }
 
-    /// Describes the numbers like [`ColumnData::numbers_in_text`].
+    /// Describes the numbers like [`Values::numbers_in_text`].
     pub(crate) fn numbers_in_text(&self) -> Option<NumbersInText> {
         (2 * self.alike > self.found.values).then(|| self.found.clone())
     }
@@ -149,8 +149,8 @@ mod tests {
     #[test]
     fn a_text_column_with_mostly_numbers_is_recognised() {
         let message = |values: &[&str]| {
-            let texts = values.iter().map(|value| (!value.is_empty()).then(|| (*value).into())).collect();
-            ColumnData::Text(texts).numbers_in_text().map(|numbers| numbers.to_string())
+            let texts = values.iter().map(|value| (!value.is_empty()).then_some(*value));
+            Values::texts(texts).numbers_in_text().map(|numbers| numbers.to_string())
         };
         for (values, expected) in [
             (
@@ -170,6 +170,6 @@ mod tests {
         {
             assert_eq!(message(values), None, "{values:?}");
         }
-        assert_eq!(ColumnData::Integer(vec![Some(9)]).numbers_in_text(), None);
+        assert_eq!(Values::integers([9]).numbers_in_text(), None);
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::location::{self, Location};
-use super::{ChunkRef, Column, ColumnData, ROWS, Table, TableRoot};
+use super::{Cells as _, ChunkRef, Column, ROWS, Table, TableRoot, Values};
 use crate::artifact::{Artifact, ArtifactError, chunk};
 use crate::cancel;
 use crate::fingerprint::{CanonicalError, canonical_text, check_length};
@@ -47,7 +47,7 @@ impl Table {
     /// Fails if a value has no canonical form, or if the step is asked to stop.
     pub(crate) fn row_texts(&self, rows: Range<usize>, first: usize) -> Result<RowTexts, ArtifactError> {
         let located = self.columns.iter().zip(&self.data).filter(|(column, _)| column.locates_rows());
-        let located: Vec<&ColumnData> = located.map(|(_, data)| data.as_ref()).collect();
+        let located: Vec<&Values> = located.map(|(_, data)| data).collect();
         let mut texts = RowTexts { located_columns: located.len(), ..RowTexts::default() };
         for row in rows {
             self.write_content(row, first, &mut texts.text)?;
@@ -70,9 +70,9 @@ impl Table {
             }
             if !data.write(row, out) {
                 let path = format!("$.rows[{}].{}", first + row, self.columns[index].name);
-                return Err(match data.as_ref() {
-                    ColumnData::Float(values) => {
-                        CanonicalError::NonFinite { path, value: values[row].unwrap_or(f64::NAN).to_string() }
+                return Err(match data {
+                    Values::Float(values) => {
+                        CanonicalError::NonFinite { path, value: values.cell(row).unwrap_or(f64::NAN).to_string() }
                     }
                     _ => CanonicalError::NulCharacter { path },
                 }
@@ -224,17 +224,14 @@ mod tests {
 
     /// Returns a table with a text of the length, and with columns that locate rows, of which one has gaps.
     fn table(values: &[u32], length: usize) -> Table {
-        let record = (0..values.len() as i64).map(|row| Some(row + 2)).collect();
-        let line = values.iter().map(|value| (value % 5 > 0).then_some(i64::from(*value))).collect();
-        let text = |value: &u32| Some(format!("{value}{}", "x".repeat(length * (*value as usize % 3))).into());
+        let record = (0..values.len() as i64).map(|row| row + 2);
+        let line = || values.iter().map(|value| (value % 5 > 0).then_some(i64::from(*value)));
+        let text = |value: &u32| format!("{value}{}", "x".repeat(length * (*value as usize % 3)));
         Table::new([
-            (Column::new("record", ColumnType::Integer).as_location(), ColumnData::Integer(record)),
-            (Column::new("text", ColumnType::Text), ColumnData::Text(values.iter().map(text).collect())),
-            (Column::new("line", ColumnType::Integer).as_location(), ColumnData::Integer(line)),
-            (
-                Column::new("n", ColumnType::Integer),
-                ColumnData::Integer(values.iter().map(|value| (value % 5 > 0).then_some(i64::from(*value))).collect()),
-            ),
+            (Column::new("record", ColumnType::Integer).as_location(), Values::integers(record)),
+            (Column::new("text", ColumnType::Text), Values::texts(values.iter().map(text))),
+            (Column::new("line", ColumnType::Integer).as_location(), Values::integers(line())),
+            (Column::new("n", ColumnType::Integer), Values::integers(line())),
         ])
         .unwrap()
     }
@@ -245,8 +242,7 @@ mod tests {
         let (mut packer, mut parts, mut resumed, mut start) = (Packer::default(), Vec::new(), 0, 0);
         for size in sizes.iter().cycle() {
             let end = table.rows().min(start + size);
-            let rows: Vec<usize> = (start..end).collect();
-            packer.push(&table.gather(&rows).row_texts(0..rows.len(), start).unwrap()).unwrap();
+            packer.push(&table.slice(start..end).row_texts(0..end - start, start).unwrap()).unwrap();
             start = end;
             if size % 3 > 0 {
                 parts.extend(packer.take().1);
@@ -296,7 +292,7 @@ mod tests {
     #[test]
     fn messages_count_rows_from_the_beginning_of_the_table() {
         let column = Column::new("mass", ColumnType::Float);
-        let table = Table::new([(column, ColumnData::Float(vec![Some(1.0), Some(f64::NAN)]))]).unwrap();
+        let table = Table::new([(column, Values::floats([1.0, f64::NAN]))]).unwrap();
         let error = table.row_texts(0..2, 1_000).unwrap_err();
         assert!(error.to_string().contains("`$.rows[1001].mass`"), "{error}");
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::packer::Packer;
-use super::{Table, TableRoot};
+use super::{Table, TableBuilder, TableRoot};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed};
 use crate::cancel;
 
@@ -34,11 +34,12 @@ impl ArtifactValue for Table {
 
     fn unpack(artifact: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
         let root = TableRoot::of(artifact)?;
-        let mut table = Table::without_rows(&root.columns)?;
+        let mut table = TableBuilder::new(root.columns.clone());
         for chunk in &root.chunks {
-            table.append(root.read_chunk(chunk, source)?).map_err(|_| artifact.malformed("its chunks differ"))?;
+            table.append(&root.read_chunk(chunk, source)?).map_err(|_| artifact.malformed("its chunks differ"))?;
             cancel::check()?;
         }
+        let table = table.finish()?;
         if table.rows != root.rows {
             return Err(artifact.malformed(format!("it has {} rows but declares {}", table.rows, root.rows)));
         }
@@ -58,19 +59,16 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::artifact::{Column, ColumnData, ColumnType};
+    use crate::artifact::{Column, ColumnType, Values};
     use crate::fingerprint::{CanonicalError, MAX_LENGTH};
 
     fn numbered(names: impl Iterator<Item = usize>) -> Table {
         let names: Vec<usize> = names.collect();
         Table::new([
-            (
-                Column::new("name", ColumnType::Text),
-                ColumnData::Text(names.iter().map(|n| Some(format!("m{n}").into())).collect()),
-            ),
+            (Column::new("name", ColumnType::Text), Values::texts(names.iter().map(|n| format!("m{n}")))),
             (
                 Column::new("mass", ColumnType::Float).with_unit("g/mol"),
-                ColumnData::Float(names.iter().map(|&n| (n % 7 != 0).then_some(n as f64 / 8.0)).collect()),
+                Values::floats(names.iter().map(|&n| (n % 7 != 0).then_some(n as f64 / 8.0))),
             ),
         ])
         .unwrap()
@@ -99,7 +97,7 @@ mod tests {
     fn rows_with_much_in_them_make_more_chunks_and_one_row_has_a_limit() {
         let texts = |length: usize, rows| {
             let column = Column::new("block", ColumnType::Text);
-            Table::new([(column, ColumnData::Text(vec![Some("x".repeat(length).into()); rows]))]).unwrap()
+            Table::new([(column, Values::texts(vec!["x".repeat(length); rows]))]).unwrap()
         };
         let packed = texts(1 << 20, 10).pack().unwrap();
         assert_eq!(packed.parts.len(), 3);
@@ -110,9 +108,7 @@ mod tests {
 
     #[test]
     fn packing_stops_within_a_row() {
-        let one = |column: usize| {
-            (Column::new(&format!("c{column}"), ColumnType::Text), ColumnData::Text(vec![Some("text".into())]))
-        };
+        let one = |column: usize| (Column::new(&format!("c{column}"), ColumnType::Text), Values::texts(["text"]));
         let wide = Table::new((0..100_000).map(one)).unwrap();
         assert!(cancel::checks_during(|| wide.row_texts(0..1, 0).unwrap()) > 20);
     }
@@ -120,10 +116,10 @@ mod tests {
     #[test]
     fn nan_is_refused_and_missing_is_missing() {
         let column = Column::new("mass", ColumnType::Float);
-        let table = Table::new([(column.clone(), ColumnData::Float(vec![Some(1.0), Some(f64::NAN)]))]).unwrap();
+        let table = Table::new([(column.clone(), Values::floats([1.0, f64::NAN]))]).unwrap();
         let error = table.pack().unwrap_err();
         assert!(error.to_string().contains("`$.rows[1].mass`"), "{error}");
-        let table = Table::new([(column, ColumnData::Float(vec![None]))]).unwrap();
+        let table = Table::new([(column, Values::floats([None]))]).unwrap();
         assert_eq!(table.pack().unwrap().parts[0].payload_text(), "[[null]]");
     }
 }

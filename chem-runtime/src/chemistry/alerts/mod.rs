@@ -120,9 +120,9 @@ pub fn mark_alerts(
             }
             counts.push(found.as_ref().map(|found| found.len() as i64));
             let named: Vec<&str> = found.iter().flatten().map(|alert: &&Alert| alert.name.as_str()).collect();
-            names.push((!named.is_empty()).then(|| named.join(BETWEEN).into()));
+            names.push((!named.is_empty()).then(|| named.join(BETWEEN)));
         }
-        Ok(BatchOutput::all().with(ColumnData::Integer(counts)).with(ColumnData::Text(names)))
+        Ok(BatchOutput::all().with(Values::integers(counts)).with(Values::texts(names)))
     });
     let column = |name, ty| Column::new(name, ty).with_provider(PROVIDER);
     let columns = [column("alert_count", ColumnType::Integer), column("alerts", ColumnType::Text)];

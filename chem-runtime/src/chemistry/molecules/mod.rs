@@ -4,11 +4,12 @@ mod molecule;
 
 use std::sync::Arc;
 
+use arrow_array::LargeStringArray;
 pub use molecule::{MolecularProperty, Molecule, PropertyValue};
 
 use crate::artifact::{
-    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnData, ColumnType, Dataset, Handed, Packed,
-    Table, TableError,
+    Artifact, ArtifactError, ArtifactSource, ArtifactValue, Column, ColumnType, Dataset, Handed, Packed, Table,
+    TableError, Values,
 };
 use crate::fingerprint::ArtifactHash;
 use crate::step::{RowKind, StepError};
@@ -23,7 +24,11 @@ pub(super) const PROMISED: [(&str, ColumnType); 3] =
 /// `record` (the number of the record in the file that the molecule was read from, from 1). Steps add further columns
 /// after these. A step that takes a [`Table`] also accepts molecules, and receives the same table without a copy.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Molecules(Arc<Table>);
+pub struct Molecules {
+    table: Arc<Table>,
+    names: LargeStringArray,
+    smiles: LargeStringArray,
+}
 
 /// The chemist's name for [`Molecules`].
 pub type MoleculeFamily = Molecules;
@@ -53,16 +58,20 @@ impl Molecules {
                 return Err(NotMolecules::Column(name));
             }
         }
-        let molecules = Self(table);
-        match molecules.smiles().iter().position(Option::is_none) {
+        let texts = |index, name| match table.data(index) {
+            Some(Values::Text(texts)) => Ok(texts.clone()),
+            _ => Err(NotMolecules::Column(name)),
+        };
+        let (names, smiles) = (texts(0, "name")?, texts(1, "smiles")?);
+        match smiles.iter().position(|smiles| smiles.is_none()) {
             Some(row) => Err(NotMolecules::Smiles(row + 1)),
-            None => Ok(molecules),
+            None => Ok(Self { table, names, smiles }),
         }
     }
 
     /// Returns the underlying table.
     pub fn table(&self) -> &Arc<Table> {
-        &self.0
+        &self.table
     }
 
     /// Returns the molecules in the order of the rows.
@@ -79,13 +88,14 @@ impl Molecules {
     ///
     /// # Errors
     /// Fails if a column already exists or does not have one value for each molecule.
-    pub fn with_columns(&self, columns: impl IntoIterator<Item = (Column, ColumnData)>) -> Result<Self, TableError> {
-        Ok(Self(Dataset::new(Self::KIND, self.0.clone()).with_columns(columns)?.table().clone()))
+    pub fn with_columns(&self, columns: impl IntoIterator<Item = (Column, Values)>) -> Result<Self, TableError> {
+        let table = Dataset::new(Self::KIND, self.table.clone()).with_columns(columns)?.table().clone();
+        Ok(Self { table, ..self.clone() })
     }
 
     /// Returns the number of molecules.
     pub fn len(&self) -> usize {
-        self.0.rows()
+        self.table.rows()
     }
 
     /// Returns whether there are no molecules.
@@ -94,19 +104,13 @@ impl Molecules {
     }
 
     /// Returns the name of each molecule.
-    pub fn names(&self) -> &[Option<Box<str>>] {
-        match self.0.data(0) {
-            Some(ColumnData::Text(names)) => names,
-            _ => &[],
-        }
+    pub fn names(&self) -> &LargeStringArray {
+        &self.names
     }
 
-    /// Returns the canonical SMILES of each molecule; all of them are `Some`.
-    pub fn smiles(&self) -> &[Option<Box<str>>] {
-        match self.0.data(1) {
-            Some(ColumnData::Text(smiles)) => smiles,
-            _ => &[],
-        }
+    /// Returns the canonical SMILES of each molecule; none is missing.
+    pub fn smiles(&self) -> &LargeStringArray {
+        &self.smiles
     }
 }
 
@@ -115,7 +119,7 @@ impl ArtifactValue for Molecules {
     const READS_AS: &'static [&'static str] = &["table"];
 
     fn pack(&self) -> Result<Packed, ArtifactError> {
-        self.0.pack_as(Self::KIND)
+        self.table.pack_as(Self::KIND)
     }
 
     fn unpack(artifact: &Artifact, source: &dyn ArtifactSource) -> Result<Self, ArtifactError> {
@@ -123,7 +127,7 @@ impl ArtifactValue for Molecules {
     }
 
     fn hand_on(self: Arc<Self>) -> Handed {
-        Arc::new(Dataset::new(Self::KIND, self.0.clone()))
+        Arc::new(Dataset::new(Self::KIND, self.table.clone()))
     }
 
     fn take(handed: &Handed) -> Option<Arc<Self>> {
@@ -133,7 +137,7 @@ impl ArtifactValue for Molecules {
 
 impl RowKind for Molecules {
     fn into_rows(self: Arc<Self>) -> (Arc<str>, Arc<Table>) {
-        (Self::KIND.into(), self.0.clone())
+        (Self::KIND.into(), self.table.clone())
     }
 
     fn of_rows(_: &str, table: Arc<Table>) -> Result<Self, StepError> {
@@ -147,9 +151,9 @@ mod tests {
 
     fn table(smiles: Option<&str>) -> Table {
         Table::new([
-            (Column::new("name", ColumnType::Text), ColumnData::Text(vec![None])),
-            (Column::new("smiles", ColumnType::Text), ColumnData::Text(vec![smiles.map(Into::into)])),
-            (Column::new("record", ColumnType::Integer), ColumnData::Integer(vec![Some(1)])),
+            (Column::new("name", ColumnType::Text), Values::texts([None::<&str>])),
+            (Column::new("smiles", ColumnType::Text), Values::texts([smiles])),
+            (Column::new("record", ColumnType::Integer), Values::integers([1])),
         ])
         .unwrap()
     }

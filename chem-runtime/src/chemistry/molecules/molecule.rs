@@ -1,20 +1,20 @@
 //! A single molecule and its properties.
 
 use super::{Molecules, PROMISED};
-use crate::artifact::{Column, ColumnData};
+use crate::artifact::{Cells as _, Column, Values};
 use crate::chemistry::library::Structure;
 
 /// A molecule: a row of [`Molecules`].
 ///
 /// ```
-/// # use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
+/// # use chem_runtime::artifact::{Column, ColumnType, Table, Values};
 /// # use chem_runtime::chemistry::{Molecules, PropertyValue};
 /// # let column = |name, ty| Column::new(name, ty);
 /// # let molecules = Molecules::new(Table::new([
-/// #     (column("name", ColumnType::Text), ColumnData::Text(vec![Some("ethanol".into())])),
-/// #     (column("smiles", ColumnType::Text), ColumnData::Text(vec![Some("CCO".into())])),
-/// #     (column("record", ColumnType::Integer), ColumnData::Integer(vec![Some(1)])),
-/// #     (column("logp", ColumnType::Float).with_provider("it@1"), ColumnData::Float(vec![Some(-0.0014)])),
+/// #     (column("name", ColumnType::Text), Values::texts(["ethanol"])),
+/// #     (column("smiles", ColumnType::Text), Values::texts(["CCO"])),
+/// #     (column("record", ColumnType::Integer), Values::integers([1])),
+/// #     (column("logp", ColumnType::Float).with_provider("it@1"), Values::floats([-0.0014])),
 /// # ])?)?;
 /// for molecule in molecules.iter() {
 ///     assert_eq!((molecule.name(), molecule.smiles()), (Some("ethanol"), "CCO"));
@@ -37,20 +37,17 @@ impl<'a> Molecule<'a> {
 
     /// Returns the canonical isomeric SMILES.
     pub fn smiles(&self) -> &'a str {
-        self.of.smiles().get(self.row).and_then(Option::as_deref).unwrap_or_default()
+        self.of.smiles().cell(self.row).unwrap_or_default()
     }
 
     /// Returns the name, if the molecule has one.
     pub fn name(&self) -> Option<&'a str> {
-        self.of.names().get(self.row).and_then(Option::as_deref)
+        self.of.names().cell(self.row)
     }
 
     /// Returns the number of the record that the molecule was read from, from 1.
     pub fn record(&self) -> Option<i64> {
-        match self.of.table().data(2) {
-            Some(ColumnData::Integer(records)) => records.get(self.row).copied().flatten(),
-            _ => None,
-        }
+        self.of.table().integers("record").ok()?.cell(self.row)
     }
 
     /// Parses the structure. Requires the deep stack of [`map_records`](crate::records::map_records).
@@ -125,12 +122,12 @@ pub enum PropertyValue<'a> {
 }
 
 impl<'a> PropertyValue<'a> {
-    fn of(data: &'a ColumnData, row: usize) -> Option<Self> {
+    fn of(data: &'a Values, row: usize) -> Option<Self> {
         match data {
-            ColumnData::Text(values) => values.get(row)?.as_deref().map(Self::Text),
-            ColumnData::Integer(values) => values.get(row)?.map(Self::Integer),
-            ColumnData::Float(values) => values.get(row)?.map(Self::Float),
-            ColumnData::Boolean(values) => values.get(row)?.map(Self::Boolean),
+            Values::Text(values) => values.cell(row).map(Self::Text),
+            Values::Integer(values) => values.cell(row).map(Self::Integer),
+            Values::Float(values) => values.cell(row).map(Self::Float),
+            Values::Boolean(values) => values.cell(row).map(Self::Boolean),
         }
     }
 

@@ -132,9 +132,9 @@ fn prefer(
             }
         };
         values.push(value);
-        sources.push(source.map(Into::into));
+        sources.push(source);
     }
-    Ok(BatchOutput::all().with(ColumnData::Float(values)).with(ColumnData::Text(sources)))
+    Ok(BatchOutput::all().with(Values::floats(values)).with(Values::texts(sources)))
 }
 
 fn no_column() -> Misfit {
@@ -204,15 +204,15 @@ mod tests {
     use crate::chemistry::molecules::Molecule;
 
     fn molecules() -> Molecules {
-        let texts = |text: &str| ColumnData::Text(vec![Some(text.into()); 5]);
-        let floats = |values: [Option<f64>; 5]| ColumnData::Float(values.to_vec());
+        let texts = |text: &str| Values::texts([text; 5]);
+        let floats = |values: [Option<f64>; 5]| Values::floats(values.to_vec());
         let table = Table::new([
             (Column::new("name", ColumnType::Text), texts("x")),
             (Column::new("smiles", ColumnType::Text), texts("C")),
-            (Column::new("record", ColumnType::Integer), ColumnData::Integer((1..=5).map(Some).collect())),
+            (Column::new("record", ColumnType::Integer), Values::integers(1..=5)),
             (Column::new("measured", ColumnType::Float), floats([Some(1.0), None, None, Some(2.0), None])),
             (Column::new("a", ColumnType::Float), floats([Some(1.5), Some(3.0), None, Some(2.1), None])),
-            (Column::new("b", ColumnType::Integer), ColumnData::Integer(vec![Some(5), Some(3), Some(7), None, None])),
+            (Column::new("b", ColumnType::Integer), Values::integers([Some(5), Some(3), Some(7), None, None])),
         ]);
         Molecules::new(table.unwrap()).unwrap()
     }

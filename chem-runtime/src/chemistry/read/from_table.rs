@@ -1,13 +1,12 @@
 //! `molecules.from_table`: turns the rows of a table into molecules.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
+use arrow_array::LargeStringArray;
 use serde_json::json;
 
 use super::accept::CxText;
 use super::raw::Spelling;
-use crate::artifact::ColumnData;
 use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
@@ -65,14 +64,15 @@ pub fn molecules_from_table(
         Some(name) => Some(column_index(&table, name.as_str(), "name")?),
         None => table.index_of("name"),
     };
-    let found = map_records(context, structures, |text| canonical(text.as_deref()))?;
+    let structures: Vec<Option<&str>> = structures.iter().collect();
+    let found = map_records(context, &structures, |text| canonical(*text))?;
     let (mut kept, mut canonical, mut rejects) = (Vec::new(), Vec::new(), Rejects::default());
     for (row, found) in found.into_iter().enumerate() {
-        let text = structures[row].as_deref().unwrap_or_default();
+        let text = structures[row].unwrap_or_default();
         match found {
             Ok(smiles) => {
                 kept.push(row);
-                canonical.push(Some(smiles.into_boxed_str()));
+                canonical.push(smiles);
             }
             Err(reason) if on_error == "fail" => {
                 let (number, text) = (row + 1, shortened(text.as_bytes()));
@@ -89,18 +89,15 @@ pub fn molecules_from_table(
     context.signal("read", &counts)?;
     Reasons::of(&rejects).check_share(table.rows(), fail_above, "rows are not molecules")?;
     let names = match named {
-        Some(index) => {
-            let all = names_of(&table, index)?;
-            kept.iter().map(|row| all[*row].clone()).collect()
-        }
-        None => vec![None; kept.len()],
+        Some(index) => names_of(&table, index)?.gather(&kept),
+        None => Values::texts(vec![None::<&str>; kept.len()]),
     };
-    let records = kept.iter().map(|row| Some(*row as i64 + 1)).collect();
+    let records = kept.iter().map(|row| *row as i64 + 1);
     let [name_column, smiles_column, record_column] = PROMISED.map(|(name, ty)| Column::new(name, ty));
     let promised = [
-        (name_column, ColumnData::Text(names)),
-        (smiles_column.with_provider(PROVIDER), ColumnData::Text(canonical)),
-        (record_column.as_location(), ColumnData::Integer(records)),
+        (name_column, names),
+        (smiles_column.with_provider(PROVIDER), Values::texts(canonical)),
+        (record_column.as_location(), Values::integers(records)),
     ];
     let of_table = table.gather(&kept);
     let others = of_table.columns().iter().enumerate().filter_map(|(index, column)| {
@@ -124,9 +121,9 @@ fn canonical(text: Option<&str>) -> Result<String, String> {
     structure.canonical_smiles()
 }
 
-fn texts<'t>(table: &'t Table, index: usize, param: &str) -> Result<&'t [Option<Box<str>>], StepError> {
+fn texts<'t>(table: &'t Table, index: usize, param: &str) -> Result<&'t LargeStringArray, StepError> {
     match table.data(index) {
-        Some(ColumnData::Text(values)) => Ok(values),
+        Some(Values::Text(values)) => Ok(values),
         _ => {
             let name = &table.columns()[index].name;
             Err(StepError::new(format!("`{param}` names the column `{name}`, which is not text")))
@@ -135,12 +132,10 @@ fn texts<'t>(table: &'t Table, index: usize, param: &str) -> Result<&'t [Option<
 }
 
 /// Returns names, which may be numbers.
-fn names_of(table: &Table, index: usize) -> Result<Cow<'_, [Option<Box<str>>]>, StepError> {
+fn names_of(table: &Table, index: usize) -> Result<Values, StepError> {
     match table.data(index) {
-        Some(ColumnData::Text(names)) => Ok(Cow::Borrowed(names)),
-        Some(ColumnData::Integer(numbers)) => {
-            Ok(numbers.iter().map(|number| Some(number.as_ref()?.to_string().into())).collect())
-        }
+        Some(names @ Values::Text(_)) => Ok(names.clone()),
+        Some(Values::Integer(numbers)) => Ok(Values::texts(numbers.iter().map(|number| Some(number?.to_string())))),
         _ => {
             let name = &table.columns()[index].name;
             Err(StepError::new(format!(
@@ -180,14 +175,14 @@ mod tests {
     use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
 
     fn run(name: Option<&str>, on_error: &str) -> Result<WithRejects<Molecules>, String> {
-        let texts = |values: [Option<&str>; 4]| ColumnData::Text(values.map(|value| value.map(Into::into)).into());
+        let texts = |values: [Option<&str>; 4]| Values::texts(values);
         let table = Table::new([
             (Column::new("record", ColumnType::Text), texts([Some("r1"), Some("r2"), Some("r3"), Some("r4")])),
             (Column::new("name", ColumnType::Text), texts([Some("a"), Some("b"), Some("c"), Some("d")])),
             (Column::new("smiles", ColumnType::Text), texts([Some(" OCC"), Some("C1"), None, Some("C |x|")])),
             (
                 Column::new("ic50", ColumnType::Float).with_unit("nM"),
-                ColumnData::Float(vec![Some(1.0), Some(2.0), None, None]),
+                Values::floats([Some(1.0), Some(2.0), None, None]),
             ),
         ]);
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
@@ -215,15 +210,11 @@ mod tests {
     #[test]
     fn names_may_be_integers_and_a_long_text_is_shortened() {
         let table = Table::new([
-            (Column::new("name", ColumnType::Integer), ColumnData::Integer(vec![Some(25), None])),
-            (Column::new("smiles", ColumnType::Text), ColumnData::Text(vec![Some("CO".into()), Some("C".into())])),
+            (Column::new("name", ColumnType::Integer), Values::integers([Some(25), None])),
+            (Column::new("smiles", ColumnType::Text), Values::texts(["CO", "C"])),
         ]);
-        let names = names_of(&table.unwrap(), 0).unwrap().into_owned();
-        assert_eq!(names, [Some("25".into()), None]);
-        let long = Table::new([(
-            Column::new("smiles", ColumnType::Text),
-            ColumnData::Text(vec![Some("C(".repeat(10_000).into())]),
-        )]);
+        assert_eq!(names_of(&table.unwrap(), 0).unwrap(), Values::texts([Some("25"), None]));
+        let long = Table::new([(Column::new("smiles", ColumnType::Text), Values::texts(["C(".repeat(10_000)]))]);
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
         let (nothing, cancel) = (HashMap::new(), CancelToken::default());
         let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);

@@ -67,10 +67,9 @@ pub(super) fn cards(
     limit: usize,
 ) -> Result<Molecules, StepError> {
     let drawn = limit.min(molecules.len());
-    let pictures = map_records(context, &molecules.smiles()[..drawn], |smiles| {
-        Structure::from_smiles(smiles.as_deref().unwrap_or_default())
-            .map_err(|_| "cannot be drawn".to_owned())?
-            .svg(PICTURE.0, PICTURE.1)
+    let first: Vec<&str> = molecules.smiles().iter().flatten().take(drawn).collect();
+    let pictures = map_records(context, &first, |smiles| {
+        Structure::from_smiles(smiles).map_err(|_| "cannot be drawn".to_owned())?.svg(PICTURE.0, PICTURE.1)
     })?;
     let table = molecules.table();
     let cards = pictures.iter().enumerate().map(|(row, picture)| card(table, row, properties, picture)).collect();

@@ -5,9 +5,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::cards::name_of;
-use crate::artifact::{ArtifactSource, ArtifactValue as _, ColumnData, Table, TableRoot};
+use crate::artifact::{ArtifactSource, ArtifactValue as _, Table, TableRoot, Values};
 use crate::fingerprint::ArtifactHash;
-use crate::records::{Key, is_missing, key_of};
+use crate::records::{Key, key_of};
 use crate::step::{
     ExecutionContext, Expression, History, MAIN_OUTPUT, OutputRef, PastInput, PastStep, REJECTS, Registry, StepError,
 };
@@ -129,24 +129,24 @@ impl Change {
             let (removed, added) = (before.rows().saturating_sub(left), left.saturating_sub(before.rows()));
             return Self { removed, added, ..Self::default() };
         };
-        let (comes, goes) = (counts(came), counts(went));
+        let (comes, goes) = (counts(&came), counts(&went));
         let more = goes.iter().map(|(record, rows)| (record, *rows, comes.get(record).copied().unwrap_or_default()));
         let more = more.filter(|(_, rows, before)| rows > before);
         let added: usize = more.clone().map(|(_, rows, before)| rows - before).sum();
         let multiplied = more.filter(|(record, _, before)| record.is_some() && *before > 0).count();
 
         let named: Vec<&str> = condition.into_iter().flat_map(Expression::columns).collect();
-        let mut gone = gone(before, after, (came, went), (&comes, &goes), &named);
+        let mut gone = gone(before, after, (&came, &went), (&comes, &goes), &named);
         // A reject without a record may be any of the rows.
         let unknown = rejects.map_or(0, |rejects| {
-            let mut refused = records(rejects).map(counts).unwrap_or_default();
+            let mut refused = records(rejects).map(|records| counts(&records)).unwrap_or_default();
             let all = gone.len();
             gone.retain(|row| !take(&mut refused, &came[*row]));
             rejects.rows().saturating_sub(all - gone.len())
         });
         let mut change = Self { removed: gone.len().saturating_sub(unknown), added, multiplied, ..Self::default() };
         if unknown == 0 {
-            change.tell(before, came, &gone, &goes);
+            change.tell(before, &came, &gone, &goes);
             change.without = missing(&named, before, &gone);
         }
         change
@@ -184,7 +184,7 @@ fn gone(
         _ => false,
     };
     let columns = named.iter().filter_map(|name| Some((before.column(name)?.1, after.column(name)?.1)));
-    let columns: Vec<(&ColumnData, &ColumnData)> = columns.collect();
+    let columns: Vec<(&Values, &Values)> = columns.collect();
     let mut same: HashMap<(Option<i64>, Vec<Key<'_>>), usize> = HashMap::new();
     for (row, record) in went.iter().enumerate() {
         if in_part(record) {
@@ -213,18 +213,15 @@ fn gone(
 fn missing(named: &[&str], input: &Table, gone: &[usize]) -> Vec<(String, usize)> {
     let counted = |name: &&str| {
         let (_, data) = input.column(name)?;
-        let missing = gone.iter().filter(|row| is_missing(data, **row)).count();
+        let missing = gone.iter().filter(|row| data.is_missing(**row)).count();
         (missing > 0).then(|| ((*name).to_owned(), missing))
     };
     named.iter().filter_map(counted).collect()
 }
 
 /// Returns the record of each row, or `None` if the table has no records.
-fn records(table: &Table) -> Option<&[Option<i64>]> {
-    match table.column("record")? {
-        (_, ColumnData::Integer(records)) => Some(records.as_slice()),
-        _ => None,
-    }
+fn records(table: &Table) -> Option<Vec<Option<i64>>> {
+    Some(table.integers("record").ok()?.iter().collect())
 }
 
 /// Counts the rows of each record.
@@ -313,9 +310,9 @@ mod tests {
         let names: Vec<Option<Box<str>>> =
             records.iter().map(|record| record.map(|record| format!("m{record}").into())).collect();
         Table::new([
-            (Column::new("name", ColumnType::Text), ColumnData::Text(names)),
-            (Column::new("record", ColumnType::Integer), ColumnData::Integer(records)),
-            (Column::new("x", ColumnType::Integer), ColumnData::Integer(values)),
+            (Column::new("name", ColumnType::Text), Values::texts(names)),
+            (Column::new("record", ColumnType::Integer), Values::integers(records)),
+            (Column::new("x", ColumnType::Integer), Values::integers(values)),
         ])
         .unwrap()
     }

@@ -1,7 +1,7 @@
 //! Draws distributions as histograms: the molecules of the report in front of those for which the values were computed.
 
 use super::value::{counted, number_apart, words};
-use crate::artifact::{Column, ColumnData, ColumnType};
+use crate::artifact::{Column, ColumnType, Values};
 
 /// The size of a plot. Its bars rest on `BASE`; the baseline of the labels is at `LABELS`.
 pub(super) const WIDTH: f64 = 360.0;
@@ -17,11 +17,11 @@ const ROOM: usize = 30;
 const BARS: f64 = 24.0;
 
 /// Returns the values of a numeric column without the missing ones, or `None` if the column is not numeric.
-pub(super) fn numbers(data: &ColumnData) -> Option<Vec<f64>> {
+pub(super) fn numbers(data: &Values) -> Option<Vec<f64>> {
     match data {
-        ColumnData::Integer(values) => Some(values.iter().flatten().map(|value| *value as f64).collect()),
-        ColumnData::Float(values) => Some(values.iter().flatten().copied().collect()),
-        ColumnData::Text(_) | ColumnData::Boolean(_) => None,
+        Values::Integer(values) => Some(values.iter().flatten().map(|value| value as f64).collect()),
+        Values::Float(values) => Some(values.iter().flatten().collect()),
+        Values::Text(_) | Values::Boolean(_) => None,
     }
 }
 

@@ -80,12 +80,12 @@ pub fn judge_molecules(
             let of_rule = || verdicts.iter().map(|verdicts| verdicts.as_ref()?.get(index));
             let kept: Vec<Option<bool>> = of_rule().map(|verdict| verdict?.kept).collect();
             let broken = of_rule().map(|verdict| verdict.filter(|verdict| !verdict.broken.is_empty()));
-            let broken = broken.map(|verdict| Some(verdict?.broken.join("; ").into())).collect();
+            let broken = broken.map(|verdict| Some(verdict?.broken.join("; ")));
             tally.list("broken", rule.name);
             for (row, _) in kept.iter().enumerate().filter(|(_, kept)| **kept == Some(false)) {
                 tally.add_under(row, "broken", rule.name);
             }
-            answer = answer.with(ColumnData::Boolean(kept)).with(ColumnData::Text(broken));
+            answer = answer.with(Values::booleans(kept)).with(Values::texts(broken));
         }
         Ok(answer)
     });

@@ -189,9 +189,9 @@ fn standardize(batch: &Batch<'_>, tally: &mut Tally, operations: &[Operation]) -
                 let now = form.changes.iter().map(|operation| operation.name());
                 let names: Vec<&str> = done.get(row).copied().flatten().into_iter().chain(now).collect();
                 let before = first.get(row).copied().flatten().unwrap_or(original);
-                originals.push((!names.is_empty()).then(|| before.into()));
-                changes.push((!names.is_empty()).then(|| names.join(", ").into()));
-                smiles.push(Some(form.smiles.into()));
+                originals.push((!names.is_empty()).then(|| before.to_owned()));
+                changes.push((!names.is_empty()).then(|| names.join(", ")));
+                smiles.push(Some(form.smiles));
             }
             Err(reason) => {
                 rejected.push(row);
@@ -199,7 +199,7 @@ fn standardize(batch: &Batch<'_>, tally: &mut Tally, operations: &[Operation]) -
             }
         }
     }
-    let [smiles, changes, originals] = [smiles, changes, originals].map(ColumnData::Text);
+    let [smiles, changes, originals] = [smiles, changes, originals].map(Values::texts);
     Ok(BatchOutput::of(kept).with(smiles).with(changes).with(originals).rejecting(rejected, rejects.finish()?))
 }
 

@@ -138,7 +138,7 @@ pub fn write_molecules(
 }
 
 /// Returns the columns at these indices.
-fn chosen<'t>(table: &'t Table, columns: &[usize]) -> Vec<(&'t Column, &'t ColumnData)> {
+fn chosen<'t>(table: &'t Table, columns: &[usize]) -> Vec<(&'t Column, &'t Values)> {
     columns.iter().filter_map(|at| Some((table.columns().get(*at)?, table.data(*at)?))).collect()
 }
 
@@ -182,7 +182,7 @@ struct Written {
 fn rows(molecules: &Molecules, first: usize, blocks: Option<usize>) -> Vec<Row<'_>> {
     let blocks = blocks.and_then(|index| molecules.table().data(index));
     let block = |row: usize| match blocks {
-        Some(ColumnData::Text(values)) => values.get(row)?.as_deref(),
+        Some(Values::Text(values)) => values.cell(row),
         _ => None,
     };
     let molecules = molecules.iter().enumerate();

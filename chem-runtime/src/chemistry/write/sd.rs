@@ -1,7 +1,7 @@
 //! Writes the records of SD files.
 
 use super::{Row, Written, one_line};
-use crate::artifact::{Column, ColumnData};
+use crate::artifact::{Column, Values};
 use crate::cancel::while_running;
 use crate::chemistry::library::{MolBlock, Structure};
 use crate::chemistry::read::{Header, begins_a_field, field_header};
@@ -12,7 +12,7 @@ use crate::records::{abandonable, cell_text};
 ///
 /// # Errors
 /// Names the first column that cannot.
-pub(super) fn check_columns(columns: &[(&Column, &ColumnData)]) -> Result<(), StepError> {
+pub(super) fn check_columns(columns: &[(&Column, &Values)]) -> Result<(), StepError> {
     let reads_back = |name: &str| {
         let header = header(name);
         !header.contains(['\n', '\r']) && field_header(header.as_bytes()) == Header::Plain(name.as_bytes())
@@ -45,7 +45,7 @@ pub(super) fn block(smiles: &str) -> Result<Result<MolBlock, String>, StepError>
 ///
 /// # Errors
 /// Returns the reason why the molecule cannot be written: its name or a value would end the record or begin a field.
-pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &ColumnData)]) -> Result<Written, String> {
+pub(super) fn record(row: &Row<'_>, block: MolBlock, columns: &[(&Column, &Values)]) -> Result<Written, String> {
     let mut change = None;
     let mut name = row.name.unwrap_or_default();
     let line = one_line(name);

@@ -16,7 +16,7 @@ use super::types::{self, BOOLEAN, Ty};
 use super::unit::unit_of;
 use super::value::Val;
 use super::{Expression, ExpressionError};
-use crate::artifact::{ColumnData, NumbersInText, Table};
+use crate::artifact::{NumbersInText, Table, Values};
 use crate::step::{listed, nearest};
 
 /// The checks at compile time.
@@ -40,21 +40,21 @@ pub(super) struct Compiled<'t> {
 /// What the checks have to know of the values of a text column.
 pub(super) trait TextValues {
     /// Returns whether a value is not missing.
-    fn any(&self, column: &str, data: &ColumnData) -> bool;
+    fn any(&self, column: &str, data: &Values) -> bool;
 
     /// Describes the numbers, if most of the values are.
-    fn numbers(&self, column: &str, data: &ColumnData) -> Option<NumbersInText>;
+    fn numbers(&self, column: &str, data: &Values) -> Option<NumbersInText>;
 }
 
 /// The values are those of the table.
 struct OfTable;
 
 impl TextValues for OfTable {
-    fn any(&self, _: &str, data: &ColumnData) -> bool {
-        data.has_text()
+    fn any(&self, _: &str, data: &Values) -> bool {
+        matches!(data, Values::Text(_)) && data.any_present()
     }
 
-    fn numbers(&self, _: &str, data: &ColumnData) -> Option<NumbersInText> {
+    fn numbers(&self, _: &str, data: &Values) -> Option<NumbersInText> {
         data.numbers_in_text()
     }
 }
@@ -156,7 +156,7 @@ impl Kind {
 
 struct Compiler<'a> {
     params: &'a [Val<'static>],
-    columns: &'a [(&'a str, &'a ColumnData)],
+    columns: &'a [(&'a str, &'a Values)],
     /// The units of the columns.
     units: &'a [Option<&'a str>],
     /// The variables of the enclosing macros with their types, outermost first.
@@ -190,11 +190,11 @@ impl<'a> Compiler<'a> {
         }
         if let Some(index) = column_index(name) {
             let kind = self.columns.get(index).and_then(|(name, data)| match data {
-                ColumnData::Integer(_) | ColumnData::Float(_) => Some(Kind::Number),
+                Values::Integer(_) | Values::Float(_) => Some(Kind::Number),
                 // A file's column without values is inferred as text, but might have any type.
-                ColumnData::Text(_) if self.checks == Checks::WithoutValues => None,
-                ColumnData::Text(_) => self.texts.any(name, data).then_some(Kind::Text),
-                ColumnData::Boolean(_) => Some(Kind::Truth),
+                Values::Text(_) if self.checks == Checks::WithoutValues => None,
+                Values::Text(_) => self.texts.any(name, data).then_some(Kind::Text),
+                Values::Boolean(_) => Some(Kind::Truth),
             });
             let ty = self.columns.get(index).map(|(_, data)| Ty::Column(data.ty()));
             return Part { node: Node::Cell(index), kind, ty };
@@ -446,7 +446,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn column(&self, expr: &IdedExpr) -> Option<(&'a str, &'a ColumnData)> {
+    fn column(&self, expr: &IdedExpr) -> Option<(&'a str, &'a Values)> {
         let Expr::Ident(name) = &expr.expr else { return None };
         self.columns.get(column_index(name)?).copied()
     }

@@ -6,7 +6,7 @@ use super::budget;
 use super::functions::Function;
 use super::number::Operation;
 use super::value::Val;
-use crate::artifact::ColumnData;
+use crate::artifact::Values;
 
 /// The result of a condition for a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Verdict<'t> {
 /// An expression compiled for a table.
 pub struct Condition<'t> {
     pub(super) root: Node,
-    pub(super) columns: Vec<(&'t str, &'t ColumnData)>,
+    pub(super) columns: Vec<(&'t str, &'t Values)>,
     /// The index in the columns of the first row.
     pub(super) start: usize,
 }
@@ -152,7 +152,7 @@ impl<'t> Condition<'t> {
 
 /// A row, with the variables of the enclosing macros.
 struct Row<'a> {
-    columns: &'a [(&'a str, &'a ColumnData)],
+    columns: &'a [(&'a str, &'a Values)],
     row: usize,
     scope: Vec<Val<'a>>,
 }

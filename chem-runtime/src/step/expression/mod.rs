@@ -53,11 +53,11 @@ use crate::fingerprint::as_read_back;
 /// A parsed CEL expression with the values of its flow parameters.
 ///
 /// ```
-/// use chem_runtime::artifact::{Column, ColumnData, ColumnType, Table};
+/// use chem_runtime::artifact::{Column, ColumnType, Table, Values};
 /// use chem_runtime::step::{Expression, Verdict};
 ///
 /// let light = Expression::new("molecular_weight <= params.limit")?.with_param("limit", 300)?;
-/// let weights = ColumnData::Float(vec![Some(180.2), Some(407.5), None]);
+/// let weights = Values::floats([Some(180.2), Some(407.5), None]);
 /// let table = Table::new([(Column::new("molecular_weight", ColumnType::Float), weights)]).unwrap();
 /// let light = light.over(&table)?;
 /// assert_eq!(light.test(0), Verdict::True);

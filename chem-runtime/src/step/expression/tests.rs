@@ -3,19 +3,19 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::artifact::{Column, ColumnData, ColumnType};
+use crate::artifact::{Column, ColumnType, Values};
 use crate::step::param::{InvalidKind, ParamValue as _};
 
 /// Three molecules: one with all values, one without a weight, one without a name.
 fn table() -> Table {
-    let text = |values: [Option<&str>; 3]| ColumnData::Text(values.map(|value| value.map(Into::into)).to_vec());
+    let text = |values: [Option<&str>; 3]| Values::texts(values);
     Table::new([
         (Column::new("name", ColumnType::Text), text([Some("aspirin"), Some("x"), None])),
-        (Column::new("weight", ColumnType::Float), ColumnData::Float(vec![Some(180.2), None, Some(500.0)])),
-        (Column::new("atoms", ColumnType::Integer), ColumnData::Integer(vec![Some(13), Some(1), None])),
-        (Column::new("oral", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true), Some(false), None])),
-        (Column::new("Mol Weight", ColumnType::Float), ColumnData::Float(vec![Some(1.5), None, None])),
-        (Column::new("int", ColumnType::Integer), ColumnData::Integer(vec![Some(1), None, None])),
+        (Column::new("weight", ColumnType::Float), Values::floats([Some(180.2), None, Some(500.0)])),
+        (Column::new("atoms", ColumnType::Integer), Values::integers([Some(13), Some(1), None])),
+        (Column::new("oral", ColumnType::Boolean), Values::booleans([Some(true), Some(false), None])),
+        (Column::new("Mol Weight", ColumnType::Float), Values::floats([Some(1.5), None, None])),
+        (Column::new("int", ColumnType::Integer), Values::integers([Some(1), None, None])),
     ])
     .unwrap()
 }
@@ -194,7 +194,7 @@ fn what_has_no_order_is_refused() {
     );
     let error = wrong("weight + name == 1");
     assert!(error.contains("`+` cannot be applied to a number and text: the column `weight` is a number"), "{error}");
-    let text = |values: [&str; 5]| ColumnData::Text(values.map(|value| Some(value.into())).to_vec());
+    let text = |values: [&str; 5]| Values::texts(values);
     let table = Table::new([
         (Column::new("ic50", ColumnType::Text), text(["9.5", "10.2", "NA", "8.7", ">10"])),
         (Column::new("limit", ColumnType::Text), text(["9", "10", "5", "100", "7"])),
@@ -464,7 +464,7 @@ fn a_function_of_a_column_of_another_type_is_refused_before_any_row() {
 
 #[test]
 fn the_unit_of_a_column_is_kept_and_checked() {
-    let numbers = || ColumnData::Float(vec![Some(35.0)]);
+    let numbers = || Values::floats([35.0]);
     let table = Table::new([
         (Column::new("ic50", ColumnType::Float).with_unit("nM"), numbers()),
         (Column::new("ki", ColumnType::Float).with_unit("nM"), numbers()),
@@ -506,8 +506,7 @@ fn the_unit_of_a_column_is_kept_and_checked() {
 
 #[test]
 fn columns_in_different_units_are_not_computed_with_unconverted() {
-    let column =
-        |name, unit| (Column::new(name, ColumnType::Float).with_unit(unit), ColumnData::Float(vec![Some(35.0)]));
+    let column = |name, unit| (Column::new(name, ColumnType::Float).with_unit(unit), Values::floats([35.0]));
     let table = Table::new([column("nano", "nM"), column("micro", "uM"), column("weight", "g/mol")]).unwrap();
     let computed = |cel: &str| Expression::new(cel).unwrap().compute(&table, None).map(drop);
     for (cel, symbol) in [
@@ -608,7 +607,7 @@ fn nothing_overflows_the_stack() {
 
 /// Returns the time and the verdict of `cel` for a row with one text of `length` bytes.
 fn worked(cel: &str, length: usize) -> (std::time::Duration, Verdict<'static>) {
-    let text = ColumnData::Text(vec![Some("x".repeat(length).into())]);
+    let text = Values::texts(["x".repeat(length)]);
     let table = Table::new([(Column::new("name", ColumnType::Text), text)]).unwrap();
     let expression = Expression::new(cel).unwrap_or_else(|error| panic!("{cel}: {error}"));
     let began = std::time::Instant::now();

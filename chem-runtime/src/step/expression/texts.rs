@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::compile::TextValues;
-use crate::artifact::{ColumnData, NumbersInText};
+use crate::artifact::{NumbersInText, Values};
 use crate::step::rows::TextSurvey;
 
 /// Answers from what is known of the values, and records what else the checks ask about. Of that it assumes that there are
@@ -28,7 +28,7 @@ impl<'a> Asked<'a> {
 }
 
 impl TextValues for Asked<'_> {
-    fn any(&self, column: &str, _: &ColumnData) -> bool {
+    fn any(&self, column: &str, _: &Values) -> bool {
         match self.known.get(column) {
             Some(census) => census.any(),
             None => {
@@ -38,7 +38,7 @@ impl TextValues for Asked<'_> {
         }
     }
 
-    fn numbers(&self, column: &str, _: &ColumnData) -> Option<NumbersInText> {
+    fn numbers(&self, column: &str, _: &Values) -> Option<NumbersInText> {
         match self.known.get(column).filter(|_| self.complete.get(column) == Some(&true)) {
             Some(census) => census.numbers_in_text(),
             None => {

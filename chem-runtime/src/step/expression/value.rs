@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::number::Number;
-use crate::artifact::ColumnData;
+use crate::artifact::{Cells as _, Values};
 
 /// A value of an expression or of a part of one.
 #[derive(Debug, Clone)]
@@ -20,12 +20,12 @@ pub(super) enum Val<'a> {
 
 impl<'a> Val<'a> {
     /// Returns the value in a cell; `None` if it is missing.
-    pub(super) fn of_cell(data: &'a ColumnData, row: usize) -> Option<Self> {
+    pub(super) fn of_cell(data: &'a Values, row: usize) -> Option<Self> {
         Some(match data {
-            ColumnData::Text(values) => Self::Text(values.get(row)?.as_deref()?.into()),
-            ColumnData::Integer(values) => Self::Number(Number::Whole((*values.get(row)?)?.into())),
-            ColumnData::Float(values) => Self::Number(Number::of_cell((*values.get(row)?)?)),
-            ColumnData::Boolean(values) => Self::Truth((*values.get(row)?)?),
+            Values::Text(values) => Self::Text(values.cell(row)?.into()),
+            Values::Integer(values) => Self::Number(Number::Whole(values.cell(row)?.into())),
+            Values::Float(values) => Self::Number(Number::of_cell(values.cell(row)?)),
+            Values::Boolean(values) => Self::Truth(values.cell(row)?),
         })
     }
 

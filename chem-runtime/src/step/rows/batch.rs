@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::artifact::{Column, ColumnData, Table};
+use crate::artifact::{Cells as _, Column, Table, Values};
 use crate::cancel::while_running;
 use crate::step::error::StepError;
 use crate::step::row_columns::RowColumns;
@@ -68,7 +68,7 @@ impl<'a> Batch<'a> {
     /// Fails if the step does not declare the column, or if the input has no such column of text.
     pub fn texts(&self, name: &str) -> Result<impl Iterator<Item = Option<&'a str>> + use<'a>, StepError> {
         match self.find(name)? {
-            (_, ColumnData::Text(values)) => Ok(while_running(&values[self.rows.clone()]).map(Option::as_deref)),
+            (_, Values::Text(values)) => Ok(while_running(self.rows.clone()).map(|row| values.cell(row))),
             (column, _) => Err(unsuitable(column, "text")),
         }
     }
@@ -79,7 +79,7 @@ impl<'a> Batch<'a> {
     /// Fails like [`texts`](Self::texts).
     pub fn integers(&self, name: &str) -> Result<impl Iterator<Item = Option<i64>> + use<'a>, StepError> {
         match self.find(name)? {
-            (_, ColumnData::Integer(values)) => Ok(while_running(&values[self.rows.clone()]).copied()),
+            (_, Values::Integer(values)) => Ok(while_running(self.rows.clone()).map(|row| values.cell(row))),
             (column, _) => Err(unsuitable(column, "integers")),
         }
     }
@@ -90,12 +90,12 @@ impl<'a> Batch<'a> {
     /// Fails like [`texts`](Self::texts).
     pub fn numbers(&self, name: &str) -> Result<impl Iterator<Item = Option<f64>> + use<'a>, StepError> {
         let (column, data) = self.find(name)?;
-        if !matches!(data, ColumnData::Integer(_) | ColumnData::Float(_)) {
+        if !matches!(data, Values::Integer(_) | Values::Float(_)) {
             return Err(unsuitable(column, "numbers"));
         }
         Ok(while_running(self.rows.clone()).map(move |row| match data {
-            ColumnData::Integer(values) => values[row].map(|value| value as f64),
-            ColumnData::Float(values) => values[row],
+            Values::Integer(values) => values.cell(row).map(|value| value as f64),
+            Values::Float(values) => values.cell(row),
             _ => None,
         }))
     }
@@ -114,7 +114,7 @@ impl<'a> Batch<'a> {
         (self.table, self.rows.clone())
     }
 
-    fn find(&self, name: &str) -> Result<(&'a Column, &'a ColumnData), StepError> {
+    fn find(&self, name: &str) -> Result<(&'a Column, &'a Values), StepError> {
         let found = self.table.column(name);
         let found = found.ok_or_else(|| StepError::new(format!("there is no column `{name}`")))?;
         if !self.reads.contains(name) {

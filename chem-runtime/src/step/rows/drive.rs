@@ -240,7 +240,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::artifact::{Column, ColumnData, ColumnType, Dataset};
+    use crate::artifact::{Column, ColumnType, Dataset, Values};
     use crate::step::rows::{Batch, BatchOutput};
     use crate::step::{CancelToken, Files, Inputs, Progress, Rows, StepId, WithRejects};
 
@@ -256,7 +256,7 @@ mod tests {
     }
 
     fn numbers(rows: usize) -> Rows<Table> {
-        let integers = ColumnData::Integer((0..rows as i64).map(Some).collect());
+        let integers = Values::integers(0..rows as i64);
         let column = |name| (Column::new(name, ColumnType::Integer), integers.clone());
         Arc::new(Table::new([column("n"), column("other")]).unwrap()).into()
     }
@@ -305,8 +305,8 @@ mod tests {
                     tally.add(row, "dropped");
                 }
             }
-            let squares = kept.iter().map(|row| Some(numbers[*row] * numbers[*row])).collect();
-            Ok(BatchOutput::of(kept).with(ColumnData::Integer(squares)))
+            let squares = Values::integers(kept.iter().map(|row| numbers[*row] * numbers[*row]));
+            Ok(BatchOutput::of(kept).with(squares))
         });
         let work = work.with_columns([computed()]).unwrap().signal("counted", |tally, rows| {
             json!([tally.count("dropped"), tally.distinct("last digits"), rows.input, rows.output, rows.rejected])
@@ -314,10 +314,10 @@ mod tests {
         let Ran { result, signals, mut reports } = run::<Table>(work, &CancelToken::default());
         let expected: Vec<Option<i64>> =
             (0..ROWS as i64).filter(|n| n % 3 == 0).flat_map(|n| [n, n]).map(Some).collect();
-        let squares = expected.iter().map(|n| n.map(|n| n * n)).collect();
+        let squares: Vec<Option<i64>> = expected.iter().map(|n| n.map(|n| n * n)).collect();
         let table = table(&result.unwrap(), 0);
-        assert_eq!(table.column("other").unwrap().1, &ColumnData::Integer(expected));
-        assert_eq!(table.column("computed").unwrap().1, &ColumnData::Integer(squares));
+        assert_eq!(table.column("other").unwrap().1, &Values::integers(expected));
+        assert_eq!(table.column("computed").unwrap().1, &Values::integers(squares));
         assert_eq!(signals, [json!([3333, 10, 5000, 3334, 0])]);
         reports.sort_unstable();
         assert_eq!(reports.last(), Some(&(5_000, Some(5_000))));
@@ -371,8 +371,10 @@ mod tests {
     fn a_table_without_rows_has_the_columns_of_the_output() {
         let work = numbers(0).each(|batch, _| {
             assert!(batch.is_empty());
-            let rejects = (Column::new("reason", ColumnType::Text), ColumnData::Text(Vec::new()));
-            Ok(BatchOutput::all().with(ColumnData::Integer(Vec::new())).rejecting(Vec::new(), Table::new([rejects])?))
+            let rejects = (Column::new("reason", ColumnType::Text), Values::empty(ColumnType::Text));
+            Ok(BatchOutput::all()
+                .with(Values::empty(ColumnType::Integer))
+                .rejecting(Vec::new(), Table::new([rejects])?))
         });
         let Ran { result, reports, .. } =
             run::<WithRejects<Table>>(work.with_columns([computed()]).unwrap(), &CancelToken::default());
@@ -399,12 +401,12 @@ mod tests {
             |answer: fn(&Batch<'_>) -> BatchOutput| error(numbers(40).each::<Table>(move |batch, _| Ok(answer(batch))));
         assert!(given(|_| BatchOutput::of(vec![1, 0])).contains("not in their order"));
         assert!(given(|batch| BatchOutput::of(vec![batch.len()])).contains("not in its batch"));
-        assert!(given(|_| BatchOutput::all().with(ColumnData::Integer(vec![]))).contains("declares 0 columns"));
+        assert!(given(|_| BatchOutput::all().with(Values::empty(ColumnType::Integer))).contains("declares 0 columns"));
         assert!(given(|_| BatchOutput::all().rejecting(Vec::new(), Table::default())).contains("no output for them"));
         let some = numbers(40).each::<WithRejects<Table>>(|batch, _| match batch.number_of(0) {
             1 => Ok(BatchOutput::all().rejecting(Vec::new(), Table::default())),
             _ => {
-                let rejects = Table::new([(computed(), ColumnData::Integer(vec![]))])?;
+                let rejects = Table::new([(computed(), Values::empty(ColumnType::Integer))])?;
                 Ok(BatchOutput::all().rejecting(Vec::new(), rejects))
             }
         });
@@ -415,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_computed_column_replaces_only_what_it_may() {
-        let work = || numbers(1).each::<Table>(|_, _| Ok(BatchOutput::all().with(ColumnData::Integer(vec![Some(7)]))));
+        let work = || numbers(1).each::<Table>(|_, _| Ok(BatchOutput::all().with(Values::integers([7]))));
         let other = || Column::new("other", ColumnType::Integer);
         assert!(work().with_results([other()]).err().unwrap().to_string().contains("already has a column `other`"));
         assert!(work().with_columns([other()]).is_err());

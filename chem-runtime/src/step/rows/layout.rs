@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::artifact::{Column, ColumnData, Table, TableError};
+use crate::artifact::{Column, Table, TableError, Values};
 
 /// The columns of the output, in order.
 pub(super) struct Layout {
@@ -76,25 +76,24 @@ impl Layout {
     }
 
     /// Builds the output from the rows `from` of the input and the computed columns.
-    pub(super) fn table(&self, input: &Table, from: &[usize], computed: Vec<ColumnData>) -> Result<Table, TableError> {
+    pub(super) fn table(&self, input: &Table, from: &[usize], computed: Vec<Values>) -> Result<Table, TableError> {
         let indices = self.columns.iter().filter_map(|(_, source)| match source {
             Source::Input(index) => Some(*index),
             Source::Computed(_) => None,
         });
         let carried = input.select(&indices.collect::<Vec<_>>()).gather(from);
-        let computed: Vec<Arc<ColumnData>> = computed.into_iter().map(ColumnData::into_shared).collect();
         let mut next = 0;
         let columns = self.columns.iter().filter_map(|(column, source)| {
             let data = match source {
                 Source::Input(_) => {
                     next += 1;
-                    carried.shared(next - 1)?.clone()
+                    carried.data(next - 1)?.clone()
                 }
                 Source::Computed(index) => computed.get(*index)?.clone(),
             };
             Some((column.clone(), data))
         });
-        Table::of_shared(columns, from.len())
+        Table::with_rows(columns, from.len())
     }
 
     /// Returns the output for an input each of whose rows came out once: it shares the columns that were not computed.
@@ -104,11 +103,11 @@ impl Layout {
         }
         let columns = self.columns.iter().enumerate().filter_map(|(index, (column, source))| {
             let data = match source {
-                Source::Input(index) => input.shared(*index)?,
-                Source::Computed(_) => output.shared(index)?,
+                Source::Input(index) => input.data(*index)?,
+                Source::Computed(_) => output.data(index)?,
             };
             Some((column.clone(), data.clone()))
         });
-        Ok(Arc::new(Table::of_shared(columns, input.rows())?))
+        Ok(Arc::new(Table::with_rows(columns, input.rows())?))
     }
 }

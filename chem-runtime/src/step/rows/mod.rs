@@ -58,7 +58,7 @@ use crate::artifact::{Column, Table, TableError, TableStream};
 ///         for (row, _) in ratios.iter().enumerate().filter(|(_, ratio)| ratio.is_none()) {
 ///             tally.add(row, "missing");
 ///         }
-///         Ok(BatchOutput::all().with(ColumnData::Float(ratios)))
+///         Ok(BatchOutput::all().with(Values::floats(ratios)))
 ///     });
 ///     let work = work.with_columns([Column::new("ratio", ColumnType::Float)])?;
 ///     Ok(work.signal("divided", |tally, _| tally.count("missing").into()))

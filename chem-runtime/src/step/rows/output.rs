@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ColumnData, Table};
+use crate::artifact::{Table, Values};
 use crate::step::error::StepError;
 
 /// What comes out for a batch: rows, the values of the computed columns, and rejects.
@@ -13,7 +13,7 @@ use crate::step::error::StepError;
 pub struct BatchOutput {
     /// The row of the batch from which each row came; `None` if each came out once.
     pub(super) from: Option<Vec<usize>>,
-    pub(super) columns: Vec<ColumnData>,
+    pub(super) columns: Vec<Values>,
     /// The rejects, and the row of the batch for each.
     pub(super) rejects: Option<(Vec<usize>, Table)>,
 }
@@ -31,7 +31,7 @@ impl BatchOutput {
 
     /// Adds the values of the next computed column, one for each row that comes out. The columns have the order in which
     /// the step declared them.
-    pub fn with(mut self, values: ColumnData) -> Self {
+    pub fn with(mut self, values: Values) -> Self {
         self.columns.push(values);
         self
     }

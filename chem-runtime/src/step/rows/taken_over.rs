@@ -5,14 +5,15 @@
 //! computed values, the rejects, and what was counted. All other columns come from the new input.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::Batch;
 use super::layout::Layout;
 use super::outcomes::{Outcome, Outcomes};
 use super::output::{BatchOutput, Tally};
-use crate::artifact::{ArtifactError, ArtifactSource, ArtifactValue as _, Column, ColumnData, Table};
+use crate::artifact::{
+    ArtifactError, ArtifactSource, ArtifactValue as _, Cells as _, Column, Table, TableBuilder, Values,
+};
 use crate::cancel;
 use crate::event::{EventAddress, TakenOver};
 use crate::fingerprint::ArtifactHash;
@@ -29,7 +30,7 @@ pub(super) struct Known {
     outcomes: Vec<Outcome>,
     recorded: Outcomes,
     /// The values of each computed column; `None` for one that is not in the output, because another has its name.
-    computed: Vec<Option<Arc<ColumnData>>>,
+    computed: Vec<Option<Values>>,
     rejects: Option<Table>,
     /// The numbers of rows that were found, and of those that were not.
     found: AtomicU64,
@@ -65,7 +66,7 @@ impl Known {
                 continue;
             };
             match main.index_of(&column.name).filter(|index| main.columns()[*index] == *column) {
-                Some(index) => computed.push(main.shared(index).cloned()),
+                Some(index) => computed.push(main.data(index).cloned()),
                 None => return Ok(None),
             }
         }
@@ -131,16 +132,17 @@ impl Known {
             merged = merged.with(match earlier {
                 Some(earlier) => outputs.of(earlier.gather(&outputs.earlier()), new)?,
                 // Whatever its values are, they are not in the output.
-                None => ColumnData::Boolean(vec![None; outputs.picks.len()]),
+                None => Values::booleans(vec![None; outputs.picks.len()]),
             });
         }
         merged.from = Some(outputs.rows());
         if let Some(earlier) = &self.rejects {
-            let mut all = earlier.gather(&rejects.earlier());
+            let mut all = TableBuilder::new(earlier.columns().to_vec());
+            all.append(&earlier.gather(&rejects.earlier()))?;
             if let Some((_, new)) = refused {
-                all.append(new).map_err(|_| other_columns())?;
+                all.append(&new).map_err(|_| other_columns())?;
             }
-            merged = merged.rejecting(rejects.rows(), all.gather(&rejects.order()));
+            merged = merged.rejecting(rejects.rows(), all.finish()?.gather(&rejects.order()));
         }
         Ok(merged)
     }
@@ -186,11 +188,12 @@ impl Merge {
         self.picks.iter().filter_map(next).collect()
     }
 
-    fn of(&self, mut earlier: ColumnData, new: Option<ColumnData>) -> Result<ColumnData, StepError> {
-        if let Some(new) = new {
-            earlier.append(new).map_err(|_| other_columns())?;
-        }
-        Ok(earlier.gather(&self.order()))
+    fn of(&self, earlier: Values, new: Option<Values>) -> Result<Values, StepError> {
+        let all = match new {
+            Some(new) => earlier.followed_by(&new).ok_or_else(other_columns)?,
+            None => earlier,
+        };
+        Ok(all.gather(&self.order()))
     }
 }
 
@@ -261,23 +264,23 @@ impl RowIndex {
         let mut hasher = self.hasher.build_hasher();
         for data in self.columns.iter().filter_map(|pair| table.data(column(*pair))) {
             match data {
-                ColumnData::Text(values) => values[row].hash(&mut hasher),
-                ColumnData::Integer(values) => values[row].hash(&mut hasher),
-                ColumnData::Float(values) => values[row].map(f64::to_bits).hash(&mut hasher),
-                ColumnData::Boolean(values) => values[row].hash(&mut hasher),
+                Values::Text(values) => values.cell(row).hash(&mut hasher),
+                Values::Integer(values) => values.cell(row).hash(&mut hasher),
+                Values::Float(values) => values.cell(row).map(f64::to_bits).hash(&mut hasher),
+                Values::Boolean(values) => values.cell(row).hash(&mut hasher),
             }
         }
         hasher.finish()
     }
 }
 
-fn same_cell(one: &ColumnData, row: usize, other: &ColumnData, other_row: usize) -> bool {
+fn same_cell(one: &Values, row: usize, other: &Values, other_row: usize) -> bool {
     match (one, other) {
-        (ColumnData::Text(one), ColumnData::Text(other)) => one[row] == other[other_row],
-        (ColumnData::Integer(one), ColumnData::Integer(other)) => one[row] == other[other_row],
+        (Values::Text(one), Values::Text(other)) => one.cell(row) == other.cell(other_row),
+        (Values::Integer(one), Values::Integer(other)) => one.cell(row) == other.cell(other_row),
         // Tables have neither NaN nor -0.
-        (ColumnData::Float(one), ColumnData::Float(other)) => one[row] == other[other_row],
-        (ColumnData::Boolean(one), ColumnData::Boolean(other)) => one[row] == other[other_row],
+        (Values::Float(one), Values::Float(other)) => one.cell(row) == other.cell(other_row),
+        (Values::Boolean(one), Values::Boolean(other)) => one.cell(row) == other.cell(other_row),
         _ => false,
     }
 }

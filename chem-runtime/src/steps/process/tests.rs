@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{RunProcess, filled};
-use crate::artifact::{ArtifactValue, Column, ColumnData, ColumnType, Table};
+use crate::artifact::{ArtifactValue, Column, ColumnType, Table, Values};
 use crate::step::{
     Bound, CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepDefinition as _, StepError, StepId,
 };
@@ -23,10 +23,10 @@ fn shell(script: &str) -> RunProcess {
 }
 
 fn table(rows: usize) -> Table {
-    let names = (0..rows).map(|row| Some(format!("n{row}").into())).collect();
+    let names = (0..rows).map(|row| format!("n{row}"));
     Table::new([
-        (Column::new("name", ColumnType::Text), ColumnData::Text(names)),
-        (Column::new("mass", ColumnType::Float).with_unit("g"), ColumnData::Float(vec![Some(1.5); rows])),
+        (Column::new("name", ColumnType::Text), Values::texts(names)),
+        (Column::new("mass", ColumnType::Float).with_unit("g"), Values::floats(vec![1.5; rows])),
     ])
     .unwrap()
 }

@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn units_belong_to_columns_that_are_there() {
-        let column = (Column::new("ic50", ColumnType::Float), ColumnData::Float(vec![Some(3.0)]));
+        let column = (Column::new("ic50", ColumnType::Float), Values::floats([3.0]));
         let table = Table::new([column]).unwrap();
         let with = |column: &str| {
             let units = BTreeMap::from([(column.to_owned(), "nM".to_owned())]);

@@ -136,7 +136,7 @@ mod tests {
     use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId, StepOutput};
 
     fn select(columns: Option<&[&str]>, drop: Option<&[&str]>, rename: &[(&str, &str)]) -> Result<Vec<String>, String> {
-        let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(vec![Some(1)]));
+        let column = |name| (Column::new(name, ColumnType::Integer), Values::integers([1]));
         let table = Arc::new(Table::new([column("a"), column("b"), column("c")]).unwrap());
         let owned = |names: Option<&[&str]>| names.map(|names| names.iter().copied().map(ColumnName::from).collect());
         let rename = rename.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::prelude::*;
-use crate::records::{column_index, is_missing, order_of, sort_rows, two_spellings};
+use crate::records::{column_index, order_of, sort_rows, two_spellings};
 use crate::step::{ColumnReference, same_columns};
 
 /// Sorts the rows of a table, or molecules, by one or more columns.
@@ -71,19 +71,19 @@ fn order(table: &Table, by: &[SortKey], missing_first: bool) -> Result<Vec<usize
     }
     let mut rows: Vec<usize> = (0..table.rows()).collect();
     sort_rows(&mut rows, |one, other| {
-        let compare = |(data, descending): &(&ColumnData, bool)| compare(data, *descending, missing_first, one, other);
+        let compare = |(data, descending): &(&Values, bool)| compare(data, *descending, missing_first, one, other);
         keys.iter().map(compare).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     })?;
     Ok(rows)
 }
 
 /// Compares two rows by one column.
-pub(super) fn compare(data: &ColumnData, descending: bool, missing_first: bool, one: usize, other: usize) -> Ordering {
+pub(super) fn compare(data: &Values, descending: bool, missing_first: bool, one: usize, other: usize) -> Ordering {
     match order_of(data, one, other) {
         Some(order) if descending => order.reverse(),
         Some(order) => order,
         None => {
-            let order = is_missing(data, one).cmp(&is_missing(data, other));
+            let order = data.is_missing(one).cmp(&data.is_missing(other));
             if missing_first { order.reverse() } else { order }
         }
     }
@@ -192,12 +192,9 @@ mod tests {
     use super::*;
 
     fn sample() -> Table {
-        let texts = |values: [Option<&str>; 5]| ColumnData::Text(values.map(|value| value.map(Into::into)).to_vec());
+        let texts = |values: [Option<&str>; 5]| Values::texts(values);
         Table::new([
-            (
-                Column::new("x", ColumnType::Float),
-                ColumnData::Float(vec![Some(2.0), None, Some(-1.5), Some(2.0), Some(10.0)]),
-            ),
+            (Column::new("x", ColumnType::Float), Values::floats([Some(2.0), None, Some(-1.5), Some(2.0), Some(10.0)])),
             (Column::new("t", ColumnType::Text), texts([Some("b"), Some("a"), Some("Z"), Some("a"), None])),
         ])
         .unwrap()
@@ -220,7 +217,7 @@ mod tests {
 
     #[test]
     fn text_that_is_mostly_numbers_is_refused_unless_it_is_to_be_text() {
-        let texts = |values: [&str; 5]| ColumnData::Text(values.map(|value| Some(value.into())).to_vec());
+        let texts = |values: [&str; 5]| Values::texts(values);
         let table = Table::new([
             (Column::new("ic50", ColumnType::Text), texts(["9.5", "10.2", "NA", "8.7", ">10"])),
             (Column::new("words", ColumnType::Text), texts(["9", "x", "y", "8", "z"])),

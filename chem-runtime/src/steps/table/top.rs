@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::sort::{AS_TEXT, compare, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
-use crate::records::{Key, column_index, column_indices, is_missing, key_of, sort_rows};
+use crate::records::{Key, column_index, column_indices, key_of, sort_rows};
 use crate::step::same_columns;
 
 /// Keeps the rows of a table, or the molecules, with the highest or lowest values of a column.
@@ -87,7 +87,7 @@ fn rank(table: &Table, by: usize, highest: bool) -> Result<Ranked, StepError> {
     let Some(data) = table.data(by) else {
         return Ok(Ranked { rows: Vec::new(), levels: Vec::new() });
     };
-    let mut rows: Vec<usize> = (0..table.rows()).filter(|row| !is_missing(data, *row)).collect();
+    let mut rows: Vec<usize> = (0..table.rows()).filter(|row| !data.is_missing(*row)).collect();
     sort_rows(&mut rows, |one, other| compare(data, highest, false, one, other))?;
     let mut level = 0;
     let levels = (0..rows.len()).map(|at| {
@@ -125,13 +125,13 @@ mod tests {
     use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
 
     fn sample() -> Table {
-        let texts = ["a", "b", "a", "a", "b", ""].map(|text| (!text.is_empty()).then(|| text.into()));
+        let texts = ["a", "b", "a", "a", "b", ""].map(|text| (!text.is_empty()).then_some(text));
         Table::new([
             (
                 Column::new("x", ColumnType::Integer),
-                ColumnData::Integer(vec![Some(1), Some(3), Some(3), None, Some(2), Some(3)]),
+                Values::integers([Some(1), Some(3), Some(3), None, Some(2), Some(3)]),
             ),
-            (Column::new("g", ColumnType::Text), ColumnData::Text(texts.to_vec())),
+            (Column::new("g", ColumnType::Text), Values::texts(texts)),
         ])
         .unwrap()
     }
@@ -158,8 +158,8 @@ mod tests {
 
     #[test]
     fn ranking_text_that_is_mostly_numbers_requires_as_text() {
-        let texts = ["9.5", "10.2", "NA", "8.7", ">10"].map(|text| Some(text.into()));
-        let table = Table::new([(Column::new("x", ColumnType::Text), ColumnData::Text(texts.to_vec()))]).unwrap();
+        let texts = ["9.5", "10.2", "NA", "8.7", ">10"];
+        let table = Table::new([(Column::new("x", ColumnType::Text), Values::texts(texts))]).unwrap();
         let table = Arc::new(Dataset::new("table", table));
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
         let (nothing, cancel) = (HashMap::new(), CancelToken::default());

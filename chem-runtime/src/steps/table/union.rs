@@ -76,7 +76,7 @@ pub fn unite_tables(
     for name in names {
         context.check_cancelled()?;
         let sides = [one.column(&name), other.column(&name)];
-        let there: Vec<(&Column, &ColumnData)> = sides.into_iter().flatten().collect();
+        let there: Vec<(&Column, &Values)> = sides.into_iter().flatten().collect();
         let Some((column, _)) = there.first() else { continue };
         let values = [one, other].into_iter().zip(sides).flat_map(|(table, side)| {
             (0..table.rows()).map(move |row| side.map_or(Value::Null, |(_, data)| data.json(row)))
@@ -87,9 +87,9 @@ pub fn unite_tables(
         all.push((Column { ty: data.ty(), unit, provider, ..(*column).clone() }, data));
     }
     if let Some(origin) = origin {
-        let label = |table: &Table, label: &String| vec![Some(Box::from(label.as_str())); table.rows()];
-        let origins = [label(one, &labels[0]), label(other, &labels[1])].concat();
-        all.push((Column::new(&origin, ColumnType::Text), ColumnData::Text(origins)));
+        let label = |table: &Table, label| std::iter::repeat_n(label, table.rows());
+        let origins = label(one, &labels[0]).chain(label(other, &labels[1]));
+        all.push((Column::new(&origin, ColumnType::Text), Values::texts(origins)));
     }
     Ok(Dataset::new(first.kind(), Table::new(all)?))
 }
@@ -174,12 +174,12 @@ mod tests {
     ) -> Result<Dataset, String> {
         let x = |unit: Option<&str>| Column { unit: unit.map(str::to_owned), ..Column::new("x", ColumnType::Integer) };
         let one = Table::new([
-            (x(units[0]), ColumnData::Integer(vec![Some(1), None])),
-            (Column::new("a", ColumnType::Text), ColumnData::Text(vec![Some("p".into()), None])),
+            (x(units[0]), Values::integers([Some(1), None])),
+            (Column::new("a", ColumnType::Text), Values::texts([Some("p"), None])),
         ]);
         let other = Table::new([
-            (Column::new("b", ColumnType::Boolean), ColumnData::Boolean(vec![Some(true)])),
-            (Column { ty: ColumnType::Float, ..x(units[1]) }, ColumnData::Float(vec![Some(2.5)])),
+            (Column::new("b", ColumnType::Boolean), Values::booleans([true])),
+            (Column { ty: ColumnType::Float, ..x(units[1]) }, Values::floats([2.5])),
         ]);
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
         let (nothing, cancel) = (HashMap::new(), CancelToken::default());
@@ -208,17 +208,17 @@ mod tests {
 
     #[test]
     fn columns_without_values_fit_to_all_others() {
-        let texts = ColumnData::Text(vec![None, None]);
+        let texts = Values::texts([None::<&str>, None]);
         let (empty, whole) =
             (Column::new("x", ColumnType::Text).with_unit("nM"), Column::new("x", ColumnType::Integer));
-        let integers = ColumnData::Integer(vec![Some(1)]);
+        let integers = Values::integers([1]);
         for columns in [[(&empty, &texts), (&whole, &integers)], [(&whole, &integers), (&empty, &texts)]] {
             let values = vec![Value::Null, json!(1), Value::Null];
-            assert_eq!(of_values(&columns, values).unwrap(), ColumnData::Integer(vec![None, Some(1), None]));
+            assert_eq!(of_values(&columns, values).unwrap(), Values::integers([None, Some(1), None]));
             assert_eq!(one_unit(&columns, "table.union").unwrap(), None);
         }
         assert_eq!(one_unit(&[(&empty, &texts)], "table.union").unwrap().as_deref(), Some("nM"));
-        let some = ColumnData::Text(vec![Some("a".into())]);
+        let some = Values::texts(["a"]);
         assert!(of_values(&[(&empty, &some), (&whole, &integers)], vec![json!("a"), json!(1)]).is_err());
     }
 

@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use crate::prelude::*;
-use crate::records::{is_missing, type_name};
+use crate::records::type_name;
 use crate::step::expression::same_unit;
 
 /// Returns the unit of all `columns` that have values, or of the first column if none has.
 ///
 /// # Errors
 /// Fails if two have different units, or only one of them has one.
-pub(super) fn one_unit(columns: &[(&Column, &ColumnData)], step: &str) -> Result<Option<String>, StepError> {
+pub(super) fn one_unit(columns: &[(&Column, &Values)], step: &str) -> Result<Option<String>, StepError> {
     let with_values: Vec<&Column> =
-        columns.iter().filter(|(_, data)| has_values(data)).map(|(column, _)| *column).collect();
+        columns.iter().filter(|(_, data)| data.any_present()).map(|(column, _)| *column).collect();
     let Some((first, others)) = with_values.split_first() else {
         return Ok(columns.first().and_then(|(column, _)| column.unit.clone()));
     };
@@ -41,10 +41,10 @@ pub(super) fn one_unit(columns: &[(&Column, &ColumnData)], step: &str) -> Result
 ///
 /// # Errors
 /// Fails if the types differ otherwise, or if an integer is too large for a float.
-pub(super) fn of_values(columns: &[(&Column, &ColumnData)], values: Vec<Value>) -> Result<ColumnData, StepError> {
+pub(super) fn of_values(columns: &[(&Column, &Values)], values: Vec<Value>) -> Result<Values, StepError> {
     let mut ty: Option<(ColumnType, &str)> = None;
     for (column, data) in columns {
-        if column.ty == ColumnType::Text && !has_values(data) {
+        if column.ty == ColumnType::Text && !data.any_present() {
             continue;
         }
         ty = match (ty, column.ty) {
@@ -71,9 +71,5 @@ pub(super) fn of_values(columns: &[(&Column, &ColumnData)], values: Vec<Value>) 
             "no float equals the integer `{value}`; convert it with `table.compute` first"
         )));
     }
-    ColumnData::of_json(ty, values).map_err(|value| StepError::new(format!("the value `{value}` does not fit")))
-}
-
-fn has_values(data: &ColumnData) -> bool {
-    (0..data.len()).any(|row| !is_missing(data, row))
+    Values::of_json(ty, values).map_err(|value| StepError::new(format!("the value `{value}` does not fit")))
 }

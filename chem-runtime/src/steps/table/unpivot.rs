@@ -72,7 +72,7 @@ pub fn unpivot_table(
     let plan = plan(columns.as_deref(), keep.as_deref(), &names)?;
     plan.check(&names, &name, &value, others == "drop")?;
     let (of, kept) = (column_indices(&table, &plan.columns, "columns")?, column_indices(&table, &plan.keep, "keep")?);
-    let sources: Vec<(&Column, &ColumnData)> =
+    let sources: Vec<(&Column, &Values)> =
         of.iter().filter_map(|index| Some((table.columns().get(*index)?, table.data(*index)?))).collect();
     let unit = one_unit(&sources, "table.unpivot")?;
     let (mut rows, mut labels, mut values, mut without) = (Vec::new(), Vec::new(), Vec::new(), 0);
@@ -85,7 +85,7 @@ pub fn unpivot_table(
                 continue;
             }
             rows.push(row);
-            labels.push(Some(Box::from(&*column.name)));
+            labels.push(&*column.name);
             values.push(found);
         }
     }
@@ -96,7 +96,7 @@ pub fn unpivot_table(
     let repeated = table.select(&kept).gather(&rows);
     let kept = repeated.columns().iter().enumerate();
     let kept = kept.filter_map(|(index, column)| Some((column.clone(), repeated.data(index)?.clone())));
-    Ok(Table::new(kept.chain([(Column::new(&name, ColumnType::Text), ColumnData::Text(labels)), (column, values)]))?)
+    Ok(Table::new(kept.chain([(Column::new(&name, ColumnType::Text), Values::texts(labels)), (column, values)]))?)
 }
 
 /// The columns to turn into rows and those to keep.
@@ -184,9 +184,9 @@ mod tests {
     fn run(units: [Option<&str>; 2], integers: Vec<Option<i64>>, missing: &str) -> Result<Table, String> {
         let column = |name, ty, unit: Option<&str>| Column { unit: unit.map(str::to_owned), ..Column::new(name, ty) };
         let table = Table::new([
-            (Column::new("id", ColumnType::Text), ColumnData::Text(vec![Some("x".into()), Some("y".into())])),
-            (column("a", ColumnType::Integer, units[0]), ColumnData::Integer(integers)),
-            (column("b", ColumnType::Float, units[1]), ColumnData::Float(vec![Some(0.5), None])),
+            (Column::new("id", ColumnType::Text), Values::texts(["x", "y"])),
+            (column("a", ColumnType::Integer, units[0]), Values::integers(integers)),
+            (column("b", ColumnType::Float, units[1]), Values::floats([Some(0.5), None])),
         ]);
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
         let (nothing, cancel) = (HashMap::new(), CancelToken::default());

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name() {
-        let column = |name| (Column::new(name, ColumnType::Integer), ColumnData::Integer(Vec::new()));
+        let column = |name| (Column::new(name, ColumnType::Integer), Values::empty(ColumnType::Integer));
         let table = Table::new([column("a"), column("b")]).unwrap();
         assert_eq!(written_columns(&table, None).unwrap(), [0, 1]);
         assert_eq!(written_columns(&table, Some(&["b".into()])).unwrap(), [1]);

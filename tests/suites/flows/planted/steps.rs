@@ -151,8 +151,8 @@ pub fn mirror(text: Input<Text>) -> Result<Text, StepError> {
 }
 
 fn table(text: &str, first: u32, provider: &str) -> Result<Table, StepError> {
-    let letters = ColumnData::Text(text.chars().map(|letter| Some(letter.to_string().into())).collect());
-    let codes = ColumnData::Integer(text.chars().map(|letter| Some((u32::from(letter) + first).into())).collect());
+    let letters = Values::texts(text.chars().map(|letter| letter.to_string()));
+    let codes = Values::integers(text.chars().map(|letter| i64::from(u32::from(letter) + first)));
     Ok(Table::new([
         (Column::new("letter", ColumnType::Text), letters),
         (Column::new("code", ColumnType::Integer).with_provider(provider), codes),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::prelude::*;
-use crate::records::{is_missing, key_of, order_of, type_name};
+use crate::records::{key_of, order_of, type_name};
 use crate::step::ColumnReference;
 
 /// A measure of a column, under a name.
@@ -89,27 +89,27 @@ impl Aggregate {
         table: &Table,
         index: Option<usize>,
         groups: &[Vec<usize>],
-    ) -> Result<(Column, ColumnData), StepError> {
+    ) -> Result<(Column, Values), StepError> {
         let of = index.and_then(|index| Some((&table.columns()[index], table.data(index)?)));
         let name = self.column_name();
         let Some((column, data)) = of else {
-            let counts = groups.iter().map(|rows| Some(rows.len() as i64)).collect();
-            return Ok((Column::new(&name, ColumnType::Integer), ColumnData::Integer(counts)));
+            let counts = groups.iter().map(|rows| Some(rows.len() as i64));
+            return Ok((Column::new(&name, ColumnType::Integer), Values::integers(counts)));
         };
         let values = self.values(column, data, groups)?;
         let unit = column.unit.as_ref().filter(|_| !matches!(self.measure, Measure::Count | Measure::Distinct));
         Ok((Column { unit: unit.cloned(), ..Column::new(&name, values.ty()) }, values))
     }
 
-    fn values(&self, column: &Column, data: &ColumnData, groups: &[Vec<usize>]) -> Result<ColumnData, StepError> {
-        let there = |rows: &[usize]| rows.iter().copied().filter(|row| !is_missing(data, *row)).collect::<Vec<_>>();
+    fn values(&self, column: &Column, data: &Values, groups: &[Vec<usize>]) -> Result<Values, StepError> {
+        let there = |rows: &[usize]| rows.iter().copied().filter(|row| !data.is_missing(*row)).collect::<Vec<_>>();
         let rows: Vec<Vec<usize>> = groups.iter().map(|rows| there(rows)).collect();
         match self.measure {
-            Measure::Count => Ok(ColumnData::Integer(rows.iter().map(|rows| Some(rows.len() as i64)).collect())),
+            Measure::Count => Ok(Values::integers(rows.iter().map(|rows| rows.len() as i64))),
             Measure::Distinct => {
                 let distinct =
                     |rows: &Vec<usize>| rows.iter().map(|row| key_of(data, *row)).collect::<HashSet<_>>().len();
-                Ok(ColumnData::Integer(rows.iter().map(|rows| Some(distinct(rows) as i64)).collect()))
+                Ok(Values::integers(rows.iter().map(|rows| distinct(rows) as i64)))
             }
             Measure::First => Ok(picked(data, rows.iter().map(|rows| rows.first().copied()))),
             // The first of equal values, which makes the choice between 0 and -0 deterministic.
@@ -119,24 +119,24 @@ impl Aggregate {
             Measure::Max => {
                 Ok(picked(data, rows.iter().map(|rows| best(rows, |one, other| order_of(data, other, one)))))
             }
-            Measure::Sum if let ColumnData::Integer(values) = data => {
+            Measure::Sum if let Values::Integer(values) = data => {
                 let sum = |rows: &Vec<usize>| {
-                    let sum: i128 = rows.iter().filter_map(|row| values[*row]).map(i128::from).sum();
+                    let sum: i128 = rows.iter().filter_map(|row| values.cell(*row)).map(i128::from).sum();
                     let fits = i64::try_from(sum).map_err(|_| {
                         StepError::new(format!("the sum of `{}` does not fit into 64 bits", column.name))
                     })?;
                     Ok((!rows.is_empty()).then_some(fits))
                 };
-                Ok(ColumnData::Integer(rows.iter().map(sum).collect::<Result<_, StepError>>()?))
+                Ok(Values::integers(rows.iter().map(sum).collect::<Result<Vec<_>, StepError>>()?))
             }
             Measure::Sum | Measure::Mean | Measure::Median | Measure::Std => {
                 let number = |row: &usize| match data {
-                    ColumnData::Float(values) => Ok(values[*row].unwrap_or_default()),
-                    ColumnData::Integer(values) => Ok(values[*row].unwrap_or_default() as f64),
+                    Values::Float(values) => Ok(values.cell(*row).unwrap_or_default()),
+                    Values::Integer(values) => Ok(values.cell(*row).unwrap_or_default() as f64),
                     _ => Err(self.not_of_numbers(column, data)),
                 };
                 // Refuse a column of another type even if there are no rows.
-                if !matches!(data, ColumnData::Float(_) | ColumnData::Integer(_)) {
+                if !matches!(data, Values::Float(_) | Values::Integer(_)) {
                     number(&0)?;
                 }
                 let aggregate = |rows: &Vec<usize>| {
@@ -150,16 +150,16 @@ impl Aggregate {
                         value => Ok(value),
                     }
                 };
-                Ok(ColumnData::Float(rows.iter().map(aggregate).collect::<Result<_, _>>()?))
+                Ok(Values::floats(rows.iter().map(aggregate).collect::<Result<Vec<_>, _>>()?))
             }
         }
     }
 
-    fn not_of_numbers(&self, column: &Column, data: &ColumnData) -> StepError {
+    fn not_of_numbers(&self, column: &Column, data: &Values) -> StepError {
         let (measure, name) = (self.measure.name(), &column.name);
         let mut message = format!("`{measure}({name})` requires numbers, but `{name}` is {}", type_name(column.ty));
         // A column of a file without values is inferred as text.
-        if (0..data.len()).all(|row| is_missing(data, row)) {
+        if !data.any_present() {
             message += &format!(" without values; if it comes from a file, write `types: {{ {name}: float }}` there");
         }
         StepError::new(message)
@@ -194,17 +194,9 @@ fn best(rows: &[usize], order: impl Fn(usize, usize) -> Option<std::cmp::Orderin
     Some(rows.fold(first, |best, row| if order(row, best).is_some_and(std::cmp::Ordering::is_lt) { row } else { best }))
 }
 
-/// Returns the values in `rows`.
-fn picked(data: &ColumnData, rows: impl Iterator<Item = Option<usize>>) -> ColumnData {
-    fn pick<T: Clone>(values: &[Option<T>], rows: impl Iterator<Item = Option<usize>>) -> Vec<Option<T>> {
-        rows.map(|row| values.get(row?)?.clone()).collect()
-    }
-    match data {
-        ColumnData::Text(values) => ColumnData::Text(pick(values, rows)),
-        ColumnData::Integer(values) => ColumnData::Integer(pick(values, rows)),
-        ColumnData::Float(values) => ColumnData::Float(pick(values, rows)),
-        ColumnData::Boolean(values) => ColumnData::Boolean(pick(values, rows)),
-    }
+/// Returns the values in `rows`; a missing one for `None`.
+fn picked(data: &Values, rows: impl Iterator<Item = Option<usize>>) -> Values {
+    data.gather(&rows.map(|row| row.unwrap_or(usize::MAX)).collect::<Vec<_>>())
 }
 
 impl ParamValue for Aggregate {

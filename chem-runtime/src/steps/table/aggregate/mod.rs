@@ -77,7 +77,7 @@ fn aggregate(table: &Table, by: &[ColumnName], values: &[Aggregate], as_text: bo
     let groups = groups(table, &by)?;
     let firsts: Vec<usize> = groups.iter().filter_map(|rows| rows.first().copied()).collect();
     let keys = table.gather(&firsts);
-    let mut columns: Vec<(Column, ColumnData)> = Vec::new();
+    let mut columns: Vec<(Column, Values)> = Vec::new();
     for index in by {
         if let (Some(column), Some(data)) = (keys.columns().get(index), keys.data(index)) {
             columns.push((column.clone(), data.clone()));
@@ -133,14 +133,14 @@ mod tests {
     use super::*;
 
     fn sample() -> Table {
-        let texts = ["a", "b", "a", "", "b", "a"].map(|text| (!text.is_empty()).then(|| text.into()));
+        let texts = ["a", "b", "a", "", "b", "a"].map(|text| (!text.is_empty()).then_some(text));
         let floats = [Some(1.0), Some(4.0), Some(2.0), Some(8.0), None, Some(6.0)];
         Table::new([
-            (Column::new("g", ColumnType::Text), ColumnData::Text(texts.to_vec())),
-            (Column::new("x", ColumnType::Float).with_unit("nM"), ColumnData::Float(floats.to_vec())),
+            (Column::new("g", ColumnType::Text), Values::texts(texts)),
+            (Column::new("x", ColumnType::Float).with_unit("nM"), Values::floats(floats)),
             (
                 Column::new("n", ColumnType::Integer),
-                ColumnData::Integer(vec![Some(i64::MAX), None, None, None, None, Some(1)]),
+                Values::integers([Some(i64::MAX), None, None, None, None, Some(1)]),
             ),
         ])
         .unwrap()
@@ -180,15 +180,15 @@ mod tests {
 
     #[test]
     fn the_maximum_of_text_that_is_mostly_numbers_requires_as_text() {
-        let texts = ["9.5", "10.2", "NA", "8.7", ">10"].map(|text| Some(text.into()));
-        let table = Table::new([(Column::new("x", ColumnType::Text), ColumnData::Text(texts.to_vec()))]).unwrap();
+        let texts = ["9.5", "10.2", "NA", "8.7", ">10"];
+        let table = Table::new([(Column::new("x", ColumnType::Text), Values::texts(texts))]).unwrap();
         let measures = ["min(x)", "max(x)", "count"];
         let refused = aggregate(table.clone(), &[], &measures).unwrap_err();
         assert!(refused.contains("`NA`, `>10`") && refused.contains("`as: text`"), "{refused}");
         let found = aggregate_as(table.clone(), &[], &measures, Some("text")).unwrap();
         assert_eq!(rows(&found), json!([["10.2", "NA", 5]]));
         aggregate(table, &["x"], &["count(x)", "first(x)", "distinct(x)"]).unwrap();
-        let twice = ColumnData::Text(vec![Some("5".into()), Some("5.0".into()), Some("x".into())]);
+        let twice = Values::texts(["5", "5.0", "x"]);
         let twice = Table::new([(Column::new("x", ColumnType::Text), twice)]).unwrap();
         let refused = aggregate(twice.clone(), &["x"], &["count"]).unwrap_err();
         assert!(refused.contains("`5` and `5.0` into two groups"), "{refused}");

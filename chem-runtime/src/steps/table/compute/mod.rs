@@ -8,7 +8,7 @@ pub use columns::ComputedColumns;
 use serde_json::{Value, json};
 
 use crate::prelude::*;
-use crate::records::{is_missing, map_records};
+use crate::records::map_records;
 use crate::step::expression::same_unit;
 use crate::step::{Columns, ExpressionError, PathPart};
 
@@ -108,22 +108,19 @@ pub fn compute_columns(
                 }
             });
         }
-        let data = ColumnData::of_json(column.ty, kept).map_err(|value| {
+        let data = Values::of_json(column.ty, kept).map_err(|value| {
             StepError::new(format!("`{name}`: the value `{value}` does not have the column's type"))
         })?;
         wide = wide.with_column(column, data)?;
     }
     let (rejected, kept): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|row| reasons[*row].is_some());
     let first = table.table().columns().len();
-    let new: Vec<(Column, ColumnData)> = {
+    let new: Vec<(Column, Values)> = {
         let wide = if rejected.is_empty() { wide } else { wide.gather(&kept) };
         let columns = wide.columns().iter().enumerate().skip(first);
         columns.filter_map(|(index, column)| Some((column.clone(), wide.data(index)?.clone()))).collect()
     };
-    let missing: BTreeMap<&str, usize> = new
-        .iter()
-        .map(|(column, data)| (&*column.name, (0..data.len()).filter(|row| is_missing(data, *row)).count()))
-        .collect();
+    let missing: BTreeMap<&str, usize> = new.iter().map(|(column, data)| (&*column.name, data.missing())).collect();
     context
         .signal("computed", &json!({ "rows": table.table().rows(), "rejected": rejected.len(), "missing": missing }))?;
     let base = if rejected.is_empty() { Dataset::clone(&table) } else { table.gather(&kept) };
@@ -145,10 +142,10 @@ fn rejects(table: &Table, rows: &[usize], mut reasons: Vec<Option<String>>) -> R
     while table.index_of(&name).is_some() {
         name.insert_str(0, "reject_");
     }
-    let reasons = rows.iter().map(|row| reasons[*row].take().map(String::into_boxed_str)).collect();
+    let reasons = rows.iter().map(|row| reasons[*row].take());
     let column = Column::new(&name, ColumnType::Text);
     let rejects = Dataset::new(Table::KIND, table.gather(rows));
-    Ok(rejects.with_columns([(column, ColumnData::Text(reasons))])?.table().as_ref().clone())
+    Ok(rejects.with_columns([(column, Values::texts(reasons))])?.table().as_ref().clone())
 }
 
 fn unit(name: &str, declared: Option<&String>, found: Option<&str>) -> Result<Option<String>, StepError> {
@@ -203,13 +200,13 @@ mod tests {
     use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
 
     fn sample() -> Table {
-        let numbers = |values: &[Option<f64>]| ColumnData::Float(values.to_vec());
+        let numbers = |values: &[Option<f64>]| Values::floats(values.to_vec());
         Table::new([
             (
                 Column::new("ic50", ColumnType::Float).with_unit("nM"),
                 numbers(&[Some(10.0), None, Some(0.0), Some(1e3)]),
             ),
-            (Column::new("n", ColumnType::Integer), ColumnData::Integer(vec![Some(1), Some(2), Some(0), None])),
+            (Column::new("n", ColumnType::Integer), Values::integers([Some(1), Some(2), Some(0), None])),
         ])
         .unwrap()
     }
@@ -287,7 +284,7 @@ mod tests {
 
     #[test]
     fn the_reasons_get_a_column_of_their_own() {
-        let text = |name| (Column::new(name, ColumnType::Text), ColumnData::Text(vec![Some("x".into())]));
+        let text = |name| (Column::new(name, ColumnType::Text), Values::texts(["x"]));
         let table = Table::new([text("reason"), text("reject_reason")]).unwrap();
         let rejects = rejects(&table, &[0], vec![Some("why".to_owned())]).unwrap();
         assert_eq!(&*rejects.columns()[2].name, "reject_reject_reason");

@@ -226,9 +226,11 @@ mod tests {
         let left = Arc::new(left);
         let part = |rows| joined.rows(&TablePiece { table: left.clone(), rows, first: 0 }).unwrap();
         // In parts of any size, the same rows come out.
-        let mut table = part(0..2);
-        table.append(part(2..2)).unwrap();
-        table.append(part(2..5)).unwrap();
+        let mut table = TableBuilder::new(part(0..2).columns().to_vec());
+        for rows in [0..2, 2..2, 2..5] {
+            table.append(&part(rows)).unwrap();
+        }
+        let table = table.finish().unwrap();
         assert_eq!(table, part(0..5));
         let names = table.columns().iter().map(|column| column.name.to_string()).collect();
         (names, (0..table.rows()).map(|row| Value::from(table.row(row))).collect())
@@ -297,7 +299,7 @@ mod tests {
     #[test]
     fn a_join_beyond_the_limit_is_refused_before_it_is_built() {
         // Row by row this would take 80 GB.
-        let same = Table::new([(Column::new("k", ColumnType::Integer), ColumnData::Integer(vec![Some(1); 100_000]))]);
+        let same = Table::new([(Column::new("k", ColumnType::Integer), Values::integers(vec![1; 100_000]))]);
         let (same, on) = (same.unwrap(), ["k".into()]);
         let keys = Keys::find(&same, &same, &on, &on).unwrap();
         let matches = keys.matches(&same, &same).unwrap();

@@ -292,10 +292,8 @@ fn read(
     let float = DeclaredType { ty: ColumnType::Float, by: "right_on" };
     types.extend(open.iter().map(|name| (name.clone(), float)));
     let found = read(&types)?;
-    let has_long = |name: &str| match found.column(name) {
-        Some((_, ColumnData::Float(values))) => values.iter().flatten().any(|value| value.abs() >= 2_f64.powi(53)),
-        _ => false,
-    };
+    let is_long = |value: f64| value.abs() >= 2_f64.powi(53);
+    let has_long = |name: &str| found.floats(name).is_ok_and(|values| values.iter().flatten().any(is_long));
     match open.iter().find(|name| has_long(name)) {
         Some(column) => Err(StepError::new(format!(
             "`{}` has numbers in the column `{column}` that are too long to be compared exactly; declare the type of the \
@@ -311,7 +309,7 @@ mod tests {
     use super::*;
 
     /// Which values on the left have a match in the column `key` of the file that reads `text`.
-    fn matched(left: ColumnData, text: &str) -> Result<Vec<bool>, String> {
+    fn matched(left: Values, text: &str) -> Result<Vec<bool>, String> {
         let left = Table::new([(Column::new("key", left.ty()), left)]).unwrap();
         let keys = BTreeMap::from([("key".to_owned(), left.columns()[0].ty)]);
         let (path, types, units) = ("a.csv".into(), BTreeMap::new(), BTreeMap::new());
@@ -338,8 +336,8 @@ mod tests {
     #[test]
     fn numbers_of_a_file_equal_numbers_of_either_type_and_exactly() {
         // 2^53 is the nearest float to 2^53 + 1.
-        let integers = ColumnData::Integer(vec![Some(2), Some(1 << 53)]);
-        let floats = ColumnData::Float(vec![Some(2.0), Some(2_f64.powi(53))]);
+        let integers = Values::integers([2, 1 << 53]);
+        let floats = Values::floats([2.0, 2_f64.powi(53)]);
         for left in [integers, floats] {
             for (text, expected) in [
                 ("key\n2.5\n2\n", [true, false]),
@@ -361,7 +359,7 @@ mod tests {
                 assert!(message.contains(why), "{message}");
             }
         }
-        let texts = ColumnData::Text(vec![Some("007".into()), Some("7".into())]);
+        let texts = Values::texts(["007", "7"]);
         assert_eq!(matched(texts, "key\n007\n"), Ok(vec![true, false]));
     }
 }

@@ -10,7 +10,7 @@ use self::plan::{Plan, clashes};
 use super::aggregate::{Aggregate, Measure, groups};
 use super::sort::{AS_TEXT, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
-use crate::records::{cell_text, column_index, column_indices, is_missing};
+use crate::records::{cell_text, column_index, column_indices};
 
 /// The maximum number of new columns.
 const MAX_COLUMNS: usize = 10_000;
@@ -123,7 +123,7 @@ pub fn pivot_table(
     let kept = table.select(&by);
     let kept = kept.gather(&groups.iter().filter_map(|rows| rows.first().copied()).collect::<Vec<_>>());
     let kept_columns = kept.columns().iter().enumerate();
-    let mut all: Vec<(Column, ColumnData)> =
+    let mut all: Vec<(Column, Values)> =
         kept_columns.filter_map(|(index, column)| Some((column.clone(), kept.data(index)?.clone()))).collect();
     if let Some(clash) = columns.names.iter().find(|new| kept.column(new).is_some()) {
         return Err(clashes(clash).into());
@@ -141,7 +141,7 @@ pub fn pivot_table(
         context.check_cancelled()?;
         let mut cells: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
         for (group, row) in rows {
-            if is_missing(data, row) {
+            if data.is_missing(row) {
                 continue;
             }
             let cell = &mut cells[group];
@@ -157,7 +157,7 @@ pub fn pivot_table(
         };
         let (made, data) = take.over(&table, Some(value_index), &cells)?;
         let provider = column.provider.clone().filter(|_| measure.is_none());
-        missing += (0..data.len()).filter(|row| is_missing(&data, *row)).count();
+        missing += data.missing();
         all.push((Column { provider, ..made }, data));
     }
     let counts =
@@ -273,15 +273,12 @@ mod tests {
         Table::new([
             (
                 Column::new("id", ColumnType::Text),
-                ColumnData::Text(rows.iter().map(|row| if row.0.is_empty() { None } else { text(row.0) }).collect()),
+                Values::texts(rows.iter().map(|row| if row.0.is_empty() { None } else { text(row.0) })),
             ),
-            (
-                Column::new("name", ColumnType::Text),
-                ColumnData::Text(rows.iter().map(|row| row.1.and_then(text)).collect()),
-            ),
+            (Column::new("name", ColumnType::Text), Values::texts(rows.iter().map(|row| row.1.and_then(text)))),
             (
                 Column::new("value", ColumnType::Integer).with_unit("nM").with_provider("lab@1"),
-                ColumnData::Integer(rows.iter().map(|row| row.2).collect()),
+                Values::integers(rows.iter().map(|row| row.2)),
             ),
         ])
         .unwrap()

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use self::assign::{Sizes, in_order, of_groups, shuffled};
 use super::sort::{compare, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
-use crate::records::{Key, column_index, column_indices, is_missing, key_of, sort_rows};
+use crate::records::{Key, column_index, column_indices, key_of, sort_rows};
 
 /// Divides the rows of a table, or molecules, into parts such as `train` and `test`, or into folds.
 ///
@@ -120,8 +120,8 @@ pub fn split_rows(
         names.iter().zip(&counts).map(|(name, count)| (name.clone(), json!(count))).collect();
     context.signal("split", &counted)?;
     let data = match folds {
-        Some(_) => ColumnData::Integer(assigned.iter().map(|part| Some(*part as i64 + 1)).collect()),
-        None => ColumnData::Text(assigned.iter().map(|part| Some(names[*part].as_str().into())).collect()),
+        Some(_) => Values::integers(assigned.iter().map(|part| *part as i64 + 1)),
+        None => Values::texts(assigned.iter().map(|part| names[*part].as_str())),
     };
     Ok(table.with_columns([(Column::new(&column, data.ty()), data)])?)
 }
@@ -212,7 +212,7 @@ fn by_order(table: &Table, by: &ColumnName, sizes: &Sizes) -> Result<Vec<usize>,
     refuse_numbers_in_text(table, "order", [by.as_str()], "convert them with `table.compute`")?;
     let index = column_index(table, by.as_str(), "order")?;
     let Some(data) = table.data(index) else { return Ok(Vec::new()) };
-    if let Some(row) = (0..table.rows()).find(|row| is_missing(data, *row)) {
+    if let Some(row) = (0..table.rows()).find(|row| data.is_missing(*row)) {
         return Err(StepError::new(format!(
             "`order`: the column `{by}` has no value in row {}; drop such rows with `table.filter`: `{by} != null`",
             row + 1
@@ -259,8 +259,8 @@ mod tests {
 
     #[test]
     fn the_advice_about_two_spellings_can_be_followed() {
-        let texts = ["1", "1.0", "2"].map(|text| Some(text.into()));
-        let table = Table::new([(Column::new("a", ColumnType::Text), ColumnData::Text(texts.into()))]).unwrap();
+        let texts = ["1", "1.0", "2"];
+        let table = Table::new([(Column::new("a", ColumnType::Text), Values::texts(texts))]).unwrap();
         let refused = refuse_two_spellings(&table, "group", &["a".into()], ONE_SPELLING).unwrap_err().to_string();
         assert!(refused.ends_with("or make the spellings equal with `table.compute`"), "{refused}");
     }
