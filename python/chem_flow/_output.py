@@ -63,7 +63,14 @@ class Output:
     def to_arrow(self) -> pyarrow.Table:
         """Returns the table with pyarrow. Units and providers are in the metadata of the fields."""
         if self._table is None:
-            self._table = _to_arrow(self.columns, self._store.json(["artifact", self.hash, "--rows"])["rows"])
+            try:
+                import pyarrow
+            except ImportError as error:
+                raise ImportError("tables need pyarrow, which is not installed: `pip install pyarrow`") from error
+
+            self._table_payload()
+            stream = self._store.call(["artifact", self.hash], format="arrow").stdout
+            self._table = pyarrow.ipc.open_stream(stream).read_all()
         return self._table
 
     def to_pandas(self, **options: Any) -> pandas.DataFrame:
@@ -108,24 +115,3 @@ class Output:
             )
         payload: dict[str, Any] = self.value
         return payload
-
-
-def _to_arrow(columns: list[dict[str, Any]], rows: list[list[Any]]) -> pyarrow.Table:
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise ImportError("tables need pyarrow, which is not installed: `pip install pyarrow`") from error
-
-    types: dict[str, Any] = {
-        "text": pyarrow.string(),
-        "integer": pyarrow.int64(),
-        "float": pyarrow.float64(),
-        "boolean": pyarrow.bool_(),
-    }
-    fields: list[Any] = []
-    for column in columns:
-        facts = {name: column[name] for name in ("unit", "provider") if name in column}
-        fields.append(pyarrow.field(column["name"], types[column["type"]], metadata=facts or None))
-    values = [[row[index] for row in rows] for index in range(len(fields))]
-    arrays = [pyarrow.array(items, field.type) for items, field in zip(values, fields, strict=True)]
-    return pyarrow.Table.from_arrays(arrays, schema=pyarrow.schema(fields))

@@ -53,13 +53,14 @@ class Store:
         self,
         arguments: Sequence[str],
         *,
+        format: str = "json",
         stdin: bytes | None = None,
         progress: bool = False,
         accept: tuple[int, ...] = (0,),
     ) -> _program.Answer:
         """Runs a command of the program on this store."""
         store = [] if self.url is None else ["--store", self.url]
-        options = ["--format", "json", *store]
+        options = ["--format", format, *store]
         return _program.call([*options, *arguments], cwd=self._directory, stdin=stdin, progress=progress, accept=accept)
 
     def __repr__(self) -> str:

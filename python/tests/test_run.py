@@ -42,8 +42,10 @@ def test_a_table_goes_to_arrow_pandas_and_polars(flows: Path) -> None:
     table = output.to_arrow()
     assert table.num_rows == len(output) == 304
     types = {field.name: str(field.type) for field in table.schema}
-    assert types["smiles"] == "string" and types["molecular_weight"] == "double" and types["hbd"] == "int64"
+    assert types["smiles"] == "large_string" and types["molecular_weight"] == "double" and types["hbd"] == "int64"
     assert (table.schema.field("molecular_weight").metadata or {})[b"unit"] == b"g/mol"
+    rows = output._store.json(["artifact", output.hash, "--rows"])["rows"]
+    assert [list(row.values()) for row in table.to_pylist()] == rows
     # Any library takes it through the capsule.
     reader = pyarrow.RecordBatchReader.from_stream(output)
     assert reader.read_all().equals(table)

@@ -42,12 +42,15 @@ pub(super) struct Shared {
     #[arg(long = "format", global = true, help_heading = GLOBAL, value_name = "FORMAT")]
     #[arg(value_enum, default_value_t = TypedFormat::Human)]
     typed_format: TypedFormat,
-    /// The format, as all commands except `plan` take it.
+    /// The format, as all commands except `plan` and `artifact` take it.
     #[arg(skip)]
     pub format: Format,
     /// The language of the graph that `plan` prints, if it prints one.
     #[arg(skip)]
     pub drawing: Option<Drawing>,
+    /// Whether `artifact` prints the rows of a table as Arrow.
+    #[arg(skip)]
+    pub arrow: bool,
     /// Print only results and errors.
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
@@ -103,6 +106,9 @@ enum TypedFormat {
     /// A graph for Markdown.
     #[value(hide = true)]
     Mermaid,
+    /// The rows of a table as an Arrow IPC stream.
+    #[value(hide = true)]
+    Arrow,
 }
 
 /// How results are printed.
@@ -176,18 +182,26 @@ pub(super) fn command() -> clap::Command {
         if !name.is_confinable() {
             own.extend(confining.iter().flatten().map(|option| option.clone().hide(true)));
         }
-        if name == CommandName::Plan {
-            own.extend(format.clone().map(|option| option.value_parser(all_formats())));
+        let more: &[TypedFormat] = match name {
+            CommandName::Plan => &[TypedFormat::Dot, TypedFormat::Mermaid],
+            CommandName::Artifact => &[TypedFormat::Arrow],
+            _ => &[],
+        };
+        if !more.is_empty() {
+            own.extend(format.clone().map(|option| option.value_parser(formats_with(more))));
         }
         *command = std::mem::take(command).args(own);
     }
     root
 }
 
-/// Parses a format, and lists those that only `plan` has with the others.
-fn all_formats() -> impl clap::builder::TypedValueParser<Value = TypedFormat> {
-    let values = TypedFormat::value_variants().iter().filter_map(TypedFormat::to_possible_value);
-    let listed: Vec<_> = values.map(|value| value.hide(false)).collect();
+/// Parses a format, and lists `more` with those that every command has.
+fn formats_with(more: &'static [TypedFormat]) -> impl clap::builder::TypedValueParser<Value = TypedFormat> {
+    let values = TypedFormat::value_variants().iter().filter_map(|format| {
+        let value = format.to_possible_value()?;
+        Some(if more.contains(format) { value.hide(false) } else { value })
+    });
+    let listed: Vec<_> = values.collect();
     PossibleValuesParser::new(listed).try_map(|name| TypedFormat::from_str(&name, false))
 }
 
@@ -213,9 +227,15 @@ impl Arguments {
             TypedFormat::Json => (Format::Json, None),
             TypedFormat::Dot => (Format::Human, Some(Drawing::Dot)),
             TypedFormat::Mermaid => (Format::Human, Some(Drawing::Mermaid)),
+            TypedFormat::Arrow => (Format::Human, None),
         };
+        shared.arrow = shared.typed_format == TypedFormat::Arrow;
         if shared.drawing.is_some() && self.command.name() != CommandName::Plan {
             let message = "only `chem plan` draws graphs: write `--format human` or `--format json`";
+            return Err(command().error(clap::error::ErrorKind::InvalidValue, message));
+        }
+        if shared.arrow && self.command.name() != CommandName::Artifact {
+            let message = "only `chem artifact` prints Arrow: write `--format human` or `--format json`";
             return Err(command().error(clap::error::ErrorKind::InvalidValue, message));
         }
         Ok(self)

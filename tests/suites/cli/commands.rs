@@ -80,7 +80,11 @@ fn the_process_ends_in_main_alone() {
 }
 
 /// Text about commands that does not suggest to type them.
-const ONLY_NAMED: &[&str] = &["only `chem plan` draws graphs", "`chem store repair` runs steps of all runs"];
+const ONLY_NAMED: &[&str] = &[
+    "only `chem artifact` prints Arrow",
+    "only `chem plan` draws graphs",
+    "`chem store repair` runs steps of all runs",
+];
 
 /// A suggested command is an `Advice`, which adds `--store`; in text it would lack the option.
 #[test]

@@ -1,5 +1,6 @@
 //! The program as a user or a script sees it.
 
+mod arrow;
 mod attacks;
 mod audits;
 mod backends;

@@ -1,6 +1,10 @@
 //! `chem artifact`: prints an output of a step.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
+
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::ArrowError;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -27,6 +31,10 @@ pub(in crate::cli) struct ArtifactArgs {
 pub(in crate::cli) fn run(shared: &Shared, args: &ArtifactArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
     let artifact = find_artifact(store.as_ref(), &args.hash)?;
+    if shared.arrow {
+        print_arrow(&rows(&artifact, store.as_ref())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let table = if args.rows { Some(rows(&artifact, store.as_ref())?) } else { None };
     match (shared.format, table) {
         (Format::Human, Some(table)) => print_csv(&table)?,
@@ -59,6 +67,29 @@ fn rows(artifact: &Artifact, store: &dyn ArtifactStore) -> Result<Table, Failure
         )));
     }
     Ok(Table::unpack(artifact, &StoredArtifacts(store))?)
+}
+
+/// The number of rows of a record batch, so that a reader of the stream need not hold all of them.
+const BATCH_ROWS: usize = 65_536;
+
+/// Prints a table as an Arrow IPC stream.
+fn print_arrow(table: &Table) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        return Err(Failure::usage("an Arrow stream is no text for a terminal").with_help("redirect it to a file"));
+    }
+    let stream = arrow_stream(table).map_err(|error| Failure::usage(error.to_string()))?;
+    output::print_data(&stream)?;
+    Ok(())
+}
+
+fn arrow_stream(table: &Table) -> Result<Vec<u8>, ArrowError> {
+    let batch = table.to_record_batch();
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+    for start in (0..batch.num_rows()).step_by(BATCH_ROWS) {
+        writer.write(&batch.slice(start, BATCH_ROWS.min(batch.num_rows() - start)))?;
+    }
+    writer.finish()?;
+    writer.into_inner()
 }
 
 fn print_csv(table: &Table) -> Result<(), Failure> {
