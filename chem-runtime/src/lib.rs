@@ -151,6 +151,7 @@
 //! |---|---|---|
 //! | `chemistry` | yes | the step types over molecules, and an allocator that suits them; takes minutes to build |
 //! | `cli` | yes | the program `chem`, and the module `cli`: its command line for a program with steps of your own |
+//! | `excel` | yes | tables and molecules from Excel workbooks |
 //! | `gate-schemas` | yes | gates whose answers contain data, validated against a JSON Schema. Without it, a flow with such a gate is refused |
 //! | `parquet` | yes | tables as Parquet files |
 //! | `postgres` | yes | the event store in PostgreSQL |

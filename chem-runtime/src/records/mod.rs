@@ -28,12 +28,19 @@ mod record_files;
 mod record_text;
 mod rejects;
 mod rows_where;
+mod sheet;
+#[cfg(feature = "excel")]
+mod sheet_cell;
+#[cfg(feature = "excel")]
+mod sheet_reader;
 mod sorting;
 mod table_reader;
 mod table_survey;
 mod table_text;
 mod typing;
 mod uniting;
+#[cfg(feature = "excel")]
+mod workbook;
 
 pub(crate) use columns::{column_index, column_indices};
 pub(crate) use decode::{compression, extension, first_lines, not_utf8, text_in, text_of};
@@ -57,6 +64,9 @@ pub use record_files::RecordFiles;
 pub(crate) use record_text::RecordText;
 pub(crate) use rejects::{Rejects, shortened};
 pub(crate) use rows_where::rows_where;
+pub(crate) use sheet::{SheetChoice, other_workbook};
+#[cfg(feature = "excel")]
+pub(crate) use sheet_reader::{Sheet, SheetRow, sheet_columns};
 pub(crate) use sorting::sort_rows;
 pub(crate) use table_text::{CellText, DeclaredType, Several, TableFormat, TableText};
 pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};

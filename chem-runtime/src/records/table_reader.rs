@@ -113,8 +113,18 @@ impl Survey<'_> {
                 let each = |cells| parts.add(text, 0, b"", || cells);
                 super::parquet_reader::each_parquet_row(text.source.path, text.source.text.whole(), each)?;
             }
+            #[cfg(feature = "excel")]
+            TableFormat::Excel => {
+                let sheet = self.how.sheet(&text.source)?;
+                sheet.each_row(self.how.cells.missing, |row| {
+                    parts.add(text, row.number, row.text.as_bytes(), || row.cells)
+                })?;
+            }
+            // A survey refuses these formats.
             #[cfg(not(feature = "parquet"))]
             TableFormat::Parquet => {}
+            #[cfg(not(feature = "excel"))]
+            TableFormat::Excel => {}
         }
         Ok(())
     }

@@ -96,6 +96,10 @@ impl<'a> TableText<'a> {
                 let names = typed.iter().map(|column| column.name.to_string()).collect();
                 Ok(Found { names, types: Vec::new(), typed, records })
             }
+            #[cfg(not(feature = "excel"))]
+            TableFormat::Excel => Err(StepError::new("this program was built without the feature `excel`")),
+            #[cfg(feature = "excel")]
+            TableFormat::Excel => self.columns_of_sheet(source),
         }
     }
 
@@ -197,6 +201,22 @@ impl<'a> TableText<'a> {
             Ok(())
         })?;
         found.names = header.iter().flat_map(|header| header.names()).map(str::to_owned).collect();
+        Ok(found)
+    }
+
+    #[cfg(feature = "excel")]
+    fn columns_of_sheet(&self, source: &SourceText<'_>) -> Result<Found, StepError> {
+        let (sheet, notation) = (self.sheet(source)?, self.notation());
+        let names: Vec<String> = sheet.names().map(str::to_owned).collect();
+        let mut found = Found { types: vec![Inference::default(); names.len()], names, ..Found::default() };
+        sheet.each_row(self.cells.missing, |row| {
+            found.records += 1;
+            // A record that cannot be used does not affect the types.
+            for (cell, inference) in row.cells.iter().flatten().zip(&mut found.types) {
+                inference.add(cell, notation);
+            }
+            Ok(())
+        })?;
         Ok(found)
     }
 

@@ -7,6 +7,9 @@ use super::delimited_records::Records;
 use super::json_lines_reader::{JsonLine, objects};
 use super::lines::lines_of_part;
 use super::record_text::RecordText;
+use super::sheet::SheetChoice;
+#[cfg(feature = "excel")]
+use super::sheet_reader::Sheet;
 use super::typing::{Decimal, Notation};
 use super::uniting::Uniting;
 use crate::artifact::ColumnType;
@@ -49,13 +52,15 @@ pub(crate) struct Several<'a> {
     pub file_column: Option<&'a str>,
 }
 
-/// How the cells of delimited text are written, besides the delimiter.
+/// How the cells of delimited text are written, besides the delimiter, and which cells of a workbook are read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CellText<'a> {
     /// Texts that represent a missing value, besides the empty text.
     pub missing: &'a [String],
     pub decimal: Decimal,
     pub header: HeaderLine<'a>,
+    /// The sheet of a workbook.
+    pub sheet: SheetChoice<'a>,
 }
 
 /// The declared type of a column.
@@ -83,6 +88,8 @@ pub(crate) enum TableFormat {
     JsonLines,
     /// Apache Parquet, whose columns have types.
     Parquet,
+    /// A sheet of an Excel workbook, whose cells have types.
+    Excel,
 }
 
 impl TableText<'_> {
@@ -118,6 +125,12 @@ impl TableText<'_> {
             Ok(records.taken())
         })?;
         Ok(header)
+    }
+
+    /// Reads the sheet of a workbook.
+    #[cfg(feature = "excel")]
+    pub(super) fn sheet(&self, source: &SourceText<'_>) -> Result<Sheet, StepError> {
+        Ok(Sheet::read(source.path, source.text.whole(), self.cells.sheet, self.cells.header)?)
     }
 
     /// Calls `each` with the objects of JSON Lines.

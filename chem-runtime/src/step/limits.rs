@@ -30,10 +30,10 @@ pub static TEXT_BYTES: Limit = Limit::new("CHEM_LIMIT_TEXT_BYTES", 2 << 30, "byt
 /// factor of 3 to 30; gzip allows 1,032.
 pub static GROWTH: Limit = Limit::new("CHEM_LIMIT_GROWTH", 100, "times their size");
 
-/// The number of cells in a table read from JSON Lines.
+/// The number of cells in a table read from JSON Lines or a workbook.
 pub static TABLE_CELLS: Limit = Limit::new("CHEM_LIMIT_TABLE_CELLS", 100_000_000, "cells");
 
-/// The number of cells in a table read from JSON Lines, beyond twenty for each member of its objects.
+/// The number of cells in such a table beyond twenty for each value, and of merged cells that get a value.
 pub static SPARSE_CELLS: Limit = Limit::new("CHEM_LIMIT_SPARSE_CELLS", 10_000_000, "cells");
 
 /// The work of an expression on one row: one for each operation that a macro repeats, and one more for each 64 bytes of

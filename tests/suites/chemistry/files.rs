@@ -102,7 +102,8 @@ fn what_is_wrong_with_a_file_is_one_clear_error() {
         ("a.smi.gz", whole[..whole.len() / 2].to_vec(), ["`a.smi.gz`", "truncated"]),
         ("a.csv.gz", b"smiles\nC\n".to_vec(), ["`a.csv.gz`", "not gzip"]),
         ("a.csv", b"\xff\xfes\0m\0".to_vec(), ["`a.csv`", "UTF-16"]),
-        ("a.xlsx", b"PK".to_vec(), ["`a.xlsx`", "format"]),
+        ("a.xlsx", b"PK".to_vec(), ["`a.xlsx`", "Excel workbook"]),
+        ("a.ods", b"PK".to_vec(), ["`a.ods`", "save it as `.xlsx`"]),
         ("a.csv", b"smiles,smiles\nC,C\n".to_vec(), ["`a.csv`", "two columns"]),
     ] {
         let said = said(read_file(name, &content, &[]));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::bench::{read_file, run, table, texts};
 
 /// The rows of the table and of the rejects that `table.read` makes of a file.
-fn read_table(name: &str, content: &[u8], params: &[(&str, Value)]) -> Result<(Value, Value), StepError> {
+pub fn read_table(name: &str, content: &[u8], params: &[(&str, Value)]) -> Result<(Value, Value), StepError> {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join(name), content).unwrap();
     read_table_in(directory.path(), name.into(), params)

@@ -18,6 +18,7 @@
 //! - `threads`: results do not depend on the number of threads.
 //! - `trouble`: rubbish, full disks and missing columns are accounted for, and lose nothing.
 //! - `intake`: files in other encodings, with decimal commas and without headers are read as they are meant.
+//! - `workbooks`: sheets of Excel workbooks are read as pandas reads them, and damaged ones are refused.
 //! - `several`: several files are read as one, and every record names its file.
 //! - `files`: every record of a file is accounted for, whatever the file is.
 
@@ -43,3 +44,5 @@ mod standard;
 mod tables;
 mod threads;
 mod trouble;
+#[cfg(feature = "excel")]
+mod workbooks;

@@ -1,5 +1,6 @@
-//! Assigns the columns of CSV and TSV files: SMILES, name, and the others.
+//! Assigns the columns of CSV and TSV files and of sheets: SMILES, name, and the others.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use csv::StringRecord;
@@ -10,7 +11,9 @@ use super::raw::{Content, RawRecord, Spelling, Untyped, UntypedColumn, columns a
 use crate::artifact::ColumnType;
 use crate::cancel::{self, until_stopped, while_running};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Delimited, Layout, Row, other_separator};
+use crate::records::{Delimited, Layout, Row, SheetChoice, other_separator};
+#[cfg(feature = "excel")]
+use crate::records::{Sheet, SheetRow};
 use crate::step::{StepError, listed};
 
 /// The parameters for the columns of a file.
@@ -110,11 +113,46 @@ pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> 
     let more = plan.more.iter().map(|(_, column)| column.clone()).collect();
     let record = |row: Row<'a>| RawRecord {
         line: row.line,
-        raw: row.raw,
-        content: row.cells.and_then(|cells| plan.content(&cells, columns)),
+        raw: row.raw.into(),
+        content: row.cells.and_then(|cells| plan.content_of_text(&cells, columns)),
     };
     let records = until_stopped(delimited.rows().map(record))?;
     Ok(Untyped { more, records, found: plan.found })
+}
+
+/// Reads the sheet of the workbook `bytes`, the content of the file called `file`.
+#[cfg(feature = "excel")]
+pub(super) fn read_sheet<'a>(
+    file: &str,
+    bytes: &[u8],
+    sheet: SheetChoice<'_>,
+    columns: FileColumns<'_>,
+) -> Result<Untyped<'a>, StepError> {
+    let sheet = Sheet::read(file, bytes, sheet, columns.layout.header)?;
+    let header: StringRecord = sheet.names().collect();
+    if header.is_empty() {
+        return Ok(Untyped::default());
+    }
+    let plan = Plan::new(file, &header, columns)?;
+    let more = plan.more.iter().map(|(_, column)| column.clone()).collect();
+    let mut records = Vec::new();
+    sheet.each_row(columns.missing, |SheetRow { number, text, cells }| {
+        let content = cells.and_then(|cells| plan.content_of_values(&cells, columns));
+        records.push(RawRecord { line: number, raw: text.into_bytes().into(), content });
+        Ok(())
+    })?;
+    Ok(Untyped { more, records, found: plan.found })
+}
+
+/// Reads the sheet of a workbook.
+#[cfg(not(feature = "excel"))]
+pub(super) fn read_sheet<'a>(
+    _: &str,
+    _: &[u8],
+    _: SheetChoice<'_>,
+    _: FileColumns<'_>,
+) -> Result<Untyped<'a>, StepError> {
+    Err(StepError::new("this program was built without the feature `excel`"))
 }
 
 /// Returns the columns of the output besides those that all molecules have; `None` if `header` lacks a column that the
@@ -176,12 +214,32 @@ impl Plan {
         Ok(Self { structure, inchi: columns.inchi.is_some(), name, more, found: declared.found })
     }
 
-    fn content(&self, cells: &StringRecord, columns: FileColumns<'_>) -> Result<Content, String> {
+    fn content_of_text(&self, cells: &StringRecord, columns: FileColumns<'_>) -> Result<Content, String> {
         let cell = |index: usize| cells.get(index).unwrap_or_default();
+        self.content(|index| cell(index).into(), |index| value(cell(index), columns.missing), columns)
+    }
+
+    #[cfg(feature = "excel")]
+    fn content_of_values(&self, cells: &[Value], columns: FileColumns<'_>) -> Result<Content, String> {
+        let text = |index: usize| match cells.get(index) {
+            Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+            Some(Value::Null) | None => Cow::default(),
+            Some(other) => Cow::Owned(other.to_string()),
+        };
+        self.content(text, |index| cells.get(index).cloned().unwrap_or_default(), columns)
+    }
+
+    /// Returns the content of a record, whose cells are given as text and as values.
+    fn content<'c>(
+        &self,
+        cell: impl Fn(usize) -> Cow<'c, str>,
+        value: impl Fn(usize) -> Value,
+        columns: FileColumns<'_>,
+    ) -> Result<Content, String> {
         let structure = match cell(self.structure) {
-            inchi if self.inchi => Spelling::Inchi(inchi.to_owned()),
+            inchi if self.inchi => Spelling::Inchi(inchi.into_owned()),
             smiles => {
-                let text = CxText::of(smiles);
+                let text = CxText::of(&smiles);
                 let structure = Spelling::of(&text, columns.accept)?;
                 if !text.rest.is_empty() {
                     return Err(format!("has more than a SMILES where the SMILES stands: `{}`", text.rest));
@@ -189,8 +247,8 @@ impl Plan {
                 structure
             }
         };
-        let name = self.name.map(cell).filter(|name| !name.is_empty()).map(str::to_owned);
-        let more = while_running(&self.more).map(|(index, _)| value(cell(*index), columns.missing)).collect();
+        let name = self.name.map(cell).filter(|name| !name.is_empty()).map(Cow::into_owned);
+        let more = while_running(&self.more).map(|(index, _)| value(*index)).collect();
         Ok(Content { structure, name, more, merged: false })
     }
 }

@@ -68,7 +68,7 @@ impl InlineMolecule {
 
     fn record(&self) -> RawRecord<'_> {
         let raw = self.0.trim().as_bytes();
-        RawRecord { line: 0, raw, content: self.content() }
+        RawRecord { line: 0, raw: raw.into(), content: self.content() }
     }
 
     fn content(&self) -> Result<Content, String> {

@@ -31,23 +31,26 @@ use super::molecules::{Molecules, PROMISED};
 use crate::artifact::{Column, ColumnType, TableBuilder};
 use crate::cancel;
 use crate::prelude::*;
+#[cfg(feature = "excel")]
+use crate::records::sheet_columns;
 use crate::records::{
-    Decimal, Encoding, FileText, HeaderLine, Layout, Notation, RecordFiles, Rejects, Uniting, check_new_column,
-    extension, header_of, map_records, shortened, text_in,
+    Decimal, Encoding, FileText, HeaderLine, Layout, Notation, RecordFiles, Rejects, SheetChoice, Uniting,
+    check_new_column, extension, header_of, map_records, other_workbook, shortened, text_in,
 };
 use crate::step::{NamedFile, Reasons};
 
-/// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip.
+/// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip, or from a sheet of an Excel workbook.
 ///
 /// The extension determines the format. `.smi`, `.smiles` or `.txt`: a SMILES, white space and a name on each line; lines
 /// that begin with `#` are comments, and a first line that begins with the word `smiles`, in any case, is a header, which
 /// is skipped and not counted. `.csv` and `.tsv`: the first line contains the names of the columns, unless `header: false`
-/// is set. `.sdf` and `.sd`: for each molecule a mol block, V2000 or V3000, data fields, and a line `$$$$`, which is optional
+/// is set. `.xlsx` and `.xlsm`: so does the first row of the sheet that is not empty; `docs/reading.md` describes how cells are
+/// read. `.sdf` and `.sd`: for each molecule a mol block, V2000 or V3000, data fields, and a line `$$$$`, which is optional
 /// after the last molecule of a `.mol` file. Each extension may be followed by `.gz`. The text is UTF-8, unless `encoding`
 /// names another encoding.
 ///
 /// The molecules have the columns `name`, `smiles` (canonical, isomeric) and `record` (the number of the record in the
-/// file), followed by the other columns of a CSV or TSV file, or the data fields of an SD file in the order of their first
+/// file), followed by the other columns of a CSV or TSV file or a sheet, or the data fields of an SD file in the order of their first
 /// appearance. Their types are declared in `types` or inferred as by `table.read`: integers, numbers, `true` and `false`, or
 /// else text; digits with a leading zero are text. A column of the file with one of these three names gets the prefix
 /// `file_`. The name of a record in an SD file is its first line. The value of a field ends before an empty line, or
@@ -99,6 +102,8 @@ use crate::step::{NamedFile, Reasons};
 /// - A file lacks a column that another one has, unless `columns` accepts it; the message names both files. Or a column of the
 ///   files has the name in `file_column`.
 /// - A column that a parameter names does not exist; the message lists the columns. Or two columns have the same name.
+/// - A workbook has several sheets and `sheet` names none, or has no such sheet; the message lists the sheets. Or the sheet has
+///   merged cells, unless `merged_cells` accepts them. Or the workbook is damaged, has a password, or is not of the kind `.xlsx`.
 /// - The file changes during reading.
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
 /// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
@@ -118,12 +123,12 @@ pub fn read_molecules(
     #[param(one_of = ["same", "all", "common"])]
     columns: Option<String>,
     /// The format, if the extension of the file does not determine it.
-    #[param(one_of = ["smi", "csv", "tsv", "sdf", "mol"])]
+    #[param(one_of = ["smi", "csv", "tsv", "xlsx", "sdf", "mol"])]
     format: Option<String>,
-    /// The column with the SMILES in a CSV or TSV file. Case matters only if two columns differ by case alone.
+    /// The column with the SMILES in a CSV or TSV file or a sheet. Case matters only if two columns differ by case alone.
     #[param(default = "smiles")]
     smiles_column: String,
-    /// The column with standard InChIs in a CSV or TSV file, instead of SMILES. A molecule that does not have the InChI from
+    /// The column with standard InChIs in a CSV or TSV file or a sheet, instead of SMILES. A molecule that does not have the InChI from
     /// which it was read is rejected.
     #[param(example = "inchi")]
     inchi_column: Option<String>,
@@ -152,12 +157,19 @@ pub fn read_molecules(
     /// The decimal separator of numbers. Defaults to `.`.
     #[param(one_of = [".", ","])]
     decimal: Option<String>,
-    /// Whether the first line of a CSV or TSV file contains the names of the columns. Defaults to `true`. With `false`, the
+    /// Whether the first line of a CSV or TSV file, or the first row of a sheet, contains the names of the columns. Defaults to `true`. With `false`, the
     /// columns are called `column_1`, `column_2` and so on, or as `column_names` says.
     header: Option<bool>,
-    /// The names of the columns of a CSV or TSV file without a header.
+    /// The names of the columns of a CSV or TSV file, or of a sheet, without a header.
     #[param(example = "[smiles, name, pIC50]")]
     column_names: Option<Vec<String>>,
+    /// The sheet of an Excel workbook. Defaults to the only one.
+    #[param(example = "Plate 1")]
+    sheet: Option<String>,
+    /// What to do with merged cells in an Excel workbook, of which only the first has a value: fail (`refuse`), give all of them
+    /// its value (`fill`), or leave the others without one (`first`). Defaults to `refuse`.
+    #[param(one_of = ["refuse", "fill", "first"])]
+    merged_cells: Option<String>,
     /// What to do with a mol block of an atropisomer, whose axis a SMILES cannot describe: treat it as a record that cannot
     /// be used (`reject`), or drop the configuration of the axis (`flatten`).
     #[param(default = "reject", one_of = ["reject", "flatten"])]
@@ -196,7 +208,8 @@ pub fn read_molecules(
     let types = ColumnTypes { numbers: &numbers, types: &types, qualified, may_lack: are_several };
     let encoding = Encoding::of(encoding.as_deref());
     let texts = path.texts(context.files(), |file| {
-        let text = text_in(encoding, file.as_str(), file.read(context.files())?)?;
+        let bytes = file.read(context.files())?;
+        let text = if format == "xlsx" { bytes } else { text_in(encoding, file.as_str(), bytes)? };
         Ok((text.len(), text))
     })?;
     let accept = Accept {
@@ -206,7 +219,7 @@ pub fn read_molecules(
         coordinates: coordinates.as_deref().map_or(Policy::Ignore, |name| Policy::of(Some(name))),
     };
     let read = texts.iter().map(|FileText { path, text, .. }| match format.as_str() {
-        "csv" | "tsv" => {
+        "csv" | "tsv" | "xlsx" => {
             let layout = Layout {
                 delimiter: separator(&format, &delimiter),
                 header: HeaderLine::of(header, column_names.as_deref()),
@@ -220,6 +233,10 @@ pub fn read_molecules(
                 layout,
                 accept: Some(accept),
             };
+            if format == "xlsx" {
+                let sheet = SheetChoice::of(sheet.as_deref(), merged_cells.as_deref());
+                return delimited_columns::read_sheet(path, text, sheet, columns);
+            }
             delimited_columns::read(path, text, columns)
         }
         "sdf" | "mol" => {
@@ -240,7 +257,9 @@ pub fn read_molecules(
         }
     };
     let padded = matches!(format.as_str(), "sdf" | "mol");
-    let raw = raw.typed(&name, Notation { spelled: Some(Decimal::of(decimal.as_deref())), padded })?;
+    // A workbook has numbers of its own.
+    let spelled = (format != "xlsx").then(|| Decimal::of(decimal.as_deref()));
+    let raw = raw.typed(&name, Notation { spelled, padded })?;
     let structures = map_records(context, &raw.records, |record| canonical(record, accept))?;
     let records = raw.records.len();
     let accepted = accepted(&raw, &structures);
@@ -268,7 +287,7 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
         "smi" => Some(Vec::new()),
         // The data fields of an SD file are known only after reading all records.
         "sdf" | "mol" => None,
-        _ => step.more_columns(&format, &found, context).and_then(Result::ok),
+        _ => step.more_columns(&format, &found, context).ok().flatten(),
     };
     more.map_or(Columns::Unknown, |more| promised.with(more).with(kept).with(step.file_column.as_deref()))
 }
@@ -303,33 +322,58 @@ impl ReadMolecules {
         }
     }
 
-    /// Returns the names of the columns of CSV or TSV files that already exist.
+    /// Returns the names of the columns of files that already exist, unless they are SMILES or SD files.
+    ///
+    /// # Errors
+    /// Reports a sheet that a workbook does not have, or that cannot be read.
     fn header_names(
         &self,
         format: &str,
         found: &[NamedFile],
         context: &ColumnContext<'_>,
-    ) -> Option<Vec<StringRecord>> {
+    ) -> Result<Option<Vec<StringRecord>>, Misfit> {
+        if format == "xlsx" {
+            let names = found.iter().map(|named| self.sheet_names(named, context).transpose());
+            return names.collect::<Option<Result<_, _>>>().transpose();
+        }
         let (encoding, layout) = (Encoding::of(self.encoding.as_deref()), self.file_columns(format).layout);
-        found.iter().map(|named| header_of(context.beginning(&named.file)?, encoding, layout)).collect()
+        Ok(found.iter().map(|named| header_of(context.beginning(&named.file)?, encoding, layout)).collect())
     }
 
-    /// Returns the columns of CSV or TSV files besides those that all molecules have; `None` if they are not known.
+    #[cfg(feature = "excel")]
+    fn sheet_names(&self, named: &NamedFile, context: &ColumnContext<'_>) -> Result<Option<StringRecord>, Misfit> {
+        if context.first_bytes(&named.file, 1).is_none() {
+            return Ok(None);
+        }
+        let path = named.file.as_str();
+        let sheet = SheetChoice::of(self.sheet.as_deref(), self.merged_cells.as_deref());
+        let header = HeaderLine::of(self.header, self.column_names.as_deref());
+        let names = sheet_columns(&context.path(path), path, sheet, header);
+        Ok(names.map_err(|unread| unread.misfit("path"))?.map(|names| names.iter().collect()))
+    }
+
+    #[cfg(not(feature = "excel"))]
+    fn sheet_names(&self, _: &NamedFile, _: &ColumnContext<'_>) -> Result<Option<StringRecord>, Misfit> {
+        Ok(None)
+    }
+
+    /// Returns the columns of CSV or TSV files, or of sheets, besides those that all molecules have; `None` if they are not known.
     ///
     /// # Errors
-    /// Reports a file that lacks a column.
+    /// Reports a file that lacks a column, or a sheet that cannot be read.
     fn more_columns(
         &self,
         format: &str,
         found: &[NamedFile],
         context: &ColumnContext<'_>,
-    ) -> Option<Result<Vec<Box<str>>, Misfit>> {
-        let headers = self.header_names(format, found, context)?;
+    ) -> Result<Option<Vec<Box<str>>>, Misfit> {
+        let Some(headers) = self.header_names(format, found, context)? else { return Ok(None) };
         let paths: Vec<&str> = found.iter().map(|named| named.file.as_str()).collect();
         let more = headers.iter().zip(&paths);
         let more = more.map(|(header, path)| delimited_columns::more(path, header, self.file_columns(format)));
-        let united = Uniting::of(self.columns.as_deref()).unite_further(&more.collect::<Option<Vec<_>>>()?);
-        Some(united.map_err(|disunited| Misfit::new("path", disunited.of_files(&paths))))
+        let Some(more) = more.collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let united = Uniting::of(self.columns.as_deref()).unite_further(&more);
+        united.map(Some).map_err(|disunited| Misfit::new("path", disunited.of_files(&paths)))
     }
 }
 
@@ -361,9 +405,11 @@ fn format_of(file: &str, explicit: Option<&str>) -> Result<String, Misfit> {
         Some("smi" | "smiles" | "txt") => Ok("smi".to_owned()),
         Some("sdf" | "sd") => Ok("sdf".to_owned()),
         Some(known @ ("csv" | "tsv" | "mol")) => Ok(known.to_owned()),
+        Some("xlsx" | "xlsm") => Ok("xlsx".to_owned()),
         _ => {
-            let formats = "write `format: smi`, `csv`, `tsv`, `sdf` or `mol`";
-            Err(Misfit::new("path", format!("cannot determine the format of `{file}`; {formats}")))
+            let formats = "write `format: smi`, `csv`, `tsv`, `xlsx`, `sdf` or `mol`";
+            let undetermined = || format!("cannot determine the format of `{file}`; {formats}");
+            Err(Misfit::new("path", other_workbook(file).unwrap_or_else(undetermined)))
         }
     }
 }
@@ -443,7 +489,7 @@ fn sort_out(
             (Err(reason), _) | (_, Err(reason)) => reason,
         };
         if fail {
-            let text = shortened(record.raw);
+            let text = shortened(&record.raw);
             return Err(StepError::new(format!(
                 "line {} of `{}` cannot be used: {reason}; the line is `{text}`; `on_error: reject` would put it into \
                  `rejects`",
@@ -451,7 +497,7 @@ fn sort_out(
             )));
         }
         rejects.continue_in(origin.name);
-        rejects.push(record.line, number, record.raw, &reason);
+        rejects.push(record.line, number, &record.raw, &reason);
     }
     Ok(WithRejects { kept: Molecules::new(kept.finish()?)?, rejects: rejects.finish()? })
 }

@@ -37,7 +37,14 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
         return misfits;
     }
     let delimiter = separator(&format, &step.delimiter);
-    let Some(headers) = step.header_names(&format, &found, context) else { return misfits };
+    let headers = match step.header_names(&format, &found, context) {
+        Ok(Some(headers)) => headers,
+        Ok(None) => return misfits,
+        Err(misfit) => {
+            misfits.push(misfit);
+            return misfits;
+        }
+    };
     let headers = headers.iter().zip(&found).map(|(header, named)| (HeaderNames::of(header), header, named));
     let headers: Vec<(HeaderNames<'_>, _, _)> = headers.collect();
     // Reports the first file without the column; `in_all` if every file must have it.
@@ -70,12 +77,12 @@ pub(super) fn columns_are_there(step: &ReadMolecules, context: &ColumnContext<'_
     let name = step.name_column.as_ref().and_then(|name| lacking("name_column", name, true));
     misfits.extend(structure.into_iter().chain(name).chain(types).chain(numbers).chain(qualified));
     match step.more_columns(&format, &found, context) {
-        Some(Err(misfit)) => misfits.push(misfit),
-        Some(Ok(columns)) => {
+        Err(misfit) => misfits.push(misfit),
+        Ok(Some(columns)) => {
             let columns: Vec<Box<str>> = PROMISED.iter().map(|(name, _)| Box::from(*name)).chain(columns).collect();
             misfits.extend(step.file_column.as_deref().and_then(|name| check_new_column(name, &columns).err()));
         }
-        None => {}
+        Ok(None) => {}
     }
     misfits
 }
@@ -119,6 +126,14 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
             ],
             "omit it",
         ),
+        "xlsx" => (
+            vec![
+                ("delimiter", delimiter, "is the separator of cells in text, but a workbook has cells"),
+                ("encoding", step.encoding.is_some(), "applies to text, but a workbook has its own encoding"),
+                ("decimal", step.decimal.is_some(), "applies to text, but a workbook has typed values"),
+            ],
+            "omit it",
+        ),
         "tsv" => (
             vec![("delimiter", delimiter, "is the separator of a CSV file, but a TSV file is separated by tabs")],
             "omit it, or write `format: csv`",
@@ -132,6 +147,9 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
     let no_data = ("duplicate_data", step.duplicate_data.is_some() && !is_sd, "applies to the data fields of SD files");
     let no_coordinates =
         ("coordinates", step.coordinates.is_some() && !is_sd, "applies to mol blocks, which only SD files contain");
+    let no_sheets = "applies to Excel workbooks, but the file has another format";
+    let no_sheet = ("sheet", step.sheet.is_some() && format != "xlsx", no_sheets);
+    let no_merged = ("merged_cells", step.merged_cells.is_some() && format != "xlsx", no_sheets);
     let no_blocks = ("atropisomers", flattens, "applies to mol blocks, which only SD files contain");
     let misfit = |param: &'static str, what: &str| Misfit {
         help: Some(help.to_owned()),
@@ -139,7 +157,7 @@ fn inapplicable(step: &ReadMolecules, format: &str) -> Vec<Misfit> {
     };
     params
         .into_iter()
-        .chain([no_blocks, no_coordinates, no_extensions, no_data])
+        .chain([no_blocks, no_coordinates, no_extensions, no_data, no_sheet, no_merged])
         .filter(|(_, is_set, _)| *is_set)
         .map(|(param, _, what)| misfit(param, what))
         .collect()

@@ -80,7 +80,7 @@ fn query(file: &str, record: RawRecord<'_>) -> Result<Query, StepError> {
         Ok(Query { name: content.name.unwrap_or_else(|| smiles.clone()), smiles })
     });
     molecule.map_err(|reason| {
-        let (line, text) = (record.line, shortened(record.raw));
+        let (line, text) = (record.line, shortened(&record.raw));
         StepError::new(format!("line {line} of `{file}` is not a valid molecule: {reason}; the line is `{text}`"))
     })
 }

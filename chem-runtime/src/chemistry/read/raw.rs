@@ -1,5 +1,6 @@
 //! Records of a file before their chemistry is interpreted.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::Value;
@@ -41,9 +42,9 @@ pub(super) struct UntypedColumn {
 /// A record and its location.
 #[derive(Debug)]
 pub(super) struct RawRecord<'a> {
-    /// The number of its first line, from 1.
+    /// The number of its first line, or of its row in a sheet, from 1.
     pub(super) line: u64,
-    pub(super) raw: &'a [u8],
+    pub(super) raw: Cow<'a, [u8]>,
     /// The parsed record, or the reason why it cannot be used.
     pub(super) content: Result<Content, String>,
 }

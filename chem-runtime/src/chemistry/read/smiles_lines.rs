@@ -13,7 +13,7 @@ pub(super) fn read(text: &[u8], accept: Option<Accept>) -> Untyped<'_> {
         .filter(|line| !line.text.is_empty() && !line.text.starts_with(b"#"))
         .enumerate()
         .filter(|(index, line)| *index > 0 || !is_header(line.text))
-        .map(|(_, line)| RawRecord { line: line.number, raw: line.text, content: content(line.text, accept) })
+        .map(|(_, line)| RawRecord { line: line.number, raw: line.text.into(), content: content(line.text, accept) })
         .collect();
     Untyped { records, ..Untyped::default() }
 }

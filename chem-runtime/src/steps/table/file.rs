@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use csv::StringRecord;
 
 use crate::prelude::*;
+#[cfg(feature = "excel")]
+use crate::records::sheet_columns;
 use crate::records::{
-    CellText, Decimal, Encoding, HeaderLine, Layout, RecordText, TableFormat, extension, header_of, misfit_of_names,
-    other_separator,
+    CellText, Decimal, Encoding, HeaderLine, Layout, RecordText, SheetChoice, TableFormat, extension, header_of,
+    misfit_of_names, other_separator, other_workbook,
 };
 use crate::step::PathPart;
 
@@ -27,6 +29,8 @@ pub(super) struct TableFile<'a> {
     pub(super) decimal: Option<&'a str>,
     pub(super) header: Option<bool>,
     pub(super) column_names: Option<&'a [String]>,
+    pub(super) sheet: Option<&'a str>,
+    pub(super) merged_cells: Option<&'a str>,
 }
 
 impl<'a> TableFile<'a> {
@@ -37,7 +41,8 @@ impl<'a> TableFile<'a> {
     /// Returns how the cells are written.
     pub(super) fn cells(&self) -> CellText<'a> {
         let header = HeaderLine::of(self.header, self.column_names);
-        CellText { missing: self.missing, decimal: Decimal::of(self.decimal), header }
+        let sheet = SheetChoice::of(self.sheet, self.merged_cells);
+        CellText { missing: self.missing, decimal: Decimal::of(self.decimal), header, sheet }
     }
 
     /// Returns the format, from the parameter `format` or else from the extension.
@@ -48,28 +53,35 @@ impl<'a> TableFile<'a> {
             Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
             Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
             Some("parquet") => Ok(TableFormat::Parquet),
+            Some("xlsx" | "xlsm") => Ok(TableFormat::Excel),
             _ => Err(Misfit::new(
                 self.param,
-                format!(
-                    "cannot determine the format of `{}`; write `format: csv`, `tsv`, `jsonl` or `parquet`",
-                    self.name()
-                ),
+                match other_workbook(self.name()) {
+                    Some(message) => message,
+                    None => format!(
+                        "cannot determine the format of `{}`; write `format: csv`, `tsv`, `jsonl`, `parquet` or `xlsx`",
+                        self.name()
+                    ),
+                },
             )),
         }
     }
 
     /// Returns the text of the file, or the bytes of one that is not text.
     pub(super) fn text<'t>(&self, context: &'t ExecutionContext<'_>) -> Result<RecordText<'t>, StepError> {
-        if self.format()? == TableFormat::Parquet {
+        if matches!(self.format()?, TableFormat::Parquet | TableFormat::Excel) {
             return Ok(RecordText::Whole(self.path.read(context.files())?.into()));
         }
         RecordText::of(self.path, context.files(), Encoding::of(self.encoding))
     }
 
     /// Returns the names of the columns of a file that already exists, unless it is JSON Lines.
-    pub(super) fn header_names(&self, context: &ColumnContext<'_>) -> Option<StringRecord> {
-        let beginning = context.beginning(self.path)?;
-        match self.format().ok()? {
+    ///
+    /// # Errors
+    /// Reports a sheet that the workbook does not have, or that cannot be read.
+    pub(super) fn header_names(&self, context: &ColumnContext<'_>) -> Result<Option<StringRecord>, Misfit> {
+        let (Some(beginning), Ok(format)) = (context.beginning(self.path), self.format()) else { return Ok(None) };
+        Ok(match format {
             TableFormat::Delimited(delimiter) => {
                 let layout = Layout { delimiter, header: self.cells().header };
                 header_of(beginning, Encoding::of(self.encoding), layout)
@@ -78,8 +90,19 @@ impl<'a> TableFile<'a> {
             #[cfg(not(feature = "parquet"))]
             TableFormat::Parquet => None,
             #[cfg(feature = "parquet")]
-            TableFormat::Parquet => Some(crate::records::parquet_columns(&context.path(self.name()))?.iter().collect()),
-        }
+            TableFormat::Parquet => {
+                let names = crate::records::parquet_columns(&context.path(self.name()));
+                names.map(|names| names.iter().collect())
+            }
+            #[cfg(not(feature = "excel"))]
+            TableFormat::Excel => None,
+            #[cfg(feature = "excel")]
+            TableFormat::Excel => {
+                let CellText { sheet, header, .. } = self.cells();
+                let names = sheet_columns(&context.path(self.name()), self.name(), sheet, header);
+                names.map_err(|unread| unread.misfit(self.param))?.map(|names| names.iter().collect())
+            }
+        })
     }
 
     /// Checks the parameters against the format and, if known, the header.
@@ -152,9 +175,20 @@ impl<'a> TableFile<'a> {
                 vec![("delimiter", delimiter, "is the separator of a CSV file, but a TSV file is separated by tabs")],
                 "omit it, or write `format: csv`",
             ),
-            TableFormat::Delimited(_) => return Vec::new(),
+            TableFormat::Excel => (
+                vec![
+                    ("delimiter", delimiter, "is the separator of cells in text, but a workbook has cells"),
+                    ("encoding", self.encoding.is_some(), "applies to text, but a workbook has its own encoding"),
+                    ("decimal", self.decimal.is_some(), "applies to text, but a workbook has typed values"),
+                ],
+                "omit it",
+            ),
+            TableFormat::Delimited(_) => (Vec::new(), "omit it"),
         };
-        let set = params.into_iter().filter(|(_, is_set, _)| *is_set);
+        let no_sheets = "applies to Excel workbooks, but the file has another format";
+        let sheet = [("sheet", self.sheet.is_some()), ("merged_cells", self.merged_cells.is_some())]
+            .map(|(param, is_set)| (param, is_set && format != TableFormat::Excel, no_sheets));
+        let set = params.into_iter().chain(sheet).filter(|(_, is_set, _)| *is_set);
         set.map(|(param, _, what)| Misfit::new(param, format!("`{param}` {what}")).with_help(help)).collect()
     }
 
@@ -192,6 +226,8 @@ mod tests {
             decimal: None,
             header: None,
             column_names: None,
+            sheet: None,
+            merged_cells: None,
         };
         visit(file)
     }
@@ -208,8 +244,11 @@ mod tests {
             assert_eq!(found.unwrap(), expected, "{name}");
         }
         assert_eq!(of("a.parquet", |file| file.format()).unwrap(), TableFormat::Parquet);
-        let misfit = of("a.xlsx", |file| TableFile { param: "file", ..file }.format()).unwrap_err();
-        assert!(misfit.param == "file" && misfit.message.contains("`a.xlsx`"), "{misfit}");
+        assert_eq!(of("a.XLSX", |file| file.format()).unwrap(), TableFormat::Excel);
+        let misfit = of("a.dat", |file| TableFile { param: "file", ..file }.format()).unwrap_err();
+        assert!(misfit.param == "file" && misfit.message.contains("`a.dat`"), "{misfit}");
+        let misfit = of("a.xls", |file| file.format()).unwrap_err();
+        assert_eq!(misfit.message, "cannot read `a.xls`, a workbook of another kind than `.xlsx`; save it as `.xlsx`");
     }
 
     #[test]
@@ -234,6 +273,15 @@ mod tests {
             misfits.iter().map(|misfit| misfit.param).collect()
         };
         assert_eq!(params("a.jsonl", Some(false)), ["decimal", "header"]);
+        let of_sheet = |name| -> Vec<&'static str> {
+            let misfits = of(name, |file| {
+                let file = TableFile { sheet: Some("a"), merged_cells: Some("fill"), ..file };
+                TableFile { decimal: Some(","), delimiter: ";", ..file }.misfits(None)
+            });
+            misfits.iter().map(|misfit| misfit.param).collect()
+        };
+        assert_eq!(of_sheet("a.csv"), ["sheet", "merged_cells"]);
+        assert_eq!(of_sheet("a.xlsx"), ["delimiter", "decimal"]);
         assert_eq!(params("a.csv", None), ["column_names"]);
         assert_eq!(params("a.csv", Some(true)), ["column_names"]);
         assert!(params("a.csv", Some(false)).is_empty());

@@ -14,16 +14,20 @@ use crate::records::{
 };
 use crate::step::{NamedFile, PathPart, RecordOutlets, Streamed, idle_share};
 
-/// Reads a table from a CSV, TSV, JSON Lines or Parquet file, which may be compressed with gzip or zip.
+/// Reads a table from a CSV, TSV, JSON Lines or Parquet file, or from a sheet of an Excel workbook. A text file may be compressed
+/// with gzip or zip.
 ///
 /// The extension determines the format. `.csv` and `.tsv`: the first line contains the names of the columns, unless
 /// `header: false` is set. `.jsonl` and `.ndjson`: each line contains an object, and each of its members becomes a column.
 /// Each of these may be followed by `.gz` or `.zip`. The text is UTF-8, unless `encoding` names another encoding. `.parquet`:
-/// the file declares the types and units of its columns; dates become text, and NaN is a missing value.
+/// the file declares the types and units of its columns; dates become text, and NaN is a missing value. `.xlsx` and `.xlsm`: the
+/// first row that is not empty contains the names of the columns, unless `header: false` is set. Empty rows are skipped, and dates
+/// become text; `docs/reading.md` describes how cells are read.
 ///
 /// The type of a column that `types` does not name is inferred from all of its cells: integers (`integer`), numbers
 /// (`float`), `true` and `false` (`boolean`), or else text. Digits with a leading zero, a plus sign or more than 64 bits
-/// are treated as a name, and the column is text. In JSON Lines only JSON numbers of at most 64 bits are numbers. An empty
+/// are treated as a name, and the column is text. In JSON Lines only JSON numbers of at most 64 bits are numbers, and in a workbook
+/// only cells with a number. An empty
 /// cell, `null`, an absent member and a text listed in `missing` are missing values.
 ///
 /// A record that cannot be used goes to the output `rejects`, with its line, its text and the reason: a row with too few or
@@ -52,6 +56,8 @@ use crate::step::{NamedFile, PathPart, RecordOutlets, Streamed, idle_share};
 /// - No file matches a pattern, or a file is named twice.
 /// - A file lacks a column that another one has, unless `columns` accepts it; the message names both files. Or a column of the
 ///   files has the name in `file_column`.
+/// - A workbook has several sheets and `sheet` names none, or has no such sheet; the message lists the sheets. Or the sheet has
+///   merged cells, unless `merged_cells` accepts them. Or the workbook is damaged, has a password, or is not of the kind `.xlsx`.
 /// - Two columns have the same name, or `types`, `units` or `qualified` names a column that does not exist.
 /// - The file exceeds a limit: see `docs/limits.md`. A compressed file may expand to at most 100 times its size, and the
 ///   objects of a JSON Lines file may not have so many different members that most cells would be empty.
@@ -73,7 +79,7 @@ pub fn read_table(
     #[param(one_of = ["same", "all", "common"])]
     columns: Option<String>,
     /// The format, if the extension of the file does not determine it.
-    #[param(one_of = ["csv", "tsv", "jsonl", "parquet"])]
+    #[param(one_of = ["csv", "tsv", "jsonl", "parquet", "xlsx"])]
     format: Option<String>,
     /// The types of columns by name: `text`, `integer`, `float` or `boolean`. Other types are inferred.
     #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
@@ -85,7 +91,7 @@ pub fn read_table(
     /// The units of columns, by name.
     #[param(default = BTreeMap::new(), example = "{ ic50: nM }")]
     units: BTreeMap<String, String>,
-    /// Texts that represent a missing value in a CSV or TSV file.
+    /// Texts that represent a missing value in a CSV or TSV file, or in a workbook.
     #[param(default = [], example = "[NA, n/a]")]
     missing: Vec<String>,
     /// The separator of the cells in a CSV file.
@@ -97,12 +103,19 @@ pub fn read_table(
     /// The decimal separator of numbers in a CSV or TSV file. Defaults to `.`.
     #[param(one_of = [".", ","])]
     decimal: Option<String>,
-    /// Whether the first line of a CSV or TSV file contains the names of the columns. Defaults to `true`. With `false`, the
+    /// Whether the first line of a CSV or TSV file, or the first row of a sheet, contains the names of the columns. Defaults to `true`. With `false`, the
     /// columns are called `column_1`, `column_2` and so on, or as `column_names` says.
     header: Option<bool>,
-    /// The names of the columns of a CSV or TSV file without a header.
+    /// The names of the columns of a CSV or TSV file, or of a sheet, without a header.
     #[param(example = "[smiles, name, pIC50]")]
     column_names: Option<Vec<String>>,
+    /// The sheet of an Excel workbook. Defaults to the only one.
+    #[param(example = "Plate 1")]
+    sheet: Option<String>,
+    /// What to do with merged cells in an Excel workbook, of which only the first has a value: fail (`refuse`), give all of them
+    /// its value (`fill`), or leave the others without one (`first`). Defaults to `refuse`.
+    #[param(one_of = ["refuse", "fill", "first"])]
+    merged_cells: Option<String>,
     /// What to do with a record that cannot be used: put it into `rejects` (`reject`) or fail the step (`fail`).
     #[param(default = "reject", one_of = ["reject", "fail"])]
     on_error: String,
@@ -127,6 +140,8 @@ pub fn read_table(
         decimal: decimal.as_deref(),
         header,
         column_names: column_names.as_deref(),
+        sheet: sheet.as_deref(),
+        merged_cells: merged_cells.as_deref(),
     };
     let qualified = qualified.as_deref().unwrap_or_default();
     let (types, strict) = (DeclaredType::all(&types, "types"), on_error == "fail");
@@ -171,6 +186,8 @@ impl ReadTable {
             decimal: self.decimal.as_deref(),
             header: self.header,
             column_names: self.column_names.as_deref(),
+            sheet: self.sheet.as_deref(),
+            merged_cells: self.merged_cells.as_deref(),
         }
     }
 }
@@ -197,8 +214,11 @@ fn united_header(
     found: &[NamedFile],
     context: &ColumnContext<'_>,
 ) -> Result<Option<StringRecord>, Misfit> {
-    let headers = found.iter().map(|named| step.file(&named.file).header_names(context));
-    let Some(headers) = headers.collect::<Option<Vec<StringRecord>>>() else { return Ok(None) };
+    let mut headers = Vec::new();
+    for named in found {
+        let Some(header) = step.file(&named.file).header_names(context)? else { return Ok(None) };
+        headers.push(header);
+    }
     let paths: Vec<&str> = found.iter().map(|named| named.file.as_str()).collect();
     if let [header] = headers.as_slice() {
         return Ok(Some(header.clone()));

@@ -82,6 +82,7 @@ pub fn write_table(
         }
         #[cfg(not(feature = "parquet"))]
         TableFormat::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
+        TableFormat::Excel => Err(not_determined(path.as_str()).into()),
     })?;
     context.signal("written", &json!({ "rows": table.rows(), "columns": columns.len() }))?;
     Ok(written)
@@ -118,14 +119,16 @@ fn written_format(path: &str, format: Option<&str>) -> Result<TableFormat, Misfi
         Some("tsv") => Ok(TableFormat::Delimited(b'\t')),
         Some("jsonl" | "ndjson") => Ok(TableFormat::JsonLines),
         Some("parquet") => Ok(TableFormat::Parquet),
-        _ => Err(Misfit::new(
-            "path",
-            format!(
-                "cannot determine the format of `{path}`: use the extension `.csv`, `.tsv`, `.jsonl` or `.parquet`, or write \
-                 `format: csv`"
-            ),
-        )),
+        _ => Err(not_determined(path)),
     }
+}
+
+fn not_determined(path: &str) -> Misfit {
+    let message = format!(
+        "cannot determine the format of `{path}`: use the extension `.csv`, `.tsv`, `.jsonl` or `.parquet`, or write \
+         `format: csv`"
+    );
+    Misfit::new("path", message)
 }
 
 /// Returns the indices of the columns called `names`; of all columns, if `names` is `None`.

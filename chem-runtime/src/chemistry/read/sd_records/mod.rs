@@ -143,7 +143,7 @@ pub(super) fn read<'a>(
     let more = columns(file, &names, name, &declared)?;
     let finished = |record: SdRecord<'a>| RawRecord {
         line: record.line,
-        raw: record.title,
+        raw: record.title.into(),
         content: record.content.map(|content| finish(content, name, &more, params.missing)),
     };
     let records = until_stopped(records.into_iter().map(finished))?;

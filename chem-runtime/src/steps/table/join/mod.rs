@@ -14,7 +14,7 @@ use crate::step::{Columns, PathPart, Streamed};
 
 /// Joins a table, or molecules, with another table on equal values in the columns `on`.
 ///
-/// The right table is the output of an earlier step, wired to `right`, or a CSV, TSV, JSON Lines or Parquet file. The file is read
+/// The right table is the output of an earlier step, wired to `right`, or a CSV, TSV, JSON Lines or Parquet file, or an Excel workbook. The file is read
 /// like `table.read` does with the same parameters, with three differences: a column that is joined on text is read as text,
 /// digits with a leading zero are numbers in a column that is joined on numbers, and a record that cannot be used fails the
 /// step.
@@ -72,7 +72,7 @@ pub fn join_table(
     #[param(example = "data/assay.csv")]
     file: Option<RecordFile>,
     /// The format, if the extension of the file does not determine it.
-    #[param(one_of = ["csv", "tsv", "jsonl", "parquet"])]
+    #[param(one_of = ["csv", "tsv", "jsonl", "parquet", "xlsx"])]
     format: Option<String>,
     /// The types of columns of the file by name: `text`, `integer`, `float` or `boolean`. Other types are inferred.
     #[param(default = BTreeMap::new(), example = "{ pIC50: float, batch: text }")]
@@ -80,7 +80,7 @@ pub fn join_table(
     /// The units of columns of the file, by name.
     #[param(default = BTreeMap::new(), example = "{ ic50: nM }")]
     units: BTreeMap<String, String>,
-    /// Texts that represent a missing value in a CSV or TSV file.
+    /// Texts that represent a missing value in a CSV or TSV file, or in a workbook.
     #[param(default = [], example = "[NA, n/a]")]
     missing: Vec<String>,
     /// The separator of the cells in a CSV file.
@@ -92,12 +92,19 @@ pub fn join_table(
     /// The decimal separator of numbers in a CSV or TSV file. Defaults to `.`.
     #[param(one_of = [".", ","])]
     decimal: Option<String>,
-    /// Whether the first line of a CSV or TSV file contains the names of the columns. Defaults to `true`. With `false`, the
+    /// Whether the first line of a CSV or TSV file, or the first row of a sheet, contains the names of the columns. Defaults to `true`. With `false`, the
     /// columns are called `column_1`, `column_2` and so on, or as `column_names` says.
     header: Option<bool>,
-    /// The names of the columns of a CSV or TSV file without a header.
+    /// The names of the columns of a CSV or TSV file, or of a sheet, without a header.
     #[param(example = "[name, pIC50]")]
     column_names: Option<Vec<String>>,
+    /// The sheet of an Excel workbook. Defaults to the only one.
+    #[param(example = "Plate 1")]
+    sheet: Option<String>,
+    /// What to do with merged cells in an Excel workbook, of which only the first has a value: fail (`refuse`), give all of them
+    /// its value (`fill`), or leave the others without one (`first`). Defaults to `refuse`.
+    #[param(one_of = ["refuse", "fill", "first"])]
+    merged_cells: Option<String>,
     /// `text` joins on text columns as text even if they contain mostly numbers.
     #[param(one_of = ["text"])]
     r#as: Option<String>,
@@ -121,6 +128,8 @@ pub fn join_table(
                 decimal: decimal.as_deref(),
                 header,
                 column_names: column_names.as_deref(),
+                sheet: sheet.as_deref(),
+                merged_cells: merged_cells.as_deref(),
             };
             let typed = on.iter().zip(right_on.as_ref().unwrap_or(&on));
             let typed = typed.filter_map(|(on, right)| Some((right.to_string(), head.column(on.as_str())?.0.ty)));
@@ -167,6 +176,8 @@ impl JoinTable {
             decimal: self.decimal.as_deref(),
             header: self.header,
             column_names: self.column_names.as_deref(),
+            sheet: self.sheet.as_deref(),
+            merged_cells: self.merged_cells.as_deref(),
         })
     }
 }
@@ -216,13 +227,18 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
             ("decimal", step.decimal.is_some()),
             ("header", step.header.is_some()),
             ("column_names", step.column_names.is_some()),
+            ("sheet", step.sheet.is_some()),
+            ("merged_cells", step.merged_cells.is_some()),
         ];
         let misfit = |(param, _): (&'static str, bool)| {
             Misfit::new(param, format!("`{param}` applies to `file`, which is not set")).with_help("omit it")
         };
         return params.into_iter().filter(|(_, is_set)| *is_set).map(misfit).collect();
     };
-    let header = file.header_names(context);
+    let header = match file.header_names(context) {
+        Ok(header) => header,
+        Err(misfit) => return vec![misfit],
+    };
     let mut misfits = file.misfits(header.as_ref());
     let Some(header) = header else { return misfits };
     let there: Vec<&str> = header.iter().collect();
@@ -244,7 +260,10 @@ fn columns_of_join(step: &JoinTable, context: &ColumnContext<'_>) -> Columns {
         return left;
     }
     let right = match step.file() {
-        Some(file) => file.header_names(context).map_or(Unknown, |header| Columns::known(header.iter())),
+        Some(file) => match file.header_names(context) {
+            Ok(Some(header)) => Columns::known(header.iter()),
+            _ => Unknown,
+        },
         None => context.input("right"),
     };
     let (Known(mut columns), Known(more)) = (left, right) else { return Unknown };
@@ -325,6 +344,8 @@ mod tests {
             decimal: None,
             header: None,
             column_names: None,
+            sheet: None,
+            merged_cells: None,
         };
         let right = read(described, &RecordText::Whole(text.as_bytes().into()), keys);
         let right = right.map_err(|error| error.to_string())?;
