@@ -41,7 +41,7 @@ use crate::step::{Reasons, idle_share};
 /// - With `on_error: fail`, a row that cannot be used; the message gives its number, its text and the reason.
 /// - More than the share `fail_above` of the rows cannot be used; the message gives the numbers and the most common reason.
 ///   Or `fail_above` is set together with `on_error: fail`.
-#[step("molecules.from_table", version = 2, columns = columns_of_molecules, check = can_turn)]
+#[step("molecules.from_table", version = 3, columns = columns_of_molecules, check = can_turn)]
 pub fn molecules_from_table(
     table: Input<Table>,
     /// The column with the SMILES or standard InChIs.
