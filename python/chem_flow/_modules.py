@@ -124,7 +124,12 @@ class Installed:
 
     @cached_property
     def _by_import(self) -> dict[str, list[str]]:
-        return {name: sorted(set(owners)) for name, owners in importlib.metadata.packages_distributions().items()}
+        # `packages_distributions` of Python 3.10 knows only those that list their packages apart.
+        owners: dict[str, set[str]] = {}
+        for distribution in importlib.metadata.distributions():
+            for top in _tops(distribution):
+                owners.setdefault(top, set()).add(distribution.metadata["Name"])
+        return {top: sorted(names) for top, names in owners.items()}
 
     def owner(self, top: str, origin: Path) -> str | None:
         """Returns the name of the distribution with the file `origin`, whose first package or module is `top`."""
@@ -158,6 +163,13 @@ class Installed:
             found[name] = distribution
             pending.extend(_required(distribution))
         return [found[name] for name in sorted(found)]
+
+
+def _tops(distribution: Distribution) -> set[str]:
+    """Returns the names of the packages and modules of a distribution that no package contains."""
+    listed = (distribution.read_text("top_level.txt") or "").split()
+    code = (file for file in distribution.files or [] if file.suffix in (".py", ".so", ".pyd"))
+    return {*listed, *(file.parts[0] if len(file.parts) > 1 else file.name.split(".")[0] for file in code)}
 
 
 def canonical(name: str) -> str:
