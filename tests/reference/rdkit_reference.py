@@ -8,18 +8,32 @@ Numbers stand as Python prints them, which reads back to the same bits. Donors a
 """
 
 import csv
+import math
 import os
 import sys
 
 import rdkit
 from rdkit import Chem
-from rdkit.Chem import Crippen, Descriptors, GraphDescriptors, QED, RDConfig, rdMolDescriptors
+from rdkit.Chem import Crippen, Descriptors, Fragments, GraphDescriptors, QED, RDConfig
+from rdkit.Chem import rdMolDescriptors, rdPartialCharges
 from rdkit.Chem.EState import EState, EState_VSA
 
 sys.path.append(os.path.join(RDConfig.RDContribDir, "SA_Score"))
 import sascorer
 
 RDKIT = "2026.09.1"
+
+def charges(molecule) -> list[float]:
+    """The partial charges; with one that is undefined, RDKit's extremes depend on the order of the atoms."""
+    rdPartialCharges.ComputeGasteigerCharges(molecule)
+    found = [atom.GetDoubleProp("_GasteigerCharge") for atom in molecule.GetAtoms()]
+    return found if all(map(math.isfinite, found)) else [math.nan]
+
+
+def of_small(molecule, compute) -> float:
+    """What follows from the characteristic polynomial, which has few correct digits for more than 64 atoms."""
+    return compute(molecule) if molecule.GetNumAtoms() <= 64 else math.nan
+
 
 PROPERTIES = {
     "canonical_smiles": Chem.MolToSmiles,
@@ -85,7 +99,17 @@ PROPERTIES = {
     "min_estate": lambda molecule: float(min(EState.EStateIndices(molecule))),
     "max_abs_estate": lambda molecule: float(max(map(abs, EState.EStateIndices(molecule)))),
     "min_abs_estate": lambda molecule: float(min(map(abs, EState.EStateIndices(molecule)))),
+    "max_partial_charge": lambda molecule: max(charges(molecule)),
+    "min_partial_charge": lambda molecule: min(charges(molecule)),
+    "max_abs_partial_charge": lambda molecule: max(abs(max(charges(molecule))), abs(min(charges(molecule)))),
+    "min_abs_partial_charge": lambda molecule: min(abs(max(charges(molecule))), abs(min(charges(molecule)))),
+    "fp_density_morgan1": Descriptors.FpDensityMorgan1,
+    "fp_density_morgan2": Descriptors.FpDensityMorgan2,
+    "fp_density_morgan3": Descriptors.FpDensityMorgan3,
+    "ipc": lambda molecule: float(f"{of_small(molecule, GraphDescriptors.Ipc):.11e}"),
+    "avg_ipc": lambda molecule: float(of_small(molecule, GraphDescriptors.AvgIpc)),
 }
+PROPERTIES |= {name.lower(): count for name, count in Fragments.fns}
 
 
 def part_of(compute, index):
@@ -98,6 +122,7 @@ for name, compute, count in [
     ("estate_vsa", lambda molecule: map(float, EState_VSA.EState_VSA_(molecule)), 11),
     ("vsa_estate", lambda molecule: map(float, EState_VSA.VSA_EState_(molecule)), 10),
     ("mqn", rdMolDescriptors.MQNs_, 42),
+    ("peoe_vsa", rdMolDescriptors.PEOE_VSA_, 14),
 ]:
     PROPERTIES |= {f"{name}{index + 1}": part_of(compute, index) for index in range(count)}
 

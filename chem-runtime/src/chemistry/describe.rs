@@ -38,13 +38,20 @@ use crate::prelude::*;
 /// | `estate_vsa1` to `estate_vsa11` (Å²) | surface of the atoms by their electrotopological state: `EState_VSA` |
 /// | `vsa_estate1` to `vsa_estate10` | electrotopological states of the atoms by their surface: `VSA_EState` |
 /// | `mqn1` to `mqn42` | molecular quantum numbers, <https://doi.org/10.1002/cmdc.200900317>: `MQNs_` |
+/// | `max_partial_charge`, `min_partial_charge`, `max_abs_partial_charge`, `min_abs_partial_charge` (e) | extremes of the partial charges of Gasteiger and Marsili, <https://doi.org/10.1016/0040-4020(80)80168-2>, and of their sizes: `MaxPartialCharge` and so on |
+/// | `peoe_vsa1` to `peoe_vsa14` (Å²) | surface of the atoms by their partial charge: `PEOE_VSA_` |
+/// | `fp_density_morgan1` to `fp_density_morgan3` | different environments of atoms for each heavy atom: `FpDensityMorgan1` and so on |
+/// | `ipc`, `avg_ipc` | information content of the characteristic polynomial, total (twelve digits) and mean, in bits: `Ipc`, `AvgIpc` |
+/// | `fr_…` | occurrences of a group, a ring or a site of metabolism: RDKit's `fr_…` in lower case, `fr_al_coo` for `fr_Al_COO` |
 /// | `heavy_atom_weight` (g/mol) | molecular weight without hydrogens: `HeavyAtomMolWt` |
 /// | `valence_electrons`, `radical_electrons` | numbers of electrons: `NumValenceElectrons`, `NumRadicalElectrons` |
 /// | `inchi_key` | standard InChIKey |
 ///
 /// A property that cannot be computed for a molecule is missing. A dummy atom has no mass, labelled or not. A molecule with
 /// an unknown isotope, such as `[999C]`, has no molecular weight, exact mass or QED, whereas RDKit uses the label as the
-/// mass. An InChIKey is computed for at most 500 heavy atoms. The signal `described` gives the number of `molecules`, and
+/// mass. An InChIKey is computed for at most 500 heavy atoms, and `ipc` and `avg_ipc` for at most 64 atoms. A molecule with an
+/// element that has no Gasteiger parameters, such as a bonded metal, has no extremes of partial charges: RDKit's depend on the
+/// order of its atoms. The signal `described` gives the number of `molecules`, and
 /// under `missing` the number that lack each property.
 ///
 /// # Example
@@ -89,6 +96,25 @@ pub fn describe_molecules(
             "mqn21", "mqn22", "mqn23", "mqn24", "mqn25", "mqn26", "mqn27", "mqn28", "mqn29", "mqn30",
             "mqn31", "mqn32", "mqn33", "mqn34", "mqn35", "mqn36", "mqn37", "mqn38", "mqn39", "mqn40",
             "mqn41", "mqn42",
+            "max_partial_charge", "min_partial_charge", "max_abs_partial_charge", "min_abs_partial_charge",
+            "peoe_vsa1", "peoe_vsa2", "peoe_vsa3", "peoe_vsa4", "peoe_vsa5", "peoe_vsa6", "peoe_vsa7",
+            "peoe_vsa8", "peoe_vsa9", "peoe_vsa10", "peoe_vsa11", "peoe_vsa12", "peoe_vsa13", "peoe_vsa14",
+            "fp_density_morgan1", "fp_density_morgan2", "fp_density_morgan3", "ipc",
+            "avg_ipc", "fr_c_o", "fr_c_o_nocoo", "fr_al_oh", "fr_ar_oh", "fr_methoxy", "fr_oxime", "fr_ester",
+            "fr_al_coo", "fr_ar_coo", "fr_coo", "fr_coo2", "fr_ketone", "fr_ether", "fr_phenol",
+            "fr_aldehyde", "fr_quatn", "fr_nh2", "fr_nh1", "fr_nh0", "fr_ar_n", "fr_ar_nh", "fr_aniline",
+            "fr_imine", "fr_nitrile", "fr_hdrzine", "fr_hdrzone", "fr_nitroso", "fr_n_o", "fr_nitro",
+            "fr_azo", "fr_diazo", "fr_azide", "fr_amide", "fr_priamide", "fr_amidine", "fr_guanido",
+            "fr_nhpyrrole", "fr_imide", "fr_isocyan", "fr_isothiocyan", "fr_thiocyan", "fr_halogen",
+            "fr_alkyl_halide", "fr_sulfide", "fr_sh", "fr_c_s", "fr_sulfone", "fr_sulfonamd",
+            "fr_prisulfonamd", "fr_barbitur", "fr_urea", "fr_term_acetylene", "fr_imidazole", "fr_furan",
+            "fr_thiophene", "fr_thiazole", "fr_oxazole", "fr_pyridine", "fr_piperdine", "fr_piperzine",
+            "fr_morpholine", "fr_lactam", "fr_lactone", "fr_tetrazole", "fr_epoxide", "fr_unbrch_alkane",
+            "fr_bicyclic", "fr_benzene", "fr_phos_acid", "fr_phos_ester", "fr_nitro_arom",
+            "fr_nitro_arom_nonortho", "fr_dihydropyridine", "fr_phenol_noorthohbond", "fr_al_oh_notert",
+            "fr_benzodiazepine", "fr_para_hydroxylation", "fr_allylic_oxid", "fr_aryl_methyl",
+            "fr_ndealkylation1", "fr_ndealkylation2", "fr_alkyl_carbamate", "fr_ketone_topliss", "fr_arn",
+            "fr_hoccn",
         ],
     )]
     properties: Vec<String>,

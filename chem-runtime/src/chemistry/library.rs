@@ -6,6 +6,7 @@
 #![allow(clippy::result_large_err, reason = "the library returns large errors")]
 
 mod canonical;
+mod charges;
 mod depict;
 mod descriptor;
 mod dummies;
@@ -18,6 +19,7 @@ mod matching;
 mod mol_block;
 mod needs;
 mod pattern;
+mod polynomial;
 mod reaction;
 mod scaffold;
 mod spelled;

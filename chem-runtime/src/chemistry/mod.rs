@@ -12,6 +12,7 @@ mod diverse;
 mod filter;
 mod fingerprint;
 mod fingerprints;
+mod fragments;
 mod library;
 mod limits;
 mod metric;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::fragments::fragment_count;
 use super::library::{PROVIDER, Structure};
 use super::sa_score::sa_score;
 use crate::artifact::{Column, ColumnType};
@@ -23,7 +24,15 @@ pub struct Property {
     pub unit: Option<&'static str>,
     /// Whether it depends on stereochemistry.
     pub needs_stereo: bool,
-    compute: fn(&Structure) -> Value,
+    compute: Compute,
+}
+
+/// How a property is computed.
+#[derive(Debug)]
+enum Compute {
+    By(fn(&Structure) -> Value),
+    /// Counts the fragment with the name of the property.
+    Fragment,
 }
 
 static ALL: &[Property] = &[
@@ -177,6 +186,118 @@ static ALL: &[Property] = &[
     Property::integer("mqn40", |s| quantum_number(40, s)),
     Property::integer("mqn41", |s| quantum_number(41, s)),
     Property::integer("mqn42", |s| quantum_number(42, s)),
+    Property::float("max_partial_charge", Some("e"), |s| float(charge_extremes(s).map(|(_, max)| max))),
+    Property::float("min_partial_charge", Some("e"), |s| float(charge_extremes(s).map(|(min, _)| min))),
+    Property::float("max_abs_partial_charge", Some("e"), |s| {
+        float(charge_extremes(s).map(|(a, b)| a.abs().max(b.abs())))
+    }),
+    Property::float("min_abs_partial_charge", Some("e"), |s| {
+        float(charge_extremes(s).map(|(a, b)| a.abs().min(b.abs())))
+    }),
+    Property::float("peoe_vsa1", Some("Å²"), |s| float(part(1, s.peoe_vsa()))),
+    Property::float("peoe_vsa2", Some("Å²"), |s| float(part(2, s.peoe_vsa()))),
+    Property::float("peoe_vsa3", Some("Å²"), |s| float(part(3, s.peoe_vsa()))),
+    Property::float("peoe_vsa4", Some("Å²"), |s| float(part(4, s.peoe_vsa()))),
+    Property::float("peoe_vsa5", Some("Å²"), |s| float(part(5, s.peoe_vsa()))),
+    Property::float("peoe_vsa6", Some("Å²"), |s| float(part(6, s.peoe_vsa()))),
+    Property::float("peoe_vsa7", Some("Å²"), |s| float(part(7, s.peoe_vsa()))),
+    Property::float("peoe_vsa8", Some("Å²"), |s| float(part(8, s.peoe_vsa()))),
+    Property::float("peoe_vsa9", Some("Å²"), |s| float(part(9, s.peoe_vsa()))),
+    Property::float("peoe_vsa10", Some("Å²"), |s| float(part(10, s.peoe_vsa()))),
+    Property::float("peoe_vsa11", Some("Å²"), |s| float(part(11, s.peoe_vsa()))),
+    Property::float("peoe_vsa12", Some("Å²"), |s| float(part(12, s.peoe_vsa()))),
+    Property::float("peoe_vsa13", Some("Å²"), |s| float(part(13, s.peoe_vsa()))),
+    Property::float("peoe_vsa14", Some("Å²"), |s| float(part(14, s.peoe_vsa()))),
+    Property::float("fp_density_morgan1", None, |s| float(s.morgan_density(1))),
+    Property::float("fp_density_morgan2", None, |s| float(s.morgan_density(2))),
+    Property::float("fp_density_morgan3", None, |s| float(s.morgan_density(3))),
+    Property::float("ipc", None, |s| float(s.ipc().map(significant))),
+    Property::float("avg_ipc", None, |s| float(s.average_ipc())),
+    Property::fragment("fr_c_o"),
+    Property::fragment("fr_c_o_nocoo"),
+    Property::fragment("fr_al_oh"),
+    Property::fragment("fr_ar_oh"),
+    Property::fragment("fr_methoxy"),
+    Property::fragment("fr_oxime"),
+    Property::fragment("fr_ester"),
+    Property::fragment("fr_al_coo"),
+    Property::fragment("fr_ar_coo"),
+    Property::fragment("fr_coo"),
+    Property::fragment("fr_coo2"),
+    Property::fragment("fr_ketone"),
+    Property::fragment("fr_ether"),
+    Property::fragment("fr_phenol"),
+    Property::fragment("fr_aldehyde"),
+    Property::fragment("fr_quatn"),
+    Property::fragment("fr_nh2"),
+    Property::fragment("fr_nh1"),
+    Property::fragment("fr_nh0"),
+    Property::fragment("fr_ar_n"),
+    Property::fragment("fr_ar_nh"),
+    Property::fragment("fr_aniline"),
+    Property::fragment("fr_imine"),
+    Property::fragment("fr_nitrile"),
+    Property::fragment("fr_hdrzine"),
+    Property::fragment("fr_hdrzone"),
+    Property::fragment("fr_nitroso"),
+    Property::fragment("fr_n_o"),
+    Property::fragment("fr_nitro"),
+    Property::fragment("fr_azo"),
+    Property::fragment("fr_diazo"),
+    Property::fragment("fr_azide"),
+    Property::fragment("fr_amide"),
+    Property::fragment("fr_priamide"),
+    Property::fragment("fr_amidine"),
+    Property::fragment("fr_guanido"),
+    Property::fragment("fr_nhpyrrole"),
+    Property::fragment("fr_imide"),
+    Property::fragment("fr_isocyan"),
+    Property::fragment("fr_isothiocyan"),
+    Property::fragment("fr_thiocyan"),
+    Property::fragment("fr_halogen"),
+    Property::fragment("fr_alkyl_halide"),
+    Property::fragment("fr_sulfide"),
+    Property::fragment("fr_sh"),
+    Property::fragment("fr_c_s"),
+    Property::fragment("fr_sulfone"),
+    Property::fragment("fr_sulfonamd"),
+    Property::fragment("fr_prisulfonamd"),
+    Property::fragment("fr_barbitur"),
+    Property::fragment("fr_urea"),
+    Property::fragment("fr_term_acetylene"),
+    Property::fragment("fr_imidazole"),
+    Property::fragment("fr_furan"),
+    Property::fragment("fr_thiophene"),
+    Property::fragment("fr_thiazole"),
+    Property::fragment("fr_oxazole"),
+    Property::fragment("fr_pyridine"),
+    Property::fragment("fr_piperdine"),
+    Property::fragment("fr_piperzine"),
+    Property::fragment("fr_morpholine"),
+    Property::fragment("fr_lactam"),
+    Property::fragment("fr_lactone"),
+    Property::fragment("fr_tetrazole"),
+    Property::fragment("fr_epoxide"),
+    Property::fragment("fr_unbrch_alkane"),
+    Property::fragment("fr_bicyclic"),
+    Property::fragment("fr_benzene"),
+    Property::fragment("fr_phos_acid"),
+    Property::fragment("fr_phos_ester"),
+    Property::fragment("fr_nitro_arom"),
+    Property::fragment("fr_nitro_arom_nonortho"),
+    Property::fragment("fr_dihydropyridine"),
+    Property::fragment("fr_phenol_noorthohbond"),
+    Property::fragment("fr_al_oh_notert"),
+    Property::fragment("fr_benzodiazepine"),
+    Property::fragment("fr_para_hydroxylation"),
+    Property::fragment("fr_allylic_oxid"),
+    Property::fragment("fr_aryl_methyl"),
+    Property::fragment("fr_ndealkylation1"),
+    Property::fragment("fr_ndealkylation2"),
+    Property::fragment("fr_alkyl_carbamate"),
+    Property::fragment("fr_ketone_topliss"),
+    Property::fragment("fr_arn"),
+    Property::fragment("fr_hoccn"),
 ];
 
 impl Property {
@@ -186,15 +307,19 @@ impl Property {
     }
 
     const fn float(name: &'static str, unit: Option<&'static str>, compute: fn(&Structure) -> Value) -> Self {
-        Self { name, ty: ColumnType::Float, unit, needs_stereo: false, compute }
+        Self { name, ty: ColumnType::Float, unit, needs_stereo: false, compute: Compute::By(compute) }
     }
 
     const fn integer(name: &'static str, compute: fn(&Structure) -> Value) -> Self {
-        Self { name, ty: ColumnType::Integer, unit: None, needs_stereo: false, compute }
+        Self { name, ty: ColumnType::Integer, unit: None, needs_stereo: false, compute: Compute::By(compute) }
     }
 
     const fn text(name: &'static str, compute: fn(&Structure) -> Value) -> Self {
-        Self { name, ty: ColumnType::Text, unit: None, needs_stereo: false, compute }
+        Self { name, ty: ColumnType::Text, unit: None, needs_stereo: false, compute: Compute::By(compute) }
+    }
+
+    const fn fragment(name: &'static str) -> Self {
+        Self { name, ty: ColumnType::Integer, unit: None, needs_stereo: false, compute: Compute::Fragment }
     }
 
     /// Returns the property called `name`.
@@ -204,7 +329,10 @@ impl Property {
 
     /// Computes the value for `structure`: of type [`ty`](Self::ty), or null if it cannot be computed.
     pub fn of(&self, structure: &Structure) -> Value {
-        (self.compute)(structure)
+        match self.compute {
+            Compute::By(compute) => compute(structure),
+            Compute::Fragment => fragment_count(self.name, structure).into(),
+        }
     }
 
     /// Returns the column for the values, with unit and provider.
@@ -230,6 +358,14 @@ fn quantum_number(number: usize, structure: &Structure) -> Value {
 /// Returns the extreme of a measure of the atoms' electrotopological states; `None` for a molecule without atoms.
 fn extreme(structure: &Structure, of: fn(f64, f64) -> f64, measure: fn(f64) -> f64) -> Option<f64> {
     structure.electrotopological_states()?.into_iter().map(measure).reduce(of)
+}
+
+/// Returns the least and the greatest partial charge; `None` if one is not defined.
+fn charge_extremes(structure: &Structure) -> Option<(f64, f64)> {
+    let charges = structure.partial_charges()?;
+    let first = *charges.first()?;
+    let extremes = |(min, max): (f64, f64), charge: &f64| (min.min(*charge), max.max(*charge));
+    charges.iter().all(|charge| charge.is_finite()).then(|| charges.iter().fold((first, first), extremes))
 }
 
 fn float(value: Option<f64>) -> Value {

@@ -120,11 +120,25 @@ impl Structure {
     /// Returns the identifiers of the environments in an unfolded Morgan fingerprint of radius 2, each with the number of its
     /// occurrences; `None` if the library fails.
     pub(in crate::chemistry) fn morgan_counts(&self) -> Option<Vec<(u32, i64)>> {
-        let generator = MorganGeneratorParams { radius: ECFP4_RADIUS, ..Default::default() };
+        self.morgan_counts_of(ECFP4_RADIUS)
+    }
+
+    fn morgan_counts_of(&self, radius: u32) -> Option<Vec<(u32, i64)>> {
+        let generator = MorganGeneratorParams { radius, ..Default::default() };
         let params = MorganFingerprintParams::from(generator);
         let print = guarded(|| self.0.fingerprint_morgan_sparse_count_with_params(&params, None).ok())??;
         // An identifier has 32 bits.
         Some(print.nonzero_elements().iter().map(|(id, count)| (*id as u32, i64::from(*count))).collect())
+    }
+
+    /// Computes the number of different environments in a Morgan fingerprint of this radius for each heavy atom; 0 without heavy
+    /// atoms: `FpDensityMorgan1` and so on.
+    pub fn morgan_density(&self, radius: u32) -> Option<f64> {
+        let environments = self.morgan_counts_of(radius)?.len() as f64;
+        Some(match self.heavy_atoms()? {
+            0 => 0.0,
+            heavy => environments / heavy as f64,
+        })
     }
 
     /// Computes the fingerprint of this kind in its usual size; `None` if the library fails.

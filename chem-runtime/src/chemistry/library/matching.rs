@@ -56,6 +56,18 @@ impl Structure {
         }
     }
 
+    /// Counts the different sets of atoms on which the pattern occurs, at most 1000 of them, like RDKit's `GetSubstructMatches`.
+    /// Ignores stereochemistry.
+    ///
+    /// # Errors
+    /// Fails like [`has`](Self::has).
+    pub fn count(&self, pattern: &Pattern) -> Result<usize, Unmatched> {
+        if !Atoms::of(&self.0).suffice_for(pattern.needed()) {
+            return Ok(0);
+        }
+        Ok(self.matches(pattern.query(), MAX_MATCHES)?.len())
+    }
+
     /// Returns the atoms of the first match of the pattern, in the order of its atoms. Ignores stereochemistry.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ impl Structure {
     }
 
     /// Returns Labute's approximate surface area of each atom, in Å².
-    fn areas(&self) -> Option<Vec<f64>> {
+    pub(super) fn areas(&self) -> Option<Vec<f64>> {
         Some(guarded(|| self.0.labute_asa_contributions().ok())??.atom_contributions)
     }
 
@@ -95,7 +95,7 @@ fn distances(molecule: &Molecule, use_bond_order: bool) -> Option<DenseMatrix> {
 }
 
 /// Sums `values` by the interval in which the key of each is.
-fn binned(bounds: &[f64], keys: &[f64], values: &[f64]) -> Vec<f64> {
+pub(super) fn binned(bounds: &[f64], keys: &[f64], values: &[f64]) -> Vec<f64> {
     let mut sums = vec![0.0; bounds.len() + 1];
     for (key, value) in keys.iter().zip(values) {
         // A dummy atom has no area, NaN, which sorts last.
@@ -184,7 +184,7 @@ fn classes(molecule: &Molecule) -> Option<Vec<usize>> {
 }
 
 /// Returns the information content of a distribution, in bits.
-fn entropy(counts: &[f64]) -> f64 {
+pub(super) fn entropy(counts: &[f64]) -> f64 {
     let total: f64 = counts.iter().sum();
     let part = |count: &f64| if *count > 0.0 { count / total * (count / total).log2() } else { 0.0 };
     -counts.iter().map(part).sum::<f64>()
