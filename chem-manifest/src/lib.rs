@@ -33,7 +33,7 @@ pub mod yaml;
 
 use std::collections::BTreeSet;
 
-use authored::{Manifest, NoStepTypes, StepTypes};
+use authored::{Manifest, NoStepTypes, StepSources, StepTypes};
 pub use diagnostic::{Diagnostic, Findings, Label};
 use links::Links;
 pub use params::Override;
@@ -42,17 +42,38 @@ pub use rules::{RULES, Rule, Severity};
 pub use source::{MAX_BYTES, Position, Source, Span};
 pub use step_id::{InvalidStepId, StepId};
 
-/// Parses the manifest in `source` and returns it with the span of its first key. Reports mistakes to `findings`, with
-/// advice from `types`.
-///
-/// Returns `None` after a syntax error, because every key after the error would be reported as missing.
-pub fn read(source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Option<(Manifest, Span)> {
-    let document = yaml::parse(source, findings);
-    if document.is_none() && findings.has_errors() {
-        return None;
+/// The YAML of a manifest.
+#[derive(Debug)]
+pub struct Parsed<'s> {
+    source: &'s Source,
+    /// `None` for an empty file.
+    document: Option<yaml::Node>,
+}
+
+impl<'s> Parsed<'s> {
+    /// Parses the manifest in `source`. Reports mistakes to `findings`.
+    ///
+    /// Returns `None` after a syntax error, because every key after the error would be reported as missing.
+    pub fn of(source: &'s Source, findings: &mut Findings) -> Option<Self> {
+        let document = yaml::parse(source, findings);
+        (document.is_some() || !findings.has_errors()).then_some(Self { source, document })
     }
-    let start = document.as_ref().map_or(Span::default(), yaml::Node::handle);
-    Some((authored::read(document.as_ref(), source, types, findings), start))
+
+    /// Returns the modules that define further step types. [`read`](Self::read) reports what is wrong with them.
+    pub fn step_sources(&self) -> StepSources {
+        authored::step_sources(self.document.as_ref(), self.source)
+    }
+
+    /// Returns the manifest with the span of its first key. Reports mistakes to `findings`, with advice from `types`.
+    pub fn read(&self, types: &dyn StepTypes, findings: &mut Findings) -> (Manifest, Span) {
+        let start = self.document.as_ref().map_or(Span::default(), yaml::Node::handle);
+        (authored::read(self.document.as_ref(), self.source, types, findings), start)
+    }
+}
+
+/// Parses and reads the manifest in `source`: see [`Parsed`].
+pub fn read(source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Option<(Manifest, Span)> {
+    Some(Parsed::of(source, findings)?.read(types, findings))
 }
 
 /// Checks everything that the text alone determines (syntax, shape, names, placeholders, wiring) and returns the

@@ -111,6 +111,8 @@ rules! {
     CANNOT_SUCCEED = "E0413" Error "a step cannot succeed with these parameters";
     NO_SUCH_PROGRAM = "E0414" Error "program not found";
     UNDECLARED_FILE = "W0415" Warning "a program uses an undeclared file";
+    STEP_SOURCE = "E0416" Error "a module does not define step types";
+    STEP_ENVIRONMENT = "E0417" Error "the environment cannot run the steps of the modules";
 
     // The order of the steps and their wiring.
     FIRST_NOT_SOURCE = "E0501" Error "the first step is not a source";

@@ -155,6 +155,7 @@
 //! | `gate-schemas` | yes | gates whose answers contain data, validated against a JSON Schema. Without it, a flow with such a gate is refused |
 //! | `parquet` | yes | tables as Parquet files |
 //! | `postgres` | yes | the event store in PostgreSQL |
+//! | `python` | yes | steps in Python, which a manifest names under `steps_from`. Without it, such a manifest is refused |
 //! | `sqlite` | yes | the event store in an SQLite file, where the command line keeps its log unless told otherwise |
 //! | `testing` | yes | flows as regression tests: `assert_flow_snapshot!`, and the command `chem snapshot` |
 //!

@@ -128,6 +128,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
                 params: params.clone(),
                 overridden: ["limit".to_owned()].into(),
                 spelled: [("limit".to_owned(), "5e2".to_owned())].into(),
+                step_sources: None,
                 steps: vec![
                     recorded("read", StepKind::Source, &params),
                     RecordedStep {

@@ -1,11 +1,13 @@
 //! Reads a manifest as authored: known keys, values of the right types, well-formed names. Resolving the names is left to
 //! later stages.
 
+mod environment;
 mod fields;
 mod policy;
 
 use std::collections::HashMap;
 
+pub use environment::{Environment, StepSources};
 use fields::Reader;
 pub use policy::{Gate, Policy, Retry, RetryOn};
 
@@ -26,6 +28,8 @@ pub struct Manifest {
     pub license: Option<String>,
     /// The parameters of the flow; `None` if `params:` is not a mapping.
     pub params: Option<Vec<(Key, Node)>>,
+    /// The modules that define further step types, and how these run.
+    pub sources: StepSources,
     /// The steps in the order of the manifest.
     pub steps: Vec<AuthoredStep>,
 }
@@ -88,7 +92,7 @@ pub struct Written {
     pub span: Span,
 }
 
-const MANIFEST_KEYS: &[&str] = &["flow", "description", "license", "params", "steps"];
+const MANIFEST_KEYS: &[&str] = &["flow", "description", "license", "params", "steps_from", "environment", "steps"];
 const STEP_KEYS: &[&str] = &["id", "uses", "source", "inputs", "with", "retry", "timeout", "gate"];
 
 /// Reads a manifest from the YAML `document`, which is `None` for an empty file. Reports mistakes to `findings`.
@@ -117,7 +121,17 @@ pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, fin
     let key = fields.get("steps").map_or(start, |(key, _)| key.span);
     let steps = reader.required(&fields, "steps", "the manifest", start);
     let steps = steps.map(|node| reader.steps(node, key)).unwrap_or_default();
-    Manifest { flow, description: description.map(|written| written.text), license, params, steps }
+    let sources = reader.step_sources(&fields);
+    Manifest { flow, description: description.map(|written| written.text), license, params, sources, steps }
+}
+
+/// Reads only which modules define step types, without reporting mistakes, which [`read`] does.
+pub fn step_sources(document: Option<&Node>, source: &Source) -> StepSources {
+    let Some(NodeValue::Map(entries)) = document.map(|node| &node.value) else { return StepSources::default() };
+    let mut unreported = Findings::default();
+    let mut reader = Reader { source, types: &NoStepTypes, findings: &mut unreported };
+    let fields = reader.fields(entries, MANIFEST_KEYS, "a manifest", None);
+    reader.step_sources(&fields)
 }
 
 impl Reader<'_> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::authored::{self, AuthoredStep, Policy};
-pub use crate::authored::{Retry, RetryOn};
+pub use crate::authored::{Environment, Retry, RetryOn};
 use crate::yaml::{Key, Node};
 use crate::{Diagnostic, Findings, Source, StepId, check, read, time, values};
 
@@ -43,6 +43,12 @@ pub struct Manifest {
     /// The flow parameters: each a scalar, a list of scalars, or `{"secret": "env:NAME"}`.
     #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "values::members")]
     pub params: Map<String, Value>,
+    /// The modules that define further step types: the paths of Python files, or the names of installed packages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "values::text_list")]
+    pub steps_from: Vec<String>,
+    /// The environment in which the steps of these modules run.
+    #[serde(default, skip_serializing_if = "Environment::is_default")]
+    pub environment: Environment,
     /// The steps in order.
     pub steps: Vec<Step>,
 }
@@ -96,7 +102,8 @@ pub struct Gate {
 impl Manifest {
     /// Creates the manifest of a flow with these steps and without parameters.
     pub fn new(flow: StepId, steps: Vec<Step>) -> Self {
-        Self { flow, description: None, license: None, params: Map::new(), steps }
+        let (params, steps_from, environment) = (Map::new(), Vec::new(), Environment::default());
+        Self { flow, description: None, license: None, params, steps_from, environment, steps }
     }
 
     /// Parses the manifest in `source` like `chem check`, without step types.
@@ -119,6 +126,8 @@ impl Manifest {
             description: authored.description,
             license: authored.license,
             params: of_nodes(&authored.params?)?,
+            steps_from: authored.sources.from.into_iter().map(|written| written.text).collect(),
+            environment: authored.sources.environment,
             steps: authored.steps.into_iter().map(Step::of).collect::<Option<_>>()?,
         })
     }

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum, ValueHint};
 
 use super::{Command, CommandName};
-use crate::step::Confinement;
+use crate::step::{Confinement, DuplicateStepType, Registry};
 use crate::store::{InvalidStoreUrl, StoreUrl};
 
 /// Run reproducible chemistry flows.
@@ -80,6 +80,13 @@ impl Shared {
     /// Returns whether runs are confined to a folder.
     pub(super) fn is_confined(&self) -> bool {
         self.confined.as_deref().is_some_and(|folder| folder != "0")
+    }
+
+    /// Returns the step types of this program. Those of modules that a manifest names start an interpreter, which a confined
+    /// command may not.
+    pub(super) fn step_types(&self) -> Result<Registry, DuplicateStepType> {
+        let linked = Registry::linked()?.clone();
+        Ok(if self.is_confined() && !self.allow_programs { linked.without_programs() } else { linked })
     }
 
     /// Returns the confinement of a run whose manifest is in `directory`.

@@ -17,7 +17,7 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::evidence::{AllowedSigners, Identity, operator};
 use crate::flow::{FlowDefinition, replay};
 use crate::report::RunReport;
-use crate::step::{CancelToken, Registry};
+use crate::step::CancelToken;
 use crate::store::{EventStore, Takeover};
 use crate::workbench::{ManifestComparison, RecordedRun, RecordedRunError};
 
@@ -34,11 +34,11 @@ pub(super) struct RunPlan {
 
 impl RunPlan {
     /// Returns the plan of an existing run, from its log.
-    pub(super) fn stored(flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, Failure> {
+    pub(super) fn stored(shared: &Shared, flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, Failure> {
         let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
             return Err(RecordedRunError::NotBegun { flow_id }.into());
         };
-        let definition = FlowDefinition::of_run(&replay(flow_id, events)?, Registry::linked()?)
+        let definition = FlowDefinition::of_run(&replay(flow_id, events)?, &shared.step_types()?)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
         let manifest = initialized.environment.manifest.clone();
@@ -57,13 +57,14 @@ impl RunPlan {
     /// run with these events recorded; retries, timeouts and gates may differ.
     pub(super) fn moved(
         self,
+        shared: &Shared,
         store: &dyn EventStore,
         events: &[FlowEvent],
         manifest: &MovedManifest,
     ) -> Result<Self, Failure> {
         let Some(path) = &manifest.path else { return Ok(self) };
         let instance = replay(self.flow_id, events)?;
-        match RecordedRun::of(store, &instance)?.compare_manifest(Some(path), Registry::linked()?)? {
+        match RecordedRun::of(store, &instance)?.compare_manifest(Some(path), &shared.step_types()?)? {
             ManifestComparison::Changed { changes, .. } if !changes.is_empty() => {
                 let error = RecordedRunError::ManifestChanged { path: path.clone(), changes };
                 Err(Failure::usage(error.to_string()))

@@ -17,7 +17,7 @@ use crate::event::{
 };
 use crate::evidence::{AllowedSigners, InvalidDecision, Signing, check_decisions, check_signature};
 use crate::flow::{Decision, FlowInstance, FlowStep, StepState, check_answer, decide};
-use crate::step::{Registry, StepError};
+use crate::step::StepError;
 
 /// A person's decision on a step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -175,15 +175,12 @@ fn with_params(planned: &FlowStep, data: Option<&Value>) -> Result<Option<FlowSt
         return Ok(None);
     };
     let step = planned.step();
-    let step_type = step.step_type();
-    let registration = Registry::linked()?.get(step_type.name);
-    let Some(registration) = registration.filter(|found| found.spec().version == step_type.version) else {
-        return Err(StepError::new(format!("`{step_type}` is not among this program's step types")));
-    };
     let mut params = step.params()?;
     params.extend(data.clone());
-    let bound = registration
-        .bind(step.id().clone(), &params)
+    let Some(bound) = step.with_params(&params) else {
+        return Err(StepError::new(format!("`{}` is not among this program's step types", step.step_type())));
+    };
+    let bound = bound
         .map_err(|problems| StepError::new(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
     Ok(Some(planned.with_step(bound)))
 }

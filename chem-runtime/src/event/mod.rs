@@ -29,6 +29,7 @@ mod policy;
 mod progress;
 mod rows;
 mod status;
+mod step_sources;
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,6 +53,7 @@ pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
 pub use progress::{StepProgress, StepProgressed};
 pub use rows::{FinishedRows, TakenOver};
 pub use status::FlowStatus;
+pub use step_sources::StepSources;
 
 /// The id of a run: a version 7 UUID, so that later runs have greater ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

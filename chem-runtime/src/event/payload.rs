@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::policy::{Gate, RetryPolicy, StepPolicy};
 use super::rows::FinishedRows;
+use super::step_sources::StepSources;
 use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
 
 /// The role of a step in a flow.
@@ -71,6 +72,9 @@ pub struct RecordedDefinition {
     /// placeholder use the spelling, such as `1.10`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spelled: BTreeMap<String, String>,
+    /// The modules that define step types which are not in the program; `None` if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_sources: Option<StepSources>,
     /// The steps in order.
     pub steps: Vec<RecordedStep>,
 }

@@ -1,7 +1,9 @@
 //! Flow definitions: steps in order, wired and checked.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -12,7 +14,7 @@ use super::identity::definition_hash;
 use super::instance::{FlowInstance, StepStatus};
 use super::wired::{FlowStep, OutputAddress};
 use super::wiring::{Feed, Shape, ToWire, check as check_wiring};
-use crate::event::{RecordedDefinition, RecordedStep, StepKind};
+use crate::event::{FlowInitialized, RecordedDefinition, RecordedStep, StepKind, StepSources};
 use crate::fingerprint::DefinitionHash;
 use crate::step::{MAIN_OUTPUT, PlannedStep, Registry, StepDefinition, StepId};
 
@@ -25,6 +27,7 @@ pub struct FlowDefinition {
     params: Map<String, Value>,
     overridden: BTreeSet<String>,
     spelled: BTreeMap<String, String>,
+    step_sources: Option<StepSources>,
     steps: Vec<FlowStep>,
     hash: DefinitionHash,
 }
@@ -113,6 +116,7 @@ impl FlowDefinition {
             params: Map::new(),
             overridden: BTreeSet::new(),
             spelled: BTreeMap::new(),
+            step_sources: None,
             steps: wired,
             hash,
         })
@@ -139,7 +143,8 @@ impl FlowDefinition {
         let Some(initialized) = instance.initialized() else { return Err(FlowDefinitionError::NoSteps) };
         let finished = instance.steps().iter().filter(|step| step.status == StepStatus::FinishedOk);
         let finished = finished.map(|step| step.id.as_str()).collect();
-        Self::from_recorded_after(&initialized.flow, &initialized.definition, &finished, registry)
+        let registry = step_types(initialized, registry)?;
+        Self::from_recorded_after(&initialized.flow, &initialized.definition, &finished, &registry)
     }
 
     fn from_recorded_after(
@@ -184,6 +189,7 @@ impl FlowDefinition {
         definition.params.clone_from(&recorded.params);
         definition.overridden.clone_from(&recorded.overridden);
         definition.spelled.clone_from(&recorded.spelled);
+        definition.step_sources.clone_from(&recorded.step_sources);
         Ok(definition)
     }
 
@@ -215,6 +221,12 @@ impl FlowDefinition {
     /// differently.
     pub fn with_overridden(mut self, overridden: BTreeSet<String>, spelled: BTreeMap<String, String>) -> Self {
         (self.overridden, self.spelled) = (overridden, spelled);
+        self
+    }
+
+    /// Sets the modules that define step types which are not in the program.
+    pub fn with_step_sources(mut self, sources: Option<StepSources>) -> Self {
+        self.step_sources = sources;
         self
     }
 
@@ -279,6 +291,7 @@ impl FlowDefinition {
             overridden: self.overridden.clone(),
             steps,
             spelled: self.spelled.clone(),
+            step_sources: self.step_sources.clone(),
         })
     }
 
@@ -286,6 +299,27 @@ impl FlowDefinition {
     fn address_text(&self, address: &OutputAddress) -> String {
         let step = self.steps[address.step].step.id();
         if address.output == MAIN_OUTPUT { step.to_string() } else { format!("{step}.{}", address.output) }
+    }
+}
+
+/// Returns `registry` with the step types of the modules that a run names, whose relative paths start at its directory.
+///
+/// # Errors
+/// Fails if a module is missing or does not define step types any more, or if the environment cannot run its steps.
+pub fn step_types<'r>(
+    initialized: &FlowInitialized,
+    registry: &'r Registry,
+) -> Result<Cow<'r, Registry>, FlowDefinitionError> {
+    let Some(sources) = &initialized.definition.step_sources else { return Ok(Cow::Borrowed(registry)) };
+    let directory = initialized.environment.directory.as_deref().unwrap_or(".");
+    let (registry, problems) = registry.with_sources(sources, Path::new(directory));
+    match problems.into_iter().next() {
+        Some(problem) => {
+            let module = problem.module.and_then(|module| sources.from.get(module)).cloned();
+            let reason = problem.help.map_or(problem.message.clone(), |help| format!("{}; {help}", problem.message));
+            Err(FlowDefinitionError::StepSource { module, reason })
+        }
+        None => Ok(Cow::Owned(registry)),
     }
 }
 

@@ -118,6 +118,14 @@ pub enum FlowDefinitionError {
         /// What is wrong with the schema.
         reason: AnswerError,
     },
+    /// A module with step types of a run does not define them any more, or cannot run here.
+    #[error("{}{reason}", module.as_ref().map(|module| format!("`{module}`: ")).unwrap_or_default())]
+    StepSource {
+        /// The module; `None` for the environment of all of them.
+        module: Option<String>,
+        /// What is wrong.
+        reason: String,
+    },
     /// This program lacks the type of a recorded step.
     #[error("step `{step}` uses `{uses}`, which this program does not have; use a program that links it ({here})")]
     UnknownStepType {

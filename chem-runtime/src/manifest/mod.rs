@@ -25,6 +25,7 @@ mod included;
 mod policy;
 mod recorded;
 mod schema;
+mod sources;
 mod template;
 mod wiring;
 mod yaml;
@@ -41,11 +42,14 @@ use chem_manifest::params::Form;
 pub use chem_manifest::{
     Diagnostic, Label, MAX_BYTES, Override, Position, RULES, Rule, Severity, Source, Span, Style, render,
 };
-use chem_manifest::{Findings, params, rules};
+use chem_manifest::{Findings, Parsed, params, rules};
 pub use included::{IncludedFlow, IncludedFlowError};
 pub use recorded::manifest_of_run;
 pub use schema::json_schema;
 use serde_json::Value;
+use sources::StepTypesOfManifest;
+#[cfg(feature = "cli")]
+pub(crate) use sources::with_modules_of;
 #[cfg(feature = "cli")]
 pub(crate) use yaml::yaml_text;
 pub use yaml::{UnwritableManifest, to_yaml};
@@ -124,14 +128,18 @@ fn check_but(
     accepted: fn(&Rule) -> bool,
 ) -> Checked {
     let mut findings = Findings::default();
-    let Some((manifest, start)) = chem_manifest::read(source, registry, &mut findings) else {
+    let Some(parsed) = Parsed::of(source, &mut findings) else {
         return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
     };
-    let authored::Manifest { flow, description, license, params, steps } = manifest;
+    let types = StepTypesOfManifest::of(&parsed.step_sources(), registry, directory);
+    let registry = types.registry();
+    let (manifest, start) = parsed.read(registry, &mut findings);
+    let authored::Manifest { flow, description, license, params, sources, steps } = manifest;
+    types.report(&sources, source, &mut findings);
     let mut params = params::resolve(params, overrides, source, &mut findings);
 
-    let types: Vec<_> = steps.iter().map(|step| step_type(step, source, registry, &mut findings)).collect();
-    let specs: Vec<Option<&StepSpec>> = types.iter().map(|found| found.map(StepRegistration::spec)).collect();
+    let found: Vec<_> = steps.iter().map(|step| step_type(step, source, &types, &mut findings)).collect();
+    let specs: Vec<Option<&'static StepSpec>> = found.iter().map(|found| found.map(StepRegistration::spec)).collect();
     let wired = wiring::check(&steps, &specs, source, registry, &mut findings);
 
     let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
@@ -144,7 +152,7 @@ fn check_but(
         files: FilesSoFar::default(),
         columns: ColumnsSoFar::new(&steps, &wired.outputs),
     };
-    for ((step, registration), feeds) in steps.iter().zip(types).zip(&wired.feeds) {
+    for ((step, registration), feeds) in steps.iter().zip(found).zip(&wired.feeds) {
         let (definition, written) = match registration {
             Some(registration) => binder.bind(step, registration, feeds),
             None => {
@@ -186,7 +194,7 @@ fn check_but(
                 if let Some(license) = license {
                     named = named.with_license(license);
                 }
-                definition = Some(named);
+                definition = Some(named.with_step_sources(sources::recorded(&sources)));
             }
             // The checks above should have found this already.
             Err(error) => {
@@ -238,12 +246,16 @@ impl StepTypes for Registry {
 fn step_type(
     step: &AuthoredStep,
     source: &Source,
-    registry: &Registry,
+    types: &StepTypesOfManifest<'_>,
     findings: &mut Findings,
 ) -> Option<&'static StepRegistration> {
-    let uses = step.uses.as_ref()?;
+    let (uses, registry) = (step.uses.as_ref()?, types.registry());
     if let Some(registration) = registry.get(&uses.text) {
         return Some(registration);
+    }
+    // A module that could not be described may define it.
+    if types.has_problems() {
+        return None;
     }
     let message = format!("there is no step type `{}`", uses.text);
     let names: Vec<&str> = registry.iter().map(|registration| registration.spec().name).collect();

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chem_manifest::StepId;
-use chem_manifest::document::{Gate, Manifest, Retry, RetryOn, Step};
+use chem_manifest::document::{Environment, Gate, Manifest, Retry, RetryOn, Step};
 use chem_manifest::license::is_license;
 use serde_json::{Map, Value};
 
-use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep, StepKind};
+use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep, StepKind, StepSources};
 use crate::step::{Expression, InvalidStepId};
 
 /// Returns a manifest that repeats the run that began with `initialized`: its steps get the same fingerprints if
@@ -20,7 +20,7 @@ use crate::step::{Expression, InvalidStepId};
 /// # Errors
 /// [`InvalidStepId`] for a step whose id is invalid in a manifest.
 pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, InvalidStepId> {
-    let RecordedDefinition { description, license, params, steps, .. } = &initialized.definition;
+    let RecordedDefinition { description, license, params, step_sources, steps, .. } = &initialized.definition;
     let flow = StepId::like(&initialized.flow).map_or_else(|| StepId::new("flow"), Ok)?;
     let mut writer = Writer { recorded: params, named: Map::new() };
     let mut written: Vec<Step> = Vec::new();
@@ -29,7 +29,12 @@ pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, Invali
         written.push(writer.step(step, before)?);
     }
     let license = license.clone().filter(|license| is_license(license));
-    Ok(Manifest { flow, description: description.clone(), license, params: writer.named, steps: written })
+    let (steps_from, environment) = step_sources.clone().map_or_else(Default::default, |sources| {
+        let StepSources { from, python, lock, uv, workers } = sources;
+        (from, Environment { python, lock, uv, workers })
+    });
+    let description = description.clone();
+    Ok(Manifest { flow, description, license, params: writer.named, steps_from, environment, steps: written })
 }
 
 struct Writer<'r> {

@@ -9,7 +9,7 @@ use super::definition::{StepDefinition, StepRunResult, StepTypeRef};
 use super::error::StepError;
 use super::files::Files;
 use super::misfit::Misfit;
-use super::param::ColumnReference;
+use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::row_columns::RowColumns;
 use super::typed::Step;
@@ -95,6 +95,14 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn check(&self, context: &ColumnContext<'_>) -> Vec<Misfit> {
         self.step.check(context)
+    }
+
+    fn param_specs(&self) -> &'static [ParamSpec] {
+        S::SPEC.params
+    }
+
+    fn with_params(&self, params: &Map<String, Value>) -> Option<Result<Box<dyn StepDefinition>, Vec<ParamProblem>>> {
+        Some(S::from_params(params).map(|step| Box::new(Self::new(self.id.clone(), step)) as Box<dyn StepDefinition>))
     }
 
     fn run(&self, context: &ExecutionContext<'_>) -> StepRunResult {

@@ -10,7 +10,7 @@ use super::context::ExecutionContext;
 use super::error::StepError;
 use super::files::Files;
 use super::misfit::Misfit;
-use super::param::ColumnReference;
+use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::row_columns::RowColumns;
 use super::signal::Signal;
@@ -128,6 +128,16 @@ pub trait StepDefinition: Send + Sync {
     /// reports it.
     fn check(&self, _context: &ColumnContext<'_>) -> Vec<Misfit> {
         Vec::new()
+    }
+
+    /// Returns the parameters of the step type. By default they are unknown.
+    fn param_specs(&self) -> &'static [ParamSpec] {
+        &[]
+    }
+
+    /// Returns this step with other parameters, which a manifest could give; `None` if its parameters cannot change.
+    fn with_params(&self, _params: &Map<String, Value>) -> Option<Result<Box<dyn StepDefinition>, Vec<ParamProblem>>> {
+        None
     }
 
     /// Runs the step. The engine catches a panic and turns it into a failure.

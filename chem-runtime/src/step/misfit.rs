@@ -41,6 +41,8 @@ pub enum MisfitKind {
     Params,
     /// A parameter names a column that does not exist.
     Column,
+    /// The step reads a column that does not exist, which no parameter names.
+    ReadColumn,
     /// A program to run, or its interpreter, does not exist on this machine.
     NoProgram,
     /// A file that the step uses is not part of its identity. Only a warning: the step can run.

@@ -11,6 +11,8 @@ mod confine;
 mod context;
 mod definition;
 mod depictor;
+#[cfg(feature = "python")]
+pub(crate) mod described;
 mod doc;
 mod earlier_rows;
 mod error;
@@ -29,6 +31,7 @@ mod outlet;
 pub(crate) mod param;
 mod place;
 mod port;
+mod provider;
 mod reading;
 mod registry;
 mod rejects;
@@ -73,10 +76,13 @@ pub use misfit::{Misfit, MisfitKind};
 #[doc(hidden)]
 pub use param::{ColumnReference, ParamReader};
 pub use param::{
-    InvalidKind, InvalidParam, ParamProblem, ParamSpec, ParamType, ParamValue, PathPart, Pattern, PositiveNumber,
+    InvalidKind, InvalidParam, Make, ParamProblem, ParamSpec, ParamType, ParamValue, PathPart, Pattern, PositiveNumber,
 };
 pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS};
+#[cfg(feature = "python")]
+pub(crate) use provider::DescribedSteps;
+pub use provider::{SourceProblem, StepProvider};
 pub use registry::{DuplicateStepType, Library, Registry, StepRegistration};
 #[cfg(feature = "chemistry")]
 pub(crate) use rejects::Reasons;
@@ -97,4 +103,4 @@ pub use typed::{Step, StepSpec};
 
 pub use chem_macros::{Step, StepInputs};
 
-pub use crate::event::{Gate, OutputRef, RetryOn, RetryPolicy, StepKind, StepPolicy};
+pub use crate::event::{Gate, OutputRef, RetryOn, RetryPolicy, StepKind, StepPolicy, StepSources};

@@ -18,12 +18,19 @@ pub struct StepRegistration {
     bind: Bind,
 }
 
-type Bind = fn(StepId, &Map<String, Value>) -> Result<Box<dyn StepDefinition>, Vec<ParamProblem>>;
+type Bind =
+    &'static (dyn Fn(StepId, &Map<String, Value>) -> Result<Box<dyn StepDefinition>, Vec<ParamProblem>> + Send + Sync);
 
 impl StepRegistration {
     /// Returns the registration of `S`.
     pub const fn of<S: Step>() -> Self {
-        Self { spec: &S::SPEC, bind: |id, params| Ok(Box::new(Bound::new(id, S::from_params(params)?))) }
+        Self { spec: &S::SPEC, bind: &|id, params| Ok(Box::new(Bound::new(id, S::from_params(params)?))) }
+    }
+
+    /// Returns the registration of a step type that was described while the program runs.
+    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "nothing describes step types"))]
+    pub(crate) fn described(spec: &'static StepSpec, bind: Bind) -> Self {
+        Self { spec, bind }
     }
 
     /// Returns the fixed properties of the step type.
@@ -74,8 +81,11 @@ pub struct DuplicateStepType {
 }
 
 /// The step types of a program by name.
+#[derive(Clone)]
 pub struct Registry {
     by_name: BTreeMap<&'static str, &'static StepRegistration>,
+    /// Whether programs may be started that describe further step types.
+    pub(super) programs: bool,
 }
 
 impl Registry {
@@ -90,17 +100,32 @@ impl Registry {
 
     /// Creates a registry of exactly these step types.
     pub fn of(registrations: impl IntoIterator<Item = &'static StepRegistration>) -> Result<Self, DuplicateStepType> {
-        let mut by_name: BTreeMap<&'static str, &'static StepRegistration> = BTreeMap::new();
-        for registration in registrations {
-            let name = registration.spec.name;
-            if let Some(other) = by_name.insert(name, registration) {
+        let mut registry = Self { by_name: BTreeMap::new(), programs: true };
+        registrations.into_iter().try_for_each(|registration| registry.add(registration))?;
+        Ok(registry)
+    }
+
+    /// Returns this registry, which then starts no program to describe step types of modules.
+    pub fn without_programs(self) -> Self {
+        Self { programs: false, ..self }
+    }
+
+    /// Adds a step type. Adding the same one again has no effect.
+    ///
+    /// # Errors
+    /// Returns [`DuplicateStepType`] if there is another of its name.
+    pub(crate) fn add(&mut self, registration: &'static StepRegistration) -> Result<(), DuplicateStepType> {
+        let name = registration.spec.name;
+        match self.by_name.insert(name, registration) {
+            Some(other) if !std::ptr::eq(other, registration) => {
+                self.by_name.insert(name, other);
                 let mut places = [place(other.spec), place(registration.spec)];
                 places.sort();
                 let [first, second] = places;
-                return Err(DuplicateStepType { name, first, second });
+                Err(DuplicateStepType { name, first, second })
             }
+            _ => Ok(()),
         }
-        Ok(Self { by_name })
     }
 
     /// Returns the step type called `name`.
@@ -115,7 +140,8 @@ impl Registry {
 
     /// Returns the crates that define step types of this registry, by name.
     pub fn crates(&self) -> BTreeSet<&'static str> {
-        self.iter().map(|registration| registration.spec.defined_in.0).collect()
+        let crates = self.iter().map(|registration| registration.spec.defined_in.0);
+        crates.filter(|name| !name.is_empty()).collect()
     }
 
     /// Describes which crates define step types of this registry, and how a program links those of another.
@@ -137,5 +163,8 @@ impl Registry {
 
 fn place(spec: &StepSpec) -> String {
     let (krate, file, line) = spec.defined_in;
-    format!("crate `{krate}` ({file}:{line})")
+    match krate {
+        "" => format!("{file}:{line}"),
+        krate => format!("crate `{krate}` ({file}:{line})"),
+    }
 }

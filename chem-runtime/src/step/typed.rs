@@ -46,7 +46,7 @@ pub struct StepSpec {
     /// A hash of the code without comments: the function, or the struct with its `impl RunStep` if that is in the same
     /// file. Code that they call is not covered.
     pub code: &'static str,
-    /// The crate, file and line of the function or the struct.
+    /// The crate, file and line of the function or the struct. A step type that is not in Rust has no crate.
     pub defined_in: (&'static str, &'static str, u32),
 }
 

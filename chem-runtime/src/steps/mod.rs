@@ -2,4 +2,6 @@
 
 pub mod demo;
 pub mod process;
+#[cfg(feature = "python")]
+mod python;
 pub mod table;

@@ -17,7 +17,7 @@ use super::verify::{Outcome, Tolerances};
 use crate::artifact::{Artifact, ArtifactValue as _, TableRoot};
 use crate::event::{FlowId, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, Fingerprint};
-use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, history_of, replay};
+use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, history_of, replay, step_types};
 use crate::step::{CancelToken, Registry};
 use crate::store::{ErrorClass, EventStore};
 
@@ -127,7 +127,8 @@ impl Workshop<'_> {
         if !started.inputs.values().any(|hash| self.damaged.contains_key(hash)) {
             return Ok(());
         }
-        let Ok(definition) = FlowDefinition::from_recorded(&began.flow, &began.definition, self.registry) else {
+        let Ok(registry) = step_types(began, self.registry) else { return Ok(()) };
+        let Ok(definition) = FlowDefinition::from_recorded(&began.flow, &began.definition, &registry) else {
             return Ok(());
         };
         if definition.steps()[index].history_port().is_some() {

@@ -52,7 +52,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("prelude", &["artifact", "step"]),
     // The wings: steps over what the core hands them.
     ("records", &["cancel", "fingerprint", "artifact", "step"]),
-    ("steps", &["cancel", "process", "artifact", "step", "records", "prelude"]),
+    ("steps", &["cancel", "configuration", "process", "fingerprint", "artifact", "step", "records", "prelude"]),
     ("chemistry", &["cancel", "fingerprint", "artifact", "step", "records", "prelude"]),
 ];
 

@@ -54,6 +54,10 @@ fn every_page_shows_its_rule() {
             continue;
         }
         for (title, expected) in [("Wrong:", vec![code]), ("Right:", Vec::new())] {
+            // The suite `python` shows the right examples that need an interpreter.
+            if title == "Right:" && page.contains("steps_from:") {
+                continue;
+            }
             let Some(example) = example(page, title) else {
                 if code != CANNOT_BE_SHOWN || title == "Right:" {
                     wanting.push(format!("{code}.md has no example after `{title}`"));

@@ -299,7 +299,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
             steps.push(document::Step { id, uses, source, inputs: inputs.collect(), with, retry, timeout_ms, gate });
         }
         let params = params.into_iter().collect();
-        Manifest { flow: StepId::new(flow).unwrap(), description, license, params, steps }
+        Manifest { description, license, params, ..Manifest::new(StepId::new(flow).unwrap(), steps) }
     })
 }
 

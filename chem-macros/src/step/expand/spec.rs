@@ -39,7 +39,7 @@ fn param(param: &Param) -> TokenStream {
     let name = param.name();
     let function = params::default_function(ident);
     let default =
-        options.default.as_ref().map(|_| quote!(|| <#ty as ::chem_runtime::step::ParamValue>::write(&#function())));
+        options.default.as_ref().map(|_| quote!(&|| <#ty as ::chem_runtime::step::ParamValue>::write(&#function())));
     let one_of = &options.one_of;
     let [default, min, max, example, unit] = [
         option(default),
@@ -53,7 +53,11 @@ fn param(param: &Param) -> TokenStream {
         ::chem_runtime::step::ParamSpec {
             name: #name,
             doc: #doc,
-            ty: <#ty as ::chem_runtime::step::ParamValue>::ty,
+            ty: {
+                // A function pointer first, so that a type that is no parameter gives one error and not two.
+                const TYPE: fn() -> ::chem_runtime::step::ParamType = <#ty as ::chem_runtime::step::ParamValue>::ty;
+                &TYPE
+            },
             default: #default,
             unit: #unit,
             min: #min,

@@ -72,7 +72,7 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
     let (reason, shown) = (args.answer.reason.clone(), args.answer.shown.clone());
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.answer.run.id)?;
-    let plan = RunPlan::stored(flow_id, &events)?.moved(store.as_ref(), &events, &args.manifest)?;
+    let plan = RunPlan::stored(shared, flow_id, &events)?.moved(shared, store.as_ref(), &events, &args.manifest)?;
     let signing = args.answer.signing(args.meaning.name())?;
     let answer = Answer { approved: true, data, reason, shown, signing };
     drive(
@@ -89,5 +89,10 @@ pub(in crate::cli) fn reject(shared: &Shared, args: &AnswerArgs) -> Result<ExitC
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let (reason, shown) = (args.reason.clone(), args.shown.clone());
     let answer = Answer { approved: false, data: None, reason, shown, signing: args.signing("rejected")? };
-    drive(shared, store, RunPlan::stored(flow_id, &events)?.signed_by(&args.signers)?, Act::Answer(&args.step, &answer))
+    drive(
+        shared,
+        store,
+        RunPlan::stored(shared, flow_id, &events)?.signed_by(&args.signers)?,
+        Act::Answer(&args.step, &answer),
+    )
 }

@@ -12,7 +12,6 @@ use crate::cli::{output, runs};
 use crate::engine::{BranchError, CoreEngineError};
 use crate::event::FlowId;
 use crate::flow::{StepStatus, replay};
-use crate::step::Registry;
 use crate::store::OpenMode;
 use crate::workbench::RecordedRun;
 
@@ -51,10 +50,10 @@ pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode
         let (step, status) = (step.id.clone(), step.status);
         return Err(refused(BranchError::NotFinished { parent, step, status }));
     }
-    let values = RecordedRun::of(store.as_ref(), &instance)?.with_values(&args.overrides.set, Registry::linked()?)?;
+    let values = RecordedRun::of(store.as_ref(), &instance)?.with_values(&args.overrides.set, &shared.step_types()?)?;
     output::say_diagnostics(&values.warnings);
     let (flow_id, definition) = (FlowId::new(), values.definition);
-    let plan = RunPlan { flow_id, definition, ..RunPlan::stored(parent, &events)? };
+    let plan = RunPlan { flow_id, definition, ..RunPlan::stored(shared, parent, &events)? };
     drive(
         shared,
         store,

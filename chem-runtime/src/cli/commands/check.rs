@@ -34,8 +34,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &CheckArgs) -> Result<ExitCode,
         .manifests
         .iter()
         .map(|path| match path.as_os_str() == "-" {
-            true => check_standard_input(&args.overrides),
-            false => read_and_check(path, &args.overrides),
+            true => check_standard_input(shared, &args.overrides),
+            false => read_and_check(shared, path, &args.overrides),
         })
         .collect::<Result<Vec<CheckedManifest>, Failure>>()?;
     match shared.format {
@@ -110,14 +110,14 @@ impl CheckedManifest {
 }
 
 /// Checks the manifest from standard input. Its relative paths resolve against the working directory.
-fn check_standard_input(overrides: &Overrides) -> Result<CheckedManifest, Failure> {
+fn check_standard_input(shared: &Shared, overrides: &Overrides) -> Result<CheckedManifest, Failure> {
     let mut bytes = Vec::new();
     // Reading one byte more than allowed shows that the input is too long.
     std::io::stdin().take(manifest::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     let directory = std::env::current_dir()?;
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
     let checked = match manifest::Source::from_bytes("standard input", &bytes) {
-        Ok(source) => manifest::check(&source, &overrides, Registry::linked()?, &directory),
+        Ok(source) => manifest::check(&source, &overrides, &shared.step_types()?, &directory),
         Err(diagnostic) => {
             manifest::Checked { definition: None, diagnostics: vec![*diagnostic], origins: Origins::default() }
         }
@@ -125,23 +125,42 @@ fn check_standard_input(overrides: &Overrides) -> Result<CheckedManifest, Failur
     Ok(CheckedManifest::of(checked, directory))
 }
 
+/// Returns the step types of this program, with those of the modules that the manifest at `path` names.
+pub(in crate::cli) fn with_modules_of(shared: &Shared, path: Option<&Path>) -> Result<Registry, Failure> {
+    let registry = shared.step_types()?;
+    let Some(path) = path else { return Ok(registry) };
+    manifest::with_modules_of(path, &registry).map_err(|diagnostics| {
+        output::say_diagnostics(&diagnostics);
+        Failure::usage(format!("the step types of `{}` cannot be read", path.display()))
+    })
+}
+
 /// Reads the manifest at `path` and checks it.
-pub(in crate::cli) fn read_and_check(path: &Path, overrides: &Overrides) -> Result<CheckedManifest, Failure> {
-    read_with(path, overrides, manifest::load)
+pub(in crate::cli) fn read_and_check(
+    shared: &Shared,
+    path: &Path,
+    overrides: &Overrides,
+) -> Result<CheckedManifest, Failure> {
+    read_with(shared, path, overrides, manifest::load)
 }
 
 /// Reads the manifest at `path` and checks it, for a flow that will run later: its input files need not exist yet.
-pub(in crate::cli) fn read_plan(path: &Path, overrides: &Overrides) -> Result<CheckedManifest, Failure> {
-    read_with(path, overrides, manifest::load_plan)
+pub(in crate::cli) fn read_plan(
+    shared: &Shared,
+    path: &Path,
+    overrides: &Overrides,
+) -> Result<CheckedManifest, Failure> {
+    read_with(shared, path, overrides, manifest::load_plan)
 }
 
 fn read_with(
+    shared: &Shared,
     path: &Path,
     overrides: &Overrides,
     load: fn(&Path, &[Override], &Registry) -> manifest::Checked,
 ) -> Result<CheckedManifest, Failure> {
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
-    let checked = load(path, &overrides, Registry::linked()?);
+    let checked = load(path, &overrides, &shared.step_types()?);
     let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
     Ok(CheckedManifest::of(checked, directory))
 }

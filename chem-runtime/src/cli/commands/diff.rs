@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &DiffArgs) -> Result<ExitCode, 
     let before = run_facts(store.as_ref(), &args.before)?;
     let path = Path::new(&args.after);
     let after = if path.is_file() {
-        let checked = read_and_check(path, &Overrides { set: args.set.clone() })?;
+        let checked = read_and_check(shared, path, &Overrides { set: args.set.clone() })?;
         checked.print(shared)?;
         let Some(definition) = checked.definition else {
             return Ok(Status::Usage.into());

@@ -1,5 +1,6 @@
 //! `chem manifest`: prints the manifest that repeats a stored run.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,7 +15,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{self, ODD, styled};
 use crate::cli::runs;
 use crate::event::{FlowId, FlowInitialized};
-use crate::flow::replay;
+use crate::flow::{replay, step_types};
 use crate::manifest::{Manifest, manifest_of_run, to_yaml};
 use crate::step::Registry;
 use crate::store::OpenMode;
@@ -42,7 +43,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
     };
     let manifest = manifest_of_run(initialized).map_err(|error| impossible(error.to_string()))?;
     let yaml = to_yaml(&manifest).map_err(|error| impossible(error.to_string()))?;
-    let mut caveats = caveats(initialized, &manifest, Registry::linked()?);
+    let mut caveats = caveats(initialized, &manifest, &shared.step_types()?);
     let text = header(flow_id, initialized, &caveats) + &yaml;
     match (&args.output, shared.format) {
         (None, Format::Human) => output::print(&text)?,
@@ -65,6 +66,13 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
 /// Returns why running `manifest` with this program would differ from the run that began with `initialized`.
 fn caveats(initialized: &FlowInitialized, manifest: &Manifest, registry: &Registry) -> Vec<String> {
     let mut caveats = Vec::new();
+    let registry = match step_types(initialized, registry) {
+        Ok(registry) => registry,
+        Err(error) => {
+            caveats.push(error.to_string());
+            Cow::Borrowed(registry)
+        }
+    };
     if manifest.flow.as_str() != initialized.flow {
         caveats.push(format!(
             "a manifest cannot name a flow `{}`; here it is `{}`, so steps that take the history, such as reports, get \

@@ -15,7 +15,7 @@ use crate::store::{EventStore, InMemoryEventStore};
 use crate::workbench::{self, Action, Origin, Plan, PlannedParam, ReusedFrom, TakesOver, to_dot, to_mermaid};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
-    let checked = read_and_check(&args.manifest, &args.overrides)?;
+    let checked = read_and_check(shared, &args.manifest, &args.overrides)?;
     checked.print(shared)?;
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());

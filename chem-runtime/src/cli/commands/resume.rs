@@ -19,7 +19,6 @@ use crate::cli::signing::Signers;
 use crate::cli::{output, runs};
 use crate::event::FlowId;
 use crate::flow::{Change, FlowInstance, FlowStatus, replay};
-use crate::step::Registry;
 use crate::store::{EventStore, OpenMode, Takeover};
 use crate::workbench::{ManifestComparison, RecordedRun, branch_point, lines};
 
@@ -63,7 +62,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
             return Err(Failure::usage(format!("run {flow_id} has failed and cannot be resumed")).with_help(help));
         }
     }
-    let mut plan = RunPlan::stored(flow_id, &events)?;
+    let mut plan = RunPlan::stored(shared, flow_id, &events)?;
     let manifest = args.manifest.path.as_deref();
     if let Some(path) = manifest {
         plan = plan.at(path)?;
@@ -71,7 +70,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
     if !args.recorded {
         let recorded =
             Advice::command(CommandName::Resume, &[&flow_id, &"--recorded"]).then(" continues with the recorded flow");
-        match RecordedRun::of(store.as_ref(), &instance)?.compare_manifest(manifest, Registry::linked()?)? {
+        match RecordedRun::of(store.as_ref(), &instance)?.compare_manifest(manifest, &shared.step_types()?)? {
             ManifestComparison::Same | ManifestComparison::Unavailable => {}
             ManifestComparison::Invalid { diagnostics } => {
                 output::say_diagnostics(&diagnostics);

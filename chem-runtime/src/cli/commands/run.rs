@@ -25,7 +25,7 @@ pub(in crate::cli) struct RunArgs {
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
-    let checked = read_and_check(&args.manifest, &args.overrides)?;
+    let checked = read_and_check(shared, &args.manifest, &args.overrides)?;
     checked.print(shared)?;
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());

@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 use serde_json::json;
 
 use crate::cli::args::{Format, Shared};
+use crate::cli::commands::check::with_modules_of;
 use crate::cli::exit::Failure;
 use crate::cli::output;
 use crate::manifest;
@@ -17,10 +18,14 @@ pub(in crate::cli) struct SchemaArgs {
     /// Write to this file, such as schemas/flow.schema.json, to which the first line of a new flow refers.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+
+    /// Include the step types of the modules that this manifest names under `steps_from`.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &SchemaArgs) -> Result<ExitCode, Failure> {
-    let text = text()?;
+    let text = text(&with_modules_of(shared, args.manifest.as_deref())?);
     let Some(path) = &args.output else {
         output::print(&text)?;
         return Ok(ExitCode::SUCCESS);
@@ -35,7 +40,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &SchemaArgs) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the schema of manifests with the step types of this program, as the text of a file.
-pub(super) fn text() -> Result<String, Failure> {
-    Ok(format!("{:#}\n", manifest::json_schema(Registry::linked()?)))
+/// Returns the schema of manifests with the step types of `registry`, as the text of a file.
+pub(super) fn text(registry: &Registry) -> String {
+    format!("{:#}\n", manifest::json_schema(registry))
 }

@@ -53,7 +53,7 @@ pub(in crate::cli) struct SealArgs {
 pub(in crate::cli) fn run(shared: &Shared, args: &SealArgs) -> Result<ExitCode, Failure> {
     let planned = match &args.plan {
         Some(path) => {
-            let checked = read_plan(path, &Overrides { set: args.set.clone() })?;
+            let checked = read_plan(shared, path, &Overrides { set: args.set.clone() })?;
             checked.print(shared)?;
             let Some(definition) = checked.definition else { return Ok(Status::Usage.into()) };
             Some(definition)

@@ -1,24 +1,30 @@
 //! `chem steps`: lists and documents the step types of this program.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
 use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
+use crate::cli::commands::check::with_modules_of;
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table, styled};
 use crate::report::{family, function_result, naming_params, output_kind, param_facts, row_facts};
 use crate::step::expression::{FUNCTIONS, FunctionGroup, FunctionSpec};
-use crate::step::{ParamSpec, Registry, RowsSpec, StepSpec};
+use crate::step::{ParamSpec, RowsSpec, StepSpec};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StepsArgs {
     /// The step type to document, or the family to list, such as `table`.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+
+    /// Include the step types of the modules that this manifest names under `steps_from`.
+    #[arg(long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
 
     /// List the functions that an expression may call, with an example of each.
     #[arg(long, conflicts_with = "name")]
@@ -33,7 +39,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &StepsArgs) -> Result<ExitCode,
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let registry = Registry::linked()?;
+    let registry = with_modules_of(shared, args.manifest.as_deref())?;
     let Some(name) = &args.name else {
         let specs: Vec<&StepSpec> = registry.iter().map(|registration| registration.spec()).collect();
         match shared.format {

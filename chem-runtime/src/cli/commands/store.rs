@@ -13,7 +13,7 @@ use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::{output, signals};
-use crate::step::{CancelToken, Registry};
+use crate::step::CancelToken;
 use crate::store::OpenMode;
 use crate::store::schema::{Drift, Rights, Version};
 use crate::workbench;
@@ -82,7 +82,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
         StoreCommand::Check { deep: true } => {
             let drifts = url.check()?;
             let (store, cancel) = (url.open(OpenMode::Read)?, stopping());
-            let audit = workbench::audit(store.as_ref(), Registry::linked()?, &cancel)?;
+            let audit = workbench::audit(store.as_ref(), &shared.step_types()?, &cancel)?;
             let mut json = audit.to_json();
             json["schema"] = drifts.iter().map(drift_json).collect();
             print(shared, &json, &format!("{}{audit}\n", drifts_text(&drifts)))?;
@@ -100,7 +100,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             }
             let (store, cancel) = (url.open(OpenMode::Existing)?, stopping());
             let outputs = tempfile::tempdir()?;
-            let repair = workbench::repair(&store, Registry::linked()?, outputs.path(), &cancel)?;
+            let repair = workbench::repair(&store, &shared.step_types()?, outputs.path(), &cancel)?;
             let mut text: String = repair.repaired.iter().map(|hash| format!("recomputed artifact {hash}\n")).collect();
             text.extend(repair.left.values().map(|reason| format!("{reason}\n")));
             if text.is_empty() {

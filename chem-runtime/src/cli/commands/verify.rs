@@ -13,7 +13,7 @@ use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::{runs, signals};
 use crate::flow::replay;
 use crate::handover::{Unpacked, import, unpack};
-use crate::step::{CancelToken, Registry};
+use crate::step::CancelToken;
 use crate::store::{EventStore, InMemoryEventStore, OpenMode};
 use crate::workbench::{self, Outcome, Tolerances, Verification};
 
@@ -45,9 +45,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
     let instance = replay(flow_id, &events)?;
     let directory = instance.initialized().and_then(|it| it.environment.directory.clone()).unwrap_or_default();
     let confinement = shared.confinement(directory.as_ref());
-    let registry = Registry::linked()?;
+    let registry = shared.step_types()?;
     let verification =
-        workbench::verify(&store, &instance, registry, &tolerances, outputs.path(), confinement, &cancel)?;
+        workbench::verify(&store, &instance, &registry, &tolerances, outputs.path(), confinement, &cancel)?;
     match shared.format {
         Format::Json => output::print_json(&verification.to_json())?,
         Format::Human => output::print(&render(&verification))?,

@@ -106,7 +106,7 @@ impl Binder<'_> {
     fn misfit(&mut self, misfit: &Misfit, step: &AuthoredStep, given: &Given<'_>) {
         let rule = match misfit.kind {
             MisfitKind::Params => &rules::CANNOT_SUCCEED,
-            MisfitKind::Column => &rules::UNKNOWN_COLUMN,
+            MisfitKind::Column | MisfitKind::ReadColumn => &rules::UNKNOWN_COLUMN,
             MisfitKind::NoProgram => &rules::NO_SUCH_PROGRAM,
             MisfitKind::UndeclaredFile => &rules::UNDECLARED_FILE,
         };

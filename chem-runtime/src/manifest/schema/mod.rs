@@ -53,6 +53,14 @@ pub fn json_schema(registry: &Registry) -> Value {
                 "examples": ["CC-BY-4.0", "CC0-1.0"],
             },
             "params": params(),
+            "steps_from": {
+                "description": "The modules that define further step types: the paths of Python files, or the names of installed \
+                                packages.",
+                "type": "array",
+                "items": { "type": "string" },
+                "examples": [["steps.py"]],
+            },
+            "environment": environment(),
             "steps": {
                 "description": "The steps, in the order in which they run. The first is a source; `source: true` marks others.",
                 "type": "array",
@@ -134,6 +142,29 @@ fn gate() -> Value {
                 "type": "array",
                 "minItems": 1,
                 "items": { "type": "string" },
+            },
+        },
+    })
+}
+
+fn environment() -> Value {
+    json!({
+        "description": "How the steps of the modules under `steps_from` run.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "python": { "description": "The Python interpreter: a path, or the name of a program.", "type": "string" },
+            "lock": {
+                "description": "The lock file with the packages that must be installed: `uv.lock`, or pinned requirements.",
+                "type": "string",
+                "examples": ["uv.lock", "requirements.lock"],
+            },
+            "uv": { "description": "Whether `uv run --locked` starts the interpreter.", "type": "boolean" },
+            "workers": {
+                "description": "The number of worker processes. Left out, one on each core.",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 65535,
             },
         },
     })

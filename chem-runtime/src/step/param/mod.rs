@@ -107,18 +107,21 @@ impl std::fmt::Display for ParamType {
     }
 }
 
+/// Makes a value of a parameter's specification: a function, or a closure that holds what a step type was described with.
+pub type Make<T> = &'static (dyn Fn() -> T + Send + Sync);
+
 /// A parameter of a step type, as `#[step]` generates it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ParamSpec {
     /// The name in manifests.
     pub name: &'static str,
     /// The doc comment, which is the help.
     pub doc: &'static str,
     /// Returns the type of the values.
-    pub ty: fn() -> ParamType,
+    pub ty: Make<ParamType>,
     /// Returns the value that replaces one left out. `None` if there is no default: the parameter is then required,
     /// unless its type is optional.
-    pub default: Option<fn() -> Value>,
+    pub default: Option<Make<Value>>,
     /// The unit of the values, if they have one.
     pub unit: Option<&'static str>,
     /// The smallest number allowed, inclusive.
@@ -132,6 +135,17 @@ pub struct ParamSpec {
     /// The inputs whose columns the parameter names. `None` means the only input of the step, or no input if the step
     /// has several.
     pub columns_of: Option<&'static [&'static str]>,
+}
+
+impl Debug for ParamSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, ty, default) = (self.name, (self.ty)(), self.default.map(|default| default()));
+        f.debug_struct("ParamSpec")
+            .field("name", &name)
+            .field("ty", &ty)
+            .field("default", &default)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ParamSpec {
@@ -240,7 +254,7 @@ mod tests {
         let number = ParamSpec {
             name: "it",
             doc: "",
-            ty: <BTreeMap<String, Option<Vec<f64>>> as ParamValue>::ty,
+            ty: &<BTreeMap<String, Option<Vec<f64>>> as ParamValue>::ty,
             default: None,
             unit: None,
             min: Some(0.0),
@@ -250,7 +264,7 @@ mod tests {
             columns_of: None,
         };
         let text =
-            ParamSpec { ty: <Vec<BTreeMap<String, String>> as ParamValue>::ty, one_of: &["mean", "median"], ..number };
+            ParamSpec { ty: &<Vec<BTreeMap<String, String>> as ParamValue>::ty, one_of: &["mean", "median"], ..number };
         let (key, index) = (|name: &str| PathPart::Key(name.to_owned()), PathPart::Index);
         assert_eq!(number.check(&json!({"a": [0, 9], "b": null})), Ok(()));
         assert_eq!(text.check(&json!([{"a": "mean"}, {}])), Ok(()));

@@ -27,7 +27,7 @@ impl<'a> ParamReader<'a> {
     /// `None`.
     ///
     /// `read` is [`ParamValue::read`](super::ParamValue::read) of the parameter's type.
-    pub fn read<T>(&mut self, index: usize, read: fn(&Value) -> Result<T, InvalidParam>) -> Option<T> {
+    pub fn read<T>(&mut self, index: usize, read: impl FnOnce(&Value) -> Result<T, InvalidParam>) -> Option<T> {
         let spec = &self.specs[index];
         let default;
         let value = match (self.values.get(spec.name), spec.default) {

@@ -109,6 +109,17 @@ impl<'a> Batch<'a> {
         Ok(while_running(self.rows.clone()).map(|row| data.json(row)))
     }
 
+    /// Returns the rows as a table of the columns `names`, without copying them.
+    ///
+    /// # Errors
+    /// Fails if the step does not declare one of the columns, or if the input has no such column.
+    #[cfg(feature = "python")]
+    pub(crate) fn as_table(&self, names: &[String]) -> Result<Table, StepError> {
+        names.iter().try_for_each(|name| self.find(name).map(drop))?;
+        let columns: Vec<usize> = names.iter().filter_map(|name| self.table.index_of(name)).collect();
+        Ok(self.table.select(&columns).slice(self.rows.clone()))
+    }
+
     /// Returns a part of the input and the range of the batch in it, for an expression, which names the columns that it reads.
     pub(in crate::step) fn within(&self) -> (&'a Table, Range<usize>) {
         (self.table, self.rows.clone())

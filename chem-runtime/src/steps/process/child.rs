@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::guard::Guard;
 use super::listen::{Stream, listen};
-use crate::step::{ExecutionContext, StepError};
+use crate::step::StepError;
 
 /// The interval at which cancellation is checked.
 const CHECK_EVERY: Duration = Duration::from_millis(20);
@@ -14,24 +14,24 @@ const CHECK_EVERY: Duration = Duration::from_millis(20);
 const LINGER: Duration = Duration::from_secs(5);
 
 /// The result of a program that has exited.
-pub(super) struct Finished {
-    pub(super) status: ExitStatus,
+pub(in crate::steps) struct Finished {
+    pub(in crate::steps) status: ExitStatus,
     /// The whole standard output.
-    pub(super) output: Vec<u8>,
+    pub(in crate::steps) output: Vec<u8>,
     /// The end of the standard error.
-    pub(super) errors: Vec<u8>,
+    pub(in crate::steps) errors: Vec<u8>,
 }
 
 /// Runs `program` to its end with `input` on its standard input.
 ///
 /// # Errors
 /// Fails if the program cannot be started, runs for longer than `timeout`, or writes too much, or if the run is cancelled.
-pub(super) fn run_child(
+pub(in crate::steps) fn run_child(
     name: &str,
     mut program: Command,
     input: Vec<u8>,
     timeout: Duration,
-    context: &ExecutionContext<'_>,
+    check_cancelled: &dyn Fn() -> Result<(), StepError>,
 ) -> Result<Finished, StepError> {
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut guard = Guard::start(name, program)?;
@@ -49,7 +49,7 @@ pub(super) fn run_child(
             Ok(Stream::Errors(text)) => errors = Some(text),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
-        context.check_cancelled()?;
+        check_cancelled()?;
         let now = Instant::now();
         match ended {
             None => {

@@ -31,7 +31,7 @@ const FIXED: &[(&str, &str)] = &[("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("T
 
 /// Sets the environment of `program`. `named` are the variables that the manifest lists; those that this process does not
 /// have are skipped.
-pub(super) fn set_environment(program: &mut Command, named: &[String]) {
+pub(in crate::steps) fn set_environment(program: &mut Command, named: &[String]) {
     program.env_clear();
     for name in PASSED.iter().copied().chain(named.iter().map(String::as_str)) {
         if let Some(value) = std::env::var_os(name) {
@@ -42,7 +42,7 @@ pub(super) fn set_environment(program: &mut Command, named: &[String]) {
 }
 
 /// Checks the names of variables with secrets.
-pub(super) fn wrong_secrets<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Misfit> {
+pub(in crate::steps) fn wrong_secrets<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Misfit> {
     let wrong = |name: &str| {
         let message = match FIXED.iter().find(|(fixed, _)| *fixed == name) {
             Some((_, value)) => format!("`{name}` is `{value}` for every program"),
@@ -57,7 +57,7 @@ pub(super) fn wrong_secrets<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Mis
 }
 
 /// Checks the names of inherited variables.
-pub(super) fn wrong_names(named: &[String]) -> Vec<Misfit> {
+pub(in crate::steps) fn wrong_names(named: &[String]) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     for (index, name) in named.iter().enumerate() {
         let fixed = FIXED.iter().find(|(fixed, _)| fixed == name);

@@ -29,7 +29,7 @@ kill -9 0
 "#;
 
 /// A running program. Dropping it kills the program and all processes that it started.
-pub(super) struct Guard {
+pub(in crate::steps) struct Guard {
     child: Child,
     mark: Mark,
     running: bool,
@@ -40,7 +40,7 @@ pub(super) struct Guard {
 impl Guard {
     /// Starts `program`. `name` is its name in messages.
     #[cfg(unix)]
-    pub(super) fn start(name: &str, mut program: Command) -> Result<Self, StepError> {
+    pub(in crate::steps) fn start(name: &str, mut program: Command) -> Result<Self, StepError> {
         use std::os::unix::process::CommandExt as _;
 
         marked::kill_orphans()?;
@@ -66,13 +66,13 @@ impl Guard {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn start(name: &str, mut program: Command) -> Result<Self, StepError> {
+    pub(in crate::steps) fn start(name: &str, mut program: Command) -> Result<Self, StepError> {
         let child = program.spawn().map_err(|error| cannot_start(name, error))?;
         Ok(Self { child, mark: Mark::new(), running: true })
     }
 
     /// Returns the process of the program.
-    pub(super) fn child(&mut self) -> &mut Child {
+    pub(in crate::steps) fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
@@ -81,7 +81,7 @@ impl Guard {
     ///
     /// # Errors
     /// Fails if the watcher has exited, or if processes that the program left running cannot be killed.
-    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>, StepError> {
+    pub(in crate::steps) fn ended(&mut self) -> Result<Option<ExitStatus>, StepError> {
         let status = self.child.try_wait()?;
         if status.is_some() {
             self.kill()?;

@@ -8,12 +8,12 @@ use std::thread;
 /// The maximum size of the standard output: 2 GiB.
 const MAX_OUTPUT: usize = 2 << 30;
 /// The number of bytes kept from the end of the standard error.
-pub(super) const KEPT_ERRORS: usize = 8 << 10;
+pub(in crate::steps) const KEPT_ERRORS: usize = 8 << 10;
 /// The maximum length of a log line in bytes. Longer lines of the standard error are split.
 const MAX_LINE: usize = 64 << 10;
 
 /// The complete content of an output stream.
-pub(super) enum Stream {
+pub(in crate::steps) enum Stream {
     /// The standard output, or the reason why it could not be read.
     Output(Result<Vec<u8>, String>),
     /// The end of the standard error.
@@ -21,7 +21,7 @@ pub(super) enum Stream {
 }
 
 /// Starts threads that write `input` to the program and read its output. Each stream is sent when it ends.
-pub(super) fn listen(child: &mut Child, name: &str, input: Vec<u8>) -> Receiver<Stream> {
+pub(in crate::steps) fn listen(child: &mut Child, name: &str, input: Vec<u8>) -> Receiver<Stream> {
     let (sender, streams) = channel();
     if let Some(mut stdin) = child.stdin.take() {
         // A program need not read all of its input: it closes its end, and writing fails.
@@ -50,7 +50,7 @@ fn read_output(stdout: impl Read) -> Result<Vec<u8>, String> {
 }
 
 /// Reads the standard error to its end, passes each line to `log`, and returns its last bytes.
-fn read_errors(stderr: impl Read, log: impl Fn(&str)) -> Vec<u8> {
+pub(in crate::steps) fn read_errors(stderr: impl Read, log: impl Fn(&str)) -> Vec<u8> {
     let (mut stderr, mut kept, mut line) = (BufReader::new(stderr), Vec::new(), Vec::new());
     loop {
         let room = MAX_LINE - line.len();

@@ -8,23 +8,23 @@ use crate::process;
 use crate::step::StepError;
 
 /// The environment variable that holds the mark.
-pub(super) const VARIABLE: &str = "CHEM_PROCESS";
+pub(in crate::steps) const VARIABLE: &str = "CHEM_PROCESS";
 
 /// How long killed processes may take to exit.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The unique mark of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(in crate::steps) struct Mark {
     /// A random id.
-    pub(super) id: String,
+    pub(in crate::steps) id: String,
     /// The process that started the program: its id, its start time, and the host where these are valid.
     owner: (u32, u64, String),
 }
 
 impl Mark {
     /// Creates a mark owned by this process.
-    pub(super) fn new() -> Self {
+    pub(in crate::steps) fn new() -> Self {
         let pid = std::process::id();
         let owner = (pid, process::started(pid).unwrap_or(0), process::place());
         // `RandomState` has a random seed.
@@ -33,7 +33,7 @@ impl Mark {
     }
 
     /// Returns the value of the environment variable.
-    pub(super) fn value(&self) -> String {
+    pub(in crate::steps) fn value(&self) -> String {
         let (pid, started, host) = &self.owner;
         format!("{} {pid} {started} {host}", self.id)
     }
@@ -53,12 +53,12 @@ impl Mark {
 }
 
 /// Kills every process with this mark.
-pub(super) fn kill_marked(mark: &Mark) -> Result<(), StepError> {
+pub(in crate::steps) fn kill_marked(mark: &Mark) -> Result<(), StepError> {
     kill_all(|found| found.id == mark.id)
 }
 
 /// Kills the processes that programs of killed owners left behind, and waits until they have exited.
-pub(super) fn kill_orphans() -> Result<(), StepError> {
+pub(in crate::steps) fn kill_orphans() -> Result<(), StepError> {
     kill_all(Mark::is_orphaned)
 }
 

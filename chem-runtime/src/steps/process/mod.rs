@@ -1,9 +1,9 @@
 //! `process.run`: runs an external program as a step.
 
-mod child;
-mod environment;
-mod guard;
-mod listen;
+pub(in crate::steps) mod child;
+pub(in crate::steps) mod environment;
+pub(in crate::steps) mod guard;
+pub(in crate::steps) mod listen;
 mod marked;
 #[cfg(test)]
 #[cfg(unix)]
@@ -126,7 +126,7 @@ pub fn run_process(
         program.env(name, secret.reveal()?);
     }
     let name = format!("`{program_name}`");
-    let finished = run_child(&name, program, sent, Duration::from_secs_f64(timeout), context)?;
+    let finished = run_child(&name, program, sent, Duration::from_secs_f64(timeout), &|| context.check_cancelled())?;
     let text = answer(&name, finished, context)?;
     let format = if receive == "csv" { TableFormat::Delimited(b',') } else { TableFormat::JsonLines };
     let sent: Vec<&Column> = columns.iter().filter_map(|index| table.columns().get(*index)).collect();

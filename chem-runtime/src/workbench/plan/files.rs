@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::OutsideFile;
 use crate::event::RecordedStep;
-use crate::step::{Files, Glob, InputFiles, ParamType, Registry, place_of};
+use crate::step::{Files, Glob, InputFiles, ParamSpec, ParamType, place_of};
 
 /// The files that a step reads and writes. Known only for registered step types.
 #[derive(Debug, Default)]
@@ -19,11 +19,9 @@ pub(super) struct NamedFiles {
 }
 
 impl NamedFiles {
-    pub(super) fn of(step: &RecordedStep, files: &Files) -> Self {
+    pub(super) fn of(params: &[ParamSpec], step: &RecordedStep, files: &Files) -> Self {
         let mut named = Self::default();
-        // The registry fails only for duplicate step types, and then no manifest could have been checked.
-        let registration = Registry::linked().ok().and_then(|registry| registry.get(&step.uses));
-        for param in registration.map(|found| found.spec().params).unwrap_or_default() {
+        for param in params {
             if let Some(value) = step.params.get(param.name) {
                 named.collect(&(param.ty)(), value, files);
             }

@@ -147,7 +147,8 @@ impl Walk<'_> {
         };
         let (mut result, mut started) = (PlannedResult::Later(index), None);
         if !self.ended {
-            let named = NamedFiles::of(recorded, self.files);
+            let specs = self.definition.steps()[index].step().param_specs();
+            let named = NamedFiles::of(specs, recorded, self.files);
             self.outside.extend(named.outside(&step.id, self.files));
             if let Some(error) = named.refused(self.files) {
                 step.action = Action::Fail { error };

@@ -14,7 +14,7 @@ pub use values::BranchValues;
 
 use crate::event::{FlowId, FlowInitialized, RecordedDefinition};
 use crate::fingerprint::{CanonicalError, canonical_json};
-use crate::flow::{Change, FlowDefinition, FlowDefinitionError, FlowInstance, ReplayError, replay};
+use crate::flow::{Change, FlowDefinition, FlowDefinitionError, FlowInstance, ReplayError, replay, step_types};
 use crate::manifest::{self, Checked, Diagnostic, Override};
 use crate::step::Registry;
 use crate::store::{EventStore, PersistenceError};
@@ -227,7 +227,8 @@ impl<'a> RecordedRun<'a> {
                 step.params.insert(param.to_owned(), value.clone());
             }
         }
-        FlowDefinition::from_recorded(definition.name().unwrap_or(&self.recorded.flow), &recorded, registry)
+        let registry = step_types(&self.recorded, registry)?;
+        FlowDefinition::from_recorded(definition.name().unwrap_or(&self.recorded.flow), &recorded, &registry)
     }
 }
 

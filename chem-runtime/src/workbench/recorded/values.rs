@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{RecordedRun, RecordedRunError};
 use crate::event::RecordedDefinition;
-use crate::flow::{FlowDefinition, changes};
+use crate::flow::{FlowDefinition, changes, step_types};
 use crate::manifest::{self, Diagnostic, Source};
 use crate::step::{Expression, ParamType, Registry};
 
@@ -54,15 +54,16 @@ impl RecordedRun<'_> {
         } else {
             self.manifest_with(&of_flow, registry)?
         };
+        let types = step_types(&self.recorded, registry)?;
         for OfStep { step: id, param, written } in &of_steps {
             let known = || recorded.steps.iter().map(|step| step.id.clone()).collect();
             let Some(index) = recorded.steps.iter().position(|step| step.id == *id) else {
                 return Err(RecordedRunError::UnknownStep { step: (*id).to_owned(), known: known() });
             };
-            let value = value_of(&recorded.steps[index].uses, param, written, &recorded.params, registry)?;
+            let value = value_of(&recorded.steps[index].uses, param, written, &recorded.params, &types)?;
             recorded.steps[index].params.insert((*param).to_owned(), value);
         }
-        let definition = FlowDefinition::from_recorded(&self.recorded.flow, &recorded, registry)?;
+        let definition = FlowDefinition::from_recorded(&self.recorded.flow, &recorded, &types)?;
         // A branch records values with the type of their parameter, as the definition has them.
         let typed = definition.recorded()?;
         let flow_values = names.into_iter().filter_map(|name| Some((name.to_owned(), typed.params.get(name)?.clone())));

@@ -1,5 +1,6 @@
 //! Repeats a step of a stored run: binds it as recorded, runs it on its stored inputs, and compares the outputs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::artifact::{ArtifactSource, ArtifactValue, Dataset, TableRoot};
 use crate::engine::{CoreEngineError, Repetition, begin_step};
 use crate::event::{RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::DefinitionHash;
-use crate::flow::{FlowInstance, StepState, StepStatus, definition_hash, replay};
+use crate::flow::{FlowDefinitionError, FlowInstance, StepState, StepStatus, definition_hash, replay, step_types};
 use crate::step::{CancelToken, Confinement, Files, Registry, StepDefinition, StepId, StepOutput};
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
@@ -33,7 +34,7 @@ pub(in crate::workbench) struct Repeated {
 pub(in crate::workbench) struct Bench<'a> {
     store: &'a Arc<dyn EventStore>,
     instance: &'a FlowInstance,
-    registry: &'a Registry,
+    registry: Result<Cow<'a, Registry>, FlowDefinitionError>,
     tolerances: &'a Tolerances,
     definition: DefinitionHash,
     files: Arc<Files>,
@@ -54,6 +55,7 @@ impl<'a> Bench<'a> {
         let directory = initialized.and_then(|it| it.environment.directory.clone()).unwrap_or_else(|| ".".to_owned());
         let ids = instance.steps().iter().map(|step| step.id.as_str());
         let files = Arc::new(Files::relative_to(directory).writing_to(outputs).heeding(cancel));
+        let registry = initialized.map_or(Ok(Cow::Borrowed(registry)), |began| step_types(began, registry));
         Self { store, instance, registry, tolerances, definition: definition_hash(ids), files, cancel }
     }
 
@@ -181,7 +183,8 @@ impl<'a> Bench<'a> {
         approved: Option<Value>,
     ) -> Result<(Box<dyn StepDefinition>, bool), String> {
         let (uses, version) = (&recorded.uses, recorded.version);
-        let Some(registration) = self.registry.get(uses) else {
+        let registry = self.registry.as_ref().map_err(ToString::to_string)?;
+        let Some(registration) = registry.get(uses) else {
             return Err(format!("this program has no step type `{uses}`"));
         };
         let spec = registration.spec();

@@ -118,7 +118,7 @@ fn flow(name: &str) -> Result<Written, Failure> {
     // steps.
     let schema = Path::new("schemas/flow.schema.json");
     if !schema.exists() {
-        write_new(schema, &schema::text()?)?;
+        write_new(schema, &schema::text(Registry::linked()?))?;
         written.push(schema.to_owned());
     }
     let next = Advice::command(CommandName::Run, &[&format!("flows/{name}.yaml")]);

@@ -1,0 +1,72 @@
+//! What a check finds, and what it costs.
+
+use crate::harness::{PIC50, Place};
+
+#[test]
+fn a_wrong_parameter_is_found_at_its_place() {
+    let Some(place) = Place::with(PIC50) else { return };
+    for (with, code, says) in [
+        ("floor: x", "E0404", "expected a number, found the text `x`"),
+        ("floor: -1", "E0405", "`-1` is out of range: it must be at least 0"),
+        ("flor: 1", "E0403", "`lab.pic50` has no parameter `flor`"),
+    ] {
+        place.flow(&format!("{{ id: potency, uses: lab.pic50, with: {{ {with} }} }}"));
+        let found = place.chem(&["check", "flow.yaml", "--format", "json"]).expect(2).json();
+        assert_eq!((found[0]["code"].as_str(), found[0]["line"].as_u64()), (Some(code), Some(5)), "{found:#}");
+        assert!(found[0]["message"].as_str().unwrap().contains(says), "{found:#}");
+    }
+}
+
+#[test]
+fn columns_are_known_before_and_behind_the_step() {
+    let Some(place) = Place::with(PIC50) else { return };
+    let read = "  - { id: read, uses: table.read, with: { path: assay.csv } }\n";
+    place.steps(&format!(
+        "{read}  - {{ id: potency, uses: lab.pic50 }}\n  - {{ id: keep, uses: table.filter, with: {{ where: pic51 > 7 }} }}\n"
+    ));
+    let found = place.chem(&["check", "flow.yaml"]).expect(2).stdout;
+    assert!(found.contains("there is no column `pic51`") && found.contains("did you mean `pic50`?"), "{found}");
+    place.write("assay.csv", "name,ic50\na,10\n").flow("{ id: potency, uses: lab.pic50 }");
+    let found = place.chem(&["check", "flow.yaml"]).expect(2).stdout;
+    assert!(found.contains("error[E0410]: there is no column `ic50_nm`, which `lab.pic50` reads"), "{found}");
+}
+
+#[test]
+fn what_python_says_of_a_module_is_shown() {
+    let Some(place) = Place::with("import nothing_of_this_name\n") else { return };
+    place.flow("{ id: potency, uses: lab.pic50 }");
+    let found = place.chem(&["check", "flow.yaml"]).expect(2).stdout;
+    assert!(found.contains("error[E0416]: `steps.py` cannot be used: ModuleNotFoundError: No module named"), "{found}");
+    assert!(found.contains("flow.yaml:2:14") && found.contains("line 1, in <module>"), "{found}");
+    assert!(!found.contains("E0401"), "the step type may be one of the module: {found}");
+    std::fs::remove_file(place.path().join("steps.py")).unwrap();
+    let found = place.chem(&["check", "flow.yaml"]).expect(2).stdout;
+    assert!(found.contains("error[E0416]") && found.contains("there is no file"), "{found}");
+}
+
+#[test]
+fn an_interpreter_without_the_package_is_named() {
+    let Some(place) = Place::with(PIC50) else { return };
+    place.flow("{ id: potency, uses: lab.pic50 }");
+    let found = place.command(&["check", "flow.yaml"]).env_remove("PYTHONPATH").output().unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    assert!(
+        found.contains("error[E0417]: the Python interpreter `") && found.contains("-m pip install chem-flow"),
+        "{found}"
+    );
+    let found = place.command(&["check", "flow.yaml"]).env("CHEM_PYTHON", "no-such-python").output().unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    assert!(found.contains("error[E0417]: cannot start `no-such-python`"), "{found}");
+}
+
+#[test]
+fn an_unchanged_module_starts_no_interpreter() {
+    let Some(place) = Place::with(PIC50) else { return };
+    place.flow("{ id: potency, uses: lab.pic50 }");
+    place.chem(&["check", "flow.yaml"]).expect(0);
+    // The interpreter is no program any more: to start it would fail.
+    let kept: Vec<_> = std::fs::read_dir(place.home.path().join("cache/chem/python")).unwrap().collect();
+    assert_eq!(kept.len(), 1);
+    place.write("steps.py", &format!("{PIC50}\n# A comment.\n"));
+    place.chem(&["check", "flow.yaml"]).expect(0);
+}
