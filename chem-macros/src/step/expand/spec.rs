@@ -53,11 +53,7 @@ fn param(param: &Param) -> TokenStream {
         ::chem_runtime::step::ParamSpec {
             name: #name,
             doc: #doc,
-            ty: {
-                // A function pointer first, so that a type that is no parameter gives one error and not two.
-                const TYPE: fn() -> ::chem_runtime::step::ParamType = <#ty as ::chem_runtime::step::ParamValue>::ty;
-                &TYPE
-            },
+            ty: ::chem_runtime::step::type_of_param::<#ty>(),
             default: #default,
             unit: #unit,
             min: #min,

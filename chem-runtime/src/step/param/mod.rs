@@ -110,6 +110,11 @@ impl std::fmt::Display for ParamType {
 /// Makes a value of a parameter's specification: a function, or a closure that holds what a step type was described with.
 pub type Make<T> = &'static (dyn Fn() -> T + Send + Sync);
 
+/// Returns what makes the type of `T`. A function of its own, so that a type that is no parameter is one error.
+pub const fn type_of_param<T: ParamValue>() -> Make<ParamType> {
+    &T::ty
+}
+
 /// A parameter of a step type, as `#[step]` generates it.
 #[derive(Clone, Copy)]
 pub struct ParamSpec {
