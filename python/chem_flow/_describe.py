@@ -148,8 +148,8 @@ def _said(error: BaseException) -> str:
 def _trace(error: BaseException) -> str:
     """Returns where the user's own code failed, without the frames of this package and of the import system."""
     own = os.path.dirname(__file__)
-    frames = traceback.extract_tb(error.__traceback__)
-    frames = [each for each in frames if not each.filename.startswith((own, "<frozen"))]
+    everything = traceback.extract_tb(error.__traceback__)
+    frames = [each for each in everything if not each.filename.startswith((own, "<frozen"))]
     return "".join(traceback.format_list(frames)).rstrip()
 
 

@@ -193,8 +193,8 @@ def _declared(
                 f"`{name}` takes batches of rows and does not say which columns it reads; write `columns=[\"…\"]` in the "
                 "decorator"
             )
-        argument = Argument(positional[0].name, positional[0].name, str(frames[0]))
-        form, arguments, reads = "batch", [argument], list(columns)
+        batch = Argument(positional[0].name, positional[0].name, str(frames[0]))
+        form, arguments, reads = "batch", [batch], list(columns)
     else:
         names = columns if isinstance(columns, Mapping) else {}
         if columns is not None and not isinstance(columns, Mapping):

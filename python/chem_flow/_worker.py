@@ -217,7 +217,7 @@ def _cells(table: pa.Table, argument: Argument) -> list[Any]:
     found = {"string": "text", "large_string": "text", "int64": "integer", "double": "float", "bool": "boolean"}[str(values.type)]
     if found != argument.form and not (found == "integer" and argument.form == "float"):
         raise StepFailure(f"the column `{argument.source}` is {found}; the step takes {argument.form}")
-    cells = values.to_pylist()
+    cells: list[Any] = values.to_pylist()
     if argument.molecule:
         from rdkit import Chem
 
@@ -237,7 +237,7 @@ def _picker(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
         if isinstance(result, dict):
             if len(result) == count:
                 try:
-                    return get(result)  # type: ignore[no-any-return]
+                    return get(result)
                 except KeyError:
                     pass
             for name in names:
@@ -246,7 +246,7 @@ def _picker(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
             unknown = next(name for name in result if name not in names)
             raise StepFailure(f"the result has the column `{unknown}`, which the step does not declare")
         try:
-            return fields(result)  # type: ignore[no-any-return]
+            return fields(result)
         except AttributeError:
             raise StepFailure(
                 f"the step returns a `{type(result).__name__}` for a row; return a dict of the declared columns, a list of these, "
@@ -298,7 +298,7 @@ def _whole(
     arguments = {**head["params"], **head["written"]}
     if step.context:
         arguments[step.context] = context
-    inputs = []
+    inputs: list[Any] = []
     remaining = iter(tables)
     for argument, wired in zip(step.arguments, head["inputs"]):
         if wired is None:
