@@ -137,6 +137,37 @@ print(run.status, all(step.reused for step in run.steps[:-1]), len(run['describe
     assert_eq!(run(&format!("python -c \"{script}\"")), "completed True 3 0.1.0\n");
 }
 
+/// A new step in Python runs: of each kind, in one flow.
+#[test]
+fn a_new_step_in_python_runs() {
+    let Some(python) = named("PYTHON", "pip install pyarrow, and name the interpreter") else { return };
+    let outside = super::outside().variable("CHEM_PYTHON", python.to_str().unwrap());
+    let outside = outside.variable("PYTHONPATH", repository().join("python").to_str().unwrap());
+    let cache = outside.path().join("cache");
+    let outside = outside.variable("XDG_CACHE_HOME", cache.to_str().unwrap());
+    for kind in ["source", "transform", "sink"] {
+        let said = outside.shell(".", &format!("chem new step lab.{kind} --python --kind {kind}")).well();
+        assert_eq!(said.stdout, format!("wrote flows/{kind}_lab.py\n"));
+        let next = format!("write `steps_from: [{kind}_lab.py]` into a manifest in flows, and `uses: lab.{kind}`");
+        assert!(said.stderr.contains(&next), "{said:?}");
+    }
+    outside.write("flows/names.csv", "name\naspirin\nacetylsalicylic acid\n");
+    outside.write(
+        "flows/all.yaml",
+        "flow: all\nsteps_from: [source_lab.py, transform_lab.py, sink_lab.py]\nsteps:\n  \
+         - { id: numbers, uses: lab.source, with: { rows: 4 } }\n  \
+         - { id: shape, uses: lab.sink, with: { path: out/shape.txt } }\n  \
+         - { id: read, uses: table.read, source: true, with: { path: names.csv } }\n  \
+         - { id: letters, uses: lab.transform }\n  - { id: write, uses: table.write, with: { path: out/names.csv } }\n",
+    );
+    outside.shell(".", "chem run flows/all.yaml").well();
+    let written = |file: &str| std::fs::read_to_string(outside.path().join("flows/out").join(file)).unwrap();
+    assert_eq!(written("shape.txt"), "number\nsquare\n4 rows\n");
+    assert_eq!(written("names.csv"), "name,letters,is_long\naspirin,7,false\nacetylsalicylic acid,19,true\n");
+    let again = outside.shell(".", "chem new step lab.sink --python --kind sink");
+    assert!(!again.good && again.stderr.contains("`flows/sink_lab.py` already exists"), "{again:?}");
+}
+
 /// The tests of the package run with the program of these tests.
 #[test]
 fn the_tests_of_the_package_pass() {

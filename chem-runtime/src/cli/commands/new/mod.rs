@@ -29,6 +29,11 @@ const SOURCE: &str = include_str!("../../templates/step/source.rs.template");
 const TRANSFORM: &str = include_str!("../../templates/step/transform.rs.template");
 const SINK: &str = include_str!("../../templates/step/sink.rs.template");
 
+/// The templates of steps in Python.
+const SOURCE_PY: &str = include_str!("../../templates/python/source.py.template");
+const TRANSFORM_PY: &str = include_str!("../../templates/python/transform.py.template");
+const SINK_PY: &str = include_str!("../../templates/python/sink.py.template");
+
 /// The files of a project: the path and template of each.
 const PROJECT: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../../templates/project/Cargo.toml.template")),
@@ -50,7 +55,7 @@ pub(in crate::cli) enum NewCommand {
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Create a step function with a unit test in src/steps.
+    /// Create a step function: in Rust with a unit test in src/steps, or in Python beside the manifests in flows.
     Step {
         /// The name of the step type, such as `table.head`.
         #[arg(value_name = "NAME")]
@@ -58,6 +63,9 @@ pub(in crate::cli) enum NewCommand {
         /// The kind of the step.
         #[arg(long, value_enum, default_value_t = NewStep::Transform)]
         kind: NewStep,
+        /// Write the step in Python.
+        #[arg(long)]
+        python: bool,
     },
     /// Create a crate with a step, a flow and a snapshot test, in a new directory.
     Project {
@@ -85,7 +93,8 @@ pub(in crate::cli) enum NewStep {
 pub(in crate::cli) fn run(shared: &Shared, command: &NewCommand) -> Result<ExitCode, Failure> {
     let (written, next) = match command {
         NewCommand::Flow { name } => flow(name)?,
-        NewCommand::Step { name, kind } => step(name, *kind)?,
+        NewCommand::Step { name, kind, python: false } => step(name, *kind)?,
+        NewCommand::Step { name, kind, python: true } => step_in_python(name, *kind)?,
         NewCommand::Project { name, runtime } => project(name, runtime.as_deref())?,
     };
     match shared.format {
@@ -125,13 +134,33 @@ fn flow(name: &str) -> Result<Written, Failure> {
     Ok((written, next))
 }
 
-fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
+/// Returns the name of the function of a new step type.
+fn new_function(name: &str) -> Result<String, Failure> {
     let function = names::function_of_step(name)?;
     if let Some(registration) = Registry::linked()?.get(name) {
         let (krate, file, line) = registration.spec().defined_in;
         return Err(Failure::usage(format!("step type `{name}` already exists: crate `{krate}` ({file}:{line})"))
             .with_help("choose another name"));
     }
+    Ok(function)
+}
+
+fn step_in_python(name: &str, kind: NewStep) -> Result<Written, Failure> {
+    let function = new_function(name)?;
+    let file = format!("{function}.py");
+    let path = Path::new("flows").join(&file);
+    let template = match kind {
+        NewStep::Source => SOURCE_PY,
+        NewStep::Transform => TRANSFORM_PY,
+        NewStep::Sink => SINK_PY,
+    };
+    write_new(&path, &template.replace("{{name}}", name).replace("{{function}}", &function))?;
+    let next = format!("write `steps_from: [{file}]` into a manifest in flows, and `uses: {name}` in a step of it");
+    Ok((vec![path], next.into()))
+}
+
+fn step(name: &str, kind: NewStep) -> Result<Written, Failure> {
+    let function = new_function(name)?;
     let path = Path::new("src/steps").join(format!("{function}.rs"));
     let template = match kind {
         NewStep::Source => SOURCE,
