@@ -2,6 +2,7 @@
 //!
 //! What cannot be run here is listed, each with its reason; a block or a command that is neither run nor listed fails a test.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,6 +21,13 @@ const INSTEAD: &[(&str, &str, &str)] = &[
     ),
     ("cargo test --workspace", "true", "it is what runs this test"),
     ("cargo install ", "true", "it puts into the PATH what is there here, or what the user may do without"),
+    ("python3 -m venv lab", "\"$PYTHON\" -m venv --without-pip lab", "the interpreter of these tests has pyarrow"),
+    (
+        "lab/bin/pip install --quiet chem-flow",
+        "cp \"$(command -v chem)\" lab/bin && lab/bin/python -c \"import os, sysconfig; \
+         open(sysconfig.get_path('purelib') + '/chem.pth', 'w').write(os.environ['PACKAGE'])\"",
+        "it is not published; suites/scaffolding installs a wheel",
+    ),
     ("pip install ", "true", "it puts into the PATH what is there here; suites/scaffolding installs a wheel"),
     ("(cd python && maturin build ", "true", "it builds for minutes; suites/scaffolding packs a wheel"),
     ("cargo insta ", "true", "it asks the user, and is a program of its own"),
@@ -60,13 +68,43 @@ pub fn outside() -> Outside {
 fn the_tutorial_does_what_it_says() {
     #[cfg(all(feature = "postgres", unix))]
     let database = chem_tests::postgres_server::database();
-    follow(&page("docs/tutorial.md"), outside(), instead, |name, value| match name {
+    let page = page("docs/tutorial.md");
+    let (before, _, behind) = chapter_on_python(&page);
+    follow(&format!("{before}{behind}"), outside(), instead, |name, value| match name {
         #[cfg(all(feature = "postgres", unix))]
         "DATABASE_URL" => database.as_ref().map(|database| database.url()),
         #[cfg(not(all(feature = "postgres", unix)))]
         "DATABASE_URL" => None,
         _ => Some(value.to_owned()),
     });
+}
+
+/// Returns the tutorial's chapter on steps in Python, which needs no other, and what is before and behind it.
+fn chapter_on_python(page: &str) -> (&str, &str, &str) {
+    let start = page.find("\n## A step in Python\n").unwrap() + 1;
+    let end = start + page[start..].find("\n## Moving").unwrap() + 1;
+    (&page[..start], &page[start..end], &page[end..])
+}
+
+/// From an empty virtual environment to a step in it.
+#[test]
+fn the_tutorial_s_chapter_on_python_does_what_it_says() {
+    let Some(python) = std::env::var_os("CHEM_TEST_PYTHON").filter(|name| !name.is_empty()) else {
+        let hint = "set CHEM_TEST_PYTHON to a Python that has pyarrow";
+        assert!(std::env::var("CHEM_REQUIRE_PYTHON").as_deref() != Ok("1"), "no Python to test with: {hint}");
+        // Bypasses the output capture of the test harness.
+        let _ = writeln!(std::io::stderr(), "\nSKIPPED: THE CHAPTER ON STEPS IN PYTHON: {hint}\n");
+        return;
+    };
+    let ask = "import sys, sysconfig; print(sys.executable); print(sysconfig.get_path('purelib'))";
+    let said = Command::new(&python).args(["-c", ask]).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let (python, installed) = said.trim_end().split_once('\n').unwrap();
+    let package = format!("{}\n{installed}\n", in_repository("python").canonicalize().unwrap().display());
+    let outside = outside().variable("PYTHON", python).variable("PACKAGE", package);
+    let cache = outside.path().join("cache");
+    let outside = outside.variable("XDG_CACHE_HOME", cache.to_str().unwrap());
+    follow(chapter_on_python(&page("docs/tutorial.md")).1, outside, instead, |_, value| Some(value.to_owned()));
 }
 
 #[test]
@@ -148,7 +186,7 @@ fn every_page_with_commands_is_followed() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         pages.extend(name.ends_with(".md").then(|| format!("docs/{name}")));
     }
-    let followed = |path: &String| here.contains(&format!("follow(&page({path:?}), "));
+    let followed = |path: &String| here.contains(&format!("&page({path:?})"));
     for path in pages.iter().filter(|path| !followed(path)) {
         let page = page(path);
         let commands = blocks(&page).into_iter().find(|block| block.language == "console");

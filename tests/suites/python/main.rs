@@ -5,6 +5,8 @@
 
 mod checks;
 mod deaths;
+#[cfg(feature = "chemistry")]
+mod flows;
 mod forms;
 mod harness;
 mod identity;
