@@ -9,8 +9,6 @@
 //!   nesting deeper than [`MAX_DEPTH`] (JSON parsers stop at 128), and a text longer than [`MAX_LENGTH`] (JSONB limits
 //!   elements and bytes).
 
-use std::fmt::Write as _;
-
 use serde_json::{Number, Value};
 
 /// The maximum nesting of arrays and objects.
@@ -99,22 +97,55 @@ fn number_as_read_back(number: Number) -> Number {
     }
 }
 
+/// A text that grows: a string, or the bytes of one, which are faster to append to.
+pub(crate) trait Text {
+    /// Appends a text.
+    fn push_text(&mut self, text: &str);
+
+    /// Appends ASCII characters.
+    fn push_ascii(&mut self, bytes: &[u8]);
+}
+
+impl Text for String {
+    fn push_text(&mut self, text: &str) {
+        self.push_str(text);
+    }
+
+    fn push_ascii(&mut self, bytes: &[u8]) {
+        self.push_str(std::str::from_utf8(bytes).unwrap_or_default());
+    }
+}
+
+impl Text for Vec<u8> {
+    fn push_text(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+
+    fn push_ascii(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 /// Appends a finite `f64` in canonical form. Returns `false` and appends nothing for NaN and infinities.
 pub fn write_canonical_f64(out: &mut String, value: f64) -> bool {
+    write_f64(out, value)
+}
+
+/// Appends a float like [`write_canonical_f64`].
+pub(crate) fn write_f64(out: &mut impl Text, value: f64) -> bool {
     if !value.is_finite() {
         return false;
     }
     if !write_short_decimal(out, value) {
-        // Writing to a String cannot fail.
-        let _ = if value == 0.0 {
-            write!(out, "0")
+        if value == 0.0 {
+            out.push_text("0");
         } else if value.fract() == 0.0 {
-            write!(out, "{value:.0}")
+            out.push_text(&format!("{value:.0}"));
         } else if value.abs() >= 1e-5 {
-            write!(out, "{value}")
+            out.push_text(&format!("{value}"));
         } else {
-            write!(out, "{value:e}")
-        };
+            out.push_text(&format!("{value:e}"));
+        }
     }
     true
 }
@@ -124,36 +155,72 @@ pub fn write_canonical_f64(out: &mut String, value: f64) -> bool {
 ///
 /// Different decimals of at most fifteen digits parse as different `f64`s. Therefore, if the quotient below, which is
 /// rounded in the same way as a parsed decimal, equals the value, its digits are the shortest that read back to it.
-fn write_short_decimal(out: &mut String, value: f64) -> bool {
+fn write_short_decimal(out: &mut impl Text, value: f64) -> bool {
     const SCALE: u64 = 1_000_000;
-    let scaled = (value.abs() * 1e6).round();
-    if !(10.0..1e15).contains(&scaled) || scaled / 1e6 != value.abs() {
+    // The position of the decimal point, behind a sign and nine digits.
+    const POINT: usize = 10;
+    let magnitude = value.abs();
+    let product = magnitude * 1e6;
+    if !(1.0..1e15).contains(&product) {
         return false;
     }
-    let digits = scaled as u64;
+    let digits = (product + 0.5) as u64;
+    if !(10..1_000_000_000_000_000).contains(&digits) || digits as f64 / 1e6 != magnitude {
+        return false;
+    }
+    let mut text = [b'0'; POINT + 7];
+    let (mut whole, fraction) = ((digits / SCALE) as usize, (digits % SCALE) as usize);
+    let mut start = POINT;
+    while whole >= 100 {
+        start -= 2;
+        text[start..start + 2].copy_from_slice(&PAIRS[whole % 100]);
+        whole /= 100;
+    }
+    if whole >= 10 {
+        start -= 2;
+        text[start..start + 2].copy_from_slice(&PAIRS[whole]);
+    } else {
+        start -= 1;
+        text[start] = PAIRS[whole][1];
+    }
     if value < 0.0 {
-        out.push('-');
+        start -= 1;
+        text[start] = b'-';
     }
-    let mut integer = itoa::Buffer::new();
-    out.push_str(integer.format(digits / SCALE));
-    let fraction = digits % SCALE;
+    let mut end = POINT;
     if fraction > 0 {
-        out.push('.');
-        // A leading one preserves leading zeros of the fraction.
-        let decimals = integer.format(SCALE + fraction).trim_end_matches('0');
-        out.push_str(decimals.get(1..).unwrap_or_default());
+        text[POINT] = b'.';
+        text[POINT + 1..POINT + 3].copy_from_slice(&PAIRS[fraction / 10_000]);
+        text[POINT + 3..POINT + 5].copy_from_slice(&PAIRS[fraction / 100 % 100]);
+        text[POINT + 5..].copy_from_slice(&PAIRS[fraction % 100]);
+        end = text.len();
+        while text[end - 1] == b'0' {
+            end -= 1;
+        }
     }
+    out.push_ascii(&text[start..end]);
     true
 }
 
+/// The two digits of each number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 /// Appends a string in canonical form. Returns `false` and appends nothing if it contains U+0000.
-pub(crate) fn write_canonical_str(out: &mut String, text: &str) -> bool {
+pub(crate) fn write_canonical_str(out: &mut impl Text, text: &str) -> bool {
     // Scanning without an early exit is faster.
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     if text.bytes().fold(true, |all, byte| all & plain(byte)) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
+        out.push_ascii(b"\"");
+        out.push_text(text);
+        out.push_ascii(b"\"");
         return true;
     }
     if text.as_bytes().contains(&0) {
@@ -164,8 +231,8 @@ pub(crate) fn write_canonical_str(out: &mut String, text: &str) -> bool {
 }
 
 /// Appends any string as JSON, including U+0000.
-pub(crate) fn write_json_str(out: &mut String, text: &str) {
-    out.push('"');
+pub(crate) fn write_json_str(out: &mut impl Text, text: &str) {
+    out.push_ascii(b"\"");
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {
         let escape = match byte {
@@ -179,16 +246,16 @@ pub(crate) fn write_json_str(out: &mut String, text: &str) {
             0x00..0x20 => "",
             _ => continue,
         };
-        out.push_str(&text[plain_from..at]);
+        out.push_text(&text[plain_from..at]);
         if escape.is_empty() {
-            let _ = write!(out, "\\u{byte:04x}");
+            out.push_text(&format!("\\u{byte:04x}"));
         } else {
-            out.push_str(escape);
+            out.push_text(escape);
         }
         plain_from = at + 1;
     }
-    out.push_str(&text[plain_from..]);
-    out.push('"');
+    out.push_text(&text[plain_from..]);
+    out.push_ascii(b"\"");
 }
 
 #[cfg(test)]
@@ -218,6 +285,7 @@ mod tests {
     fn fractions_print_in_their_shortest_form() {
         check(json!([0.1, 0.1 + 0.2, 407.5]), "[0.1,0.30000000000000004,407.5]");
         check(json!([5e-324, 1e-5, 9.5e-6]), "[5e-324,0.00001,9.5e-6]");
+        check(json!([-999_999_999.999_999, -999_999_999.999_999_9]), "[-999999999.999999,-999999999.9999999]");
     }
 
     #[test]

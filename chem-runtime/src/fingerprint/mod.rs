@@ -8,7 +8,7 @@ mod hash;
 mod typed;
 
 pub use canonical::{CanonicalError, MAX_DEPTH, MAX_LENGTH, write_canonical_f64};
-pub(crate) use canonical::{as_read_back, check_length, write_canonical_str, write_json_str};
+pub(crate) use canonical::{Text, as_read_back, check_length, write_canonical_str, write_f64, write_json_str};
 pub use hash::{
     ArtifactHash, CacheKey, ContentHash, ContentHasher, DefinitionHash, DivergenceHash, Fingerprint, ParseHashError,
     SCHEME, WorkKey,

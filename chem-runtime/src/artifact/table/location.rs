@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Cells as _, Column, Table, Values};
+use crate::fingerprint::Text as _;
 
 /// A column that locates rows, while a chunk is written.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -32,21 +33,21 @@ impl Location {
 }
 
 /// Appends the values that locate a row to its text `out`, which ends with the bracket after the other values.
-pub(super) fn write(locations: &mut [Location], values: impl Iterator<Item = Option<i64>>, out: &mut String) {
+pub(super) fn write(locations: &mut [Location], values: impl Iterator<Item = Option<i64>>, out: &mut Vec<u8>) {
     if locations.is_empty() {
         return;
     }
     out.pop();
     for (location, value) in locations.iter_mut().zip(values) {
-        if !out.ends_with('[') {
-            out.push(',');
+        if out.last() != Some(&b'[') {
+            out.push(b',');
         }
         match value {
-            Some(value) => out.push_str(itoa::Buffer::new().format(location.step_to(value))),
-            None => out.push_str("null"),
+            Some(value) => out.push_text(itoa::Buffer::new().format(location.step_to(value))),
+            None => out.push_text("null"),
         }
     }
-    out.push(']');
+    out.push(b']');
 }
 
 /// Returns the columns in the order in which chunks have their values.

@@ -18,9 +18,11 @@ use crate::fingerprint::{CanonicalError, canonical_text, check_length};
 /// The canonical text of consecutive rows, without the values that locate them.
 #[derive(Debug, Default)]
 pub(crate) struct RowTexts {
-    text: String,
+    text: Vec<u8>,
     /// The end of each row in the text.
     ends: Vec<usize>,
+    /// For each row, whether a chunk that is long enough ends after it.
+    may_end: Vec<bool>,
     /// The number of columns that locate rows.
     located_columns: usize,
     /// The values that locate the rows, row by row.
@@ -34,9 +36,9 @@ impl RowTexts {
     }
 
     /// Returns the texts of the rows.
-    fn rows(&self) -> impl Iterator<Item = &str> {
-        let starts = [0].into_iter().chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
+    fn rows(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let start = |row: usize| row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.ends.iter().enumerate().map(move |(row, end)| &self.text[start(row)..*end])
     }
 }
 
@@ -48,47 +50,52 @@ impl Table {
     pub(crate) fn row_texts(&self, rows: Range<usize>, first: usize) -> Result<RowTexts, ArtifactError> {
         let located = self.columns.iter().zip(&self.data).filter(|(column, _)| column.locates_rows());
         let located: Vec<&Values> = located.map(|(_, data)| data).collect();
+        let content = self.columns.iter().zip(&self.data).filter(|(column, _)| !column.locates_rows());
+        let content: Vec<(&Column, &Values)> = content.collect();
         let mut texts = RowTexts { located_columns: located.len(), ..RowTexts::default() };
         for row in rows {
-            self.write_content(row, first, &mut texts.text)?;
+            write_content(&content, row, first, &mut texts.text)?;
             texts.ends.push(texts.text.len());
             texts.located.extend(located.iter().map(|data| location::value(data, row)));
         }
+        texts.may_end = chunk::ends(texts.rows());
         Ok(texts)
     }
+}
 
-    /// Appends the values of a row that do not locate it.
-    fn write_content(&self, row: usize, first: usize, out: &mut String) -> Result<(), ArtifactError> {
-        out.push('[');
-        for (index, data) in self.data.iter().enumerate() {
-            cancel::check_cell(index)?;
-            if self.columns[index].locates_rows() {
-                continue;
-            }
-            if !out.ends_with('[') {
-                out.push(',');
-            }
-            if !data.write(row, out) {
-                let path = format!("$.rows[{}].{}", first + row, self.columns[index].name);
-                return Err(match data {
-                    Values::Float(values) => {
-                        CanonicalError::NonFinite { path, value: values.cell(row).unwrap_or(f64::NAN).to_string() }
-                    }
-                    _ => CanonicalError::NulCharacter { path },
-                }
-                .into());
-            }
+/// Appends the values of a row in these columns.
+fn write_content(
+    columns: &[(&Column, &Values)],
+    row: usize,
+    first: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), ArtifactError> {
+    out.push(b'[');
+    for (index, (column, data)) in columns.iter().enumerate() {
+        cancel::check_cell(index)?;
+        if index > 0 {
+            out.push(b',');
         }
-        out.push(']');
-        Ok(())
+        if !data.write(row, out) {
+            let path = format!("$.rows[{}].{}", first + row, column.name);
+            return Err(match data {
+                Values::Float(values) => {
+                    CanonicalError::NonFinite { path, value: values.cell(row).unwrap_or(f64::NAN).to_string() }
+                }
+                _ => CanonicalError::NulCharacter { path },
+            }
+            .into());
+        }
     }
+    out.push(b']');
+    Ok(())
 }
 
 /// Cuts rows into chunks.
 #[derive(Debug, Default)]
 pub(crate) struct Packer {
-    /// The rows of the chunk that is not finished yet, separated by commas.
-    open: String,
+    /// The text of the chunk that is not finished yet, without its last bracket; empty if it has no rows.
+    open: Vec<u8>,
     open_rows: usize,
     locations: Vec<Location>,
     /// The length in `open` of the values that locate rows, which do not count as content.
@@ -122,7 +129,7 @@ impl Packer {
     pub(crate) fn resumed(chunks: Vec<ChunkRef>, open: &OpenChunk) -> Self {
         let texts: Vec<&str> = open.rows.iter().map(|row| row.get()).collect();
         Self {
-            open: texts.join(","),
+            open: if texts.is_empty() { Vec::new() } else { format!("[{}", texts.join(",")).into_bytes() },
             open_rows: texts.len(),
             locations: open.located.clone(),
             located_length: open.located_length,
@@ -138,16 +145,14 @@ impl Packer {
     /// Fails if a chunk becomes too long to store, because of a very long row.
     pub(crate) fn push(&mut self, texts: &RowTexts) -> Result<(), ArtifactError> {
         self.locations.resize_with(texts.located_columns, Location::default);
-        for (index, row) in texts.rows().enumerate() {
-            if self.open_rows > 0 {
-                self.open.push(',');
-            }
-            self.open.push_str(row);
+        for (index, (row, may_end)) in texts.rows().zip(&texts.may_end).enumerate() {
+            self.open.push(if self.open_rows > 0 { b',' } else { b'[' });
+            self.open.extend_from_slice(row);
             self.open_rows += 1;
             self.rows += 1;
             // The text of the content so far, with its opening bracket.
-            let length = self.open.len() + 1 - self.located_length;
-            let ends = chunk::ends_after(self.open_rows, length, row.as_bytes());
+            let length = self.open.len() - self.located_length;
+            let ends = chunk::ends_after(self.open_rows, length, *may_end);
             let content = self.open.len();
             let located = texts.located.iter().skip(index * texts.located_columns).copied();
             location::write(&mut self.locations, located, &mut self.open);
@@ -161,9 +166,8 @@ impl Packer {
 
     /// Ends the chunk.
     fn cut(&mut self) -> Result<(), ArtifactError> {
-        let text = format!("[{}]", self.open);
+        let text = text_of(std::mem::take(&mut self.open), b"]")?;
         check_length(&text)?;
-        self.open.clear();
         self.located_length = 0;
         self.finished_length += text.len();
         let starts = self.locations.iter_mut().map(Location::restart).collect();
@@ -187,7 +191,8 @@ impl Packer {
     /// Fails if it has no canonical form.
     pub(crate) fn open(&self) -> Result<String, CanonicalError> {
         let (located, length) = (canonical_text(&self.locations)?.text, self.located_length);
-        Ok(format!("{{\"located\":{located},\"located_length\":{length},\"rows\":[{}]}}", self.open))
+        let rows = text_of(self.open.clone(), if self.open.is_empty() { b"[]" } else { b"]" })?;
+        Ok(format!("{{\"located\":{located},\"located_length\":{length},\"rows\":{rows}}}"))
     }
 
     /// Takes the finished chunks. The caller stores them before the root.
@@ -215,6 +220,15 @@ impl Packer {
         let root = TableRoot { columns: columns.to_vec(), rows: self.rows, chunks: self.taken };
         Ok((Artifact::from_canonical(kind, canonical_text(&root)?.text), parts))
     }
+}
+
+/// Returns `bytes` and `end` as a text.
+///
+/// # Errors
+/// Fails if they are not UTF-8, which canonical texts of rows are.
+fn text_of(mut bytes: Vec<u8>, end: &[u8]) -> Result<String, CanonicalError> {
+    bytes.extend_from_slice(end);
+    String::from_utf8(bytes).map_err(|error| CanonicalError::NotJson { reason: error.to_string() })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use arrow_select::take::take;
 use serde_json::Value;
 
 use super::ColumnType;
-use crate::fingerprint::{write_canonical_f64, write_canonical_str};
+use crate::fingerprint::{Text as _, write_canonical_str, write_f64};
 
 /// The values of one column, one for each row: an Arrow array, whose nulls are missing values. Clones share the array.
 ///
@@ -226,21 +226,21 @@ impl Values {
     }
 
     /// Writes the value in `row` as canonical JSON. Returns `false` if it has no canonical form.
-    pub(super) fn write(&self, row: usize, out: &mut String) -> bool {
+    pub(super) fn write(&self, row: usize, out: &mut Vec<u8>) -> bool {
         match self {
             Self::Text(array) => match array.cell(row) {
                 Some(text) => return write_canonical_str(out, text),
-                None => out.push_str("null"),
+                None => out.push_text("null"),
             },
             Self::Integer(array) => match array.cell(row) {
-                Some(value) => out.push_str(itoa::Buffer::new().format(value)),
-                None => out.push_str("null"),
+                Some(value) => out.push_text(itoa::Buffer::new().format(value)),
+                None => out.push_text("null"),
             },
             Self::Float(array) => match array.cell(row) {
-                Some(value) => return write_canonical_f64(out, value),
-                None => out.push_str("null"),
+                Some(value) => return write_f64(out, value),
+                None => out.push_text("null"),
             },
-            Self::Boolean(array) => out.push_str(match array.cell(row) {
+            Self::Boolean(array) => out.push_text(match array.cell(row) {
                 Some(true) => "true",
                 Some(false) => "false",
                 None => "null",
