@@ -70,3 +70,36 @@ fn an_unchanged_module_starts_no_interpreter() {
     place.write("steps.py", &format!("{PIC50}\n# A comment.\n"));
     place.chem(&["check", "flow.yaml"]).expect(0);
 }
+
+#[test]
+fn what_is_installed_is_compared_with_the_lock_file() {
+    let Some(place) = Place::with(&format!("import pyarrow\n{PIC50}")) else { return };
+    let of = |version: &str| {
+        let flow = "flow: it\nsteps_from: [steps.py]\nenvironment: { lock: requirements.lock }\nsteps:\n  - { id: read, uses: \
+                    table.read, with: { path: assay.csv } }\n  - { id: potency, uses: lab.pic50 }\n";
+        place.write("flow.yaml", flow).write("requirements.lock", &format!("pyarrow=={version}\nunrelated==1\n"));
+    };
+    let check = |status| place.chem(&["check", "flow.yaml"]).expect(status).stdout;
+    of("0.1");
+    let found = check(2);
+    assert!(found.contains("error[E0417]: `pyarrow` ") && found.contains("`requirements.lock` says 0.1"), "{found}");
+    assert!(found.contains("flow.yaml:3:1"), "{found}");
+    place.chem(&["run", "flow.yaml"]).expect(2);
+    let installed = found.split("`pyarrow` ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    of(&installed);
+    check(0);
+    place.chem(&["run", "flow.yaml", "-q"]).expect(0);
+    // What no step needs may change; what one needs must be there.
+    place.write("requirements.lock", &format!("pyarrow=={installed}\nunrelated==2\n"));
+    let again = place.chem(&["run", "flow.yaml", "--format", "json"]).expect(0).json();
+    assert_eq!(again["steps"][1]["cached"], true, "{again:#}");
+    place.write("requirements.lock", "unrelated==2\n");
+    let found = check(2);
+    assert!(
+        found.contains("the steps need `pyarrow`, which the lock file `requirements.lock` does not have"),
+        "{found}"
+    );
+    place.write("requirements.lock", "pyarrow>=2\n");
+    let found = check(2);
+    assert!(found.contains("line 1, `pyarrow>=2`, does not say one version"), "{found}");
+}

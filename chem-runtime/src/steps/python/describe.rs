@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::cache;
 use super::description::{Description, Module, PROTOCOL};
 use super::interpreter::Interpreter;
+use super::lock;
 use super::pool::Home;
 use super::step::PythonType;
 use crate::step::{DescribedSteps, SourceProblem, StepError, StepRegistration, StepSources};
@@ -36,6 +37,9 @@ pub(super) fn describe(sources: &StepSources, directory: &Path) -> DescribedStep
             return described;
         }
     };
+    if let Some(name) = &sources.lock {
+        described.problems.extend(lock::differences(name, &python.directory, &description));
+    }
     let home = Home { python, workers: sources.workers.map(usize::from) };
     for (index, module) in description.modules.iter().enumerate() {
         if let Some(error) = &module.error {

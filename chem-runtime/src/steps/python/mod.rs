@@ -11,6 +11,7 @@ mod describe;
 mod description;
 mod identity;
 mod interpreter;
+mod lock;
 mod pool;
 mod rows;
 mod step;
