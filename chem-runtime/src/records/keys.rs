@@ -67,7 +67,7 @@ pub(crate) fn order_of(data: &Values, one: usize, other: usize) -> Option<Orderi
         Some((values.cell(one)?, values.cell(other)?))
     }
     Some(match data {
-        Values::Text(values) => both(values, one, other).map(|(one, other)| one.cmp(&other))?,
+        Values::Text(values) => both(values, one, other).map(|(one, other)| one.cmp(other))?,
         Values::Integer(values) => both(values, one, other).map(|(one, other)| one.cmp(&other))?,
         // Adding zero turns -0 into 0.
         Values::Float(values) => both(values, one, other).map(|(one, other)| (one + 0.0).total_cmp(&(other + 0.0)))?,

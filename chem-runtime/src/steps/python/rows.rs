@@ -10,7 +10,7 @@ use super::arrow;
 use super::description::ROWS_PORT;
 use super::pool::Pool;
 use super::step::{PythonStep, PythonType, no_column};
-use super::wire::Said;
+use super::wire::{Said, SaidOfRows};
 use super::worker::Trouble;
 use crate::artifact::{Column, Dataset, Table, TableBuilder, Values};
 use crate::cancel;
@@ -110,9 +110,7 @@ impl BatchWork {
     /// row that does it is found and rejected.
     fn work_on(&self, table: &Table, rows: Range<usize>, done: &mut Done) -> Result<(), StepError> {
         let reason = match self.ask(table, rows.clone()) {
-            Ok((Said::Rows { from, rejects, counts }, bodies)) => {
-                return self.add(done, &rows, (from, rejects, counts), &bodies);
-            }
+            Ok((Said::Rows(said), bodies)) => return self.add(done, &rows, said, &bodies),
             Ok((Said::Broken { error, .. }, _)) if rows.len() == 1 => error,
             Ok((Said::Broken { .. }, _)) => String::new(),
             Ok((Said::Failed { error, traceback }, _)) => return Err(failed(self.of, &error, &traceback)),
@@ -151,7 +149,7 @@ impl BatchWork {
         &self,
         done: &mut Done,
         rows: &Range<usize>,
-        (from, rejects, counts): (Option<Vec<usize>>, Vec<(usize, String)>, Vec<(String, usize, u64)>),
+        SaidOfRows { from, rejects, counts }: SaidOfRows,
         bodies: &[Vec<u8>],
     ) -> Result<(), StepError> {
         let made = arrow::read(bodies.first().map(Vec::as_slice).unwrap_or_default())?;

@@ -17,14 +17,7 @@ pub(super) enum Said {
     /// The worker can take requests.
     Ready,
     /// What came out for a batch of rows. The body is a table of the computed columns.
-    Rows {
-        /// The row of the batch that each row comes from, if not each came out once.
-        from: Option<Vec<usize>>,
-        /// The rejected rows with the reasons.
-        rejects: Vec<(usize, String)>,
-        /// What was counted, for which row, and how often.
-        counts: Vec<(String, usize, u64)>,
-    },
+    Rows(SaidOfRows),
     /// What came out of a step as a whole. The bodies are its tables.
     Tables,
     /// The function failed for a batch, and any of its rows may be the reason.
@@ -37,6 +30,17 @@ pub(super) enum Said {
     Signal { name: String, data: Value },
     /// How far the step has got.
     Progress { done: u64, total: Option<u64> },
+}
+
+/// What became of the rows of a batch.
+#[derive(Debug, Deserialize)]
+pub(super) struct SaidOfRows {
+    /// The row of the batch that each row comes from, if not each came out once.
+    pub(super) from: Option<Vec<usize>>,
+    /// The rejected rows with the reasons.
+    pub(super) rejects: Vec<(usize, String)>,
+    /// What was counted, for which row, and how often.
+    pub(super) counts: Vec<(String, usize, u64)>,
 }
 
 impl Said {

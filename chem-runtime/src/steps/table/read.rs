@@ -14,12 +14,11 @@ use crate::records::{
 };
 use crate::step::{NamedFile, PathPart, RecordOutlets, Streamed, idle_share};
 
-/// Reads a table from a CSV, TSV, JSON Lines or Parquet file, or from a sheet of an Excel workbook. A text file may be compressed
-/// with gzip or zip.
+/// Reads a table from a CSV, TSV, JSON Lines or Parquet file, or from a sheet of an Excel workbook.
 ///
 /// The extension determines the format. `.csv` and `.tsv`: the first line contains the names of the columns, unless
 /// `header: false` is set. `.jsonl` and `.ndjson`: each line contains an object, and each of its members becomes a column.
-/// Each of these may be followed by `.gz` or `.zip`. The text is UTF-8, unless `encoding` names another encoding. `.parquet`:
+/// Each of these may be followed by `.gz` or `.zip`, for a compressed file. The text is UTF-8, unless `encoding` names another encoding. `.parquet`:
 /// the file declares the types and units of its columns; dates become text, and NaN is a missing value. `.xlsx` and `.xlsm`: the
 /// first row that is not empty contains the names of the columns, unless `header: false` is set. Empty rows are skipped, and dates
 /// become text; `docs/reading.md` describes how cells are read.

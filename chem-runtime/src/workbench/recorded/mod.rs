@@ -227,7 +227,7 @@ impl<'a> RecordedRun<'a> {
                 step.params.insert(param.to_owned(), value.clone());
             }
         }
-        let registry = step_types(&self.recorded, registry)?;
+        let registry = step_types(self.recorded, registry)?;
         FlowDefinition::from_recorded(definition.name().unwrap_or(&self.recorded.flow), &recorded, &registry)
     }
 }

@@ -54,7 +54,7 @@ impl RecordedRun<'_> {
         } else {
             self.manifest_with(&of_flow, registry)?
         };
-        let types = step_types(&self.recorded, registry)?;
+        let types = step_types(self.recorded, registry)?;
         for OfStep { step: id, param, written } in &of_steps {
             let known = || recorded.steps.iter().map(|step| step.id.clone()).collect();
             let Some(index) = recorded.steps.iter().position(|step| step.id == *id) else {
