@@ -4,6 +4,7 @@ use super::extension;
 
 /// Which cells of a workbook are read, and how.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(not(feature = "excel"), allow(dead_code, reason = "without workbooks no sheet is chosen"))]
 pub(crate) struct SheetChoice<'a> {
     /// The name of the sheet; `None` for the only one.
     pub name: Option<&'a str>,

@@ -60,6 +60,7 @@ pub(crate) struct CellText<'a> {
     pub decimal: Decimal,
     pub header: HeaderLine<'a>,
     /// The sheet of a workbook.
+    #[cfg_attr(not(feature = "excel"), allow(dead_code, reason = "without workbooks no sheet is chosen"))]
     pub sheet: SheetChoice<'a>,
 }
 
