@@ -51,7 +51,7 @@ fn a_change_is_named_and_accepted() {
     assert_eq!((&json[0]["outcome"], &json[0]["headline"]), (&"different".into(), &cause.into()), "{json}");
     assert_eq!(snapshot(&place), before);
 
-    place.write("snapshots/flows/demo.snap.new", "a review that nobody will need");
+    place.write("snapshots/flows/demo.snap.new", "left by an earlier review");
     let accepted = place.chem(&["snapshot", "--accept", "flows/demo.yaml"]).expect(0).stdout;
     assert_eq!(accepted, "wrote snapshots/flows/demo.snap\n");
     assert!(!place.path().join("snapshots/flows/demo.snap.new").exists());

@@ -110,7 +110,7 @@ impl std::fmt::Display for ParamType {
 /// Makes a value of a parameter's specification: a function, or a closure that holds what a step type was described with.
 pub type Make<T> = &'static (dyn Fn() -> T + Send + Sync);
 
-/// Returns what makes the type of `T`. A function of its own, so that a type that is no parameter is one error.
+/// Returns what makes the type of `T`, for the specification of a parameter.
 pub const fn type_of_param<T: ParamValue>() -> Make<ParamType> {
     &T::ty
 }
