@@ -144,7 +144,7 @@ fn rubbish() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chem_tests::values::cases(96))]
 
     #[test]
     fn every_record_of_any_rubbish_is_accounted_for(records in prop::collection::vec(rubbish(), 0..24), packed: bool) {

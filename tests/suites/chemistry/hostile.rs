@@ -163,7 +163,7 @@ fn a_mol_block_that_goes_beyond_a_limit_is_refused_and_the_others_are_kept() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chem_tests::values::cases(256))]
 
     #[test]
     fn a_mutated_mol_block_is_read_within_the_limits_or_refused(

@@ -253,7 +253,7 @@ fn spellings() -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chem_tests::values::cases(32))]
 
     #[test]
     fn what_is_written_reads_back_as_it_is_or_is_a_reject(
@@ -266,10 +266,12 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let written = run(&write("a.sdf"), directory.path(), &[("molecules", &molecules(&rows))]).unwrap();
         let refused: Vec<i64> = crate::bench::integers(&table(&written[1]), "record");
-        let outputs = run(&read("a.sdf", &[]), directory.path(), &[]).unwrap();
+        let kept: Vec<_> = (1..).zip(&rows).filter(|(record, _)| !refused.contains(record)).map(|(_, row)| row).collect();
+        // Notes that are all digits would be inferred as integers.
+        let types = kept.iter().any(|(.., note)| note.is_some()).then(|| ("types", json!({ "note": "text" })));
+        let outputs = run(&read("a.sdf", types.as_slice()), directory.path(), &[]).unwrap();
         let (again, rejects) = (table(&outputs[0]), table(&outputs[1]));
         prop_assert_eq!(rejects.rows(), 0, "{:?}", texts(&rejects, "reason"));
-        let kept: Vec<_> = (1..).zip(&rows).filter(|(record, _)| !refused.contains(record)).map(|(_, row)| row).collect();
         prop_assert_eq!(again.rows(), kept.len());
         let note = |row: usize| again.column("note").map_or(Value::Null, |(_, notes)| notes.json(row));
         for (row, (smiles, name, expected)) in kept.into_iter().enumerate() {

@@ -99,7 +99,7 @@ fn codes_of(error: &FlowDefinitionError) -> &'static [&'static str] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chem_tests::values::cases(1_000))]
 
     /// The manifest of a recorded flow says only what does not go without saying, and is wired as the flow was.
     #[test]

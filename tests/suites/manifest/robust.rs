@@ -271,7 +271,7 @@ fn survive(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chem_tests::values::cases(256))]
 
     #[test]
     fn no_text_makes_it_panic(text in ".{0,200}") {

@@ -304,7 +304,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chem_tests::values::cases(500))]
 
     #[test]
     fn what_is_written_is_what_both_readers_read(manifest in manifest()) {

@@ -331,7 +331,7 @@ fn params() -> impl Strategy<Value = Map<String, Value>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(chem_tests::values::cases(64))]
 
     #[test]
     fn they_have_one_identity(params in params(), right: bool) {
