@@ -33,12 +33,19 @@ pub(super) struct RunPlan {
 }
 
 impl RunPlan {
-    /// Returns the plan of an existing run, from its log.
-    pub(super) fn stored(shared: &Shared, flow_id: FlowId, events: &[FlowEvent]) -> Result<Self, Failure> {
+    /// Returns the plan of an existing run, from its log. The modules of its manifest are beside `manifest`, if it has moved.
+    pub(super) fn stored(
+        shared: &Shared,
+        flow_id: FlowId,
+        events: &[FlowEvent],
+        manifest: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
             return Err(RecordedRunError::NotBegun { flow_id }.into());
         };
-        let definition = FlowDefinition::of_run(&replay(flow_id, events)?, &shared.step_types()?)
+        // A manifest that is missing is reported when it is compared.
+        let moved = manifest.filter(|path| path.exists()).and_then(Path::parent);
+        let definition = FlowDefinition::of_run_in(moved, &replay(flow_id, events)?, &shared.step_types()?)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
         let manifest = initialized.environment.manifest.clone();

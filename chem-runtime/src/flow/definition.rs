@@ -140,10 +140,22 @@ impl FlowDefinition {
     /// # Errors
     /// Fails like [`from_recorded`](Self::from_recorded), and if the run has not begun.
     pub fn of_run(instance: &FlowInstance, registry: &Registry) -> Result<Self, FlowDefinitionError> {
+        Self::of_run_in(None, instance, registry)
+    }
+
+    /// Rebuilds the definition like [`of_run`](Self::of_run), with the modules in `directory` if the run's own has moved there.
+    ///
+    /// # Errors
+    /// Fails like [`of_run`](Self::of_run).
+    pub fn of_run_in(
+        directory: Option<&Path>,
+        instance: &FlowInstance,
+        registry: &Registry,
+    ) -> Result<Self, FlowDefinitionError> {
         let Some(initialized) = instance.initialized() else { return Err(FlowDefinitionError::NoSteps) };
         let finished = instance.steps().iter().filter(|step| step.status == StepStatus::FinishedOk);
         let finished = finished.map(|step| step.id.as_str()).collect();
-        let registry = step_types(initialized, registry)?;
+        let registry = step_types_in(directory, initialized, registry)?;
         Self::from_recorded_after(&initialized.flow, &initialized.definition, &finished, &registry)
     }
 
@@ -310,9 +322,21 @@ pub fn step_types<'r>(
     initialized: &FlowInitialized,
     registry: &'r Registry,
 ) -> Result<Cow<'r, Registry>, FlowDefinitionError> {
+    step_types_in(None, initialized, registry)
+}
+
+/// Returns the step types like [`step_types`], with the modules in `directory` if the run's own has moved there.
+///
+/// # Errors
+/// Fails like [`step_types`].
+pub(crate) fn step_types_in<'r>(
+    directory: Option<&Path>,
+    initialized: &FlowInitialized,
+    registry: &'r Registry,
+) -> Result<Cow<'r, Registry>, FlowDefinitionError> {
     let Some(sources) = &initialized.definition.step_sources else { return Ok(Cow::Borrowed(registry)) };
-    let directory = initialized.environment.directory.as_deref().unwrap_or(".");
-    let (registry, problems) = registry.with_sources(sources, Path::new(directory));
+    let recorded = || Path::new(initialized.environment.directory.as_deref().unwrap_or("."));
+    let (registry, problems) = registry.with_sources(sources, directory.unwrap_or_else(recorded));
     match problems.into_iter().next() {
         Some(problem) => {
             let module = problem.module.and_then(|module| sources.from.get(module)).cloned();

@@ -37,6 +37,7 @@ mod wiring;
 pub use answer::AnswerError;
 pub(crate) use answer::{check_answer, check_schema};
 pub use decide::{Decision, decide};
+pub(crate) use definition::step_types_in;
 pub use definition::{FlowDefinition, build_flow_definition_auto, step_types};
 pub use divergence::Change;
 pub(crate) use divergence::divergence_hash;

@@ -14,7 +14,7 @@ the step functions; a test keeps it so. The examples run as they are from the di
 
 /// Describes a parameter's values: type, unit, bounds, and default.
 pub(crate) fn param_facts(param: &ParamSpec) -> Vec<String> {
-    let ty = match (param.ty)() {
+    let ty = match param.ty.make() {
         ParamType::Optional(inner) => *inner,
         ty => ty,
     };
@@ -27,7 +27,7 @@ pub(crate) fn param_facts(param: &ParamSpec) -> Vec<String> {
         facts.push(format!("{several} {}", param.one_of.join(", ")));
     }
     facts.push(match param.default {
-        Some(default) => format!("default {}", default()),
+        Some(default) => format!("default {}", default.make()),
         None if param.required() => "required".to_owned(),
         None => "may be left out".to_owned(),
     });
@@ -56,7 +56,7 @@ pub(crate) fn row_facts(spec: &StepSpec) -> Option<String> {
 
 /// Returns the parameters of a step type that name columns.
 pub(crate) fn naming_params(spec: &StepSpec) -> Vec<&'static str> {
-    spec.params.iter().filter(|param| (param.ty)().names_columns()).map(|param| param.name).collect()
+    spec.params.iter().filter(|param| param.ty.make().names_columns()).map(|param| param.name).collect()
 }
 
 /// Returns the family of a step type: the part of its name before the dot.

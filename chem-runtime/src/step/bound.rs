@@ -61,7 +61,7 @@ impl<S: Step> StepDefinition for Bound<S> {
     fn has_effects(&self) -> bool {
         S::SPEC.effects
             || S::SPEC.kind == StepKind::Sink
-            || S::SPEC.params.iter().any(|param| (param.ty)().names_written_files())
+            || S::SPEC.params.iter().any(|param| param.ty.make().names_written_files())
     }
 
     fn params(&self) -> Result<Map<String, Value>, StepError> {

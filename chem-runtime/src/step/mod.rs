@@ -77,7 +77,6 @@ pub use misfit::{Misfit, MisfitKind};
 pub use param::{ColumnReference, ParamReader};
 pub use param::{
     InvalidKind, InvalidParam, Make, ParamProblem, ParamSpec, ParamType, ParamValue, PathPart, Pattern, PositiveNumber,
-    type_of_param,
 };
 pub(crate) use place::place_of;
 pub use port::{ANY_KIND, Input, MAIN_OUTPUT, OutputSpec, PortSpec, REJECTS};

@@ -205,8 +205,11 @@ fn values_of(ty: &ParamType, spec: &ParamSpec) -> BoxedStrategy<Value> {
 
 /// Parameters of a step type: those that have no default, and some of the others.
 fn params_of(spec: &'static StepSpec) -> BoxedStrategy<Map<String, Value>> {
-    let params: Vec<_> =
-        spec.params.iter().map(|param| (any::<bool>(), values_of(&(param.ty)(), param), Just(param)).boxed()).collect();
+    let params: Vec<_> = spec
+        .params
+        .iter()
+        .map(|param| (any::<bool>(), values_of(&param.ty.make(), param), Just(param)).boxed())
+        .collect();
     let given = |(wanted, value, param): (bool, Value, &ParamSpec)| {
         (wanted || param.required()).then(|| (param.name.to_owned(), value))
     };

@@ -1,6 +1,8 @@
 //! What a check finds, and what it costs.
 
-use crate::harness::{PIC50, Place};
+use chem_runtime::manifest::RULES;
+
+use crate::harness::{ASSAY, PIC50, Place};
 
 #[test]
 fn a_wrong_parameter_is_found_at_its_place() {
@@ -63,12 +65,26 @@ fn an_interpreter_without_the_package_is_named() {
 fn an_unchanged_module_starts_no_interpreter() {
     let Some(place) = Place::with(PIC50) else { return };
     place.flow("{ id: potency, uses: lab.pic50 }");
-    place.chem(&["check", "flow.yaml"]).expect(0);
-    // The interpreter is no program any more: to start it would fail.
-    let kept: Vec<_> = std::fs::read_dir(place.home.path().join("cache/chem/python")).unwrap().collect();
-    assert_eq!(kept.len(), 1);
+    let python = place.recording("python-that-records");
+    let chem = |arguments: &[&str]| place.command(arguments).env("CHEM_PYTHON", &python).output().unwrap();
+    let starts = || place.recorded(&python).len();
+    for _ in 0..2 {
+        assert!(chem(&["check", "flow.yaml"]).status.success());
+        assert_eq!(starts(), 1);
+    }
+    assert!(chem(&["schema", "--manifest", "flow.yaml"]).status.success());
+    assert_eq!(starts(), 1);
+    assert!(chem(&["run", "flow.yaml", "-q"]).status.success());
+    let began = starts();
+    assert!(began > 1, "the step ran in a worker");
+    // All results are reused, so that there is nothing to run.
+    assert!(chem(&["run", "flow.yaml", "-q"]).status.success());
+    assert_eq!(starts(), began);
     place.write("steps.py", &format!("{PIC50}\n# A comment.\n"));
-    place.chem(&["check", "flow.yaml"]).expect(0);
+    for _ in 0..2 {
+        assert!(chem(&["check", "flow.yaml"]).status.success());
+        assert_eq!(starts(), began + 1);
+    }
 }
 
 #[test]
@@ -102,4 +118,24 @@ fn what_is_installed_is_compared_with_the_lock_file() {
     place.write("requirements.lock", "pyarrow>=2\n");
     let found = check(2);
     assert!(found.contains("line 1, `pyarrow>=2`, does not say one version"), "{found}");
+}
+
+/// The pages of the diagnostics show what is right with modules and an environment, which their own test does not have.
+#[test]
+fn the_right_examples_of_the_pages_are_right() {
+    let Some(place) = Place::with(PIC50) else { return };
+    let mut shown = Vec::new();
+    place.write("python/pic50.py", PIC50).write("data/assay.csv", ASSAY).package("dock-tools", "dock_tools", PIC50);
+    std::fs::rename(place.recording("python-of-the-environment"), place.path().join("python-here")).unwrap();
+    std::fs::create_dir_all(place.path().join(".venv/bin")).unwrap();
+    std::fs::rename(place.path().join("python-here"), place.path().join(".venv/bin/python")).unwrap();
+    for rule in RULES {
+        let right = rule.page.split_once("\nRight:\n\n```yaml\n").and_then(|(_, rest)| rest.split_once("```"));
+        let Some((right, _)) = right.filter(|(right, _)| right.contains("steps_from:")) else { continue };
+        place.write("flow.yaml", right);
+        let found = place.chem(&["check", "flow.yaml"]);
+        assert_eq!((found.status, found.stdout.contains(rule.code)), (0, false), "{}: {found:?}", rule.code);
+        shown.push(rule.code);
+    }
+    assert_eq!(shown, ["E0416", "E0417"]);
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -98,6 +99,38 @@ impl Place {
         self.write("flow.yaml", &format!("flow: it\nsteps_from: [steps.py]\nsteps:\n{steps}"))
     }
 
+    /// Writes a program that records its arguments, and then does what the interpreter does.
+    pub fn recording(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        let python = self.python.display();
+        self.script(name, &format!("echo \"$@\" >>'{}'\nexec '{python}' \"$@\"", path.with_extension("log").display()));
+        path
+    }
+
+    /// Returns the arguments of each call of a program that records them.
+    pub fn recorded(&self, program: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(program.with_extension("log")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Writes a shell script that can be run.
+    pub fn script(&self, name: &str, text: &str) -> &Self {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        self.write(name, &format!("#!/bin/sh\n{text}\n"));
+        std::fs::set_permissions(self.path().join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    /// Installs a package with one module of steps where Python finds it: in the directory `site`.
+    pub fn package(&self, name: &str, module: &str, text: &str) -> &Self {
+        let facts = format!("site/{module}-1.0.dist-info");
+        self.write(&format!("site/{module}.py"), text)
+            .write(&format!("{facts}/METADATA"), &format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"))
+            .write(&format!("{facts}/entry_points.txt"), &format!("[chem_flow.steps]\n{name} = {module}\n"))
+            .write(&format!("{facts}/RECORD"), &format!("{module}.py,,\n"))
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chem-alone"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
@@ -111,7 +144,8 @@ impl Place {
         }
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../python").canonicalize().unwrap();
         command.env("XDG_CONFIG_HOME", self.home.path().join("config")).env("NO_COLOR", "1");
-        command.env("PYTHONPATH", package).env("CHEM_PYTHON", &self.python);
+        let path = std::env::join_paths([package, self.path().join("site")]).unwrap();
+        command.env("PYTHONPATH", path).env("CHEM_PYTHON", &self.python);
         command
     }
 
@@ -143,6 +177,16 @@ fn with_plain_numbers(value: &Value) -> Value {
             _ => value.clone(),
         },
         other => other.clone(),
+    }
+}
+
+/// Waits until `is_so`, for at most two minutes.
+#[track_caller]
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(120), "waited for two minutes until {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

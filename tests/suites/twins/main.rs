@@ -5,7 +5,7 @@ use chem_runtime::artifact::{Column, ColumnType, Table, Values};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::prelude::*;
-use chem_runtime::step::{Files, ParamProblem, ParamSpec, SinkRole, StepSpec, TransformRole};
+use chem_runtime::step::{Files, Make, ParamProblem, ParamSpec, SinkRole, StepSpec, TransformRole};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -220,7 +220,7 @@ fn numbers(
 /// A spec without the place of its definition, which alone differs, with functions by what they return.
 fn described(spec: StepSpec) -> Value {
     let param = |param: &ParamSpec| {
-        let (ty, default) = (format!("{:?}", (param.ty)()), param.default.map(|default| default()));
+        let (ty, default) = (format!("{:?}", param.ty.make()), param.default.map(Make::make));
         json!([
             param.name,
             param.doc,

@@ -38,8 +38,11 @@ fn param(param: &Param) -> TokenStream {
     let Param { ident, ty, doc: Doc { text: doc, .. }, options, .. } = param;
     let name = param.name();
     let function = params::default_function(ident);
-    let default =
-        options.default.as_ref().map(|_| quote!(&|| <#ty as ::chem_runtime::step::ParamValue>::write(&#function())));
+    let default = options.default.as_ref().map(|_| {
+        quote! {
+            ::chem_runtime::step::Make::Function(|| <#ty as ::chem_runtime::step::ParamValue>::write(&#function()))
+        }
+    });
     let one_of = &options.one_of;
     let [default, min, max, example, unit] = [
         option(default),
@@ -53,7 +56,7 @@ fn param(param: &Param) -> TokenStream {
         ::chem_runtime::step::ParamSpec {
             name: #name,
             doc: #doc,
-            ty: ::chem_runtime::step::type_of_param::<#ty>(),
+            ty: ::chem_runtime::step::Make::Function(<#ty as ::chem_runtime::step::ParamValue>::ty),
             default: #default,
             unit: #unit,
             min: #min,

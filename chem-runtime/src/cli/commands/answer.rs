@@ -72,7 +72,12 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
     let (reason, shown) = (args.answer.reason.clone(), args.answer.shown.clone());
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.answer.run.id)?;
-    let plan = RunPlan::stored(shared, flow_id, &events)?.moved(shared, store.as_ref(), &events, &args.manifest)?;
+    let plan = RunPlan::stored(shared, flow_id, &events, args.manifest.path.as_deref())?.moved(
+        shared,
+        store.as_ref(),
+        &events,
+        &args.manifest,
+    )?;
     let signing = args.answer.signing(args.meaning.name())?;
     let answer = Answer { approved: true, data, reason, shown, signing };
     drive(
@@ -92,7 +97,7 @@ pub(in crate::cli) fn reject(shared: &Shared, args: &AnswerArgs) -> Result<ExitC
     drive(
         shared,
         store,
-        RunPlan::stored(shared, flow_id, &events)?.signed_by(&args.signers)?,
+        RunPlan::stored(shared, flow_id, &events, None)?.signed_by(&args.signers)?,
         Act::Answer(&args.step, &answer),
     )
 }

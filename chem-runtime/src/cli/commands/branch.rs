@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &BranchArgs) -> Result<ExitCode
     let values = RecordedRun::of(store.as_ref(), &instance)?.with_values(&args.overrides.set, &shared.step_types()?)?;
     output::say_diagnostics(&values.warnings);
     let (flow_id, definition) = (FlowId::new(), values.definition);
-    let plan = RunPlan { flow_id, definition, ..RunPlan::stored(shared, parent, &events)? };
+    let plan = RunPlan { flow_id, definition, ..RunPlan::stored(shared, parent, &events, None)? };
     drive(
         shared,
         store,

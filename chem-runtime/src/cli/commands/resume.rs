@@ -62,8 +62,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
             return Err(Failure::usage(format!("run {flow_id} has failed and cannot be resumed")).with_help(help));
         }
     }
-    let mut plan = RunPlan::stored(shared, flow_id, &events)?;
     let manifest = args.manifest.path.as_deref();
+    let mut plan = RunPlan::stored(shared, flow_id, &events, manifest)?;
     if let Some(path) = manifest {
         plan = plan.at(path)?;
     }

@@ -14,7 +14,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{self, BOLD, DIM, Table, styled};
 use crate::report::{family, function_result, naming_params, output_kind, param_facts, row_facts};
 use crate::step::expression::{FUNCTIONS, FunctionGroup, FunctionSpec};
-use crate::step::{ParamSpec, RowsSpec, StepSpec};
+use crate::step::{Make, ParamSpec, RowsSpec, StepSpec};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StepsArgs {
@@ -172,10 +172,10 @@ fn step_json(spec: &StepSpec) -> Value {
     let params = spec.params.iter().map(|param| {
         json!({
             "name": param.name,
-            "type": (param.ty)().to_string(),
+            "type": param.ty.make().to_string(),
             "doc": param.doc.trim(),
             "required": param.required(),
-            "default": param.default.map(|default| default()),
+            "default": param.default.map(Make::make),
             "unit": param.unit,
             "min": param.min,
             "max": param.max,

@@ -156,7 +156,7 @@ impl Binder<'_> {
         }
         let names: Vec<&str> = there.iter().map(|column| &**column).collect();
         // In an expression, a name that is not an identifier is spelled differently.
-        let spelled = |name: &str| match is_expression(&(param.ty)()) {
+        let spelled = |name: &str| match is_expression(&param.ty.make()) {
             true => expression::spelled(name),
             false => name.to_owned(),
         };

@@ -65,7 +65,7 @@ impl Binder<'_> {
             let Some(param) = meant.and_then(|name| spec.param(name)) else { continue };
             given.push((param, node));
             if let Some(mut value) = value {
-                self.give_params(&mut value, &(param.ty)(), &mut used);
+                self.give_params(&mut value, &param.ty.make(), &mut used);
                 values.insert(param.name.to_owned(), value);
             }
             written.insert(param.name.to_owned(), used);
@@ -92,7 +92,7 @@ impl Binder<'_> {
                 .iter()
                 .any(|problem| matches!(problem, ParamProblem::Invalid { param: name, .. } if *name == param.name));
             if let Some(value) = values.get(param.name).filter(|_| !refused) {
-                named.collect(value, &(param.ty)(), node);
+                named.collect(value, &param.ty.make(), node);
             }
         }
         self.name_files(&named, spec.kind);
@@ -114,7 +114,7 @@ fn substitute(
             ParamProblem::Missing { param } | ParamProblem::Invalid { param, .. } => *param,
         };
         let param = registration.spec().param(name)?;
-        let other = match (param.ty)() {
+        let other = match param.ty.make() {
             ParamType::Expression => Value::from("true"),
             ParamType::Integer { .. } | ParamType::Number | ParamType::PositiveNumber => {
                 Value::from(param.min.unwrap_or(1.0))

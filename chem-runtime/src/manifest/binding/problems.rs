@@ -96,7 +96,7 @@ impl Binder<'_> {
             }
             return;
         }
-        let (rule, span) = (rule_of(error, &(param.ty)()), place.span);
+        let (rule, span) = (rule_of(error, &param.ty.make()), place.span);
         let message = match rule.code == rules::EXPRESSION.code {
             true => error.message.to_string(),
             false => format!("`{}`: {}", param.name, error.message),
@@ -174,8 +174,8 @@ fn advice(param: &ParamSpec, has_with: bool) -> String {
     };
     let unit = param.unit.map(|unit| format!(", in {unit}")).unwrap_or_default();
     match summary.is_empty() {
-        true => format!("add {add} ({}{unit})", (param.ty)()),
-        false => format!("add {add} ({}{unit}): {}", (param.ty)(), lower_first(summary)),
+        true => format!("add {add} ({}{unit})", param.ty.make()),
+        false => format!("add {add} ({}{unit}): {}", param.ty.make(), lower_first(summary)),
     }
 }
 

@@ -56,9 +56,9 @@ fn param(spec: &ParamSpec) -> Value {
     if let Some(unit) = spec.unit {
         description.push_str(&format!(" Unit: {unit}."));
     }
-    let mut schema = described(value(spec, &(spec.ty)()), description.trim());
+    let mut schema = described(value(spec, &spec.ty.make()), description.trim());
     if let Some(default) = spec.default {
-        schema["default"] = default();
+        schema["default"] = default.make();
     }
     if let Some(example) = spec.example {
         schema["examples"] = json!([example_value(example)]);

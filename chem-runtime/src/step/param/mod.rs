@@ -107,13 +107,32 @@ impl std::fmt::Display for ParamType {
     }
 }
 
-/// Makes a value of a parameter's specification: a function, or a closure that holds what a step type was described with.
-pub type Make<T> = &'static (dyn Fn() -> T + Send + Sync);
-
-/// Returns what makes the type of `T`, for the specification of a parameter.
-pub const fn type_of_param<T: ParamValue>() -> Make<ParamType> {
-    &T::ty
+/// Makes a value of a parameter's specification.
+pub enum Make<T: 'static> {
+    /// By a function, for a step type in Rust.
+    Function(fn() -> T),
+    /// By a closure that holds what a step type was described with.
+    Closure(&'static (dyn Fn() -> T + Send + Sync)),
 }
+
+impl<T> Make<T> {
+    /// Makes the value.
+    pub fn make(self) -> T {
+        match self {
+            Self::Function(make) => make(),
+            Self::Closure(make) => make(),
+        }
+    }
+}
+
+// Derived, these would ask the same of `T`.
+impl<T> Clone for Make<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Make<T> {}
 
 /// A parameter of a step type, as `#[step]` generates it.
 #[derive(Clone, Copy)]
@@ -144,7 +163,7 @@ pub struct ParamSpec {
 
 impl Debug for ParamSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (name, ty, default) = (self.name, (self.ty)(), self.default.map(|default| default()));
+        let (name, ty, default) = (self.name, self.ty.make(), self.default.map(Make::make));
         f.debug_struct("ParamSpec")
             .field("name", &name)
             .field("ty", &ty)
@@ -156,12 +175,12 @@ impl Debug for ParamSpec {
 impl ParamSpec {
     /// Returns whether a manifest must give the parameter.
     pub fn required(&self) -> bool {
-        self.default.is_none() && !matches!((self.ty)(), ParamType::Optional(_))
+        self.default.is_none() && !matches!(self.ty.make(), ParamType::Optional(_))
     }
 
     /// Checks that `value`, and each value in it, is within the bounds and among the allowed texts.
     fn check(&self, value: &Value) -> Result<(), InvalidParam> {
-        self.check_as(&(self.ty)(), value)
+        self.check_as(&self.ty.make(), value)
     }
 
     fn check_as(&self, ty: &ParamType, value: &Value) -> Result<(), InvalidParam> {
@@ -259,7 +278,7 @@ mod tests {
         let number = ParamSpec {
             name: "it",
             doc: "",
-            ty: &<BTreeMap<String, Option<Vec<f64>>> as ParamValue>::ty,
+            ty: Make::Function(<BTreeMap<String, Option<Vec<f64>>> as ParamValue>::ty),
             default: None,
             unit: None,
             min: Some(0.0),
@@ -268,8 +287,11 @@ mod tests {
             example: None,
             columns_of: None,
         };
-        let text =
-            ParamSpec { ty: &<Vec<BTreeMap<String, String>> as ParamValue>::ty, one_of: &["mean", "median"], ..number };
+        let text = ParamSpec {
+            ty: Make::Function(<Vec<BTreeMap<String, String>> as ParamValue>::ty),
+            one_of: &["mean", "median"],
+            ..number
+        };
         let (key, index) = (|name: &str| PathPart::Key(name.to_owned()), PathPart::Index);
         assert_eq!(number.check(&json!({"a": [0, 9], "b": null})), Ok(()));
         assert_eq!(text.check(&json!([{"a": "mean"}, {}])), Ok(()));

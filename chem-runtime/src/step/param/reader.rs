@@ -26,14 +26,24 @@ impl<'a> ParamReader<'a> {
     /// Reads the parameter at `index` of the specs. If there is a problem with it, records the problem and returns
     /// `None`.
     ///
-    /// `read` is [`ParamValue::read`](super::ParamValue::read) of the parameter's type.
-    pub fn read<T>(&mut self, index: usize, read: impl FnOnce(&Value) -> Result<T, InvalidParam>) -> Option<T> {
+    /// `read` is [`ParamValue::read`](super::ParamValue::read) of the parameter's type. It is a function pointer so that the
+    /// compiler reports a type that is not a parameter once.
+    pub fn read<T>(&mut self, index: usize, read: fn(&Value) -> Result<T, InvalidParam>) -> Option<T> {
+        self.read_with(index, read)
+    }
+
+    /// Reads the parameter like [`read`](Self::read), for a type that is known only at run time.
+    pub(crate) fn read_with<T>(
+        &mut self,
+        index: usize,
+        read: impl FnOnce(&Value) -> Result<T, InvalidParam>,
+    ) -> Option<T> {
         let spec = &self.specs[index];
         let default;
         let value = match (self.values.get(spec.name), spec.default) {
             (Some(value), _) => value,
             (None, Some(make)) => {
-                default = make();
+                default = make.make();
                 &default
             }
             (None, None) if !spec.required() => &Value::Null,

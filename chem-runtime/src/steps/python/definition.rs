@@ -40,7 +40,7 @@ impl StepDefinition for PythonStep {
         let mut identity = Map::new();
         for param in self.of.spec.params {
             if let Some(value) = self.params.get(param.name) {
-                identity.insert(param.name.to_owned(), identity_of(&(param.ty)(), value, files)?);
+                identity.insert(param.name.to_owned(), identity_of(&param.ty.make(), value, files)?);
             }
         }
         identity.insert(COMPONENT.to_owned(), self.of.step.identity.component());
@@ -58,13 +58,13 @@ impl StepDefinition for PythonStep {
     fn has_effects(&self) -> bool {
         self.of.spec.effects
             || self.of.spec.kind == StepKind::Sink
-            || self.of.spec.params.iter().any(|param| (param.ty)().names_written_files())
+            || self.of.spec.params.iter().any(|param| param.ty.make().names_written_files())
     }
 
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {
         let named = |param: &ParamSpec| {
             let value = self.params.get(param.name);
-            let named = value.map(|value| columns_named_by(&(param.ty)(), value)).unwrap_or_default();
+            let named = value.map(|value| columns_named_by(&param.ty.make(), value)).unwrap_or_default();
             let name = param.name;
             named.into_iter().map(move |column| (name, column))
         };

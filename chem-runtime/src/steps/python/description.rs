@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::artifact::{ArtifactValue as _, ColumnType, Dataset, Table};
+use crate::artifact::{ArtifactValue as _, Column, ColumnType, Dataset, Table};
 use crate::step::{
-    FileWritten, MAIN_OUTPUT, OutputSpec, ParamSpec, ParamType, PortSpec, RowsSpec, StepKind, StepReturn as _,
+    FileWritten, MAIN_OUTPUT, Make, OutputSpec, ParamSpec, ParamType, PortSpec, RowsSpec, StepKind, StepReturn as _,
     StepSpec, WithRejects,
 };
 
@@ -168,6 +168,15 @@ pub(super) struct Watched {
     pub(super) size: Option<u64>,
 }
 
+impl DescribedOutput {
+    /// Returns the declared columns; `None` if they are known only after the step has run.
+    pub(super) fn declared(&self) -> Option<Vec<Column>> {
+        let column =
+            |column: &DescribedColumn| Column { unit: column.unit.clone(), ..Column::new(&column.name, column.ty) };
+        Some(self.columns.as_ref()?.iter().map(column).collect())
+    }
+}
+
 impl DescribedType {
     pub(super) fn param_type(&self) -> ParamType {
         match self {
@@ -239,8 +248,8 @@ fn param(param: &DescribedParam) -> ParamSpec {
     ParamSpec {
         name: kept(&param.name),
         doc: kept(&param.doc),
-        ty: Box::leak(Box::new(move || ty.clone())),
-        default: default.map(|value| -> crate::step::Make<Value> { Box::leak(Box::new(move || value.clone())) }),
+        ty: Make::Closure(Box::leak(Box::new(move || ty.clone()))),
+        default: default.map(|value| Make::Closure(Box::leak(Box::new(move || value.clone())))),
         unit: param.unit.as_deref().map(kept),
         min: param.min,
         max: param.max,

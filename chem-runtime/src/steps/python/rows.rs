@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Map, Value, json};
 
 use super::arrow;
-use super::description::ROWS_PORT;
+use super::description::{DescribedOutput, ROWS_PORT};
 use super::pool::Pool;
 use super::step::{PythonStep, PythonType, no_column};
 use super::wire::{Said, SaidOfRows};
@@ -36,13 +36,8 @@ pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<V
         return Err(StepError::new(format!("{}; {}", misfit.message, misfit.help.unwrap_or_default())));
     }
     let provider = step.of.provider();
-    let declared = step.of.step.outputs.first().and_then(|output| output.columns.as_deref()).unwrap_or_default();
-    let computed: Vec<Column> = declared
-        .iter()
-        .map(|column| {
-            Column { unit: column.unit.clone(), ..Column::new(&column.name, column.ty) }.with_provider(&provider)
-        })
-        .collect();
+    let declared = step.of.step.outputs.first().and_then(DescribedOutput::declared).unwrap_or_default();
+    let computed: Vec<Column> = declared.into_iter().map(|column| column.with_provider(&provider)).collect();
     let work = BatchWork {
         of: step.of,
         pool: step.pool.clone(),
@@ -152,10 +147,14 @@ impl BatchWork {
         SaidOfRows { from, rejects, counts }: SaidOfRows,
         bodies: &[Vec<u8>],
     ) -> Result<(), StepError> {
-        let made = arrow::read(bodies.first().map(Vec::as_slice).unwrap_or_default())?;
-        let columns = self.computed.iter().enumerate();
-        let columns = columns.filter_map(|(index, column)| Some((column.clone(), made.data(index)?.clone())));
-        done.made.push(Table::new(columns)?);
+        let [body] = bodies else {
+            return Err(StepError::new(format!(
+                "a worker of `{}` sent {} tables for one",
+                self.of.spec.name,
+                bodies.len()
+            )));
+        };
+        done.made.push(arrow::declared(self.of.spec.name, &self.computed, &arrow::read(body)?)?);
         let from = from.unwrap_or_else(|| (0..rows.len()).collect());
         done.from.extend(from.into_iter().map(|row| rows.start + row));
         done.rejects.extend(rejects.into_iter().map(|(row, reason)| (rows.start + row, reason)));

@@ -52,8 +52,8 @@ impl PythonType {
         let mut reader = ParamReader::new(self.spec.params, given);
         let mut params = Map::new();
         for (index, param) in self.spec.params.iter().enumerate() {
-            let ty = (param.ty)();
-            if let Some(value) = reader.read(index, |value| read_as(&ty, value)).filter(|value| !value.is_null()) {
+            let ty = param.ty.make();
+            if let Some(value) = reader.read_with(index, |value| read_as(&ty, value)).filter(|value| !value.is_null()) {
                 params.insert(param.name.to_owned(), value);
             }
         }

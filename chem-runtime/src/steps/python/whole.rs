@@ -70,8 +70,18 @@ pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<V
     };
     let provider = step.of.provider();
     let mut outputs = Vec::new();
-    for (output, stream) in step.of.spec.outputs.iter().zip(&tables) {
-        outputs.push(StepOutput::of(output.name, with_provider(arrow::read(stream)?, &came, &provider)?)?);
+    let declared = &step.of.step.outputs;
+    if tables.len() != declared.len() {
+        let (name, sent) = (step.of.spec.name, tables.len());
+        return Err(StepError::new(format!("`{name}` declares {} tables, and its worker sent {sent}", declared.len())));
+    }
+    for ((output, described), stream) in step.of.spec.outputs.iter().zip(declared).zip(&tables) {
+        let sent = arrow::read(stream)?;
+        let table = match described.declared() {
+            Some(columns) => arrow::declared(step.of.spec.name, &columns, &sent)?,
+            None => sent,
+        };
+        outputs.push(StepOutput::of(output.name, with_provider(table, &came, &provider)?)?);
     }
     for (name, file, place) in files {
         let made = file.write(context.files(), |to| {
@@ -90,7 +100,7 @@ type Arguments = (Map<String, Value>, Vec<(String, OutputFile, PathBuf)>);
 fn arguments(step: &PythonStep, context: &ExecutionContext<'_>, folder: &Path) -> Result<Arguments, StepError> {
     let (mut params, mut files) = (step.arguments(), Vec::new());
     for param in step.of.spec.params {
-        let ty = (param.ty)();
+        let ty = param.ty.make();
         match (&ty, params.get(param.name).and_then(Value::as_str).map(str::to_owned)) {
             (ParamType::OutputFile, Some(path)) => {
                 params.remove(param.name);

@@ -23,7 +23,7 @@ impl NamedFiles {
         let mut named = Self::default();
         for param in params {
             if let Some(value) = step.params.get(param.name) {
-                named.collect(&(param.ty)(), value, files);
+                named.collect(&param.ty.make(), value, files);
             }
         }
         named

@@ -54,7 +54,7 @@ impl RecordedRun<'_> {
                 ManifestComparison::Invalid { diagnostics: checked.diagnostics }
             });
         };
-        let definition = self.with_own_values(definition, registry)?;
+        let definition = self.with_own_values(&path, definition, registry)?;
         let (then, now) = (&self.recorded.definition, definition.recorded()?);
         let (changes, policies) = (changes(then, &now), policy_changes(then, &now));
         if changes.is_empty() && policies.is_empty() {

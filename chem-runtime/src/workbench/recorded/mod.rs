@@ -14,7 +14,7 @@ pub use values::BranchValues;
 
 use crate::event::{FlowId, FlowInitialized, RecordedDefinition};
 use crate::fingerprint::{CanonicalError, canonical_json};
-use crate::flow::{Change, FlowDefinition, FlowDefinitionError, FlowInstance, ReplayError, replay, step_types};
+use crate::flow::{Change, FlowDefinition, FlowDefinitionError, FlowInstance, ReplayError, replay, step_types_in};
 use crate::manifest::{self, Checked, Diagnostic, Override};
 use crate::step::Registry;
 use crate::store::{EventStore, PersistenceError};
@@ -211,9 +211,10 @@ impl<'a> RecordedRun<'a> {
         Ok(manifest::load(path, &overrides, registry))
     }
 
-    /// Applies the step parameters that branches have set to a definition that a manifest gives.
+    /// Applies the step parameters that branches have set to a definition that the manifest at `path` gives.
     fn with_own_values(
         &self,
+        path: &Path,
         definition: FlowDefinition,
         registry: &Registry,
     ) -> Result<FlowDefinition, FlowDefinitionError> {
@@ -227,7 +228,7 @@ impl<'a> RecordedRun<'a> {
                 step.params.insert(param.to_owned(), value.clone());
             }
         }
-        let registry = step_types(self.recorded, registry)?;
+        let registry = step_types_in(path.parent(), self.recorded, registry)?;
         FlowDefinition::from_recorded(definition.name().unwrap_or(&self.recorded.flow), &recorded, &registry)
     }
 }

@@ -87,7 +87,8 @@ impl RecordedRun<'_> {
         let Some(unchanged) = checked.definition else {
             return Err(RecordedRunError::ManifestInvalid { path, diagnostics: checked.diagnostics });
         };
-        let changes = changes(&self.recorded.definition, &self.with_own_values(unchanged, registry)?.recorded()?);
+        let changes =
+            changes(&self.recorded.definition, &self.with_own_values(&path, unchanged, registry)?.recorded()?);
         if !changes.is_empty() {
             return Err(RecordedRunError::ManifestChanged { path, changes });
         }
@@ -95,7 +96,7 @@ impl RecordedRun<'_> {
         let Some(definition) = checked.definition else {
             return Err(RecordedRunError::InvalidValues { path, diagnostics: checked.diagnostics });
         };
-        Ok((self.with_own_values(definition, registry)?.recorded()?, checked.diagnostics))
+        Ok((self.with_own_values(&path, definition, registry)?.recorded()?, checked.diagnostics))
     }
 }
 
@@ -108,7 +109,7 @@ fn value_of(
     flow_params: &Map<String, Value>,
     registry: &Registry,
 ) -> Result<Value, RecordedRunError> {
-    let ty = registry.get(uses).and_then(|found| found.spec().param(param)).map(|param| (param.ty)());
+    let ty = registry.get(uses).and_then(|found| found.spec().param(param)).map(|param| param.ty.make());
     let source = Source::new("--set", assignment);
     let start = assignment.find('=').map_or(assignment.len(), |at| at + 1);
     let value = manifest::read_assigned(&source, start, ty.as_ref())
