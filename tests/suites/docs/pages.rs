@@ -1,4 +1,5 @@
-//! The README, the tutorial and the pages on running and on evidence, followed to the letter: their files are written, their commands run.
+//! The README, the tutorial and the pages on running, on evidence and on Python, followed to the letter: their files are written,
+//! their commands run.
 //!
 //! What cannot be run here is listed, each with its reason; a block or a command that is neither run nor listed fails a test.
 
@@ -27,6 +28,12 @@ const INSTEAD: &[(&str, &str, &str)] = &[
         "cp \"$(command -v chem)\" lab/bin && lab/bin/python -c \"import os, sysconfig; \
          open(sysconfig.get_path('purelib') + '/chem.pth', 'w').write(os.environ['PACKAGE'])\"",
         "it is not published; suites/scaffolding installs a wheel",
+    ),
+    (
+        "lab/bin/pip freeze > requirements.lock",
+        "lab/bin/python -c \"import importlib.metadata as found; [print(f'{each.name}=={each.version}') for each in \
+         found.distributions()]\" > requirements.lock",
+        "the environment has no pip",
     ),
     ("pip install ", "true", "it puts into the PATH what is there here; suites/scaffolding installs a wheel"),
     ("(cd python && maturin build ", "true", "it builds for minutes; suites/scaffolding packs a wheel"),
@@ -86,15 +93,14 @@ fn chapter_on_python(page: &str) -> (&str, &str, &str) {
     (&page[..start], &page[start..end], &page[end..])
 }
 
-/// From an empty virtual environment to a step in it.
-#[test]
-fn the_tutorial_s_chapter_on_python_does_what_it_says() {
+/// Returns a place whose virtual environments have the package and the program; `None`, after a message, without a Python.
+fn outside_with_python() -> Option<Outside> {
     let Some(python) = std::env::var_os("CHEM_TEST_PYTHON").filter(|name| !name.is_empty()) else {
         let hint = "set CHEM_TEST_PYTHON to a Python that has pyarrow";
         assert!(std::env::var("CHEM_REQUIRE_PYTHON").as_deref() != Ok("1"), "no Python to test with: {hint}");
         // Bypasses the output capture of the test harness.
-        let _ = writeln!(std::io::stderr(), "\nSKIPPED: THE CHAPTER ON STEPS IN PYTHON: {hint}\n");
-        return;
+        let _ = writeln!(std::io::stderr(), "\nSKIPPED: THE PAGES ON STEPS IN PYTHON: {hint}\n");
+        return None;
     };
     let ask = "import sys, sysconfig; print(sys.executable); print(sysconfig.get_path('purelib'))";
     let said = Command::new(&python).args(["-c", ask]).output().unwrap();
@@ -103,8 +109,20 @@ fn the_tutorial_s_chapter_on_python_does_what_it_says() {
     let package = format!("{}\n{installed}\n", in_repository("python").canonicalize().unwrap().display());
     let outside = outside().variable("PYTHON", python).variable("PACKAGE", package);
     let cache = outside.path().join("cache");
-    let outside = outside.variable("XDG_CACHE_HOME", cache.to_str().unwrap());
+    Some(outside.variable("XDG_CACHE_HOME", cache.to_str().unwrap()))
+}
+
+/// From an empty virtual environment to a step in it.
+#[test]
+fn the_tutorial_s_chapter_on_python_does_what_it_says() {
+    let Some(outside) = outside_with_python() else { return };
     follow(chapter_on_python(&page("docs/tutorial.md")).1, outside, instead, |_, value| Some(value.to_owned()));
+}
+
+#[test]
+fn the_page_on_python_does_what_it_says() {
+    let Some(outside) = outside_with_python() else { return };
+    follow(&page("docs/python.md"), outside, instead, |_, value| Some(value.to_owned()));
 }
 
 #[test]
@@ -157,7 +175,7 @@ fn the_readme_does_what_it_says() {
 fn every_block_is_followed_or_listed() {
     let mut listed: Vec<(&str, &str)> = NOT_FOLLOWED.iter().map(|(page, beginning, _)| (*page, *beginning)).collect();
     let mut wrong = Vec::new();
-    for path in ["README.md", "docs/tutorial.md", "docs/running.md", "docs/evidence.md"] {
+    for path in ["README.md", "docs/tutorial.md", "docs/running.md", "docs/evidence.md", "docs/python.md"] {
         let page = page(path);
         for block in blocks(&page).iter().filter(|block| !block.is_followed()) {
             match listed.iter().position(|(page, beginning)| *page == path && block.text.starts_with(beginning)) {

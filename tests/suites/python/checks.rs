@@ -125,7 +125,12 @@ fn what_is_installed_is_compared_with_the_lock_file() {
 fn the_right_examples_of_the_pages_are_right() {
     let Some(place) = Place::with(PIC50) else { return };
     let mut shown = Vec::new();
-    place.write("python/pic50.py", PIC50).write("data/assay.csv", ASSAY).package("dock-tools", "dock_tools", PIC50);
+    place.write("python/pic50.py", PIC50).write("data/assay.csv", ASSAY).package(
+        "dock-tools",
+        "dock_tools",
+        PIC50,
+        "1.0",
+    );
     std::fs::rename(place.recording("python-of-the-environment"), place.path().join("python-here")).unwrap();
     std::fs::create_dir_all(place.path().join(".venv/bin")).unwrap();
     std::fs::rename(place.path().join("python-here"), place.path().join(".venv/bin/python")).unwrap();

@@ -35,7 +35,13 @@ fn a_batch_is_a_frame() {
             "pa.Table",
             "pa.table({'double': pc.multiply(rows['ic50_nm'], 2.0)})",
         ),
+        (
+            "import pyarrow as pa",
+            "pa.RecordBatch",
+            "pa.table({'double': [n and n * 2 for n in rows['ic50_nm'].to_pylist()]})",
+        ),
         ("import pandas as pd", "pd.DataFrame", "pd.DataFrame({'double': rows['ic50_nm'] * 2})"),
+        ("import polars as pl", "pl.DataFrame", "rows.select((pl.col('ic50_nm') * 2).alias('double'))"),
         ("import pandas as pd", "pd.DataFrame", "(rows[['ic50_nm']] * 2).rename(columns={'ic50_nm': 'double'})"),
     ] {
         if !has(import.split_whitespace().nth(1).unwrap()) {
@@ -176,4 +182,71 @@ def scaffold(mol: Mol, name: str) -> {"exact": float, "core": Mol}:
     let rows = place.rows(&run, 2, 0);
     assert_eq!(rows.len(), 1);
     assert_eq!((&rows[0][3], &rows[0][4]), (&json!(92.063), &json!("c1ccccc1")));
+}
+
+#[test]
+fn a_whole_table_is_a_frame() {
+    for (import, frame, body) in [
+        ("import pyarrow as pa", "pa.Table", "table.select(['name'])"),
+        ("import pandas as pd", "pd.DataFrame", "table[['name']]"),
+        ("import polars as pl", "pl.DataFrame", "table.select('name')"),
+    ] {
+        if !has(import.split_whitespace().nth(1).unwrap()) {
+            continue;
+        }
+        let module = format!(
+            "{import}\nfrom chem_flow import step\n\n\n@step('lab.names', version=1)\n\
+             def names(table: {frame}) -> {frame}:\n    assert type(table) is {frame}\n    return {body}\n"
+        );
+        let Some(place) = Place::with(&module) else { return };
+        place.flow("{ id: it, uses: lab.names }");
+        let run = place.run();
+        assert_eq!(place.rows(&run, 1, 0), ["a", "b", "c", "d", "e"].map(|name| json!([name])), "{module}");
+    }
+}
+
+#[test]
+fn a_row_gives_a_dataclass() {
+    let module = r#"
+from dataclasses import dataclass
+
+from chem_flow import step
+
+
+@dataclass
+class Half:
+    half: float
+    of: str
+
+
+@step("lab.half", version=1, rows=True)
+def half(name: str, ic50_nm: float) -> Half:
+    return Half(ic50_nm / 2, of=name)
+
+
+@step("lab.halves", version=1, rows=True)
+def halves(name: str, ic50_nm: float) -> list[Half]:
+    return [Half(ic50_nm / 2, of=name)] * (2 if name == "e" else 1)
+
+
+@dataclass
+class Other:
+    half: float
+
+
+@step("lab.wrong", version=1, rows=True)
+def wrong(ic50_nm: float) -> Half:
+    return Other(ic50_nm)
+"#;
+    let Some(place) = Place::with(module) else { return };
+    for (step, last) in [("lab.half", 1), ("lab.halves", 2)] {
+        place.flow(&format!("{{ id: it, uses: {step} }}"));
+        let run = place.run();
+        let rows = place.rows(&run, 1, 0);
+        assert_eq!(rows[0], json!(["a", 10, 5, "a"]));
+        assert_eq!(rows[3..], vec![json!(["e", 100, 50, "e"]); last]);
+    }
+    place.flow("{ id: it, uses: lab.wrong }");
+    let said = place.chem(&["run", "flow.yaml"]).expect(1).stderr;
+    assert!(said.contains("the step returns a `Other` for a row"), "{said}");
 }

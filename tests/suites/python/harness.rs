@@ -123,12 +123,22 @@ impl Place {
     }
 
     /// Installs a package with one module of steps where Python finds it: in the directory `site`.
-    pub fn package(&self, name: &str, module: &str, text: &str) -> &Self {
-        let facts = format!("site/{module}-1.0.dist-info");
+    pub fn package(&self, name: &str, module: &str, text: &str, version: &str) -> &Self {
+        let facts = format!("site/{module}-{version}.dist-info");
+        // A reader that caches the directory may not see what is written within the same tick of its clock.
+        let _ = std::fs::remove_dir_all(self.path().join("site"));
         self.write(&format!("site/{module}.py"), text)
-            .write(&format!("{facts}/METADATA"), &format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"))
+            .write(&format!("{facts}/METADATA"), &format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"))
+            .write(
+                &format!("{facts}/WHEEL"),
+                "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            )
             .write(&format!("{facts}/entry_points.txt"), &format!("[chem_flow.steps]\n{name} = {module}\n"))
-            .write(&format!("{facts}/RECORD"), &format!("{module}.py,,\n"))
+            .write(&format!("{facts}/RECORD"), &format!("{module}.py,,{}\n{facts}/RECORD,,\n", text.len()))
+    }
+
+    pub fn python(&self) -> &Path {
+        &self.python
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -178,6 +188,38 @@ fn with_plain_numbers(value: &Value) -> Value {
         },
         other => other.clone(),
     }
+}
+
+/// Makes a virtual environment in which pip has installed a package with one module of steps, and returns its interpreter;
+/// `None`, after a message, if the interpreter has no pip.
+pub fn installed(place: &Place, name: &str, module: &str, text: &str) -> Option<String> {
+    if !has("pip") {
+        return None;
+    }
+    place.package(name, module, text, "1.0");
+    let run = |directory: &str, arguments: &[&str]| {
+        let output =
+            Command::new(&place.python).args(arguments).current_dir(place.path().join(directory)).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let wheel = format!("{module}-1.0-py3-none-any.whl");
+    run(
+        "site",
+        &["-m", "zipfile", "-c", &format!("../{wheel}"), &format!("{module}.py"), &format!("{module}-1.0.dist-info")],
+    );
+    std::fs::remove_dir_all(place.path().join("site")).unwrap();
+    run(".", &["-m", "venv", "--without-pip", "lab"]);
+    let python = "lab/bin/python";
+    let quiet = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"];
+    run(".", &[&["-m", "pip", "--python", python, "install"][..], &quiet, &[&wheel]].concat());
+    // The packages of the interpreter of the tests, such as pyarrow.
+    let ask = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let packages = run(".", &["-c", ask]);
+    let there = Command::new(place.path().join(python)).args(["-c", ask]).output().unwrap();
+    let there = PathBuf::from(String::from_utf8(there.stdout).unwrap().trim());
+    std::fs::write(there.join("packages.pth"), packages).unwrap();
+    Some(python.to_owned())
 }
 
 /// Waits until `is_so`, for at most two minutes.

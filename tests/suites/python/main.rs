@@ -5,6 +5,8 @@
 
 mod checks;
 mod deaths;
+mod ends;
+mod environment;
 #[cfg(feature = "chemistry")]
 mod flows;
 mod forms;
