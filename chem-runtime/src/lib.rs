@@ -158,6 +158,7 @@
 //! | `python` | yes | steps in Python, which a manifest names under `steps_from`. Without it, such a manifest is refused |
 //! | `sqlite` | yes | the event store in an SQLite file, where the command line keeps its log unless told otherwise |
 //! | `testing` | yes | flows as regression tests: `assert_flow_snapshot!`, and the command `chem snapshot` |
+//! | `ui` | yes | pages in the browser over the runs of a store: the module `explorer`, and the command `chem ui` |
 //!
 //! Without features, the crate runs flows of table steps and of your own, with a log in memory or in a store of your own.
 
@@ -175,9 +176,13 @@ mod configuration;
 pub mod engine;
 pub mod event;
 pub mod evidence;
+#[cfg(feature = "ui")]
+pub mod explorer;
 pub mod fingerprint;
 pub mod flow;
 pub mod handover;
+#[cfg(any(feature = "chemistry", feature = "ui"))]
+mod html;
 pub mod manifest;
 pub mod prelude;
 mod process;

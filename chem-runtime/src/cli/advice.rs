@@ -47,9 +47,9 @@ impl Advice {
         if url.as_ref().is_ok_and(|url| !url.outlives_process()) && self.0.iter().any(needs_store) {
             return None;
         }
-        let option = match (&shared.store, url) {
-            (Some(_), Ok(url)) => format!(" --store {}", quoted(&url.without_secrets())),
-            _ => String::new(),
+        let option = match store_option(shared) {
+            option if option.is_empty() => option,
+            option => format!(" {option}"),
         };
         let mut text = String::new();
         for part in &self.0 {
@@ -63,6 +63,14 @@ impl Advice {
             }
         }
         Some(text)
+    }
+}
+
+/// Returns the `--store` option of this call, without secrets; an empty text if there is none.
+pub(super) fn store_option(shared: &Shared) -> String {
+    match (&shared.store, shared.store_url()) {
+        (Some(_), Ok(url)) => format!("--store {}", quoted(&url.without_secrets())),
+        _ => String::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::output::{self, BAD, BOLD, DIM, GOOD, Table, styled};
 use crate::event::Usage;
-use crate::report::{DecisionReport, RunReport};
+use crate::report::{DecisionReport, RunReport, bytes, seconds};
 
 /// Returns the lines to print; an empty text if the log has none of this.
 pub(super) fn details(report: &RunReport) -> String {
@@ -17,9 +17,9 @@ pub(super) fn details(report: &RunReport) -> String {
         table.row([
             (BOLD, step.id.clone()),
             (DIM, format!("{started:.3}")),
-            (DIM, output::seconds(ended.duration_since(*started))),
+            (DIM, seconds(ended.duration_since(*started))),
             (DIM, cpu(usage).unwrap_or_default()),
-            (DIM, usage.peak_memory.map(output::bytes).unwrap_or_default()),
+            (DIM, usage.peak_memory.map(bytes).unwrap_or_default()),
         ]);
     }
     if report.steps.iter().any(|step| step.usage.is_some()) {
@@ -42,13 +42,13 @@ pub(super) fn details(report: &RunReport) -> String {
 /// Describes what a step took, for a line of the log; an empty text if it was not measured.
 pub(super) fn took(usage: Option<&Usage>) -> String {
     let Some(usage) = usage else { return String::new() };
-    let mut parts = vec![output::seconds(usage.ended.duration_since(usage.started))];
+    let mut parts = vec![seconds(usage.ended.duration_since(usage.started))];
     parts.extend(cpu(usage).map(|cpu| format!("CPU {cpu}")));
-    parts.extend(usage.peak_memory.map(|peak| format!("memory {}", output::bytes(peak))));
+    parts.extend(usage.peak_memory.map(|peak| format!("memory {}", bytes(peak))));
     format!(" ({})", parts.join(", "))
 }
 
 fn cpu(usage: &Usage) -> Option<String> {
     let cpu = jiff::SignedDuration::from_millis(i64::try_from(usage.cpu_ms?).ok()?);
-    Some(output::seconds(cpu))
+    Some(seconds(cpu))
 }

@@ -55,7 +55,7 @@ use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
 use commands::{
     answer, artifact, audit, branch, check, completions, depict, diff, export, import, log, ls, manifest, new, plan,
-    resume, retry, run, schema, seal, show, sign, snapshot, steps, store, verify, whoami, why,
+    resume, retry, run, schema, seal, show, sign, snapshot, steps, store, ui, verify, whoami, why,
 };
 use exit::Failure;
 
@@ -97,6 +97,8 @@ commands! {
     Artifact(artifact::ArtifactArgs) => artifact::run, store: true, confinable: false;
     /// Draw the structure of a SMILES as SVG.
     Depict(depict::DepictArgs) => depict::run, store: false, confinable: false;
+    /// Show the store in a browser: runs, steps, tables and structures. Changes nothing.
+    Ui(ui::UiArgs) => ui::run, store: true, confinable: false;
     /// Compare what flows do with their pinned snapshots. Exits with status 1 if one differs.
     Snapshot(snapshot::SnapshotArgs) => snapshot::run, store: false, confinable: true;
     /// Seal the log: store a checkpoint of all its events, and keep a copy outside the store.

@@ -150,7 +150,7 @@ impl Observer for Watcher {
         if self.mode == Mode::Bars {
             let bar = self.bar();
             let mark = if well { styled(GOOD, "✓") } else { styled(BAD, "✗") };
-            let elapsed = super::output::seconds(bar.elapsed().try_into().unwrap_or(jiff::SignedDuration::MAX));
+            let elapsed = crate::report::seconds(bar.elapsed().try_into().unwrap_or(jiff::SignedDuration::MAX));
             bar.finish_and_clear();
             say(&format!("{mark} {step}  {}", styled(DIM, &elapsed)));
         }

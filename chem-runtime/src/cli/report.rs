@@ -11,13 +11,13 @@ use super::advice::Advice;
 use super::args::{Format, Shared};
 use super::exit::Failure;
 use super::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
-use super::runs;
 use crate::event::{FlowId, TakenOver, UserInteractionRequested};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
-use crate::report::{Refused, RunReport};
+use crate::report::{Refused, RunReport, mark_running, seconds};
 use crate::step::Expression;
 use crate::store::EventStore;
+use crate::workbench::{RunStatus, running_process};
 
 /// Prints a run in the requested format, for `run`, `resume` and `show`. Text for people has `details` after the steps.
 pub(super) fn print_report(
@@ -26,21 +26,21 @@ pub(super) fn print_report(
     details: &str,
     store: &dyn EventStore,
 ) -> Result<(), Failure> {
-    let holder = runs::running_process(store, report.flow_id, report.status)?;
+    let holder = running_process(store, report.flow_id, report.status)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
         json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
         if let Some(holder) = &holder {
-            runs::mark_running(&mut json, holder);
+            mark_running(&mut json, holder);
         }
         return Ok(output::print_json(&json)?);
     }
     let (status, until) = match &holder {
-        Some(_) => (runs::RUNNING, Some(Timestamp::now())),
+        Some(_) => (RunStatus::Running.name(), Some(Timestamp::now())),
         None => (report.status.name(), None),
     };
     let took = report.span.map(|(first, last)| until.unwrap_or(last).duration_since(first));
-    let took = took.map(|took| format!(" {} {}", if holder.is_some() { "for" } else { "in" }, output::seconds(took)));
+    let took = took.map(|took| format!(" {} {}", if holder.is_some() { "for" } else { "in" }, seconds(took)));
     let person = report.operator.as_ref().and_then(|operator| operator.person.as_ref());
     let begun_by = person.map(|person| format!(", begun by {}", output::escape(&person.name)));
     let by = holder.as_ref().map(|holder| format!(", by {holder}"));

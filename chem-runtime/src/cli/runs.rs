@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::args::{Reuse, Shared};
 use super::exit::Failure;
 use crate::engine::ReusePolicy;
 use crate::event::{FlowEvent, FlowId};
-use crate::flow::{FlowDefinition, FlowStatus};
+use crate::flow::FlowDefinition;
 use crate::step::listed;
-use crate::store::{EventStore, Holder, OpenMode, PersistenceError};
+use crate::store::{EventStore, OpenMode, PersistenceError};
 use crate::workbench::{self, LookupError};
 
 /// Opens the store named by the command line, or else by the environment.
@@ -57,25 +55,3 @@ pub(super) fn first_event(store: &dyn EventStore, name: &str) -> Result<FlowEven
     let flow_id = workbench::find_run(store, name)?;
     Ok(store.read_event(flow_id, 0)?.ok_or_else(|| LookupError::UnknownRun { name: name.to_owned() })?)
 }
-
-/// Returns the process that holds the lease on an interrupted run. `None` if there is no holder, if this process is the
-/// holder, or if the run has another status.
-pub(super) fn running_process(
-    store: &dyn EventStore,
-    flow_id: FlowId,
-    status: FlowStatus,
-) -> Result<Option<Holder>, PersistenceError> {
-    if status != FlowStatus::Interrupted {
-        return Ok(None);
-    }
-    Ok(store.lease_holder(flow_id)?.filter(|holder| *holder != Holder::this_process()))
-}
-
-/// Marks the JSON of a run as running, with its lease holder.
-pub(super) fn mark_running(run: &mut Value, holder: &Holder) {
-    run["status"] = RUNNING.into();
-    run["holder"] = json!({ "host": holder.host, "pid": holder.pid });
-}
-
-/// The status of a run that has a lease holder. The log alone cannot tell it from an interrupted run.
-pub(super) const RUNNING: &str = "running";

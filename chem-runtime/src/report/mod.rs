@@ -3,6 +3,8 @@
 
 mod functions;
 mod steps;
+#[cfg(any(feature = "cli", feature = "ui"))]
+mod units;
 mod warnings;
 
 use std::path::PathBuf;
@@ -19,6 +21,8 @@ use crate::event::{
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
 use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
+#[cfg(any(feature = "cli", feature = "ui"))]
+use crate::store::Holder;
 use crate::store::{ArtifactStore, FlowSummary, PersistenceError, StoredArtifacts};
 
 pub use functions::function_reference;
@@ -27,6 +31,8 @@ pub(crate) use functions::function_result;
 pub use steps::step_reference;
 #[cfg(feature = "cli")]
 pub(crate) use steps::{family, naming_params, output_kind, param_facts, row_facts};
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(crate) use units::{bytes, seconds};
 pub use warnings::Warning;
 
 /// A run as it is printed.
@@ -328,6 +334,14 @@ pub fn summary_json(summary: &FlowSummary) -> Value {
         "definition_hash": text(definition_hash),
         "flow_fingerprint": text(summary.flow_fingerprint()),
     })
+}
+
+/// Marks the JSON of a run as running, with the process that holds its lease. The log alone cannot tell such a run from an
+/// interrupted one.
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(crate) fn mark_running(run: &mut Value, holder: &Holder) {
+    run["status"] = "running".into();
+    run["holder"] = json!({ "host": holder.host, "pid": holder.pid });
 }
 
 /// Returns an event as JSON, as `log` prints it.

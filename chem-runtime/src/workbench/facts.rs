@@ -92,6 +92,6 @@ impl StepFacts {
 }
 
 /// Returns the step in a wire of the form `step` or `step.output`.
-pub(super) fn step_of(wire: &str) -> &str {
+pub(crate) fn step_of(wire: &str) -> &str {
     wire.split('.').next().unwrap_or(wire)
 }

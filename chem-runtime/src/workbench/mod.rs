@@ -48,6 +48,7 @@ mod diff;
 mod difference;
 mod earlier;
 mod facts;
+mod listing;
 mod lookup;
 mod plan;
 mod recorded;
@@ -61,7 +62,10 @@ pub use audit::{Audit, Finding, FindingKind, audit};
 pub use deviation::{Deviation, deviations};
 pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
 pub use difference::{Difference, FileRead, differences};
+#[cfg(feature = "ui")]
+pub(crate) use facts::step_of;
 pub use facts::{FlowFacts, StepFacts};
+pub use listing::{ListedRun, Listing, RunQuery, RunStatus, list_runs, running_process};
 pub use lookup::{LookupError, find_artifact, find_run};
 pub use plan::{
     Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver, plan, to_dot, to_mermaid,

@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("cancel", &[]),
     ("configuration", &[]),
     ("process", &[]),
+    ("html", &[]),
     ("fingerprint", &[]),
     ("artifact", &["cancel", "fingerprint"]),
     ("event", &["fingerprint", "artifact"]),
@@ -31,8 +32,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("workbench", &["fingerprint", "artifact", "event", "step", "flow", "store", "evidence", "manifest", "engine"]),
     ("testing", &["fingerprint", "artifact", "event", "step", "flow", "store", "manifest", "engine", "workbench"]),
     (
+        "explorer",
+        &["fingerprint", "artifact", "event", "step", "flow", "store", "report", "workbench", "records", "html"],
+    ),
+    (
         "cli",
         &[
+            "explorer",
             "fingerprint",
             "artifact",
             "event",
@@ -53,7 +59,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     // The wings: steps over what the core hands them.
     ("records", &["cancel", "fingerprint", "artifact", "step"]),
     ("steps", &["cancel", "configuration", "process", "fingerprint", "artifact", "step", "records", "prelude"]),
-    ("chemistry", &["cancel", "fingerprint", "artifact", "step", "records", "prelude"]),
+    ("chemistry", &["cancel", "fingerprint", "artifact", "step", "records", "prelude", "html"]),
 ];
 
 #[test]

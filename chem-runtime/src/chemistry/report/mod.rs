@@ -4,7 +4,6 @@
 //! are embedded as images, which cannot run code.
 
 mod cards;
-mod html;
 mod page;
 mod past;
 mod plots;

@@ -1,6 +1,6 @@
 //! The content of the page, rendered by the templates in `templates/`.
 //!
-//! Templates escape every value they print (see [`super::html::Html`]), and no value is markup: the structs here and in
+//! Templates escape every value they print (see [`crate::html::Html`]), and no value is markup: the structs here and in
 //! the sections' modules hold plain text.
 
 use askama::Template;

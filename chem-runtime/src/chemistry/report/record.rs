@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use super::html::is_hidden;
 use super::past::{Change, Passage};
 use super::value::{SHOWN, clipped, counted, shown, words};
 use crate::artifact::Table;
 use crate::fingerprint::ArtifactHash;
+use crate::html::is_hidden;
 use crate::step::{Expression, History, InputFile, MAIN_OUTPUT, PastStep};
 
 /// The most refused records to show for a step.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -17,11 +18,9 @@ use crate::cli::output::{self, BOLD, DIM, Table};
 use crate::cli::runs;
 use crate::event::{BranchCreated, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
-use crate::report::summary_json;
-use crate::store::{ErrorClass, EventStore, FlowSummary, Holder, OpenMode, PersistenceError, RunFilter};
-
-/// The maximum number of runs to fetch at once.
-const PAGE: usize = 1_000;
+use crate::report::{mark_running, seconds, summary_json};
+use crate::store::{ErrorClass, EventStore, Holder, OpenMode, PersistenceError, RunFilter};
+use crate::workbench::{ListedRun, Listing, RunQuery, RunStatus, list_runs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LsArgs {
@@ -33,7 +32,7 @@ pub(in crate::cli) struct LsArgs {
     pub flow: Option<String>,
     /// List only runs with this status.
     #[arg(long, value_enum, value_name = "STATUS")]
-    pub status: Option<ListedStatus>,
+    pub status: Option<RunStatus>,
     /// List only runs that began at this time or later, such as 2026-11-29T18:30:00Z, or on this day in UTC or later.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,
@@ -63,35 +62,20 @@ impl LsArgs {
     }
 }
 
-/// The status of a run, as `ls` lists it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum ListedStatus {
-    /// All steps have finished.
-    Completed,
-    /// A step has failed or was rejected.
-    Failed,
-    /// A person has to decide on a step.
-    Waiting,
-    /// The run can be resumed.
-    Interrupted,
-    /// A process is running it.
-    Running,
-}
-
-impl ListedStatus {
-    /// Returns the status of such a run according to the log alone.
-    pub(in crate::cli) fn in_log(self) -> FlowStatus {
-        match self {
-            Self::Completed => FlowStatus::Completed,
-            Self::Failed => FlowStatus::Failed,
-            Self::Waiting => FlowStatus::Waiting,
-            Self::Interrupted | Self::Running => FlowStatus::Interrupted,
-        }
+impl ValueEnum for RunStatus {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
     }
 
-    /// Returns whether a run that is, or is not, `held` by a process can have this status.
-    pub(in crate::cli) fn is_of(self, held: bool) -> bool {
-        held == (self == Self::Running)
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Completed => "All steps have finished",
+            Self::Failed => "A step has failed or was rejected",
+            Self::Waiting => "A person has to decide on a step",
+            Self::Interrupted => "The run can be resumed",
+            Self::Running => "A process is running it",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
     }
 }
 
@@ -105,7 +89,8 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let Listing { mut rows, older, mut unreadable } = list(store.as_ref(), args, shared.format)?;
+    let Listing { runs, next, mut unreadable } = list(store.as_ref(), args, shared.format)?;
+    let mut rows: Vec<Row> = runs.into_iter().rev().map(Row::new).collect();
     if args.tree {
         rows = families(store.as_ref(), rows, &mut unreadable)?;
     }
@@ -123,7 +108,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
     } else {
         output::print(&table(&rows))?;
     }
-    if let Some(oldest) = oldest.filter(|_| older && !shared.quiet) {
+    if let Some(oldest) = oldest.filter(|_| next.is_some() && !shared.quiet) {
         output::say(&format!(
             "these are the newest {} runs that match; add `--before {oldest}` for older ones, or `--all`",
             args.limit
@@ -140,62 +125,27 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
     Ok(Status::Store.into())
 }
 
-/// The runs to list.
-struct Listing {
-    /// The runs, oldest first.
-    rows: Vec<Row>,
-    /// Whether older runs match.
-    older: bool,
-    /// Why other runs that may match cannot be read.
-    unreadable: Vec<PersistenceError>,
-}
-
 fn list(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<Listing, Failure> {
     let filter = RunFilter {
         flow: args.flow.clone(),
-        status: args.status.map(ListedStatus::in_log),
+        status: None,
         since: args.since,
         until: args.until,
         letters: format == Format::Json,
     };
-    let limit = if args.all { usize::MAX } else { args.limit };
-    let page_size = limit.saturating_add(1).min(PAGE);
-    let mut before = match &args.before {
+    let before = match &args.before {
         Some(id) => Some(runs::first_event(store, id)?.seq),
         None => None,
     };
-    let mut listing = Listing { rows: Vec::new(), older: false, unreadable: Vec::new() };
-    'pages: loop {
-        let page = match store.find_runs(&filter, before, page_size) {
-            Err(PersistenceError::UnreadableRun(run)) => {
-                before = Some(run.seq());
-                listing.unreadable.push(PersistenceError::UnreadableRun(run));
-                continue;
-            }
-            page => page?,
-        };
-        let Some(oldest) = page.last() else { break };
-        before = Some(oldest.first.seq);
-        for flow in page {
-            let holder = runs::running_process(store, flow.flow_id(), flow.status())?;
-            if args.status.is_some_and(|status| !status.is_of(holder.is_some())) {
-                continue;
-            }
-            if listing.rows.len() == limit {
-                listing.older = true;
-                break 'pages;
-            }
-            listing.rows.push(Row::new(&flow, holder));
-        }
-    }
-    listing.rows.reverse();
-    Ok(listing)
+    let limit = if args.all { usize::MAX } else { args.limit };
+    let query = RunQuery { filter, status: args.status, before, limit, most_read: usize::MAX };
+    Ok(list_runs(store, &query, |_| true)?)
 }
 
 fn table(rows: &[Row]) -> String {
     let mut table = Table::new(&["run", "flow", "status", "began", "took", "flow fingerprint"]);
     for row in rows {
-        let status = if row.holder.is_some() { runs::RUNNING } else { row.status.name() };
+        let status = RunStatus::of(row.status, row.holder.is_some()).name();
         let indent = if row.depth == 0 { String::new() } else { format!("{}└ ", "  ".repeat(row.depth - 1)) };
         let from = row.branch.as_ref().map(|branch| format!(" from {}", branch.step_id)).unwrap_or_default();
         table.row([
@@ -203,7 +153,7 @@ fn table(rows: &[Row]) -> String {
             (BOLD, format!("{}{from}", row.flow)),
             (output::status_style(row.status), status.to_owned()),
             (DIM, row.began.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-            (DIM, output::seconds(row.took)),
+            (DIM, seconds(row.took)),
             (DIM, row.fingerprint.clone()),
         ]);
     }
@@ -228,7 +178,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(flow: &FlowSummary, holder: Option<Holder>) -> Self {
+    fn new(ListedRun { summary: flow, holder }: ListedRun) -> Self {
         let until = if holder.is_some() { Timestamp::now() } else { flow.last.ts };
         Self {
             flow_id: flow.flow_id(),
@@ -238,7 +188,7 @@ impl Row {
             began: flow.first.ts,
             took: until.duration_since(flow.first.ts),
             fingerprint: flow.flow_fingerprint().map(|fingerprint| fingerprint.short()).unwrap_or_default(),
-            json: summary_json(flow),
+            json: summary_json(&flow),
             depth: 0,
             branch: None,
             holder,
@@ -251,7 +201,7 @@ impl Row {
             object["branch"] = json!({"parent": branch.parent, "root": branch.root, "from": branch.step_id});
         }
         if let Some(holder) = &self.holder {
-            runs::mark_running(&mut object, holder);
+            mark_running(&mut object, holder);
         }
         object
     }

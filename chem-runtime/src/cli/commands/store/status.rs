@@ -10,7 +10,8 @@ use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::output::{self, BOLD, DIM, Table, bytes};
+use crate::cli::output::{self, BOLD, DIM, Table};
+use crate::report::bytes;
 use crate::store::schema::SchemaStatus;
 use crate::store::{Contents, Largest, OpenMode, StoreSize, StoreUrl};
 

@@ -3,14 +3,13 @@
 use std::fmt;
 
 use askama::filters::Escaper;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The escaper that `askama.toml` names for the templates: it escapes every value they print.
 ///
 /// Its output is safe between tags and in quoted attributes. Invisible characters, and those that change the direction
 /// of the text around them, become U+FFFD.
 #[derive(Clone, Copy)]
-pub(super) struct Html;
+pub(crate) struct Html;
 
 impl Escaper for Html {
     fn write_escaped_str<W: fmt::Write>(&self, mut page: W, text: &str) -> fmt::Result {
@@ -35,26 +34,8 @@ impl Escaper for Html {
 }
 
 /// Returns whether a character is invisible or changes the direction of the text around it.
-pub(super) fn is_hidden(character: char) -> bool {
+pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// The characters of a picture to encode in a quoted URI. The characters that SVG uses most stay as they are, which
-/// halves the size.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b' ')
-    .remove(b'.')
-    .remove(b',')
-    .remove(b'-')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b';')
-    .remove(b'/');
-
-/// Returns a picture as a data URI. Shown as an image, it cannot run a script and cannot load anything.
-pub(super) fn data_uri(svg: &str) -> String {
-    let svg = svg.replace(['\n', '\r', '\t'], " ");
-    format!("data:image/svg+xml,{}", utf8_percent_encode(&svg, ENCODED))
 }
 
 #[cfg(test)]
@@ -72,20 +53,26 @@ mod tests {
         assert_eq!(escape("<script>alert('1')</script>&"), "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;");
         assert_eq!(escape("\" onload=\"x"), "&quot; onload=&quot;x");
         assert_eq!(escape("a\u{202e}b\u{1b}c\0"), "a\u{fffd}b\u{fffd}c\u{fffd}");
-        assert_eq!(data_uri("<svg a='#fff'>é%\"</svg>\n").find(['<', '>', '\'', '"', '#', 'é', '\n']), None);
     }
 
     #[test]
     fn no_template_prints_a_value_as_markup() {
-        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/chemistry/report/templates");
-        let templates = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-        let templates: Vec<_> = templates.filter(|path| path.extension().is_some_and(|kind| kind == "html")).collect();
-        assert!(templates.len() > 1, "{templates:?}");
-        for template in templates {
-            let text = std::fs::read_to_string(&template).unwrap();
-            // Templates may use no filter except `fmt`; `safe` and `escape` would select another escaper.
-            let mut filters = text.split('|').skip(1);
-            assert!(filters.all(|filter| filter.starts_with("fmt(")), "{} opts out of escaping", template.display());
+        let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for directory in ["chemistry/report/templates", "explorer/templates"] {
+            let templates = std::fs::read_dir(source.join(directory)).unwrap().map(|entry| entry.unwrap().path());
+            let templates: Vec<_> =
+                templates.filter(|path| path.extension().is_some_and(|kind| kind == "html")).collect();
+            assert!(templates.len() > 1, "{templates:?}");
+            for template in templates {
+                let text = std::fs::read_to_string(&template).unwrap();
+                // Templates may use no filter except `fmt`; `safe` and `escape` would select another escaper.
+                let mut filters = text.split('|').skip(1);
+                assert!(
+                    filters.all(|filter| filter.starts_with("fmt(")),
+                    "{} opts out of escaping",
+                    template.display()
+                );
+            }
         }
     }
 }

@@ -1,0 +1,235 @@
+//! An artifact: the rows of a table, a window at a time, or another value as text.
+
+use askama::Template;
+use serde_json::{Value, json};
+
+use super::frame::{Clipped, Frame, encoded, query, shown};
+use super::reply::{Page, Refusal, Reply};
+use super::view::{View, Wanted};
+use super::{Asked, Explorer, PICTURE};
+use crate::artifact::{Artifact, Column, ColumnType, TableRoot};
+use crate::store::StoredArtifacts;
+use crate::workbench::find_artifact;
+
+/// The number of rows on a page.
+const WINDOW: usize = 50;
+/// The column from which structures are drawn.
+const SMILES: &str = "smiles";
+/// The longest value to show that is not a table, in characters.
+const SHOWN: usize = 60_000;
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Query {
+    /// The number of the first row to show, from 1.
+    from: Option<usize>,
+    sort: String,
+    descending: bool,
+    r#where: String,
+}
+
+/// Shows the artifact called `hash`.
+pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, hash: &str) -> Result<Reply, Refusal> {
+    let artifact = find_artifact(explorer.store.as_ref(), hash)?;
+    let title = format!("{} {}", artifact.kind(), artifact.hash().short());
+    if TableRoot::of(&artifact).is_err() {
+        let frame = explorer.frame(asked, title, &format!("artifact {}", artifact.hash().short()));
+        return Reply::page(&ValuePage::new(frame, &artifact)?, asked.form);
+    }
+    let given: Query = asked.query()?;
+    let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let wanted = Wanted { sort: some(&given.sort), descending: given.descending, condition: some(&given.r#where) };
+    let source = StoredArtifacts(explorer.store.as_ref());
+    let frame = explorer.frame(asked, title, &format!("artifact {} --rows", artifact.hash().short()));
+    // What is wrong with a question is said above the table, so that it can be corrected.
+    let (view, wrong) = match explorer.views.of(&artifact, &wanted, &source) {
+        Err(refusal) if refusal.is_of_question() => {
+            (explorer.views.of(&artifact, &Wanted::default(), &source)?, Some(refusal))
+        }
+        view => (view?, None),
+    };
+    if let Some(refusal) = wrong {
+        let page = TablePage::new(frame, &artifact, &view, 1, wanted, Some(refusal.in_words()))?;
+        return Reply::wrong_page(&page, asked.form);
+    }
+    Reply::page(&TablePage::new(frame, &artifact, &view, given.from.unwrap_or(1), wanted, None)?, asked.form)
+}
+
+#[derive(Template)]
+#[template(path = "table.html")]
+struct TablePage {
+    frame: Frame,
+    hash: String,
+    kind: String,
+    heads: Vec<Head>,
+    rows: Vec<Row>,
+    /// The number of rows that meet the condition, and of all rows.
+    count: (usize, usize),
+    /// The numbers of the first and last row on the page, from 1.
+    range: (usize, usize),
+    links: Vec<(&'static str, String)>,
+    wanted: Wanted,
+    wrong: Option<String>,
+    is_drawn: bool,
+    json: Value,
+}
+
+struct Head {
+    name: String,
+    unit: Option<String>,
+    /// What computed the column, for a title.
+    provider: Option<String>,
+    is_number: bool,
+    /// The address that sorts by the column.
+    href: String,
+    /// `ascending`, `descending` or `none`, as browsers tell it.
+    sorted: &'static str,
+}
+
+struct Row {
+    /// The number of the row in the table, from 1.
+    number: usize,
+    /// The address of the drawing.
+    picture: Option<String>,
+    /// The cells, `None` where a value is missing.
+    cells: Vec<(Option<Clipped>, bool)>,
+}
+
+impl TablePage {
+    /// Returns whether the page is not simply the table.
+    fn is_narrowed(&self) -> bool {
+        self.wanted != Wanted::default()
+    }
+
+    fn new(
+        frame: Frame,
+        artifact: &Artifact,
+        view: &View<'_>,
+        from: usize,
+        wanted: Wanted,
+        wrong: Option<String>,
+    ) -> Result<Self, Refusal> {
+        let (count, all) = (view.rows(), view.all_rows());
+        let first = from.clamp(1, count.max(1)) - 1;
+        let (indices, table) = view.window(first, WINDOW)?;
+        let columns = table.columns();
+        let smiles = columns.iter().position(|column| &*column.name == SMILES && column.ty == ColumnType::Text);
+        let drawn = |row: usize| {
+            let smiles = table.data(smiles?)?.json(row);
+            Some(format!("/depict.svg?smiles={}", encoded(smiles.as_str()?)))
+        };
+        let cell = |row: usize, index: usize| {
+            let value = table.data(index).map_or(Value::Null, |data| data.json(row));
+            let is_number = columns.get(index).is_some_and(is_number);
+            ((!value.is_null()).then(|| shown(&value)), is_number)
+        };
+        let rows = indices.iter().enumerate().map(|(row, index)| Row {
+            number: index + 1,
+            picture: drawn(row),
+            cells: (0..columns.len()).map(|index| cell(row, index)).collect(),
+        });
+        let json_rows: Vec<Value> = (0..table.rows()).map(|row| Value::Array(table.row(row))).collect();
+        let json = json!({
+            "hash": artifact.hash(),
+            "kind": artifact.kind(),
+            "columns": columns,
+            "count": count,
+            "all": all,
+            "from": first + 1,
+            "numbers": indices.iter().map(|index| index + 1).collect::<Vec<_>>(),
+            "rows": json_rows,
+            "error": wrong,
+        });
+        Ok(Self {
+            hash: artifact.hash().to_string(),
+            kind: artifact.kind().to_owned(),
+            heads: columns.iter().map(|column| Head::new(column, &wanted)).collect(),
+            rows: rows.collect(),
+            count: (count, all),
+            range: (if count == 0 { 0 } else { first + 1 }, first + table.rows()),
+            links: links(first, count, &wanted),
+            is_drawn: smiles.is_some(),
+            frame,
+            wanted,
+            wrong,
+            json,
+        })
+    }
+}
+
+impl Head {
+    fn new(column: &Column, wanted: &Wanted) -> Self {
+        let name = column.name.to_string();
+        let is_key = wanted.sort.as_deref() == Some(&*name);
+        let descending = is_key && !wanted.descending;
+        let next = Wanted { sort: Some(name.clone()), descending, condition: wanted.condition.clone() };
+        let sorted = match (is_key, wanted.descending) {
+            (false, _) => "none",
+            (true, false) => "ascending",
+            (true, true) => "descending",
+        };
+        let (unit, provider) = (column.unit.clone(), column.provider.clone());
+        Self { name, unit, provider, is_number: is_number(column), href: address(None, &next), sorted }
+    }
+}
+
+fn is_number(column: &Column) -> bool {
+    matches!(column.ty, ColumnType::Integer | ColumnType::Float)
+}
+
+/// Returns the query of the page that begins with the row `from`.
+fn address(from: Option<usize>, wanted: &Wanted) -> String {
+    let query = query(&[
+        ("sort", wanted.sort.clone()),
+        ("descending", wanted.descending.then(|| "true".to_owned())),
+        ("where", wanted.condition.clone()),
+        ("from", from.map(|from| from.to_string())),
+    ]);
+    if query.is_empty() { "?".to_owned() } else { query }
+}
+
+/// Returns the links to the other pages of the table.
+fn links(first: usize, count: usize, wanted: &Wanted) -> Vec<(&'static str, String)> {
+    let mut links = Vec::new();
+    if first > 0 {
+        links.push(("First", address(None, wanted)));
+        links.push(("Previous", address(Some(first.saturating_sub(WINDOW) + 1), wanted)));
+    }
+    if first + WINDOW < count {
+        links.push(("Next", address(Some(first + WINDOW + 1), wanted)));
+        links.push(("Last", address(Some(count - (count - 1) % WINDOW), wanted)));
+    }
+    links
+}
+
+impl Page for TablePage {
+    fn json(&self) -> Value {
+        self.json.clone()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "value.html")]
+struct ValuePage {
+    frame: Frame,
+    hash: String,
+    kind: String,
+    payload: Clipped,
+    json: Value,
+}
+
+impl ValuePage {
+    fn new(frame: Frame, artifact: &Artifact) -> Result<Self, Refusal> {
+        let payload = artifact.payload()?;
+        let pretty = serde_json::to_string_pretty(&payload).unwrap_or_else(|_| artifact.payload_text().to_owned());
+        let (hash, kind) = (artifact.hash().to_string(), artifact.kind().to_owned());
+        let json = json!({"hash": hash, "kind": kind, "payload": payload, "metadata": artifact.metadata()});
+        Ok(Self { frame, hash, kind, payload: Clipped::at(pretty, SHOWN), json })
+    }
+}
+
+impl Page for ValuePage {
+    fn json(&self) -> Value {
+        self.json.clone()
+    }
+}

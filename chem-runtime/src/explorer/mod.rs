@@ -1,0 +1,150 @@
+//! The explorer: pages in the browser over the runs and tables of a store. It only reads.
+//!
+//! A page shows what a command prints, and names that command; the same address with `.json` has the page as data. Pages
+//! work without scripts; `explorer.js` only refreshes a run that is going on.
+//!
+//! - `server` listens, and `guard` decides which requests are answered.
+//! - [`Explorer::answer`] finds the page for an address. `reply` is what it returns, and `frame` is what all pages share.
+//! - The pages: `runs`, `run` with its `graph`, `step`, `artifact` with the `view` of a table, and `compare`. `live` says
+//!   when a run has gone on.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use chem_runtime::explorer::{Explorer, Server};
+//! use chem_runtime::step::CancelToken;
+//! use chem_runtime::store::{OpenMode, StoreUrl};
+//!
+//! let url = "sqlite:.chem/store.db".parse::<StoreUrl>()?;
+//! let explorer = Explorer::new(url.open(OpenMode::Read)?, url.without_secrets());
+//! let server = Server::bind(explorer, "127.0.0.1:0".parse()?, &[])?;
+//! println!("{}", server.url());
+//! server.serve(CancelToken::default())?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+mod artifact;
+mod compare;
+mod frame;
+mod graph;
+mod guard;
+mod live;
+mod reply;
+mod run;
+mod runs;
+mod server;
+mod step;
+mod view;
+
+use std::sync::Arc;
+
+use axum::http::Uri;
+use percent_encoding::percent_decode_str;
+
+pub use server::Server;
+
+use self::frame::Frame;
+use self::reply::{Form, Refusal, Reply};
+use self::view::Views;
+use crate::event::{FlowEvent, FlowId};
+use crate::step::{CancelToken, Depictor};
+use crate::store::EventStore;
+use crate::workbench;
+
+/// The size of a drawing in pixels.
+const PICTURE: (u32, u32) = (280, 190);
+
+/// The pages over a store.
+pub struct Explorer {
+    store: Arc<dyn EventStore>,
+    /// How the store is called.
+    name: String,
+    /// The option that commands need to find the store, with a space before it; may be empty.
+    option: String,
+    views: Views,
+    stop: CancelToken,
+}
+
+/// A request for a page: what follows its address.
+struct Asked<'a> {
+    uri: &'a Uri,
+    form: Form,
+    /// The position of the last event that a browser knows, when it asks for later ones.
+    last_event: Option<u64>,
+}
+
+impl Explorer {
+    /// Creates the pages over `store`, which they call `name`.
+    pub fn new(store: Arc<dyn EventStore>, name: impl Into<String>) -> Self {
+        let (option, views) = (String::new(), Views::default());
+        Self { store, name: name.into(), option, views, stop: CancelToken::default() }
+    }
+
+    /// Sets the option that commands need to find the store, such as `--store sqlite:my.db`.
+    pub fn with_option(mut self, option: &str) -> Self {
+        self.option = if option.is_empty() { String::new() } else { format!(" {option}") };
+        self
+    }
+
+    /// Returns the page at an address.
+    fn answer(&self, uri: &Uri, last_event: Option<u64>) -> Reply {
+        let (path, form) = match uri.path().strip_suffix(".json") {
+            Some(path) => (path, Form::Json),
+            None => (uri.path(), Form::Html),
+        };
+        let asked = Asked { uri, form, last_event };
+        self.find(path, &asked).unwrap_or_else(|refusal| refusal.reply(self, &asked))
+    }
+
+    fn find(&self, path: &str, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let segments = path.split('/').filter(|segment| !segment.is_empty());
+        let decoded: Result<Vec<_>, _> = segments.map(|segment| percent_decode_str(segment).decode_utf8()).collect();
+        let Ok(decoded) = decoded else { return Err(Refusal::no_page(path)) };
+        let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+        match segments[..] {
+            [] => Ok(Reply::redirect("/runs")),
+            ["explorer.css"] => Ok(Reply::asset("text/css; charset=utf-8", include_bytes!("explorer.css"))),
+            ["explorer.js"] => Ok(Reply::asset("text/javascript; charset=utf-8", include_bytes!("explorer.js"))),
+            ["depict.svg"] => self.picture(asked),
+            ["runs"] => runs::page(self, asked),
+            ["runs", id] => run::page(self, asked, id),
+            ["runs", id, "live"] => live::wait(self, asked, id),
+            ["runs", id, "steps", step] => step::page(self, asked, id, step),
+            ["artifacts", hash] => artifact::page(self, asked, hash),
+            ["compare"] => compare::page(self, asked),
+            _ => Err(Refusal::no_page(path)),
+        }
+    }
+
+    /// Returns the frame of a page: its title, and the command that prints the same.
+    fn frame(&self, asked: &Asked<'_>, title: impl Into<String>, command: &str) -> Frame {
+        let query = asked.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let path = asked.uri.path().trim_end_matches(".json");
+        Frame {
+            title: title.into(),
+            store: self.name.clone(),
+            command: format!("chem {command}{}", self.option),
+            json: format!("{path}.json{query}"),
+            live: None,
+        }
+    }
+
+    /// Finds a run by its id, the beginning of its id, or `@last`.
+    fn run(&self, name: &str) -> Result<(FlowId, Vec<FlowEvent>), Refusal> {
+        let flow_id = workbench::find_run(self.store.as_ref(), name)?;
+        Ok((flow_id, self.store.list(flow_id)?))
+    }
+
+    /// Draws the structure of a SMILES.
+    fn picture(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        #[derive(serde::Deserialize)]
+        struct Query {
+            smiles: String,
+        }
+        let Query { smiles } = asked.query()?;
+        let depictor = Depictor::linked().ok_or_else(|| Refusal::wrong("this program cannot draw structures"))?;
+        let (width, height) = PICTURE;
+        let svg = (depictor.svg)(&smiles, width, height).map_err(Refusal::wrong)?;
+        Ok(Reply::picture(svg))
+    }
+}

@@ -1,0 +1,12 @@
+//! The explorer: what its pages say is what the commands print, who is answered, and how it looks to a browser.
+
+mod harness;
+mod live;
+mod pages;
+mod safety;
+mod tables;
+mod walk;
+
+#[allow(dead_code)]
+#[path = "../cli/harness.rs"]
+mod program;

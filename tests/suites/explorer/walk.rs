@@ -1,0 +1,63 @@
+//! A walk through all pages in a real browser.
+
+use chem_tests::browser::Browser;
+
+use crate::harness::{Explorer, output, place, run};
+
+#[test]
+fn no_page_breaks_its_policy_loads_from_elsewhere_or_is_wider_than_the_screen() {
+    let Some(mut browser) = Browser::start() else { return };
+    let place = place();
+    let (first, second) = (run(&place, "2"), run(&place, "5"));
+    let explorer = Explorer::of(&place);
+    let hash = output(&place.show(&first), "describe", "main");
+    let file = output(&place.show(&first), "table", "main");
+    browser.visit(&explorer.entrance);
+    for (width, dark) in [(1600, false), (360, true)] {
+        browser.show_as(width, 900, dark);
+        for path in [
+            "/runs".to_owned(),
+            format!("/runs/{first}"),
+            format!("/runs/{second}/steps/keep"),
+            format!("/artifacts/{hash}"),
+            format!("/artifacts/{hash}?sort=logp&descending=true&where=logp+%3C+9"),
+            format!("/artifacts/{file}"),
+            format!("/compare?before={first}&after={second}"),
+        ] {
+            let visit = browser.visit(&format!("{}{path}", explorer.base));
+            assert!(visit.complaints.is_empty(), "{path}: {visit:?}");
+            let outside: Vec<&String> = visit.requests.iter().filter(|url| !url.starts_with(&explorer.base)).collect();
+            assert!(outside.is_empty(), "{path}: {outside:?}");
+            // The names of the molecules would change the title if they were run.
+            assert_ne!(browser.evaluate("document.title"), "broken", "{path}");
+            assert_eq!(
+                browser.evaluate("document.documentElement.scrollWidth <= innerWidth"),
+                true,
+                "{path} at {width}"
+            );
+            let broken = "[...document.images].filter((image) => image.complete && !image.naturalWidth).length";
+            assert_eq!(browser.evaluate(broken), 0, "{path}");
+            let unnamed = "[...document.querySelectorAll('input:not([type=hidden]), select')].filter(\
+                           (field) => !field.labels.length && !field.ariaLabel).length";
+            assert_eq!(browser.evaluate(unnamed), 0, "{path}: a field has no label");
+        }
+    }
+}
+
+#[test]
+fn from_the_list_of_runs_to_a_comparison_and_to_the_structure_of_a_molecule() {
+    let Some(mut browser) = Browser::start() else { return };
+    let place = place();
+    run(&place, "2");
+    run(&place, "5");
+    let explorer = Explorer::of(&place);
+    browser.visit(&explorer.entrance);
+    browser.evaluate("document.querySelectorAll('[name=before]')[1].click()");
+    browser.evaluate("document.querySelectorAll('[name=after]')[0].click()");
+    browser.evaluate("document.querySelector('form[action=\"/compare\"] button').click()");
+    browser.wait_until("location.pathname === '/compare' && document.readyState === 'complete'");
+    let text = browser.evaluate("document.querySelector('main').innerText");
+    assert!(text.as_str().unwrap().contains("The runs diverge at keep: parameter max_logp 2 → 5"), "{text}");
+    browser.evaluate("document.querySelector('.records img').scrollIntoView()");
+    browser.wait_until("document.querySelector('.records img').naturalWidth > 0");
+}
