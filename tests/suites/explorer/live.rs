@@ -3,7 +3,7 @@
 use chem_tests::browser::Browser;
 
 use crate::harness::Explorer;
-use crate::program::{Place, slow_flow};
+use crate::program::Place;
 
 /// Returns the positions and kinds of the events in an answer to an `EventSource`.
 fn news(text: &str) -> Vec<(u64, String)> {
@@ -42,19 +42,23 @@ fn news_continue_after_the_last_event_that_the_browser_knows() {
 fn a_page_follows_its_run_to_the_end() {
     let Some(mut browser) = Browser::start() else { return };
     let place = Place::new();
-    place.write("slow.yaml", &slow_flow(4, 700));
-    let mut run = place.spawn(&["run", "slow.yaml"]);
+    place.write("in.csv", "x\n1\n").write(
+        "waits.yaml",
+        "flow: waits\nsteps:\n  - { id: read, uses: table.read, with: { path: in.csv } }\n  - id: wait\n    \
+         uses: process.run\n    with:\n      command: [sh, -c, 'while [ ! -e go ]; do sleep 0.05; done; cat']\n      \
+         version: sh@1\n      send: csv\n      receive: csv\n",
+    );
+    let mut run = place.spawn(&["run", "waits.yaml"]);
     // The store is there once the run has begun.
-    let explorer = loop {
-        if place.chem(&["show", "@last"]).status == 0 {
-            break Explorer::of(&place);
-        }
-        assert!(run.try_wait().unwrap().is_none(), "the run ended before the explorer began");
-    };
+    while place.chem(&["show", "@last"]).status != 0 {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before it was seen");
+    }
+    let explorer = Explorer::of(&place);
     browser.visit(&explorer.entrance);
     browser.visit(&format!("{}/runs/@last", explorer.base));
     assert_eq!(browser.evaluate("document.querySelector('h1 .status').textContent"), "running");
     browser.evaluate("window.kept = true");
+    place.write("go", "");
     browser.wait_until("document.querySelector('h1 .status').textContent === 'completed'");
     assert!(run.wait().unwrap().success());
     // The page was not loaded again, and it has stopped asking.
