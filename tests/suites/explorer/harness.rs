@@ -155,8 +155,14 @@ pub fn place() -> Place {
 
 /// Runs the flow with a value for its limit, and returns the id of the run.
 pub fn run(place: &Place, max_logp: &str) -> String {
+    run_on(place, &[], max_logp)
+}
+
+/// Runs the flow on the store that `store` names.
+pub fn run_on(place: &Place, store: &[&str], max_logp: &str) -> String {
     let set = format!("max_logp={max_logp}");
-    let run = place.chem(&["run", "leads.yaml", "--set", &set, "-q", "--format", "json"]).expect(0).json();
+    let command = ["run", "leads.yaml", "--set", &set, "-q", "--format", "json"];
+    let run = place.chem(&[&command, store].concat()).expect(0).json();
     run["flow_id"].as_str().unwrap().to_owned()
 }
 

@@ -1,8 +1,9 @@
 //! Each page says what a command prints, and names that command.
 
+use chem_tests::postgres_server::database;
 use serde_json::Value;
 
-use crate::harness::{Explorer, FLOW, HOSTILE, output, place, run};
+use crate::harness::{Explorer, FLOW, HOSTILE, output, place, run, run_on};
 use crate::program::Place;
 
 /// Runs the command that a page names, and returns its JSON.
@@ -15,9 +16,21 @@ fn named(place: &Place, page: &str) -> Value {
 
 #[test]
 fn a_page_has_the_data_of_the_command_that_it_names() {
+    compare_with_commands(&[]);
+}
+
+#[test]
+fn a_page_over_postgresql_has_the_data_of_the_command_that_it_names() {
+    if let Some(database) = database() {
+        compare_with_commands(&["--store", &database.url()]);
+    }
+}
+
+/// Compares every page with what its command prints, over the store that `store` names.
+fn compare_with_commands(store: &[&str]) {
     let place = place();
-    let (first, second) = (run(&place, "2"), run(&place, "5"));
-    let explorer = Explorer::of(&place);
+    let (first, second) = (run_on(&place, store, "2"), run_on(&place, store, "5"));
+    let explorer = Explorer::with(&place, &[&["ui"], store].concat());
 
     let mut listed = explorer.json("/runs.json")["runs"].as_array().unwrap().clone();
     listed.reverse();
@@ -31,7 +44,7 @@ fn a_page_has_the_data_of_the_command_that_it_names() {
     let path = format!("/runs/{second}");
     let shown = explorer.json(&format!("{path}.json"));
     assert_eq!(shown, named(&place, &explorer.page(&path)));
-    assert_eq!(shown, place.show(&second));
+    assert_eq!(shown, place.chem(&[&["show", &second, "--format", "json"], store].concat()).json());
     // Short ids and `@last` are names of runs, too.
     assert_eq!(explorer.json(&format!("/runs/{}.json", &second[..20])), shown);
     assert_eq!(explorer.json("/runs/@last.json"), shown);
