@@ -17,7 +17,8 @@ use crate::artifact::ArtifactSource;
 use crate::event::StepProgress;
 use crate::flow::FlowStep;
 use crate::step::{
-    CancelToken, EarlierRows, ExecutionContext, Files, Inputs, Keeper, RowsRecord, Signal, StepError, StepRunResult,
+    CancelToken, EarlierRows, ExecutionContext, Files, Inputs, Keeper, RowsRecord, Sample, Signal, StepError,
+    StepRunResult,
 };
 
 /// How long a step has to stop after its timeout.
@@ -42,8 +43,8 @@ pub(super) struct Attempt {
     pub(super) earlier_rows: Option<EarlierRows>,
     /// Receives what a row step leaves to later runs, once it has succeeded.
     pub(super) rows: Arc<OnceLock<RowsRecord>>,
-    /// The number of rows of the input, if it is a sample of rows, all in one batch.
-    pub(super) sample: Option<usize>,
+    /// The sample that the input is, all in one batch.
+    pub(super) sample: Option<Sample>,
 }
 
 impl Attempt {
@@ -63,7 +64,7 @@ impl Attempt {
         let context = context.keeping(self.keeper.as_deref(), self.so_far.as_ref());
         let context = context.taking_over(self.earlier_rows.as_ref());
         let context = match self.sample {
-            Some(rows) => context.in_batches_of(rows).on_some_rows(),
+            Some(sample) => context.in_batches_of(sample.len()).on_sample(sample),
             None => context,
         };
         let result = catch_unwind(AssertUnwindSafe(|| self.cancel.scope(|| step.run(&context))))

@@ -9,7 +9,7 @@ use super::run::check_outputs;
 use crate::artifact::{ArtifactValue, Dataset};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::FlowStep;
-use crate::step::{CancelToken, Files, Inputs, StepDefinition, StepError, StepOutput, StepRunResult};
+use crate::step::{CancelToken, Files, Inputs, Sample, StepDefinition, StepError, StepOutput, StepRunResult};
 use crate::store::{EventStore, StoredArtifacts};
 
 /// A step that runs again, any number of times.
@@ -51,24 +51,24 @@ impl Repetition {
         self.run_with(None)
     }
 
-    /// Runs the step on a sample of rows at `port`, all in one batch, and returns its outputs.
+    /// Runs the step on a sample of the rows of `whole`, which is at `port`, all in one batch, and returns its outputs.
     ///
     /// # Errors
     /// Fails like [`run`](Self::run).
-    pub(crate) fn run_on(&self, port: &str, rows: Dataset) -> Result<Vec<StepOutput>, StepError> {
-        self.run_with(Some((port, rows)))
+    pub(crate) fn run_on(&self, port: &str, whole: &Dataset, rows: &[usize]) -> Result<Vec<StepOutput>, StepError> {
+        self.run_with(Some((port, whole, rows)))
     }
 
-    fn run_with(&self, other: Option<(&str, Dataset)>) -> Result<Vec<StepOutput>, StepError> {
-        let sample = other.as_ref().map(|(_, rows)| rows.table().rows());
+    fn run_with(&self, sample: Option<(&str, &Dataset, &[usize])>) -> Result<Vec<StepOutput>, StepError> {
         let mut wired = Inputs::default();
         for (port, hash) in &self.inputs {
             wired.wire(port, *hash, None);
         }
-        if let Some((port, rows)) = other {
-            let (packed, handed) = rows.pack_and_hand_on()?;
+        if let Some((port, whole, rows)) = sample {
+            let (packed, handed) = whole.gather(rows).pack_and_hand_on()?;
             wired.wire(port, packed.root.hash(), Some(handed));
         }
+        let sample = sample.map(|(_, whole, rows)| Sample::of(whole, rows));
         let (artifacts, observer) = (Arc::new(StoredArtifacts(self.store.clone())), Arc::new(Unobserved));
         let (step, files, cancel) = (self.step.clone(), self.files.clone(), self.cancel.clone());
         // Nothing is recorded, and nothing is taken over.

@@ -12,6 +12,7 @@ use super::files::Files;
 use super::keeper::Keeper;
 use super::port::Input;
 use super::row_kind::RowKind;
+use super::sample::Sample;
 use super::signal::Signal;
 use crate::artifact::{ArtifactSource, ArtifactValue, Handed, TableStream};
 use crate::cancel::CancelToken;
@@ -28,7 +29,7 @@ pub struct ExecutionContext<'a> {
     progress: &'a dyn Progress,
     signals: Mutex<Vec<Signal>>,
     batch_rows: Option<usize>,
-    on_some_rows: bool,
+    sample: Option<Sample>,
     earlier_rows: Option<&'a EarlierRows>,
     rows: Mutex<Option<RowsRecord>>,
     keeper: Option<&'a dyn Keeper>,
@@ -54,7 +55,7 @@ impl<'a> ExecutionContext<'a> {
             progress,
             signals: Mutex::default(),
             batch_rows: None,
-            on_some_rows: false,
+            sample: None,
             earlier_rows: None,
             rows: Mutex::default(),
             keeper: None,
@@ -98,13 +99,13 @@ impl<'a> ExecutionContext<'a> {
         Self { batch_rows: Some(rows), ..self }
     }
 
-    /// Declares that the input is a sample of rows, to which no condition on the whole input applies.
-    pub fn on_some_rows(self) -> Self {
-        Self { on_some_rows: true, ..self }
+    /// Declares that the rows of a row step are a sample of its input, to which no condition on the whole input applies.
+    pub fn on_sample(self, sample: Sample) -> Self {
+        Self { sample: Some(sample), ..self }
     }
 
-    pub(super) fn is_on_some_rows(&self) -> bool {
-        self.on_some_rows
+    pub(super) fn sample(&self) -> Option<&Sample> {
+        self.sample.as_ref()
     }
 
     pub(super) fn batch_rows(&self) -> Option<usize> {

@@ -65,6 +65,11 @@ struct ReasonKind {
 }
 
 impl Reasons {
+    /// Returns whether there are no rejects.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
     /// Returns the reasons in a whole table of rejects.
     pub(crate) fn of(rejects: &Table) -> Self {
         let mut reasons = Self::default();

@@ -19,7 +19,7 @@ use proptest::sample::{Index, select};
 use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::{Value, json};
 
-use super::{bound, examples, run};
+use super::{bound, examples, run, spelled, without_values};
 
 /// A row of the input.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +127,8 @@ fn table(rows: &[Row], smiles: &[Box<str>]) -> Dataset {
         (Column::new("a", ColumnType::Integer), Values::integers(rows.iter().map(|row| row.a))),
         (Column::new("b", ColumnType::Float), Values::floats(rows.iter().map(|row| row.b))),
         (Column::new("ok", ColumnType::Boolean), Values::booleans(rows.iter().map(|row| row.ok))),
+        without_values(rows.len()),
+        spelled(rows.iter().map(|row| row.molecule)),
     ]);
     let kind = if smiles.is_empty() { "table" } else { "molecules" };
     Dataset::new(kind, Table::new(columns).unwrap())

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 
 use chem_runtime::artifact::{ArtifactValue, Column, ColumnType, Dataset, Table, Values};
 use chem_runtime::step::{
-    CancelToken, ExecutionContext, Files, Inputs, Registry, RowColumns, Silent, StepDefinition, StepError, StepId,
-    StepRunResult,
+    CancelToken, ExecutionContext, Files, Inputs, Registry, RowColumns, Sample, Silent, StepDefinition, StepError,
+    StepId, StepRunResult,
 };
 use chem_runtime::workbench::check_rows;
 use serde_json::{Value, json};
@@ -29,6 +29,18 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("table.filter", json!({"where": "a > 2 && (b == null || b < 5.5 || name != 'x')"})),
         ("table.filter", json!({"where": "name >= 'm'"})),
         ("table.filter", json!({"where": "size(extract(name, '[0-9]+')) > 1"})),
+        (
+            "table.compute",
+            json!({
+                "columns": [{"twice": "a * 2"}, {"ratio": "b / a"}, {"first": "extract(name, '^.')"}, {"late": "first > 'm'"}],
+                "types": {"twice": "float"},
+                "on_error": "reject",
+            }),
+        ),
+        ("table.compute", json!({"columns": [{"one": "1"}, {"missing": "null"}], "types": {"missing": "text"}})),
+        ("table.unpivot", json!({"columns": ["b", "a"], "name": "of", "keep": ["name"], "others": "drop"})),
+        ("table.unpivot", json!({"columns": ["a", "b"], "name": "of", "missing": "drop", "others": "drop"})),
+        ("table.unpivot", json!({"columns": ["u", "a"], "name": "of", "keep": ["name"], "others": "drop"})),
     ];
     if cfg!(feature = "chemistry") {
         let all_properties = [
@@ -63,6 +75,8 @@ fn examples() -> Vec<(&'static str, Value)> {
             ("molecules.fingerprint", json!({"fingerprint": "fcfp4", "bits": 512, "counts": true})),
             ("molecules.scaffold", json!({})),
             ("molecules.standardize", json!({"operations": ["disconnect_metals", "normalize", "reionize", "largest_fragment", "neutralize", "canonical_tautomer"]})),
+            ("molecules.from_table", json!({"smiles": "smiles"})),
+            ("molecules.from_table", json!({"smiles": "spelled", "name": "a", "fail_above": 0.9})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "agree", "tolerance": 1})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "median"})),
         ]);
@@ -86,6 +100,8 @@ fn input() -> Dataset {
             Column::new("ok", ColumnType::Boolean),
             Values::booleans((0..60).map(|row| present(row, 7).then_some(row % 2 == 0))),
         ),
+        without_values(60),
+        spelled(0..60),
     ];
     let name = (
         Column::new("name", ColumnType::Text),
@@ -114,6 +130,20 @@ fn input() -> Dataset {
     let outputs = run("molecules.inline", &json!({ "molecules": molecules }), None, None).unwrap().0;
     let table = outputs[0].1.with_column(name.0, name.1).unwrap();
     Dataset::new("molecules", table).with_columns(more).unwrap()
+}
+
+/// Returns a column with a unit and without values.
+fn without_values(rows: usize) -> (Column, Values) {
+    (Column::new("u", ColumnType::Integer).with_unit("nM"), Values::integers(vec![None::<i64>; rows]))
+}
+
+/// Returns a column of SMILES, of which some are not SMILES.
+fn spelled(molecules: impl Iterator<Item = usize>) -> (Column, Values) {
+    let smiles = [Some("OC"), Some("C1"), None, Some(" c1ccccc1O "), Some("C |$R1$|")];
+    (
+        Column::new("spelled", ColumnType::Text),
+        Values::texts(molecules.map(|molecule| smiles[molecule % 5]).collect::<Vec<_>>()),
+    )
 }
 
 fn bound(uses: &str, params: &Value) -> Box<dyn StepDefinition> {
@@ -173,16 +203,17 @@ fn keeps_its_promise(uses: &str, params: &Value, input: &Dataset) -> Result<(), 
     // Multiplying by a number without a common divisor permutes the rows.
     for factor in [1, 31] {
         let order: Vec<usize> = sample.iter().map(|row| row * factor % count).collect();
-        let run = |rows: &[usize], batch| run(uses, params, Some(input.gather(rows)), batch);
-        let (whole, signals) = run(&order, Some(count)).map_err(|error| format!("{error:#}"))?;
+        let ordered = input.gather(&order);
+        let run = |batch| run(uses, params, Some(ordered.clone()), batch);
+        let (whole, signals) = run(Some(count)).map_err(|error| format!("{error:#}"))?;
         let again = |rows: &[usize]| {
-            let rows: Vec<usize> = rows.iter().map(|row| order[*row]).collect();
-            let rows = Some(input.gather(&rows));
-            Ok(run_in(uses, params, rows, |context| context.in_batches_of(count).on_some_rows())?.0)
+            let sample = Sample::of(&ordered, rows);
+            let rows = Some(ordered.gather(rows));
+            Ok(run_in(uses, params, rows, |context| context.in_batches_of(count).on_sample(sample.clone()))?.0)
         };
         check_rows(again, &whole, &sample).map_err(|error| format!("rows times {factor}: {error}"))?;
         for batch in [None, Some(7)] {
-            let (other, counted) = run(&order, batch).map_err(|error| format!("{error:#}"))?;
+            let (other, counted) = run(batch).map_err(|error| format!("{error:#}"))?;
             if (&other, &counted) != (&whole, &signals) {
                 return Err(format!("in batches of {batch:?} rows: {counted:?} in place of {signals:?}"));
             }
@@ -217,7 +248,12 @@ fn every_row_step_keeps_its_promise() {
 fn other_columns_do_not_matter() {
     let input = input();
     for (uses, params) in &examples() {
-        let Some(RowColumns::Named(reads)) = bound(uses, params).row_columns() else { panic!("{uses}") };
+        let reads = match bound(uses, params).row_columns() {
+            Some(RowColumns::Named(reads)) => reads,
+            // It has no other columns.
+            Some(RowColumns::All) => continue,
+            None => panic!("{uses} is not a row step"),
+        };
         let mut changed = input.table().as_ref().clone();
         // `ok` is read by none of the examples.
         assert!(!reads.contains("ok"));

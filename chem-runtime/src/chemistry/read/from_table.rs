@@ -1,8 +1,8 @@
 //! `molecules.from_table`: turns the rows of a table into molecules.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use arrow_array::LargeStringArray;
 use serde_json::json;
 
 use super::accept::CxText;
@@ -10,8 +10,8 @@ use super::raw::Spelling;
 use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
-use crate::records::{Rejects, column_index, map_records, shortened};
-use crate::step::{Reasons, idle_share};
+use crate::records::{Rejects, column_index, shortened};
+use crate::step::idle_share;
 
 /// Turns the rows of a table into molecules: the answer of a program, an aggregate, or any other table with SMILES or InChIs.
 ///
@@ -41,9 +41,11 @@ use crate::step::{Reasons, idle_share};
 /// - With `on_error: fail`, a row that cannot be used; the message gives its number, its text and the reason.
 /// - More than the share `fail_above` of the rows cannot be used; the message gives the numbers and the most common reason.
 ///   Or `fail_above` is set together with `on_error: fail`.
-#[step("molecules.from_table", version = 3, columns = columns_of_molecules, check = can_turn)]
+#[step(
+    "molecules.from_table", version = 3, rows = ["name"], columns = columns_of_molecules, check = can_turn
+)]
 pub fn molecules_from_table(
-    table: Input<Table>,
+    table: Rows<Table>,
     /// The column with the SMILES or standard InChIs.
     #[param(default = "smiles")]
     smiles: ColumnName,
@@ -57,55 +59,62 @@ pub fn molecules_from_table(
     /// limit.
     #[param(min = 0.0, max = 1.0, example = "0.05")]
     fail_above: Option<f64>,
-    context: &ExecutionContext<'_>,
-) -> Result<WithRejects<Molecules>, StepError> {
-    let structures = texts(&table, column_index(&table, smiles.as_str(), "smiles")?, "smiles")?;
+) -> Result<RowWork<WithRejects<Molecules>>, StepError> {
+    let head = table.head()?;
+    let structures = column_index(&head, smiles.as_str(), "smiles")?;
+    expect_structures(&head.columns()[structures])?;
     let named = match &name {
-        Some(name) => Some(column_index(&table, name.as_str(), "name")?),
-        None => table.index_of("name"),
+        Some(name) => Some(column_index(&head, name.as_str(), "name")?),
+        None => head.index_of("name"),
     };
-    let structures: Vec<Option<&str>> = structures.iter().collect();
-    let found = map_records(context, &structures, |text| canonical(*text))?;
-    let (mut kept, mut canonical, mut rejects) = (Vec::new(), Vec::new(), Rejects::default());
-    for (row, found) in found.into_iter().enumerate() {
-        let text = structures[row].unwrap_or_default();
-        match found {
+    let names = named.map(|index| head.columns()[index].clone());
+    names.as_ref().map_or(Ok(()), expect_names)?;
+    let others = head.columns().iter().enumerate().filter(|(index, _)| *index != structures && Some(*index) != named);
+    let others = others.map(|(index, column)| (index, Column { name: beside(&column.name).into(), ..column.clone() }));
+    let others: Vec<(usize, Column)> = others.collect();
+    let fails = on_error == "fail";
+    let work = table.each(move |batch, _| molecules_of(batch, smiles.as_str(), names.as_ref(), fails));
+    let [name, smiles, record] = PROMISED.map(|(name, ty)| Column::new(name, ty));
+    let work = work.carrying([]).with_columns([name, smiles.with_provider(PROVIDER)])?;
+    let work = work.numbered(record)?.carrying_also(others)?.rejects_numbered("record");
+    Ok(work
+        .failing_above(fail_above, "rows are not molecules")
+        .signal("read", |_, rows| json!({ "records": rows.input, "kept": rows.output, "rejected": rows.rejected })))
+}
+
+/// Reads the molecules of a batch.
+fn molecules_of(
+    batch: &Batch<'_>,
+    smiles: &str,
+    names: Option<&Column>,
+    fails: bool,
+) -> Result<BatchOutput, StepError> {
+    let names = names_of(batch, names)?;
+    let (mut kept, mut canonical_smiles, mut rejected, mut rejects) =
+        (Vec::new(), Vec::new(), Vec::new(), Rejects::default());
+    for (row, text) in batch.texts(smiles)?.enumerate() {
+        match canonical(text) {
             Ok(smiles) => {
                 kept.push(row);
-                canonical.push(smiles);
+                canonical_smiles.push(smiles);
             }
-            Err(reason) if on_error == "fail" => {
-                let (number, text) = (row + 1, shortened(text.as_bytes()));
+            Err(reason) if fails => {
+                let (number, text) = (batch.number_of(row), shortened(text.unwrap_or_default().as_bytes()));
                 return Err(StepError::new(format!(
                     "row {number} cannot be used: {reason}; its text is `{text}`; `on_error: reject` would put it into \
                      `rejects`"
                 )));
             }
-            Err(reason) => rejects.push_record(Some(row as u64 + 1), text.as_bytes(), &reason),
+            Err(reason) => {
+                rejected.push(row);
+                rejects.push_record(None, text.unwrap_or_default().as_bytes(), &reason);
+            }
         }
     }
-    let rejects = rejects.finish()?;
-    let counts = json!({ "records": table.rows(), "kept": kept.len(), "rejected": rejects.rows() });
-    context.signal("read", &counts)?;
-    Reasons::of(&rejects).check_share(table.rows(), fail_above, "rows are not molecules")?;
-    let names = match named {
-        Some(index) => names_of(&table, index)?.gather(&kept),
-        None => Values::texts(vec![None::<&str>; kept.len()]),
-    };
-    let records = kept.iter().map(|row| *row as i64 + 1);
-    let [name_column, smiles_column, record_column] = PROMISED.map(|(name, ty)| Column::new(name, ty));
-    let promised = [
-        (name_column, names),
-        (smiles_column.with_provider(PROVIDER), Values::texts(canonical)),
-        (record_column.as_location(), Values::integers(records)),
-    ];
-    let of_table = table.gather(&kept);
-    let others = of_table.columns().iter().enumerate().filter_map(|(index, column)| {
-        let is_other = *column.name != *smiles.as_str() && Some(index) != named;
-        let column = Column { name: beside(&column.name).into(), ..column.clone() };
-        is_other.then(|| Some((column, of_table.data(index)?.clone())))?
-    });
-    Ok(WithRejects { kept: Molecules::new(Table::new(promised.into_iter().chain(others))?)?, rejects })
+    let names = kept.iter().map(|row| names.get(*row).cloned().flatten());
+    let names = Values::texts(names.collect::<Vec<_>>());
+    let output = BatchOutput::of(kept).with(names).with(Values::texts(canonical_smiles));
+    Ok(output.rejecting(rejected, rejects.finish()?))
 }
 
 fn canonical(text: Option<&str>) -> Result<String, String> {
@@ -121,29 +130,31 @@ fn canonical(text: Option<&str>) -> Result<String, String> {
     structure.canonical_smiles()
 }
 
-fn texts<'t>(table: &'t Table, index: usize, param: &str) -> Result<&'t LargeStringArray, StepError> {
-    match table.data(index) {
-        Some(Values::Text(values)) => Ok(values),
-        _ => {
-            let name = &table.columns()[index].name;
-            Err(StepError::new(format!("`{param}` names the column `{name}`, which is not text")))
-        }
+fn expect_structures(column: &Column) -> Result<(), StepError> {
+    match column.ty {
+        ColumnType::Text => Ok(()),
+        _ => Err(StepError::new(format!("`smiles` names the column `{}`, which is not text", column.name))),
     }
 }
 
-/// Returns names, which may be numbers.
-fn names_of(table: &Table, index: usize) -> Result<Values, StepError> {
-    match table.data(index) {
-        Some(names @ Values::Text(_)) => Ok(names.clone()),
-        Some(Values::Integer(numbers)) => Ok(Values::texts(numbers.iter().map(|number| Some(number?.to_string())))),
-        _ => {
-            let name = &table.columns()[index].name;
-            Err(StepError::new(format!(
-                "the names in the column `{name}` are neither text nor integers; write `name: COLUMN`, or rename the column \
-                 with `table.select`"
-            )))
-        }
+fn expect_names(column: &Column) -> Result<(), StepError> {
+    match column.ty {
+        ColumnType::Text | ColumnType::Integer => Ok(()),
+        _ => Err(StepError::new(format!(
+            "the names in the column `{}` are neither text nor integers; write `name: COLUMN`, or rename the column with \
+             `table.select`",
+            column.name
+        ))),
     }
+}
+
+/// Returns the names of the rows of a batch, which may be numbers; none if there is no column of names.
+fn names_of<'a>(batch: &Batch<'a>, column: Option<&Column>) -> Result<Vec<Option<Cow<'a, str>>>, StepError> {
+    let Some(column) = column else { return Ok(Vec::new()) };
+    Ok(match column.ty {
+        ColumnType::Integer => batch.integers(&column.name)?.map(|number| Some(number?.to_string().into())).collect(),
+        _ => batch.texts(&column.name)?.map(|text| text.map(Cow::Borrowed)).collect(),
+    })
 }
 
 /// Returns the name of a column of the table beside the columns that all molecules have.
@@ -172,9 +183,21 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
+    use crate::step::rows::Driven as _;
+    use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId};
 
-    fn run(name: Option<&str>, on_error: &str) -> Result<WithRejects<Molecules>, String> {
+    fn run_on(table: Table, name: Option<&str>, on_error: &str) -> Result<[Table; 2], String> {
+        let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
+        let (nothing, cancel) = (HashMap::new(), CancelToken::default());
+        let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
+        let work =
+            molecules_from_table(Arc::new(table).into(), "smiles".into(), name.map(Into::into), on_error.into(), None);
+        let outputs =
+            work.and_then(|work| work.drive(&RowColumns::All, &context)).map_err(|error| error.to_string())?;
+        Ok([0, 1].map(|index| Table::clone(&Table::take(outputs[index].handed.as_ref().unwrap()).unwrap())))
+    }
+
+    fn run(name: Option<&str>, on_error: &str) -> Result<[Table; 2], String> {
         let texts = |values: [Option<&str>; 4]| Values::texts(values);
         let table = Table::new([
             (Column::new("record", ColumnType::Text), texts([Some("r1"), Some("r2"), Some("r3"), Some("r4")])),
@@ -185,21 +208,16 @@ mod tests {
                 Values::floats([Some(1.0), Some(2.0), None, None]),
             ),
         ]);
-        let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
-        let (nothing, cancel) = (HashMap::new(), CancelToken::default());
-        let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
-        let table = Arc::new(table.unwrap()).into();
-        let found = molecules_from_table(table, "smiles".into(), name.map(Into::into), on_error.into(), None, &context);
-        found.map_err(|error| error.to_string())
+        run_on(table.unwrap(), name, on_error)
     }
 
     #[test]
     fn rows_become_molecules_and_others_are_rejected_with_reasons() {
-        let WithRejects { kept, rejects } = run(None, "reject").unwrap();
-        let names: Vec<&str> = kept.table().columns().iter().map(|column| &*column.name).collect();
+        let [kept, rejects] = run(None, "reject").unwrap();
+        let names: Vec<&str> = kept.columns().iter().map(|column| &*column.name).collect();
         assert_eq!(names, ["name", "smiles", "record", "table_record", "ic50"]);
-        assert_eq!(kept.table().row(0), vec![json!("a"), json!("CCO"), json!(1), json!("r1"), json!(1.0)]);
-        assert_eq!((kept.len(), kept.table().columns()[4].unit.as_deref()), (1, Some("nM")));
+        assert_eq!(kept.row(0), vec![json!("a"), json!("CCO"), json!(1), json!("r1"), json!(1.0)]);
+        assert_eq!((kept.rows(), kept.columns()[4].unit.as_deref()), (1, Some("nM")));
         let rejected: Vec<Vec<Value>> = (0..3).map(|row| rejects.row(row)).collect();
         assert_eq!([&rejected[0][1], &rejected[1][1], &rejected[2][1]], [&json!(2), &json!(3), &json!(4)]);
         for (row, why) in ["unclosed ring", "has no SMILES", "CXSMILES"].iter().enumerate() {
@@ -213,14 +231,11 @@ mod tests {
             (Column::new("name", ColumnType::Integer), Values::integers([Some(25), None])),
             (Column::new("smiles", ColumnType::Text), Values::texts(["CO", "C"])),
         ]);
-        assert_eq!(names_of(&table.unwrap(), 0).unwrap(), Values::texts([Some("25"), None]));
+        let [kept, _] = run_on(table.unwrap(), None, "fail").unwrap();
+        assert_eq!(kept.column("name").unwrap().1, &Values::texts([Some("25"), None]));
         let long = Table::new([(Column::new("smiles", ColumnType::Text), Values::texts(["C(".repeat(10_000)]))]);
-        let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
-        let (nothing, cancel) = (HashMap::new(), CancelToken::default());
-        let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
-        let table = Arc::new(long.unwrap()).into();
-        let failed = molecules_from_table(table, "smiles".into(), None, "fail".into(), None, &context).err().unwrap();
-        assert!(failed.to_string().len() < 1_000, "{failed}");
+        let failed = run_on(long.unwrap(), None, "fail").unwrap_err();
+        assert!(failed.len() < 1_000, "{failed}");
     }
 
     #[test]
@@ -229,6 +244,6 @@ mod tests {
         assert!(failed.starts_with("row 2 cannot be used: not a SMILES") && failed.contains("`C1`"), "{failed}");
         let failed = run(Some("ic50"), "reject").unwrap_err();
         assert!(failed.starts_with("the names in the column `ic50` are neither text nor integers"), "{failed}");
-        assert_eq!(run(Some("record"), "reject").unwrap().kept.table().row(0)[3], json!("a"), "the other name is kept");
+        assert_eq!(run(Some("record"), "reject").unwrap()[0].row(0)[3], json!("a"), "the other name is kept");
     }
 }

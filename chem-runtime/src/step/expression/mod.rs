@@ -168,16 +168,41 @@ impl Expression {
     /// # Errors
     /// The inner error is that of the expression, like that of [`over`](Self::over). The outer one is that of reading.
     pub fn check_columns(&self, input: &WholeInput<'_>) -> Result<Result<(), ExpressionError>, ArtifactError> {
+        self.check_over(input, input.head(), Checks::All, Ok)
+    }
+
+    /// Checks an expression that computes a column like [`compute`](Self::compute), without computing a row. `head` has the
+    /// columns of `input` and those that are computed before this one, which `widen` adds to rows of the input: it is called if
+    /// the check depends on their values.
+    ///
+    /// # Errors
+    /// The inner error is that of the expression. The outer one is that of reading, or of `widen`.
+    pub fn check_computation<E: From<ArtifactError>>(
+        &self,
+        input: &WholeInput<'_>,
+        head: &Table,
+        widen: impl Fn(Table) -> Result<Table, E>,
+    ) -> Result<Result<(), ExpressionError>, E> {
+        self.check_over(input, head, Checks::AllAndCalls, widen)
+    }
+
+    fn check_over<E: From<ArtifactError>>(
+        &self,
+        input: &WholeInput<'_>,
+        head: &Table,
+        checks: Checks,
+        widen: impl Fn(Table) -> Result<Table, E>,
+    ) -> Result<Result<(), ExpressionError>, E> {
         let (mut columns, mut found) = (BTreeMap::new(), TextSurvey::new());
         loop {
             let asked = Asked::knowing(&found, &columns);
-            let checked = compile::over_values(self, input.head(), 0, Checks::All, &asked);
+            let checked = compile::over_values(self, head, 0, checks, &asked);
             let more = asked.into_columns();
             if more.is_empty() {
                 return Ok(checked.map(drop));
             }
             columns.extend(more);
-            found = input.survey(&columns)?;
+            found = input.survey(&columns, &widen)?;
         }
     }
 
@@ -201,6 +226,25 @@ impl Expression {
         declared: Option<ColumnType>,
     ) -> Result<Computation<'t>, ExpressionError> {
         Computation::new(compile::over(self, table, 0, Checks::AllAndCalls)?, declared)
+    }
+
+    /// Compiles like [`compute`](Self::compute) for rows of a table whose other rows are not known, without the checks that
+    /// [`check_computation`](Self::check_computation) makes.
+    ///
+    /// # Errors
+    /// Fails if there is no such column, a flow parameter has no value, an operation can never succeed, or the type of the
+    /// column is not known or cannot be `declared`.
+    pub fn compute_rows<'t>(
+        &self,
+        rows: &'t Table,
+        declared: Option<ColumnType>,
+    ) -> Result<Computation<'t>, ExpressionError> {
+        let computation = Computation::new(compile::over(self, rows, 0, Checks::WithoutValues)?, declared);
+        // What is wrong with a call says more than that its type is unknown.
+        computation.or_else(|error| match compile::over_values(self, rows, 0, Checks::AllAndCalls, &texts::Usual) {
+            Ok(_) => Err(error),
+            Err(call) => Err(call),
+        })
     }
 
     fn check_bound(&self) -> Result<(), ExpressionError> {

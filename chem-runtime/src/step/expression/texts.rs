@@ -7,6 +7,19 @@ use super::compile::TextValues;
 use crate::artifact::{NumbersInText, Values};
 use crate::step::rows::TextSurvey;
 
+/// Assumes that every text column has values, and that few are numbers.
+pub(super) struct Usual;
+
+impl TextValues for Usual {
+    fn any(&self, _: &str, _: &Values) -> bool {
+        true
+    }
+
+    fn numbers(&self, _: &str, _: &Values) -> Option<NumbersInText> {
+        None
+    }
+}
+
 /// Answers from what is known of the values, and records what else the checks ask about. Of that it assumes that there are
 /// values, and that few are numbers.
 pub(super) struct Asked<'a> {

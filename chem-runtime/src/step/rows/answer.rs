@@ -7,11 +7,12 @@ use super::batch::Batch;
 use super::outcomes::Outcomes;
 use super::output::{BatchOutput, Counts, Tally};
 use super::taken_over::Known;
-use super::work::{RowReturn, RowWork};
-use crate::artifact::{ArtifactError, RowTexts, Table};
+use super::work::{Carried, RowReturn, RowWork};
+use crate::artifact::{ArtifactError, RowTexts, Table, Values};
 use crate::step::context::ExecutionContext;
 use crate::step::error::StepError;
 use crate::step::row_columns::RowColumns;
+use crate::step::sample::Sample;
 
 /// Rows of the input to work on.
 pub(super) struct Job {
@@ -20,6 +21,22 @@ pub(super) struct Job {
     pub(super) rows: Range<usize>,
     /// The number of rows of the input before `table`.
     pub(super) before: usize,
+}
+
+impl Job {
+    /// Returns the indices in the table of rows of the job.
+    fn indices(&self, rows: &[usize]) -> Vec<usize> {
+        rows.iter().map(|row| self.rows.start + row).collect()
+    }
+
+    /// Returns the numbers in the whole input of rows of the job, from 1.
+    fn numbers(&self, sample: Option<&Sample>, rows: &[usize]) -> Values {
+        let number = |row: &usize| {
+            let index = self.before + self.rows.start + row;
+            sample.map_or(Some(index + 1), |sample| sample.number_of(index))
+        };
+        Values::integers(rows.iter().map(|row| i64::try_from(number(row)?).ok()))
+    }
 }
 
 /// What came out for a [`Job`].
@@ -66,11 +83,17 @@ impl<R: RowReturn> RowWork<R> {
             };
             // Cancellation may have ended the batch early.
             context.check_cancelled()?;
-            self.checked(&job, answer?, tally)
+            self.checked(&job, context.sample(), answer?, tally)
         })
     }
 
-    fn checked(&self, job: &Job, answer: BatchOutput, tally: Tally) -> Result<Answer, StepError> {
+    fn checked(
+        &self,
+        job: &Job,
+        sample: Option<&Sample>,
+        answer: BatchOutput,
+        tally: Tally,
+    ) -> Result<Answer, StepError> {
         let rows = job.rows.len();
         answer.check(rows, self.layout.computed())?;
         match (&answer.rejects, R::REJECTS) {
@@ -82,22 +105,38 @@ impl<R: RowReturn> RowWork<R> {
         let BatchOutput { columns, rejects, .. } = answer;
         let outcomes = outcomes(rows, &from, rejects.as_ref().map_or(&[], |(rows, _)| rows), &tally);
         let same = from.iter().copied().eq(0..rows);
-        let from: Vec<usize> = from.into_iter().map(|row| job.rows.start + row).collect();
-        let rejects = rejects.map(|(rows, table)| self.with_carried(job, &rows, table)).transpose()?;
-        let table = Arc::new(self.layout.table(&job.table, &from, columns)?);
+        let rejects = rejects.map(|(rows, table)| self.with_carried(job, sample, &rows, table)).transpose()?;
+        let numbers = || job.numbers(sample, &from);
+        let table = Arc::new(self.layout.table(&job.table, &job.indices(&from), numbers, columns)?);
         R::hand_on(&self.input.kind, table.clone())?;
         let output = Made::of(Arc::unwrap_or_clone(table));
         Ok(Answer { rows, same, output, rejects: rejects.map(Made::of), counts: tally.into_counts(), outcomes })
     }
 
-    /// Fills the column of the rejects that comes from the input.
-    fn with_carried(&self, job: &Job, rows: &[usize], rejects: Table) -> Result<Table, StepError> {
-        let Some(name) = self.carried_by_rejects else { return Ok(rejects) };
-        let (Some((_, data)), Some((column, _))) = (job.table.column(name), rejects.column(name)) else {
-            return Ok(rejects);
+    /// Adds to the rejects what comes from the input.
+    fn with_carried(
+        &self,
+        job: &Job,
+        sample: Option<&Sample>,
+        rows: &[usize],
+        rejects: Table,
+    ) -> Result<Table, StepError> {
+        let (name, data) = match self.rejects {
+            Carried::Nothing => return Ok(rejects),
+            Carried::Column(name) => {
+                let Some((_, data)) = job.table.column(name) else { return Ok(rejects) };
+                (name, data.gather(&job.indices(rows)))
+            }
+            Carried::Number(name) => (name, job.numbers(sample, rows)),
+            Carried::Row => {
+                let mut all = job.table.gather(&job.indices(rows));
+                let own = rejects.columns().iter().enumerate();
+                all.extend(own.filter_map(|(index, column)| Some((column.clone(), rejects.data(index)?.clone()))))?;
+                return Ok(all);
+            }
         };
-        let rows: Vec<usize> = rows.iter().map(|row| job.rows.start + row).collect();
-        Ok(rejects.with_column(column.clone(), data.gather(&rows))?)
+        let Some((column, _)) = rejects.column(name) else { return Ok(rejects) };
+        Ok(rejects.with_column(column.clone(), data)?)
     }
 }
 

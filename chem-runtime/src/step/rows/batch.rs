@@ -113,7 +113,6 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// Fails if the step does not declare one of the columns, or if the input has no such column.
-    #[cfg(feature = "python")]
     pub(crate) fn as_table(&self, names: &[String]) -> Result<Table, StepError> {
         names.iter().try_for_each(|name| self.find(name).map(drop))?;
         let columns: Vec<usize> = names.iter().filter_map(|name| self.table.index_of(name)).collect();

@@ -15,7 +15,7 @@ use super::input::WholeInput;
 use super::outcomes::Outcomes;
 use super::output::{Counts, Tally, Totals};
 use super::taken_over::Known;
-use super::work::{RowReturn, RowWork};
+use super::work::{Carried, RowReturn, RowWork};
 use crate::artifact::{ArtifactError, ArtifactValue as _, Table, TablePiece};
 use crate::fingerprint::canonical_text;
 use crate::step::context::ExecutionContext;
@@ -24,6 +24,7 @@ use crate::step::earlier_rows::{EarlierRows, RowsRecord};
 use crate::step::error::StepError;
 use crate::step::outlet::Outlets;
 use crate::step::port::{MAIN_OUTPUT, OutputSpec, REJECTS};
+use crate::step::rejects::Reasons;
 use crate::step::row_columns::RowColumns;
 use crate::step::typed::Step;
 use crate::step::workers::workers;
@@ -49,13 +50,15 @@ impl<R: RowReturn> RowWork<R> {
         let total = self.input.stream.rows();
         let names: &[&'static str] = if R::REJECTS { &[MAIN_OUTPUT, REJECTS] } else { &[MAIN_OUTPUT] };
         let mut outlets = Outlets::new(context, names);
-        let (mut tally, mut outcomes) = (Tally::default(), Outcomes::default());
-        for Progress { counts, outcomes: more } in outlets.resume::<Progress>()? {
+        let (mut tally, mut outcomes, mut reasons) = (Tally::default(), Outcomes::default(), Reasons::default());
+        for Progress { counts, outcomes: more, reasons: further } in outlets.resume::<Progress>()? {
             tally.add_all(&counts);
             outcomes.append(&more);
+            reasons.append(further);
         }
+        let fail_above = self.fail_above.filter(|_| context.sample().is_none());
         let start = usize::try_from(outlets.position()).unwrap_or(usize::MAX).min(total);
-        if let Some(guard) = self.guard.as_ref().filter(|_| start == 0 && !context.is_on_some_rows()) {
+        if let Some(guard) = self.guard.as_ref().filter(|_| start == 0 && context.sample().is_none()) {
             let whole = WholeInput::new(&self.input.stream, context.artifacts())?;
             context.cancel().scope(|| guard(&whole))?;
         }
@@ -68,6 +71,10 @@ impl<R: RowReturn> RowWork<R> {
             let Answer { rows, same: each_once, output, rejects, counts, outcomes: more } = answer;
             put(&mut outlets, 0, output)?;
             if let Some(rejects) = rejects {
+                if fail_above.is_some() {
+                    reasons.add(&rejects.table);
+                    unreported.reasons.add(&rejects.table);
+                }
                 put(&mut outlets, 1, rejects)?;
             }
             same &= each_once;
@@ -86,6 +93,9 @@ impl<R: RowReturn> RowWork<R> {
         if let Some((name, data)) = &self.signal {
             let totals = Totals { input: total, output: outlets.rows(0), rejected: outlets.rows(1) };
             context.signal(name, &data(&tally, &totals))?;
+        }
+        if let Some((share, what)) = fail_above {
+            reasons.check_share(total, Some(share), what)?;
         }
         outlets.finish(|index, rows| match index {
             0 => {
@@ -111,8 +121,9 @@ impl<R: RowReturn> RowWork<R> {
         let head = Arc::new(self.input.stream.head()?);
         let none = self.answer(reads, context, None, Job { table: head, rows: 0..0, before: 0 })?;
         tally.add_all(&none.counts);
-        let rejects = none.rejects.as_ref().map(|rejects| rejects.table.columns());
         let columns = self.input.stream.columns();
+        let carried = if self.rejects == Carried::Row { columns.len() } else { 0 };
+        let rejects = none.rejects.as_ref().map(|rejects| rejects.table.columns().get(carried..).unwrap_or_default());
         let read = || Known::read(earlier, columns, reads, &self.layout, rejects, context.artifacts());
         match context.cancel().scope(read) {
             Err(
@@ -178,11 +189,14 @@ impl<R: RowReturn> RowWork<R> {
     }
 }
 
-/// What a step has counted since it said so last, and the outcomes of the rows.
+/// What a step has counted since it reported last, and the outcomes of the rows.
 #[derive(Default, Serialize, Deserialize)]
 struct Progress {
     counts: Counts,
     outcomes: Outcomes,
+    /// The reasons of the rejects, if their share matters.
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
+    reasons: Reasons,
 }
 
 /// Adds rows to an output. An error counts them from the first row of the output.

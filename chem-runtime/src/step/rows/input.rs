@@ -8,6 +8,9 @@ use crate::cancel;
 use crate::step::error::StepError;
 use crate::step::row_kind::RowKind;
 
+/// The number of rows for which columns are computed at a time.
+const WIDENED_ROWS: usize = 1024;
+
 /// The rows of the input, with the kind of its artifact.
 #[derive(Debug)]
 pub(super) struct RowInput {
@@ -49,23 +52,37 @@ impl<'a> WholeInput<'a> {
     }
 
     /// Looks at the values of text columns: at all of those for whose numbers `columns` asks, and at others until one is not
-    /// missing. Reads the rows only as far as necessary.
+    /// missing. Reads the rows only as far as necessary. `widen` adds computed columns to rows, if `columns` names some.
     ///
     /// # Errors
-    /// Fails if the rows cannot be read.
-    pub(in crate::step) fn survey(&self, columns: &BTreeMap<String, bool>) -> Result<TextSurvey, ArtifactError> {
+    /// Fails if the rows cannot be read, or like `widen`.
+    pub(in crate::step) fn survey<E: From<ArtifactError>>(
+        &self,
+        columns: &BTreeMap<String, bool>,
+        widen: impl Fn(Table) -> Result<Table, E>,
+    ) -> Result<TextSurvey, E> {
         let mut found: TextSurvey = columns.keys().map(|name| (name.clone(), TextCensus::default())).collect();
+        let computed = columns.keys().any(|name| self.head.index_of(name).is_none());
         let mut pieces = self.stream.pieces(self.artifacts, 0);
-        while columns.iter().any(|(name, all)| *all || found.get(name).is_some_and(|census| !census.any()))
+        let wanted = |found: &TextSurvey| {
+            columns.iter().any(|(name, all)| *all || found.get(name).is_some_and(|census| !census.any()))
+        };
+        while wanted(&found)
             && let Some(piece) = pieces.next()
         {
             let table = piece?.table;
-            for (name, census) in &mut found {
-                if let Some((_, data)) = table.column(name) {
-                    census.add(data);
+            let (mut start, step) = (0, if computed { WIDENED_ROWS } else { table.rows().max(1) });
+            while start < table.rows() && wanted(&found) {
+                let rows = table.slice(start..start + step);
+                let rows = if computed { widen(rows)? } else { rows };
+                for (name, census) in &mut found {
+                    if let Some((_, data)) = rows.column(name) {
+                        census.add(data);
+                    }
                 }
+                start += step;
+                cancel::check().map_err(ArtifactError::from)?;
             }
-            cancel::check()?;
         }
         Ok(found)
     }

@@ -20,6 +20,8 @@ enum Source {
     Input(usize),
     /// The computed column at this index.
     Computed(usize),
+    /// The number of the row of the input, from 1.
+    Number,
 }
 
 /// What happens if a computed column has the name of another column.
@@ -44,6 +46,25 @@ impl Layout {
     pub(super) fn carry(&mut self, columns: impl IntoIterator<Item = (usize, Column)>) {
         self.columns = columns.into_iter().map(|(index, column)| (column, Source::Input(index))).collect();
         self.is_input = false;
+    }
+
+    /// Keeps these columns of the input, too, after the others.
+    pub(super) fn carry_also(&mut self, columns: impl IntoIterator<Item = (usize, Column)>) -> Result<(), TableError> {
+        columns.into_iter().try_for_each(|(index, column)| self.add(column, Source::Input(index)))
+    }
+
+    /// Adds a column with the number of the row.
+    pub(super) fn number(&mut self, column: Column) -> Result<(), TableError> {
+        self.add(column, Source::Number)
+    }
+
+    fn add(&mut self, column: Column, source: Source) -> Result<(), TableError> {
+        if self.columns.iter().any(|(there, _)| there.name == column.name) {
+            return Err(TableError::DuplicateColumn(column.name.to_string()));
+        }
+        self.columns.push((column, source));
+        self.is_input = false;
+        Ok(())
     }
 
     /// Adds a computed column.
@@ -75,11 +96,17 @@ impl Layout {
         })
     }
 
-    /// Builds the output from the rows `from` of the input and the computed columns.
-    pub(super) fn table(&self, input: &Table, from: &[usize], computed: Vec<Values>) -> Result<Table, TableError> {
+    /// Builds the output from the rows `from` of the input, which have these `numbers`, and the computed columns.
+    pub(super) fn table(
+        &self,
+        input: &Table,
+        from: &[usize],
+        numbers: impl Fn() -> Values,
+        computed: Vec<Values>,
+    ) -> Result<Table, TableError> {
         let indices = self.columns.iter().filter_map(|(_, source)| match source {
             Source::Input(index) => Some(*index),
-            Source::Computed(_) => None,
+            Source::Computed(_) | Source::Number => None,
         });
         let carried = input.select(&indices.collect::<Vec<_>>()).gather(from);
         let mut next = 0;
@@ -90,6 +117,7 @@ impl Layout {
                     carried.data(next - 1)?.clone()
                 }
                 Source::Computed(index) => computed.get(*index)?.clone(),
+                Source::Number => numbers(),
             };
             Some((column.clone(), data))
         });
@@ -104,7 +132,7 @@ impl Layout {
         let columns = self.columns.iter().enumerate().filter_map(|(index, (column, source))| {
             let data = match source {
                 Source::Input(index) => input.data(*index)?,
-                Source::Computed(_) => output.data(index)?,
+                Source::Computed(_) | Source::Number => output.data(index)?,
             };
             Some((column.clone(), data.clone()))
         });

@@ -34,8 +34,9 @@ use super::error::StepError;
 use super::port::PortSpec;
 use super::row_kind::RowKind;
 use super::run_step::StepInputs;
+use super::sample::Sample;
 use super::signature::StepInput;
-use crate::artifact::{Column, Table, TableError, TableStream};
+use crate::artifact::{Column, Table, TableError, TableStream, Values};
 
 /// The input of a row step: its columns. The rows come in batches, to the function that [`each`](Self::each) takes.
 ///
@@ -92,6 +93,27 @@ impl<K> Rows<K> {
     /// Fails if two columns of a stored table have the same name.
     pub fn head(&self) -> Result<Table, TableError> {
         self.input.stream.head()
+    }
+
+    /// Returns for each of the columns at these indices whether it has a value in some row. Meant for what is said of a column
+    /// as a whole, such as its unit: no value that comes out may depend on it.
+    ///
+    /// # Errors
+    /// Fails if the rows cannot be read.
+    pub fn with_values(&self, columns: &[usize], context: &ExecutionContext<'_>) -> Result<Vec<bool>, StepError> {
+        let whole = context.sample().map_or(&self.input.stream, Sample::whole);
+        let mut found = vec![false; columns.len()];
+        let mut pieces = whole.pieces(context.artifacts(), 0);
+        while found.contains(&false)
+            && let Some(piece) = pieces.next()
+        {
+            context.check_cancelled()?;
+            let table = piece?.table;
+            for (index, found) in columns.iter().zip(&mut found) {
+                *found = *found || table.data(*index).is_some_and(Values::any_present);
+            }
+        }
+        Ok(found)
     }
 
     /// Returns the work that `work` does on each batch. It counts in the tally what the step's signal reports.

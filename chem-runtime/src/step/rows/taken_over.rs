@@ -39,7 +39,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Reads an earlier result. Returns `None` if it does not fit: if a declared or a computed column has another type or
-    /// unit, or if the rejects have other columns than `rejects`, those of a step that rejects rows.
+    /// unit, or if the rejects do not end with the columns `rejects`, which a step that rejects rows gives.
     ///
     /// # Errors
     /// Fails if an artifact cannot be read.
@@ -56,6 +56,7 @@ impl Known {
         let Some(rows) = RowIndex::of(table(earlier.input)?, columns, reads)? else { return Ok(None) };
         let (Some(main), refused) = (output(MAIN_OUTPUT), output(REJECTS)) else { return Ok(None) };
         let (main, refused) = (table(main)?, refused.map(table).transpose()?);
+        let refused = refused.map(|refused| own_columns(&refused, rejects.map_or(0, <[Column]>::len)));
         if refused.as_ref().map(Table::columns) != rejects {
             return Ok(None);
         }
@@ -146,6 +147,12 @@ impl Known {
         }
         Ok(merged)
     }
+}
+
+/// Returns the last `count` columns of rejects: those before them come from the input.
+fn own_columns(rejects: &Table, count: usize) -> Table {
+    let columns = rejects.columns().len();
+    rejects.select(&(columns.saturating_sub(count)..columns).collect::<Vec<_>>())
 }
 
 fn other_columns() -> StepError {

@@ -59,6 +59,19 @@ impl<K: RowKind> RowReturn for WithRejects<K> {
     }
 }
 
+/// What the runtime adds to the rejects of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// Nothing.
+    Nothing,
+    /// The values of the column of this name, if the input has it.
+    Column(&'static str),
+    /// The numbers of the rows, in the column of this name.
+    Number(&'static str),
+    /// All columns of the input, before those that the step gives.
+    Row,
+}
+
 type Work = Box<dyn Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync>;
 type Guard = Box<dyn Fn(&WholeInput<'_>) -> Result<(), StepError> + Send + Sync>;
 type Signal = Box<dyn Fn(&Tally, &Totals) -> Value + Send + Sync>;
@@ -74,8 +87,9 @@ pub struct RowWork<R> {
     pub(super) work: Work,
     pub(super) guard: Option<Guard>,
     pub(super) signal: Option<(&'static str, Signal)>,
-    /// The column of the input that the rejects have, too.
-    pub(super) carried_by_rejects: Option<&'static str>,
+    pub(super) rejects: Carried,
+    /// The share of rejects above which the step fails, and what the message says of them.
+    pub(super) fail_above: Option<(f64, &'static str)>,
     output: PhantomData<fn() -> R>,
 }
 
@@ -85,7 +99,8 @@ impl<R> RowWork<R> {
         work: impl Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync + 'static,
     ) -> Self {
         let (layout, work) = (Layout::of(input.stream.columns()), Box::new(work));
-        Self { input, layout, work, guard: None, signal: None, carried_by_rejects: None, output: PhantomData }
+        let (rejects, output) = (Carried::Nothing, PhantomData);
+        Self { input, layout, work, guard: None, signal: None, rejects, fail_above: None, output }
     }
 
     /// Keeps only these columns of the input, each by its index and with the name and properties that it gets. Without
@@ -93,6 +108,24 @@ impl<R> RowWork<R> {
     pub fn carrying(mut self, columns: impl IntoIterator<Item = (usize, Column)>) -> Self {
         self.layout.carry(columns);
         self
+    }
+
+    /// Keeps these columns of the input, too, after the columns that were declared before.
+    ///
+    /// # Errors
+    /// Fails if there is a column of that name.
+    pub fn carrying_also(mut self, columns: impl IntoIterator<Item = (usize, Column)>) -> Result<Self, TableError> {
+        self.layout.carry_also(columns)?;
+        Ok(self)
+    }
+
+    /// Adds a column that locates each row by its number in the input, from 1. The runtime fills it in.
+    ///
+    /// # Errors
+    /// Fails if there is a column of that name.
+    pub fn numbered(mut self, column: Column) -> Result<Self, TableError> {
+        self.layout.number(column.as_location())?;
+        Ok(self)
     }
 
     /// Declares computed columns, each of which replaces a column of its name.
@@ -137,7 +170,26 @@ impl<R> RowWork<R> {
     /// Fills the column `name` of the rejects from the column of that name of the input, as far as it has one. The step need
     /// not declare it.
     pub fn rejects_carry(mut self, name: &'static str) -> Self {
-        self.carried_by_rejects = Some(name);
+        self.rejects = Carried::Column(name);
+        self
+    }
+
+    /// Fills the column `name` of the rejects with the number of each row in the input, from 1.
+    pub fn rejects_numbered(mut self, name: &'static str) -> Self {
+        self.rejects = Carried::Number(name);
+        self
+    }
+
+    /// Puts all columns of the input before those of the rejects. The step need not declare them.
+    pub fn rejects_carry_rows(mut self) -> Self {
+        self.rejects = Carried::Row;
+        self
+    }
+
+    /// Fails the step after its work if more than this share of the rows is rejected. `what` describes the rejected rows in the
+    /// message, such as `rows are not molecules`.
+    pub fn failing_above(mut self, share: Option<f64>, what: &'static str) -> Self {
+        self.fail_above = share.map(|share| (share, what));
         self
     }
 

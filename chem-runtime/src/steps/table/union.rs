@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::unite::{of_values, one_unit};
+use super::unite::{of_values, one_type, one_unit};
 use crate::prelude::*;
 
 /// Puts the rows of a second table, or of more molecules, below those of the first. Columns are matched by name.
@@ -76,12 +76,13 @@ pub fn unite_tables(
     for name in names {
         context.check_cancelled()?;
         let sides = [one.column(&name), other.column(&name)];
-        let there: Vec<(&Column, &Values)> = sides.into_iter().flatten().collect();
+        let there: Vec<(&Column, bool)> =
+            sides.into_iter().flatten().map(|(column, data)| (column, data.any_present())).collect();
         let Some((column, _)) = there.first() else { continue };
         let values = [one, other].into_iter().zip(sides).flat_map(|(table, side)| {
             (0..table.rows()).map(move |row| side.map_or(Value::Null, |(_, data)| data.json(row)))
         });
-        let data = of_values(&there, values.collect())?;
+        let data = of_values(one_type(&there)?, values.collect())?;
         let provider = column.provider.clone().filter(|_| there.iter().all(|(it, _)| it.provider == column.provider));
         let unit = one_unit(&there, "table.union")?;
         all.push((Column { ty: data.ty(), unit, provider, ..(*column).clone() }, data));
@@ -208,18 +209,14 @@ mod tests {
 
     #[test]
     fn columns_without_values_fit_to_all_others() {
-        let texts = Values::texts([None::<&str>, None]);
         let (empty, whole) =
             (Column::new("x", ColumnType::Text).with_unit("nM"), Column::new("x", ColumnType::Integer));
-        let integers = Values::integers([1]);
-        for columns in [[(&empty, &texts), (&whole, &integers)], [(&whole, &integers), (&empty, &texts)]] {
-            let values = vec![Value::Null, json!(1), Value::Null];
-            assert_eq!(of_values(&columns, values).unwrap(), Values::integers([None, Some(1), None]));
+        for columns in [[(&empty, false), (&whole, true)], [(&whole, true), (&empty, false)]] {
+            assert_eq!(one_type(&columns).unwrap(), ColumnType::Integer);
             assert_eq!(one_unit(&columns, "table.union").unwrap(), None);
         }
-        assert_eq!(one_unit(&[(&empty, &texts)], "table.union").unwrap().as_deref(), Some("nM"));
-        let some = Values::texts(["a"]);
-        assert!(of_values(&[(&empty, &some), (&whole, &integers)], vec![json!("a"), json!(1)]).is_err());
+        assert_eq!(one_unit(&[(&empty, false)], "table.union").unwrap().as_deref(), Some("nM"));
+        assert!(one_type(&[(&empty, true), (&whole, true)]).is_err());
     }
 
     #[test]

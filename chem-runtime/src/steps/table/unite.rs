@@ -6,13 +6,14 @@ use crate::prelude::*;
 use crate::records::type_name;
 use crate::step::expression::same_unit;
 
-/// Returns the unit of all `columns` that have values, or of the first column if none has.
+/// Returns the unit of all `columns` that have values, or of the first column if none has. Each column comes with whether it
+/// has values.
 ///
 /// # Errors
 /// Fails if two have different units, or only one of them has one.
-pub(super) fn one_unit(columns: &[(&Column, &Values)], step: &str) -> Result<Option<String>, StepError> {
+pub(super) fn one_unit(columns: &[(&Column, bool)], step: &str) -> Result<Option<String>, StepError> {
     let with_values: Vec<&Column> =
-        columns.iter().filter(|(_, data)| data.any_present()).map(|(column, _)| *column).collect();
+        columns.iter().filter(|(_, has_values)| *has_values).map(|(column, _)| *column).collect();
     let Some((first, others)) = with_values.split_first() else {
         return Ok(columns.first().and_then(|(column, _)| column.unit.clone()));
     };
@@ -36,15 +37,15 @@ pub(super) fn one_unit(columns: &[(&Column, &Values)], step: &str) -> Result<Opt
     Ok(first.unit.clone())
 }
 
-/// Returns `values`, which come from `columns`, as a column of the type that holds them all: integers and floats are
-/// floats, and a text column without values may have any type.
+/// Returns the type that holds the values of all `columns`: integers and floats are floats, and a text column without values
+/// may have any type. Each column comes with whether it has values.
 ///
 /// # Errors
-/// Fails if the types differ otherwise, or if an integer is too large for a float.
-pub(super) fn of_values(columns: &[(&Column, &Values)], values: Vec<Value>) -> Result<Values, StepError> {
+/// Fails if the types differ otherwise.
+pub(super) fn one_type(columns: &[(&Column, bool)]) -> Result<ColumnType, StepError> {
     let mut ty: Option<(ColumnType, &str)> = None;
-    for (column, data) in columns {
-        if column.ty == ColumnType::Text && !data.any_present() {
+    for (column, has_values) in columns {
+        if column.ty == ColumnType::Text && !has_values {
             continue;
         }
         ty = match (ty, column.ty) {
@@ -64,7 +65,14 @@ pub(super) fn of_values(columns: &[(&Column, &Values)], values: Vec<Value>) -> R
             }
         };
     }
-    let ty = ty.map_or(ColumnType::Text, |(ty, _)| ty);
+    Ok(ty.map_or(ColumnType::Text, |(ty, _)| ty))
+}
+
+/// Returns `values` as a column of the type that [`one_type`] found.
+///
+/// # Errors
+/// Fails if an integer is too large for a float.
+pub(super) fn of_values(ty: ColumnType, values: Vec<Value>) -> Result<Values, StepError> {
     let inexact = values.iter().filter_map(Value::as_i64).find(|value| *value as f64 as i128 != i128::from(*value));
     if let (ColumnType::Float, Some(value)) = (ty, inexact) {
         return Err(StepError::new(format!(

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::unite::{of_values, one_unit};
+use super::unite::{of_values, one_type, one_unit};
 use crate::prelude::*;
 use crate::records::{column_index, column_indices};
 
@@ -41,10 +41,10 @@ use crate::records::{column_index, column_indices};
 ///   column to turn into rows.
 /// - A column is in neither and would be lost: add it to `keep`, or accept the loss with `others: drop`.
 /// - The columns have different types or different units. Or a new column has the name of one that is kept.
-#[step("table.unpivot", version = 1, columns = columns_of_unpivot, check = can_unpivot)]
+#[step("table.unpivot", version = 1, rows = all, columns = columns_of_unpivot, check = can_unpivot)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn unpivot_table(
-    table: Input<Table>,
+    table: Rows<Table>,
     /// The columns to turn into rows.
     #[param(example = "[ic50_cox1, ic50_cox2]")]
     columns: Option<Vec<ColumnName>>,
@@ -64,39 +64,58 @@ pub fn unpivot_table(
     #[param(default = "refuse", one_of = ["refuse", "drop"])]
     others: String,
     context: &ExecutionContext<'_>,
-) -> Result<Table, StepError> {
-    let names: Vec<Box<str>> = table.columns().iter().map(|column| (*column.name).into()).collect();
+) -> Result<RowWork<Table>, StepError> {
+    let head = table.head()?;
+    let names: Vec<Box<str>> = head.columns().iter().map(|column| (*column.name).into()).collect();
     for named in columns.iter().chain(&keep).flatten() {
-        column_index(&table, named.as_str(), "columns")?;
+        column_index(&head, named.as_str(), "columns")?;
     }
     let plan = plan(columns.as_deref(), keep.as_deref(), &names)?;
     plan.check(&names, &name, &value, others == "drop")?;
-    let (of, kept) = (column_indices(&table, &plan.columns, "columns")?, column_indices(&table, &plan.keep, "keep")?);
-    let sources: Vec<(&Column, &Values)> =
-        of.iter().filter_map(|index| Some((table.columns().get(*index)?, table.data(*index)?))).collect();
-    let unit = one_unit(&sources, "table.unpivot")?;
-    let (mut rows, mut labels, mut values, mut without) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for row in 0..table.rows() {
-        context.check_cancelled()?;
-        for (column, data) in &sources {
-            let found = data.json(row);
-            without += usize::from(found.is_null());
-            if found.is_null() && missing == "drop" {
+    let (of, kept) = (column_indices(&head, &plan.columns, "columns")?, column_indices(&head, &plan.keep, "keep")?);
+    let sources: Vec<&Column> = of.iter().filter_map(|index| head.columns().get(*index)).collect();
+    let alike = sources.windows(2).all(|two| two[0].ty == two[1].ty && two[0].unit == two[1].unit);
+    // Columns that are alike have one type and one unit, whether they have values or not.
+    let filled = if alike { vec![true; of.len()] } else { table.with_values(&of, context)? };
+    let filled: Vec<(&Column, bool)> = sources.iter().copied().zip(filled).collect();
+    let (unit, ty) = (one_unit(&filled, "table.unpivot")?, one_type(&filled)?);
+    let kept: Vec<(usize, Column)> =
+        kept.iter().filter_map(|index| Some((*index, head.columns().get(*index)?.clone()))).collect();
+    let (labels, drops) = (plan.columns, missing == "drop");
+    let work = table.each(move |batch, tally| turned(batch, tally, &labels, ty, drops)).carrying(kept);
+    let new = [Column::new(&name, ColumnType::Text), Column { unit, ..Column::new(&value, ty) }];
+    Ok(work.with_columns(new)?.signal(
+        "unpivoted",
+        |tally, rows| json!({ "rows": rows.input, "after": rows.output, "missing": tally.count("missing") }),
+    ))
+}
+
+/// Turns the columns of a batch into rows. The new column of values has the type `ty`.
+fn turned(
+    batch: &Batch<'_>,
+    tally: &mut Tally,
+    columns: &[Box<str>],
+    ty: ColumnType,
+    drops: bool,
+) -> Result<BatchOutput, StepError> {
+    let cells = columns.iter().map(|name| Ok((&**name, batch.values(name)?)));
+    let mut cells = cells.collect::<Result<Vec<_>, StepError>>()?;
+    let (mut rows, mut labels, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for row in batch.rows() {
+        for (name, cells) in &mut cells {
+            let found = cells.next().unwrap_or_default();
+            if found.is_null() {
+                tally.add(row, "missing");
+            }
+            if found.is_null() && drops {
                 continue;
             }
             rows.push(row);
-            labels.push(&*column.name);
+            labels.push(*name);
             values.push(found);
         }
     }
-    let values = of_values(&sources, values)?;
-    let column = Column { unit, ..Column::new(&value, values.ty()) };
-    let after = rows.len();
-    context.signal("unpivoted", &json!({ "rows": table.rows(), "after": after, "missing": without }))?;
-    let repeated = table.select(&kept).gather(&rows);
-    let kept = repeated.columns().iter().enumerate();
-    let kept = kept.filter_map(|(index, column)| Some((column.clone(), repeated.data(index)?.clone())));
-    Ok(Table::new(kept.chain([(Column::new(&name, ColumnType::Text), Values::texts(labels)), (column, values)]))?)
+    Ok(BatchOutput::of(rows).with(Values::texts(labels)).with(of_values(ty, values)?))
 }
 
 /// The columns to turn into rows and those to keep.
@@ -179,7 +198,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
+    use crate::step::rows::Driven as _;
+    use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId};
 
     fn run(units: [Option<&str>; 2], integers: Vec<Option<i64>>, missing: &str) -> Result<Table, String> {
         let column = |name, ty, unit: Option<&str>| Column { unit: unit.map(str::to_owned), ..Column::new(name, ty) };
@@ -194,8 +214,10 @@ mod tests {
         let table = Arc::new(table.unwrap()).into();
         let keep = Some(vec!["id".into()]);
         let (name, value) = ("name".to_owned(), "value".to_owned());
-        unpivot_table(table, None, keep, name, value, missing.to_owned(), "refuse".to_owned(), &context)
-            .map_err(|error| error.to_string())
+        let work = unpivot_table(table, None, keep, name, value, missing.to_owned(), "refuse".to_owned(), &context);
+        let outputs =
+            work.and_then(|work| work.drive(&RowColumns::All, &context)).map_err(|error| error.to_string())?;
+        Ok(Table::clone(&Table::take(outputs[0].handed.as_ref().unwrap()).unwrap()))
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl<'a> Bench<'a> {
         let input = repetition.input(port.name).and_then(|hash| stored.artifact(hash).ok());
         // The step has just read this input.
         let Some(input) = input.and_then(|root| Dataset::unpack(&root, &stored).ok()) else { return Ok(None) };
-        let run = |rows: &[usize]| Ok(tables(&repetition.run_on(port.name, input.gather(rows))?));
+        let run = |rows: &[usize]| Ok(tables(&repetition.run_on(port.name, &input, rows)?));
         match check_rows(run, &tables(outputs), &sample_of(input.table().rows())) {
             Ok(()) => Ok(None),
             Err(RowsError::Broken(broken)) => Ok(Some(*broken)),

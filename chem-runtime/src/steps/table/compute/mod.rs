@@ -1,16 +1,17 @@
 //! `table.compute`: adds columns that expressions give.
 
 mod columns;
+mod plan;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use columns::ComputedColumns;
-use serde_json::{Value, json};
+use plan::{Plan, Widened};
+use serde_json::json;
 
 use crate::prelude::*;
-use crate::records::map_records;
-use crate::step::expression::same_unit;
-use crate::step::{Columns, ExpressionError, PathPart};
+use crate::step::PathPart;
 
 /// The provider of computed columns.
 const PROVIDER: &str = "table.compute@1";
@@ -60,9 +61,9 @@ const PROVIDER: &str = "table.compute@1";
 /// - The type of a column does not follow from its expression, and `types` does not declare it; or the values do not have the
 ///   declared type; or they are in another unit than `units` declares.
 /// - With `on_error: fail`, an expression that cannot be evaluated for a row; the message names the row and the reason.
-#[step("table.compute", version = 1, columns = columns_of_result, check = can_compute)]
+#[step("table.compute", version = 1, rows, columns = columns_of_result, check = can_compute)]
 pub fn compute_columns(
-    table: Input<Dataset>,
+    table: Rows<Dataset>,
     /// The columns to add, in this order: a name and an expression each.
     #[param(example = "[{ pIC50: \"-log10(convert(ic50, 'nM', 'M'))\" }]")]
     columns: ComputedColumns,
@@ -76,85 +77,53 @@ pub fn compute_columns(
     /// `rejects` (`reject`).
     #[param(default = "fail", one_of = ["fail", "reject"])]
     on_error: String,
-    context: &ExecutionContext<'_>,
-) -> Result<WithRejects<Dataset>, StepError> {
+) -> Result<RowWork<WithRejects<Dataset>>, StepError> {
     only_computed(&columns, "types", types.keys())?;
     only_computed(&columns, "units", units.keys())?;
-    let mut wide = table.table().as_ref().clone();
-    let (rows, mut reasons): (Vec<usize>, Vec<Option<String>>) = ((0..wide.rows()).collect(), vec![None; wide.rows()]);
-    for (name, expression) in columns.iter() {
-        if wide.index_of(name).is_some() {
-            return Err(taken(&columns, name).into());
-        }
-        let cannot = |error: ExpressionError| {
-            let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
-            StepError::new(format!("cannot compute `{name}`: {}{help}", error.message))
-        };
-        let computation = expression.compute(&wide, types.get(name).copied()).map_err(cannot)?;
-        let column = Column::new(name, computation.ty()).with_provider(PROVIDER);
-        let column = Column { unit: unit(name, units.get(name), computation.unit())?, ..column };
-        let values = map_records(context, &rows, |row| match reasons[*row] {
-            None => computation.value(*row),
-            Some(_) => Ok(Value::Null),
-        })?;
-        let mut kept = Vec::with_capacity(values.len());
-        for (row, value) in values.into_iter().enumerate() {
-            kept.push(match value {
-                Ok(value) => value,
-                Err(reason) if on_error == "fail" => return Err(unusable(name, expression, row, &reason)),
-                Err(reason) => {
-                    reasons[row] = Some(format!("`{name}`: {reason}"));
-                    Value::Null
-                }
-            });
-        }
-        let data = Values::of_json(column.ty, kept).map_err(|value| {
-            StepError::new(format!("`{name}`: the value `{value}` does not have the column's type"))
-        })?;
-        wide = wide.with_column(column, data)?;
-    }
-    let (rejected, kept): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|row| reasons[*row].is_some());
-    let first = table.table().columns().len();
-    let new: Vec<(Column, Values)> = {
-        let wide = if rejected.is_empty() { wide } else { wide.gather(&kept) };
-        let columns = wide.columns().iter().enumerate().skip(first);
-        columns.filter_map(|(index, column)| Some((column.clone(), wide.data(index)?.clone()))).collect()
-    };
-    let missing: BTreeMap<&str, usize> = new.iter().map(|(column, data)| (&*column.name, data.missing())).collect();
-    context
-        .signal("computed", &json!({ "rows": table.table().rows(), "rejected": rejected.len(), "missing": missing }))?;
-    let base = if rejected.is_empty() { Dataset::clone(&table) } else { table.gather(&kept) };
-    Ok(WithRejects { kept: base.with_columns(new)?, rejects: rejects(table.table(), &rejected, reasons)? })
-}
-
-fn unusable(name: &str, expression: &Expression, row: usize, reason: &str) -> StepError {
-    StepError::new(format!(
-        "cannot compute `{name}` for row {}: {reason}; the expression is `{}`; `on_error: reject` would put the row into \
-         `rejects`",
-        row + 1,
-        expression.as_str()
+    let plan = Arc::new(Plan::of(&columns, &types, &units, table.head()?)?);
+    let (guard, reason, fails) = (plan.clone(), reason_column(table.columns()), on_error == "fail");
+    let new: Vec<Column> = plan.columns.iter().map(|new| new.column.clone()).collect();
+    let work = table.each(move |batch, tally| compute(&plan, batch, tally, fails, &reason)).with_columns(new)?;
+    Ok(work.refusing(move |input| guard.check(input)).rejects_carry_rows().signal(
+        "computed",
+        |tally, rows| json!({ "rows": rows.input, "rejected": rows.rejected, "missing": tally.counts("missing") }),
     ))
 }
 
-/// Returns the rejected rows, with the reasons in a new column: `reason`, `reject_reason` and so on.
-fn rejects(table: &Table, rows: &[usize], mut reasons: Vec<Option<String>>) -> Result<Table, StepError> {
-    let mut name = "reason".to_owned();
-    while table.index_of(&name).is_some() {
-        name.insert_str(0, "reject_");
+/// Computes the new columns for a batch.
+fn compute(
+    plan: &Plan,
+    batch: &Batch<'_>,
+    tally: &mut Tally,
+    fails: bool,
+    reason: &Column,
+) -> Result<BatchOutput, StepError> {
+    let Widened { table, failures } = plan.widen(batch.as_table(&plan.reads)?, plan.columns.len())?;
+    let failed = |row: &usize| failures.contains_key(row);
+    let (rejected, kept): (Vec<usize>, Vec<usize>) = (0..batch.len()).partition(failed);
+    if let Some((row, (new, why))) = failures.first_key_value().filter(|_| fails) {
+        return Err(plan.unusable(*new, batch.number_of(*row), why));
     }
-    let reasons = rows.iter().map(|row| reasons[*row].take());
-    let column = Column::new(&name, ColumnType::Text);
-    let rejects = Dataset::new(Table::KIND, table.gather(rows));
-    Ok(rejects.with_columns([(column, Values::texts(reasons))])?.table().as_ref().clone())
+    let mut output = BatchOutput::of(kept.clone());
+    for new in &plan.columns {
+        let name = &*new.column.name;
+        tally.list("missing", name);
+        let Some((_, data)) = table.column(name) else { continue };
+        kept.iter().filter(|row| data.is_missing(**row)).for_each(|row| tally.add_under(*row, "missing", name));
+        output = output.with(data.gather(&kept));
+    }
+    let reasons = failures.values().map(|(new, why)| format!("`{}`: {why}", plan.columns[*new].column.name));
+    let rejects = Table::new([(reason.clone(), Values::texts(reasons))])?;
+    Ok(output.rejecting(rejected, rejects))
 }
 
-fn unit(name: &str, declared: Option<&String>, found: Option<&str>) -> Result<Option<String>, StepError> {
-    match (declared, found) {
-        (Some(declared), Some(found)) if !same_unit(declared, found) => Err(StepError::new(format!(
-            "`units` declares `{declared}` for the column `{name}`, but its values are in `{found}`"
-        ))),
-        (declared, found) => Ok(declared.cloned().or_else(|| found.map(str::to_owned))),
+/// Returns the column with the reasons of the rejects: `reason`, `reject_reason` and so on.
+fn reason_column(there: &[Column]) -> Column {
+    let mut name = "reason".to_owned();
+    while there.iter().any(|column| *column.name == *name) {
+        name.insert_str(0, "reject_");
     }
+    Column::new(&name, ColumnType::Text)
 }
 
 /// Refuses a parameter that names other columns than those that are computed.
@@ -194,10 +163,12 @@ fn columns_of_result(step: &ComputeColumns, context: &ColumnContext<'_>) -> Colu
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::Arc;
+
+    use serde_json::Value;
 
     use super::*;
-    use crate::step::{CancelToken, Files, Inputs, Silent, StepId};
+    use crate::step::rows::Driven as _;
+    use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId};
 
     fn sample() -> Table {
         let numbers = |values: &[Option<f64>]| Values::floats(values.to_vec());
@@ -211,8 +182,15 @@ mod tests {
         .unwrap()
     }
 
+    #[derive(Debug)]
+    struct Outputs {
+        kind: String,
+        kept: Table,
+        rejects: Table,
+    }
+
     struct Ran {
-        result: Result<WithRejects<Dataset>, String>,
+        result: Result<Outputs, String>,
         signals: Vec<Value>,
     }
 
@@ -221,14 +199,17 @@ mod tests {
         let (nothing, cancel) = (HashMap::new(), CancelToken::default());
         let context = ExecutionContext::new(&id, &inputs, &nothing, &files, &cancel, &Silent);
         let columns = columns.iter().map(|(name, cel)| ((*name).to_owned(), Expression::new(*cel).unwrap()));
-        let result = compute_columns(
+        let work = compute_columns(
             Arc::new(Dataset::new("numbers", sample())).into(),
             ComputedColumns::new(columns).unwrap(),
             types.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect(),
             units.iter().map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned())).collect(),
             on_error.to_owned(),
-            &context,
         );
+        let result = work.and_then(|work| work.drive(&RowColumns::All, &context)).map(|outputs| {
+            let table = |index: usize| Table::clone(&Table::take(outputs[index].handed.as_ref().unwrap()).unwrap());
+            Outputs { kind: outputs[0].packed.root.kind().to_owned(), kept: table(0), rejects: table(1) }
+        });
         let signals = context.take_signals().into_iter().map(|signal| signal.data).collect();
         Ran { result: result.map_err(|error| error.to_string()), signals }
     }
@@ -245,10 +226,10 @@ mod tests {
             &[("half", "1/nM")],
             "fail",
         );
-        let WithRejects { kept, rejects } = result.unwrap();
-        assert_eq!((kept.kind(), rejects.rows(), rejects.columns().len()), ("numbers", 0, 3));
+        let Outputs { kind, kept, rejects } = result.unwrap();
+        assert_eq!((kind.as_str(), rejects.rows(), rejects.columns().len()), ("numbers", 0, 3));
         assert_eq!(
-            rows(kept.table()),
+            rows(&kept),
             json!([
                 [10.0, 1, 2.0, 0.5, 0.01, 10.0],
                 [null, 2, 4.0, 1.0, null, null],
@@ -256,9 +237,9 @@ mod tests {
                 [1e3, null, null, null, 1.0, 1e3]
             ])
         );
-        let units: Vec<_> = kept.table().columns().iter().map(|column| column.unit.as_deref()).collect();
+        let units: Vec<_> = kept.columns().iter().map(|column| column.unit.as_deref()).collect();
         assert_eq!(units, [Some("nM"), None, None, Some("1/nM"), Some("uM"), Some("nM")]);
-        assert!(kept.table().columns()[2..].iter().all(|column| column.provider.as_deref() == Some(PROVIDER)));
+        assert!(kept.columns()[2..].iter().all(|column| column.provider.as_deref() == Some(PROVIDER)));
         let missing = json!({ "double": 1, "half": 1, "uM": 1, "same": 1 });
         assert_eq!(signals, [json!({ "rows": 4, "rejected": 0, "missing": missing })]);
     }
@@ -273,22 +254,36 @@ mod tests {
              reject` would put the row into `rejects`"
         );
         let Ran { result, signals } = compute(&columns, &[], &[], "reject");
-        let WithRejects { kept, rejects } = result.unwrap();
-        assert_eq!(rows(kept.table()), json!([[10.0, 1, 1.0, 1.0], [null, 2, 0.5, null], [1e3, null, null, 3.0]]));
+        let Outputs { kept, rejects, .. } = result.unwrap();
+        assert_eq!(rows(&kept), json!([[10.0, 1, 1.0, 1.0], [null, 2, 0.5, null], [1e3, null, null, 3.0]]));
         assert_eq!(rows(&rejects), json!([[0.0, 0, "`inverse`: `/`: a number is divided by zero"]]));
         let missing = json!({ "inverse": 1, "log": 1 });
         assert_eq!(signals, [json!({ "rows": 4, "rejected": 1, "missing": missing })]);
         let guarded = compute(&[("log", "ic50 > 0 ? log10(ic50) : null")], &[], &[], "fail").result.unwrap();
-        assert_eq!(rows(guarded.kept.table())[2], json!([0.0, 0, null]));
+        assert_eq!(rows(&guarded.kept)[2], json!([0.0, 0, null]));
     }
 
     #[test]
     fn the_reasons_get_a_column_of_their_own() {
-        let text = |name| (Column::new(name, ColumnType::Text), Values::texts(["x"]));
-        let table = Table::new([text("reason"), text("reject_reason")]).unwrap();
-        let rejects = rejects(&table, &[0], vec![Some("why".to_owned())]).unwrap();
-        assert_eq!(&*rejects.columns()[2].name, "reject_reject_reason");
-        assert_eq!(rejects.row(0), vec![json!("x"), json!("x"), json!("why")]);
+        let text = |name| Column::new(name, ColumnType::Text);
+        assert_eq!(&*reason_column(&[text("reason"), text("reject_reason")]).name, "reject_reject_reason");
+        assert_eq!(&*reason_column(&[text("a")]).name, "reason");
+    }
+
+    #[test]
+    fn the_values_of_a_computed_column_are_checked_like_those_of_the_input() {
+        let refused = |columns: &[(&str, &str)]| compute(columns, &[], &[], "reject").result.map(drop).unwrap_err();
+        let text = ("text", "string(n)");
+        let error = refused(&[text, ("more", "text > '1'")]);
+        assert!(
+            error.starts_with("cannot compute `more`: the column `text` is text, but each of its 3 values"),
+            "{error}"
+        );
+        let error = refused(&[text, ("more", "text + 1")]);
+        assert!(error.contains("`+` cannot be applied to text and a number"), "{error}");
+        // A column without values may be of any type.
+        let none = ("none", "n > 100 ? 'x' : null");
+        assert!(compute(&[none, ("more", "none == 1")], &[], &[], "reject").result.is_ok());
     }
 
     #[test]
