@@ -3,22 +3,28 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::ArrayAccessor;
-use arrow_array::iterator::ArrayIter;
+use arrow_array::{Array, LargeStringArray};
+use bytes::Bytes;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::column::writer::{ColumnCloseResult, ColumnWriter, ColumnWriterImpl, get_column_writer};
+use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
-use parquet::schema::types::{Type, TypePtr};
+use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
+use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::{ColumnDescPtr, Type, TypePtr};
+use rayon::prelude::*;
 
 use crate::artifact::{Column, ColumnType, Table, TableBuilder, TablePiece, Values};
 use crate::cancel;
 use crate::step::StepError;
+use crate::step::workers::workers;
 
 /// The number of rows in a row group, except the last.
 const GROUP_ROWS: usize = 1 << 17;
+
+/// The number of rows that are not worth other threads.
+const FEW_ROWS: usize = 1 << 10;
 
 /// A writer of a Parquet file with the columns of a table at some indices, in that order. Missing values are nulls; text is a
 /// UTF-8 byte array, integers are INT64, floats DOUBLE, booleans BOOLEAN. Units and providers go to the metadata of the file,
@@ -77,7 +83,7 @@ impl<'a> ParquetWriter<'a> {
     fn write_group(&mut self) -> Result<(), StepError> {
         let next = TableBuilder::new(self.group.columns().to_vec());
         let group = std::mem::replace(&mut self.group, next).finish()?;
-        encode(&group, &mut self.file).map_err(failed)?;
+        encode(&group, &mut self.file)?;
         // The writer counts the bytes of the file by itself.
         let written = std::mem::take(self.file.inner_mut());
         Ok(self.out.write_all(&written)?)
@@ -107,23 +113,78 @@ fn opened(columns: &[Column]) -> Result<SerializedFileWriter<Vec<u8>>, ParquetEr
     SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))
 }
 
-fn encode(table: &Table, writer: &mut SerializedFileWriter<Vec<u8>>) -> Result<(), ParquetError> {
-    let mut group = writer.next_row_group()?;
-    for data in (0..table.columns().len()).filter_map(|index| table.data(index)) {
-        cancel::check().map_err(|stopped| ParquetError::External(Box::new(stopped)))?;
-        if let Some(mut column) = group.next_column()? {
-            match data {
-                Values::Text(values) => {
-                    write::<ByteArrayType, _>(&mut column, values, |text| ByteArray::from(text.as_bytes().to_vec()))?;
-                }
-                Values::Integer(values) => write::<Int64Type, _>(&mut column, values, |value| value)?,
-                Values::Float(values) => write::<DoubleType, _>(&mut column, values, |value| value)?,
-                Values::Boolean(values) => write::<BoolType, _>(&mut column, values, |value| value)?,
-            }
-            column.close()?;
-        }
+/// Writes a row group. Its columns are encoded on all cores, unless there are few rows.
+fn encode(table: &Table, writer: &mut SerializedFileWriter<Vec<u8>>) -> Result<(), StepError> {
+    let of_file = writer.schema_descr().columns().iter().cloned();
+    let columns: Vec<(ColumnDescPtr, &Values)> =
+        of_file.zip((0..table.columns().len()).filter_map(|index| table.data(index))).collect();
+    let (properties, token) = (writer.properties().clone(), cancel::current());
+    let encoded = |(of_file, data): (ColumnDescPtr, &Values)| {
+        token.scope(|| {
+            cancel::check()?;
+            Encoded::of(data, of_file, properties.clone()).map_err(failed)
+        })
+    };
+    let encoded: Vec<Encoded> = if table.rows() < FEW_ROWS {
+        columns.into_iter().map(encoded).collect::<Result<_, StepError>>()?
+    } else {
+        workers()?.install(|| columns.into_par_iter().map(encoded).collect::<Result<_, StepError>>())?
+    };
+    let mut group = writer.next_row_group().map_err(failed)?;
+    for Encoded { bytes, closed } in encoded {
+        group.append_column(&bytes, closed).map_err(failed)?;
     }
-    group.close().map(drop)
+    group.close().map_err(failed)?;
+    Ok(())
+}
+
+/// A column of a row group that is not in the file yet.
+struct Encoded {
+    bytes: Bytes,
+    closed: ColumnCloseResult,
+}
+
+impl Encoded {
+    fn of(data: &Values, column: ColumnDescPtr, properties: WriterPropertiesPtr) -> Result<Self, ParquetError> {
+        let mut sink = TrackedWrite::new(Vec::new());
+        let mut writer = get_column_writer(column, properties, Box::new(SerializedPageWriter::new(&mut sink)));
+        match (data, &mut writer) {
+            (Values::Text(values), ColumnWriter::ByteArrayColumnWriter(writer)) => {
+                write(writer, values, texts(values))?;
+            }
+            (Values::Integer(values), ColumnWriter::Int64ColumnWriter(writer)) => {
+                write(writer, values, values.iter().flatten().collect())?;
+            }
+            (Values::Float(values), ColumnWriter::DoubleColumnWriter(writer)) => {
+                write(writer, values, values.iter().flatten().collect())?;
+            }
+            (Values::Boolean(values), ColumnWriter::BoolColumnWriter(writer)) => {
+                write(writer, values, values.iter().flatten().collect())?;
+            }
+            _ => return Err(ParquetError::General("a column has another type than its values".to_owned())),
+        }
+        let closed = writer.close()?;
+        Ok(Self { bytes: sink.into_inner()?.into(), closed })
+    }
+}
+
+/// Returns the present values, which share the memory of the array.
+fn texts(values: &LargeStringArray) -> Vec<ByteArray> {
+    let all = Bytes::from_owner(values.values().clone());
+    let ends = values.value_offsets().windows(2).enumerate().filter(|(row, _)| values.is_valid(*row));
+    // An offset is within the memory.
+    ends.map(|(_, ends)| all.slice(ends[0] as usize..ends[1] as usize).into()).collect()
+}
+
+/// Writes the present values, and for each row whether its value is present.
+fn write<D: DataType>(
+    column: &mut ColumnWriterImpl<'_, D>,
+    values: &dyn Array,
+    present: Vec<D::T>,
+) -> Result<(), ParquetError> {
+    let levels: Vec<i16> = (0..values.len()).map(|row| i16::from(values.is_valid(row))).collect();
+    column.write_batch(&present, Some(&levels), None)?;
+    Ok(())
 }
 
 fn field(column: &Column) -> Result<TypePtr, ParquetError> {
@@ -137,20 +198,9 @@ fn field(column: &Column) -> Result<TypePtr, ParquetError> {
     Ok(Arc::new(builder.with_logical_type(logical).build()?))
 }
 
-/// Writes the present values, and for each row whether its value is present.
-fn write<D: DataType, A: ArrayAccessor + Copy>(
-    column: &mut SerializedColumnWriter<'_>,
-    values: A,
-    encode: impl Fn(A::Item) -> D::T,
-) -> Result<(), ParquetError> {
-    let present: Vec<D::T> = ArrayIter::new(values).flatten().map(encode).collect();
-    let levels: Vec<i16> = (0..values.len()).map(|row| i16::from(values.is_valid(row))).collect();
-    column.typed::<D>().write_batch(&present, Some(&levels), None)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use parquet::data_type::{BoolType, ByteArrayType, DoubleType, Int64Type};
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
 
@@ -233,6 +283,55 @@ mod tests {
         let wide = Table::new((0..1_000).map(one)).unwrap();
         let all: Vec<usize> = (0..wide.columns().len()).collect();
         assert!(cancel::checks_during(|| write_parquet(&wide, &all, &mut std::io::sink()).unwrap()) >= all.len());
+    }
+
+    #[test]
+    fn columns_that_are_encoded_apart_give_the_bytes_of_those_that_are_written_in_place() {
+        let rows = 40_000;
+        let some = |row: i64| (row % 7 > 0).then_some(row);
+        // Few values, and more than a dictionary holds; long and short texts; a column without values.
+        let text = |row: i64| some(row).map(|row| "x".repeat((row % 90) as usize) + &row.to_string());
+        let columns = [
+            Values::texts((0..rows).map(text)),
+            Values::texts((0..rows).map(|row| format!("{}", row % 5))),
+            Values::texts((0..rows).map(|_| None::<&str>)),
+            Values::integers((0..rows).map(|row| some(row * row))),
+            Values::integers((0..rows).map(|row| row % 3)),
+            Values::floats((0..rows).map(|row| some(row).map(|row| row as f64 / 8.0))),
+            Values::booleans((0..rows).map(|row| some(row).map(|row| row % 2 == 0))),
+        ];
+        let column = |(index, data): (usize, Values)| (Column::new(&format!("c{index}"), data.ty()), data);
+        let table = Table::new(columns.into_iter().enumerate().map(column)).unwrap().slice(3..rows as usize);
+        let all: Vec<usize> = (0..table.columns().len()).collect();
+        let mut in_place = opened(table.columns()).unwrap();
+        let mut group = in_place.next_row_group().unwrap();
+        for data in all.iter().filter_map(|index| table.data(*index)) {
+            let mut column = group.next_column().unwrap().unwrap();
+            let levels: Vec<i16> = (0..data.len()).map(|row| i16::from(!data.is_missing(row))).collect();
+            let levels = Some(levels.as_slice());
+            let written = match data {
+                Values::Text(values) => {
+                    let present: Vec<ByteArray> = values.iter().flatten().map(ByteArray::from).collect();
+                    column.typed::<ByteArrayType>().write_batch(&present, levels, None)
+                }
+                Values::Integer(values) => {
+                    let present: Vec<i64> = values.iter().flatten().collect();
+                    column.typed::<Int64Type>().write_batch(&present, levels, None)
+                }
+                Values::Float(values) => {
+                    let present: Vec<f64> = values.iter().flatten().collect();
+                    column.typed::<DoubleType>().write_batch(&present, levels, None)
+                }
+                Values::Boolean(values) => {
+                    let present: Vec<bool> = values.iter().flatten().collect();
+                    column.typed::<BoolType>().write_batch(&present, levels, None)
+                }
+            };
+            written.unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+        assert!(in_place.into_inner().unwrap() == written(&table, &all));
     }
 
     /// A file with these bytes.
