@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub(crate) use table::{Cell, NumbersInText, OpenChunk, Packer, RowTexts, TextCensus, number_spelled, write_float};
 pub use table::{
     Cells, ChunkRef, Column, ColumnType, Dataset, Table, TableBuilder, TableError, TablePiece, TableRoot, TableStream,
     TextCell, Values,
 };
-pub(crate) use table::{NumbersInText, OpenChunk, Packer, RowTexts, TextCensus, number_spelled, write_float};
 pub use value::{ArtifactValue, Handed, JsonArtifact, Packed};
 
 use crate::cancel::Interrupted;

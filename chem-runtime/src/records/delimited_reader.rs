@@ -207,12 +207,13 @@ impl Header {
     }
 
     /// Reads a record after the header.
-    pub(super) fn row<'a>(&self, record: RawRecord<'a>) -> Row<'a> {
+    fn row<'a>(&self, record: RawRecord<'a>) -> Row<'a> {
         let RawRecord { line, raw, cells } = record;
         Row { line, raw, cells: cells.and_then(|cells| self.cells(cells, raw)) }
     }
 
-    fn cells(&self, mut record: ByteRecord, raw: &[u8]) -> Result<StringRecord, String> {
+    /// Returns the cells of a record after the header, or why it cannot be used.
+    pub(super) fn cells(&self, mut record: ByteRecord, raw: &[u8]) -> Result<StringRecord, String> {
         let expected = self.names.len();
         if expected > 0 && record.iter().skip(expected).all(<[u8]>::is_empty) {
             record.truncate(expected);

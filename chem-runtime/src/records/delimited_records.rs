@@ -18,6 +18,8 @@ pub(crate) struct Records<'a> {
     more: bool,
     delimiter: u8,
     at: Position,
+    /// The position at which the last record begins before.
+    end: usize,
     broken: Option<Broken>,
 }
 
@@ -56,18 +58,42 @@ enum Wrong {
 impl<'a> Records<'a> {
     /// Reads `text`, whose cells are separated by `delimiter`.
     pub(crate) fn new(text: &'a [u8], delimiter: u8) -> Self {
-        Self { text, more: false, delimiter, at: Position { byte: 0, line: 1 }, broken: None }
+        Self { text, more: false, delimiter, at: Position { byte: 0, line: 1 }, end: text.len(), broken: None }
     }
 
     /// Reads a part of a text, up to the last record that surely ends in it.
     pub(super) fn of_part(part: &Part<'a>, delimiter: u8) -> Self {
         let at = Position { byte: 0, line: part.line };
-        Self { text: part.text, more: part.more, delimiter, at, broken: None }
+        Self { text: part.text, more: part.more, delimiter, at, end: part.text.len(), broken: None }
     }
 
     /// Returns how much of a part was read.
     pub(super) fn taken(&self) -> Taken {
         Taken { bytes: self.at.byte, line: self.at.line }
+    }
+
+    /// Cuts the text from here on into at most `count` blocks of about `length` bytes. A block has the records that begin in
+    /// it, provided that the blocks before it end where it begins: see [`continues_with`](Self::continues_with).
+    pub(super) fn blocks(&self, length: usize, count: usize) -> Vec<Self> {
+        let (mut blocks, mut at) = (Vec::new(), self.at);
+        while blocks.len() < count && at.byte < self.text.len() {
+            let wanted = at.byte.saturating_add(length.max(1)).min(self.text.len());
+            let rest = &self.text[wanted - 1..];
+            let end = rest.iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |newline| wanted + newline);
+            blocks.push(Self { at, end, ..self.clone() });
+            at = Position { byte: end, line: at.line + line_ends(&self.text[at.byte..end]) };
+        }
+        blocks
+    }
+
+    /// Moves to where `block` ended after its records were read, if it began here. If it did not, because a quoted cell of
+    /// the block before extends into it, returns `false`.
+    pub(super) fn continues_with(&mut self, began: Taken, block: &Self) -> bool {
+        let continues = self.at.byte == began.bytes;
+        if continues {
+            (self.at, self.broken) = (block.at, block.broken.clone());
+        }
+        continues
     }
 
     /// Returns whether a quoted cell extends to the end of the text.
@@ -80,9 +106,9 @@ impl<'a> Records<'a> {
     }
 
     /// Reads the record at the current position and moves past it; if its quotation marks are malformed, past its line.
-    fn record(&mut self) -> Result<ByteRecord, String> {
+    fn record(&mut self, record: &mut ByteRecord) -> Result<(), String> {
         let start = self.at;
-        let mut record = ByteRecord::new();
+        record.clear();
         loop {
             if self.rest().starts_with(b"\"") {
                 match self.quoted() {
@@ -105,7 +131,7 @@ impl<'a> Records<'a> {
             }
             if self.rest().first() != Some(&self.delimiter) {
                 self.end_line();
-                return Ok(record);
+                return Ok(());
             }
             if cancel::check_cell(record.len()).is_err() {
                 self.at.byte = self.text.len();
@@ -146,13 +172,15 @@ impl<'a> Records<'a> {
                         _ => Ok(cell),
                     };
                 }
-                [byte, ..] => match line_end(self.rest()) {
+                rest => match line_end(rest) {
                     0 => {
-                        cell.push(*byte);
-                        self.at.byte += 1;
+                        let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r');
+                        let run = &rest[..rest.iter().position(special).unwrap_or(rest.len())];
+                        cell.extend_from_slice(run);
+                        self.at.byte += run.len();
                     }
                     length => {
-                        cell.extend_from_slice(&self.rest()[..length]);
+                        cell.extend_from_slice(&rest[..length]);
                         self.end_line();
                         if cancel::is_requested() {
                             return Err(Broken { at: self.at, wrong: Wrong::NeverClosed });
@@ -174,26 +202,41 @@ impl<'a> Records<'a> {
             self.at.line += 1;
         }
     }
-}
 
-impl<'a> Iterator for Records<'a> {
-    type Item = RawRecord<'a>;
-
-    fn next(&mut self) -> Option<RawRecord<'a>> {
-        while !self.rest().is_empty() {
+    /// Reads the next record, its cells into `cells`. Returns the number of its first line and its text, and what is wrong
+    /// with its quotation marks.
+    pub(super) fn read(&mut self, cells: &mut ByteRecord) -> Option<(u64, &'a [u8], Result<(), String>)> {
+        while self.at.byte < self.end {
             let start = self.at;
-            let cells = self.record();
+            let read = self.record(cells);
             if self.more && (self.rest().is_empty() || self.never_closed()) {
                 self.at = start;
                 return None;
             }
             let raw = self.text[start.byte..self.at.byte].trim_ascii_end();
             if !raw.is_empty() {
-                return Some(RawRecord { line: start.line, raw, cells });
+                return Some((start.line, raw, read));
             }
         }
         None
     }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = RawRecord<'a>;
+
+    fn next(&mut self) -> Option<RawRecord<'a>> {
+        let mut cells = ByteRecord::new();
+        let (line, raw, read) = self.read(&mut cells)?;
+        Some(RawRecord { line, raw, cells: read.map(|()| cells) })
+    }
+}
+
+/// Returns the number of line ends in `text`, which does not end within one.
+fn line_ends(text: &[u8]) -> u64 {
+    let count = |wanted: u8| text.iter().filter(|byte| **byte == wanted).count() as u64;
+    let pairs = if text.contains(&b'\r') { text.windows(2).filter(|pair| *pair == b"\r\n").count() as u64 } else { 0 };
+    count(b'\n') + count(b'\r') - pairs
 }
 
 impl Broken {

@@ -7,6 +7,7 @@
 
 mod columns;
 mod decode;
+mod delimited_blocks;
 mod delimited_reader;
 mod delimited_records;
 mod delimited_writer;
@@ -34,6 +35,7 @@ mod sheet_cell;
 #[cfg(feature = "excel")]
 mod sheet_reader;
 mod sorting;
+mod table_parts;
 mod table_reader;
 mod table_survey;
 mod table_text;
@@ -68,6 +70,7 @@ pub(crate) use sheet::{SheetChoice, other_workbook};
 #[cfg(feature = "excel")]
 pub(crate) use sheet_reader::{Sheet, SheetRow, sheet_columns};
 pub(crate) use sorting::sort_rows;
+pub(crate) use table_parts::RecordPart;
 pub(crate) use table_text::{CellText, DeclaredType, Several, TableFormat, TableText};
 pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};
 pub(crate) use uniting::{Arrangement, Uniting, check_new_column, idle_of_single};

@@ -74,23 +74,28 @@ pub(crate) fn split_cells(cells: &mut Vec<Value>, is_qualified: impl Fn(usize) -
     *cells = split;
 }
 
-/// Splits a cell. A number without a relation is exact, `=`. What follows a relation is left to the conversion to a number;
-/// a relation alone stays with the number, so that it is refused there.
+/// Splits a cell. A number without a relation is exact, `=`.
 fn relation_and_number(cell: Value) -> (Value, Value) {
     let Value::String(text) = &cell else {
         let relation = if cell.is_null() { Value::Null } else { "=".into() };
         return (relation, cell);
     };
+    split_text(text).map_or((Value::Null, Value::Null), |(relation, number)| (relation.into(), number.into()))
+}
+
+/// Splits a text into its relation and its number; `None` if it is blank. A number without a relation is exact, `=`. What
+/// follows a relation is left to the conversion to a number; a relation alone stays with the number, so that it is refused
+/// there.
+pub(super) fn split_text(text: &str) -> Option<(&'static str, &str)> {
     let text = text.trim();
     if text.is_empty() {
-        return (Value::Null, Value::Null);
+        return None;
     }
     let found = RELATIONS.iter().find_map(|(written, relation)| {
         let number = text.strip_prefix(written)?.trim_start();
         (!number.is_empty()).then_some((*relation, number))
     });
-    let (relation, number) = found.unwrap_or(("=", text));
-    (relation.into(), number.into())
+    Some(found.unwrap_or(("=", text)))
 }
 
 #[cfg(test)]

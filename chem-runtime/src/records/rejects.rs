@@ -39,6 +39,11 @@ impl Rejects {
         Self { rows: TableBuilder::new(columns), count: 0, file: Some(String::new()) }
     }
 
+    /// Creates empty rejects of the same files.
+    pub(super) fn next_part(&self) -> Self {
+        Self { rows: TableBuilder::new(self.rows.columns().to_vec()), count: 0, file: self.file.clone() }
+    }
+
     /// Says that the next records come from the file called `name`. Has no effect for the rejects of one file.
     pub(crate) fn continue_in(&mut self, name: &str) {
         if let Some(file) = &mut self.file {

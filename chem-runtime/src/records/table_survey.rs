@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::delimited_blocks::{Block, each_block};
 use super::delimited_reader::other_separator;
 use super::json_lines_reader::Object;
 use super::qualified::{relation_column, with_relations};
@@ -22,8 +23,8 @@ pub(crate) struct Survey<'a> {
     pub(super) texts: Vec<Surveyed<'a>>,
     /// How the texts become one table; `None` for a single text that is not one of several.
     pub(super) several: Option<Several<'a>>,
-    /// The names of the columns in the texts.
-    pub(super) names: Vec<String>,
+    /// For each column in the texts, whether it has numbers with relations.
+    pub(super) qualified: Vec<bool>,
     /// The columns of the table.
     pub(super) columns: Vec<Column>,
     /// The number of records.
@@ -81,7 +82,9 @@ impl<'a> TableText<'a> {
             check_new_column(name, &columns.iter().map(|column| &column.name).collect::<Vec<_>>())?;
             columns.push(Column::new(name, ColumnType::Text));
         }
-        Ok(Survey { how: self, texts, several, names: found.names, columns, records: found.records })
+        let qualified: HashSet<&str> = self.qualified.iter().map(String::as_str).collect();
+        let qualified = found.names.iter().map(|name| qualified.contains(name.as_str())).collect();
+        Ok(Survey { how: self, texts, several, qualified, columns, records: found.records })
     }
 
     fn found_in(&self, source: &SourceText<'_>) -> Result<Found, StepError> {
@@ -188,16 +191,25 @@ impl<'a> TableText<'a> {
 
     fn columns_of_delimited(&self, source: &SourceText<'_>, delimiter: u8) -> Result<Found, StepError> {
         let (mut found, notation) = (Found::default(), self.notation());
-        let header = self.each_row(source, delimiter, |header, row| {
-            found.types.resize(header.names().len(), Inference::default());
-            found.records += 1;
-            // A record that cannot be used does not affect the types.
-            let Ok(cells) = row.cells else { return Ok(()) };
-            for (cell, inference) in while_running(cells.iter().zip(&mut found.types)) {
-                if !self.is_missing(cell) {
-                    inference.add_text(cell, notation);
+        let work = |block: &mut Block<'_>| {
+            let (mut types, mut records) = (vec![Inference::default(); block.header.names().len()], 0);
+            block.each_record(|_, _, cells| {
+                records += 1;
+                // A record that cannot be used does not affect the types.
+                let Ok(cells) = cells else { return Ok(()) };
+                for (cell, inference) in while_running(cells.iter().zip(&mut types)) {
+                    if !inference.is_decided() && !self.is_missing(cell) {
+                        inference.add_text(cell, notation);
+                    }
                 }
-            }
+                Ok(())
+            })?;
+            Ok((types, records))
+        };
+        let header = each_block(source.path, source.text, self.layout(delimiter), work, |(types, records)| {
+            found.types.resize(types.len(), Inference::default());
+            found.types.iter_mut().zip(types).for_each(|(inference, more)| inference.add_all(more));
+            found.records += records;
             Ok(())
         })?;
         found.names = header.iter().flat_map(|header| header.names()).map(str::to_owned).collect();
@@ -269,6 +281,11 @@ impl Survey<'_> {
     /// Returns the columns of the table.
     pub(crate) fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// Returns whether the last column has the name of each row's file.
+    pub(super) fn has_file_column(&self) -> bool {
+        self.several.is_some_and(|several| several.file_column.is_some())
     }
 }
 

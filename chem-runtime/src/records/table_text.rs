@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::delimited_reader::{Header, HeaderLine, Layout, Row};
-use super::delimited_records::Records;
+use super::delimited_reader::{HeaderLine, Layout};
 use super::json_lines_reader::{JsonLine, objects};
 use super::lines::lines_of_part;
 use super::record_text::RecordText;
@@ -103,29 +102,9 @@ impl TableText<'_> {
         cell.is_empty() || self.cells.missing.iter().any(|missing| missing == cell)
     }
 
-    /// Calls `each` with the records of a delimited text.
-    pub(super) fn each_row(
-        &self,
-        source: &SourceText<'_>,
-        delimiter: u8,
-        mut each: impl FnMut(&Header, Row<'_>) -> Result<(), StepError>,
-    ) -> Result<Option<Header>, StepError> {
-        let layout = Layout { delimiter, header: self.cells.header };
-        let mut header = None;
-        source.text.in_parts(source.path, |part| {
-            let mut records = Records::of_part(&part, delimiter);
-            if header.is_none() {
-                header = Header::open(source.path, &mut records, layout)?;
-            }
-            if let Some(header) = &header {
-                for record in records.by_ref() {
-                    each(header, header.row(record))?;
-                    cancel::check()?;
-                }
-            }
-            Ok(records.taken())
-        })?;
-        Ok(header)
+    /// Returns how a text that `delimiter` separates is laid out.
+    pub(super) fn layout(&self, delimiter: u8) -> Layout<'_> {
+        Layout { delimiter, header: self.cells.header }
     }
 
     /// Reads the sheet of a workbook.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Number, Value};
 
 use super::rejects::shortened;
-use crate::artifact::{Column, ColumnType, number_spelled};
+use crate::artifact::{Cell, Column, ColumnType, number_spelled};
 use crate::cancel::while_running;
 use crate::step::{InvalidKind, InvalidParam, ParamType, ParamValue};
 
@@ -140,13 +140,27 @@ impl Notation {
 pub(crate) fn type_cells(cells: &mut [Value], columns: &[Column], notation: Notation) -> Result<(), String> {
     for (cell, column) in while_running(cells.iter_mut().zip(columns)) {
         let Some(value) = typed(cell, column.ty, notation) else {
-            let text = shortened(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned).as_bytes());
-            return Err(format!("has `{text}` in the column `{}`, which is {}", column.name, type_name(column.ty)));
+            let text = cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
+            return Err(misfit(&text, column));
         };
         *cell = value;
     }
     Ok(())
 }
+
+/// Converts a cell with this text to the type of its column.
+pub(super) fn type_text<'t>(text: &'t str, column: &Column, notation: Notation) -> Result<Cell<'t>, String> {
+    typed_text(text, column.ty, notation).ok_or_else(|| misfit(text, column))
+}
+
+/// Describes a cell that does not have the type of its column.
+fn misfit(text: &str, column: &Column) -> String {
+    let text = shortened(text.as_bytes());
+    format!("has `{text}` in the column `{}`, which is {}", column.name, type_name(column.ty))
+}
+
+/// The number of digits up to which every integer is exact as a float.
+const SHORT: usize = 15;
 
 /// The type of a single cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,10 +186,41 @@ fn type_of_one(cell: &Value, notation: Notation) -> Kind {
 fn kind_of_text(text: &str, notation: Notation) -> Kind {
     let Some(decimal) = notation.spelled else { return Kind::Text };
     let text = notation.bare(text);
+    if let Some(kind) = kind_of_plain(text, decimal) {
+        return kind;
+    }
     match decimal.pointed(text).and_then(|text| number_spelled(&text)) {
         Some(number) => kind_of_number(&number),
         None if truth_spelled(text).is_some() => Kind::Truth,
         None => Kind::Text,
+    }
+}
+
+/// Returns the kind of a text whose bytes alone determine it, like most cells: a word, or a short number without an exponent.
+fn kind_of_plain(text: &str, decimal: Decimal) -> Option<Kind> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let separator = match decimal {
+        Decimal::Point => b'.',
+        Decimal::Comma => b',',
+    };
+    match digits {
+        // Not a number, nor `true` or `false`.
+        [first, ..] if !first.is_ascii_digit() && !matches!(first, b'.' | b',' | b't' | b'T' | b'f' | b'F') => {
+            Some(Kind::Text)
+        }
+        // A leading zero begins a fraction, or a name.
+        [b'0', b'0'..=b'9', ..] => Some(Kind::Text),
+        [b'0'..=b'9', rest @ ..] if digits.len() <= SHORT => {
+            let whole = rest.iter().take_while(|digit| digit.is_ascii_digit()).count();
+            match &rest[whole..] {
+                [] => Some(Kind::Whole),
+                [point, decimals @ ..] if *point == separator && decimals.iter().all(u8::is_ascii_digit) => {
+                    Some(Kind::Fraction)
+                }
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
@@ -198,33 +243,40 @@ fn truth_spelled(text: &str) -> Option<bool> {
 
 /// Converts `cell` to type `ty`; `None` if it does not have that type.
 fn typed(cell: &Value, ty: ColumnType, notation: Notation) -> Option<Value> {
-    let decimal = notation.spelled.unwrap_or_default();
     match (ty, cell) {
         (_, Value::Null) => Some(Value::Null),
-        (ColumnType::Text, Value::String(_)) | (ColumnType::Boolean, Value::Bool(_)) => Some(cell.clone()),
+        (_, Value::String(text)) => typed_text(text, ty, notation).map(Value::from),
+        (ColumnType::Boolean, Value::Bool(_)) => Some(cell.clone()),
         (ColumnType::Text, Value::Number(_) | Value::Bool(_)) => Some(cell.to_string().into()),
-        (_, cell) if notation.is_missing(cell) => Some(Value::Null),
-        (ColumnType::Integer, Value::Number(number)) => whole(number),
-        (ColumnType::Integer, Value::String(text)) => match notation.bare(text).parse::<i64>() {
-            Ok(number) => Some(number.into()),
-            Err(_) => whole(&Number::from_f64(decimal.parse(notation.bare(text))?)?),
+        (ColumnType::Integer, Value::Number(number)) => match number.as_i64() {
+            Some(integer) => Some(integer.into()),
+            None => whole(number.as_f64()?).map(Value::from),
         },
         (ColumnType::Float, Value::Number(number)) => number.as_f64().map(Value::from),
-        (ColumnType::Float, Value::String(text)) => {
-            Some(Value::Number(Number::from_f64(decimal.parse(notation.bare(text))?)?))
-        }
-        (ColumnType::Boolean, Value::String(text)) => truth_spelled(notation.bare(text)).map(Value::from),
         _ => None,
     }
 }
 
-/// Converts `number` to an integer if it is one, including `5.0`.
-fn whole(number: &Number) -> Option<Value> {
-    if let Some(integer) = number.as_i64() {
-        return Some(integer.into());
+/// Converts a text to type `ty`; `None` if it does not have that type.
+fn typed_text(text: &str, ty: ColumnType, notation: Notation) -> Option<Cell<'_>> {
+    if ty == ColumnType::Text {
+        return Some(Cell::Text(text));
     }
-    let float = number.as_f64()?;
-    (float.fract() == 0.0 && float.abs() <= 2_f64.powi(53)).then(|| (float as i64).into())
+    if notation.is_missing_text(text) {
+        return Some(Cell::Missing);
+    }
+    let text = notation.bare(text);
+    let float = || notation.spelled.unwrap_or_default().parse(text).filter(|float| float.is_finite());
+    match ty {
+        ColumnType::Integer => text.parse().ok().or_else(|| whole(float()?)).map(Cell::Integer),
+        ColumnType::Float => float().map(Cell::Float),
+        _ => truth_spelled(text).map(Cell::Boolean),
+    }
+}
+
+/// Converts `float` to an integer if it is one, such as `5.0`.
+fn whole(float: f64) -> Option<i64> {
+    (float.fract() == 0.0 && float.abs() <= 2_f64.powi(53)).then_some(float as i64)
 }
 
 impl ParamValue for ColumnType {

@@ -173,6 +173,26 @@ impl<'a> Outlets<'a> {
         Ok(())
     }
 
+    /// Adds rows like [`push`](Self::push), with the texts that were made of them. An error about a value counts the rows from
+    /// the first of the output.
+    ///
+    /// # Errors
+    /// Fails like [`push`](Self::push), or if the rows have no texts.
+    pub(crate) fn put(
+        &mut self,
+        index: usize,
+        rows: Table,
+        texts: Result<RowTexts, ArtifactError>,
+    ) -> Result<(), StepError> {
+        match texts {
+            Ok(texts) => self.push(index, rows, &texts),
+            Err(error) => {
+                let again = rows.row_texts(0..rows.rows(), self.rows(index));
+                Err(again.err().unwrap_or(error).into())
+            }
+        }
+    }
+
     /// Records that the input is done up to `position`, and stores that and the finished chunks, if there are many or the
     /// step has taken long. `own` returns what the step itself needs to continue, as canonical JSON.
     ///

@@ -12,7 +12,7 @@ use super::rejects::Reasons;
 use super::row_kind::RowKind;
 use super::rows::RowReturn;
 use super::signature::{StepReturn, WithRejects};
-use crate::artifact::{ArtifactValue as _, Table};
+use crate::artifact::{ArtifactError, ArtifactValue as _, RowTexts, Table};
 use crate::fingerprint::canonical_text;
 
 /// The outputs of a step whose rows came piece by piece: those of `R`.
@@ -61,18 +61,23 @@ impl<'a> RecordOutlets<'a> {
         self.outlets.position()
     }
 
-    /// Adds rows and rejects, with which the first `records` records are done.
+    /// Adds rows and rejects, with which the first `records` records are done. `texts` are those of the rows.
     ///
     /// # Errors
     /// Fails if a row is too long to store, or if nothing can be stored any more.
-    pub(crate) fn put(&mut self, part: WithRejects<Table>, records: u64) -> Result<(), StepError> {
-        let reasons = Reasons::of(&part.rejects);
+    pub(crate) fn put(
+        &mut self,
+        part: WithRejects<Table>,
+        texts: Result<RowTexts, ArtifactError>,
+        records: u64,
+    ) -> Result<(), StepError> {
+        let WithRejects { kept, rejects } = part;
+        let reasons = Reasons::of(&rejects);
         self.reasons.append(reasons.clone());
         self.unstored.append(reasons);
-        for (index, table) in [part.kept, part.rejects].into_iter().enumerate() {
-            let texts = table.row_texts(0..table.rows(), self.outlets.rows(index))?;
-            self.outlets.push(index, table, &texts)?;
-        }
+        self.outlets.put(0, kept, texts)?;
+        let texts = rejects.row_texts(0..rejects.rows(), self.outlets.rows(1))?;
+        self.outlets.push(1, rejects, &texts)?;
         let unstored = &mut self.unstored;
         self.outlets.reached(records, || Ok(canonical_text(&std::mem::take(unstored))?.text))
     }

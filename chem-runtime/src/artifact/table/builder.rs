@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::values_builder::ValuesBuilder;
+use super::values_builder::{Cell, ValuesBuilder};
 use super::{Column, Table, TableError};
 
 /// Builds a table row by row from JSON values, or from tables with the same columns.
@@ -52,6 +52,18 @@ impl TableBuilder {
         for (data, value) in self.data.iter_mut().zip(row) {
             // Its type is that of the column.
             let _ = data.push_json(value);
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Adds a row: one value of its type for each column.
+    ///
+    /// # Errors
+    /// Fails if a value does not fit. The table then has some of the values, and cannot be finished.
+    pub(crate) fn push_cells(&mut self, row: &[Cell<'_>]) -> Result<(), TableError> {
+        if row.len() != self.columns.len() || !self.data.iter_mut().zip(row).all(|(data, cell)| data.push(*cell)) {
+            return Err(TableError::OtherColumns);
         }
         self.rows += 1;
         Ok(())

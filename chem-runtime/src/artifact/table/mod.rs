@@ -34,6 +34,7 @@ pub(crate) use packer::{OpenChunk, Packer, RowTexts};
 pub use root::{ChunkRef, TableRoot};
 pub use stream::{TablePiece, TableStream};
 pub use values::{Cells, TextCell, Values};
+pub(crate) use values_builder::Cell;
 
 /// The kind of a chunk: an array of rows, each an array of values in the order of the columns.
 const ROWS: &str = "rows";

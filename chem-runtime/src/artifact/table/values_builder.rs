@@ -5,6 +5,28 @@ use serde_json::Value;
 
 use super::{ColumnType, Values};
 
+/// A value of a row that is added to a table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell<'t> {
+    Missing,
+    Text(&'t str),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+}
+
+impl From<Cell<'_>> for Value {
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Missing => Self::Null,
+            Cell::Text(text) => text.into(),
+            Cell::Integer(value) => value.into(),
+            Cell::Float(value) => value.into(),
+            Cell::Boolean(value) => value.into(),
+        }
+    }
+}
+
 /// Builds the values of a column.
 #[derive(Debug)]
 pub(super) enum ValuesBuilder {
@@ -49,6 +71,19 @@ impl ValuesBuilder {
     pub(super) fn push_text(&mut self, text: &str) -> bool {
         let Self::Text(builder) = self else { return false };
         builder.append_value(text);
+        true
+    }
+
+    /// Appends a value, or returns `false` if it has another type.
+    pub(super) fn push(&mut self, cell: Cell<'_>) -> bool {
+        match (self, cell) {
+            (builder, Cell::Missing) => builder.push_missing(),
+            (Self::Text(builder), Cell::Text(text)) => builder.append_value(text),
+            (Self::Integer(builder), Cell::Integer(value)) => builder.append_value(value),
+            (Self::Float(builder), Cell::Float(value)) => builder.append_value(value + 0.0),
+            (Self::Boolean(builder), Cell::Boolean(value)) => builder.append_value(value),
+            _ => return false,
+        }
         true
     }
 

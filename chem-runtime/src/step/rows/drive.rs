@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, Job, Made};
+use super::answer::{Answer, Job};
 use super::in_order::in_order;
 use super::input::WholeInput;
 use super::outcomes::Outcomes;
@@ -69,13 +69,13 @@ impl<R: RowReturn> RowWork<R> {
         let (mut done, mut same, mut unreported) = (start, start == 0, Progress::default());
         self.answers(reads, context, known.as_ref(), start, |answer: Answer| {
             let Answer { rows, same: each_once, output, rejects, counts, outcomes: more } = answer;
-            put(&mut outlets, 0, output)?;
+            outlets.put(0, output.table, output.texts)?;
             if let Some(rejects) = rejects {
                 if fail_above.is_some() {
                     reasons.add(&rejects.table);
                     unreported.reasons.add(&rejects.table);
                 }
-                put(&mut outlets, 1, rejects)?;
+                outlets.put(1, rejects.table, rejects.texts)?;
             }
             same &= each_once;
             tally.add_all(&counts);
@@ -197,18 +197,6 @@ struct Progress {
     /// The reasons of the rejects, if their share matters.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     reasons: Reasons,
-}
-
-/// Adds rows to an output. An error counts them from the first row of the output.
-fn put(outlets: &mut Outlets<'_>, index: usize, made: Made) -> Result<(), StepError> {
-    let Made { table, texts } = made;
-    match texts {
-        Ok(texts) => outlets.push(index, table, &texts),
-        Err(error) => {
-            let again = table.row_texts(0..table.rows(), outlets.rows(index));
-            Err(again.err().unwrap_or(error).into())
-        }
-    }
 }
 
 /// Reports progress about every 256 rows, and at the end.

@@ -9,8 +9,8 @@ use csv::StringRecord;
 use super::file::TableFile;
 use crate::prelude::*;
 use crate::records::{
-    DeclaredType, FileText, RecordFiles, Several, TableFormat, TableText, Uniting, check_new_column, idle_of_single,
-    misfits_of_qualified, with_relations,
+    DeclaredType, FileText, RecordFiles, RecordPart, Several, TableFormat, TableText, Uniting, check_new_column,
+    idle_of_single, misfits_of_qualified, with_relations,
 };
 use crate::step::{NamedFile, PathPart, RecordOutlets, Streamed, idle_share};
 
@@ -156,9 +156,10 @@ pub fn read_table(
     let survey = how.survey(texts.iter().map(FileText::as_source).collect(), several)?;
     file.expect_units(survey.columns())?;
     let mut out = RecordOutlets::resumed(context)?;
-    survey.read(out.position(), |WithRejects { kept, rejects }, records| {
+    let texts_of = |kept: &Table| kept.row_texts(0..kept.rows(), 0);
+    survey.read(out.position(), texts_of, |RecordPart { kept, rejects, made: texts, records }| {
         context.progress(records, Some(survey.records));
-        out.put(WithRejects { kept: file.with_units(kept), rejects }, records)
+        out.put(WithRejects { kept: file.with_units(kept), rejects }, texts, records)
     })?;
     let (kept, rejected) = out.counts();
     let refused = format!("records of `{name}` cannot be used");
