@@ -27,7 +27,8 @@ use crate::fingerprint::{ArtifactHash, CanonicalError, Tag, canonical_json, tagg
 pub struct Artifact {
     hash: ArtifactHash,
     kind: Arc<str>,
-    payload: Arc<str>,
+    /// A `String`, which becomes shared without a copy.
+    payload: Arc<String>,
     metadata: Option<Value>,
 }
 
@@ -41,8 +42,9 @@ impl Artifact {
     }
 
     /// Creates an artifact from text that is canonical by construction.
-    pub(crate) fn from_canonical(kind: &str, payload: String) -> Self {
+    pub(crate) fn from_canonical(kind: &str, mut payload: String) -> Self {
         let hash = hash_of(kind, &payload);
+        payload.shrink_to_fit();
         Self { hash, kind: kind.into(), payload: payload.into(), metadata: None }
     }
 

@@ -48,18 +48,36 @@ impl Table {
     /// # Errors
     /// Fails if a value has no canonical form, or if the step is asked to stop.
     pub(crate) fn row_texts(&self, rows: Range<usize>, first: usize) -> Result<RowTexts, ArtifactError> {
+        let mut texts = RowTexts::default();
+        self.write_row_texts(rows, first, &mut texts)?;
+        Ok(texts)
+    }
+
+    /// Replaces `texts` by the canonical text of these rows, like [`row_texts`](Self::row_texts).
+    ///
+    /// # Errors
+    /// Fails like [`row_texts`](Self::row_texts).
+    pub(super) fn write_row_texts(
+        &self,
+        rows: Range<usize>,
+        first: usize,
+        texts: &mut RowTexts,
+    ) -> Result<(), ArtifactError> {
         let located = self.columns.iter().zip(&self.data).filter(|(column, _)| column.locates_rows());
         let located: Vec<&Values> = located.map(|(_, data)| data).collect();
         let content = self.columns.iter().zip(&self.data).filter(|(column, _)| !column.locates_rows());
         let content: Vec<(&Column, &Values)> = content.collect();
-        let mut texts = RowTexts { located_columns: located.len(), ..RowTexts::default() };
+        texts.text.clear();
+        texts.ends.clear();
+        texts.located.clear();
+        texts.located_columns = located.len();
         for row in rows {
             write_content(&content, row, first, &mut texts.text)?;
             texts.ends.push(texts.text.len());
             texts.located.extend(located.iter().map(|data| location::value(data, row)));
         }
         texts.may_end = chunk::ends(texts.rows());
-        Ok(texts)
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::packer::Packer;
+use super::packer::{Packer, RowTexts};
 use super::{Table, TableBuilder, TableRoot};
 use crate::artifact::{Artifact, ArtifactError, ArtifactSource, ArtifactValue, Dataset, Handed, Packed};
 use crate::cancel;
@@ -16,9 +16,11 @@ const PIECE: usize = 1024;
 impl Table {
     /// Converts the table to an artifact of `kind`, for types that are tables with further constraints.
     pub fn pack_as(&self, kind: &str) -> Result<Packed, ArtifactError> {
-        let mut packer = Packer::default();
+        // The texts of all pieces share one buffer, whose memory the system then provides once.
+        let (mut packer, mut texts) = (Packer::default(), RowTexts::default());
         for start in (0..self.rows).step_by(PIECE) {
-            packer.push(&self.row_texts(start..self.rows.min(start + PIECE), 0)?)?;
+            self.write_row_texts(start..self.rows.min(start + PIECE), 0, &mut texts)?;
+            packer.push(&texts)?;
         }
         let (root, parts) = packer.finish(kind, &self.columns)?;
         Ok(Packed { root, parts })
