@@ -3,20 +3,24 @@
 //! The text may still contain invalid UTF-8. Each record is checked separately, so that one bad record does not make the
 //! whole file unusable.
 
-use std::io::{Cursor, ErrorKind, Read};
+use std::io::{BufRead, Cursor, ErrorKind, Read, Seek};
 
+use flate2::bufread::GzDecoder;
 use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 use zip::read::read_zipfile_from_stream;
 use zip::result::ZipError;
 
 use super::encoding::Encoding;
-use crate::cancel::Interruptible;
+use crate::cancel;
 use crate::step::limits::{GROWTH, Limit, TEXT_BYTES};
 use crate::step::{StepError, listed};
 
 /// The size to which compressed data of any size may expand: 16 MiB.
 const SMALL_TEXT_BYTES: u64 = 16 << 20;
+
+/// The length of the pieces in which text is decompressed, in bytes.
+const PIECE: usize = 64 << 10;
 
 /// Returns the text of the file called `name`: decompressed if it is gzip or zip, and without a byte order mark.
 ///
@@ -39,18 +43,30 @@ pub(crate) fn text_in(encoding: Encoding, name: &str, bytes: Vec<u8>) -> Result<
 }
 
 fn decompressed(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
-    if is_gzip(&bytes) {
-        gunzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())
-    } else if is_zip(&bytes) {
-        unzip(name, &bytes, TEXT_BYTES.get(), GROWTH.get())
-    } else if compression(name) == Some(".zip") {
-        Err(StepError::new(format!("`{name}` is not a zip archive although its name ends in `.zip`")))
-    } else if compression(name) == Some(".gz") {
-        Err(StepError::new(format!(
+    let (size, mut text) = (bytes.len() as u64, Vec::new());
+    let take = &mut |piece: &[u8]| {
+        text.extend_from_slice(piece);
+        Ok(())
+    };
+    match Compression::of(&bytes) {
+        Some(Compression::Gzip) => gunzip(bytes.as_slice(), Growth::of(name, size), take)?,
+        Some(Compression::Zip) => unzip(Cursor::new(bytes), Growth::of(name, size), take)?,
+        None => {
+            expect_uncompressed(name)?;
+            return Ok(bytes);
+        }
+    }
+    Ok(text)
+}
+
+/// Checks that the name of a file that is not compressed does not say that it is.
+pub(super) fn expect_uncompressed(name: &str) -> Result<(), StepError> {
+    match compression(name) {
+        Some(".zip") => Err(StepError::new(format!("`{name}` is not a zip archive although its name ends in `.zip`"))),
+        Some(_) => Err(StepError::new(format!(
             "`{name}` is not gzip data although its name ends in `.gz`; is the download complete?"
-        )))
-    } else {
-        Ok(bytes)
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -108,34 +124,22 @@ fn has_extension(name: &str, extension: &str) -> bool {
     name.len() >= extension.len() && name[name.len() - extension.len()..].eq_ignore_ascii_case(extension)
 }
 
-fn gunzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<u8>, StepError> {
-    let grown = growth.saturating_mul(bytes.len() as u64).max(SMALL_TEXT_BYTES);
-    let limit = text_bytes.min(grown);
-    let mut text = Vec::new();
-    Interruptible(MultiGzDecoder::new(bytes).take(limit.saturating_add(1))).read_to_end(&mut text).map_err(
-        |error| {
-            let what = match error.kind() {
-                _ if something_follows(bytes) => "uncompressed data follows the compressed data",
-                ErrorKind::UnexpectedEof => "the compressed data is truncated",
-                _ => "the compressed data is damaged",
-            };
-            StepError::context(format!("cannot read `{name}`: {what}"), error)
-        },
-    )?;
-    if text.len() as u64 > limit {
-        let refused: &Limit = if limit == text_bytes { &TEXT_BYTES } else { &GROWTH };
-        let size = bytes.len();
-        return Err(StepError::new(format!(
-            "cannot read `{name}`: its {size} bytes of compressed data expand to more than {limit} bytes of text; {}",
-            refused.advice()
-        )));
-    }
-    Ok(text)
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    Gzip,
+    Zip,
 }
 
-/// Returns whether `bytes`, the beginning of a file, are those of compressed data.
-pub(super) fn is_compressed(bytes: &[u8]) -> bool {
-    is_gzip(bytes) || is_zip(bytes)
+impl Compression {
+    /// Returns how a file with this beginning is compressed; `None` if it is not.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            _ if is_gzip(bytes) => Some(Self::Gzip),
+            _ if is_zip(bytes) => Some(Self::Zip),
+            _ => None,
+        }
+    }
 }
 
 fn is_gzip(bytes: &[u8]) -> bool {
@@ -147,15 +151,103 @@ fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")
 }
 
-/// Returns the content of the only file in an archive. Directories and what macOS adds do not count.
-fn unzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<u8>, StepError> {
-    let damaged =
-        |error: ZipError| StepError::context(format!("cannot read `{name}`: the zip archive is damaged"), error);
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+/// How much text a compressed file has, and may have.
+pub(super) struct Growth<'n> {
+    /// The name of the file, for messages.
+    name: &'n str,
+    /// The size of the file.
+    size: u64,
+    length: u64,
+    limit: u64,
+    limited_by: &'static Limit,
+}
+
+impl<'n> Growth<'n> {
+    /// Returns the limits for the file called `name`, of this size.
+    pub(super) fn of(name: &'n str, size: u64) -> Self {
+        Self::within(name, size, TEXT_BYTES.get(), GROWTH.get())
+    }
+
+    fn within(name: &'n str, size: u64, text_bytes: u64, growth: u64) -> Self {
+        let grown = growth.saturating_mul(size).max(SMALL_TEXT_BYTES);
+        let limited_by: &Limit = if text_bytes <= grown { &TEXT_BYTES } else { &GROWTH };
+        Self { name, size, length: 0, limit: text_bytes.min(grown), limited_by }
+    }
+
+    /// Takes everything from `reader`. `cannot` converts an error of it.
+    fn take_all(
+        &mut self,
+        reader: &mut dyn Read,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), StepError>,
+        cannot: impl Fn(std::io::Error) -> StepError,
+    ) -> Result<(), StepError> {
+        let mut buffer = vec![0; PIECE];
+        loop {
+            cancel::check()?;
+            let read = match reader.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(cannot(error)),
+            };
+            self.length += read as u64;
+            if self.length > self.limit {
+                let Self { name, size, limit, limited_by, .. } = self;
+                return Err(StepError::new(format!(
+                    "cannot read `{name}`: its {size} bytes of compressed data expand to more than {limit} bytes of text; {}",
+                    limited_by.advice()
+                )));
+            }
+            take(&buffer[..read])?;
+        }
+    }
+}
+
+/// Calls `take` with the pieces of the text of gzip data.
+///
+/// # Errors
+/// Fails like `take`, if the data is damaged, or if the text is too long.
+pub(super) fn gunzip(
+    mut bytes: impl BufRead,
+    mut growth: Growth<'_>,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    let mut is_stray = false;
+    loop {
+        let mut member = GzDecoder::new(bytes);
+        let name = growth.name;
+        growth.take_all(&mut member, take, |error| {
+            let what = match error.kind() {
+                _ if is_stray => "uncompressed data follows the compressed data",
+                ErrorKind::UnexpectedEof => "the compressed data is truncated",
+                _ => "the compressed data is damaged",
+            };
+            StepError::context(format!("cannot read `{name}`: {what}"), error)
+        })?;
+        bytes = member.into_inner();
+        match bytes.fill_buf().map_err(|error| StepError::context(format!("cannot read `{name}`"), error))? {
+            [] => return Ok(()),
+            next => is_stray = next[0] != 0x1f,
+        }
+    }
+}
+
+/// Calls `take` with the pieces of the only file in an archive. Directories and what macOS adds do not count.
+///
+/// # Errors
+/// Fails like `take`, if there is not one file, if the archive is damaged, or if the text is too long.
+pub(super) fn unzip(
+    archive: impl Read + Seek,
+    mut growth: Growth<'_>,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    let name = growth.name;
+    let damaged = || format!("cannot read `{name}`: the zip archive is damaged");
+    let mut archive = ZipArchive::new(archive).map_err(|error| StepError::context(damaged(), error))?;
     let mut files = Vec::new();
     for index in 0..archive.len() {
-        let file = archive.by_index_raw(index).map_err(damaged)?;
-        let path = file.name().map_err(damaged)?.into_owned();
+        let file = archive.by_index_raw(index).map_err(|error| StepError::context(damaged(), error))?;
+        let path = file.name().map_err(|error: ZipError| StepError::context(damaged(), error))?.into_owned();
         if !file.is_dir() && !path.starts_with("__MACOSX/") {
             files.push((index, path));
         }
@@ -167,26 +259,13 @@ fn unzip(name: &str, bytes: &[u8], text_bytes: u64, growth: u64) -> Result<Vec<u
             if paths.is_empty() { "none".to_owned() } else { listed(&paths) }
         )));
     };
-    let limit = text_bytes.min(growth.saturating_mul(bytes.len() as u64).max(SMALL_TEXT_BYTES));
-    let mut text = Vec::new();
-    let file = archive.by_index(*index).map_err(|error| {
+    let mut file = archive.by_index(*index).map_err(|error| {
         StepError::context(
             format!("cannot read `{name}`: the zip archive is encrypted or compressed in another way"),
             error,
         )
     })?;
-    Interruptible(file.take(limit.saturating_add(1)))
-        .read_to_end(&mut text)
-        .map_err(|error| StepError::context(format!("cannot read `{name}`: the zip archive is damaged"), error))?;
-    if text.len() as u64 > limit {
-        let refused: &Limit = if limit == text_bytes { &TEXT_BYTES } else { &GROWTH };
-        let size = bytes.len();
-        return Err(StepError::new(format!(
-            "cannot read `{name}`: its {size} bytes of compressed data expand to more than {limit} bytes of text; {}",
-            refused.advice()
-        )));
-    }
-    Ok(text)
+    growth.take_all(&mut file, take, |error| StepError::context(damaged(), error))
 }
 
 /// Returns up to `limit` bytes of the first file in an archive of which `bytes` is the beginning.
@@ -199,31 +278,29 @@ fn first_of_zip(mut bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
     }
 }
 
-/// Returns whether other data follows complete compressed data.
-fn something_follows(mut bytes: &[u8]) -> bool {
-    while is_gzip(bytes) {
-        let mut member = flate2::bufread::GzDecoder::new(bytes);
-        if std::io::copy(&mut Interruptible(&mut member), &mut std::io::sink()).is_err() {
-            return false;
-        }
-        bytes = member.into_inner();
-    }
-    !bytes.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
-    use flate2::Compression;
     use flate2::write::GzEncoder;
 
     use super::*;
 
     fn gz(text: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
+    }
+
+    /// Returns how long the text of a compressed file is, within limits.
+    fn length(bytes: &[u8], text_bytes: u64, growth: u64) -> Result<usize, String> {
+        let (growth, mut length) = (Growth::within("bomb", bytes.len() as u64, text_bytes, growth), 0);
+        let take = &mut |piece: &[u8]| {
+            length += piece.len();
+            Ok(())
+        };
+        let read = if is_zip(bytes) { unzip(Cursor::new(bytes), growth, take) } else { gunzip(bytes, growth, take) };
+        read.map(|()| length).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -259,12 +336,12 @@ mod tests {
         assert!(text_of("a.smi.GZ", b"CCO".to_vec()).unwrap_err().to_string().contains("not gzip"));
         assert!(text_of("a.smi.gz", Vec::new()).is_err());
         let bomb = gz(&vec![b'C'; 1 << 20]);
-        assert!(gunzip("bomb.gz", &bomb, 1 << 20, 1).is_ok());
-        let error = gunzip("bomb.gz", &bomb, (1 << 20) - 1, 1).unwrap_err().to_string();
+        assert_eq!(length(&bomb, 1 << 20, 1), Ok(1 << 20));
+        let error = length(&bomb, (1 << 20) - 1, 1).unwrap_err();
         assert!(error.contains("more than 1048575 bytes") && error.contains("`CHEM_LIMIT_TEXT_BYTES`"), "{error}");
         let bomb = gz(&vec![b'C'; 17 << 20]);
-        assert!(gunzip("bomb.gz", &bomb, 1 << 30, 1_100).is_ok());
-        let error = gunzip("bomb.gz", &bomb, 1 << 30, 200).unwrap_err().to_string();
+        assert_eq!(length(&bomb, 1 << 30, 1_100), Ok(17 << 20));
+        let error = length(&bomb, 1 << 30, 200).unwrap_err();
         assert!(error.contains("more than 16777216 bytes") && error.contains("`CHEM_LIMIT_GROWTH`"), "{error}");
     }
 
@@ -313,7 +390,7 @@ mod tests {
         let mut damaged = whole.clone();
         damaged[40] ^= 0x55;
         assert!(text_of("a.csv.zip", damaged).is_err());
-        assert!(unzip("a.zip", &whole, 23, 1).unwrap_err().to_string().contains("more than 23 bytes"));
+        assert!(length(&whole, 23, 1).unwrap_err().contains("more than 23 bytes"));
     }
 
     #[test]

@@ -190,7 +190,10 @@ mod tests {
         let work = |block: &mut Block<'_>| {
             begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let mut records = 0;
-            block.each_record(|_, _, _| Ok(records += 1))?;
+            block.each_record(|_, _, _| {
+                records += 1;
+                Ok(())
+            })?;
             Ok(records)
         };
         let (mut records, mut blocks) = (0, 0);

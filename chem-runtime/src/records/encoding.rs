@@ -3,7 +3,7 @@
 //! Decoding never replaces what it cannot decode: a file that is not in the named encoding is refused as a whole, because a
 //! wrong encoding misreads every record and not only the one in which it shows.
 
-use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{DecoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::cancel;
 use crate::step::StepError;
@@ -53,28 +53,15 @@ impl Encoding {
     /// # Errors
     /// Fails if the text is not in this encoding, or has the byte order mark of another one.
     pub(super) fn decode(self, name: &str, mut text: Vec<u8>) -> Result<Vec<u8>, StepError> {
-        let marked = Self::is_marked_utf_16(&text);
-        let decoded = match self {
-            Self::Utf8 if marked => {
-                return Err(StepError::new(format!("`{name}` is UTF-16 text; write `encoding: utf-16`")));
-            }
-            Self::Utf8 => {
-                if text.starts_with(BOM_UTF_8) {
-                    text.drain(..BOM_UTF_8.len());
-                }
-                return Ok(text);
-            }
-            Self::Latin1 | Self::Windows1252 if marked || text.starts_with(BOM_UTF_8) => {
-                let found = if marked { "UTF-16" } else { "UTF-8" };
-                let advice = if marked { "write `encoding: utf-16`" } else { "omit `encoding`" };
-                return Err(StepError::new(format!("`{name}` begins with the byte order mark of {found}; {advice}")));
-            }
-            Self::Latin1 => encoding_rs::mem::decode_latin1(&text).into_owned(),
-            Self::Windows1252 => windows_1252(name, &text)?,
-            Self::Utf16 | Self::Utf16Le | Self::Utf16Be => self.utf_16(name, &text)?,
-        };
+        let mut decoder = Decoder::new(self, name);
+        if self == Self::Utf8 {
+            text.drain(..decoder.begin(&text)?);
+            return Ok(text);
+        }
+        let mut decoded = Vec::new();
+        decoder.push(&text, true, &mut decoded)?;
         cancel::check()?;
-        Ok(decoded.into_bytes())
+        Ok(decoded)
     }
 
     /// Converts `text`, the beginning of a file, which may end within a character; `None` if it is not in this encoding.
@@ -88,46 +75,126 @@ impl Encoding {
         }
         self.decode("", text).ok()
     }
+}
 
-    fn utf_16(self, name: &str, text: &[u8]) -> Result<String, StepError> {
+/// Decodes the text of a file that comes in pieces.
+pub(super) struct Decoder<'n> {
+    encoding: Encoding,
+    name: &'n str,
+    /// The beginning of the text, while a byte order mark may be incomplete; `None` afterwards.
+    beginning: Option<Vec<u8>>,
+    /// The decoder of UTF-16, after the byte order mark.
+    utf_16: Option<encoding_rs::Decoder>,
+    /// The number of lines so far.
+    lines: usize,
+}
+
+impl<'n> Decoder<'n> {
+    /// Starts with the text of the file called `name`.
+    pub(super) fn new(encoding: Encoding, name: &'n str) -> Self {
+        Self { encoding, name, beginning: Some(Vec::new()), utf_16: None, lines: 0 }
+    }
+
+    /// Decodes a piece of the text, which may end within a character unless it is the last one, and appends it to `out`.
+    ///
+    /// # Errors
+    /// Fails if the text is not in the encoding, or has the byte order mark of another one.
+    pub(super) fn push(&mut self, piece: &[u8], is_last: bool, out: &mut Vec<u8>) -> Result<(), StepError> {
+        let Some(mut beginning) = self.beginning.take() else { return self.decode(piece, is_last, out) };
+        beginning.extend_from_slice(piece);
+        if beginning.len() < BOM_UTF_8.len() && !is_last {
+            self.beginning = Some(beginning);
+            return Ok(());
+        }
+        let mark = self.begin(&beginning)?;
+        self.decode(&beginning[mark..], is_last, out)
+    }
+
+    /// Checks the byte order mark of a text with this beginning, and returns its length.
+    fn begin(&mut self, text: &[u8]) -> Result<usize, StepError> {
+        let (name, marked) = (self.name, Encoding::is_marked_utf_16(text));
+        let mark = if text.starts_with(BOM_UTF_8) { BOM_UTF_8.len() } else { 0 };
+        match self.encoding {
+            Encoding::Utf8 if marked => {
+                Err(StepError::new(format!("`{name}` is UTF-16 text; write `encoding: utf-16`")))
+            }
+            Encoding::Utf8 => Ok(mark),
+            Encoding::Latin1 | Encoding::Windows1252 if marked || mark > 0 => {
+                let found = if marked { "UTF-16" } else { "UTF-8" };
+                let advice = if marked { "write `encoding: utf-16`" } else { "omit `encoding`" };
+                Err(StepError::new(format!("`{name}` begins with the byte order mark of {found}; {advice}")))
+            }
+            Encoding::Latin1 | Encoding::Windows1252 => Ok(0),
+            Encoding::Utf16 | Encoding::Utf16Le | Encoding::Utf16Be => self.begin_utf_16(text),
+        }
+    }
+
+    fn begin_utf_16(&mut self, text: &[u8]) -> Result<usize, StepError> {
+        let name = self.name;
         let marks = [(BOM_UTF_16LE, UTF_16LE, "utf-16le"), (BOM_UTF_16BE, UTF_16BE, "utf-16be")];
         let marked = marks.iter().find(|(mark, ..)| text.starts_with(mark));
-        let (content, encoding) = match (self, marked) {
-            (Self::Utf16, None) if text.is_empty() => return Ok(String::new()),
-            (Self::Utf16, None) => {
+        let (mark, encoding) = match (self.encoding, marked) {
+            (Encoding::Utf16, None) if text.is_empty() => (0, UTF_16LE),
+            (Encoding::Utf16, None) => {
                 return Err(StepError::new(format!(
                     "`{name}` does not begin with the byte order mark of UTF-16; write `encoding: utf-16le` or \
                      `encoding: utf-16be`, or omit `encoding` if the file is UTF-8"
                 )));
             }
-            (Self::Utf16Le, Some((.., other @ "utf-16be"))) | (Self::Utf16Be, Some((.., other @ "utf-16le"))) => {
+            (Encoding::Utf16Le, Some((.., other @ "utf-16be")))
+            | (Encoding::Utf16Be, Some((.., other @ "utf-16le"))) => {
                 return Err(StepError::new(format!(
                     "`{name}` begins with the byte order mark of `{other}`; write `encoding: utf-16`"
                 )));
             }
-            (_, Some((mark, encoding, _))) => (&text[mark.len()..], *encoding),
-            (Self::Utf16Be, None) => (text, UTF_16BE),
-            (_, None) => (text, UTF_16LE),
+            (_, Some((mark, encoding, _))) => (mark.len(), *encoding),
+            (Encoding::Utf16Be, None) => (0, UTF_16BE),
+            (_, None) => (0, UTF_16LE),
         };
-        let decoded = encoding.decode_without_bom_handling_and_without_replacement(content);
-        decoded.map(std::borrow::Cow::into_owned).ok_or_else(|| {
-            StepError::new(format!(
-                "`{name}` is not UTF-16 text: it has an odd number of bytes, or half of a surrogate pair; check `encoding`"
-            ))
-        })
+        self.utf_16 = Some(encoding.new_decoder_without_bom_handling());
+        Ok(mark)
     }
-}
 
-fn windows_1252(name: &str, text: &[u8]) -> Result<String, StepError> {
-    if let Some(at) = text.iter().position(|byte| NOT_WINDOWS_1252.contains(byte)) {
-        let line = text[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        return Err(StepError::new(format!(
-            "line {line} of `{name}` is not Windows-1252 text: it has the byte 0x{:02x}, which is no character; \
-             check `encoding`",
-            text[at]
-        )));
+    fn decode(&mut self, piece: &[u8], is_last: bool, out: &mut Vec<u8>) -> Result<(), StepError> {
+        match self.encoding {
+            Encoding::Utf8 => out.extend_from_slice(piece),
+            Encoding::Latin1 => out.extend_from_slice(encoding_rs::mem::decode_latin1(piece).as_bytes()),
+            Encoding::Windows1252 => self.windows_1252(piece, out)?,
+            Encoding::Utf16 | Encoding::Utf16Le | Encoding::Utf16Be => self.decode_utf_16(piece, is_last, out)?,
+        }
+        Ok(())
     }
-    Ok(WINDOWS_1252.decode_without_bom_handling(text).0.into_owned())
+
+    fn windows_1252(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), StepError> {
+        let lines = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count();
+        if let Some(at) = piece.iter().position(|byte| NOT_WINDOWS_1252.contains(byte)) {
+            let line = self.lines + lines(&piece[..at]) + 1;
+            return Err(StepError::new(format!(
+                "line {line} of `{}` is not Windows-1252 text: it has the byte 0x{:02x}, which is no character; \
+                 check `encoding`",
+                self.name, piece[at]
+            )));
+        }
+        self.lines += lines(piece);
+        out.extend_from_slice(WINDOWS_1252.decode_without_bom_handling(piece).0.as_bytes());
+        Ok(())
+    }
+
+    fn decode_utf_16(&mut self, piece: &[u8], is_last: bool, out: &mut Vec<u8>) -> Result<(), StepError> {
+        let Some(decoder) = &mut self.utf_16 else { return Ok(()) };
+        let begin = out.len();
+        let most = decoder.max_utf8_buffer_length_without_replacement(piece.len()).unwrap_or(usize::MAX);
+        out.resize(begin.saturating_add(most), 0);
+        let (result, _, written) = decoder.decode_to_utf8_without_replacement(piece, &mut out[begin..], is_last);
+        out.truncate(begin + written);
+        if result == DecoderResult::InputEmpty {
+            return Ok(());
+        }
+        Err(StepError::new(format!(
+            "`{}` is not UTF-16 text: it has an odd number of bytes, or half of a surrogate pair; check `encoding`",
+            self.name
+        )))
+    }
 }
 
 #[cfg(test)]

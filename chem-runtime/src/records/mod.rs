@@ -41,6 +41,7 @@ mod table_survey;
 mod table_text;
 mod typing;
 mod uniting;
+mod unpacked;
 #[cfg(feature = "excel")]
 mod workbook;
 

@@ -11,6 +11,7 @@ use parquet::record::Field;
 use parquet::schema::types::Type;
 use serde_json::{Number, Value};
 
+use super::record_text::RecordText;
 use crate::artifact::{Column, ColumnType};
 use crate::cancel;
 use crate::step::StepError;
@@ -23,8 +24,17 @@ pub(crate) fn parquet_columns(path: &Path) -> Option<Vec<String>> {
     Some(schema.get_fields().iter().map(|field| field.name().to_owned()).collect())
 }
 
-fn open(name: &str, bytes: &[u8]) -> Result<SerializedFileReader<Bytes>, StepError> {
-    SerializedFileReader::new(Bytes::copy_from_slice(bytes)).map_err(|error| cannot(name, error))
+fn open(name: &str, file: &RecordText<'_>) -> Result<Box<dyn FileReader>, StepError> {
+    Ok(match file {
+        RecordText::Copied(copy) => {
+            let copy = copy.try_clone().map_err(|error| StepError::context(format!("cannot read `{name}`"), error))?;
+            Box::new(SerializedFileReader::new(copy).map_err(|error| cannot(name, error))?)
+        }
+        file => {
+            let bytes = Bytes::copy_from_slice(file.whole());
+            Box::new(SerializedFileReader::new(bytes).map_err(|error| cannot(name, error))?)
+        }
+    })
 }
 
 fn cannot(name: &str, error: ParquetError) -> StepError {
@@ -34,10 +44,10 @@ fn cannot(name: &str, error: ParquetError) -> StepError {
 /// Returns the columns of the file called `name`, with its types and units, and the number of its records.
 ///
 /// # Errors
-/// Fails if the bytes are not a Parquet file, if a column has values that no column of a table can hold, or if the file has
+/// Fails if it is not a Parquet file, if a column has values that no column of a table can hold, or if the file has
 /// more cells than [`TABLE_CELLS`].
-pub(super) fn parquet_schema(name: &str, bytes: &[u8]) -> Result<(Vec<Column>, u64), StepError> {
-    let reader = open(name, bytes)?;
+pub(super) fn parquet_schema(name: &str, file: &RecordText<'_>) -> Result<(Vec<Column>, u64), StepError> {
+    let reader = open(name, file)?;
     let metadata = reader.metadata().file_metadata();
     let unit = |column: &str| {
         let notes = metadata.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
@@ -74,10 +84,10 @@ pub(super) fn parquet_schema(name: &str, bytes: &[u8]) -> Result<(Vec<Column>, u
 /// Fails like `take`, or if the file cannot be read.
 pub(super) fn each_parquet_row(
     name: &str,
-    bytes: &[u8],
+    file: &RecordText<'_>,
     mut take: impl FnMut(Result<Vec<Value>, String>) -> Result<(), StepError>,
 ) -> Result<(), StepError> {
-    for row in open(name, bytes)?.get_row_iter(None).map_err(|error| cannot(name, error))? {
+    for row in open(name, file)?.get_row_iter(None).map_err(|error| cannot(name, error))? {
         cancel::check()?;
         let row = row.map_err(|error| cannot(name, error))?;
         take(row.get_column_iter().map(|(column, field)| cell(column, field)).collect())?;
@@ -168,6 +178,7 @@ fn cell(column: &str, field: &Field) -> Result<Value, String> {
 mod tests {
     use serde_json::json;
 
+    use std::io::Write as _;
     use std::sync::Arc;
 
     use super::super::ParquetWriter;
@@ -187,16 +198,20 @@ mod tests {
         let mut writer = ParquetWriter::begin(&table, &[0, 1, 2, 3], &mut file).unwrap();
         writer.rows(&TablePiece { rows: 0..table.rows(), table: Arc::new(table.clone()), first: 0 }).unwrap();
         writer.end().unwrap();
-        let (columns, count) = parquet_schema("a.parquet", &file).unwrap();
-        assert_eq!((columns.as_slice(), count), (table.columns(), 2));
-        let mut records = Vec::new();
-        each_parquet_row("a.parquet", &file, |cells| {
-            records.push(cells);
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(records[0], Ok(vec![json!("é"), Value::Null, json!(0.1), json!(true)]));
-        assert_eq!(records[1], Ok(vec![Value::Null, json!(i64::MIN), json!(2.0), Value::Null]));
+        let mut copy = tempfile::tempfile().unwrap();
+        copy.write_all(&file).unwrap();
+        for file in [RecordText::Copied(copy), RecordText::Whole(file.into())] {
+            let (columns, count) = parquet_schema("a.parquet", &file).unwrap();
+            assert_eq!((columns.as_slice(), count), (table.columns(), 2));
+            let mut records = Vec::new();
+            each_parquet_row("a.parquet", &file, |cells| {
+                records.push(cells);
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(records[0], Ok(vec![json!("é"), Value::Null, json!(0.1), json!(true)]));
+            assert_eq!(records[1], Ok(vec![Value::Null, json!(i64::MIN), json!(2.0), Value::Null]));
+        }
     }
 
     #[test]
@@ -212,7 +227,8 @@ mod tests {
         ] {
             assert_eq!(cell("x", &field), expected.map_err(str::to_owned), "{field}");
         }
-        let error = parquet_schema("a.parquet", b"PAR1 is not enough").err().unwrap().to_string();
+        let error =
+            parquet_schema("a.parquet", &RecordText::Whole(b"PAR1 is not enough".into())).err().unwrap().to_string();
         assert!(error.contains("cannot read `a.parquet` as Parquet"), "{error}");
     }
 }

@@ -1,10 +1,15 @@
 //! The text of a file of records, which is read from its beginning as often as needed.
 
 use std::borrow::Cow;
+use std::io::{Seek as _, SeekFrom};
+use std::sync::{Mutex, PoisonError};
 
-use super::decode::{compression, is_compressed, text_in};
+use tempfile::{SpooledData, SpooledTempFile};
+
+use super::decode::{Compression, compression};
 use super::encoding::Encoding;
 use super::parts::{Part, Taken, in_parts};
+use super::unpacked::{copied, unpacked};
 use crate::step::{Files, InputFile, StepError};
 
 /// A text of records, or the bytes of a file that is not text.
@@ -14,28 +19,60 @@ pub(crate) enum RecordText<'a> {
     Whole(Cow<'a, [u8]>),
     /// A file that is UTF-8 as it is, and not in memory.
     File(InputFile, &'a Files),
+    /// The decoded text of a file, which is in memory only if it is short.
+    Unpacked(Mutex<SpooledTempFile>),
+    /// A copy of a file that is not text, and not in memory.
+    Copied(std::fs::File),
 }
 
 impl<'a> RecordText<'a> {
-    /// Returns the text of a file. A compressed file, or one in another encoding than UTF-8, is decoded in memory.
+    /// Returns the text of a file. A compressed file, or one in another encoding than UTF-8, is decoded into a temporary file.
     ///
     /// # Errors
     /// Fails if the file cannot be read, decompressed or decoded.
     pub(crate) fn of(file: &InputFile, files: &'a Files, encoding: Encoding) -> Result<Self, StepError> {
         let plain = encoding == Encoding::Utf8
             && compression(file.as_str()).is_none()
-            && !is_compressed(&file.beginning(files, 4)?);
+            && Compression::of(&file.beginning(files, 4)?).is_none();
         if plain {
             return Ok(Self::File(file.clone(), files));
         }
-        Ok(Self::Whole(text_in(encoding, file.as_str(), file.read(files)?)?.into()))
+        Ok(Self::Unpacked(Mutex::new(unpacked(file, files, encoding)?)))
     }
 
-    /// Returns the bytes that are in memory.
+    /// Returns the bytes of a file that is not text. A long file is copied, so that what is read are the bytes that the step's
+    /// fingerprint covers.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read or copied.
+    pub(crate) fn of_bytes(file: &InputFile, files: &Files) -> Result<Self, StepError> {
+        Ok(match copied(file, files)?.0.into_inner() {
+            SpooledData::InMemory(bytes) => Self::Whole(bytes.into_inner().into()),
+            SpooledData::OnDisk(copy) => Self::Copied(copy),
+        })
+    }
+
+    /// Returns how many bytes are in memory.
+    ///
+    /// # Errors
+    /// Fails if the temporary file cannot be read.
+    pub(crate) fn in_memory(&self) -> Result<usize, StepError> {
+        match self {
+            Self::Whole(bytes) => Ok(bytes.len()),
+            Self::File(..) | Self::Copied(_) => Ok(0),
+            Self::Unpacked(text) => {
+                let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                let length = if text.is_rolled() { 0 } else { text.seek(SeekFrom::End(0))? };
+                Ok(usize::try_from(length).unwrap_or(usize::MAX))
+            }
+        }
+    }
+
+    /// Returns the bytes of a whole file or text; none of one that is not in memory, or was decoded.
     pub(crate) fn whole(&self) -> &[u8] {
         match self {
             Self::Whole(bytes) => bytes,
-            Self::File(..) => &[],
+            Self::File(..) | Self::Unpacked(_) | Self::Copied(_) => &[],
         }
     }
 
@@ -51,6 +88,13 @@ impl<'a> RecordText<'a> {
         match self {
             Self::Whole(text) => take(Part { text, line: 1, more: false }).map(drop),
             Self::File(file, files) => file.pass_over(files, |reader| in_parts(name, reader, take)),
+            Self::Unpacked(text) => {
+                let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                text.rewind().map_err(|error| StepError::context(format!("cannot read `{name}`"), error))?;
+                in_parts(name, &mut *text, take)
+            }
+            // Not text.
+            Self::Copied(_) => Ok(()),
         }
     }
 }

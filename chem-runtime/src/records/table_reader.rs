@@ -100,7 +100,7 @@ impl Survey<'_> {
             #[cfg(feature = "parquet")]
             TableFormat::Parquet => {
                 let each = |cells| parts.add(text, 0, b"", || cells);
-                super::parquet_reader::each_parquet_row(text.source.path, text.source.text.whole(), each)?;
+                super::parquet_reader::each_parquet_row(text.source.path, text.source.text, each)?;
             }
             #[cfg(feature = "excel")]
             TableFormat::Excel => {
@@ -342,7 +342,7 @@ mod tests {
         let text = RecordText::Whole(text.as_bytes().into());
         let survey = how.survey(vec![SourceText { path: "a", name: "a", text: &text }], None).unwrap();
         assert_eq!(survey.records, 60_000);
-        for skipped in [0, 1, 4, 5, 6, 8_192, 20_011, 59_999, 60_000] {
+        for skipped in [0, 5, 20_011, 59_999, 60_000] {
             let (mut kept, mut rejected, mut made, mut parts) = (Vec::new(), Vec::new(), 0, 0);
             let take = |part: RecordPart<usize>| {
                 kept.extend(numbers(&part.kept, "n"));

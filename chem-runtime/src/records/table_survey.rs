@@ -95,7 +95,7 @@ impl<'a> TableText<'a> {
             TableFormat::Parquet => Err(StepError::new("this program was built without the feature `parquet`")),
             #[cfg(feature = "parquet")]
             TableFormat::Parquet => {
-                let (typed, records) = super::parquet_reader::parquet_schema(source.path, source.text.whole())?;
+                let (typed, records) = super::parquet_reader::parquet_schema(source.path, source.text)?;
                 let names = typed.iter().map(|column| column.name.to_string()).collect();
                 Ok(Found { names, types: Vec::new(), typed, records })
             }

@@ -83,6 +83,17 @@ impl InputFile {
         Ok(bytes)
     }
 
+    /// Returns the length of the file, in bytes.
+    ///
+    /// # Errors
+    /// Fails if the file is outside the folder to which the run is confined, cannot be opened, or is larger than
+    /// [`TEXT_BYTES`].
+    pub(crate) fn length(&self, files: &Files) -> Result<u64, StepError> {
+        let full = files.input(&self.0);
+        files.check_input(&full)?;
+        Ok(Reading::open(&full, &TEXT_BYTES, files.cancel())?.length())
+    }
+
     /// Passes over the file's bytes, which are those that the step's fingerprint covers, without keeping them in memory.
     ///
     /// # Errors

@@ -69,10 +69,11 @@ impl<'a> TableFile<'a> {
 
     /// Returns the text of the file, or the bytes of one that is not text.
     pub(super) fn text<'t>(&self, context: &'t ExecutionContext<'_>) -> Result<RecordText<'t>, StepError> {
-        if matches!(self.format()?, TableFormat::Parquet | TableFormat::Excel) {
-            return Ok(RecordText::Whole(self.path.read(context.files())?.into()));
+        match self.format()? {
+            TableFormat::Parquet => RecordText::of_bytes(self.path, context.files()),
+            TableFormat::Excel => Ok(RecordText::Whole(self.path.read(context.files())?.into())),
+            _ => RecordText::of(self.path, context.files(), Encoding::of(self.encoding)),
         }
-        RecordText::of(self.path, context.files(), Encoding::of(self.encoding))
     }
 
     /// Returns the names of the columns of a file that already exists, unless it is JSON Lines.

@@ -149,7 +149,7 @@ pub fn read_table(
     let is_single = path.single().is_some();
     let texts = path.texts(context.files(), |path| {
         let text = TableFile { path, ..file }.text(context)?;
-        Ok((text.whole().len(), text))
+        Ok((text.in_memory()?, text))
     })?;
     let columns = Uniting::of(columns.as_deref());
     let several = (!is_single).then_some(Several { columns, file_column: file_column.as_deref() });
