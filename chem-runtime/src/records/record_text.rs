@@ -22,6 +22,7 @@ pub(crate) enum RecordText<'a> {
     /// The decoded text of a file, which is in memory only if it is short.
     Unpacked(Mutex<SpooledTempFile>),
     /// A copy of a file that is not text, and not in memory.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "without Parquet nothing reads it"))]
     Copied(std::fs::File),
 }
 
@@ -69,6 +70,10 @@ impl<'a> RecordText<'a> {
     }
 
     /// Returns the bytes of a whole file or text; none of one that is not in memory, or was decoded.
+    #[cfg_attr(
+        not(any(feature = "excel", feature = "parquet")),
+        allow(dead_code, reason = "all other formats are text")
+    )]
     pub(crate) fn whole(&self) -> &[u8] {
         match self {
             Self::Whole(bytes) => bytes,
