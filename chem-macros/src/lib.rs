@@ -61,7 +61,7 @@ use proc_macro::TokenStream;
 /// - `&ExecutionContext<'_>`: the run's files, signals, progress and cancellation.
 /// - any other type is a parameter, named like the argument, and its doc comment is its help. `Option<T>` may be left
 ///   out. `#[param(…)]` adds properties: `default`, `min` and `max` of numbers, `one_of = ["a", "b"]` of texts, `unit`
-///   and `example`, the last two as text. `columns_of = "port"` or `["left", "right"]` names the inputs whose columns a
+///   and `example`, the last two as text. A type may declare its own bounds and choices. `columns_of = "port"` or `["left", "right"]` names the inputs whose columns a
 ///   `ColumnName` or an `Expression` refers to, if a step has several inputs; with one input it is that one, unless
 ///   `columns_of = []`.
 ///

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::butina::{Cluster, butina};
 use super::fingerprints::{Sort, fingerprinted};
-use super::library::PROVIDER;
+use super::library::{FingerprintKind, PROVIDER};
 use super::molecules::Molecules;
+use super::params::FingerprintSize;
 use crate::prelude::*;
 use crate::records::on_workers;
 use crate::step::{ColumnContext, Columns};
@@ -49,20 +50,13 @@ pub fn cluster_molecules(
     #[param(default = 0.6, min = 0.05, max = 1)]
     threshold: f64,
     /// The fingerprint to compare.
-    #[param(
-        default = "ecfp4",
-        one_of = [
-            "ecfp2", "ecfp4", "ecfp6", "fcfp2", "fcfp4", "fcfp6", "atom_pair", "topological_torsion", "rdkit_path",
-            "maccs",
-        ],
-    )]
-    fingerprint: String,
+    #[param(default = FingerprintKind::Ecfp4)]
+    fingerprint: FingerprintKind,
     /// The number of bits to which the fingerprint is folded. Defaults to 2048. Not for `maccs`.
-    #[param(min = 64, max = 65536)]
-    bits: Option<u32>,
+    bits: Option<FingerprintSize>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let (rows, prints) = fingerprinted(context, &molecules, Sort::named(&fingerprint, bits)?)?;
+    let (rows, prints) = fingerprinted(context, &molecules, Sort::of_params(fingerprint, bits)?)?;
     let clusters = on_workers(|| butina(context, &prints, threshold))??;
 
     let mut number = vec![None; molecules.len()];
@@ -93,7 +87,7 @@ pub fn cluster_molecules(
 }
 
 fn can_compare(step: &ClusterMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    Sort::named(&step.fingerprint, step.bits).err().into_iter().collect()
+    Sort::of_params(step.fingerprint, step.bits).err().into_iter().collect()
 }
 
 fn with_clusters(_: &ClusterMolecules, context: &ColumnContext<'_>) -> Columns {

@@ -4,8 +4,9 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::fingerprints::{Sort, fingerprinted};
-use super::library::{Fingerprint, PROVIDER};
+use super::library::{Fingerprint, FingerprintKind, PROVIDER};
 use super::molecules::Molecules;
+use super::params::FingerprintSize;
 use super::property::rounded;
 use crate::prelude::*;
 use crate::records::{Random, on_workers};
@@ -47,20 +48,13 @@ pub fn pick_diverse(
     #[param(default = 0)]
     seed: u64,
     /// The fingerprint to compare.
-    #[param(
-        default = "ecfp4",
-        one_of = [
-            "ecfp2", "ecfp4", "ecfp6", "fcfp2", "fcfp4", "fcfp6", "atom_pair", "topological_torsion", "rdkit_path",
-            "maccs",
-        ],
-    )]
-    fingerprint: String,
+    #[param(default = FingerprintKind::Ecfp4)]
+    fingerprint: FingerprintKind,
     /// The number of bits to which the fingerprint is folded. Defaults to 2048. Not for `maccs`.
-    #[param(min = 64, max = 65536)]
-    bits: Option<u32>,
+    bits: Option<FingerprintSize>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let (rows, prints) = fingerprinted(context, &molecules, Sort::named(&fingerprint, bits)?)?;
+    let (rows, prints) = fingerprinted(context, &molecules, Sort::of_params(fingerprint, bits)?)?;
     let undecided = molecules.len() - rows.len();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(prints.len());
     let picks = on_workers(|| max_min(context, &prints, count, seed))??;
@@ -77,7 +71,7 @@ pub fn pick_diverse(
 }
 
 fn can_compare(step: &PickDiverse, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    Sort::named(&step.fingerprint, step.bits).err().into_iter().collect()
+    Sort::of_params(step.fingerprint, step.bits).err().into_iter().collect()
 }
 
 fn with_distance(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {

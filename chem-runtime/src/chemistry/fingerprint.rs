@@ -5,6 +5,7 @@ use serde_json::json;
 use super::fingerprints::Sort;
 use super::library::{FingerprintKind, PROVIDER, Structure};
 use super::molecules::Molecules;
+use super::params::FingerprintSize;
 use crate::prelude::*;
 use crate::step::{ColumnContext, Columns};
 
@@ -36,23 +37,16 @@ use crate::step::{ColumnContext, Columns};
 pub fn compute_fingerprints(
     molecules: Rows<Molecules>,
     /// The fingerprint to compute.
-    #[param(
-        default = "ecfp4",
-        one_of = [
-            "ecfp2", "ecfp4", "ecfp6", "fcfp2", "fcfp4", "fcfp6", "atom_pair", "topological_torsion", "rdkit_path",
-            "maccs",
-        ],
-    )]
-    fingerprint: String,
+    #[param(default = FingerprintKind::Ecfp4)]
+    fingerprint: FingerprintKind,
     /// The number of bits to which the fingerprint is folded. Defaults to 2048. Not for `maccs`.
-    #[param(min = 64, max = 65536)]
-    bits: Option<u32>,
+    bits: Option<FingerprintSize>,
     /// Whether to count the features instead of setting bits.
     #[param(default = false)]
     counts: bool,
 ) -> Result<RowWork<Molecules>, StepError> {
-    let sort = sort_of(&fingerprint, bits, counts)?;
-    let column = Column::new(&column_of(&fingerprint, counts), ColumnType::Text).with_provider(PROVIDER);
+    let sort = sort_of(fingerprint, bits, counts)?;
+    let column = Column::new(&column_of(fingerprint, counts), ColumnType::Text).with_provider(PROVIDER);
     let work = molecules.each(move |batch, tally| {
         let values = batch.texts("smiles")?.enumerate().map(|(row, smiles)| {
             let value = smiles.and_then(|smiles| if counts { counted(smiles, sort) } else { listed(smiles, sort) });
@@ -79,22 +73,23 @@ fn counted(smiles: &str, sort: Sort) -> Option<Box<str>> {
     (!counts.is_empty()).then(|| counts.join(" ").into())
 }
 
-fn sort_of(fingerprint: &str, bits: Option<u32>, counts: bool) -> Result<Sort, Misfit> {
-    let sort = Sort::named(fingerprint, bits)?;
+fn sort_of(fingerprint: FingerprintKind, bits: Option<FingerprintSize>, counts: bool) -> Result<Sort, Misfit> {
+    let sort = Sort::of_params(fingerprint, bits)?;
     if counts && matches!(sort.kind, FingerprintKind::Maccs | FingerprintKind::RdkitPath) {
-        return Err(Misfit::new("counts", format!("`{fingerprint}` has no counts")).with_help("omit `counts`"));
+        return Err(Misfit::new("counts", format!("`{}` has no counts", fingerprint.name())).with_help("omit `counts`"));
     }
     Ok(sort)
 }
 
-fn column_of(fingerprint: &str, counts: bool) -> String {
-    if counts { format!("{fingerprint}_counts") } else { fingerprint.to_owned() }
+fn column_of(fingerprint: FingerprintKind, counts: bool) -> String {
+    let name = fingerprint.name();
+    if counts { format!("{name}_counts") } else { name.to_owned() }
 }
 
 fn can_compute(step: &ComputeFingerprints, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    sort_of(&step.fingerprint, step.bits, step.counts).err().into_iter().collect()
+    sort_of(step.fingerprint, step.bits, step.counts).err().into_iter().collect()
 }
 
 fn with_fingerprint(step: &ComputeFingerprints, context: &ColumnContext<'_>) -> Columns {
-    context.first_input().with([column_of(&step.fingerprint, step.counts).as_str()])
+    context.first_input().with([column_of(step.fingerprint, step.counts).as_str()])
 }

@@ -7,6 +7,7 @@ use arrow_array::LargeStringArray;
 
 use super::library::{DEFAULT_BITS, Fingerprint, FingerprintKind, Structure};
 use super::molecules::Molecules;
+use super::params::FingerprintSize;
 use crate::records::map_records;
 use crate::step::{ExecutionContext, Misfit, StepError};
 
@@ -27,14 +28,12 @@ impl Sort {
     /// Returns what the parameters `fingerprint` and `bits` name.
     ///
     /// # Errors
-    /// Fails if there is no such fingerprint, or if it has a fixed size and `bits` is given.
-    pub(super) fn named(name: &str, bits: Option<u32>) -> Result<Self, Misfit> {
-        let kind = FingerprintKind::named(name)
-            .ok_or_else(|| Misfit::new("fingerprint", format!("there is no fingerprint `{name}`")))?;
+    /// Fails if the fingerprint has a fixed size and `bits` is given.
+    pub(super) fn of_params(kind: FingerprintKind, bits: Option<FingerprintSize>) -> Result<Self, Misfit> {
         if bits.is_some() && kind == FingerprintKind::Maccs {
             return Err(Misfit::new("bits", "`bits` has no effect on `maccs`, which has 166 keys").with_help("omit it"));
         }
-        Ok(Self { kind, bits: bits.unwrap_or(DEFAULT_BITS) })
+        Ok(Self { kind, bits: bits.map_or(DEFAULT_BITS, FingerprintSize::bits) })
     }
 
     /// Returns the fingerprint of the molecule with the canonical SMILES `smiles`; `None` if it cannot be computed. Only
@@ -186,10 +185,10 @@ mod tests {
 
     #[test]
     fn a_molecule_without_features_has_no_fingerprint() {
-        let sort = |name: &str| Sort::named(name, None).unwrap();
+        let sort = |name: &str| Sort::of_params(FingerprintKind::named(name).unwrap(), None).unwrap();
         assert_eq!(sort("topological_torsion").of("CCO"), None);
         assert!(sort("topological_torsion").of("CCCO").is_some() && sort("maccs").of("C").is_some());
-        assert!(Sort::named("maccs", Some(1024)).is_err() && Sort::named("ecfp", None).is_err());
+        assert!(Sort::of_params(FingerprintKind::Maccs, Some(1024.into())).is_err());
     }
 
     #[test]

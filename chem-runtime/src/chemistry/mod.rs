@@ -47,7 +47,7 @@ pub use limits::{
     MAX_ATOMS, MAX_DRAWN_ATOMS, MAX_INCHI_KEY_ATOMS, MAX_MOL_BLOCK_BYTES, MAX_RING_CLOSURES, MAX_SMILES_BYTES,
 };
 pub use molecules::{MolecularProperty, Molecule, MoleculeFamily, Molecules, NotMolecules, PropertyValue};
-pub use params::{Smarts, Smiles};
+pub use params::{FingerprintSize, Smarts, Smiles};
 pub use prefer::{PreferProperties, prefer_properties};
 pub use property::{DECIMALS, Property, rounded};
 pub use read::{

@@ -4,9 +4,59 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::library::{Pattern, Structure};
+use super::library::{FingerprintKind, Pattern, Structure};
 use crate::records::on_workers;
 use crate::step::{Files, InvalidParam, ParamType, ParamValue, StepError};
+
+impl ParamValue for FingerprintKind {
+    const ONE_OF: &'static [&'static str] = &Self::NAMES;
+
+    fn ty() -> ParamType {
+        ParamType::Text
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        let name = value.as_str().ok_or_else(|| InvalidParam::expected(&Self::ty(), value))?;
+        Self::named(name).ok_or_else(|| InvalidParam::not_one_of(name, Self::ONE_OF))
+    }
+
+    fn write(&self) -> Value {
+        self.name().into()
+    }
+}
+
+/// The number of bits of a fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FingerprintSize(u32);
+
+impl FingerprintSize {
+    /// Returns the number of bits.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl From<u32> for FingerprintSize {
+    fn from(bits: u32) -> Self {
+        Self(bits)
+    }
+}
+
+impl ParamValue for FingerprintSize {
+    const BOUNDS: (Option<f64>, Option<f64>) = (Some(64.0), Some(65_536.0));
+
+    fn ty() -> ParamType {
+        u32::ty()
+    }
+
+    fn read(value: &Value) -> Result<Self, InvalidParam> {
+        u32::read(value).map(Self)
+    }
+
+    fn write(&self) -> Value {
+        self.0.write()
+    }
+}
 
 /// A SMARTS pattern. Its identity is its text: two spellings of one pattern are two parameters.
 #[derive(Clone)]

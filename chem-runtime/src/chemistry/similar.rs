@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::fingerprints::{Sort, fingerprints};
-use super::library::{Fingerprint, PROVIDER};
+use super::library::{Fingerprint, FingerprintKind, PROVIDER};
 use super::metric::Metric;
 use super::molecules::Molecules;
-use super::params::Smiles;
+use super::params::{FingerprintSize, Smiles};
 use super::property::rounded;
 use super::read::{Query, read_queries};
 use crate::prelude::*;
@@ -67,17 +67,10 @@ pub fn rank_by_similarity(
     #[param(one_of = ["utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"])]
     encoding: Option<String>,
     /// The fingerprint to compare.
-    #[param(
-        default = "ecfp4",
-        one_of = [
-            "ecfp2", "ecfp4", "ecfp6", "fcfp2", "fcfp4", "fcfp6", "atom_pair", "topological_torsion", "rdkit_path",
-            "maccs",
-        ],
-    )]
-    fingerprint: String,
+    #[param(default = FingerprintKind::Ecfp4)]
+    fingerprint: FingerprintKind,
     /// The number of bits to which the fingerprint is folded. Defaults to 2048. Not for `maccs`.
-    #[param(min = 64, max = 65536)]
-    bits: Option<u32>,
+    bits: Option<FingerprintSize>,
     /// How two fingerprints are compared. Defaults to `tanimoto`.
     #[param(one_of = ["tanimoto", "dice", "cosine", "tversky"])]
     metric: Option<String>,
@@ -95,7 +88,7 @@ pub fn rank_by_similarity(
     top: Option<u64>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let sort = Sort::named(&fingerprint, bits)?;
+    let sort = Sort::of_params(fingerprint, bits)?;
     let metric = Metric::named(metric.as_deref(), alpha, beta)?;
     let named = queries.iter().map(|query| query.canonical().to_owned());
     let mut queries: Vec<Query> = named.map(|smiles| Query { name: smiles.clone(), smiles }).collect();
@@ -138,7 +131,7 @@ fn no_query() -> Misfit {
 }
 
 fn can_compare(step: &RankBySimilarity, _: &ColumnContext<'_>) -> Vec<Misfit> {
-    let mut misfits: Vec<Misfit> = Sort::named(&step.fingerprint, step.bits).err().into_iter().collect();
+    let mut misfits: Vec<Misfit> = Sort::of_params(step.fingerprint, step.bits).err().into_iter().collect();
     misfits.extend(Metric::named(step.metric.as_deref(), step.alpha, step.beta).err());
     match &step.path {
         None if step.queries.is_empty() => misfits.push(no_query()),

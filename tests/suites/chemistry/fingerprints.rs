@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chem_runtime::chemistry::{ComputeFingerprints, RankBySimilarity, Smiles};
+use chem_runtime::chemistry::{ComputeFingerprints, FingerprintKind, RankBySimilarity, Smiles};
 use chem_runtime::fingerprint::ContentHash;
 
 use crate::bench::{floats, read, run, table, texts};
@@ -37,7 +37,8 @@ fn bits_and_counts_are_those_of_the_reference_library() {
             if counts && name == "rdkit_path" {
                 continue;
             }
-            let step = ComputeFingerprints { fingerprint: name.to_owned(), bits, counts };
+            let fingerprint = FingerprintKind::named(name).unwrap();
+            let step = ComputeFingerprints { fingerprint, bits: bits.map(u32::into), counts };
             let column = if counts { format!("{name}_counts") } else { name.to_owned() };
             let expected = reference(&format!("{name}{suffix}"));
             let found = computed(&step, &column);
@@ -61,7 +62,7 @@ fn similarities_by_each_metric_are_those_of_the_reference_library() {
         let weight = |weight| (metric == "tversky").then_some(weight);
         let step = RankBySimilarity {
             queries: vec![Smiles::new(&smiles[row - 1]).unwrap()],
-            fingerprint: "ecfp6".to_owned(),
+            fingerprint: FingerprintKind::Ecfp6,
             metric: Some(metric.to_owned()),
             alpha: weight(0.9),
             beta: weight(0.1),

@@ -24,7 +24,7 @@ fn prints(table: &Table) -> Vec<Fingerprint> {
 }
 
 fn pick(drugs: &StepOutput, count: u64, seed: u64) -> Table {
-    let step = PickDiverse { count, seed, fingerprint: "ecfp4".to_owned(), bits: None };
+    let step = PickDiverse { count, seed, fingerprint: FingerprintKind::Ecfp4, bits: None };
     table(&run(&step, &data(), &[("molecules", drugs)]).unwrap()[0]).as_ref().clone()
 }
 
@@ -50,7 +50,7 @@ fn what_came_with_the_data_is_never_replaced() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("a.csv"), "smiles,cluster\nCCO,x\nCCN,y\n").unwrap();
     let molecules = run(&read("a.csv", &[]), directory.path(), &[]).unwrap().remove(0);
-    let cluster = ClusterMolecules { threshold: 0.5, fingerprint: "ecfp4".to_owned(), bits: None };
+    let cluster = ClusterMolecules { threshold: 0.5, fingerprint: FingerprintKind::Ecfp4, bits: None };
     let refused = run(&cluster, directory.path(), &[("molecules", &molecules)]).unwrap_err();
     assert!(refused.to_string().contains("the data already has a column `cluster`"), "{refused}");
     // What the step itself has worked out may be worked out anew.
@@ -75,7 +75,7 @@ fn a_seed_always_picks_the_same_and_another_seed_others() {
 #[test]
 fn members_are_near_their_centres_and_every_molecule_has_a_cluster() {
     let drugs = drugs();
-    let step = ClusterMolecules { threshold: 0.4, fingerprint: "ecfp4".to_owned(), bits: None };
+    let step = ClusterMolecules { threshold: 0.4, fingerprint: FingerprintKind::Ecfp4, bits: None };
     let clustered = table(&run(&step, &data(), &[("molecules", &drugs)]).unwrap()[0]);
     let (prints, clusters) = (prints(&clustered), integers(&clustered, "cluster"));
     let centres = clustered.booleans("centre").unwrap();

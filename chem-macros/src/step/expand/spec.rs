@@ -43,14 +43,17 @@ fn param(param: &Param) -> TokenStream {
             ::chem_runtime::step::Make::Function(|| <#ty as ::chem_runtime::step::ParamValue>::write(&#function()))
         }
     });
-    let one_of = &options.one_of;
-    let [default, min, max, example, unit] = [
-        option(default),
-        option(options.min),
-        option(options.max),
-        option(options.example.as_ref()),
-        option(options.unit.as_ref()),
-    ];
+    let [default, example, unit] = [option(default), option(options.example.as_ref()), option(options.unit.as_ref())];
+    // What is not written is as the type says.
+    let bound = |written: Option<f64>, side: TokenStream| match written {
+        Some(bound) => quote!(::core::option::Option::Some(#bound)),
+        None => quote!(<#ty as ::chem_runtime::step::ParamValue>::BOUNDS.#side),
+    };
+    let (min, max) = (bound(options.min, quote!(0)), bound(options.max, quote!(1)));
+    let one_of = match options.one_of.as_slice() {
+        [] => quote!(<#ty as ::chem_runtime::step::ParamValue>::ONE_OF),
+        texts => quote!(&[#(#texts),*]),
+    };
     let columns_of = option(options.columns_of.as_ref().map(|ports| quote!(&[#(#ports),*])));
     quote! {
         ::chem_runtime::step::ParamSpec {
@@ -61,7 +64,7 @@ fn param(param: &Param) -> TokenStream {
             unit: #unit,
             min: #min,
             max: #max,
-            one_of: &[#(#one_of),*],
+            one_of: #one_of,
             example: #example,
             columns_of: #columns_of,
         }

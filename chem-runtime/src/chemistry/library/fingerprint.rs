@@ -55,6 +55,21 @@ impl FingerprintKind {
         ("maccs", Self::Maccs),
     ];
 
+    /// The names in manifests.
+    pub(in crate::chemistry) const NAMES: [&'static str; 10] = {
+        let (mut names, mut index) = ([""; 10], 0);
+        while index < names.len() {
+            names[index] = Self::ALL[index].0;
+            index += 1;
+        }
+        names
+    };
+
+    /// Returns the name in manifests.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
     /// Returns the kind with this name in manifests.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, kind)| kind)

@@ -213,10 +213,7 @@ impl ParamSpec {
         if self.one_of.is_empty() || self.one_of.contains(&text) {
             return Ok(());
         }
-        let allowed: Vec<String> = self.one_of.iter().map(|allowed| format!("`{allowed}`")).collect();
-        Err(InvalidParam::new(format!("`{text}` is not one of the allowed values"))
-            .of_kind(InvalidKind::Choice)
-            .with_help(format!("use one of {}", allowed.join(", "))))
+        Err(InvalidParam::not_one_of(text, self.one_of))
     }
 }
 
@@ -232,6 +229,12 @@ fn gathered(checks: impl Iterator<Item = Result<(), InvalidParam>>) -> Result<()
     note = "use `bool`, a whole number, `f64`, `String`, `InputFile`, `OutputFile`, `Vec<…>`, `Option<…>`, or a type that implements `ParamValue`; inputs from other steps are `Input<…>`"
 )]
 pub trait ParamValue: Sized + Clone + Debug + PartialEq + Send + Sync + 'static {
+    /// The smallest and the largest number allowed in a value, inclusive.
+    const BOUNDS: (Option<f64>, Option<f64>) = (None, None);
+
+    /// The texts allowed in a value; empty if any text is.
+    const ONE_OF: &'static [&'static str] = &[];
+
     /// Returns the type for help, checks and the JSON Schema.
     fn ty() -> ParamType;
 

@@ -60,6 +60,14 @@ impl InvalidParam {
         }
     }
 
+    /// Creates the error for a text that is not one of those allowed.
+    pub fn not_one_of(text: &str, allowed: &[&str]) -> Self {
+        let allowed: Vec<String> = allowed.iter().map(|allowed| format!("`{allowed}`")).collect();
+        Self::new(format!("`{text}` is not one of the allowed values"))
+            .of_kind(InvalidKind::Choice)
+            .with_help(format!("use one of {}", allowed.join(", ")))
+    }
+
     /// Sets the kind.
     pub fn of_kind(mut self, kind: InvalidKind) -> Self {
         self.kind = kind;

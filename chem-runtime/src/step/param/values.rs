@@ -96,6 +96,9 @@ fn whole(value: &Value) -> Option<i128> {
 }
 
 impl<T: ParamValue> ParamValue for Vec<T> {
+    const BOUNDS: (Option<f64>, Option<f64>) = T::BOUNDS;
+    const ONE_OF: &'static [&'static str] = T::ONE_OF;
+
     fn ty() -> ParamType {
         ParamType::List(Box::new(T::ty()))
     }
@@ -121,6 +124,9 @@ impl<T: ParamValue> ParamValue for Vec<T> {
 }
 
 impl<T: ParamValue> ParamValue for Option<T> {
+    const BOUNDS: (Option<f64>, Option<f64>) = T::BOUNDS;
+    const ONE_OF: &'static [&'static str] = T::ONE_OF;
+
     fn ty() -> ParamType {
         ParamType::Optional(Box::new(T::ty()))
     }
@@ -143,6 +149,9 @@ impl<T: ParamValue> ParamValue for Option<T> {
 }
 
 impl<T: ParamValue> ParamValue for BTreeMap<String, T> {
+    const BOUNDS: (Option<f64>, Option<f64>) = T::BOUNDS;
+    const ONE_OF: &'static [&'static str] = T::ONE_OF;
+
     fn ty() -> ParamType {
         ParamType::Map(Box::new(T::ty()))
     }
