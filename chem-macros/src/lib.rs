@@ -54,6 +54,8 @@ use proc_macro::TokenStream;
 ///   starts only once the log has recorded its start. Implied for a sink and for a step with an `OutputFile`;
 /// - `approximate` for a step whose results may differ in the last bits from run to run: comparing two runs may
 ///   then use a tolerance for a column;
+/// - `selects` for a step whose output has rows of its first input, each at most once and in any order, with their values, and
+///   possibly further columns: `chem trace` then follows records through it;
 /// - `new = false` omits `new` and `with_…` (see below), if the author writes a `new`.
 ///
 /// # The arguments, in any order
@@ -61,10 +63,9 @@ use proc_macro::TokenStream;
 /// - `&ExecutionContext<'_>`: the run's files, signals, progress and cancellation.
 /// - any other type is a parameter, named like the argument, and its doc comment is its help. `Option<T>` may be left
 ///   out. `#[param(…)]` adds properties: `default`, `min` and `max` of numbers, `one_of = ["a", "b"]` of texts, `unit`
-///   and `example`, the last two as text. A type may declare its own bounds and choices. `columns_of = "port"` or `["left", "right"]` names the inputs whose columns a
-///   `ColumnName` or an `Expression` refers to, if a step has several inputs; with one input it is that one, unless
-///   `columns_of = []`.
-///
+///   and `example`, the last two as text. A type may declare its own bounds and choices. `columns_of = "port"` or
+///   `["left", "right"]` names the inputs whose columns a `ColumnName` or an `Expression` refers to, if a step has several
+///   inputs; with one input it is that one, unless `columns_of = []`.
 /// # Row steps
 /// A step with the key `rows` takes `Rows<T>` in place of one `Input<T>`, where `T` is `Table`, `Dataset` or `Molecules`, and
 /// returns `RowWork<T>`, or `RowWork<WithRejects<T>>`. The function runs once: it sees the parameters and the columns of the

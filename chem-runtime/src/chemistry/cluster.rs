@@ -43,7 +43,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - `bits` is given for `maccs`.
-#[step("molecules.cluster", version = 3, columns = with_clusters, check = can_compare)]
+#[step("molecules.cluster", version = 3, selects, columns = with_clusters, check = can_compare)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
     /// The minimum similarity of two neighbours.

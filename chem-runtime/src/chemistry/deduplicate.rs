@@ -35,7 +35,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - The data already has a column `copies` from another source.
-#[step("molecules.deduplicate", version = 2, columns = columns_after)]
+#[step("molecules.deduplicate", version = 2, selects, columns = columns_after)]
 pub fn deduplicate_molecules(
     molecules: Input<Molecules>,
     /// The key by which duplicates are recognised.

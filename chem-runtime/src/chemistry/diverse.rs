@@ -38,7 +38,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - `bits` is given for `maccs`.
-#[step("molecules.diverse", version = 3, columns = with_distance, check = can_compare)]
+#[step("molecules.diverse", version = 3, selects, columns = with_distance, check = can_compare)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// The number of molecules to pick.

@@ -13,6 +13,7 @@ mod dummies;
 mod edit;
 mod fingerprint;
 mod hydrogens;
+mod identity;
 mod inchi;
 mod mass;
 mod matching;

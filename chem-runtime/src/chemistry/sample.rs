@@ -29,7 +29,7 @@ use crate::step::Streamed;
 ///
 /// # Errors
 /// - Both or neither of `count` and `fraction` are set.
-#[step("molecules.sample", version = 1, columns = crate::step::same_columns, check = can_sample)]
+#[step("molecules.sample", version = 1, selects, columns = crate::step::same_columns, check = can_sample)]
 pub fn sample_molecules(
     molecules: Input<Stream<Molecules>>,
     /// The number of molecules to draw; all of them, if there are fewer.

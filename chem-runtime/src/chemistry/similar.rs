@@ -55,7 +55,7 @@ use crate::step::{ColumnContext, Columns};
 /// - The file cannot be read, or one of its records is not a molecule; the message names the line.
 /// - The extension of the file is not `.smi`, `.smiles`, `.txt`, `.csv` or `.tsv`, optionally followed by `.gz`; or a CSV
 ///   or TSV file has no column `smiles`.
-#[step("molecules.similar", version = 4, columns = with_similarity, check = can_compare)]
+#[step("molecules.similar", version = 4, selects, columns = with_similarity, check = can_compare)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
     /// Query molecules.

@@ -55,7 +55,7 @@ use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
 use commands::{
     answer, artifact, audit, branch, check, completions, depict, diff, export, import, log, ls, manifest, new, plan,
-    resume, retry, run, schema, seal, show, sign, snapshot, steps, store, ui, verify, whoami, why,
+    resume, retry, run, schema, seal, show, sign, snapshot, steps, store, trace, ui, verify, whoami, why,
 };
 use exit::Failure;
 
@@ -70,6 +70,8 @@ commands! {
     Plan(run::RunArgs) => plan::run, store: true, confinable: true;
     /// Explain why a step of a run ran: what differs from an earlier run.
     Why(why::WhyArgs) => why::run, store: true, confinable: false;
+    /// Follow a record through a run: where it was read, what each step made of it, and the step that dropped it.
+    Trace(trace::TraceArgs) => trace::run, store: true, confinable: false;
     /// Compare two runs, a run and a manifest, or a sealed plan and a run. Exits with status 1 if they differ.
     Diff(diff::DiffArgs) => diff::run, store: true, confinable: true;
     /// Run the steps of a stored or exported run again and compare all their outputs. Exits with status 1 unless every step had finished

@@ -32,6 +32,8 @@ pub struct StepSpec {
     pub effects: bool,
     /// Whether comparing two runs may accept results of the step that differ within a tolerance, which the user gives.
     pub approximate: bool,
+    /// Whether the rows of the main output are rows of the first input, each at most once, with their values.
+    pub selects: bool,
     /// The columns that the step reads if it works row by row; `None` for other steps.
     pub rows: Option<RowsSpec>,
     /// The doc comment of the function or the struct. Its first line is the summary; [`help`](Self::help) returns its

@@ -1,5 +1,5 @@
 //! Inspection of runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), how
-//! two runs differ (`diff`) or a run deviates from a plan (`deviations`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
+//! two runs differ (`diff`) or a run deviates from a plan (`deviations`), what became of a record (`trace`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
 //! [`find_run`] finds a run by what a person types, and [`RecordedRun`] compares a run with its manifest.
 //!
 //! Everything builds on one comparison: the log contains every component of a step's identity, so that differences can be
@@ -55,6 +55,7 @@ mod recorded;
 mod repair;
 mod rows;
 mod tables;
+mod trace;
 mod verify;
 mod why;
 
@@ -77,6 +78,7 @@ pub use repair::{Repair, repair};
 pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};
 #[cfg(feature = "testing")]
 pub(crate) use tables::first_difference;
+pub use trace::{Kept, ReadRecord, RecordTrace, StepOutcome, StepTrace, Trace, Wanted, WhyDropped, trace};
 pub use verify::{Fault, Location, Outcome, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 
@@ -105,6 +107,17 @@ pub enum WorkbenchError {
         /// The id of the run.
         flow_id: FlowId,
     },
+    /// No source of the run read such a record.
+    #[error("{} read no record {wanted}", sources_in_words(.sources))]
+    NoSuchRecord {
+        /// The record, in words.
+        wanted: String,
+        /// The ids of the sources that have finished.
+        sources: Vec<String>,
+    },
+    /// The program cannot compare structures.
+    #[error("this program cannot compare structures")]
+    NoStructures,
     /// A tolerance names a column that no table of the run has.
     #[error("no table of this run has a column `{column}`")]
     NoSuchColumn {
@@ -128,4 +141,12 @@ pub enum WorkbenchError {
     /// The engine could not decide what it would do.
     #[error(transparent)]
     Engine(#[from] CoreEngineError),
+}
+
+fn sources_in_words(sources: &[String]) -> String {
+    match sources {
+        [] => "no source of this run has finished, so it".to_owned(),
+        [one] => format!("`{one}`"),
+        several => format!("the sources `{}`", several.join("`, `")),
+    }
 }

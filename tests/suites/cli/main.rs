@@ -39,6 +39,8 @@ mod snapshot;
 mod sources;
 mod store;
 mod taken_over;
+#[cfg(feature = "chemistry")]
+mod trace;
 mod trouble;
 mod wide;
 mod workbench;

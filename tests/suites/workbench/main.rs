@@ -7,6 +7,7 @@
 //! - `verify`: repeated runs, with faults put into the program and into the log.
 //! - `reuse`: which results stand in for running a step, and what the log says of it.
 //! - `trust`: what somebody who may write the store can make others believe.
+//! - `trace`: what became of each record.
 //! - `plan`: a plan and the run that follows never disagree, and both name the component that changed.
 
 mod code;
@@ -15,5 +16,7 @@ mod pieces;
 mod plan;
 mod reuse;
 mod steps;
+#[cfg(feature = "chemistry")]
+mod trace;
 mod trust;
 mod verify;

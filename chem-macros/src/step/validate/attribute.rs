@@ -19,6 +19,8 @@ pub(in crate::step) struct Header {
     pub(in crate::step) effects: bool,
     /// Whether comparing two runs may use a tolerance.
     pub(in crate::step) approximate: bool,
+    /// Whether the rows of the output are rows of the first input.
+    pub(in crate::step) selects: bool,
     /// The columns that the step reads, if it works row by row, and the location of the key.
     pub(in crate::step) rows: Option<(Rows, Expr)>,
     /// The function that returns the columns of the output.
@@ -55,11 +57,12 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
     let effects = options.take("effects").map_or(Some(false), |value| truth(&value, errors));
     let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
+    let selects = options.take("selects").map_or(Some(false), |value| truth(&value, errors));
     let new = options.take("new").map_or(Some(true), |value| truth(&value, errors));
     let columns = options.take("columns").map(|value| function("columns", "Columns", value, errors));
     let check = options.take("check").map(|value| function("check", "Vec<Misfit>", value, errors));
     options.refuse_rest(
-        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `cache`, `effects`, `approximate` and `new`",
+        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `cache`, `effects`, `approximate`, `selects` and `new`",
         errors,
     );
     Some(Header {
@@ -70,6 +73,7 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         cache: cache?,
         effects: effects?,
         approximate: approximate?,
+        selects: selects?,
         columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
         check: check.map_or(Some(None), |check| check.map(Some))?,
         new: new?,

@@ -65,10 +65,26 @@ impl TableRoot {
     /// # Errors
     /// Fails if the source fails, and with [`ArtifactError::Malformed`] if the artifact is not such a chunk.
     pub fn read(&self, chunk: &ChunkRef, source: &dyn ArtifactSource) -> Result<Vec<Vec<Value>>, ArtifactError> {
+        Ok(self.read_if(chunk, source, |_| true)?.unwrap_or_default())
+    }
+
+    /// Reads the rows of a chunk like [`read`](Self::read), if `wanted` holds for its text.
+    ///
+    /// # Errors
+    /// Fails like [`read`](Self::read).
+    pub(crate) fn read_if(
+        &self,
+        chunk: &ChunkRef,
+        source: &dyn ArtifactSource,
+        wanted: impl FnOnce(&str) -> bool,
+    ) -> Result<Option<Vec<Vec<Value>>>, ArtifactError> {
         let artifact = source.artifact(chunk.hash)?;
+        if !wanted(artifact.payload_text()) {
+            return Ok(None);
+        }
         let rows = serde_json::from_str(artifact.payload_text());
         let mut rows: Vec<Vec<Value>> = rows.map_err(|error| artifact.malformed(error))?;
         location::restore(&self.columns, &chunk.starts, &mut rows).map_err(|reason| artifact.malformed(reason))?;
-        Ok(rows)
+        Ok(Some(rows))
     }
 }

@@ -27,6 +27,7 @@ pub(super) mod sign;
 pub(super) mod snapshot;
 pub(super) mod steps;
 pub(super) mod store;
+pub(super) mod trace;
 pub(super) mod ui;
 pub(super) mod verify;
 pub(super) mod whoami;

@@ -146,6 +146,11 @@ impl From<WorkbenchError> for Failure {
                 Self::new(Status::Usage, &error).with_help(help)
             }
             WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
+            WorkbenchError::NoSuchRecord { .. } => Self::new(Status::Usage, &error)
+                .with_help("name a record as its file does, or by its number: `--record 12`"),
+            WorkbenchError::NoStructures => {
+                Self::new(Status::Usage, &error).with_help("build it with the feature `chemistry` of chem-runtime")
+            }
             WorkbenchError::Cancelled => Self::new(Status::Interrupted, &error),
             WorkbenchError::Store(error) => error.into(),
             WorkbenchError::Replay(error) => error.into(),

@@ -206,6 +206,15 @@ impl Expression {
         }
     }
 
+    /// Compiles the expression for rows of a table whose other rows are not known. Does not check what
+    /// [`check_columns`](Self::check_columns) checks.
+    ///
+    /// # Errors
+    /// Fails like [`over_batch`](Self::over_batch).
+    pub fn over_rows<'t>(&self, rows: &'t Table) -> Result<Condition<'t>, ExpressionError> {
+        Ok(compile::over(self, rows, 0, Checks::WithoutValues)?.condition)
+    }
+
     /// Compiles the expression for the rows of `table`. Testing rows is then cheap, and possible from any thread.
     ///
     /// # Errors

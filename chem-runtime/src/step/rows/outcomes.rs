@@ -4,6 +4,7 @@
 //! signals is often not in them. Most rows have the outcome of the row before, so each kind of number is stored in runs.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,29 @@ pub(super) struct Outcome {
     pub(super) rejects: usize,
     /// 0, or the number of its note.
     note: u64,
+}
+
+/// The rows of the outputs that came out for a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowOutcome {
+    pub(crate) main: Range<usize>,
+    pub(crate) rejects: Range<usize>,
+}
+
+/// Returns what came out for the row at the index `row` of a step whose input, main output and rejects have `counts` rows; `None`
+/// if there are fewer rows.
+///
+/// # Errors
+/// Fails with [`ArtifactError::Malformed`] if the artifact does not have the outcomes of such a step.
+pub(crate) fn outcome_of_row(
+    artifact: &Artifact,
+    counts: [usize; 3],
+    row: usize,
+) -> Result<Option<RowOutcome>, ArtifactError> {
+    let [rows, outputs, rejects] = counts;
+    let outcome = Outcomes::of(artifact, rows, outputs, rejects)?.iter().nth(row);
+    Ok(outcome
+        .map(|of| RowOutcome { main: of.output..of.output + of.outputs, rejects: of.reject..of.reject + of.rejects }))
 }
 
 impl Outcomes {

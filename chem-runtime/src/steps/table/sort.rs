@@ -31,7 +31,7 @@ use crate::step::{ColumnReference, same_columns};
 /// # Errors
 /// - A column of `by` does not exist; the message lists the columns. Or `by` is empty.
 /// - A column of `by` is text and contains mostly numbers; the message shows values that are not numbers.
-#[step("table.sort", version = 2, columns = same_columns, check = can_sort)]
+#[step("table.sort", version = 2, selects, columns = same_columns, check = can_sort)]
 pub fn sort_table(
     table: Input<Dataset>,
     /// The columns to sort by, the most significant first. The order is ascending, or descending with ` desc` after the

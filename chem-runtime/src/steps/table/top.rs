@@ -36,7 +36,7 @@ use crate::step::same_columns;
 /// - A column of `by` or `per` does not exist; the message lists the columns.
 /// - The column `by` is text and contains mostly numbers; the message shows values that are not numbers. Or a column of
 ///   `per` is text and contains one number in two spellings, such as `5` and `5.0`.
-#[step("table.top", version = 2, columns = same_columns)]
+#[step("table.top", version = 2, selects, columns = same_columns)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn top_rows(
     table: Input<Stream<Dataset>>,

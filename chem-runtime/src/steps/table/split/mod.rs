@@ -54,7 +54,7 @@ use crate::records::{Key, column_index, column_indices, key_of, sort_rows};
 /// - A part would have no rows. With `stratify`, a combination of values has fewer rows than there are parts.
 /// - The column `order` has a missing value, or is text that contains mostly numbers. Or a column of `stratify` or `group` is
 ///   text and contains one number in two spellings.
-#[step("table.split", version = 1, columns = columns_of_split, check = can_split)]
+#[step("table.split", version = 1, selects, columns = columns_of_split, check = can_split)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn split_rows(
     table: Input<Dataset>,
