@@ -48,6 +48,9 @@ use proc_macro::TokenStream;
 ///   `chem_runtime::step::same_columns` is such a function, for steps that keep the columns of their first input;
 /// - `check = function`, if parameters that are valid one by one may conflict: a
 ///   `fn(&First, &ColumnContext<'_>) -> Vec<Misfit>` that returns what would prevent the step from succeeding;
+/// - `shape = function`, if the inputs and outputs depend on the parameters: a
+///   `fn(&Map<String, Value>) -> &'static StepSpec` that returns the properties of a step with parameters as a manifest writes
+///   them;
 /// - `cache = false` for a step that has effects other than the files it outputs, or that gives a different result
 ///   every time: a stored result then never replaces running it again;
 /// - `effects` for a step whose work may have effects besides its outputs, although a stored result may replace it: it

@@ -25,6 +25,13 @@ pub(super) fn details(report: &RunReport) -> String {
     if report.steps.iter().any(|step| step.usage.is_some()) {
         text.push_str(&format!("\n{}", table.render()));
     }
+    for step in &report.steps {
+        for (name, answer) in &step.answers {
+            let answer = answer.lines().collect::<Vec<_>>().join(" / ").replace(char::is_control, " ");
+            let said = output::escape(&format!(": `{name}` says {answer}"));
+            text.push_str(&format!("\n{}{said}\n", styled(BOLD, &output::escape(&step.id))));
+        }
+    }
     for DecisionReport { step, approved, by, reason, data, is_signed, ts } in &report.decisions {
         let (style, verb) = if *approved { (GOOD, "approved") } else { (BAD, "rejected") };
         let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();

@@ -46,7 +46,7 @@ use chem_manifest::{Findings, Parsed, params, rules};
 pub use included::{IncludedFlow, IncludedFlowError};
 pub use recorded::manifest_of_run;
 pub use schema::json_schema;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sources::StepTypesOfManifest;
 #[cfg(feature = "cli")]
 pub(crate) use sources::with_modules_of;
@@ -139,7 +139,9 @@ fn check_but(
     let mut params = params::resolve(params, overrides, source, &mut findings);
 
     let found: Vec<_> = steps.iter().map(|step| step_type(step, source, &types, &mut findings)).collect();
-    let specs: Vec<Option<&'static StepSpec>> = found.iter().map(|found| found.map(StepRegistration::spec)).collect();
+    let shaped =
+        |(found, step): (&Option<&'static StepRegistration>, &AuthoredStep)| Some((*found)?.shaped(&written(step)));
+    let specs: Vec<Option<&'static StepSpec>> = found.iter().zip(&steps).map(shaped).collect();
     let wired = wiring::check(&steps, &specs, source, registry, &mut findings);
 
     let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
@@ -240,6 +242,11 @@ impl StepTypes for Registry {
     fn first_input(&self, uses: &str) -> Option<&str> {
         self.get(uses)?.spec().inputs.first().map(|port| port.name)
     }
+}
+
+/// Returns the parameters of a step as they are written, as far as they are values.
+fn written(step: &AuthoredStep) -> Map<String, Value> {
+    step.with.iter().filter_map(|(key, node)| Some((key.name.clone(), node.to_json()?))).collect()
 }
 
 /// Returns the step type that `step` uses; `None`, with a diagnostic, if it is unknown.

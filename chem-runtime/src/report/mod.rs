@@ -7,6 +7,7 @@ mod steps;
 mod units;
 mod warnings;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ use crate::event::{
 };
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
-use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS};
+use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS, answer_in};
 #[cfg(any(feature = "cli", feature = "ui"))]
 use crate::store::Holder;
 use crate::store::{ArtifactStore, FlowSummary, PersistenceError, StoredArtifacts};
@@ -92,6 +93,8 @@ pub struct StepReport {
     pub version: u32,
     /// The parameters, including defaults. Data from an approval replaces the values of the manifest.
     pub params: Map<String, Value>,
+    /// What programs answered to the parameters that ask them, such as for a version.
+    pub answers: BTreeMap<String, String>,
     /// The status of the step.
     pub status: StepStatus,
     /// The fingerprint; `None` until the step has started.
@@ -117,6 +120,14 @@ impl RunReport {
         let mut report = Self::of_instance(&instance);
         for event in events {
             let (index, usage) = match &event.kind {
+                FlowEventKind::StepStarted(it) => {
+                    if let Some(step) = report.steps.get_mut(it.step_index) {
+                        let answer =
+                            |(name, value): (&String, &Value)| Some((name.clone(), answer_in(value)?.to_owned()));
+                        step.answers = it.params.iter().filter_map(answer).collect();
+                    }
+                    continue;
+                }
                 FlowEventKind::StepFinished(it) => (it.step_index, &it.usage),
                 FlowEventKind::StepFailed(it) => (it.step_index, &it.usage),
                 FlowEventKind::UserInteractionProvided(it) => {
@@ -144,6 +155,7 @@ impl RunReport {
             uses: recorded.uses.clone(),
             version: recorded.version,
             params: params_of(&recorded.params, state),
+            answers: BTreeMap::new(),
             status: state.status,
             fingerprint: state.fingerprint(),
             outputs: state.outputs.clone(),
@@ -309,6 +321,9 @@ impl StepReport {
         });
         if let Some(usage) = &self.usage {
             json["usage"] = json!(usage);
+        }
+        if !self.answers.is_empty() {
+            json["answers"] = json!(self.answers);
         }
         json
     }

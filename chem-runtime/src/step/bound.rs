@@ -12,7 +12,7 @@ use super::misfit::Misfit;
 use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::row_columns::RowColumns;
-use super::typed::Step;
+use super::typed::{Step, StepSpec};
 use crate::event::StepKind;
 
 /// A step type with its parameters, under a name in a flow.
@@ -20,12 +20,14 @@ use crate::event::StepKind;
 pub struct Bound<S> {
     id: StepId,
     step: S,
+    spec: &'static StepSpec,
 }
 
 impl<S: Step> Bound<S> {
     /// Gives `step` the name `id`.
     pub fn new(id: StepId, step: S) -> Self {
-        Self { id, step }
+        let spec = S::SHAPE.map_or(&S::SPEC, |shape| shape(&step.to_params()));
+        Self { id, step, spec }
     }
 }
 
@@ -43,11 +45,11 @@ impl<S: Step> StepDefinition for Bound<S> {
     }
 
     fn inputs(&self) -> &[PortSpec] {
-        S::SPEC.inputs
+        self.spec.inputs
     }
 
     fn outputs(&self) -> &[OutputSpec] {
-        S::SPEC.outputs
+        self.spec.outputs
     }
 
     fn is_reusable(&self) -> bool {
@@ -82,7 +84,10 @@ impl<S: Step> StepDefinition for Bound<S> {
     }
 
     fn row_columns(&self) -> Option<RowColumns> {
-        self.step.row_columns()
+        match S::SHAPE {
+            Some(_) => self.spec.rows.map(|rows| rows.with_named(&self.step.named_columns())),
+            None => self.step.row_columns(),
+        }
     }
 
     fn named_columns(&self) -> Vec<(&'static str, ColumnReference)> {

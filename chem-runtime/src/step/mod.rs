@@ -5,6 +5,7 @@
 //! The engine sees only [`StepDefinition`], which can also be implemented by hand. The wiring between steps is left to
 //! the flow.
 
+mod asked;
 mod bound;
 mod columns;
 mod confine;
@@ -27,6 +28,7 @@ pub(crate) mod into_step;
 mod keeper;
 pub mod limits;
 mod misfit;
+mod molecules_of_table;
 mod outlet;
 pub(crate) mod param;
 mod place;
@@ -52,6 +54,7 @@ mod unfinished;
 pub(crate) mod workers;
 
 pub use crate::cancel::{CancelToken, Interrupted};
+pub(crate) use asked::{answer_in, identity_of_answer};
 pub use bound::Bound;
 pub(crate) use chem_manifest::names::{listed, nearest};
 #[doc(inline)]
@@ -75,6 +78,7 @@ pub use into_param::IntoParam;
 pub use into_step::{IntoStep, Named, StepExt};
 pub(crate) use keeper::{Keeper, Reached};
 pub use misfit::{Misfit, MisfitKind};
+pub use molecules_of_table::MoleculesOfTable;
 #[doc(hidden)]
 pub use param::{ColumnReference, ParamReader};
 pub use param::{
@@ -103,7 +107,7 @@ pub use stream::Stream;
 pub(crate) use streamed::RecordOutlets;
 pub use streamed::Streamed;
 pub use structures::Structures;
-pub use typed::{Step, StepSpec};
+pub use typed::{Shape, Step, StepSpec};
 
 pub use chem_macros::{Step, StepInputs};
 

@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 use super::bound::Bound;
 use super::definition::StepDefinition;
 use super::param::ParamProblem;
-use super::typed::{Step, StepSpec};
+use super::typed::{Shape, Step, StepSpec};
 
 /// The registration of a step type, which `#[step]` submits.
 pub struct StepRegistration {
     spec: &'static StepSpec,
+    shape: Option<Shape>,
     bind: Bind,
 }
 
@@ -24,18 +25,27 @@ type Bind =
 impl StepRegistration {
     /// Returns the registration of `S`.
     pub const fn of<S: Step>() -> Self {
-        Self { spec: &S::SPEC, bind: &|id, params| Ok(Box::new(Bound::new(id, S::from_params(params)?))) }
+        Self {
+            spec: &S::SPEC,
+            shape: S::SHAPE,
+            bind: &|id, params| Ok(Box::new(Bound::new(id, S::from_params(params)?))),
+        }
     }
 
     /// Returns the registration of a step type that was described while the program runs.
     #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "nothing describes step types"))]
     pub(crate) fn described(spec: &'static StepSpec, bind: Bind) -> Self {
-        Self { spec, bind }
+        Self { spec, shape: None, bind }
     }
 
     /// Returns the fixed properties of the step type.
     pub fn spec(&self) -> &'static StepSpec {
         self.spec
+    }
+
+    /// Returns the properties of a step of this type with these parameters, on which its inputs and outputs may depend.
+    pub(crate) fn shaped(&self, params: &Map<String, Value>) -> &'static StepSpec {
+        self.shape.map_or(self.spec, |shape| shape(params))
     }
 
     /// Creates a step of this type, named `id`, with these parameters.

@@ -74,10 +74,17 @@ impl StepSpec {
     }
 }
 
+/// Returns the properties of a step type whose inputs and outputs depend on the parameters: see [`Step::SHAPE`].
+pub type Shape = fn(&Map<String, Value>) -> &'static StepSpec;
+
 /// A step type with its parameters: the struct that `#[step]` generates for a function, or one under `#[derive(Step)]`.
 pub trait Step: Sized + Send + Sync + 'static {
     /// The fixed properties of the step type.
     const SPEC: StepSpec;
+
+    /// Returns the properties that a step with given parameters has, if its inputs and outputs depend on them. The parameters
+    /// are those of a manifest, which may be wrong or incomplete.
+    const SHAPE: Option<Shape> = None;
 
     /// The kind as a type, so that a builder can distinguish a source from other steps at compile time.
     type Role: Role;

@@ -1,5 +1,6 @@
 //! The built-in step types that need no chemistry.
 
+mod arrow;
 pub mod demo;
 pub mod process;
 #[cfg(feature = "python")]

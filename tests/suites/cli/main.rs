@@ -1,5 +1,6 @@
 //! The program as a user or a script sees it.
 
+mod answers;
 mod arrow;
 mod attacks;
 mod audits;

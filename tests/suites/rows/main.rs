@@ -41,6 +41,13 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("table.unpivot", json!({"columns": ["b", "a"], "name": "of", "keep": ["name"], "others": "drop"})),
         ("table.unpivot", json!({"columns": ["a", "b"], "name": "of", "missing": "drop", "others": "drop"})),
         ("table.unpivot", json!({"columns": ["u", "a"], "name": "of", "keep": ["name"], "others": "drop"})),
+        (
+            "process.run",
+            json!({
+                "command": ["sed", "s/}$/, \"one\": 1}/"], "version": "sed", "rows": true, "types": {"one": "integer"},
+                "columns": ["a"],
+            }),
+        ),
     ];
     if cfg!(feature = "chemistry") {
         let all_properties = [

@@ -55,10 +55,13 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
     let indices = 0..params.len();
     let columns = header.columns.as_ref().map(columns);
     let check = header.check.as_ref().map(check);
+    let shape = header.shape.as_ref().map(shape);
     // With this span, variables of the expansion cannot clash with the names of the author's arguments.
     quote_spanned! {Span::mixed_site()=>
         impl ::chem_runtime::step::Step for #name {
             const SPEC: ::chem_runtime::step::StepSpec = #spec;
+
+            #shape
 
             type Role = #role;
 
@@ -134,6 +137,12 @@ fn columns(function: &ExprPath) -> TokenStream {
         fn columns(&self, context: &::chem_runtime::step::ColumnContext<'_>) -> ::chem_runtime::step::Columns {
             #function(self, context)
         }
+    }
+}
+
+fn shape(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        const SHAPE: ::core::option::Option<::chem_runtime::step::Shape> = ::core::option::Option::Some(#function);
     }
 }
 

@@ -27,6 +27,8 @@ pub(in crate::step) struct Header {
     pub(in crate::step) columns: Option<ExprPath>,
     /// The function that returns conflicts between parameters.
     pub(in crate::step) check: Option<ExprPath>,
+    /// The function that returns the properties of a step whose inputs and outputs depend on its parameters.
+    pub(in crate::step) shape: Option<ExprPath>,
     /// Whether to generate `new`, and a `with_…` for each parameter that may be left out.
     pub(in crate::step) new: bool,
 }
@@ -61,8 +63,9 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     let new = options.take("new").map_or(Some(true), |value| truth(&value, errors));
     let columns = options.take("columns").map(|value| function("columns", "Columns", value, errors));
     let check = options.take("check").map(|value| function("check", "Vec<Misfit>", value, errors));
+    let shape = options.take("shape").map(|value| function("shape", "&'static StepSpec", value, errors));
     options.refuse_rest(
-        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `cache`, `effects`, `approximate`, `selects` and `new`",
+        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `shape`, `cache`, `effects`, `approximate`, `selects` and `new`",
         errors,
     );
     Some(Header {
@@ -76,6 +79,7 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         selects: selects?,
         columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
         check: check.map_or(Some(None), |check| check.map(Some))?,
+        shape: shape.map_or(Some(None), |shape| shape.map(Some))?,
         new: new?,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -11,7 +12,8 @@ use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{Rejects, column_index, shortened};
-use crate::step::idle_share;
+use crate::step::rows::Driven as _;
+use crate::step::{Inputs, MoleculesOfTable, RowColumns, Silent, StepOutput, StepReturn, idle_share};
 
 /// Turns the rows of a table into molecules: the answer of a program, an aggregate, or any other table with SMILES or InChIs.
 ///
@@ -117,6 +119,23 @@ fn molecules_of(
     Ok(output.rejecting(rejected, rejects.finish()?))
 }
 
+inventory::submit! {
+    MoleculesOfTable { outputs: <WithRejects<Molecules> as StepReturn>::OUTPUTS, make: molecules_in }
+}
+
+/// Turns a whole table into molecules, for a step that does not work row by row.
+fn molecules_in(table: Table, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
+    let rows = Rows::from(Arc::new(table));
+    let work = molecules_from_table(rows, ColumnName::from("smiles"), None, "reject".to_owned(), None)?;
+    // What the rows store and resume belongs to steps that work row by row.
+    let inputs = Inputs::default();
+    let (id, artifacts, files, cancel) = (context.step_id(), context.artifacts(), context.files(), context.cancel());
+    let own = ExecutionContext::new(id, &inputs, artifacts, files, cancel, &Silent);
+    let outputs = work.drive(&RowColumns::All, &own)?;
+    own.take_signals().into_iter().try_for_each(|signal| context.signal(&signal.name, &signal.data))?;
+    Ok(outputs)
+}
+
 fn canonical(text: Option<&str>) -> Result<String, String> {
     let text = text.map(str::trim).filter(|text| !text.is_empty()).ok_or("has no SMILES")?;
     if text.starts_with("InChI=") {
@@ -183,7 +202,6 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::step::rows::Driven as _;
     use crate::step::{CancelToken, Files, Inputs, RowColumns, Silent, StepId};
 
     fn run_on(table: Table, name: Option<&str>, on_error: &str) -> Result<[Table; 2], String> {

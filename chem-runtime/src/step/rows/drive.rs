@@ -15,7 +15,7 @@ use super::input::WholeInput;
 use super::outcomes::Outcomes;
 use super::output::{Counts, Tally, Totals};
 use super::taken_over::Known;
-use super::work::{Carried, RowReturn, RowWork};
+use super::work::{Batches, Carried, RowReturn, RowWork};
 use crate::artifact::{ArtifactError, ArtifactValue as _, Table, TablePiece};
 use crate::fingerprint::canonical_text;
 use crate::step::context::ExecutionContext;
@@ -29,8 +29,8 @@ use crate::step::row_columns::RowColumns;
 use crate::step::typed::Step;
 use crate::step::workers::workers;
 
-/// The maximum number of rows of a batch, and between two reports of progress.
-const BATCH_ROWS: usize = 256;
+/// The number of rows between two reports of progress.
+const REPORT_ROWS: usize = 256;
 
 /// The number of rows of the first batches: rows may take long.
 const FIRST_ROWS: usize = 16;
@@ -153,8 +153,15 @@ impl<R: RowReturn> RowWork<R> {
             let head = Arc::new(self.input.stream.head()?);
             return take(self.answer(reads, context, known, Job { table: head, rows: 0..0, before: total })?);
         }
-        let usual = total.div_ceil(BATCHES_PER_THREAD * pool.current_num_threads()).clamp(1, BATCH_ROWS);
-        let size = Cell::new(context.batch_rows().unwrap_or(usual.min(FIRST_ROWS)).max(1));
+        let fixed = context.batch_rows().or(match self.batches {
+            Batches::Of(rows) => Some(rows),
+            Batches::UpTo(_) => None,
+        });
+        let usual = match self.batches {
+            Batches::UpTo(most) => total.div_ceil(BATCHES_PER_THREAD * pool.current_num_threads()).clamp(1, most),
+            Batches::Of(rows) => rows,
+        };
+        let size = Cell::new(fixed.unwrap_or(usual.min(FIRST_ROWS)).max(1));
         let mut pieces = self.input.stream.pieces(context.artifacts(), start);
         let mut rest: Option<TablePiece> = None;
         let next = || {
@@ -177,7 +184,7 @@ impl<R: RowReturn> RowWork<R> {
         };
         in_order(pool, next, work, |(answer, time): (Answer, Duration)| {
             context.check_cancelled()?;
-            if context.batch_rows().is_none() {
+            if fixed.is_none() {
                 size.set(match size.get() {
                     size if time > BATCH_TIME.1 => size.div_ceil(2),
                     size if time < BATCH_TIME.0 => usual.min(size * 2),
@@ -201,7 +208,7 @@ struct Progress {
 
 /// Reports progress about every 256 rows, and at the end.
 fn report(context: &ExecutionContext<'_>, before: usize, after: usize, total: usize) {
-    if total > 0 && (after == total || before / BATCH_ROWS < after / BATCH_ROWS) {
+    if total > 0 && (after == total || before / REPORT_ROWS < after / REPORT_ROWS) {
         context.progress(after as u64, Some(total as u64));
     }
 }

@@ -72,6 +72,21 @@ pub(super) enum Carried {
     Row,
 }
 
+/// How many rows a batch has.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Batches {
+    /// As many as take some time, and at most so many.
+    UpTo(usize),
+    /// So many.
+    Of(usize),
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self::UpTo(256)
+    }
+}
+
 type Work = Box<dyn Fn(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError> + Send + Sync>;
 type Guard = Box<dyn Fn(&WholeInput<'_>) -> Result<(), StepError> + Send + Sync>;
 type Signal = Box<dyn Fn(&Tally, &Totals) -> Value + Send + Sync>;
@@ -90,6 +105,7 @@ pub struct RowWork<R> {
     pub(super) rejects: Carried,
     /// The share of rejects above which the step fails, and what the message says of them.
     pub(super) fail_above: Option<(f64, &'static str)>,
+    pub(super) batches: Batches,
     output: PhantomData<fn() -> R>,
 }
 
@@ -100,7 +116,17 @@ impl<R> RowWork<R> {
     ) -> Self {
         let (layout, work) = (Layout::of(input.stream.columns()), Box::new(work));
         let (rejects, output) = (Carried::Nothing, PhantomData);
-        Self { input, layout, work, guard: None, signal: None, rejects, fail_above: None, output }
+        Self {
+            input,
+            layout,
+            work,
+            guard: None,
+            signal: None,
+            rejects,
+            fail_above: None,
+            batches: Batches::default(),
+            output,
+        }
     }
 
     /// Keeps only these columns of the input, each by its index and with the name and properties that it gets. Without
@@ -190,6 +216,19 @@ impl<R> RowWork<R> {
     /// message, such as `rows are not molecules`.
     pub fn failing_above(mut self, share: Option<f64>, what: &'static str) -> Self {
         self.fail_above = share.map(|share| (share, what));
+        self
+    }
+
+    /// Works on batches of at most this many rows, if that takes little time: for work with a cost for each batch, too.
+    #[cfg(feature = "python")]
+    pub(crate) fn in_batches_up_to(mut self, rows: usize) -> Self {
+        self.batches = Batches::UpTo(rows);
+        self
+    }
+
+    /// Works on batches of this many rows, however long they take: for work whose cost is that of a batch.
+    pub(crate) fn in_batches_of(mut self, rows: usize) -> Self {
+        self.batches = Batches::Of(rows);
         self
     }
 

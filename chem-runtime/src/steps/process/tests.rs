@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{RunProcess, filled};
+use super::RunProcess;
+use super::command::filled;
 use crate::artifact::{ArtifactValue, Column, ColumnType, Table, Values};
 use crate::step::{
     Bound, CancelToken, ExecutionContext, Files, Inputs, Silent, Step, StepDefinition as _, StepError, StepId,

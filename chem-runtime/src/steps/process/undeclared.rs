@@ -10,15 +10,15 @@ use crate::step::{MisfitKind, PathPart};
 /// The maximum length of a script's first line that is read, in bytes.
 const FIRST_LINE: usize = 256;
 
-/// Reports a program that does not exist or is not executable, or a script whose interpreter does not exist.
-pub(super) fn missing_program(command: &[String], context: &ColumnContext<'_>) -> Option<Misfit> {
+/// Reports a program that does not exist or is not executable, or a script whose interpreter does not exist. `param` is the
+/// parameter with the command.
+pub(super) fn missing_program(param: &'static str, command: &[String], context: &ColumnContext<'_>) -> Option<Misfit> {
     let name = command.first().filter(|name| !name.trim().is_empty())?;
     // Windows searches more directories and completes names.
     if cfg!(not(unix)) || name.starts_with('{') {
         return None;
     }
-    let misfit =
-        |message: String| Misfit::new("command", message).at(PathPart::Index(0)).of_kind(MisfitKind::NoProgram);
+    let misfit = |message: String| Misfit::new(param, message).at(PathPart::Index(0)).of_kind(MisfitKind::NoProgram);
     let program = if is_path(name) {
         context.path(name)
     } else if let Some(found) = search(name) {

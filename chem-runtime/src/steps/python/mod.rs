@@ -2,10 +2,10 @@
 //!
 //! The package `chem_flow` describes the functions (`describe`), from which step types are made like those in Rust
 //! (`description`, `step`), and runs them in workers (`worker`, `pool`), with which batches of rows travel as Arrow IPC streams
-//! (`arrow`). `interpreter` finds the Python that does this.
+//! ([`arrow`](super::arrow)). `interpreter` finds the Python that does this.
 
-mod arrow;
 mod cache;
+mod declared;
 mod definition;
 mod describe;
 mod description;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Map, Value, json};
 
-use super::arrow;
+use super::declared::declared;
 use super::description::{DescribedOutput, ROWS_PORT};
 use super::pool::Pool;
 use super::step::{PythonStep, PythonType, no_column};
@@ -20,6 +20,10 @@ use crate::step::{
     Batch, BatchOutput, ExecutionContext, RowColumns, Rows, StepDefinition as _, StepError, StepInput as _, StepOutput,
     Tally, WithRejects,
 };
+use crate::steps::arrow;
+
+/// The maximum number of rows that a worker gets at once. What a batch costs besides its rows is then little.
+const BATCH: usize = 4096;
 
 /// The number of workers of a step that may die. A step that kills more has another fault than some of its rows.
 const MAX_DEATHS: usize = 200;
@@ -36,8 +40,8 @@ pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<V
         return Err(StepError::new(format!("{}; {}", misfit.message, misfit.help.unwrap_or_default())));
     }
     let provider = step.of.provider();
-    let declared = step.of.step.outputs.first().and_then(DescribedOutput::declared).unwrap_or_default();
-    let computed: Vec<Column> = declared.into_iter().map(|column| column.with_provider(&provider)).collect();
+    let described = step.of.step.outputs.first().and_then(DescribedOutput::declared).unwrap_or_default();
+    let computed: Vec<Column> = described.into_iter().map(|column| column.with_provider(&provider)).collect();
     let work = BatchWork {
         of: step.of,
         pool: step.pool.clone(),
@@ -47,14 +51,17 @@ pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<V
         deaths: AtomicUsize::new(0),
     };
     let work = rows.each::<WithRejects<Dataset>>(move |batch, tally| work.answer(batch, tally));
-    let work = work.with_results(computed)?.rejects_carry("record").signal("answered", |tally, rows| {
-        let counted = tally.counts("counted");
-        let mut signal = json!({ "rows": rows.input, "answered": rows.output, "rejected": rows.rejected });
-        if !counted.is_empty() {
-            signal["counted"] = json!(counted);
-        }
-        signal
-    });
+    let work = work.with_results(computed)?.rejects_carry("record").in_batches_up_to(BATCH).signal(
+        "answered",
+        |tally, rows| {
+            let counted = tally.counts("counted");
+            let mut signal = json!({ "rows": rows.input, "answered": rows.output, "rejected": rows.rejected });
+            if !counted.is_empty() {
+                signal["counted"] = json!(counted);
+            }
+            signal
+        },
+    );
     work.drive(&reads, context)
 }
 
@@ -154,7 +161,7 @@ impl BatchWork {
                 bodies.len()
             )));
         };
-        done.made.push(arrow::declared(self.of.spec.name, &self.computed, &arrow::read(body)?)?);
+        done.made.push(declared(self.of.spec.name, &self.computed, &arrow::read(body)?)?);
         let from = from.unwrap_or_else(|| (0..rows.len()).collect());
         done.from.extend(from.into_iter().map(|row| rows.start + row));
         done.rejects.extend(rejects.into_iter().map(|(row, reason)| (rows.start + row, reason)));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::arrow;
+use super::declared::declared;
 use super::rows::failed;
 use super::step::PythonStep;
 use super::wire::Said;
@@ -15,6 +15,7 @@ use crate::fingerprint::ContentHash;
 use crate::step::{
     ExecutionContext, FileWritten, InputFile, MAIN_OUTPUT, OutputFile, ParamType, StepError, StepOutput,
 };
+use crate::steps::arrow;
 
 /// Does the work of `step`.
 pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
@@ -70,15 +71,18 @@ pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<V
     };
     let provider = step.of.provider();
     let mut outputs = Vec::new();
-    let declared = &step.of.step.outputs;
-    if tables.len() != declared.len() {
+    let described = &step.of.step.outputs;
+    if tables.len() != described.len() {
         let (name, sent) = (step.of.spec.name, tables.len());
-        return Err(StepError::new(format!("`{name}` declares {} tables, and its worker sent {sent}", declared.len())));
+        return Err(StepError::new(format!(
+            "`{name}` declares {} tables, and its worker sent {sent}",
+            described.len()
+        )));
     }
-    for ((output, described), stream) in step.of.spec.outputs.iter().zip(declared).zip(&tables) {
+    for ((output, described), stream) in step.of.spec.outputs.iter().zip(described).zip(&tables) {
         let sent = arrow::read(stream)?;
         let table = match described.declared() {
-            Some(columns) => arrow::declared(step.of.spec.name, &columns, &sent)?,
+            Some(columns) => declared(step.of.spec.name, &columns, &sent)?,
             None => sent,
         };
         outputs.push(StepOutput::of(output.name, with_provider(table, &came, &provider)?)?);
