@@ -13,3 +13,5 @@ pub mod repeated;
 pub mod steps;
 pub mod stores;
 pub mod values;
+#[cfg(unix)]
+pub mod wheel;

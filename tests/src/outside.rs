@@ -103,3 +103,8 @@ impl Outside {
         }
     }
 }
+
+/// Returns the directory of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}

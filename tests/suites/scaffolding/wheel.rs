@@ -6,17 +6,12 @@
 //! `CHEM_TEST_PYTEST` names a Python interpreter with pytest and what the tests of the package use, and
 //! `CHEM_REQUIRE_PYTEST=1` requires it.
 
-use std::ffi::OsString;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
-use serde_json::{Value, json};
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
+use chem_tests::outside::repository;
+use chem_tests::wheel::{pack, path_from, well};
 
 /// Returns the program that the variable `NAME` names, unless it is missing, which is said loudly.
 fn named(variable: &str, hint: &str) -> Option<PathBuf> {
@@ -30,76 +25,12 @@ fn named(variable: &str, hint: &str) -> Option<PathBuf> {
     None
 }
 
-#[track_caller]
-fn well(command: &mut Command) -> Output {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}\n{}\n{}", said(&output.stdout), said(&output.stderr));
-    output
-}
-
-/// Returns the PATH of these tests, with `folder` before it.
-fn path_from(folder: &Path) -> OsString {
-    let inherited = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths([folder.to_owned()].into_iter().chain(std::env::split_paths(&inherited))).unwrap()
-}
-
-/// Writes a script that answers for cargo: it has built `program`, and knows the rest as cargo does.
-fn stand_in_for_cargo(folder: &Path, program: &Path) -> PathBuf {
-    let metadata = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
-    let metadata = well(Command::new(env!("CARGO")).args(metadata).current_dir(repository()));
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let package = packages.iter().find(|package| package["name"] == "chem-runtime").unwrap();
-    let targets = package["targets"].as_array().unwrap();
-    let built = json!({
-        "reason": "compiler-artifact",
-        "package_id": package["id"],
-        "manifest_path": package["manifest_path"],
-        "target": targets.iter().find(|target| target["kind"] == json!(["bin"])).unwrap(),
-        "profile": {
-            "opt_level": "0", "debuginfo": 0, "debug_assertions": true, "overflow_checks": true, "test": false
-        },
-        "features": [],
-        "filenames": [program],
-        "executable": program,
-        "fresh": true,
-    });
-    let answer = folder.join("built.json");
-    std::fs::write(&answer, format!("{built}\n{}\n", json!({"reason": "build-finished", "success": true}))).unwrap();
-    let script = folder.join("cargo");
-    let text = format!(
-        "#!/bin/sh\ncase \"$1\" in\nrustc) exec cat '{}' ;;\n*) exec '{}' \"$@\" ;;\nesac\n",
-        answer.display(),
-        env!("CARGO")
-    );
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    script
-}
-
-/// Packs the program of these tests as a wheel.
-fn wheel(maturin: &Path, folder: &Path) -> PathBuf {
-    let program = folder.join("chem");
-    chem_tests::outside::copy_program(Path::new(super::PROGRAM), &program);
-    let cargo = stand_in_for_cargo(folder, &program);
-    let mut build = Command::new(maturin);
-    build.args(["build", "--offline", "--strip", "false", "--auditwheel", "skip", "--compression-method", "stored"]);
-    build.arg("--out").arg(folder).arg("--target-dir").arg(folder.join("target"));
-    build.current_dir(repository().join("python")).env("CARGO", &cargo);
-    well(build.env("PATH", path_from(folder)));
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let wheels: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|it| it == "whl")).collect();
-    assert_eq!(wheels.len(), 1, "{wheels:?}");
-    wheels.into_iter().next().unwrap()
-}
-
 /// The wheel has the program and the package, and no compiled extension: one wheel serves every version of Python.
 #[test]
 fn a_wheel_runs_flows_where_there_is_no_rust() {
     let Some(maturin) = named("MATURIN", "pip install maturin, and name its program") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let wheel = wheel(&maturin, folder.path());
+    let wheel = pack(&maturin, Path::new(super::PROGRAM), folder.path());
     let name = wheel.file_name().unwrap().to_string_lossy().into_owned();
     assert!(name.starts_with("chem_flow-0.1.0-py3-none-"), "{name}");
     let archive = zip::ZipArchive::new(std::fs::File::open(&wheel).unwrap()).unwrap();
