@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use super::CommandName;
 use super::args::Shared;
+use crate::report::quoted;
 
 /// A hint: text and commands, in the order in which they are printed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,16 +84,6 @@ impl From<&str> for Advice {
 impl From<String> for Advice {
     fn from(text: String) -> Self {
         Self::text(text)
-    }
-}
-
-/// Quotes `word` for a shell, if needed.
-fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "-_./:@=,+%".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

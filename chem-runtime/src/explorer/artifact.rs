@@ -31,16 +31,17 @@ struct Query {
 /// Shows the artifact called `hash`.
 pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, hash: &str) -> Result<Reply, Refusal> {
     let artifact = find_artifact(explorer.store.as_ref(), hash)?;
-    let title = format!("{} {}", artifact.kind(), artifact.hash().short());
+    let short = artifact.hash().short();
+    let title = format!("{} {short}", artifact.kind());
     if TableRoot::of(&artifact).is_err() {
-        let frame = explorer.frame(asked, title, &format!("artifact {}", artifact.hash().short()));
+        let frame = explorer.frame(asked, title, &["artifact", &short]);
         return Reply::page(&ValuePage::new(frame, &artifact)?, asked.form);
     }
     let given: Query = asked.query()?;
     let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let wanted = Wanted { sort: some(&given.sort), descending: given.descending, condition: some(&given.r#where) };
     let source = StoredArtifacts(explorer.store.as_ref());
-    let frame = explorer.frame(asked, title, &format!("artifact {} --rows", artifact.hash().short()));
+    let frame = explorer.frame(asked, title, &["artifact", &short, "--rows"]);
     // What is wrong with a question is said above the table, so that it can be corrected.
     let (view, wrong) = match explorer.views.of(&artifact, &wanted, &source) {
         Err(refusal) if refusal.is_of_question() => {

@@ -32,8 +32,9 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>) -> Result<Reply, Refu
     let (before, after) = (facts(&before)?, facts(&after)?);
     let comparison = diff(&StoredArtifacts(explorer.store.as_ref()), &before, &after)?;
     let id = |side: &Side| side.flow_id.map(|id| id.to_string()).unwrap_or_default();
-    let command = format!("diff {} {}", id(&comparison.before), id(&comparison.after));
-    Reply::page(&Compare::new(explorer.frame(asked, "Two runs", &command), comparison), asked.form)
+    let (first, second) = (id(&comparison.before), id(&comparison.after));
+    let frame = explorer.frame(asked, "Two runs", &["diff", &first, &second]);
+    Reply::page(&Compare::new(frame, comparison), asked.form)
 }
 
 #[derive(Template)]

@@ -14,7 +14,7 @@ const WAIT: Duration = Duration::from_secs(15);
 /// How often the program looks whether it should stop.
 const SLICE: Duration = Duration::from_millis(200);
 /// How long the browser waits before it asks again, in milliseconds.
-const RETRY: u32 = 300;
+const RETRY: u32 = 1_000;
 
 #[derive(serde::Deserialize)]
 struct Query {

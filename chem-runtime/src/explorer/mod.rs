@@ -47,6 +47,7 @@ use self::frame::Frame;
 use self::reply::{Form, Refusal, Reply};
 use self::view::Views;
 use crate::event::{FlowEvent, FlowId};
+use crate::report::quoted;
 use crate::step::{CancelToken, Depictor};
 use crate::store::EventStore;
 use crate::workbench;
@@ -116,17 +117,23 @@ impl Explorer {
         }
     }
 
-    /// Returns the frame of a page: its title, and the command that prints the same.
-    fn frame(&self, asked: &Asked<'_>, title: impl Into<String>, command: &str) -> Frame {
+    /// Returns the frame of a page: its title, and the words of the command that prints the same.
+    fn frame(&self, asked: &Asked<'_>, title: impl Into<String>, command: &[&str]) -> Frame {
         let query = asked.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let path = asked.uri.path().trim_end_matches(".json");
         Frame {
             title: title.into(),
             store: self.name.clone(),
-            command: format!("chem {command}{}", self.option),
+            command: self.command(command),
             json: format!("{path}.json{query}"),
             live: None,
         }
+    }
+
+    /// Returns a command on this store, to be typed into a shell.
+    fn command(&self, words: &[&str]) -> String {
+        let words: String = words.iter().map(|word| format!(" {}", quoted(word))).collect();
+        format!("chem{words}{}", self.option)
     }
 
     /// Finds a run by its id, the beginning of its id, or `@last`.

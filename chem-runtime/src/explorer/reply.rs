@@ -166,7 +166,7 @@ impl Refusal {
 
     /// Returns the page that says so.
     pub(super) fn reply(self, explorer: &Explorer, asked: &Asked<'_>) -> Reply {
-        let frame = explorer.frame(asked, "No page", "ls");
+        let frame = explorer.frame(asked, "No page", &["ls"]);
         let (status, text) = (self.status, self.message.clone());
         let page = RefusalPage { frame, message: self.message, help: self.help };
         Reply::page_with(status, &page, asked.form).unwrap_or_else(|_| Reply::text(status, &text))

@@ -18,6 +18,7 @@ const BAR: f64 = 1000.0;
 /// Shows the run called `id`.
 pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<Reply, Refusal> {
     let (flow_id, events) = explorer.run(id)?;
+    let id = flow_id.to_string();
     let store = explorer.store.as_ref();
     let report = RunReport::of(flow_id, &events)?;
     let holder = running_process(store, flow_id, report.status)?;
@@ -29,7 +30,7 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
     let warnings = report.warnings(store)?;
     json["warnings"] = json!(warnings);
 
-    let mut frame = explorer.frame(asked, format!("Run of {}", report.flow), &format!("show {flow_id}"));
+    let mut frame = explorer.frame(asked, format!("Run of {}", report.flow), &["show", &id]);
     if matches!(status, RunStatus::Running | RunStatus::Waiting | RunStatus::Interrupted) {
         frame.live = Some(format!("/runs/{flow_id}/live?from={}", events.len()));
     }
@@ -48,7 +49,6 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
         table: refused.table.to_string(),
     });
     let page = Run {
-        id: flow_id.to_string(),
         status,
         took: span.map(|(first, until)| seconds(until.duration_since(first))),
         began: span.map(|(first, _)| first.into()),
@@ -64,10 +64,20 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
         warnings: warnings.into_iter().map(|warning| warning.message).collect(),
         decide: report.question().map(|question| {
             let shown = question.shown.short();
-            format!("chem approve {flow_id} {} --shown {shown}{}", question.step_id, explorer.option)
+            let mut words = vec!["approve", &id, &question.step_id];
+            if question.schema.is_some() {
+                words.extend(["--data", "JSON"]);
+            }
+            words.extend(["--shown", &shown]);
+            if !question.signed_by.is_empty() {
+                words.push("--sign");
+            }
+            explorer.command(&words)
         }),
-        resume: (status == RunStatus::Interrupted).then(|| format!("chem resume {flow_id}{}", explorer.option)),
+        resume: (status == RunStatus::Interrupted).then(|| explorer.command(&["resume", &id])),
+        retry: explorer.command(&["retry", &id]),
         frame,
+        id,
         report,
         json,
     };
@@ -102,6 +112,8 @@ struct Run {
     decide: Option<String>,
     /// The command that continues the run.
     resume: Option<String>,
+    /// The command that retries the failed step.
+    retry: String,
     json: Value,
 }
 

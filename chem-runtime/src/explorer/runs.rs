@@ -39,13 +39,11 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>) -> Result<Reply, Refu
     let query = RunQuery { filter, status, before: wanted.before, limit: PAGE, most_read: MOST_READ };
     let text = wanted.text.to_lowercase();
     let listing = list_runs(explorer.store.as_ref(), &query, |run| has_text(run, &text))?;
-    let mut command = "ls".to_owned();
+    let mut command = vec!["ls"];
     if !wanted.flow.is_empty() {
-        command.push_str(&format!(" --flow {}", wanted.flow));
+        command.extend(["--flow", &wanted.flow]);
     }
-    if let Some(status) = status {
-        command.push_str(&format!(" --status {}", status.name()));
-    }
+    command.extend(status.iter().flat_map(|status| ["--status", status.name()]));
     let frame = explorer.frame(asked, "Runs", &command);
     Reply::page(&Runs::new(frame, wanted, listing), asked.form)
 }

@@ -43,9 +43,10 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str, step: &str)
     });
     let flow = instance.initialized().map_or("?", |begun| begun.flow.as_str());
     let class = if state.reused.is_some() { "reused" } else { state.status.name() };
+    let run = flow_id.to_string();
     let page = StepPage {
-        frame: explorer.frame(asked, format!("{step} of {flow}"), &format!("why {flow_id} {step}")),
-        run: flow_id.to_string(),
+        frame: explorer.frame(asked, format!("{step} of {flow}"), &["why", &run, step]),
+        run,
         id: step.to_owned(),
         uses: format!("{}@{}", recorded.uses, recorded.version),
         status: class.replace('_', " "),

@@ -3,9 +3,9 @@
 
 mod functions;
 mod steps;
-#[cfg(any(feature = "cli", feature = "ui"))]
-mod units;
 mod warnings;
+#[cfg(any(feature = "cli", feature = "ui"))]
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,9 +32,9 @@ pub(crate) use functions::function_result;
 pub use steps::step_reference;
 #[cfg(feature = "cli")]
 pub(crate) use steps::{family, naming_params, output_kind, param_facts, row_facts};
-#[cfg(any(feature = "cli", feature = "ui"))]
-pub(crate) use units::{bytes, seconds};
 pub use warnings::Warning;
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(crate) use words::{bytes, quoted, seconds};
 
 /// A run as it is printed.
 #[derive(Debug, Clone, PartialEq)]

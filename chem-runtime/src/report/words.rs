@@ -1,4 +1,4 @@
-//! Durations and sizes in words.
+//! Durations, sizes and arguments as people read and type them.
 
 use jiff::SignedDuration;
 
@@ -30,6 +30,16 @@ pub(crate) fn bytes(count: u64) -> String {
         size /= 1000.0;
     }
     format!("{size:.1} TB")
+}
+
+/// Quotes `word` for a shell, if needed.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:@=,+%".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]
