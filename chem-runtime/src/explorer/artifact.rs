@@ -15,6 +15,8 @@ use crate::workbench::find_artifact;
 const WINDOW: usize = 50;
 /// The column from which structures are drawn.
 const SMILES: &str = "smiles";
+/// The column with the number of a record in its file.
+const RECORD: &str = "record";
 /// The longest value to show that is not a table, in characters.
 const SHOWN: usize = 60_000;
 
@@ -26,6 +28,8 @@ struct Query {
     sort: String,
     descending: bool,
     r#where: String,
+    /// The run from whose page the table was opened.
+    run: String,
 }
 
 /// Shows the artifact called `hash`.
@@ -49,11 +53,12 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, hash: &str) -> Result
         }
         view => (view?, None),
     };
+    let asked_for = AskedFor { wanted, run: some(&given.run) };
     if let Some(refusal) = wrong {
-        let page = TablePage::new(frame, &artifact, &view, 1, wanted, Some(refusal.in_words()))?;
+        let page = TablePage::new(frame, &artifact, &view, 1, asked_for, Some(refusal.in_words()))?;
         return Reply::wrong_page(&page, asked.form);
     }
-    Reply::page(&TablePage::new(frame, &artifact, &view, given.from.unwrap_or(1), wanted, None)?, asked.form)
+    Reply::page(&TablePage::new(frame, &artifact, &view, given.from.unwrap_or(1), asked_for, None)?, asked.form)
 }
 
 #[derive(Template)]
@@ -70,9 +75,18 @@ struct TablePage {
     range: (usize, usize),
     links: Vec<(&'static str, String)>,
     wanted: Wanted,
+    run: Option<String>,
+    /// The address of the table without conditions.
+    whole: String,
     wrong: Option<String>,
     is_drawn: bool,
     json: Value,
+}
+
+/// What the page shows, which its links keep.
+struct AskedFor {
+    wanted: Wanted,
+    run: Option<String>,
 }
 
 struct Head {
@@ -90,6 +104,8 @@ struct Head {
 struct Row {
     /// The number of the row in the table, from 1.
     number: usize,
+    /// The address that says what became of the record; `None` if the run is not known, or the row has no record.
+    trace: Option<String>,
     /// The address of the drawing.
     picture: Option<String>,
     /// The cells, `None` where a value is missing.
@@ -107,7 +123,7 @@ impl TablePage {
         artifact: &Artifact,
         view: &View<'_>,
         from: usize,
-        wanted: Wanted,
+        asked: AskedFor,
         wrong: Option<String>,
     ) -> Result<Self, Refusal> {
         let (count, all) = (view.rows(), view.all_rows());
@@ -119,6 +135,11 @@ impl TablePage {
             let smiles = table.data(smiles?)?.json(row);
             Some(format!("/depict.svg?smiles={}", encoded(smiles.as_str()?)))
         };
+        let record = columns.iter().position(|column| &*column.name == RECORD && column.ty == ColumnType::Integer);
+        let traced = |row: usize| {
+            let number = table.data(record?)?.json(row).as_u64()?;
+            Some(format!("/runs/{}/trace?record={number}", encoded(asked.run.as_deref()?)))
+        };
         let cell = |row: usize, index: usize| {
             let value = table.data(index).map_or(Value::Null, |data| data.json(row));
             let is_number = columns.get(index).is_some_and(is_number);
@@ -126,6 +147,7 @@ impl TablePage {
         };
         let rows = indices.iter().enumerate().map(|(row, index)| Row {
             number: index + 1,
+            trace: traced(row),
             picture: drawn(row),
             cells: (0..columns.len()).map(|index| cell(row, index)).collect(),
         });
@@ -144,14 +166,16 @@ impl TablePage {
         Ok(Self {
             hash: artifact.hash().to_string(),
             kind: artifact.kind().to_owned(),
-            heads: columns.iter().map(|column| Head::new(column, &wanted)).collect(),
+            heads: columns.iter().map(|column| Head::new(column, &asked)).collect(),
             rows: rows.collect(),
             count: (count, all),
             range: (if count == 0 { 0 } else { first + 1 }, first + table.rows()),
-            links: links(first, count, &wanted),
+            links: links(first, count, &asked),
+            whole: asked.address_of(None, &Wanted::default()),
             is_drawn: smiles.is_some(),
             frame,
-            wanted,
+            wanted: asked.wanted,
+            run: asked.run,
             wrong,
             json,
         })
@@ -159,7 +183,8 @@ impl TablePage {
 }
 
 impl Head {
-    fn new(column: &Column, wanted: &Wanted) -> Self {
+    fn new(column: &Column, asked: &AskedFor) -> Self {
+        let wanted = &asked.wanted;
         let name = column.name.to_string();
         let is_key = wanted.sort.as_deref() == Some(&*name);
         let descending = is_key && !wanted.descending;
@@ -170,7 +195,7 @@ impl Head {
             (true, true) => "descending",
         };
         let (unit, provider) = (column.unit.clone(), column.provider.clone());
-        Self { name, unit, provider, is_number: is_number(column), href: address(None, &next), sorted }
+        Self { name, unit, provider, is_number: is_number(column), href: asked.address_of(None, &next), sorted }
     }
 }
 
@@ -178,27 +203,35 @@ fn is_number(column: &Column) -> bool {
     matches!(column.ty, ColumnType::Integer | ColumnType::Float)
 }
 
-/// Returns the query of the page that begins with the row `from`.
-fn address(from: Option<usize>, wanted: &Wanted) -> String {
-    let query = query(&[
-        ("sort", wanted.sort.clone()),
-        ("descending", wanted.descending.then(|| "true".to_owned())),
-        ("where", wanted.condition.clone()),
-        ("from", from.map(|from| from.to_string())),
-    ]);
-    if query.is_empty() { "?".to_owned() } else { query }
+impl AskedFor {
+    /// Returns the query of the page that begins with the row `from`.
+    fn address(&self, from: Option<usize>) -> String {
+        self.address_of(from, &self.wanted)
+    }
+
+    /// Returns the query of the page of other rows that begins with the row `from`.
+    fn address_of(&self, from: Option<usize>, wanted: &Wanted) -> String {
+        let query = query(&[
+            ("run", self.run.clone()),
+            ("sort", wanted.sort.clone()),
+            ("descending", wanted.descending.then(|| "true".to_owned())),
+            ("where", wanted.condition.clone()),
+            ("from", from.map(|from| from.to_string())),
+        ]);
+        if query.is_empty() { "?".to_owned() } else { query }
+    }
 }
 
 /// Returns the links to the other pages of the table.
-fn links(first: usize, count: usize, wanted: &Wanted) -> Vec<(&'static str, String)> {
+fn links(first: usize, count: usize, asked: &AskedFor) -> Vec<(&'static str, String)> {
     let mut links = Vec::new();
     if first > 0 {
-        links.push(("First", address(None, wanted)));
-        links.push(("Previous", address(Some(first.saturating_sub(WINDOW) + 1), wanted)));
+        links.push(("First", asked.address(None)));
+        links.push(("Previous", asked.address(Some(first.saturating_sub(WINDOW) + 1))));
     }
     if first + WINDOW < count {
-        links.push(("Next", address(Some(first + WINDOW + 1), wanted)));
-        links.push(("Last", address(Some(count - (count - 1) % WINDOW), wanted)));
+        links.push(("Next", asked.address(Some(first + WINDOW + 1))));
+        links.push(("Last", asked.address(Some(count - (count - 1) % WINDOW))));
     }
     links
 }

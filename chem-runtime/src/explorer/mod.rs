@@ -5,7 +5,8 @@
 //!
 //! - `server` listens, and `guard` decides which requests are answered.
 //! - [`Explorer::answer`] finds the page for an address. `reply` is what it returns, and `frame` is what all pages share.
-//! - The pages: `runs`, `run` with its `graph`, `step`, `artifact` with the `view` of a table, and `compare`. `live` says
+//! - The pages: `runs`, `run` with its `graph`, `step`, `trace`, `artifact` with the `view` of a table, and
+//!   `compare`. `live` says
 //!   when a run has gone on.
 //!
 //! ```no_run
@@ -34,6 +35,7 @@ mod run;
 mod runs;
 mod server;
 mod step;
+mod trace;
 mod view;
 
 use std::sync::Arc;
@@ -109,6 +111,7 @@ impl Explorer {
             ["depict.svg"] => self.picture(asked),
             ["runs"] => runs::page(self, asked),
             ["runs", id] => run::page(self, asked, id),
+            ["runs", id, "trace"] => trace::page(self, asked, id),
             ["runs", id, "live"] => live::wait(self, asked, id),
             ["runs", id, "steps", step] => step::page(self, asked, id, step),
             ["artifacts", hash] => artifact::page(self, asked, hash),
@@ -132,8 +135,10 @@ impl Explorer {
 
     /// Returns a command on this store, to be typed into a shell.
     fn command(&self, words: &[&str]) -> String {
-        let words: String = words.iter().map(|word| format!(" {}", quoted(word))).collect();
-        format!("chem{words}{}", self.option)
+        let spelled = |words: &[&str]| words.iter().map(|word| format!(" {}", quoted(word))).collect::<String>();
+        // Nothing after `--` is an option.
+        let (before, after) = words.split_at(words.iter().position(|word| *word == "--").unwrap_or(words.len()));
+        format!("chem{}{}{}", spelled(before), self.option, spelled(after))
     }
 
     /// Finds a run by its id, the beginning of its id, or `@last`.

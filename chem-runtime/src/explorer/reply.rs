@@ -212,6 +212,9 @@ impl From<WorkbenchError> for Refusal {
             WorkbenchError::NoSuchStep { .. } | WorkbenchError::NotStarted { .. } => {
                 Self::missing(error.to_string(), "the page of the run has its steps")
             }
+            WorkbenchError::NoSuchRecord { .. } => {
+                Self::missing(error.to_string(), "the tables of the sources, on the page of the run, have all records")
+            }
             other => Self::failed(other.to_string()),
         }
     }

@@ -78,7 +78,7 @@ pub use repair::{Repair, repair};
 pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};
 #[cfg(feature = "testing")]
 pub(crate) use tables::first_difference;
-pub use trace::{Kept, ReadRecord, RecordTrace, StepOutcome, StepTrace, Trace, Wanted, WhyDropped, trace};
+pub use trace::{InWords, Kept, ReadRecord, RecordTrace, StepOutcome, StepTrace, Trace, Wanted, WhyDropped, trace};
 pub use verify::{Fault, Location, Outcome, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 

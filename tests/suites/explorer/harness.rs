@@ -146,7 +146,7 @@ pub fn place() -> Place {
     let smiles = ["CCO", "c1ccccc1", "CCCCCCCC", "CC(=O)O", "CCCCCCCCCCCC", "C1CC1", "nonsense"];
     let mut library = "name,smiles,note\n".to_owned();
     for (index, smiles) in smiles.iter().enumerate() {
-        let name = HOSTILE.get(index).copied().unwrap_or("plain").replace('"', "\"\"");
+        let name = HOSTILE.get(index).copied().unwrap_or("-plain").replace('"', "\"\"");
         library.push_str(&format!("\"{name}\",{smiles},\n"));
     }
     place.write("library.csv", &library).write("leads.yaml", FLOW);

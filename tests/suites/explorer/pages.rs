@@ -10,7 +10,13 @@ use crate::program::Place;
 fn named(place: &Place, page: &str) -> Value {
     let (_, after) = page.split_once("The same on the command line: <code>chem ").unwrap();
     let (command, _) = after.split_once("</code>").unwrap();
-    let words: Vec<&str> = command.split(' ').chain(["--format", "json"]).collect();
+    let unescaped = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let command = unescaped.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
+    // A shell reads the quotes, as that of the reader does. Arguments may begin like options, so the format comes first.
+    let script = format!("set -- {command}; printf '%s\\0' \"$@\"");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    let words: Vec<&str> = ["--format", "json"].into_iter().chain(words.trim_end_matches('\0').split('\0')).collect();
     place.chem(&words).json()
 }
 
@@ -53,6 +59,14 @@ fn compare_with_commands(store: &[&str]) {
     let step = explorer.json(&format!("{path}.json"));
     assert_eq!(step["why"], named(&place, &explorer.page(&path)));
     assert_eq!(step["why"]["against"], first.as_str());
+
+    for wanted in
+        ["record=3", "name=-plain", "smiles=OCC", "name=%3Cscript%3Edocument.title%3D%27broken%27%3C%2Fscript%3E"]
+    {
+        let path = format!("/runs/{first}/trace?{wanted}");
+        let traced = explorer.json(&path.replace('?', ".json?"));
+        assert_eq!(traced, named(&place, &explorer.page(&path)), "{wanted}");
+    }
 
     let path = format!("/compare?before={first}&after={second}");
     let compared = explorer.json(&path.replace('?', ".json?"));
@@ -185,6 +199,8 @@ fn empty_stores_and_wrong_addresses_say_what_to_do() {
         ("/runs?status=odd".to_owned(), 422, "no run has the status `odd`"),
         ("/runs?before=x".to_owned(), 422, "before"),
         ("/compare".to_owned(), 422, "choose two runs"),
+        (format!("/runs/{id}/trace?name=nothing"), 404, "nothing"),
+        (format!("/runs/{id}/trace"), 422, "name a record"),
         (format!("/compare?before={id}&after=zzz"), 404, "there is no run `zzz`"),
         (format!("/artifacts/{hash}?sort=odd"), 422, "no column `odd`"),
         (format!("/artifacts/{hash}?where=logp+%3C"), 422, "role=\"alert\""),
@@ -203,6 +219,24 @@ fn empty_stores_and_wrong_addresses_say_what_to_do() {
             assert!(json.json()["error"].is_string(), "{path}: {json:?}");
         }
     }
+}
+
+#[test]
+fn a_record_is_traced_to_the_step_that_dropped_it_and_why() {
+    let place = place();
+    let id = run(&place, "2");
+    let explorer = Explorer::of(&place);
+    let page = explorer.page(&format!("/runs/{id}/trace?name={}", "%7B%7B%207%20*%207%20%7D%7D"));
+    assert!(!page.contains("<strong>"), "acetic acid is kept: {page}");
+    let page = explorer.page(&format!("/runs/{id}/trace?record=5"));
+    for part in ["<strong>dropped</strong>", "by `keep`", "logp &lt;= params.max_logp", "max_logp 2"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // From a table that was opened from the run, each row leads there.
+    let hash = output(&place.show(&id), "describe", "main");
+    let table = explorer.page(&format!("/artifacts/{hash}?run={id}"));
+    assert!(table.contains(&format!("href=\"/runs/{id}/trace?record=5\"")), "{table}");
+    assert!(!explorer.page(&format!("/artifacts/{hash}")).contains("/trace?"));
 }
 
 #[test]

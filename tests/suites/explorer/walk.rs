@@ -21,6 +21,8 @@ fn no_page_breaks_its_policy_loads_from_elsewhere_or_is_wider_than_the_screen() 
             format!("/runs/{second}/steps/keep"),
             format!("/artifacts/{hash}"),
             format!("/artifacts/{hash}?sort=logp&descending=true&where=logp+%3C+9"),
+            format!("/artifacts/{hash}?run={first}"),
+            format!("/runs/{first}/trace?record=5"),
             format!("/artifacts/{file}"),
             format!("/compare?before={first}&after={second}"),
         ] {

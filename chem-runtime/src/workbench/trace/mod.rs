@@ -6,7 +6,7 @@
 //! - `find` finds the record among those that the sources of the run read.
 //! - `tables` reads single rows of stored tables.
 //! - `follow` says what became of a row in a step, and `reason` why a step dropped it. `parameters` has what both show.
-//! - `describe` formats a trace as JSON.
+//! - `describe` formats a trace as JSON, and `words` says it in words.
 
 mod describe;
 mod find;
@@ -14,6 +14,7 @@ mod follow;
 mod parameters;
 mod reason;
 mod tables;
+mod words;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,6 +22,7 @@ use serde_json::{Map, Value};
 
 use self::find::find;
 use self::follow::Run;
+pub use self::words::InWords;
 use super::WorkbenchError;
 use super::facts::step_of;
 use crate::event::{FlowEvent, FlowId};
@@ -81,7 +83,7 @@ pub struct ReadRecord {
     pub name: Option<String>,
     /// The values that were read, by column.
     pub values: Map<String, Value>,
-    /// WhyDropped the source rejected the record; `None` if it did not.
+    /// Why the source rejected the record; `None` if it did not.
     pub rejected: Option<String>,
 }
 
@@ -131,7 +133,7 @@ pub struct Kept {
     pub alike: usize,
 }
 
-/// WhyDropped a step dropped a record.
+/// Why a step dropped a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WhyDropped {
     /// A condition did not hold.

@@ -1,4 +1,4 @@
-//! WhyDropped a step dropped a row.
+//! Why a step dropped a row.
 
 use serde_json::{Map, Value};
 
