@@ -38,6 +38,8 @@ const INSTEAD: &[(&str, &str, &str)] = &[
     ("pip install ", "true", "it puts into the PATH what is there here; suites/scaffolding installs a wheel"),
     ("(cd python && maturin build ", "true", "it builds for minutes; suites/scaffolding packs a wheel"),
     ("cargo insta ", "true", "it asks the user, and is a program of its own"),
+    ("chem ui", "chem ui --help", "it serves until it is stopped; suites/explorer opens it in a browser"),
+    ("ssh -L ", "true", "the machine is one of the user's"),
     ("chem store grant ROLE ", "true", "the role is one of the user's server; cli/postgres.rs makes roles and grants"),
 ];
 
@@ -126,6 +128,11 @@ fn the_page_on_python_does_what_it_says() {
 }
 
 #[test]
+fn the_page_on_the_explorer_does_what_it_says() {
+    follow(&page("docs/explorer.md"), outside(), instead, |_, value| Some(value.to_owned()));
+}
+
+#[test]
 fn the_page_on_running_does_what_it_says() {
     follow(&page("docs/running.md"), outside(), instead, |_, value| Some(value.to_owned()));
 }
@@ -175,7 +182,9 @@ fn the_readme_does_what_it_says() {
 fn every_block_is_followed_or_listed() {
     let mut listed: Vec<(&str, &str)> = NOT_FOLLOWED.iter().map(|(page, beginning, _)| (*page, *beginning)).collect();
     let mut wrong = Vec::new();
-    for path in ["README.md", "docs/tutorial.md", "docs/running.md", "docs/evidence.md", "docs/python.md"] {
+    for path in
+        ["README.md", "docs/tutorial.md", "docs/running.md", "docs/evidence.md", "docs/explorer.md", "docs/python.md"]
+    {
         let page = page(path);
         for block in blocks(&page).iter().filter(|block| !block.is_followed()) {
             match listed.iter().position(|(page, beginning)| *page == path && block.text.starts_with(beginning)) {
