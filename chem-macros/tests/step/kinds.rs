@@ -144,7 +144,7 @@ fn every_default_is_a_value_that_its_parameter_may_have() {
         let spec = registration.spec();
         for param in spec.params {
             let Some(default) = param.default else { continue };
-            let params = [(param.name.to_owned(), default())].into_iter().collect();
+            let params = [(param.name.to_owned(), default.make())].into_iter().collect();
             let id = chem_runtime::step::StepId::new("it").unwrap();
             let problems = registration.bind(id, &params).err().unwrap_or_default();
             let about = problems.iter().find(|problem| problem.to_string().contains(&format!("`{}`", param.name)));

@@ -99,7 +99,7 @@ fn defaults_have_the_type_of_their_parameter() {
     });
     assert_eq!(json!(All::default().to_params()), defaults);
     assert_eq!(All::from_params(&Default::default()).unwrap(), All::default());
-    let written = All::SPEC.param("number").and_then(|number| number.default).unwrap()();
+    let written = All::SPEC.param("number").and_then(|number| number.default).unwrap().make();
     assert_eq!(written, json!(5.0));
 }
 
