@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{EventStore as _, NewEvent, OpenMode, StoreUrl};
+use chem_runtime::store::{NewEvent, OpenMode, StoreUrl};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chem-with-test-steps");

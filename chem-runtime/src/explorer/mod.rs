@@ -4,7 +4,7 @@
 //! work without scripts; `explorer.js` only refreshes a run that is going on.
 //!
 //! - `server` listens, and `guard` decides which requests are answered.
-//! - [`Explorer::answer`] finds the page for an address. `reply` is what it returns, and `frame` is what all pages share.
+//! - `Explorer::answer` finds the page for an address. `reply` is what it returns, and `frame` is what all pages share.
 //! - The pages: `runs`, `run` with its `graph`, `step`, `trace`, `artifact` with the `view` of a table, and
 //!   `compare`. `live` says
 //!   when a run has gone on.

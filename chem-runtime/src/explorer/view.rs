@@ -36,7 +36,14 @@ type Order = Option<Arc<Vec<u32>>>;
 /// Finds the order of the rows, and keeps those found last.
 #[derive(Default)]
 pub(super) struct Views {
-    kept: Mutex<VecDeque<(ArtifactHash, Wanted, Arc<Vec<u32>>)>>,
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+/// An order that was found.
+struct Kept {
+    table: ArtifactHash,
+    wanted: Wanted,
+    order: Arc<Vec<u32>>,
 }
 
 /// A table as it is shown.
@@ -68,13 +75,14 @@ impl Views {
             return Ok(view);
         }
         let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept().iter().find(|(hash, of, _)| *hash == root.hash() && of == wanted).map(|it| it.2.clone());
+        let is_it = |it: &&Kept| it.table == root.hash() && it.wanted == *wanted;
+        let found = kept().iter().find(is_it).map(|it| it.order.clone());
         let order = match found {
             Some(order) => order,
             None => {
                 let order = Arc::new(view.find(wanted)?);
                 let mut kept = kept();
-                kept.push_front((root.hash(), wanted.clone(), order.clone()));
+                kept.push_front(Kept { table: root.hash(), wanted: wanted.clone(), order: order.clone() });
                 kept.truncate(KEPT);
                 order
             }

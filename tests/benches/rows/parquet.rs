@@ -58,7 +58,7 @@ fn run(directory: &Path, store: Arc<dyn EventStore>) -> f64 {
 
 /// Returns the times of polars, of which there are none if no Python has it.
 fn polars(directory: &Path) -> Vec<f64> {
-    let named = ["CHEM_TEST_PYTHON", "CHEM_TEST_RDKIT"].into_iter().find_map(|name| std::env::var_os(name));
+    let named = ["CHEM_TEST_PYTHON", "CHEM_TEST_RDKIT"].into_iter().find_map(std::env::var_os);
     let mut python = Command::new(named.unwrap_or_else(|| "python3".into()));
     let output = python.args(["-c", POLARS, "rows.csv", "polars.parquet"]).current_dir(directory).output();
     let printed = output.ok().filter(|output| output.status.success()).map(|output| output.stdout).unwrap_or_default();

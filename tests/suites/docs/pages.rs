@@ -38,7 +38,7 @@ const INSTEAD: &[(&str, &str, &str)] = &[
     ("pip install ", "true", "it puts into the PATH what is there here; suites/scaffolding installs a wheel"),
     ("(cd python && maturin build ", "true", "it builds for minutes; suites/scaffolding packs a wheel"),
     ("cargo insta ", "true", "it asks the user, and is a program of its own"),
-    ("chem ui", "chem ui --help", "it serves until it is stopped; suites/explorer opens it in a browser"),
+    ("chem ui", "chem ui --help > help.txt", "it serves until it is stopped; suites/explorer opens it in a browser"),
     ("ssh -L ", "true", "the machine is one of the user's"),
     ("chem store grant ROLE ", "true", "the role is one of the user's server; cli/postgres.rs makes roles and grants"),
 ];

@@ -76,7 +76,7 @@ fn a_run_continues_where_its_folder_moved() {
         let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         if file == "wait" {
             let began = || place.chem(&["log", "@last", "--store", &store]).stdout.contains("potency");
-            until("the step started", || began());
+            until("the step started", began);
             child.kill().unwrap();
         }
         child.wait().unwrap();

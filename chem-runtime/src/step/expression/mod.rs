@@ -250,9 +250,9 @@ impl Expression {
     ) -> Result<Computation<'t>, ExpressionError> {
         let computation = Computation::new(compile::over(self, rows, 0, Checks::WithoutValues)?, declared);
         // What is wrong with a call says more than that its type is unknown.
-        computation.or_else(|error| match compile::over_values(self, rows, 0, Checks::AllAndCalls, &texts::Usual) {
-            Ok(_) => Err(error),
-            Err(call) => Err(call),
+        computation.map_err(|error| match compile::over_values(self, rows, 0, Checks::AllAndCalls, &texts::Usual) {
+            Ok(_) => error,
+            Err(call) => call,
         })
     }
 

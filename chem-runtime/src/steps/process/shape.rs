@@ -35,7 +35,7 @@ pub(super) fn shape(params: &Map<String, Value>) -> &'static StepSpec {
     // A shape lives as long as the program, so each is made once.
     static KNOWN: OnceLock<Mutex<HashMap<Asked, &'static StepSpec>>> = OnceLock::new();
     let mut known = KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    *known.entry(asked.clone()).or_insert_with(|| Box::leak(Box::new(asked.spec())))
+    known.entry(asked.clone()).or_insert_with(|| Box::leak(Box::new(asked.spec())))
 }
 
 impl Asked {

@@ -75,7 +75,7 @@ impl<'a> Stored<'a> {
         // The longest text is likely the rarest.
         let texts = values.iter().filter(|value| value.is_string());
         let longest = texts.max_by_key(|value| value.as_str().map_or(0, str::len));
-        let text = longest.map(|text| canonical_text(text)).transpose()?.map(|text| text.text);
+        let text = longest.map(canonical_text).transpose()?.map(|text| text.text);
         self.matching(text.as_deref(), |row| {
             columns.iter().zip(values).all(|(column, value)| row.get(*column) == Some(*value))
         })
